@@ -1,0 +1,1 @@
+"""YAML <-> proto, problems, compiling to a core plan."""

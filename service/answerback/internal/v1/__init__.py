@@ -1,0 +1,1 @@
+"""Generated from proto/answerback/internal/v1 by `make proto`."""

@@ -1,0 +1,1 @@
+"""Framed messages between supervisor and worker."""

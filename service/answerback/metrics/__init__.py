@@ -1,0 +1,1 @@
+"""The tally, the families and the exposition."""

@@ -1,0 +1,1 @@
+"""Sockets: accepting, the two drivers, listeners coming and going."""

@@ -1,0 +1,1 @@
+"""Workers, restarts, sockets, revisions."""

@@ -1,0 +1,1 @@
+"""The public API, generated from proto/answerback/v1 by `make proto`."""
