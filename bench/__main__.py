@@ -1,0 +1,187 @@
+"""``python -m bench``: run everything, or some parts of it. Exit 0: figures met; 1: one missed; 2: wrong options."""
+
+import argparse
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import load, memory, report, startup
+from bench.cpu import Cores, usable_cores
+from bench.figures import judge
+from bench.results import Missing, Results
+from bench.roster import PAIRINGS, ROSTER, Contender, started
+from bench.run import LoadBench
+from bench.server import CouldNotRun, Server
+
+PAIRS = 7
+MODES = {mode.name: mode for mode in load.MODES}
+PARTS = (*MODES, "memory", "start")
+CONTENDERS = {contender.key: contender for contender in ROSTER}
+CLIENT = "redis-benchmark"
+JSON = Path("bench/results/latest.json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the bench as the options say and return its exit code."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the servers are ended
+    options = parse(arguments)
+    bench = Bench(options, usable_cores())
+    bench.run()
+    results = bench.results
+    if not options.smoke:
+        results.verdicts = judge(results, set(options.parts))
+    if options.json is not None:
+        report.write_json(results, options.json)
+        bench.tell(f"written: {options.json}")
+    console = Console()
+    report.print_report(results, console if console.is_terminal else Console(width=report.WIDTH))
+    if options.smoke:
+        return 0
+    return 0 if all(verdict.met for verdict in results.verdicts) else 1
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the options; exits with 2 if they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--parts", type=partial(choices, PARTS), default=list(PARTS), help=",".join(PARTS))
+    parser.add_argument(
+        "--contenders", type=partial(choices, CONTENDERS), default=list(CONTENDERS), help=",".join(CONTENDERS)
+    )
+    parser.add_argument("--pairs", type=positive, default=PAIRS, help=f"of each pairing and mode ({PAIRS})")
+    parser.add_argument("--connections", type=positive, default=memory.CONNECTIONS, help="idle ones to weigh (10000)")
+    parser.add_argument("--starts", type=positive, default=startup.STARTS, help="to take the median of (10)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE")
+    parser.add_argument("--smoke", action="store_true", help="tiny counts, nothing judged: does the bench itself work")
+    options = parser.parse_args(arguments)
+    if options.smoke:
+        options.pairs, options.connections, options.starts = 1, 100, 1
+    return options
+
+
+def choices(known: Sequence[str] | dict[str, Contender], text: str) -> list[str]:
+    """Read a comma-separated list of known words."""
+    words = text.split(",")
+    if unknown := [word for word in words if word not in known]:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)} (known: {', '.join(known)})")
+    return words
+
+
+def positive(text: str) -> int:
+    """Read a number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def machine() -> dict[str, str]:
+    """Say what the figures were measured on."""
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine())
+    found = {"kernel": platform.release(), "cpu": model, "python": platform.python_version()}
+    for package in ("answerback", "uvloop"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run of the bench."""
+
+    options: argparse.Namespace
+    cores: Cores
+    results: Results = field(init=False)
+    diagnostics: Console = field(default_factory=partial(Console, stderr=True))
+
+    def __post_init__(self) -> None:
+        settings = {
+            name: getattr(self.options, name) for name in ("parts", "contenders", "pairs", "connections", "starts")
+        }
+        settings |= {"server_core": self.cores.server, "client_core": self.cores.client}
+        self.results = Results(datetime.now(UTC).isoformat(timespec="seconds"), machine(), settings)
+
+    def tell(self, line: str) -> None:
+        """Report progress, on standard error."""
+        self.diagnostics.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def run(self) -> None:
+        """Run the parts that were asked for."""
+        if self.cores.shared:
+            self.tell("only one core: client and servers share it, and the ratios come out too low")
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            build = Path(folder)
+            if modes := [MODES[part] for part in self.options.parts if part in MODES]:
+                self.run_load(modes, build)
+            if "memory" in self.options.parts:
+                self.run_memory(build)
+            if "start" in self.options.parts:
+                self.run_start(build)
+
+    def chosen(self) -> list[Contender]:
+        """Return the contenders that were asked for, in the order given."""
+        return [CONTENDERS[key] for key in self.options.contenders]
+
+    def could_not(self, key: str, what: str, why: Exception | str) -> None:
+        """Note what cannot be run, for the report, and say it now."""
+        self.results.missing.append(Missing(key, what, str(why)))
+        self.tell(f"could not run {key} ({what}): {why}")
+
+    def run_load(self, modes: Sequence[load.Mode], build: Path) -> None:
+        """Start all contenders and measure the pairings in each mode."""
+        client = shutil.which(CLIENT)
+        if client is None:
+            self.could_not(CLIENT, "all load", f"{CLIENT} is not installed (Debian: redis-tools)")
+            return
+        servers: dict[str, Server] = {}
+        with ExitStack() as stack:
+            for contender in self.chosen():
+                try:
+                    servers[contender.key] = stack.enter_context(started(contender, build, self.cores.server))
+                except CouldNotRun as problem:
+                    self.could_not(contender.key, "all load", problem)
+            bench = LoadBench(
+                servers, client, self.cores.client, self.options.pairs, self.options.smoke, self.results, self.tell
+            )
+            for mode in modes:
+                bench.run_mode(mode, PAIRINGS)
+
+    def run_memory(self, build: Path) -> None:
+        """Weigh the idle connections of each contender that keeps them."""
+        connections = memory.connections_possible(self.options.connections)
+        if connections < self.options.connections:
+            self.tell(f"memory: the hard descriptor limit leaves room for {connections} connections")
+        for contender in self.chosen():
+            if contender.closes or not contender.many:
+                continue
+            self.tell(f"memory: {contender.key}, {connections} connections")
+            try:
+                with started(contender, build, self.cores.server) as server:
+                    self.results.memory.append(memory.measure_memory(contender.key, server, connections))
+            except (CouldNotRun, load.LoadFailed, OSError) as problem:
+                self.could_not(contender.key, "memory", problem)
+
+    def run_start(self, build: Path) -> None:
+        """Time the starts of Answerback."""
+        self.tell(f"start: {self.options.starts} starts of answerback serve")
+        try:
+            start = partial(started, CONTENDERS["callback"], build, self.cores.server)
+            self.results.start = startup.measure_start(start, self.options.starts)
+        except (CouldNotRun, OSError) as problem:
+            self.could_not("callback", "start", problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

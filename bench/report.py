@@ -1,0 +1,128 @@
+"""The tables and the JSON file."""
+
+# Rule: data on standard output; colours only on a terminal (rich sees to it, and obeys NO_COLOR).
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import KIB
+from bench.results import Comparison, Cost, Results
+from bench.roster import ALL_MODES, ROSTER
+
+WIDTH = 110  # where there is no terminal to ask
+TITLES = {contender.key: contender.title for contender in ROSTER}
+
+
+def write_json(results: Results, path: Path) -> None:
+    """Write everything found, samples included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document(results), indent=2, ensure_ascii=False) + "\n")
+
+
+def document(results: Results) -> dict[str, object]:
+    """Return the results as JSON will hold them, with what is derived from them."""
+    content: dict[str, object] = asdict(results)
+    content["verdicts"] = [{**asdict(verdict), "met": verdict.met} for verdict in results.verdicts]
+    return content
+
+
+def print_report(results: Results, console: Console) -> None:
+    """Print all tables that have something in them, then what could not be run."""
+    if results.costs:
+        console.print(cost_table(results))
+        console.print(ratio_table(results))
+    if results.memory:
+        console.print(memory_table(results))
+    if results.start:
+        print_start(results, console)
+    if results.verdicts:
+        console.print(verdict_table(results))
+    for missing in results.missing:
+        name = TITLES.get(missing.contender, missing.contender)
+        console.print(f"could not run: {name} ({missing.what}): {missing.why}", style="yellow", markup=False)
+
+
+def cost_table(results: Results) -> Table:
+    """Server CPU per request, a column for each mode."""
+    modes = [mode for mode in ALL_MODES if any(cost.mode == mode for cost in results.costs)]
+    table = Table(title="Server CPU per request, µs: median (least–greatest); requests/s the client saw")
+    table.add_column("server")
+    for mode in modes:
+        table.add_column(mode, justify="right")
+    by_place = {(cost.contender, cost.mode): cost for cost in results.costs}
+    for contender in ROSTER:
+        cells = [by_place.get((contender.key, mode)) for mode in modes]
+        if any(cells):
+            closes = " (closes itself)" if contender.closes else ""
+            table.add_row(contender.title + closes, *(cost_cell(cell) for cell in cells))
+    return table
+
+
+def cost_cell(cost: Cost | None) -> str:
+    """One contender in one mode."""
+    if cost is None:
+        return "–"
+    spread = cost.microseconds
+    return f"{spread.median:.2f} ({spread.least:.2f}–{spread.greatest:.2f}) {cost.requests_per_second:>9,.0f}/s"
+
+
+def ratio_table(results: Results) -> Table:
+    """Ratios of the alternating pairs, a column for each mode."""
+    modes = [mode for mode in ALL_MODES if any(each.mode == mode for each in results.comparisons)]
+    table = Table(title="Ratio of alternating pairs: median (least–greatest)")
+    table.add_column("server")
+    table.add_column("to")
+    for mode in modes:
+        table.add_column(mode, justify="right")
+    by_place = {(each.subject, each.baseline, each.mode): each for each in results.comparisons}
+    for subject, baseline in dict.fromkeys((each.subject, each.baseline) for each in results.comparisons):
+        cells = [ratio_cell(by_place.get((subject, baseline, mode))) for mode in modes]
+        table.add_row(TITLES[subject], TITLES[baseline], *cells)
+    return table
+
+
+def ratio_cell(comparison: Comparison | None) -> str:
+    """One pairing in one mode."""
+    if comparison is None:
+        return "–"
+    ratio = comparison.ratio
+    return f"{ratio.median:.2f} ({ratio.least:.2f}–{ratio.greatest:.2f})"
+
+
+def memory_table(results: Results) -> Table:
+    """Memory per idle connection."""
+    table = Table(title="User memory per idle connection (PSS of the workers)")
+    for heading in ("server", "connections", "before, MiB", "only connected, KiB", "after an answer, KiB"):
+        table.add_column(heading, justify="left" if heading == "server" else "right")
+    for each in results.memory:
+        before = f"{each.before_bytes / KIB / KIB:.1f}"
+        weights = (f"{each.connected_bytes / KIB:.2f}", f"{each.answered_bytes / KIB:.2f}")
+        table.add_row(TITLES[each.contender], f"{each.connections:,}", before, *weights)
+    return table
+
+
+def print_start(results: Results, console: Console) -> None:
+    """The time of a start, in a line each."""
+    assert results.start is not None
+    for what, spread in (
+        ("worker, exec to first beat", results.start.first_beat),
+        ("answerback serve to its first answer", results.start.first_answer),
+    ):
+        median, least, greatest = (seconds * 1000 for seconds in (spread.median, spread.least, spread.greatest))
+        console.print(f"{what}: median of {len(spread.samples)}: {median:.0f} ms ({least:.0f}–{greatest:.0f})")
+
+
+def verdict_table(results: Results) -> Table:
+    """Every figure, met or missed."""
+    table = Table(title="Figures")
+    for heading in ("figure", "at most", "measured", ""):
+        table.add_column(heading, justify="left" if heading in {"figure", ""} else "right")
+    for verdict in results.verdicts:
+        measured = "not measured" if verdict.measured is None else f"{verdict.measured:.2f} {verdict.unit}"
+        word = "[green]met[/]" if verdict.met else "[red]missed[/]"
+        table.add_row(verdict.figure, f"{verdict.limit:g} {verdict.unit}", measured, word)
+    return table

@@ -1,0 +1,95 @@
+"""What a run of the bench found, as it is printed and as it is written to JSON."""
+
+# Rule: data only; a unit is part of a field's name.
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.stats import Spread
+
+SCHEMA = 1  # of the JSON file; grows when a field changes its meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Server CPU per request of one contender in one mode, over all its runs."""
+
+    contender: str
+    mode: str
+    microseconds: Spread
+    requests_per_second: float  # as the client saw it, median: the client's own limit for the fast ones
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How many times the baseline's cost the subject's is, from alternating pairs."""
+
+    subject: str
+    baseline: str
+    mode: str
+    ratio: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """PSS that idle connections cost the workers (smaps_rollup of proc(5)); kernel memory is not in it."""
+
+    contender: str
+    connections: int
+    before_bytes: int  # of all workers, after a first few connections came and went
+    connected_bytes: float  # per connection that has not said anything
+    answered_bytes: float  # per connection that has had one request answered
+
+    @property
+    def greater_bytes(self) -> float:
+        """The figure that is judged: the greater of the two."""
+        return max(self.connected_bytes, self.answered_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Seconds of a start: of a worker from exec to its first beat, and of the command to the first answer."""
+
+    first_beat: Spread
+    first_answer: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What could not be run or measured, and why."""
+
+    contender: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One figure judged. ``measured`` is None if it could not be; then it is not met."""
+
+    figure: str
+    limit: float
+    unit: str
+    measured: float | None
+
+    @property
+    def met(self) -> bool:
+        """Whether it was measured and is within the limit."""
+        return self.measured is not None and self.measured <= self.limit
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything one run found."""
+
+    started: str
+    machine: Mapping[str, str]
+    settings: Mapping[str, str | int | list[str]]
+    schema: int = SCHEMA
+    costs: list[Cost] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
+    start: Start | None = None
+    missing: list[Missing] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
