@@ -1,0 +1,16 @@
+"""The conversation, without a network: bytes, time and chance go in, actions come out.
+
+A newcomer's map. A request's way through this room:
+
+    session.Session.receive     bytes come in, with the time
+      framing                   cuts them into requests
+      matching                  finds the first rule that matches
+      steps                     say what to do, one action after another
+    actions                     what comes back, for a driver (`answerback.net`) to perform
+
+`plan` holds what a session is told to do: immutable, compiled from a configuration (`answerback.config`), swapped by
+reference. `ledger` is where a session reports what is to be counted.
+"""
+
+# Rule: nothing here knows the time, the network or a random number; callers pass them.
+# Rule: nothing here imports asyncio, socket, time, logging, protobuf, grpc or yaml.

@@ -1,0 +1,67 @@
+"""What a session asks its driver to do."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+# Rule: an action is frozen data. A driver performs actions in the order given, each once.
+
+
+class CloseReason(IntEnum):
+    """Why a connection ended. The names are the values of the metric label `reason`, the numbers places in the tally."""
+
+    # Rule: a number is never reused, and a new reason goes to the end; tallies outlive workers.
+    PEER_EOF = 0
+    SERVER_CLOSE = 1
+    PEER_RESET = 2
+    SERVER_RESET = 3
+    IDLE_TIMEOUT = 4
+    REQUEST_TIMEOUT = 5
+    WRITE_TIMEOUT = 6
+    LIFETIME = 7
+    REQUEST_TOO_LARGE = 8
+    DRAIN = 9
+    ABORTED = 10
+    ERROR = 11
+    PEER_LOST = 12
+    CRASHED = 13
+
+    @property
+    def label(self) -> str:
+        """The value of the metric label: `peer_eof`, …"""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand these bytes to the kernel."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HalfClose:
+    """Send FIN, once what was sent before has been handed to the kernel, and go on reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the socket, once what was sent before has been handed to the kernel. The last action of a session."""
+
+    reason: CloseReason
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the connection (RST), once what was sent before has been handed to the kernel. The last action."""
+
+    reason: CloseReason
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Reset the connection at once; what the kernel has not taken is dropped. The last action."""
+
+    reason: CloseReason
+
+
+Action = Send | HalfClose | Close | Reset | Abort

@@ -1,0 +1,25 @@
+"""Where a session reports what is to be counted."""
+
+from typing import Protocol
+
+
+class Ledger(Protocol):
+    """One listener's counts, as far as a session moves them (`answerback.metrics.books.Books` is the real one)."""
+
+    def requested(self, rule: int) -> None:
+        """A request was framed, and the rule with this place matched it."""
+
+    def unmatched(self) -> None:
+        """A request was framed, and no rule matched it."""
+
+    def matched(self, rule: int) -> None:
+        """The rule with this place matched an event that is no request."""
+
+    def answered(self, seconds: float, requests: int) -> None:
+        """So many requests were finished `seconds` after receipt, their replies handed to the kernel."""
+
+    def delayed(self, seconds: float) -> None:
+        """A step waits for `seconds`."""
+
+    def truncated(self) -> None:
+        """The peer's stream ended in the middle of a request."""

@@ -1,0 +1,365 @@
+"""The conversation on one connection.
+
+Whatever drives a session tells it what happened, with the time (seconds of any steady clock), and performs the actions
+that come back, in order:
+
+    connected            once, before anything else
+    receive, eof         what the peer sent; nothing comes after `eof`
+    blocked, flushed     the kernel took only part of what was to be sent; it has taken all of it
+    wake                 `deadline` has passed
+    drain                finish what is in progress, then close in order
+    lost                 the connection is gone; the session says nothing more
+
+After performing actions with nothing left unsent, the driver calls `flushed` if `awaits_flush`; it reads only while
+`wants_read`; and it calls `wake` at `deadline`, which is never later than the first thing due (it may be earlier: then
+`wake` does nothing but move it).
+"""
+
+from collections.abc import Iterator, Sequence
+from math import inf
+
+from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.framing import Buffer
+from answerback.core.ledger import Ledger
+from answerback.core.plan import ListenerPlan, PlanInForce
+from answerback.core.steps import End, Step, Wait
+
+# Rule: nothing here knows the time; callers pass it.
+# Rule: one request at a time. Later bytes wait in the buffer and are framed when their turn comes.
+# Rule: what is done for every request is done here in line; what is rare has a method of its own.
+
+READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in the kernel
+OUTPUT_AHEAD = 64 << 10  # bytes of replies before the kernel must have taken them: a client that never reads costs no more
+LINGER_SECONDS = 2.0  # how long a close in order waits for the peer's FIN
+LINGER_BYTES = 1 << 20  # and how much it reads until then
+
+NOTHING: Sequence[Action] = ()
+
+OPEN, CLOSING, LINGERING, OVER = range(4)  # CLOSING: FIN asked for, not yet sent
+
+
+class Session:
+    """One connection's conversation, without its network."""
+
+    __slots__ = (
+        "_answered",
+        "_blocked_since",
+        "_born",
+        "_buffer",
+        "_draining",
+        "_eof",
+        "_heard_at",
+        "_in_force",
+        "_ledger",
+        "_linger_left",
+        "_on_request",
+        "_partial_since",
+        "_phase",
+        "_plan",
+        "_reason",
+        "_resume_at",
+        "_script",
+        "_searched",
+        "_started",
+        "awaits_flush",
+        "deadline",
+        "request",
+        "wants_read",
+    )
+
+    def __init__(self, in_force: PlanInForce, ledger: Ledger, now: float) -> None:
+        self._in_force = in_force
+        self._plan = in_force.plan
+        self._ledger = ledger
+        self._phase = OPEN
+        self._buffer: Buffer = b""
+        self._searched = 0  # of the buffer, by the framing
+        self._script: Iterator[Step] | None = None  # what is left of the one that waits
+        self._on_request = False  # whether that one answers a request
+        self._resume_at = inf
+        self._started = now  # when the request in progress, and those in `_answered`, were received
+        self._answered = 0  # requests finished, their replies not yet known to be in the kernel
+        self._born = self._heard_at = now  # heard: or the end of the last reply
+        self._partial_since = inf
+        self._blocked_since = inf
+        self._eof = self._draining = False
+        self._reason = CloseReason.SERVER_CLOSE
+        self._linger_left = LINGER_BYTES
+        self.request = b""
+        self.wants_read = True
+        self.awaits_flush = False
+        limits = self._plan.limits
+        self.deadline = now + min(limits.idle_timeout, limits.lifetime)
+
+    @property
+    def over(self) -> bool:
+        """Whether the last action has been given, or the connection lost."""
+        return self._phase == OVER
+
+    def connected(self, now: float) -> Sequence[Action]:
+        """The connection has been accepted."""
+        rule = self._plan.on_connect
+        if rule is None:
+            return NOTHING
+        self._ledger.matched(rule.place)
+        self._script, self._on_request = iter(rule.steps), False
+        return self._resume(now)
+
+    def receive(self, data: bytes, now: float) -> Sequence[Action]:
+        """The peer sent these bytes, at least one."""
+        self._heard_at = now
+        if self._phase != OPEN:
+            return self._discard(len(data))
+        buffer = self._buffer
+        if not buffer:
+            self._buffer = data
+            self._searched = 0
+        elif type(buffer) is bytearray:
+            buffer += data
+        else:
+            self._buffer = bytearray(buffer) + data
+        if self._busy:
+            self.wants_read = len(self._buffer) < READ_AHEAD
+            return NOTHING
+        return self._converse(now)
+
+    def eof(self, now: float) -> Sequence[Action]:
+        """The peer has closed its half."""
+        self._eof = True
+        self.wants_read = False
+        if self._phase in (CLOSING, LINGERING):
+            return self._finish()
+        if self._busy:
+            return NOTHING
+        return self._converse(now)
+
+    def blocked(self, now: float) -> None:
+        """The kernel has taken only part of what was to be sent; `flushed` follows once it has taken all."""
+        self.awaits_flush = True
+        if self._blocked_since == inf:
+            self._blocked_since = now
+            self.deadline = min(self.deadline, now + self._plan.limits.write_timeout)
+
+    def flushed(self, now: float) -> Sequence[Action]:
+        """The kernel has taken all that was to be sent."""
+        self.awaits_flush = False
+        self._blocked_since = inf
+        if self._answered:
+            self._ledger.answered(now - self._started, self._answered)
+            self._answered = 0
+            self._heard_at = now
+        if self._phase == OPEN:
+            if self._script is None and (self._buffer or self._eof or self._draining):
+                return self._converse(now)
+        elif self._phase == CLOSING:
+            self._phase = LINGERING
+            self._resume_at = now + LINGER_SECONDS
+            self.deadline = min(self.deadline, self._resume_at)
+        return NOTHING
+
+    def drain(self, now: float) -> Sequence[Action]:
+        """Finish what is in progress, a half-heard request too, then close in order."""
+        self._draining = True
+        if self._phase != OPEN or self._busy:
+            return NOTHING
+        return self._converse(now)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._blocked_since = inf
+        self._over()
+
+    def wake(self, now: float) -> Sequence[Action]:
+        """The deadline has passed."""
+        actions = self._act_on_time(now)
+        self.deadline = self._due()
+        return actions
+
+    def _act_on_time(self, now: float) -> Sequence[Action]:
+        limits = self._plan.limits
+        if now >= self._blocked_since + limits.write_timeout:
+            self._over()
+            return (Abort(CloseReason.WRITE_TIMEOUT),)
+        if self._phase == LINGERING:
+            return self._finish() if now >= self._resume_at else NOTHING
+        if self._phase != OPEN:
+            return NOTHING
+        if now >= self._born + limits.lifetime:
+            return self._end_in_order(CloseReason.LIFETIME)
+        if now >= self._resume_at:
+            return self._resume(now)
+        if now >= self._partial_since + limits.request_timeout:
+            return self._end_in_order(CloseReason.REQUEST_TIMEOUT)
+        if not self._busy and now >= self._heard_at + limits.idle_timeout:
+            return self._end_in_order(CloseReason.IDLE_TIMEOUT)
+        return NOTHING
+
+    def _due(self) -> float:
+        """When the first thing is due, if nothing happens until then."""
+        limits = self._plan.limits
+        due = self._blocked_since + limits.write_timeout
+        if self._phase == OPEN:
+            due = min(due, self._born + limits.lifetime, self._partial_since + limits.request_timeout)
+            if not self._busy:
+                due = min(due, self._heard_at + limits.idle_timeout)
+        return min(due, self._resume_at)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a reply is in progress: waiting for its next step, or for the kernel."""
+        return self._script is not None or self._blocked_since != inf
+
+    def _resume(self, now: float) -> Sequence[Action]:
+        """Go on with the script in progress."""
+        actions: list[Action] = []
+        script = self._script
+        assert script is not None
+        self._script, self._resume_at = None, inf
+        self._play(script, actions, now)
+        if self._script is None:
+            self._answered += self._on_request
+            self.awaits_flush = True  # later requests are taken, and timed, from there
+        return actions
+
+    def _converse(self, now: float) -> Sequence[Action]:
+        """Answer the requests in the buffer."""
+        actions: list[Action] = []
+        plan = self._plan
+        if self._in_force.plan is not plan:
+            plan = self._take_new_plan()
+        ledger, cut, select = self._ledger, plan.framing.cut, plan.on_request.select
+        buffer, at, searched, size, answered = self._buffer, 0, self._searched, 0, 0
+        limit = plan.limits.max_request_bytes
+        while size < OUTPUT_AHEAD:
+            frame = cut(buffer, at, searched)
+            if frame is None:
+                break
+            self.request, at = frame
+            searched = at
+            if len(self.request) > limit:
+                actions += self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
+                break
+            rule = select(self.request)
+            if rule is None:
+                ledger.unmatched()
+                answered += 1
+                continue
+            ledger.requested(rule.place)
+            size += self._play(iter(rule.steps), actions, now)
+            if self._script is not None:
+                self._on_request = True
+                break
+            answered += 1
+            if self._phase != OPEN:
+                break
+        if at:
+            self._started = now
+            self._answered = answered
+            self.awaits_flush = True
+        if self._phase == OPEN:
+            self._keep(buffer, at)
+            if self._buffer or self._eof or self._draining:
+                actions += self._rest(size, at, now)
+            elif self._partial_since != inf:
+                self._partial_since = inf
+        return actions
+
+    def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
+        """Take steps until one waits (`_script` is what is left then), or ends the conversation; the bytes sent."""
+        size = 0
+        for step in script:
+            outcome = step(self)
+            if type(outcome) is Send:
+                actions.append(outcome)
+                size += len(outcome.data)
+            elif type(outcome) is Wait:
+                self._ledger.delayed(outcome.seconds)
+                self._script = script
+                self._resume_at = now + outcome.seconds
+                self.deadline = min(self.deadline, self._resume_at)
+                break
+            elif type(outcome) is End:
+                actions += self._end_by_reset() if outcome.by_reset else self._end_in_order(CloseReason.SERVER_CLOSE)
+                break
+        return size
+
+    def _keep(self, buffer: Buffer, at: int) -> None:
+        """Keep what is behind the requests that were taken."""
+        if at == len(buffer):
+            self._buffer = b""
+        elif type(buffer) is bytearray:
+            del buffer[:at]
+        else:
+            self._buffer = bytes(buffer[at:])
+
+    def _rest(self, size: int, taken: int, now: float) -> Sequence[Action]:
+        """What follows once requests have been taken, and it is not simply waiting for the next."""
+        left = len(self._buffer)
+        self._searched = 0
+        self.wants_read = not self._eof
+        if self._script is not None:
+            self._partial_since = inf
+            self.wants_read = not self._eof and left < READ_AHEAD
+            return NOTHING
+        if size >= OUTPUT_AHEAD:
+            return NOTHING  # `flushed` goes on
+        if self._eof:
+            if left:
+                self._ledger.truncated()
+            self._reason = CloseReason.PEER_EOF
+            return self._finish()
+        if not left:
+            self._partial_since = inf
+            return self._end_in_order(CloseReason.DRAIN)
+        if self._plan.framing.least(self._buffer) > self._plan.limits.max_request_bytes:
+            return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
+        self._searched = left
+        if taken or self._partial_since == inf:
+            self._partial_since = now
+            self.deadline = min(self.deadline, now + self._plan.limits.request_timeout)
+        return NOTHING
+
+    def _take_new_plan(self) -> ListenerPlan:
+        """The plan in force, unless its framing is another: then this connection keeps the one it has to its end."""
+        new = self._in_force.plan
+        if new.framing == self._plan.framing:
+            self._plan = new
+        else:
+            self._in_force = PlanInForce(self._plan)
+        return self._plan
+
+    def _discard(self, size: int) -> Sequence[Action]:
+        """Take bytes that come after our FIN."""
+        self._linger_left -= size
+        return self._finish() if self._linger_left <= 0 else NOTHING
+
+    def _end_in_order(self, reason: CloseReason) -> Sequence[Action]:
+        """Send FIN, then read and discard until the peer's."""
+        self._reason = reason
+        self._stop()
+        if self._eof:
+            return self._finish()
+        self._phase = CLOSING
+        self.wants_read = True
+        self.awaits_flush = True
+        return (HalfClose(),)
+
+    def _end_by_reset(self) -> Sequence[Action]:
+        self._over()
+        return (Reset(CloseReason.SERVER_RESET),)
+
+    def _finish(self) -> Sequence[Action]:
+        """Close, both halves being done with."""
+        self._over()
+        return (Close(self._reason),)
+
+    def _over(self) -> None:
+        self._stop()
+        self._phase = OVER
+        self.wants_read = False
+        self.deadline = self._due()
+
+    def _stop(self) -> None:
+        """Take no more steps and no more requests."""
+        self._script, self._buffer = None, b""
+        self._resume_at = self._partial_since = inf

@@ -1,0 +1,72 @@
+"""What a rule does, one step after another.
+
+A step is a function of the turn it is taken in (the request being answered, and its connection). It returns an
+action for the driver; or `Wait` or `END_IN_ORDER` or `END_BY_RESET` for the session; or None when there is nothing to do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from answerback.core.actions import Send
+
+# Rule: one step, one function, one test. What does not depend on the request is made when the step is compiled.
+
+
+class Turn(Protocol):
+    """What a step may look at."""
+
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Take the next step so many seconds later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The conversation is over: close in order, or by reset. Later steps are not taken."""
+
+    by_reset: bool
+
+
+END_IN_ORDER: Final = End(by_reset=False)
+END_BY_RESET: Final = End(by_reset=True)
+
+Outcome = Send | Wait | End | None
+Step = Callable[[Turn], Outcome]
+
+
+def send(data: bytes) -> Step:
+    """Send these bytes."""
+    action = Send(data) if data else None
+    return lambda turn: action
+
+
+def echo() -> Step:
+    """Send the request as rules see it."""
+    return lambda turn: Send(turn.request) if turn.request else None
+
+
+def discard() -> Step:
+    """Do nothing."""
+    return lambda turn: None
+
+
+def delay_fixed(seconds: float) -> Step:
+    """Wait for so long."""
+    wait = Wait(seconds) if seconds > 0 else None
+    return lambda turn: wait
+
+
+def close() -> Step:
+    """Close in order."""
+    return lambda turn: END_IN_ORDER
+
+
+def reset() -> Step:
+    """Reset the connection, once what was sent before has been handed to the kernel."""
+    return lambda turn: END_BY_RESET
