@@ -1,0 +1,29 @@
+"""The architecture is a test: imports go down only, and a worker stays light."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Imports every module of the worker's room, then says which of the libraries it must never load are there.
+LOAD_WORKER = """
+import importlib, pkgutil, sys
+import answerback.worker as room
+for found in pkgutil.walk_packages(room.__path__, "answerback.worker."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+print(*sorted({"grpc", "prometheus_client", "aiohttp", "click", "rich"} & set(sys.modules)))
+"""
+
+
+def test_imports_go_down_only() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-logo"]
+    report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert report.returncode == 0, report.stdout + report.stderr
+    assert " 0 broken" in report.stdout
+
+
+def test_a_worker_loads_neither_grpc_nor_prometheus_client() -> None:
+    found = subprocess.run([sys.executable, "-c", LOAD_WORKER], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout.strip(), found.stderr) == (0, "", "")

@@ -1,0 +1,27 @@
+"""What is generated is committed, and is what the .proto files say today."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import proto
+
+BUF = Path(sys.executable).parent / "buf"
+
+
+def test_generated_code_is_what_the_protos_say(tmp_path: Path) -> None:
+    proto.generate(tmp_path)
+    fresh, committed = proto.generated(tmp_path), proto.generated(proto.OUTPUT)
+    assert sorted(map(str, committed)) == sorted(map(str, fresh)), "run `make proto`"
+    stale = [str(path) for path, content in fresh.items() if committed[path] != content]
+    assert stale == [], "run `make proto`"
+
+
+def test_protos_are_clean() -> None:
+    buf = subprocess.run([BUF, "lint"], cwd=proto.ROOT, capture_output=True, text=True, check=False)
+    assert (buf.returncode, buf.stdout, buf.stderr) == (0, "", "")
+
+
+def test_protos_are_formatted() -> None:
+    buf = subprocess.run([BUF, "format", "--diff"], cwd=proto.ROOT, capture_output=True, text=True, check=False)
+    assert (buf.returncode, buf.stdout, buf.stderr) == (0, "", "")
