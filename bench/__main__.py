@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import load, memory, report, startup
+from bench.books import read_books
 from bench.cpu import Cores, usable_cores
 from bench.figures import judge
 from bench.results import Missing, Results
@@ -24,7 +25,7 @@ from bench.roster import PAIRINGS, ROSTER, Contender, started
 from bench.run import LoadBench
 from bench.server import CouldNotRun, Server
 
-PAIRS = 7
+PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
 PARTS = (*MODES, "memory", "start")
 CONTENDERS = {contender.key: contender for contender in ROSTER}
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.run()
     results = bench.results
     if not options.smoke:
-        results.verdicts = judge(results, set(options.parts))
+        results.verdicts = judge(results, options.parts, options.contenders)
     if options.json is not None:
         report.write_json(results, options.json)
         bench.tell(f"written: {options.json}")
@@ -58,7 +59,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--contenders", type=partial(choices, CONTENDERS), default=list(CONTENDERS), help=",".join(CONTENDERS)
     )
-    parser.add_argument("--pairs", type=positive, default=PAIRS, help=f"of each pairing and mode ({PAIRS})")
+    parser.add_argument("--pairs", type=positive, default=PAIRS, help=f"of each pairing and mode (default {PAIRS})")
     parser.add_argument("--connections", type=positive, default=memory.CONNECTIONS, help="idle ones to weigh (10000)")
     parser.add_argument("--starts", type=positive, default=startup.STARTS, help="to take the median of (10)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE")
@@ -157,6 +158,7 @@ class Bench:
             )
             for mode in modes:
                 bench.run_mode(mode, PAIRINGS)
+            self.results.books_astray = read_books(server for server in servers.values() if server.metrics_port)
 
     def run_memory(self, build: Path) -> None:
         """Weigh the idle connections of each contender that keeps them."""

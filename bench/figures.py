@@ -12,62 +12,69 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A promise: ``measure`` finds its value in the results, and at most ``limit`` is kept."""
+    """A promise: ``measure`` finds its value in the results, and at most ``limit`` is kept.
+
+    ``parts`` are those any of which it belongs to; ``needs`` are the contenders it is about.
+    """
 
     title: str
-    part: str  # the mode, `memory` or `start`: what has to be run for it
     limit: float
     unit: str
+    parts: Collection[str]
+    needs: Collection[str]
     measure: Callable[[Results], float | None]
 
 
-def ratio(subject: str, baseline: str, mode: str) -> Callable[[Results], float | None]:
-    """The median ratio of two contenders in a mode."""
+def ratio(title: str, subject: str, baseline: str, mode: str, limit: float) -> Figure:
+    """At most ``limit`` times the baseline's CPU per request: the median of the pairs."""
 
     def measure(results: Results) -> float | None:
         wanted = (subject, baseline, mode)
         found = (each for each in results.comparisons if (each.subject, each.baseline, each.mode) == wanted)
         return next((each.ratio.median for each in found), None)
 
-    return measure
+    return Figure(f"{title}, {mode}", limit, "×", (mode,), (subject, baseline), measure)
 
 
-def kib_per_connection(contender: str) -> Callable[[Results], float | None]:
-    """The greater of what a silent and an answered idle connection cost, in KiB."""
+def idle_connection(title: str, contender: str, limit: float) -> Figure:
+    """At most ``limit`` KiB for an idle connection, silent or answered, whichever costs more."""
 
     def measure(results: Results) -> float | None:
         return next((each.greater_bytes / KIB for each in results.memory if each.contender == contender), None)
 
-    return measure
+    return Figure(f"{title}, idle connection", limit, "KiB", ("memory",), (contender,), measure)
 
 
-def milliseconds_to_first_beat(results: Results) -> float | None:
+def first_beat_ms(results: Results) -> float | None:
     """The median time of a worker from exec to first beat."""
     return None if results.start is None else results.start.first_beat.median * 1000
 
 
 FIGURES = (
-    Figure("CALLBACK / C floor, persistent", "persistent", 1.6, "×", ratio("callback", "floor", "persistent")),
-    Figure("CALLBACK / C floor, one-shot", "one-shot", 1.6, "×", ratio("callback", "floor", "one-shot")),
-    Figure("CALLBACK / C floor, pipelined", "pipelined", 3.0, "×", ratio("callback", "floor", "pipelined")),
+    ratio("CALLBACK / C floor", "callback", "floor", "persistent", 1.6),
+    ratio("CALLBACK / C floor", "callback", "floor", "one-shot", 1.6),
+    ratio("CALLBACK / C floor", "callback", "floor", "pipelined", 3.0),
+    ratio("COROUTINE / asyncio streams", "coroutine", "streams", "persistent", 0.95),
+    ratio("COROUTINE / asyncio streams", "coroutine", "streams", "one-shot", 0.95),
+    ratio("COROUTINE / original asyncio streams", "coroutine", "streams-original", "one-shot", 0.95),
+    idle_connection("CALLBACK", "callback", 2.5),
+    idle_connection("COROUTINE", "coroutine", 6.0),
+    Figure("worker, exec to first beat", 300.0, "ms", ("start",), ("callback",), first_beat_ms),
     Figure(
-        "COROUTINE / asyncio streams, persistent",
-        "persistent",
-        0.95,
-        "×",
-        ratio("coroutine", "streams", "persistent"),
+        "books after the load: connections astray",
+        0,
+        "",
+        ("persistent", "one-shot", "pipelined"),
+        ("callback", "coroutine"),
+        lambda results: results.books_astray,
     ),
-    Figure("COROUTINE / asyncio streams, one-shot", "one-shot", 0.95, "×", ratio("coroutine", "streams", "one-shot")),
-    Figure("CALLBACK, idle connection", "memory", 2.5, "KiB", kib_per_connection("callback")),
-    Figure("COROUTINE, idle connection", "memory", 6.0, "KiB", kib_per_connection("coroutine")),
-    Figure("worker, exec to first beat", "start", 300.0, "ms", milliseconds_to_first_beat),
 )
 
 
-def judge(results: Results, parts: Collection[str]) -> list[Verdict]:
-    """Judge every figure that belongs to the parts that were asked for."""
+def judge(results: Results, parts: Collection[str], contenders: Collection[str]) -> list[Verdict]:
+    """Judge every figure that the parts and contenders asked for have to do with."""
     return [
         Verdict(figure.title, figure.limit, figure.unit, figure.measure(results))
         for figure in FIGURES
-        if figure.part in parts
+        if set(figure.parts) & set(parts) and set(figure.needs) <= set(contenders)
     ]

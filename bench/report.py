@@ -13,7 +13,7 @@ from bench.figures import KIB
 from bench.results import Comparison, Cost, Results
 from bench.roster import ALL_MODES, ROSTER
 
-WIDTH = 110  # where there is no terminal to ask
+WIDTH = 118  # where there is no terminal to ask
 TITLES = {contender.key: contender.title for contender in ROSTER}
 
 
@@ -49,7 +49,8 @@ def print_report(results: Results, console: Console) -> None:
 def cost_table(results: Results) -> Table:
     """Server CPU per request, a column for each mode."""
     modes = [mode for mode in ALL_MODES if any(cost.mode == mode for cost in results.costs)]
-    table = Table(title="Server CPU per request, µs: median (least–greatest); requests/s the client saw")
+    title = "Server CPU per request, µs: median (least–greatest); requests/s as the client saw them"
+    table = Table(title=title, caption="✂ closes by itself after one reply; all others leave that to the client")
     table.add_column("server")
     for mode in modes:
         table.add_column(mode, justify="right")
@@ -57,7 +58,7 @@ def cost_table(results: Results) -> Table:
     for contender in ROSTER:
         cells = [by_place.get((contender.key, mode)) for mode in modes]
         if any(cells):
-            closes = " (closes itself)" if contender.closes else ""
+            closes = " ✂" if contender.closes else ""
             table.add_row(contender.title + closes, *(cost_cell(cell) for cell in cells))
     return table
 
@@ -122,7 +123,7 @@ def verdict_table(results: Results) -> Table:
     for heading in ("figure", "at most", "measured", ""):
         table.add_column(heading, justify="left" if heading in {"figure", ""} else "right")
     for verdict in results.verdicts:
-        measured = "not measured" if verdict.measured is None else f"{verdict.measured:.2f} {verdict.unit}"
+        measured = "not measured" if verdict.measured is None else f"{verdict.measured:.2f} {verdict.unit}".strip()
         word = "[green]met[/]" if verdict.met else "[red]missed[/]"
-        table.add_row(verdict.figure, f"{verdict.limit:g} {verdict.unit}", measured, word)
+        table.add_row(verdict.figure, f"{verdict.limit:g} {verdict.unit}".strip(), measured, word)
     return table

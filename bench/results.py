@@ -91,5 +91,6 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     start: Start | None = None
+    books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

@@ -1,0 +1,63 @@
+"""python -m bench: options and exit codes."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as bench
+from bench import memory
+
+
+@pytest.fixture(autouse=True)
+def _signals_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
+
+
+def test_everything_is_run_unless_said_otherwise() -> None:
+    options = bench.parse([])
+    assert options.parts == ["persistent", "one-shot", "pipelined", "memory", "start"]
+    assert options.pairs >= 7
+    assert options.connections == memory.CONNECTIONS == 10_000
+    assert options.json is None
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--parts", "memory,lunch"], "unknown: lunch"),
+        (["--contenders", "go"], "unknown: go"),
+        (["--pairs", "0"], "'0' is not a number from 1"),
+        (["--pairs", "many"], "'many' is not a number from 1"),
+    ],
+)
+def test_wrong_options_are_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        bench.parse(arguments)
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_its_programs_it_says_what_is_missing_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    path = tmp_path / "found.json"
+    assert bench.main(["--json", str(path)]) == 1
+    shown = capsys.readouterr()
+    assert "redis-benchmark is not installed" in shown.out
+    assert "no C compiler" in shown.out
+    assert "not measured" in shown.out
+    assert "could not run" in shown.err
+    found = json.loads(path.read_text())
+    assert found["costs"] == []
+    assert {each["met"] for each in found["verdicts"]} == {False}
+
+
+def test_a_smoke_run_judges_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--smoke", "--parts", "memory", "--contenders", "uvloop"]) == 0
+    shown = capsys.readouterr().out
+    assert "User memory per idle connection" in shown
+    assert "Figures" not in shown

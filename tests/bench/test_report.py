@@ -1,0 +1,99 @@
+"""bench.figures and bench.report: the verdicts, the tables, the file."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import figures, report
+from bench.figures import FIGURES, judge
+from bench.results import Comparison, Cost, Memory, Missing, Results, Start, Verdict
+from bench.roster import ALL_MODES, PAIRINGS, ROSTER
+from bench.stats import spread
+
+ALL_PARTS = (*ALL_MODES, "memory", "start")
+ALL_CONTENDERS = [contender.key for contender in ROSTER]
+
+
+@pytest.fixture
+def results() -> Results:
+    found = Results("2024-01-01T00:00:00+00:00", {"kernel": "6"}, {"pairs": 7})
+    for figure in (("callback", "floor"), ("coroutine", "streams"), ("coroutine", "streams-original")):
+        for mode in ALL_MODES:
+            found.costs.append(Cost(figure[0], mode, spread([12.0, 13.0]), 50_000.0, 1.0))
+            found.comparisons.append(Comparison(*figure, mode, spread([0.9])))
+    found.memory += [Memory("callback", 10_000, 20_000_000, 1024, 2048), Memory("coroutine", 10_000, 1, 6200, 1)]
+    found.start = Start(spread([0.2, 0.3, 0.9]), spread([0.5]))
+    found.books_astray = 0
+    return found
+
+
+def measured(verdicts: list[Verdict]) -> dict[str, tuple[float | None, bool]]:
+    return {verdict.figure: (verdict.measured, verdict.met) for verdict in verdicts}
+
+
+def test_every_figure_is_judged(results: Results) -> None:
+    verdicts = measured(judge(results, ALL_PARTS, ALL_CONTENDERS))
+    assert verdicts == {
+        **{figure.title: (0.9, True) for figure in FIGURES if figure.unit == "×"},
+        "CALLBACK, idle connection": (2.0, True),
+        "COROUTINE, idle connection": (6200 / 1024, False),
+        "worker, exec to first beat": (300.0, True),
+        "books after the load: connections astray": (0.0, True),
+    }
+    assert len(verdicts) == len(FIGURES)
+
+
+def test_what_was_not_measured_is_not_met() -> None:
+    verdicts = judge(Results("now", {}, {}), ALL_PARTS, ALL_CONTENDERS)
+    assert len(verdicts) == len(FIGURES)
+    assert not any(verdict.met for verdict in verdicts)
+
+
+def test_only_what_was_asked_for_is_judged(results: Results) -> None:
+    assert [each.figure for each in judge(results, ["start"], ALL_CONTENDERS)] == ["worker, exec to first beat"]
+    assert judge(results, ALL_PARTS, ["floor", "uvloop"]) == []
+
+
+def test_every_ratio_that_is_judged_is_measured() -> None:
+    paired = {frozenset((pairing.subject, pairing.baseline)) for pairing in PAIRINGS}
+    for figure in FIGURES:
+        if figure.unit == "×":
+            assert frozenset(figure.needs) in paired
+
+
+def test_a_figure_at_its_limit_is_met() -> None:
+    assert Verdict("x", 1.6, "×", 1.6).met
+    assert not Verdict("x", 1.6, "×", 1.6001).met
+
+
+def test_the_tables_say_everything_without_colour(results: Results) -> None:
+    results.verdicts = judge(results, ALL_PARTS, ALL_CONTENDERS)
+    results.missing.append(Missing("redis", "all load", "redis-server is not [installed]"))
+    page = io.StringIO()
+    report.print_report(results, Console(file=page, width=report.WIDTH))
+    text = page.getvalue()
+    assert "\x1b" not in text
+    assert "could not run: redis-server (all load): redis-server is not [installed]" in text
+    for words in ("Answerback CALLBACK", "12.50 (12.00–13.00)", "50,000/s", "0.90 (0.90–0.90)", "2.00", "missed"):
+        assert words in text
+    assert "worker, exec to first beat: median of 3: 300 ms (200–900)" in text
+
+
+def test_the_file_holds_the_samples_and_the_verdicts(results: Results, tmp_path: Path) -> None:
+    results.verdicts = judge(results, ALL_PARTS, ALL_CONTENDERS)
+    path = tmp_path / "new" / "latest.json"
+    report.write_json(results, path)
+    content = json.loads(path.read_text())
+    assert content["schema"] == 1
+    assert content["start"]["first_beat"]["samples"] == [0.2, 0.3, 0.9]
+    assert content["verdicts"][0] == {
+        "figure": "CALLBACK / C floor, persistent",
+        "limit": 1.6,
+        "unit": "×",
+        "measured": 0.9,
+        "met": True,
+    }
+    assert figures.KIB == 1024

@@ -1,0 +1,47 @@
+"""bench.startup and bench.books: what is read from /metrics."""
+
+import pytest
+
+from bench import books, startup
+
+BALANCED = """\
+# HELP answerback_connections_accepted_total Connections accepted.
+# TYPE answerback_connections_accepted_total counter
+answerback_connections_accepted_total{listener="a"} 7.0
+answerback_connections_accepted_total{listener="b"} 5.0
+answerback_connections_closed_total{listener="a",reason="peer_eof"} 6.0
+answerback_connections_closed_total{listener="a",reason="crashed"} 0.0
+answerback_connections_closed_total{listener="b",reason="peer_eof"} 5.0
+answerback_connections_open{listener="a"} 1.0
+answerback_connections_open{listener="b"} 0.0
+"""
+
+
+@pytest.mark.parametrize(
+    "exposition, seconds",
+    [
+        ("", None),
+        ('answerback_worker_start_seconds{worker="0"} 0.0\n', None),  # no beat yet
+        ('# HELP answerback_worker_start_seconds x\nanswerback_worker_start_seconds{worker="0"} 0.125\n', 0.125),
+        (
+            'answerback_worker_start_seconds{worker="0"} 1e-1\nanswerback_worker_start_seconds{worker="1"} 0.2\n',
+            0.2,
+        ),
+    ],
+)
+def test_the_slowest_workers_start_is_read(exposition: str, seconds: float | None) -> None:
+    assert startup.parse_start(exposition) == seconds
+
+
+@pytest.mark.parametrize(
+    "exposition, astray",
+    [
+        (BALANCED, 0),
+        (BALANCED.replace("7.0", "9.0"), 2),
+        (BALANCED.replace('_open{listener="a"} 1.0', '_open{listener="a"} 2.0'), 1),
+        ("answerback_connections_accepted_total 1\n", None),
+        ("", None),
+    ],
+)
+def test_the_books_balance_or_say_by_how_much_they_do_not(exposition: str, astray: float | None) -> None:
+    assert books.astray(exposition) == astray

@@ -1,0 +1,25 @@
+"""bench.stats: medians and ratios of pairs."""
+
+import pytest
+
+from bench.stats import Pair, ratio, spread
+
+
+def test_a_spread_is_the_median_with_the_extremes() -> None:
+    found = spread([3.0, 1.0, 2.0])
+    assert (found.median, found.least, found.greatest, found.samples) == (2.0, 1.0, 3.0, (3.0, 1.0, 2.0))
+
+
+def test_of_an_even_count_the_median_lies_between() -> None:
+    assert spread([1.0, 2.0]).median == 1.5
+
+
+def test_nothing_cannot_be_summarised() -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        spread([])
+
+
+def test_drift_that_hits_both_sides_of_a_pair_divides_out() -> None:
+    pairs = [Pair(subject=slowness * 3, baseline=slowness * 2) for slowness in (1.0, 1.5, 9.0)]
+    found = ratio(pairs)
+    assert found.least == found.median == found.greatest == 1.5
