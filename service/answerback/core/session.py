@@ -15,7 +15,7 @@ After performing actions with nothing left unsent, the driver calls `flushed` if
 `wake` does nothing but move it).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
@@ -29,7 +29,9 @@ from answerback.core.steps import End, Step, Wait
 # Rule: what is done for every request is done here in line; what is rare has a method of its own.
 
 READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in the kernel
-OUTPUT_AHEAD = 64 << 10  # bytes of replies before the kernel must have taken them: a client that never reads costs no more
+OUTPUT_AHEAD = (
+    64 << 10
+)  # bytes of replies before the kernel must have taken them: a client that never reads costs no more
 LINGER_SECONDS = 2.0  # how long a close in order waits for the peer's FIN
 LINGER_BYTES = 1 << 20  # and how much it reads until then
 
@@ -164,45 +166,43 @@ class Session:
             return NOTHING
         return self._converse(now)
 
-    def lost(self) -> None:
-        """The connection is gone."""
+    def lost(self, reason: CloseReason) -> CloseReason:
+        """The connection is gone, for this reason; the one to count: settled already if only the peer's FIN was due."""
+        if self._phase == LINGERING:
+            reason = self._reason
         self._blocked_since = inf
         self._over()
+        return reason
 
     def wake(self, now: float) -> Sequence[Action]:
         """The deadline has passed."""
-        actions = self._act_on_time(now)
+        actions = NOTHING
+        for due, act in self._timers():
+            if now >= due:
+                actions = act(now)
+                break
         self.deadline = self._due()
         return actions
 
-    def _act_on_time(self, now: float) -> Sequence[Action]:
+    def _timers(self) -> Iterator[tuple[float, Callable[[float], Sequence[Action]]]]:
+        """What is due when, if nothing happens until then; the first that is due is done."""
         limits = self._plan.limits
-        if now >= self._blocked_since + limits.write_timeout:
-            self._over()
-            return (Abort(CloseReason.WRITE_TIMEOUT),)
-        if self._phase == LINGERING:
-            return self._finish() if now >= self._resume_at else NOTHING
-        if self._phase != OPEN:
-            return NOTHING
-        if now >= self._born + limits.lifetime:
-            return self._end_in_order(CloseReason.LIFETIME)
-        if now >= self._resume_at:
-            return self._resume(now)
-        if now >= self._partial_since + limits.request_timeout:
-            return self._end_in_order(CloseReason.REQUEST_TIMEOUT)
-        if not self._busy and now >= self._heard_at + limits.idle_timeout:
-            return self._end_in_order(CloseReason.IDLE_TIMEOUT)
-        return NOTHING
+        if self._blocked_since != inf:
+            yield self._blocked_since + limits.write_timeout, self._give_up
+        if self._phase == OPEN:
+            yield self._born + limits.lifetime, lambda _: self._end_in_order(CloseReason.LIFETIME)
+            yield self._resume_at, self._resume
+            yield (
+                self._partial_since + limits.request_timeout,
+                lambda _: self._end_in_order(CloseReason.REQUEST_TIMEOUT),
+            )
+            if not self._busy:
+                yield self._heard_at + limits.idle_timeout, lambda _: self._end_in_order(CloseReason.IDLE_TIMEOUT)
+        elif self._phase == LINGERING:
+            yield self._resume_at, lambda _: self._finish()
 
     def _due(self) -> float:
-        """When the first thing is due, if nothing happens until then."""
-        limits = self._plan.limits
-        due = self._blocked_since + limits.write_timeout
-        if self._phase == OPEN:
-            due = min(due, self._born + limits.lifetime, self._partial_since + limits.request_timeout)
-            if not self._busy:
-                due = min(due, self._heard_at + limits.idle_timeout)
-        return min(due, self._resume_at)
+        return min((due for due, _ in self._timers()), default=inf)
 
     @property
     def _busy(self) -> bool:
@@ -221,7 +221,7 @@ class Session:
             self.awaits_flush = True  # later requests are taken, and timed, from there
         return actions
 
-    def _converse(self, now: float) -> Sequence[Action]:
+    def _converse(self, now: float) -> Sequence[Action]:  # noqa: C901 - every request's path, in one piece on purpose
         """Answer the requests in the buffer."""
         actions: list[Action] = []
         plan = self._plan
@@ -343,6 +343,11 @@ class Session:
         self.wants_read = True
         self.awaits_flush = True
         return (HalfClose(),)
+
+    def _give_up(self, _now: float) -> Sequence[Action]:
+        """The kernel has not taken a reply in time: the peer does not read it."""
+        self._over()
+        return (Abort(CloseReason.WRITE_TIMEOUT),)
 
     def _end_by_reset(self) -> Sequence[Action]:
         self._over()

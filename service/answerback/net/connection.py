@@ -1,0 +1,99 @@
+"""What the two drivers have in common: one connection of a listener, from accept to close."""
+
+import asyncio
+import errno
+import logging
+import socket
+import struct
+from math import inf
+from time import monotonic
+from typing import Protocol
+
+from answerback.core.actions import CloseReason
+from answerback.core.plan import PlanInForce
+from answerback.core.session import Session
+from answerback.metrics.books import Books
+from answerback.net.deadlines import Deadlines
+
+# Rule: each connection goes through `closed` once, whatever ends it.
+
+READ_BYTES = 64 << 10
+LINGER_ZERO = struct.pack("ii", 1, 0)  # close(2) sends RST (socket(7), SO_LINGER)
+PROBE_REASONS = (CloseReason.PEER_EOF, CloseReason.PEER_RESET)
+
+log = logging.getLogger(__name__)
+
+
+class Host(Protocol):
+    """The listener, as far as its connections know it."""
+
+    name: str
+    loop: asyncio.AbstractEventLoop
+    in_force: PlanInForce
+    books: Books
+    deadlines: Deadlines
+
+    def left(self, connection: "Connection", peer: bytes | None) -> None:
+        """The connection is closed."""
+
+
+class Connection:
+    """A connection and its session. A driver adds how bytes come and go."""
+
+    __slots__ = ("alarm", "books", "due", "heard", "host", "peer", "session", "sock")
+
+    def __init__(self, host: Host, sock: socket.socket, peer: bytes | None) -> None:
+        """`sock` was just accepted and does not block; `peer` is its packed address if it counts towards a limit."""
+        self.host = host
+        self.sock = sock
+        self.peer = peer
+        self.books = host.books
+        self.session = Session(host.in_force, host.books, monotonic())
+        self.alarm: asyncio.TimerHandle | int | None = None
+        self.due = inf
+        self.heard = False  # whether the peer ever sent a byte
+
+    def keep_deadline(self) -> None:
+        """Be woken in time for the session's deadline."""
+        deadline = self.session.deadline
+        if deadline < self.due:
+            self.host.deadlines.set(self, deadline)
+
+    def closed(self, reason: CloseReason) -> None:
+        """The socket is closed, or will be before anything else happens: enter it in the books."""
+        if self.alarm is not None:
+            self.host.deadlines.clear(self)
+        self.books.closed(reason, not self.heard and reason in PROBE_REASONS)
+        self.host.left(self, self.peer)
+
+    def failed(self) -> None:
+        """An exception came out of the session, and is being handled: it ends this connection alone."""
+        log.exception(  # noqa: LOG004 - called from the drivers' handlers alone
+            "session failed, connection aborted", extra={"listener": self.host.name}
+        )
+        self.books.failed()
+        self.abort(CloseReason.ERROR)
+
+    def wake(self) -> None:
+        """The session's deadline has come, or is near."""
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        """Finish what is in progress, then close in order."""
+        raise NotImplementedError
+
+    def abort(self, reason: CloseReason) -> None:
+        """Reset the connection now."""
+        raise NotImplementedError
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Have close(2) reset the connection."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+
+
+def reason_of(error: OSError) -> CloseReason:
+    """Why a connection ended on which a system call failed."""
+    if error.errno in (errno.ECONNRESET, errno.EPIPE):
+        return CloseReason.PEER_RESET
+    return CloseReason.PEER_LOST

@@ -1,0 +1,207 @@
+"""The COROUTINE engine: a coroutine per connection over streams, which reads from top to bottom.
+
+It waits in one place at a time, for bytes to read or for room to write. What comes from elsewhere (a deadline, a drain)
+interrupts it there, as `asyncio.timeout` would, but costs nothing while nothing of the kind happens.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
+
+# Rule: only the coroutine speaks to the session, but for `abort`, which ends both.
+
+News = Callable[[float], Sequence[Action]]
+
+
+class CoroutineConnection(Connection):
+    """Drives a session by a coroutine."""
+
+    __slots__ = ("_ending", "_gone", "_interrupted", "_news", "_opened", "_reader", "_task", "_waiting", "_writer")
+
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
+
+    def __init__(self, host: Host, sock: socket.socket, peer: bytes | None) -> None:
+        super().__init__(host, sock, peer)
+        self._news: list[News] = []  # what the session has to be told
+        self._waiting = False  # whether the coroutine can be interrupted
+        self._interrupted = False  # whether it has been, and has not noticed yet
+        self._gone = False
+        self._ending: Action | None = None  # what to do once the kernel has taken everything
+        self._task: asyncio.Task[None] | None = None
+        self._opened = False  # whether there are streams
+
+    def begin(self) -> None:
+        """Take up the conversation."""
+        self._task = self.host.loop.create_task(self._serve())
+
+    def wake(self) -> None:
+        """See `Connection.wake`."""
+        self._interrupt(self.session.wake)
+
+    def drain(self) -> None:
+        """See `Connection.drain`."""
+        self._interrupt(self.session.drain)
+
+    def abort(self, reason: CloseReason) -> None:
+        """See `Connection.abort`."""
+        if self._gone:
+            return
+        self.session.lost(reason)
+        reset_on_close(self.sock)
+        self._leave(reason)
+
+    async def _serve(self) -> None:
+        try:
+            await self._open()
+            await self._converse()
+        except OSError as error:
+            if not self._gone:
+                self._leave(self.session.lost(reason_of(error)))
+        except Exception:
+            self.failed()
+
+    async def _open(self) -> None:
+        """Streams over the accepted socket, as `asyncio.start_server` makes them."""
+        loop = self.host.loop
+        reader = asyncio.StreamReader(limit=READ_BYTES, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, self.sock)
+        # So that what is left in the buffer is what the kernel has not taken, and `drain` waits until it has taken all.
+        transport.set_write_buffer_limits(high=0)
+        self._reader = reader
+        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._opened = True
+        if self._gone:  # aborted meanwhile
+            transport.abort()
+
+    async def _converse(self) -> None:
+        session = self.session
+        actions = session.connected(monotonic())
+        while await self._perform(actions):
+            if session.deadline < self.due:
+                self.keep_deadline()
+            self._waiting = True
+            try:
+                if self._news:
+                    actions = self._told()
+                    continue
+                if not session.wants_read:
+                    await self.host.loop.create_future()  # until interrupted
+                data = await self._reader.read(READ_BYTES)
+            except asyncio.CancelledError:
+                actions = self._told()
+                continue
+            finally:
+                self._waiting = False
+            if self._gone:
+                return
+            if data:
+                self.heard = True
+                self.books.received(len(data))
+                actions = session.receive(data, monotonic())
+            else:
+                actions = session.eof(monotonic())
+
+    async def _perform(self, actions: Sequence[Action]) -> bool:
+        """Do what the session asks, and what it asks once that is in the kernel; whether the conversation goes on."""
+        session = self.session
+        while self._take(actions):
+            while self._writer.transport.get_write_buffer_size():
+                if not self._take(await self._room()):
+                    return False
+            actions = session.flushed(monotonic()) if session.awaits_flush else ()
+            if self._ending is not None:
+                self._end()
+            if not actions:
+                return not self._gone
+        return False
+
+    def _take(self, actions: Sequence[Action]) -> bool:
+        """Write what is to be sent, note how it is to end; False if it has ended at once."""
+        chunks = []
+        for action in actions:
+            if type(action) is Send:
+                chunks.append(action.data)
+            elif type(action) is Abort:
+                self.abort(action.reason)
+            else:
+                self._ending = action
+        if self._gone:
+            return False
+        if chunks:
+            transport = self._writer.transport
+            if transport.is_closing():
+                raise ConnectionResetError(errno.ECONNRESET, "the peer has reset the connection")
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            before = transport.get_write_buffer_size()
+            self._writer.write(data)
+            self.books.sent(before + len(data) - transport.get_write_buffer_size())
+        return True
+
+    async def _room(self) -> Sequence[Action]:
+        """Wait until the kernel has taken what was written; what the session wants when it is interrupted in that."""
+        transport = self._writer.transport
+        before = transport.get_write_buffer_size()
+        self.session.blocked(monotonic())
+        self.keep_deadline()
+        self._waiting = True
+        try:
+            if self._news:
+                return self._told()
+            await self._writer.drain()
+        except asyncio.CancelledError:
+            return self._told()
+        finally:
+            self._waiting = False
+            if not self._gone and not transport.is_closing():
+                self.books.sent(before - transport.get_write_buffer_size())
+        return ()
+
+    def _end(self) -> None:
+        """Everything is in the kernel: half-close, close or reset."""
+        ending, self._ending = self._ending, None
+        if type(ending) is HalfClose:
+            self._writer.write_eof()
+        elif type(ending) is Reset:
+            reset_on_close(self.sock)
+            self._leave(ending.reason)
+        elif type(ending) is Close:
+            self._gone = True
+            self._writer.close()
+            self.closed(ending.reason)
+
+    def _interrupt(self, news: News) -> None:
+        """Have the coroutine tell the session this, wherever it waits."""
+        self._news.append(news)
+        if self._waiting and len(self._news) == 1:
+            assert self._task is not None
+            self._task.cancel()
+            self._interrupted = True
+
+    def _told(self) -> Sequence[Action]:
+        """Tell the session what there is to tell. Raises CancelledError if the coroutine itself was cancelled."""
+        assert self._task is not None
+        if self._interrupted:
+            self._interrupted = False
+            self._task.uncancel()
+        elif not self._news:
+            raise asyncio.CancelledError
+        actions: list[Action] = []
+        while self._news and not self._gone:
+            actions += self._news.pop(0)(monotonic())
+        return actions
+
+    def _leave(self, reason: CloseReason) -> None:
+        """Drop the connection: what the kernel has not taken is lost."""
+        self._gone = True
+        if self._opened:
+            self._writer.transport.abort()
+        else:
+            self.sock.close()
+        self.closed(reason)

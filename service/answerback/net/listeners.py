@@ -1,0 +1,194 @@
+"""The listeners of a worker, coming and going with the plan."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping
+from itertools import chain
+
+from answerback.core.actions import CloseReason
+from answerback.core.plan import Engine, ListenerPlan, Plan, PlanInForce
+from answerback.metrics.books import Books
+from answerback.metrics.peers import Admission
+from answerback.metrics.tally import Tally
+from answerback.net.acceptor import Acceptor
+from answerback.net.callback import CallbackConnection
+from answerback.net.connection import Connection
+from answerback.net.coroutine import CoroutineConnection
+from answerback.net.deadlines import Deadlines
+
+# Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
+# Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
+
+log = logging.getLogger(__name__)
+
+DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
+    Engine.CALLBACK: CallbackConnection,
+    Engine.COROUTINE: CoroutineConnection,
+}
+
+
+class Listener:
+    """One listener of one worker: a plan in force, and the connections it answers. See `connection.Host`."""
+
+    def __init__(self, listeners: "Listeners", plan: ListenerPlan) -> None:
+        self.name = plan.name
+        self.loop = listeners.loop
+        self.deadlines = listeners.deadlines
+        self.in_force = PlanInForce(plan)
+        self.books = Books(listeners.region, plan.block)
+        self.connections: set[Connection] = set()
+        self._admission = listeners.admission
+        self._left = listeners.connection_left
+
+    def accepted(self, sock: socket.socket, address: object) -> None:
+        """A connection was accepted: turn it away, or take up the conversation."""
+        plan = self.in_force.plan
+        limits = plan.limits
+        peer = None
+        if limits.max_connections or limits.max_connections_per_peer:
+            if limits.max_connections_per_peer:
+                peer = packed(sock, address)
+            rejection = self._admission.admit(plan, peer or b"", self.books.accepted)
+            if rejection is not None:
+                self.books.rejected(rejection)
+                sock.close()
+                return
+        else:
+            self.books.accepted()
+        connection = DRIVERS[plan.engine](self, sock, peer)
+        self.connections.add(connection)
+        connection.begin()
+
+    def left(self, connection: Connection, peer: bytes | None) -> None:
+        """See `connection.Host.left`."""
+        self.connections.discard(connection)
+        if peer is not None:
+            self._admission.left(self.in_force.plan, peer)
+        if not self.connections:
+            self._left()
+
+    def drain(self) -> None:
+        """Have every connection finish what is in progress, then close in order."""
+        for connection in tuple(self.connections):
+            connection.drain()
+
+
+class Listeners:
+    """What a worker serves. `slot` is the worker's own; it may accept for others too."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tally: Tally, slot: int) -> None:
+        self.loop = loop
+        self.region = tally.region(slot)
+        self.admission = Admission(tally, slot)
+        self.deadlines = Deadlines(loop)
+        self._slot = slot
+        self._listeners: dict[str, Listener] = {}
+        self._leaving: set[Listener] = set()  # removed, still finishing
+        self._by_socket: dict[str, Listener] = {}
+        self._acceptors: dict[tuple[str, int], Acceptor] = {}
+        self._draining = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, those of removed listeners included."""
+        return sum(len(listener.connections) for listener in chain(self._listeners.values(), self._leaving))
+
+    def commit(self, plan: Plan, sockets: Mapping[str, socket.socket]) -> None:
+        """Put a plan in force. `sockets`, by key, are those new to this slot, listening, and ours from now on.
+
+        Removed listeners drain; on an address that none uses any more, what is queued is accepted first.
+        """
+        former = self._listeners
+        self._listeners = {}
+        for name, listener_plan in plan.listeners.items():
+            listener = former.pop(name, None)
+            if listener is None:
+                listener = Listener(self, listener_plan)
+            listener.in_force.plan = listener_plan
+            self._listeners[name] = listener
+        self._by_socket = {listener.in_force.plan.socket: listener for listener in self._listeners.values()}
+        for key, acceptor in list(self._acceptors.items()):
+            target = self._by_socket.get(key[0])
+            if target is None:
+                self._retire(key)
+            else:
+                acceptor.accepted, acceptor.failed = target.accepted, target.books.accept_failed
+        for name, sock in sockets.items():
+            self._accept_on(name, self._slot, sock)
+        for listener in former.values():
+            self._leaving.add(listener)
+            listener.drain()
+        self.connection_left()
+
+    def adopt(self, slot: int, sockets: Mapping[str, socket.socket]) -> None:
+        """Accept for another slot too, on these sockets, which belong to this from now on."""
+        for name, sock in sockets.items():
+            self._accept_on(name, slot, sock)
+
+    def release(self, slot: int) -> None:
+        """Accept no more for another slot; what queues there is left to its own worker."""
+        for key in [key for key in self._acceptors if key[1] == slot != self._slot]:
+            acceptor = self._acceptors.pop(key)
+            acceptor.stop()
+            acceptor.sock.close()
+
+    def drain(self) -> None:
+        """Accept what is queued and stop listening; finish what is in progress, and close the rest in order."""
+        self._draining = True
+        for key in list(self._acceptors):
+            self._retire(key)
+        for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
+            listener.drain()
+
+    def abort(self) -> None:
+        """Reset every connection, and accept no more."""
+        for acceptor in self._acceptors.values():
+            acceptor.stop()
+            acceptor.sock.close()
+        self._acceptors.clear()
+        for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
+            for connection in tuple(listener.connections):
+                connection.abort(CloseReason.ABORTED)
+
+    async def closed(self) -> None:
+        """Wait until no connection is open."""
+        while self.open_connections:
+            waiting = self.loop.create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def connection_left(self) -> None:
+        """A listener has no connection any more: forget it if it was removed, and tell those who wait for that."""
+        self._leaving = {listener for listener in self._leaving if listener.connections}
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _accept_on(self, name: str, slot: int, sock: socket.socket) -> None:
+        listener = self._by_socket.get(name)
+        former = self._acceptors.get((name, slot))
+        if listener is None or self._draining or former is not None:
+            sock.close()
+            return
+        self._acceptors[name, slot] = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
+
+    def _retire(self, key: tuple[str, int]) -> None:
+        """Accept what is queued on a socket, then stop listening, for whoever else holds it too, and close it."""
+        acceptor = self._acceptors.pop(key)
+        acceptor.empty()
+        acceptor.stop()
+        try:
+            acceptor.sock.shutdown(socket.SHUT_RDWR)
+        except OSError as error:  # it did not listen any more
+            log.debug("stopped listening already: %s", error)
+        acceptor.sock.close()
+
+
+def packed(sock: socket.socket, address: object) -> bytes:
+    """The peer's address in network order; empty where there is none (a Unix socket)."""
+    if not isinstance(address, tuple):
+        return b""
+    return socket.inet_pton(sock.family, str(address[0]).partition("%")[0])
