@@ -1,11 +1,17 @@
-"""A process that stands for a server."""
+"""A process that stands for a server; and signals left to pytest."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from bench.server import Server
+
+
+@pytest.fixture(autouse=True)
+def _signals_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
 
 
 @pytest.fixture

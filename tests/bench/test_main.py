@@ -1,18 +1,12 @@
 """python -m bench: options and exit codes."""
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as bench
 from bench import memory
-
-
-@pytest.fixture(autouse=True)
-def _signals_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
 
 
 def test_everything_is_run_unless_said_otherwise() -> None:
