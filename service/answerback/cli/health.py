@@ -1,0 +1,54 @@
+"""`answerback health`."""
+
+# Rule: the standard library alone; a container's health check runs this every few seconds.
+
+import http.client
+
+import click
+
+from answerback.cli import options
+
+READY = 200
+
+
+@click.command(
+    "health",
+    epilog="""\b
+Examples:
+  answerback health && echo ready
+  answerback health --metrics 127.0.0.1:9464 --timeout 2s
+  HEALTHCHECK CMD ["answerback", "health"]      # in a Dockerfile""",
+)
+@options.metrics("Where the responder serves metrics and probes; 0.0.0.0 is reached through loopback.")
+@click.option(
+    "--timeout",
+    type=options.Duration(),
+    envvar="ANSWERBACK_TIMEOUT",
+    show_envvar=True,
+    default="2s",
+    show_default=True,
+    metavar="TIME",
+    help="How long an answer may take.",
+)
+def command(metrics: str, timeout: float) -> None:
+    """Ask /readyz whether the responder is ready for traffic: exit 0 if it is, 1 if not."""
+    host, port = _reachable(metrics)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        text = answer.read(4096).decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        raise click.ClickException(f"http://{metrics}/readyz: {getattr(error, 'strerror', None) or error}") from None
+    finally:
+        connection.close()
+    if answer.status != READY:
+        raise click.ClickException(f"not ready: {text or answer.reason}")
+    click.echo(text or "ready")
+
+
+def _reachable(address: str) -> tuple[str, int]:
+    """Where to connect for what listens on an address: for all addresses, loopback."""
+    host, _, port = address.rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(host, host)  # noqa: S104 — is reached, not bound
+    return host.removeprefix("[").removesuffix("]"), int(port)

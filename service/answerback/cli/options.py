@@ -1,0 +1,110 @@
+"""What commands share: their options, and the types of their values."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_ADMIN: Final = "127.0.0.1:50051"
+DEFAULT_METRICS: Final = "127.0.0.1:9464"
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType[float]):
+    """A time as in a configuration (`500ms`, `8s`, `1m`), or a number of seconds; comes out in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no duration: write 500ms, 8s or 1m", param, ctx)
+        return float(found[1]) * _SECONDS[found[2]]
+
+
+class Address(click.ParamType[str]):
+    """An address to listen on or to reach; comes out as it was written."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, if it is an address."""
+        from answerback.control import address  # noqa: PLC0415 — light, but not for every command
+
+        try:
+            address.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+def output(*formats: str) -> Callable[[F], F]:
+    """`-o`: how the data is written; the first format is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How the data on standard output is written.",
+    )
+
+
+def server(function: F) -> F:
+    """`--server` and `--timeout` of commands that call the admin API."""
+    function = click.option(
+        "--timeout",
+        type=Duration(),
+        envvar="ANSWERBACK_TIMEOUT",
+        show_envvar=True,
+        default="30s",
+        show_default=True,
+        metavar="TIME",
+        help="How long an answer may take.",
+    )(function)
+    return click.option(
+        "--server",
+        envvar="ANSWERBACK_SERVER",
+        show_envvar=True,
+        default=DEFAULT_ADMIN,
+        show_default=True,
+        metavar="ADDR",
+        help="The admin API of the responder: HOST:PORT, or unix:PATH.",
+    )(function)
+
+
+def admin(function: F) -> F:
+    """`--admin`: where the control API listens."""
+    return click.option(
+        "--admin",
+        type=Address(),
+        envvar="ANSWERBACK_ADMIN",
+        show_envvar=True,
+        default=DEFAULT_ADMIN,
+        show_default=True,
+        metavar="ADDR",
+        help="Where the gRPC control API listens: HOST:PORT (port 0: any free one), or unix:PATH.",
+    )(function)
+
+
+def metrics(help_text: str) -> Callable[[F], F]:
+    """`--metrics`: where metrics and probes are served over HTTP."""
+    return click.option(
+        "--metrics",
+        type=Address(),
+        envvar="ANSWERBACK_METRICS",
+        show_envvar=True,
+        default=DEFAULT_METRICS,
+        show_default=True,
+        metavar="ADDR",
+        help=help_text,
+    )

@@ -1,0 +1,102 @@
+"""Where the admin API listens, and who can reach it there."""
+
+import errno
+import ipaddress
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+# Rule: nothing here resolves names: what an address means must not depend on a name server.
+
+UNIX = "unix:"
+LOCALHOST = "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`HOST:PORT`, the host an IP address (IPv6 in brackets) or `localhost`, or `unix:PATH`."""
+
+    text: str
+    host: str
+    """Without brackets; empty for a Unix socket."""
+    port: int
+    path: str = ""
+    """Of a Unix socket."""
+
+    @property
+    def private(self) -> bool:
+        """Only this machine reaches it."""
+        return bool(self.path) or ipaddress.ip_address(self.host).is_loopback
+
+    def bound(self, port: int) -> str:
+        """The address as text, with the port that the kernel chose."""
+        return self.text if self.path else f"{bracketed(self.host)}:{port}"
+
+
+def parse(text: str) -> Address:
+    """The address that was written; ValueError says what is wrong with it."""
+    if text.startswith(UNIX):
+        path = text.removeprefix(UNIX)
+        if not path:
+            raise ValueError(f"{text!r} names no path")
+        return Address(text, "", 0, path)
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    if host == LOCALHOST:
+        host = "127.0.0.1"  # gRPC would take ::1 as well, and be content with either
+    literal = host.removeprefix("[").removesuffix("]")
+    try:
+        version = ipaddress.ip_address(literal).version
+    except ValueError:
+        raise ValueError(f"{text!r}: the host is neither an IP address nor localhost") from None
+    if (version == 6) != host.startswith("["):
+        raise ValueError(f"{text!r}: an IPv6 address, and no other, stands in brackets")
+    return Address(text, literal, int(port))
+
+
+def bracketed(host: str) -> str:
+    """The host as it stands before a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+def obstacle(address: Address) -> str:
+    """Why nothing can listen there, in the system's words; empty if something can.
+
+    gRPC only says that it failed, and takes the place of a Unix socket that is in use.
+    """
+    return _unix_obstacle(Path(address.path)) if address.path else _tcp_obstacle(address.host, address.port)
+
+
+def _tcp_obstacle(host: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+            probe.bind((host, port))
+            probe.listen(1)  # two that are bound with SO_REUSEADDR collide only here
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _unix_obstacle(path: Path) -> str:
+    try:
+        if not path.is_socket() and path.exists():
+            return "exists and is no socket"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(str(path))
+    except FileNotFoundError:
+        return _folder_obstacle(path.parent)
+    except ConnectionRefusedError:
+        return ""  # left behind by one that died; gRPC replaces it
+    except OSError as error:
+        return error.strerror or str(error)
+    return os.strerror(errno.EADDRINUSE)
+
+
+def _folder_obstacle(folder: Path) -> str:
+    if not folder.is_dir():
+        return os.strerror(errno.ENOENT)
+    return "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)

@@ -1,0 +1,19 @@
+"""Server reflection, v1 and v1alpha: grpcurl and its like need no .proto files."""
+
+from grpc import aio, method_handlers_generic_handler, stream_stream_rpc_method_handler
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection import aio as reflection_aio
+
+from answerback.control import schema
+
+
+def add(server: aio.Server) -> None:
+    """Register the one servicer under both names; their messages are the same on the wire."""
+    servicer = reflection_aio.ReflectionServicer(schema.SERVICES, pool=schema.POOL)
+    handler = stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    for name in schema.REFLECTION:
+        server.add_generic_rpc_handlers((method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}),))

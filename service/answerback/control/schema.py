@@ -1,0 +1,98 @@
+"""The descriptors that reflection shows, completed by what the libraries' own lack.
+
+grpcio-health-checking 1.80 has no `List` (in grpc/grpc-proto's health.proto since 2025), and grpcio-reflection only
+v1alpha, of which v1 is the same under another name.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from google.protobuf import message_factory, text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+from answerback.v1 import config_service_pb2, operations_service_pb2
+
+# Descriptors are Any here: two packages of stubs, each right about its own, name their class differently.
+
+HEALTH: Final = "grpc.health.v1.Health"
+REFLECTION: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+OURS: Final = tuple(
+    service.full_name
+    for file in (config_service_pb2.DESCRIPTOR, operations_service_pb2.DESCRIPTOR)
+    for service in file.services_by_name.values()
+)
+SERVICES: Final = (*OURS, HEALTH, *REFLECTION)
+
+_LIST: Final = """
+message_type { name: "HealthListRequest" }
+message_type {
+  name: "HealthListResponse"
+  field {
+    name: "statuses" number: 1 label: LABEL_REPEATED type: TYPE_MESSAGE
+    type_name: ".grpc.health.v1.HealthListResponse.StatusesEntry"
+  }
+  nested_type {
+    name: "StatusesEntry"
+    field { name: "key" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING }
+    field {
+      name: "value" number: 2 label: LABEL_OPTIONAL type: TYPE_MESSAGE
+      type_name: ".grpc.health.v1.HealthCheckResponse"
+    }
+    options { map_entry: true }
+  }
+}
+"""
+_LIST_METHOD: Final = """
+name: "List" input_type: ".grpc.health.v1.HealthListRequest" output_type: ".grpc.health.v1.HealthListResponse"
+"""
+
+
+def _health() -> FileDescriptorProto:
+    """health.proto with `List`."""
+    file = _proto(health_pb2.DESCRIPTOR)
+    text_format.Merge(_LIST, file)
+    text_format.Merge(_LIST_METHOD, file.service[0].method.add())
+    return file
+
+
+def _reflection_v1() -> FileDescriptorProto:
+    """The reflection protocol under the name it has had since 2023."""
+    text = text_format.MessageToString(_proto(reflection_pb2.DESCRIPTOR))
+    return text_format.Parse(text.replace("v1alpha", "v1"), FileDescriptorProto())
+
+
+def _proto(file: Any) -> FileDescriptorProto:
+    proto = FileDescriptorProto()
+    file.CopyToProto(proto)
+    return proto
+
+
+def _with_dependencies(files: Iterable[Any]) -> Iterable[Any]:
+    """Each file after those that it imports."""
+    for file in files:
+        yield from _with_dependencies(file.dependencies)
+        yield file
+
+
+def _pool() -> DescriptorPool:
+    roots = (config_service_pb2.DESCRIPTOR, operations_service_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
+    files = {file.name: _proto(file) for file in _with_dependencies(roots)}
+    pool = DescriptorPool()
+    for file in (*files.values(), _health(), _reflection_v1()):
+        pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+    return pool
+
+
+POOL: Final = _pool()
+
+
+def _message(name: str) -> Any:
+    """A class made from its descriptor; it has no stub."""
+    return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))  # type: ignore[no-untyped-call]
+
+
+HealthListRequest: Final = _message("grpc.health.v1.HealthListRequest")
+HealthListResponse: Final = _message("grpc.health.v1.HealthListResponse")

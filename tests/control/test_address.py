@@ -1,0 +1,85 @@
+"""Where the admin API listens, and who can reach it there."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from answerback.control.address import Address, obstacle, parse
+
+
+@pytest.mark.parametrize(
+    "text, expected, private",
+    [
+        ("127.0.0.1:50051", Address("127.0.0.1:50051", "127.0.0.1", 50051), True),
+        ("127.9.9.9:1", Address("127.9.9.9:1", "127.9.9.9", 1), True),
+        ("localhost:0", Address("localhost:0", "127.0.0.1", 0), True),
+        ("[::1]:65535", Address("[::1]:65535", "::1", 65535), True),
+        ("0.0.0.0:50051", Address("0.0.0.0:50051", "0.0.0.0", 50051), False),
+        ("[::]:50051", Address("[::]:50051", "::", 50051), False),
+        ("192.0.2.1:50051", Address("192.0.2.1:50051", "192.0.2.1", 50051), False),
+        ("unix:/run/answerback.sock", Address("unix:/run/answerback.sock", "", 0, "/run/answerback.sock"), True),
+    ],
+)
+def test_an_address_is_read_and_known_to_be_private_or_not(text: str, expected: Address, private: bool) -> None:
+    assert parse(text) == expected
+    assert parse(text).private is private
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "'' is not HOST:PORT"),
+        ("50051", "'50051' is not HOST:PORT"),
+        ("127.0.0.1:", "'127.0.0.1:' is not HOST:PORT"),
+        ("127.0.0.1:x", "'127.0.0.1:x' is not HOST:PORT"),
+        ("127.0.0.1:65536", "'127.0.0.1:65536' is not HOST:PORT"),
+        ("127.0.0.1:²", "'127.0.0.1:²' is not HOST:PORT"),
+        (":50051", "':50051': the host is neither an IP address nor localhost"),
+        ("example.org:1", "'example.org:1': the host is neither an IP address nor localhost"),
+        ("::1:50051", "'::1:50051': an IPv6 address, and no other, stands in brackets"),
+        ("[127.0.0.1]:1", "'[127.0.0.1]:1': an IPv6 address, and no other, stands in brackets"),
+        ("unix:", "'unix:' names no path"),
+    ],
+)
+def test_what_is_no_address_is_said(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse(text)
+    assert str(caught.value) == message
+
+
+def test_the_bound_address_has_the_kernels_port() -> None:
+    assert parse("localhost:0").bound(7) == "127.0.0.1:7"
+    assert parse("[::1]:0").bound(7) == "[::1]:7"
+    assert parse("unix:/a").bound(7) == "unix:/a"
+
+
+def test_nothing_stands_in_the_way_of_a_free_port() -> None:
+    assert obstacle(parse("127.0.0.1:0")) == ""
+
+
+def test_a_port_that_is_taken_is_an_obstacle() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert obstacle(parse(f"127.0.0.1:{taken.getsockname()[1]}")) == "Address already in use"
+
+
+def test_an_address_of_another_machine_is_an_obstacle() -> None:
+    assert obstacle(parse("192.0.2.1:0")) == "Cannot assign requested address"
+
+
+def test_a_unix_socket_that_somebody_listens_on_is_an_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "admin"
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(str(path))
+        taken.listen()
+        assert obstacle(parse(f"unix:{path}")) == "Address already in use"
+    assert obstacle(parse(f"unix:{path}")) == ""  # left behind: nobody listens any more
+
+
+def test_a_file_and_a_missing_folder_are_obstacles(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert obstacle(parse(f"unix:{file}")) == "exists and is no socket"
+    assert obstacle(parse(f"unix:{tmp_path}/none/admin")) == "No such file or directory"
+    assert obstacle(parse(f"unix:{tmp_path}/admin")) == ""
+    assert obstacle(parse(f"unix:{tmp_path}/{'long' * 40}")) in ("", "AF_UNIX path too long")
