@@ -107,7 +107,7 @@ class Books:
 
     def delayed(self, seconds: float) -> None:
         """See `Ledger.delayed`."""
-        self._cells[self._block + DELAY_NANOSECONDS] += int(seconds * 1e9)
+        self._cells[self._block + DELAY_NANOSECONDS] += round(seconds * 1e9)
 
     def truncated(self) -> None:
         """See `Ledger.truncated`."""

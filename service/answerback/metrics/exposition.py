@@ -1,0 +1,70 @@
+"""The families as Prometheus reads them: one collector over tally and facts, and the process of the supervisor."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from answerback.metrics.books import DURATION_BOUNDS
+from answerback.metrics.families import FAMILIES, PREFIX, Distribution, Family, Kind
+from answerback.metrics.reading import Facts, Reading, read
+from answerback.metrics.tally import Places, Tally
+
+# Rule: nothing is kept between scrapes; the tally is the only place of a count.
+# Rule: a registry of our own: what other libraries register in the global one is not ours to show.
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text"
+
+BOUNDS: Final = (*map(floatToGoString, DURATION_BOUNDS), "+Inf")
+
+
+class Exposition:
+    """Renders all families."""
+
+    def __init__(self, tally: Tally, places: Places, facts: Facts) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Families(tally, places, facts))
+        ProcessCollector(registry=self._registry)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition and its content type: OpenMetrics if the `Accept` header names it, else the text format."""
+        if OPENMETRICS in accept:
+            body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+            return body, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self._registry), TEXT
+
+
+class _Families(Collector):
+    def __init__(self, tally: Tally, places: Places, facts: Facts) -> None:
+        self._tally = tally
+        self._places = places
+        self._facts = facts
+
+    def collect(self) -> Iterator[Metric]:
+        reading = read(self._tally, self._places, self._facts)
+        for family in FAMILIES:
+            yield _metric(family, reading)
+
+
+def _metric(family: Family, reading: Reading) -> Metric:
+    name = PREFIX + family.name
+    if family.kind is Kind.HISTOGRAM:
+        histogram = HistogramMetricFamily(name, family.help, labels=family.labels)
+        for sample in family.read(reading):
+            assert isinstance(sample, Distribution)
+            below = zip(BOUNDS, accumulate(sample.counts), strict=True)
+            histogram.add_metric(sample.labels, list(below), sample.sum)
+        return histogram
+    kind = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
+    metric = kind(name, family.help, labels=family.labels)
+    for sample in family.read(reading):
+        assert not isinstance(sample, Distribution)
+        metric.add_metric(sample.labels, sample.value)
+    return metric

@@ -1,0 +1,286 @@
+"""Every metric family: its name, kind, labels and help, and where its samples are read.
+
+docs/reference/metrics.md says the same to the user; a test compares them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from answerback.core.actions import CloseReason
+from answerback.metrics import books
+from answerback.metrics.reading import Facts, Reading, WorkerFacts
+
+# Rule: base units; labels only from LABELS and the build's, and never what a peer chose.
+# Rule: every series that can be known is there from 0: a rate over a series that begins with 1 misses its first.
+
+PREFIX: Final = "answerback_"
+LABELS: Final = ("listener", "rule", "reason", "direction", "fault", "worker", "errno")
+CLOSE_REASONS: Final = tuple(reason.label for reason in CloseReason)
+
+
+class Kind(Enum):
+    """As Prometheus names them."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series: the values of the family's labels, in order, and its value."""
+
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One series of a histogram: how many fell at or below each bound of DURATION_BOUNDS, and above all; their sum."""
+
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family; a counter's name ends in `_total`."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[Reading], Iterable[Sample | Distribution]]
+
+
+def cell(place: int, scale: float = 1) -> Callable[[Reading], Iterator[Sample]]:
+    """A cell of every listener's block."""
+
+    def samples(reading: Reading) -> Iterator[Sample]:
+        for name, block in reading.listeners.items():
+            yield Sample((name,), block[place] * scale if scale != 1 else block[place])
+
+    return samples
+
+
+def row(first: int, names: Sequence[str]) -> Callable[[Reading], Iterator[Sample]]:
+    """Neighbouring cells of every listener's block, one for each value of the second label."""
+
+    def samples(reading: Reading) -> Iterator[Sample]:
+        for listener, block in reading.listeners.items():
+            for place, name in enumerate(names, start=first):
+                yield Sample((listener, name), block[place])
+
+    return samples
+
+
+def durations(reading: Reading) -> Iterator[Distribution]:
+    """The histogram in every listener's block."""
+    for name, block in reading.listeners.items():
+        counts = block[books.DURATION : books.DURATION + len(books.DURATION_BOUNDS) + 1]
+        yield Distribution((name,), tuple(counts), block[books.DURATION_NANOSECONDS] / 1e9)
+
+
+def matches(reading: Reading) -> Iterator[Sample]:
+    """The cells of rules."""
+    return (Sample(key, count) for key, count in reading.rules.items())
+
+
+def fact(value: Callable[[Facts], float]) -> Callable[[Reading], Iterator[Sample]]:
+    """One series without labels."""
+    return lambda reading: iter((Sample((), value(reading.facts)),))
+
+
+def each_worker(value: Callable[[WorkerFacts], float]) -> Callable[[Reading], Iterator[Sample]]:
+    """One series for each slot."""
+    return lambda reading: (Sample((str(worker.index),), value(worker)) for worker in reading.facts.workers)
+
+
+def build(reading: Reading) -> Iterator[Sample]:
+    """Always 1."""
+    yield Sample((reading.facts.version,), 1)
+
+
+NONE: Final = ()
+LISTENER: Final = ("listener",)
+WORKER: Final = ("worker",)
+
+FAMILIES: Final = (
+    # ── connections ──
+    Family(
+        "connections_accepted_total",
+        Kind.COUNTER,
+        "Connections accepted.",
+        LISTENER,
+        cell(books.ACCEPTED),
+    ),
+    Family(
+        "connections_open",
+        Kind.GAUGE,
+        "Connections open now, those that wait for the peer's FIN included.",
+        LISTENER,
+        cell(books.OPEN),
+    ),
+    Family(
+        "connections_closed_total",
+        Kind.COUNTER,
+        "Connections closed, by reason.",
+        ("listener", "reason"),
+        row(books.CLOSED, CLOSE_REASONS),
+    ),
+    Family(
+        "connections_rejected_total",
+        Kind.COUNTER,
+        "Connections turned away at once for a limit; they are not among the accepted.",
+        ("listener", "reason"),
+        row(books.REJECTED, books.REJECTIONS),
+    ),
+    Family(
+        "probes_total",
+        Kind.COUNTER,
+        "Connections that the peer left without having sent a byte; they are among the closed.",
+        LISTENER,
+        cell(books.PROBES),
+    ),
+    Family(
+        "accept_errors_total",
+        Kind.COUNTER,
+        "Failures of accept(2), by errno.",
+        ("listener", "errno"),
+        row(books.ACCEPT_FAILED, books.ACCEPT_ERRORS),
+    ),
+    Family(
+        "session_errors_total",
+        Kind.COUNTER,
+        "Exceptions raised inside a session; each closed its own connection alone.",
+        LISTENER,
+        cell(books.SESSION_ERRORS),
+    ),
+    # ── requests ──
+    Family(
+        "requests_total",
+        Kind.COUNTER,
+        "Requests received, matched or not.",
+        LISTENER,
+        cell(books.REQUESTS),
+    ),
+    Family(
+        "requests_unmatched_total",
+        Kind.COUNTER,
+        "Requests that no rule matched.",
+        LISTENER,
+        cell(books.UNMATCHED),
+    ),
+    Family(
+        "requests_truncated_total",
+        Kind.COUNTER,
+        "Streams that ended in the middle of a request; what there was of it is not among the requests.",
+        LISTENER,
+        cell(books.TRUNCATED),
+    ),
+    Family(
+        "rule_matches_total",
+        Kind.COUNTER,
+        "Events that the rule matched: requests, and for rules on CONNECT connections.",
+        ("listener", "rule"),
+        matches,
+    ),
+    Family(
+        "request_duration_seconds",
+        Kind.HISTOGRAM,
+        "From a request's receipt until the last byte of its reply was handed to the kernel.",
+        LISTENER,
+        durations,
+    ),
+    Family(
+        "injected_delay_seconds_total",
+        Kind.COUNTER,
+        "Time that rules asked to wait.",
+        LISTENER,
+        cell(books.DELAY_NANOSECONDS, 1e-9),
+    ),
+    # ── bytes ──
+    Family(
+        "received_bytes_total",
+        Kind.COUNTER,
+        "Bytes read from connections.",
+        LISTENER,
+        cell(books.RECEIVED_BYTES),
+    ),
+    Family(
+        "sent_bytes_total",
+        Kind.COUNTER,
+        "Bytes that the kernel took to be sent.",
+        LISTENER,
+        cell(books.SENT_BYTES),
+    ),
+    # ── configuration ──
+    Family(
+        "config_revision",
+        Kind.GAUGE,
+        "The revision of the configuration in force.",
+        NONE,
+        fact(lambda facts: facts.revision),
+    ),
+    Family(
+        "config_last_applied_timestamp_seconds",
+        Kind.GAUGE,
+        "When a configuration was last put in force, in Unix time; 0 for never.",
+        NONE,
+        fact(lambda facts: facts.last_applied),
+    ),
+    Family(
+        "config_last_refused_timestamp_seconds",
+        Kind.GAUGE,
+        "When a configuration was last refused, in Unix time; 0 for never.",
+        NONE,
+        fact(lambda facts: facts.last_refused),
+    ),
+    # ── workers ──
+    Family(
+        "workers",
+        Kind.GAUGE,
+        "Workers that are up.",
+        NONE,
+        fact(lambda facts: sum(worker.running for worker in facts.workers)),
+    ),
+    Family(
+        "worker_config_revision",
+        Kind.GAUGE,
+        "The revision that the worker serves new connections by; 0 while it serves none.",
+        WORKER,
+        each_worker(lambda worker: worker.revision),
+    ),
+    Family(
+        "worker_restarts_total",
+        Kind.COUNTER,
+        "How often the worker has died and been replaced.",
+        WORKER,
+        each_worker(lambda worker: worker.restarts),
+    ),
+    Family(
+        "worker_start_seconds",
+        Kind.GAUGE,
+        "From the worker's exec to its first beat; 0 before it.",
+        WORKER,
+        each_worker(lambda worker: worker.start_seconds),
+    ),
+    Family(
+        "worker_loop_lag_seconds",
+        Kind.GAUGE,
+        "By how much the latest beat of the worker's event loop came late.",
+        WORKER,
+        each_worker(lambda worker: worker.loop_lag_seconds),
+    ),
+    # ── the program ──
+    Family(
+        "build_info",
+        Kind.GAUGE,
+        "Always 1; what is running stands in the label.",
+        ("version",),
+        build,
+    ),
+)

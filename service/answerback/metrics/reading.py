@@ -1,0 +1,110 @@
+"""What is read at a scrape: the tally over all slots, and what the supervisor knows of itself and its workers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerback.metrics.books import ACCEPTED, BLOCK, CLOSED, OPEN, REQUESTS
+from answerback.metrics.tally import Places, Tally
+
+# Rule: a later transition is read before the earlier one that it follows (closed before accepted, matches before
+#       requests), so that no reading shows more of it.
+
+
+class WorkerFacts(Protocol):
+    """A slot and the process in it, if there is one."""
+
+    @property
+    def index(self) -> int:
+        """The slot, from 0."""
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, and it has said that it is up."""
+
+    @property
+    def revision(self) -> int:
+        """The configuration it serves; 0 before the first."""
+
+    @property
+    def restarts(self) -> int:
+        """How often a process in this slot has been replaced."""
+
+    @property
+    def start_seconds(self) -> float:
+        """From exec to the first beat of the latest process; 0 before it."""
+
+    @property
+    def loop_lag_seconds(self) -> float:
+        """By how much its latest beat came late."""
+
+
+class Facts(Protocol):
+    """What is known beside the tally."""
+
+    @property
+    def version(self) -> str:
+        """Of this program."""
+
+    @property
+    def revision(self) -> int:
+        """The configuration in force; 0 before the first."""
+
+    @property
+    def last_applied(self) -> float:
+        """When a configuration was last put in force, in seconds of Unix time; 0 for never."""
+
+    @property
+    def last_refused(self) -> float:
+        """When one was last refused, in seconds of Unix time; 0 for never."""
+
+    @property
+    def workers(self) -> Sequence[WorkerFacts]:
+        """By slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is most asked of a listener's books, over all slots."""
+
+    accepted: int
+    open: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at everything: sums over all slots, of every listener and rule that there ever was."""
+
+    listeners: Mapping[str, Sequence[int]]
+    """A block of cells by listener."""
+    rules: Mapping[tuple[str, str], int]
+    """Matches by listener and rule."""
+    facts: Facts
+
+
+def read(tally: Tally, places: Places, facts: Facts) -> Reading:
+    """Sum over all slots."""
+    regions = [tally.region(slot) for slot in range(tally.slots)]
+    rules = {key: sum([cells[place] for cells in regions]) for key, place in places.rules.items()}
+    listeners = {name: read_block(tally, place) for name, place in places.listeners.items()}
+    return Reading(listeners, rules, facts)
+
+
+def read_block(tally: Tally, place: int) -> Sequence[int]:
+    """The block of cells that begins at `place`, summed over all slots."""
+    rows: list[list[int]] = []
+    for slot in range(tally.slots):
+        cells = tally.region(slot)[place : place + BLOCK]
+        ends = cells[CLOSED:].tolist()
+        rows.append(cells[:CLOSED].tolist() + ends)
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def read_counts(tally: Tally, places: Places, listener: str) -> Counts:
+    """Of one listener; all 0 if it was never given a place."""
+    place = places.listeners.get(listener)
+    if place is None:
+        return Counts(0, 0, 0)
+    block = read_block(tally, place)
+    return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS])
