@@ -218,6 +218,7 @@ class Session:
         self._play(script, actions, now)
         if self._script is None:
             self._answered += self._on_request
+            self._heard_at = now
             self.awaits_flush = True  # later requests are taken, and timed, from there
         return actions
 

@@ -75,5 +75,6 @@ class Deadlines:
         now = monotonic()
         for second in [second for second in self._buckets if second <= now]:
             for timed in self._buckets.pop(second):
-                self._ring(timed)
+                if timed.alarm == second:  # another of them may have ended it
+                    self._ring(timed)
         self._tick = self._loop.call_later(TICK_SECONDS, self._turn) if self._buckets else None

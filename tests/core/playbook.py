@@ -1,0 +1,140 @@
+"""A conversation with a session, written as it goes: `>>` is what happens to it, `<<` what it must answer.
+
+    playbook(session) >> b"PING\\n" << Send(b"+PONG\\n")
+    ... >> after(0.25) << Send(b"ok\\n") << HalfClose()
+
+The playbook is the third driver: it takes everything at once, tells the session so, and knows no time but its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from answerback.core.actions import Abort, Action, Send
+from answerback.core.ledger import Ledger
+from answerback.core.plan import ListenerPlan, PlanInForce
+from answerback.core.session import Session
+
+
+@dataclass(frozen=True)
+class After:
+    """So many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Happening:
+    """The session's input of this name."""
+
+    name: str
+
+
+after = After
+eof = Happening("eof")
+drain = Happening("drain")
+connected = Happening("connected")
+
+
+@dataclass
+class Account(Ledger):
+    """A ledger that remembers."""
+
+    rules: list[int] = field(default_factory=list)
+    unmatched_requests: int = 0
+    events: list[int] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+    truncations: int = 0
+
+    def requested(self, rule: int) -> None:
+        self.rules.append(rule)
+
+    def unmatched(self) -> None:
+        self.unmatched_requests += 1
+
+    def matched(self, rule: int) -> None:
+        self.events.append(rule)
+
+    def answered(self, seconds: float, requests: int) -> None:
+        self.durations += [seconds] * requests
+
+    def delayed(self, seconds: float) -> None:
+        self.delays.append(seconds)
+
+    def truncated(self) -> None:
+        self.truncations += 1
+
+
+class Playbook:
+    """Plays one session. `room` is how many bytes the kernel takes before it blocks; None for all."""
+
+    def __init__(self, plan: ListenerPlan, room: int | None = None) -> None:
+        self.now = 1000.0
+        self.account = Account()
+        self.in_force = PlanInForce(plan)
+        self.session = Session(self.in_force, self.account, self.now)
+        self.room = room
+        self.heard: list[Action] = []
+        self.transcript: list[tuple[float, Action]] = []
+
+    def __rshift__(self, happening: bytes | After | Happening) -> "Playbook":
+        assert not self.heard, f"not expected: {self.heard}"
+        if isinstance(happening, bytes):
+            self._perform(self.session.receive(happening, self.now))
+        elif isinstance(happening, After):
+            self._pass(happening.seconds)
+        elif happening == eof:
+            self._perform(self.session.eof(self.now))
+        elif happening == drain:
+            self._perform(self.session.drain(self.now))
+        else:
+            self._perform(self.session.connected(self.now))
+        return self
+
+    def __lshift__(self, expected: Action) -> "Playbook":
+        assert self.heard, f"silent, not {expected}"
+        heard = self.heard.pop(0)
+        if isinstance(expected, Send) and isinstance(heard, Send):
+            data = heard.data  # however the replies were cut
+            while len(data) < len(expected.data) and self.heard and isinstance(self.heard[0], Send):
+                data += self.heard.pop(0).data  # type: ignore[union-attr]
+            heard, rest = Send(data[: len(expected.data)]), data[len(expected.data) :]
+            if rest:
+                self.heard.insert(0, Send(rest))
+        assert heard == expected
+        return self
+
+    def silent(self) -> "Playbook":
+        """Nothing is answered."""
+        assert not self.heard, f"not expected: {self.heard}"
+        return self
+
+    def read(self, size: int | None = None) -> "Playbook":
+        """The peer reads: the kernel has room for so many more bytes, or for all."""
+        self.room = None if size is None else (self.room or 0) + size
+        self._perform(())
+        return self
+
+    def _pass(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.session.deadline <= end:
+            self.now = max(self.now, self.session.deadline)
+            before = self.session.deadline
+            self._perform(self.session.wake(self.now))
+            assert self.session.deadline > before or self.session.over, "woken for nothing, and not moved on"
+        self.now = end
+
+    def _perform(self, actions: Sequence[Action]) -> None:
+        session = self.session
+        while True:
+            self.heard += actions
+            self.transcript += [(self.now, action) for action in actions]
+            sent = sum(len(action.data) for action in actions if isinstance(action, Send))
+            if self.room is not None and not any(isinstance(action, Abort) for action in actions):
+                self.room -= sent
+                if self.room < 0:
+                    session.blocked(self.now)
+                    return
+            if not session.awaits_flush:
+                return
+            actions = session.flushed(self.now)

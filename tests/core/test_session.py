@@ -1,0 +1,298 @@
+"""The session, as conversations over a driver without a network."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core import matching, steps
+from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.framing import Framing, Line, Read
+from answerback.core.plan import Limits, ListenerPlan, Rule, Selector
+from answerback.core.session import LINGER_BYTES, LINGER_SECONDS, OUTPUT_AHEAD, READ_AHEAD
+from tests.core.playbook import Playbook, after, connected, drain, eof
+
+LINE = Line(keep_ending=False)
+
+
+def rule(*taken: steps.Step, when: bytes | None = None, place: int = 0) -> Rule:
+    return Rule("rule", place, taken, None if when is None else matching.equals(when), when)
+
+
+def plan(*rules: Rule, framing: Framing = LINE, connect: Rule | None = None, **limits: float) -> ListenerPlan:
+    bounds = Limits(**limits)  # type: ignore[arg-type]
+    return ListenerPlan("it", "", framing=framing, on_request=Selector(rules), on_connect=connect, limits=bounds)
+
+
+PONG = rule(steps.send(b"+PONG\r\n"))
+HELLO = plan(rule(steps.send(b"Hello, World!"), steps.close()), framing=Read(1024))
+SERVICES = plan(
+    rule(steps.delay_fixed(0.25), steps.send(b"slow\n"), when=b"slow"),
+    rule(steps.send(b"bye\n"), steps.close(), when=b"quit"),
+    rule(steps.send(b"about to"), steps.reset(), when=b"reset"),
+    rule(steps.discard(), when=b"nothing"),
+    rule(steps.echo(), steps.send(b"\n")),
+)
+
+
+def test_hello() -> None:
+    book = Playbook(HELLO) >> b"anyone there?" << Send(b"Hello, World!") << HalfClose()
+    book >> eof << Close(CloseReason.SERVER_CLOSE)
+    assert book.session.over
+    assert book.account.rules == [0]
+
+
+def test_a_client_that_says_nothing_and_leaves_gets_nothing() -> None:
+    book = Playbook(HELLO) >> eof << Close(CloseReason.PEER_EOF)
+    assert book.account.rules == []
+
+
+def test_pipelined_lines_are_answered_in_order() -> None:
+    book = Playbook(SERVICES) >> b"a\r\nb\nc" << Send(b"a\nb\n")
+    book >> b"d\n" << Send(b"cd\n")
+    assert len(book.account.durations) == 3
+
+
+def test_a_delay_holds_back_the_replies_behind_it() -> None:
+    book = Playbook(SERVICES) >> b"slow\na\n"
+    book.silent() >> after(0.24)
+    book.silent() >> after(0.01) << Send(b"slow\na\n")
+    assert book.account.delays == [0.25]
+    assert book.account.durations == [pytest.approx(0.25), 0.0]
+
+
+def test_a_delay_then_close() -> None:
+    book = Playbook(plan(rule(steps.delay_fixed(1), steps.send(b"late"), steps.close()))) >> b"x\ny\n" >> after(1)
+    book << Send(b"late") << HalfClose()
+    assert book.account.rules == [0]
+
+
+def test_a_slow_reader_is_not_answered_faster_than_it_reads() -> None:
+    reply = b"x" * OUTPUT_AHEAD
+    book = Playbook(plan(rule(steps.send(reply))), room=10) >> b"a\nb\nc\n" << Send(reply)
+    book.silent().read(len(reply)) << Send(reply)
+    book.silent().read() << Send(reply)
+    assert len(book.account.durations) == 3
+
+
+def test_replies_owed_at_the_peers_eof_are_sent() -> None:
+    book = Playbook(SERVICES) >> b"slow\n" >> eof
+    book.silent() >> after(0.25) << Send(b"slow\n") << Close(CloseReason.PEER_EOF)
+
+
+def test_what_is_short_of_a_frame_at_eof_is_truncated_not_a_request() -> None:
+    book = Playbook(SERVICES) >> b"a\nhalf" << Send(b"a\n")
+    book >> eof << Close(CloseReason.PEER_EOF)
+    assert (len(book.account.rules), book.account.truncations) == (1, 1)
+
+
+def test_what_is_left_behind_a_delay_at_eof_is_a_read() -> None:
+    book = Playbook(plan(rule(steps.delay_fixed(1), steps.echo()), framing=Read(4))) >> b"abcdef" >> eof
+    book >> after(2) << Send(b"abcdef") << Close(CloseReason.PEER_EOF)
+
+
+def test_unmatched_is_counted_and_not_answered() -> None:
+    book = Playbook(plan(rule(steps.echo(), when=b"a"))) >> b"b\na\n" << Send(b"a")
+    assert (book.account.unmatched_requests, len(book.account.durations)) == (1, 2)
+
+
+def test_discard_takes_the_request_and_says_nothing() -> None:
+    book = Playbook(SERVICES) >> b"nothing\n"
+    assert book.silent().account.rules == [0]
+
+
+def test_reset_comes_after_what_was_sent() -> None:
+    Playbook(SERVICES) >> b"reset\na\n" << Send(b"about to") << Reset(CloseReason.SERVER_RESET)
+
+
+def test_requests_behind_a_close_are_not_answered() -> None:
+    book = Playbook(SERVICES) >> b"quit\na\n" << Send(b"bye\n") << HalfClose()
+    book >> b"a\n" >> eof << Close(CloseReason.SERVER_CLOSE)
+    assert book.account.rules == [0]
+
+
+def test_closing_in_order_waits_for_the_peers_fin_only_so_long() -> None:
+    book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
+    book >> after(LINGER_SECONDS - 0.1) >> b"still here" >> after(0.1) << Close(CloseReason.SERVER_CLOSE)
+
+
+def test_closing_in_order_reads_only_so_much() -> None:
+    book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
+    book >> b"x" * (LINGER_BYTES - 1) >> b"x" << Close(CloseReason.SERVER_CLOSE)
+
+
+def test_connect_rules_greet_before_the_first_request() -> None:
+    greeting = rule(steps.delay_fixed(0.1), steps.send(b"220 hi\r\n"), place=7)
+    book = Playbook(plan(PONG, connect=greeting)) >> connected >> b"x\n"
+    book.silent() >> after(0.1) << Send(b"220 hi\r\n+PONG\r\n")
+    assert (book.account.events, len(book.account.durations)) == ([7], 1)
+
+
+def test_agent_check_closes_without_a_request() -> None:
+    book = Playbook(plan(connect=rule(steps.send(b"up\n"), steps.close()))) >> connected << Send(b"up\n") << HalfClose()
+    book >> b"still here" >> eof << Close(CloseReason.SERVER_CLOSE)
+    assert book.account.durations == []
+
+
+def test_idle_closes_in_order_counting_from_the_last_byte_or_reply() -> None:
+    book = Playbook(replace(SERVICES, limits=Limits(idle_timeout=1))) >> after(0.9) >> b"slow\n" >> after(0.25)
+    book << Send(b"slow\n") >> after(0.9) >> b"ha" >> after(0.9) >> b"lf" >> after(0.99)
+    book.silent() >> after(0.02) << HalfClose() >> eof << Close(CloseReason.IDLE_TIMEOUT)
+
+
+def test_the_idle_clock_stands_while_a_reply_is_in_progress() -> None:
+    book = Playbook(plan(rule(steps.delay_fixed(10), steps.echo()), idle_timeout=1)) >> b"x\n" >> after(10)
+    book << Send(b"x") >> after(1) << HalfClose()
+
+
+def test_a_request_must_be_whole_in_time() -> None:
+    book = Playbook(plan(PONG, request_timeout=2)) >> b"PI" >> after(1) >> b"NG" >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
+
+
+def test_each_request_has_its_own_time() -> None:
+    book = Playbook(plan(PONG, request_timeout=2)) >> b"PI" >> after(1.5) >> b"NG\nPI" << Send(b"+PONG\r\n")
+    book >> after(1.9) >> b"NG\n" << Send(b"+PONG\r\n") >> after(100)
+    book.silent()
+
+
+def test_a_peer_that_does_not_read_is_aborted() -> None:
+    book = Playbook(plan(rule(steps.send(b"x" * 100)), write_timeout=3), room=10) >> b"a\n" << Send(b"x" * 100)
+    book >> after(2.9)
+    book.silent() >> after(0.2) << Abort(CloseReason.WRITE_TIMEOUT)
+    assert book.session.over
+
+
+def test_a_peer_that_has_sent_fin_and_does_not_read_is_aborted() -> None:
+    book = Playbook(plan(rule(steps.send(b"x" * 100)), write_timeout=3), room=10) >> b"a\n" << Send(b"x" * 100)
+    book >> eof >> after(3.1) << Abort(CloseReason.WRITE_TIMEOUT)
+
+
+def test_a_reply_taken_in_time_starts_the_clock_again() -> None:
+    book = Playbook(plan(rule(steps.send(b"x" * 100)), write_timeout=3), room=10) >> b"a\n" << Send(b"x" * 100)
+    (book >> after(2)).read(90)
+    book >> b"a\n" << Send(b"x" * 100) >> after(2.9)
+    book.silent()
+
+
+def test_a_lifetime_ends_a_busy_connection_too() -> None:
+    book = Playbook(plan(rule(steps.delay_fixed(60), steps.echo()), lifetime=5)) >> b"x\n" >> after(5)
+    book << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+
+
+@pytest.mark.parametrize("stream", [b"x" * 11 + b"\n", b"x" * 11, b"ok\n" + b"x" * 11])
+def test_too_long_a_request_closes(stream: bytes) -> None:
+    book = Playbook(plan(rule(steps.discard()), max_request_bytes=10)) >> stream << HalfClose()
+    book >> eof << Close(CloseReason.REQUEST_TOO_LARGE)
+
+
+def test_the_longest_request_is_taken_however_it_is_cut() -> None:
+    book = Playbook(plan(PONG, max_request_bytes=4)) >> b"PING\r" >> b"\n" << Send(b"+PONG\r\n")
+    book.silent()
+
+
+def test_draining_finishes_what_is_in_progress() -> None:
+    book = Playbook(SERVICES) >> b"slow\na\n" >> drain
+    book.silent() >> after(0.25) << Send(b"slow\na\n") << HalfClose() >> eof << Close(CloseReason.DRAIN)
+
+
+def test_draining_waits_for_a_half_heard_request() -> None:
+    book = Playbook(SERVICES) >> b"ha" >> drain
+    book.silent() >> b"lf\n" << Send(b"half\n") << HalfClose()
+
+
+def test_draining_closes_what_is_idle() -> None:
+    Playbook(SERVICES) >> drain << HalfClose() >> eof << Close(CloseReason.DRAIN)
+
+
+def test_no_more_is_read_ahead_than_needed() -> None:
+    book = Playbook(SERVICES) >> b"slow\n" >> b"x" * READ_AHEAD
+    assert not book.session.wants_read
+    book >> after(0.25) << Send(b"slow\n")
+    assert book.session.wants_read
+
+
+def test_a_new_plan_is_taken_at_the_next_request() -> None:
+    book = Playbook(SERVICES) >> b"slow\nx\n"
+    book.in_force.plan = plan(PONG)
+    book >> after(0.25) << Send(b"slow\n") << Send(b"+PONG\r\n")
+
+
+def test_a_plan_with_another_framing_is_not_taken() -> None:
+    book = Playbook(SERVICES) >> b"a\n" << Send(b"a\n")
+    book.in_force.plan = plan(PONG, framing=Read(10))
+    book >> b"a\n" << Send(b"a\n")
+    book.in_force.plan = plan(PONG)
+    book >> b"a\n" << Send(b"a\n")
+
+
+def test_a_lost_connection_has_nothing_due() -> None:
+    book = Playbook(SERVICES) >> b"slow\n"
+    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
+    assert book.session.over
+    assert book.session.deadline == inf
+
+
+def test_a_reset_after_our_fin_does_not_change_why_it_ended() -> None:
+    book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
+    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.SERVER_CLOSE
+
+
+def test_an_exception_in_a_step_comes_out() -> None:
+    def broken(_turn: steps.Turn) -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        Playbook(plan(rule(broken))) >> b"x\n"
+
+
+def heard(
+    target: ListenerPlan, pieces: list[bytes]
+) -> tuple[bytes, list[tuple[float, HalfClose | Close | Reset | Abort]], int, int]:
+    book = Playbook(target)
+    for piece in pieces:
+        book >> piece
+        book.heard.clear()
+        if book.session.over:
+            break
+    book.heard.clear()
+    if not book.session.over:
+        book >> eof
+        book.heard.clear()
+        book >> after(100)
+    sent = b"".join(action.data for _, action in book.transcript if isinstance(action, Send))
+    others = [(when, action) for when, action in book.transcript if not isinstance(action, Send)]
+    return sent, others, len(book.account.rules) + book.account.unmatched_requests, book.account.truncations
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"slow\n", b"quit\n", b"reset\n", b"nothing\r\n", b"a\n", b"\r\n", b"\xff\x00\n", b"xx"])
+    ),
+    st.sets(st.integers(0, 60)),
+    st.sampled_from([LINE, Line(keep_ending=True)]),
+    st.sampled_from([1 << 20, 4, 6]),
+)
+def test_cutting_never_matters(words: list[bytes], cuts: set[int], framing: Framing, longest: int) -> None:
+    target = replace(SERVICES, framing=framing, limits=Limits(max_request_bytes=longest))
+    stream = b"".join(words)
+    places = [0, *sorted(cut for cut in cuts if 0 < cut < len(stream)), len(stream)]
+    pieces = [stream[a:b] for a, b in pairwise(places) if a < b]
+    whole = heard(target, [stream] if stream else [])
+    assert heard(target, pieces) == whole
+    assert heard(target, [bytes((byte,)) for byte in stream]) == whole
+
+
+@given(st.binary(max_size=200), st.sampled_from([LINE, Line(keep_ending=True), Read(7)]))
+def test_no_bytes_of_a_peer_raise(stream: bytes, framing: Framing) -> None:
+    heard(replace(SERVICES, framing=framing), [stream] if stream else [])
+
+
+def test_the_deadline_is_never_later_than_what_is_due() -> None:
+    target = plan(PONG, idle_timeout=10, request_timeout=4, lifetime=50)
+    assert Playbook(target).session.deadline == 1010
+    assert (Playbook(target) >> b"x").session.deadline == 1004
+    assert (Playbook(target) >> b"x" >> b"\n" << Send(b"+PONG\r\n") >> after(9)).session.deadline == 1010

@@ -1,0 +1,158 @@
+"""A worker's net room without a worker: listeners on an event loop in a thread, blocking clients in the test."""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+
+from answerback.core.actions import CloseReason
+from answerback.core.plan import Engine, ListenerPlan, Plan
+from answerback.metrics import books
+from answerback.metrics.tally import Places, Tally
+from answerback.net.acceptor import BACKLOG
+from answerback.net.listeners import Listeners
+
+T = TypeVar("T")
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "uvloop": uvloop.new_event_loop,
+    "asyncio": asyncio.new_event_loop,
+}
+
+
+class Client:
+    """A blunt TCP client that counts what it reads and writes."""
+
+    def __init__(self, address: tuple[str, int], **options: int) -> None:
+        self.sock = socket.socket()
+        if "receive_buffer" in options:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options["receive_buffer"])
+        self.sock.settimeout(10)
+        try:
+            self.sock.connect(address)
+        except OSError:
+            self.sock.close()
+            raise
+
+    def say(self, data: bytes) -> "Client":
+        self.sock.sendall(data)
+        return self
+
+    def finish(self) -> "Client":
+        self.sock.shutdown(socket.SHUT_WR)
+        return self
+
+    def hear(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self.sock.recv(size - len(data))
+            assert piece, f"closed after {data!r}"
+            data += piece
+        return data
+
+    def hear_all(self) -> bytes:
+        pieces = []
+        while piece := self.sock.recv(65536):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Serving:
+    """Listeners in a thread of their own, and a socket for each."""
+
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop], engine: Engine) -> None:
+        self.engine = engine
+        self.tally = Tally.create(1)
+        self.places = Places()
+        self.loop = new_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self.listeners = self.call(lambda: Listeners(self.loop, self.tally, 0))
+        self.addresses: dict[str, tuple[str, int]] = {}
+        self.clients: list[Client] = []
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call it in the loop's thread."""
+
+        async def run() -> T:
+            return function(*arguments)
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+
+    def commit(self, *plans: ListenerPlan) -> None:
+        """Serve these, each on the socket of its own name unless it names one."""
+        named, new = {}, {}
+        for plan in plans:
+            key = plan.socket or plan.name
+            named[plan.name] = self.placed(plan, key)
+            if key not in self.addresses:
+                new[key] = sock = socket.socket()
+                sock.bind(("127.0.0.1", 0))
+                sock.listen(BACKLOG)
+                self.addresses[key] = sock.getsockname()
+        self.call(self.listeners.commit, Plan(1, named), new)
+
+    def placed(self, plan: ListenerPlan, key: str) -> ListenerPlan:
+        return replace(plan, engine=self.engine, socket=key, block=self.places.listener(plan.name))
+
+    def connect(self, key: str = "it", **options: int) -> Client:
+        client = Client(self.addresses[key], **options)
+        self.clients.append(client)
+        return client
+
+    def count(self, offset: int, name: str = "it") -> int:
+        return int(self.tally.region(0)[self.places.listener(name) + offset])
+
+    def closed(self, reason: CloseReason, name: str = "it") -> int:
+        return self.count(books.CLOSED + reason, name)
+
+    def settle(self) -> None:
+        """Wait until no connection is open."""
+        asyncio.run_coroutine_threadsafe(self.listeners.closed(), self.loop).result(10)
+
+    def check_balance(self, name: str = "it") -> None:
+        """Accepted = closed + open."""
+        closed = sum(self.closed(reason, name) for reason in CloseReason)
+        assert self.count(books.ACCEPTED, name) == closed + self.count(books.OPEN, name)
+
+    def stop(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.call(self.listeners.abort)
+        self.settle()
+        for name in self.places.listeners:
+            self.check_balance(name)
+            assert self.count(books.OPEN, name) == 0
+        self.call(lambda: None)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        self.loop.run_until_complete(asyncio.sleep(0))  # transports say goodbye
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+
+@pytest.fixture(params=[f"{engine.value}-{loop}" for engine in Engine for loop in LOOPS])
+def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """Both engines on both loops; afterwards the books must balance."""
+    engine, loop = request.param.split("-")
+    it = Serving(LOOPS[loop], Engine(engine))
+    yield it
+    it.stop()

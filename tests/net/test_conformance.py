@@ -1,0 +1,283 @@
+"""One suite for both engines on both loops: what a client sees, and what the books say of it."""
+
+import asyncio
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from answerback.core import matching, steps
+from answerback.core.actions import CloseReason
+from answerback.core.framing import Framing, Line, Read
+from answerback.core.plan import Limits, ListenerPlan, Rule, Selector
+from answerback.metrics import books
+from tests.net.conftest import Serving
+
+LINE = Line(keep_ending=False)
+SPARE = 5000  # a cell that no listener's block reaches, for matches of rules
+
+
+def rule(*taken: steps.Step, when: bytes | None = None) -> Rule:
+    return Rule("rule", SPARE, taken, None if when is None else matching.equals(when), when)
+
+
+def plan(
+    *rules: Rule, framing: Framing = LINE, connect: Rule | None = None, limits: Limits | None = None
+) -> ListenerPlan:
+    return ListenerPlan(
+        "it", "", framing=framing, on_request=Selector(rules), on_connect=connect, limits=limits or Limits()
+    )
+
+
+HELLO = plan(rule(steps.send(b"Hello, World!"), steps.close()), framing=Read(1024))
+SERVICES = plan(
+    rule(steps.delay_fixed(0.1), steps.send(b"slow\n"), when=b"slow"),
+    rule(steps.send(b"bye\n"), steps.close(), when=b"quit"),
+    rule(steps.send(b"about to"), steps.reset(), when=b"reset"),
+    rule(steps.echo(), steps.send(b"\n")),
+)
+BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline, pause = time.monotonic() + 10, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        pause.wait(0.002)
+
+
+def test_hello(serving: Serving) -> None:
+    serving.commit(HELLO)
+    assert serving.connect().say(b"anyone there?").hear_all() == b"Hello, World!"
+    serving.connect().finish().hear_all()
+    serving.clients[0].close()
+    serving.settle()
+    assert serving.closed(CloseReason.SERVER_CLOSE) == 1
+    assert serving.closed(CloseReason.PEER_EOF) == serving.count(books.PROBES) == 1
+    assert (serving.count(books.RECEIVED_BYTES), serving.count(books.SENT_BYTES)) == (13, 13)
+
+
+def test_pipelined_lines(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    client = serving.connect().say(b"a\nslow\r\nb\nc")
+    assert client.hear(9) == b"a\nslow\nb\n"
+    assert client.say(b"d\n").finish().hear_all() == b"cd\n"
+    serving.settle()
+    assert serving.count(books.REQUESTS) == 4
+    assert serving.count(books.DELAY_NANOSECONDS) == 100_000_000
+    assert sum(serving.count(books.DURATION + place) for place in range(20)) == 4
+
+
+def test_delay_then_close(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.delay_fixed(0.05), steps.send(b"late"), steps.close())))
+    assert serving.connect().say(b"x\ny\n").hear_all() == b"late"
+
+
+def test_a_slow_reader_gets_everything(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.send(BIG))))
+    client = serving.connect(receive_buffer=4096).say(b"a\nb\n").finish()
+    eventually(lambda: serving.count(books.SENT_BYTES) > 0)
+    assert client.hear_all() == BIG + BIG
+    serving.settle()
+    assert serving.count(books.SENT_BYTES) == 2 * len(BIG)
+
+
+def test_a_reader_that_stops_is_aborted(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.send(BIG)), limits=Limits(write_timeout=0.2)))
+    client = serving.connect(receive_buffer=4096).say(b"a\n")
+    serving.settle()
+    assert serving.closed(CloseReason.WRITE_TIMEOUT) == 1
+    with pytest.raises(ConnectionResetError):
+        client.hear_all()
+
+
+def test_replies_owed_at_eof_are_sent(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    assert serving.connect().say(b"slow\nhalf").finish().hear_all() == b"slow\n"
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_EOF) == serving.count(books.TRUNCATED) == 1
+
+
+def test_a_client_that_goes_on_talking_after_our_close_is_not_reset(serving: Serving) -> None:
+    serving.commit(plan(connect=rule(steps.send(b"up\n"), steps.close())))
+    client = serving.connect()
+    assert client.hear_all() == b"up\n"
+    for _ in range(20):
+        client.say(b"still here")
+    client.finish()
+    serving.settle()
+    assert serving.count(books.RECEIVED_BYTES) == 200
+    assert serving.closed(CloseReason.SERVER_CLOSE) == 1
+
+
+def test_reset_is_a_reset_behind_what_was_sent(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    client = serving.connect().say(b"reset\n")
+    assert client.hear(8) == b"about to"
+    with pytest.raises(ConnectionResetError):
+        client.hear(1)
+    serving.settle()
+    assert serving.closed(CloseReason.SERVER_RESET) == 1
+
+
+def test_a_peers_reset_is_told_from_its_eof(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    client = serving.connect().say(b"a\n")
+    client.hear(2)
+    client.reset()
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_RESET) == 1
+
+
+def test_a_peers_reset_during_a_delay(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo())))
+    client = serving.connect().say(b"a\n")
+    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    client.reset()
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_RESET) == 1
+
+
+@pytest.mark.parametrize(
+    "limits,said,reason",
+    [
+        (Limits(idle_timeout=0.1), b"a\n", CloseReason.IDLE_TIMEOUT),
+        (Limits(request_timeout=0.1), b"a\nhalf", CloseReason.REQUEST_TIMEOUT),
+        (Limits(lifetime=0.1), b"a\n", CloseReason.LIFETIME),
+        (Limits(max_request_bytes=10), b"a\n" + b"x" * 11, CloseReason.REQUEST_TOO_LARGE),
+    ],
+)
+def test_limits_close_in_order(serving: Serving, limits: Limits, said: bytes, reason: CloseReason) -> None:
+    serving.commit(replace(SERVICES, limits=limits))
+    client = serving.connect().say(said)
+    assert client.hear_all() == b"a\n"
+    client.close()
+    serving.settle()
+    assert serving.closed(reason) == 1
+
+
+def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_turn: steps.Turn) -> None:
+        raise RuntimeError("broken step")
+
+    serving.commit(plan(rule(broken, when=b"bad"), rule(steps.echo())))
+    other = serving.connect().say(b"a\n")
+    assert other.hear(1) == b"a"
+    with pytest.raises(ConnectionResetError):
+        serving.connect().say(b"bad\n").hear_all()
+    assert other.say(b"b\n").hear(1) == b"b"
+    assert serving.count(books.SESSION_ERRORS) == serving.closed(CloseReason.ERROR) == 1
+    assert "broken step" in caplog.text
+
+
+def test_a_new_plan_is_seen_by_the_next_request(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    client = serving.connect().say(b"a\n")
+    assert client.hear(2) == b"a\n"
+    serving.commit(plan(rule(steps.send(b"new\n"))))
+    assert client.say(b"a\n").hear(4) == b"new\n"
+    assert serving.connect().say(b"a\n").hear(4) == b"new\n"
+
+
+def test_a_removed_listener_drains(serving: Serving) -> None:
+    serving.commit(SERVICES, replace(SERVICES, name="other"))
+    busy, idle = serving.connect().say(b"slow\n"), serving.connect().say(b"a\n")
+    assert idle.hear(2) == b"a\n"
+    eventually(lambda: serving.count(books.REQUESTS) == 2)
+    serving.commit(replace(SERVICES, name="other"))
+    assert idle.hear_all() == b""
+    assert busy.hear_all() == b"slow\n"
+    assert serving.connect("other").say(b"a\n").hear(2) == b"a\n"
+    with pytest.raises(ConnectionRefusedError):
+        serving.connect()
+
+
+def test_a_renamed_listener_keeps_its_socket(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    serving.commit(replace(SERVICES, name="renamed", socket="it"))
+    assert serving.connect().say(b"a\n").hear(2) == b"a\n"
+    assert (serving.count(books.ACCEPTED), serving.count(books.ACCEPTED, "renamed")) == (0, 1)
+
+
+def test_draining_finishes_and_refuses(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    busy, idle = serving.connect().say(b"slow\n"), serving.connect().say(b"a\n")
+    assert idle.hear(2) == b"a\n"
+    eventually(lambda: serving.count(books.REQUESTS) == 2)
+    serving.call(serving.listeners.drain)
+    assert (idle.hear_all(), busy.hear_all()) == (b"", b"slow\n")
+    idle.close()
+    busy.close()
+    serving.settle()
+    assert serving.closed(CloseReason.DRAIN) == 2
+    with pytest.raises(ConnectionRefusedError):
+        serving.connect()
+
+
+def test_aborting_resets_everything(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    clients = [serving.connect().say(b"a\n") for _ in range(3)]
+    assert [client.hear(2) for client in clients] == [b"a\n"] * 3
+    serving.call(serving.listeners.abort)
+    for client in clients:
+        with pytest.raises(ConnectionResetError):
+            client.hear_all()
+    assert serving.closed(CloseReason.ABORTED) == 3
+
+
+def test_what_is_past_a_limit_is_turned_away(serving: Serving) -> None:
+    serving.commit(replace(SERVICES, limits=Limits(max_connections=2)))
+    clients = [serving.connect().say(b"a\n") for _ in range(2)]
+    assert [client.hear(2) for client in clients] == [b"a\n"] * 2
+    assert serving.connect().hear_all() == b""
+    clients[0].close()
+    eventually(lambda: serving.count(books.OPEN) == 1)
+    assert serving.connect().say(b"a\n").hear(2) == b"a\n"
+    assert (serving.count(books.ACCEPTED), serving.count(books.REJECTED)) == (3, 1)
+
+
+def test_adopted_sockets_are_served_and_given_back(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    other = socket.create_server(("127.0.0.1", 0))
+    serving.addresses["adopted"] = other.getsockname()
+    serving.call(serving.listeners.adopt, 1, {"it": other.dup()})
+    assert serving.connect("adopted").say(b"a\n").hear(2) == b"a\n"
+    serving.call(serving.listeners.release, 1)
+    waiting = serving.connect("adopted").say(b"a\n")  # queues for its own worker
+    accepted, _ = other.accept()
+    assert accepted.recv(2) == b"a\n"
+    accepted.close()
+    waiting.close()
+    other.close()
+
+
+def test_without_descriptors_clients_wait_and_are_counted(serving: Serving) -> None:
+    serving.commit(HELLO)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    waiting = serving.connect()
+    eventually(lambda: serving.count(books.ACCEPTED) == 1)
+    client = serving.connect  # its socket needs a descriptor itself, so the limit falls between connect and accept
+    serving.call(lambda: None)
+    try:
+
+        def exhausted() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+
+        async def connect_exhausted() -> None:
+            # In the loop's thread: nothing is accepted between the connection and the limit.
+            waiting_now.append(client().say(b"hi"))
+            exhausted()
+
+        waiting_now: list[object] = []
+        asyncio.run_coroutine_threadsafe(connect_exhausted(), serving.loop).result(10)
+        emfile = books.ACCEPT_FAILED + books.ACCEPT_ERRORS.index("EMFILE")
+        eventually(lambda: serving.count(emfile) > 0)
+        assert serving.count(emfile) < 50
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert serving.clients[-1].hear_all() == b"Hello, World!"
+    waiting.close()
