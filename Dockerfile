@@ -1,0 +1,34 @@
+# Nothing here needs one builder or another: Docker's two and Podman's take this file as it is.
+ARG BASE=python:3.13-slim-trixie
+
+# ── build: a virtual environment with what is pinned, and the package built by pinned tools ──
+FROM ${BASE} AS build
+WORKDIR /src
+COPY requirements/build.txt requirements/run.txt requirements/
+RUN python -m venv /opt/build \
+ && python -m venv --without-pip /opt/answerback \
+ && /opt/build/bin/pip install --quiet --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt \
+ && /opt/build/bin/pip --python /opt/answerback/bin/python install --quiet --no-cache-dir --require-hashes \
+      --only-binary :all: -r requirements/run.txt
+COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
+COPY service service
+RUN /opt/build/bin/hatchling build -t wheel -d /tmp/wheel \
+ && /opt/build/bin/pip --python /opt/answerback/bin/python install --quiet --no-cache-dir --no-index --no-deps /tmp/wheel/*.whl
+
+# ── what runs: that environment alone, as a user without rights ──
+FROM ${BASE}
+LABEL org.opencontainers.image.title="answerback" \
+      org.opencontainers.image.description="A TCP endpoint you control" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/answerback /opt/answerback
+# The metrics are for a scraper outside the container; the control API stays on its loopback unless told otherwise.
+ENV PATH=/opt/answerback/bin:${PATH} \
+    PYTHONUNBUFFERED=1 \
+    ANSWERBACK_METRICS=0.0.0.0:9464
+# A number, so that an orchestrator can see that it is not root.
+USER 65532:65532
+EXPOSE 8000 9464
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["answerback", "health"]
+ENTRYPOINT ["answerback"]
+CMD ["serve"]
