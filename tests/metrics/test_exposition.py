@@ -1,0 +1,180 @@
+"""What Prometheus reads is what stands in the tally."""
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from answerback.core.actions import CloseReason
+from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Books
+from answerback.metrics.exposition import Exposition
+from answerback.metrics.families import FAMILIES, PREFIX, Kind
+from answerback.metrics.reading import Counts, read_counts
+from answerback.metrics.tally import Places, Tally
+
+if TYPE_CHECKING:
+    from tests.metrics.conftest import FakeFacts
+
+Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def exposition(tally: Tally, places: Places, facts: "FakeFacts") -> Exposition:
+    return Exposition(tally, places, facts)
+
+
+@pytest.fixture
+def slots(tally: Tally, places: Places) -> list[Books]:
+    return [Books(tally.region(slot), places.listeners["hello"]) for slot in range(2)]
+
+
+def values(exposition: Exposition) -> Values:
+    body, _ = exposition.render()
+    families = parse_text(body.decode())
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def value(exposition: Exposition, name: str, **labels: str) -> float:
+    return values(exposition)[PREFIX + name, frozenset(labels.items())]
+
+
+def test_every_known_series_is_there_from_0(exposition: Exposition) -> None:
+    found = {key: value for key, value in values(exposition).items() if key[0].startswith(PREFIX)}
+    by_label = {
+        "connections_closed_total": ("reason", [reason.label for reason in CloseReason]),
+        "connections_rejected_total": ("reason", REJECTIONS),
+        "accept_errors_total": ("errno", ACCEPT_ERRORS),
+        "rule_matches_total": ("rule", ["greet", "rules[1]"]),
+    }
+    for family in FAMILIES:
+        if family.labels[:1] != ("listener",) or family.kind is Kind.HISTOGRAM:
+            continue
+        label, series = by_label.get(family.name, ("", [""]))
+        for one in series:
+            labels = {"listener": "hello"} | ({label: one} if label else {})
+            assert found.pop((PREFIX + family.name, frozenset(labels.items()))) == 0
+    left = {name for name, labels in found if "listener" in dict(labels)}
+    assert left == {PREFIX + f"request_duration_seconds_{part}" for part in ("bucket", "count", "sum")}
+
+
+def test_every_family_is_there_with_its_kind_and_help(exposition: Exposition) -> None:
+    lines = exposition.render()[0].decode().splitlines()
+    for family in FAMILIES:
+        assert f"# TYPE {PREFIX}{family.name} {family.kind.value}" in lines
+        assert any(line.startswith(f"# HELP {PREFIX}{family.name} ") for line in lines)
+
+
+def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[Books]) -> None:
+    for books in slots:
+        books.accepted()
+        books.received(100)
+    slots[0].accepted()
+    slots[1].closed(CloseReason.IDLE_TIMEOUT, probe=False)
+    assert value(exposition, "connections_accepted_total", listener="hello") == 3
+    assert value(exposition, "connections_open", listener="hello") == 2
+    assert value(exposition, "connections_closed_total", listener="hello", reason="idle_timeout") == 1
+    assert value(exposition, "received_bytes_total", listener="hello") == 200
+
+
+def test_rules_are_told_apart(exposition: Exposition, slots: list[Books], places: Places) -> None:
+    slots[0].requested(places.rules["hello", "greet"])
+    slots[1].requested(places.rules["hello", "greet"])
+    slots[1].matched(places.rules["hello", "rules[1]"])
+    slots[1].unmatched()
+    assert value(exposition, "rule_matches_total", listener="hello", rule="greet") == 2
+    assert value(exposition, "rule_matches_total", listener="hello", rule="rules[1]") == 1
+    assert value(exposition, "requests_total", listener="hello") == 3
+    assert value(exposition, "requests_unmatched_total", listener="hello") == 1
+
+
+def test_the_histogram_is_cumulative_and_complete(exposition: Exposition, slots: list[Books]) -> None:
+    slots[0].answered(0.002, 2)
+    slots[1].answered(0.25, 1)
+    slots[1].answered(100.0, 1)
+    name = "request_duration_seconds"
+    buckets = {bound: value(exposition, f"{name}_bucket", listener="hello", le=str(bound)) for bound in DURATION_BOUNDS}
+    assert buckets == {bound: (bound >= 0.002) * 2 + (bound >= 0.25) for bound in DURATION_BOUNDS}
+    assert value(exposition, f"{name}_bucket", listener="hello", le="+Inf") == 4
+    assert value(exposition, f"{name}_count", listener="hello") == 4
+    assert value(exposition, f"{name}_sum", listener="hello") == pytest.approx(100.254)
+
+
+def test_times_are_in_seconds(exposition: Exposition, slots: list[Books]) -> None:
+    slots[0].delayed(1.5)
+    slots[1].delayed(0.25)
+    assert value(exposition, "injected_delay_seconds_total", listener="hello") == 1.75
+
+
+def test_facts(exposition: Exposition, facts: "FakeFacts") -> None:
+    facts.workers[1].running = False
+    assert value(exposition, "config_revision") == 3
+    assert value(exposition, "config_last_applied_timestamp_seconds") == 1_700_000_000.25
+    assert value(exposition, "config_last_refused_timestamp_seconds") == 0
+    assert value(exposition, "workers") == 1
+    assert value(exposition, "worker_config_revision", worker="1") == 3
+    assert value(exposition, "worker_restarts_total", worker="1") == 2
+    assert value(exposition, "worker_start_seconds", worker="0") == 0.125
+    assert value(exposition, "worker_loop_lag_seconds", worker="0") == 0.0005
+    assert value(exposition, "build_info", version="1.2.3") == 1
+
+
+def test_listeners_and_rules_that_come_later_are_shown(exposition: Exposition, places: Places) -> None:
+    places.listener("later")
+    places.rule("later", "new")
+    assert value(exposition, "connections_accepted_total", listener="later") == 0
+    assert value(exposition, "rule_matches_total", listener="later", rule="new") == 0
+
+
+def test_names_are_escaped(exposition: Exposition, places: Places) -> None:
+    odd = 'a "quoted"\\name\nof two lines'
+    places.listener(odd)
+    assert value(exposition, "connections_open", listener=odd) == 0
+
+
+def test_the_process_of_the_supervisor_is_beside_it(exposition: Exposition) -> None:
+    assert values(exposition)["process_open_fds", frozenset()] > 0
+
+
+@pytest.mark.parametrize(
+    "accept, expected",
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain;version=nonsense", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+        ("application/openmetrics-text;version=;;", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ],
+)
+def test_the_format_is_the_one_asked_for(exposition: Exposition, accept: str, expected: str) -> None:
+    body, content_type = exposition.render(accept)
+    assert content_type == expected
+    parse = parse_openmetrics if "openmetrics" in content_type else parse_text
+    names = {family.name for family in parse(body.decode())}
+    assert {PREFIX + family.name.removesuffix("_total") for family in FAMILIES} <= names
+
+
+@pytest.mark.programs
+def test_promtool_has_nothing_to_say(exposition: Exposition, slots: list[Books]) -> None:
+    slots[0].accepted()
+    slots[0].answered(0.2, 1)
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing (Debian: apt install prometheus)"
+    body, _ = exposition.render()
+    report = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
+    assert (report.returncode, report.stdout, report.stderr) == (0, b"", b"")
+
+
+def test_the_counts_of_one_listener(tally: Tally, places: Places, slots: list[Books]) -> None:
+    slots[0].accepted()
+    slots[1].accepted()
+    slots[1].closed(CloseReason.DRAIN, probe=False)
+    slots[1].unmatched()
+    assert read_counts(tally, places, "hello") == Counts(accepted=2, open=1, requests=1)
+    assert read_counts(tally, places, "unheard of") == Counts(0, 0, 0)

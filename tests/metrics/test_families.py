@@ -1,0 +1,58 @@
+"""Every family is named as Prometheus wants it, bounded in its labels, and documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from answerback.core.actions import CloseReason
+from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS
+from answerback.metrics.families import FAMILIES, LABELS, PREFIX, Family, Kind
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md").read_text()
+ROW = re.compile(r"\| `(?P<name>\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]+) \| (?P<help>[^|]+) \|")
+
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
+
+
+@each_family
+def test_names_are_those_of_the_format(family: Family) -> None:
+    assert re.fullmatch(r"[a-z][a-z_]*", family.name)
+    assert family.name.endswith("_total") is (family.kind is Kind.COUNTER)
+    assert family.help.endswith(".")
+
+
+@each_family
+def test_labels_are_of_the_few_that_are_bounded(family: Family) -> None:
+    allowed = {*LABELS, *({"version"} if family.name == "build_info" else ())}
+    assert set(family.labels) <= allowed
+
+
+def test_no_name_is_used_twice() -> None:
+    names = [family.name for family in FAMILIES]
+    assert len(set(names)) == len(names)
+
+
+def test_the_reference_says_what_the_table_says() -> None:
+    documented = [row.groups() for row in ROW.finditer(PAGE)]
+    assert documented == [
+        (
+            PREFIX + family.name,
+            family.kind.value,
+            ", ".join(f"`{label}`" for label in family.labels) or "–",
+            family.help,
+        )
+        for family in FAMILIES
+    ]
+
+
+def test_the_reference_names_every_value_of_its_labels() -> None:
+    reasons = re.findall(r"^\| `(\w+)` \| [A-Z]", PAGE, re.MULTILINE)
+    assert reasons == [reason.label for reason in CloseReason]
+    for value in (*REJECTIONS, *ACCEPT_ERRORS):
+        assert f"`{value}`" in PAGE
+
+
+def test_the_reference_names_every_bound_of_the_histogram() -> None:
+    section = PAGE.split("## The histogram")[1]
+    assert [float(bound) for bound in re.findall(r"\b\d+(?:\.\d+)?\b", section)] == list(DURATION_BOUNDS)
