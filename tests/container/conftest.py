@@ -1,0 +1,54 @@
+"""One build of the image for all of these tests, and containers that are gone after each."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.container.docker import ROOT, docker, has_image, inspect
+from tests.waiting import eventually
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[str]:
+    """The image, built from this tree under a name of its own."""
+    name = f"answerback:test-{os.getpid()}"
+    docker("build", "--network", "host", "--tag", name, str(ROOT))
+    yield name
+    docker("image", "rm", "--force", name)
+
+
+@pytest.fixture
+def run(image: str) -> Iterator[Run]:
+    """Start containers and give their ids, once healthy; arguments come after the image, options before it."""
+    started: list[str] = []
+
+    def start(*arguments: str, options: tuple[str, ...] = ()) -> str:
+        container = docker("run", "--detach", "--health-interval", "1s", *options, image, *arguments).strip()
+        started.append(container)
+        eventually(lambda: _healthy(container), what="the container's health check passes")
+        return container
+
+    yield start
+    for container in started:
+        docker("rm", "--force", "--volumes", container)
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Iterator[str]:
+    """A real Prometheus under the name that the compose file gives: Debian's, where that image is not to be had."""
+    name = "prom/prometheus:v3.5.0"
+    ours = not has_image(name)
+    if ours:
+        docker("build", "--network", "host", "--tag", name, str(ROOT / "tests" / "container" / "prometheus"))
+    yield name
+    if ours:
+        docker("image", "rm", "--force", name)
+
+
+def _healthy(container: str) -> bool:
+    state = inspect(container)["State"]
+    assert state["Running"], (state, docker("logs", container))
+    return bool(state["Health"]["Status"] == "healthy")

@@ -1,0 +1,79 @@
+"""A responder of our own for real programs to talk to."""
+
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import eventually
+
+ANSWERBACK = Path(sys.executable).with_name("answerback")
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """A running `answerback serve`: where its first listener, its API and its metrics are."""
+
+    port: int
+    admin: int
+    metrics: int
+
+    def scrape(self) -> str:
+        """The exposition, as Prometheus gets it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics") as answer:
+            return str(answer.read().decode())
+
+
+Serve = Callable[[str], Responder]
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Serve a configuration in which PORT stands for the first listener's port."""
+    with ExitStack() as stack:
+
+        def start(config: str) -> Responder:
+            responder = Responder(free_port(), free_port(), free_port())
+            file = tmp_path / "config.yaml"
+            file.write_text(config.replace("PORT", str(responder.port)))
+            command = [str(ANSWERBACK), "serve", "--config", str(file), "--workers", "2"]
+            command += ["--admin", f"127.0.0.1:{responder.admin}", "--metrics", f"127.0.0.1:{responder.metrics}"]
+            log = tmp_path / "answerback.log"
+            stack.enter_context(running(command, log))
+            health = [str(ANSWERBACK), "health", "--metrics", f"127.0.0.1:{responder.metrics}"]
+            eventually(
+                lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
+                what="the responder is ready",
+            )
+            return responder
+
+        yield start
+
+
+@contextmanager
+def running(command: list[str], log: Path) -> Iterator[None]:
+    """A process for the length of the block, ended in order; what it says goes to `log`."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

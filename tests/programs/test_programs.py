@@ -1,0 +1,126 @@
+"""Real programs that speak to Answerback as their users would have them do."""
+
+import json
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.programs.conftest import Serve, running
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.programs
+
+GRPCURL = str(Path(sys.executable).with_name("grpcurl"))
+
+HELLO = """
+listeners:
+  - name: hello
+    address: 127.0.0.1:PORT
+    rules:
+      - do: [send: "Hello, World!", close]
+"""
+
+PONG = """
+listeners:
+  - name: pong
+    address: 127.0.0.1:PORT
+    engine: ENGINE
+    framing: line
+    rules:
+      - do: [send: "+PONG\\r\\n"]
+"""
+
+AGENT = """
+listeners:
+  - name: agent
+    address: 127.0.0.1:PORT
+    rules:
+      - event: CONNECT
+        do: [send: "up ready 75%\\n", close]
+"""
+
+HAPROXY = """
+global
+  stats socket {socket} level admin
+defaults
+  mode tcp
+  timeout connect 2s
+  timeout client 2s
+  timeout server 2s
+backend answerback
+  server one 127.0.0.1:{port} weight 100 agent-check agent-port {port} agent-inter 100
+"""
+
+
+def output(*command: str, say: str = "") -> str:
+    """What a program prints; it must end well within half a minute."""
+    done = subprocess.run(command, input=say, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_nc_is_greeted_as_the_readme_says(serve: Serve) -> None:
+    responder = serve(HELLO)
+    assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}") == "Hello, World!"
+
+
+@pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
+@pytest.mark.parametrize(
+    "style", [["-k", "1"], ["-k", "0"], ["-k", "1", "-P", "16"]], ids=["persistent", "one-shot", "pipelined"]
+)
+def test_redis_benchmark_takes_every_pong(serve: Serve, engine: str, style: list[str]) -> None:
+    responder = serve(PONG.replace("ENGINE", engine))
+    load = ["-t", "ping_inline", "-c", "20", "-n", "2000", "--csv", *style]
+    said = output("redis-benchmark", "-h", "127.0.0.1", "-p", str(responder.port), *load)
+    assert '"PING_INLINE"' in said
+    assert value(responder.scrape(), 'answerback_requests_total{listener="pong"}') >= 2000
+
+
+def test_promtool_finds_nothing_to_say_about_the_metrics(serve: Serve) -> None:
+    responder = serve(HELLO)
+    output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=responder.scrape(), capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_haproxy_takes_its_weight_from_an_agent_check(serve: Serve, tmp_path: Path) -> None:
+    responder = serve(AGENT)
+    control = tmp_path / "haproxy.sock"
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(HAPROXY.format(socket=control, port=responder.port))
+    with running(["haproxy", "-db", "-f", str(config)], tmp_path / "haproxy.log"):
+        eventually(lambda: weight(control).startswith("75 "), what="HAProxy has taken the weight of 75 %")
+
+
+def weight(control: Path) -> str:
+    """What HAProxy says of the server's weight: `75 (initial 100)`."""
+    with closing(socket.socket(socket.AF_UNIX)) as connection:
+        connection.settimeout(5)
+        connection.connect(str(control))
+        connection.sendall(b"get weight answerback/one\n")
+        return connection.recv(4096).decode()
+
+
+def test_grpcurl_finds_its_way_by_reflection_and_changes_the_answer(serve: Serve) -> None:
+    responder = serve(HELLO)
+    admin = f"127.0.0.1:{responder.admin}"
+    services = output(GRPCURL, "-plaintext", admin, "list").split()
+    assert {"answerback.v1.ConfigService", "answerback.v1.OperationsService", "grpc.health.v1.Health"} <= set(services)
+    found = json.loads(output(GRPCURL, "-plaintext", admin, "answerback.v1.ConfigService/GetConfig"))
+    found["config"]["listeners"][0]["rules"][0]["do"][0]["send"]["text"] = "Changed."
+    change = json.dumps({"config": found["config"], "etag": found["etag"], "comment": "by hand"})
+    service = "answerback.v1.ConfigService/UpdateConfig"
+    changed = json.loads(output(GRPCURL, "-plaintext", "-d", "@", admin, service, say=change))
+    assert changed["changed"] is True
+    assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}") == "Changed."
+
+
+def value(exposition: str, series: str) -> float:
+    """The value of one series of an exposition."""
+    return next(float(line.split(" ")[1]) for line in exposition.splitlines() if line.startswith(f"{series} "))
