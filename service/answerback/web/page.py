@@ -1,0 +1,156 @@
+"""The page at `/`: what this is, how it is doing, and where to look next."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from html import escape
+from typing import Final, Protocol
+
+# Rule: text becomes markup in `tag` and `page` alone, which escape it; only Markup passes as it is.
+# Rule: nothing is fetched from anywhere: no scripts, no fonts, no images.
+
+
+class ListenerRow(Protocol):
+    """A listener and its counts."""
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+
+    @property
+    def address(self) -> str:
+        """As bound."""
+
+    @property
+    def engine(self) -> str:
+        """`callback` or `coroutine`."""
+
+    @property
+    def accepted(self) -> int:
+        """Connections accepted so far."""
+
+    @property
+    def open(self) -> int:
+        """Connections open."""
+
+    @property
+    def requests(self) -> int:
+        """Requests so far."""
+
+
+class WorkerRow(Protocol):
+    """A worker."""
+
+    @property
+    def index(self) -> int:
+        """Its slot."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 while there is none."""
+
+    @property
+    def revision(self) -> int:
+        """What it serves by."""
+
+    @property
+    def restarts(self) -> int:
+        """How often it was replaced."""
+
+
+class Overview(Protocol):
+    """What the page shows."""
+
+    @property
+    def version(self) -> str:
+        """Of the program."""
+
+    @property
+    def revision(self) -> int:
+        """Of the configuration."""
+
+    @property
+    def state(self) -> str:
+        """`serving`, or what else it is."""
+
+    @property
+    def reason(self) -> str:
+        """Why, when it is not serving."""
+
+    @property
+    def start_time(self) -> datetime:
+        """When the program started (UTC)."""
+
+    @property
+    def listeners(self) -> Sequence[ListenerRow]:
+        """Those of the configuration in force."""
+
+    @property
+    def workers(self) -> Sequence[WorkerRow]:
+        """By slot."""
+
+
+class Markup(str):
+    """HTML that is meant as such."""
+
+    __slots__ = ()
+
+
+STYLE: Final = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; }
+table { border-collapse: collapse; width: 100%; }
+caption { text-align: left; font-weight: bold; padding: 1rem 0 .25rem; }
+th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid GrayText; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+"""
+
+LINKS: Final = (
+    ("/metrics", "what Prometheus reads"),
+    ("/readyz", "whether it is ready for traffic"),
+    ("/healthz", "whether it is alive"),
+)
+
+
+def tag(name: str, *content: str, **attributes: str) -> Markup:
+    """An element; content and attributes are escaped, unless they are Markup."""
+    inner = "".join(part if isinstance(part, Markup) else escape(part) for part in content)
+    head = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
+    return Markup(f"<{name}{head}>{inner}</{name}>")
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Markup:
+    """A table; numbers stand to the right."""
+    body = [tag("tr", *(_cell(value) for value in values)) for values in rows]
+    columns = tag("tr", *(tag("th", head, scope="col") for head in heads))
+    return tag("table", tag("caption", caption), tag("thead", columns), tag("tbody", *body))
+
+
+def page(overview: Overview) -> str:
+    """The whole page."""
+    state = f"{overview.state}: {overview.reason}" if overview.reason else overview.state
+    since = overview.start_time.strftime("%Y-%m-%d %H:%M:%S UTC")
+    listeners = [(e.name, e.address, e.engine, e.accepted, e.open, e.requests) for e in overview.listeners]
+    workers = [(w.index, str(w.pid or "none"), w.revision, w.restarts) for w in overview.workers]
+    body = tag(
+        "body",
+        tag("h1", "Answerback"),
+        tag("p", "A TCP endpoint you control: it answers as it was told, and counts what reached it."),
+        tag("p", "State: ", tag("strong", state)),
+        tag("p", f"Version {overview.version}, configuration revision {overview.revision}, up since {since}."),
+        table("Listeners", ("name", "address", "engine", "accepted", "open", "requests"), listeners),
+        table("Workers", ("worker", "process", "revision", "restarts"), workers),
+        tag("h2", "More"),
+        tag("ul", *(tag("li", tag("a", path, href=path), f": {what}") for path, what in LINKS)),
+    )
+    head = tag(
+        "head",
+        Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+        tag("title", "Answerback"),
+        tag("style", Markup(STYLE)),
+    )
+    return "<!DOCTYPE html>\n" + tag("html", head, body, lang="en") + "\n"
+
+
+def _cell(value: str | int) -> Markup:
+    return tag("td", f"{value:,}", class_="number") if isinstance(value, int) else tag("td", value)
