@@ -1,0 +1,94 @@
+"""The documents are tests: what they name exists, what exists is named, and their examples are taken."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import answerback
+from answerback.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+PAGES = [
+    README,
+    *sorted(page for room in ("bench", "deploy", "docs", "requirements") for page in (ROOT / room).rglob("*.md")),
+]
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HEADINGS = ["Context", "Decision", "Rejected", "Consequences"]
+PAGE_LINES = 60
+
+
+def commands() -> set[str]:
+    assert isinstance(main, click.Group)
+    return set(main.list_commands(click.Context(main)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_resolve(page: Path) -> None:
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"^ +make ([a-z]+)|`make ([a-z ]+)", page.read_text(), re.MULTILINE)
+    words = {word for pair in named for word in "".join(pair).split()}
+    assert words <= targets
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    first = [line.strip().split("#")[0].strip() for line in README.read_text().splitlines()[1:] if line.strip()]
+    assert first[:2] == ["make run", "make test"]
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    named = set(re.findall(r"(?:^ +|`)answerback ([a-z]+)", README.read_text(), re.MULTILINE))
+    assert named == commands()
+
+
+def test_the_configuration_in_the_readme_is_taken(tmp_path: Path) -> None:
+    examples = [text for kind, text in FENCE.findall(README.read_text()) if kind == "yaml"]
+    assert examples
+    for example in examples:
+        file = tmp_path / "answerback.yaml"
+        file.write_text(example)
+        command = [str(Path(sys.executable).with_name("answerback")), "check", str(file)]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_map_of_the_house_names_every_room() -> None:
+    house = next(text for _, text in FENCE.findall(README.read_text()) if "service/answerback/" in text)
+    rooms = ROOT / "service" / "answerback"
+    there = {path.name + "/" for path in rooms.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    there |= {path.name for path in rooms.glob("*.py") if path.name != "__init__.py"}
+    assert {room for room in there if room not in house} == set()
+    modules = re.findall(r"`(?:answerback\.)?((?:core|net|config|control|metrics)/\w+)`", README.read_text())
+    assert [module for module in modules if not (rooms / f"{module}.py").exists()] == []
+
+
+def test_the_changelog_has_an_entry_for_this_version() -> None:
+    versions = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert answerback.__version__ in versions
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    assert [int(adr.name[:4]) for adr in ADRS] == list(range(1, len(ADRS) + 1))
+
+
+@pytest.mark.parametrize("adr", ADRS, ids=lambda adr: str(adr.stem))
+def test_a_decision_is_a_page_with_four_headings_and_stands_in_the_readme(adr: Path) -> None:
+    text = adr.read_text()
+    title, *rest = text.splitlines()
+    assert title.startswith(f"# {int(adr.name[:4])}. ")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert len(rest) < PAGE_LINES
+    assert f"[{title.split('. ', 1)[1]}](docs/adr/{adr.name})" in README.read_text()
