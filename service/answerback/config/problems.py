@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# Rule: a message says what is wrong and what would be right; it is never longer than a line or two, whatever it quotes.
+
+MOST_PROBLEMS = 1000  # a list that nobody reads to its end; what garbage costs stays bounded
+QUOTED = 60  # characters of a value that a message repeats
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `path` is from the root (`listeners[0].rules[2].do[1].send.hex`), line and column from 1."""
+    """One thing that is wrong. `path` is from the root (`listeners[0].rules[2].do[1].send.hex`).
+
+    Line and column are counted from 1.
+    """
 
     path: str
     message: str
@@ -25,3 +33,39 @@ class Refused(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+class Problems:
+    """Collects problems as they are found, as many as somebody may want to read."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+        self._left_out = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether one more would only be counted, so that there is no need to phrase it."""
+        return len(self._found) >= MOST_PROBLEMS
+
+    def add(self, path: str, message: str, line: int | None = None, column: int | None = None) -> None:
+        """One thing is wrong."""
+        if self.full:
+            self._left_out += 1
+        else:
+            self._found.append(Problem(path, message, line, column))
+
+    def found(self) -> list[Problem]:
+        """All of them, in the order found; the last one says how many were left out, if any were."""
+        if not self._left_out:
+            return list(self._found)
+        return [*self._found, Problem("", f"{self._left_out} more problems are not listed")]
+
+
+def quoted(text: str) -> str:
+    """A value as a message repeats it: escaped, shortened."""
+    return repr(text if len(text) <= QUOTED else text[: QUOTED - 1] + "…")
+
+
+def step_into(path: str, name: str) -> str:
+    """The path of a field of what is at `path`."""
+    return f"{path}.{name}" if path else name

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class CloseReason(IntEnum):
-    """Why a connection ended. The names are the values of the metric label `reason`, the numbers places in the tally."""
+    """Why a connection ended. The names are values of the metric label `reason`, the numbers places in the tally."""
 
     # Rule: a number is never reused, and a new reason goes to the end; tallies outlive workers.
     PEER_EOF = 0
@@ -27,7 +27,7 @@ class CloseReason(IntEnum):
 
     @property
     def label(self) -> str:
-        """The value of the metric label: `peer_eof`, …"""
+        """The value of the metric label, `peer_eof` for example."""
         return self.name.lower()
 
 

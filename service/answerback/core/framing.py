@@ -7,12 +7,14 @@ from typing import Protocol
 
 Buffer = bytes | bytearray
 
+CR = 0x0D
+
 
 class Framing(Protocol):
     """Finds requests in a buffer."""
 
     def cut(self, buffer: Buffer, at: int, searched: int) -> tuple[bytes, int] | None:
-        """The request that begins at `at`, as rules see it, and where the next one begins; None if it is not whole.
+        """The request that begins at `at`, where there is at least one byte, as rules see it, and where the next one begins; None if it is not whole.
 
         `searched` (at least `at`): what is before it was there already when this request was last looked for, in vain.
         """
@@ -37,11 +39,9 @@ class Read:
 
     def cut(self, buffer: Buffer, at: int, searched: int) -> tuple[bytes, int] | None:
         """See `Framing.cut`."""
-        size = len(buffer)
-        if at == size:
-            return None
-        end = min(size, at + self.max_bytes)
-        return bytes(buffer[at:end]), end
+        end = min(len(buffer), at + self.max_bytes)
+        request = buffer[at:end]
+        return (request if type(request) is bytes else bytes(request)), end
 
     def least(self, buffer: Buffer) -> int:
         """See `Framing.least`."""
@@ -67,12 +67,13 @@ class Line:
         end = buffer.find(b"\n", searched)
         if end < 0:
             return None
-        after = end + 1
         if self.keep_ending:
-            end = after
-        elif end > at and buffer[end - 1] == 13:  # CR
-            end -= 1
-        return bytes(buffer[at:end]), after
+            request = buffer[at : end + 1]
+        elif buffer[end - 1] == CR and end > at:
+            request = buffer[at : end - 1]
+        else:
+            request = buffer[at:end]
+        return (request if type(request) is bytes else bytes(request)), end + 1
 
     def least(self, buffer: Buffer) -> int:
         """See `Framing.least`: a CR at the end may be half of an ending."""

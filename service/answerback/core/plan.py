@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
+from answerback.core.actions import Send
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
 from answerback.core.steps import Step
@@ -41,6 +42,15 @@ class Rule:
     """None matches everything."""
     equals: bytes | None = None
     """Set when the match is equality with these bytes, so that it can be looked up."""
+    reply: Send | None = field(init=False)
+    """All that the rule does, if that is the same for every request and does nothing but send."""
+
+    def __post_init__(self) -> None:
+        """Work out what need not be worked out for each request."""
+        sends = [step for step in self.steps if isinstance(step, Send)]
+        fixed = len(sends) == len(self.steps)
+        reply = Send(b"".join(action.data for action in sends)) if fixed else None
+        object.__setattr__(self, "reply", reply)  # the dataclass is frozen for everybody else
 
 
 class Selector:

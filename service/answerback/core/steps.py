@@ -1,7 +1,8 @@
 """What a rule does, one step after another.
 
-A step is a function of the turn it is taken in (the request being answered, and its connection). It returns an
-action for the driver; or `Wait` or `END_IN_ORDER` or `END_BY_RESET` for the session; or None when there is nothing to do.
+A step that depends on the turn it is taken in (the request being answered, and its connection) is a function of it.
+Any other step is its own outcome, made when it was compiled. An outcome is an action for the driver; or `Wait` or
+`End` for the session; or None when there is nothing to do.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Final, Protocol
 
 from answerback.core.actions import Send
 
-# Rule: one step, one function, one test. What does not depend on the request is made when the step is compiled.
+# Rule: one step, one function, one test.
 
 
 class Turn(Protocol):
@@ -37,18 +38,17 @@ END_IN_ORDER: Final = End(by_reset=False)
 END_BY_RESET: Final = End(by_reset=True)
 
 Outcome = Send | Wait | End | None
-Step = Callable[[Turn], Outcome]
+Step = Send | Wait | End | Callable[[Turn], Outcome]
 
 
 def send(data: bytes) -> Step:
     """Send these bytes."""
-    action = Send(data) if data else None
-    return lambda turn: action
+    return Send(data)
 
 
 def echo() -> Step:
     """Send the request as rules see it."""
-    return lambda turn: Send(turn.request) if turn.request else None
+    return lambda turn: Send(turn.request)
 
 
 def discard() -> Step:
@@ -58,15 +58,14 @@ def discard() -> Step:
 
 def delay_fixed(seconds: float) -> Step:
     """Wait for so long."""
-    wait = Wait(seconds) if seconds > 0 else None
-    return lambda turn: wait
+    return Wait(seconds)
 
 
 def close() -> Step:
     """Close in order."""
-    return lambda turn: END_IN_ORDER
+    return END_IN_ORDER
 
 
 def reset() -> Step:
     """Reset the connection, once what was sent before has been handed to the kernel."""
-    return lambda turn: END_BY_RESET
+    return END_BY_RESET

@@ -1,0 +1,66 @@
+"""The bounds of the numbers of a configuration: sizes, counts and durations."""
+
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.duration_pb2 import Duration
+
+from answerback.config import durations
+from answerback.config.problems import Problems, step_into
+from answerback.v1 import config_pb2 as v1
+
+# Rule: a bound says what it is; a message says the whole range.
+
+MAX_READ_BYTES = 1 << 20
+MAX_REQUEST_BYTES = 64 << 20  # a connection holds its request in memory
+MAX_DELAY = 3600  # seconds: a reply that takes longer is a mistake of units
+MAX_TIMEOUT = 8760 * 3600  # seconds, a year: timers of every event loop take it
+
+_TIMEOUTS = ("idle_timeout", "request_timeout", "write_timeout", "lifetime")
+_NANOS = 10**9
+
+
+def enum(kind: EnumDescriptor, given: int, path: str, problems: Problems) -> None:
+    """A value of an enum: through the API it may be any number."""
+    if given not in kind.values_by_number:
+        problems.add(path, f"there is no value {given}; there is {', '.join(value.name for value in kind.values[1:])}")
+
+
+def framing(listener: v1.Listener, path: str, problems: Problems) -> None:
+    """How bytes become requests."""
+    if not listener.HasField("framing"):
+        return
+    kind = listener.framing.WhichOneof("kind")
+    if kind is None:
+        problems.add(path, "says nothing: give read or line")
+    elif kind == "read" and listener.framing.read.HasField("max_bytes"):
+        between(listener.framing.read.max_bytes, 1, MAX_READ_BYTES, f"{path}.read.max_bytes", problems)
+
+
+def limits(given: v1.Limits, path: str, problems: Problems, descriptor_limit: int | None) -> None:
+    """A listener's limits."""
+    for field in _TIMEOUTS:
+        if given.HasField(field):  # type: ignore[arg-type]
+            duration(getattr(given, field), MAX_TIMEOUT, step_into(path, field), problems)
+    if given.HasField("max_request_bytes"):
+        between(given.max_request_bytes, 1, MAX_REQUEST_BYTES, step_into(path, "max_request_bytes"), problems)
+    if descriptor_limit is None:
+        return
+    if given.max_connections > descriptor_limit:
+        problems.add(
+            step_into(path, "max_connections"),
+            f"{given.max_connections} is past the hard limit of {descriptor_limit} descriptors (ulimit -Hn)",
+        )
+
+
+def duration(given: Duration, most: int, path: str, problems: Problems) -> None:
+    """A duration, 0 to `most` seconds."""
+    if abs(given.nanos) >= _NANOS or (given.seconds > 0 > given.nanos) or (given.seconds < 0 < given.nanos):
+        problems.add(path, "no duration: nanos are less than a second, and have the sign of seconds")
+    elif not 0 <= durations.nanoseconds(given) <= most * _NANOS:
+        limit = durations.written(Duration(seconds=most))
+        problems.add(path, f"must be 0 to {limit}, not {durations.written(given)}")
+
+
+def between(given: int, least: int, most: int, path: str, problems: Problems) -> None:
+    """A number within its range."""
+    if not least <= given <= most:
+        problems.add(path, f"must be {least} to {most}, not {given}")

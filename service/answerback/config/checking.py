@@ -1,0 +1,123 @@
+"""Everything that may be wrong with a configuration beside its form, whether it came from a file or through the API."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-not-found]  # types-protobuf forgot it
+
+from answerback.config import addresses, bounds
+from answerback.config.checking_rules import RuleCheck
+from answerback.config.compile import rule_key
+from answerback.config.problems import Problem, Problems, quoted, step_into
+from answerback.config.walking import messages
+from answerback.v1 import config_pb2 as v1
+
+# Rule: every problem is found in one go; one check never hides what another would find.
+# Rule: what is checked first is what bounds the work of the rest.
+
+MAX_LISTENERS = 256  # each has a socket in every worker
+MAX_RULES = 10_000  # in all listeners; each has a place in the tally
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_NAME_FORM = "letters, digits, `.`, `_` and `-`, the first a letter or digit, 63 at most"
+_MAX_RULE_NAME = 128  # it is the value of a metric's label
+
+
+def check(
+    config: v1.Config,
+    files: Mapping[str, bytes],
+    *,
+    reserved: Sequence[tuple[str, str]] = (),
+    descriptor_limit: int | None = None,
+) -> list[Problem]:
+    """Every problem of a configuration; none if it can be put in force.
+
+    `files`: what could be read of its files; what is missing there has been reported by `read_files`.
+    `reserved`: what our own ports are for, and their addresses (`("the admin API", "127.0.0.1:50051")`).
+    `descriptor_limit`: how many descriptors a process may have at most.
+    """
+    problems = Problems()
+    listeners = list(config.listeners)
+    if len(listeners) > MAX_LISTENERS:
+        problems.add("listeners", f"{len(listeners)} listeners; there can be {MAX_LISTENERS}")
+        del listeners[MAX_LISTENERS:]
+    _unknown_fields(config, problems)
+    _names(listeners, problems)
+    _addresses(listeners, reserved, problems)
+    left = MAX_RULES
+    for index, listener in enumerate(listeners):
+        _Listener(listener, f"listeners[{index}]", problems).check(files, descriptor_limit, left)
+        left = max(0, left - len(listener.rules))
+    total = sum(len(listener.rules) for listener in listeners)
+    if total > MAX_RULES:
+        problems.add("listeners", f"{total} rules in all; there can be {MAX_RULES}")
+    return problems.found()
+
+
+def _unknown_fields(config: v1.Config, problems: Problems) -> None:
+    """What a newer client set and this server would pass over."""
+    for path, message in messages(config):
+        for field in UnknownFieldSet(message):
+            problems.add(path, f"field number {field.field_number} is not known to this version")
+
+
+def _names(listeners: Sequence[v1.Listener], problems: Problems) -> None:
+    first: dict[str, int] = {}
+    for index, listener in enumerate(listeners):
+        path = f"listeners[{index}].name"
+        if not listener.name:
+            problems.add(path, "missing: a listener needs a name")
+        elif not _NAME.fullmatch(listener.name):
+            problems.add(path, f"{_NAME_FORM}, not {quoted(listener.name)}")
+        elif first.setdefault(listener.name, index) != index:
+            problems.add(path, f"{listener.name} is the name of listeners[{first[listener.name]}] already")
+
+
+def _addresses(listeners: Sequence[v1.Listener], reserved: Sequence[tuple[str, str]], problems: Problems) -> None:
+    before: list[tuple[addresses.Address, int]] = []
+    for index, listener in enumerate(listeners):
+        path = f"listeners[{index}].address"
+        try:
+            address = addresses.parse(listener.address)
+        except ValueError as problem:
+            problems.add(path, str(problem))
+            continue
+        ours = addresses.occupied(address, reserved)
+        if ours:
+            problems.add(path, f"{address} is in the way of {ours}")
+        other = next((each for each in before if address.overlaps(each[0])), None)
+        if other:
+            problems.add(path, f"{address} is in the way of {other[0]}, the address of listeners[{other[1]}]")
+        before.append((address, index))
+
+
+class _Listener:
+    """The checks of one listener but those that need to see the others."""
+
+    def __init__(self, listener: v1.Listener, path: str, problems: Problems) -> None:
+        self._listener = listener
+        self._path = path
+        self._problems = problems
+
+    def check(self, files: Mapping[str, bytes], descriptor_limit: int | None, most_rules: int) -> None:
+        """Find everything; of the rules, only so many are looked at."""
+        bounds.enum(v1.Engine.DESCRIPTOR, self._listener.engine, self._at("engine"), self._problems)
+        bounds.framing(self._listener, self._at("framing"), self._problems)
+        bounds.limits(self._listener.limits, self._at("limits"), self._problems, descriptor_limit)
+        rules = self._listener.rules[:most_rules]
+        self._rule_names(rules)
+        for index, rule in enumerate(rules):
+            RuleCheck(files, self._problems).rule(rule, f"{self._path}.rules[{index}]")
+
+    def _at(self, field: str) -> str:
+        return step_into(self._path, field)
+
+    def _rule_names(self, rules: Sequence[v1.Rule]) -> None:
+        first: dict[str, int] = {}
+        for index, rule in enumerate(rules):
+            path = f"{self._path}.rules[{index}].name"
+            key = rule_key(rule, index)
+            if len(key) > _MAX_RULE_NAME or not key.isprintable():
+                self._problems.add(path, f"at most {_MAX_RULE_NAME} printable characters, not {quoted(key)}")
+            elif first.setdefault(key, index) != index:
+                self._problems.add(path, f"{quoted(key)} is what rules[{first[key]}] is counted under already")
