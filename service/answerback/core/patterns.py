@@ -12,12 +12,12 @@ class PatternError(ValueError):
     """RE2 refuses the pattern; the text says why."""
 
 
-def compile(pattern: str) -> Any:
-    """The pattern, compiled in RE2's Latin-1 mode from its own UTF-8 bytes: `\\xff` is the byte ff.
+def compile(pattern: str) -> Any:  # noqa: A001 - as `re` calls it
+    r"""The pattern, compiled in RE2's Latin-1 mode from its own UTF-8 bytes: `\xff` is the byte ff.
 
     Raises PatternError.
     """
-    import re2  # on the first pattern: many configurations have none, and a worker's memory counts
+    import re2  # noqa: PLC0415 - on the first pattern: many configurations have none, and a worker's memory counts
 
     try:
         return re2.compile(pattern.encode(), _options())
@@ -28,10 +28,10 @@ def compile(pattern: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _options() -> Any:
-    import re2
+    import re2  # noqa: PLC0415 - as above
 
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
+    options: Any = re2.Options()
+    options.encoding = options.Encoding.LATIN1
     options.log_errors = False
     options.max_mem = MAX_PROGRAM_BYTES
     return options
