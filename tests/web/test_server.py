@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -23,8 +24,18 @@ class House:
     overview: FakeOverview = field(default_factory=FakeOverview)
     wrong: dict[str, str] = field(default_factory=dict)
     bound: Bound = field(default_factory=Bound)
+    go_on: threading.Event | None = None
+    scrapes: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
 
     def render(self, accept: str) -> tuple[bytes, str]:
+        self.scrapes += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        if self.go_on is not None:
+            self.go_on.wait(30)
+        self.at_once -= 1
         return f"# asked for {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"
 
     def status(self) -> FakeOverview:
@@ -91,6 +102,21 @@ async def test_metrics_are_rendered_as_they_are_asked_for(server: Server) -> Non
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert response.body == b"# asked for application/openmetrics-text\n"
     assert (await ask(server, "/metrics?name[]=x")).body == b"# asked for \n"
+
+
+async def test_probes_do_not_wait_for_a_long_scrape(server: Server, house: House) -> None:
+    house.go_on = threading.Event()
+    scrape = asyncio.create_task(ask(server, "/metrics"))
+    await until(lambda: house.scrapes == 1)
+    assert (await ask(server, "/readyz")).status == 200
+    house.go_on.set()
+    assert (await scrape).status == 200
+
+
+async def test_scrapes_are_rendered_one_at_a_time(server: Server, house: House) -> None:
+    responses = await asyncio.gather(*(ask(server, "/metrics") for _ in range(20)))
+    assert {response.status for response in responses} == {200}
+    assert (house.scrapes, house.most_at_once) == (20, 1)
 
 
 @pytest.mark.parametrize("path, name", [("/healthz", "liveness"), ("/readyz", "readiness")])

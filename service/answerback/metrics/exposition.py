@@ -16,6 +16,7 @@ from answerback.metrics.families import FAMILIES, PREFIX, Distribution, Family, 
 from answerback.metrics.reading import Facts, Reading, read
 from answerback.metrics.tally import Places, Tally
 
+# Rule: `render` is called in a thread; it reads, and takes no lock.
 # Rule: nothing is kept between scrapes; the tally is the only place of a count.
 # Rule: a registry of our own: what other libraries register in the global one is not ours to show.
 
