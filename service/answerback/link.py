@@ -1,1 +1,247 @@
-"""Framed messages between supervisor and worker."""
+"""Framed messages between supervisor and worker, with sockets beside them, over a connected Unix stream socket.
+
+On the wire a frame is
+
+    u32 size of the message | u32 number of sockets | one byte for every 200 sockets, which carries them | the message
+
+in the machine's byte order: both ends run on it.
+"""
+
+# Rule: a read never goes past the piece of a frame that it is for; so the descriptors that come with it can belong to
+#       no other frame, and those that the kernel dropped are missed in the frame that they were sent with.
+# Rule: nothing here blocks. What the other end does not read waits in memory.
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+M = TypeVar("M", bound=Message)
+
+HEADER = struct.Struct("=II")
+DESCRIPTOR = struct.Struct("=i")
+MOST_AT_ONCE = 200  # descriptors; more than 253 (SCM_MAX_FD) in one message is EINVAL
+ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_AT_ONCE * DESCRIPTOR.size)
+MOST_BYTES = 256 << 20  # of a message: far past any configuration with its files, and short of all memory
+RETRY_SECONDS = 0.01  # while too many descriptors are in flight (ETOOMANYREFS)
+PEER_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
+
+log = logging.getLogger(__name__)
+
+
+class MessageTooLarge(Exception):
+    """The message is longer than a frame may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[M]):
+    """A message and the sockets that came with it, which belong to whoever receives it."""
+
+    message: M
+    sockets: Sequence[socket.socket]
+    lost: int = 0
+    """How many sockets were sent with it and not delivered, for want of descriptors; then `sockets` is empty."""
+
+
+class _Piece(Enum):
+    HEADER = auto()
+    RIGHTS = auto()
+    MESSAGE = auto()
+
+
+class Link(Generic[M]):
+    """One end. Reads from construction on, in the running event loop."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        kind: type[M],
+        received: Callable[[Received[M]], None],
+        closed: Callable[[], None],
+        room: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`kind` is what the other end sends; `closed` is called once if the other end is gone.
+
+        Descriptors are received within a `room()`, which may make some available.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._kind = kind
+        self._received = received
+        self._closed = closed
+        self._room = room
+        self._open = True
+        self._piece = _Piece.HEADER
+        self._buffer = bytearray(HEADER.size)
+        self._filled = 0
+        self._expected = 0  # sockets of the frame that is being read
+        self._sockets: list[socket.socket] = []
+        self._rights = 0  # pieces still to come that carry some
+        self._size = 0
+        self._unsent: deque[tuple[memoryview, list[int]]] = deque()
+        self._writing = False
+        self._retry: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def send(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
+        """Send a message, with sockets that the caller may close right after. Raises MessageTooLarge.
+
+        Nothing happens if the other end is gone; `closed` tells, or has told.
+        """
+        if not self._open:
+            return
+        content = message.SerializeToString()
+        if len(content) > MOST_BYTES:
+            raise MessageTooLarge(f"{len(content)} bytes, at most {MOST_BYTES} can be passed to a worker")
+        copies = [os.dup(sock.fileno()) for sock in sockets]
+        self._unsent.append((memoryview(HEADER.pack(len(content), len(copies))), []))
+        for first in range(0, len(copies), MOST_AT_ONCE):
+            self._unsent.append((memoryview(b"\0"), copies[first : first + MOST_AT_ONCE]))
+        if content:
+            self._unsent.append((memoryview(content), []))
+        if not self._writing and self._retry is None:
+            self._write()
+
+    def close(self) -> None:
+        """Close this end; `closed` is not called."""
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        if self._retry is not None:
+            self._retry.cancel()
+        for _, copies in self._unsent:
+            close_all(copies)
+        self._unsent.clear()
+        for sock in self._sockets:
+            sock.close()
+        self._sock.close()
+
+    def _end(self) -> None:
+        if self._open:
+            self.close()
+            self._closed()
+
+    def _readable(self) -> None:
+        try:
+            alive = self._read_rights() if self._piece is _Piece.RIGHTS else self._read_bytes()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno not in PEER_GONE:
+                log.exception("link failed")
+            alive = False
+        if not alive:
+            self._end()
+
+    def _read_bytes(self) -> bool:
+        """Fill the buffer of a header or a message; False at the end of the stream, or of all sense."""
+        size = self._sock.recv_into(memoryview(self._buffer)[self._filled :])
+        self._filled += size
+        if size and self._filled == len(self._buffer):
+            return self._begin() if self._piece is _Piece.HEADER else self._finish()
+        return size > 0
+
+    def _begin(self) -> bool:
+        """A header is complete."""
+        self._size, self._expected = HEADER.unpack(self._buffer)
+        if self._size > MOST_BYTES:
+            log.error("link failed: a message of %d bytes was announced", self._size)
+            return False
+        self._rights = -(-self._expected // MOST_AT_ONCE)
+        return self._expect_rest()
+
+    def _expect_rest(self) -> bool:
+        if self._rights:
+            self._piece = _Piece.RIGHTS
+            return True
+        self._piece = _Piece.MESSAGE
+        self._buffer, self._filled = bytearray(self._size), 0
+        return True if self._size else self._finish()
+
+    def _read_rights(self) -> bool:
+        with self._room():
+            # Not socket.recv_fds: it drops the flags, and what it receives is inherited by every child.
+            data, ancillary, _, _ = self._sock.recvmsg(1, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC)
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                whole = len(content) - len(content) % DESCRIPTOR.size  # MSG_CTRUNC may cut anywhere
+                self._sockets += [socket.socket(fileno=number) for (number,) in DESCRIPTOR.iter_unpack(content[:whole])]
+        if not data:
+            return False
+        self._rights -= 1
+        return self._expect_rest()
+
+    def _finish(self) -> bool:
+        """A frame is complete."""
+        content, sockets = bytes(self._buffer), self._sockets
+        lost = self._expected - len(sockets)
+        if lost:
+            for sock in sockets:
+                sock.close()
+            sockets = []
+        self._piece, self._buffer, self._filled = _Piece.HEADER, bytearray(HEADER.size), 0
+        self._sockets = []
+        try:
+            message = self._kind.FromString(content)
+        except DecodeError:
+            log.exception("link failed: what came is no %s", self._kind.DESCRIPTOR.full_name)
+            for sock in sockets:
+                sock.close()
+            return False
+        self._received(Received(message, sockets, lost))
+        return True
+
+    def _write(self) -> None:
+        """Send what waits, as far as the kernel takes it."""
+        self._retry = None
+        unsent = self._unsent
+        while unsent:
+            data, copies = unsent[0]
+            try:
+                size = socket.send_fds(self._sock, [data], copies) if copies else self._sock.send(data)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno == errno.ETOOMANYREFS:
+                    self._retry = self._loop.call_later(RETRY_SECONDS, self._write)
+                else:  # the reader finds the end of the stream, after what the other end still had to say
+                    self._give_up(error)
+                break
+            close_all(copies)
+            unsent.popleft()
+            if size < len(data):
+                unsent.appendleft((data[size:], []))
+        self._await_room(waiting=bool(unsent) and self._retry is None)
+
+    def _give_up(self, error: OSError) -> None:
+        if error.errno not in PEER_GONE:
+            log.error("link failed: %s", error)
+        for _, copies in self._unsent:
+            close_all(copies)
+        self._unsent.clear()
+
+    def _await_room(self, *, waiting: bool) -> None:
+        if waiting and not self._writing:
+            self._loop.add_writer(self._sock.fileno(), self._write)
+        elif self._writing and not waiting:
+            self._loop.remove_writer(self._sock.fileno())
+        self._writing = waiting
+
+
+def close_all(descriptors: Sequence[int]) -> None:
+    """Close every one."""
+    for descriptor in descriptors:
+        os.close(descriptor)
