@@ -1,8 +1,49 @@
-"""The command line."""
+"""The command line.
+
+Each command stands in a module of its own name, which is loaded when it is asked for: `answerback health` runs every
+few seconds in a container, and must not pay for gRPC.
+"""
+
+# Rule: data on stdout, diagnostics on stderr; exit 0, 1 for an error, 2 for a wrong usage.
+# Rule: a flag goes before ANSWERBACK_*, that before the default.
+# Rule: an error says what, where, and what to do; nobody who uses this sees a traceback for what they did.
+# Rule: modules import at their top only what is light; gRPC, protobuf and rich inside the function that needs them.
+
+import importlib
+from typing import Final
 
 import click
 
+COMMANDS: Final = ("serve", "check", "show", "apply", "status", "health", "version")
 
-@click.group()
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name, `COMMAND` being `answerback.cli.COMMAND.command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's signature
+        """In the order in which somebody meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — as above
+        """Import one command; None if there is none of the name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"answerback.cli.{cmd_name}").command
+        return command
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`answerback COMMAND --help` explains a command, with examples.",
+)
 def main() -> None:
-    """A TCP endpoint you control."""
+    r"""A TCP endpoint you control: declare how it answers, change that live over gRPC, watch it in Prometheus.
+
+    \b
+    Begin with:
+      answerback serve                          # answers "Hello, World!" on port 8000
+      printf hi | nc 127.0.0.1 8000
+      answerback show > answerback.yaml         # the configuration in force, to be edited
+      answerback apply answerback.yaml          # live: no connection is lost
+    """

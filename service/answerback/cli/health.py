@@ -36,8 +36,8 @@ def command(metrics: str, timeout: float) -> None:
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        text = answer.read(4096).decode(errors="replace").strip()
+        with connection.getresponse() as answer:
+            text = answer.read(4096).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
         raise click.ClickException(f"http://{metrics}/readyz: {getattr(error, 'strerror', None) or error}") from None
     finally:

@@ -11,12 +11,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_ADMIN: Final = "127.0.0.1:50051"
 DEFAULT_METRICS: Final = "127.0.0.1:9464"
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+_PARTS: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
+_PART: Final = re.compile(r"([0-9.]+)(ms|s|m|h)")
+_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Duration(click.ParamType[float]):
-    """A time as in a configuration (`500ms`, `8s`, `1m`), or a number of seconds; comes out in seconds."""
+    """A time as in a configuration (`500ms`, `8s`, `1m30s`), or a number of seconds; comes out in seconds."""
 
     name = "duration"
 
@@ -24,10 +26,12 @@ class Duration(click.ParamType[float]):
         """Seconds."""
         if isinstance(value, float):
             return value
-        found = _DURATION.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no duration: write 500ms, 8s or 1m", param, ctx)
-        return float(found[1]) * _SECONDS[found[2]]
+        text = str(value)
+        if _NUMBER.fullmatch(text):
+            return float(text)
+        if not _PARTS.fullmatch(text):
+            self.fail(f"{text!r} is no duration: write 500ms, 8s or 1m30s", param, ctx)
+        return sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text))
 
 
 class Address(click.ParamType[str]):
@@ -37,7 +41,7 @@ class Address(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text, if it is an address."""
-        from answerback.control import address  # noqa: PLC0415 — light, but not for every command
+        from answerback.control import address
 
         try:
             address.parse(str(value))

@@ -100,3 +100,12 @@ def _folder_obstacle(folder: Path) -> str:
     if not folder.is_dir():
         return os.strerror(errno.ENOENT)
     return "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+
+
+def reserved(admin: str, metrics: str) -> tuple[tuple[str, str], ...]:
+    """What our own ports are and where, so that a configuration that wants one of them is refused by its text.
+
+    Port 0 clashes with nothing, and neither does a Unix socket.
+    """
+    ours = (("the admin API", parse(admin)), ("the metrics", parse(metrics)))
+    return tuple((what, address.bound(address.port)) for what, address in ours if address.port)

@@ -1,0 +1,57 @@
+"""`answerback apply`."""
+
+import click
+
+from answerback.cli import options, source
+
+
+@click.command(
+    "apply",
+    epilog="""\b
+Examples:
+  answerback apply answerback.yaml --comment "slow down replies"
+  answerback apply --dry-run answerback.yaml            # every check, no change
+  answerback apply --etag 5f0c2a9be1d4-3 new.yaml       # only if revision 3 is still in force
+  generate-config | answerback apply -""",
+)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--comment", default="", metavar="TEXT", help="Why, for whoever reads the history.")
+@click.option("--etag", default="", metavar="ETAG", help="Change only what you saw: the etag that `show` printed.")
+@click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@options.output("table", "json", "yaml")
+@options.server
+def command(file: str, comment: str, etag: str, dry_run: bool, form: str, server: str, timeout: float) -> None:
+    """Put FILE in force in a running responder, on all its workers at once; `-` reads standard input.
+
+    No connection is lost: those that are open take the new rules at their next request. A configuration with anything
+    wrong in it changes nothing. What `file:` names is read by the responder, beneath its --files.
+    """
+    from answerback.cli import output
+    from answerback.cli.client import connected
+    from answerback.config import Refused
+    from answerback.config.document import load
+    from answerback.v1.config_service_pb2 import UpdateConfigRequest
+
+    document = load(source.read(file))
+    if document.problems:
+        raise source.refuse(file, document.problems, "nothing was changed")
+    request = UpdateConfigRequest(config=document.config, comment=comment, etag=etag, validate_only=dry_run)
+    try:
+        with connected(server, timeout) as client:
+            answer = client.update_config(request)
+    except Refused as refused:
+        raise source.refuse(file, document.located(refused.problems), "nothing was changed") from None
+    if form == "table":
+        click.echo(_said(answer.revision, answer.changed, answer.workers, dry_run))
+    else:
+        data = output.plain(answer)
+        del data["config"]  # it is in FILE
+        output.write(data, form)
+
+
+def _said(revision: int, changed: bool, workers: int, dry_run: bool) -> str:
+    if dry_run:
+        return f"it would be taken; revision {revision} stays in force"
+    if not changed:
+        return f"revision {revision} is in force already, and equal"
+    return f"revision {revision} is in force on {workers} worker{'s' if workers != 1 else ''}"

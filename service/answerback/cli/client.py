@@ -1,0 +1,99 @@
+"""The admin API's client, as commands use it: its errors are theirs to show, not to explain."""
+
+# Rule: the one module above the control room that imports grpc.
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, cast
+
+import click
+import grpc
+from google.rpc.error_details_pb2 import BadRequest
+from grpc_status import rpc_status
+
+from answerback.config.problems import Problem, Refused
+from answerback.v1 import config_pb2, config_service_pb2, operations_service_pb2
+from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
+from answerback.v1.operations_service_pb2_grpc import OperationsServiceStub
+
+# What an answer may hold is the server's to say: a configuration from a file is as large as the file.
+OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class Client:
+    """Calls by their names; each may raise ClickException, or Refused with every problem."""
+
+    def __init__(self, channel: grpc.Channel, server: str, timeout: float) -> None:
+        self._server = server
+        self._timeout = timeout
+        self._config = ConfigServiceStub(channel)
+        self._operations = OperationsServiceStub(channel)
+
+    def get_config(self) -> config_service_pb2.GetConfigResponse:
+        """The configuration in force."""
+        with self._answered():
+            return self._config.GetConfig(config_service_pb2.GetConfigRequest(), timeout=self._timeout)
+
+    def get_status(self) -> operations_service_pb2.GetStatusResponse:
+        """How the responder is doing."""
+        with self._answered():
+            return self._operations.GetStatus(operations_service_pb2.GetStatusRequest(), timeout=self._timeout)
+
+    def update_config(self, request: config_service_pb2.UpdateConfigRequest) -> config_service_pb2.UpdateConfigResponse:
+        """Put a configuration in force."""
+        try:
+            with self._answered():
+                return self._config.UpdateConfig(request, timeout=self._timeout)
+        except Refused as refused:
+            # A status has room for some of the problems; the check knows all of the configuration's.
+            raise Refused(self.validate_config(request.config) or refused.problems) from None
+
+    def validate_config(self, config: config_pb2.Config) -> list[Problem]:
+        """Every problem of a configuration."""
+        with self._answered():
+            request = config_service_pb2.ValidateConfigRequest(config=config)
+            answer = self._config.ValidateConfig(request, timeout=self._timeout)
+        return [Problem(found.path, found.message) for found in answer.problems]
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: grpc.RpcError) -> Exception:
+        """What a command says of a failed call. Every error that a stub raises is a call as well."""
+        call = cast(grpc.Call, error)
+        problems = _violations(call)
+        return Refused(problems) if problems else click.ClickException(self._text(call))
+
+    def _text(self, error: grpc.Call) -> str:
+        match error.code():
+            case grpc.StatusCode.UNAVAILABLE if rpc_status.from_call(error) is None:
+                return (
+                    f"no responder answers at {self._server}: {error.details()}\n"
+                    "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
+                )
+            case grpc.StatusCode.DEADLINE_EXCEEDED:
+                return f"{self._server} did not answer within {self._timeout:g} s (--timeout)"
+            case grpc.StatusCode.UNIMPLEMENTED:
+                return f"what answers at {self._server} is no Answerback of this version: {error.details()}"
+            case _:
+                return f"{self._server}: {error.details()}"
+
+
+def _violations(error: grpc.Call) -> list[Problem]:
+    status = rpc_status.from_call(error)
+    found = BadRequest()
+    for detail in status.details if status is not None else ():
+        if detail.Unpack(found):
+            return [Problem(violation.field, violation.description) for violation in found.field_violations]
+    return []
+
+
+@contextmanager
+def connected(server: str, timeout: float) -> Iterator[Client]:
+    """A client of the admin API at an address."""
+    with grpc.insecure_channel(server, options=OPTIONS) as channel:
+        yield Client(channel, server, timeout)

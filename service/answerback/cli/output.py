@@ -1,0 +1,95 @@
+"""How commands write their data: tables for people, JSON and YAML for programs."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+# Rule: nothing from a peer or a file is taken as rich's markup.
+
+UNBOUNDED: Final = 1 << 16  # columns of what is no terminal: whoever reads it cuts it
+
+_BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))  # YAML 1.1's, for old readers
+
+
+def plain(message: Any) -> dict[str, Any]:
+    """A protobuf message as data for JSON: the names of the .proto, numbers as numbers, times as RFC 3339.
+
+    As in protobuf's own JSON, but for 64-bit integers, which are quoted there.
+    """
+    return {
+        field.name: _plain_field(message, field)
+        for field in message.DESCRIPTOR.fields
+        if not field.has_presence or message.HasField(field.name)
+    }
+
+
+def _plain_field(message: Any, field: Any) -> Any:
+    value = getattr(message, field.name)
+    return [_plain_value(one, field) for one in value] if field.is_repeated else _plain_value(value, field)
+
+
+def _plain_value(value: Any, field: Any) -> Any:
+    if field.enum_type is not None:
+        return field.enum_type.values_by_number[value].name
+    if field.message_type is None:
+        return value
+    return value.ToJsonString() if field.message_type.file.package == "google.protobuf" else plain(value)
+
+
+def printable(text: str) -> str:
+    """The text with control characters escaped: a comment may come from anybody, and a terminal obeys them."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def write(data: Mapping[str, Any], form: str) -> None:
+    """Print data as `json` or `yaml`."""
+    if form == "json":
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_yaml(data)))
+
+
+def _yaml(value: Any) -> Iterable[str]:
+    """Block style; scalars are JSON's, of which YAML 1.2 is a superset."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _nested(f"{key}:", item, "  ")
+    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
+        for item in value:
+            lines = iter(_yaml(item))
+            yield f"- {next(lines)}"
+            yield from (f"  {line}" for line in lines)
+    elif isinstance(value, str) and _BARE.fullmatch(value) and value.lower() not in _WORDS:
+        yield value
+    else:
+        quoted = json.dumps(value, ensure_ascii=False)
+        yield "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in quoted)
+
+
+def _nested(key: str, item: Any, indent: str) -> Iterable[str]:
+    if isinstance(item, (Mapping, list)) and item:
+        yield key
+        yield from (f"{indent}{line}" for line in _yaml(item))
+    else:
+        yield f"{key} {next(iter(_yaml(item)))}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows under the names of their columns; numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    for index, column in enumerate(columns):
+        numeric = bool(cells) and all(row[index].isdigit() for row in cells)
+        shown.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        shown.add_row(*map(Text, row))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else UNBOUNDED, highlight=False).print(shown)

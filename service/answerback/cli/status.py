@@ -1,0 +1,79 @@
+"""`answerback status`."""
+
+from typing import Any
+
+import click
+
+from answerback.cli import options
+
+
+@click.command(
+    "status",
+    epilog="""\b
+Examples:
+  answerback status
+  answerback status -o json | jq .listeners[].connections_open
+  answerback status --server unix:/run/answerback.sock""",
+)
+@options.output("table", "json", "yaml")
+@options.server
+def command(form: str, server: str, timeout: float) -> None:
+    """Print how a running responder is doing: its listeners, workers, and last changes."""
+    from answerback.cli import output
+    from answerback.cli.client import connected
+
+    with connected(server, timeout) as client:
+        status = client.get_status()
+    if form == "table":
+        _tables(output.plain(status))
+    else:
+        output.write(output.plain(status), form)
+
+
+def _tables(status: dict[str, Any]) -> None:
+    from answerback.cli.output import table
+
+    reason = f": {status['reason']}" if status["reason"] else ""
+    click.echo(f"Answerback {status['version']}  {_word(status['state'], 'STATE_')}{reason}")
+    click.echo(f"revision {status['revision']} (etag {status['etag']}), up since {_time(status.get('start_time'))}\n")
+    table(
+        ("LISTENER", "ADDRESS", "ENGINE", "ACCEPTED", "OPEN", "REQUESTS"),
+        (
+            (
+                *(one["name"], one["address"], _word(one["engine"], "ENGINE_")),
+                *(one["connections_accepted"], one["connections_open"], one["requests"]),
+            )
+            for one in status["listeners"]
+        ),
+    )
+    click.echo()
+    table(
+        ("WORKER", "PID", "REVISION", "RESTARTS", "SINCE"),
+        (
+            (one["index"], one["pid"], one["revision"], one["restarts"], _time(one.get("start_time")))
+            for one in status["workers"]
+        ),
+    )
+    click.echo()
+    for name in ("applied", "refused"):
+        _change(name, status.get(f"last_{name}"))
+
+
+def _change(name: str, change: dict[str, Any] | None) -> None:
+    from answerback.cli.output import printable
+
+    if change is None:
+        return
+    comment = f": {change['comment']}" if change["comment"] else ""
+    click.echo(printable(f"last {name}  {_time(change['time'])}  from {change['origin']}{comment}"))
+    for problem in change["problems"]:
+        click.echo(printable(f"  {problem['path']}: {problem['message']}"))
+
+
+def _word(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix)
+
+
+def _time(stamp: str | None) -> str:
+    """An RFC 3339 time to the second."""
+    return f"{stamp[:19]}Z" if stamp else "-"

@@ -1,0 +1,118 @@
+"""`answerback health`."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from click.testing import CliRunner, Result
+
+from answerback.cli.health import _reachable, command
+
+
+class Probe(BaseHTTPRequestHandler):
+    status, text = 200, b"ready\n"
+
+    def do_GET(self) -> None:
+        assert self.path == "/readyz"
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def probe() -> Iterator[type[Probe]]:
+    class Told(Probe):
+        pass
+
+    with HTTPServer(("127.0.0.1", 0), Told) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        Told.text = b"ready\n"
+        Told.server_port = server.server_port  # type: ignore[attr-defined]
+        yield Told
+        server.shutdown()
+        thread.join()
+
+
+def ask(port: int, *args: str) -> Result:
+    return CliRunner().invoke(command, ["--metrics", f"127.0.0.1:{port}", *args])
+
+
+def test_ready(probe: type[Probe]) -> None:
+    result = ask(probe.server_port)  # type: ignore[attr-defined]
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "ready\n", "")
+
+
+def test_not_ready(probe: type[Probe]) -> None:
+    probe.status, probe.text = 503, b"draining\n"
+    result = ask(probe.server_port)  # type: ignore[attr-defined]
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: not ready: draining\n")
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    result = ask(port)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: Connection refused\n"
+
+
+def test_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        result = ask(port, "--timeout", "10ms")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: timed out\n"
+
+
+def test_no_http() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as strange:
+
+        def answer() -> None:
+            peer, _ = strange.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"Hello, World!")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = strange.getsockname()[1]
+        result = ask(port)
+        thread.join()
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: Hello, World!\n"
+
+
+@pytest.mark.parametrize(
+    "address, reached",
+    [
+        ("0.0.0.0:9464", ("127.0.0.1", 9464)),
+        ("[::]:1", ("::1", 1)),
+        ("[2001:db8::1]:2", ("2001:db8::1", 2)),
+        ("192.0.2.1:3", ("192.0.2.1", 3)),
+    ],
+)
+def test_what_listens_everywhere_is_reached_through_loopback(address: str, reached: tuple[str, int]) -> None:
+    assert _reachable(address) == reached
+
+
+def test_the_environment_says_where(probe: type[Probe]) -> None:
+    address = f"127.0.0.1:{probe.server_port}"  # type: ignore[attr-defined]
+    result = CliRunner().invoke(command, env={"ANSWERBACK_METRICS": address})
+    assert result.exit_code == 0
+
+
+def test_health_and_version_load_nothing_heavy() -> None:
+    code = (
+        "import sys, answerback.cli.health, answerback.cli.version; "
+        "print(*sorted({'grpc', 'google.protobuf', 'rich', 'yaml', 'uvloop', 'aiohttp', 'asyncio'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""

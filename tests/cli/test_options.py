@@ -1,0 +1,40 @@
+"""What commands share."""
+
+import click
+import pytest
+
+from answerback.cli import options
+
+
+@pytest.mark.parametrize(
+    "text, seconds",
+    [
+        ("8", 8.0),
+        ("0", 0.0),
+        ("8s", 8.0),
+        ("500ms", 0.5),
+        ("1.5s", 1.5),
+        ("2m", 120.0),
+        ("1h", 3600.0),
+        ("1m30s", 90.0),
+    ],
+)
+def test_a_duration_is_written_as_in_a_configuration(text: str, seconds: float) -> None:
+    assert options.Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1d", "1e3", "8 s", "٣", "inf", "nan"])
+def test_what_is_no_duration_is_said(text: str) -> None:
+    with pytest.raises(click.BadParameter) as caught:
+        options.Duration().convert(text, None, None)
+    assert caught.value.message == f"{text!r} is no duration: write 500ms, 8s or 1m30s"
+
+
+def test_an_address_comes_out_as_written() -> None:
+    assert options.Address().convert("[::1]:0", None, None) == "[::1]:0"
+
+
+def test_what_is_no_address_is_said() -> None:
+    with pytest.raises(click.BadParameter) as caught:
+        options.Address().convert("here", None, None)
+    assert caught.value.message == "'here' is not HOST:PORT"

@@ -1,0 +1,95 @@
+"""How commands write their data."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerback.cli import output
+from answerback.v1.operations_service_pb2 import STATE_SERVING, GetStatusResponse
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("abyn_", min_size=1), inner),
+    max_leaves=20,
+)
+
+
+@pytest.fixture
+def status() -> GetStatusResponse:
+    status = GetStatusResponse(version="1", revision=1 << 40, state=STATE_SERVING)
+    status.start_time.FromJsonString("2026-01-02T03:04:05Z")
+    status.listeners.add(name="a", requests=7)
+    return status
+
+
+def test_a_message_becomes_plain_data(status: GetStatusResponse) -> None:
+    assert output.plain(status) == {
+        "version": "1",
+        "instance": "",
+        "start_time": "2026-01-02T03:04:05Z",
+        "revision": 1 << 40,
+        "etag": "",
+        "state": "STATE_SERVING",
+        "reason": "",
+        "listeners": [
+            {
+                "name": "a",
+                "address": "",
+                "engine": "ENGINE_UNSPECIFIED",
+                "connections_accepted": 0,
+                "connections_open": 0,
+                "requests": 7,
+            }
+        ],
+        "workers": [],
+    }
+
+
+def test_json_and_yaml_say_the_same(status: GetStatusResponse, capsys: pytest.CaptureFixture[str]) -> None:
+    data = output.plain(status)
+    output.write(data, "json")
+    assert json.loads(capsys.readouterr().out) == data
+    output.write(data, "yaml")
+    text = capsys.readouterr().out
+    assert 'listeners:\n  - name: a\n    address: ""\n' in text
+    assert yaml.load(text, yaml.CBaseLoader)["listeners"][0]["requests"] == "7"  # noqa: TID251
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text("abyn_", min_size=1), TREES))
+def test_whatever_the_data_yaml_reads_it_back(data: dict[str, Any]) -> None:
+    def shown(value: Any) -> Any:
+        """As a loader that gives everything back as written sees it."""
+        if isinstance(value, dict):
+            return {key: shown(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [shown(item) for item in value]
+        return value if isinstance(value, str) else json.dumps(value)
+
+    text = "\n".join(output._yaml(data))
+    assert yaml.load(text, yaml.CBaseLoader) == shown(data)  # noqa: TID251
+
+
+@pytest.mark.parametrize("word", ["yes", "No", "true", "null", "on", "1", "a: b", "- a", "#", " a", ""])
+def test_a_word_that_means_something_to_yaml_is_quoted(word: str) -> None:
+    assert list(output._yaml(word)) == [json.dumps(word)]
+
+
+def test_a_table_is_wide_enough_for_its_readers(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table(("NAME", "COUNT"), [("[bold]x[/bold]", 7), ("y" * 200, 1000)])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "NAME".ljust(200) + "  COUNT",
+        "[bold]x[/bold]".ljust(200) + "      7",
+        "y" * 200 + "   1000",
+    ]
+
+
+def test_what_could_steer_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output.printable("a\x1b[31m\n\N{SNOWMAN}\x9b") == "a\\x1b[31m\\n\N{SNOWMAN}\\x9b"
+    output.table(("X",), [("\x1b[31m",)])
+    assert "\\x1b[31m" in capsys.readouterr().out
