@@ -1,9 +1,10 @@
 """What is allowed in a configuration, and probably not meant."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from answerback.config.compile import DEFAULT_READ_BYTES, limits_of
-from answerback.config.problems import Problem, Problems, quoted
+from answerback.config.problems import Enough, Problem, Problems, quoted
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
 
@@ -16,16 +17,20 @@ _EMPTY_TAKES_ALL = {"prefix", "suffix", "contains"}
 def warnings(config: v1.Config) -> list[Problem]:
     """Everything that is probably not meant, each with its path."""
     problems = Problems()
-    if not config.listeners:
-        problems.add("", "no listeners: nothing will be served")
-    for index, listener in enumerate(config.listeners):
-        path = f"listeners[{index}]"
-        _unreachable_rules(listener, path, problems)
-        _limits(listener, path, problems)
-        for number, rule in enumerate(listener.rules):
-            _steps(rule, f"{path}.rules[{number}]", problems)
-    _text_for_bytes(config, problems)
+    with suppress(Enough):
+        if not config.listeners:
+            problems.add("listeners", "none: nothing will be served")
+        for index, listener in enumerate(config.listeners):
+            _listener(listener, f"listeners[{index}]", problems)
+        _text_for_bytes(config, problems)
     return problems.found()
+
+
+def _listener(listener: v1.Listener, path: str, problems: Problems) -> None:
+    _unreachable_rules(listener, path, problems)
+    _limits(listener, path, problems)
+    for index, rule in enumerate(listener.rules):
+        _steps(rule, f"{path}.rules[{index}]", problems)
 
 
 def _unreachable_rules(listener: v1.Listener, path: str, problems: Problems) -> None:

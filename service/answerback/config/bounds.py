@@ -21,7 +21,7 @@ _NANOS = 10**9
 def enum(kind: EnumDescriptor, given: int, path: str, problems: Problems) -> None:
     """A value of an enum: through the API it may be any number."""
     if given not in kind.values_by_number:
-        problems.add(path, f"there is no value {given}; there is {', '.join(value.name for value in kind.values[1:])}")
+        problems.add(path, f"there is no value {given}; known: {', '.join(value.name for value in kind.values[1:])}")
 
 
 def framing(listener: v1.Listener, path: str, problems: Problems) -> None:

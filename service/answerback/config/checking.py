@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-not-found]  # types-protobuf forgot it
 
 from answerback.config import addresses, bounds
 from answerback.config.checking_rules import RuleCheck
 from answerback.config.compile import rule_key
-from answerback.config.problems import Problem, Problems, quoted, step_into
+from answerback.config.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
 
@@ -37,6 +38,18 @@ def check(
     `descriptor_limit`: how many descriptors a process may have at most.
     """
     problems = Problems()
+    with suppress(Enough):
+        _check(config, files, reserved, descriptor_limit, problems)
+    return problems.found()
+
+
+def _check(
+    config: v1.Config,
+    files: Mapping[str, bytes],
+    reserved: Sequence[tuple[str, str]],
+    descriptor_limit: int | None,
+    problems: Problems,
+) -> None:
     listeners = list(config.listeners)
     if len(listeners) > MAX_LISTENERS:
         problems.add("listeners", f"{len(listeners)} listeners; there can be {MAX_LISTENERS}")
@@ -51,7 +64,6 @@ def check(
     total = sum(len(listener.rules) for listener in listeners)
     if total > MAX_RULES:
         problems.add("listeners", f"{total} rules in all; there can be {MAX_RULES}")
-    return problems.found()
 
 
 def _unknown_fields(config: v1.Config, problems: Problems) -> None:

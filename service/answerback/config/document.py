@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from answerback.config import nodes, reading
 from answerback.config.nodes import Fields, Items, Node
-from answerback.config.problems import Problem, Problems
+from answerback.config.problems import Enough, Problem, Problems
 from answerback.v1 import config_pb2 as v1
 
 # Rule: `load` never raises for what is in a text, whatever it is, and takes bounded time and memory.
@@ -49,23 +50,24 @@ def load(text: str | bytes) -> Document:
     try:
         raw = text.encode() if isinstance(text, str) else text
         decoded = raw.decode("utf-8-sig")
-    except UnicodeError as problem:
-        return Document(
-            v1.Config(), (Problem("", f"not UTF-8: {problem.reason}" if hasattr(problem, "reason") else "not UTF-8"),)
-        )
+    except (UnicodeEncodeError, UnicodeDecodeError) as problem:
+        return _refused(f"not UTF-8: {problem.reason} (byte {problem.start})")
     if len(raw) > nodes.MAX_BYTES:
-        return Document(
-            v1.Config(), (Problem("", f"longer than {nodes.MAX_BYTES} bytes; keep long payloads in files"),)
-        )
+        return _refused(f"longer than {nodes.MAX_BYTES} bytes; long payloads go to files of their own")
     try:
         root = nodes.compose(decoded)
     except nodes.Unreadable as unreadable:
         return Document(v1.Config(), (unreadable.problem,))
     if root is None or (isinstance(root, nodes.Scalar) and root.is_null):
-        return Document(v1.Config(), (Problem("", _EMPTY, 1, 1),))
+        return _refused(_EMPTY)
     config, problems = v1.Config(), Problems()
-    reading.read(root, config, problems)
+    with suppress(Enough):
+        reading.read(root, config, problems)
     return Document(config, tuple(problems.found()), root)
+
+
+def _refused(message: str) -> Document:
+    return Document(v1.Config(), (Problem("", message),))
 
 
 def _find(root: Node | None, path: str) -> Node | None:

@@ -3,11 +3,12 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from answerback.config import payloads
-from answerback.config.problems import Problem, Problems, quoted, step_into
+from answerback.config.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
 
@@ -32,19 +33,24 @@ def read_files(config: v1.Config, read: Read) -> tuple[dict[str, bytes], list[Pr
     refused: dict[str, str] = {}
     problems = Problems()
     left = MAX_BYTES_IN_ALL
-    for path, message in messages(config):
-        if not isinstance(message, v1.Payload | v1.Literal) or message.WhichOneof("bytes") != "file":
-            continue
-        name = message.file
-        if name not in files and name not in refused:
-            try:
-                files[name] = _one(name, read, left)
-                left -= len(files[name])
-            except OSError as problem:
-                refused[name] = problem.strerror or str(problem)
-        if name in refused:
-            problems.add(step_into(path, "file"), f"cannot read {quoted(name)}: {refused[name]}")
+    with suppress(Enough):
+        for path, name in _names(config):
+            if name not in files and name not in refused:
+                try:
+                    files[name] = _one(name, read, left)
+                    left -= len(files[name])
+                except OSError as problem:
+                    refused[name] = problem.strerror or str(problem)
+            if name in refused:
+                problems.add(path, f"cannot read {quoted(name)}: {refused[name]}")
     return files, problems.found()
+
+
+def _names(config: v1.Config) -> Iterator[tuple[str, str]]:
+    """Every `file` field: its path and what it says."""
+    for path, message in messages(config):
+        if isinstance(message, v1.Payload | v1.Literal) and message.WhichOneof("bytes") == "file":
+            yield step_into(path, "file"), message.file
 
 
 def _one(name: str, read: Read, left: int) -> bytes:

@@ -17,11 +17,12 @@ from answerback.config.problems import Problem, quoted
 
 MAX_BYTES = 4 << 20  # what gRPC takes in one message, too
 MAX_DEPTH = 160  # of collections in one another: conditions as deep as they may be need half of it
+MAX_FIELDS = 256  # of one mapping; no message has half as many
 MAX_WEIGHT = 16 << 20  # characters, and what a node costs beyond its own; what an alias names counts each time
 NODE_WEIGHT = 24
 
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")}
-_STR = "tag:yaml.org,2002:str"
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "seq", "map")}
+_TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
 # What JSON may hold in a string and libyaml refuses: surrogate pairs as two escapes, and DEL to U+009F as they are.
 _JSON_ONLY = re.compile(r"\\(?:u([dD][89abAB]..)\\u([dD][c-fC-F]..)|.)|[\x7f-\x9f]", re.DOTALL)
 
@@ -102,13 +103,9 @@ def _events(text: str) -> Iterator[Any]:
 
 def _unreadable(problem: yaml.YAMLError, text: str) -> Unreadable:
     if isinstance(problem, yaml.reader.ReaderError):
-        before = text[: problem.position]
-        line = before.count("\n") + 1
-        return Unreadable(
-            f"not YAML: {problem.reason}: U+{ord(text[len(before)]):04X}" if len(before) < len(text) else "not YAML",
-            line,
-            len(before) - before.rfind("\n"),
-        )
+        before = text.encode()[: problem.position].decode(errors="ignore")  # libyaml counts bytes
+        why = f"not YAML: {problem.reason} (U+{problem.character:04X}); in double quotes, write an escape"
+        return Unreadable(why, before.count("\n") + 1, len(before) - before.rfind("\n"))
     mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
     context = getattr(problem, "context", None)
     said = getattr(problem, "problem", None) or "it cannot be parsed"
@@ -186,7 +183,7 @@ class _Composer:
 
     def _scalar(self, event: Any, line: int, column: int) -> Scalar:
         self._understood(event.tag, line, column)
-        plain = event.implicit[0] and event.tag != _STR
+        plain = not event.style and event.tag not in _TEXT_TAGS
         return Scalar(event.value, plain, line, column, NODE_WEIGHT + len(event.value))
 
     def _begin(self, event: Any, line: int, column: int) -> None:
@@ -214,8 +211,10 @@ class _Composer:
             raise Unreadable("too many values, with what anchors stand for counted each time", node.line, node.column)
         if len(self._open) + node.depth > MAX_DEPTH:
             raise Unreadable("nested too deep", node.line, node.column)
+        if not parent.is_list and len(parent.children) > 2 * MAX_FIELDS:
+            raise Unreadable("more fields in one mapping than any has", node.line, node.column)
 
     @staticmethod
     def _understood(tag: str | None, line: int, column: int) -> None:
-        if tag not in {None, "!"} and tag not in _TAGS:
+        if tag is not None and tag not in _TAGS | _TEXT_TAGS:
             raise Unreadable(f"the tag {quoted(str(tag))} is not understood", line, column)

@@ -10,6 +10,7 @@ from answerback.v1 import config_pb2 as v1
 MAX_BYTES = 16 << 20  # of one payload: each is held by every worker
 
 _HEX_DIGITS = frozenset(string.hexdigits)
+_BASE64_DIGITS = frozenset(string.ascii_letters + string.digits + "+/")
 _WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n\v\f"))
 
 
@@ -51,12 +52,15 @@ def _from_hex(text: str) -> bytes:
 
 
 def _from_base64(text: str) -> bytes:
+    wrong = next((character for character in text.rstrip("=") if character not in _BASE64_DIGITS), None)
+    if wrong is not None:
+        raise ValueError(f"not base64: {wrong!r} is not in its alphabet, A-Z a-z 0-9 + /")
+    if len(text) % 4:
+        raise ValueError("not base64: its length is no multiple of 4; it is padded with =")
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except UnicodeEncodeError:
-        raise ValueError("not base64: only ASCII characters are") from None
-    except binascii.Error as problem:
-        raise ValueError(f"not base64: {problem}") from None
-    if base64.b64encode(data) != text.encode("ascii"):
-        raise ValueError("not base64: its end is not as RFC 4648 wants it")
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("not base64: too much padding") from None
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not base64: its last digit says more than there are bytes")
     return data

@@ -35,30 +35,26 @@ class Refused(Exception):
         self.problems = tuple(problems)
 
 
+class Enough(Exception):
+    """As many problems were found as anybody will read; looking for more would cost what garbage is not worth."""
+
+
 class Problems:
-    """Collects problems as they are found, as many as somebody may want to read."""
+    """Collects problems as they are found; whoever looks for them is stopped by Enough."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
-        self._left_out = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether one more would only be counted, so that there is no need to phrase it."""
-        return len(self._found) >= MOST_PROBLEMS
 
     def add(self, path: str, message: str, line: int | None = None, column: int | None = None) -> None:
-        """One thing is wrong."""
-        if self.full:
-            self._left_out += 1
-        else:
-            self._found.append(Problem(path, message, line, column))
+        """One thing is wrong. Raises Enough."""
+        self._found.append(Problem(path, message, line, column))
+        if len(self._found) == MOST_PROBLEMS:
+            self._found.append(Problem("", f"there may be more than these {MOST_PROBLEMS} problems"))
+            raise Enough
 
     def found(self) -> list[Problem]:
-        """All of them, in the order found; the last one says how many were left out, if any were."""
-        if not self._left_out:
-            return list(self._found)
-        return [*self._found, Problem("", f"{self._left_out} more problems are not listed")]
+        """All of them, in the order found."""
+        return list(self._found)
 
 
 def quoted(text: str) -> str:

@@ -56,7 +56,7 @@ def short_words(enum: EnumDescriptor) -> dict[str, int]:
 
 
 def read(node: Node, message: Message, problems: Problems) -> None:
-    """Fill an empty message with what the nodes say; what is wrong goes to `problems`."""
+    """Fill an empty message with what the nodes say; what is wrong goes to `problems`. Raises Enough."""
     _Reader(problems).message(node, message, "", 1)
 
 
@@ -74,7 +74,7 @@ def _suggestion(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word.lower()[:64], [name.lower() for name in known], n=1)
     if close:
         return f"; did you mean {next(name for name in known if name.lower() == close[0])}?"
-    return f"; there is {', '.join(known)}"
+    return f"; known: {', '.join(known)}"
 
 
 def _what(node: Node) -> str:
@@ -151,15 +151,13 @@ class _Reader:
             self._problem(path, f"a field's name is expected, not {_what(key)}", key)
             return None
         found: FieldDescriptor | None = kind.fields_by_name.get(key.text)
-        if found is None and not self._problems.full:
+        if found is None:
             here = step_into(path, key.text) if _NAME.fullmatch(key.text) else path
             said = "no such field" if here != path else f"no such field: {quoted(key.text)}"
             hint = (
                 "; YAML 1.2 has no merge keys" if key.text == "<<" else _suggestion(key.text, list(kind.fields_by_name))
             )
             self._problem(here, said + hint, key)
-        elif found is None:
-            self._problem(path, "no such field", key)
         return found
 
     def _field(self, node: Node, message: Message, field: FieldDescriptor, path: str, depth: int) -> None:
