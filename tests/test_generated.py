@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import proto
+from tools import proto, reference
 
 BUF = Path(sys.executable).parent / "buf"
 
@@ -15,6 +15,10 @@ def test_generated_code_is_what_the_protos_say(tmp_path: Path) -> None:
     assert sorted(map(str, committed)) == sorted(map(str, fresh)), "run `make proto`"
     stale = [str(path) for path, content in fresh.items() if committed[path] != content]
     assert stale == [], "run `make proto`"
+
+
+def test_the_reference_is_what_the_protos_say() -> None:
+    assert reference.PAGE.read_text() == reference.page(), "run `make proto`"
 
 
 def test_protos_are_clean() -> None:

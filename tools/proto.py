@@ -27,12 +27,13 @@ def generate(folder: Path) -> None:
     """Generate everything into a folder; raises CalledProcessError, protoc having said why on stderr."""
     sources = sorted(SOURCE.rglob("*.proto"))
     services = [path for path in sources if SERVICE.search(path.read_text(encoding="utf-8"))]
-    _protoc(sources, f"--python_out={folder}", f"--mypy_out=quiet:{folder}")
+    protoc(sources, f"--python_out={folder}", f"--mypy_out=quiet:{folder}")
     if services:
-        _protoc(services, f"--grpc_python_out={folder}", f"--mypy_grpc_out=quiet:{folder}")
+        protoc(services, f"--grpc_python_out={folder}", f"--mypy_grpc_out=quiet:{folder}")
 
 
-def _protoc(sources: list[Path], *outputs: str) -> None:
+def protoc(sources: list[Path], *outputs: str) -> None:
+    """Run protoc on files beneath proto/; raises CalledProcessError, protoc having said why on stderr."""
     plugins = Path(sys.executable).parent
     command = [
         *(sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={SOURCE}"),

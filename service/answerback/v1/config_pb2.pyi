@@ -278,17 +278,29 @@ class Match(_message.Message):
     regex: _builtins.str
     """RE2 over bytes, searched for, not anchored; `^` and `$` are the ends of the request, `\\xff` is the byte ff."""
     @_builtins.property
-    def equals(self) -> Global___Literal: ...
+    def equals(self) -> Global___Literal:
+        """The request is these bytes."""
+
     @_builtins.property
-    def prefix(self) -> Global___Literal: ...
+    def prefix(self) -> Global___Literal:
+        """The request begins with these bytes."""
+
     @_builtins.property
-    def suffix(self) -> Global___Literal: ...
+    def suffix(self) -> Global___Literal:
+        """The request ends with these bytes."""
+
     @_builtins.property
-    def contains(self) -> Global___Literal: ...
+    def contains(self) -> Global___Literal:
+        """These bytes stand somewhere in the request."""
+
     @_builtins.property
-    def all(self) -> Global___Match.List: ...
+    def all(self) -> Global___Match.List:
+        """Every one of these holds."""
+
     @_builtins.property
-    def any(self) -> Global___Match.List: ...
+    def any(self) -> Global___Match.List:
+        """At least one of these holds."""
+
     def __init__(
         self,
         *,

@@ -1,0 +1,167 @@
+"""Write docs/reference/configuration.md from what the .proto files say of themselves; `python -m tools.reference`."""
+
+# Rule: the comments in proto/ are the reference; what is missing here is missing there.
+# Rule: a field without a comment of its own is explained by its type's; one that has neither is an error.
+
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import descriptor_pb2 as pb
+
+from answerback.v1 import options_pb2
+from tools import proto
+
+PAGE: Final = proto.ROOT / "docs" / "reference" / "configuration.md"
+HEAD: Final = """# The configuration
+
+<!-- Written by `make proto` from the comments in proto/: change those. -->
+
+What a configuration file says, and what `answerback.v1.Config` says through the API: they are one message. The file is
+YAML 1.2; a duration is written `500ms`, `8s`, `5m` or `1h`; an enum by its short word. Where a *shorthand* is
+given, a file may write it in place of the whole message; the API and `answerback show` speak the whole.
+"""
+CONFIGURATION: Final = "answerback.v1.Config"
+PACKAGE: Final = "answerback.v1."
+
+WORDS: Final = {
+    "google.protobuf.Duration": "duration",
+    pb.FieldDescriptorProto.TYPE_BOOL: "`true` or `false`",
+    pb.FieldDescriptorProto.TYPE_STRING: "text",
+    pb.FieldDescriptorProto.TYPE_DOUBLE: "number",
+}
+
+# Places in a descriptor's path (descriptor.proto, SourceCodeInfo): the numbers of the fields that lead there.
+MESSAGE, ENUM = 4, 5
+FIELD, NESTED, VALUE = 2, 3, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A message or enum, its full name, and the comments on it and on its parts."""
+
+    name: str
+    kind: pb.DescriptorProto | pb.EnumDescriptorProto
+    comments: dict[tuple[int, ...], str]
+
+    @property
+    def title(self) -> str:
+        """Its name within the package."""
+        return self.name.removeprefix(PACKAGE)
+
+    def comment(self, *path: int) -> str:
+        """On the thing itself, or on a part of it; one line, empty if there is none."""
+        return self.comments.get(path, "")
+
+
+def described() -> dict[str, Described]:
+    """Everything of the public package, by full name, in the order of the files."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "set"
+        sources = sorted((proto.SOURCE / "answerback" / "v1").glob("*.proto"))
+        proto.protoc(sources, f"--descriptor_set_out={out}", "--include_source_info")
+        files = pb.FileDescriptorSet.FromString(out.read_bytes())
+    return {found.name: found for file in files.file for found in _in_file(file)}
+
+
+def _in_file(file: pb.FileDescriptorProto) -> Iterator[Described]:
+    comments = {
+        tuple(place.path): re.sub(r"\s+", " ", place.leading_comments).strip()
+        for place in file.source_code_info.location
+        if place.leading_comments
+    }
+    for index, message in enumerate(file.message_type):
+        yield from _in_message(message, file.package, comments, (MESSAGE, index))
+    for index, enum in enumerate(file.enum_type):
+        yield Described(f"{file.package}.{enum.name}", enum, _below(comments, (ENUM, index)))
+
+
+def _in_message(
+    message: pb.DescriptorProto, within: str, comments: dict[tuple[int, ...], str], path: tuple[int, ...]
+) -> Iterator[Described]:
+    name = f"{within}.{message.name}"
+    yield Described(name, message, _below(comments, path))
+    for index, nested in enumerate(message.nested_type):
+        yield from _in_message(nested, name, comments, (*path, NESTED, index))
+
+
+def _below(comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> dict[tuple[int, ...], str]:
+    return {place[len(path) :]: text for place, text in comments.items() if place[: len(path)] == path}
+
+
+def page() -> str:
+    """The reference as Markdown. Raises LookupError, naming every field that nothing explains."""
+    everything = described()
+    reached = [everything[CONFIGURATION]]
+    for one in reached:  # grows as it goes: breadth first, as a reader meets them
+        for field in one.kind.field if isinstance(one.kind, pb.DescriptorProto) else ():
+            target = everything.get(field.type_name.removeprefix("."))
+            if target is not None and target not in reached and not _empty(target):
+                reached.append(target)
+    sections = [_section(one, everything) for one in reached]
+    if silent := [f"{one.title}.{name}" for one in reached for name in _silent(one, everything)]:
+        raise LookupError(f"fields that nothing explains: {', '.join(silent)}")
+    return "\n".join([HEAD, *sections])
+
+
+def _section(one: Described, everything: dict[str, Described]) -> str:
+    lines = [f"## {one.title}", *([one.comment()] if one.comment() else [])]
+    if isinstance(one.kind, pb.EnumDescriptorProto):
+        prefix = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one.kind.name).upper() + "_"
+        words = [(value.name.removeprefix(prefix), one.comment(VALUE, at)) for at, value in enumerate(one.kind.value)]
+        return "\n".join([*lines, "", *(f"- `{word}`: {said}" for word, said in words if said)]) + "\n"
+    if short := one.kind.options.Extensions[options_pb2.shorthand]:
+        lines.append(f"Shorthand: a bare value or list stands for `{short}`.")
+    if one.kind.options.Extensions[options_pb2.word]:
+        lines.append("Shorthand: a bare word names a member that needs no content.")
+    if choice := [f"`{field.name}`" for field in one.kind.field if _chosen(field)]:
+        lines.append(f"One of {', '.join(choice)}.")
+    lines += ["", "| field | value | |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{field.name}` | {_value(field, everything)} | {_explained(one, at, everything)} |"
+        for at, field in enumerate(one.kind.field)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _silent(one: Described, everything: dict[str, Described]) -> Iterator[str]:
+    if isinstance(one.kind, pb.DescriptorProto):
+        yield from (field.name for at, field in enumerate(one.kind.field) if not _explained(one, at, everything))
+
+
+def _explained(one: Described, at: int, everything: dict[str, Described]) -> str:
+    assert isinstance(one.kind, pb.DescriptorProto)
+    target = everything.get(one.kind.field[at].type_name.removeprefix("."))
+    return (one.comment(FIELD, at) or (target.comment() if target else "")).replace("|", "\\|")
+
+
+def _empty(one: Described) -> bool:
+    return isinstance(one.kind, pb.DescriptorProto) and not one.kind.field
+
+
+def _chosen(field: pb.FieldDescriptorProto) -> bool:
+    return field.HasField("oneof_index") and not field.proto3_optional
+
+
+def _value(field: pb.FieldDescriptorProto, everything: dict[str, Described]) -> str:
+    name = field.type_name.removeprefix(".")
+    if name in everything and _empty(everything[name]):
+        word = "`{}`"
+    elif name in everything:
+        title = everything[name].title
+        word = f"[{title}](#{title.lower().replace('.', '')})"
+    else:
+        word = WORDS.get(name or field.type, "whole number")
+    return f"list of {word}" if field.label == pb.FieldDescriptorProto.LABEL_REPEATED else word
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
