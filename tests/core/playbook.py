@@ -46,11 +46,11 @@ class Account(Ledger):
     delays: list[float] = field(default_factory=list)
     truncations: int = 0
 
-    def requested(self, rule: int) -> None:
-        self.rules.append(rule)
+    def requested(self, rule: int, requests: int) -> None:
+        self.rules += [rule] * requests
 
-    def unmatched(self) -> None:
-        self.unmatched_requests += 1
+    def unmatched(self, requests: int) -> None:
+        self.unmatched_requests += requests
 
     def matched(self, rule: int) -> None:
         self.events.append(rule)

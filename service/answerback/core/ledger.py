@@ -6,11 +6,11 @@ from typing import Protocol
 class Ledger(Protocol):
     """One listener's counts, as far as a session moves them (`answerback.metrics.books.Books` is the real one)."""
 
-    def requested(self, rule: int) -> None:
-        """A request was framed, and the rule with this place matched it."""
+    def requested(self, rule: int, requests: int) -> None:
+        """So many requests were framed, and the rule with this place matched them."""
 
-    def unmatched(self) -> None:
-        """A request was framed, and no rule matched it."""
+    def unmatched(self, requests: int) -> None:
+        """So many requests were framed, and no rule matched them."""
 
     def matched(self, rule: int) -> None:
         """The rule with this place matched an event that is no request."""

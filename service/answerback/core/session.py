@@ -21,7 +21,7 @@ from math import inf
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.framing import Buffer
 from answerback.core.ledger import Ledger
-from answerback.core.plan import ListenerPlan, PlanInForce
+from answerback.core.plan import ListenerPlan, PlanInForce, Rule
 from answerback.core.steps import End, Step, Wait
 
 # Rule: nothing here knows the time; callers pass it.
@@ -97,6 +97,11 @@ class Session:
     def over(self) -> bool:
         """Whether the last action has been given, or the connection lost."""
         return self._phase == OVER
+
+    @property
+    def greets(self) -> bool:
+        """Whether `connected` has anything to do."""
+        return self._plan.on_connect is not None
 
     def connected(self, now: float) -> Sequence[Action]:
         """The connection has been accepted."""
@@ -222,40 +227,15 @@ class Session:
             self.awaits_flush = True  # later requests are taken, and timed, from there
         return actions
 
-    def _converse(self, now: float) -> Sequence[Action]:  # noqa: C901 - every request's path, in one piece on purpose
+    def _converse(self, now: float) -> Sequence[Action]:
         """Answer the requests in the buffer."""
-        actions: list[Action] = []
         plan = self._plan
         if self._in_force.plan is not plan:
             plan = self._take_new_plan()
-        ledger, cut, select = self._ledger, plan.framing.cut, plan.on_request.select
-        buffer, at, searched, size, answered = self._buffer, 0, self._searched, 0, 0
-        limit = plan.limits.max_request_bytes
-        while size < OUTPUT_AHEAD:
-            frame = cut(buffer, at, searched)
-            if frame is None:
-                break
-            self.request, at = frame
-            searched = at
-            if len(self.request) > limit:
-                actions += self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
-                break
-            rule = select(self.request)
-            if rule is None:
-                ledger.unmatched()
-                answered += 1
-                continue
-            ledger.requested(rule.place)
-            size += self._play(iter(rule.steps), actions, now)
-            if self._script is not None:
-                self._on_request = True
-                break
-            answered += 1
-            if self._phase != OPEN:
-                break
+        buffer = self._buffer
+        actions, at, size = self._answer(plan, buffer, now)
         if at:
             self._started = now
-            self._answered = answered
             self.awaits_flush = True
         if self._phase == OPEN:
             self._keep(buffer, at)
@@ -265,11 +245,64 @@ class Session:
                 self._partial_since = inf
         return actions
 
+    def _answer(self, plan: ListenerPlan, buffer: Buffer, now: float) -> tuple[list[Action], int, int]:
+        """Frame and answer requests: the actions, where the first begins that was not taken, and the bytes to send."""
+        cut, select = plan.framing.cut, plan.on_request.select
+        limit, end = plan.limits.max_request_bytes, len(buffer)
+        long = end > limit
+        actions: list[Action] = []
+        at, searched, size, answered = 0, self._searched, 0, 0
+        matched: Rule | None = None
+        in_a_row = 0  # requests that this rule matched
+        try:
+            while at < end and size < OUTPUT_AHEAD:
+                frame = cut(buffer, at, searched)
+                if frame is None:
+                    break
+                request, at = frame
+                searched = at
+                if long and len(request) > limit:
+                    actions += self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
+                    break
+                rule = select(request)
+                if rule is not matched:
+                    if in_a_row:
+                        self._count(matched, in_a_row)
+                        in_a_row = 0
+                    matched = rule
+                in_a_row += 1
+                answered += 1
+                if rule is None:
+                    continue
+                if rule.reply is not None:
+                    actions.append(rule.reply)
+                    size += len(rule.reply.data)
+                    continue
+                self.request = request
+                size += self._play(iter(rule.steps), actions, now)
+                if self._script is not None:
+                    self._on_request = True
+                    answered -= 1
+                    break
+                if self._phase != OPEN:
+                    break
+        finally:
+            if in_a_row:
+                self._count(matched, in_a_row)
+        self._answered = answered
+        return actions, at, size
+
+    def _count(self, rule: Rule | None, requests: int) -> None:
+        if rule is None:
+            self._ledger.unmatched(requests)
+        else:
+            self._ledger.requested(rule.place, requests)
+
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
         """Take steps until one waits (`_script` is what is left then), or ends the conversation; the bytes sent."""
         size = 0
         for step in script:
-            outcome = step(self)
+            outcome = step(self) if callable(step) else step
             if type(outcome) is Send:
                 actions.append(outcome)
                 size += len(outcome.data)

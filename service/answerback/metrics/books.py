@@ -83,17 +83,17 @@ class Books:
         """The kernel took so many bytes."""
         self._cells[self._sent] += size
 
-    def requested(self, rule: int) -> None:
+    def requested(self, rule: int, requests: int) -> None:
         """See `Ledger.requested`."""
         cells = self._cells
-        cells[self._requests] += 1
-        cells[rule] += 1
+        cells[self._requests] += requests
+        cells[rule] += requests
 
-    def unmatched(self) -> None:
+    def unmatched(self, requests: int) -> None:
         """See `Ledger.unmatched`."""
         cells = self._cells
-        cells[self._requests] += 1
-        cells[self._block + UNMATCHED] += 1
+        cells[self._requests] += requests
+        cells[self._block + UNMATCHED] += requests
 
     def matched(self, rule: int) -> None:
         """See `Ledger.matched`."""

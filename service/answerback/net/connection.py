@@ -14,6 +14,7 @@ from answerback.core.plan import PlanInForce
 from answerback.core.session import Session
 from answerback.metrics.books import Books
 from answerback.net.deadlines import Deadlines
+from answerback.net.readiness import Readiness
 
 # Rule: each connection goes through `closed` once, whatever ends it.
 
@@ -32,6 +33,7 @@ class Host(Protocol):
     in_force: PlanInForce
     books: Books
     deadlines: Deadlines
+    readiness: Readiness
 
     def left(self, connection: "Connection", peer: bytes | None) -> None:
         """The connection is closed."""
@@ -42,8 +44,8 @@ class Connection:
 
     __slots__ = ("alarm", "books", "due", "heard", "host", "peer", "session", "sock")
 
-    def __init__(self, host: Host, sock: socket.socket, peer: bytes | None) -> None:
-        """`sock` was just accepted and does not block; `peer` is its packed address if it counts towards a limit."""
+    def __init__(self, host: Host, sock: socket.SocketType, peer: bytes | None) -> None:
+        """`sock` was just accepted; `peer` is its packed address if it counts towards a limit."""
         self.host = host
         self.sock = sock
         self.peer = peer
@@ -87,7 +89,7 @@ class Connection:
         raise NotImplementedError
 
 
-def reset_on_close(sock: socket.socket) -> None:
+def reset_on_close(sock: socket.SocketType) -> None:
     """Have close(2) reset the connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
 

@@ -26,8 +26,11 @@ class CoroutineConnection(Connection):
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
 
-    def __init__(self, host: Host, sock: socket.socket, peer: bytes | None) -> None:
+    def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
+        sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
+        sock.setblocking(False)
         super().__init__(host, sock, peer)
+        self.sock: socket.socket
         self._news: list[News] = []  # what the session has to be told
         self._waiting = False  # whether the coroutine can be interrupted
         self._interrupted = False  # whether it has been, and has not noticed yet

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Mapping
 from itertools import chain
@@ -16,6 +17,7 @@ from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
+from answerback.net.readiness import Readiness
 
 # Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
 # Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
@@ -35,28 +37,29 @@ class Listener:
         self.name = plan.name
         self.loop = listeners.loop
         self.deadlines = listeners.deadlines
+        self.readiness = listeners.readiness
         self.in_force = PlanInForce(plan)
         self.books = Books(listeners.region, plan.block)
         self.connections: set[Connection] = set()
         self._admission = listeners.admission
         self._left = listeners.connection_left
 
-    def accepted(self, sock: socket.socket, address: object) -> None:
+    def accepted(self, descriptor: int, family: int, address: object) -> None:
         """A connection was accepted: turn it away, or take up the conversation."""
         plan = self.in_force.plan
         limits = plan.limits
         peer = None
         if limits.max_connections or limits.max_connections_per_peer:
             if limits.max_connections_per_peer:
-                peer = packed(sock, address)
+                peer = packed(family, address)
             rejection = self._admission.admit(plan, peer or b"", self.books.accepted)
             if rejection is not None:
                 self.books.rejected(rejection)
-                sock.close()
+                os.close(descriptor)
                 return
         else:
             self.books.accepted()
-        connection = DRIVERS[plan.engine](self, sock, peer)
+        connection = DRIVERS[plan.engine](self, descriptor, family, peer)
         self.connections.add(connection)
         connection.begin()
 
@@ -82,6 +85,7 @@ class Listeners:
         self.region = tally.region(slot)
         self.admission = Admission(tally, slot)
         self.deadlines = Deadlines(loop)
+        self.readiness = Readiness(loop)
         self._slot = slot
         self._listeners: dict[str, Listener] = {}
         self._leaving: set[Listener] = set()  # removed, still finishing
@@ -187,8 +191,8 @@ class Listeners:
         acceptor.sock.close()
 
 
-def packed(sock: socket.socket, address: object) -> bytes:
+def packed(family: int, address: object) -> bytes:
     """The peer's address in network order; empty where there is none (a Unix socket)."""
     if not isinstance(address, tuple):
         return b""
-    return socket.inet_pton(sock.family, str(address[0]).partition("%")[0])
+    return socket.inet_pton(family, str(address[0]).partition("%")[0])  # without the zone

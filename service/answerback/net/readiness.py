@@ -1,0 +1,61 @@
+"""Tells connections when their sockets are ready: one epoll of our own, itself watched by the event loop.
+
+The loop's `add_reader` and `remove_reader` cost 5 to 8 µs and some 700 bytes a connection: a handle, a callback with
+its context, a close that takes another turn of the loop. Here it is an entry in a table, and closing a descriptor takes
+it out of the epoll by itself (epoll(7)).
+"""
+
+import asyncio
+import select
+from typing import Protocol
+
+# Rule: a descriptor is forgotten before it is closed: its number may be another's at once.
+
+READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
+EVENTS_A_TURN = 256
+
+
+class Ready(Protocol):
+    """What can be told."""
+
+    def ready(self, events: int) -> None:
+        """These events (READABLE, WRITABLE, EPOLLHUP, EPOLLERR) have come."""
+
+
+class Readiness:
+    """Which sockets are watched, and for whom. Level-triggered: what is not dealt with is told again."""
+
+    __slots__ = ("_by_descriptor", "_epoll", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._by_descriptor: dict[int, Ready] = {}
+        loop.add_reader(self._epoll.fileno(), self._dispatch)
+
+    def watch(self, descriptor: int, who: Ready, events: int, before: int) -> None:
+        """Watch for these events, where `before` were watched for; 0 for none, not even an error."""
+        if not before:
+            self._by_descriptor[descriptor] = who
+            self._epoll.register(descriptor, events)
+        elif events:
+            self._epoll.modify(descriptor, events)
+        else:
+            self._epoll.unregister(descriptor)
+            del self._by_descriptor[descriptor]
+
+    def forget(self, descriptor: int) -> None:
+        """The descriptor, which was watched, is going to be closed."""
+        del self._by_descriptor[descriptor]
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+
+    def _dispatch(self) -> None:
+        of = self._by_descriptor.get
+        for descriptor, events in self._epoll.poll(0, EVENTS_A_TURN):
+            who = of(descriptor)
+            if who is not None:  # else another of this turn has ended it
+                who.ready(events)
