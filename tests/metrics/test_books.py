@@ -78,12 +78,12 @@ def test_a_probe_is_counted_beside_its_reason(books: Books, cells: Cells) -> Non
 
 
 def test_requests(books: Books, cells: Cells) -> None:
-    books.requested(RULE)
-    books.requested(RULE)
-    books.unmatched()
+    books.requested(RULE, 1)
+    books.requested(RULE, 16)
+    books.unmatched(2)
     books.matched(RULE)
     books.truncated()
-    assert moved(cells) == {REQUESTS: 3, UNMATCHED: 1, RULE: 3, TRUNCATED: 1}
+    assert moved(cells) == {REQUESTS: 19, UNMATCHED: 2, RULE: 18, TRUNCATED: 1}
 
 
 def test_bytes(books: Books, cells: Cells) -> None:

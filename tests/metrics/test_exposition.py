@@ -80,10 +80,10 @@ def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[Books]) 
 
 
 def test_rules_are_told_apart(exposition: Exposition, slots: list[Books], places: Places) -> None:
-    slots[0].requested(places.rules["hello", "greet"])
-    slots[1].requested(places.rules["hello", "greet"])
+    slots[0].requested(places.rules["hello", "greet"], 1)
+    slots[1].requested(places.rules["hello", "greet"], 1)
     slots[1].matched(places.rules["hello", "rules[1]"])
-    slots[1].unmatched()
+    slots[1].unmatched(1)
     assert value(exposition, "rule_matches_total", listener="hello", rule="greet") == 2
     assert value(exposition, "rule_matches_total", listener="hello", rule="rules[1]") == 1
     assert value(exposition, "requests_total", listener="hello") == 3
@@ -175,6 +175,6 @@ def test_the_counts_of_one_listener(tally: Tally, places: Places, slots: list[Bo
     slots[0].accepted()
     slots[1].accepted()
     slots[1].closed(CloseReason.DRAIN, probe=False)
-    slots[1].unmatched()
+    slots[1].unmatched(1)
     assert read_counts(tally, places, "hello") == Counts(accepted=2, open=1, requests=1)
     assert read_counts(tally, places, "unheard of") == Counts(0, 0, 0)
