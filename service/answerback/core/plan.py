@@ -1,6 +1,6 @@
 """What a worker runs: a configuration, compiled, immutable, swapped by reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -60,7 +60,10 @@ class Selector:
     only those written before the one that the table found.
     """
 
-    __slots__ = ("_by_equality", "_last", "_otherwise", "_tried")
+    __slots__ = ("_by_equality", "_last", "_otherwise", "_tried", "select")
+
+    select: Callable[[bytes], Rule | None]
+    """The first rule that matches the request, or None."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
@@ -75,9 +78,17 @@ class Selector:
                 self._by_equality.setdefault(rule.equals, (index, rule))
             else:
                 self._tried.append((index, rule.matches, rule))
+        if self._tried:
+            self.select = self._search
+        elif self._by_equality:
+            self.select = _Table(
+                {key: rule for key, (_, rule) in self._by_equality.items()}, self._otherwise
+            ).__getitem__
+        else:
+            otherwise = self._otherwise
+            self.select = lambda _request: otherwise
 
-    def select(self, request: bytes) -> Rule | None:
-        """The first rule that matches, or None."""
+    def _search(self, request: bytes) -> Rule | None:
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
         for index, matches, rule in self._tried:
             if index > before:
@@ -85,6 +96,17 @@ class Selector:
             if matches(request):
                 return rule
         return found
+
+
+class _Table(dict[bytes, Rule | None]):
+    """Rules by what they are equal to, with one for all else: a look-up that hits runs no code of ours."""
+
+    def __init__(self, rules: Mapping[bytes, Rule], otherwise: Rule | None) -> None:
+        super().__init__(rules)
+        self._otherwise = otherwise
+
+    def __missing__(self, request: bytes) -> Rule | None:
+        return self._otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.core.framing import Buffer
+from answerback.core.framing import MOST, Buffer
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
 from answerback.core.steps import End, Step, Wait
@@ -232,67 +232,63 @@ class Session:
         plan = self._plan
         if self._in_force.plan is not plan:
             plan = self._take_new_plan()
-        buffer = self._buffer
-        actions, at, size = self._answer(plan, buffer, now)
+        actions, at, more = self._answer(plan, now)
         if at:
             self._started = now
             self.awaits_flush = True
         if self._phase == OPEN:
-            self._keep(buffer, at)
+            self._keep(at)
             if self._buffer or self._eof or self._draining:
-                actions += self._rest(size, at, now)
+                actions += self._rest(more, at, now)
             elif self._partial_since != inf:
                 self._partial_since = inf
         return actions
 
-    def _answer(self, plan: ListenerPlan, buffer: Buffer, now: float) -> tuple[list[Action], int, int]:
-        """Frame and answer requests: the actions, where the first begins that was not taken, and the bytes to send."""
-        cut, select = plan.framing.cut, plan.on_request.select
-        limit, end = plan.limits.max_request_bytes, len(buffer)
-        long = end > limit
+    def _answer(self, plan: ListenerPlan, now: float) -> tuple[list[Action], int, bool]:
+        """Frame and answer requests: the actions, where the next one begins, and whether it may be whole too."""
+        buffer = self._buffer
+        requests, end = plan.framing.cut(buffer, self._searched)
+        select, limit = plan.on_request.select, plan.limits.max_request_bytes
         actions: list[Action] = []
-        at, searched, size, answered = 0, self._searched, 0, 0
-        matched: Rule | None = None
-        in_a_row = 0  # requests that this rule matched
+        size = answered = in_a_row = 0
+        matched: Rule | None = None  # by so many in a row
+        stop = False
         try:
-            while at < end and size < OUTPUT_AHEAD:
-                frame = cut(buffer, at, searched)
-                if frame is None:
-                    break
-                request, at = frame
-                searched = at
-                if long and len(request) > limit:
+            for request in requests:
+                if end > limit and len(request) > limit:
                     actions += self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
                     break
                 rule = select(request)
                 if rule is not matched:
-                    if in_a_row:
-                        self._count(matched, in_a_row)
-                        in_a_row = 0
-                    matched = rule
+                    self._count(matched, in_a_row)
+                    matched, in_a_row = rule, 0
                 in_a_row += 1
                 answered += 1
                 if rule is None:
                     continue
-                if rule.reply is not None:
-                    actions.append(rule.reply)
-                    size += len(rule.reply.data)
-                    continue
-                self.request = request
-                size += self._play(iter(rule.steps), actions, now)
-                if self._script is not None:
-                    self._on_request = True
-                    answered -= 1
-                    break
-                if self._phase != OPEN:
+                reply = rule.reply
+                if reply is not None:
+                    actions.append(reply)
+                    size += len(reply.data)
+                else:
+                    self.request = request
+                    size += self._play(iter(rule.steps), actions, now)
+                    stop = self._script is not None or self._phase != OPEN
+                if stop or size >= OUTPUT_AHEAD:
                     break
         finally:
-            if in_a_row:
-                self._count(matched, in_a_row)
+            self._count(matched, in_a_row)
+        if answered < len(requests):
+            end = plan.framing.taken(buffer, answered)
         self._answered = answered
-        return actions, at, size
+        if self._script is not None:
+            self._on_request = True
+            self._answered -= 1
+        return actions, end, answered == MOST or size >= OUTPUT_AHEAD
 
     def _count(self, rule: Rule | None, requests: int) -> None:
+        if not requests:
+            return
         if rule is None:
             self._ledger.unmatched(requests)
         else:
@@ -317,8 +313,9 @@ class Session:
                 break
         return size
 
-    def _keep(self, buffer: Buffer, at: int) -> None:
+    def _keep(self, at: int) -> None:
         """Keep what is behind the requests that were taken."""
+        buffer = self._buffer
         if at == len(buffer):
             self._buffer = b""
         elif type(buffer) is bytearray:
@@ -326,7 +323,7 @@ class Session:
         else:
             self._buffer = bytes(buffer[at:])
 
-    def _rest(self, size: int, taken: int, now: float) -> Sequence[Action]:
+    def _rest(self, more: bool, taken: int, now: float) -> Sequence[Action]:
         """What follows once requests have been taken, and it is not simply waiting for the next."""
         left = len(self._buffer)
         self._searched = 0
@@ -335,7 +332,7 @@ class Session:
             self._partial_since = inf
             self.wants_read = not self._eof and left < READ_AHEAD
             return NOTHING
-        if size >= OUTPUT_AHEAD:
+        if more:
             return NOTHING  # `flushed` goes on
         if self._eof:
             if left:
