@@ -1,9 +1,11 @@
 """What the supervisor would know, without one."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
+from answerback.metrics.reading import Facts
 from answerback.metrics.tally import Places, Tally
 
 
@@ -17,18 +19,14 @@ class FakeWorker:
     loop_lag_seconds: float = 0.0005
 
 
-@dataclass
-class FakeFacts:
-    version: str = "1.2.3"
-    revision: int = 3
-    last_applied: float = 1_700_000_000.25
-    last_refused: float = 0.0
-    workers: list[FakeWorker] = field(default_factory=lambda: [FakeWorker(0), FakeWorker(1, restarts=2)])
+@pytest.fixture
+def workers() -> list[FakeWorker]:
+    return [FakeWorker(0), FakeWorker(1, restarts=2)]
 
 
 @pytest.fixture
-def facts() -> FakeFacts:
-    return FakeFacts()
+def facts(workers: list[FakeWorker]) -> Callable[[], Facts]:
+    return lambda: Facts(version="1.2.3", revision=3, last_applied=1_700_000_000.25, last_refused=0.0, workers=workers)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,17 +13,17 @@ from answerback.core.actions import CloseReason
 from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Books
 from answerback.metrics.exposition import Exposition
 from answerback.metrics.families import FAMILIES, PREFIX, Kind
-from answerback.metrics.reading import Counts, read_counts
+from answerback.metrics.reading import Counts, Facts, read_counts
 from answerback.metrics.tally import Places, Tally
 
 if TYPE_CHECKING:
-    from tests.metrics.conftest import FakeFacts
+    from tests.metrics.conftest import FakeWorker
 
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def exposition(tally: Tally, places: Places, facts: "FakeFacts") -> Exposition:
+def exposition(tally: Tally, places: Places, facts: Callable[[], Facts]) -> Exposition:
     return Exposition(tally, places, facts)
 
 
@@ -108,8 +109,8 @@ def test_times_are_in_seconds(exposition: Exposition, slots: list[Books]) -> Non
     assert value(exposition, "injected_delay_seconds_total", listener="hello") == 1.75
 
 
-def test_facts(exposition: Exposition, facts: "FakeFacts") -> None:
-    facts.workers[1].running = False
+def test_facts(exposition: Exposition, workers: "list[FakeWorker]") -> None:
+    workers[1].running = False
     assert value(exposition, "config_revision") == 3
     assert value(exposition, "config_last_applied_timestamp_seconds") == 1_700_000_000.25
     assert value(exposition, "config_last_refused_timestamp_seconds") == 0

@@ -1,40 +1,37 @@
 """What the page shows, without a supervisor."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from answerback.core.plan import Engine
+from answerback.metrics.reading import Counts
+from answerback.supervisor.status import LastChange, ListenerStatus, State, Status, WorkerStatus
 
-@dataclass
-class FakeListener:
-    name: str = "hello"
-    address: str = "127.0.0.1:8000"
-    engine: str = "callback"
-    accepted: int = 1_234_567
-    open: int = 89
-    requests: int = 2_000_000
-
-
-@dataclass
-class FakeWorker:
-    index: int
-    pid: int = 4711
-    revision: int = 7
-    restarts: int = 0
-
-
-@dataclass
-class FakeOverview:
-    version: str = "1.2.3"
-    revision: int = 7
-    state: str = "serving"
-    reason: str = ""
-    start_time: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    listeners: list[FakeListener] = field(default_factory=lambda: [FakeListener()])
-    workers: list[FakeWorker] = field(default_factory=lambda: [FakeWorker(0), FakeWorker(1, pid=0)])
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def overview() -> FakeOverview:
-    return FakeOverview()
+def status() -> Status:
+    worker = WorkerStatus(
+        index=0,
+        pid=4711,
+        running=True,
+        revision=7,
+        restarts=0,
+        start_time=START,
+        start_seconds=0.1,
+        loop_lag_seconds=0.0,
+    )
+    dead = replace(worker, index=1, pid=0, running=False, revision=0, restarts=3)
+    return Status(
+        state=State.SERVING,
+        reason="",
+        revision=7,
+        etag="abc-7",
+        listeners=[ListenerStatus("hello", "127.0.0.1:8000", Engine.CALLBACK, Counts(1_234_567, 89, 2_000_000))],
+        workers=[worker, dead],
+        last_applied=LastChange(START, "file"),
+        last_refused=None,
+    )

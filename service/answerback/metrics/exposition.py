@@ -1,6 +1,6 @@
 """The families as Prometheus reads them: one collector over tally and facts, and the process of the supervisor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Final
 
@@ -27,9 +27,9 @@ BOUNDS: Final = (*map(floatToGoString, DURATION_BOUNDS), "+Inf")
 
 
 class Exposition:
-    """Renders all families."""
+    """Renders all families. `facts` is called once a scrape."""
 
-    def __init__(self, tally: Tally, places: Places, facts: Facts) -> None:
+    def __init__(self, tally: Tally, places: Places, facts: Callable[[], Facts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Families(tally, places, facts))
         ProcessCollector(registry=self._registry)
@@ -43,13 +43,13 @@ class Exposition:
 
 
 class _Families(Collector):
-    def __init__(self, tally: Tally, places: Places, facts: Facts) -> None:
+    def __init__(self, tally: Tally, places: Places, facts: Callable[[], Facts]) -> None:
         self._tally = tally
         self._places = places
         self._facts = facts
 
     def collect(self) -> Iterator[Metric]:
-        reading = read(self._tally, self._places, self._facts)
+        reading = read(self._tally, self._places, self._facts())
         for family in FAMILIES:
             yield _metric(family, reading)
 

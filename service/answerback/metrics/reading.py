@@ -39,28 +39,20 @@ class WorkerFacts(Protocol):
         """By how much its latest beat came late."""
 
 
-class Facts(Protocol):
+@dataclass(frozen=True, slots=True)
+class Facts:
     """What is known beside the tally."""
 
-    @property
-    def version(self) -> str:
-        """Of this program."""
-
-    @property
-    def revision(self) -> int:
-        """The configuration in force; 0 before the first."""
-
-    @property
-    def last_applied(self) -> float:
-        """When a configuration was last put in force, in seconds of Unix time; 0 for never."""
-
-    @property
-    def last_refused(self) -> float:
-        """When one was last refused, in seconds of Unix time; 0 for never."""
-
-    @property
-    def workers(self) -> Sequence[WorkerFacts]:
-        """By slot."""
+    version: str
+    """Of this program."""
+    revision: int
+    """The configuration in force; 0 before the first."""
+    last_applied: float
+    """When a configuration was last put in force, in seconds of Unix time; 0 for never."""
+    last_refused: float
+    """When one was last refused, in seconds of Unix time; 0 for never."""
+    workers: Sequence[WorkerFacts]
+    """By slot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Metrics, probes and pages over HTTP: GET only."""
+"""Metrics, probes and a page over HTTP: `site.serve(supervisor, address)`."""

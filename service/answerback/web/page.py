@@ -3,90 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
-from typing import Final, Protocol
+from typing import Final
+
+from answerback import __version__
+from answerback.supervisor.status import ListenerStatus, Status
 
 # Rule: text becomes markup in `tag` and `page` alone, which escape it; only Markup passes as it is.
 # Rule: nothing is fetched from anywhere: no scripts, no fonts, no images.
-
-
-class ListenerRow(Protocol):
-    """A listener and its counts."""
-
-    @property
-    def name(self) -> str:
-        """As configured."""
-
-    @property
-    def address(self) -> str:
-        """As bound."""
-
-    @property
-    def engine(self) -> str:
-        """`callback` or `coroutine`."""
-
-    @property
-    def accepted(self) -> int:
-        """Connections accepted so far."""
-
-    @property
-    def open(self) -> int:
-        """Connections open."""
-
-    @property
-    def requests(self) -> int:
-        """Requests so far."""
-
-
-class WorkerRow(Protocol):
-    """A worker."""
-
-    @property
-    def index(self) -> int:
-        """Its slot."""
-
-    @property
-    def pid(self) -> int:
-        """Of the process; 0 while there is none."""
-
-    @property
-    def revision(self) -> int:
-        """What it serves by."""
-
-    @property
-    def restarts(self) -> int:
-        """How often it was replaced."""
-
-
-class Overview(Protocol):
-    """What the page shows."""
-
-    @property
-    def version(self) -> str:
-        """Of the program."""
-
-    @property
-    def revision(self) -> int:
-        """Of the configuration."""
-
-    @property
-    def state(self) -> str:
-        """`serving`, or what else it is."""
-
-    @property
-    def reason(self) -> str:
-        """Why, when it is not serving."""
-
-    @property
-    def start_time(self) -> datetime:
-        """When the program started (UTC)."""
-
-    @property
-    def listeners(self) -> Sequence[ListenerRow]:
-        """Those of the configuration in force."""
-
-    @property
-    def workers(self) -> Sequence[WorkerRow]:
-        """By slot."""
 
 
 class Markup(str):
@@ -126,19 +49,20 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str | int]
     return tag("table", tag("caption", caption), tag("thead", columns), tag("tbody", *body))
 
 
-def page(overview: Overview) -> str:
-    """The whole page."""
-    state = f"{overview.state}: {overview.reason}" if overview.reason else overview.state
-    since = overview.start_time.strftime("%Y-%m-%d %H:%M:%S UTC")
-    listeners = [(e.name, e.address, e.engine, e.accepted, e.open, e.requests) for e in overview.listeners]
-    workers = [(w.index, str(w.pid or "none"), w.revision, w.restarts) for w in overview.workers]
+def page(status: Status, start_time: datetime) -> str:
+    """The whole page; `start_time` (UTC) is that of the program."""
+    state = f"{status.state.value}: {status.reason}" if status.reason else status.state.value
+    since = start_time.strftime("%Y-%m-%d %H:%M:%S UTC")
+    workers = [(w.index, str(w.pid or "none"), w.revision, w.restarts) for w in status.workers]
     body = tag(
         "body",
         tag("h1", "Answerback"),
         tag("p", "A TCP endpoint you control: it answers as it was told, and counts what reached it."),
         tag("p", "State: ", tag("strong", state)),
-        tag("p", f"Version {overview.version}, configuration revision {overview.revision}, up since {since}."),
-        table("Listeners", ("name", "address", "engine", "accepted", "open", "requests"), listeners),
+        tag("p", f"Version {__version__}, configuration revision {status.revision}, up since {since}."),
+        table(
+            "Listeners", ("name", "address", "engine", "accepted", "open", "requests"), map(_listener, status.listeners)
+        ),
         table("Workers", ("worker", "process", "revision", "restarts"), workers),
         tag("h2", "More"),
         tag("ul", *(tag("li", tag("a", path, href=path), f": {what}") for path, what in LINKS)),
@@ -150,6 +74,11 @@ def page(overview: Overview) -> str:
         tag("style", Markup(STYLE)),
     )
     return "<!DOCTYPE html>\n" + tag("html", head, body, lang="en") + "\n"
+
+
+def _listener(listener: ListenerStatus) -> Sequence[str | int]:
+    counts = listener.counts
+    return listener.name, listener.address, listener.engine.value, counts.accepted, counts.open, counts.requests
 
 
 def _cell(value: str | int) -> Markup:

@@ -12,9 +12,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from answerback.supervisor import StartError
+from answerback.supervisor.outcomes import StartError
 from answerback.web.bounded import Bound, BoundedProtocol
-from answerback.web.page import Overview, page
 
 # Rule: nothing here changes anything.
 # Rule: one request a connection: a scraper comes every few seconds, and a place that is kept is a place taken.
@@ -35,6 +34,7 @@ HEADERS: Final = {
 }
 
 Health = Callable[[str], str | None]
+Page = Callable[[], str]
 Render = Callable[[str], tuple[bytes, str]]
 
 log = logging.getLogger(__name__)
@@ -57,15 +57,13 @@ class Server:
         self._pages.close()
 
 
-async def start(
-    address: str, *, health: Health, status: Callable[[], Overview], render: Render, bound: Bound | None = None
-) -> Server:
+async def start(address: str, *, health: Health, page: Page, render: Render, bound: Bound | None = None) -> Server:
     """Serve at `address` (`HOST:PORT`). Raises StartError if nothing can listen there.
 
-    `health` says of `liveness` and `readiness` what is wrong, or None; `render` gives the metrics and their content
-    type, for an `Accept` header, and is called in a thread.
+    `health` says of `liveness` and `readiness` what is wrong, or None. `page` gives the HTML at `/`. `render` gives the
+    metrics and their content type, for an `Accept` header; it is called in a thread.
     """
-    pages = _Pages(health, status, render)
+    pages = _Pages(health, page, render)
     places = bound or Bound()
     sock = _listen(address)
     http = web.Server(
@@ -82,9 +80,9 @@ async def start(
 
 
 class _Pages:
-    def __init__(self, health: Health, status: Callable[[], Overview], render: Render) -> None:
+    def __init__(self, health: Health, page: Page, render: Render) -> None:
         self._health = health
-        self._status = status
+        self._html = page
         self._render = render
         self._renderer = ThreadPoolExecutor(1, "metrics")
         self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
@@ -122,7 +120,7 @@ class _Pages:
         return web.Response(status=503, text=f"{wrong or 'not serving'}\n")
 
     async def _page(self, _: web.BaseRequest) -> web.Response:
-        return web.Response(text=page(self._status()), content_type="text/html")
+        return web.Response(text=self._html(), content_type="text/html")
 
 
 def _listen(address: str) -> socket.socket:

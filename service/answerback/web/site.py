@@ -1,0 +1,35 @@
+"""The HTTP server of a supervisor: its health, its page, its metrics."""
+
+from answerback import __version__
+from answerback.metrics.exposition import Exposition
+from answerback.metrics.reading import Facts
+from answerback.supervisor import Supervisor
+from answerback.supervisor.status import LastChange, Status
+from answerback.web import server
+from answerback.web.page import page
+
+
+async def serve(supervisor: Supervisor, address: str) -> server.Server:
+    """Serve metrics, probes and the page of a supervisor, started or not. Raises StartError if it cannot listen."""
+    exposition = Exposition(supervisor.tally, supervisor.places, lambda: facts(supervisor.status()))
+    return await server.start(
+        address,
+        health=supervisor.health.wrong,
+        page=lambda: page(supervisor.status(), supervisor.start_time),
+        render=exposition.render,
+    )
+
+
+def facts(status: Status) -> Facts:
+    """What the metrics show of a supervisor's status."""
+    return Facts(
+        version=__version__,
+        revision=status.revision,
+        last_applied=_time(status.last_applied),
+        last_refused=_time(status.last_refused),
+        workers=status.workers,
+    )
+
+
+def _time(change: LastChange | None) -> float:
+    return change.time.timestamp() if change is not None else 0.0

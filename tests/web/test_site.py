@@ -1,0 +1,91 @@
+"""What is served of a supervisor is what it says of itself."""
+
+import urllib.error
+import urllib.request
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from answerback.metrics.tally import Places, Tally
+from answerback.supervisor.health import Health
+from answerback.supervisor.status import LastChange, Status
+from answerback.web import site
+from answerback.web.server import Server
+from tests.web.conftest import START
+
+if TYPE_CHECKING:
+    from answerback.supervisor import Supervisor
+
+
+@dataclass
+class FakeSupervisor:
+    """As much of one as is shown."""
+
+    shown: Status
+    tally: Tally = field(default_factory=lambda: Tally.create(2))
+    places: Places = field(default_factory=Places)
+    health: Health = field(default_factory=Health)
+    start_time: datetime = START
+
+    def status(self) -> Status:
+        return self.shown
+
+
+@pytest.fixture
+def supervisor(status: Status) -> FakeSupervisor:
+    refused = LastChange(datetime.fromtimestamp(1_700_000_000.5, UTC), "api")
+    fake = FakeSupervisor(replace(status, last_refused=refused))
+    fake.places.listener("hello")
+    fake.health.set("", ["hello"])
+    return fake
+
+
+@pytest.fixture
+async def server(supervisor: FakeSupervisor) -> AsyncIterator[Server]:
+    server = await site.serve(cast("Supervisor", supervisor), "127.0.0.1:0")
+    yield server
+    await server.close()
+
+
+async def get(server: Server, path: str) -> str:
+    def fetch() -> str:
+        with urllib.request.urlopen(f"http://{server.address}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    return await to_thread(fetch)
+
+
+async def test_metrics_are_those_of_its_tally_and_status(server: Server, supervisor: FakeSupervisor) -> None:
+    supervisor.tally.region(1)[supervisor.places.listeners["hello"]] += 5
+    lines = (await get(server, "/metrics")).splitlines()
+    assert 'answerback_connections_accepted_total{listener="hello"} 5.0' in lines
+    assert "answerback_config_revision 7.0" in lines
+    assert "answerback_config_last_applied_timestamp_seconds 1.767323045e+09" in lines
+    assert "answerback_config_last_refused_timestamp_seconds 1.7000000005e+09" in lines
+    assert "answerback_workers 1.0" in lines
+    assert 'answerback_worker_restarts_total{worker="1"} 3.0' in lines
+
+
+async def test_what_never_happened_was_at_0(server: Server, supervisor: FakeSupervisor) -> None:
+    supervisor.shown = replace(supervisor.shown, last_applied=None, last_refused=None)
+    lines = (await get(server, "/metrics")).splitlines()
+    assert "answerback_config_last_applied_timestamp_seconds 0.0" in lines
+    assert "answerback_config_last_refused_timestamp_seconds 0.0" in lines
+
+
+async def test_probes_are_its_health(server: Server, supervisor: FakeSupervisor) -> None:
+    assert await get(server, "/readyz") == "ok\n"
+    supervisor.health.set("draining", ["hello"])
+    with pytest.raises(urllib.error.HTTPError, match="503") as refusal:
+        await get(server, "/readyz")
+    with refusal.value as answer:
+        assert answer.read() == b"draining\n"
+    assert await get(server, "/healthz") == "ok\n"
+
+
+async def test_the_page_is_its_status(server: Server) -> None:
+    assert "up since 2026-01-02 03:04:05 UTC" in await get(server, "/")
