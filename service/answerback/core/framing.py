@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 Buffer = bytes | bytearray
 
+CR: Final = 0x0D
 MOST: Final = 64  # requests cut at once: what is cut in vain, because the first of them waits, stays little
 
 
@@ -59,8 +60,12 @@ class Line:
 
     def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         """See `Framing.cut`."""
-        if searched and buffer.find(b"\n", searched) < 0:
+        first = buffer.find(b"\n", searched)
+        if first < 0:
             return (), 0
+        if first + 1 == len(buffer):  # the request that most clients wait with: one, and nothing behind it
+            size = first + 1 if self.keep_ending else first - (buffer[first - 1] == CR and first > 0)
+            return (bytes(buffer[:size]),), first + 1
         lines = buffer.split(b"\n", MOST)
         end = len(buffer) - len(lines.pop())
         if self.keep_ending:
