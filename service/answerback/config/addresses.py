@@ -38,8 +38,7 @@ class Address:
         if self.port != other.port or self.port == 0:
             return False
         if self.is_ipv6 != other.is_ipv6:
-            six, four = (self, other) if self.is_ipv6 else (other, self)
-            return six.both and bool(four.host)
+            return self.both or other.both
         return self.host == other.host or self.host in _ANY or other.host in _ANY
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from math import inf
 
 from answerback.config.compile import DEFAULT_READ_BYTES, limits_of
 from answerback.config.problems import Enough, Problem, Problems, quoted
@@ -67,7 +68,7 @@ def _limits(listener: v1.Listener, path: str, problems: Problems) -> None:
         )
     for shorter in ("idle_timeout", "request_timeout"):
         given = listener.limits.HasField(shorter)
-        if given and limits.lifetime <= getattr(limits, shorter):
+        if given and limits.lifetime <= getattr(limits, shorter) < inf:
             problems.add(f"{path}.limits.{shorter}", "never ends a connection: its lifetime is over by then")
 
 
@@ -86,10 +87,10 @@ def _text_for_bytes(config: v1.Config, problems: Problems) -> None:
         found = next((character for character in text if "\x80" <= character <= "\xff"), None)
         if found:
             sent = found.encode().hex(" ")
-            better = r"write \\xNN in the pattern" if field == "regex" else "write hex"
+            byte = f"{ord(found):02x}"
+            better = rf"write \x{byte} in the pattern" if field == "regex" else "write hex"
             problems.add(
-                f"{path}.{field}",
-                f"{quoted(found)} is two bytes, {sent}; if the byte {ord(found):02x} is meant, {better}",
+                f"{path}.{field}", f"{quoted(found)} is two bytes, {sent}; if the byte {byte} is meant, {better}"
             )
 
 

@@ -17,6 +17,8 @@ from answerback.v1 import config_pb2 as v1
 
 MAX_BYTES_IN_ALL = 64 << 20  # every worker gets all of them, with each change
 
+_LONGEST_NAME = 4096  # PATH_MAX; resolving longer ones is quadratic
+
 Read = Callable[[str], bytes]
 
 
@@ -54,7 +56,7 @@ def _names(config: v1.Config) -> Iterator[tuple[str, str]]:
 
 
 def _one(name: str, read: Read, left: int) -> bytes:
-    if not name or "\0" in name:
+    if not name or "\0" in name or len(name) > _LONGEST_NAME:
         raise Refusal(errno.EINVAL, "that is no file's name")
     data = read(name)
     if len(data) > left:
@@ -85,8 +87,8 @@ class FilesBeneath:
             raise Refusal(
                 errno.EACCES, "no files are read through the API unless `serve --files DIR` names their folder"
             )
-        top = self._folder.resolve()
-        real = (top / name).resolve()
+        top = Path(os.path.realpath(self._folder))
+        real = Path(os.path.realpath(top / name))  # Path.resolve raises RuntimeError for a link to itself
         if not real.is_relative_to(top):
             raise Refusal(errno.EACCES, "it is outside the folder that `serve --files` names")
         return _content(_open_beneath(top, real.relative_to(top)))

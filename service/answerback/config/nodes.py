@@ -23,8 +23,12 @@ NODE_WEIGHT = 24
 
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "seq", "map")}
 _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
-# What JSON may hold in a string and libyaml refuses: surrogate pairs as two escapes, and DEL to U+009F as they are.
-_JSON_ONLY = re.compile(r"\\(?:u([dD][89abAB]..)\\u([dD][c-fC-F]..)|.)|[\x7f-\x9f]", re.DOTALL)
+# What JSON may have in a string and libyaml refuses or takes for the end of a line: surrogate pairs as two escapes, and
+# some characters as they are.
+_PAIR = r"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)"
+_RAW = "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
+_JSON_ONLY = re.compile(f"{_PAIR}|{_RAW}")
+_ESCAPE_OR_JSON_ONLY = re.compile(rf"{_PAIR}|\\.|{_RAW}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,12 @@ class Unreadable(Exception):
 
 def compose(text: str) -> Node | None:
     """The one document in the text; None if there is none. Raises Unreadable."""
+    if _JSON_ONLY.search(text):
+        text = _yaml_of_json(text)
     try:
         return _Composer().compose(_events(text))
     except yaml.YAMLError as problem:
-        rewritten = _yaml_of_json(text)
-        if rewritten == text:
-            raise _unreadable(problem, text) from None
-    return compose(rewritten)
+        raise _unreadable(problem, text) from None
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -124,9 +127,9 @@ def _yaml_of_json(text: str) -> str:
         high, low = found[1], found[2]
         if high:
             return f"\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}"
-        return found[0] if found[0].startswith("\\") else f"\\x{ord(found[0]):02x}"
+        return found[0] if found[0].startswith("\\") else f"\\u{ord(found[0]):04x}"
 
-    return _JSON_ONLY.sub(rewrite, text)
+    return _ESCAPE_OR_JSON_ONLY.sub(rewrite, text)
 
 
 @dataclass(slots=True)
