@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Selector
-from answerback.core.session import LINGER_BYTES, LINGER_SECONDS, OUTPUT_AHEAD, READ_AHEAD
+from answerback.core.session import OUTPUT_AHEAD, READ_AHEAD
 from tests.core.playbook import Playbook, after, connected, drain, eof
 
 LINE = Line(keep_ending=False)
@@ -215,6 +216,13 @@ def test_no_more_is_read_ahead_than_needed() -> None:
     assert book.session.wants_read
 
 
+def test_reading_goes_on_once_what_was_read_ahead_is_answered() -> None:
+    book = Playbook(SERVICES) >> b"slow\n" >> b"nothing\n" * (READ_AHEAD // 8)
+    assert not book.session.wants_read
+    book >> after(0.25) << Send(b"slow\n")
+    assert book.session.wants_read
+
+
 def test_a_new_plan_is_taken_at_the_next_request() -> None:
     book = Playbook(SERVICES) >> b"slow\nx\n"
     book.in_force.plan = plan(PONG)
@@ -233,6 +241,7 @@ def test_a_lost_connection_has_nothing_due() -> None:
     book = Playbook(SERVICES) >> b"slow\n"
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
     assert book.session.over
+    assert not book.session.wake(book.now + 1)
     assert book.session.deadline == inf
 
 

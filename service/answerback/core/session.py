@@ -18,7 +18,8 @@ After performing actions with nothing left unsent, the driver calls `flushed` if
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
-from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.actions import Action, CloseReason, Send
+from answerback.core.ending import CLOSING, LINGERING, NOTHING, OPEN, Ending
 from answerback.core.framing import MOST, Buffer
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
@@ -29,18 +30,11 @@ from answerback.core.steps import End, Step, Wait
 # Rule: what is done for every request is done here in line; what is rare has a method of its own.
 
 READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in the kernel
-OUTPUT_AHEAD = (
-    64 << 10
-)  # bytes of replies before the kernel must have taken them: a client that never reads costs no more
-LINGER_SECONDS = 2.0  # how long a close in order waits for the peer's FIN
-LINGER_BYTES = 1 << 20  # and how much it reads until then
-
-NOTHING: Sequence[Action] = ()
-
-OPEN, CLOSING, LINGERING, OVER = range(4)  # CLOSING: FIN asked for, not yet sent
+# Bytes of replies before the kernel must have taken them: a client that never reads costs no more.
+OUTPUT_AHEAD = 64 << 10
 
 
-class Session:
+class Session(Ending):
     """One connection's conversation, without its network."""
 
     __slots__ = (
@@ -49,31 +43,25 @@ class Session:
         "_born",
         "_buffer",
         "_draining",
-        "_eof",
         "_heard_at",
         "_in_force",
         "_ledger",
-        "_linger_left",
         "_on_request",
         "_partial_since",
-        "_phase",
         "_plan",
-        "_reason",
         "_resume_at",
         "_script",
         "_searched",
         "_started",
-        "awaits_flush",
         "deadline",
         "request",
-        "wants_read",
     )
 
     def __init__(self, in_force: PlanInForce, ledger: Ledger, now: float) -> None:
         self._in_force = in_force
         self._plan = in_force.plan
         self._ledger = ledger
-        self._phase = OPEN
+        super().__init__()
         self._buffer: Buffer = b""
         self._searched = 0  # of the buffer, by the framing
         self._script: Iterator[Step] | None = None  # what is left of the one that waits
@@ -84,19 +72,10 @@ class Session:
         self._born = self._heard_at = now  # heard: or the end of the last reply
         self._partial_since = inf
         self._blocked_since = inf
-        self._eof = self._draining = False
-        self._reason = CloseReason.SERVER_CLOSE
-        self._linger_left = LINGER_BYTES
+        self._draining = False
         self.request = b""
-        self.wants_read = True
-        self.awaits_flush = False
         limits = self._plan.limits
         self.deadline = now + min(limits.idle_timeout, limits.lifetime)
-
-    @property
-    def over(self) -> bool:
-        """Whether the last action has been given, or the connection lost."""
-        return self._phase == OVER
 
     @property
     def greets(self) -> bool:
@@ -125,7 +104,7 @@ class Session:
             buffer += data
         else:
             self._buffer = bytearray(buffer) + data
-        if self._busy:
+        if self._script is not None or self._blocked_since != inf:
             self.wants_read = len(self._buffer) < READ_AHEAD
             return NOTHING
         return self._converse(now)
@@ -159,9 +138,8 @@ class Session:
             if self._script is None and (self._buffer or self._eof or self._draining):
                 return self._converse(now)
         elif self._phase == CLOSING:
-            self._phase = LINGERING
-            self._resume_at = now + LINGER_SECONDS
-            self.deadline = min(self.deadline, self._resume_at)
+            self._linger(now)
+            self.deadline = min(self.deadline, self._linger_until)
         return NOTHING
 
     def drain(self, now: float) -> Sequence[Action]:
@@ -171,43 +149,28 @@ class Session:
             return NOTHING
         return self._converse(now)
 
-    def lost(self, reason: CloseReason) -> CloseReason:
-        """The connection is gone, for this reason; the one to count: settled already if only the peer's FIN was due."""
-        if self._phase == LINGERING:
-            reason = self._reason
-        self._blocked_since = inf
-        self._over()
-        return reason
-
     def wake(self, now: float) -> Sequence[Action]:
         """The deadline has passed."""
         actions = NOTHING
-        for due, act in self._timers():
+        for due, act in self._timers(now):
             if now >= due:
-                actions = act(now)
+                actions = act()
                 break
-        self.deadline = self._due()
+        self.deadline = min(due for due, _ in self._timers(now))
         return actions
 
-    def _timers(self) -> Iterator[tuple[float, Callable[[float], Sequence[Action]]]]:
+    def _timers(self, now: float) -> Iterator[tuple[float, Callable[[], Sequence[Action]]]]:
         """What is due when, if nothing happens until then; the first that is due is done."""
         limits = self._plan.limits
-        if self._blocked_since != inf:
-            yield self._blocked_since + limits.write_timeout, self._give_up
-        if self._phase == OPEN:
-            yield self._born + limits.lifetime, lambda _: self._end_in_order(CloseReason.LIFETIME)
-            yield self._resume_at, self._resume
-            yield (
-                self._partial_since + limits.request_timeout,
-                lambda _: self._end_in_order(CloseReason.REQUEST_TIMEOUT),
-            )
-            if not self._busy:
-                yield self._heard_at + limits.idle_timeout, lambda _: self._end_in_order(CloseReason.IDLE_TIMEOUT)
-        elif self._phase == LINGERING:
-            yield self._resume_at, lambda _: self._finish()
-
-    def _due(self) -> float:
-        return min((due for due, _ in self._timers()), default=inf)
+        yield self._blocked_since + limits.write_timeout, self._give_up
+        yield self._linger_until, self._finish
+        if self._phase != OPEN:
+            return
+        yield self._born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
+        yield self._resume_at, lambda: self._resume(now)
+        yield self._partial_since + limits.request_timeout, lambda: self._end_in_order(CloseReason.REQUEST_TIMEOUT)
+        if not self._busy:
+            yield self._heard_at + limits.idle_timeout, lambda: self._end_in_order(CloseReason.IDLE_TIMEOUT)
 
     @property
     def _busy(self) -> bool:
@@ -240,7 +203,8 @@ class Session:
             self._keep(at)
             if self._buffer or self._eof or self._draining:
                 actions += self._rest(more, at, now)
-            elif self._partial_since != inf:
+            else:
+                self.wants_read = True
                 self._partial_since = inf
         return actions
 
@@ -359,43 +323,7 @@ class Session:
             self._in_force = PlanInForce(self._plan)
         return self._plan
 
-    def _discard(self, size: int) -> Sequence[Action]:
-        """Take bytes that come after our FIN."""
-        self._linger_left -= size
-        return self._finish() if self._linger_left <= 0 else NOTHING
-
-    def _end_in_order(self, reason: CloseReason) -> Sequence[Action]:
-        """Send FIN, then read and discard until the peer's."""
-        self._reason = reason
-        self._stop()
-        if self._eof:
-            return self._finish()
-        self._phase = CLOSING
-        self.wants_read = True
-        self.awaits_flush = True
-        return (HalfClose(),)
-
-    def _give_up(self, _now: float) -> Sequence[Action]:
-        """The kernel has not taken a reply in time: the peer does not read it."""
-        self._over()
-        return (Abort(CloseReason.WRITE_TIMEOUT),)
-
-    def _end_by_reset(self) -> Sequence[Action]:
-        self._over()
-        return (Reset(CloseReason.SERVER_RESET),)
-
-    def _finish(self) -> Sequence[Action]:
-        """Close, both halves being done with."""
-        self._over()
-        return (Close(self._reason),)
-
-    def _over(self) -> None:
-        self._stop()
-        self._phase = OVER
-        self.wants_read = False
-        self.deadline = self._due()
-
     def _stop(self) -> None:
-        """Take no more steps and no more requests."""
+        """See `Ending._stop`."""
         self._script, self._buffer = None, b""
         self._resume_at = self._partial_since = inf

@@ -53,7 +53,7 @@ def echo() -> Step:
 
 def discard() -> Step:
     """Do nothing."""
-    return lambda turn: None
+    return lambda _turn: None
 
 
 def delay_fixed(seconds: float) -> Step:

@@ -1,0 +1,94 @@
+"""How a conversation ends: in order, by reset, or because it must.
+
+    OPEN ── FIN asked for ──> CLOSING ── it is in the kernel ──> LINGERING ── the peer's FIN, or enough of that ──> OVER
+
+To close in order is to send FIN, then to read and discard until the peer's FIN: a socket closed with unread input sends
+RST, which takes what the peer has not read yet (RFC 1122, 4.2.2.13).
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset
+
+# Rule: why a conversation ends is settled once, by the first reason there is.
+
+LINGER_SECONDS = 2.0  # how long a close in order waits for the peer's FIN
+LINGER_BYTES = 1 << 20  # and how much it reads until then
+
+NOTHING: Sequence[Action] = ()
+
+OPEN, CLOSING, LINGERING, OVER = range(4)
+
+
+class Ending:
+    """The end of a session, whatever was said before."""
+
+    __slots__ = ("_eof", "_linger_left", "_linger_until", "_phase", "_reason", "awaits_flush", "wants_read")
+
+    def __init__(self) -> None:
+        self._phase = OPEN
+        self._eof = False  # whether the peer has sent FIN
+        self._reason = CloseReason.SERVER_CLOSE
+        self._linger_until = inf
+        self._linger_left = LINGER_BYTES
+        self.wants_read = True
+        self.awaits_flush = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the last action has been given, or the connection lost."""
+        return self._phase == OVER
+
+    def lost(self, reason: CloseReason) -> CloseReason:
+        """The connection is gone, for this reason; the one to count: settled already if only the peer's FIN was due."""
+        if self._phase == LINGERING:
+            reason = self._reason
+        self._over()
+        return reason
+
+    def _end_in_order(self, reason: CloseReason) -> Sequence[Action]:
+        """Send FIN, then read and discard until the peer's."""
+        self._reason = reason
+        if self._eof:
+            return self._finish()
+        self._stop()
+        self._phase = CLOSING
+        self.wants_read = True
+        self.awaits_flush = True
+        return (HalfClose(),)
+
+    def _linger(self, now: float) -> None:
+        """Our FIN is in the kernel."""
+        self._phase = LINGERING
+        self._linger_until = now + LINGER_SECONDS
+
+    def _discard(self, size: int) -> Sequence[Action]:
+        """Take bytes that come after our FIN was asked for."""
+        self._linger_left -= size
+        return self._finish() if self._linger_left <= 0 else NOTHING
+
+    def _end_by_reset(self) -> Sequence[Action]:
+        """Reset, once what was sent before is in the kernel."""
+        self._over()
+        return (Reset(CloseReason.SERVER_RESET),)
+
+    def _give_up(self) -> Sequence[Action]:
+        """Reset at once: the kernel has not taken a reply in time, because the peer does not read it."""
+        self._over()
+        return (Abort(CloseReason.WRITE_TIMEOUT),)
+
+    def _finish(self) -> Sequence[Action]:
+        """Close, both halves being done with."""
+        self._over()
+        return (Close(self._reason),)
+
+    def _over(self) -> None:
+        self._stop()
+        self._phase = OVER
+        self._linger_until = inf
+        self.wants_read = False
+
+    def _stop(self) -> None:
+        """Take no more steps and no more requests."""
+        raise NotImplementedError
