@@ -1,0 +1,67 @@
+import subprocess
+import sys
+import time
+
+import pytest
+
+from answerback.core import patterns
+from answerback.core.patterns import PatternError
+
+FOUND = [
+    (r"\xff", b"a\xffb", True),
+    (r"\xff", "ÿ".encode(), False),  # its UTF-8 bytes are c3 bf
+    ("é", "é".encode(), True),  # the pattern's own UTF-8 bytes
+    ("é", b"\xe9", False),
+    ("^a$", b"a", True),
+    ("^a$", b"a\n", False),
+    ("^b", b"a\nb", False),  # the ends of the request, not of a line
+    ("(?m)^b", b"a\nb", True),
+    (".", b"\n", False),
+    ("(?s).", b"\n", True),
+    ("(?i)ping", b"PiNg", True),
+    ("", b"", True),
+    (r"\x00", b"\x00", True),
+]
+
+
+@pytest.mark.parametrize("pattern, request_bytes, found", FOUND)
+def test_patterns_are_about_bytes(pattern: str, request_bytes: bytes, found: bool) -> None:
+    assert (patterns.compile(pattern).search(request_bytes) is not None) is found
+
+
+REFUSED = {
+    "(a": "missing ): (a",
+    "(?=a)": "invalid perl operator: (?=",
+    r"(a)\1": r"invalid escape sequence: \1",
+    "*": "no argument for repetition operator: *",
+    "é(": "missing ): é(",
+    "((((a{100}){100}){100}){100})": "invalid repetition size: {100}",
+}
+
+
+@pytest.mark.parametrize("pattern, why", REFUSED.items())
+def test_what_re2_refuses_it_says_quietly(pattern: str, why: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PatternError) as caught:
+        patterns.compile(pattern)
+    assert str(caught.value) == why
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pattern_has_a_largest_size() -> None:
+    with pytest.raises(PatternError, match="too large"):
+        patterns.compile("a{1000}" * 1000)
+
+
+def test_no_pattern_takes_more_than_linear_time() -> None:
+    """`re` takes seconds for 26 of these, and twice as long for each more."""
+    search = patterns.compile("(a+)+$").search
+    began = time.process_time()
+    assert search(b"a" * 100_000 + b"b") is None
+    assert time.process_time() - began < 20
+
+
+def test_what_needs_no_pattern_never_loads_re2() -> None:
+    script = "import sys; import answerback.core.session, answerback.config.compile; print('re2' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
