@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from answerback.config.addresses import Address
 from answerback.internal.v1.link_pb2 import Adopt, Order, Prepare, Release, Report, SocketName
 from answerback.link import Link, Received
-from answerback.supervisor.sockets import BACKLOG, Bound, CannotListen, Sockets, overlap, parse
+from answerback.supervisor.sockets import BACKLOG, Bound, CannotListen, Sockets, address_of
 
 HERE = Path(__file__).parent
 ANY = "127.0.0.1:0#hello"
@@ -191,24 +192,9 @@ def test_a_privileged_port() -> None:
     assert re.fullmatch(r"127.0.0.1:7: a privileged port; choose one from \d+ on, or .*\n", said)
 
 
-@pytest.mark.parametrize(
-    "one, other, expected",
-    [
-        ("127.0.0.1:80", "0.0.0.0:80", True),
-        ("[::]:80", "[::1]:80", True),
-        ("0.0.0.0:80", "[::]:80", False),
-        ("127.0.0.1:80", "127.0.0.1:81", False),
-        ("127.0.0.1:80", "127.0.0.2:80", False),
-        ("0.0.0.0:0#a", "0.0.0.0:0#b", False),
-    ],
-)
-def test_overlap(one: str, other: str, expected: bool) -> None:
-    assert overlap(one, other) is overlap(other, one) is expected
-
-
 def test_a_key_is_an_address_with_a_name_behind_it_for_port_0() -> None:
-    assert parse("[fe80::1%eth0]:80") == (socket.AF_INET6, "fe80::1%eth0", 80)
-    assert parse(ANY) == (socket.AF_INET, "127.0.0.1", 0)
+    assert address_of("[fe80::1]:80") == Address("fe80::1", 80)
+    assert address_of(ANY) == Address("127.0.0.1", 0)
 
 
 # ── Across death and change ─────────────────────────────────────────────────────────────────────────────────────────

@@ -11,9 +11,10 @@ import errno
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from answerback.config.addresses import Address, parse
 
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
@@ -40,6 +41,7 @@ class CannotListen(Exception):
 class Bound:
     """The sockets of one address, by slot."""
 
+    wanted: Address
     sockets: tuple[socket.socket, ...]
     address: str
     """HOST:PORT, with the port that the kernel chose for 0."""
@@ -78,11 +80,12 @@ class Sockets:
             for key in keys:
                 if key in self._kept or key in bound:
                     continue
-                ours = any(overlap(key, other) for other in (*self._kept, *bound))
+                wanted = address_of(key)
+                ours = any(wanted.overlaps(other.wanted) for other in (*self._kept.values(), *bound.values()))
                 try:
-                    bound[key] = bind(key, self.slots, beside_ours=ours)
+                    bound[key] = bind(wanted, self.slots, beside_ours=ours)
                 except OSError as error:
-                    reasons[key] = reason(error, key, self.slots)
+                    reasons[key] = reason(error, wanted, self.slots)
             if reasons:
                 raise CannotListen(reasons)
             yield bound
@@ -99,7 +102,7 @@ class Sockets:
                 for sock in address.sockets:
                     sock.listen(BACKLOG)
             except OSError as error:  # whoever bound it meanwhile was faster
-                reasons[key] = reason(error, key, self.slots)
+                reasons[key] = reason(error, address.wanted, self.slots)
         if reasons:
             raise CannotListen(reasons)
         self._kept.update(bound)
@@ -107,20 +110,21 @@ class Sockets:
     def close(self, keys: Iterable[str]) -> None:
         """Close our copies."""
         for key in keys:
-            _close(self._kept.pop(key))
+            if key in self._kept:
+                _close(self._kept.pop(key))
 
     def close_all(self) -> None:
         """Close our copies of all."""
         self.close(list(self._kept))
 
 
-def bind(key: str, slots: int, *, beside_ours: bool = False) -> Bound:
+def bind(wanted: Address, slots: int, *, beside_ours: bool = False) -> Bound:
     """Bind one socket for each slot. Raises OSError.
 
     The first one binds without SO_REUSEPORT, so that a port in use is an error, and then sets it, so that the others
     can join. Beside one of ours (127.0.0.1:80 and 0.0.0.0:80), which have it set, it must be set from the beginning.
     """
-    family, host, port = parse(key)
+    family, port = socket.AF_INET6 if wanted.is_ipv6 else socket.AF_INET, wanted.port
     sockets: list[socket.socket] = []
     try:
         for slot in range(slots):
@@ -131,46 +135,29 @@ def bind(key: str, slots: int, *, beside_ours: bool = False) -> Bound:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             if slot or beside_ours:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            # As bytes, for text would be put through the IDNA codec; it may name a scope (fe80::1%eth0).
-            found = socket.getaddrinfo(host.encode(), port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-            sock.bind(found[0][4])
+            sock.bind((wanted.host, port))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             port = sock.getsockname()[1]  # the others join the one that the kernel chose
     except OSError:
         for sock in sockets:
             sock.close()
         raise
-    return Bound(tuple(sockets), f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}")
+    return Bound(wanted, tuple(sockets), str(replace(wanted, port=port)))
 
 
-def parse(key: str) -> tuple[socket.AddressFamily, str, int]:
-    """Family, host and port of a key."""
-    host, _, port = key.partition("#")[0].rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    return family, host.strip("[]"), int(port)
+def address_of(key: str) -> Address:
+    """The address in a key."""
+    return parse(key.partition("#")[0])
 
 
-def overlap(one: str, other: str) -> bool:
-    """Whether two keys stand for the same port of the same address, or one of them for all addresses."""
-    (family, host, port), (other_family, other_host, other_port) = parse(one), parse(other)
-    if family != other_family or port != other_port or not port:
-        return False
-    return host == other_host or _everywhere(host) or _everywhere(other_host)
-
-
-def reason(error: OSError, key: str, slots: int) -> str:
+def reason(error: OSError, wanted: Address, slots: int) -> str:
     """Why an address cannot be listened on, for people."""
-    family, _, _ = parse(key)
     known = REASONS.get(error.errno or 0)
     if known is None:
         return f"cannot listen: {error.strerror or error}"
-    name = "IPv6" if family == socket.AF_INET6 else "IPv4"
+    name = "IPv6" if wanted.is_ipv6 else "IPv4"
     first_free = _first_unprivileged_port() if error.errno == errno.EACCES else 0
     return known.format(first_free=first_free, family=name, sockets=slots)
-
-
-def _everywhere(host: str) -> bool:
-    return ip_address(host.partition("%")[0]).is_unspecified
 
 
 def _first_unprivileged_port() -> int:

@@ -1,0 +1,112 @@
+"""A change on the workers, in two phases: all are prepared, or none is changed."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+from answerback.config.addresses import socket_key
+from answerback.config.compile import rule_key
+from answerback.config.problems import Problem, Refused
+from answerback.core.plan import Engine
+from answerback.internal.v1.link_pb2 import Abort, Commit, ListenerPlaces, Order, Prepare, SocketName
+from answerback.link import MessageTooLarge
+from answerback.metrics.tally import Places
+from answerback.supervisor.outcomes import ChangeFailed
+from answerback.supervisor.process import Gone, WorkerProcess
+from answerback.supervisor.revisions import Revision
+from answerback.v1 import config_pb2 as v1
+
+# Rule: every answer is waited for before anything is aborted, so that none is taken for one to a later order.
+# Rule: after the decision nothing is asked any more: who does not commit is dead, or dies.
+
+ENGINES = {Engine.CALLBACK: v1.ENGINE_CALLBACK, Engine.COROUTINE: v1.ENGINE_COROUTINE}
+
+BY_NAME = {value: engine for engine, value in ENGINES.items()}
+
+SocketsOf = Callable[[int], Mapping[str, socket.socket]]
+
+log = logging.getLogger(__name__)
+
+
+def places_of(config: v1.Config, places: Places) -> list[ListenerPlaces]:
+    """Where everything of a configuration is counted, and served. Raises PlacesExhausted."""
+    return [
+        ListenerPlaces(
+            listener=listener.name,
+            block=places.listener(listener.name),
+            rules=[places.rule(listener.name, rule_key(rule, index)) for index, rule in enumerate(listener.rules)],
+            socket=socket_key(listener),
+        )
+        for listener in config.listeners
+    ]
+
+
+def engine_of(listener: v1.Listener, default: Engine) -> Engine:
+    """What drives a listener's connections."""
+    return BY_NAME.get(listener.engine, default)
+
+
+class TwoPhaseChange:
+    """One revision, on its way to the workers."""
+
+    def __init__(self, revision: Revision, places: Sequence[ListenerPlaces], engine: Engine, within: float) -> None:
+        """`engine`: of listeners that name none; `within`: how long a worker may take for each phase, in seconds."""
+        self._number = revision.number
+        self._order = Order(
+            prepare=Prepare(
+                revision=revision.number,
+                config=revision.config,
+                files=revision.files,
+                places=places,
+                default_engine=ENGINES[engine],
+            )
+        )
+        self._within = within
+
+    async def prepare(self, workers: Sequence[WorkerProcess], sockets_of: SocketsOf) -> None:
+        """Prepare them all, with the sockets that are new to each, by slot.
+
+        Raises Refused or ChangeFailed; then those who were prepared have been told to forget it.
+        """
+        outcomes = await asyncio.gather(*(self._prepare(worker, sockets_of(worker.slot)) for worker in workers))
+        obstacles = [outcome for outcome in outcomes if outcome is not None]
+        if obstacles:
+            self.abort(workers)
+            # What a worker finds in the configuration is what the client should hear, whatever else went wrong.
+            raise min(obstacles, key=lambda obstacle: not isinstance(obstacle, Refused))
+
+    def abort(self, workers: Sequence[WorkerProcess]) -> None:
+        """Have them forget it."""
+        for worker in workers:
+            worker.tell(Order(abort=Abort(revision=self._number)))
+
+    async def commit(self, workers: Sequence[WorkerProcess]) -> int:
+        """Have them serve it; how many do. Those who do not are dead."""
+        return sum(await asyncio.gather(*map(self._commit, workers)))
+
+    async def _prepare(
+        self, worker: WorkerProcess, sockets: Mapping[str, socket.socket]
+    ) -> Refused | ChangeFailed | None:
+        order = Order()
+        order.CopyFrom(self._order)
+        order.prepare.sockets.extend(SocketName(key=key, slot=worker.slot) for key in sockets)
+        try:
+            report = await worker.ask(order, "prepared", "refused", within=self._within, sockets=list(sockets.values()))
+        except (Gone, MessageTooLarge) as failure:
+            return ChangeFailed(f"{failure}; nothing has changed")
+        if report.WhichOneof("kind") == "prepared":
+            return None
+        problems = [Problem(problem.path, problem.message) for problem in report.refused.problems]
+        if any(problem.path for problem in problems):
+            return Refused(problems)
+        return ChangeFailed(f"{worker} {'; '.join(problem.message for problem in problems)}; nothing has changed")
+
+    async def _commit(self, worker: WorkerProcess) -> bool:
+        try:
+            await worker.ask(Order(commit=Commit(revision=self._number)), "committed", within=self._within)
+        except Gone as gone:
+            log.warning("%s instead of committing revision %d", gone, self._number)
+            return False
+        worker.committed(self._number)
+        return True

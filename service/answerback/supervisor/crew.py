@@ -1,0 +1,190 @@
+"""The workers: started, watched, replaced when they die, and stood in for when that takes long."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from answerback.internal.v1.link_pb2 import Adopt, Order, Release, SocketName
+from answerback.metrics.tally import Places, Tally
+from answerback.supervisor.options import Options, Pace
+from answerback.supervisor.process import Gone, WorkerProcess
+from answerback.supervisor.slot import Deaths, Slot, bury
+from answerback.supervisor.sockets import Sockets
+
+# Rule: a slot is never without somebody who accepts on its sockets for longer than `pace.adopt_from`, if anybody lives.
+# Rule: the dead are buried before their successors are started: a region of the tally has one writer.
+
+TICK = 0.5  # seconds between two looks at the workers
+
+log = logging.getLogger(__name__)
+
+Boot = Callable[[WorkerProcess], Awaitable[None]]
+
+
+class Crew:
+    """One worker for each slot of the tally."""
+
+    def __init__(
+        self,
+        options: Options,
+        pace: Pace,
+        tally: Tally,
+        places: Places,
+        sockets: Sockets,
+        *,
+        boot: Boot,
+        changed: Callable[[], None],
+    ) -> None:
+        """`boot` has a worker that beats serve the configuration in force, or raises Gone.
+
+        `changed` is called when a worker came or went.
+        """
+        self.slots = [Slot(index) for index in range(tally.slots)]
+        self.deaths = Deaths(pace)
+        self.last_death = ""
+        self._options = options
+        self._pace = pace
+        self._tally = tally
+        self._places = places
+        self._sockets = sockets
+        self._boot = boot
+        self._changed = changed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tick: asyncio.TimerHandle | None = None
+        self._ticked = 0.0
+
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """Those who serve."""
+        return [worker for slot in self.slots if (worker := slot.worker) is not None]
+
+    @property
+    def processes(self) -> list[WorkerProcess]:
+        """Those who live, whatever they do."""
+        return [slot.process for slot in self.slots if slot.process is not None and not slot.process.over.done()]
+
+    async def start(self) -> list[WorkerProcess]:
+        """Start a worker in every slot. Raises Gone or OSError if one of them does not come up."""
+        for slot in self.slots:
+            slot.process = WorkerProcess(slot.index, self._options, self._tally)
+        processes = self.processes
+        await asyncio.gather(*(self._first_beat(process) for process in processes))
+        return processes
+
+    def keep(self) -> None:
+        """From now on, replace those who die, and kill those who hang."""
+        for slot in self.slots:
+            task = asyncio.get_running_loop().create_task(self._keep(slot))
+            task.add_done_callback(_report)
+            self._tasks.add(task)
+        self._ticked = monotonic()
+        self._watch()
+
+    def let_go(self) -> None:
+        """Replace nobody any more; who hangs is still killed."""
+        for task in self._tasks:
+            task.cancel()
+
+    def stop_watching(self) -> None:
+        """Kill nobody any more."""
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+
+    def provide_anew(self) -> None:
+        """Addresses may have come: have those who stand in for others accept there too."""
+        for slot in self.slots:
+            if slot.adopter is not None and slot.adopter.up:
+                self._adopt(slot, slot.adopter)
+
+    def provide(self) -> None:
+        """Have somebody accept wherever nobody else does for long."""
+        standing_in = Counter(slot.adopter for slot in self.slots if slot.orphaned)
+        for slot in self.slots:
+            if not slot.orphaned or (slot.adopter is not None and slot.adopter.up):
+                continue
+            slot.adopter = min(self.workers, key=standing_in.__getitem__, default=None)
+            if slot.adopter is not None:
+                standing_in[slot.adopter] += 1
+                log.info("%s accepts for slot %d too", slot.adopter, slot.index)
+                self._adopt(slot, slot.adopter)
+
+    def bury_dead(self) -> None:
+        """Close the books of every slot without a live process."""
+        for slot in self.slots:
+            if slot.process is None or slot.process.over.done():
+                bury(self._tally, self._places, slot.index)
+
+    def _adopt(self, slot: Slot, adopter: WorkerProcess) -> None:
+        """Pass it the slot's sockets; it knows by the keys which it has already."""
+        sockets = self._sockets.of(slot.index)
+        names = [SocketName(key=key, slot=slot.index) for key in sockets]
+        adopter.tell(Order(adopt=Adopt(slot=slot.index, sockets=names)), list(sockets.values()))
+
+    async def _keep(self, slot: Slot) -> None:
+        """Replace the worker of a slot, for ever."""
+        while True:
+            if slot.process is not None:
+                await asyncio.shield(slot.process.over)
+                self._mourn(slot, slot.process)
+            delay = slot.delay_after_death(self._pace)
+            slot.orphaned = delay >= self._pace.adopt_from
+            self.provide()
+            self._changed()
+            await asyncio.sleep(delay)
+            await self._replace(slot)
+            self._changed()
+
+    def _mourn(self, slot: Slot, process: WorkerProcess) -> None:
+        self.deaths.add()
+        self.last_death = process.obituary
+        orphans = bury(self._tally, self._places, slot.index)
+        log.error("%s", process.obituary, extra={"pid": process.pid, "connections_lost": orphans})
+
+    async def _replace(self, slot: Slot) -> None:
+        """Start a successor; if that does not succeed, leave it to be mourned."""
+        slot.restarts += 1
+        try:
+            slot.process = process = WorkerProcess(slot.index, self._options, self._tally)
+        except OSError as error:
+            slot.process = None
+            self.deaths.add()
+            self.last_death = f"worker {slot.index} cannot be started: {error}"
+            log.error("%s", self.last_death)  # noqa: TRY400 - the text says it all
+            return
+        try:
+            await self._first_beat(process)
+            await self._boot(process)
+        except Gone as gone:
+            log.debug("%s", gone)
+            return
+        log.info("%s serves again", process, extra={"pid": process.pid, "restarts": slot.restarts})
+        slot.orphaned = False
+        if slot.adopter is not None and slot.adopter.up:
+            slot.adopter.tell(Order(release=Release(slot=slot.index)))
+        slot.adopter = None
+        self.provide()
+
+    async def _first_beat(self, process: WorkerProcess) -> None:
+        limit = self._pace.start
+        await process.in_time(process.started, limit, f"did not come up within {limit:g} s")
+
+    def _watch(self) -> None:
+        """Kill who has been silent, unless it is this process that was held up: then the silence starts again."""
+        now = monotonic()
+        late = now - self._ticked > 2 * TICK
+        self._ticked = now
+        for process in self.processes:
+            if late:
+                process.heard = now
+            elif process.started.done() and now - process.heard > self._pace.silence:
+                process.kill(f"hung: no beat for {self._pace.silence:g} s")
+        self._changed()
+        self._tick = asyncio.get_running_loop().call_later(TICK, self._watch)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("a slot is not looked after any more", exc_info=error)

@@ -1,0 +1,40 @@
+"""What comes of asking the supervisor for something."""
+
+from dataclasses import dataclass
+
+from answerback.supervisor.revisions import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A configuration was taken."""
+
+    revision: Revision
+    """The one in force; of a change that was only to be validated, what was asked for under the number in force."""
+    changed: bool
+    """False if it was in force already, or only to be validated."""
+    workers: int
+    """How many serve it."""
+
+
+class StartError(Exception):
+    """The responder cannot start; the text says what to do."""
+
+
+class EtagMismatch(Exception):
+    """The change was meant for another revision than the one in force."""
+
+    def __init__(self, current: str) -> None:
+        super().__init__(f"another revision is in force by now; its etag is {current}")
+        self.current = current
+
+
+class ChangeFailed(Exception):
+    """A worker could not take the change, which is not the configuration's fault. Nothing has changed anywhere."""
+
+
+class Stopping(Exception):
+    """No change is made any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the responder is shutting down")

@@ -1,0 +1,113 @@
+"""A revision on its way into force, and the one that is.
+
+Sockets.binding       the addresses that are new are bound
+TwoPhaseChange        every worker is prepared; whatever goes wrong until here changes nothing
+listen, record        the decision: from here on there is no way back
+TwoPhaseChange        every worker commits, or dies, and its successor starts with the new revision
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from answerback.config import Problem, Refused
+from answerback.internal.v1.link_pb2 import ListenerPlaces
+from answerback.metrics.tally import Places
+from answerback.supervisor.change import TwoPhaseChange, places_of
+from answerback.supervisor.configuration import Found
+from answerback.supervisor.options import Options, Pace
+from answerback.supervisor.outcomes import ChangeFailed
+from answerback.supervisor.process import Gone, WorkerProcess
+from answerback.supervisor.revisions import Conflict, Revision, RevisionStore
+from answerback.supervisor.sockets import Bound, CannotListen, Sockets
+
+# Rule: one at a time; whoever calls holds the lock.
+
+log = logging.getLogger(__name__)
+
+Hands = Callable[[], Awaitable[list[WorkerProcess]]]
+
+
+class Rollout:
+    """Puts revisions in force; `current` is the one that is."""
+
+    def __init__(
+        self, instance: str, options: Options, pace: Pace, places: Places, sockets: Sockets, store: RevisionStore
+    ) -> None:
+        self.current: Revision | None = None
+        self._instance = instance
+        self._options = options
+        self._pace = pace
+        self._places = places
+        self._sockets = sockets
+        self._store = store
+
+    async def apply(self, found: Found, comment: str, hands: Hands, proceed: Callable[[], None]) -> int:
+        """Put a configuration in force on the workers that `hands` gives; how many serve it then.
+
+        `proceed` is called before the decision, and may raise. Raises Refused, ChangeFailed, PlacesExhausted, and what
+        `hands` and `proceed` raise; then nothing has changed.
+        """
+        number = self.current.number + 1 if self.current else 1
+        etag = f"{self._instance}-{number}"
+        revision = Revision(number, etag, found.config, found.files, origin=found.origin, comment=comment)
+        places = places_of(found.config, self._places)
+        keys = [place.socket for place in places]
+        with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
+            workers = await hands()
+            change = self._two_phases(revision, places)
+            await change.prepare(workers, lambda slot: {key: each.sockets[slot] for key, each in bound.items()})
+            try:
+                proceed()
+                await self._decide(revision, bound)
+            except BaseException:
+                change.abort(workers)
+                raise
+        count = await change.commit(workers)
+        self._sockets.close(set(self._sockets.keys) - set(keys))
+        log.info("revision %d is in force", number, extra={"origin": found.origin, "workers": count})
+        return count
+
+    async def boot(self, process: WorkerProcess) -> None:
+        """Have a successor serve what is in force. Raises Gone."""
+        assert self.current is not None
+        change = self._two_phases(self.current, places_of(self.current.config, self._places))
+        try:
+            await change.prepare([process], self._sockets.of)
+        except (Refused, ChangeFailed) as refusal:
+            process.kill(f"could not take over: {refusal}")
+            await asyncio.shield(process.over)
+            raise Gone(process.obituary) from None
+        if not await change.commit([process]):
+            raise Gone(process.obituary)
+
+    async def _decide(self, revision: Revision, bound: Mapping[str, Bound]) -> None:
+        """Listen, and record the revision: it is in force, or, if anything is raised, it is not.
+
+        Listening comes first, because it can fail: somebody may have taken the port since it was bound.
+        """
+        self._sockets.listen(bound)
+        try:
+            await self._store.append(revision, after=revision.number - 1)
+        except (Conflict, OSError) as error:
+            self._sockets.close(bound)
+            raise ChangeFailed(f"the revision cannot be recorded: {error}; nothing has changed") from None
+        self.current = revision
+
+    def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:
+        return TwoPhaseChange(revision, places, self._options.default_engine, self._pace.answer)
+
+
+@contextmanager
+def blaming_listeners(found: Found, keys: Sequence[str]) -> Iterator[None]:
+    """Turn CannotListen into problems of the listeners, whose `keys` are given in their order."""
+    try:
+        yield
+    except CannotListen as error:
+        problems = [
+            Problem(f"listeners[{index}].address", f"{found.config.listeners[index].address}: {error.reasons[key]}")
+            for index, key in enumerate(keys)
+            if key in error.reasons
+        ]
+        raise Refused(found.document.located(problems)) from None

@@ -1,0 +1,78 @@
+"""How the responder is doing, for those who ask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from answerback.config.problems import Problem
+from answerback.core.plan import Engine
+from answerback.metrics.reading import Counts
+
+
+class State(Enum):
+    """What the responder is fit for."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    NOT_SERVING = "not serving"
+    """Up, but fit for no traffic."""
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A slot and the process in it, if there is one."""
+
+    index: int
+    pid: int
+    """0 while there is none."""
+    running: bool
+    """Whether there is a process, and it has said that it is up."""
+    revision: int
+    """What its new connections are served by; 0 before the first."""
+    restarts: int
+    """How often a process in this slot has been replaced."""
+    start_time: datetime | None
+    """Of the latest process."""
+    start_seconds: float
+    """From exec to the first beat of the latest process; 0 before it."""
+    loop_lag_seconds: float
+    """By how much its latest beat came late."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerStatus:
+    """A listener, and what it has done so far."""
+
+    name: str
+    address: str
+    """As bound: port 0 has become the kernel's choice."""
+    engine: Engine
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    """A configuration that was put in force, or refused."""
+
+    time: datetime
+    origin: str
+    comment: str = ""
+    problems: Sequence[Problem] = ()
+    """Why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything at once."""
+
+    state: State
+    reason: str
+    """Why, when the state is not SERVING."""
+    revision: int
+    etag: str
+    listeners: Sequence[ListenerStatus]
+    workers: Sequence[WorkerStatus]
+    last_applied: LastChange | None
+    last_refused: LastChange | None

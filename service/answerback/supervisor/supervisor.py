@@ -1,0 +1,288 @@
+"""The supervisor: what is in force, and everything that changes it.
+
+A change's way: `Supervisor.update`, one at a time: etag, files and checks (`configuration`), then `rollout`.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from answerback.config import Problem, Refused
+from answerback.config.addresses import socket_key
+from answerback.metrics.reading import read_counts
+from answerback.metrics.tally import Places, Tally
+from answerback.net import descriptors
+from answerback.supervisor.change import engine_of
+from answerback.supervisor.configuration import FILE, Configurations, Found
+from answerback.supervisor.crew import Crew
+from answerback.supervisor.health import Health
+from answerback.supervisor.options import Options, Pace
+from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, StartError, Stopping
+from answerback.supervisor.process import Gone, WorkerProcess
+from answerback.supervisor.revisions import Revision, RevisionsInMemory, RevisionStore
+from answerback.supervisor.rollout import Hands, Rollout
+from answerback.supervisor.shutdown import shut_down
+from answerback.supervisor.sockets import Sockets
+from answerback.supervisor.status import LastChange, ListenerStatus, State, Status
+from answerback.v1 import config_pb2 as v1
+
+# Rule: nothing of a refused configuration takes effect, anywhere.
+# Rule: a change that has begun is finished, or undone, although its caller may leave.
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Owns sockets, revisions and workers. Made and used in the main thread, in a running event loop."""
+
+    def __init__(self, options: Options, *, pace: Pace | None = None, store: RevisionStore | None = None) -> None:
+        """Raises OSError if there is no memory for the tally."""
+        self.options = options
+        self.instance = secrets.token_hex(6)
+        self.start_time = datetime.now(UTC)
+        self.tally = Tally.create(options.workers)
+        self.places = Places()
+        self.health = Health()
+        self._pace = pace or Pace()
+        self._configurations = Configurations(options)
+        self._sockets = Sockets(options.workers)
+        self._crew = Crew(
+            options,
+            self._pace,
+            self.tally,
+            self.places,
+            self._sockets,
+            boot=self._boot,
+            changed=self._changed,
+        )
+        self._rollout = Rollout(
+            self.instance, options, self._pace, self.places, self._sockets, store or RevisionsInMemory()
+        )
+        self._last_applied: LastChange | None = None
+        self._last_refused: LastChange | None = None
+        self._lock = asyncio.Lock()
+        self._changes: set[asyncio.Task[object]] = set()
+        self._abort = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
+
+    @property
+    def current(self) -> Revision:
+        """The revision in force."""
+        current = self._rollout.current
+        assert current is not None, "start it first"
+        return current
+
+    async def start(self) -> None:
+        """Put the first configuration in force, on new workers. Raises Refused or StartError; then nothing runs."""
+        descriptors.reserve()
+        try:
+            found = await self._configurations.configured()
+            await self._apply(found, "", self._crew.start)
+        except (Gone, ChangeFailed) as error:
+            await self._give_up()
+            raise StartError(f"{error} before it served; its own messages say more") from None
+        except OSError as error:
+            await self._give_up()
+            raise StartError(f"cannot start a worker ({self.options.worker_command[0]}): {error}") from None
+        except BaseException:
+            await self._give_up()
+            raise
+        self._crew.keep()
+
+    async def update(
+        self,
+        config: v1.Config,
+        *,
+        etag: str = "",
+        comment: str = "",
+        origin: str = "api",
+        validate_only: bool = False,
+    ) -> Change:
+        """Put a configuration in force, on every worker, or change nothing.
+
+        Raises Refused, EtagMismatch, ChangeFailed, Stopping, PlacesExhausted.
+        """
+
+        async def work() -> Change:
+            if etag and etag != self.current.etag:
+                raise EtagMismatch(self.current.etag)
+            if validate_only:
+                return await self._try(await self._configurations.given(config, self.current.files, origin))
+            with self._recorded(origin, comment):
+                return await self._change(await self._configurations.given(config, self.current.files, origin), comment)
+
+        return await self._exclusively(work)
+
+    async def validate(self, config: v1.Config) -> list[Problem]:
+        """Everything that is wrong with a configuration, as far as it is known before it is tried."""
+        try:
+            await self._configurations.given(config, self.current.files, "api")
+        except Refused as refused:
+            return list(refused.problems)
+        return []
+
+    async def reload(self) -> None:
+        """Put the configuration's file in force again. What is wrong with it is logged, and changes nothing."""
+        path = self.options.config_path
+        if path is None:
+            log.warning("there is no file to apply again: `serve` was given no --config")
+            return
+
+        async def work() -> Change:
+            with self._recorded(FILE, ""):
+                return await self._change(await self._configurations.configured(), "")
+
+        try:
+            change = await self._exclusively(work)
+        except (Refused, ChangeFailed) as error:
+            log.error("%s was not applied: %s", path, error)  # noqa: TRY400 - the text says it all
+        except Stopping:
+            log.info("%s was not applied: the responder is shutting down", path)
+        else:
+            if not change.changed:
+                log.info("%s says what is in force already", path)
+
+    async def stop(self, *, abort: bool = False) -> None:
+        """End in order, within the grace period: not serving at once; accept on for the drain delay; finish; end.
+
+        `abort`, also of a stop in progress: whatever is open is reset now.
+        """
+        if abort:
+            self._abort.set()
+        if self._stopping is None:
+            work = shut_down(self._crew, self._sockets, self.options, self._abort)
+            self._stopping = asyncio.get_running_loop().create_task(work)
+            self._changed()
+        await asyncio.shield(self._stopping)
+
+    def status(self) -> Status:
+        """How everything is doing."""
+        current = self._rollout.current
+        return Status(
+            state=self._state,
+            reason=self.health.reason,
+            revision=current.number if current else 0,
+            etag=current.etag if current else "",
+            listeners=[self._listener_status(listener) for listener in current.config.listeners] if current else [],
+            workers=[slot.status() for slot in self._crew.slots],
+            last_applied=self._last_applied,
+            last_refused=self._last_refused,
+        )
+
+    def _listener_status(self, listener: v1.Listener) -> ListenerStatus:
+        return ListenerStatus(
+            name=listener.name,
+            address=self._sockets.address(socket_key(listener)),
+            engine=engine_of(listener, self.options.default_engine),
+            counts=read_counts(self.tally, self.places, listener.name),
+        )
+
+    @property
+    def _state(self) -> State:
+        if self._stopping is not None:
+            return State.DRAINING
+        if self._rollout.current is None:
+            return State.STARTING
+        return State.SERVING if self.health.serving else State.NOT_SERVING
+
+    def _changed(self) -> None:
+        """Something has changed that health may depend on."""
+        current = self._rollout.current
+        names = [listener.name for listener in current.config.listeners] if current else []
+        self.health.set(self._what_is_wrong(), names)
+
+    def _what_is_wrong(self) -> str:
+        if self._stopping is not None:
+            return "shutting down"
+        if self._rollout.current is None:
+            return "starting"
+        if self._crew.deaths.too_many:
+            many, seconds = self._pace.deaths, self._pace.memory
+            return f"{many} workers died within {seconds:g} s, the last one: {self._crew.last_death}"
+        if not self._crew.workers:
+            return f"no worker is up: {self._crew.last_death}"
+        return ""
+
+    async def _exclusively(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do one thing at a time, to its end; who leaves before it has begun has not asked."""
+        await self._lock.acquire()
+
+        async def holding() -> T:
+            try:
+                self._not_stopping()
+                return await work()
+            finally:
+                self._lock.release()
+
+        task = asyncio.get_running_loop().create_task(holding())
+        self._changes.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[T]) -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            task.exception()  # it has been raised to whoever asked, if that one is still there
+
+    @contextmanager
+    def _recorded(self, origin: str, comment: str) -> Iterator[None]:
+        """Remember a refusal."""
+        try:
+            yield
+        except Refused as refused:
+            self._last_refused = LastChange(datetime.now(UTC), origin, comment, refused.problems)
+            raise
+        except ChangeFailed as failure:
+            self._last_refused = LastChange(datetime.now(UTC), origin, comment, [Problem("", str(failure))])
+            raise
+
+    async def _try(self, found: Found) -> Change:
+        """What `_change` would answer, as far as it is known before it is done."""
+        current = self.current
+        asked = Revision(current.number, current.etag, found.config, found.files, origin=found.origin)
+        return Change(asked, changed=False, workers=self._serving)
+
+    async def _change(self, found: Found, comment: str) -> Change:
+        current = self.current
+        if found.config == current.config and found.files == current.files:
+            return Change(current, changed=False, workers=self._serving)
+
+        async def workers() -> list[WorkerProcess]:
+            return self._crew.workers
+
+        count = await self._apply(found, comment, workers)
+        return Change(self.current, changed=True, workers=count)
+
+    @property
+    def _serving(self) -> int:
+        """How many workers serve the revision in force."""
+        return sum(worker.revision == self.current.number for worker in self._crew.workers)
+
+    async def _apply(self, found: Found, comment: str, hands: Hands) -> int:
+        count = await self._rollout.apply(found, comment, hands, self._not_stopping)
+        self._last_applied = LastChange(self.current.time, self.current.origin, comment)
+        self._crew.provide_anew()
+        self._changed()
+        return count
+
+    def _not_stopping(self) -> None:
+        if self._stopping is not None:
+            raise Stopping
+
+    async def _boot(self, process: WorkerProcess) -> None:
+        """Have a successor serve what is in force. Raises Gone."""
+        async with self._lock:
+            await self._rollout.boot(process)
+
+    async def _give_up(self) -> None:
+        """Undo a start that did not succeed."""
+        for process in self._crew.processes:
+            process.kill("the responder did not start")
+            await asyncio.shield(process.over)
+        self._sockets.close_all()

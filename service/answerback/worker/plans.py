@@ -1,0 +1,84 @@
+"""Configurations to plans: what has not changed is not compiled again, and stays the object it was."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from answerback.config.compile import compile_plan
+from answerback.config.problems import Problem, Refused
+from answerback.config.walking import messages
+from answerback.core.plan import Engine, ListenerPlan, Plan
+from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
+from answerback.v1 import config_pb2 as v1
+
+# Rule: nothing here touches the event loop: it runs in a thread.
+
+ENGINES = {v1.ENGINE_CALLBACK: Engine.CALLBACK, v1.ENGINE_COROUTINE: Engine.COROUTINE}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that a listener's plan is made of."""
+
+    listener: bytes
+    places: bytes
+    files: Mapping[str, bytes]
+    default_engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan, and what it was made of, by listener."""
+
+    plan: Plan = field(default_factory=lambda: Plan(0, {}))
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+
+def compile_order(order: Prepare, former: Compiled) -> Compiled:
+    """What the supervisor wants prepared. Raises Refused with every problem."""
+    files = dict(order.files)
+    places = {each.listener: each for each in order.places}
+    engine = ENGINES.get(order.default_engine, Engine.CALLBACK)
+    sources: dict[str, Source] = {}
+    plans: dict[str, ListenerPlan] = {}
+    problems: list[Problem] = []
+    for index, listener in enumerate(order.config.listeners):
+        place = places[listener.name]
+        source = Source(_bytes(listener), _bytes(place), _files_of(listener, files), engine)
+        sources[listener.name] = source
+        if former.sources.get(listener.name) == source:
+            plans[listener.name] = former.plan.listeners[listener.name]
+            continue
+        try:
+            plans[listener.name] = _compile(listener, place, source, order.revision)
+        except Refused as refused:
+            problems += [_moved(problem, index) for problem in refused.problems]
+    if problems:
+        raise Refused(problems)
+    return Compiled(Plan(order.revision, plans), sources)
+
+
+def _compile(listener: v1.Listener, place: ListenerPlaces, source: Source, revision: int) -> ListenerPlan:
+    alone = v1.Config(listeners=[listener])
+    plan = compile_plan(
+        alone, source.files, revision=revision, places=lambda _: place, default_engine=source.default_engine
+    )
+    return plan.listeners[listener.name]
+
+
+def _moved(problem: Problem, index: int) -> Problem:
+    """The problem with the place that its listener has among all."""
+    return Problem(re.sub(r"^listeners\[0\]", f"listeners[{index}]", problem.path), problem.message)
+
+
+def _files_of(listener: v1.Listener, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    named = (
+        message.file
+        for _, message in messages(listener)
+        if isinstance(message, v1.Payload | v1.Literal) and message.WhichOneof("bytes") == "file"
+    )
+    return {name: files[name] for name in named if name in files}
+
+
+def _bytes(message: v1.Listener | ListenerPlaces) -> bytes:
+    return message.SerializeToString(deterministic=True)

@@ -1,0 +1,181 @@
+"""What a worker does with its orders."""
+
+import asyncio
+import logging
+import resource
+import socket
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+from answerback.config.problems import Problem as FoundProblem
+from answerback.config.problems import Refused as ConfigRefused
+from answerback.internal.v1.link_pb2 import (
+    Beat,
+    Committed,
+    Drained,
+    Order,
+    Prepare,
+    Prepared,
+    Refused,
+    Report,
+    SocketName,
+)
+from answerback.link import Link, Received
+from answerback.metrics.tally import Tally
+from answerback.net import descriptors
+from answerback.net.listeners import Listeners
+from answerback.v1.problem_pb2 import Problem
+from answerback.worker.plans import Compiled, compile_order
+
+# Rule: what is prepared is beside what is in force, and touches it nowhere, until it is committed.
+# Rule: a worker that cannot do what was decided ends; its successor starts with what was decided.
+
+BEAT_SECONDS: Final = 0.5
+STOP_SECONDS: Final = 0.25  # within which what was reset has left the books
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A revision, prepared."""
+
+    compiled: Compiled
+    sockets: Mapping[str, socket.socket]
+
+    def forget(self) -> None:
+        """Close what came with it."""
+        for sock in self.sockets.values():
+            sock.close()
+
+
+class Worker:
+    """Serves in one slot, as its supervisor orders."""
+
+    def __init__(self, link: socket.socket, tally: Tally, slot: int) -> None:
+        """In a running event loop; it beats from its next turn on."""
+        self._loop = asyncio.get_running_loop()
+        self._slot = slot
+        self._listeners = Listeners(self._loop, tally, slot)
+        self._in_force = Compiled()
+        self._ready: Ready | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.ended: asyncio.Future[int] = self._loop.create_future()
+        """The exit status."""
+        self._link = Link(link, Order, self._received, self._orphaned, descriptors.reserve_released)
+        self._orders: Mapping[str, Callable[[Received[Order]], None]] = {
+            "prepare": self._prepare,
+            "commit": self._commit,
+            "abort": self._abort,
+            "adopt": self._adopt,
+            "release": lambda received: self._listeners.release(received.message.release.slot),
+            "drain": lambda _: self._do(self._drain()),
+            "stop": lambda _: self._do(self._stop()),
+        }
+        self._due = monotonic()
+        self._loop.call_soon(self._beat)
+
+    def _received(self, received: Received[Order]) -> None:
+        kind = received.message.WhichOneof("kind")
+        carry_out = self._orders.get(kind or "")
+        if carry_out is None:
+            log.warning("an order of a kind unknown to this worker was passed over")
+            return
+        try:
+            carry_out(received)
+        except Exception:
+            log.exception("order failed", extra={"order": kind})
+            self._end(1)
+
+    def _prepare(self, received: Received[Order]) -> None:
+        order = received.message.prepare
+        if received.lost:
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            text = (
+                f"has no descriptors free for {received.lost} of {len(order.sockets)} sockets (RLIMIT_NOFILE {limit})"
+            )
+            self._refuse(order.revision, [FoundProblem("", text)])
+            return
+        sockets = by_key(order.sockets, received.sockets)
+        self._do(self._compile(order, sockets))
+
+    async def _compile(self, order: Prepare, sockets: Mapping[str, socket.socket]) -> None:
+        try:
+            compiled = await self._loop.run_in_executor(None, compile_order, order, self._in_force)
+        except Exception as error:
+            for sock in sockets.values():
+                sock.close()
+            if not isinstance(error, ConfigRefused):
+                log.exception("compiling failed", extra={"revision": order.revision})
+                error = ConfigRefused([FoundProblem("", f"could not compile revision {order.revision}; see its log")])
+            self._refuse(order.revision, error.problems)
+            return
+        self._ready = Ready(compiled, sockets)
+        self._link.send(Report(prepared=Prepared(revision=order.revision)))
+
+    def _refuse(self, revision: int, problems: Sequence[FoundProblem]) -> None:
+        said = [Problem(path=problem.path, message=problem.message) for problem in problems]
+        self._link.send(Report(refused=Refused(revision=revision, problems=said)))
+
+    def _commit(self, received: Received[Order]) -> None:
+        revision = received.message.commit.revision
+        ready, self._ready = self._ready, None
+        if ready is None or ready.compiled.plan.revision != revision:
+            raise RuntimeError(f"revision {revision} is to be committed, and was not prepared")
+        self._listeners.commit(ready.compiled.plan, ready.sockets)
+        self._in_force = ready.compiled
+        self._link.send(Report(committed=Committed(revision=revision)))
+
+    def _abort(self, _: Received[Order]) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            ready.forget()
+
+    def _adopt(self, received: Received[Order]) -> None:
+        adopt = received.message.adopt
+        if received.lost:
+            log.error("no descriptors are free to stand in for another worker", extra={"slot": adopt.slot})
+            return
+        self._listeners.adopt(adopt.slot, by_key(adopt.sockets, received.sockets))
+
+    async def _drain(self) -> None:
+        self._listeners.drain()
+        await self._listeners.closed()
+        self._link.send(Report(drained=Drained()))
+
+    async def _stop(self) -> None:
+        self._listeners.abort()
+        await asyncio.wait((self._loop.create_task(self._listeners.closed()),), timeout=STOP_SECONDS)
+        self._end(0)
+
+    def _orphaned(self) -> None:
+        """The supervisor is gone, or wants nothing more of this worker."""
+        self._end(0)
+
+    def _end(self, status: int) -> None:
+        if not self.ended.done():
+            self.ended.set_result(status)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("order failed", exc_info=error)
+            self._end(1)
+
+    def _beat(self) -> None:
+        lag = monotonic() - self._due
+        self._due += lag + BEAT_SECONDS
+        self._link.send(Report(beat=Beat(lag_microseconds=max(0, int(lag * 1e6)))))
+        self._loop.call_later(BEAT_SECONDS, self._beat)
+
+
+def by_key(names: Sequence[SocketName], sockets: Sequence[socket.socket]) -> dict[str, socket.socket]:
+    """The sockets that came with an order, by their keys."""
+    return {name.key: sock for name, sock in zip(names, sockets, strict=True)}
