@@ -224,8 +224,10 @@ class Session(Ending):
                     break
                 rule = select(request)
                 if rule is not matched:
-                    self._count(matched, in_a_row)
-                    matched, in_a_row = rule, 0
+                    if in_a_row:
+                        self._count(matched, in_a_row)
+                        in_a_row = 0
+                    matched = rule
                 in_a_row += 1
                 answered += 1
                 if rule is None:
@@ -241,7 +243,8 @@ class Session(Ending):
                 if stop or size >= OUTPUT_AHEAD:
                     break
         finally:
-            self._count(matched, in_a_row)
+            if in_a_row:
+                self._count(matched, in_a_row)
         if answered < len(requests):
             end = plan.framing.taken(buffer, answered)
         self._answered = answered
@@ -251,8 +254,6 @@ class Session(Ending):
         return actions, end, answered == MOST or size >= OUTPUT_AHEAD
 
     def _count(self, rule: Rule | None, requests: int) -> None:
-        if not requests:
-            return
         if rule is None:
             self._ledger.unmatched(requests)
         else:

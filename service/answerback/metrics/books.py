@@ -49,7 +49,7 @@ class Books:
     `cells` is the slot's region of the tally, `block` where the listener's block begins in it.
     """
 
-    __slots__ = ("_block", "_cells", "_closed", "_duration", "_open", "_received", "_requests", "_sent")
+    __slots__ = ("_block", "_cells", "_closed", "_duration", "_open", "_received", "_requests", "_seconds", "_sent")
 
     def __init__(self, cells: Cells, block: int) -> None:
         self._cells = cells
@@ -60,6 +60,7 @@ class Books:
         self._requests = block + REQUESTS
         self._closed = block + CLOSED
         self._duration = block + DURATION
+        self._seconds = block + DURATION_NANOSECONDS
 
     def accepted(self) -> None:
         """A connection was accepted, and is open."""
@@ -103,7 +104,7 @@ class Books:
         """See `Ledger.answered`."""
         cells = self._cells
         cells[self._duration + bisect_left(DURATION_BOUNDS, seconds)] += requests
-        cells[self._block + DURATION_NANOSECONDS] += int(seconds * 1e9) * requests
+        cells[self._seconds] += int(seconds * 1e9) * requests
 
     def delayed(self, seconds: float) -> None:
         """See `Ledger.delayed`."""
