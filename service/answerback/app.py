@@ -1,1 +1,183 @@
-"""The wiring of one `answerback serve`."""
+"""The wiring of one `answerback serve`: supervisor, control API, metrics, signals."""
+
+# Rule: what is ours to listen on is bound before a worker is started, so that a port in use is said at once.
+# Rule: the control API and the probes answer until the last connection is gone: whoever watches must see the end.
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from answerback import __version__, logs
+from answerback.control.address import parse, reserved
+from answerback.control.server import AdminServer
+from answerback.core.plan import Engine
+from answerback.supervisor import Options, Status, Supervisor
+from answerback.v1.config_pb2 import Config
+from answerback.web import site
+
+# For the last responses over HTTP; the supervisor leaves as much of the grace period.
+CLOSING_SECONDS: Final = 0.25
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What `answerback serve` was told; times in seconds."""
+
+    config: Path | None = None
+    workers: int = 1
+    admin: str = "127.0.0.1:50051"
+    metrics: str = "127.0.0.1:9464"
+    engine: str = "callback"
+    drain_delay: float = 0.0
+    grace: float = 8.0
+    log_format: str = "text"
+    log_level: str = "info"
+    files: Path | None = None
+    admin_insecure: bool = False
+
+
+def run(options: ServeOptions) -> int:
+    """Serve until told to stop; the exit code. Raises StartError or config.Refused if it cannot begin."""
+    return uvloop.run(serve(options))
+
+
+async def serve(options: ServeOptions) -> int:
+    """See `run`."""
+    logs.configure(options.log_format, options.log_level)
+    supervisor = Supervisor(_supervisor_options(options))
+    async with AsyncExitStack() as stack:
+        admin = AdminServer(supervisor, parse(options.admin), insecure=options.admin_insecure)
+        stack.push_async_callback(admin.stop)
+        http = await site.serve(supervisor, options.metrics)
+        stack.push_async_callback(_soon, http.close)
+        told = Told(supervisor, reloads=options.config is not None)
+        starting = asyncio.create_task(supervisor.start())
+        if not await _first(starting, told.end):
+            starting.cancel()
+            await asyncio.wait((starting,))
+            return 0
+        await starting  # raises what it raised
+        await admin.start()
+        announce(options, supervisor, admin.address, http.address)
+        return await _until_told(supervisor, told)
+
+
+async def _soon(close: Callable[[], Awaitable[None]]) -> None:
+    """Close something, however slowly its clients read."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(close(), CLOSING_SECONDS)
+
+
+def _supervisor_options(options: ServeOptions) -> Options:
+    return Options(
+        config_path=options.config,
+        workers=options.workers,
+        default_engine=Engine(options.engine),
+        files=options.files,
+        drain_delay=options.drain_delay,
+        grace=options.grace,
+        reserved=reserved(options.admin, options.metrics),
+        log_format=options.log_format,
+        log_level=options.log_level,
+    )
+
+
+class Told:
+    """What signals have told this process. Needs a running event loop."""
+
+    def __init__(self, supervisor: Supervisor, *, reloads: bool) -> None:
+        self.end = asyncio.Event()
+        """SIGTERM or SIGINT has come."""
+        self.abort = asyncio.Event()
+        """A second one has come."""
+        self._supervisor = supervisor
+        self._reloads = reloads
+        self._tasks: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._ended, signum)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+
+    def _ended(self, signum: signal.Signals) -> None:
+        (self.abort if self.end.is_set() else self.end).set()
+        log.info("%s: %s", signum.name, "aborting" if self.abort.is_set() else "draining; a second one aborts")
+
+    def _hung_up(self) -> None:
+        if not self._reloads:
+            log.warning("SIGHUP: there is no --config to apply again")
+            return
+        log.info("SIGHUP: applying the configuration again")
+        task = asyncio.get_running_loop().create_task(self._supervisor.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _until_told(supervisor: Supervisor, told: Told) -> int:
+    """Drain at the first signal, abort at the second, which is no success (as with Kubernetes' own programs)."""
+    await told.end.wait()
+    stopping = asyncio.create_task(supervisor.stop())
+    if await _first(stopping, told.abort):
+        await stopping
+        return 0
+    await supervisor.stop(abort=True)
+    await stopping
+    return 1
+
+
+async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> bool:
+    """Wait for a task or an event; whether the task is over."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return task.done()
+
+
+def announce(options: ServeOptions, supervisor: Supervisor, admin: str, http: str) -> None:
+    """Say what listens where: for programs in the log, for people with the first command to try."""
+    status = supervisor.status()
+    if options.log_format == "json":
+        for one in status.listeners:
+            log.info("listening", extra={"kind": "listener", "listener": one.name, "address": one.address})
+        for kind, address in (("admin", admin), ("metrics", http)):
+            log.info("listening", extra={"kind": kind, "address": address})
+        log.info("serving", extra={"version": __version__, "revision": status.revision, "workers": options.workers})
+    else:
+        sys.stderr.write(banner(status, supervisor.current.config, admin, http))
+        sys.stderr.flush()
+
+
+def banner(status: Status, config: Config, admin: str, http: str) -> str:
+    """What a person who has started it wants to know."""
+    rows = [(one.name, one.address, f"{one.engine.value} engine") for one in status.listeners]
+    rows.append(("admin", admin, "gRPC: answerback status, answerback apply FILE"))
+    rows.append(("metrics", http, f"http://{reachable(http)}/metrics, and a page at /"))
+    names, addresses = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = [f"  {name:{names}}  {address:{addresses}}  {what}" for name, address, what in rows]
+    workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"
+    head = f"Answerback {__version__} serves revision {status.revision} with {workers}. Ctrl-C stops it."
+    return "\n".join((head, *lines, f"Try: {first_command(status, config)}", ""))
+
+
+def first_command(status: Status, config: Config) -> str:
+    """What to type to be answered by the first listener."""
+    if not status.listeners:
+        return "answerback apply FILE"
+    host, _, port = reachable(status.listeners[0].address).rpartition(":")
+    text = r"'hi\n'" if config.listeners[0].framing.HasField("line") else "hi"
+    return f"printf {text} | nc {host.strip('[]')} {port}"
+
+
+def reachable(address: str) -> str:
+    """Where to connect on this machine for what listens on an address."""
+    host, _, port = address.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"  # noqa: S104 - is reached, not bound

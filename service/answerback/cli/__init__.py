@@ -35,15 +35,15 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`answerback COMMAND --help` explains a command, with examples.",
-)
-def main() -> None:
-    r"""A TCP endpoint you control: declare how it answers, change that live over gRPC, watch it in Prometheus.
+    help="""A TCP endpoint you control: declare how it answers, change that live over gRPC, watch it in Prometheus.
 
     \b
     Begin with:
-      answerback serve                          # answers "Hello, World!" on port 8000
+      answerback serve                      # answers "Hello, World!" on port 8000
       printf hi | nc 127.0.0.1 8000
-      answerback show > answerback.yaml         # the configuration in force, to be edited
-      answerback apply answerback.yaml          # live: no connection is lost
-    """
+      answerback show > answerback.yaml     # the configuration in force; edit it
+      answerback apply answerback.yaml      # live: no connection is lost""",
+    epilog="`answerback COMMAND --help` explains a command, with examples.",
+)
+def main() -> None:
+    """The command."""

@@ -7,6 +7,7 @@ from answerback.cli import options, source
 
 @click.command(
     "apply",
+    short_help="Put a configuration in force, live.",
     epilog="""\b
 Examples:
   answerback apply answerback.yaml --comment "slow down replies"
@@ -45,7 +46,7 @@ def command(file: str, comment: str, etag: str, dry_run: bool, form: str, server
         click.echo(_said(answer.revision, answer.changed, answer.workers, dry_run))
     else:
         data = output.plain(answer)
-        del data["config"]  # it is in FILE
+        data.pop("config", None)  # it is in FILE
         output.write(data, form)
 
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import click
 import grpc
-from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
 from answerback.config.problems import Problem, Refused
@@ -84,12 +84,15 @@ class Client:
 
 
 def _violations(error: grpc.Call) -> list[Problem]:
+    """The problems of a refused configuration, as many as the status had room for; none for any other failure."""
     status = rpc_status.from_call(error)
-    found = BadRequest()
+    info, bad = ErrorInfo(), BadRequest()
     for detail in status.details if status is not None else ():
-        if detail.Unpack(found):
-            return [Problem(violation.field, violation.description) for violation in found.field_violations]
-    return []
+        detail.Unpack(info)
+        detail.Unpack(bad)
+    if info.reason != "CONFIG_REFUSED":
+        return []
+    return [Problem(violation.field, violation.description) for violation in bad.field_violations]
 
 
 @contextmanager

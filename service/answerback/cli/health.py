@@ -13,6 +13,7 @@ READY = 200
 
 @click.command(
     "health",
+    short_help="Exit 0 if a responder is ready, 1 if not.",
     epilog="""\b
 Examples:
   answerback health && echo ready

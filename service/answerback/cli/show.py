@@ -9,6 +9,7 @@ from answerback.cli import options
 
 @click.command(
     "show",
+    short_help="Print the configuration in force.",
     epilog="""\b
 Examples:
   answerback show > answerback.yaml

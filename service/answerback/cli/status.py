@@ -9,6 +9,7 @@ from answerback.cli import options
 
 @click.command(
     "status",
+    short_help="Print how a responder is doing.",
     epilog="""\b
 Examples:
   answerback status

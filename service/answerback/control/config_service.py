@@ -1,0 +1,48 @@
+"""answerback.v1.ConfigService."""
+
+from typing import Any, Final
+
+from grpc import aio
+
+from answerback.control.errors import CommentTooLong
+from answerback.supervisor import Supervisor
+from answerback.v1 import config_service_pb2 as pb
+from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
+from answerback.v1.problem_pb2 import Problem
+
+COMMENT_LENGTH: Final = 1024  # characters, as config_service.proto promises
+
+Context = aio.ServicerContext[Any, Any]
+
+
+class ConfigService(ConfigServiceServicer):
+    """The configuration in force, and changing it."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    async def GetConfig(self, request: pb.GetConfigRequest, context: Context) -> pb.GetConfigResponse:
+        """What is in force, as it was given."""
+        current = self._supervisor.current
+        return pb.GetConfigResponse(config=current.config, revision=current.number, etag=current.etag)
+
+    async def UpdateConfig(self, request: pb.UpdateConfigRequest, context: Context) -> pb.UpdateConfigResponse:
+        """Puts a configuration in force; the supervisor finishes what has begun, although the client may leave."""
+        if len(request.comment) > COMMENT_LENGTH:
+            raise CommentTooLong(f"{len(request.comment)} characters, at most {COMMENT_LENGTH} are kept")
+        change = await self._supervisor.update(
+            request.config, etag=request.etag, comment=request.comment, validate_only=request.validate_only
+        )
+        return pb.UpdateConfigResponse(
+            config=change.revision.config,
+            revision=change.revision.number,
+            etag=change.revision.etag,
+            changed=change.changed,
+            workers=change.workers,
+        )
+
+    async def ValidateConfig(self, request: pb.ValidateConfigRequest, context: Context) -> pb.ValidateConfigResponse:
+        """Every problem of a configuration; OK all the same."""
+        problems = await self._supervisor.validate(request.config)
+        found = (Problem(path=problem.path, message=problem.message) for problem in problems)
+        return pb.ValidateConfigResponse(problems=found)

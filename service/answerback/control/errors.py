@@ -1,0 +1,147 @@
+"""What is raised, and the status a client gets: one table.
+
+Statuses follow google.rpc (AIP-193): a code, a message for people, and for programs one ErrorInfo, whose `reason` is
+stable, besides a BadRequest where the request is at fault.
+"""
+
+# Rule: an exception that is not in the table is a fault of ours: INTERNAL, its text in the log alone.
+# Rule: a status fits BUDGET as it travels; what had to be left out is counted in the ErrorInfo.
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from answerback.config.problems import Problem, Refused
+from answerback.metrics.tally import PlacesExhausted
+from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
+
+DOMAIN: Final = "answerback"
+# Bytes of percent-encoded message and base64 details. Java's clients refuse more than 8 KiB of headers in all, grpc's
+# own core answers RESOURCE_EXHAUSTED in its place.
+BUDGET: Final = 6 * 1024
+PATH_LENGTH: Final = 256  # characters of a problem's path, and
+TEXT_LENGTH: Final = 512  # of its text: at four bytes a character, one problem still fits
+MESSAGE_BYTES: Final = 1024  # of the message, percent-encoded
+
+
+class CommentTooLong(Exception):
+    """The comment of a change is longer than the API takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client is told: a code, a stable reason, a message, and what is at fault, if the request is."""
+
+    code: StatusCode
+    reason: str
+    message: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    violations: Sequence[Problem] = ()
+
+
+def _refused(error: Refused) -> Answer:
+    first, total = error.problems[0], len(error.problems)
+    others = f" (and {total - 1} more: ValidateConfig lists all)" if total > 1 else ""
+    text = f"configuration refused: {shortened(first.path, PATH_LENGTH)}: {shortened(first.message)}{others}"
+    metadata = {"total": str(total)}
+    return Answer(StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", text, metadata, error.problems)
+
+
+def _comment_too_long(error: CommentTooLong) -> Answer:
+    problem = Problem("comment", str(error))
+    return Answer(StatusCode.INVALID_ARGUMENT, "COMMENT_TOO_LONG", f"comment: {error}", {}, (problem,))
+
+
+def _etag_mismatch(error: EtagMismatch) -> Answer:
+    return Answer(StatusCode.ABORTED, "ETAG_MISMATCH", str(error))
+
+
+def _change_failed(error: ChangeFailed) -> Answer:
+    return Answer(StatusCode.UNAVAILABLE, "CHANGE_FAILED", str(error))
+
+
+def _stopping(error: Stopping) -> Answer:
+    return Answer(StatusCode.UNAVAILABLE, "STOPPING", str(error) or "the server is shutting down")
+
+
+def _places_exhausted(error: PlacesExhausted) -> Answer:
+    return Answer(StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", str(error))
+
+
+TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
+    Refused: _refused,
+    CommentTooLong: _comment_too_long,
+    EtagMismatch: _etag_mismatch,
+    ChangeFailed: _change_failed,
+    Stopping: _stopping,
+    PlacesExhausted: _places_exhausted,
+}
+
+
+def status_of(error: Exception) -> Status | None:
+    """The status that an exception becomes, cut to fit; None if the table does not know it."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return _status(TABLE[kind](error))
+    return None
+
+
+def internal(incident: str) -> Status:
+    """The status of a fault of ours. `incident` is in the log beside the traceback."""
+    return _status(Answer(StatusCode.INTERNAL, "INTERNAL", f"internal error {incident}", {"incident": incident}))
+
+
+def shortened(text: str, length: int = TEXT_LENGTH) -> str:
+    """The text, cut to so many characters with an ellipsis as the last."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _status(answer: Answer) -> Status:
+    """The message that travels; violations are taken in order until the next would not fit."""
+    fitting: list[BadRequest.FieldViolation] = []
+    status = _packed(answer, fitting)
+    for violation in _violations(answer.violations):
+        longer = _packed(answer, [*fitting, violation])
+        if _size(longer) > BUDGET:
+            break
+        fitting.append(violation)
+        status = longer
+    return status
+
+
+def _violations(problems: Iterable[Problem]) -> Iterable[BadRequest.FieldViolation]:
+    for problem in problems:
+        path, text = shortened(problem.path, PATH_LENGTH), shortened(problem.message)
+        yield BadRequest.FieldViolation(field=path, description=text)
+
+
+def _packed(answer: Answer, violations: Sequence[BadRequest.FieldViolation]) -> Status:
+    code: int = answer.code.value[0]
+    status = Status(code=code, message=_headline(answer.message))
+    _add(status, ErrorInfo(reason=answer.reason, domain=DOMAIN, metadata=answer.metadata))
+    if violations:
+        _add(status, BadRequest(field_violations=violations))
+    return status
+
+
+def _add(status: Status, detail: ErrorInfo | BadRequest) -> None:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    status.details.append(packed)
+
+
+def _headline(text: str) -> str:
+    while len(quote(text)) > MESSAGE_BYTES:
+        text = shortened(text, len(text) * 3 // 4)
+    return text
+
+
+def _size(status: Status) -> int:
+    """In bytes, as the trailers `grpc-message` and `grpc-status-details-bin` carry it."""
+    return len(quote(status.message)) + -(-status.ByteSize() // 3) * 4

@@ -1,0 +1,85 @@
+"""answerback.v1.OperationsService."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc import aio
+
+from answerback import __version__
+from answerback.core.plan import Engine
+from answerback.supervisor import LastChange, ListenerStatus, State, Supervisor, WorkerStatus
+from answerback.v1 import operations_service_pb2 as pb
+from answerback.v1.config_pb2 import ENGINE_CALLBACK, ENGINE_COROUTINE
+from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
+from answerback.v1.problem_pb2 import Problem
+
+STATES: Final = {
+    State.STARTING: pb.STATE_STARTING,
+    State.SERVING: pb.STATE_SERVING,
+    State.NOT_SERVING: pb.STATE_NOT_SERVING,
+    State.DRAINING: pb.STATE_DRAINING,
+}
+ENGINES: Final = {Engine.CALLBACK: ENGINE_CALLBACK, Engine.COROUTINE: ENGINE_COROUTINE}
+
+Context = aio.ServicerContext[Any, Any]
+
+
+class OperationsService(OperationsServiceServicer):
+    """How the responder is doing."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:
+        """Everything at once."""
+        status = self._supervisor.status()
+        return pb.GetStatusResponse(
+            version=__version__,
+            instance=self._supervisor.instance,
+            start_time=_timestamp(self._supervisor.start_time),
+            revision=status.revision,
+            etag=status.etag,
+            state=STATES[status.state],
+            reason=status.reason,
+            listeners=map(_listener, status.listeners),
+            workers=map(_worker, status.workers),
+            last_applied=_change(status.last_applied),
+            last_refused=_change(status.last_refused),
+        )
+
+
+def _listener(status: ListenerStatus) -> pb.ListenerStatus:
+    return pb.ListenerStatus(
+        name=status.name,
+        address=status.address,
+        engine=ENGINES[status.engine],
+        connections_accepted=status.counts.accepted,
+        connections_open=status.counts.open,
+        requests=status.counts.requests,
+    )
+
+
+def _worker(status: WorkerStatus) -> pb.WorkerStatus:
+    return pb.WorkerStatus(
+        index=status.index,
+        pid=status.pid,
+        revision=status.revision,
+        restarts=status.restarts,
+        start_time=_timestamp(status.start_time),
+    )
+
+
+def _change(change: LastChange | None) -> pb.LastChange | None:
+    if change is None:
+        return None
+    problems = (Problem(path=one.path, message=one.message) for one in change.problems)
+    return pb.LastChange(time=_timestamp(change.time), origin=change.origin, comment=change.comment, problems=problems)
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

@@ -1,0 +1,111 @@
+"""`answerback apply`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerback.config.problems import Problem, Refused
+from answerback.control.errors import CommentTooLong
+from answerback.supervisor import ChangeFailed, EtagMismatch
+from answerback.v1 import config_service_pb2 as pb
+from answerback.v1.problem_pb2 import Problem as ProblemMessage
+
+TEXT = """\
+listeners:
+  - name: echo
+    address: 127.0.0.1:7000
+    rules:
+      - do: [echo]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_the_file_is_put_in_force(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, etag="abc-4", changed=True, workers=2)
+    result = cli("apply", str(file), "--comment", "why", "--etag", "abc-3")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 4 is in force on 2 workers\n", "")
+    (request,) = api.asked
+    assert (request.comment, request.etag, request.validate_only) == ("why", "abc-3", False)
+    assert request.config.listeners[0].name == "echo"
+
+
+def test_standard_input_is_a_file_too(api: Any, cli: Any) -> None:
+    api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, changed=True, workers=1)
+    result = cli("apply", "-", stdin=TEXT.encode())
+    assert (result.exit_code, result.stdout) == (0, "revision 4 is in force on 1 worker\n")
+
+
+def test_a_dry_run_says_so(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=3, workers=2)
+    result = cli("apply", "--dry-run", str(file))
+    assert (result.exit_code, result.stdout) == (0, "it would be taken; revision 3 stays in force\n")
+    assert api.asked[0].validate_only
+
+
+def test_an_equal_configuration_changes_nothing(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=3, workers=2)
+    assert cli("apply", str(file)).stdout == "revision 3 is in force already, and equal\n"
+
+
+def test_programs_get_data(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, etag="abc-4", changed=True, workers=2)
+    result = cli("apply", "-o", "json", str(file))
+    assert json.loads(result.stdout) == {"revision": 4, "etag": "abc-4", "changed": True, "workers": 2}
+
+
+def test_a_bad_file_never_reaches_the_responder(api: Any, cli: Any, file: Path) -> None:
+    file.write_text(TEXT.replace("name:", "nome:"))
+    result = cli("apply", str(file))
+    assert (result.exit_code, result.stdout, api.asked) == (1, "", [])
+    assert f"{file}:2:5: listeners[0].nome: " in result.stderr
+    assert result.stderr.endswith(f"Error: {file}: 1 problem; nothing was changed\n")
+
+
+def test_what_the_responder_finds_is_located_in_the_file(api: Any, cli: Any, file: Path) -> None:
+    problems = [Problem("listeners[0].address", "taken"), Problem("listeners[0].rules[0].do", "odd")]
+    api.answers["UpdateConfig"] = Refused(problems[:1])
+    found = (ProblemMessage(path=one.path, message=one.message) for one in problems)
+    api.answers["ValidateConfig"] = pb.ValidateConfigResponse(problems=found)
+    result = cli("apply", str(file))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"{file}:3:14: listeners[0].address: taken\n"
+        f"{file}:5:13: listeners[0].rules[0].do: odd\n"
+        f"Error: {file}: 2 problems; nothing was changed\n"
+    )
+
+
+def test_what_is_gone_when_all_problems_are_asked_for_is_said_all_the_same(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateConfig"] = Refused([Problem("listeners[0].address", "taken")])
+    api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
+    assert f"{file}:3:14: listeners[0].address: taken\n" in cli("apply", str(file)).stderr
+
+
+@pytest.mark.parametrize(
+    "error, text",
+    [
+        (EtagMismatch("abc-9"), str(EtagMismatch("abc-9"))),
+        (ChangeFailed("worker 1 died"), "worker 1 died"),
+        (CommentTooLong("2000 characters"), "comment: 2000 characters"),
+    ],
+)
+def test_other_failures_are_said_in_the_responders_words(
+    api: Any, cli: Any, file: Path, error: Exception, text: str
+) -> None:
+    api.answers["UpdateConfig"] = error
+    result = cli("apply", str(file))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: 127.0.0.1:{api.port}: {text}\n"
+
+
+def test_a_file_that_cannot_be_read(cli: Any, tmp_path: Path) -> None:
+    result = cli("apply", str(tmp_path / "none.yaml"))
+    assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path}/none.yaml: No such file or directory\n")

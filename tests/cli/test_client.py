@@ -1,0 +1,71 @@
+"""The admin API's client: what it says when a call fails."""
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from answerback.cli import main
+from answerback.supervisor import Stopping
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server = f"127.0.0.1:{free.getsockname()[1]}"
+    result = CliRunner().invoke(main, ["show", "--server", server])
+    assert (result.exit_code, result.stdout) == (1, "")
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"Error: no responder answers at {server}: ")
+    assert second == "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
+
+
+def test_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"127.0.0.1:{silent.getsockname()[1]}"
+        result = CliRunner().invoke(main, ["show", "--server", server, "--timeout", "50ms"])
+    assert (result.exit_code, result.stderr) == (1, f"Error: {server} did not answer within 0.05 s (--timeout)\n")
+
+
+def test_something_else_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as strange:
+
+        def answer() -> None:
+            while True:
+                try:
+                    peer, _ = strange.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.recv(4096)
+                    peer.sendall(b"Hello, World!")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        server = f"127.0.0.1:{strange.getsockname()[1]}"
+        result = CliRunner().invoke(main, ["show", "--server", server])
+        strange.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: no responder answers at {server}: ")
+
+
+def test_an_internal_error_names_its_incident(api: Any, cli: Any) -> None:
+    api.answers["GetConfig"] = KeyError("secret")
+    result = cli("show")
+    assert (result.exit_code, result.stderr) == (1, f"Error: 127.0.0.1:{api.port}: internal error 0a1b\n")
+
+
+def test_a_server_that_stops_says_so_itself(api: Any, cli: Any) -> None:
+    api.answers["GetConfig"] = Stopping()
+    result = cli("show")
+    assert result.exit_code == 1
+    assert "no responder" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "status", "apply"])
+def test_a_wrong_usage_is_exit_2(cli: Any, command: str) -> None:
+    result = cli(command, "--no-such-option")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No such option" in result.stderr

@@ -1,0 +1,22 @@
+"""`answerback show`."""
+
+import json
+from typing import Any
+
+from answerback.config import BUILT_IN, load
+from answerback.v1.config_service_pb2 import GetConfigResponse
+
+
+def test_what_is_shown_can_be_applied(api: Any, cli: Any) -> None:
+    api.answers["GetConfig"] = GetConfigResponse(config=BUILT_IN, revision=3, etag="abc-3")
+    result = cli("show")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("# revision 3, etag abc-3\nlisteners:\n")
+    assert load(result.stdout).config == BUILT_IN
+
+
+def test_json_is_canonical_too(api: Any, cli: Any) -> None:
+    api.answers["GetConfig"] = GetConfigResponse(config=BUILT_IN, revision=3, etag="abc-3")
+    result = cli("show", "-o", "json")
+    assert json.loads(result.stdout)["listeners"][0]["framing"] == {"read": {"max_bytes": 1024}}
+    assert load(result.stdout).config == BUILT_IN

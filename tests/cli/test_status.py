@@ -1,0 +1,72 @@
+"""`answerback status`."""
+
+import json
+from typing import Any
+
+import pytest
+
+from answerback.v1.config_pb2 import ENGINE_CALLBACK
+from answerback.v1.operations_service_pb2 import STATE_NOT_SERVING, GetStatusResponse
+
+
+@pytest.fixture
+def status() -> GetStatusResponse:
+    status = GetStatusResponse(
+        version="0.1.0",
+        instance="abc",
+        revision=2,
+        etag="abc-2",
+        state=STATE_NOT_SERVING,
+        reason="worker 0: five deaths",
+    )
+    status.start_time.FromJsonString("2026-01-02T03:04:05.678Z")
+    listener = status.listeners.add(name="hello", address="0.0.0.0:8000", engine=ENGINE_CALLBACK)
+    listener.connections_accepted, listener.connections_open, listener.requests = 120, 3, 117
+    worker = status.workers.add(index=0, pid=4711, revision=2, restarts=1)
+    worker.start_time.FromJsonString("2026-01-02T03:05:00Z")
+    status.workers.add(index=1)
+    status.last_applied.time.FromJsonString("2026-01-02T03:06:00Z")
+    status.last_applied.origin, status.last_applied.comment = "api", "slower\x1b[2J"
+    status.last_refused.time.FromJsonString("2026-01-02T03:07:00Z")
+    status.last_refused.origin = "file"
+    status.last_refused.problems.add(path="listeners[0].name", message="is missing")
+    return status
+
+
+def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> None:
+    api.answers["GetStatus"] = status
+    result = cli("status")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.rstrip() for line in result.stdout.splitlines()] == [
+        "Answerback 0.1.0  NOT_SERVING: worker 0: five deaths",
+        "revision 2 (etag abc-2), up since 2026-01-02T03:04:05Z",
+        "",
+        "LISTENER  ADDRESS       ENGINE    ACCEPTED  OPEN  REQUESTS",
+        "hello     0.0.0.0:8000  CALLBACK       120     3       117",
+        "",
+        "WORKER   PID  REVISION  RESTARTS  SINCE",
+        "     0  4711         2         1  2026-01-02T03:05:00Z",
+        "     1     0         0         0  -",
+        "",
+        "last applied  2026-01-02T03:06:00Z  from api: slower\\x1b[2J",
+        "last refused  2026-01-02T03:07:00Z  from file",
+        "  listeners[0].name: is missing",
+    ]
+
+
+def test_programs_get_data(api: Any, cli: Any, status: GetStatusResponse) -> None:
+    api.answers["GetStatus"] = status
+    data = json.loads(cli("status", "-o", "json").stdout)
+    assert (data["state"], data["listeners"][0]["requests"], data["workers"][0]["pid"]) == (
+        "STATE_NOT_SERVING",
+        117,
+        4711,
+    )
+    assert 'last_refused:\n  time: "2026-01-02T03:07:00Z"\n  origin: file\n' in cli("status", "-o", "yaml").stdout
+
+
+def test_nothing_was_changed_or_refused_yet(api: Any, cli: Any) -> None:
+    api.answers["GetStatus"] = GetStatusResponse(version="0.1.0")
+    result = cli("status")
+    assert result.exit_code == 0
+    assert "last" not in result.stdout

@@ -1,0 +1,101 @@
+"""answerback.v1.ConfigService, over the wire."""
+
+import logging
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+
+from answerback.config import BUILT_IN, Problem, Refused
+from answerback.control.config_service import COMMENT_LENGTH
+from answerback.control.server import MAX_CONFIG_BYTES
+from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
+from answerback.v1 import config_service_pb2 as pb
+from answerback.v1.config_pb2 import Config, Listener
+from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
+
+
+@pytest.fixture
+def stub(channel: aio.Channel) -> Any:
+    return ConfigServiceStub(channel)
+
+
+async def failure(call: Any) -> aio.AioRpcError:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call
+    return caught.value
+
+
+async def test_get_config(stub: Any) -> None:
+    answer = await stub.GetConfig(pb.GetConfigRequest())
+    assert (answer.config, answer.revision, answer.etag) == (BUILT_IN, 7, "abc-7")
+
+
+async def test_update_config(stub: Any, supervisor: Any) -> None:
+    request = pb.UpdateConfigRequest(config=Config(), etag="abc-7", comment="why", validate_only=True)
+    answer = await stub.UpdateConfig(request)
+    assert supervisor.asked == [{"config": Config(), "etag": "abc-7", "comment": "why", "validate_only": True}]
+    assert answer == pb.UpdateConfigResponse(config=BUILT_IN, revision=8, etag="abc-8", changed=True, workers=2)
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (Refused([Problem("listeners[0].name", "is missing")]), grpc.StatusCode.INVALID_ARGUMENT),
+        (EtagMismatch("abc-7"), grpc.StatusCode.ABORTED),
+        (ChangeFailed("worker 0 died"), grpc.StatusCode.UNAVAILABLE),
+        (Stopping(), grpc.StatusCode.UNAVAILABLE),
+    ],
+)
+async def test_a_change_that_fails_has_its_status(stub: Any, supervisor: Any, error: Exception, code: Any) -> None:
+    supervisor.answer = error
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+    assert failed.code() == code
+
+
+async def test_a_refusal_of_any_size_arrives(stub: Any, supervisor: Any) -> None:
+    supervisor.answer = Refused([Problem(f"listeners[{n}].name", "\N{SNOWMAN}" * 2000) for n in range(1000)])
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+    assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert (failed.details() or "").startswith("configuration refused: listeners[0].name: \N{SNOWMAN}")
+
+
+async def test_a_comment_has_an_end(stub: Any, supervisor: Any) -> None:
+    await stub.UpdateConfig(pb.UpdateConfigRequest(comment="\N{SNOWMAN}" * COMMENT_LENGTH))
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(comment="x" * (COMMENT_LENGTH + 1))))
+    assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert failed.details() == "comment: 1025 characters, at most 1024 are kept"
+    assert len(supervisor.asked) == 1
+
+
+async def test_validate_config_answers_with_every_problem(stub: Any, supervisor: Any) -> None:
+    supervisor.problems = [Problem(f"listeners[{n}].name", "is missing") for n in range(1000)]
+    answer = await stub.ValidateConfig(pb.ValidateConfigRequest(config=Config()))
+    assert [(one.path, one.message) for one in answer.problems] == [
+        (f"listeners[{n}].name", "is missing") for n in range(1000)
+    ]
+    supervisor.problems = []
+    assert (await stub.ValidateConfig(pb.ValidateConfigRequest())).problems == []
+
+
+async def test_a_configuration_of_4_mib_fits_and_a_larger_one_is_refused(stub: Any, supervisor: Any) -> None:
+    fitting = Config(listeners=[Listener(name="x" * (MAX_CONFIG_BYTES - 16))])
+    await stub.UpdateConfig(pb.UpdateConfigRequest(config=fitting, comment="y" * 1024))
+    assert len(supervisor.asked[0]["config"].listeners[0].name) == MAX_CONFIG_BYTES - 16
+    larger = Config(listeners=[Listener(name="x" * (MAX_CONFIG_BYTES + (64 << 10)))])
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=larger)))
+    assert failed.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture) -> None:
+    supervisor.answer = KeyError("secret")
+    with caplog.at_level(logging.ERROR, "answerback"):
+        failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+    assert failed.code() == grpc.StatusCode.INTERNAL
+    prefix, _, incident = (failed.details() or "").rpartition(" ")
+    assert prefix == "internal error"
+    (record,) = caplog.records
+    assert record.getMessage() == f"internal error {incident} in /answerback.v1.ConfigService/UpdateConfig"
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], KeyError)

@@ -1,0 +1,93 @@
+"""What is raised, and the status a client gets."""
+
+import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from answerback.config.problems import Problem, Refused
+from answerback.control import errors
+from answerback.metrics.tally import PlacesExhausted
+from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
+
+
+def status_of(error: Exception) -> Status:
+    status = errors.status_of(error)
+    assert status is not None
+    return status
+
+
+def info(status: Status) -> ErrorInfo:
+    found = ErrorInfo()
+    assert status.details[0].Unpack(found)
+    return found
+
+
+def violations(status: Status) -> list[tuple[str, str]]:
+    found = BadRequest()
+    assert status.details[1].Unpack(found)
+    return [(one.field, one.description) for one in found.field_violations]
+
+
+@pytest.mark.parametrize(
+    "error, code, reason, message",
+    [
+        (Refused([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", "configuration refused: a: b"),
+        (errors.CommentTooLong("9"), StatusCode.INVALID_ARGUMENT, "COMMENT_TOO_LONG", "comment: 9"),
+        (EtagMismatch("abc-2"), StatusCode.ABORTED, "ETAG_MISMATCH", str(EtagMismatch("abc-2"))),
+        (ChangeFailed("worker 1 died"), StatusCode.UNAVAILABLE, "CHANGE_FAILED", "worker 1 died"),
+        (Stopping(), StatusCode.UNAVAILABLE, "STOPPING", str(Stopping()) or "the server is shutting down"),
+        (PlacesExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", "full"),
+    ],
+)
+def test_each_error_of_the_table_has_its_status(error: Exception, code: StatusCode, reason: str, message: str) -> None:
+    status = status_of(error)
+    assert (status.code, status.message) == (code.value[0], message)
+    assert (info(status).reason, info(status).domain) == (reason, "answerback")
+
+
+def test_every_entry_of_the_table_is_tested_above() -> None:
+    assert set(errors.TABLE) == {Refused, errors.CommentTooLong, EtagMismatch, ChangeFailed, Stopping, PlacesExhausted}
+
+
+def test_what_is_derived_from_an_entry_is_answered_as_it() -> None:
+    class Worse(ChangeFailed):
+        pass
+
+    assert status_of(Worse("x")).code == StatusCode.UNAVAILABLE.value[0]
+
+
+def test_what_the_table_does_not_know_is_ours_to_answer_for() -> None:
+    assert errors.status_of(KeyError("secret")) is None
+    status = errors.internal("0a1b")
+    assert (status.code, status.message) == (StatusCode.INTERNAL.value[0], "internal error 0a1b")
+    assert info(status).metadata == {"incident": "0a1b"}
+
+
+def test_the_problems_are_the_violations() -> None:
+    status = status_of(Refused([Problem("listeners[0].name", "is missing"), Problem("listeners[1]", "no", 3, 4)]))
+    assert violations(status) == [("listeners[0].name", "is missing"), ("listeners[1]", "no")]
+    assert info(status).metadata == {"total": "2"}
+    assert status.message == (
+        "configuration refused: listeners[0].name: is missing (and 1 more: ValidateConfig lists all)"
+    )
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\N{SNOWMAN}" * 5000, "%\n" * 5000])
+def test_whatever_is_wrong_the_status_fits(text: str) -> None:
+    status = status_of(Refused([Problem(f"listeners[{n}].{text}", text) for n in range(1000)]))
+    assert errors._size(status) <= errors.BUDGET
+    assert info(status).metadata == {"total": "1000"}
+    assert 1 <= len(violations(status)) < 1000
+
+
+def test_many_short_problems_fill_the_status() -> None:
+    status = status_of(Refused([Problem(f"listeners[{n}].name", "is missing") for n in range(1000)]))
+    assert errors.BUDGET - 100 < errors._size(status) <= errors.BUDGET
+    fields = [field for field, _ in violations(status)]
+    assert fields == [f"listeners[{n}].name" for n in range(len(fields))]
+
+
+def test_texts_are_cut_with_an_ellipsis() -> None:
+    assert errors.shortened("abcd", 4) == "abcd"
+    assert errors.shortened("abcde", 4) == "abc…"

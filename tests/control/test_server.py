@@ -1,0 +1,81 @@
+"""The gRPC server: where it listens, and where it refuses to."""
+
+import socket
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from grpc import aio
+
+from answerback.control.address import parse
+from answerback.control.server import AdminServer
+from answerback.supervisor import StartError, Supervisor
+from answerback.v1.config_service_pb2 import GetConfigRequest
+from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
+
+
+def server_at(supervisor: Any, address: str, **options: bool) -> AdminServer:
+    return AdminServer(cast(Supervisor, supervisor), parse(address), **options)
+
+
+async def revision_at(address: str) -> int:
+    async with aio.insecure_channel(address) as channel:
+        stub: Any = ConfigServiceStub(channel)
+        answer = await stub.GetConfig(GetConfigRequest())
+        revision: int = answer.revision
+        return revision
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
+async def test_it_says_where_it_listens(supervisor: Any, address: str) -> None:
+    server = server_at(supervisor, address)
+    assert not server.address.endswith(":0")
+    await server.start()
+    assert await revision_at(server.address) == 7
+    await server.stop()
+
+
+async def test_a_unix_socket_does(supervisor: Any, tmp_path: Path) -> None:
+    server = server_at(supervisor, f"unix:{tmp_path}/admin")
+    assert server.address == f"unix:{tmp_path}/admin"
+    await server.start()
+    assert await revision_at(server.address) == 7
+    with pytest.raises(StartError, match="Address already in use"):
+        server_at(supervisor, f"unix:{tmp_path}/admin")
+    assert await revision_at(server.address) == 7
+    await server.stop()
+
+
+async def test_a_port_in_use_is_said(supervisor: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(StartError) as caught:
+            server_at(supervisor, address)
+    assert str(caught.value) == f"--admin {address}: Address already in use"
+
+
+async def test_two_servers_do_not_share_a_port(supervisor: Any, admin: AdminServer) -> None:
+    with pytest.raises(StartError, match="Address already in use"):
+        server_at(supervisor, admin.address)
+
+
+async def test_an_address_of_another_machine_is_said(supervisor: Any) -> None:
+    with pytest.raises(StartError) as caught:
+        server_at(supervisor, "192.0.2.1:50051", insecure=True)
+    assert str(caught.value) == "--admin 192.0.2.1:50051: Cannot assign requested address"
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"])
+async def test_nobody_is_let_in_from_outside_unless_told(supervisor: Any, address: str) -> None:
+    with pytest.raises(StartError) as caught:
+        server_at(supervisor, address)
+    assert str(caught.value).startswith(f"--admin {address}: whoever reaches the admin API rules the responder")
+    assert "--admin-insecure" in str(caught.value)
+
+
+async def test_told_so_it_listens_everywhere(supervisor: Any) -> None:
+    server = server_at(supervisor, "0.0.0.0:0", insecure=True)
+    await server.start()
+    port = server.address.rpartition(":")[2]
+    assert await revision_at(f"127.0.0.1:{port}") == 7
+    await server.stop()
