@@ -42,9 +42,7 @@ def limits(given: v1.Limits, path: str, problems: Problems, descriptor_limit: in
             duration(getattr(given, field), MAX_TIMEOUT, step_into(path, field), problems)
     if given.HasField("max_request_bytes"):
         between(given.max_request_bytes, 1, MAX_REQUEST_BYTES, step_into(path, "max_request_bytes"), problems)
-    if descriptor_limit is None:
-        return
-    if given.max_connections > descriptor_limit:
+    if descriptor_limit is not None and 0 <= descriptor_limit < given.max_connections:  # RLIM_INFINITY is -1
         problems.add(
             step_into(path, "max_connections"),
             f"{given.max_connections} is past the hard limit of {descriptor_limit} descriptors (ulimit -Hn)",
