@@ -29,16 +29,17 @@ def test_make_run_serves_in_the_foreground_until_ctrl_c(tmp_path: Path) -> None:
     port = free_port()
     config, log = tmp_path / "hello.yaml", tmp_path / "log"
     config.write_text(CONFIG.replace("PORT", str(port)))
-    arguments = f"ARGS=--config {config} --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
-    environment = f"VENV={Path(sys.executable).parent.parent}"
+    venv = Path(sys.executable).parent.parent
+    variables = [f"VENV={venv}", f"ARGS=--config {config} --admin 127.0.0.1:0 --metrics 127.0.0.1:0"]
+    subprocess.run(["make", "--silent", variables[0], f"{venv}/.run"], cwd=ROOT, check=True)
     with log.open("wb") as out:
         # A group of its own, so that the signal goes where a terminal sends it: to make and to what make started.
-        command = ["make", "--no-print-directory", "run", environment, arguments]
+        command = ["make", "--no-print-directory", "run", *variables]
         make = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, process_group=0)
     try:
         assert eventually(lambda: ask(port), what="an answer") == b"Hello, World!"
         said = log.read_text()
-        assert "Installing" not in said
+        assert "Installing" not in said  # nothing is installed twice
         assert f"printf hi | nc 127.0.0.1 {port}" in said
         os.killpg(make.pid, signal.SIGINT)
         make.wait(20)
