@@ -24,6 +24,8 @@ class CloseReason(IntEnum):
     ERROR = 11
     PEER_LOST = 12
     CRASHED = 13
+    MALFORMED_REQUEST = 14
+    REPLY_TOO_LARGE = 15
 
     @property
     def label(self) -> str:

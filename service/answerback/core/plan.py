@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
+from random import Random
+from typing import Protocol
 
 from answerback.core.actions import Send
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
 from answerback.core.steps import Step
+from answerback.core.turn import Turn
 
 
 class Engine(Enum):
@@ -31,26 +34,79 @@ class Limits:
     max_request_bytes: int = 1 << 20
 
 
+class Then(Enum):
+    """What comes once a rule has given each of its replies."""
+
+    HOLD = "the last one again and again"
+    CYCLE = "the first one again"
+    NEXT_RULE = "the rule matches no more"
+    RANDOM = "any of them, by weight, from the start"
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What a rule does the first time, the second time, and so on."""
+
+    of: tuple[tuple[Step, ...], ...]
+    then: Then = Then.HOLD
+    weights: tuple[float, ...] = ()
+
+    def choose(self, turn_number: int, chance: Random) -> tuple[Step, ...]:
+        """The script for the n-th time, from 0."""
+        if self.then is Then.RANDOM:
+            return chance.choices(self.of, self.weights or None)[0]
+        if self.then is Then.CYCLE:
+            return self.of[turn_number % len(self.of)]
+        return self.of[min(turn_number, len(self.of) - 1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A match and what to do; `place` is where its matches are counted in the tally."""
 
     name: str
     place: int
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = ()
     matches: Matcher | None = None
     """None matches everything."""
     equals: bytes | None = None
     """Set when the match is equality with these bytes, so that it can be looked up."""
+    in_states: tuple[str, ...] = ()
+    """Where the rule applies; in every state if empty."""
+    times: int = 0
+    """How often it matches; 0 for always."""
+    per_connection: bool = False
+    """Whether `times` and `replies` count on each connection for itself."""
+    replies: Replies | None = None
     reply: Send | None = field(init=False)
     """All that the rule does, if that is the same for every request and does nothing but send."""
 
     def __post_init__(self) -> None:
         """Work out what need not be worked out for each request."""
         sends = [step for step in self.steps if isinstance(step, Send)]
-        fixed = len(sends) == len(self.steps)
+        fixed = len(sends) == len(self.steps) and not self.counted
         reply = Send(b"".join(action.data for action in sends)) if fixed else None
         object.__setattr__(self, "reply", reply)  # the dataclass is frozen for everybody else
+
+    @property
+    def counted(self) -> bool:
+        """Whether what it does depends on how often it has matched."""
+        return self.times > 0 or self.replies is not None
+
+    @property
+    def most(self) -> int:
+        """How often it can match; 0 for always."""
+        bounds = [self.times] if self.times else []
+        if self.replies is not None and self.replies.then is Then.NEXT_RULE:
+            bounds.append(len(self.replies.of))
+        return min(bounds, default=0)
+
+
+class Asked(Turn, Protocol):
+    """A turn for which a rule is wanted."""
+
+    def claim(self, rule: Rule) -> bool:
+        """Whether a counted rule may match once more; if so, this was the time."""
 
 
 class Selector:
@@ -60,40 +116,40 @@ class Selector:
     only those written before the one that the table found.
     """
 
-    __slots__ = ("_by_equality", "_last", "_otherwise", "_tried", "select")
+    __slots__ = ("_by_equality", "_last", "_otherwise", "_tried", "look_up")
 
-    select: Callable[[bytes], Rule | None]
-    """The first rule that matches the request, or None."""
+    look_up: Callable[[bytes], Rule | None] | None
+    """The same as `search`, where the request's bytes alone decide."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
-        self._tried: list[tuple[int, Matcher, Rule]] = []
+        self._tried: list[tuple[int, Rule]] = []
         self._otherwise: Rule | None = None
         self._last = len(rules)
         for index, rule in enumerate(rules):
-            if rule.matches is None:
+            if rule.matches is None and not rule.counted:
                 self._last, self._otherwise = index, rule
                 break  # nothing behind it can be reached
-            if rule.equals is not None:
+            if rule.equals is not None and not rule.counted:
                 self._by_equality.setdefault(rule.equals, (index, rule))
             else:
-                self._tried.append((index, rule.matches, rule))
+                self._tried.append((index, rule))
+        self.look_up = None
         if self._tried:
-            self.select = self._search
-        elif self._by_equality:
-            self.select = _Table(
-                {key: rule for key, (_, rule) in self._by_equality.items()}, self._otherwise
-            ).__getitem__
+            return
+        if self._by_equality:
+            self.look_up = _Table({key: rule for key, (_, rule) in self._by_equality.items()}, self._otherwise).__getitem__
         else:
             otherwise = self._otherwise
-            self.select = lambda _request: otherwise
+            self.look_up = lambda _request: otherwise
 
-    def _search(self, request: bytes) -> Rule | None:
+    def search(self, request: bytes, turn: Asked) -> Rule | None:
+        """The first rule that matches, or None."""
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
-        for index, matches, rule in self._tried:
+        for index, rule in self._tried:
             if index > before:
                 break
-            if matches(request):
+            if (rule.matches is None or rule.matches(request, turn)) and (not rule.counted or turn.claim(rule)):
                 return rule
         return found
 
@@ -109,6 +165,24 @@ class _Table(dict[bytes, Rule | None]):
         return self._otherwise
 
 
+class Rules:
+    """The rules on one event: a selector for each state that a rule names, and one for all other states."""
+
+    __slots__ = ("_by_state", "_otherwise", "any")
+
+    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        self.any = bool(rules)
+        self._otherwise = Selector([rule for rule in rules if not rule.in_states])
+        names = {name for rule in rules for name in rule.in_states}
+        self._by_state = {
+            name: Selector([rule for rule in rules if not rule.in_states or name in rule.in_states]) for name in names
+        }
+
+    def of(self, state: str) -> Selector:
+        """Those that apply in this state."""
+        return self._by_state.get(state, self._otherwise)
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerPlan:
     """How one listener's connections are answered."""
@@ -117,9 +191,11 @@ class ListenerPlan:
     address: str
     engine: Engine = Engine.CALLBACK
     framing: Framing = field(default_factory=lambda: Read(1024))
-    on_request: Selector = field(default_factory=lambda: Selector(()))
-    on_connect: Rule | None = None
-    """There is nothing to match on before a request: the first rule on CONNECT acts."""
+    on_request: Rules = field(default_factory=Rules)
+    on_connect: Rules = field(default_factory=Rules)
+    on_idle: Rules = field(default_factory=Rules)
+    on_eof: Rules = field(default_factory=Rules)
+    on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
     rule_names: tuple[str, ...] = ()
     """Of all rules, in the order written; for metrics."""

@@ -1,23 +1,20 @@
 """What a rule does, one step after another.
 
 A step that depends on the turn it is taken in (the request being answered, and its connection) is a function of it.
-Any other step is its own outcome, made when it was compiled. An outcome is an action for the driver; or `Wait` or
-`End` for the session; or None when there is nothing to do.
+Any other step is its own outcome, made when it was compiled. An outcome is an action for the driver; or something for
+the session to do; or several outcomes in a row; or None when there is nothing to do.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Union
 
-from answerback.core.actions import Send
+from answerback.core.actions import CloseReason, HalfClose, Send
+from answerback.core.framing import Fixed, Framing
+from answerback.core.templates import Template
+from answerback.core.turn import Turn
 
 # Rule: one step, one function, one test.
-
-
-class Turn(Protocol):
-    """What a step may look at."""
-
-    request: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +26,48 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The conversation is over: close in order, or by reset. Later steps are not taken."""
+    """The conversation is over, for this reason: closed in order, or by reset. Later steps are not taken."""
 
     by_reset: bool
+    reason: CloseReason = CloseReason.SERVER_CLOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Say nothing more and do not close. Later steps are not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Cut what follows this request under another framing: to the end, or for one request."""
+
+    framing: Framing | None
+    """None: what follows is one empty request."""
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Read one more frame under this framing, into a variable, before the next step."""
+
+    framing: Framing
+    variable: str
 
 
 END_IN_ORDER: Final = End(by_reset=False)
 END_BY_RESET: Final = End(by_reset=True)
+END_AS_MALFORMED: Final = End(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
 
-Outcome = Send | Wait | End | None
-Step = Send | Wait | End | Callable[[Turn], Outcome]
+Outcome = Union[Send, HalfClose, Wait, End, Hold, Switch, Take, tuple["Outcome", ...], None]
+Step = Outcome | Callable[[Turn], Outcome]
 
 
-def send(data: bytes) -> Step:
-    """Send these bytes."""
-    return Send(data)
+def send(payload: bytes | Template) -> Step:
+    """Send these bytes, or what the template makes of the turn."""
+    if isinstance(payload, bytes):
+        return Send(payload)
+    render = payload.render
+    return lambda turn: Send(render(turn))
 
 
 def echo() -> Step:
@@ -61,6 +85,24 @@ def delay_fixed(seconds: float) -> Step:
     return Wait(seconds)
 
 
+def dribble(payload: bytes | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
+    """Send it in so many pieces, the first the longer ones, or in pieces of so many bytes, with the gap between them."""
+    if isinstance(payload, bytes):
+        return _dribbled(payload, chunks, size, gap)
+    render = payload.render
+    return lambda turn: _dribbled(render(turn), chunks, size, gap)
+
+
+def half_close() -> Step:
+    """Send FIN and go on listening; nothing can be sent after it."""
+    return HalfClose()
+
+
+def hold() -> Step:
+    """Say nothing more, and do not close before the lifetime ends."""
+    return Hold()
+
+
 def close() -> Step:
     """Close in order."""
     return END_IN_ORDER
@@ -69,3 +111,74 @@ def close() -> Step:
 def reset() -> Step:
     """Reset the connection, once what was sent before has been handed to the kernel."""
     return END_BY_RESET
+
+
+def state(name: str) -> Step:
+    """Enter a state: rules with `in_states` look at it."""
+
+    def enter(turn: Turn) -> None:
+        turn.state = name
+
+    return enter
+
+
+def set_variable(name: str, value: bytes | Template) -> Step:
+    """Remember bytes under a name, for templates of this connection."""
+
+    def remember(turn: Turn) -> None:
+        turn.variables[name] = value if isinstance(value, bytes) else value.render(turn)
+
+    return remember
+
+
+def frame(framing: Framing) -> Step:
+    """Cut what follows this request under another framing."""
+    return Switch(framing)
+
+
+def frame_of_size(size: Template) -> Step:
+    """Take so many bytes as the next request, then return to the framing before."""
+
+    def switch(turn: Turn) -> Outcome:
+        number = size.number(turn)
+        if number is None or number < 0:
+            return END_AS_MALFORMED
+        return Switch(Fixed(number) if number else None, once=True)
+
+    return switch
+
+
+def take(framing: Framing, variable: str) -> Step:
+    """Read one more frame, under its own framing, into a variable."""
+    return Take(framing, variable)
+
+
+def take_of_size(size: Template, variable: str) -> Step:
+    """Read so many bytes into a variable."""
+
+    def taking(turn: Turn) -> Outcome:
+        number = size.number(turn)
+        if number is None or number < 0:
+            return END_AS_MALFORMED
+        if number:
+            return Take(Fixed(number), variable)
+        turn.variables[variable] = b""
+        return None
+
+    return taking
+
+
+def _dribbled(data: bytes, chunks: int, size: int, gap: float) -> tuple[Outcome, ...]:
+    if chunks:
+        least, longer = divmod(len(data), chunks)
+        sizes = [least + 1] * longer + [least] * (chunks - longer)
+    else:
+        sizes = [size] * -(-len(data) // size)
+    outcomes: list[Outcome] = []
+    at = 0
+    for piece in filter(None, sizes):
+        if at:
+            outcomes.append(Wait(gap))
+        outcomes.append(Send(data[at : at + piece]))
+        at += piece
+    return tuple(outcomes)
