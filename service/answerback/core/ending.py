@@ -1,6 +1,7 @@
 """How a conversation ends: in order, by reset, or because it must.
 
     OPEN ── FIN asked for ──> CLOSING ── it is in the kernel ──> LINGERING ── the peer's FIN, or enough of that ──> OVER
+      └─── half_close ──> HALF_CLOSED: our FIN is sent, and the peer may go on as long as it likes
 
 To close in order is to send FIN, then to read and discard until the peer's FIN: a socket closed with unread input sends
 RST, which takes what the peer has not read yet (RFC 1122, 4.2.2.13).
@@ -18,7 +19,7 @@ LINGER_BYTES = 1 << 20  # and how much it reads until then
 
 NOTHING: Sequence[Action] = ()
 
-OPEN, CLOSING, LINGERING, OVER = range(4)
+OPEN, HALF_CLOSED, CLOSING, LINGERING, OVER = range(5)
 
 
 class Ending:
@@ -52,10 +53,18 @@ class Ending:
         self._reason = reason
         if self._eof:
             return self._finish()
+        said = self._phase == HALF_CLOSED
         self._stop()
         self._phase = CLOSING
         self.wants_read = True
         self.awaits_flush = True
+        return NOTHING if said else (HalfClose(),)
+
+    def _half_close(self) -> Sequence[Action]:
+        """Send FIN; what the peer still says is not answered."""
+        if self._phase != OPEN:
+            return NOTHING
+        self._phase = HALF_CLOSED
         return (HalfClose(),)
 
     def _linger(self, now: float) -> None:

@@ -18,12 +18,12 @@ After performing actions with nothing left unsent, the driver calls `flushed` if
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
-from answerback.core.actions import Action, CloseReason, Send
-from answerback.core.ending import CLOSING, LINGERING, NOTHING, OPEN, Ending
-from answerback.core.framing import MOST, Buffer
+from answerback.core.actions import Action, CloseReason
+from answerback.core.ending import CLOSING, HALF_CLOSED, NOTHING, OPEN
+from answerback.core.framing import MOST, Buffer, Malformed
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
-from answerback.core.steps import End, Step, Wait
+from answerback.core.playing import Playing, Surroundings
 
 # Rule: nothing here knows the time; callers pass it.
 # Rule: one request at a time. Later bytes wait in the buffer and are framed when their turn comes.
@@ -33,8 +33,10 @@ READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in 
 # Bytes of replies before the kernel must have taken them: a client that never reads costs no more.
 OUTPUT_AHEAD = 64 << 10
 
+NO_BYTES = ((b"",), 0)
 
-class Session(Ending):
+
+class Session(Playing):
     """One connection's conversation, without its network."""
 
     __slots__ = (
@@ -43,59 +45,46 @@ class Session(Ending):
         "_born",
         "_buffer",
         "_draining",
+        "_farewell",
         "_heard_at",
-        "_in_force",
-        "_ledger",
-        "_on_request",
         "_partial_since",
-        "_plan",
-        "_resume_at",
-        "_script",
         "_searched",
         "_started",
-        "deadline",
-        "request",
     )
 
-    def __init__(self, in_force: PlanInForce, ledger: Ledger, now: float) -> None:
-        self._in_force = in_force
-        self._plan = in_force.plan
-        self._ledger = ledger
-        super().__init__()
+    def __init__(
+        self, in_force: PlanInForce, ledger: Ledger, now: float, surroundings: Surroundings | None = None
+    ) -> None:
+        super().__init__(in_force, ledger, surroundings)
         self._buffer: Buffer = b""
         self._searched = 0  # of the buffer, by the framing
-        self._script: Iterator[Step] | None = None  # what is left of the one that waits
-        self._on_request = False  # whether that one answers a request
-        self._resume_at = inf
         self._started = now  # when the request in progress, and those in `_answered`, were received
         self._answered = 0  # requests finished, their replies not yet known to be in the kernel
         self._born = self._heard_at = now  # heard: or the end of the last reply
         self._partial_since = inf
         self._blocked_since = inf
         self._draining = False
-        self.request = b""
+        self._farewell = False  # whether the rules on EOF or DRAIN have had their say
         limits = self._plan.limits
         self.deadline = now + min(limits.idle_timeout, limits.lifetime)
 
     @property
     def greets(self) -> bool:
         """Whether `connected` has anything to do."""
-        return self._plan.on_connect is not None
+        return self._plan.on_connect.any
 
     def connected(self, now: float) -> Sequence[Action]:
         """The connection has been accepted."""
-        rule = self._plan.on_connect
-        if rule is None:
-            return NOTHING
-        self._ledger.matched(rule.place)
-        self._script, self._on_request = iter(rule.steps), False
-        return self._resume(now)
+        actions: list[Action] = []
+        if self.greets:
+            self._begin(self._plan.on_connect, actions, now)
+        return actions
 
     def receive(self, data: bytes, now: float) -> Sequence[Action]:
         """The peer sent these bytes, at least one."""
         self._heard_at = now
         if self._phase != OPEN:
-            return self._discard(len(data))
+            return NOTHING if self._phase == HALF_CLOSED else self._discard(len(data))
         buffer = self._buffer
         if not buffer:
             self._buffer = data
@@ -104,7 +93,7 @@ class Session(Ending):
             buffer += data
         else:
             self._buffer = bytearray(buffer) + data
-        if self._script is not None or self._blocked_since != inf:
+        if (self._script is not None and self._taking is None) or self._blocked_since != inf:
             self.wants_read = len(self._buffer) < READ_AHEAD
             return NOTHING
         return self._converse(now)
@@ -113,11 +102,9 @@ class Session(Ending):
         """The peer has closed its half."""
         self._eof = True
         self.wants_read = False
-        if self._phase in (CLOSING, LINGERING):
+        if self._phase >= CLOSING:
             return self._finish()
-        if self._busy:
-            return NOTHING
-        return self._converse(now)
+        return NOTHING if self._busy else self._converse(now)
 
     def blocked(self, now: float) -> None:
         """The kernel has taken only part of what was to be sent; `flushed` follows once it has taken all."""
@@ -134,9 +121,9 @@ class Session(Ending):
             self._ledger.answered(now - self._started, self._answered)
             self._answered = 0
             self._heard_at = now
-        if self._phase == OPEN:
-            if self._script is None and (self._buffer or self._eof or self._draining):
-                return self._converse(now)
+        if self._phase <= HALF_CLOSED:
+            if self._buffer or self._eof or self._draining:
+                return NOTHING if self._busy else self._converse(now)
         elif self._phase == CLOSING:
             self._linger(now)
             self.deadline = min(self.deadline, self._linger_until)
@@ -145,9 +132,7 @@ class Session(Ending):
     def drain(self, now: float) -> Sequence[Action]:
         """Finish what is in progress, a half-heard request too, then close in order."""
         self._draining = True
-        if self._phase != OPEN or self._busy:
-            return NOTHING
-        return self._converse(now)
+        return NOTHING if self._phase > HALF_CLOSED or self._busy else self._converse(now)
 
     def wake(self, now: float) -> Sequence[Action]:
         """The deadline has passed."""
@@ -164,18 +149,30 @@ class Session(Ending):
         limits = self._plan.limits
         yield self._blocked_since + limits.write_timeout, self._give_up
         yield self._linger_until, self._finish
-        if self._phase != OPEN:
+        if self._phase > HALF_CLOSED:
             return
         yield self._born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
         yield self._resume_at, lambda: self._resume(now)
+        if self._busy:
+            return
         yield self._partial_since + limits.request_timeout, lambda: self._end_in_order(CloseReason.REQUEST_TIMEOUT)
-        if not self._busy:
-            yield self._heard_at + limits.idle_timeout, lambda: self._end_in_order(CloseReason.IDLE_TIMEOUT)
+        framing = self._framing
+        if framing is not None and framing.gap != inf and self._buffer:
+            yield self._heard_at + framing.gap, lambda: self._converse(now, ended=True)
+        yield self._heard_at + limits.idle_timeout, lambda: self._idle(now)
 
     @property
     def _busy(self) -> bool:
-        """Whether a reply is in progress: waiting for its next step, or for the kernel."""
-        return self._script is not None or self._blocked_since != inf
+        """Whether a reply is in progress: waiting for its next step, or for the kernel; not for the peer."""
+        return (self._script is not None and self._taking is None) or self._blocked_since != inf
+
+    def _idle(self, now: float) -> Sequence[Action]:
+        """Nothing was heard for so long: the rules on IDLE, or the end."""
+        actions: list[Action] = []
+        self._heard_at = now
+        if self._taking is not None or not self._begin(self._plan.on_idle, actions, now):
+            actions += self._end_in_order(CloseReason.IDLE_TIMEOUT)
+        return actions
 
     def _resume(self, now: float) -> Sequence[Action]:
         """Go on with the script in progress."""
@@ -190,15 +187,17 @@ class Session(Ending):
             self.awaits_flush = True  # later requests are taken, and timed, from there
         return actions
 
-    def _converse(self, now: float) -> Sequence[Action]:
-        """Answer the requests in the buffer."""
+    def _converse(self, now: float, *, ended: bool = False) -> Sequence[Action]:
+        """Answer the requests in the buffer; `ended`: what is there is a request as it stands."""
         plan = self._plan
         if self._in_force.plan is not plan:
-            plan = self._take_new_plan()
-        actions, at, more = self._answer(plan, now)
-        if at:
-            self._started = now
-            self.awaits_flush = True
+            self._take_new_plan()
+        try:
+            if self._taking is not None:
+                return self._take(now)
+            actions, at, more = self._answer(now, ended)
+        except Malformed:
+            return self._end_in_order(CloseReason.MALFORMED_REQUEST)
         if self._phase == OPEN:
             self._keep(at)
             if self._buffer or self._eof or self._draining:
@@ -206,13 +205,26 @@ class Session(Ending):
             else:
                 self.wants_read = True
                 self._partial_since = inf
+        elif self._phase == HALF_CLOSED:
+            self._buffer = b""
+            if self._script is None and (self._eof or self._draining):
+                actions += self._leave(now)
         return actions
 
-    def _answer(self, plan: ListenerPlan, now: float) -> tuple[list[Action], int, bool]:
+    def _answer(self, now: float, ended: bool) -> tuple[list[Action], int, bool]:
         """Frame and answer requests: the actions, where the next one begins, and whether it may be whole too."""
-        buffer = self._buffer
-        requests, end = plan.framing.cut(buffer, self._searched)
-        select, limit = plan.on_request.select, plan.limits.max_request_bytes
+        buffer, framing = self._buffer, self._framing
+        if ended:
+            requests: Sequence[bytes] = (bytes(buffer),)
+            end = len(buffer)
+        elif framing is None:
+            requests, end = NO_BYTES
+        else:
+            requests, end = framing.cut(buffer, self._searched)
+        if self._framing_before is not None and requests:
+            requests, end = self._return_to_framing(requests, end)
+        selector, limit = self._selector, self._plan.limits.max_request_bytes
+        look_up = selector.look_up
         actions: list[Action] = []
         size = answered = in_a_row = 0
         matched: Rule | None = None  # by so many in a row
@@ -222,14 +234,19 @@ class Session(Ending):
                 if end > limit and len(request) > limit:
                     actions += self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
                     break
-                rule = select(request)
+                answered += 1
+                self.number += 1
+                if look_up is not None:
+                    rule = look_up(request)
+                else:
+                    self.request, self.captures = request, None
+                    rule = selector.search(request, self)
                 if rule is not matched:
                     if in_a_row:
                         self._count(matched, in_a_row)
                         in_a_row = 0
                     matched = rule
                 in_a_row += 1
-                answered += 1
                 if rule is None:
                     continue
                 reply = rule.reply
@@ -238,45 +255,56 @@ class Session(Ending):
                     size += len(reply.data)
                 else:
                     self.request = request
-                    size += self._play(iter(rule.steps), actions, now)
-                    stop = self._script is not None or self._phase != OPEN
+                    before = self._framing
+                    size += self._play(iter(self._chosen if rule.counted else rule.steps), actions, now)
+                    selector = self._selector
+                    look_up = selector.look_up
+                    stop = self._script is not None or self._phase != OPEN or self._framing is not before
                 if stop or size >= OUTPUT_AHEAD:
                     break
         finally:
             if in_a_row:
                 self._count(matched, in_a_row)
-        if answered < len(requests):
-            end = plan.framing.taken(buffer, answered)
-        self._answered = answered
-        if self._script is not None:
-            self._on_request = True
-            self._answered -= 1
-        return actions, end, answered == MOST or size >= OUTPUT_AHEAD
+        if answered < len(requests) and framing is not None:
+            end = framing.taken(buffer, answered)
+        if answered:
+            self._started = now
+            self.awaits_flush = True
+            self._answered = answered
+            if self._script is not None:
+                self._on_request = True
+                self._answered -= 1
+        return actions, end, stop or answered == MOST or size >= OUTPUT_AHEAD
+
+    def _return_to_framing(self, requests: Sequence[bytes], end: int) -> tuple[Sequence[bytes], int]:
+        """The framing was for one request, which is there."""
+        framing, self._framing, self._framing_before = self._framing, self._framing_before, None
+        if framing is not None and len(requests) > 1:
+            return requests[:1], framing.taken(self._buffer, 1)
+        return requests[:1], end
+
+    def _take(self, now: float) -> Sequence[Action]:
+        """Read the frame that the script waits for."""
+        taking = self._taking
+        assert taking is not None
+        frames, end = taking.framing.cut(self._buffer, self._searched)
+        if not frames and self._eof and taking.framing.rest and self._buffer:
+            frames, end = (bytes(self._buffer),), len(self._buffer)
+        if not frames:
+            return self._rest(False, 0, now)
+        if len(frames[0]) > self._plan.limits.max_request_bytes:
+            return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
+        self._keep(end if len(frames) == 1 else taking.framing.taken(self._buffer, 1))
+        self._searched, self._partial_since = 0, inf
+        self.variables[taking.variable] = frames[0]
+        self._taking = None
+        return self._resume(now)
 
     def _count(self, rule: Rule | None, requests: int) -> None:
         if rule is None:
             self._ledger.unmatched(requests)
         else:
             self._ledger.requested(rule.place, requests)
-
-    def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
-        """Take steps until one waits (`_script` is what is left then), or ends the conversation; the bytes sent."""
-        size = 0
-        for step in script:
-            outcome = step(self) if callable(step) else step
-            if type(outcome) is Send:
-                actions.append(outcome)
-                size += len(outcome.data)
-            elif type(outcome) is Wait:
-                self._ledger.delayed(outcome.seconds)
-                self._script = script
-                self._resume_at = now + outcome.seconds
-                self.deadline = min(self.deadline, self._resume_at)
-                break
-            elif type(outcome) is End:
-                actions += self._end_by_reset() if outcome.by_reset else self._end_in_order(CloseReason.SERVER_CLOSE)
-                break
-        return size
 
     def _keep(self, at: int) -> None:
         """Keep what is behind the requests that were taken."""
@@ -293,38 +321,57 @@ class Session(Ending):
         left = len(self._buffer)
         self._searched = 0
         self.wants_read = not self._eof
-        if self._script is not None:
+        if self._script is not None and self._taking is None:
             self._partial_since = inf
             self.wants_read = not self._eof and left < READ_AHEAD
             return NOTHING
         if more:
             return NOTHING  # `flushed` goes on
+        framing = self._framing if self._taking is None else self._taking.framing
+        assert framing is not None
         if self._eof:
+            if left and framing.rest and self._taking is None:
+                return self._converse(now, ended=True)
             if left:
                 self._ledger.truncated()
-            self._reason = CloseReason.PEER_EOF
-            return self._finish()
-        if not left:
+                self._buffer = b""
+            return self._leave(now)
+        if not left and self._taking is None:
             self._partial_since = inf
-            return self._end_in_order(CloseReason.DRAIN)
-        if self._plan.framing.least(self._buffer) > self._plan.limits.max_request_bytes:
+            return self._leave(now)
+        if framing.least(self._buffer) > self._plan.limits.max_request_bytes:
             return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
         self._searched = left
         if taken or self._partial_since == inf:
             self._partial_since = now
             self.deadline = min(self.deadline, now + self._plan.limits.request_timeout)
+        if framing.gap != inf:
+            self.deadline = min(self.deadline, now + framing.gap)
         return NOTHING
 
-    def _take_new_plan(self) -> ListenerPlan:
+    def _leave(self, now: float) -> Sequence[Action]:
+        """The peer has sent FIN, or a drain has come, and nothing is owed: the rules on that have a say, then the end."""
+        actions: list[Action] = []
+        if not self._farewell:
+            self._farewell = True
+            if self._begin(self._plan.on_eof if self._eof else self._plan.on_drain, actions, now):
+                return actions  # `flushed` comes back here
+        if self._eof:
+            self._reason = CloseReason.PEER_EOF
+            return self._finish()
+        return self._end_in_order(CloseReason.DRAIN)
+
+    def _take_new_plan(self) -> None:
         """The plan in force, unless its framing is another: then this connection keeps the one it has to its end."""
         new = self._in_force.plan
         if new.framing == self._plan.framing:
-            self._plan = new
+            self._plan: ListenerPlan = new
+            self._selector = new.on_request.of(self._state)
         else:
             self._in_force = PlanInForce(self._plan)
-        return self._plan
 
     def _stop(self) -> None:
         """See `Ending._stop`."""
-        self._script, self._buffer = None, b""
-        self._resume_at = self._partial_since = inf
+        self._forget_turn()
+        self._buffer = b""
+        self._partial_since = inf

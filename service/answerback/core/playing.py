@@ -1,0 +1,231 @@
+"""The script in progress on a connection, and what its steps see and change."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from math import inf
+from typing import Protocol
+
+from answerback.core.actions import Action, CloseReason, HalfClose, Send
+from answerback.core.ending import HALF_CLOSED, Ending
+from answerback.core.framing import Framing
+from answerback.core.ledger import Ledger
+from answerback.core.plan import PlanInForce, Rule, Rules, Selector
+from answerback.core.steps import End, Hold, Outcome, Step, Switch, Take, Wait
+from answerback.core.templates import TooLong
+from answerback.core.turn import Captures
+
+# Rule: a script is taken up where it was left: what is kept of it is the iterator of its remaining steps.
+
+HOLD_SECONDS = 3600.0  # how long `hold` holds where the listener has no lifetime
+
+
+class Surroundings(Protocol):
+    """What a session may ask about its connection and its listener, if a step or a match wants to know."""
+
+    @property
+    def connection_id(self) -> str:
+        """Unique among the connections of this run."""
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """Its address and port; ("", 0) where there is none."""
+
+    @property
+    def local_port(self) -> int:
+        """The port that was connected to; 0 where there is none."""
+
+    @property
+    def chance(self) -> random.Random:
+        """The listener's generator."""
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        """The time of day, UTC."""
+
+    def claim(self, place: int, most: int) -> int | None:
+        """Take the next number, from 0, of this counter; None once `most` are taken (0: never)."""
+
+
+class Playing(Ending):
+    """A session's script, and the turn that its steps take part in. See `turn.Turn`."""
+
+    __slots__ = (
+        "_chosen",
+        "_framing",
+        "_framing_before",
+        "_in_force",
+        "_ledger",
+        "_on_request",
+        "_own_counts",
+        "_plan",
+        "_resume_at",
+        "_script",
+        "_selector",
+        "_state",
+        "_surroundings",
+        "_taking",
+        "_variables",
+        "captures",
+        "deadline",
+        "number",
+        "request",
+    )
+
+    def __init__(self, in_force: PlanInForce, ledger: Ledger, surroundings: Surroundings | None) -> None:
+        super().__init__()
+        self._in_force = in_force
+        self._plan = plan = in_force.plan
+        self._ledger = ledger
+        self._surroundings = surroundings
+        self._framing: Framing | None = plan.framing
+        self._framing_before: Framing | None = None  # the one to return to, if this one is for one request
+        self._selector: Selector = plan.on_request.of("")
+        self._state = ""
+        self._script: Iterator[Step] | None = None  # what is left of the one that waits
+        self._on_request = False  # whether that one answers a request
+        self._resume_at = inf
+        self._taking: Take | None = None  # the frame that it waits for
+        self._chosen: tuple[Step, ...] = ()  # the script of the counted rule that matched
+        self._variables: dict[str, bytes] | None = None
+        self._own_counts: dict[str, int] | None = None
+        self.captures: Captures | None = None
+        self.number = 0
+        self.request = b""
+        self.deadline = inf
+
+    @property
+    def state(self) -> str:
+        """See `Turn.state`."""
+        return self._state
+
+    @state.setter
+    def state(self, name: str) -> None:
+        self._state = name
+        self._selector = self._plan.on_request.of(name)
+
+    @property
+    def variables(self) -> dict[str, bytes]:
+        """See `Turn.variables`."""
+        if self._variables is None:
+            self._variables = {}
+        return self._variables
+
+    @property
+    def listener(self) -> str:
+        """See `Turn.listener`."""
+        return self._plan.name
+
+    @property
+    def connection_id(self) -> str:
+        """See `Turn.connection_id`."""
+        return self._asked.connection_id
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """See `Turn.peer`."""
+        return self._asked.peer
+
+    @property
+    def local_port(self) -> int:
+        """See `Turn.local_port`."""
+        return self._asked.local_port
+
+    @property
+    def chance(self) -> random.Random:
+        """See `Turn.chance`."""
+        return self._asked.chance
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        """See `Turn.wall_clock`."""
+        return self._asked.wall_clock
+
+    def claim(self, rule: Rule) -> bool:
+        """See `plan.Asked.claim`."""
+        most = rule.most
+        if rule.per_connection:
+            counts = self._own_counts = self._own_counts or {}
+            number: int | None = counts.get(rule.name, 0)
+            if most and number == most:
+                return False
+            counts[rule.name] = (number or 0) + 1
+        else:
+            number = self._asked.claim(rule.place, most)
+        if number is None:
+            return False
+        self._chosen = rule.steps if rule.replies is None else rule.replies.choose(number, self.chance)
+        return True
+
+    @property
+    def _asked(self) -> Surroundings:
+        assert self._surroundings is not None, "the connection is gone"
+        return self._surroundings
+
+    def _begin(self, rules: Rules, actions: list[Action], now: float) -> bool:
+        """An event that is no request: play the script of the first rule that matches; False if there is none."""
+        self.request, self.captures = b"", None
+        rule = rules.of(self._state).search(b"", self)
+        if rule is None:
+            return False
+        self._ledger.matched(rule.place)
+        self._on_request = False
+        self._play(iter(self._chosen if rule.counted else rule.steps), actions, now)
+        if self._script is None:
+            self.awaits_flush = True  # what follows is done from there
+        return True
+
+    def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
+        """Take steps until one waits (`_script` is what is left then), or ends the conversation; the bytes sent."""
+        size = 0
+        for step in script:
+            try:
+                outcome = step(self) if callable(step) else step
+            except TooLong:
+                outcome = End(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
+            if type(outcome) is Send:
+                if self._phase != HALF_CLOSED:
+                    actions.append(outcome)
+                    size += len(outcome.data)
+            elif type(outcome) is tuple:
+                return size + self._play(chain(outcome, script), actions, now)
+            elif outcome is not None and not self._obey(outcome, script, actions, now):
+                break
+        return size
+
+    def _obey(self, outcome: Outcome, script: Iterator[Step], actions: list[Action], now: float) -> bool:
+        """Do what is not simply to send; whether the next step follows at once."""
+        match outcome:
+            case Wait(seconds):
+                self._ledger.delayed(seconds)
+                self._pause(script, now + seconds)
+                return False
+            case Hold():
+                self._pause(iter((End(by_reset=False, reason=CloseReason.LIFETIME),)), now + HOLD_SECONDS)
+                return False
+            case Take():
+                self._taking = outcome
+                self._pause(script, inf)
+                return False
+            case End(by_reset, reason):
+                actions += self._end_by_reset() if by_reset else self._end_in_order(reason)
+                return False
+            case Switch(framing, once):
+                self._framing_before = self._framing if once else None
+                self._framing = framing
+            case HalfClose():
+                actions += self._half_close()
+        return True
+
+    def _pause(self, script: Iterator[Step], until: float) -> None:
+        self._script = script
+        self._resume_at = until
+        self.deadline = min(self.deadline, until)
+
+    def _forget_turn(self) -> None:
+        """Nothing will be asked any more: let go of the connection, which holds this."""
+        self._script = self._taking = self._surroundings = None
+        self._resume_at = inf
+
+
