@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from answerback.config import Problem
@@ -104,6 +105,8 @@ def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:
 
 
 # ── For Hypothesis ────────────────────────────────────────────────────────────────────────────────────────────────
+
+few = settings(max_examples=30)  # whole configurations take longest to make
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,10}", fullmatch=True)

@@ -3,7 +3,7 @@ from hypothesis import given
 
 from answerback.config.advice import warnings
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import configs, listener, said
+from tests.config.configurations import configs, few, listener, said
 
 
 def advice(text: str = "", **fields: str) -> list[str]:
@@ -11,6 +11,7 @@ def advice(text: str = "", **fields: str) -> list[str]:
     return [line.removeprefix("listeners[0].") for line in said(warnings(listener(text, **fields)))]
 
 
+@few
 @given(configs())
 def test_advice_is_given_of_anything(config: v1.Config) -> None:
     assert all(problem.path for problem in warnings(config))

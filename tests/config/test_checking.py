@@ -3,9 +3,10 @@ from hypothesis import given
 
 from answerback.config.checking import MAX_LISTENERS, MAX_RULES, check
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import configs, listener, said
+from tests.config.configurations import configs, few, listener, said
 
 
+@few
 @given(configs())
 def test_nothing_is_wrong_with_what_is_right(config: v1.Config) -> None:
     assert check(config, {}) == []

@@ -13,7 +13,7 @@ from answerback.core.framing import Line, Read
 from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rule
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Wait
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import AGENT_CHECK, WHOLE, configs, listener, places, rule
+from tests.config.configurations import AGENT_CHECK, WHOLE, configs, few, listener, places, rule
 
 
 def compiled(config: v1.Config, files: dict[str, bytes] | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
@@ -30,6 +30,7 @@ def selected(config: v1.Config, request: bytes) -> Rule | None:
     return only(config).on_request.select(request)
 
 
+@few
 @given(configs())
 def test_what_is_right_can_be_compiled(config: v1.Config) -> None:
     plan = compiled(config)

@@ -10,7 +10,7 @@ from answerback.config.checking import check
 from answerback.config.document import Document, load
 from answerback.config.dumping import dump
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import AGENT_CHECK, HELLO, WHOLE, configs, problems_of
+from tests.config.configurations import AGENT_CHECK, HELLO, WHOLE, configs, few, problems_of
 
 
 def test_the_conversations_load_as_they_stand() -> None:
@@ -166,6 +166,7 @@ def test_any_mutation(text: str, chance: random.Random, times: int) -> None:
     survives(text)
 
 
+@few
 @given(configs(), st.randoms(use_true_random=False))
 def test_any_mutation_of_any_configuration(config: v1.Config, chance: random.Random) -> None:
     lines = dump(config).splitlines()

@@ -6,9 +6,10 @@ from answerback.config import BUILT_IN
 from answerback.config.document import load
 from answerback.config.dumping import dump
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import WHOLE, configs, listener, texts
+from tests.config.configurations import WHOLE, configs, few, listener, texts
 
 
+@few
 @given(configs())
 def test_what_is_written_is_read_back_to_the_same(config: v1.Config) -> None:
     document = load(dump(config))

@@ -4,9 +4,12 @@ import json
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from answerback.config import reading
 from answerback.config.document import load
+from answerback.config.nodes import compose
+from answerback.config.problems import Problems
 from answerback.v1 import config_pb2 as v1
 from tests.config.configurations import listener, rule
 
@@ -222,6 +225,15 @@ def test_nothing_is_an_empty_list_or_a_message_of_defaults_and_else_a_problem() 
         "rules[0].do[0]: no value",
         "address: text is expected, not nothing",
     ]
+
+
+def test_any_message_can_be_read_by_its_descriptor() -> None:
+    message, problems = FieldMask(), Problems()
+    node = compose("paths: [a, [b], on]")
+    assert node is not None
+    reading.read(node, message, problems)
+    assert list(message.paths) == ["a", "on"]
+    assert list(map(str, problems.found())) == ["1:12: paths[1]: text is expected, not a list"]
 
 
 @pytest.mark.parametrize("text", ["hello", "[]", "5"])

@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from answerback.cli import output
+from answerback.cli.client import connected
 from tests.waiting import eventually
 
+CALL_SECONDS = 20.0
 STOP_SECONDS = 20.0
 ECHO = "listeners: [{name: echo, address: '127.0.0.1:0', framing: line, rules: [{do: [echo]}]}]"
 
@@ -58,6 +61,11 @@ class Responder:
     def logged(self, message: str) -> list[dict[str, Any]]:
         """The lines with this message."""
         return [line for line in self.lines() if line["message"] == message]
+
+    def status(self) -> dict[str, Any]:
+        """What GetStatus answers, as plain data."""
+        with connected(self.admin, CALL_SECONDS) as client:
+            return output.plain(client.get_status())
 
     def cli(self, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run another `answerback` command against it."""

@@ -15,7 +15,7 @@ Examples:
   answerback apply --etag 5f0c2a9be1d4-3 new.yaml       # only if revision 3 is still in force
   generate-config | answerback apply -""",
 )
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @click.option("--comment", default="", metavar="TEXT", help="Why, for whoever reads the history.")
 @click.option("--etag", default="", metavar="ETAG", help="Change only what you saw: the etag that `show` printed.")
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")

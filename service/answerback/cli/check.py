@@ -22,7 +22,7 @@ Examples:
   answerback check -o json answerback.yaml | jq .problems[].path
   git show HEAD:answerback.yaml | answerback check -""",
 )
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @options.output("table", "json", "yaml")
 @options.admin
 @options.metrics("Where metrics and probes would be served: no listener may be there.")

@@ -35,7 +35,7 @@ Signals:
 )
 @click.option(
     "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     envvar="ANSWERBACK_CONFIG",
     show_envvar=True,
     metavar="FILE",

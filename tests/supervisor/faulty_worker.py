@@ -1,0 +1,72 @@
+"""The real worker, except that it fails where a test wants it to.
+
+    python faulty_worker.py MOMENT FAULT REVISION SLOT <what a worker is told>
+
+It fails at that revision, in that slot (`any` for all). Moments: `before prepared`, `after prepared`, `before commit`,
+`before committed`, `after committed`, by the report that is sent then, and `start`. Faults: `refuse` (where that is
+possible), `raise`, `die`, `hang` (the whole process), `stall` (only the compiling thread).
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from answerback.config.problems import Problem, Refused
+from answerback.core.plan import Plan
+from answerback.internal.v1.link_pb2 import Prepare, Report
+from answerback.link import Link
+from answerback.net.listeners import Listeners
+from answerback.worker import __main__ as start
+from answerback.worker import worker
+from answerback.worker.plans import Compiled, compile_order
+
+MOMENT, FAULT, REVISION, SLOT = sys.argv[1:5]
+
+
+def fail() -> NoReturn:
+    if FAULT == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if FAULT == "refuse":
+        raise Refused([Problem("listeners[0]", "this worker refuses")])
+    if FAULT == "raise":
+        raise RuntimeError("a fault on purpose")
+    if FAULT == "hang":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    threading.Event().wait()
+    raise AssertionError("the wait has no end")
+
+
+class FaultyLink(Link[Any]):
+    def send(self, message: Any, sockets: Any = ()) -> None:
+        kind = message.WhichOneof("kind") if isinstance(message, Report) else ""
+        concerned = kind in ("prepared", "committed") and getattr(message, kind).revision == int(REVISION)
+        if concerned and f"before {kind}" == MOMENT:
+            fail()
+        super().send(message, sockets)
+        if concerned and f"after {kind}" == MOMENT:
+            fail()
+
+
+class FaultyListeners(Listeners):
+    def commit(self, plan: Plan, sockets: Mapping[str, Any]) -> None:
+        if MOMENT == "before commit" and plan.revision == int(REVISION):
+            fail()
+        super().commit(plan, sockets)
+
+
+def faulty_compile(order: Prepare, former: Compiled) -> Compiled:
+    if MOMENT == "before prepared" and FAULT in ("refuse", "stall") and order.revision == int(REVISION):
+        fail()
+    return compile_order(order, former)
+
+
+if __name__ == "__main__":
+    sys.argv[1:5] = []
+    if SLOT in ("any", start.Arguments.parse(sys.argv[1:]).slot.__str__()):
+        if MOMENT == "start":
+            fail()
+        vars(worker).update(Link=FaultyLink, Listeners=FaultyListeners, compile_order=faulty_compile)
+    start.run()

@@ -1,0 +1,404 @@
+"""The supervisor with real workers: starting, changing, and saying how it is."""
+
+import asyncio
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from answerback.config import Problem, Refused
+from answerback.supervisor import ChangeFailed, EtagMismatch, StartError, State, Stopping, Supervisor
+from answerback.supervisor.options import Options
+from answerback.supervisor.revisions import Conflict, Revision, RevisionsInMemory
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import Asking, Supervised, alive, config, faulty, listener, refused, text, until
+from tests.waiting import eventually
+
+
+# ── Starting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_it_serves_the_file_on_every_worker(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), workers=2)
+    assert await supervisor.answers() == {b"one"}
+    status = supervisor.status()
+    assert (status.state, status.reason, status.revision) == (State.SERVING, "", 1)
+    assert status.etag == f"{supervisor.instance}-1"
+    assert re.fullmatch("[0-9a-f]{12}", supervisor.instance)
+    assert [(worker.index, worker.running, worker.revision, worker.restarts) for worker in status.workers] == [
+        (0, True, 1, 0),
+        (1, True, 1, 0),
+    ]
+    assert all(alive(worker.pid) and 0 < worker.start_seconds < 10 for worker in status.workers)
+    assert status.last_applied is not None
+    assert (status.last_applied.origin, status.last_refused) == ("file", None)
+    assert status.listeners[0].counts.requests == 24
+
+
+async def test_health_while_serving(supervise: Supervise) -> None:
+    supervisor = await supervise(listener(name="a"), listener(name="b"))
+    assert supervisor.health.statuses == dict.fromkeys(["", "readiness", "liveness", "listener/a", "listener/b"], True)
+
+
+async def test_no_listeners_is_a_configuration(supervise: Supervise) -> None:
+    supervisor = await supervise(" []")
+    assert supervisor.status().state == State.SERVING
+    await supervisor.update(config(listener("one")))
+    assert await supervisor.answers() == {b"one"}
+
+
+async def test_a_port_taken_is_the_listeners_problem_with_its_place(supervise: Supervise) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(Refused) as raised:
+            await supervise(listener(name="free"), listener(name="taken", address=address))
+    message = f"{address}: the port is taken; `ss -ltnp` shows by which process"
+    assert raised.value.problems == (Problem("listeners[1].address", message, 8, 12),)
+
+
+async def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(Refused, match=r"cannot read /nowhere/answerback.yaml: No such file or directory"):
+        await Supervisor(Options(config_path=Path("/nowhere/answerback.yaml"))).start()
+
+
+async def test_every_problem_of_a_file_is_said(supervise: Supervise) -> None:
+    with pytest.raises(Refused) as raised:
+        await supervise(listener(name="a"), listener(name="a", address="nowhere:1"))
+    assert [problem.path for problem in raised.value.problems] == ["listeners[1].name", "listeners[1].address"]
+    assert [problem.line for problem in raised.value.problems] == [7, 8]
+
+
+async def test_a_worker_that_cannot_be_started(supervise: Supervise) -> None:
+    with pytest.raises(StartError, match=r"cannot start a worker \(/no/python\): .*No such file"):
+        await supervise(worker_command=("/no/python",))
+
+
+@pytest.mark.parametrize("fault, text", [("die", "worker . was killed by SIGKILL"), ("raise", "exited with status 1")])
+async def test_a_worker_that_ends_before_it_serves(supervise: Supervise, fault: str, text: str) -> None:
+    with pytest.raises(StartError, match=text):
+        await supervise(worker_command=faulty("start", fault))
+
+
+@pytest.mark.parametrize(
+    "moment, fault, error", [("before prepared", "refuse", Refused), ("before commit", "die", None)]
+)
+async def test_a_start_that_fails_leaves_nothing(
+    tmp_path: Path, moment: str, fault: str, error: type[Exception] | None
+) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener()))
+    command = faulty(moment, fault, revision=1, slot=1)
+    supervisor = Supervised(path, workers=2, worker_command=command)
+    if error is None:  # after the decision there is no way back: the slot is without a worker, and gets one
+        await supervisor.start()
+        await until(lambda: supervisor.status().workers[1].restarts)
+        await supervisor.stop(abort=True)
+    else:
+        with pytest.raises(error, match="this worker refuses"):
+            await supervisor.start()
+    assert supervisor.pids() == [0, 0]
+
+
+# ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_an_update_is_in_force_on_every_worker_when_it_returns(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), workers=2)
+    change = await supervisor.update(config(listener("two")), comment="because")
+    assert (change.changed, change.workers, change.revision.number) == (True, 2, 2)
+    assert (change.revision.origin, change.revision.comment) == ("api", "because")
+    assert change.revision is supervisor.current
+    assert await supervisor.answers() == {b"two"}
+    assert [worker.revision for worker in supervisor.status().workers] == [2, 2]
+
+
+async def test_an_unchanged_address_keeps_its_port(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    port = supervisor.port()
+    await supervisor.update(config(listener("two"), listener("three", name="new")))
+    assert supervisor.port() == port
+    assert await supervisor.answers("new") == {b"three"}
+
+
+async def test_an_equal_configuration_makes_no_revision(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    change = await supervisor.update(config(listener("one")))
+    assert (change.changed, change.workers, change.revision.number) == (False, 1, 1)
+
+
+async def test_etags(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    first = supervisor.current.etag
+    second = (await supervisor.update(config(listener("two")), etag=first)).revision.etag
+    with pytest.raises(EtagMismatch, match=second):
+        await supervisor.update(config(listener("three")), etag=first)
+    assert supervisor.current.number == 2
+
+
+async def test_of_two_updates_of_one_revision_one_is_made(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    etag = supervisor.current.etag
+    updates = [supervisor.update(config(listener(word)), etag=etag) for word in ("two", "three")]
+    outcomes = await asyncio.gather(*updates, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Change", "EtagMismatch"]
+
+
+async def test_what_is_only_validated_changes_nothing(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    asked = config(listener("two"))
+    change = await supervisor.update(asked, validate_only=True)
+    assert (change.changed, change.revision.number, change.revision.config) == (False, 1, asked)
+    with pytest.raises(Refused):
+        await supervisor.update(config(listener(address="x:1")), validate_only=True)
+    assert await supervisor.answers() == {b"one"}
+    assert supervisor.status().last_refused is None
+
+
+async def test_validate_answers_with_every_problem(supervise: Supervise) -> None:
+    supervisor = await supervise(reserved=(("the admin API", "127.0.0.1:50051"),))
+    assert await supervisor.validate(config(listener("two"))) == []
+    problems = await supervisor.validate(config(listener(name="_"), listener(address="127.0.0.1:50051")))
+    assert [problem.path for problem in problems] == ["listeners[0].name", "listeners[1].address"]
+
+
+async def test_a_refusal_is_remembered_and_changes_nothing(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    with pytest.raises(Refused) as raised:
+        await supervisor.update(config(listener("two", address="nowhere:1")), comment="an attempt")
+    refusal = supervisor.status().last_refused
+    assert refusal is not None
+    assert (refusal.origin, refusal.comment) == ("api", "an attempt")
+    assert refusal.problems == raised.value.problems
+    assert await supervisor.answers() == {b"one"}
+    assert supervisor.current.number == 1
+
+
+async def test_a_port_taken_at_run_time_leaves_nothing_bound(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        free.close()
+        with pytest.raises(Refused, match=r"listeners\[1\].address: .*the port is taken"):
+            await supervisor.update(
+                config(
+                    listener("two", address=address),
+                    listener(name="b", address=f"127.0.0.1:{taken.getsockname()[1]}"),
+                )
+            )
+        with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
+            pass
+    assert await supervisor.answers() == {b"one"}
+
+
+async def test_what_was_given_may_be_changed_by_its_owner(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    given = config(listener("two"))
+    await supervisor.update(given)
+    given.listeners[0].name = "changed"
+    assert supervisor.current.config == config(listener("two"))
+
+
+async def test_a_caller_who_leaves_does_not_stop_a_change(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    call = asyncio.ensure_future(supervisor.update(config(listener("two"))))
+    await asyncio.sleep(0)
+    call.cancel()
+    await until(lambda: [worker.revision for worker in supervisor.status().workers] == [2])
+    assert await supervisor.answers() == {b"two"}
+    assert (await supervisor.update(config(listener("three")))).changed
+
+
+async def test_a_caller_who_leaves_before_his_turn_has_not_asked(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    first = asyncio.ensure_future(supervisor.update(config(listener("two"))))
+    second = asyncio.ensure_future(supervisor.update(config(listener("three"))))
+    await asyncio.sleep(0)
+    second.cancel()
+    await first
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    await supervisor.update(config(listener("two")))
+    assert supervisor.current.number == 2
+
+
+class FullStore(RevisionsInMemory):
+    """Keeps one revision, and has room for no more."""
+
+    async def append(self, revision: Revision, *, after: int) -> None:
+        if after:
+            raise Conflict("another one was faster") if after == 1 else OSError("no space left")
+        await super().append(revision, after=after)
+
+
+async def test_what_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener("one")))
+    supervisor = Supervisor(Options(config_path=path), store=FullStore())
+    await supervisor.start()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ChangeFailed, match="cannot be recorded: another one was faster; nothing has changed"):
+        await supervisor.update(config(listener("two"), listener(name="new", address=f"127.0.0.1:{port}")))
+    assert refused(port)
+    assert supervisor.current.number == 1
+    await supervisor.stop()
+
+
+async def test_files_come_from_beside_the_configuration(supervise: Supervise, tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"from a file")
+    supervisor = await supervise(listener("{file: page}"))
+    assert await supervisor.answers() == {b"from a file"}
+
+
+async def test_what_the_file_named_can_be_given_back_through_the_api(supervise: Supervise, tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"from a file")
+    (tmp_path / "secret").write_bytes(b"hush")
+    supervisor = await supervise(listener("{file: page}"))
+    await supervisor.update(config(listener("{file: page}"), listener("{file: page}", name="second")))
+    assert await supervisor.answers("second") == {b"from a file"}
+    with pytest.raises(Refused, match="no files are read through the API"):
+        await supervisor.update(config(listener("{file: secret}")))
+
+
+async def test_files_for_the_api_come_from_their_folder(supervise: Supervise, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "page").write_bytes(b"of the folder")
+    supervisor = await supervise(files=tmp_path / "folder")
+    await supervisor.update(config(listener("{file: page}")))
+    assert await supervisor.answers() == {b"of the folder"}
+
+
+# ── The file again ──────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_reload_applies_the_file(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    supervisor.path.write_text(text(listener("two")))
+    await supervisor.reload()
+    assert await supervisor.answers() == {b"two"}
+    assert supervisor.current.origin == "file"
+
+
+async def test_reload_of_a_bad_file_says_why_and_changes_nothing(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor = await supervise(listener("one"))
+    supervisor.path.write_text("listeners: [{name: hello, adress: x}]")
+    await supervisor.reload()
+    refusal = supervisor.status().last_refused
+    assert refusal is not None
+    assert refusal.origin == "file"
+    assert "adress" in caplog.text
+    assert await supervisor.answers() == {b"one"}
+
+
+async def test_reload_notices_a_changed_file_beside_it(supervise: Supervise, tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"before")
+    supervisor = await supervise(listener("{file: page}"))
+    (tmp_path / "page").write_bytes(b"after")
+    await supervisor.reload()
+    assert supervisor.current.number == 2
+    assert await supervisor.answers() == {b"after"}
+
+
+async def test_reload_without_a_file_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    supervisor = Supervisor(Options())
+    await supervisor.reload()
+    assert "no --config" in caplog.text
+
+
+# ── Addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_a_change_of_address_leaves_other_listeners_alone(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), listener("moving", name="moving"), workers=2)
+    before = supervisor.port("moving")
+    clients = Asking(supervisor.port())
+    await clients.more()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    await supervisor.update(config(listener("one"), listener("moved", name="moving", address=f"127.0.0.1:{port}")))
+    assert refused(before)
+    newcomers = Asking(port, 2)
+    await newcomers.more()
+    await clients.more()
+    await newcomers.stop()
+    await clients.stop()
+    assert (clients.failures, newcomers.failures) == (0, 0)
+    assert set(newcomers.answers) == {b"moved"}
+
+
+async def test_a_listener_gives_way_to_a_wider_one_without_a_pause(supervise: Supervise) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    supervisor = await supervise(listener("narrow", address=f"127.0.0.1:{port}"), workers=2)
+    clients = Asking(port)
+    await clients.more()
+    await supervisor.update(config(listener("wide", address=f"0.0.0.0:{port}")))
+    assert await supervisor.answers() == {b"wide"}
+    await clients.more()
+    await clients.stop()
+    assert set(clients.answers) == {b"narrow", b"wide"}
+    # One may come between the last accept and the end of listening, of each worker.
+    assert all(isinstance(error, ConnectionResetError) for error in clients.errors)
+    assert clients.failures <= 2
+
+
+async def test_an_address_may_be_left_and_taken_again(supervise: Supervise) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    there = listener("there", name="there", address=f"127.0.0.1:{port}")
+    supervisor = await supervise(listener(), there, workers=2)
+    for _ in range(3):
+        await supervisor.update(config(listener()))
+        assert refused(port)
+        await supervisor.update(config(listener(), there))
+        assert await supervisor.answers("there") == {b"there"}
+
+
+async def test_a_hundred_updates_under_load(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("0"), workers=2)
+    clients = Asking(supervisor.port())
+    for number in range(1, 101):
+        await supervisor.update(config(listener(str(number))))
+        answer = await supervisor.answers(count=4)
+        assert answer == {str(number).encode()}
+    await clients.stop()
+    assert clients.failures == 0
+    assert set(clients.answers) <= {str(number).encode() for number in range(101)}
+
+
+# ── The end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_no_change_is_made_while_stopping(supervise: Supervise) -> None:
+    supervisor = await supervise()
+    stopping = asyncio.ensure_future(supervisor.stop())
+    await asyncio.sleep(0)
+    with pytest.raises(Stopping):
+        await supervisor.update(config(listener("two")))
+    await stopping
+
+
+LONELY = """
+import asyncio, sys, uvloop
+from pathlib import Path
+from answerback.supervisor import Options, Supervisor
+
+async def main():
+    supervisor = Supervisor(Options(config_path=Path(sys.argv[1]), workers=2))
+    await supervisor.start()
+    print(*(worker.pid for worker in supervisor.status().workers), flush=True)
+    await asyncio.get_running_loop().create_future()
+
+uvloop.run(main())
+"""
+
+
+def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener()))
+    with subprocess.Popen([sys.executable, "-c", LONELY, str(path)], stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout is not None
+        pids = [int(word) for word in supervisor.stdout.readline().split()]
+        assert all(map(alive, pids))
+        supervisor.kill()
+        eventually(lambda: not any(map(alive, pids)), within=1)

@@ -1,0 +1,212 @@
+"""What keeps `answerback serve` from starting: one clear message, exit 1, no traceback, nothing left behind."""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import ANSWERBACK
+
+HELLO = """\
+listeners:
+  - name: hello
+    address: 127.0.0.1:PORT
+    rules:
+      - do: [send: "Hello, World!", close]
+"""
+# Takes from root what others have not, for tests may be root's: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH and
+# CAP_NET_BIND_SERVICE (capabilities(7)), by PR_CAPBSET_DROP (prctl(2)). For others it does nothing.
+UNPRIVILEGED = """
+import ctypes, os, sys
+for capability in (1, 2, 10):
+    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+FIRST_UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
+Serve = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Run `answerback serve` to its end; it must not get far."""
+
+    def run(config: str | None = HELLO, *args: str, under: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
+        given: tuple[str, ...] = ("--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--workers", "1")
+        if config is not None:
+            file = tmp_path / "answerback.yaml"
+            file.write_text(config.replace("PORT", "0"))
+            given += ("--config", str(file))
+        command = (*under, *ANSWERBACK, "serve", *given, *args)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock.getsockname()[1]
+
+
+def test_a_listeners_port_is_taken(serve: Serve, taken: int) -> None:
+    result = serve(HELLO.replace("PORT", str(taken)))
+    assert (result.returncode, result.stdout) == (1, "")
+    problem, error = result.stderr.splitlines()
+    assert problem.endswith(
+        f"answerback.yaml:3:14: listeners[0].address: 127.0.0.1:{taken}: the port is taken; "
+        "`ss -ltnp` shows by which process"
+    )
+    assert error.endswith("answerback.yaml: 1 problem; nothing is served")
+
+
+@pytest.mark.parametrize("what", ["admin", "metrics"])
+def test_a_port_of_our_own_is_taken(serve: Serve, taken: int, what: str) -> None:
+    result = serve(HELLO, f"--{what}", f"127.0.0.1:{taken}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"Error: --{what} 127.0.0.1:{taken}: Address already in use\n"
+
+
+def test_a_privileged_port(serve: Serve) -> None:
+    if int(FIRST_UNPRIVILEGED.read_text()) <= 7:
+        pytest.skip("there are no privileged ports here")
+    result = serve(HELLO.replace("PORT", "7"), under=(sys.executable, "-c", UNPRIVILEGED))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "listeners[0].address: 127.0.0.1:7: a privileged port; choose one from " in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_an_address_of_another_machine(serve: Serve) -> None:
+    result = serve(HELLO.replace("127.0.0.1", "192.0.2.1"))
+    assert result.returncode == 1
+    assert "listeners[0].address: 192.0.2.1:0: no address of this machine" in result.stderr
+
+
+def test_everything_in_the_way_is_said_at_once(serve: Serve, taken: int) -> None:
+    text = HELLO.replace("PORT", str(taken)) + "  - {name: far, address: '192.0.2.1:8000'}\n"
+    result = serve(text)
+    assert result.returncode == 1
+    assert "listeners[0].address: " in result.stderr
+    assert "listeners[1].address: " in result.stderr
+    assert result.stderr.endswith("2 problems; nothing is served\n")
+
+
+def test_no_file(serve: Serve) -> None:
+    result = serve(None, "--config", "none.yaml")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "Error: cannot read none.yaml: No such file or directory\n"
+
+
+def test_an_unreadable_file(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "secret.yaml"
+    file.write_text(HELLO)
+    file.chmod(0)
+    result = serve(None, "--config", "secret.yaml", under=(sys.executable, "-c", UNPRIVILEGED))
+    assert (result.returncode, result.stderr) == (1, "Error: cannot read secret.yaml: Permission denied\n")
+
+
+def test_a_folder_is_no_file(serve: Serve) -> None:
+    result = serve(None, "--config", ".")
+    assert (result.returncode, result.stderr) == (1, "Error: cannot read .: Is a directory\n")
+
+
+BAD = """\
+listeners:
+  - name: hello
+    name: again
+    address: 127.0.0.1:7001
+    rulez: []
+  - name: other
+    address: 127.0.0.1:7001
+    limits: {max_connections: LIMIT}
+    rules:
+      - when: {regex: '(?=a)'}
+        do: [echo]
+"""
+
+
+def test_a_bad_configuration_is_told_everything_at_once(serve: Serve) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    result = serve(BAD.replace("LIMIT", str(limit + 1)))
+    assert (result.returncode, result.stdout) == (1, "")
+    *problems, error = result.stderr.splitlines()
+    places = [problem.rpartition("answerback.yaml:")[2].partition(": ")[0::2] for problem in problems]
+    assert sorted((place, text.partition(": ")[0]) for place, text in places) == [
+        ("10:23", "listeners[1].rules[0].when.regex"),
+        ("3:5", "listeners[0].name"),
+        ("5:5", "listeners[0].rulez"),
+        ("7:14", "listeners[1].address"),
+        ("8:31", "listeners[1].limits.max_connections"),
+    ]
+    assert error.endswith("answerback.yaml: 5 problems; nothing is served")
+
+
+def test_what_is_no_yaml(serve: Serve) -> None:
+    result = serve("listeners: [\n")
+    assert result.returncode == 1
+    problem, error = result.stderr.splitlines()
+    assert "answerback.yaml:2:1: " in problem
+    assert error.endswith("answerback.yaml: 1 problem; nothing is served")
+
+
+def test_a_listener_on_a_port_of_our_own(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    result = serve(HELLO.replace("PORT", str(port)), "--metrics", f"127.0.0.1:{port}")
+    assert result.returncode == 1
+    assert "listeners[0].address: " in result.stderr
+    assert "the metrics" in result.stderr
+
+
+def test_an_admin_api_for_everybody(serve: Serve) -> None:
+    result = serve(HELLO, "--admin", "0.0.0.0:0")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: --admin 0.0.0.0:0: whoever reaches the admin API rules the responder")
+    assert "--admin-insecure" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("--admin", "here"), ("--workers", "0"), ("--workers", "65"), ("--grace", "1d"), ("--files", "none"), ("x",)],
+)
+def test_a_wrong_usage_is_exit_2(serve: Serve, args: tuple[str, ...]) -> None:
+    result = serve(HELLO, *args)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: answerback serve ")
+    assert "Traceback" not in result.stderr
+
+
+def test_programs_get_their_lines(serve: Serve, taken: int) -> None:
+    result = serve(HELLO.replace("rules:", "rulez:"), "--log-format", "json")
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = map(json.loads, result.stderr.splitlines())
+    assert (line["level"], line["path"], line["line"], line["column"]) == ("ERROR", "listeners[0].rulez", 4, 5)
+    result = serve(HELLO, "--log-format", "json", "--admin", f"127.0.0.1:{taken}")
+    (line,) = map(json.loads, result.stderr.splitlines())
+    assert line["message"] == f"--admin 127.0.0.1:{taken}: Address already in use"
+
+
+def test_no_worker_is_left_behind(serve: Serve, taken: int) -> None:
+    marker = "ANSWERBACK_TEST_MARKER"
+    os.environ[marker] = name = f"{os.getpid()}-{taken}"
+    try:
+        assert serve(HELLO.replace("PORT", str(taken))).returncode == 1
+    finally:
+        del os.environ[marker]
+    needle = f"{marker}={name}".encode()
+    alive = [path for path in Path("/proc").glob("[0-9]*/environ") if needle in environ_of(path)]
+    assert alive == []
+
+
+def environ_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
