@@ -52,7 +52,13 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     EVENT_REQUEST: _Event.ValueType  # 1
     """A whole request has come."""
     EVENT_CONNECT: _Event.ValueType  # 2
-    """The connection has been accepted; there is no request yet, so `when` has nothing to look at."""
+    """The connection has been accepted; there is no request yet, and `when` can look at the peer alone, as on all that follow."""
+    EVENT_IDLE: _Event.ValueType  # 3
+    """Nothing was heard for `idle_timeout`. The rule acts instead of the close; if it does not close, the clock starts again."""
+    EVENT_EOF: _Event.ValueType  # 4
+    """The peer has closed its half, and has been answered; the connection closes when the rule has acted."""
+    EVENT_DRAIN: _Event.ValueType  # 5
+    """The server drains, and the connection has nothing in progress; it closes when the rule has acted."""
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper): ...
 
@@ -60,8 +66,36 @@ EVENT_UNSPECIFIED: Event.ValueType  # 0
 EVENT_REQUEST: Event.ValueType  # 1
 """A whole request has come."""
 EVENT_CONNECT: Event.ValueType  # 2
-"""The connection has been accepted; there is no request yet, so `when` has nothing to look at."""
+"""The connection has been accepted; there is no request yet, and `when` can look at the peer alone, as on all that follow."""
+EVENT_IDLE: Event.ValueType  # 3
+"""Nothing was heard for `idle_timeout`. The rule acts instead of the close; if it does not close, the clock starts again."""
+EVENT_EOF: Event.ValueType  # 4
+"""The peer has closed its half, and has been answered; the connection closes when the rule has acted."""
+EVENT_DRAIN: Event.ValueType  # 5
+"""The server drains, and the connection has nothing in progress; it closes when the rule has acted."""
 Global___Event: _TypeAlias = Event  # noqa: Y015
+
+class _Scope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
+    SCOPE_LISTENER: _Scope.ValueType  # 1
+    """All connections of the listener together, over all workers."""
+    SCOPE_CONNECTION: _Scope.ValueType  # 2
+    """Each connection for itself."""
+
+class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    """For what something is counted."""
+
+SCOPE_UNSPECIFIED: Scope.ValueType  # 0
+SCOPE_LISTENER: Scope.ValueType  # 1
+"""All connections of the listener together, over all workers."""
+SCOPE_CONNECTION: Scope.ValueType  # 2
+"""Each connection for itself."""
+Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 @_typing.final
 class Config(_message.Message):
@@ -99,12 +133,15 @@ class Listener(_message.Message):
     FRAMING_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    RANDOM_SEED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the listener in metrics, health and logs. Required, unique: letters, digits, `.`, `_`, `-`, 63 at most."""
     address: _builtins.str
     """HOST:PORT, the host an IPv4 address or an IPv6 one in brackets. `[::]` takes IPv6 alone. Port 0 lets the kernel choose."""
     engine: Global___Engine.ValueType
     """What drives its connections; the default is that of `serve --engine`."""
+    random_seed: _builtins.int
+    """Where the listener's chance begins: RANDOM replies, and `random` and `uuid` in templates. Unless given, at random."""
     @_builtins.property
     def framing(self) -> Global___Framing:
         """How bytes become requests; the default is `read`."""
@@ -124,18 +161,21 @@ class Listener(_message.Message):
         framing: Global___Framing | None = ...,
         rules: _abc.Iterable[Global___Rule] | None = ...,
         limits: Global___Limits | None = ...,
+        random_seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing", "limits", b"limits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "limits", b"limits", "random_seed", b"random_seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "engine", b"engine", "framing", b"framing", "limits", b"limits", "name", b"name", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "address", b"address", "engine", b"engine", "framing", b"framing", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__random_seed: _TypeAlias = _typing.Literal["random_seed"]  # noqa: Y015
+    _WhichOneofArgType__random_seed: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__random_seed) -> _WhichOneofReturnType__random_seed | None: ...
 
 Global___Listener: _TypeAlias = Listener  # noqa: Y015
 
 @_typing.final
 class Framing(_message.Message):
-    """How bytes become requests."""
+    """How bytes become requests. `line` and `delimiter` take their ending off; all others leave every byte in place."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -181,23 +221,232 @@ class Framing(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Delimiter(_message.Message):
+        """These bytes end a request."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        END_FIELD_NUMBER: _builtins.int
+        KEEP_FIELD_NUMBER: _builtins.int
+        keep: _builtins.bool
+        """Leave the ending on the request."""
+        @_builtins.property
+        def end(self) -> Global___Bytes:
+            """At least one byte."""
+
+        def __init__(
+            self,
+            *,
+            end: Global___Bytes | None = ...,
+            keep: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "keep", b"keep"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Pattern(_message.Message):
+        """A request ends with the first byte that makes a pattern match."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        END_FIELD_NUMBER: _builtins.int
+        end: _builtins.str
+        """RE2 over bytes, searched for; `^`, `$` and `\\b` are refused, because they look at what is not there yet."""
+        def __init__(
+            self,
+            *,
+            end: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Fixed(_message.Message):
+        """A request is so many bytes."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SIZE_FIELD_NUMBER: _builtins.int
+        SIZE_FROM_FIELD_NUMBER: _builtins.int
+        size: _builtins.int
+        """1 to 67108864."""
+        size_from: _builtins.str
+        """A template, settled when its step runs; only for `frame` and `take`. What is no number closes the connection. With
+        `frame` it is for one request (an empty one if it is 0), behind which the framing before it returns.
+        """
+        def __init__(
+            self,
+            *,
+            size: _builtins.int = ...,
+            size_from: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "size", b"size", "size_from", b"size_from"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "size", b"size", "size_from", b"size_from"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_bytes: _TypeAlias = _typing.Literal["size", "size_from"]  # noqa: Y015
+        _WhichOneofArgType_bytes: _TypeAlias = _typing.Literal["bytes", b"bytes"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_bytes) -> _WhichOneofReturnType_bytes | None: ...
+
+    @_typing.final
+    class LengthPrefix(_message.Message):
+        """A number in the request says how long it is: `offset` + `width` + the number + `adjust` bytes in all."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OFFSET_FIELD_NUMBER: _builtins.int
+        WIDTH_FIELD_NUMBER: _builtins.int
+        LITTLE_ENDIAN_FIELD_NUMBER: _builtins.int
+        ADJUST_FIELD_NUMBER: _builtins.int
+        STRIP_FIELD_NUMBER: _builtins.int
+        offset: _builtins.int
+        """How many bytes stand before the number; 65535 at most."""
+        width: _builtins.int
+        """How many bytes the number has, 1 to 8."""
+        little_endian: _builtins.bool
+        """The least byte of the number comes first; unless given, the greatest does."""
+        adjust: _builtins.int
+        """Added to the number: -4 for one of four bytes that counts itself."""
+        strip: _builtins.bool
+        """Take the number, and what stands before it, off the request."""
+        def __init__(
+            self,
+            *,
+            offset: _builtins.int = ...,
+            width: _builtins.int = ...,
+            little_endian: _builtins.bool = ...,
+            adjust: _builtins.int = ...,
+            strip: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust", b"adjust", "little_endian", b"little_endian", "offset", b"offset", "strip", b"strip", "width", b"width"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Idle(_message.Message):
+        """Silence ends a request."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        GAP_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def gap(self) -> _duration_pb2.Duration:
+            """How long; more than 0, at most 1 h."""
+
+        def __init__(
+            self,
+            *,
+            gap: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class UntilEof(_message.Message):
+        """All that is sent until the peer closes its half is one request."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Http(_message.Message):
+        """A request of HTTP/1.1 (RFC 9112), its head and its body, which Content-Length or chunks measure."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Resp(_message.Message):
+        """A command of Redis (RESP2): an array of bulk strings, or a line."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     READ_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
+    DELIMITER_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    FIXED_FIELD_NUMBER: _builtins.int
+    LENGTH_PREFIX_FIELD_NUMBER: _builtins.int
+    IDLE_FIELD_NUMBER: _builtins.int
+    UNTIL_EOF_FIELD_NUMBER: _builtins.int
+    HTTP_FIELD_NUMBER: _builtins.int
+    RESP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def read(self) -> Global___Framing.Read: ...
     @_builtins.property
     def line(self) -> Global___Framing.Line: ...
+    @_builtins.property
+    def delimiter(self) -> Global___Framing.Delimiter: ...
+    @_builtins.property
+    def pattern(self) -> Global___Framing.Pattern: ...
+    @_builtins.property
+    def fixed(self) -> Global___Framing.Fixed: ...
+    @_builtins.property
+    def length_prefix(self) -> Global___Framing.LengthPrefix: ...
+    @_builtins.property
+    def idle(self) -> Global___Framing.Idle: ...
+    @_builtins.property
+    def until_eof(self) -> Global___Framing.UntilEof: ...
+    @_builtins.property
+    def http(self) -> Global___Framing.Http: ...
+    @_builtins.property
+    def resp(self) -> Global___Framing.Resp: ...
     def __init__(
         self,
         *,
         read: Global___Framing.Read | None = ...,
         line: Global___Framing.Line | None = ...,
+        delimiter: Global___Framing.Delimiter | None = ...,
+        pattern: Global___Framing.Pattern | None = ...,
+        fixed: Global___Framing.Fixed | None = ...,
+        length_prefix: Global___Framing.LengthPrefix | None = ...,
+        idle: Global___Framing.Idle | None = ...,
+        until_eof: Global___Framing.UntilEof | None = ...,
+        http: Global___Framing.Http | None = ...,
+        resp: Global___Framing.Resp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "line", b"line", "read", b"read"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "line", b"line", "read", b"read"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["read", "line"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["read", "line", "delimiter", "pattern", "fixed", "length_prefix", "idle", "until_eof", "http", "resp"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -212,18 +461,34 @@ class Rule(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     WHEN_FIELD_NUMBER: _builtins.int
+    IN_STATES_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     DO_FIELD_NUMBER: _builtins.int
+    REPLIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the rule in metrics; `rules[N]` (from 0) unless given. Unique within its listener."""
     event: Global___Event.ValueType
     """The default is REQUEST."""
+    times: _builtins.int
+    """How often the rule matches; then it matches no more. 0: always. Exact over all workers."""
+    scope: Global___Scope.ValueType
+    """What `times` and `replies` count for; the default is LISTENER."""
     @_builtins.property
     def when(self) -> Global___Match:
         """Which requests; every one unless given."""
 
     @_builtins.property
+    def in_states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In which states of the connection, the one it begins in being ""; in every state unless given."""
+
+    @_builtins.property
     def do(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
         """What to do, in order. Without a step, nothing is sent."""
+
+    @_builtins.property
+    def replies(self) -> Global___Replies:
+        """What to do the first time, the second time, and so on; in place of `do`."""
 
     def __init__(
         self,
@@ -231,15 +496,106 @@ class Rule(_message.Message):
         name: _builtins.str = ...,
         event: Global___Event.ValueType = ...,
         when: Global___Match | None = ...,
+        in_states: _abc.Iterable[_builtins.str] | None = ...,
+        times: _builtins.int = ...,
+        scope: Global___Scope.ValueType = ...,
         do: _abc.Iterable[Global___Step] | None = ...,
+        replies: Global___Replies | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["when", b"when"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["replies", b"replies", "when", b"when"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "name", b"name", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "in_states", b"in_states", "name", b"name", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
+@_typing.final
+class Replies(_message.Message):
+    """Different things to do, each time another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Then:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ThenEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Replies._Then.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        THEN_UNSPECIFIED: Replies._Then.ValueType  # 0
+        THEN_HOLD: Replies._Then.ValueType  # 1
+        """The last one again and again."""
+        THEN_CYCLE: Replies._Then.ValueType  # 2
+        """The first one again."""
+        THEN_NEXT_RULE: Replies._Then.ValueType  # 3
+        """The rule matches no more."""
+        THEN_RANDOM: Replies._Then.ValueType  # 4
+        """No turns: any of them, by weight, from the start."""
+
+    class Then(_Then, metaclass=_ThenEnumTypeWrapper):
+        """What comes once each has had its turn."""
+
+    THEN_UNSPECIFIED: Replies.Then.ValueType  # 0
+    THEN_HOLD: Replies.Then.ValueType  # 1
+    """The last one again and again."""
+    THEN_CYCLE: Replies.Then.ValueType  # 2
+    """The first one again."""
+    THEN_NEXT_RULE: Replies.Then.ValueType  # 3
+    """The rule matches no more."""
+    THEN_RANDOM: Replies.Then.ValueType  # 4
+    """No turns: any of them, by weight, from the start."""
+
+    OF_FIELD_NUMBER: _builtins.int
+    THEN_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    then: Global___Replies.Then.ValueType
+    """The default is HOLD."""
+    @_builtins.property
+    def of(self) -> _containers.RepeatedCompositeFieldContainer[Global___Script]:
+        """At least one."""
+
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How likely each of them is beside the others, for RANDOM; all alike unless given."""
+
+    def __init__(
+        self,
+        *,
+        of: _abc.Iterable[Global___Script] | None = ...,
+        then: Global___Replies.Then.ValueType = ...,
+        weights: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["of", b"of", "then", b"then", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replies: _TypeAlias = Replies  # noqa: Y015
+
+@_typing.final
+class Script(_message.Message):
+    """Steps, in order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def do(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
+        """Without a step, nothing is sent."""
+
+    def __init__(
+        self,
+        *,
+        do: _abc.Iterable[Global___Step] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Script: _TypeAlias = Script  # noqa: Y015
 
 @_typing.final
 class Match(_message.Message):
@@ -267,16 +623,85 @@ class Match(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Range(_message.Message):
+        """From one number to another; at least one of them is given."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MIN_FIELD_NUMBER: _builtins.int
+        MAX_FIELD_NUMBER: _builtins.int
+        min: _builtins.int
+        """At least."""
+        max: _builtins.int
+        """At most."""
+        def __init__(
+            self,
+            *,
+            min: _builtins.int | None = ...,
+            max: _builtins.int | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "min", b"min"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "min", b"min"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+        _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+        _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
+        _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__min) -> _WhichOneofReturnType__min | None: ...
+
+    @_typing.final
+    class Slice(_message.Message):
+        """Bytes at a place."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OFFSET_FIELD_NUMBER: _builtins.int
+        EQUALS_FIELD_NUMBER: _builtins.int
+        MASK_FIELD_NUMBER: _builtins.int
+        offset: _builtins.int
+        """How many bytes of the request stand before them; 67108864 at most."""
+        @_builtins.property
+        def equals(self) -> Global___Bytes:
+            """What they are, under the mask."""
+
+        @_builtins.property
+        def mask(self) -> Global___Bytes:
+            """As many bytes; only the bits that are set in them are compared. Every bit unless given."""
+
+        def __init__(
+            self,
+            *,
+            offset: _builtins.int = ...,
+            equals: Global___Bytes | None = ...,
+            mask: Global___Bytes | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["equals", b"equals", "mask", b"mask"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["equals", b"equals", "mask", b"mask", "offset", b"offset"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     EQUALS_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
     SUFFIX_FIELD_NUMBER: _builtins.int
     CONTAINS_FIELD_NUMBER: _builtins.int
     REGEX_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    PEER_FIELD_NUMBER: _builtins.int
     ALL_FIELD_NUMBER: _builtins.int
     ANY_FIELD_NUMBER: _builtins.int
     NOT_FIELD_NUMBER: _builtins.int
+    REQUEST_NUMBER_FIELD_NUMBER: _builtins.int
     regex: _builtins.str
     """RE2 over bytes, searched for, not anchored; `^` and `$` are the ends of the request, `\\xff` is the byte ff."""
+    peer: _builtins.str
+    """The peer's address is this one, or in this network: `192.0.2.7`, `10.0.0.0/8`, `fd00::/8`."""
     @_builtins.property
     def equals(self) -> Global___Literal:
         """The request is these bytes."""
@@ -294,12 +719,24 @@ class Match(_message.Message):
         """These bytes stand somewhere in the request."""
 
     @_builtins.property
+    def size(self) -> Global___Match.Range:
+        """The request has so many bytes."""
+
+    @_builtins.property
+    def bytes(self) -> Global___Match.Slice:
+        """The request has these bytes at this place."""
+
+    @_builtins.property
     def all(self) -> Global___Match.List:
         """Every one of these holds."""
 
     @_builtins.property
     def any(self) -> Global___Match.List:
         """At least one of these holds."""
+
+    @_builtins.property
+    def request_number(self) -> Global___Match.Range:
+        """It is the connection's first request (1), its second, and so on."""
 
     def __init__(
         self,
@@ -309,18 +746,58 @@ class Match(_message.Message):
         suffix: Global___Literal | None = ...,
         contains: Global___Literal | None = ...,
         regex: _builtins.str = ...,
+        size: Global___Match.Range | None = ...,
+        bytes: Global___Match.Slice | None = ...,
+        peer: _builtins.str = ...,
         all: Global___Match.List | None = ...,
         any: Global___Match.List | None = ...,
+        request_number: Global___Match.Range | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "contains", b"contains", "equals", b"equals", "kind", b"kind", "not", b"not", "prefix", b"prefix", "regex", b"regex", "suffix", b"suffix"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "bytes", b"bytes", "contains", b"contains", "equals", b"equals", "kind", b"kind", "not", b"not", "peer", b"peer", "prefix", b"prefix", "regex", b"regex", "request_number", b"request_number", "size", b"size", "suffix", b"suffix"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "contains", b"contains", "equals", b"equals", "kind", b"kind", "not", b"not", "prefix", b"prefix", "regex", b"regex", "suffix", b"suffix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "bytes", b"bytes", "contains", b"contains", "equals", b"equals", "kind", b"kind", "not", b"not", "peer", b"peer", "prefix", b"prefix", "regex", b"regex", "request_number", b"request_number", "size", b"size", "suffix", b"suffix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["equals", "prefix", "suffix", "contains", "regex", "all", "any", "not"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["equals", "prefix", "suffix", "contains", "regex", "size", "bytes", "peer", "all", "any", "not", "request_number"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Match: _TypeAlias = Match  # noqa: Y015
+
+@_typing.final
+class Bytes(_message.Message):
+    """Bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    HEX_FIELD_NUMBER: _builtins.int
+    BASE64_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """As UTF-8."""
+    hex: _builtins.str
+    """Pairs of hexadecimal digits; white space between them is passed over."""
+    base64: _builtins.str
+    """Standard alphabet, padded (RFC 4648, section 4)."""
+    file: _builtins.str
+    """The content of a file, read once by the server."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        hex: _builtins.str = ...,
+        base64: _builtins.str = ...,
+        file: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base64", b"base64", "bytes", b"bytes", "file", b"file", "hex", b"hex", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base64", b"base64", "bytes", b"bytes", "file", b"file", "hex", b"hex", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_bytes: _TypeAlias = _typing.Literal["text", "hex", "base64", "file"]  # noqa: Y015
+    _WhichOneofArgType_bytes: _TypeAlias = _typing.Literal["bytes", b"bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_bytes) -> _WhichOneofReturnType_bytes | None: ...
+
+Global___Bytes: _TypeAlias = Bytes  # noqa: Y015
 
 @_typing.final
 class Literal(_message.Message):
@@ -372,6 +849,7 @@ class Payload(_message.Message):
     HEX_FIELD_NUMBER: _builtins.int
     BASE64_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Sent as UTF-8, never interpolated."""
     hex: _builtins.str
@@ -382,6 +860,8 @@ class Payload(_message.Message):
     """The content of a file, read once by the server and kept with the revision. Relative to the configuration file,
     or, through the API, to the directory that `serve --files` names.
     """
+    template: _builtins.str
+    """Text with placeholders, `${…}`, that are filled in for each connection and request; `$$` is a dollar. 1 MiB at most."""
     def __init__(
         self,
         *,
@@ -389,12 +869,13 @@ class Payload(_message.Message):
         hex: _builtins.str = ...,
         base64: _builtins.str = ...,
         file: _builtins.str = ...,
+        template: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["base64", b"base64", "bytes", b"bytes", "file", b"file", "hex", b"hex", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base64", b"base64", "bytes", b"bytes", "file", b"file", "hex", b"hex", "template", b"template", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base64", b"base64", "bytes", b"bytes", "file", b"file", "hex", b"hex", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base64", b"base64", "bytes", b"bytes", "file", b"file", "hex", b"hex", "template", b"template", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_bytes: _TypeAlias = _typing.Literal["text", "hex", "base64", "file"]  # noqa: Y015
+    _WhichOneofReturnType_bytes: _TypeAlias = _typing.Literal["text", "hex", "base64", "file", "template"]  # noqa: Y015
     _WhichOneofArgType_bytes: _TypeAlias = _typing.Literal["bytes", b"bytes"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_bytes) -> _WhichOneofReturnType_bytes | None: ...
 
@@ -437,8 +918,59 @@ class Step(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class Dribble(_message.Message):
+        """Send bytes in pieces, the first ones the longer."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PAYLOAD_FIELD_NUMBER: _builtins.int
+        CHUNKS_FIELD_NUMBER: _builtins.int
+        SIZE_FIELD_NUMBER: _builtins.int
+        GAP_FIELD_NUMBER: _builtins.int
+        chunks: _builtins.int
+        """How many pieces; 1 to 65536."""
+        size: _builtins.int
+        """How many bytes each has; at least 1."""
+        @_builtins.property
+        def payload(self) -> Global___Payload: ...
+        @_builtins.property
+        def gap(self) -> _duration_pb2.Duration:
+            """The time between two of them; 0 to 1 h."""
+
+        def __init__(
+            self,
+            *,
+            payload: Global___Payload | None = ...,
+            chunks: _builtins.int = ...,
+            size: _builtins.int = ...,
+            gap: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "gap", b"gap", "payload", b"payload", "pieces", b"pieces", "size", b"size"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "gap", b"gap", "payload", b"payload", "pieces", b"pieces", "size", b"size"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_pieces: _TypeAlias = _typing.Literal["chunks", "size"]  # noqa: Y015
+        _WhichOneofArgType_pieces: _TypeAlias = _typing.Literal["pieces", b"pieces"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_pieces) -> _WhichOneofReturnType_pieces | None: ...
+
+    @_typing.final
     class Close(_message.Message):
         """Close in order: send what is owed and FIN, read until the peer's FIN (2 s or 1 MiB at most), then close."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class HalfClose(_message.Message):
+        """Send FIN, and go on reading: what the peer still says is not answered. Nothing can be sent any more."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -466,12 +998,84 @@ class Step(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Hold(_message.Message):
+        """Say nothing more and do not close before `lifetime` is over (1 h if there is none) or the peer resets."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Set(_message.Message):
+        """Keep bytes under a name, for templates of this connection."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """`vars.NAME` in a template: letters, digits and `_`, the first no digit, 63 at most."""
+        @_builtins.property
+        def value(self) -> Global___Payload: ...
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            value: Global___Payload | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Take(_message.Message):
+        """Read one more frame, under a framing of its own, in the middle of the script; the listener's framing goes on behind it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        FRAMING_FIELD_NUMBER: _builtins.int
+        SET_FIELD_NUMBER: _builtins.int
+        set: _builtins.str
+        """The variable that the frame goes to."""
+        @_builtins.property
+        def framing(self) -> Global___Framing: ...
+        def __init__(
+            self,
+            *,
+            framing: Global___Framing | None = ...,
+            set: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing", "set", b"set"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SEND_FIELD_NUMBER: _builtins.int
     ECHO_FIELD_NUMBER: _builtins.int
     DISCARD_FIELD_NUMBER: _builtins.int
     DELAY_FIELD_NUMBER: _builtins.int
+    DRIBBLE_FIELD_NUMBER: _builtins.int
     CLOSE_FIELD_NUMBER: _builtins.int
+    HALF_CLOSE_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SET_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    TAKE_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """Enter a state: `in_states` of rules look at it."""
     @_builtins.property
     def send(self) -> Global___Payload: ...
     @_builtins.property
@@ -481,9 +1085,23 @@ class Step(_message.Message):
     @_builtins.property
     def delay(self) -> Global___Delay: ...
     @_builtins.property
+    def dribble(self) -> Global___Step.Dribble: ...
+    @_builtins.property
     def close(self) -> Global___Step.Close: ...
     @_builtins.property
+    def half_close(self) -> Global___Step.HalfClose: ...
+    @_builtins.property
     def reset(self) -> Global___Step.Reset: ...
+    @_builtins.property
+    def hold(self) -> Global___Step.Hold: ...
+    @_builtins.property
+    def set(self) -> Global___Step.Set: ...
+    @_builtins.property
+    def frame(self) -> Global___Framing:
+        """Frame what comes behind this request otherwise from now on."""
+
+    @_builtins.property
+    def take(self) -> Global___Step.Take: ...
     def __init__(
         self,
         *,
@@ -491,14 +1109,21 @@ class Step(_message.Message):
         echo: Global___Step.Echo | None = ...,
         discard: Global___Step.Discard | None = ...,
         delay: Global___Delay | None = ...,
+        dribble: Global___Step.Dribble | None = ...,
         close: Global___Step.Close | None = ...,
+        half_close: Global___Step.HalfClose | None = ...,
         reset: Global___Step.Reset | None = ...,
+        hold: Global___Step.Hold | None = ...,
+        state: _builtins.str = ...,
+        set: Global___Step.Set | None = ...,
+        frame: Global___Framing | None = ...,
+        take: Global___Step.Take | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "echo", b"echo", "kind", b"kind", "reset", b"reset", "send", b"send"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "frame", b"frame", "half_close", b"half_close", "hold", b"hold", "kind", b"kind", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state", "take", b"take"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "echo", b"echo", "kind", b"kind", "reset", b"reset", "send", b"send"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "frame", b"frame", "half_close", b"half_close", "hold", b"hold", "kind", b"kind", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state", "take", b"take"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "close", "reset"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hold", "state", "set", "frame", "take"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
