@@ -12,7 +12,7 @@ from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Framing, Line, Read
-from answerback.core.plan import Limits, ListenerPlan, Rule, Selector
+from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.session import OUTPUT_AHEAD, READ_AHEAD
 from tests.core.playbook import Playbook, after, connected, drain, eof
 
@@ -25,7 +25,14 @@ def rule(*taken: steps.Step, when: bytes | None = None, place: int = 0) -> Rule:
 
 def plan(*rules: Rule, framing: Framing = LINE, connect: Rule | None = None, **limits: float) -> ListenerPlan:
     bounds = Limits(**limits)  # type: ignore[arg-type]
-    return ListenerPlan("it", "", framing=framing, on_request=Selector(rules), on_connect=connect, limits=bounds)
+    return ListenerPlan(
+        "it",
+        "",
+        framing=framing,
+        on_request=Rules(rules),
+        on_connect=Rules([connect] if connect else []),
+        limits=bounds,
+    )
 
 
 PONG = rule(steps.send(b"+PONG\r\n"))

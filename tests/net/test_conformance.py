@@ -13,7 +13,7 @@ import pytest
 from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Framing, Line, Read
-from answerback.core.plan import Limits, ListenerPlan, Rule, Selector
+from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.metrics import books
 from tests.net.conftest import Serving
 
@@ -29,7 +29,12 @@ def plan(
     *rules: Rule, framing: Framing = LINE, connect: Rule | None = None, limits: Limits | None = None
 ) -> ListenerPlan:
     return ListenerPlan(
-        "it", "", framing=framing, on_request=Selector(rules), on_connect=connect, limits=limits or Limits()
+        "it",
+        "",
+        framing=framing,
+        on_request=Rules(rules),
+        on_connect=Rules([connect] if connect else []),
+        limits=limits or Limits(),
     )
 
 

@@ -138,7 +138,9 @@ class Selector:
         if self._tried:
             return
         if self._by_equality:
-            self.look_up = _Table({key: rule for key, (_, rule) in self._by_equality.items()}, self._otherwise).__getitem__
+            self.look_up = _Table(
+                {key: rule for key, (_, rule) in self._by_equality.items()}, self._otherwise
+            ).__getitem__
         else:
             otherwise = self._otherwise
             self.look_up = lambda _request: otherwise
@@ -199,6 +201,8 @@ class ListenerPlan:
     limits: Limits = field(default_factory=Limits)
     rule_names: tuple[str, ...] = ()
     """Of all rules, in the order written; for metrics."""
+    random_seed: int | None = None
+    """Of the listener's generator of chance; None for one that cannot be foreseen."""
     block: int = 0
     """Where the listener's counts stand in a slot's region of the tally."""
     socket: str = ""

@@ -1,20 +1,22 @@
 """The script in progress on a connection, and what its steps see and change."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from answerback.core.actions import Action, CloseReason, HalfClose, Send
 from answerback.core.ending import HALF_CLOSED, Ending
-from answerback.core.framing import Framing
 from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce, Rule, Rules, Selector
 from answerback.core.steps import End, Hold, Outcome, Step, Switch, Take, Wait
 from answerback.core.templates import TooLong
-from answerback.core.turn import Captures
+
+if TYPE_CHECKING:
+    from answerback.core.framing import Framing
+    from answerback.core.turn import Captures
 
 # Rule: a script is taken up where it was left: what is kept of it is the iterator of its remaining steps.
 
@@ -227,5 +229,3 @@ class Playing(Ending):
         """Nothing will be asked any more: let go of the connection, which holds this."""
         self._script = self._taking = self._surroundings = None
         self._resume_at = inf
-
-

@@ -122,7 +122,7 @@ class Session(Playing):
             self._answered = 0
             self._heard_at = now
         if self._phase <= HALF_CLOSED:
-            if self._buffer or self._eof or self._draining:
+            if self._buffer or self._eof or self._draining or self._framing is None:
                 return NOTHING if self._busy else self._converse(now)
         elif self._phase == CLOSING:
             self._linger(now)
@@ -211,20 +211,14 @@ class Session(Playing):
                 actions += self._leave(now)
         return actions
 
-    def _answer(self, now: float, ended: bool) -> tuple[list[Action], int, bool]:
+    def _answer(  # noqa: C901, PLR0912, PLR0915 - every request's path, in one piece on purpose
+        self, now: float, ended: bool
+    ) -> tuple[list[Action], int, bool]:
         """Frame and answer requests: the actions, where the next one begins, and whether it may be whole too."""
-        buffer, framing = self._buffer, self._framing
-        if ended:
-            requests: Sequence[bytes] = (bytes(buffer),)
-            end = len(buffer)
-        elif framing is None:
-            requests, end = NO_BYTES
-        else:
-            requests, end = framing.cut(buffer, self._searched)
-        if self._framing_before is not None and requests:
-            requests, end = self._return_to_framing(requests, end)
-        selector, limit = self._selector, self._plan.limits.max_request_bytes
-        look_up = selector.look_up
+        for_one = self._framing_before is not None
+        requests, end = self._cut(ended)
+        buffer, framing, selector = self._buffer, self._framing, self._selector
+        look_up, limit = selector.look_up, self._plan.limits.max_request_bytes
         actions: list[Action] = []
         size = answered = in_a_row = 0
         matched: Rule | None = None  # by so many in a row
@@ -255,17 +249,16 @@ class Session(Playing):
                     size += len(reply.data)
                 else:
                     self.request = request
-                    before = self._framing
                     size += self._play(iter(self._chosen if rule.counted else rule.steps), actions, now)
                     selector = self._selector
                     look_up = selector.look_up
-                    stop = self._script is not None or self._phase != OPEN or self._framing is not before
+                    stop = self._script is not None or self._phase != OPEN or self._framing is not framing
                 if stop or size >= OUTPUT_AHEAD:
                     break
         finally:
             if in_a_row:
                 self._count(matched, in_a_row)
-        if answered < len(requests) and framing is not None:
+        if answered < len(requests) and framing is not None:  # then it is the one that cut them
             end = framing.taken(buffer, answered)
         if answered:
             self._started = now
@@ -274,13 +267,19 @@ class Session(Playing):
             if self._script is not None:
                 self._on_request = True
                 self._answered -= 1
-        return actions, end, stop or answered == MOST or size >= OUTPUT_AHEAD
+        return actions, end, stop or for_one or answered == MOST or size >= OUTPUT_AHEAD
 
-    def _return_to_framing(self, requests: Sequence[bytes], end: int) -> tuple[Sequence[bytes], int]:
-        """The framing was for one request, which is there."""
-        framing, self._framing, self._framing_before = self._framing, self._framing_before, None
+    def _cut(self, ended: bool) -> tuple[Sequence[bytes], int]:
+        """The requests at the beginning of the buffer, and where the next one begins."""
+        buffer, framing = self._buffer, self._framing
+        if ended:
+            return (bytes(buffer),), len(buffer)
+        requests, end = NO_BYTES if framing is None else framing.cut(buffer, self._searched)
+        if self._framing_before is None or not requests:
+            return requests, end
+        self._framing, self._framing_before = self._framing_before, None  # the other was for one request
         if framing is not None and len(requests) > 1:
-            return requests[:1], framing.taken(self._buffer, 1)
+            end = framing.taken(buffer, 1)
         return requests[:1], end
 
     def _take(self, now: float) -> Sequence[Action]:
@@ -316,7 +315,7 @@ class Session(Playing):
         else:
             self._buffer = bytes(buffer[at:])
 
-    def _rest(self, more: bool, taken: int, now: float) -> Sequence[Action]:
+    def _rest(self, more: bool, taken: int, now: float) -> Sequence[Action]:  # noqa: PLR0911 - one per way to go on
         """What follows once requests have been taken, and it is not simply waiting for the next."""
         left = len(self._buffer)
         self._searched = 0
@@ -350,7 +349,7 @@ class Session(Playing):
         return NOTHING
 
     def _leave(self, now: float) -> Sequence[Action]:
-        """The peer has sent FIN, or a drain has come, and nothing is owed: the rules on that have a say, then the end."""
+        """The peer has sent FIN, or a drain has come, and nothing is owed: a rule on that has its say, then the end."""
         actions: list[Action] = []
         if not self._farewell:
             self._farewell = True

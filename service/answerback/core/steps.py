@@ -7,7 +7,7 @@ the session to do; or several outcomes in a row; or None when there is nothing t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Union
+from typing import Final
 
 from answerback.core.actions import CloseReason, HalfClose, Send
 from answerback.core.framing import Fixed, Framing
@@ -58,7 +58,7 @@ END_IN_ORDER: Final = End(by_reset=False)
 END_BY_RESET: Final = End(by_reset=True)
 END_AS_MALFORMED: Final = End(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
 
-Outcome = Union[Send, HalfClose, Wait, End, Hold, Switch, Take, tuple["Outcome", ...], None]
+Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | tuple[Send | Wait, ...] | None
 Step = Outcome | Callable[[Turn], Outcome]
 
 
@@ -86,7 +86,7 @@ def delay_fixed(seconds: float) -> Step:
 
 
 def dribble(payload: bytes | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
-    """Send it in so many pieces, the first the longer ones, or in pieces of so many bytes, with the gap between them."""
+    """Send it in so many pieces, the first the longer ones, or in pieces of so many bytes, with the gap between."""
     if isinstance(payload, bytes):
         return _dribbled(payload, chunks, size, gap)
     render = payload.render
@@ -168,13 +168,13 @@ def take_of_size(size: Template, variable: str) -> Step:
     return taking
 
 
-def _dribbled(data: bytes, chunks: int, size: int, gap: float) -> tuple[Outcome, ...]:
+def _dribbled(data: bytes, chunks: int, size: int, gap: float) -> tuple[Send | Wait, ...]:
     if chunks:
         least, longer = divmod(len(data), chunks)
         sizes = [least + 1] * longer + [least] * (chunks - longer)
     else:
         sizes = [size] * -(-len(data) // size)
-    outcomes: list[Outcome] = []
+    outcomes: list[Send | Wait] = []
     at = 0
     for piece in filter(None, sizes):
         if at:

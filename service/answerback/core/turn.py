@@ -25,7 +25,10 @@ class Turn(Protocol):
     state: str
     number: int
     """Of the request on its connection, from 1; 0 before the first."""
-    variables: dict[str, bytes]
+
+    @property
+    def variables(self) -> dict[str, bytes]:
+        """What `set` and `take` have remembered on this connection."""
 
     @property
     def listener(self) -> str:

@@ -34,7 +34,7 @@ class Tally:
     @staticmethod
     def size(slots: int) -> int:
         """In bytes, for so many slots."""
-        return (REGION_CELLS * slots + SHARED_CELLS) * 8
+        return (REGION_CELLS * (slots + 1) + SHARED_CELLS) * 8
 
     @classmethod
     def create(cls, slots: int) -> "Tally":
@@ -48,9 +48,14 @@ class Tally:
         return self._cells[slot * REGION_CELLS : (slot + 1) * REGION_CELLS]
 
     @property
+    def counters(self) -> Cells:
+        """A region that all slots write, under `locked`: what rules count, each in the place of its matches."""
+        return self.region(self.slots)
+
+    @property
     def shared(self) -> Cells:
         """The cells that all slots write, under `locked`."""
-        return self._cells[self.slots * REGION_CELLS :]
+        return self._cells[(self.slots + 1) * REGION_CELLS :]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

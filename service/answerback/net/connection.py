@@ -5,7 +5,10 @@ import errno
 import logging
 import socket
 import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
 from math import inf
+from random import Random
 from time import monotonic
 from typing import Protocol
 
@@ -13,6 +16,7 @@ from answerback.core.actions import CloseReason
 from answerback.core.plan import PlanInForce
 from answerback.core.session import Session
 from answerback.metrics.books import Books
+from answerback.metrics.claims import Claims
 from answerback.net.deadlines import Deadlines
 from answerback.net.readiness import Readiness
 
@@ -34,6 +38,11 @@ class Host(Protocol):
     books: Books
     deadlines: Deadlines
     readiness: Readiness
+    chance: Random
+    claims: Claims
+
+    def next_connection_id(self) -> str:
+        """One that no other connection of this run has."""
 
     def left(self, connection: "Connection", peer: bytes | None) -> None:
         """The connection is closed."""
@@ -42,18 +51,55 @@ class Host(Protocol):
 class Connection:
     """A connection and its session. A driver adds how bytes come and go."""
 
-    __slots__ = ("alarm", "books", "due", "heard", "host", "peer", "session", "sock")
+    __slots__ = ("_id", "alarm", "books", "counted_peer", "due", "heard", "host", "session", "sock")
 
     def __init__(self, host: Host, sock: socket.SocketType, peer: bytes | None) -> None:
         """`sock` was just accepted; `peer` is its packed address if it counts towards a limit."""
         self.host = host
         self.sock = sock
-        self.peer = peer
+        self.counted_peer = peer
         self.books = host.books
-        self.session = Session(host.in_force, host.books, monotonic())
+        self.session = Session(host.in_force, host.books, monotonic(), self)
+        self._id: str | None = None
         self.alarm: asyncio.TimerHandle | int | None = None
         self.due = inf
         self.heard = False  # whether the peer ever sent a byte
+
+    @property
+    def connection_id(self) -> str:
+        """See `playing.Surroundings`."""
+        if self._id is None:
+            self._id = self.host.next_connection_id()
+        return self._id
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """See `playing.Surroundings`."""
+        try:
+            address = self.sock.getpeername()
+        except OSError:  # it has gone
+            return "", 0
+        return (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
+
+    @property
+    def local_port(self) -> int:
+        """See `playing.Surroundings`."""
+        address = self.sock.getsockname()
+        return int(address[1]) if isinstance(address, tuple) else 0
+
+    @property
+    def chance(self) -> Random:
+        """See `playing.Surroundings`."""
+        return self.host.chance
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        """See `playing.Surroundings`."""
+        return utc_now
+
+    def claim(self, place: int, most: int) -> int | None:
+        """See `playing.Surroundings`."""
+        return self.host.claims.claim(place, most)
 
     def keep_deadline(self) -> None:
         """Be woken in time for the session's deadline."""
@@ -66,7 +112,7 @@ class Connection:
         if self.alarm is not None:
             self.host.deadlines.clear(self)
         self.books.closed(reason, not self.heard and reason in PROBE_REASONS)
-        self.host.left(self, self.peer)
+        self.host.left(self, self.counted_peer)
 
     def failed(self) -> None:
         """An exception came out of the session, and is being handled: it ends this connection alone."""
@@ -87,6 +133,11 @@ class Connection:
     def abort(self, reason: CloseReason) -> None:
         """Reset the connection now."""
         raise NotImplementedError
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
 
 
 def reset_on_close(sock: socket.SocketType) -> None:

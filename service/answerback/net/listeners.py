@@ -5,11 +5,13 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, count
+from random import Random
 
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Engine, ListenerPlan, Plan, PlanInForce
 from answerback.metrics.books import Books
+from answerback.metrics.claims import Claims
 from answerback.metrics.peers import Admission
 from answerback.metrics.tally import Tally
 from answerback.net.acceptor import Acceptor
@@ -41,6 +43,9 @@ class Listener:
         self.in_force = PlanInForce(plan)
         self.books = Books(listeners.region, plan.block)
         self.connections: set[Connection] = set()
+        self.chance = Random(plan.random_seed)  # noqa: S311 - for lifelike answers, not for secrets
+        self.claims = listeners.claims
+        self.next_connection_id = listeners.next_connection_id
         self._admission = listeners.admission
         self._left = listeners.connection_left
 
@@ -84,15 +89,22 @@ class Listeners:
         self.loop = loop
         self.region = tally.region(slot)
         self.admission = Admission(tally, slot)
+        self.claims = Claims(tally)
         self.deadlines = Deadlines(loop)
         self.readiness = Readiness(loop)
         self._slot = slot
+        self._process = os.getpid()  # a successor in the slot must not repeat its numbers
+        self._numbers = count(1)
         self._listeners: dict[str, Listener] = {}
         self._leaving: set[Listener] = set()  # removed, still finishing
         self._by_socket: dict[str, Listener] = {}
         self._acceptors: dict[tuple[str, int], Acceptor] = {}
         self._draining = False
         self._waiting: list[asyncio.Future[None]] = []
+
+    def next_connection_id(self) -> str:
+        """See `connection.Host.next_connection_id`."""
+        return f"{self._process}-{next(self._numbers)}"
 
     @property
     def open_connections(self) -> int:

@@ -1,0 +1,32 @@
+"""Counts that all workers share, each number given once: "fail twice, then recover" fails exactly twice."""
+
+from answerback.metrics.tally import Tally
+
+# Rule: a number is taken under the tally's lock, which dies with its holder; one that was taken is never given again.
+
+
+class Claims:
+    """Gives out the numbers of the rules' counters. A rule's counter has the place of its matches."""
+
+    __slots__ = ("_counters", "_tally")
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._counters = tally.counters
+
+    def claim(self, place: int, most: int) -> int | None:
+        """Take the next number, from 0; None once `most` are taken (0: never)."""
+        counters = self._counters
+        if most and counters[place] >= most:
+            return None  # without the lock: a count that has come to its end stays there
+        with self._tally.locked():
+            number = int(counters[place])
+            if most and number >= most:
+                return None
+            counters[place] = number + 1
+        return number
+
+    def forget(self, place: int) -> None:
+        """Begin again at 0: the rule has become another."""
+        with self._tally.locked():
+            self._counters[place] = 0
