@@ -1,0 +1,139 @@
+"""A compiled template, and how it is rendered."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from answerback.core.templates.errors import MOST, TemplateError, TooLong
+from answerback.core.templates.values import Bytes, Number, Value, as_bytes, literal, read_number
+from answerback.core.turn import Turn
+
+# Rule: what can be done when compiling is not done when rendering.
+
+_MEASURED_AFTER: Final = 8  # values; of more, the lengths are added up before anything of that length is made
+
+
+class Template:
+    """Bytes with values in them. It is immutable, and may be rendered for any turn."""
+
+    __slots__ = ("_number", "constant", "render")
+
+    render: Callable[[Turn], bytes]
+    """The bytes it makes of a turn: `MOST` at most, or it raises TooLong."""
+    constant: bytes | None
+    """What every turn makes of it, if that is the same."""
+
+    def __init__(self, parts: Sequence[Value]) -> None:
+        """Raises TemplateError if it is longer than `MOST` whatever the turn."""
+        folded = _folded(parts)
+        if sum(len(part) for part in folded if isinstance(part, bytes)) > MOST:
+            raise TemplateError(f"longer than {MOST} bytes, whatever its values", 0)
+        self.constant = _constant(folded)
+        self.render = _renderer(folded)
+        self._number = _reader(parts[0] if len(parts) == 1 else None, self.render)
+
+    def number(self, turn: Turn) -> int | None:
+        """The number it makes of a turn; None if that is none.
+
+        A number is itself. What `u…`, `or` or `xor` make is read big-endian, so that `${u16be:request[2:4]}` is a
+        number of the request's. Anything else is a number if it is decimal digits, 19 at most behind leading zeros.
+        """
+        return self._number(turn)
+
+
+_Part = bytes | Bytes | Number
+
+
+def _folded(parts: Sequence[Value]) -> list[_Part]:
+    """The parts, with constants that stand side by side made one."""
+    folded: list[_Part] = []
+    fixed: list[bytes] = []
+    for part in parts:
+        if part.constant is not None:
+            fixed.append(as_bytes(part).constant or b"")
+            continue
+        if fixed:
+            folded.append(b"".join(fixed))
+            fixed = []
+        folded.append(part)
+    if fixed:
+        folded.append(b"".join(fixed))
+    return folded
+
+
+def _constant(folded: Sequence[_Part]) -> bytes | None:
+    if not folded:
+        return b""
+    only = folded[0]
+    return only if len(folded) == 1 and isinstance(only, bytes) else None
+
+
+def _renderer(folded: Sequence[_Part]) -> Callable[[Turn], bytes]:
+    """One bytes operation with the constants in it, and the values called for it."""
+    varying = [part for part in folded if not isinstance(part, bytes)]
+    if not varying:
+        data = b"".join(part for part in folded if isinstance(part, bytes))
+        return lambda _turn: data
+    if len(varying) > _MEASURED_AFTER:
+        return _with_many(folded)
+    whole = b"".join(_written(part) for part in folded)
+    if len(varying) == 1:
+        return _with_one(whole, varying[0].of)
+    return _with_some(whole, [part.of for part in varying])
+
+
+def _with_one(whole: bytes, of: Callable[[Turn], bytes | int]) -> Callable[[Turn], bytes]:
+    def render(turn: Turn) -> bytes:
+        data = whole % of(turn)
+        if len(data) > MOST:
+            raise TooLong
+        return data
+
+    return render
+
+
+def _with_some(whole: bytes, looked_up: Sequence[Callable[[Turn], bytes | int]]) -> Callable[[Turn], bytes]:
+    def render(turn: Turn) -> bytes:
+        data = whole % tuple([of(turn) for of in looked_up])
+        if len(data) > MOST:
+            raise TooLong
+        return data
+
+    return render
+
+
+def _with_many(folded: Sequence[_Part]) -> Callable[[Turn], bytes]:
+    looked_up = [literal(part).of if isinstance(part, bytes) else as_bytes(part).of for part in folded]
+
+    def render(turn: Turn) -> bytes:
+        left, found = MOST, []
+        for of in looked_up:
+            found.append(data := of(turn))
+            left -= len(data)
+            if left < 0:
+                raise TooLong
+        return b"".join(found)
+
+    return render
+
+
+def _written(part: _Part) -> bytes:
+    """How a part stands in a format of bytes."""
+    if isinstance(part, bytes):
+        return part.replace(b"%", b"%%")
+    return b"%b" if isinstance(part, Bytes) else b"%d"
+
+
+def _reader(only: Value | None, render: Callable[[Turn], bytes]) -> Callable[[Turn], int | None]:
+    """How the number is read, for a template that is nothing but one value, or for another one."""
+    if isinstance(only, Number):
+        return only.of
+    if only is not None and only.packed:
+        return lambda turn: read_number(render(turn))
+    return lambda turn: _decimal(render(turn))
+
+
+def _decimal(data: bytes) -> int | None:
+    digits = data.lstrip(b"0")
+    if not data or len(digits) > 19 or not (digits or b"0").isdigit():
+        return None
+    return int(digits or b"0")
