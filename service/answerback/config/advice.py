@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import inf
 
-from answerback.config.compile import DEFAULT_READ_BYTES, limits_of
+from answerback.config.compile import limits_of
+from answerback.config.compile_framing import DEFAULT_READ_BYTES
 from answerback.config.problems import Enough, Problem, Problems, quoted
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1

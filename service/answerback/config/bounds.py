@@ -24,17 +24,6 @@ def enum(kind: EnumDescriptor, given: int, path: str, problems: Problems) -> Non
         problems.add(path, f"there is no value {given}; known: {', '.join(value.name for value in kind.values[1:])}")
 
 
-def framing(listener: v1.Listener, path: str, problems: Problems) -> None:
-    """How bytes become requests."""
-    if not listener.HasField("framing"):
-        return
-    kind = listener.framing.WhichOneof("kind")
-    if kind is None:
-        problems.add(path, "says nothing: give read or line")
-    elif kind == "read" and listener.framing.read.HasField("max_bytes"):
-        between(listener.framing.read.max_bytes, 1, MAX_READ_BYTES, f"{path}.read.max_bytes", problems)
-
-
 def limits(given: v1.Limits, path: str, problems: Problems, descriptor_limit: int | None) -> None:
     """A listener's limits."""
     for field in _TIMEOUTS:

@@ -3,20 +3,26 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-not-found]  # types-protobuf forgot it
 
 from answerback.config import addresses, bounds
-from answerback.config.checking_rules import RuleCheck
+from answerback.config.checking_bytes import BytesCheck
+from answerback.config.checking_framing import FramingCheck
+from answerback.config.checking_rules import check_rule
 from answerback.config.compile import rule_key
 from answerback.config.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
+from answerback.v1 import options_pb2
 
 # Rule: every problem is found in one go; one check never hides what another would find.
 # Rule: what is checked first is what bounds the work of the rest.
 
 MAX_LISTENERS = 256  # each has a socket in every worker
+MAX_STATES = 1000  # of one listener, that rules are for: each has its own table of rules
 MAX_RULES = 10_000  # in all listeners; each has a place in the tally
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -54,7 +60,7 @@ def _check(
     if len(listeners) > MAX_LISTENERS:
         problems.add("listeners", f"{len(listeners)} listeners; there can be {MAX_LISTENERS}")
         del listeners[MAX_LISTENERS:]
-    _unknown_fields(config, problems)
+    _fields(config, problems)
     _names(listeners, problems)
     _addresses(listeners, reserved, problems)
     left = MAX_RULES
@@ -66,11 +72,22 @@ def _check(
         problems.add("listeners", f"{total} rules in all; there can be {MAX_RULES}")
 
 
-def _unknown_fields(config: v1.Config, problems: Problems) -> None:
-    """What a newer client set and this server would pass over."""
+def _fields(config: v1.Config, problems: Problems) -> None:
+    """What a newer client set and this server would pass over; and what is needed and not there."""
     for path, message in messages(config):
-        for field in UnknownFieldSet(message):
-            problems.add(path, f"field number {field.field_number} is not known to this version")
+        for unknown in UnknownFieldSet(message):
+            problems.add(path, f"field number {unknown.field_number} is not known to this version")
+        required = _required(message.DESCRIPTOR)
+        given = {field.name for field, _ in message.ListFields()} if required else ()
+        for name in required:
+            if name not in given:
+                problems.add(step_into(path, name), "missing: it has no default")
+
+
+@cache
+def _required(kind: Descriptor) -> tuple[str, ...]:
+    """The fields without which a message says nothing."""
+    return tuple(field.name for field in kind.fields if field.GetOptions().Extensions[options_pb2.required])
 
 
 def _names(listeners: Sequence[v1.Listener], problems: Problems) -> None:
@@ -114,12 +131,17 @@ class _Listener:
     def check(self, files: Mapping[str, bytes], descriptor_limit: int | None, most_rules: int) -> None:
         """Find everything; of the rules, only so many are looked at."""
         bounds.enum(v1.Engine.DESCRIPTOR, self._listener.engine, self._at("engine"), self._problems)
-        bounds.framing(self._listener, self._at("framing"), self._problems)
+        if self._listener.HasField("framing"):
+            data = BytesCheck(files, self._problems)
+            FramingCheck(data, self._problems, in_step=False).framing(self._listener.framing, self._at("framing"))
         bounds.limits(self._listener.limits, self._at("limits"), self._problems, descriptor_limit)
         rules = self._listener.rules[:most_rules]
         self._rule_names(rules)
         for index, rule in enumerate(rules):
-            RuleCheck(files, self._problems).rule(rule, f"{self._path}.rules[{index}]")
+            check_rule(rule, f"{self._path}.rules[{index}]", files, self._problems)
+        states = {state for rule in rules for state in rule.in_states}
+        if len(states) > MAX_STATES:
+            self._problems.add(self._at("rules"), f"{len(states)} states; there can be {MAX_STATES}")
 
     def _at(self, field: str) -> str:
         return step_into(self._path, field)

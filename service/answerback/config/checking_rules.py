@@ -1,94 +1,55 @@
-"""What may be wrong with a rule: its match, its steps, their payloads."""
+"""What may be wrong with a rule, but for its name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import isfinite
 
-from google.protobuf.message import Message
-
-from answerback.config import bounds, payloads
-from answerback.config.problems import Problems, step_into
-from answerback.core import patterns
+from answerback.config import bounds
+from answerback.config.captures import captures_of
+from answerback.config.checking_bytes import BytesCheck
+from answerback.config.checking_matches import MatchCheck
+from answerback.config.checking_steps import StepCheck, state_name
+from answerback.config.problems import Problems
 from answerback.v1 import config_pb2 as v1
 
-# Rule: one field, one method; a oneof without a member says nothing, and that is a problem.
 
-MAX_CONDITIONS = 32  # in one another: protobuf takes 100 messages deep, and each of these may be two
+def check_rule(rule: v1.Rule, path: str, files: Mapping[str, bytes], problems: Problems) -> None:
+    """Find everything."""
+    bounds.enum(v1.Event.DESCRIPTOR, rule.event, f"{path}.event", problems)
+    bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
+    for index, state in enumerate(rule.in_states):
+        state_name(state, f"{path}.in_states[{index}]", problems)
+    data = BytesCheck(files, problems, captures_of(rule.when))
+    if rule.HasField("when"):
+        MatchCheck(data, problems, event_without_request(rule)).match(rule.when, f"{path}.when")
+    steps = StepCheck(data, problems)
+    steps.script(rule.do, f"{path}.do")
+    if not rule.HasField("replies"):
+        return
+    if rule.do:
+        problems.add(f"{path}.replies", "only one of do and replies can be given")
+    for index, script in enumerate(rule.replies.of):
+        steps.script(script.do, f"{path}.replies.of[{index}].do")
+    _then(rule.replies, f"{path}.replies", problems)
 
-_LITERALS = {"equals", "prefix", "suffix", "contains"}
+
+def event_without_request(rule: v1.Rule) -> str | None:
+    """The word of an event that brings no request; None for REQUEST, and for what is no event."""
+    if rule.event in {v1.EVENT_UNSPECIFIED, v1.EVENT_REQUEST} or rule.event not in v1.Event.values():
+        return None
+    return v1.Event.Name(rule.event).removeprefix("EVENT_")
 
 
-def members(message: Message) -> str:
-    """The members of a message's oneof, as a sentence ends with them."""
-    names = [field.name for field in message.DESCRIPTOR.oneofs[0].fields]
-    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
-
-
-class RuleCheck:
-    """The checks of rules."""
-
-    def __init__(self, files: Mapping[str, bytes], problems: Problems) -> None:
-        self._files = files
-        self._problems = problems
-
-    def rule(self, rule: v1.Rule, path: str) -> None:
-        """A rule, but for its name."""
-        bounds.enum(v1.Event.DESCRIPTOR, rule.event, step_into(path, "event"), self._problems)
-        if rule.HasField("when"):
-            if rule.event == v1.EVENT_CONNECT:
-                self._add(path, "when", "there is no request yet on CONNECT, so there is nothing to match")
-            self._match(rule.when, step_into(path, "when"), 1)
-        for index, step in enumerate(rule.do):
-            self._step(step, f"{path}.do[{index}]")
-
-    def _match(self, match: v1.Match, path: str, depth: int) -> None:
-        kind = match.WhichOneof("kind")
-        if depth > MAX_CONDITIONS:
-            self._problems.add(path, f"conditions can be {MAX_CONDITIONS} deep in one another")
-        elif kind is None:
-            self._problems.add(path, f"says nothing: give {members(match)}")
-        elif kind in _LITERALS:
-            self._payload(getattr(match, kind), step_into(path, kind))
-        elif kind == "regex":
-            self._regex(match.regex, step_into(path, "regex"))
-        elif kind == "not":
-            self._match(getattr(match, "not"), step_into(path, "not"), depth + 1)
-        else:
-            self._matches(getattr(match, kind).of, step_into(path, kind), depth)
-
-    def _matches(self, matches: Sequence[v1.Match], path: str, depth: int) -> None:
-        if not matches:
-            self._problems.add(path, "an empty list: give at least one condition")
-        for index, match in enumerate(matches):
-            self._match(match, f"{path}.of[{index}]", depth + 1)
-
-    def _regex(self, pattern: str, path: str) -> None:
-        try:
-            patterns.compile(pattern)
-        except patterns.PatternError as problem:
-            self._problems.add(path, f"RE2 refuses it: {problem}")
-
-    def _step(self, step: v1.Step, path: str) -> None:
-        kind = step.WhichOneof("kind")
-        if kind is None:
-            self._problems.add(path, f"says nothing: give {members(step)}")
-        elif kind == "send":
-            self._payload(step.send, step_into(path, "send"))
-        elif kind == "delay":
-            self._delay(step.delay, step_into(path, "delay"))
-
-    def _delay(self, delay: v1.Delay, path: str) -> None:
-        if delay.WhichOneof("kind") is None:
-            self._problems.add(path, f"says nothing: give {members(delay)}")
-        else:
-            bounds.duration(delay.fixed, bounds.MAX_DELAY, step_into(path, "fixed"), self._problems)
-
-    def _payload(self, payload: v1.Payload | v1.Literal, path: str) -> None:
-        try:
-            payloads.decode(payload, self._files)
-        except payloads.MissingFile:
-            pass  # said by `read_files`
-        except ValueError as problem:
-            kind = payload.WhichOneof("bytes")
-            self._problems.add(step_into(path, kind) if kind else path, str(problem))
-
-    def _add(self, path: str, field: str, message: str) -> None:
-        self._problems.add(step_into(path, field), message)
+def _then(replies: v1.Replies, path: str, problems: Problems) -> None:
+    bounds.enum(v1.Replies.Then.DESCRIPTOR, replies.then, f"{path}.then", problems)
+    if not replies.weights:
+        return
+    at = f"{path}.weights"
+    if replies.then != v1.Replies.THEN_RANDOM:
+        problems.add(at, "only `then: RANDOM` goes by weight")
+    if len(replies.weights) != len(replies.of):
+        problems.add(at, f"{len(replies.weights)} weights, for {len(replies.of)} replies")
+    wrong = [index for index, weight in enumerate(replies.weights) if not (isfinite(weight) and weight >= 0)]
+    for index in wrong:
+        problems.add(f"{at}[{index}]", f"must be a number of 0 or more, not {replies.weights[index]}")
+    if not wrong and not 0 < sum(replies.weights) < float("inf"):
+        problems.add(at, "at least one is more than 0, and their sum is a number")

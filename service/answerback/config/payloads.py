@@ -5,6 +5,8 @@ import binascii
 import string
 from collections.abc import Mapping
 
+from google.protobuf.message import Message
+
 from answerback.v1 import config_pb2 as v1
 
 MAX_BYTES = 16 << 20  # of one payload: each is held by every worker
@@ -14,11 +16,20 @@ _BASE64_DIGITS = frozenset(string.ascii_letters + string.digits + "+/")
 _WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n\v\f"))
 
 
+Source = v1.Payload | v1.Literal | v1.Bytes
+
+
 class MissingFile(ValueError):
     """A file that was not read; why was said when it was tried."""
 
 
-def decode(payload: v1.Payload | v1.Literal, files: Mapping[str, bytes]) -> bytes:
+def says_nothing(message: Message) -> str:
+    """What is wrong with a choice that was not made."""
+    *names, last = (field.name for field in message.DESCRIPTOR.oneofs[0].fields)
+    return f"says nothing: give {', '.join(names)} or {last}" if names else f"says nothing: give {last}"
+
+
+def decode(payload: Source, files: Mapping[str, bytes]) -> bytes:
     """The bytes. Raises ValueError, whose text says what is wrong with the field that is given."""
     kind = payload.WhichOneof("bytes")
     if kind == "text":
@@ -31,8 +42,10 @@ def decode(payload: v1.Payload | v1.Literal, files: Mapping[str, bytes]) -> byte
         if payload.file not in files:
             raise MissingFile("the file was not read")
         data = files[payload.file]
+    elif kind == "template":
+        raise ValueError("a template is not the same bytes each time")
     else:
-        raise ValueError("says nothing: give text, hex, base64 or file")
+        raise ValueError(says_nothing(payload))
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data)} bytes; at most {MAX_BYTES} are sent at once")
     return data

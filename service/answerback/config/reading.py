@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable
+from math import inf
 from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
@@ -20,6 +21,7 @@ from answerback.v1 import options_pb2
 MAX_DEPTH = 80  # of messages in one another; protobuf itself refuses to write more than 100
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _INTEGER = re.compile(r"(-?)(?:(0|[1-9][0-9]{0,24})|0x([0-9a-fA-F]{1,20})|0o([0-7]{1,25}))")
+_DECIMAL = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOT_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _DURATION: Descriptor = Duration.DESCRIPTOR
@@ -66,7 +68,9 @@ def _kind(message: Message) -> Descriptor:
 
 def _may_be_empty(field: FieldDescriptor) -> bool:
     kind = field.message_type
-    return kind is not None and kind is not _DURATION and not choices(kind) and shorthand(kind) is None
+    if kind is None or kind is _DURATION or choices(kind) or shorthand(kind) is not None:
+        return False
+    return not any(needed.GetOptions().Extensions[options_pb2.required] for needed in kind.fields)
 
 
 def _suggestion(word: str, known: list[str]) -> str:
@@ -239,6 +243,15 @@ def _integer(node: Scalar, field: FieldDescriptor) -> int:
     return value
 
 
+def _number(node: Scalar, _field: FieldDescriptor) -> float:
+    if not node.plain or not _DECIMAL.fullmatch(node.text):
+        raise ValueError(f"a number is expected, not {quoted(node.text)}{'' if node.plain else ' in quotes'}")
+    value = float(node.text)
+    if value in {inf, -inf}:
+        raise ValueError(f"{quoted(node.text)} is larger than any number can be")
+    return value
+
+
 def _enum(node: Scalar, field: FieldDescriptor) -> int:
     known = short_words(field.enum_type)
     word = node.text.upper()
@@ -254,5 +267,6 @@ _SCALARS: dict[int, Callable[[Scalar, FieldDescriptor], Any]] = {
     FieldDescriptor.TYPE_STRING: _text,
     FieldDescriptor.TYPE_BOOL: _boolean,
     FieldDescriptor.TYPE_ENUM: _enum,
+    FieldDescriptor.TYPE_DOUBLE: _number,
     **dict.fromkeys(_RANGES, _integer),
 }

@@ -1022,7 +1022,7 @@ class Step(_message.Message):
         NAME_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         name: _builtins.str
-        """`vars.NAME` in a template: letters, digits and `_`, the first no digit, 63 at most."""
+        """`vars.NAME` in a template: letters, digits, `_` and `-`, the first no digit, 128 at most."""
         @_builtins.property
         def value(self) -> Global___Payload: ...
         def __init__(

@@ -1,0 +1,175 @@
+"""Rules to the core's: what they match, and what they do."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+
+from answerback.config import durations, payloads
+from answerback.config.captures import Captures, captures_of
+from answerback.config.compile_framing import framing_of
+from answerback.core import matching, steps, templates
+from answerback.core.plan import Replies, Rule, Then
+from answerback.v1 import config_pb2 as v1
+
+# Rule: one condition, one step: one method or one row.
+
+_LITERALS: Mapping[str, Callable[[bytes, bool], matching.Matcher]] = {
+    "equals": matching.equals,
+    "prefix": matching.prefix,
+    "suffix": matching.suffix,
+    "contains": matching.contains,
+}
+_PLAIN_STEPS: Mapping[str, Callable[[], steps.Step]] = {
+    "echo": steps.echo,
+    "discard": steps.discard,
+    "close": steps.close,
+    "half_close": steps.half_close,
+    "reset": steps.reset,
+    "hold": steps.hold,
+}
+_THEN = {
+    v1.Replies.THEN_CYCLE: Then.CYCLE,
+    v1.Replies.THEN_NEXT_RULE: Then.NEXT_RULE,
+    v1.Replies.THEN_RANDOM: Then.RANDOM,
+}
+
+
+def compile_rule(rule: v1.Rule, name: str, place: int, files: Mapping[str, bytes]) -> Rule:
+    """A rule that is counted under this name, at this place. Raises ValueError."""
+    return _Compiler(rule, files).rule(name, place)
+
+
+class _Compiler:
+    """One rule being compiled."""
+
+    def __init__(self, rule: v1.Rule, files: Mapping[str, bytes]) -> None:
+        self._rule = rule
+        self._files = files
+
+    def rule(self, name: str, place: int) -> Rule:
+        rule = self._rule
+        exact = rule.when.WhichOneof("kind") == "equals" and not rule.when.equals.ignore_case
+        return Rule(
+            name=name,
+            place=place,
+            steps=self._script(rule.do),
+            matches=self._matcher(rule.when) if rule.HasField("when") else None,
+            equals=payloads.decode(rule.when.equals, self._files) if exact else None,
+            in_states=tuple(rule.in_states),
+            times=rule.times,
+            per_connection=rule.scope == v1.SCOPE_CONNECTION,
+            replies=self._replies(rule.replies) if rule.HasField("replies") else None,
+        )
+
+    def _replies(self, replies: v1.Replies) -> Replies:
+        if not replies.of:
+            raise ValueError("there are no replies")
+        return Replies(
+            of=tuple(self._script(script.do) for script in replies.of),
+            then=_THEN.get(replies.then, Then.HOLD),
+            weights=tuple(replies.weights),
+        )
+
+    # ── Conditions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _matcher(self, match: v1.Match) -> matching.Matcher:
+        kind: str = match.WhichOneof("kind") or ""
+        if kind in _LITERALS:
+            literal: v1.Literal = getattr(match, kind)
+            return _LITERALS[kind](payloads.decode(literal, self._files), literal.ignore_case)
+        compiles: Callable[[v1.Match], matching.Matcher] | None = getattr(self, f"_match_{kind}", None)
+        if compiles is None:
+            raise ValueError("a condition says nothing")
+        return compiles(match)
+
+    def _matchers(self, matches: Iterable[v1.Match]) -> list[matching.Matcher]:
+        return [self._matcher(match) for match in matches]
+
+    def _match_regex(self, match: v1.Match) -> matching.Matcher:
+        return matching.regex(match.regex)
+
+    def _match_size(self, match: v1.Match) -> matching.Matcher:
+        return matching.size(*_ends(match.size))
+
+    def _match_bytes(self, match: v1.Match) -> matching.Matcher:
+        here = match.bytes
+        mask = payloads.decode(here.mask, self._files) if here.HasField("mask") else None
+        return matching.byte_string(here.offset, payloads.decode(here.equals, self._files), mask)
+
+    def _match_peer(self, match: v1.Match) -> matching.Matcher:
+        return matching.peer(match.peer)
+
+    def _match_request_number(self, match: v1.Match) -> matching.Matcher:
+        return matching.request_number(*_ends(match.request_number))
+
+    def _match_all(self, match: v1.Match) -> matching.Matcher:
+        return matching.all_of(self._matchers(match.all.of))
+
+    def _match_any(self, match: v1.Match) -> matching.Matcher:
+        return matching.any_of(self._matchers(match.any.of))
+
+    def _match_not(self, match: v1.Match) -> matching.Matcher:
+        return matching.none_of(self._matcher(getattr(match, "not")))
+
+    # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _script(self, script: Iterable[v1.Step]) -> tuple[steps.Step, ...]:
+        return tuple(self._step(step) for step in script)
+
+    def _step(self, step: v1.Step) -> steps.Step:
+        kind: str = step.WhichOneof("kind") or ""
+        if kind in _PLAIN_STEPS:
+            return _PLAIN_STEPS[kind]()
+        compiles: Callable[[v1.Step], steps.Step] | None = getattr(self, f"_step_{kind}", None)
+        if compiles is None:
+            raise ValueError("a step says nothing")
+        return compiles(step)
+
+    def _step_send(self, step: v1.Step) -> steps.Step:
+        return steps.send(self._content(step.send))
+
+    def _step_delay(self, step: v1.Step) -> steps.Step:
+        return steps.delay_fixed(durations.seconds(step.delay.fixed))
+
+    def _step_dribble(self, step: v1.Step) -> steps.Step:
+        given = step.dribble
+        if not given.chunks and not given.size:
+            raise ValueError("a dribble has no pieces")
+        return steps.dribble(
+            self._content(given.payload), chunks=given.chunks, size=given.size, gap=durations.seconds(given.gap)
+        )
+
+    def _step_state(self, step: v1.Step) -> steps.Step:
+        return steps.state(step.state)
+
+    def _step_set(self, step: v1.Step) -> steps.Step:
+        return steps.set_variable(step.set.name, self._content(step.set.value))
+
+    def _step_frame(self, step: v1.Step) -> steps.Step:
+        if step.frame.fixed.WhichOneof("bytes") == "size_from":
+            return steps.frame_of_size(self._template(step.frame.fixed.size_from))
+        return steps.frame(framing_of(step.frame, self._files))
+
+    def _step_take(self, step: v1.Step) -> steps.Step:
+        given = step.take
+        if given.framing.fixed.WhichOneof("bytes") == "size_from":
+            return steps.take_of_size(self._template(given.framing.fixed.size_from), given.set)
+        return steps.take(framing_of(given.framing, self._files), given.set)
+
+    # ── Bytes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _captures(self) -> Captures:
+        return captures_of(self._rule.when)
+
+    def _content(self, payload: v1.Payload) -> bytes | templates.Template:
+        if payload.WhichOneof("bytes") != "template":
+            return payloads.decode(payload, self._files)
+        template = self._template(payload.template)
+        return template if template.constant is None else template.constant
+
+    def _template(self, text: str) -> templates.Template:
+        return templates.compile(text, self._captures.names, self._captures.groups)
+
+
+def _ends(given: v1.Match.Range) -> tuple[int, int | None]:
+    return given.min, given.max if given.HasField("max") else None
