@@ -237,7 +237,7 @@ class _Parser:
         try:
             return placeholders.now(clock.strftime(self._text[at:end]))
         except clock.UnknownDirective as problem:
-            known = " ".join(sorted(clock.DIRECTIVES, key=str.lower))
+            known = " ".join(sorted(clock.DIRECTIVES, key=lambda name: (name.lower(), name)))
             raise TemplateError(
                 f"unknown directive {problem.directive}; after a % may stand one of {known}", at + problem.position
             ) from None
@@ -251,6 +251,8 @@ class _Parser:
 
     def _no_function(self, word: str, at: int) -> TemplateError:
         """What is wrong with a word before a colon that is no function."""
+        if not word:
+            return TemplateError("a value expected, not ':'", at)
         if word in PLACEHOLDERS or word in self._captures or word.startswith("vars."):
             return TemplateError(f"{word} takes no argument", at)
         if _PAD.fullmatch(word):
@@ -272,5 +274,8 @@ class _Parser:
         return TemplateError(f"unknown placeholder {word!r}{suggestion(word, known) or listed}", at)
 
 
-def _example(function: str) -> str:
-    return f"{function}:request[0],0x80" if FUNCTIONS[function].arguments > 1 else f"{function}:len:request"
+def _example(name: str) -> str:
+    function = FUNCTIONS[name]
+    if function.arguments > 1:
+        return f"{name}:request[0],0x80"
+    return f"{name}:request" if function.largest is None else f"{name}:len:request"
