@@ -33,6 +33,7 @@ REFUSED = [
     ("${boby}", 2, "unknown placeholder 'boby'; did you mean body?"),
     ("${len:xyzzy}", 6, "unknown placeholder 'xyzzy'; captures: body, what"),
     ("${peer.hots}", 2, "unknown placeholder 'peer.hots'; did you mean peer.host?"),
+    ("${" + "x" * 65 + "}", 2, f"unknown placeholder '{'x' * 64}…'; captures: body, what"),
     ("${HOME}", 2, "unknown placeholder 'HOME'; captures: body, what"),
     ("${len}", 2, "len needs an argument, as in len:request"),
     ("${or}", 2, "or needs an argument, as in or:request[0],0x80"),

@@ -19,6 +19,11 @@ class TooLong(Exception):
     """A rendering would have more than `MOST` bytes."""
 
 
+def quoted(word: str) -> str:
+    """The word in quotes, not at any length."""
+    return repr(word if len(word) <= 64 else word[:64] + "…")
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or nothing if no word is close."""
     import difflib  # noqa: PLC0415 - only those who write templates make mistakes in them: a worker does without

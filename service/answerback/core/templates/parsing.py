@@ -16,7 +16,7 @@ from string import digits
 from typing import Final
 
 from answerback.core.templates import clock, placeholders, values
-from answerback.core.templates.errors import MOST, TemplateError, TooLong, suggestion
+from answerback.core.templates.errors import MOST, TemplateError, TooLong, quoted, suggestion
 from answerback.core.templates.functions import FUNCTIONS, WIDEST_PAD, Function
 from answerback.core.templates.placeholders import PLACEHOLDERS
 from answerback.core.templates.values import LARGEST, Bytes, Number, Value
@@ -74,25 +74,22 @@ class _Parser:
 
     def template(self) -> list[Value]:
         """All of the text."""
-        text, found = self._text, list[Value]()
+        text, found, plain = self._text, list[Value](), list[str]()
         while (dollar := text.find("$", self._at)) >= 0:
-            self._literally(found, dollar)
+            plain.append(text[self._at : dollar])
             if text.startswith("$$", dollar):
-                self._at = dollar + 1
-                self._literally(found, dollar + 2)
+                plain.append("$")
+                self._at = dollar + 2
             elif text.startswith("${", dollar):
+                _settle(plain, found)
                 self._opened, self._at = dollar, dollar + 2
                 found.append(self._value(numeric=False))
                 self._close()
             else:
                 raise TemplateError("a single $: write $$ for a dollar, ${…} for a value", dollar)
-        self._literally(found, len(text))
+        plain.append(text[self._at :])
+        _settle(plain, found)
         return found
-
-    def _literally(self, found: list[Value], end: int) -> None:
-        if self._at < end:
-            found.append(values.literal(self._text[self._at : end].encode()))
-        self._at = end
 
     def _value(self, *, numeric: bool, largest: int = LARGEST, depth: int = 0) -> Value:
         """A value; where a number is expected, up to `largest` if it is a literal."""
@@ -130,7 +127,7 @@ class _Parser:
         elif _HEXADECIMAL.fullmatch(word):
             amount = int(word, 16)
         else:
-            raise TemplateError(f"{word!r} is no number: decimal digits, or 0x and up to 16 hexadecimal ones", at)
+            raise TemplateError(f"{quoted(word)} is no number: decimal digits, or 0x and up to 16 hexadecimal ones", at)
         if amount > largest:
             raise TemplateError(f"{word} is too large: at most {largest}", at)
         if self._next() == "[":
@@ -143,7 +140,9 @@ class _Parser:
             return placeholder
         if word.startswith("vars."):
             if not is_variable(word[5:]):
-                raise TemplateError(f"{word[5:]!r} is no variable's name: letters, digits, _ and -, no digit first", at)
+                raise TemplateError(
+                    f"{quoted(word[5:])} is no variable's name: letters, digits, _ and -, no digit first", at
+                )
             return placeholders.variable(word[5:])
         if _DECIMAL.fullmatch(word):
             return self._numbered(int(word), at)
@@ -246,7 +245,7 @@ class _Parser:
         at, word = self._at, self._word()
         self._next()
         if not _DECIMAL.fullmatch(word) or not 1 <= int(word) <= MOST:
-            raise TemplateError(f"random: takes a number of bytes, 1 to {MOST}, not {word!r}", at)
+            raise TemplateError(f"random: takes a number of bytes, 1 to {MOST}, not {quoted(word)}", at)
         return placeholders.random(int(word))
 
     def _no_function(self, word: str, at: int) -> TemplateError:
@@ -256,9 +255,9 @@ class _Parser:
         if word in PLACEHOLDERS or word in self._captures or word.startswith("vars."):
             return TemplateError(f"{word} takes no argument", at)
         if _PAD.fullmatch(word):
-            return TemplateError(f"{word!r} is no padding: pad1 to pad{WIDEST_PAD}, as in pad3:sum8:request", at)
+            return TemplateError(f"{quoted(word)} is no padding: pad1 to pad{WIDEST_PAD}, as in pad3:sum8:request", at)
         known = [name for name in FUNCTIONS if not _PAD.fullmatch(name)] + [_USUAL_PAD, *_RAW]
-        return TemplateError(f"unknown function {word!r}{suggestion(word, known)}", at)
+        return TemplateError(f"unknown function {quoted(word)}{suggestion(word, known)}", at)
 
     def _unknown(self, word: str, at: int) -> TemplateError:
         """What is wrong with a word that stands where a placeholder should."""
@@ -271,7 +270,15 @@ class _Parser:
             return TemplateError(f"{word} needs an argument, as in {_RAW.get(word) or _example(word)}", at)
         known = [*PLACEHOLDERS, "vars.NAME", *self._captures]
         listed = f"; captures: {', '.join(sorted(self._captures))}" if self._captures else ""
-        return TemplateError(f"unknown placeholder {word!r}{suggestion(word, known) or listed}", at)
+        return TemplateError(f"unknown placeholder {quoted(word)}{suggestion(word, known) or listed}", at)
+
+
+def _settle(plain: list[str], found: list[Value]) -> None:
+    """Make a value of the text before one, if there is any."""
+    data = "".join(plain).encode()
+    plain.clear()
+    if data:
+        found.append(values.literal(data))
 
 
 def _example(name: str) -> str:
