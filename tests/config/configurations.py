@@ -1,10 +1,7 @@
-"""What the tests of this room share: configurations in few words, and any number of them for Hypothesis."""
+"""What the tests of this room share: configurations in few words."""
 
 from collections.abc import Sequence
-
-from google.protobuf.duration_pb2 import Duration
-from hypothesis import settings
-from hypothesis import strategies as st
+from pathlib import Path
 
 from answerback.config import Problem
 from answerback.config.checking import check
@@ -13,26 +10,10 @@ from answerback.config.document import load
 from answerback.internal.v1 import link_pb2
 from answerback.v1 import config_pb2 as v1
 
-HELLO = """\
-# What `answerback serve` does with no configuration at all: the responder of the mission.
-# One read of at most 1024 bytes is one request; it is greeted, and the connection closes.
-listeners:
-  - name: hello
-    address: 0.0.0.0:8000
-    framing: {read: {max_bytes: 1024}}        # the default framing
-    rules:
-      - do: [send: "Hello, World!", close]
-"""
-
-AGENT_CHECK = """\
-# HAProxy's agent-check: the answer comes on connect, without a request.
-listeners:
-  - name: agent
-    address: 127.0.0.1:7003
-    rules:
-      - event: CONNECT
-        do: [send: "up ready 75%\\n", close]
-"""
+_FOLDER = Path(__file__).parents[1] / "conversations"
+CONVERSATIONS = {path.stem: path.read_text() for path in sorted(_FOLDER.glob("*.yaml"))}
+HELLO = CONVERSATIONS["hello"]
+AGENT_CHECK = CONVERSATIONS["agent-check"]
 
 # Every field that there is, each at least once.
 WHOLE = """\
@@ -41,16 +22,35 @@ listeners:
     address: 127.0.0.1:7001
     engine: callback
     framing: {line: {keep_ending: true}}
+    random_seed: 0
     rules:
       - name: greeting
         event: CONNECT
+        when: {not: {peer: 10.0.0.0/8}}
         do: [send: "hi\\r\\n"]
       - when: PING
-        do: [send: {hex: "2b 50 4f 4e 47"}, delay: 1m30s, echo, discard, reset]
-      - when: {all: [{prefix: a}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
+        do: [send: {hex: "2b 50 4f 4e 47"}, send: {base64: AA==}, delay: 1m30s, echo, discard, reset]
+      - when: {all: [{prefix: a}, {suffix: {file: end.bin}}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
         do: [send: {file: reply.bin}]
       - when: {any: [{regex: "^[0-9]+$"}, {equals: {text: quit, ignore_case: true}}]}
         do: [close]
+      - {when: {size: {min: 1, max: 2}}, do: [half_close]}
+      - {when: {bytes: {offset: 2, equals: {text: "a"}, mask: {base64: Dw==}}}, do: [hold]}
+      - {when: {request_number: {max: 3}}, do: [dribble: {payload: abc, chunks: 2, gap: 10ms}]}
+      - when: {regex: "^set (?P<name>.*)$"}
+        in_states: ["", ready]
+        times: 2
+        scope: CONNECTION
+        do:
+          - dribble: {payload: {template: "${name}$$"}, size: 1, gap: 0}
+          - set: {name: last, value: {template: "${name}"}}
+          - state: ready
+      - name: turns
+        scope: LISTENER
+        replies: {of: [[echo], {do: [close]}, []], then: RANDOM, weights: [1, 0.5, 0]}
+      - {event: IDLE, replies: {of: [[hold]], then: HOLD}}
+      - {event: EOF, replies: {of: [[]], then: CYCLE}}
+      - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
     limits:
       max_connections: 10
       max_connections_per_peer: 2
@@ -63,7 +63,26 @@ listeners:
     address: "[::1]:0"
     engine: ENGINE_COROUTINE
     framing: read
+    rules:
+      - do:
+          - frame: {read: {max_bytes: 10}}
+          - frame: {delimiter: {end: {file: end.bin}, keep: true}}
+          - frame: {delimiter: {end: {hex: "0a"}}}
+          - frame: {pattern: {end: "\\r?\\n"}}
+          - frame: {fixed: {size: 4}}
+          - frame: {fixed: {size_from: "${request}"}}
+          - take:
+              framing: {length_prefix: {offset: 1, width: 2, little_endian: true, adjust: -2, strip: true}}
+              set: v
+          - take: {framing: {fixed: {size_from: "${vars.v}"}}, set: w}
+          - frame: {idle: {gap: 50ms}}
+          - frame: until_eof
+          - frame: http
+          - frame: resp
 """
+
+
+WHOLE_FILES = {"reply.bin": b"from a file", "end.bin": b"\0"}
 
 
 def listener(text: str = "", **fields: str) -> v1.Config:
@@ -102,102 +121,3 @@ def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:
         )
         for index, each in enumerate(config.listeners)
     }
-
-
-# ── For Hypothesis ────────────────────────────────────────────────────────────────────────────────────────────────
-
-few = settings(max_examples=30)  # whole configurations take longest to make
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,10}", fullmatch=True)
-booleans = st.booleans()
-
-
-def durations(most: int) -> st.SearchStrategy[Duration]:
-    return st.builds(Duration, seconds=st.integers(0, most - 1), nanos=st.integers(0, 10**9 - 1)) | st.sampled_from(
-        [Duration(), Duration(seconds=1), Duration(nanos=300_000_000), Duration(seconds=90), Duration(nanos=1)]
-    )
-
-
-def _hex(data: bytes) -> str:
-    return data.hex(" ")
-
-
-payloads = st.one_of(st.builds(v1.Payload, text=texts), st.builds(v1.Payload, hex=st.binary(max_size=8).map(_hex)))
-literals = st.one_of(
-    st.builds(v1.Literal, text=texts, ignore_case=booleans),
-    st.builds(v1.Literal, hex=st.binary(max_size=8).map(_hex), ignore_case=booleans),
-)
-regexes = st.sampled_from(["", "^a", r"(?i)\xff[0-9]+", "é|ü", "(?P<name>.*)$"])
-
-
-def _not(match: v1.Match) -> v1.Match:
-    return v1.Match(**{"not": match})  # type: ignore[arg-type]
-
-
-matches = st.recursive(
-    st.one_of(
-        st.builds(v1.Match, equals=literals),
-        st.builds(v1.Match, prefix=literals),
-        st.builds(v1.Match, suffix=literals),
-        st.builds(v1.Match, contains=literals),
-        st.builds(v1.Match, regex=regexes),
-    ),
-    lambda inner: st.one_of(
-        st.builds(v1.Match, all=st.builds(v1.Match.List, of=st.lists(inner, min_size=1, max_size=3))),
-        st.builds(v1.Match, any=st.builds(v1.Match.List, of=st.lists(inner, min_size=1, max_size=3))),
-        inner.map(_not),
-    ),
-    max_leaves=5,
-)
-steps = st.one_of(
-    st.builds(v1.Step, send=payloads),
-    st.builds(v1.Step, delay=st.builds(v1.Delay, fixed=durations(3600))),
-    st.sampled_from(
-        [
-            v1.Step(echo=v1.Step.Echo()),
-            v1.Step(discard=v1.Step.Discard()),
-            v1.Step(close=v1.Step.Close()),
-            v1.Step(reset=v1.Step.Reset()),
-        ]
-    ),
-)
-rules = st.one_of(
-    st.builds(v1.Rule, do=st.lists(steps, max_size=4), when=matches | st.none(), event=st.sampled_from([0, 1])),
-    st.builds(v1.Rule, do=st.lists(steps, max_size=4), event=st.just(v1.EVENT_CONNECT)),
-)
-framings = st.one_of(
-    st.builds(v1.Framing, read=st.builds(v1.Framing.Read, max_bytes=st.integers(1, 1 << 20) | st.none())),
-    st.builds(v1.Framing, line=st.builds(v1.Framing.Line, keep_ending=booleans)),
-)
-counts = st.integers(0, (1 << 32) - 1) | st.none()
-timeouts = durations(8760 * 3600) | st.none()
-limits = st.builds(
-    v1.Limits,
-    max_connections=counts,
-    max_connections_per_peer=counts,
-    idle_timeout=timeouts,
-    request_timeout=timeouts,
-    write_timeout=timeouts,
-    lifetime=timeouts,
-    max_request_bytes=st.integers(1, 64 << 20) | st.none(),
-)
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> v1.Config:
-    """Configurations that nothing is wrong with."""
-    chosen = draw(st.lists(names, max_size=3, unique=True))
-    return v1.Config(
-        listeners=[
-            v1.Listener(
-                name=name,
-                address=draw(st.sampled_from(["127.0.0.1:{}", "[::1]:{}", "0.0.0.0:{}"])).format(7000 + index),
-                engine=draw(st.sampled_from([v1.ENGINE_UNSPECIFIED, v1.ENGINE_CALLBACK, v1.ENGINE_COROUTINE])),
-                framing=draw(framings | st.none()),
-                rules=draw(st.lists(rules, max_size=4)),
-                limits=draw(limits | st.none()),
-            )
-            for index, name in enumerate(chosen)
-        ]
-    )

@@ -1,9 +1,9 @@
-import pytest
 from hypothesis import given
 
 from answerback.config.advice import warnings
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import configs, few, listener, said
+from tests.config.configurations import listener, said
+from tests.config.strategies import configs, few
 
 
 def advice(text: str = "", **fields: str) -> list[str]:
@@ -21,54 +21,18 @@ def test_no_listeners() -> None:
     assert said(warnings(v1.Config())) == ["listeners: none: nothing will be served"]
 
 
-@pytest.mark.parametrize(
-    "first", ["{}", "{do: [close]}", "{when: {prefix: ''}}", "{when: {contains: ''}}", "{when: {regex: ''}}"]
-)
-def test_a_rule_behind_one_that_takes_everything(first: str) -> None:
-    assert advice(f"rules: [{first}, {{when: PING}}, {{}}, {{event: CONNECT}}]") == [
-        "rules[1]: never reached: rules[0] takes everything",
-        "rules[2]: never reached: rules[0] takes everything",
-    ]
-
-
-def test_an_empty_request_is_something_to_equal() -> None:
-    assert advice("rules: [{when: ''}, {when: PING}, {when: {prefix: {hex: ''}}}]") == []
-
-
-def test_a_second_rule_on_connect() -> None:
-    assert advice("rules: [{event: CONNECT}, {}, {event: CONNECT}]") == [
-        "rules[2]: never reached: rules[0] takes everything",
-    ]
-
-
-def test_a_rule_behind_one_with_the_same_condition() -> None:
-    assert advice(
-        "rules: [{when: {not: PING}, do: [close]}, {when: PING}, {when: {not: {equals: PING}}, do: [echo]}]"
-    ) == [
-        "rules[2]: never reached: rules[0] has the same condition",
-    ]
-
-
-@pytest.mark.parametrize("end", ["close", "reset"])
-def test_steps_behind_the_end(end: str) -> None:
-    assert advice(f"rules: [{{do: [echo, {end}, discard, close]}}]") == [
-        "rules[0].do[2]: never taken: do[1] ends the connection",
-    ]
-    assert advice(f"rules: [{{do: [echo, {end}]}}]") == []
-
-
-def test_an_echo_of_nothing() -> None:
-    assert advice("rules: [{event: CONNECT, do: [send: hi, echo]}]") == [
-        "rules[0].do[1]: sends nothing: there is no request yet on CONNECT",
-    ]
-
-
 def test_text_where_bytes_were_meant() -> None:
-    found = advice('rules: [{when: {all: ["\\xff", {regex: "é"}]}, do: [send: "caf\\xe9 \\xff", send: "→"]}]')
+    found = advice(
+        'rules: [{when: {all: ["\\xff", {regex: "é"}]},'
+        ' do: [send: "caf\\xe9 \\xff", send: "→", send: {template: "\\xff"}]}]',
+        framing='{pattern: {end: "\\xff"}}',
+    )
     assert found == [
+        r"framing.pattern.end: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write \xff in the pattern",
         r"rules[0].when.all.of[0].equals.text: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write hex",
         r"rules[0].when.all.of[1].regex: 'é' is two bytes, c3 a9; if the byte e9 is meant, write \xe9 in the pattern",
         r"rules[0].do[0].send.text: 'é' is two bytes, c3 a9; if the byte e9 is meant, write hex",
+        r"rules[0].do[2].send.template: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write ${hex:ff}",
     ]
 
 
@@ -78,6 +42,24 @@ def test_reads_longer_than_requests_may_be() -> None:
     ]
     assert advice(limits="{max_request_bytes: 1000}", framing="{read: {max_bytes: 1000}}") == []
     assert advice(limits="{max_request_bytes: 1000}", framing="line") == []
+
+
+def test_framings_that_never_give_a_request() -> None:
+    assert advice(limits="{max_request_bytes: 1000}", framing="{fixed: {size: 1001}}") == [
+        "framing.fixed.size: more than max_request_bytes: every request closes the connection",
+    ]
+    assert advice("rules: [{do: [frame: {idle: {gap: 31s}}]}]", framing="{idle: {gap: 30s}}") == [
+        "rules[0].do[0].frame.idle.gap: never ends a request: request_timeout closes the connection before",
+    ]
+    assert advice(limits="{idle_timeout: 1s}", framing="{idle: {gap: 2s}}") == [
+        "framing.idle.gap: never ends a request: idle_timeout closes the connection before",
+    ]
+
+
+def test_nothing_is_ever_idle() -> None:
+    assert advice("rules: [{event: IDLE, do: [close]}]", limits="{idle_timeout: 0}") == [
+        "rules[0]: never reached: without idle_timeout, nothing is idle for too long",
+    ]
 
 
 def test_timeouts_behind_the_end_of_life() -> None:

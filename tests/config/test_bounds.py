@@ -13,19 +13,6 @@ def problems(config: v1.Config, descriptor_limit: int | None = None) -> list[str
     return [line.removeprefix("listeners[0].") for line in said(found)]
 
 
-READS = {"0": False, "1": True, "1048576": True, "1048577": False}
-
-
-@pytest.mark.parametrize("size, right", READS.items())
-def test_a_read_has_its_size(size: str, right: bool) -> None:
-    config = listener(framing=f"{{read: {{max_bytes: {size}}}}}")
-    assert problems(config) == ([] if right else [f"framing.read.max_bytes: must be 1 to 1048576, not {size}"])
-
-
-def test_a_framing_says_something() -> None:
-    assert problems(listener(framing="{}")) == ["framing: says nothing: give read or line"]
-
-
 REQUESTS = {"0": False, "1": True, "67108864": True, "67108865": False}
 
 
@@ -66,9 +53,14 @@ def test_the_api_may_bring_any_number_for_an_enum() -> None:
     config = listener("rules: [{}]")
     config.listeners[0].engine = 7  # type: ignore[assignment]
     config.listeners[0].rules[0].event = -1  # type: ignore[assignment]
+    config.listeners[0].rules[0].scope = 3  # type: ignore[assignment]
+    config.listeners[0].rules[0].replies.of.add()
+    config.listeners[0].rules[0].replies.then = 5  # type: ignore[assignment]
     assert problems(config) == [
         "engine: there is no value 7; known: ENGINE_CALLBACK, ENGINE_COROUTINE",
-        "rules[0].event: there is no value -1; known: EVENT_REQUEST, EVENT_CONNECT",
+        "rules[0].event: there is no value -1; known: EVENT_REQUEST, EVENT_CONNECT, EVENT_IDLE, EVENT_EOF, EVENT_DRAIN",
+        "rules[0].scope: there is no value 3; known: SCOPE_LISTENER, SCOPE_CONNECTION",
+        "rules[0].replies.then: there is no value 5; known: THEN_HOLD, THEN_CYCLE, THEN_NEXT_RULE, THEN_RANDOM",
     ]
 
 

@@ -3,13 +3,17 @@ from hypothesis import given
 
 from answerback.config.checking import MAX_LISTENERS, MAX_RULES, check
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import configs, few, listener, said
+from tests.config.configurations import listener, said
+from tests.config.strategies import configs, few
 
 
 @few
 @given(configs())
 def test_nothing_is_wrong_with_what_is_right(config: v1.Config) -> None:
     assert check(config, {}) == []
+
+
+STEPS = "send, echo, discard, delay, dribble, close, half_close, reset, hold, state, set, frame or take"
 
 
 def two(first: str, second: str) -> v1.Config:
@@ -75,7 +79,7 @@ def test_rules_are_counted_in_all() -> None:
     assert check(config, {}) == []
     config.listeners[0].rules.append(v1.Rule(do=[v1.Step()]))
     assert said(check(config, {})) == [
-        "listeners[0].rules[5000].do[0]: says nothing: give send, echo, discard, delay, close or reset",
+        f"listeners[0].rules[5000].do[0]: says nothing: give {STEPS}",
         "listeners: 10001 rules in all; there can be 10000",
     ]
 
@@ -117,3 +121,33 @@ def test_problems_come_all_at_once() -> None:
         "listeners[0].limits.max_request_bytes",
         "listeners[0].rules[0].do[0].send.hex",
     ]
+
+
+REQUIRED = {
+    "framing: {delimiter: {keep: true}}": "framing.delimiter.end",
+    "framing: {pattern: {}}": "framing.pattern.end",
+    "framing: {length_prefix: {offset: 4}}": "framing.length_prefix.width",
+    "framing: {idle: {}}": "framing.idle.gap",
+    "rules: [{when: {bytes: {offset: 1}}}]": "rules[0].when.bytes.equals",
+    "rules: [{replies: {then: CYCLE}}]": "rules[0].replies.of",
+    "rules: [{do: [{dribble: {chunks: 3, gap: 1s}}]}]": "rules[0].do[0].dribble.payload",
+    "rules: [{do: [{dribble: {payload: a, chunks: 3}}]}]": "rules[0].do[0].dribble.gap",
+    "rules: [{do: [{set: {value: a}}]}]": "rules[0].do[0].set.name",
+    "rules: [{do: [{set: {name: a}}]}]": "rules[0].do[0].set.value",
+    "rules: [{do: [{take: {set: a}}]}]": "rules[0].do[0].take.framing",
+    "rules: [{do: [{take: {framing: line}}]}]": "rules[0].do[0].take.set",
+}
+
+
+@pytest.mark.parametrize("text, path", REQUIRED.items())
+def test_what_is_missing(text: str, path: str) -> None:
+    assert said(check(listener(text), {})) == [f"listeners[0].{path}: missing: it has no default"]
+
+
+def test_states_are_counted() -> None:
+    config = listener("rules: [{}, {}]")
+    config.listeners[0].rules[0].in_states.extend(f"s{n}" for n in range(600))
+    config.listeners[0].rules[1].in_states.extend(f"s{n}" for n in range(400, 1001))
+    assert said(check(config, {})) == ["listeners[0].rules: 1001 states; there can be 1000"]
+    config.listeners[0].rules[1].in_states.pop()
+    assert check(config, {}) == []

@@ -1,97 +1,64 @@
 import pytest
 
 from answerback.config.checking import check
-from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import listener, rule, said
-
-MATCH_KINDS = "equals, prefix, suffix, contains, regex, all, any or not"
+from tests.config.configurations import rule, said
 
 
-def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
+def problems(text: str) -> list[str]:
     """What is wrong with a rule; the path is that within the rule."""
-    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), files or {}))]
+    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), {}))]
 
 
-def test_a_match_on_connect() -> None:
+def test_replies_stand_in_place_of_steps() -> None:
+    assert problems("do: [echo], replies: {of: [[send: {hex: a}]]}") == [
+        "replies: only one of do and replies can be given",
+        "replies.of[0].do[0].send.hex: odd number of digits",
+    ]
+
+
+def test_states_have_short_names() -> None:
+    assert problems(f"in_states: ['', {'s' * 129}]") == [f"in_states[1]: at most 128 characters, not '{'s' * 59}…'"]
+
+
+WEIGHTS = {
+    "{of: [[], []], then: RANDOM, weights: [1]}": ["replies.weights: 1 weights, for 2 replies"],
+    "{of: [[]], weights: [1]}": ["replies.weights: only `then: RANDOM` goes by weight"],
+    "{of: [[]], then: CYCLE, weights: [1, 2]}": [
+        "replies.weights: only `then: RANDOM` goes by weight",
+        "replies.weights: 2 weights, for 1 replies",
+    ],
+    "{of: [[], []], then: RANDOM, weights: [1, -0.5]}": ["replies.weights[1]: must be a number of 0 or more, not -0.5"],
+    "{of: [[], []], then: RANDOM, weights: [0, 0]}": [
+        "replies.weights: at least one is more than 0, and their sum is a number"
+    ],
+    "{of: [[], []], then: RANDOM, weights: [1e308, 1e308]}": [
+        "replies.weights: at least one is more than 0, and their sum is a number"
+    ],
+    "{of: [[], []], then: RANDOM, weights: [0, 0.1]}": [],
+    "{of: [[], []], then: RANDOM}": [],
+}
+
+
+@pytest.mark.parametrize("replies, found", WEIGHTS.items())
+def test_weights(replies: str, found: list[str]) -> None:
+    assert problems(f"replies: {replies}") == found
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_the_api_may_bring_what_is_no_weight(weight: float) -> None:
+    config = rule("replies: {of: [[]], then: RANDOM}")
+    config.listeners[0].rules[0].replies.weights.append(weight)
+    assert said(check(config, {})) == [
+        f"listeners[0].rules[0].replies.weights[0]: must be a number of 0 or more, not {weight}",
+    ]
+
+
+def test_a_condition_on_connect() -> None:
     assert problems("event: CONNECT, when: PING") == [
-        "when: there is no request yet on CONNECT, so there is nothing to match",
+        "when.equals: there is no request on CONNECT, so that only peer can be looked at",
     ]
 
 
-EMPTY = {
-    "when: {}": f"when: says nothing: give {MATCH_KINDS}",
-    "when: {not: {}}": f"when.not: says nothing: give {MATCH_KINDS}",
-    "when: {all: []}": "when.all: an empty list: give at least one condition",
-    "when: {any: {}}": "when.any: an empty list: give at least one condition",
-    "when: {any: [a, {}]}": f"when.any.of[1]: says nothing: give {MATCH_KINDS}",
-    "when: {equals: {}}": "when.equals: says nothing: give text, hex, base64 or file",
-    "when: {prefix: {ignore_case: true}}": "when.prefix: says nothing: give text, hex, base64 or file",
-    "do: [{}]": "do[0]: says nothing: give send, echo, discard, delay, close or reset",
-    "do: [send: {}]": "do[0].send: says nothing: give text, hex, base64 or file",
-    "do: [delay: {}]": "do[0].delay: says nothing: give fixed",
-}
-
-
-@pytest.mark.parametrize("text, problem", EMPTY.items())
-def test_what_says_nothing(text: str, problem: str) -> None:
-    assert problems(text) == [problem]
-
-
-@pytest.mark.parametrize("kind", ["equals", "prefix", "suffix", "contains"])
-def test_literals(kind: str) -> None:
-    assert problems(f"when: {{{kind}: {{hex: abc}}}}") == [f"when.{kind}.hex: odd number of digits"]
-
-
-REGEXES = {
-    "(a": "missing ): (a",
-    "a(?=b)": "invalid perl operator: (?=",
-    r"(a)\1": r"invalid escape sequence: \1",
-    "a{1001}": "invalid repetition size: {1001}",
-}
-
-
-@pytest.mark.parametrize("pattern, why", REGEXES.items())
-def test_patterns_that_re2_refuses(pattern: str, why: str, capfd: pytest.CaptureFixture[str]) -> None:
-    config = listener("rules: [{when: {regex: x}}]")
-    config.listeners[0].rules[0].when.regex = pattern
-    assert said(check(config, {})) == [f"listeners[0].rules[0].when.regex: RE2 refuses it: {why}"]
-    assert capfd.readouterr() == ("", "")
-
-
-def test_payloads() -> None:
-    assert problems("do: [send: {hex: g}, send: {base64: A}]") == [
-        "do[0].send.hex: 'g' is no hexadecimal digit",
-        "do[1].send.base64: not base64: its length is no multiple of 4; it is padded with =",
-    ]
-
-
-def test_a_file_that_was_not_read_has_been_reported_then() -> None:
-    assert problems("do: [send: {file: nowhere}]") == []
-    assert problems("do: [send: {file: f}]", {"f": bytes((16 << 20) + 1)}) == [
-        "do[0].send.file: 16777217 bytes; at most 16777216 are sent at once",
-    ]
-
-
-@pytest.mark.parametrize("delay, right", [("0", True), ("1h", True), ("-1ms", False), ("1h1s", False), ("61m", False)])
-def test_delays(delay: str, right: bool) -> None:
-    written = {"61m": "1h1m"}.get(delay, delay)
-    assert problems(f"do: [delay: {delay}]") == (
-        [] if right else [f"do[0].delay.fixed: must be 0 to 1h, not {written}"]
-    )
-
-
-def nested(depth: int) -> v1.Config:
-    config = v1.Config(listeners=[v1.Listener(name="it", address="127.0.0.1:0", rules=[v1.Rule()])])
-    match = config.listeners[0].rules[0].when
-    for _ in range(depth - 1):
-        match = match.all.of.add()
-    match.regex = "x"
-    return config
-
-
-def test_conditions_have_a_depth_that_every_message_about_them_can_carry() -> None:
-    deepest = nested(32)
-    assert check(deepest, {}) == []
-    assert v1.Config.FromString(deepest.SerializeToString()) == deepest
-    (problem,) = check(nested(33), {})
-    assert problem.message == "conditions can be 32 deep in one another"
+@pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
+def test_every_event_has_states_and_counts(event: str) -> None:
+    assert problems(f"event: {event}, in_states: [''], times: 2, scope: CONNECTION, do: [echo]") == []

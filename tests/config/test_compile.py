@@ -13,7 +13,8 @@ from answerback.core.framing import Line, Read
 from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rule
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Wait
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import AGENT_CHECK, WHOLE, configs, few, listener, places, rule
+from tests.config.configurations import AGENT_CHECK, WHOLE, listener, places, rule
+from tests.config.strategies import configs, few
 
 
 def compiled(config: v1.Config, files: dict[str, bytes] | None = None, engine: Engine = Engine.CALLBACK) -> Plan:

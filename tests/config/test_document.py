@@ -9,23 +9,34 @@ from answerback.config.advice import warnings
 from answerback.config.checking import check
 from answerback.config.document import Document, load
 from answerback.config.dumping import dump
+from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import AGENT_CHECK, HELLO, WHOLE, configs, few, problems_of
+from tests.config.configurations import CONVERSATIONS, HELLO, WHOLE, WHOLE_FILES, problems_of
+from tests.config.strategies import configs, few
 
 
-def test_the_conversations_load_as_they_stand() -> None:
-    for text in (HELLO, AGENT_CHECK):
-        document = load(text)
-        assert document.problems == ()
-        assert check(document.config, {}) == []
-        assert warnings(document.config) == []
-    assert load(AGENT_CHECK).config.listeners[0].rules[0].do[0].send.text == "up ready 75%\n"
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_the_conversations_load_as_they_stand(name: str) -> None:
+    document = load(CONVERSATIONS[name])
+    assert document.problems == ()
+    assert check(document.config, {}) == []
+    assert warnings(document.config) == []
+    assert load(dump(document.config)).config == document.config
 
 
 def test_everything_that_can_be_said_can_be_loaded() -> None:
     document = load(WHOLE)
     assert document.problems == ()
-    assert check(document.config, {"reply.bin": b""}) == []
+    assert check(document.config, WHOLE_FILES) == []
+
+
+def test_the_example_of_everything_has_everything() -> None:
+    kinds = [v1.Config.DESCRIPTOR]
+    for kind in kinds:
+        inner = [field.message_type for field in kind.fields if field.message_type is not None]
+        kinds += [each for each in inner if each.full_name.startswith("answerback.") and each not in kinds]
+    given = {field.full_name for _, message in messages(load(WHOLE).config) for field, _ in message.ListFields()}
+    assert {field.full_name for kind in kinds for field in kind.fields} <= given
 
 
 def test_bytes_are_taken_too_and_a_byte_order_mark_is_passed_over() -> None:
@@ -155,7 +166,7 @@ def test_any_row_of_words(text: str) -> None:
     survives(text)
 
 
-@given(st.sampled_from([HELLO, AGENT_CHECK, WHOLE]), st.randoms(use_true_random=False), st.integers(1, 6))
+@given(st.sampled_from([*CONVERSATIONS.values(), WHOLE]), st.randoms(use_true_random=False), st.integers(1, 6))
 def test_any_mutation(text: str, chance: random.Random, times: int) -> None:
     for _ in range(times):
         at = chance.randrange(len(text) + 1)

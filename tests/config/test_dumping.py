@@ -6,7 +6,8 @@ from answerback.config import BUILT_IN
 from answerback.config.document import load
 from answerback.config.dumping import dump
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import WHOLE, configs, few, listener, texts
+from tests.config.configurations import WHOLE, listener
+from tests.config.strategies import configs, few, texts
 
 
 @few

@@ -16,17 +16,20 @@ READ = [
     (v1.Payload(base64="AP8K"), b"\x00\xff\n"),
     (v1.Payload(base64="AA=="), b"\x00"),
     (v1.Payload(file="reply"), b"from a file"),
+    (v1.Bytes(hex="00"), b"\0"),
     (v1.Literal(text="PING", ignore_case=True), b"PING"),
 ]
 
 
 @pytest.mark.parametrize("payload, data", READ)
-def test_it_decodes(payload: v1.Payload, data: bytes) -> None:
+def test_it_decodes(payload: payloads.Source, data: bytes) -> None:
     assert payloads.decode(payload, {"reply": b"from a file"}) == data
 
 
 REFUSED = [
-    (v1.Payload(), "says nothing: give text, hex, base64 or file"),
+    (v1.Payload(), "says nothing: give text, hex, base64, file or template"),
+    (v1.Bytes(), "says nothing: give text, hex, base64 or file"),
+    (v1.Payload(template="a"), "a template is not the same bytes each time"),
     (v1.Payload(hex="abc"), "odd number of digits"),
     (v1.Payload(hex="a b c d"), "white space within a pair of digits"),
     (v1.Payload(hex="0x00"), "'x' is no hexadecimal digit"),
@@ -43,7 +46,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("payload, why", REFUSED)
-def test_it_refuses(payload: v1.Payload, why: str) -> None:
+def test_it_refuses(payload: payloads.Source, why: str) -> None:
     with pytest.raises(ValueError) as caught:
         payloads.decode(payload, {})
     assert str(caught.value) == why

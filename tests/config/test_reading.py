@@ -48,6 +48,14 @@ def test_a_bare_list_fills_it_too() -> None:
     assert when("{any: [a, {prefix: b}]}") == when("{any: {of: [{equals: {text: a}}, {prefix: {text: b}}]}}")
 
 
+def test_a_bare_list_is_a_script() -> None:
+    assert rule("replies: {of: [[echo, close], []]}") == rule("replies: {of: [{do: [echo, close]}, {}]}")
+
+
+def test_a_delimiter_may_be_its_end_alone() -> None:
+    assert framing('{delimiter: "\\r\\n"}') == framing('{delimiter: {end: {text: "\\r\\n"}}}')
+
+
 def test_a_bare_word_names_a_member_without_content() -> None:
     assert framing("line") == v1.Framing(line=v1.Framing.Line())
     assert framing("read") == v1.Framing(read=v1.Framing.Read())
@@ -56,15 +64,17 @@ def test_a_bare_word_names_a_member_without_content() -> None:
 
 
 def test_words_are_those_that_may_be_empty() -> None:
-    assert reading.words(v1.Step.DESCRIPTOR) == ["echo", "discard", "close", "reset"]
-    assert reading.words(v1.Framing.DESCRIPTOR) == ["read", "line"]
+    assert reading.words(v1.Step.DESCRIPTOR) == ["echo", "discard", "close", "half_close", "reset", "hold"]
+    assert reading.words(v1.Framing.DESCRIPTOR) == ["read", "line", "until_eof", "http", "resp"]
     assert reading.words(v1.Match.DESCRIPTOR) == []
 
 
 NOT_WORDS = {
     "lines": "framing: no such word: 'lines'; did you mean line?",
     "Line": "framing: no such word: 'Line'; did you mean line?",
-    "http": "framing: no such word: 'http'; known: read, line",
+    "zebra": "framing: no such word: 'zebra'; known: read, line, until_eof, http, resp",
+    "pattern": "framing: pattern needs a value: write {pattern: …}",
+    "fixed": "framing: fixed needs a value: write {fixed: …}",
     "": "framing: no value",
     "[line]": "framing: a mapping with fields is expected, not a list",
 }
@@ -93,7 +103,7 @@ def test_an_enum_is_said_by_its_short_word_or_in_full(word: str) -> None:
 @pytest.mark.parametrize("word", ["EVENT_UNSPECIFIED", "UNSPECIFIED", "2", "on"])
 def test_what_says_nothing_is_no_word_for_an_enum(word: str) -> None:
     assert problems(rules=f"[event: {word}]") == [
-        f"rules[0].event: no such word: {word!r}; known: REQUEST, CONNECT",
+        f"rules[0].event: no such word: {word!r}; known: REQUEST, CONNECT, IDLE, EOF, DRAIN",
     ]
 
 
@@ -156,6 +166,28 @@ def test_what_is_no_boolean(text: str, said: str) -> None:
     assert problems(framing=f"{{line: {{keep_ending: {text}}}}}") == [f"framing.line.keep_ending: {said}"]
 
 
+@pytest.mark.parametrize(
+    "text, value", [("0", 0.0), ("3", 3.0), ("0.25", 0.25), ("1e3", 1000.0), ("2.5E-3", 0.0025), ("-1", -1.0)]
+)
+def test_a_number(text: str, value: float) -> None:
+    assert list(rule(f"replies: {{of: [[]], weights: [{text}]}}").listeners[0].rules[0].replies.weights) == [value]
+
+
+NOT_EVEN_NUMBERS = {
+    "half": "a number is expected, not 'half'",
+    "'1'": "a number is expected, not '1' in quotes",
+    ".inf": "a number is expected, not '.inf'",
+    "nan": "a number is expected, not 'nan'",
+    "1e999": "'1e999' is larger than any number can be",
+    "[1]": "a single value is expected, not a list",
+}
+
+
+@pytest.mark.parametrize("text, said", NOT_EVEN_NUMBERS.items())
+def test_what_is_no_number(text: str, said: str) -> None:
+    assert problems(rules=f"[{{replies: {{weights: [{text}]}}}}]") == [f"rules[0].replies.weights[0]: {said}"]
+
+
 def test_a_duration() -> None:
     limits = listener(limits="{idle_timeout: 1m30s, lifetime: 0}").listeners[0].limits
     assert limits.idle_timeout == Duration(seconds=90)
@@ -179,10 +211,10 @@ def test_unknown_fields() -> None:
     ) == [
         "adress: no such field; did you mean address?",
         "limits.idle_timout: no such field; did you mean idle_timeout?",
-        "framing.zebra: no such field; known: read, line",
+        f"framing.zebra: no such field; known: {', '.join(v1.Framing.DESCRIPTOR.fields_by_name)}",
         "listeners[0]: no such field: '<<'; YAML 1.2 has no merge keys",
         "listeners[0]: a field's name is expected, not a list",
-        "listeners[0]: no such field: 'a b'; known: name, address, engine, framing, rules, limits",
+        "listeners[0]: no such field: 'a b'; known: name, address, engine, framing, rules, limits, random_seed",
     ]
 
 

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import Descriptor
 from answerback.config import durations
 from answerback.config.advice import warnings
 from answerback.config.checking import check
-from answerback.config.compile import DEFAULT_READ_BYTES
+from answerback.config.compile_framing import DEFAULT_READ_BYTES
 from answerback.config.document import load
 from answerback.config.walking import messages
 from answerback.core.plan import Limits

@@ -1,9 +1,11 @@
 """What the patterns of a rule capture, for the templates of its steps."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerback.core import patterns
+from answerback.core import pattern_syntax, patterns
 from answerback.v1 import config_pb2 as v1
 
 # Rule: the captures are those of the pattern that made the rule match; one beneath `not` never does.
@@ -26,6 +28,8 @@ class _Anything(frozenset[str]):
         return True
 
 
+_NAMED = re.compile(rb"\(\?P?<([^>]*)>")
+
 NONE = Captures()
 UNKNOWN = Captures(_Anything(), 1 << 20)  # so that a wrong pattern is one problem, and not one of each template too
 
@@ -41,13 +45,18 @@ def captures_of(match: v1.Match) -> Captures:
 
 def captures_in(pattern: str) -> Captures | None:
     """What a pattern captures; None for one that RE2 refuses."""
-    if "(" not in pattern:
-        return NONE
     try:
         compiled = patterns.compile(pattern)
     except patterns.PatternError:
         return None
     return Captures(frozenset(name.decode("utf-8", "replace") for name in compiled.groupindex), compiled.groups)
+
+
+def twice_named(pattern: str) -> list[str]:
+    """Names that a pattern, which RE2 takes, gives to more than one group."""
+    named = (_NAMED.fullmatch(token) for token in pattern_syntax.tokens(pattern) if token.startswith(b"(?"))
+    counts = Counter(found[1].decode() for found in named if found)
+    return [name for name, count in counts.items() if count > 1]
 
 
 def _patterns(match: v1.Match) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """What may be wrong with bytes as a configuration gives them: literals, payloads, templates, patterns."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from answerback.config import payloads
-from answerback.config.captures import NONE, Captures
+from answerback.config.captures import NONE, Captures, captures_of
 from answerback.config.problems import Problems, step_into
 from answerback.core import patterns, templates
 from answerback.v1 import config_pb2 as v1
@@ -22,12 +23,16 @@ def pattern(text: str, path: str, problems: Problems) -> bool:
 
 
 class BytesCheck:
-    """The checks of bytes. `captures`: what templates may look up."""
+    """The checks of bytes. `when`: the condition whose captures templates may look up."""
 
-    def __init__(self, files: Mapping[str, bytes], problems: Problems, captures: Captures = NONE) -> None:
+    def __init__(self, files: Mapping[str, bytes], problems: Problems, when: v1.Match | None = None) -> None:
         self._files = files
         self._problems = problems
-        self._captures = captures
+        self._when = when
+
+    @cached_property
+    def _captures(self) -> Captures:
+        return NONE if self._when is None else captures_of(self._when)
 
     def content(self, payload: payloads.Source, path: str) -> bytes | None:
         """The bytes, if nothing is wrong with them and they are the same each time."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 
 from answerback.config import bounds
-from answerback.config.captures import captures_in
+from answerback.config.captures import captures_in, twice_named
 from answerback.config.checking_bytes import BytesCheck, pattern
 from answerback.config.payloads import says_nothing
 from answerback.config.problems import Problems, quoted, step_into
@@ -54,9 +54,12 @@ class MatchCheck:
             self.match(match, f"{path}.of[{index}]", depth + 1)
 
     def _regex(self, match: v1.Match, path: str) -> None:
-        pattern(match.regex, path, self._problems)
-        captures = captures_in(match.regex)
-        for name in sorted(captures.names if captures else ()):
+        captures = captures_in(match.regex) if pattern(match.regex, path, self._problems) else None
+        if captures is None:
+            return
+        for name in twice_named(match.regex):
+            self._problems.add(path, f"more than one group is named {quoted(name)}")
+        for name in sorted(captures.names):
             if templates.is_reserved(name):
                 self._problems.add(path, f"a group cannot be named {quoted(name)}: templates mean something else by it")
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from math import isfinite
 
 from answerback.config import bounds
-from answerback.config.captures import captures_of
 from answerback.config.checking_bytes import BytesCheck
 from answerback.config.checking_matches import MatchCheck
 from answerback.config.checking_steps import StepCheck, state_name
@@ -18,7 +17,7 @@ def check_rule(rule: v1.Rule, path: str, files: Mapping[str, bytes], problems: P
     bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
     for index, state in enumerate(rule.in_states):
         state_name(state, f"{path}.in_states[{index}]", problems)
-    data = BytesCheck(files, problems, captures_of(rule.when))
+    data = BytesCheck(files, problems, rule.when)
     if rule.HasField("when"):
         MatchCheck(data, problems, event_without_request(rule)).match(rule.when, f"{path}.when")
     steps = StepCheck(data, problems)

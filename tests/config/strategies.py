@@ -1,0 +1,207 @@
+"""Any number of configurations, for Hypothesis."""
+
+from google.protobuf.duration_pb2 import Duration
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from answerback.v1 import config_pb2 as v1
+
+few = settings(max_examples=30)  # whole configurations take longest to make
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,10}", fullmatch=True)
+booleans = st.booleans()
+
+
+def durations(most: int) -> st.SearchStrategy[Duration]:
+    return st.builds(Duration, seconds=st.integers(0, most - 1), nanos=st.integers(0, 10**9 - 1)) | st.sampled_from(
+        [Duration(), Duration(seconds=1), Duration(nanos=300_000_000), Duration(seconds=90), Duration(nanos=1)]
+    )
+
+
+def _hex(data: bytes) -> str:
+    return data.hex(" ")
+
+
+templates = st.sampled_from(["", "$$", "${request[0:4]}", "é${vars.x}", "${u16be:len:request}${now:%H}"])
+payloads = st.one_of(
+    st.builds(v1.Payload, text=texts),
+    st.builds(v1.Payload, hex=st.binary(max_size=8).map(_hex)),
+    st.builds(v1.Payload, template=templates),
+)
+some_bytes = st.one_of(
+    st.builds(v1.Bytes, text=st.text("aé\n\x00", min_size=1, max_size=4)),
+    st.builds(v1.Bytes, hex=st.binary(min_size=1, max_size=8).map(_hex)),
+)
+literals = st.one_of(
+    st.builds(v1.Literal, text=texts, ignore_case=booleans),
+    st.builds(v1.Literal, hex=st.binary(max_size=8).map(_hex), ignore_case=booleans),
+)
+regexes = st.sampled_from(["", "^a", r"(?i)\xff[0-9]+", "é|ü", "(?P<name>.*)$"])
+
+
+def _not(match: v1.Match) -> v1.Match:
+    return v1.Match(**{"not": match})  # type: ignore[arg-type]
+
+
+def _range(least: int) -> st.SearchStrategy[v1.Match.Range]:
+    ends = st.lists(st.integers(least, (1 << 64) - 1), min_size=2, max_size=2).map(sorted)
+    return st.one_of(
+        ends.map(lambda two: v1.Match.Range(min=two[0], max=two[1])),
+        st.builds(v1.Match.Range, min=st.integers(0, 9)),
+        st.builds(v1.Match.Range, max=st.integers(least, 9)),
+    )
+
+
+def _slice(offset: int, data: bytes, mask: bytes | None) -> v1.Match.Slice:
+    masked = None if mask is None else v1.Bytes(hex=mask[: len(data)].hex())
+    return v1.Match.Slice(offset=offset, equals=v1.Bytes(hex=data.hex()), mask=masked)
+
+
+slices = st.builds(
+    _slice,
+    st.integers(0, 64 << 20),
+    st.binary(min_size=1, max_size=4),
+    st.binary(min_size=4, max_size=4) | st.none(),
+)
+peers = st.sampled_from(["192.0.2.7", "10.0.0.0/8", "0.0.0.0/0", "::1", "fd00::/8"])
+
+
+def _combined(inner: st.SearchStrategy[v1.Match]) -> st.SearchStrategy[v1.Match]:
+    lists = st.builds(v1.Match.List, of=st.lists(inner, min_size=1, max_size=3))
+    return st.one_of(st.builds(v1.Match, all=lists), st.builds(v1.Match, any=lists), inner.map(_not))
+
+
+peer_matches = st.recursive(st.builds(v1.Match, peer=peers), _combined, max_leaves=3)
+matches = st.recursive(
+    st.one_of(
+        st.builds(v1.Match, equals=literals),
+        st.builds(v1.Match, prefix=literals),
+        st.builds(v1.Match, suffix=literals),
+        st.builds(v1.Match, contains=literals),
+        st.builds(v1.Match, regex=regexes),
+        st.builds(v1.Match, size=_range(0)),
+        st.builds(v1.Match, bytes=slices),
+        st.builds(v1.Match, peer=peers),
+        st.builds(v1.Match, request_number=_range(1)),
+    ),
+    _combined,
+    max_leaves=5,
+)
+most_bytes = 64 << 20
+prefixes = st.builds(
+    v1.Framing.LengthPrefix,
+    offset=st.integers(0, 65535),
+    width=st.integers(1, 8),
+    little_endian=booleans,
+    adjust=st.integers(-most_bytes, most_bytes),
+    strip=booleans,
+)
+patterns = st.sampled_from([r"\n", "\x0110=[0-9]{3}\x01", "[é]", "(?P<end>a+)b"])
+framings = st.one_of(
+    st.builds(v1.Framing, read=st.builds(v1.Framing.Read, max_bytes=st.integers(1, 1 << 20) | st.none())),
+    st.builds(v1.Framing, line=st.builds(v1.Framing.Line, keep_ending=booleans)),
+    st.builds(v1.Framing, delimiter=st.builds(v1.Framing.Delimiter, end=some_bytes, keep=booleans)),
+    st.builds(v1.Framing, pattern=st.builds(v1.Framing.Pattern, end=patterns)),
+    st.builds(v1.Framing, fixed=st.builds(v1.Framing.Fixed, size=st.integers(1, most_bytes))),
+    st.builds(v1.Framing, length_prefix=prefixes),
+    st.builds(
+        v1.Framing,
+        idle=st.builds(v1.Framing.Idle, gap=durations(3600).filter(lambda given: bool(given.seconds or given.nanos))),
+    ),
+    st.sampled_from(
+        [
+            v1.Framing(until_eof=v1.Framing.UntilEof()),
+            v1.Framing(http=v1.Framing.Http()),
+            v1.Framing(resp=v1.Framing.Resp()),
+        ]
+    ),
+)
+step_framings = framings | st.builds(v1.Framing, fixed=st.builds(v1.Framing.Fixed, size_from=templates))
+variables = st.from_regex("[A-Za-z_][A-Za-z0-9_-]{0,10}", fullmatch=True)
+gaps = durations(3600)
+dribbles = st.one_of(
+    st.builds(v1.Step.Dribble, payload=payloads, gap=gaps, chunks=st.integers(1, 65_536)),
+    st.builds(v1.Step.Dribble, payload=payloads, gap=gaps, size=st.integers(1, 16 << 20)),
+)
+steps = st.one_of(
+    st.builds(v1.Step, send=payloads),
+    st.builds(v1.Step, delay=st.builds(v1.Delay, fixed=durations(3600))),
+    st.builds(v1.Step, dribble=dribbles),
+    st.builds(v1.Step, state=texts),
+    st.builds(v1.Step, set=st.builds(v1.Step.Set, name=variables, value=payloads)),
+    st.builds(v1.Step, frame=step_framings),
+    st.builds(v1.Step, take=st.builds(v1.Step.Take, framing=step_framings, set=variables)),
+    st.sampled_from(
+        [
+            v1.Step(echo=v1.Step.Echo()),
+            v1.Step(discard=v1.Step.Discard()),
+            v1.Step(close=v1.Step.Close()),
+            v1.Step(half_close=v1.Step.HalfClose()),
+            v1.Step(reset=v1.Step.Reset()),
+            v1.Step(hold=v1.Step.Hold()),
+        ]
+    ),
+)
+scripts = st.lists(steps, max_size=4)
+turns = st.sampled_from([v1.Replies.THEN_HOLD, v1.Replies.THEN_CYCLE, v1.Replies.THEN_NEXT_RULE, 0])
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> v1.Replies:
+    of = draw(st.lists(st.builds(v1.Script, do=scripts), min_size=1, max_size=3))
+    if draw(booleans):
+        return v1.Replies(of=of, then=draw(turns))
+    weights = draw(st.lists(st.floats(0.001, 1e300), min_size=len(of), max_size=len(of)) | st.just([]))
+    return v1.Replies(of=of, then=v1.Replies.THEN_RANDOM, weights=weights)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> v1.Rule:
+    event = draw(st.sampled_from([0, *v1.Event.values()[1:]]))
+    rule = v1.Rule(
+        event=event,
+        when=draw((matches if event in {0, v1.EVENT_REQUEST} else peer_matches) | st.none()),
+        in_states=draw(st.lists(texts, max_size=2)),
+        times=draw(st.integers(0, (1 << 64) - 1)),
+        scope=draw(st.sampled_from(v1.Scope.values())),
+    )
+    if draw(booleans):
+        rule.do.extend(draw(scripts))
+    else:
+        rule.replies.CopyFrom(draw(replies()))
+    return rule
+
+
+counts = st.integers(0, (1 << 32) - 1) | st.none()
+timeouts = durations(8760 * 3600) | st.none()
+limits = st.builds(
+    v1.Limits,
+    max_connections=counts,
+    max_connections_per_peer=counts,
+    idle_timeout=timeouts,
+    request_timeout=timeouts,
+    write_timeout=timeouts,
+    lifetime=timeouts,
+    max_request_bytes=st.integers(1, 64 << 20) | st.none(),
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> v1.Config:
+    """Configurations that nothing is wrong with."""
+    chosen = draw(st.lists(names, max_size=3, unique=True))
+    return v1.Config(
+        listeners=[
+            v1.Listener(
+                name=name,
+                address=draw(st.sampled_from(["127.0.0.1:{}", "[::1]:{}", "0.0.0.0:{}"])).format(7000 + index),
+                engine=draw(st.sampled_from([v1.ENGINE_UNSPECIFIED, v1.ENGINE_CALLBACK, v1.ENGINE_COROUTINE])),
+                framing=draw(framings | st.none()),
+                rules=draw(st.lists(rules(), max_size=4)),
+                limits=draw(limits | st.none()),
+                random_seed=draw(st.integers(0, (1 << 64) - 1) | st.none()),
+            )
+            for index, name in enumerate(chosen)
+        ]
+    )
