@@ -6,29 +6,16 @@ import pytest
 from hypothesis import given
 
 from answerback.config import BUILT_IN, Refused
-from answerback.config.compile import compile_plan, framing_of, limits_of, rule_key
+from answerback.config.compile import compile_plan, limits_of, rule_key
 from answerback.config.document import load
 from answerback.core.actions import Send
-from answerback.core.framing import Line, Read
-from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rule
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Wait
+from answerback.core.framing import Read
+from answerback.core.plan import Engine, Limits
+from answerback.core.steps import END_IN_ORDER, Wait
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import AGENT_CHECK, WHOLE, listener, places, rule
+from tests.config.compiling import Turn, compiled, only, selected
+from tests.config.configurations import WHOLE, WHOLE_FILES, listener, places, rule
 from tests.config.strategies import configs, few
-
-
-def compiled(config: v1.Config, files: dict[str, bytes] | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
-    where = places(config)
-    return compile_plan(config, files or {}, revision=7, places=where.__getitem__, default_engine=engine)
-
-
-def only(config: v1.Config, files: dict[str, bytes] | None = None) -> ListenerPlan:
-    (plan,) = compiled(config, files).listeners.values()
-    return plan
-
-
-def selected(config: v1.Config, request: bytes) -> Rule | None:
-    return only(config).on_request.select(request)
 
 
 @few
@@ -45,50 +32,64 @@ def test_the_built_in_configuration() -> None:
     assert (hello.name, hello.address, hello.socket, hello.block) == ("hello", "0.0.0.0:8000", "socket 0", 0)
     assert hello.framing == Read(1024)
     assert hello.limits == Limits()
-    assert hello.on_connect is None
-    chosen = hello.on_request.select(b"anything")
+    assert hello.random_seed is None
+    assert not hello.on_connect.any
+    chosen = selected(BUILT_IN, Turn(b"anything"))
     assert chosen is not None
     assert chosen.steps == (Send(b"Hello, World!"), END_IN_ORDER)
     assert (chosen.name, chosen.place) == ("rules[0]", 500)
 
 
-def test_the_first_rule_on_connect_acts_and_is_not_among_those_for_requests() -> None:
-    plan = only(load(AGENT_CHECK).config)
-    assert plan.on_connect is not None
-    assert plan.on_connect.steps == (Send(b"up ready 75%\n"), END_IN_ORDER)
-    assert plan.on_request.select(b"x") is None
-    two = only(listener("rules: [{when: a}, {event: CONNECT, do: [reset]}, {event: CONNECT, do: [close]}]"))
-    assert two.on_connect is not None
-    assert (two.on_connect.name, two.on_connect.steps, two.on_connect.place) == ("rules[1]", (END_BY_RESET,), 501)
+EVENTS = ["request", "connect", "idle", "eof", "drain"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_event_has_its_rules_in_the_order_written(event: str) -> None:
+    rules = ", ".join(f"{{event: {each.upper()}, name: {each}-{n}}}" for n in "12" for each in EVENTS)
+    plan = only(listener(f"rules: [{rules}, {{event: {event}, in_states: [late], name: late}}]"))
+    found = getattr(plan, f"on_{event}").of("").search(b"", Turn())
+    assert (found.name, found.place) == (f"{event}-1", 500 + EVENTS.index(event))
+
+
+def test_a_rule_without_an_event_is_for_requests() -> None:
+    plan = only(listener("rules: [{}]"))
+    assert plan.on_request.any
+    assert not plan.on_connect.any
+
+
+def test_states_and_counts() -> None:
+    chosen = selected(listener("rules: [{in_states: [''], times: 3, scope: CONNECTION}, {}]"), Turn())
+    assert chosen is not None
+    assert (chosen.in_states, chosen.times, chosen.per_connection) == (("",), 3, True)
+    chosen = selected(listener("rules: [{in_states: [a]}, {times: 1, scope: LISTENER}]"), Turn())
+    assert chosen is not None
+    assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
+
+
+@pytest.mark.parametrize("seed", ["0", "18446744073709551615"])
+def test_a_seed(seed: str) -> None:
+    assert only(listener(random_seed=seed)).random_seed == int(seed)
 
 
 def test_places_and_names_go_by_the_order_written() -> None:
-    plan = compiled(load(WHOLE).config, {"reply.bin": b"from a file"})
+    plan = compiled(load(WHOLE).config, WHOLE_FILES)
     first, second = plan.listeners.values()
-    assert first.rule_names == ("greeting", "rules[1]", "rules[2]", "rules[3]")
+    assert first.rule_names[:4] == ("greeting", "rules[1]", "rules[2]", "rules[3]")
     assert (first.block, second.block) == (0, 1000)
-    ping = first.on_request.select(b"PING")
+    ping = first.on_request.of("").search(b"PING", Turn())
     assert ping is not None
     assert (ping.name, ping.place, ping.equals) == ("rules[1]", 501, b"PING")
-    assert ping.steps[:2] == (Send(b"+PONG"), Wait(90.0))
-    filed = first.on_request.select(b"a whole fuzz")
+    assert ping.steps[:3] == (Send(b"+PONG"), Send(b"\0"), Wait(90.0))
+    filed = first.on_request.of("").search(b"a whole fuz\0z", Turn())
     assert filed is not None
     assert filed.steps == (Send(b"from a file"),)
 
 
 def test_engines() -> None:
-    plan = compiled(load(WHOLE).config, {"reply.bin": b""}, Engine.CALLBACK)
+    plan = compiled(load(WHOLE).config, WHOLE_FILES, Engine.CALLBACK)
     assert [each.engine for each in plan.listeners.values()] == [Engine.CALLBACK, Engine.COROUTINE]
     for engine in Engine:
         assert compiled(BUILT_IN, engine=engine).listeners["hello"].engine is engine
-
-
-def test_framings_and_their_defaults() -> None:
-    assert framing_of(v1.Framing()) == Read(1024)
-    assert framing_of(v1.Framing(read=v1.Framing.Read())) == Read(1024)
-    assert framing_of(v1.Framing(read=v1.Framing.Read(max_bytes=7))) == Read(7)
-    assert framing_of(v1.Framing(line=v1.Framing.Line())) == Line(keep_ending=False)
-    assert framing_of(v1.Framing(line=v1.Framing.Line(keep_ending=True))) == Line(keep_ending=True)
 
 
 def test_limits_and_their_defaults() -> None:
@@ -97,53 +98,6 @@ def test_limits_and_their_defaults() -> None:
     assert limits_of(given_limits) == Limits(10, 2, 1.5, 0.3, inf, 3600.0, 4096)
     nothing = listener(limits="{idle_timeout: 0, request_timeout: 0s, max_connections: 0}").listeners[0].limits
     assert limits_of(nothing) == Limits(idle_timeout=inf, request_timeout=inf)
-
-
-MATCHES = [
-    ("PING", b"PING", b"ping"),
-    ("{equals: {text: PING, ignore_case: true}}", b"pInG", b"PINGS"),
-    ("{prefix: ab}", b"abc", b"cab"),
-    ("{prefix: {text: ab, ignore_case: true}}", b"ABc", b"cab"),
-    ("{suffix: bc}", b"abc", b"bca"),
-    ("{suffix: {text: bc, ignore_case: true}}", b"aBC", b"bca"),
-    ("{contains: {hex: '00 ff'}}", b"a\x00\xffb", b"\x00"),
-    ("{contains: {text: aB, ignore_case: true}}", b"xAbx", b"ba"),
-    (r"{regex: '^\xff[0-9]+$'}", b"\xff12", b"x\xff12"),
-    ("{all: [{prefix: a}, {suffix: b}]}", b"ab", b"a"),
-    ("{any: [a, b]}", b"b", b"c"),
-    ("{not: a}", b"b", b"a"),
-]
-
-
-@pytest.mark.parametrize("text, right, wrong", MATCHES)
-def test_conditions(text: str, right: bytes, wrong: bytes) -> None:
-    config = rule(f"when: {text}")
-    assert selected(config, right) is not None
-    assert selected(config, wrong) is None
-
-
-@pytest.mark.parametrize(
-    "text, literal", [("PING", b"PING"), ("{equals: {text: a, ignore_case: true}}", None), ("{prefix: a}", None)]
-)
-def test_equality_can_be_looked_up(text: str, literal: bytes | None) -> None:
-    config = rule(f"when: {text}")
-    chosen = selected(config, b"PING" if literal else b"a")
-    assert chosen is not None
-    assert chosen.equals == literal
-
-
-class Turn:
-    """What a step sees."""
-
-    request = b"said"
-
-
-def test_steps() -> None:
-    plan = only(rule("do: [send: hi, delay: 250ms, echo, discard, reset, close]"))
-    chosen = plan.on_request.select(b"")
-    assert chosen is not None
-    outcomes = [step(Turn()) if callable(step) else step for step in chosen.steps]
-    assert outcomes == [Send(b"hi"), Wait(0.25), Send(b"said"), None, END_BY_RESET, END_IN_ORDER]
 
 
 def test_a_rule_is_counted_under_its_name_or_its_index() -> None:
@@ -157,6 +111,14 @@ UNCHECKED = {
     "rules: [{when: {regex: '('}}]": "missing ): (",
     "rules: [{do: [send: {file: f}]}]": "the file was not read",
     "rules: [{do: [send: {hex: a}]}]": "odd number of digits",
+    "rules: [{do: [send: {template: '$'}]}]": "at 0: a single $: write $$ for a dollar, ${…} for a value",
+    "rules: [{do: [dribble: {payload: a}]}]": "a dribble has no pieces",
+    "rules: [{replies: {}}]": "there are no replies",
+    "framing: {delimiter: {}}": "says nothing: give text, hex, base64 or file",
+    "framing: {fixed: {}}": "a request of fixed size has at least one byte, not 0",
+    "framing: {fixed: {size_from: '1'}}": "a size that is settled when a step runs is no listener's own",
+    "framing: {length_prefix: {width: 9}}": "a length has 1 to 8 bytes at an offset of 0 or more, not 9 at 0",
+    "framing: {pattern: {end: '$'}}": "$ cannot be used where a pattern ends a request",
 }
 
 
@@ -182,5 +144,6 @@ def test_a_worker_loads_neither_yaml_nor_what_only_checking_needs() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.split() == [
-        f"answerback.config.{name}" for name in ("compile", "durations", "payloads", "problems")
+        f"answerback.config.{name}"
+        for name in ("captures", "compile", "compile_framing", "compile_rules", "durations", "payloads", "problems")
     ]
