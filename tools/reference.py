@@ -36,7 +36,7 @@ WORDS: Final = {
 
 # Places in a descriptor's path (descriptor.proto, SourceCodeInfo): the numbers of the fields that lead there.
 MESSAGE, ENUM = 4, 5
-FIELD, NESTED, VALUE = 2, 3, 2
+FIELD, NESTED, NESTED_ENUM, VALUE = 2, 3, 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ def _in_message(
     yield Described(name, message, _below(comments, path))
     for index, nested in enumerate(message.nested_type):
         yield from _in_message(nested, name, comments, (*path, NESTED, index))
+    for index, enum in enumerate(message.enum_type):
+        yield Described(f"{name}.{enum.name}", enum, _below(comments, (*path, NESTED_ENUM, index)))
 
 
 def _below(comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> dict[tuple[int, ...], str]:
@@ -135,7 +137,9 @@ def _silent(one: Described, everything: dict[str, Described]) -> Iterator[str]:
 def _explained(one: Described, at: int, everything: dict[str, Described]) -> str:
     assert isinstance(one.kind, pb.DescriptorProto)
     target = everything.get(one.kind.field[at].type_name.removeprefix("."))
-    return (one.comment(FIELD, at) or (target.comment() if target else "")).replace("|", "\\|")
+    said = (one.comment(FIELD, at) or (target.comment() if target else "")).replace("|", "\\|")
+    needed = one.kind.field[at].options.Extensions[options_pb2.required]
+    return f"{said} Required." if said and needed else said
 
 
 def _empty(one: Described) -> bool:
