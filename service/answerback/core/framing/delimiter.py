@@ -1,0 +1,55 @@
+"""Framing by an ending of one's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerback.core.framing.base import MOST, Buffer, Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Delimiter(Plain):
+    r"""The bytes `end` end a request (SMTP's `\r\n.\r\n`), and are not part of it unless `keep`.
+
+    Raises ValueError if there is no end.
+    """
+
+    end: bytes
+    keep: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would end a request nowhere."""
+        if not self.end:
+            raise ValueError("a delimiter has at least one byte")
+
+    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """See `Framing.cut`."""
+        ending = self.end
+        first = buffer.find(ending, max(0, searched - len(ending) + 1))
+        if first < 0:
+            return (), 0
+        frames = buffer.split(ending, MOST)
+        end = len(buffer) - len(frames.pop())
+        if self.keep:
+            return [bytes(frame + ending) for frame in frames], end
+        return [bytes(frame) for frame in frames], end
+
+    def taken(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.taken`."""
+        at = 0
+        for _ in range(requests):
+            at = buffer.index(self.end, at) + len(self.end)
+        return at
+
+    def least(self, buffer: Buffer) -> int:
+        """See `Framing.least`: the last bytes may be the first of an ending."""
+        return len(buffer) - (0 if self.keep else self._begun(buffer))
+
+    def _begun(self, buffer: Buffer) -> int:
+        """How much of an ending the buffer may end with."""
+        ending = self.end
+        at = buffer.find(ending[:1], max(0, len(buffer) - len(ending) + 1))
+        while at >= 0:
+            if ending.startswith(buffer[at:]):
+                return len(buffer) - at
+            at = buffer.find(ending[:1], at + 1)
+        return 0

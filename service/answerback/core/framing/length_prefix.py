@@ -1,0 +1,67 @@
+"""Framing by a length within the request: Modbus, PostgreSQL, DNS over TCP, most binary protocols."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerback.core.framing.base import MOST, Buffer, Malformed, Plain
+
+
+@dataclass(frozen=True, slots=True)
+class LengthPrefix(Plain):
+    """A number of `width` bytes stands at `offset`; the frame is `offset + width` bytes, the number and `adjust` more.
+
+    `strip` takes the first `offset + width` bytes off the request. A frame shorter than those is malformed. Raises
+    ValueError for an offset below 0 and a width other than 1 to 8 bytes.
+    """
+
+    offset: int = 0
+    width: int = 4
+    little_endian: bool = False
+    adjust: int = 0
+    strip: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a number that stands nowhere."""
+        if self.offset < 0 or not 1 <= self.width <= 8:
+            raise ValueError(f"a length has 1 to 8 bytes at an offset of 0 or more, not {self.width} at {self.offset}")
+
+    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
+        """See `Framing.cut`."""
+        requests: list[bytes] = []
+        at, off = 0, self.offset + self.width if self.strip else 0
+        while len(requests) < MOST:
+            try:
+                size = self._size(buffer, at)
+            except Malformed:
+                if requests:
+                    break
+                raise
+            if not size or at + size > len(buffer):
+                break
+            requests.append(bytes(buffer[at + off : at + size]))
+            at += size
+        return requests, at
+
+    def taken(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.taken`."""
+        at = 0
+        for _ in range(requests):
+            at += self._size(buffer, at)
+        return at
+
+    def least(self, buffer: Buffer) -> int:
+        """See `Framing.least`."""
+        head = self.offset + self.width
+        return (self._size(buffer, 0) or head) - (head if self.strip else 0)
+
+    def _size(self, buffer: Buffer, at: int) -> int:
+        """Of the frame that begins there; 0 if its length is not there yet."""
+        start = at + self.offset
+        end = start + self.width
+        if end > len(buffer):
+            return 0
+        number = int.from_bytes(buffer[start:end], "little" if self.little_endian else "big")
+        size = end - at + number + self.adjust
+        if size < end - at:
+            raise Malformed(f"a length of {number} makes a frame of {size} bytes, less than its head")
+        return size

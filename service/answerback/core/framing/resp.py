@@ -1,0 +1,88 @@
+"""Framing of what a Redis client sends: RESP2 arrays of bulk strings, and inline commands.
+
+https://redis.io/docs/latest/develop/reference/protocol-spec/
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from answerback.core.framing.base import Buffer, Malformed
+from answerback.core.framing.walking import Heard, Walked
+
+ARRAY, BULK = range(2)
+
+LONGEST_NUMBER: Final = 24  # with the mark before it and CRLF behind it: 20 digits and a sign at most
+SHORTEST_BULK: Final = 6  # $0 CRLF CRLF
+
+
+@dataclass(frozen=True, slots=True)
+class Resp(Walked):
+    """An array of bulk strings is a request; so is a line that does not begin as one. No byte is taken off."""
+
+    def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
+        """See `Walked.walk`."""
+        if heard.stage == ARRAY:
+            if not buffer.startswith(b"*", begin):
+                return _inline(buffer, begin, heard)
+            end = _number_end(buffer, begin, b"*")
+            if not end:
+                heard.least = len(buffer) - begin
+                return 0
+            digits = buffer[begin + 1 : end - 2]
+            heard.left = int(digits) if digits.isdigit() else _none(digits)
+            heard.at, heard.stage = end - begin, BULK
+        at, left, size = begin + heard.at, heard.left, len(buffer)
+        least = 0  # of this bulk string
+        while left:
+            start = _number_end(buffer, at, b"$")
+            if not start:
+                least = size - at
+                break
+            digits = buffer[at + 1 : start - 2]
+            if not digits.isdigit():
+                raise Malformed(f"a bulk string has no length {bytes(digits)!r}")
+            end = start + int(digits) + 2
+            if end > size:
+                least = end - at
+                break
+            if buffer[end - 2 : end] != b"\r\n":
+                raise Malformed("a bulk string does not end where its length says")
+            at = end
+            left -= 1
+        if not left:
+            return at
+        heard.at, heard.left = at - begin, left
+        heard.least = heard.at + max(least, SHORTEST_BULK) + (left - 1) * SHORTEST_BULK
+        return 0
+
+
+def _inline(buffer: Buffer, begin: int, heard: Heard) -> int:
+    """Where the line ends; 0 if it does not."""
+    end = buffer.find(b"\n", begin + heard.seen) + 1
+    if not end:
+        heard.seen = heard.least = len(buffer) - begin
+    return end
+
+
+def _number_end(buffer: Buffer, at: int, mark: bytes) -> int:
+    """Where the line ends that has this mark and a number; 0 if it does not yet."""
+    size = len(buffer)
+    if at == size:
+        return 0
+    if not buffer.startswith(mark, at):
+        raise Malformed(f"{mark!r} expected, not {bytes(buffer[at : at + 1])!r}")
+    end = buffer.find(b"\n", at, at + LONGEST_NUMBER) + 1
+    if not end:
+        if size - at >= LONGEST_NUMBER:
+            raise Malformed("a number without end")
+        return 0
+    if not buffer.startswith(b"\r\n", end - 2):
+        raise Malformed("a number that does not end with CRLF")
+    return end
+
+
+def _none(digits: Buffer) -> int:
+    """The number of elements of an array with less than none: Redis takes those as empty."""
+    if not digits.startswith(b"-") or not digits[1:].isdigit():
+        raise Malformed(f"an array has no length {bytes(digits)!r}")
+    return 0

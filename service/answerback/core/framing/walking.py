@@ -1,0 +1,105 @@
+"""Framings that go through a request part by part, and do not begin again with every byte that comes."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import ClassVar
+
+from answerback.core.framing.base import MOST, Buffer, Malformed, Plain
+
+
+class Heard:
+    """How far a request was followed that is not whole. Positions count from the first byte of its frame."""
+
+    __slots__ = ("at", "least", "left", "seen", "size", "stage", "start")
+
+    def __init__(self) -> None:
+        self.start = 0  # of the request within its frame
+        self.at = 0  # the part that is not whole begins here
+        self.seen = 0  # that part's end was looked for up to here, in vain
+        self.stage = 0  # which kind of part that is
+        self.left = 0  # how many more are to come
+        self.least = 0  # what the request will have at least
+        self.size = 0  # how much of it there was
+
+
+Walk = Callable[[Buffer, int, Heard], int]
+"""Follows the frame that begins there, from where `Heard` left off; where it ends, or 0 if it is not whole."""
+
+
+class Walked:
+    """A framing of parts: by itself it knows nothing from one look to the next; `begin` makes one that does."""
+
+    __slots__ = ()
+
+    rest: ClassVar[bool] = False
+    gap: ClassVar[float] = inf
+
+    @abstractmethod
+    def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
+        """See `Walk`. Raises Malformed."""
+
+    def begin(self) -> "Walker":
+        """See `Framing.begin`."""
+        return Walker(self.walk)
+
+    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - all is gone through
+        """See `Framing.cut`."""
+        return Walker(self.walk).cut(buffer, 0)
+
+    def taken(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.taken`."""
+        return Walker(self.walk).taken(buffer, requests)
+
+    def least(self, buffer: Buffer) -> int:
+        """See `Framing.least`."""
+        return Walker(self.walk).least(buffer)
+
+
+class Walker(Plain):
+    """Walks one connection's stream."""
+
+    __slots__ = ("_heard", "_walk")
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._heard: Heard | None = None  # of the request that was not whole when it was last looked for
+
+    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """See `Framing.cut`."""
+        heard, self._heard = self._heard, None
+        if heard is None or not searched or heard.size != searched:
+            heard = Heard()
+        requests: list[bytes] = []
+        at, size, walk = 0, len(buffer), self._walk
+        while at < size and len(requests) < MOST:
+            try:
+                end = walk(buffer, at, heard)
+            except Malformed:
+                if requests:
+                    break
+                raise
+            if not end:
+                heard.size = size - at
+                self._heard = heard
+                break
+            requests.append(bytes(buffer[at + heard.start : end]))
+            at, heard = end, Heard()
+        return requests, at
+
+    def taken(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.taken`."""
+        self._heard = None
+        at = 0
+        for _ in range(requests):
+            at = self._walk(buffer, at, Heard())
+        return at
+
+    def least(self, buffer: Buffer) -> int:
+        """See `Framing.least`."""
+        heard = self._heard
+        if heard is None or heard.size != len(buffer):
+            heard = Heard()
+            if buffer:
+                self._walk(buffer, 0, heard)
+        return heard.least

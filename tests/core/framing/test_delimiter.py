@@ -1,0 +1,98 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.framing import MOST, Delimiter
+from tests.core.framing.cutting import (
+    CUTS,
+    KINDS,
+    check_case,
+    check_cutting_never_matters,
+    check_linear,
+    check_taken,
+    cut,
+    streams,
+)
+
+MAIL = Delimiter(b"\r\n.\r\n")
+ENDS = st.sampled_from([b"\r\n.\r\n", b"\r\n", b"aa", b"aab", b"\x00", b"abab"])
+STREAMS = streams(b"\r\n.\r\n", b"\r\n", b".", b"\r", b"\n", b"a", b"b", b"\x00")
+
+CASES = [
+    (MAIL, b"one\r\ntwo\r\n.\r\nQUIT\r\n", [b"one\r\ntwo"], b"QUIT\r\n"),
+    (MAIL, b"\r\n.\r\n\r\n.\r\n", [b"", b""], b""),
+    (MAIL, b"..\r\n.\r", [], b"..\r\n.\r"),
+    (Delimiter(b"\r\n.\r\n", keep=True), b"one\r\n.\r\ntwo", [b"one\r\n.\r\n"], b"two"),
+    (Delimiter(b"\x00"), b"<a/>\x00<b/>\x00", [b"<a/>", b"<b/>"], b""),
+    (Delimiter(b"aa"), b"aaaaaba", [b"", b""], b"aba"),  # from left to right, none of them twice
+    (Delimiter(b"aab"), b"aaab", [b"a"], b""),
+]
+
+
+@pytest.mark.parametrize("framing, stream, requests, left", CASES)
+def test_requests(framing: Delimiter, stream: bytes, requests: list[bytes], left: bytes) -> None:
+    check_case(framing, stream, requests, left)
+
+
+@given(end=ENDS, keep=st.booleans(), stream=STREAMS, where=CUTS, kind=KINDS)
+def test_cutting_never_matters(end: bytes, keep: bool, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+    check_cutting_never_matters(Delimiter(end, keep), stream, where, kind)
+
+
+@given(end=ENDS, keep=st.booleans(), stream=STREAMS)
+def test_a_plain_model_agrees(end: bytes, keep: bool, stream: bytes) -> None:
+    requests, heard = [], b""
+    for at in range(len(stream)):
+        heard += stream[at : at + 1]
+        if heard.endswith(end):
+            requests.append(heard if keep else heard[: -len(end)])
+            heard = b""
+    assert cut(Delimiter(end, keep), [stream]) == (requests, heard, "")
+
+
+@given(end=ENDS, keep=st.booleans(), stream=STREAMS)
+def test_what_was_taken(end: bytes, keep: bool, stream: bytes) -> None:
+    check_taken(Delimiter(end, keep), stream)
+
+
+def test_a_long_buffer_is_cut_little_by_little() -> None:
+    stream = b"ab" * (3 * MOST + 1)
+    found, end = Delimiter(b"ab").cut(stream, 0)
+    assert (len(found), end) == (MOST, 2 * MOST)
+    assert len(cut(Delimiter(b"ab"), [stream]).requests) == 3 * MOST + 1
+
+
+LEAST = [
+    (MAIL, b"", 0),
+    (MAIL, b"abc", 3),
+    (MAIL, b"abc\r\n.\r", 3),  # all but the last byte of an ending
+    (MAIL, b"abc\r\n.\r\r\n", 7),
+    (Delimiter(b"\r\n.\r\n", keep=True), b"abc\r\n", 5),
+    (Delimiter(b"aab"), b"xaaaa", 3),
+    (Delimiter(b"\n"), b"abc", 3),
+]
+
+
+@pytest.mark.parametrize("framing, buffer, least", LEAST)
+def test_how_long_a_request_will_be_at_least(framing: Delimiter, buffer: bytes, least: int) -> None:
+    assert framing.least(buffer) == least
+
+
+@pytest.mark.parametrize("more", [b"a", b"\r", b"\r\n.\r"])
+def test_a_long_request_takes_linear_work(more: bytes) -> None:
+    check_linear(MAIL, b"", more)
+
+
+def test_there_is_an_end() -> None:
+    with pytest.raises(ValueError, match="a delimiter has at least one byte"):
+        Delimiter(b"")
+
+
+def test_what_is_left_at_the_end_is_no_request() -> None:
+    assert (MAIL.rest, MAIL.gap) == (False, float("inf"))
+
+
+def test_equal_framings_are_equal() -> None:
+    assert Delimiter(b"a") == Delimiter(b"a", keep=False)
+    assert Delimiter(b"a") != Delimiter(b"b")
+    assert Delimiter(b"a") != Delimiter(b"a", keep=True)

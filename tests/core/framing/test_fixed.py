@@ -1,0 +1,61 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.framing import MOST, Fixed
+from tests.core.framing.cutting import CUTS, KINDS, check_case, check_cutting_never_matters, check_taken, cut
+
+CASES = [
+    (4, b"abcdefgh", [b"abcd", b"efgh"], b""),
+    (4, b"abcdef", [b"abcd"], b"ef"),
+    (4, b"", [], b""),
+    (1, b"\x00\xff", [b"\x00", b"\xff"], b""),
+]
+
+
+@pytest.mark.parametrize("size, stream, requests, left", CASES)
+def test_requests(size: int, stream: bytes, requests: list[bytes], left: bytes) -> None:
+    check_case(Fixed(size), stream, requests, left)
+
+
+@given(size=st.integers(1, 40), stream=st.binary(max_size=100), where=CUTS, kind=KINDS)
+def test_cutting_never_matters(size: int, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+    check_cutting_never_matters(Fixed(size), stream, where, kind)
+
+
+@given(size=st.integers(1, 40), stream=st.binary(max_size=100))
+def test_a_plain_model_agrees(size: int, stream: bytes) -> None:
+    requests, left = [], stream
+    while len(left) >= size:
+        request, left = left[:size], left[size:]
+        requests.append(request)
+    assert cut(Fixed(size), [stream]) == (requests, left, "")
+
+
+@given(size=st.integers(1, 40), stream=st.binary(max_size=100))
+def test_what_was_taken(size: int, stream: bytes) -> None:
+    check_taken(Fixed(size), stream)
+
+
+def test_a_long_buffer_is_cut_little_by_little() -> None:
+    found, end = Fixed(1).cut(b"a" * (2 * MOST), 0)
+    assert (len(found), end) == (MOST, MOST)
+
+
+def test_how_long_a_request_will_be() -> None:
+    """Known before its first byte, so one that is too large is refused at once."""
+    assert Fixed(1 << 40).least(b"a") == 1 << 40
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_request_has_at_least_one_byte(size: int) -> None:
+    with pytest.raises(ValueError, match=f"a request of fixed size has at least one byte, not {size}"):
+        Fixed(size)
+
+
+def test_what_is_left_at_the_end_is_no_request() -> None:
+    assert (Fixed(1).rest, Fixed(1).gap) == (False, float("inf"))
+
+
+def test_equal_framings_are_equal() -> None:
+    assert Fixed(1) == Fixed(1) != Fixed(2)

@@ -1,0 +1,233 @@
+import re
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.framing import MOST, Http, http
+from tests.core.framing.cutting import (
+    CUTS,
+    KINDS,
+    Scanned,
+    check_case,
+    check_cutting_never_matters,
+    check_linear,
+    check_taken,
+    cut,
+    streams,
+)
+from tests.core.framing.plain_http import plainly
+
+HTTP: Final = Http()
+GET: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST: Final = b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"
+CHUNKED: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
+    "no body": (GET, [GET], b""),
+    "pipelined": (GET + POST + b"abcde" + GET, [GET, POST + b"abcde", GET], b""),
+    "a body by its length": (POST + b"\r\n\r\n1G", [POST + b"\r\n\r\n1"], b"G"),
+    "not the whole head": (GET[:-1], [], GET[:-1]),
+    "not the whole body": (POST + b"abcd", [], POST + b"abcd"),
+    "LF ends lines too": (b"GET /\nHost: x\n\n", [b"GET /\nHost: x\n\n"], b""),
+    "the request line alone": (b"GET /\r\n\r\n", [b"GET /\r\n\r\n"], b""),
+    "an empty line before it": (b"\r\n" + GET + b"\n" + GET, [GET, GET], b""),
+    "nothing but an empty line": (b"\r\n", [], b"\r\n"),
+    "half an empty line": (b"\r", [], b"\r"),
+    "no length is no body": (b"POST / HTTP/1.1\r\n\r\n", [b"POST / HTTP/1.1\r\n\r\n"], b""),
+    "length 0": (POST.replace(b"5", b"0"), [POST.replace(b"5", b"0")], b""),
+    "a length said twice alike": (
+        b"P /\r\nContent-Length: 2\r\nCONTENT-LENGTH:02 , 2\r\n\r\nab",
+        [b"P /\r\nContent-Length: 2\r\nCONTENT-LENGTH:02 , 2\r\n\r\nab"],
+        b"",
+    ),
+    "other fields are not looked at": (
+        b"P /\r\nX-Content-Length: 9\r\nContent-Length-X: 9\r\n Content-Length: 9\r\n\r\n",
+        [b"P /\r\nX-Content-Length: 9\r\nContent-Length-X: 9\r\n Content-Length: 9\r\n\r\n"],
+        b"",
+    ),
+    "the request line is no field": (b"\nContent-Length: 3\n\n", [b"Content-Length: 3\n\n"], b""),
+    "chunked": (CHUNKED + b"3\r\nabc\r\n0\r\n\r\n", [CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"], b""),
+    "chunk sizes are hex": (
+        CHUNKED + b"0a\r\n0123456789\r\nA\r\n0123456789\r\n00\r\n\r\n",
+        [CHUNKED + b"0a\r\n0123456789\r\nA\r\n0123456789\r\n00\r\n\r\n"],
+        b"",
+    ),
+    "chunk extensions": (
+        CHUNKED + b"1;a=b\r\nx\r\n0 ;last\r\n\r\n",
+        [CHUNKED + b"1;a=b\r\nx\r\n0 ;last\r\n\r\n"],
+        b"",
+    ),
+    "a chunk that looks like the last": (
+        CHUNKED + b"5\r\n0\r\n\r\n\r\n0\r\n\r\n",
+        [CHUNKED + b"5\r\n0\r\n\r\n\r\n0\r\n\r\n"],
+        b"",
+    ),
+    "trailers": (
+        CHUNKED + b"0\r\nContent-Length: 7\r\nX: y\n\n" + GET,
+        [CHUNKED + b"0\r\nContent-Length: 7\r\nX: y\n\n", GET],
+        b"",
+    ),
+    "trailers not all there": (CHUNKED + b"0\r\nX: y\r\n", [], CHUNKED + b"0\r\nX: y\r\n"),
+    "other codings before chunked": (
+        CHUNKED.replace(b"chunked", b"gzip,, Chunked ,") + b"0\r\n\r\n",
+        [CHUNKED.replace(b"chunked", b"gzip,, Chunked ,") + b"0\r\n\r\n"],
+        b"",
+    ),
+    "codings in several fields": (
+        b"P /\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        [b"P /\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+        b"",
+    ),
+}
+
+
+@pytest.mark.parametrize("stream, requests, left", CASES.values(), ids=CASES)
+def test_requests(stream: bytes, requests: list[bytes], left: bytes) -> None:
+    check_case(HTTP, stream, requests, left)
+
+
+def head(*fields: bytes) -> bytes:
+    return b"P / HTTP/1.1\r\n" + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
+
+
+NO_NUMBER = "Content-Length is no number"
+LAST_CODING = "the last transfer coding, and no other, has to be chunked"
+NO_SIZE = "a chunk does not begin with its size"
+
+MALFORMED: list[tuple[bytes, str]] = [
+    (b"\r\n\r\n", "a request line is missing"),
+    (b"\n\rG", "a request line is missing"),
+    (b"\rG", "a request line is missing"),
+    (head(b"Content-Length: x"), NO_NUMBER),
+    (head(b"Content-Length:"), NO_NUMBER),
+    (head(b"Content-Length: -1"), NO_NUMBER),
+    (head(b"Content-Length: +1"), NO_NUMBER),
+    (head(b"Content-Length: 1_0"), NO_NUMBER),
+    (head(b"Content-Length: 0x1"), NO_NUMBER),
+    (head(b"Content-Length: 1 1"), NO_NUMBER),
+    (head(b"Content-Length: 1,"), NO_NUMBER),
+    (head(b"Content-Length: \xb2"), NO_NUMBER),
+    (head(b"Content-Length: 1", b" 1"), NO_NUMBER),
+    (head(b"Content-Length: " + b"9" * 10_000), NO_NUMBER),
+    (head(b"Content-Length: 1, 2"), "more than one Content-Length"),
+    (head(b"Content-Length: 1", b"content-length: 2"), "more than one Content-Length"),
+    (head(b"Content-Length : 1"), "white space before a colon"),
+    (head(b"Transfer-Encoding\t: chunked"), "white space before a colon"),
+    (head(b"Transfer-Encoding: chunked", b"Content-Length: 1"), "both Content-Length and Transfer-Encoding"),
+    (head(b"Transfer-Encoding:"), LAST_CODING),
+    (head(b"Transfer-Encoding: gzip"), LAST_CODING),
+    (head(b"Transfer-Encoding: chunked, gzip"), LAST_CODING),
+    (head(b"Transfer-Encoding: chunked, chunked"), LAST_CODING),
+    (head(b"Transfer-Encoding: gzip,", b" chunked"), LAST_CODING),
+    (CHUNKED + b"\r\n", NO_SIZE),
+    (CHUNKED + b"x\r\n", NO_SIZE),
+    (CHUNKED + b"-1\r\n", NO_SIZE),
+    (CHUNKED + b"0x1\r\n", NO_SIZE),
+    (CHUNKED + b"1\n", NO_SIZE),
+    (CHUNKED + b"1;a\rb\r\n", NO_SIZE),
+    (CHUNKED + b"0" * 17 + b"\r\n", NO_SIZE),
+    (CHUNKED + b"1\r\nab\r", "a chunk does not end where its size says"),
+    (CHUNKED + b"1\r\na\n\n", "a chunk does not end where its size says"),
+]
+
+
+@pytest.mark.parametrize("stream, fault", MALFORMED)
+def test_malformed(stream: bytes, fault: str) -> None:
+    check_case(HTTP, stream, [], b"", fault)
+    check_case(HTTP, GET + GET + stream, [GET, GET], b"", fault)
+
+
+PARTS = [
+    b"GET / HTTP/1.1\r\n", b"\r\n", b"\n", b"\r", b" ", b"Content-Length: 3\r\n", b"content-length:3, 3\n",
+    b"Content-Length : 1\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n", b"X: y\r\n",
+    b"\tfolded\n", b"3\r\nabc\r\n", b"1;x=y\r\n", b"0\r\n", b"ab", b"0", b":", b",",
+]  # fmt: skip
+HEADS = st.lists(st.sampled_from(PARTS[5:12]), max_size=3).map(b"".join)
+BODIES = st.sampled_from(
+    [b"", b"abc", b"3\r\nabc\r\n0\r\n\r\n", b"3\r\nabc\r\n2 ;e\r\nde\r\n0\r\nX: y\r\n\r\n", b"0\r\n\r\n"]
+)
+LIKELY = st.builds(lambda fields, body: b"P / HTTP/1.1\r\n" + fields + b"\r\n" + body, HEADS, BODIES)
+STREAMS = st.lists(LIKELY | streams(*PARTS, most=6), max_size=4).map(b"".join)
+
+
+@given(stream=STREAMS, where=CUTS, kind=KINDS)
+def test_cutting_never_matters(stream: bytes, where: list[int], kind: type[bytes]) -> None:
+    check_cutting_never_matters(HTTP, stream, where, kind)
+
+
+@given(stream=STREAMS)
+def test_a_plain_model_agrees(stream: bytes) -> None:
+    expected, outcome = plainly(stream), cut(HTTP, [stream])
+    assert (outcome.requests, outcome.left, bool(outcome.fault)) == (*expected[:2], bool(expected.fault))
+
+
+@given(stream=STREAMS)
+def test_what_was_taken(stream: bytes) -> None:
+    check_taken(HTTP, stream)
+    check_taken(HTTP.begin(), stream)
+
+
+def test_a_long_buffer_is_cut_little_by_little() -> None:
+    found, end = HTTP.cut(GET * 2 * MOST, 0)
+    assert (len(found), end) == (MOST, MOST * len(GET))
+
+
+LEAST = [
+    (b"\r\n", 0),
+    (b"\r\nGET /", 5),
+    (GET[:-1], len(GET) - 1),
+    (POST, len(POST) + 5),
+    (b"\n" + POST + b"abc", len(POST) + 5),
+    (POST.replace(b"5", b"9" * 20), len(POST) + 19 + int(b"9" * 20)),  # evident before it is there
+    (CHUNKED + b"ff", len(CHUNKED) + 2),
+    (CHUNKED + b"ff\r\na", len(CHUNKED) + 4 + 255),
+    (CHUNKED + b"1\r\na\r\n0\r\nX", len(CHUNKED) + 10),
+]
+
+
+@pytest.mark.parametrize("buffer, least", LEAST)
+def test_how_long_a_request_will_be_at_least(buffer: bytes, least: int) -> None:
+    begun = HTTP.begin()
+    assert HTTP.least(buffer) == begun.least(buffer) == least
+    assert begun.cut(buffer, 0) == ([], 0)
+    assert begun.least(buffer) == least
+
+
+LONG = {
+    "a request line": (b"", b"a"),
+    "fields": (b"GET /\r\n", b"Content-Length: 1\r\n"),
+    "a field": (b"GET /\r\nContent-Length:", b" "),
+    "folded lines": (b"GET /\r\nContent-Length: 1\r\n", b" \r\n"),
+    "carriage returns": (b"GET /\r\n", b"\r"),
+    "a body": (head(*[b"X: y"] * 50, b"Content-Length: 1000000"), b"a"),
+    "chunks": (CHUNKED, b"1\r\na\r\n"),
+    "a chunk": (CHUNKED + b"fffff\r\n", b"a"),
+    "a chunk extension": (CHUNKED + b"1;", b"a"),
+    "trailers": (CHUNKED + b"0\r\n", b"a:\r\n"),
+}
+
+
+class CountedSearch:
+    """Counts the bytes that are gone through for the end of a head."""
+
+    search_plainly = http.END_OF_FIELDS.search
+
+    def search(self, buffer: Scanned, begin: int) -> re.Match[bytes] | None:
+        buffer.bytes_scanned += len(buffer) - begin
+        return self.search_plainly(buffer, begin)
+
+
+@pytest.mark.parametrize("begin, more", LONG.values(), ids=LONG)
+def test_a_long_request_takes_linear_work(begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "END_OF_FIELDS", CountedSearch())
+    check_linear(HTTP, begin, more)
+
+
+def test_what_is_left_at_the_end_is_no_request() -> None:
+    assert (HTTP.rest, HTTP.gap) == (False, float("inf"))
+
+
+def test_equal_framings_are_equal() -> None:
+    assert Http() == HTTP

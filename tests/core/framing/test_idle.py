@@ -1,0 +1,26 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.framing import Idle
+from tests.core.framing.cutting import KINDS, cut
+
+
+@given(pieces=st.lists(st.binary(min_size=1, max_size=5), max_size=5), kind=KINDS)
+def test_no_bytes_end_a_request(pieces: list[bytes], kind: type[bytes]) -> None:
+    assert cut(Idle(0.2), pieces, kind) == ([], b"".join(pieces), "")
+
+
+def test_silence_ends_it_and_so_does_the_end() -> None:
+    assert (Idle(0.2).gap, Idle(0.2).rest) == (0.2, True)
+
+
+def test_nothing_is_taken() -> None:
+    assert Idle(0.2).taken(b"abc", 0) == 0
+
+
+def test_how_long_a_request_will_be_at_least() -> None:
+    assert Idle(0.2).least(b"abc") == 3
+
+
+def test_equal_framings_are_equal() -> None:
+    assert Idle(0.2) == Idle(0.2) != Idle(0.3)

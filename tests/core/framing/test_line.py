@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+
+from answerback.core.framing import MOST, Line
+from tests.core.framing.cutting import (
+    CUTS,
+    KINDS,
+    check_case,
+    check_cutting_never_matters,
+    check_linear,
+    check_taken,
+    cut,
+    streams,
+)
+
+LINES = [Line(keep_ending=False), Line(keep_ending=True)]
+STREAMS = streams(b"\n", b"\r", b"\r\n", b"a", b"bc", b"\x00")
+
+CASES = [
+    (Line(), b"PING\r\nPONG\n", [b"PING", b"PONG"], b""),
+    (Line(), b"\n\r\n\r\r\n", [b"", b"", b"\r"], b""),
+    (Line(), b"a\rb\nhalf\r", [b"a\rb"], b"half\r"),
+    (Line(), b"half", [], b"half"),
+    (Line(), b"", [], b""),
+    (Line(keep_ending=True), b"PING\r\nPONG\n\nhalf", [b"PING\r\n", b"PONG\n", b"\n"], b"half"),
+]
+
+
+@pytest.mark.parametrize("framing, stream, requests, left", CASES)
+def test_requests(framing: Line, stream: bytes, requests: list[bytes], left: bytes) -> None:
+    check_case(framing, stream, requests, left)
+
+
+@pytest.mark.parametrize("framing", LINES)
+@given(stream=STREAMS, where=CUTS, kind=KINDS)
+def test_cutting_never_matters(framing: Line, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+    check_cutting_never_matters(framing, stream, where, kind)
+
+
+@pytest.mark.parametrize("framing", LINES)
+@given(stream=STREAMS)
+def test_lines_are_what_they_always_were(framing: Line, stream: bytes) -> None:
+    *lines, left = stream.split(b"\n")
+    kept, taken_off = [line + b"\n" for line in lines], [line.removesuffix(b"\r") for line in lines]
+    assert cut(framing, [stream]) == (kept if framing.keep_ending else taken_off, left, "")
+
+
+@pytest.mark.parametrize("framing", LINES)
+@given(stream=STREAMS)
+def test_what_was_taken(framing: Line, stream: bytes) -> None:
+    check_taken(framing, stream)
+
+
+@pytest.mark.parametrize("framing", LINES)
+def test_a_long_buffer_is_cut_little_by_little(framing: Line) -> None:
+    stream = b"\n" * (3 * MOST + 1)
+    found, end = framing.cut(stream, 0)
+    assert (len(found), end) == (MOST, MOST)
+    assert len(cut(framing, [stream]).requests) == len(stream)
+
+
+LEAST = [
+    (Line(), b"abc", 3),
+    (Line(), b"abc\r", 3),  # the CR may be half of an ending
+    (Line(keep_ending=True), b"abc\r", 4),
+]
+
+
+@pytest.mark.parametrize("framing, buffer, least", LEAST)
+def test_how_long_a_request_will_be_at_least(framing: Line, buffer: bytes, least: int) -> None:
+    assert framing.least(buffer) == least
+
+
+def test_a_long_line_takes_linear_work() -> None:
+    check_linear(Line(), b"", b"a")
+
+
+def test_what_is_left_at_the_end_is_no_request() -> None:
+    assert (Line().rest, Line().gap) == (False, float("inf"))
+
+
+def test_equal_framings_are_equal() -> None:
+    """A connection keeps its plan to its end if the framing has changed, so what is the same must not look changed."""
+    assert Line() == Line(keep_ending=False) != Line(keep_ending=True)

@@ -1,0 +1,51 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.framing import MOST, Read
+from tests.core.framing.cutting import KINDS, check_taken, cut, in_pieces
+
+CASES = [
+    (4, [b"abcdefghij"], [b"abcd", b"efgh", b"ij"]),
+    (4, [b"abcd"], [b"abcd"]),
+    (4, [b"ab", b"cdefg"], [b"ab", b"cdef", b"g"]),
+    (1, [b"ab"], [b"a", b"b"]),
+    (1024, [], []),
+]
+
+
+@pytest.mark.parametrize("size, reads, requests", CASES)
+def test_requests(size: int, reads: list[bytes], requests: list[bytes]) -> None:
+    for kind in (bytes, bytearray):
+        assert cut(Read(size), reads, kind) == (requests, b"", "")
+
+
+@given(stream=st.binary(max_size=30), size=st.integers(1, 5), where=st.lists(st.integers(0, 30)), kind=KINDS)
+def test_a_read_is_cut_by_itself(stream: bytes, size: int, where: list[int], kind: type[bytes]) -> None:
+    reads = in_pieces(stream, where)
+    plainly = [read[at : at + size] for read in reads for at in range(0, len(read), size)]
+    assert cut(Read(size), reads, kind) == (plainly, b"", "")
+
+
+@given(stream=st.binary(max_size=500), size=st.integers(1, 5))
+def test_what_was_taken(stream: bytes, size: int) -> None:
+    check_taken(Read(size), stream)
+
+
+def test_a_long_buffer_is_cut_little_by_little() -> None:
+    stream = b"a" * (3 * MOST + 1)
+    found, end = Read(1).cut(stream, 0)
+    assert (len(found), end) == (MOST, MOST)
+    assert len(cut(Read(1), [stream]).requests) == len(stream)
+
+
+def test_how_long_a_request_will_be_at_least() -> None:
+    assert Read(10).least(b"abc") == 3
+
+
+def test_what_is_left_at_the_end_is_a_request() -> None:
+    assert (Read(10).rest, Read(10).gap) == (True, float("inf"))
+
+
+def test_equal_framings_are_equal() -> None:
+    assert Read(5) == Read(5) != Read(6)

@@ -1,0 +1,212 @@
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.framing import MOST, Resp
+from tests.core.framing.cutting import (
+    CUTS,
+    KINDS,
+    Outcome,
+    check_case,
+    check_cutting_never_matters,
+    check_linear,
+    check_taken,
+    cut,
+    streams,
+)
+
+RESP: Final = Resp()
+GET: Final = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
+
+CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
+    "an array": (GET, [GET], b""),
+    "pipelined": (GET * 3 + b"*", [GET] * 3, b"*"),
+    "inline": (b"PING\r\nSET a b\n\r\n", [b"PING\r\n", b"SET a b\n", b"\r\n"], b""),
+    "both": (b"PING\r\n" + GET + b"QUIT\r\n", [b"PING\r\n", GET, b"QUIT\r\n"], b""),
+    "half a line": (b"PING\r", [], b"PING\r"),
+    "an empty array": (b"*0\r\n*-1\r\n", [b"*0\r\n", b"*-1\r\n"], b""),
+    "an empty string": (b"*1\r\n$0\r\n\r\n", [b"*1\r\n$0\r\n\r\n"], b""),
+    "strings of any bytes": (b"*1\r\n$6\r\n\r\n$1\r\n\r\n", [b"*1\r\n$6\r\n\r\n$1\r\n\r\n"], b""),
+    "half a count": (b"*1", [], b"*1"),
+    "half a length": (b"*1\r\n$", [], b"*1\r\n$"),
+    "half a string": (GET[:-4], [], GET[:-4]),
+    "half an ending": (GET[:-1], [], GET[:-1]),
+}
+
+
+@pytest.mark.parametrize("stream, requests, left", CASES.values(), ids=CASES)
+def test_requests(stream: bytes, requests: list[bytes], left: bytes) -> None:
+    check_case(RESP, stream, requests, left)
+
+
+MALFORMED: list[tuple[bytes, str]] = [
+    (b"*\r\n", "an array has no length b''"),
+    (b"*x\r\n", "an array has no length b'x'"),
+    (b"*+1\r\n", "an array has no length b'+1'"),
+    (b"*-\r\n", "an array has no length b'-'"),
+    (b"*1_0\r\n", "an array has no length b'1_0'"),
+    (b"*1\n", "a number that does not end with CRLF"),
+    (b"*\n", "a number that does not end with CRLF"),
+    (b"*" + b"1" * 23, "a number without end"),
+    (b"*1\r\n$" + b"1" * 23, "a number without end"),
+    (b"*1\r\n*", "b'$' expected, not b'*'"),
+    (b"*1\r\n\xff", "b'$' expected, not b'\\xff'"),
+    (b"*1\r\n$-1\r\n", "a bulk string has no length b'-1'"),
+    (b"*1\r\n$\r\n", "a bulk string has no length b''"),
+    (b"*1\r\n$1\r\nab\r", "a bulk string does not end where its length says"),
+    (b"*1\r\n$1\r\na\n\n", "a bulk string does not end where its length says"),
+]
+
+
+@pytest.mark.parametrize("stream, fault", MALFORMED)
+def test_malformed(stream: bytes, fault: str) -> None:
+    check_case(RESP, stream, [], b"", fault)
+    check_case(RESP, GET + b"PING\r\n" + stream, [GET, b"PING\r\n"], b"", fault)
+
+
+class Short(Exception):
+    pass
+
+
+class Bad(Exception):
+    pass
+
+
+def number_at(stream: bytes, mark: bytes) -> tuple[int, bytes]:
+    """The number on the first line, and what is behind that."""
+    if not stream:
+        raise Short
+    if stream[:1] != mark:
+        raise Bad
+    line, ending, behind = stream[:24].partition(b"\n")
+    if not ending:
+        raise Bad if len(stream) >= 24 else Short
+    digits = line[1:].removesuffix(b"\r")
+    if not line.endswith(b"\r"):
+        raise Bad
+    if mark == b"*" and digits[:1] == b"-" and digits[1:].isdigit():
+        return 0, behind + stream[24:]
+    if not digits.isdigit():
+        raise Bad
+    return int(digits), behind + stream[24:]
+
+
+def behind_the_first(stream: bytes) -> bytes:
+    """What is behind the request at the beginning."""
+    if stream[:1] != b"*":
+        _, ending, behind = stream.partition(b"\n")
+        if not ending:
+            raise Short
+        return behind
+    count, stream = number_at(stream, b"*")
+    for _ in range(count):
+        size, stream = number_at(stream, b"$")
+        if len(stream) < size + 2:
+            raise Short
+        if stream[size : size + 2] != b"\r\n":
+            raise Bad
+        stream = stream[size + 2 :]
+    return stream
+
+
+def plainly(stream: bytes) -> Outcome:
+    """The same once more, by shortening the stream from its beginning."""
+    requests: list[bytes] = []
+    while stream:
+        try:
+            behind = behind_the_first(stream)
+        except Short:
+            break
+        except Bad:
+            return Outcome(requests, b"", "malformed")
+        requests.append(stream[: len(stream) - len(behind)])
+        stream = behind
+    return Outcome(requests, stream)
+
+
+ARRAYS = st.lists(st.binary(max_size=12), max_size=4).map(
+    lambda strings: b"*%d\r\n" % len(strings) + b"".join(b"$%d\r\n%b\r\n" % (len(it), it) for it in strings)
+)
+PARTS = streams(
+    b"*",
+    b"$",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"*1\r\n",
+    b"$1\r\n",
+    b"$0\r\n",
+    b"a",
+    b"1",
+    b"-1",
+    b"0" * 11,
+    b"PING\r\n",
+    most=8,
+)
+STREAMS = st.lists(ARRAYS | PARTS, max_size=5).map(b"".join)
+
+
+@given(stream=STREAMS, where=CUTS, kind=KINDS)
+def test_cutting_never_matters(stream: bytes, where: list[int], kind: type[bytes]) -> None:
+    check_cutting_never_matters(RESP, stream, where, kind)
+
+
+@given(stream=STREAMS)
+def test_a_plain_model_agrees(stream: bytes) -> None:
+    expected, outcome = plainly(stream), cut(RESP, [stream])
+    assert (outcome.requests, outcome.left, bool(outcome.fault)) == (*expected[:2], bool(expected.fault))
+
+
+@given(stream=STREAMS)
+def test_what_was_taken(stream: bytes) -> None:
+    check_taken(RESP, stream)
+    check_taken(RESP.begin(), stream)
+
+
+def test_a_long_buffer_is_cut_little_by_little() -> None:
+    found, end = RESP.cut(GET * 2 * MOST, 0)
+    assert (len(found), end) == (MOST, MOST * len(GET))
+
+
+LEAST = [
+    (b"PING", 4),
+    (b"*", 1),
+    (b"*2\r\n", 4 + 2 * 6),
+    (b"*2\r\n$3", 4 + 2 * 6),
+    (b"*2\r\n$3\r\n", 4 + 9 + 6),
+    (b"*2\r\n$3\r\nGET\r\n", 4 + 9 + 6),
+    (b"*2\r\n$3\r\nGET\r\n$1\r", 4 + 9 + 6),
+    (b"*1000000000000\r\n", 16 + 6 * 10**12),  # evident before they are there
+    (b"*1\r\n$2147483648\r\n", 4 + 13 + 2147483648 + 2),
+]
+
+
+@pytest.mark.parametrize("buffer, least", LEAST)
+def test_how_long_a_request_will_be_at_least(buffer: bytes, least: int) -> None:
+    begun = RESP.begin()
+    assert RESP.least(buffer) == begun.least(buffer) == least
+    assert begun.cut(buffer, 0) == ([], 0)
+    assert begun.least(buffer) == least
+
+
+LONG = {
+    "a line": (b"", b"a"),
+    "an array": (b"*1000000\r\n", b"$1\r\na\r\n"),
+    "an array of nothing": (b"*1000000\r\n", b"$0\r\n\r\n"),
+    "a string": (b"*1\r\n$1000000\r\n", b"\n"),
+}
+
+
+@pytest.mark.parametrize("begin, more", LONG.values(), ids=LONG)
+def test_a_long_request_takes_linear_work(begin: bytes, more: bytes) -> None:
+    check_linear(RESP, begin, more)
+
+
+def test_what_is_left_at_the_end_is_no_request() -> None:
+    assert (RESP.rest, RESP.gap) == (False, float("inf"))
+
+
+def test_equal_framings_are_equal() -> None:
+    assert Resp() == RESP

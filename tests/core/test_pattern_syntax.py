@@ -1,0 +1,65 @@
+import re
+from itertools import product
+from math import inf
+
+import pytest
+from hypothesis import given
+
+from answerback.core import patterns
+from answerback.core.pattern_syntax import tokens, widest
+from tests.core.framing.test_pattern import PATTERNS
+
+TOKENS = [
+    ("ab", [b"a", b"b"]),
+    ("^a$", [b"^", b"a", b"$"]),
+    (r"\^\$\\\b", [rb"\^", rb"\$", rb"\\", rb"\b"]),
+    ("[$^][]a][^]b][[:alpha:]]", [b"[$^]", b"[]a]", b"[^]b]", b"[[:alpha:]]"]),
+    (r"[\]$]x", [rb"[\]$]", b"x"]),
+    (r"\Qa$\E$", [b"[a]", b"[$]", b"$"]),
+    (r"\Q^", [b"[^]"]),
+    (r"\x0a\x{0a}\12\123\pN\p{Greek}\C", [rb"\x0a", rb"\x{0a}", rb"\12", rb"\123", rb"\pN", rb"\p{Greek}", rb"\C"]),
+    ("(?P<a>(?:(?i)(?s-m:(b))))", [b"(?P<a>", b"(?:", b"(?i)", b"(?s-m:", b"(", b"b", b")", b")", b")", b")"]),
+    ("a{2}{,3}*?", [b"a", b"{2}", b"{", b",", b"3", b"}", b"*?"]),
+    ("é", [b"\xc3", b"\xa9"]),
+]
+
+
+@pytest.mark.parametrize("pattern, parts", TOKENS)
+def test_tokens(pattern: str, parts: list[bytes]) -> None:
+    patterns.compile(pattern)
+    assert list(tokens(pattern)) == parts
+
+
+WIDEST = [
+    ("", 0),
+    ("abc", 3),
+    (r"\x0110=\d{3}\x01", 8),
+    ("a|bcd|ef", 3),
+    ("(a|bc){2,3}d", 7),
+    ("(?:ab?)+", inf),
+    ("a*", inf),
+    ("a{2,}", inf),
+    ("(?:)*", 0),
+    (r"^\b(?i)a$", 1),
+    ("é", 2),
+    ("{a}", 3),
+    (r"\x{41}{5}\Qab\E", 7),
+    ("[[:alpha:]]{2}?", 2),
+]
+
+
+@pytest.mark.parametrize("pattern, most", WIDEST)
+def test_widest(pattern: str, most: float) -> None:
+    patterns.compile(pattern)
+    assert widest(pattern) == most
+
+
+SHORT = ["".join(letters) for size in range(6) for letters in product("ab\n", repeat=size)]
+
+
+@given(pattern=PATTERNS)
+def test_nothing_wider_matches(pattern: str) -> None:
+    matched = [len(text) for text in SHORT if re.fullmatch(pattern, text)]
+    assert max(matched, default=0) <= widest(pattern)
+    if widest(pattern) <= 5:
+        assert max(matched, default=0) == widest(pattern)
