@@ -6,8 +6,10 @@
 The playbook is the third driver: it takes everything at once, tells the session so, and knows no time but its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
 
 from answerback.core.actions import Abort, Action, Send
 from answerback.core.ledger import Ledger
@@ -65,14 +67,36 @@ class Account(Ledger):
         self.truncations += 1
 
 
+@dataclass
+class Somewhere:
+    """Surroundings that are known beforehand; counters are its own."""
+
+    connection_id: str = "7-1"
+    peer: tuple[str, int] = ("192.0.2.1", 40000)
+    local_port: int = 8000
+    chance: Random = field(default_factory=lambda: Random(1))
+    counters: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        return lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def claim(self, place: int, most: int) -> int | None:
+        number = self.counters.get(place, 0)
+        if most and number >= most:
+            return None
+        self.counters[place] = number + 1
+        return number
+
+
 class Playbook:
     """Plays one session. `room` is how many bytes the kernel takes before it blocks; None for all."""
 
-    def __init__(self, plan: ListenerPlan, room: int | None = None) -> None:
+    def __init__(self, plan: ListenerPlan, room: int | None = None, surroundings: Somewhere | None = None) -> None:
         self.now = 1000.0
         self.account = Account()
         self.in_force = PlanInForce(plan)
-        self.session = Session(self.in_force, self.account, self.now)
+        self.session = Session(self.in_force, self.account, self.now, surroundings or Somewhere())
         self.room = room
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []

@@ -122,7 +122,7 @@ class Session(Playing):
             self._answered = 0
             self._heard_at = now
         if self._phase <= HALF_CLOSED:
-            if self._buffer or self._eof or self._draining or self._framing is None:
+            if self._buffer or self._eof or self._draining or self._framing is None or self._taking is not None:
                 return NOTHING if self._busy else self._converse(now)
         elif self._phase == CLOSING:
             self._linger(now)
@@ -184,7 +184,8 @@ class Session(Playing):
         if self._script is None:
             self._answered += self._on_request
             self._heard_at = now
-            self.awaits_flush = True  # later requests are taken, and timed, from there
+        if self._script is None or self._taking is not None:
+            self.awaits_flush = True  # what follows is taken, and timed, from there
         return actions
 
     def _converse(self, now: float, *, ended: bool = False) -> Sequence[Action]:
@@ -200,7 +201,7 @@ class Session(Playing):
             return self._end_in_order(CloseReason.MALFORMED_REQUEST)
         if self._phase == OPEN:
             self._keep(at)
-            if self._buffer or self._eof or self._draining:
+            if self._buffer or self._eof or self._draining or self._taking is not None:
                 actions += self._rest(more, at, now)
             else:
                 self.wants_read = True
@@ -267,7 +268,7 @@ class Session(Playing):
             if self._script is not None:
                 self._on_request = True
                 self._answered -= 1
-        return actions, end, stop or for_one or answered == MOST or size >= OUTPUT_AHEAD
+        return actions, end, stop or (for_one and answered > 0) or answered == MOST or size >= OUTPUT_AHEAD
 
     def _cut(self, ended: bool) -> tuple[Sequence[bytes], int]:
         """The requests at the beginning of the buffer, and where the next one begins."""
@@ -338,8 +339,11 @@ class Session(Playing):
         if not left and self._taking is None:
             self._partial_since = inf
             return self._leave(now)
-        if framing.least(self._buffer) > self._plan.limits.max_request_bytes:
-            return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
+        try:
+            if framing.least(self._buffer) > self._plan.limits.max_request_bytes:
+                return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
+        except Malformed:
+            return self._end_in_order(CloseReason.MALFORMED_REQUEST)
         self._searched = left
         if taken or self._partial_since == inf:
             self._partial_since = now
