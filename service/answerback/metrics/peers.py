@@ -18,8 +18,10 @@ from answerback.core.plan import ListenerPlan
 from answerback.metrics.books import OPEN, REJECTIONS
 from answerback.metrics.tally import SHARED_CELLS, Tally
 
-# Rule: the table is read and written under the tally's lock, which dies with its holder; every order of writes leaves
-#       it such that `bury` needs nothing but to clear the dead slot's row.
+# Rule: workers read and write the table under the tally's lock, which dies with its holder; every order of writes
+#       leaves it such that `bury` needs nothing but to clear the dead slot's row.
+# Rule: the supervisor takes no lock: a worker that is stopped may hold it, and who else should kill that one? A row
+#       has one writer, so the dead one's may be cleared at any time.
 # Rule: an entry is free when its counts are all 0, whatever its key; a key of 0 says so at a glance.
 
 TOO_MANY, TOO_MANY_OF_PEER = REJECTIONS
@@ -131,18 +133,17 @@ def bury(tally: Tally, slot: int) -> None:
     """After the worker of this slot has died: its connections count for no peer any more."""
     size = entries(tally.slots)
     first = row(size, slot)
-    with tally.locked():
-        shared = tally.shared
-        memory = shared.obj
-        if isinstance(memory, mmap.mmap):
-            try:
-                # Takes the pages away, and with them what they hold; writing zeros would first fetch every one.
-                memory.madvise(mmap.MADV_REMOVE, (len(memory) - shared.nbytes) + first * 8, size * 8)
-            except OSError:  # a kernel, or what passes for one, that cannot
-                pass
-            else:
-                return
-        shared[first : first + size] = memoryview(bytes(size * 8)).cast("Q")
+    shared = tally.shared
+    memory = shared.obj
+    if isinstance(memory, mmap.mmap):
+        try:
+            # Takes the pages away, and with them what they hold; writing zeros would first fetch every one.
+            memory.madvise(mmap.MADV_REMOVE, (len(memory) - shared.nbytes) + first * 8, size * 8)
+        except OSError:  # a kernel, or what passes for one, that cannot
+            pass
+        else:
+            return
+    shared[first : first + size] = memoryview(bytes(size * 8)).cast("Q")
 
 
 def entries(slots: int) -> int:
