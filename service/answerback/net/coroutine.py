@@ -121,7 +121,7 @@ class CoroutineConnection(Connection):
             actions = session.flushed(monotonic()) if session.awaits_flush else ()
             if self._ending is not None:
                 self._end()
-            if not actions:
+            if not actions and not session.awaits_flush:
                 return not self._gone
         return False
 
