@@ -64,6 +64,18 @@ async def pipelined(address: Address, account: Account) -> None:
         account.ended("peer_eof")
 
 
+async def many_that_are_not_answered(address: Address, account: Account) -> None:
+    async with Talk(address, account) as talk:
+        await talk.say(b"what?\n" * 1000 + b"MUTE\n" * 1000 + b"PING\n")
+        account.unmatched += 1000
+        account.asked("mute", 1000)
+        account.asked("ping")
+        await talk.hear(b"+PONG\r\n")
+        talk.finish()
+        assert await talk.rest() == b""
+        account.ended("peer_eof")
+
+
 async def pipelined_behind_a_half_close(address: Address, account: Account) -> None:
     """The server finishes the replies it owes."""
     async with Talk(address, account) as talk:
@@ -143,6 +155,7 @@ async def the_client_resets_during_a_delay(address: Address, account: Account) -
         await talk.say(b"PING\nSTALL\n")  # in one segment: who has answered the first has read both
         account.asked("ping")
         account.asked("stall")
+        account.unfinished += 1
         account.delay += STALL_SECONDS
         await talk.hear(b"+PONG\r\n")
         talk.reset()
@@ -180,6 +193,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = {
         one_ping,
         many_requests,
         pipelined,
+        many_that_are_not_answered,
         pipelined_behind_a_half_close,
         a_request_in_pieces,
         a_request_cut_short,

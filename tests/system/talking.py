@@ -22,6 +22,8 @@ class Account:
     sent: int = 0
     received: int = 0
     unmatched: int = 0
+    unfinished: int = 0
+    """Requests whose reply the client did not wait for."""
     truncated: int = 0
     probes: int = 0
     delay: float = 0.0
@@ -43,7 +45,9 @@ class Account:
         yield "connections_open", one, 0
         yield "received_bytes_total", one, self.sent
         yield "sent_bytes_total", one, self.received
-        yield "requests_total", one, self.matches.total() + self.unmatched
+        requests = self.matches.total() + self.unmatched
+        yield "requests_total", one, requests
+        yield "request_duration_seconds_count", one, requests - self.unfinished
         yield "requests_unmatched_total", one, self.unmatched
         yield "requests_truncated_total", one, self.truncated
         yield "probes_total", one, self.probes

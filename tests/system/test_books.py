@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.waiting import eventually
 ENGINES = ["callback", "coroutine"]
 AT_ONCE = 50
 ROUNDS = 15
+WORDS = [b"PING\n"] * 8 + [b"MUTE\n", b"junk\n", b"Echo me\r\n"] * 4
+WORDS += [b"QUIT\n", b"SLOW\n", b"E" * 5000 + b"\n", b"E" * 70_000 + b"\n", b"PI", b"NG", b"\n"]
 
 # Each test has a listener of its own, so that its counts begin at 0.
 LISTENERS = "".join(
@@ -30,6 +33,10 @@ LISTENERS = "".join(
     engine: {engine}
     rules:
       - {{name: greet, do: [send: "Hello, World!", close]}}
+  - name: {engine}-any
+    address: 127.0.0.1:0
+    engine: {engine}
+{RULES}
   - name: {engine}-shared
     address: 127.0.0.1:0
     engine: {engine}
@@ -92,6 +99,43 @@ async def test_clients_own_counts_equal_the_metrics_exactly_at_rest(running: Res
     assert metrics.balanced(engine)
     assert metrics.total("connections_closed_total", listener=engine) == account.closed.total()
     assert metrics.total("session_errors_total") == 0
+
+
+async def anything(chance: random.Random, address: Address, account: Account) -> None:
+    """Say any words, cut anywhere, and read to the end."""
+    data = b"".join(chance.choices(WORDS, k=chance.randint(0, 30)))
+    async with Talk(address, account) as talk:
+
+        async def speak() -> None:
+            at = 0
+            while at < len(data):
+                size = chance.choice((1, 3, 10, 100, 1000, 100_000))
+                await talk.say(data[at : at + size])
+                at += size
+            talk.finish()
+
+        speaking = asyncio.create_task(speak())
+        await talk.rest()
+        await speaking
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_whatever_is_said_every_connection_byte_and_request_is_counted(running: Responder, engine: str) -> None:
+    listener, account = f"{engine}-any", Account()
+    seed = random.getrandbits(32)  # from that which pytest-randomly prints
+    await play(running.where(listener), account, [partial(anything, random.Random(seed))] * 200)
+    metrics = await asyncio.to_thread(at_rest, running, listener, 200)
+    assert metrics.value("received_bytes_total", listener=listener) == account.sent
+    assert metrics.value("sent_bytes_total", listener=listener) == account.received
+    requests = metrics.value("requests_total", listener=listener)
+    matched = metrics.total("rule_matches_total", listener=listener)
+    assert requests == matched + metrics.value("requests_unmatched_total", listener=listener)
+    assert requests == metrics.value("request_duration_seconds_count", listener=listener)
+    in_order = (
+        metrics.value("connections_closed_total", listener=listener, reason=reason)
+        for reason in ("peer_eof", "server_close")
+    )
+    assert sum(in_order) == 200
 
 
 @pytest.mark.parametrize("engine", ENGINES)
