@@ -1,4 +1,4 @@
-"""``python -m bench``: run everything, or parts. Exit 0: figures met; 1: one missed; 2: wrong options; 130: interrupted."""
+"""``python -m bench``: everything, or parts. Exit 0: figures met; 1: one missed; 2: wrong options; 130: interrupted."""
 
 import argparse
 import os
