@@ -38,15 +38,16 @@ class Admission:
     A listener without `max_connections` and `max_connections_per_peer` need not ask.
     """
 
-    __slots__ = ("_entries", "_regions", "_secret", "_shared", "_slot", "_slots", "_tally")
+    __slots__ = ("_buckets", "_own", "_regions", "_rows", "_secret", "_shared", "_tally")
 
     def __init__(self, tally: Tally, slot: int) -> None:
+        size = entries(tally.slots)
         self._tally = tally
-        self._slot = slot
-        self._slots = range(tally.slots)
-        self._regions = [tally.region(index) for index in self._slots]
+        self._regions = [tally.region(index) for index in range(tally.slots)]
         self._shared = tally.shared
-        self._entries = entries(tally.slots)
+        self._buckets = size // BUCKET
+        self._rows = [row(size, index) for index in range(tally.slots)]
+        self._own = self._rows[slot]
         self._secret = self._shared_secret()
 
     def admit(self, plan: ListenerPlan, peer: bytes, accept: Callable[[], None]) -> str | None:
@@ -69,7 +70,7 @@ class Admission:
                     entry = self._claim(key)
                 if entry is None or sum(self._counts(entry)) >= limits.max_connections_per_peer:
                     return TOO_MANY_OF_PEER
-                self._shared[row(self._entries, self._slot) + entry] += 1
+                self._shared[self._own + entry] += 1
             accept()
         return None
 
@@ -80,15 +81,17 @@ class Admission:
             entry = self._find(key)
             if entry is None:
                 return
-            place = row(self._entries, self._slot) + entry
+            place = self._own + entry
             if self._shared[place]:
                 self._shared[place] -= 1
             if not any(self._counts(entry)):
                 self._shared[HEADER + entry] = 0
 
     def _find(self, key: int) -> int | None:
-        keys = self._keys_beside(key)
-        return self._bucket(key) + keys.index(key) if key in keys else None
+        try:
+            return self._bucket(key) + self._keys_beside(key).index(key)
+        except ValueError:
+            return None
 
     def _claim(self, key: int) -> int | None:
         keys = self._keys_beside(key)
@@ -104,7 +107,7 @@ class Admission:
         return entry
 
     def _bucket(self, key: int) -> int:
-        return key % (self._entries // BUCKET) * BUCKET
+        return key % self._buckets * BUCKET
 
     def _keys_beside(self, key: int) -> list[int]:
         first = HEADER + self._bucket(key)
@@ -113,7 +116,7 @@ class Admission:
 
     def _counts(self, entry: int) -> list[int]:
         shared = self._shared
-        return [shared[row(self._entries, slot) + entry] for slot in self._slots]
+        return [shared[first + entry] for first in self._rows]
 
     def _key(self, block: int, peer: bytes) -> int:
         digest = blake2b(peer + block.to_bytes(8, "little"), digest_size=8, key=self._secret).digest()
