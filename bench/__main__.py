@@ -1,6 +1,7 @@
-"""``python -m bench``: run everything, or some parts of it. Exit 0: figures met; 1: one missed; 2: wrong options."""
+"""``python -m bench``: everything, or parts. Exit 0: figures met; 1: one missed; 2: wrong options; 130: interrupted."""
 
 import argparse
+import os
 import platform
 import shutil
 import signal
@@ -27,6 +28,8 @@ from bench.server import CouldNotRun, Server
 
 PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
+BUSY = 0.25  # of the cores: more work than that by others shows in the figures
+INTERRUPTED = 130  # as shells say it of SIGINT
 PARTS = (*MODES, "memory", "start")
 CONTENDERS = {contender.key: contender for contender in ROSTER}
 CLIENT = "redis-benchmark"
@@ -35,20 +38,24 @@ JSON = Path("bench/results/latest.json")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench as the options say and return its exit code."""
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the servers are ended
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are ended
     options = parse(arguments)
     bench = Bench(options, usable_cores())
-    bench.run()
-    results = bench.results
-    if not options.smoke:
+    results, interrupted = bench.results, False
+    try:
+        bench.run()
+    except KeyboardInterrupt:
+        bench.tell("interrupted: what was finished follows, unjudged")
+        interrupted = True
+    if not (options.smoke or interrupted):
         results.verdicts = judge(results, options.parts, options.contenders)
     if options.json is not None:
         report.write_json(results, options.json)
         bench.tell(f"written: {options.json}")
     console = Console()
     report.print_report(results, console if console.is_terminal else Console(width=report.WIDTH))
-    if options.smoke:
-        return 0
+    if interrupted:
+        return INTERRUPTED
     return 0 if all(verdict.met for verdict in results.verdicts) else 1
 
 
@@ -89,7 +96,13 @@ def machine() -> dict[str, str]:
     """Say what the figures were measured on."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine())
-    found = {"kernel": platform.release(), "cpu": model, "python": platform.python_version()}
+    load_average = f"{os.getloadavg()[0]:.2f}"
+    found = {
+        "kernel": platform.release(),
+        "load_average": load_average,
+        "cpu": model,
+        "python": platform.python_version(),
+    }
     for package in ("answerback", "uvloop"):
         try:
             found[package] = metadata.version(package)
@@ -122,6 +135,10 @@ class Bench:
         """Run the parts that were asked for."""
         if self.cores.shared:
             self.tell("only one core: client and servers share it, and the ratios come out too low")
+        if os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
+            self.tell(
+                f"the machine is busy with other work (load average {os.getloadavg()[0]:.2f}): expect wide spreads"
+            )
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             build = Path(folder)
             if modes := [MODES[part] for part in self.options.parts if part in MODES]:

@@ -250,7 +250,8 @@ async def test_sockets_that_find_no_room_are_missed_in_their_own_message(
     first, second = other.heard
     assert (first.message, first.lost > 0, first.sockets) == (commit(1), True, [])
     assert (second.message, second.lost) == (commit(2), 0)
-    assert descriptors() == before, "what came of them is not left open"
+    # Not `==`: what another test left to the garbage collector may go meanwhile.
+    assert descriptors() <= before, "what came of them is not left open"
     one.link.send(commit(3), sockets[:2])
     third = (await other.until(3))[2]
     assert (third.lost, len(third.sockets)) == (0, 2)
@@ -304,4 +305,4 @@ async def test_closing_leaves_nothing_open(sockets: list[socket.socket]) -> None
     one.link.send(commit(1), sockets[:10])
     one.link.close()
     await other.until_closed()
-    assert descriptors() == before
+    assert descriptors() <= before

@@ -55,3 +55,17 @@ def test_a_smoke_run_judges_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "User memory per idle connection" in shown
     assert "Figures" not in shown
+
+
+def test_interrupted_it_shows_what_was_finished_and_judges_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_bench: bench.Bench, _build: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench.Bench, "run_start", interrupt)
+    assert bench.main(["--parts", "memory,start", "--contenders", "uvloop", "--connections", "50"]) == 130
+    shown = capsys.readouterr()
+    assert "User memory per idle connection" in shown.out
+    assert "Figures" not in shown.out
+    assert "interrupted" in shown.err

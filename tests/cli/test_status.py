@@ -37,6 +37,7 @@ def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> Non
     api.answers["GetStatus"] = status
     result = cli("status")
     assert (result.exit_code, result.stderr) == (0, "")
+    assert "\x1b" not in result.stdout
     assert [line.rstrip() for line in result.stdout.splitlines()] == [
         "Answerback 0.1.0  NOT_SERVING: worker 0: five deaths",
         "revision 2 (etag abc-2), up since 2026-01-02T03:04:05Z",

@@ -50,20 +50,22 @@ async def test_update_config(stub: Any, supervisor: Any) -> None:
 )
 async def test_a_change_that_fails_has_its_status(stub: Any, supervisor: Any, error: Exception, code: Any) -> None:
     supervisor.answer = error
-    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == code
 
 
 async def test_a_refusal_of_any_size_arrives(stub: Any, supervisor: Any) -> None:
     supervisor.answer = Refused([Problem(f"listeners[{n}].name", "\N{SNOWMAN}" * 2000) for n in range(1000)])
-    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert (failed.details() or "").startswith("configuration refused: listeners[0].name: \N{SNOWMAN}")
 
 
 async def test_a_comment_has_an_end(stub: Any, supervisor: Any) -> None:
-    await stub.UpdateConfig(pb.UpdateConfigRequest(comment="\N{SNOWMAN}" * COMMENT_LENGTH))
-    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(comment="x" * (COMMENT_LENGTH + 1))))
+    await stub.UpdateConfig(pb.UpdateConfigRequest(config=Config(), comment="\N{SNOWMAN}" * COMMENT_LENGTH))
+    failed = await failure(
+        stub.UpdateConfig(pb.UpdateConfigRequest(config=Config(), comment="x" * (COMMENT_LENGTH + 1)))
+    )
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert failed.details() == "comment: 1025 characters, at most 1024 are kept"
     assert len(supervisor.asked) == 1
@@ -76,7 +78,17 @@ async def test_validate_config_answers_with_every_problem(stub: Any, supervisor:
         (f"listeners[{n}].name", "is missing") for n in range(1000)
     ]
     supervisor.problems = []
-    assert (await stub.ValidateConfig(pb.ValidateConfigRequest())).problems == []
+    assert (await stub.ValidateConfig(pb.ValidateConfigRequest(config=Config()))).problems == []
+
+
+async def test_a_request_that_forgot_its_configuration_drains_nothing(stub: Any, supervisor: Any) -> None:
+    failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+    assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
+    message = "there is none; one without listeners is an empty message"
+    assert failed.details() == f"configuration refused: config: {message}"
+    (problem,) = (await stub.ValidateConfig(pb.ValidateConfigRequest())).problems
+    assert (problem.path, problem.message) == ("config", message)
+    assert supervisor.asked == []
 
 
 async def test_a_configuration_of_4_mib_fits_and_a_larger_one_is_refused(stub: Any, supervisor: Any) -> None:
@@ -91,7 +103,7 @@ async def test_a_configuration_of_4_mib_fits_and_a_larger_one_is_refused(stub: A
 async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture) -> None:
     supervisor.answer = KeyError("secret")
     with caplog.at_level(logging.ERROR, "answerback"):
-        failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
+        failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == grpc.StatusCode.INTERNAL
     prefix, _, incident = (failed.details() or "").rpartition(" ")
     assert prefix == "internal error"

@@ -8,10 +8,12 @@ import sys
 import pytest
 
 from answerback.metrics.books import BLOCK
+from answerback.metrics.peers import bury
 from answerback.metrics.tally import REGION_CELLS, SHARED_CELLS, Places, PlacesExhausted, Tally
 
 HOLD_THE_LOCK = """
 import signal, sys
+from answerback.metrics.peers import bury
 from answerback.metrics.tally import Tally
 tally = Tally(int(sys.argv[1]), int(sys.argv[2]))
 with tally.locked():
@@ -25,6 +27,7 @@ import sys
 from answerback.core.plan import Limits, ListenerPlan
 from answerback.metrics.books import Books
 from answerback.metrics.peers import Admission
+from answerback.metrics.peers import bury
 from answerback.metrics.tally import Tally
 tally, slot = Tally(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
 plan = ListenerPlan(name="hello", address="", limits=Limits(max_connections=150, max_connections_per_peer=40))
@@ -70,6 +73,17 @@ def test_the_lock_dies_with_its_holder() -> None:
         with tally.locked():
             assert tally.shared[0] == 7
     assert holder.returncode == -signal.SIGKILL
+
+
+def test_burying_waits_for_no_lock() -> None:
+    tally = Tally.create(2)
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(tally.fd), "2"]
+    with subprocess.Popen(command, pass_fds=(tally.fd,), stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        bury(tally, 1)
+        assert holder.poll() is None
+        holder.kill()
 
 
 def test_limits_are_exact_over_processes_that_race() -> None:

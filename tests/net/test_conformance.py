@@ -77,6 +77,27 @@ def test_pipelined_lines(serving: Serving) -> None:
     assert sum(serving.count(books.DURATION + place) for place in range(20)) == 4
 
 
+def test_many_requests_that_are_not_answered_hold_up_none_behind_them(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.echo(), when=b"answer me")))
+    client = serving.connect().say(b"a\n" * 1000 + b"answer me\n")
+    assert client.hear(9) == b"answer me"
+    assert client.say(b"b\n" * 1000).finish().hear_all() == b""
+    serving.settle()
+    assert (serving.count(books.REQUESTS), serving.count(books.UNMATCHED)) == (2001, 2000)
+    assert sum(serving.count(books.DURATION + place) for place in range(20)) == 2001
+
+
+def test_requests_that_waited_and_are_not_answered_are_timed_too(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo(), when=b"slow")))
+    client = serving.connect().say(b"slow\n")
+    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    assert client.say(b"a\nb\n").hear(4) == b"slow"
+    eventually(lambda: serving.count(books.REQUESTS) == 3)
+    assert client.finish().hear_all() == b""
+    serving.settle()
+    assert sum(serving.count(books.DURATION + place) for place in range(20)) == 3
+
+
 def test_delay_then_close(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.send(b"late"), steps.close())))
     assert serving.connect().say(b"x\ny\n").hear_all() == b"late"

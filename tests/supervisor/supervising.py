@@ -121,7 +121,7 @@ class Asking:
         self.errors: list[OSError | bytes] = []
         self._port = port
         self._stop = threading.Event()
-        self.threads = [threading.Thread(target=self._ask) for _ in range(threads)]
+        self.threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(threads)]
         for thread in self.threads:
             thread.start()
 

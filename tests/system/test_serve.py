@@ -1,6 +1,14 @@
-"""`answerback serve`, as a whole."""
+"""`answerback serve`, as a whole: what it says, and that the commands reach it."""
 
-from typing import Any
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from answerback.config import load
+from tests.system.conftest import ANSWERBACK, Start
+from tests.waiting import eventually
 
 HELLO = """
 listeners:
@@ -11,17 +19,89 @@ listeners:
 """
 
 
-def test_it_answers_on_the_port_it_says(responder: Any) -> None:
+def test_it_answers_where_it_says(responder: Start) -> None:
     running = responder(HELLO)
-    with running.connect() as peer:
-        peer.sendall(b"hi")
-        assert b"".join(iter(lambda: peer.recv(100), b"")) == b"Hello, World!"
+    assert running.ask(b"hi") == b"Hello, World!"
     assert running.stop() == 0
 
 
-def test_the_commands_reach_it(responder: Any) -> None:
+def test_the_commands_reach_it(responder: Start, tmp_path: Path) -> None:
     running = responder(HELLO, "--workers", "2")
     assert running.cli("health").stdout == "ok\n"
-    assert "send:\n" in running.cli("show").stdout
+    shown = running.cli("show").stdout
+    assert load(shown).config == load(HELLO).config
+
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(shown.replace("Hello, World!", "Changed."))
+    dry = running.cli("apply", "--dry-run", str(changed))
+    assert (dry.returncode, dry.stdout) == (0, "it would be taken; revision 1 stays in force\n")
+    assert running.ask(b"hi") == b"Hello, World!"
+    applied = running.cli("apply", "--comment", "why", str(changed))
+    assert (applied.returncode, applied.stdout) == (0, "revision 2 is in force on 2 workers\n")
+    assert running.ask(b"hi") == b"Changed."
+
     status = running.cli("status").stdout
-    assert f"hello     {running.listeners['hello']}" in status
+    assert f"hello     {running.listeners['hello']}  CALLBACK         2     0         2\n" in status
+    assert "from api: why\n" in status
+
+
+def test_what_only_the_responder_can_refuse_is_told_with_its_lines(responder: Start, tmp_path: Path) -> None:
+    running = responder(HELLO)
+    bad = tmp_path / "bad.yaml"
+    for text, place in (
+        (f"listeners:\n  - name: a\n    address: {running.metrics}\n", "3:14: listeners[0].address: "),
+        ("listeners:\n  - {name: a, address: '127.0.0.1:0', rules: [{do: [send: {file: a}]}]}\n",
+         "2:66: listeners[0].rules[0].do[0].send.file: "),
+    ):  # fmt: skip
+        bad.write_text(text)
+        result = running.cli("apply", str(bad))
+        assert (result.returncode, result.stdout) == (1, "")
+        problem, error = result.stderr.splitlines()
+        assert problem.startswith(f"{bad}:{place}")
+        assert error == f"Error: {bad}: 1 problem; nothing was changed"
+    assert running.ask(b"hi") == b"Hello, World!"
+
+
+def test_programs_get_log_lines_and_nothing_else(responder: Start) -> None:
+    running = responder(HELLO)
+    assert running.stop() == 0
+    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+    assert [line["kind"] for line in lines if line["message"] == "listening"] == ["listener", "admin", "metrics"]
+    (serving,) = running.logged("serving")
+    assert (serving["revision"], serving["workers"]) == (1, 1)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def test_people_get_a_banner(tmp_path: Path) -> None:
+    port = free_port()
+    config, out, err = (tmp_path / name for name in ("hello.yaml", "out", "err"))
+    config.write_text(HELLO.replace("127.0.0.1:0", f"0.0.0.0:{port}"))
+    command = [*ANSWERBACK, "serve", "--config", str(config), "--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen([*command, "--workers", "1"], stdout=stdout, stderr=stderr)
+    try:
+        eventually(lambda: "Try: " in err.read_text() or process.poll() is not None, what="the banner")
+        assert f"Try: printf hi | nc 127.0.0.1 {port}\n" in err.read_text()
+        with socket.create_connection(("127.0.0.1", port), 10) as peer:
+            peer.sendall(b"hi")
+            assert peer.recv(100) == b"Hello, World!"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert out.read_text() == ""
+    assert "Traceback" not in err.read_text()
+
+
+def test_the_control_api_on_a_unix_socket(responder: Start, tmp_path: Path) -> None:
+    running = responder(HELLO, "--admin", f"unix:{tmp_path}/admin")
+    assert running.admin == f"unix:{tmp_path}/admin"
+    assert running.cli("status").returncode == 0
+    assert running.stop() == 0
+    assert not (tmp_path / "admin").exists()

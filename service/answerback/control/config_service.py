@@ -4,13 +4,16 @@ from typing import Any, Final
 
 from grpc import aio
 
+from answerback.config.problems import Problem, Refused
 from answerback.control.errors import CommentTooLong
 from answerback.supervisor import Supervisor
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
-from answerback.v1.problem_pb2 import Problem
+from answerback.v1.problem_pb2 import Problem as ProblemMessage
 
 COMMENT_LENGTH: Final = 1024  # characters, as config_service.proto promises
+# A request without a configuration would else be taken for one without listeners, and drain everything.
+MISSING: Final = Problem("config", "there is none; one without listeners is an empty message")
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -30,6 +33,8 @@ class ConfigService(ConfigServiceServicer):
         """Puts a configuration in force; the supervisor finishes what has begun, although the client may leave."""
         if len(request.comment) > COMMENT_LENGTH:
             raise CommentTooLong(f"{len(request.comment)} characters, at most {COMMENT_LENGTH} are kept")
+        if not request.HasField("config"):
+            raise Refused([MISSING])
         change = await self._supervisor.update(
             request.config, etag=request.etag, comment=request.comment, validate_only=request.validate_only
         )
@@ -43,6 +48,6 @@ class ConfigService(ConfigServiceServicer):
 
     async def ValidateConfig(self, request: pb.ValidateConfigRequest, context: Context) -> pb.ValidateConfigResponse:
         """Every problem of a configuration; OK all the same."""
-        problems = await self._supervisor.validate(request.config)
-        found = (Problem(path=problem.path, message=problem.message) for problem in problems)
+        problems = await self._supervisor.validate(request.config) if request.HasField("config") else [MISSING]
+        found = (ProblemMessage(path=problem.path, message=problem.message) for problem in problems)
         return pb.ValidateConfigResponse(problems=found)

@@ -18,8 +18,10 @@ from answerback.core.plan import ListenerPlan
 from answerback.metrics.books import OPEN, REJECTIONS
 from answerback.metrics.tally import SHARED_CELLS, Tally
 
-# Rule: the table is read and written under the tally's lock, which dies with its holder; every order of writes leaves
-#       it such that `bury` needs nothing but to clear the dead slot's row.
+# Rule: workers read and write the table under the tally's lock, which dies with its holder; every order of writes
+#       leaves it such that `bury` needs nothing but to clear the dead slot's row.
+# Rule: the supervisor takes no lock: a worker that is stopped may hold it, and who else should kill that one? A row
+#       has one writer, so the dead one's may be cleared at any time.
 # Rule: an entry is free when its counts are all 0, whatever its key; a key of 0 says so at a glance.
 
 TOO_MANY, TOO_MANY_OF_PEER = REJECTIONS
@@ -36,15 +38,16 @@ class Admission:
     A listener without `max_connections` and `max_connections_per_peer` need not ask.
     """
 
-    __slots__ = ("_entries", "_regions", "_secret", "_shared", "_slot", "_slots", "_tally")
+    __slots__ = ("_buckets", "_own", "_regions", "_rows", "_secret", "_shared", "_tally")
 
     def __init__(self, tally: Tally, slot: int) -> None:
+        size = entries(tally.slots)
         self._tally = tally
-        self._slot = slot
-        self._slots = range(tally.slots)
-        self._regions = [tally.region(index) for index in self._slots]
+        self._regions = [tally.region(index) for index in range(tally.slots)]
         self._shared = tally.shared
-        self._entries = entries(tally.slots)
+        self._buckets = size // BUCKET
+        self._rows = [row(size, index) for index in range(tally.slots)]
+        self._own = self._rows[slot]
         self._secret = self._shared_secret()
 
     def admit(self, plan: ListenerPlan, peer: bytes, accept: Callable[[], None]) -> str | None:
@@ -67,7 +70,7 @@ class Admission:
                     entry = self._claim(key)
                 if entry is None or sum(self._counts(entry)) >= limits.max_connections_per_peer:
                     return TOO_MANY_OF_PEER
-                self._shared[row(self._entries, self._slot) + entry] += 1
+                self._shared[self._own + entry] += 1
             accept()
         return None
 
@@ -78,15 +81,17 @@ class Admission:
             entry = self._find(key)
             if entry is None:
                 return
-            place = row(self._entries, self._slot) + entry
+            place = self._own + entry
             if self._shared[place]:
                 self._shared[place] -= 1
             if not any(self._counts(entry)):
                 self._shared[HEADER + entry] = 0
 
     def _find(self, key: int) -> int | None:
-        keys = self._keys_beside(key)
-        return self._bucket(key) + keys.index(key) if key in keys else None
+        try:
+            return self._bucket(key) + self._keys_beside(key).index(key)
+        except ValueError:
+            return None
 
     def _claim(self, key: int) -> int | None:
         keys = self._keys_beside(key)
@@ -102,7 +107,7 @@ class Admission:
         return entry
 
     def _bucket(self, key: int) -> int:
-        return key % (self._entries // BUCKET) * BUCKET
+        return key % self._buckets * BUCKET
 
     def _keys_beside(self, key: int) -> list[int]:
         first = HEADER + self._bucket(key)
@@ -111,7 +116,7 @@ class Admission:
 
     def _counts(self, entry: int) -> list[int]:
         shared = self._shared
-        return [shared[row(self._entries, slot) + entry] for slot in self._slots]
+        return [shared[first + entry] for first in self._rows]
 
     def _key(self, block: int, peer: bytes) -> int:
         digest = blake2b(peer + block.to_bytes(8, "little"), digest_size=8, key=self._secret).digest()
@@ -131,18 +136,17 @@ def bury(tally: Tally, slot: int) -> None:
     """After the worker of this slot has died: its connections count for no peer any more."""
     size = entries(tally.slots)
     first = row(size, slot)
-    with tally.locked():
-        shared = tally.shared
-        memory = shared.obj
-        if isinstance(memory, mmap.mmap):
-            try:
-                # Takes the pages away, and with them what they hold; writing zeros would first fetch every one.
-                memory.madvise(mmap.MADV_REMOVE, (len(memory) - shared.nbytes) + first * 8, size * 8)
-            except OSError:  # a kernel, or what passes for one, that cannot
-                pass
-            else:
-                return
-        shared[first : first + size] = memoryview(bytes(size * 8)).cast("Q")
+    shared = tally.shared
+    memory = shared.obj
+    if isinstance(memory, mmap.mmap):
+        try:
+            # Takes the pages away, and with them what they hold; writing zeros would first fetch every one.
+            memory.madvise(mmap.MADV_REMOVE, (len(memory) - shared.nbytes) + first * 8, size * 8)
+        except OSError:  # a kernel, or what passes for one, that cannot
+            pass
+        else:
+            return
+    shared[first : first + size] = memoryview(bytes(size * 8)).cast("Q")
 
 
 def entries(slots: int) -> int:

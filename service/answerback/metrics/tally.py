@@ -14,8 +14,8 @@ from answerback.metrics.books import BLOCK, Cells
 
 K = TypeVar("K")
 
-# Rule: one writer a region: the slot's worker, or, when that is dead, the supervisor. The shared region is written
-#       under the lock alone.
+# Rule: one writer a region: the slot's worker, or, when that is dead, the supervisor. The shared region is written by
+#       workers under the lock alone; the supervisor never takes it (see `peers`).
 
 REGION_CELLS = 1 << 21  # 16 MiB of address space a slot; memory is taken as cells are first written
 SHARED_CELLS = 1 << 23  # 64 MiB: the peers' table, a row of counts per slot

@@ -134,7 +134,7 @@ class CallbackConnection(Connection):
             actions = session.flushed(monotonic()) if session.awaits_flush else ()
             if self._ending is not None:
                 self._end()
-            if not actions:
+            if not actions and not session.awaits_flush:
                 return
 
     def _gather(self, actions: Sequence[Action]) -> bytes:

@@ -21,10 +21,23 @@ News = Callable[[float], Sequence[Action]]
 class CoroutineConnection(Connection):
     """Drives a session by a coroutine."""
 
-    __slots__ = ("_ending", "_gone", "_interrupted", "_news", "_opened", "_reader", "_task", "_waiting", "_writer")
+    __slots__ = (
+        "_ending",
+        "_gone",
+        "_interrupted",
+        "_news",
+        "_opened",
+        "_reader",
+        "_task",
+        "_transport",
+        "_unsent",
+        "_waiting",
+        "_writer",
+    )
 
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
+    _transport: asyncio.WriteTransport
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
@@ -37,6 +50,7 @@ class CoroutineConnection(Connection):
         self._gone = False
         self._ending: Action | None = None  # what to do once the kernel has taken everything
         self._task: asyncio.Task[None] | None = None
+        self._unsent = 0  # bytes that the kernel has not taken
         self._opened = False  # whether there are streams
 
     def begin(self) -> None:
@@ -78,15 +92,20 @@ class CoroutineConnection(Connection):
         # So that what is left in the buffer is what the kernel has not taken, and `drain` waits until it has taken all.
         transport.set_write_buffer_limits(high=0)
         self._reader = reader
+        self._transport = transport
         self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._opened = True
         if self._gone:  # aborted meanwhile
             transport.abort()
 
     async def _converse(self) -> None:
-        session = self.session
+        session, read, books = self.session, self._reader.read, self.books
         actions = session.connected(monotonic())
-        while await self._perform(actions):
+        while True:
+            while not self._perform(actions):
+                actions = await self._room()
+            if self._gone:
+                return
             if session.deadline < self.due:
                 self.keep_deadline()
             self._waiting = True
@@ -96,61 +115,64 @@ class CoroutineConnection(Connection):
                     continue
                 if not session.wants_read:
                     await self.host.loop.create_future()  # until interrupted
-                data = await self._reader.read(READ_BYTES)
+                data = await read(READ_BYTES)
             except asyncio.CancelledError:
                 actions = self._told()
                 continue
             finally:
                 self._waiting = False
-            if self._gone:
+            if session.over:  # aborted meanwhile
                 return
             if data:
                 self.heard = True
-                self.books.received(len(data))
+                books.received(len(data))
                 actions = session.receive(data, monotonic())
             else:
                 actions = session.eof(monotonic())
 
-    async def _perform(self, actions: Sequence[Action]) -> bool:
-        """Do what the session asks, and what it asks once that is in the kernel; whether the conversation goes on."""
+    def _perform(self, actions: Sequence[Action]) -> bool:
+        """Do what the session asks, and what it asks once that is in the kernel; False if the kernel has no room."""
         session = self.session
-        while self._take(actions):
-            while self._writer.transport.get_write_buffer_size():
-                if not self._take(await self._room()):
-                    return False
+        while True:
+            only = actions[0] if len(actions) == 1 else None
+            data = only.data if type(only) is Send else self._gather(actions)
+            if self._gone:
+                return True
+            if data:
+                self._write(data)
+            if self._unsent:
+                return False
             actions = session.flushed(monotonic()) if session.awaits_flush else ()
             if self._ending is not None:
                 self._end()
-            if not actions:
-                return not self._gone
-        return False
+            if not actions and not session.awaits_flush:
+                return True
 
-    def _take(self, actions: Sequence[Action]) -> bool:
-        """Write what is to be sent, note how it is to end; False if it has ended at once."""
+    def _gather(self, actions: Sequence[Action]) -> bytes:
+        """What is to be sent; how it is to end is noted, or done if it cannot wait."""
         chunks = []
         for action in actions:
             if type(action) is Send:
                 chunks.append(action.data)
             elif type(action) is Abort:
                 self.abort(action.reason)
+                return b""
             else:
                 self._ending = action
-        if self._gone:
-            return False
-        if chunks:
-            transport = self._writer.transport
-            if transport.is_closing():
-                raise ConnectionResetError(errno.ECONNRESET, "the peer has reset the connection")
-            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            before = transport.get_write_buffer_size()
-            self._writer.write(data)
-            self.books.sent(before + len(data) - transport.get_write_buffer_size())
-        return True
+        return b"".join(chunks)
+
+    def _write(self, data: bytes) -> None:
+        """Give it to the transport, which gives the kernel at once what that takes."""
+        transport = self._transport
+        if transport.is_closing():
+            raise ConnectionResetError(errno.ECONNRESET, "the peer has reset the connection")
+        before = self._unsent
+        transport.write(data)
+        self._unsent = transport.get_write_buffer_size()
+        self.books.sent(before + len(data) - self._unsent)
 
     async def _room(self) -> Sequence[Action]:
         """Wait until the kernel has taken what was written; what the session wants when it is interrupted in that."""
-        transport = self._writer.transport
-        before = transport.get_write_buffer_size()
         self.session.blocked(monotonic())
         self.keep_deadline()
         self._waiting = True
@@ -162,8 +184,10 @@ class CoroutineConnection(Connection):
             return self._told()
         finally:
             self._waiting = False
-            if not self._gone and not transport.is_closing():
-                self.books.sent(before - transport.get_write_buffer_size())
+            if not self._gone and not self._transport.is_closing():
+                left = self._transport.get_write_buffer_size()
+                self.books.sent(self._unsent - left)
+                self._unsent = left
         return ()
 
     def _end(self) -> None:
@@ -204,7 +228,7 @@ class CoroutineConnection(Connection):
         """Drop the connection: what the kernel has not taken is lost."""
         self._gone = True
         if self._opened:
-            self._writer.transport.abort()
+            self._transport.abort()
         else:
             self.sock.close()
         self.closed(reason)

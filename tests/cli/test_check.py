@@ -1,0 +1,123 @@
+"""`answerback check`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from answerback.cli import main
+
+GOOD = """\
+listeners:
+  - name: hello
+    address: 127.0.0.1:7000
+    rules:
+      - do: [send: "Hello, World!", close]
+"""
+BAD = """\
+listeners:
+  - name: hello
+    adress: 127.0.0.1:7000
+    rules:
+      - do: [send: {hex: "abc"}]
+"""
+UNREACHABLE = GOOD + "      - do: [close]\n"
+
+
+def check(*args: str, stdin: str = "", **env: str) -> Result:
+    return CliRunner().invoke(main, ["check", *args], input=stdin, env=env)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_good_file(file: Path) -> None:
+    result = check(str(file))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{file}: can be served\n")
+
+
+def test_every_problem_has_its_place(file: Path) -> None:
+    file.write_text(BAD)
+    result = check(str(file))
+    assert result.exit_code == 1
+    places = [line.removeprefix(f"{file}:").split(": ")[:2] for line in result.stdout.splitlines()]
+    assert places == [
+        ["2:5", "listeners[0].address"],
+        ["3:5", "listeners[0].adress"],
+        ["5:26", "listeners[0].rules[0].do[0].send.hex"],
+    ]
+    assert result.stderr == f"{file}: 3 problems\n"
+
+
+def test_a_warning_is_no_problem(file: Path) -> None:
+    file.write_text(UNREACHABLE)
+    result = check(str(file))
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{file}:6:9: warning: listeners[0].rules[1]: ")
+    assert result.stderr == f"{file}: can be served\n"
+
+
+def test_programs_get_data(file: Path) -> None:
+    file.write_text(BAD)
+    result = check("-o", "json", str(file))
+    data = json.loads(result.stdout)
+    assert (result.exit_code, data["file"], data["ok"], len(data["problems"])) == (1, str(file), False, 3)
+    assert data["problems"][1] == {
+        "severity": "error",
+        "path": "listeners[0].adress",
+        "message": data["problems"][1]["message"],
+        "line": 3,
+        "column": 5,
+    }
+    file.write_text(UNREACHABLE)
+    data = json.loads(check("-o", "json", str(file)).stdout)
+    assert (data["ok"], [one["severity"] for one in data["problems"]]) == (True, ["warning"])
+    assert "ok: true\nproblems:\n  - severity: warning\n" in check("-o", "yaml", str(file)).stdout
+
+
+def test_standard_input() -> None:
+    assert check("-", stdin=GOOD).exit_code == 0
+    result = check("-", stdin=BAD)
+    assert (result.exit_code, result.stdout.splitlines()[1][:12]) == (1, "<stdin>:3:5:")
+
+
+def test_files_are_found_beside_it(file: Path) -> None:
+    file.write_text(GOOD.replace('"Hello, World!"', "{file: reply.txt}"))
+    result = check(str(file))
+    assert result.exit_code == 1
+    assert "listeners[0].rules[0].do[0].send.file: cannot read 'reply.txt': No such file or directory" in result.stdout
+    (file.parent / "reply.txt").write_text("Hello, World!")
+    assert check(str(file)).exit_code == 0
+
+
+def test_our_own_ports_are_not_free(file: Path) -> None:
+    file.write_text(GOOD.replace("127.0.0.1:7000", "0.0.0.0:9464"))
+    assert "listeners[0].address: " in check(str(file)).stdout
+    assert check("--metrics", "127.0.0.1:0", str(file)).exit_code == 0
+    assert check(str(file), ANSWERBACK_METRICS="127.0.0.1:7001").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["", "listeners: [", "\x00", "- a", "listeners: 7", "a: &a [*a]"])
+def test_whatever_is_in_it_is_said(file: Path, text: str) -> None:
+    file.write_text(text)
+    result = check(str(file))
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{file}:")
+    assert "Traceback" not in result.output
+
+
+def test_what_is_not_utf_8_is_said(file: Path) -> None:
+    file.write_bytes(b"listeners: \xff")
+    assert f"{file}: not UTF-8" in check(str(file)).stdout
+
+
+@pytest.mark.parametrize("name, why", [("none", "No such file or directory"), (".", "Is a directory")])
+def test_no_file(tmp_path: Path, name: str, why: str) -> None:
+    result = check(str(tmp_path / name))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: {tmp_path / name}: {why}\n"

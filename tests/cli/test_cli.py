@@ -1,0 +1,44 @@
+"""The command line as a whole."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from answerback import __version__
+from answerback.cli import COMMANDS, main
+
+
+def test_help_names_every_command_in_order() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    listed = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
+    assert tuple(listed) == COMMANDS
+    assert "answerback serve                      # answers" in result.stdout
+
+
+def test_every_module_of_a_command_is_named_as_it() -> None:
+    room = Path(sys.modules[main.__module__].__file__ or "").parent
+    assert {name for name in COMMANDS if (room / f"{name}.py").exists()} == set(COMMANDS)
+
+
+def test_an_unknown_command_is_a_wrong_usage() -> None:
+    result = CliRunner().invoke(main, ["sreve"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No such command 'sreve'" in result.stderr
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(main, ["version"])
+    assert (result.exit_code, result.stdout.split()[:2]) == (0, ["answerback", __version__])
+
+
+@pytest.mark.parametrize(
+    "command", [[str(Path(sys.executable).with_name("answerback"))], [sys.executable, "-m", "answerback.cli"]]
+)
+def test_the_command_and_the_module_are_one(command: list[str]) -> None:
+    done = subprocess.run([*command, "version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"answerback {__version__} ")

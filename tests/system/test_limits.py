@@ -1,0 +1,213 @@
+"""Limits are exact over all workers, and who passes one is counted by its name."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.system.conftest import Responder, Start
+from tests.system.scraping import Metrics, serving, worker_pids
+from tests.system.talking import Account, Talk
+from tests.waiting import eventually
+
+MOST, MOST_OF_PEER = 10, 3
+PEERS = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
+LIMITS = {
+    "few": f"{{max_connections: {MOST}}}",
+    "each": f"{{max_connections_per_peer: {MOST_OF_PEER}}}",
+    "both": f"{{max_connections: {MOST}, max_connections_per_peer: {MOST_OF_PEER}}}",
+    "idle": "{idle_timeout: 200ms}",
+    "heard": "{request_timeout: 200ms}",
+    "written": "{write_timeout: 200ms}",
+    "lived": "{lifetime: 200ms}",
+    "long": "{max_request_bytes: 100}",
+}
+
+
+ENGINES = ["callback", "coroutine"]
+CONFIG = "listeners:" + "".join(
+    f"""
+  - name: {name}-{engine}
+    address: 127.0.0.1:0
+    engine: {engine}
+    framing: line
+    limits: {limits}
+    rules: [{{when: PING, do: [send: PONG]}}, {{do: [echo]}}]
+"""
+    for name, limits in LIMITS.items()
+    for engine in ENGINES
+)
+each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
+    with serving(tmp_path_factory.mktemp("limits"), CONFIG, "--workers", "2") as running:
+        yield running
+
+
+class Crowd:
+    """Clients of one listener, and those of them who are in."""
+
+    def __init__(self, running: Responder, listener: str, stack: AsyncExitStack) -> None:
+        self.running, self.listener, self._stack = running, listener, stack
+        self.inside: list[tuple[str, Talk]] = []
+
+    async def enter(self, sources: Iterable[str]) -> int:
+        """Have one client come from each address, all at once; how many were let in."""
+        before = len(self.inside)
+        await asyncio.gather(*(self._try(source) for source in sources))
+        return len(self.inside) - before
+
+    async def leave(self, count: int) -> None:
+        """Have so many go, and wait until that is known."""
+        for _, talk in self.inside[:count]:
+            talk.reset()
+        del self.inside[:count]
+        await self.known()
+
+    async def known(self) -> Metrics:
+        """The metrics, once they show as open who is inside."""
+
+        def shown() -> Metrics | None:
+            metrics = Metrics.scrape(self.running.metrics)
+            return metrics if metrics.value("connections_open", listener=self.listener) == len(self.inside) else None
+
+        metrics = await asyncio.to_thread(eventually, shown, 30.0, f"{len(self.inside)} connections open")
+        assert metrics is not None
+        return metrics
+
+    async def _try(self, source: str) -> None:
+        try:
+            talk = Talk(self.running.where(self.listener), Account(), source=source)
+            await self._stack.enter_async_context(talk)
+            await talk.say(b"PING\n")
+            await talk.hear(b"PONG")
+        except (AssertionError, ConnectionError):
+            return
+        self.inside.append((source, talk))
+
+
+@each_engine
+async def test_max_connections_is_exact_over_two_workers(running: Responder, engine: str) -> None:
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(running, f"few-{engine}", stack)
+        assert await crowd.enter(PEERS * 10) == MOST
+        assert await crowd.enter(PEERS) == 0
+        await crowd.leave(4)
+        assert await crowd.enter(PEERS * 5) == 4
+        metrics = await crowd.known()
+    assert metrics.value("connections_accepted_total", listener=crowd.listener) == MOST + 4
+    assert metrics.value("connections_rejected_total", listener=crowd.listener, reason="max_connections") == 30 + 4 + 16
+    assert metrics.value("connections_rejected_total", listener=crowd.listener, reason="max_connections_per_peer") == 0
+    assert metrics.balanced(crowd.listener)
+
+
+@each_engine
+async def test_max_connections_per_peer_is_exact_over_two_workers(running: Responder, engine: str) -> None:
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(running, f"each-{engine}", stack)
+        assert await crowd.enter(PEERS * 10) == MOST_OF_PEER * len(PEERS)
+        assert sorted(source for source, _ in crowd.inside) == sorted(PEERS * MOST_OF_PEER)
+        gone = [source for source, _ in crowd.inside[:5]]
+        await crowd.leave(5)
+        assert await crowd.enter(PEERS * 10) == 5
+        assert sorted(source for source, _ in crowd.inside[-5:]) == sorted(gone)
+        metrics = await crowd.known()
+    rejected = 2 * 10 * len(PEERS) - MOST_OF_PEER * len(PEERS) - 5
+    assert (
+        metrics.value("connections_rejected_total", listener=crowd.listener, reason="max_connections_per_peer")
+        == rejected
+    )
+    assert metrics.balanced(crowd.listener)
+
+
+@each_engine
+async def test_both_limits_hold_together(running: Responder, engine: str) -> None:
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(running, f"both-{engine}", stack)
+        assert await crowd.enter(PEERS[:1] * 10) == MOST_OF_PEER
+        assert await crowd.enter(PEERS * 10) == MOST - MOST_OF_PEER
+
+
+async def test_places_come_back_when_workers_are_killed(responder: Start) -> None:
+    listener = "both-callback"
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(responder(CONFIG, "--workers", "2"), listener, stack)
+        assert await crowd.enter(PEERS * 10) == MOST
+        for pid in worker_pids(crowd.running):
+            os.kill(pid, signal.SIGKILL)
+        crowd.inside.clear()
+        metrics = await crowd.known()
+        assert metrics.value("connections_closed_total", listener=listener, reason="crashed") == MOST
+        assert metrics.balanced(listener)
+        assert await crowd.enter(PEERS * 10) == MOST
+
+
+async def test_a_limit_that_is_lifted_lets_in_who_comes(responder: Start) -> None:
+    """And one that comes later counts who is there already."""
+    async with AsyncExitStack() as stack:
+        running = responder(CONFIG, "--workers", "2")
+        crowd = Crowd(running, "few-callback", stack)
+        assert await crowd.enter(PEERS * 10) == MOST
+        wider = CONFIG.replace(f"{{max_connections: {MOST}}}", f"{{max_connections: {MOST + 5}}}")
+        applied = running.cli("apply", "-", stdin=wider)
+        assert applied.returncode == 0, applied.stderr
+        assert await crowd.enter(PEERS * 10) == 5
+        applied = running.cli("apply", "-", stdin=CONFIG)
+        assert applied.returncode == 0, applied.stderr
+        await crowd.leave(3)
+        assert await crowd.enter(PEERS * 10) == 0
+        await crowd.leave(3)
+        assert await crowd.enter(PEERS * 10) == 1
+
+
+def closed(running: Responder, listener: str, reason: str) -> float:
+    return Metrics.scrape(running.metrics).value("connections_closed_total", listener=listener, reason=reason)
+
+
+async def ended(running: Responder, listener: str, reason: str, before: float) -> None:
+    """One more connection is closed for a reason, and all are for the same."""
+    await asyncio.to_thread(
+        eventually, lambda: closed(running, listener, reason) == before + 1, 30.0, f"a connection closed for {reason}"
+    )
+    metrics = Metrics.scrape(running.metrics)
+    assert metrics.total("connections_closed_total", listener=listener) == before + 1
+    assert metrics.balanced(listener)
+
+
+@each_engine
+@pytest.mark.parametrize(
+    "limit, said, answer, reason",
+    [
+        ("idle", b"", b"", "idle_timeout"),
+        ("idle", b"PING\n", b"PONG", "idle_timeout"),
+        ("heard", b"PING\nPIN", b"PONG", "request_timeout"),
+        ("lived", b"PING\n", b"PONG", "lifetime"),
+        ("lived", b"", b"", "lifetime"),
+        ("long", b"PING\n" + b"x" * 101, b"PONG", "request_too_large"),
+        ("long", b"PING\n" + b"x" * 101 + b"\n", b"PONG", "request_too_large"),
+    ],
+)
+async def test_what_passes_a_limit_is_closed_in_order(
+    running: Responder, engine: str, limit: str, said: bytes, answer: bytes, reason: str
+) -> None:
+    listener = f"{limit}-{engine}"
+    before = closed(running, listener, reason)
+    async with Talk(running.where(listener), Account()) as talk:
+        await talk.say(said)
+        assert await talk.rest() == answer
+    await ended(running, listener, reason, before)
+
+
+@each_engine
+async def test_who_does_not_read_is_reset(running: Responder, engine: str) -> None:
+    listener = f"written-{engine}"
+    before = closed(running, listener, "write_timeout")
+    async with Talk(running.where(listener), Account(), receive_buffer=4096) as talk:
+        with pytest.raises(ConnectionError):
+            await talk.say((b"x" * 100_000 + b"\n") * 1000)
+    await ended(running, listener, "write_timeout", before)
