@@ -16,15 +16,20 @@ from answerback.config.checking import check
 from answerback.config.compile_framing import DEFAULT_READ_BYTES
 from answerback.config.document import load
 from answerback.config.walking import messages
+from answerback.core import patterns, templates
 from answerback.core.plan import Limits
+from answerback.core.templates.functions import FUNCTIONS
+from answerback.core.templates.placeholders import PLACEHOLDERS
 from answerback.v1 import config_pb2 as v1
+from answerback.v1 import options_pb2
+from tests.config.compiling import Turn
 from tests.config.configurations import problems_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "language.md").read_text()
 FIELDS = PAGE.split("\n## Fields\n")[1].split("\n## ")[0]
 FENCE = re.compile(r"^```([a-z ]+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| `([a-z_0-9]+)` \| ([^|]+) \| ([^|]+) \| `([^|]+)` \|$", re.MULTILINE)
-FILES = {"request.bin": b"", "reply.bin": b""}
+FILES = {"request.bin": b"", "reply.bin": b"", "end.bin": b"\0"}
 
 SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^### |\Z)", FIELDS, re.MULTILINE | re.DOTALL))
 ROWS = [(heading, *row) for heading, text in SECTIONS.items() for row in ROW.findall(text)]
@@ -78,6 +83,8 @@ def test_a_default_is_the_one_in_force(heading: str, field: str, default: str) -
     described = kind.fields_by_name[field]
     oneof = described.containing_oneof
     assert (default == "choice") == (oneof is not None and oneof.name != f"_{field}")
+    required = described.GetOptions().Extensions[options_pb2.required]
+    assert (default == "required") == (required or (heading == "Listener" and field in {"name", "address"}))
     value = default.split("`")[1] if "`" in default else ""
     if heading == "Limits" and described.message_type is not None:
         assert (durations.seconds(durations.parse(value)) or inf) == getattr(Limits(), field)
@@ -92,7 +99,7 @@ def test_a_default_is_the_one_in_force(heading: str, field: str, default: str) -
 def test_shorthand_means_what_it_is_said_to_mean() -> None:
     table = PAGE.split("\n## Shorthand\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| [^|]+ \| `([^|]+)` \| `([^|]+)` \|$", table, re.MULTILINE)
-    assert len(rows) == 6
+    assert len(rows) == 8
 
     def meant(text: str) -> v1.Config:
         document = load(whole("fields of a rule", f"do: [{text}]" if text.startswith("send") else text))
@@ -103,10 +110,31 @@ def test_shorthand_means_what_it_is_said_to_mean() -> None:
         assert meant(short) == meant(full)
 
 
-def test_the_whole_example_is_taken() -> None:
-    (example,) = [text for kind, text in FENCE.findall(PAGE) if kind == "yaml"]
-    assert problems_of(example) == []
-    assert warnings(load(example).config) == []
+TEMPLATES = re.findall(r"^\| `([^|]+)` \| [^|]+ \| `([^|]+)` \| (?:`([^|]+)` )?\|$", PAGE, re.MULTILINE)
+PATTERN = r"^SET (?P<name>\S+) (\d+)$"
+
+
+def test_the_page_names_every_placeholder_and_function() -> None:
+    named = {re.split("[:A-Z]", name)[0].rstrip(".") for name, _, _ in TEMPLATES}
+    padding = {name for name in FUNCTIONS if name.startswith("pad")} - {"pad3"}
+    assert named >= {*PLACEHOLDERS, *FUNCTIONS} - padding
+    assert {name.partition(".")[0] for name in named} >= templates.RESERVED - padding
+    assert PATTERN in PAGE
+
+
+@pytest.mark.parametrize("text, made", [(text, made) for _, text, made in TEMPLATES if text.startswith(("$", "<"))])
+def test_a_template_makes_what_is_said(text: str, made: str) -> None:
+    turn = Turn(b"SET key 5")
+    turn.captures = patterns.compile(PATTERN).search(turn.request)
+    turn.state, turn.variables = "ready", {"user": b"ada"}
+    rendered = templates.compile(text, {"name"}, 2).render(turn)
+    assert rendered == made.encode() if made else rendered
+
+
+def test_the_whole_examples_are_taken() -> None:
+    for example in [text for kind, text in FENCE.findall(PAGE) if kind == "yaml"]:
+        assert problems_of(example) == []
+        assert warnings(load(example).config) == []
 
 
 def test_a_refusal_is_what_is_said() -> None:

@@ -932,7 +932,9 @@ class Step(_message.Message):
         size: _builtins.int
         """How many bytes each has; at least 1."""
         @_builtins.property
-        def payload(self) -> Global___Payload: ...
+        def payload(self) -> Global___Payload:
+            """What is sent."""
+
         @_builtins.property
         def gap(self) -> _duration_pb2.Duration:
             """The time between two of them; 0 to 1 h."""
@@ -1024,7 +1026,9 @@ class Step(_message.Message):
         name: _builtins.str
         """`vars.NAME` in a template: letters, digits, `_` and `-`, the first no digit, 128 at most."""
         @_builtins.property
-        def value(self) -> Global___Payload: ...
+        def value(self) -> Global___Payload:
+            """What is kept, until another value is."""
+
         def __init__(
             self,
             *,
@@ -1048,7 +1052,9 @@ class Step(_message.Message):
         set: _builtins.str
         """The variable that the frame goes to."""
         @_builtins.property
-        def framing(self) -> Global___Framing: ...
+        def framing(self) -> Global___Framing:
+            """What ends the frame, and what is taken off it."""
+
         def __init__(
             self,
             *,
