@@ -54,8 +54,12 @@ def _listener(
     listener: v1.Listener, files: Mapping[str, bytes], places: link_pb2.ListenerPlaces, default_engine: Engine
 ) -> ListenerPlan:
     names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
-    numbered = zip(listener.rules, names, places.rules, strict=True)
-    compiled = [(rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, files)) for rule, name, at in numbered]
+    counters = places.counters or [0] * len(names)  # none where no rule needs one
+    numbered = zip(listener.rules, names, places.rules, counters, strict=True)
+    compiled = [
+        (rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, counter, files))
+        for rule, name, at, counter in numbered
+    ]
 
     def on(event: int) -> Rules:
         return Rules([rule for when, rule in compiled if when == event])

@@ -33,9 +33,9 @@ _THEN = {
 }
 
 
-def compile_rule(rule: v1.Rule, name: str, place: int, files: Mapping[str, bytes]) -> Rule:
-    """A rule that is counted under this name, at this place. Raises ValueError."""
-    return _Compiler(rule, files).rule(name, place)
+def compile_rule(rule: v1.Rule, name: str, place: int, counter: int, files: Mapping[str, bytes]) -> Rule:
+    """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError."""
+    return _Compiler(rule, files).rule(name, place, counter)
 
 
 class _Compiler:
@@ -45,7 +45,7 @@ class _Compiler:
         self._rule = rule
         self._files = files
 
-    def rule(self, name: str, place: int) -> Rule:
+    def rule(self, name: str, place: int, counter: int) -> Rule:
         rule = self._rule
         exact = rule.when.WhichOneof("kind") == "equals" and not rule.when.equals.ignore_case
         return Rule(
@@ -56,6 +56,7 @@ class _Compiler:
             equals=payloads.decode(rule.when.equals, self._files) if exact else None,
             in_states=tuple(rule.in_states),
             times=rule.times,
+            counter=counter,
             per_connection=rule.scope == v1.SCOPE_CONNECTION,
             replies=self._replies(rule.replies) if rule.HasField("replies") else None,
         )

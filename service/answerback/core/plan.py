@@ -78,6 +78,8 @@ class Rule:
     per_connection: bool = False
     """Whether `times` and `replies` count on each connection for itself."""
     replies: Replies | None = None
+    counter: int = 0
+    """Where the count of `times` and `replies` stands that all connections share."""
     reply: Send | None = field(init=False)
     """All that the rule does, if that is the same for every request and does nothing but send."""
 

@@ -154,7 +154,7 @@ class Playing(Ending):
                 return False
             counts[rule.name] = (number or 0) + 1
         else:
-            number = self._asked.claim(rule.place, most)
+            number = self._asked.claim(rule.counter, most)
         if number is None:
             return False
         self._chosen = rule.steps if rule.replies is None else rule.replies.choose(number, self.chance)

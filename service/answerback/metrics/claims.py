@@ -6,7 +6,7 @@ from answerback.metrics.tally import Tally
 
 
 class Claims:
-    """Gives out the numbers of the rules' counters. A rule's counter has the place of its matches."""
+    """Gives out the numbers of the rules' counters."""
 
     __slots__ = ("_counters", "_tally")
 
@@ -25,8 +25,3 @@ class Claims:
                 return None
             counters[place] = number + 1
         return number
-
-    def forget(self, place: int) -> None:
-        """Begin again at 0: the rule has become another."""
-        with self._tally.locked():
-            self._counters[place] = 0

@@ -97,10 +97,17 @@ class Places:
         """Every rule (listener, rule) that was ever given a place."""
         return dict(self._rules)
 
+    def counter(self) -> int:
+        """A new cell, for a count that begins at 0. Raises PlacesExhausted."""
+        return self._take("a counter", 1)
+
     def _place(self, given: dict[K, int], key: K, cells: int) -> int:
         if key not in given:
-            if self._next + cells > REGION_CELLS:
-                raise PlacesExhausted(f"no place left in the tally for {key!r}: restart to free those of the past")
-            given[key] = self._next
-            self._next += cells
+            given[key] = self._take(key, cells)
         return given[key]
+
+    def _take(self, what: object, cells: int) -> int:
+        if self._next + cells > REGION_CELLS:
+            raise PlacesExhausted(f"no place left in the tally for {what!r}: restart to free those of the past")
+        place, self._next = self._next, self._next + cells
+        return place

@@ -12,6 +12,7 @@ from answerback.core.plan import Engine
 from answerback.internal.v1.link_pb2 import Abort, Commit, ListenerPlaces, Order, Prepare, SocketName
 from answerback.link import MessageTooLarge
 from answerback.metrics.tally import Places
+from answerback.supervisor.counters import Kept
 from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.process import Gone, WorkerProcess
 from answerback.supervisor.revisions import Revision
@@ -29,17 +30,21 @@ SocketsOf = Callable[[int], Mapping[str, socket.socket]]
 log = logging.getLogger(__name__)
 
 
-def places_of(config: v1.Config, places: Places) -> list[ListenerPlaces]:
+def places_of(config: v1.Config, places: Places, counters: Kept) -> list[ListenerPlaces]:
     """Where everything of a configuration is counted, and served. Raises PlacesExhausted."""
-    return [
-        ListenerPlaces(
-            listener=listener.name,
-            block=places.listener(listener.name),
-            rules=[places.rule(listener.name, rule_key(rule, index)) for index, rule in enumerate(listener.rules)],
-            socket=socket_key(listener),
+    found = []
+    for listener in config.listeners:
+        keys = [(listener.name, rule_key(rule, index)) for index, rule in enumerate(listener.rules)]
+        found.append(
+            ListenerPlaces(
+                listener=listener.name,
+                block=places.listener(listener.name),
+                rules=[places.rule(*key) for key in keys],
+                socket=socket_key(listener),
+                counters=[counters[key][1] if key in counters else 0 for key in keys],
+            )
         )
-        for listener in config.listeners
-    ]
+    return found
 
 
 def engine_of(listener: v1.Listener, default: Engine) -> Engine:

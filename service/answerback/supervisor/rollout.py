@@ -16,6 +16,7 @@ from answerback.internal.v1.link_pb2 import ListenerPlaces
 from answerback.metrics.tally import Places
 from answerback.supervisor.change import TwoPhaseChange, places_of
 from answerback.supervisor.configuration import Found
+from answerback.supervisor.counters import Counters
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.process import Gone, WorkerProcess
@@ -40,6 +41,7 @@ class Rollout:
         self._options = options
         self._pace = pace
         self._places = places
+        self._counters = Counters(places)
         self._sockets = sockets
         self._store = store
 
@@ -52,7 +54,8 @@ class Rollout:
         number = self.current.number + 1 if self.current else 1
         etag = f"{self._instance}-{number}"
         revision = Revision(number, etag, found.config, found.files, origin=found.origin, comment=comment)
-        places = places_of(found.config, self._places)
+        counters = self._counters.proposed(found.config)
+        places = places_of(found.config, self._places, counters)
         keys = [place.socket for place in places]
         with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
             workers = await hands()
@@ -61,6 +64,7 @@ class Rollout:
             try:
                 proceed()
                 await self._decide(revision, bound)
+                self._counters.decide(counters)
             except BaseException:
                 change.abort(workers)
                 raise
@@ -72,7 +76,8 @@ class Rollout:
     async def boot(self, process: WorkerProcess) -> None:
         """Have a successor serve what is in force. Raises Gone."""
         assert self.current is not None
-        change = self._two_phases(self.current, places_of(self.current.config, self._places))
+        counters = self._counters.proposed(self.current.config)  # they are in force: none is new
+        change = self._two_phases(self.current, places_of(self.current.config, self._places, counters))
         try:
             await change.prepare([process], self._sockets.of)
         except (Refused, ChangeFailed) as refusal:

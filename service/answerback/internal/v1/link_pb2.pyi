@@ -289,12 +289,17 @@ class ListenerPlaces(_message.Message):
     BLOCK_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     SOCKET_FIELD_NUMBER: _builtins.int
+    COUNTERS_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
     block: _builtins.int
     socket: _builtins.str
     """The key of the socket it is served on."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Where the rules count what all workers share (`times`, `replies`), by their order; 0 for those that do not."""
+
     def __init__(
         self,
         *,
@@ -302,10 +307,11 @@ class ListenerPlaces(_message.Message):
         block: _builtins.int = ...,
         rules: _abc.Iterable[_builtins.int] | None = ...,
         socket: _builtins.str = ...,
+        counters: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "listener", b"listener", "rules", b"rules", "socket", b"socket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "counters", b"counters", "listener", b"listener", "rules", b"rules", "socket", b"socket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
