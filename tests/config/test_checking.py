@@ -151,3 +151,7 @@ def test_states_are_counted() -> None:
     assert said(check(config, {})) == ["listeners[0].rules: 1001 states; there can be 1000"]
     config.listeners[0].rules[1].in_states.pop()
     assert check(config, {}) == []
+    config.listeners[0].rules.extend([v1.Rule()] * 499)
+    assert said(check(config, {})) == [
+        "listeners[0].rules: 501 rules in 1000 states; there can be 500 rules with so many states",
+    ]

@@ -22,7 +22,8 @@ from answerback.v1 import options_pb2
 # Rule: what is checked first is what bounds the work of the rest.
 
 MAX_LISTENERS = 256  # each has a socket in every worker
-MAX_STATES = 1000  # of one listener, that rules are for: each has its own table of rules
+MAX_STATES = 1000  # of one listener, that rules are for
+MAX_TABLED = 500_000  # rules in the tables of all its states: 150 bytes each, and each state has its own
 MAX_RULES = 10_000  # in all listeners; each has a place in the tally
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -142,6 +143,9 @@ class _Listener:
         states = {state for rule in rules for state in rule.in_states}
         if len(states) > MAX_STATES:
             self._problems.add(self._at("rules"), f"{len(states)} states; there can be {MAX_STATES}")
+        elif len(states) * len(rules) > MAX_TABLED:
+            why = f"there can be {MAX_TABLED // len(states)} rules with so many states"
+            self._problems.add(self._at("rules"), f"{len(rules)} rules in {len(states)} states; {why}")
 
     def _at(self, field: str) -> str:
         return step_into(self._path, field)
