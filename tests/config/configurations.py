@@ -30,7 +30,7 @@ listeners:
         do: [send: "hi\\r\\n"]
       - when: PING
         do: [send: {hex: "2b 50 4f 4e 47"}, send: {base64: AA==}, delay: 1m30s, echo, discard, reset]
-      - when: {all: [{prefix: a}, {suffix: {file: end.bin}}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
+      - when: {all: [{prefix: a}, {not: {equals: {file: end.bin}}}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
         do: [send: {file: reply.bin}]
       - when: {any: [{regex: "^[0-9]+$"}, {equals: {text: quit, ignore_case: true}}]}
         do: [close]

@@ -80,7 +80,7 @@ def test_places_and_names_go_by_the_order_written() -> None:
     assert ping is not None
     assert (ping.name, ping.place, ping.equals) == ("rules[1]", 501, b"PING")
     assert ping.steps[:3] == (Send(b"+PONG"), Send(b"\0"), Wait(90.0))
-    filed = first.on_request.of("").search(b"a whole fuz\0z", Turn())
+    filed = first.on_request.of("").search(b"a whole fuzz", Turn())
     assert filed is not None
     assert filed.steps == (Send(b"from a file"),)
 
