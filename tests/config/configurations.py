@@ -30,11 +30,12 @@ listeners:
         do: [send: "hi\\r\\n"]
       - when: PING
         do: [send: {hex: "2b 50 4f 4e 47"}, send: {base64: AA==}, delay: 1m30s, echo, discard, reset]
-      - when: {all: [{prefix: a}, {not: {equals: {file: end.bin}}}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
+      - when: {all: [{prefix: a}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
         do: [send: {file: reply.bin}]
       - when: {any: [{regex: "^[0-9]+$"}, {equals: {text: quit, ignore_case: true}}]}
         do: [close]
       - {when: {size: {min: 1, max: 2}}, do: [half_close]}
+      - {when: {prefix: {file: end.bin}}}
       - {when: {bytes: {offset: 2, equals: {text: "a"}, mask: {base64: Dw==}}}, do: [hold]}
       - {when: {request_number: {max: 3}}, do: [dribble: {payload: abc, chunks: 2, gap: 10ms}]}
       - when: {regex: "^set (?P<name>.*)$"}
@@ -118,6 +119,7 @@ def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:
             block=1000 * index,
             rules=[1000 * index + 500 + number for number, rule in enumerate(each.rules) if rule_key(rule, number)],
             socket=f"socket {index}",
+            counters=[1000 * index + 800 + number for number in range(len(each.rules))],
         )
         for index, each in enumerate(config.listeners)
     }

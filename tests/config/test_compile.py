@@ -66,6 +66,19 @@ def test_states_and_counts() -> None:
     assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
 
 
+def test_counts_stand_at_their_places() -> None:
+    config = rule("times: 2")
+    chosen = selected(config, Turn())
+    assert chosen is not None
+    assert (chosen.place, chosen.counter) == (500, 800)
+    where = places(config)
+    where["it"].ClearField("counters")
+    plan = compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
+    uncounted = plan.listeners["it"].on_request.of("").search(b"", Turn())
+    assert uncounted is not None
+    assert uncounted.counter == 0
+
+
 @pytest.mark.parametrize("seed", ["0", "18446744073709551615"])
 def test_a_seed(seed: str) -> None:
     assert only(listener(random_seed=seed)).random_seed == int(seed)
