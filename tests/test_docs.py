@@ -72,7 +72,8 @@ def test_the_map_of_the_house_names_every_room() -> None:
     there |= {path.name for path in rooms.glob("*.py") if path.name != "__init__.py"}
     assert {room for room in there if room not in house} == set()
     modules = re.findall(r"`(?:answerback\.)?((?:core|net|config|control|metrics)/\w+)`", README.read_text())
-    assert [module for module in modules if not (rooms / f"{module}.py").exists()] == []
+    missing = [each for each in modules if not (rooms / f"{each}.py").exists() and not (rooms / each).is_dir()]
+    assert missing == []
 
 
 def test_the_changelog_has_an_entry_for_this_version() -> None:
