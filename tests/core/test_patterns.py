@@ -52,6 +52,24 @@ def test_a_pattern_has_a_largest_size() -> None:
         patterns.compile("a{1000}" * 1000)
 
 
+def test_groups_by_number_and_by_name() -> None:
+    groups = patterns.searcher(r"(a)(?P<what>b)?(?P<who>c)?")(b"xab")
+    assert groups is not None
+    assert [groups.group(number) for number in range(4)] == [b"ab", b"a", b"b", None]
+    assert groups.group("what") == b"b"
+    for unknown in ("when", 4):
+        with pytest.raises(IndexError):
+            groups.group(unknown)
+
+
+def test_where_a_match_ends() -> None:
+    find = patterns.finder("b+")
+    assert [find(data, 0, 4) for data in (b"abbc", bytearray(b"abbc"), b"acdc")] == [3, 3, 0]
+    assert find(b"abbc", 2, 4) == 3
+    assert find(b"abbc", 0, 2) == 2
+    assert find(b"abbc", 3, 4) == 0
+
+
 def test_no_pattern_takes_more_than_linear_time() -> None:
     """`re` takes seconds for 26 of these, and twice as long for each more."""
     search = patterns.compile("(a+)+$").search

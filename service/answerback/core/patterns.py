@@ -1,6 +1,6 @@
 """Regular expressions over bytes: RE2, in linear time whatever the pattern and the peer's bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,39 @@ def compile(pattern: str, *, captures: bool = True) -> Any:  # noqa: A001 - as `
     except re2.error as problem:
         detail = problem.args[0]
         raise PatternError(detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)) from None
+
+
+class Groups:
+    """What a pattern's groups matched. See `turn.Captures`."""
+
+    __slots__ = ("_match", "_numbers")
+
+    def __init__(self, match: Any, numbers: Mapping[str, int]) -> None:
+        self._match = match
+        self._numbers = numbers  # of the groups with a name
+
+    def group(self, group: int | str | bytes, /) -> bytes | None:
+        """The bytes of a group; None if it took no part. Raises IndexError if there is no such group.
+
+        RE2 in its Latin-1 mode names groups in bytes, everything else in text.
+        """
+        if isinstance(group, str):
+            group = self._numbers.get(group, -1)
+        found: bytes | None = self._match.group(group)
+        return found
+
+
+def searcher(pattern: str) -> Callable[[bytes], Groups | None]:
+    """A function that finds the first match, and says what its groups are. Raises PatternError."""
+    compiled = compile(pattern)
+    search = compiled.search
+    numbers = {name.decode(): number for name, number in compiled.groupindex.items()}
+
+    def searched(data: bytes) -> Groups | None:
+        match = search(data)
+        return None if match is None else Groups(match, numbers)
+
+    return searched
 
 
 def finder(pattern: str) -> Find:

@@ -1,0 +1,61 @@
+import pytest
+
+from answerback.core import matching
+from answerback.core.matching import Matcher
+from answerback.core.turn import Turn
+from tests.core.matching.turns import FakeTurn, asked
+
+
+def always(_request: bytes, _turn: Turn) -> bool:
+    return True
+
+
+def never(_request: bytes, _turn: Turn) -> bool:
+    return False
+
+
+ALL_OF = [([], True), ([always, always], True), ([always, never], False), ([never, always], False)]
+ANY_OF = [([], False), ([never, always], True), ([always, never], True), ([never, never], False)]
+
+
+@pytest.mark.parametrize("matchers, answer", ALL_OF)
+def test_all_of(matchers: list[Matcher], answer: bool) -> None:
+    assert asked(matching.all_of(matchers), b"anything") is answer
+
+
+@pytest.mark.parametrize("matchers, answer", ANY_OF)
+def test_any_of(matchers: list[Matcher], answer: bool) -> None:
+    assert asked(matching.any_of(matchers), b"anything") is answer
+
+
+def test_none_of() -> None:
+    assert asked(matching.none_of(never), b"anything")
+    assert not asked(matching.none_of(always), b"anything")
+
+
+def test_they_nest() -> None:
+    assert asked(matching.all_of([matching.any_of([never, matching.none_of(never)]), always]), b"anything")
+
+
+B = matching.regex("(b)")
+C = matching.regex("(c)")
+
+CAPTURED = [
+    (matching.all_of([B, always]), True, b"b"),
+    (matching.all_of([B, C]), True, b"c"),
+    (matching.any_of([never, B, C]), True, b"b"),
+    (matching.all_of([B, matching.any_of([matching.all_of([C, never]), always])]), True, b"b"),
+    (matching.all_of([B, matching.none_of(matching.none_of(C))]), True, b"b"),
+    (matching.all_of([B, never]), False, None),
+    (matching.any_of([matching.all_of([B, never]), never]), False, None),
+    (matching.none_of(B), False, None),
+    (matching.none_of(matching.none_of(B)), True, None),
+]
+
+
+@pytest.mark.parametrize("matches, answer, captured", CAPTURED)
+def test_captures_are_of_what_made_it_match(matches: Matcher, answer: bool, captured: bytes | None) -> None:
+    """What a rule captured that did not match in the end is not there for the next."""
+    turn = FakeTurn()
+    assert asked(matches, b"abc", turn) is answer
+    assert (turn.captures and turn.captures.group(1)) == captured

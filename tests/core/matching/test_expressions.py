@@ -1,0 +1,54 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core import matching
+from answerback.core.patterns import PatternError
+from tests.core.framing.test_pattern import PATTERNS, STREAMS
+from tests.core.matching.turns import FakeTurn, asked
+
+
+def test_regex() -> None:
+    matches = matching.regex(r"^a.c$")
+    assert asked(matches, b"a\xffc")
+    assert not any(asked(matches, other) for other in [b"xabc", b"abcd", b"ac", b"a\nc"])
+
+
+def test_it_is_searched_for() -> None:
+    assert asked(matching.regex("b+"), b"abbc")
+
+
+def test_the_captures_are_the_turns() -> None:
+    turn = FakeTurn()
+    assert asked(matching.regex(r"^(\w+) (?P<what>.*?)(x)?$"), b"ECHO hi", turn)
+    assert turn.captures is not None
+    assert [turn.captures.group(number) for number in range(4)] == [b"ECHO hi", b"ECHO", b"hi", None]
+    assert turn.captures.group("what") == b"hi"
+    with pytest.raises(IndexError):
+        turn.captures.group("unknown")
+
+
+def test_without_a_match_the_turn_is_as_it_was() -> None:
+    turn = FakeTurn()
+    assert asked(matching.regex("a"), b"a", turn)
+    before = turn.captures
+    assert not asked(matching.regex("a"), b"b", turn)
+    assert turn.captures is before
+
+
+def test_one_that_re2_refuses() -> None:
+    with pytest.raises(PatternError):
+        matching.regex("(")
+
+
+@given(pattern=PATTERNS, request_bytes=STREAMS, ends=st.sampled_from(["{}", "^(?:{})", "(?:{})$", "^(?:{})$"]))
+def test_another_engine_agrees(pattern: str, request_bytes: bytes, ends: str) -> None:
+    whole = ends.format(pattern)
+    plainly = re.search(whole.replace("$", r"\Z").encode(), request_bytes)  # `$` also matches before a last LF there
+    turn = FakeTurn()
+    assert asked(matching.regex(whole), request_bytes, turn) == (plainly is not None)
+    if plainly is not None:
+        assert turn.captures is not None
+        assert turn.captures.group(0) == plainly.group(0)

@@ -1,0 +1,47 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core import matching
+from tests.core.matching.turns import asked
+
+
+def test_byte_string() -> None:
+    matches = matching.byte_string(7, b"\x03")
+    assert asked(matches, bytes.fromhex("000100000006 01 03 00000002"))
+    assert not asked(matches, bytes.fromhex("000100000006 01 04 00000002"))
+    assert not asked(matches, bytes.fromhex("000100000006 01"))
+
+
+def test_only_the_bits_of_the_mask_are_compared() -> None:
+    matches = matching.byte_string(1, b"\x8f\x00", b"\xf0\x01")
+    assert asked(matches, b"\x00\x80\xfe")
+    assert not asked(matches, b"\x00\x90\xfe")
+    assert not asked(matches, b"\x00\x80\xff")
+    assert not asked(matches, b"\x00\x80")
+
+
+@given(request_bytes=st.binary(max_size=4), offset=st.integers(0, 4), literal_and_mask=st.data())
+def test_a_plain_model_agrees(request_bytes: bytes, offset: int, literal_and_mask: st.DataObject) -> None:
+    few = st.integers(0, 4).flatmap(lambda size: st.tuples(*[st.binary(min_size=size, max_size=size)] * 2))
+    literal, mask = literal_and_mask.draw(few)
+    there = len(request_bytes) >= offset + len(literal)
+    for bits, matches in (
+        (mask, matching.byte_string(offset, literal, mask)),
+        (b"\xff" * len(literal), matching.byte_string(offset, literal)),
+    ):
+        same = all(
+            heard & bit == wanted & bit
+            for heard, wanted, bit in zip(request_bytes[offset:], literal, bits, strict=False)
+        )
+        assert asked(matches, request_bytes) == (there and same)
+
+
+def test_a_mask_is_as_long_as_what_it_is_for() -> None:
+    with pytest.raises(ValueError, match="a mask of 1 bytes, for 2 that are compared"):
+        matching.byte_string(0, b"ab", b"\xff")
+
+
+def test_an_offset_is_not_counted_from_the_end() -> None:
+    with pytest.raises(ValueError, match="bytes are at an offset of 0 or more, not -1"):
+        matching.byte_string(-1, b"a")
