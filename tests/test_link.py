@@ -15,6 +15,7 @@ import pytest
 from answerback import link
 from answerback.internal.v1.link_pb2 import Commit, Drain, Order, Prepare
 from answerback.link import HEADER, Link, MessageTooLarge, Received
+from tests.descriptors import descriptors
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
 
@@ -87,10 +88,6 @@ def commit(revision: int) -> Order:
 def frame(order: Order) -> bytes:
     content = order.SerializeToString()
     return HEADER.pack(len(content), 0) + content
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def close(received: Received[Order]) -> None:
@@ -250,8 +247,7 @@ async def test_sockets_that_find_no_room_are_missed_in_their_own_message(
     first, second = other.heard
     assert (first.message, first.lost > 0, first.sockets) == (commit(1), True, [])
     assert (second.message, second.lost) == (commit(2), 0)
-    # Not `==`: what another test left to the garbage collector may go meanwhile.
-    assert descriptors() <= before, "what came of them is not left open"
+    assert descriptors() == before, "what came of them is not left open"
     one.link.send(commit(3), sockets[:2])
     third = (await other.until(3))[2]
     assert (third.lost, len(third.sockets)) == (0, 2)
@@ -305,4 +301,4 @@ async def test_closing_leaves_nothing_open(sockets: list[socket.socket]) -> None
     one.link.send(commit(1), sockets[:10])
     one.link.close()
     await other.until_closed()
-    assert descriptors() <= before
+    assert descriptors() == before

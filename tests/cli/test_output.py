@@ -14,7 +14,7 @@ from answerback.v1.operations_service_pb2 import STATE_SERVING, GetStatusRespons
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text("abyn_", min_size=1), inner),
-    max_leaves=20,
+    max_leaves=10,
 )
 
 
@@ -59,7 +59,7 @@ def test_json_and_yaml_say_the_same(status: GetStatusResponse, capsys: pytest.Ca
     assert yaml.load(text, yaml.CBaseLoader)["listeners"][0]["requests"] == "7"  # noqa: TID251
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.dictionaries(st.text("abyn_", min_size=1), TREES))
 def test_whatever_the_data_yaml_reads_it_back(data: dict[str, Any]) -> None:
     def shown(value: Any) -> Any:

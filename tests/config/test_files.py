@@ -7,6 +7,7 @@ import pytest
 
 from answerback.config import FilesBeneath, FilesBeside, files, payloads, read_files
 from tests.config.configurations import rule, said
+from tests.descriptors import descriptors
 
 TWICE = rule("when: {prefix: {file: a}}, do: [send: {file: a}, send: {file: b}]")
 
@@ -138,9 +139,9 @@ def test_a_file_has_a_largest_size(folder: Path) -> None:
 
 
 def test_no_descriptor_is_left_behind(folder: Path) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors()
     for name in ("reply.bin", "deep", "nowhere", "deep/nowhere", "nowhere/deep", "reply.bin/x"):
         for read in (FilesBeneath(folder), FilesBeside(folder / "a.yaml")):
             with suppress(OSError):
                 read(name)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert descriptors() == before

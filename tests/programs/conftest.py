@@ -1,6 +1,5 @@
 """A responder of our own for real programs to talk to."""
 
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.waiting import eventually
 
 ANSWERBACK = Path(sys.executable).with_name("answerback")
@@ -31,13 +31,6 @@ class Responder:
 
 
 Serve = Callable[[str], Responder]
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

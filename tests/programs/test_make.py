@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.conftest import free_port
+from tests.ports import free_port
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.programs

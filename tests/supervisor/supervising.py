@@ -114,19 +114,20 @@ def refused(port: int) -> bool:
 
 
 class Asking:
-    """Threads that ask without pause: how often each answer came, and what went wrong."""
+    """Threads that ask all the time: how often each answer came, and what went wrong."""
 
-    def __init__(self, port: int, threads: int = 4) -> None:
+    def __init__(self, port: int, threads: int = 2, pause: float = 0.002) -> None:
         self.answers: Counter[bytes] = Counter()
         self.errors: list[OSError | bytes] = []
         self._port = port
+        self._pause = pause  # the machine is to be shared with the workers
         self._stop = threading.Event()
         self.threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(threads)]
         for thread in self.threads:
             thread.start()
 
     def _ask(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(self._pause):
             try:
                 answer = ask(self._port)
             except OSError as error:
@@ -139,7 +140,7 @@ class Asking:
         """Connections that failed, or closed without an answer."""
         return len(self.errors) + self.answers[b""]
 
-    async def more(self, count: int = 100) -> None:
+    async def more(self, count: int = 50) -> None:
         """Until so many have been answered in addition."""
         enough = self.answers.total() + count
         await until(lambda: self.answers.total() >= enough)

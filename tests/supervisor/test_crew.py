@@ -27,7 +27,7 @@ async def at_rest(supervisor: Supervised) -> None:
 
 async def test_who_is_killed_loses_what_it_had_and_nothing_else(supervise: Supervise) -> None:
     supervisor = await supervise(SLOWLY, workers=2)
-    clients = Asking(supervisor.port(), 48)
+    clients = Asking(supervisor.port(), 48, pause=0)
     for round_ in range(4):
         await clients.more(300)
         pid = supervisor.kill(round_ % 2)

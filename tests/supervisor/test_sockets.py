@@ -18,6 +18,8 @@ from answerback.config.addresses import Address
 from answerback.internal.v1.link_pb2 import Adopt, Order, Prepare, Release, Report, SocketName
 from answerback.link import Link, Received
 from answerback.supervisor.sockets import BACKLOG, Bound, CannotListen, Sockets, address_of
+from tests.descriptors import descriptors
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 ANY = "127.0.0.1:0#hello"
@@ -122,9 +124,7 @@ def test_ipv6_for_all_leaves_ipv4_alone(sockets: Sockets) -> None:
 
 
 def test_an_address_may_give_way_to_a_wider_one_on_its_port(sockets: Sockets) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     listen(sockets, f"127.0.0.1:{port}")
     listen(sockets, f"0.0.0.0:{port}")
     sockets.close([f"127.0.0.1:{port}"])
@@ -168,10 +168,10 @@ def test_an_address_elsewhere(sockets: Sockets) -> None:
 
 
 def test_all_reasons_are_said_together_and_nothing_stays_bound(sockets: Sockets) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors()
     reasons = cannot(sockets, "198.51.100.1:8000", ANY, "203.0.113.1:8000")
     assert list(reasons) == ["198.51.100.1:8000", "203.0.113.1:8000"]
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert descriptors() == before
 
 
 PRIVILEGED = """

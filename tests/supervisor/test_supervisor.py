@@ -13,6 +13,7 @@ from answerback.config import Problem, Refused
 from answerback.supervisor import ChangeFailed, EtagMismatch, StartError, State, Stopping, Supervisor
 from answerback.supervisor.options import Options
 from answerback.supervisor.revisions import Conflict, Revision, RevisionsInMemory
+from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Asking, Supervised, alive, config, faulty, listener, refused, text, until
 from tests.waiting import eventually
@@ -174,10 +175,8 @@ async def test_a_refusal_is_remembered_and_changes_nothing(supervise: Supervise)
 
 async def test_a_port_taken_at_run_time_leaves_nothing_bound(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-        free.close()
+    address = f"127.0.0.1:{free_port()}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(Refused, match=r"listeners\[1\].address: .*the port is taken"):
             await supervisor.update(
                 config(
@@ -235,9 +234,7 @@ async def test_what_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
     path.write_text(text(listener("one")))
     supervisor = Supervisor(Options(config_path=path), store=FullStore())
     await supervisor.start()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(ChangeFailed, match="cannot be recorded: another one was faster; nothing has changed"):
         await supervisor.update(config(listener("two"), listener(name="new", address=f"127.0.0.1:{port}")))
     assert refused(port)
@@ -312,9 +309,7 @@ async def test_a_change_of_address_leaves_other_listeners_alone(supervise: Super
     before = supervisor.port("moving")
     clients = Asking(supervisor.port())
     await clients.more()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     await supervisor.update(config(listener("one"), listener("moved", name="moving", address=f"127.0.0.1:{port}")))
     assert refused(before)
     newcomers = Asking(port, 2)
@@ -327,9 +322,7 @@ async def test_a_change_of_address_leaves_other_listeners_alone(supervise: Super
 
 
 async def test_a_listener_gives_way_to_a_wider_one_without_a_pause(supervise: Supervise) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     supervisor = await supervise(listener("narrow", address=f"127.0.0.1:{port}"), workers=2)
     clients = Asking(port)
     await clients.more()
@@ -344,9 +337,7 @@ async def test_a_listener_gives_way_to_a_wider_one_without_a_pause(supervise: Su
 
 
 async def test_an_address_may_be_left_and_taken_again(supervise: Supervise) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     there = listener("there", name="there", address=f"127.0.0.1:{port}")
     supervisor = await supervise(listener(), there, workers=2)
     for _ in range(3):

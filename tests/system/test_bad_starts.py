@@ -83,18 +83,12 @@ def test_a_privileged_port(serve: Serve) -> None:
     assert len(result.stderr.splitlines()) == 2
 
 
-def test_an_address_of_another_machine(serve: Serve) -> None:
-    result = serve(HELLO.replace("127.0.0.1", "192.0.2.1"))
-    assert result.returncode == 1
-    assert "listeners[0].address: 192.0.2.1:0: no address of this machine" in result.stderr
-
-
 def test_everything_in_the_way_is_said_at_once(serve: Serve, taken: int) -> None:
     text = HELLO.replace("PORT", str(taken)) + "  - {name: far, address: '192.0.2.1:8000'}\n"
     result = serve(text)
     assert result.returncode == 1
     assert "listeners[0].address: " in result.stderr
-    assert "listeners[1].address: " in result.stderr
+    assert "listeners[1].address: 192.0.2.1:8000: no address of this machine" in result.stderr
     assert result.stderr.endswith("2 problems; nothing is served\n")
 
 
@@ -170,17 +164,6 @@ def test_an_admin_api_for_everybody(serve: Serve) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: --admin 0.0.0.0:0: whoever reaches the admin API rules the responder")
     assert "--admin-insecure" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "args",
-    [("--admin", "here"), ("--workers", "0"), ("--workers", "65"), ("--grace", "1d"), ("--files", "none"), ("x",)],
-)
-def test_a_wrong_usage_is_exit_2(serve: Serve, args: tuple[str, ...]) -> None:
-    result = serve(HELLO, *args)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("Usage: answerback serve ")
-    assert "Traceback" not in result.stderr
 
 
 def test_programs_get_their_lines(serve: Serve, taken: int) -> None:

@@ -17,7 +17,7 @@ from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
 from tests.system.conftest import Responder, Start
 
 CHANGES = 100
-CLIENTS = 8
+CLIENTS = 4  # of each kind
 ENGINES = pytest.mark.parametrize("engine", ["callback", "coroutine"])
 
 NUMBERED = """

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from answerback.config import load
+from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK, Start
 from tests.waiting import eventually
 
@@ -69,12 +70,6 @@ def test_programs_get_log_lines_and_nothing_else(responder: Start) -> None:
     assert [line["kind"] for line in lines if line["message"] == "listening"] == ["listener", "admin", "metrics"]
     (serving,) = running.logged("serving")
     assert (serving["revision"], serving["workers"]) == (1, 1)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def test_people_get_a_banner(tmp_path: Path) -> None:

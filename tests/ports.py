@@ -1,0 +1,23 @@
+"""Ports for tests that must know a port before anything listens on it."""
+
+import itertools
+import os
+import socket
+
+# Below what the kernel gives out by itself (32768 and up): nobody else is handed one of these meanwhile, neither a
+# connection of another test nor a listener on port 0. Each process walks its own way through them.
+_FIRST, _END = 10240, 32768
+_offsets = itertools.count(os.getpid() * 97)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port on which nothing listens, and which no other test is given."""
+    for offset in _offsets:
+        port = _FIRST + offset % (_END - _FIRST)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError("no end to counting")

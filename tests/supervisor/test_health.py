@@ -1,0 +1,68 @@
+"""What is fit for traffic, and waiting for that to change."""
+
+import asyncio
+
+from answerback.supervisor.health import Health
+
+
+def test_at_first_only_alive() -> None:
+    health = Health()
+    assert dict(health.statuses) == {"": False, "readiness": False, "liveness": True}
+    assert (health.wrong("readiness"), health.wrong("liveness")) == ("starting", None)
+
+
+def test_serving_with_its_listeners() -> None:
+    health = Health()
+    health.set("", ["a", "b"])
+    assert dict(health.statuses) == dict.fromkeys(["", "readiness", "listener/a", "listener/b", "liveness"], True)
+    assert health.wrong("listener/a") is None
+    assert health.wrong("listener/c") == "listener/c is not known"
+
+
+def test_a_reason_not_to_serve_holds_for_all_but_liveness() -> None:
+    health = Health()
+    health.set("shutting down", ["a"])
+    assert dict(health.statuses) == {"": False, "readiness": False, "listener/a": False, "liveness": True}
+    assert health.wrong("listener/a") == "shutting down"
+
+
+async def test_watching_begins_with_what_is() -> None:
+    health = Health()
+    health.set("", ["a"])
+    assert await anext(health.watch()) == health.statuses
+
+
+async def test_watching_tells_of_changes_and_of_nothing_else() -> None:
+    health = Health()
+    first, second = health.watch(), health.watch()
+    await anext(first)
+    await anext(second)
+    news = asyncio.gather(anext(first), anext(second))
+    await asyncio.sleep(0)
+    health.set("starting", [])
+    await asyncio.sleep(0)
+    assert not news.done()
+    health.set("", [])
+    assert list(await news) == [health.statuses] * 2
+
+
+async def test_who_was_busy_sees_the_last_state() -> None:
+    health = Health()
+    watch = health.watch()
+    await anext(watch)
+    for reason in ("", "no worker is up", ""):
+        health.set(reason, ["a"])
+    assert (await anext(watch))["listener/a"]
+
+
+async def test_who_leaves_takes_nobody_along() -> None:
+    health = Health()
+    leaving, staying = health.watch(), health.watch()
+    await anext(leaving)
+    await anext(staying)
+    gone, news = asyncio.ensure_future(anext(leaving)), asyncio.ensure_future(anext(staying))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    health.set("", [])
+    assert (await news)[""]
