@@ -27,11 +27,29 @@ def rule(
     return Rule(name, place, taken, matcher, when, in_states, times, per_connection, replies)
 
 
-def plan(*rules: Rule, framing: Framing = LINE, limits: Limits | None = None, **events: Rules) -> ListenerPlan:
-    return ListenerPlan("it", "", framing=framing, on_request=Rules(rules), limits=limits or Limits(), **events)
+def plan(
+    *rules: Rule,
+    framing: Framing = LINE,
+    limits: Limits | None = None,
+    on_connect: Rules | None = None,
+    on_idle: Rules | None = None,
+    on_eof: Rules | None = None,
+    on_drain: Rules | None = None,
+) -> ListenerPlan:
+    return ListenerPlan(
+        "it",
+        "",
+        framing=framing,
+        on_request=Rules(rules),
+        on_connect=on_connect or Rules(),
+        on_idle=on_idle or Rules(),
+        on_eof=on_eof or Rules(),
+        on_drain=on_drain or Rules(),
+        limits=limits or Limits(),
+    )
 
 
-def say(text: bytes) -> steps.Step:
+def say(text: bytes | templates.Template) -> steps.Step:
     return steps.send(text)
 
 

@@ -1,11 +1,14 @@
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core import matching, steps
 from answerback.core.actions import Send
-from answerback.core.plan import ListenerPlan, PlanInForce, Rule, Selector
+from answerback.core.plan import Asked, ListenerPlan, PlanInForce, Replies, Rule, Rules, Selector, Then
 from answerback.core.steps import Step
+from answerback.core.turn import Turn
 
 requests = st.sampled_from([b"", b"a", b"b", b"ab", b"ba"])
 
@@ -22,37 +25,89 @@ rules = st.one_of(
 )
 
 
+class Asker:
+    """A turn in which every counted rule may match so many times more."""
+
+    def __init__(self, left: int = 0) -> None:
+        self.left = left
+        self.captures = None
+
+    def claim(self, _rule: Rule) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def select(written: list[Rule], request: bytes, turn: Asker | None = None) -> Rule | None:
+    selector, asked = Selector(written), cast(Asked, turn or Asker())
+    found = selector.search(request, asked)
+    if selector.look_up is not None:
+        assert selector.look_up(request) is found
+    return found
+
+
 @given(st.lists(rules, max_size=8), requests)
 def test_the_first_rule_that_matches_acts_in_the_order_written(written: list[Rule], request_bytes: bytes) -> None:
-    first = next((rule for rule in written if rule.matches is None or rule.matches(request_bytes)), None)
-    assert Selector(written).select(request_bytes) is first
+    turn = cast(Turn, Asker())
+    first = next((rule for rule in written if rule.matches is None or rule.matches(request_bytes, turn)), None)
+    assert select(written, request_bytes) is first
 
 
 def test_without_rules_nothing_matches() -> None:
-    assert Selector(()).select(b"x") is None
+    assert select([], b"x") is None
 
 
 def test_a_table_does_not_grow_with_what_it_is_asked() -> None:
     selector = Selector([equal(b"a")])
+    assert selector.look_up is not None
     for number in range(1000):
-        assert selector.select(b"%d" % number) is None
-    assert len(selector.select.__self__) == 1  # type: ignore[attr-defined]
+        assert selector.look_up(b"%d" % number) is None
+    assert len(selector.look_up.__self__) == 1  # type: ignore[attr-defined]
+
+
+def fail(_request: bytes, _turn: Turn) -> bool:
+    raise AssertionError
 
 
 def test_rules_behind_one_that_matches_everything_are_not_tried() -> None:
-    def fail(_request: bytes) -> bool:
-        raise AssertionError
-
     everything = Rule("", 0, ())
-    assert Selector([everything, Rule("", 0, (), fail)]).select(b"x") is everything
+    assert select([everything, Rule("", 0, (), fail)], b"x") is everything
 
 
 def test_rules_behind_the_one_that_is_equal_are_not_tried() -> None:
-    def fail(_request: bytes) -> bool:
-        raise AssertionError
-
     exact = equal(b"x")
-    assert Selector([exact, Rule("", 0, (), fail)]).select(b"x") is exact
+    assert select([exact, Rule("", 0, (), fail)], b"x") is exact
+
+
+def test_a_counted_rule_gives_way_once_its_times_are_over() -> None:
+    counted, otherwise = Rule("", 0, times=2), Rule("", 0)
+    turn = Asker(left=2)
+    assert [select([counted, otherwise], b"x", turn) for _ in range(3)] == [counted, counted, otherwise]
+
+
+def test_a_counted_rule_that_does_not_match_is_not_counted() -> None:
+    counted = Rule("", 0, (), matching.equals(b"a"), b"a", times=1)
+    turn = Asker(left=1)
+    assert select([counted], b"b", turn) is None
+    assert select([counted], b"a", turn) is counted
+
+
+def test_each_state_has_its_rules_and_those_of_all_states() -> None:
+    inside, anywhere, out = Rule("", 0, in_states=("in",)), Rule("", 0), Rule("", 0, in_states=("out", "in"))
+    rules_in_states = Rules([out, inside, anywhere])
+    chosen = {
+        state: rules_in_states.of(state).search(b"", cast(Asked, Asker())) for state in ("", "in", "out", "other")
+    }
+    assert chosen == {"": anywhere, "in": out, "out": out, "other": anywhere}
+
+
+@pytest.mark.parametrize(
+    "then,most",
+    [(Then.HOLD, 0), (Then.CYCLE, 0), (Then.RANDOM, 0), (Then.NEXT_RULE, 2)],
+)
+def test_how_often_a_rule_can_match(then: Then, most: int) -> None:
+    replies = Replies(((), ()), then)
+    assert Rule("", 0, replies=replies).most == most
+    assert Rule("", 0, times=1, replies=replies).most == 1
 
 
 REPLIES = [

@@ -14,6 +14,7 @@ from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.session import OUTPUT_AHEAD, READ_AHEAD
+from answerback.core.turn import Turn
 from tests.core.playbook import Playbook, after, connected, drain, eof
 
 LINE = Line(keep_ending=False)
@@ -258,7 +259,7 @@ def test_a_reset_after_our_fin_does_not_change_why_it_ended() -> None:
 
 
 def test_an_exception_in_a_step_comes_out() -> None:
-    def broken(_turn: steps.Turn) -> None:
+    def broken(_turn: Turn) -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):

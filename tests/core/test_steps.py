@@ -1,20 +1,42 @@
-from answerback.core import steps
-from answerback.core.actions import Send
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome, Step, Wait
+from types import GeneratorType
+from typing import cast
+
+import pytest
+
+from answerback.core import steps, templates
+from answerback.core.actions import CloseReason, HalfClose, Send
+from answerback.core.framing import Fixed, Line
+from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Hold, Outcome, Step, Switch, Take, Wait
+from answerback.core.turn import Turn
 
 
-class Turn:
+class Said:
     """What a step looks at."""
 
     request = b"said"
+    state = ""
+
+    def __init__(self) -> None:
+        self.variables: dict[str, bytes] = {}
 
 
-def taken(step: Step) -> Outcome:
-    return step(Turn()) if callable(step) else step
+def taken(step: Step, turn: Said | None = None) -> Outcome:
+    return step(cast(Turn, turn or Said())) if callable(step) else step
+
+
+def pieces_of(step: Step) -> list[Send | Wait]:
+    outcome = taken(step)
+    assert isinstance(outcome, GeneratorType)
+    return list(outcome)
+
+
+def template(text: str) -> templates.Template:
+    return templates.compile(text)
 
 
 def test_send() -> None:
     assert taken(steps.send(b"hi")) == Send(b"hi")
+    assert taken(steps.send(template("<${request}>"))) == Send(b"<said>")
 
 
 def test_echo() -> None:
@@ -35,6 +57,73 @@ def test_close() -> None:
 
 def test_reset() -> None:
     assert taken(steps.reset()) is END_BY_RESET
+
+
+def test_half_close() -> None:
+    assert taken(steps.half_close()) == HalfClose()
+
+
+def test_hold() -> None:
+    assert taken(steps.hold()) == Hold()
+
+
+def test_state() -> None:
+    turn = Said()
+    assert taken(steps.state("in"), turn) is None
+    assert turn.state == "in"
+
+
+def test_set_variable() -> None:
+    turn = Said()
+    taken(steps.set_variable("a", b"1"), turn)
+    taken(steps.set_variable("b", template("${request}!")), turn)
+    assert turn.variables == {"a": b"1", "b": b"said!"}
+
+
+@pytest.mark.parametrize(
+    "chunks,size,pieces",
+    [(3, 0, [b"abc", b"de", b"fg"]), (1, 0, [b"abcdefg"]), (9, 0, list(b"abcdefg")), (0, 3, [b"abc", b"def", b"g"])],
+)
+def test_dribble(chunks: int, size: int, pieces: list[bytes | int]) -> None:
+    wanted: list[Send | Wait] = []
+    for piece in pieces:
+        wanted += [Wait(0.1), Send(piece if isinstance(piece, bytes) else bytes((piece,)))]
+    assert pieces_of(steps.dribble(b"abcdefg", chunks=chunks, size=size, gap=0.1)) == wanted[1:]
+    assert pieces_of(steps.dribble(template("abc${hex:64}efg"), chunks=chunks, size=size, gap=0.1)) == wanted[1:]
+
+
+def test_dribble_nothing() -> None:
+    assert pieces_of(steps.dribble(b"", chunks=3, gap=1)) == []
+    assert pieces_of(steps.dribble(template("${vars.none}"), size=3, gap=1)) == []
+
+
+def test_frame() -> None:
+    assert taken(steps.frame(Line(keep_ending=False))) == Switch(Line(keep_ending=False))
+
+
+@pytest.mark.parametrize(
+    "text,outcome",
+    [
+        ("3", Switch(Fixed(3), once=True)),
+        ("0", Switch(None, once=True)),
+        ("${request}", steps.END_AS_MALFORMED),
+    ],
+)
+def test_frame_of_size(text: str, outcome: Outcome) -> None:
+    assert taken(steps.frame_of_size(template(text))) == outcome
+    assert steps.END_AS_MALFORMED.reason == CloseReason.MALFORMED_REQUEST
+
+
+def test_take() -> None:
+    assert taken(steps.take(Line(keep_ending=False), "a")) == Take(Line(keep_ending=False), "a")
+
+
+def test_take_of_size() -> None:
+    turn = Said()
+    assert taken(steps.take_of_size(template("3"), "a")) == Take(Fixed(3), "a")
+    assert taken(steps.take_of_size(template("0"), "a"), turn) is None
+    assert turn.variables == {"a": b""}
+    assert taken(steps.take_of_size(template("x"), "a")) == steps.END_AS_MALFORMED
 
 
 def test_only_what_depends_on_the_request_is_worked_out_for_each() -> None:

@@ -14,6 +14,7 @@ from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.turn import Turn
 from answerback.metrics import books
 from tests.net.conftest import Serving
 
@@ -187,7 +188,7 @@ def test_limits_close_in_order(serving: Serving, limits: Limits, said: bytes, re
 
 
 def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
-    def broken(_turn: steps.Turn) -> None:
+    def broken(_turn: Turn) -> None:
         raise RuntimeError("broken step")
 
     serving.commit(plan(rule(broken, when=b"bad"), rule(steps.echo())))

@@ -4,7 +4,7 @@ https://github.com/google/re2/wiki/Syntax
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Final
 
@@ -23,17 +23,19 @@ TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_FLAGS: Final = re.compile(rb"\(\?[imsU-]*[:)]")
+
 ASSERTIONS: Final = frozenset({b"^", b"$", rb"\A", rb"\z", rb"\b", rb"\B"})
 
 
 def tokens(pattern: str) -> Iterator[bytes]:
-    r"""What the pattern is written with, in order. A byte between `\Q` and `\E` comes as a class of its own."""
+    r"""What the pattern is written with, in order. A byte between `\Q` and `\E` comes as its hexadecimal escape."""
     for found in TOKEN.finditer(pattern.encode()):
         quoted = found["quoted"]
         if quoted is None:
             yield found[0]
         else:
-            yield from (b"[" + quoted[at : at + 1] + b"]" for at in range(len(quoted)))
+            yield from (rb"\x%02x" % byte for byte in quoted)
 
 
 def widest(pattern: str) -> float:
@@ -53,14 +55,14 @@ def widest(pattern: str) -> float:
         elif token == b"|":
             widest_branch = max(widest_branch, branch + atom)
             branch = atom = 0
-        elif (most := _most(token)) is not None:
+        elif (most := repetitions(token)) is not None:
             atom = atom * most if atom else 0  # nothing, however often, is nothing
         else:
             branch, atom = branch + atom, 1
     return max(widest_branch, branch + atom)
 
 
-def _most(token: bytes) -> float | None:
+def repetitions(token: bytes) -> float | None:
     """The most repetitions that a token asks for; None if it asks for none."""
     if token in {b"*", b"*?", b"+", b"+?"}:
         return inf
@@ -70,3 +72,19 @@ def _most(token: bytes) -> float | None:
         return None
     least, comma, most = token.rstrip(b"?").strip(b"{}").partition(b",")
     return int(most) if most else inf if comma else int(least)
+
+
+def anchored(parts: Sequence[bytes]) -> bool:
+    """Whether a pattern of these tokens matches at the beginning or nowhere. False where that is not plain to see."""
+    depth = 0
+    for token in parts:
+        if token == b"|" and not depth:
+            return False
+        if token.startswith(b"("):
+            if _FLAGS.fullmatch(token) and b"m" in token:
+                return False
+            depth += not token.endswith(b")")
+        elif token == b")":
+            depth -= 1
+    plain = [token for token in parts if not (token.startswith(b"(?") and token.endswith(b")"))]
+    return plain[:1] in ([b"^"], [rb"\A"]) and (len(plain) == 1 or repetitions(plain[1]) is None)

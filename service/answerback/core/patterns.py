@@ -1,6 +1,6 @@
 """Regular expressions over bytes: RE2, in linear time whatever the pattern and the peer's bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,10 +23,14 @@ def compile(pattern: str, *, captures: bool = True) -> Any:  # noqa: A001 - as `
 
     Raises PatternError.
     """
+    return _compile(pattern.encode(), _options(captures))
+
+
+def _compile(pattern: bytes, options: Any) -> Any:
     import re2  # noqa: PLC0415 - on the first pattern: many configurations have none, and a worker's memory counts
 
     try:
-        return re2.compile(pattern.encode(), _options(captures))
+        return re2.compile(pattern, options)
     except re2.error as problem:
         detail = problem.args[0]
         raise PatternError(detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)) from None
@@ -74,6 +78,42 @@ def finder(pattern: str) -> Find:
         return 0 if match is None else int(match.end())
 
     return find
+
+
+def many(patterns: Sequence[str], *, anchored: bool) -> Callable[[bytes], list[int] | None] | None:
+    """A function that says in one pass which of the patterns match, in no order; None if they are too many.
+
+    The function returns None where RE2 ran out of memory, so that it is not known. `anchored`: all of them match at the
+    beginning or nowhere, and need not be looked for further on.
+    """
+    import re2  # noqa: PLC0415 - as above
+
+    patterns_set = (re2.Set.MatchSet if anchored else re2.Set.SearchSet)(_options(captures=False))
+    try:
+        for pattern in patterns:
+            patterns_set.Add(pattern.encode())
+        # RE2 tells that it ran out of memory as it tells that nothing matches: by an empty answer. This always matches.
+        always = patterns_set.Add(b"")
+        patterns_set.Compile()
+    except re2.error:
+        return None
+    match = patterns_set.Match
+
+    def matching(data: bytes) -> list[int] | None:
+        found: Any = match(data)  # its stubs promise something else
+        if found is None:
+            return None
+        found.remove(always)
+        return list(found)
+
+    return None if matching(b"") is None else matching
+
+
+@lru_cache(maxsize=1024)
+def bytes_of(token: bytes) -> frozenset[int]:
+    """The bytes that a token matches which stands for one: all that it may match, whatever flags come before it."""
+    compiled = [_compile(flags + token, _options(captures=False)) for flags in (b"(?s)", b"(?is)")]
+    return frozenset(match.start() for each in compiled for match in each.finditer(bytes(range(256))))
 
 
 @lru_cache(maxsize=2)

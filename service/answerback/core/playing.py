@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain
 from math import inf
+from types import GeneratorType
 from typing import TYPE_CHECKING, Protocol
 
 from answerback.core.actions import Action, CloseReason, HalfClose, Send
@@ -190,7 +191,7 @@ class Playing(Ending):
                 if self._phase != HALF_CLOSED:
                     actions.append(outcome)
                     size += len(outcome.data)
-            elif type(outcome) is tuple:
+            elif isinstance(outcome, GeneratorType):
                 return size + self._play(chain(outcome, script), actions, now)
             elif outcome is not None and not self._obey(outcome, script, actions, now):
                 break
@@ -224,6 +225,12 @@ class Playing(Ending):
         self._script = script
         self._resume_at = until
         self.deadline = min(self.deadline, until)
+
+    def _taken_up(self) -> Iterator[Step]:
+        """The script that waits, which waits no more."""
+        script, self._script, self._resume_at = self._script, None, inf
+        assert script is not None
+        return script
 
     def _forget_turn(self) -> None:
         """Nothing will be asked any more: let go of the connection, which holds this."""

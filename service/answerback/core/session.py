@@ -20,7 +20,7 @@ from math import inf
 
 from answerback.core.actions import Action, CloseReason
 from answerback.core.ending import CLOSING, HALF_CLOSED, NOTHING, OPEN
-from answerback.core.framing import MOST, Buffer, Malformed
+from answerback.core.framing import MOST, Buffer, Framing, Malformed
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
 from answerback.core.playing import Playing, Surroundings
@@ -177,10 +177,7 @@ class Session(Playing):
     def _resume(self, now: float) -> Sequence[Action]:
         """Go on with the script in progress."""
         actions: list[Action] = []
-        script = self._script
-        assert script is not None
-        self._script, self._resume_at = None, inf
-        self._play(script, actions, now)
+        self._play(self._taken_up(), actions, now)
         if self._script is None:
             self._answered += self._on_request
             self._heard_at = now
@@ -339,11 +336,9 @@ class Session(Playing):
         if not left and self._taking is None:
             self._partial_since = inf
             return self._leave(now)
-        try:
-            if framing.least(self._buffer) > self._plan.limits.max_request_bytes:
-                return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
-        except Malformed:
-            return self._end_in_order(CloseReason.MALFORMED_REQUEST)
+        hopeless = self._hopeless(framing)
+        if hopeless is not None:
+            return self._end_in_order(hopeless)
         self._searched = left
         if taken or self._partial_since == inf:
             self._partial_since = now
@@ -351,6 +346,14 @@ class Session(Playing):
         if framing.gap != inf:
             self.deadline = min(self.deadline, now + framing.gap)
         return NOTHING
+
+    def _hopeless(self, framing: Framing) -> CloseReason | None:
+        """Why what is in the buffer will never be a request; None if it may."""
+        try:
+            least = framing.least(self._buffer)
+        except Malformed:
+            return CloseReason.MALFORMED_REQUEST
+        return CloseReason.REQUEST_TOO_LARGE if least > self._plan.limits.max_request_bytes else None
 
     def _leave(self, now: float) -> Sequence[Action]:
         """The peer has sent FIN, or a drain has come, and nothing is owed: a rule on that has its say, then the end."""

@@ -5,7 +5,7 @@ Any other step is its own outcome, made when it was compiled. An outcome is an a
 the session to do; or several outcomes in a row; or None when there is nothing to do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +58,10 @@ END_IN_ORDER: Final = End(by_reset=False)
 END_BY_RESET: Final = End(by_reset=True)
 END_AS_MALFORMED: Final = End(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
 
-Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | tuple[Send | Wait, ...] | None
+Several = Generator[Send | Wait, None, None]
+"""Steps made while they are taken: a reply cut into bytes would be half a gigabyte of them."""
+
+Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | Several | None
 Step = Outcome | Callable[[Turn], Outcome]
 
 
@@ -88,9 +91,9 @@ def delay_fixed(seconds: float) -> Step:
 def dribble(payload: bytes | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
     """Send it in so many pieces, the first the longer ones, or in pieces of so many bytes, with the gap between."""
     if isinstance(payload, bytes):
-        return _dribbled(payload, chunks, size, gap)
+        return lambda _turn: _pieces(payload, chunks, size, gap)
     render = payload.render
-    return lambda turn: _dribbled(render(turn), chunks, size, gap)
+    return lambda turn: _pieces(render(turn), chunks, size, gap)
 
 
 def half_close() -> Step:
@@ -168,17 +171,12 @@ def take_of_size(size: Template, variable: str) -> Step:
     return taking
 
 
-def _dribbled(data: bytes, chunks: int, size: int, gap: float) -> tuple[Send | Wait, ...]:
-    if chunks:
-        least, longer = divmod(len(data), chunks)
-        sizes = [least + 1] * longer + [least] * (chunks - longer)
-    else:
-        sizes = [size] * -(-len(data) // size)
-    outcomes: list[Send | Wait] = []
-    at = 0
-    for piece in filter(None, sizes):
+def _pieces(data: bytes, chunks: int, size: int, gap: float) -> Several:
+    least, longer = divmod(len(data), chunks) if chunks else (size, 0)
+    at = number = 0
+    while at < len(data):
         if at:
-            outcomes.append(Wait(gap))
-        outcomes.append(Send(data[at : at + piece]))
-        at += piece
-    return tuple(outcomes)
+            yield Wait(gap)
+        end = at + least + (number < longer)
+        yield Send(data[at:end])
+        at, number = end, number + 1
