@@ -9,11 +9,11 @@ from click.testing import CliRunner
 
 from answerback.cli import main
 from answerback.supervisor import Stopping
+from tests.ports import free_port
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        server = f"127.0.0.1:{free.getsockname()[1]}"
+    server = f"127.0.0.1:{free_port()}"
     result = CliRunner().invoke(main, ["show", "--server", server])
     assert (result.exit_code, result.stdout) == (1, "")
     first, second = result.stderr.splitlines()

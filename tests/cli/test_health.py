@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from answerback.cli.health import _reachable, command
+from tests.ports import free_port
 
 
 class Probe(BaseHTTPRequestHandler):
@@ -57,8 +58,7 @@ def test_not_ready(probe: type[Probe]) -> None:
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     result = ask(port)
     assert result.exit_code == 1
     assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: Connection refused\n"

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from answerback.config import load
@@ -89,11 +90,11 @@ class Supervised(Supervisor):
         return cells[ACCEPTED], sum(cells[CLOSED : CLOSED + len(CloseReason)]), cells[OPEN]
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition; the test's own timeout ends the wait."""
-    while True:
-        if condition():
-            return
+async def until(condition: Callable[[], object], within: float = 30.0) -> None:
+    """Wait for a condition. Raises AssertionError after `within` seconds."""
+    deadline = monotonic() + within
+    while not condition():
+        assert monotonic() < deadline, f"not within {within} s"
         await asyncio.sleep(0.002)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK
 
 HELLO = """\
@@ -151,8 +152,7 @@ def test_what_is_no_yaml(serve: Serve) -> None:
 
 
 def test_a_listener_on_a_port_of_our_own(serve: Serve) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     result = serve(HELLO.replace("PORT", str(port)), "--metrics", f"127.0.0.1:{port}")
     assert result.returncode == 1
     assert "listeners[0].address: " in result.stderr

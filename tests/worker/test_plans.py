@@ -1,0 +1,73 @@
+"""Configurations compiled: what did not change stays the object it was."""
+
+import pytest
+
+from answerback.config import Refused, load, socket_key
+from answerback.core.plan import Engine
+from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
+from answerback.v1 import config_pb2 as v1
+from answerback.worker.plans import Compiled, compile_order
+
+TWO = """
+listeners:
+- {name: a, address: "127.0.0.1:0", rules: [{do: [{send: {file: page}}]}]}
+- {name: b, address: "127.0.0.1:0", rules: [{do: [echo]}]}
+"""
+
+
+def order(
+    text: str = TWO, *, revision: int = 1, page: bytes = b"page", engine: v1.Engine.ValueType = v1.ENGINE_CALLBACK
+) -> Prepare:
+    config = load(text).config
+    places = [
+        ListenerPlaces(listener=each.name, block=1000 * ord(each.name), rules=[1], socket=socket_key(each))
+        for each in config.listeners
+    ]
+    return Prepare(revision=revision, config=config, files={"page": page}, places=places, default_engine=engine)
+
+
+def test_a_plan() -> None:
+    compiled = compile_order(order(), Compiled())
+    assert compiled.plan.revision == 1
+    assert list(compiled.plan.listeners) == ["a", "b"]
+    plan = compiled.plan.listeners["a"]
+    assert (plan.block, plan.socket, plan.engine) == (97000, "127.0.0.1:0#a", Engine.CALLBACK)
+
+
+def test_what_has_not_changed_stays_the_same_object() -> None:
+    former = compile_order(order(), Compiled())
+    changed = compile_order(order(TWO.replace("echo", "close"), revision=2), former)
+    assert changed.plan.revision == 2
+    assert changed.plan.listeners["a"] is former.plan.listeners["a"]
+    assert changed.plan.listeners["b"] is not former.plan.listeners["b"]
+
+
+def test_order_does_not_matter_to_a_listener() -> None:
+    former = compile_order(order(), Compiled())
+    first, second, third = TWO.strip().split("\n")
+    changed = compile_order(order(f"{first}\n{third}\n{second}", revision=2), former)
+    assert all(changed.plan.listeners[name] is former.plan.listeners[name] for name in "ab")
+
+
+def test_a_changed_file_changes_the_listeners_that_name_it() -> None:
+    former = compile_order(order(), Compiled())
+    changed = compile_order(order(revision=2, page=b"another"), former)
+    assert changed.plan.listeners["a"] is not former.plan.listeners["a"]
+    assert changed.plan.listeners["b"] is former.plan.listeners["b"]
+
+
+def test_another_default_engine_changes_all() -> None:
+    former = compile_order(order(), Compiled())
+    changed = compile_order(order(revision=2, engine=v1.ENGINE_COROUTINE), former)
+    assert {plan.engine for plan in changed.plan.listeners.values()} == {Engine.COROUTINE}
+
+
+def test_problems_are_where_they_stand_in_the_whole() -> None:
+    broken = order()
+    broken.config.listeners[1].rules[0].do[0].Clear()
+    broken.config.listeners.add().CopyFrom(broken.config.listeners[1])
+    broken.config.listeners[2].name = "c"
+    broken.places.add(listener="c", rules=[1])
+    with pytest.raises(Refused) as raised:
+        compile_order(broken, Compiled())
+    assert [problem.path for problem in raised.value.problems] == ["listeners[1]", "listeners[2]"]

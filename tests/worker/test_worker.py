@@ -1,0 +1,284 @@
+"""A real worker, and a supervisor of the barest kind: a link."""
+
+import asyncio
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from answerback.config import load, socket_key
+from answerback.internal.v1.link_pb2 import (
+    Abort,
+    Adopt,
+    Commit,
+    Drain,
+    ListenerPlaces,
+    Order,
+    Prepare,
+    Release,
+    Report,
+    SocketName,
+    Stop,
+)
+from answerback.link import Link, Received
+from answerback.metrics.tally import Places, Tally
+from answerback.worker.__main__ import Arguments
+from tests.supervisor.supervising import alive, ask, refused, until
+
+LATE = "{delay: 200ms},"
+
+
+class Ordered:
+    """A worker in slot 0 of two, and what it reported."""
+
+    def __init__(self) -> None:
+        self.tally, self.places = Tally.create(2), Places()
+        ours, theirs = socket.socketpair()
+        words = (
+            f"--link {theirs.fileno()} --tally {self.tally.fd} --slots 2 --slot 0 --log-format text --log-level info"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "answerback.worker", *words.split()],
+            pass_fds=(theirs.fileno(), self.tally.fd),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        theirs.close()
+        self.reports: list[Report] = []
+        self.link = Link(ours, Report, self._received, lambda: None)
+        self.sockets: dict[str, socket.socket] = {}
+
+    def _received(self, received: Received[Report]) -> None:
+        self.reports.append(received.message)
+
+    def kinds(self) -> list[str | None]:
+        return [kind for report in self.reports if (kind := report.WhichOneof("kind")) != "beat"]
+
+    async def answer(self) -> Report:
+        """The next report that is no beat."""
+        count = len(self.kinds())
+        await until(lambda: len(self.kinds()) > count)
+        return next(report for report in reversed(self.reports) if report.WhichOneof("kind") != "beat")
+
+    async def prepare(self, revision: int, answer: str = "one", *names: str, more: str = "", regex: str = "") -> Report:
+        """Have it prepare listeners of these names, each with a socket that is made when it is first heard of."""
+        match = f"when: {{regex: '{regex}'}}, " if regex else ""
+        rules = f"[{{{match}do: [{more} {{send: {answer}}}, close]}}]"
+        listeners = "".join(f"- {{name: {name}, address: '127.0.0.1:0', rules: {rules}}}\n" for name in names)
+        config = load(f"listeners:\n{listeners}" if names else "listeners: []").config
+        places = [
+            ListenerPlaces(
+                listener=each.name,
+                block=self.places.listener(each.name),
+                rules=[self.places.rule(each.name, "rules[0]")],
+                socket=socket_key(each),
+            )
+            for each in config.listeners
+        ]
+        new = [place.socket for place in places if place.socket not in self.sockets]
+        for key in new:
+            self.sockets[key] = listening()
+        order = Prepare(revision=revision, config=config, places=places, sockets=[SocketName(key=key) for key in new])
+        self.link.send(Order(prepare=order), [self.sockets[key] for key in new])
+        return await self.answer()
+
+    async def serve(self, revision: int, answer: str = "one", *names: str, more: str = "") -> None:
+        assert (await self.prepare(revision, answer, *(names or ("hello",)), more=more)).HasField("prepared")
+        self.link.send(Order(commit=Commit(revision=revision)))
+        assert (await self.answer()).committed.revision == revision
+
+    def port(self, name: str = "hello") -> int:
+        port: int = self.sockets[f"127.0.0.1:0#{name}"].getsockname()[1]
+        return port
+
+    async def ask(self, name: str = "hello") -> bytes:
+        return await asyncio.to_thread(ask, self.port(name))
+
+    async def ended(self) -> tuple[int, str]:
+        try:
+            _, said = await asyncio.to_thread(self.process.communicate, timeout=20)
+        finally:
+            self.process.kill()
+        return self.process.returncode, said
+
+
+def descriptors(worker: Ordered) -> int:
+    return len(list(Path(f"/proc/{worker.process.pid}/fd").iterdir()))
+
+
+def libraries(worker: Ordered) -> str:
+    return Path(f"/proc/{worker.process.pid}/maps").read_text()
+
+
+def listening() -> socket.socket:
+    sock = socket.create_server(("127.0.0.1", 0), backlog=100)
+    sock.setblocking(False)
+    return sock
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Ordered]:
+    made = Ordered()
+    yield made
+    made.link.close()
+    await made.ended()
+    for sock in made.sockets.values():
+        sock.close()
+
+
+async def test_it_beats_from_its_start_on(worker: Ordered) -> None:
+    await until(lambda: len(worker.reports) >= 3)
+    assert {report.WhichOneof("kind") for report in worker.reports} == {"beat"}
+
+
+async def test_what_is_prepared_is_not_served_until_it_is_committed(worker: Ordered) -> None:
+    await worker.serve(1, "one")
+    assert await worker.ask() == b"one"
+    await worker.prepare(2, "two", "hello")
+    assert await worker.ask() == b"one"
+    worker.link.send(Order(commit=Commit(revision=2)))
+    await worker.answer()
+    assert await worker.ask() == b"two"
+
+
+async def test_what_is_aborted_is_forgotten_with_its_sockets(worker: Ordered) -> None:
+    await worker.serve(1, "one")
+    before = descriptors(worker)
+    await worker.prepare(2, "two", "hello", "second", "third")
+    worker.link.send(Order(abort=Abort(revision=2)))
+    await worker.serve(2, "three", "hello")
+    assert descriptors(worker) == before
+    assert await worker.ask() == b"three"
+
+
+async def test_a_removed_listener_is_not_listened_on_by_anyone(worker: Ordered) -> None:
+    await worker.serve(1, "one", "hello", "second")
+    await worker.serve(2, "two", "hello")
+    assert refused(worker.port("second"))
+    assert await worker.ask() == b"two"
+
+
+async def test_it_stands_in_for_another_slot_until_told_otherwise(worker: Ordered) -> None:
+    await worker.serve(1)
+    with listening() as orphan:
+        port = orphan.getsockname()[1]
+        name = SocketName(key="127.0.0.1:0#hello", slot=1)
+        worker.link.send(Order(adopt=Adopt(slot=1, sockets=[name])), [orphan])
+        assert await asyncio.to_thread(ask, port) == b"one"
+        worker.link.send(Order(release=Release(slot=1)))
+        await worker.serve(2, "two")
+        with socket.create_connection(("127.0.0.1", port)):
+            await asyncio.to_thread(wait_readable, orphan)
+            orphan.accept()[0].close()
+    assert await worker.ask() == b"two"
+
+
+def wait_readable(sock: socket.socket) -> None:
+    assert select.select([sock], [], [], 10)[0], "somebody else has accepted it"
+
+
+async def test_draining(worker: Ordered) -> None:
+    await worker.serve(1, "late", more=LATE)
+    answer = asyncio.ensure_future(worker.ask())
+    await until(lambda: sum(worker.tally.region(0)[:2]) == 2)
+    worker.link.send(Order(drain=Drain()))
+    assert (await worker.answer()).HasField("drained")
+    assert await answer == b"late"
+    assert refused(worker.port())
+    assert worker.process.poll() is None
+
+
+async def test_stopping(worker: Ordered) -> None:
+    await worker.serve(1, "late", more="{delay: 1h},")
+    with socket.create_connection(("127.0.0.1", worker.port())) as client:
+        client.sendall(b"hi")
+        await until(lambda: sum(worker.tally.region(0)[:2]) == 2)
+        worker.link.send(Order(stop=Stop()))
+        assert await worker.ended() == (0, "")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    assert worker.tally.region(0)[1] == 0, "what was reset has left the books"
+
+
+async def test_without_its_supervisor_it_ends(worker: Ordered) -> None:
+    await worker.serve(1)
+    began = monotonic()
+    worker.link.close()
+    assert await worker.ended() == (0, "")
+    assert monotonic() - began < 1
+
+
+async def test_a_large_configuration_does_not_hold_up_those_who_are_served(worker: Ordered) -> None:
+    await worker.serve(1)
+    order = Prepare(revision=2, files={"large": os.urandom(17 << 20)})
+    worker.link.send(Order(prepare=order))
+    assert (await worker.answer()).prepared.revision == 2
+    assert await worker.ask() == b"one"
+    assert max(report.beat.lag_microseconds for report in worker.reports) < 2_000_000
+
+
+async def test_what_cannot_be_compiled_is_refused(worker: Ordered) -> None:
+    await worker.serve(1)
+    refusal = await worker.prepare(2, "two", "hello", regex="(")
+    assert [problem.path for problem in refusal.refused.problems] == ["listeners[0]"]
+    assert await worker.ask() == b"one"
+
+
+async def test_a_commit_of_what_was_not_prepared_is_the_end(worker: Ordered) -> None:
+    worker.link.send(Order(commit=Commit(revision=7)))
+    status, said = await worker.ended()
+    assert status == 1
+    assert "revision 7 is to be committed, and was not prepared" in said
+    assert len(said.splitlines()) == 1
+
+
+async def test_an_order_of_a_newer_supervisor_is_passed_over(worker: Ordered) -> None:
+    worker.link.send(Order())
+    await worker.serve(1)
+    assert await worker.ask() == b"one"
+
+
+# What a worker must not have loaded once it serves: it would cost memory and time in each of them.
+LOADED = """
+import sys
+from answerback.worker import __main__
+print(*sorted({"grpc", "prometheus_client", "yaml", "aiohttp", "click", "rich", "sqlite3"} & set(sys.modules)))
+"""
+
+
+def test_it_stays_light() -> None:
+    found = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"
+
+
+async def test_no_heavy_library_is_loaded_while_serving(worker: Ordered) -> None:
+    await worker.serve(1)
+    mapped = libraries(worker)
+    assert "uvloop" in mapped
+    assert "cygrpc" not in mapped
+    assert "_yaml" not in mapped
+
+
+def test_arguments() -> None:
+    words = "--link 5 --tally 4 --slots 2 --slot 1 --log-format json --log-level debug".split()  # noqa: SIM905
+    assert Arguments.parse(words) == Arguments(5, 4, 2, 1, "json", "debug")
+
+
+def test_a_link_that_is_none_is_one_line_and_the_end() -> None:
+    words = "--link 0 --tally 0 --slots 1 --slot 0 --log-format text --log-level info".split()  # noqa: SIM905
+    ended = subprocess.run(
+        [sys.executable, "-m", "answerback.worker", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert alive(os.getpid())
