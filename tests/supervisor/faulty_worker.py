@@ -19,8 +19,7 @@ from answerback.core.plan import Plan
 from answerback.internal.v1.link_pb2 import Prepare, Report
 from answerback.link import Link
 from answerback.net.listeners import Listeners
-from answerback.worker import __main__ as start
-from answerback.worker import worker
+from answerback.worker import start, worker
 from answerback.worker.plans import Compiled, compile_order
 
 MOMENT, FAULT, REVISION, SLOT = sys.argv[1:5]

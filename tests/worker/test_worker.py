@@ -28,8 +28,7 @@ from answerback.internal.v1.link_pb2 import (
 )
 from answerback.link import Link, Received
 from answerback.metrics.tally import Places, Tally
-from answerback.worker.__main__ import Arguments
-from tests.supervisor.supervising import alive, ask, refused, until
+from tests.supervisor.supervising import ask, refused, until
 
 LATE = "{delay: 200ms},"
 
@@ -244,41 +243,9 @@ async def test_an_order_of_a_newer_supervisor_is_passed_over(worker: Ordered) ->
     assert await worker.ask() == b"one"
 
 
-# What a worker must not have loaded once it serves: it would cost memory and time in each of them.
-LOADED = """
-import sys
-from answerback.worker import __main__
-print(*sorted({"grpc", "prometheus_client", "yaml", "aiohttp", "click", "rich", "sqlite3"} & set(sys.modules)))
-"""
-
-
-def test_it_stays_light() -> None:
-    found = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
-    assert found.stdout == "\n"
-
-
 async def test_no_heavy_library_is_loaded_while_serving(worker: Ordered) -> None:
     await worker.serve(1)
     mapped = libraries(worker)
     assert "uvloop" in mapped
     assert "cygrpc" not in mapped
     assert "_yaml" not in mapped
-
-
-def test_arguments() -> None:
-    words = "--link 5 --tally 4 --slots 2 --slot 1 --log-format json --log-level debug".split()  # noqa: SIM905
-    assert Arguments.parse(words) == Arguments(5, 4, 2, 1, "json", "debug")
-
-
-def test_a_link_that_is_none_is_one_line_and_the_end() -> None:
-    words = "--link 0 --tally 0 --slots 1 --slot 0 --log-format text --log-level info".split()  # noqa: SIM905
-    ended = subprocess.run(
-        [sys.executable, "-m", "answerback.worker", *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 1
-    assert len(ended.stderr.splitlines()) == 1
-    assert alive(os.getpid())

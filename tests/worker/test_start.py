@@ -1,0 +1,36 @@
+"""A worker's start."""
+
+import subprocess
+import sys
+
+from answerback.worker.start import Arguments
+
+# What a worker must not have loaded once it serves: it would cost memory and time in each of them.
+LOADED = """
+import sys
+from answerback.worker import start
+print(*sorted({"grpc", "prometheus_client", "yaml", "aiohttp", "click", "rich", "sqlite3"} & set(sys.modules)))
+"""
+
+
+def test_it_stays_light() -> None:
+    found = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"
+
+
+def test_arguments() -> None:
+    words = "--link 5 --tally 4 --slots 2 --slot 1 --log-format json --log-level debug".split()  # noqa: SIM905
+    assert Arguments.parse(words) == Arguments(5, 4, 2, 1, "json", "debug")
+
+
+def test_a_link_that_is_none_is_one_line_and_the_end() -> None:
+    words = "--link 0 --tally 0 --slots 1 --slot 0 --log-format text --log-level info".split()  # noqa: SIM905
+    ended = subprocess.run(
+        [sys.executable, "-m", "answerback.worker", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
