@@ -1,3 +1,5 @@
+from types import GeneratorType
+
 import pytest
 
 from answerback.core.actions import HalfClose, Send
@@ -75,8 +77,6 @@ STEPS = {
     "echo": Send(b"said"),
     "discard": None,
     "delay: 250ms": Wait(0.25),
-    "dribble: {payload: abc, chunks: 2, gap: 1s}": (Send(b"ab"), Wait(1.0), Send(b"c")),
-    "dribble: {payload: {template: '${request}'}, size: 3, gap: 0}": (Send(b"sai"), Wait(0.0), Send(b"d")),
     "close": END_IN_ORDER,
     "half_close": HalfClose(),
     "reset": END_BY_RESET,
@@ -92,6 +92,19 @@ STEPS = {
 @pytest.mark.parametrize("text, outcome", STEPS.items())
 def test_steps(text: str, outcome: Outcome) -> None:
     assert outcomes(text, Turn(b"said")) == [outcome]
+
+
+@pytest.mark.parametrize(
+    "text,pieces",
+    [
+        ("payload: abc, chunks: 2, gap: 1s", [Send(b"ab"), Wait(1.0), Send(b"c")]),
+        ("payload: {template: '${request}'}, size: 3, gap: 0", [Send(b"sai"), Wait(0.0), Send(b"d")]),
+    ],
+)
+def test_dribble(text: str, pieces: list[Outcome]) -> None:
+    (outcome,) = outcomes(f"dribble: {{{text}}}", Turn(b"said"))
+    assert isinstance(outcome, GeneratorType)
+    assert list(outcome) == pieces
 
 
 def test_what_is_the_same_each_time_is_worked_out_beforehand() -> None:
