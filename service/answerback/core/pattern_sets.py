@@ -16,8 +16,8 @@ from answerback.core.pattern_syntax import ASSERTIONS, anchored, repetitions, to
 
 # Rule: what is found together is what would be found one by one; a set only says where to look.
 
-# How many go into a set, by their loose ends; with more than two, each goes alone. 64 with one take 1 to 2 µs, and so do
-# 8 with two, once the states are there; 50 with two take 9 µs for every byte. 5,000 do not compile.
+# How many go into a set, by their loose ends; with more than two, each goes alone. 64 with one take 1 to 2 µs, and so
+# do 8 with two, once the states are there; 50 with two take 9 µs for every byte. 5,000 do not compile.
 MOST_IN_A_SET: Final = {0: 64, 1: 64, 2: 8}
 FEW_REPETITIONS: Final = 4  # more than those, of something that may begin anywhere, are as many places to be in
 
