@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from answerback.core import patterns
-from answerback.core.pattern_syntax import tokens, widest
+from answerback.core.pattern_syntax import anchored, tokens, widest
 from tests.core.framing.test_pattern import PATTERNS
 
 TOKENS = [
@@ -63,3 +63,28 @@ def test_nothing_wider_matches(pattern: str) -> None:
     assert max(matched, default=0) <= widest(pattern)
     if widest(pattern) <= 5:
         assert max(matched, default=0) == widest(pattern)
+
+
+ANCHORED = [
+    ("^a", True),
+    (r"\Aa", True),
+    ("(?i)^a", True),
+    ("^(a|b)", True),
+    ("^(?P<m>a)", True),
+    ("^", True),
+    ("a", False),
+    ("", False),
+    ("^a|b", False),
+    ("^a|^b", False),  # it is, but that is not plain
+    ("(?m)^a", False),
+    ("^(?:)(?m)a", False),
+    ("(?:^)?a", False),
+    ("^*a", False),
+    ("(^a)", False),
+]
+
+
+@pytest.mark.parametrize("pattern, plainly", ANCHORED)
+def test_whether_it_matches_at_the_beginning_or_nowhere(pattern: str, plainly: bool) -> None:
+    patterns.compile(pattern)
+    assert anchored(list(tokens(pattern))) is plainly

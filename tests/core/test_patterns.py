@@ -70,6 +70,26 @@ def test_where_a_match_ends() -> None:
     assert find(b"abbc", 3, 4) == 0
 
 
+@pytest.mark.parametrize("anchored", [True, False])
+def test_many_at_once(anchored: bool) -> None:
+    matching = patterns.many(["^a", "^b", "^ab", "^[ac]"], anchored=anchored)
+    assert matching is not None
+    assert sorted(matching(b"abc") or []) == [0, 2, 3]
+    assert matching(b"d") == []
+
+
+def test_too_many_at_once() -> None:
+    assert patterns.many([f"{number}[a-z]{{50}}" for number in range(5000)], anchored=False) is None
+
+
+def test_the_bytes_that_a_token_may_match() -> None:
+    assert patterns.bytes_of(rb"\d") == frozenset(b"0123456789")
+    assert patterns.bytes_of(b"a") == frozenset(b"aA")
+    assert patterns.bytes_of(b"[^a]") == frozenset(range(256)) - frozenset(b"a")
+    assert patterns.bytes_of(b".") == frozenset(range(256))
+    assert patterns.bytes_of(b"\xc3") == frozenset(b"\xc3")
+
+
 def test_no_pattern_takes_more_than_linear_time() -> None:
     """`re` takes seconds for 26 of these, and twice as long for each more."""
     search = patterns.compile("(a+)+$").search

@@ -27,6 +27,9 @@ class Delimiter(Plain):
         first = buffer.find(ending, max(0, searched - len(ending) + 1))
         if first < 0:
             return (), 0
+        behind = first + len(ending)
+        if behind == len(buffer):  # as with lines: one, and nothing behind it
+            return (bytes(buffer[: behind if self.keep else first]),), behind
         frames = buffer.split(ending, MOST)
         end = len(buffer) - len(frames.pop())
         if self.keep:

@@ -1,0 +1,107 @@
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core import pattern_sets, patterns
+from answerback.core.pattern_sets import Sets, loose_ends
+from answerback.core.pattern_syntax import tokens
+from answerback.core.patterns import PatternError
+from tests.core.framing.test_pattern import PATTERNS, STREAMS
+
+WHOLE = st.builds(
+    str.format, st.sampled_from(["{}", "^{}", "^(?:{})$", "(?m)^{}$", "(?i){}", ".*{}", "^a{}"]), PATTERNS
+)
+
+
+def one_by_one(ordered: Sequence[str], data: bytes) -> list[int]:
+    return [at for at, pattern in enumerate(ordered) if patterns.compile(pattern).search(data) is not None]
+
+
+@given(ordered=st.lists(WHOLE, max_size=12), data=STREAMS)
+def test_what_is_found_together_is_what_is_found_one_by_one(ordered: list[str], data: bytes) -> None:
+    assert list(Sets(ordered).matching(data)) == one_by_one(ordered, data)
+
+
+MANY = [f"^{number} " if number % 3 else f"x{number}.*y" if number % 2 else f"a{number}b" for number in range(1000)]
+
+
+@pytest.mark.parametrize("data", [b"7 ", b"x9y", b"a6b", b"7 x3x9yya6b", b"7 " + b"x333a666b" * 100 + b"y", b""])
+def test_a_thousand(data: bytes) -> None:
+    assert list(Sets(MANY).matching(data)) == one_by_one(MANY, data)
+
+
+def test_fifty_are_searched_for_in_one_pass() -> None:
+    assert len(Sets([f"(?i)^CMD{number} (?P<what>.*)$" for number in range(50)])._searches) == 1
+    assert len(Sets([f"ERR{number}" for number in range(50)])._searches) == 1
+
+
+def test_five_thousand_can_be_searched_for() -> None:
+    ordered = [f"^{number} (\\S+)$" for number in range(5000)]
+    assert list(Sets(ordered).matching(b"4999 yes")) == [4999]
+
+
+def test_no_pattern_is_searched_for_sooner_than_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+
+    def alone(_ordered: Sequence[str], position: int) -> Callable[[bytes], Sequence[int]]:
+        def search(_data: bytes) -> Sequence[int]:
+            searched.append(position)
+            return [position]
+
+        return search
+
+    monkeypatch.setattr(pattern_sets, "_alone", alone)
+    matching = Sets([".*a.*b.*"] * 3).matching(b"ab")
+    assert (next(matching), searched) == (0, [0])
+    assert (next(matching), searched) == (1, [0, 1])
+
+
+@pytest.mark.parametrize("most", [0, 1, 5])
+def test_a_set_that_does_not_compile_is_halved(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = patterns.many
+    monkeypatch.setattr(
+        patterns, "many", lambda some, *, anchored: many(some, anchored=anchored) if len(some) <= most else None
+    )
+    ordered = [f"a{number}" for number in range(20)]
+    assert list(Sets(ordered).matching(b"a1 a7 a19")) == [1, 7, 19]
+
+
+def test_a_set_that_ran_out_of_memory_is_searched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RE2 then answers as if nothing matched."""
+    monkeypatch.setattr(patterns, "many", lambda _some, *, anchored: lambda _data: None if anchored else [])
+    assert list(Sets(["^a", "^b", "^ab"]).matching(b"ab")) == [0, 2]
+
+
+def test_one_that_re2_refuses() -> None:
+    with pytest.raises(PatternError):
+        Sets(["a", "("])
+
+
+LOOSE = [
+    ("^PING$", 0),
+    ("^a?b{1}", 0),
+    (r"^SET (\S+) (\d+)", 1),  # the last may go on where it need not
+    (r"^SET (\S+) (\d+) x", 0),
+    (r"^(\d+)$", 1),
+    (r"^\d+\d", 1),
+    (r"^\d+5?x", 1),
+    (r"^\d+(5|x)", 1),
+    (r"^(\d+|x)5", 1),
+    (r"^(ab)+c", 1),
+    (r"^[^x]*X", 1),  # with `(?i)` it would not be over
+    (r"^\d{3}-", 0),
+    ("PING", 1),
+    ("a|b", 1),
+    ("a+b", 2),
+    (r"\d{3}", 2),
+    (r"\d{20}", 3),
+    (".*a.*b", 3),
+    (r"(?is)^GET .*\r\nConnection: close\r\n", 1),
+]
+
+
+@pytest.mark.parametrize("pattern, loose", LOOSE)
+def test_loose_ends(pattern: str, loose: int) -> None:
+    assert loose_ends(list(tokens(pattern))) == loose
