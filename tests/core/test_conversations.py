@@ -24,7 +24,18 @@ def rule(
     place: int = 0,
 ) -> Rule:
     matcher = None if when is None else matching.equals(when)
-    return Rule(name, place, taken, matcher, when, in_states, times, per_connection, replies)
+    return Rule(
+        name,
+        place,
+        taken,
+        matcher,
+        when,
+        in_states=in_states,
+        times=times,
+        per_connection=per_connection,
+        replies=replies,
+        counter=place,
+    )
 
 
 def plan(

@@ -78,6 +78,17 @@ def test_rules_behind_the_one_that_is_equal_are_not_tried() -> None:
     assert select([exact, Rule("", 0, (), fail)], b"x") is exact
 
 
+@given(
+    st.lists(st.sampled_from(["^a", "b$", "a.b", "(x)", "^$"]), min_size=8, max_size=20), st.integers(0, 19), requests
+)
+def test_many_patterns_choose_as_one_by_one(patterns: list[str], place: int, request_bytes: bytes) -> None:
+    written = [Rule("", 0, (), matching.regex(pattern), pattern=pattern) for pattern in patterns]
+    written.insert(place % len(written), equal(b"ba"))
+    turn = cast(Turn, Asker())
+    first = next((rule for rule in written if rule.matches is not None and rule.matches(request_bytes, turn)), None)
+    assert select(written, request_bytes) is first
+
+
 def test_a_counted_rule_gives_way_once_its_times_are_over() -> None:
     counted, otherwise = Rule("", 0, times=2), Rule("", 0)
     turn = Asker(left=2)

@@ -54,6 +54,7 @@ class _Compiler:
             steps=self._script(rule.do),
             matches=self._matcher(rule.when) if rule.HasField("when") else None,
             equals=payloads.decode(rule.when.equals, self._files) if exact else None,
+            pattern=rule.when.regex if rule.when.WhichOneof("kind") == "regex" else None,
             in_states=tuple(rule.in_states),
             times=rule.times,
             counter=counter,

@@ -1,6 +1,6 @@
 """What a worker runs: a configuration, compiled, immutable, swapped by reference."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -10,6 +10,7 @@ from typing import Protocol
 from answerback.core.actions import Send
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
+from answerback.core.pattern_sets import Sets
 from answerback.core.steps import Step
 from answerback.core.turn import Turn
 
@@ -32,6 +33,9 @@ class Limits:
     write_timeout: float = 30.0
     lifetime: float = inf
     max_request_bytes: int = 1 << 20
+
+
+MANY_PATTERNS = 8  # a set costs more to search than a few patterns one by one
 
 
 class Then(Enum):
@@ -71,6 +75,8 @@ class Rule:
     """None matches everything."""
     equals: bytes | None = None
     """Set when the match is equality with these bytes, so that it can be looked up."""
+    pattern: str | None = None
+    """Set when the match is this pattern alone, so that many of them can be searched for together."""
     in_states: tuple[str, ...] = ()
     """Where the rule applies; in every state if empty."""
     times: int = 0
@@ -115,19 +121,22 @@ class Selector:
     """Finds the first rule that matches a request.
 
     Equality is looked up in a table, so that many such rules cost what one costs; the others are tried in order, and
-    only those written before the one that the table found.
+    only those written before the one that the table found. Many patterns are searched for together.
     """
 
-    __slots__ = ("_by_equality", "_last", "_otherwise", "_tried", "look_up")
+    __slots__ = ("_by_equality", "_last", "_otherwise", "_sets", "_tried", "look_up")
 
     look_up: Callable[[bytes], Rule | None] | None
     """The same as `search`, where the request's bytes alone decide."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
-        self._tried: list[tuple[int, Rule]] = []
+        self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
         self._otherwise: Rule | None = None
         self._last = len(rules)
+        patterns = [rule.pattern for rule in rules if rule.pattern is not None]
+        self._sets = Sets(patterns) if len(patterns) >= MANY_PATTERNS else None
+        position = 0
         for index, rule in enumerate(rules):
             if rule.matches is None and not rule.counted:
                 self._last, self._otherwise = index, rule
@@ -135,7 +144,9 @@ class Selector:
             if rule.equals is not None and not rule.counted:
                 self._by_equality.setdefault(rule.equals, (index, rule))
             else:
-                self._tried.append((index, rule))
+                in_sets = self._sets is not None and rule.pattern is not None
+                self._tried.append((index, rule, position if in_sets else -1))
+                position += in_sets
         self.look_up = None
         if self._tried:
             return
@@ -150,9 +161,18 @@ class Selector:
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
-        for index, rule in self._tried:
+        matching: Iterator[int] | None = None
+        reached = -1
+        for index, rule, position in self._tried:
             if index > before:
                 break
+            if position >= 0 and self._sets is not None:
+                if matching is None:
+                    matching = self._sets.matching(request)
+                while reached < position:
+                    reached = next(matching, len(self._tried))
+                if reached != position:
+                    continue
             if (rule.matches is None or rule.matches(request, turn)) and (not rule.counted or turn.claim(rule)):
                 return rule
         return found

@@ -82,7 +82,7 @@ class Playing(Ending):
         self._plan = plan = in_force.plan
         self._ledger = ledger
         self._surroundings = surroundings
-        self._framing: Framing | None = plan.framing
+        self._framing: Framing | None = plan.framing.begin()
         self._framing_before: Framing | None = None  # the one to return to, if this one is for one request
         self._selector: Selector = plan.on_request.of("")
         self._state = ""
@@ -207,8 +207,8 @@ class Playing(Ending):
             case Hold():
                 self._pause(iter((End(by_reset=False, reason=CloseReason.LIFETIME),)), now + HOLD_SECONDS)
                 return False
-            case Take():
-                self._taking = outcome
+            case Take(framing, variable):
+                self._taking = Take(framing.begin(), variable)
                 self._pause(script, inf)
                 return False
             case End(by_reset, reason):
@@ -216,7 +216,7 @@ class Playing(Ending):
                 return False
             case Switch(framing, once):
                 self._framing_before = self._framing if once else None
-                self._framing = framing
+                self._framing = framing and framing.begin()
             case HalfClose():
                 actions += self._half_close()
         return True

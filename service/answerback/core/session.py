@@ -326,6 +326,9 @@ class Session(Playing):
             return NOTHING  # `flushed` goes on
         framing = self._framing if self._taking is None else self._taking.framing
         assert framing is not None
+        hopeless = self._hopeless(framing) if left and not (self._eof and framing.rest) else None
+        if hopeless is not None:
+            return self._end_in_order(hopeless)
         if self._eof:
             if left and framing.rest and self._taking is None:
                 return self._converse(now, ended=True)
@@ -336,9 +339,6 @@ class Session(Playing):
         if not left and self._taking is None:
             self._partial_since = inf
             return self._leave(now)
-        hopeless = self._hopeless(framing)
-        if hopeless is not None:
-            return self._end_in_order(hopeless)
         self._searched = left
         if taken or self._partial_since == inf:
             self._partial_since = now
