@@ -3,6 +3,7 @@
 # Rule: fixtures stand in the conftest of the room that uses them; here is only what all rooms need.
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -10,8 +11,9 @@ import uvloop
 from hypothesis import HealthCheck, settings
 
 # A deadline per example fails on a busy machine, not on a slow function; the suite's own timeout catches what hangs.
-settings.register_profile("answerback", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("answerback")
+settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=150)
+settings.load_profile("thorough" if os.environ.get("ANSWERBACK_TESTS") == "thorough" else "quick")
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS: Mapping[str, NewLoop] = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
