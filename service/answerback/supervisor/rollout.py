@@ -96,7 +96,7 @@ class Rollout:
         try:
             await self._store.append(revision, after=revision.number - 1)
         except (Conflict, OSError) as error:
-            self._sockets.close(bound)
+            self._sockets.withdraw(bound)
             raise ChangeFailed(f"the revision cannot be recorded: {error}; nothing has changed") from None
         self.current = revision
 

@@ -10,7 +10,7 @@ too, and waits for whoever accepts on it next.
 import errno
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class Sockets:
         finally:
             for key, sockets in bound.items():
                 if self._kept.get(key) is not sockets:
-                    _close(sockets)
+                    _withdraw(sockets)
 
     def listen(self, bound: Mapping[str, Bound]) -> None:
         """Listen, and keep the sockets. Raises CannotListen; then none is kept."""
@@ -112,6 +112,12 @@ class Sockets:
         for key in keys:
             if key in self._kept:
                 _close(self._kept.pop(key))
+
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Listen no more, in whatever process a copy is, and close ours: nobody was to connect here."""
+        for key in keys:
+            if key in self._kept:
+                _withdraw(self._kept.pop(key))
 
     def close_all(self) -> None:
         """Close our copies of all."""
@@ -165,6 +171,13 @@ def _first_unprivileged_port() -> int:
         return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_bytes())
     except (OSError, ValueError):
         return 1024
+
+
+def _withdraw(bound: Bound) -> None:
+    for sock in bound.sockets:
+        with suppress(OSError):  # ENOTCONN: it did not listen yet
+            sock.shutdown(socket.SHUT_RDWR)  # at once for every copy, where close() waits for the last one
+    _close(bound)
 
 
 def _close(bound: Bound) -> None:
