@@ -254,6 +254,18 @@ async def test_sockets_that_find_no_room_are_missed_in_their_own_message(
     close(third)
 
 
+async def test_without_descriptors_for_copies_nothing_is_sent(pair: Pair, sockets: list[socket.socket]) -> None:
+    one, other = pair
+    before = descriptors()
+    with descriptors_free(4), pytest.raises(OSError, match="Too many open files"):
+        one.link.send(commit(1), sockets[:10])
+    assert descriptors() == before
+    one.link.send(commit(2), sockets[:1])
+    heard = await other.until(1)
+    assert (heard[0].message, len(heard[0].sockets)) == (commit(2), 1)
+    close(heard[0])
+
+
 async def test_room_is_made_while_sockets_are_received() -> None:
     entered = []
 

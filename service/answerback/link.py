@@ -95,16 +95,17 @@ class Link(Generic[M]):
         self._loop.add_reader(sock.fileno(), self._readable)
 
     def send(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
-        """Send a message, with sockets that the caller may close right after. Raises MessageTooLarge.
+        """Send a message, with sockets that the caller may close right after.
 
-        Nothing happens if the other end is gone; `closed` tells, or has told.
+        Nothing happens if the other end is gone; `closed` tells, or has told. Raises MessageTooLarge, or OSError if
+        there are no descriptors for copies of the sockets; then nothing is sent.
         """
         if not self._open:
             return
         content = message.SerializeToString()
         if len(content) > MOST_BYTES:
             raise MessageTooLarge(f"{len(content)} bytes, at most {MOST_BYTES} can be passed to a worker")
-        copies = [os.dup(sock.fileno()) for sock in sockets]
+        copies = duplicates(sockets)
         self._unsent.append((memoryview(HEADER.pack(len(content), len(copies))), []))
         for first in range(0, len(copies), MOST_AT_ONCE):
             self._unsent.append((memoryview(b"\0"), copies[first : first + MOST_AT_ONCE]))
@@ -239,6 +240,17 @@ class Link(Generic[M]):
         elif self._writing and not waiting:
             self._loop.remove_writer(self._sock.fileno())
         self._writing = waiting
+
+
+def duplicates(sockets: Sequence[socket.socket]) -> list[int]:
+    """A descriptor more of each. Raises OSError, and has made none."""
+    copies: list[int] = []
+    try:
+        copies.extend(os.dup(sock.fileno()) for sock in sockets)
+    except OSError:
+        close_all(copies)
+        raise
+    return copies
 
 
 def close_all(descriptors: Sequence[int]) -> None:

@@ -98,7 +98,7 @@ class TwoPhaseChange:
         order.prepare.sockets.extend(SocketName(key=key, slot=worker.slot) for key in sockets)
         try:
             report = await worker.ask(order, "prepared", "refused", within=self._within, sockets=list(sockets.values()))
-        except (Gone, MessageTooLarge) as failure:
+        except (Gone, MessageTooLarge, OSError) as failure:
             return ChangeFailed(f"{failure}; nothing has changed")
         if report.WhichOneof("kind") == "prepared":
             return None

@@ -108,7 +108,6 @@ class Crew:
             slot.adopter = min(self.workers, key=standing_in.__getitem__, default=None)
             if slot.adopter is not None:
                 standing_in[slot.adopter] += 1
-                log.info("%s accepts for slot %d too", slot.adopter, slot.index)
                 self._adopt(slot, slot.adopter)
 
     def bury_dead(self) -> None:
@@ -121,7 +120,13 @@ class Crew:
         """Pass it the slot's sockets; it knows by the keys which it has already."""
         sockets = self._sockets.of(slot.index)
         names = [SocketName(key=key, slot=slot.index) for key in sockets]
-        adopter.tell(Order(adopt=Adopt(slot=slot.index, sockets=names)), list(sockets.values()))
+        try:
+            adopter.tell(Order(adopt=Adopt(slot=slot.index, sockets=names)), list(sockets.values()))
+        except OSError as error:  # no descriptors; `provide` tries again
+            log.error("nobody can accept for slot %d: %s", slot.index, error)  # noqa: TRY400 - the text says it all
+            slot.adopter = None
+        else:
+            log.info("%s accepts for slot %d too", adopter, slot.index)
 
     async def _keep(self, slot: Slot) -> None:
         """Replace the worker of a slot, for ever."""
@@ -181,6 +186,7 @@ class Crew:
                 process.heard = now
             elif process.started.done() and now - process.heard > self._pace.silence:
                 process.kill(f"hung: no beat for {self._pace.silence:g} s")
+        self.provide()
         self._changed()
         self._tick = asyncio.get_running_loop().call_later(TICK, self._watch)
 

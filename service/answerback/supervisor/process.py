@@ -70,13 +70,13 @@ class WorkerProcess:
         return f"worker {self.slot}"
 
     def tell(self, order: Order, sockets: Sequence[socket.socket] = ()) -> None:
-        """Send an order that is not answered. Raises MessageTooLarge."""
+        """Send an order that is not answered. Raises MessageTooLarge, OSError."""
         self._link.send(order, sockets)
 
     async def ask(self, order: Order, *answers: str, within: float, sockets: Sequence[socket.socket] = ()) -> Report:
         """Send an order, and wait for one of its answers, by their names in Report.
 
-        Raises Gone if the worker dies before, or lets the time pass and is killed; MessageTooLarge.
+        Raises Gone if the worker dies before, or lets the time pass and is killed; MessageTooLarge, OSError.
         """
         self._link.send(order, sockets)
         answer = self.expect(*answers)

@@ -68,7 +68,7 @@ class Worker:
         self._orders: Mapping[str, Callable[[Received[Order]], None]] = {
             "prepare": self._prepare,
             "commit": self._commit,
-            "abort": self._abort,
+            "abort": lambda _: self._forget(),
             "adopt": self._adopt,
             "release": lambda received: self._listeners.release(received.message.release.slot),
             "drain": lambda _: self._do(self._drain()),
@@ -91,6 +91,7 @@ class Worker:
 
     def _prepare(self, received: Received[Order]) -> None:
         order = received.message.prepare
+        self._forget()
         if received.lost:
             limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             text = (
@@ -128,7 +129,7 @@ class Worker:
         self._in_force = ready.compiled
         self._link.send(Report(committed=Committed(revision=revision)))
 
-    def _abort(self, _: Received[Order]) -> None:
+    def _forget(self) -> None:
         ready, self._ready = self._ready, None
         if ready is not None:
             ready.forget()
