@@ -15,7 +15,7 @@ from tests.supervisor.supervising import QUICK, Asking, Supervised, ask, config,
 
 SLOWLY = listener("late", more="{delay: 20ms},")
 AWAY = Pace(backoff=(1.5,), adopt_from=1.0)
-BRIEF = Pace(backoff=(0.0,), memory=2.5)
+BRIEF = Pace(backoff=(0.0,), memory=6.0)  # on a busy machine five starts take some seconds
 
 
 async def at_rest(supervisor: Supervised) -> None:
@@ -121,7 +121,7 @@ async def test_five_deaths_within_its_memory_and_it_says_why(supervise: Supervis
     assert supervisor.health.serving
     await supervisor.until_replaced(1, supervisor.kill(1, signal.SIGSEGV))
     assert supervisor.status().state == State.NOT_SERVING
-    assert supervisor.health.reason == "5 workers died within 2.5 s, the last one: worker 1 was killed by SIGSEGV"
+    assert supervisor.health.reason == "5 workers died within 6 s, the last one: worker 1 was killed by SIGSEGV"
     assert dict(supervisor.health.statuses) == {
         "": False,
         "readiness": False,
