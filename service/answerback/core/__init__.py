@@ -4,8 +4,9 @@ A newcomer's map. A request's way through this room:
 
     session.Session.receive     bytes come in, with the time
       framing                   cuts them into requests
-      matching                  finds the first rule that matches
-      steps                     say what to do, one action after another
+      plan, matching            find the first rule that matches, in the state that the connection is in
+      playing, steps, templates take the rule's steps, one after another, and wait where one waits
+      ending                    closes in order, or resets
     actions                     what comes back, for a driver (`answerback.net`) to perform
 
 `plan` holds what a session is told to do: immutable, compiled from a configuration (`answerback.config`), swapped by
