@@ -58,7 +58,6 @@ async def test_a_failure_before_the_decision_changes_nothing(
         ("after prepared", "hang"),
         ("before commit", "die"),
         ("before commit", "hang"),
-        ("before commit", "raise"),
         ("before committed", "die"),
         ("after committed", "die"),
         ("after committed", "hang"),
