@@ -1,7 +1,7 @@
 """The real gRPC server over a double of the supervisor, on loopback."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -40,6 +40,11 @@ class Double:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def edit(self, edit: Any, **asked: Any) -> Change:
+        config = edit(self.current.config)
+        answer = await self.update(config, **asked)
+        return replace(answer, revision=replace(answer.revision, config=config))
 
     async def validate(self, config: Any) -> list[Problem]:
         self.asked.append({"config": config})

@@ -8,7 +8,7 @@ import pytest
 from grpc import aio
 
 from answerback.config import BUILT_IN, Problem, Refused
-from answerback.control.config_service import COMMENT_LENGTH
+from answerback.control.requests import COMMENT_LENGTH
 from answerback.control.server import MAX_CONFIG_BYTES
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
 from answerback.v1 import config_service_pb2 as pb

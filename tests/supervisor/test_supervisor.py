@@ -5,11 +5,13 @@ import re
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from answerback.config import Problem, Refused
+from answerback.config.editing import NoSuchListener, created, deleted
 from answerback.supervisor import ChangeFailed, EtagMismatch, StartError, State, Stopping, Supervisor
 from answerback.supervisor.options import Options
 from answerback.supervisor.revisions import Conflict, Revision, RevisionsInMemory
@@ -141,6 +143,25 @@ async def test_of_two_updates_of_one_revision_one_is_made(supervise: Supervise) 
     updates = [supervisor.update(config(listener(word)), etag=etag) for word in ("two", "three")]
     outcomes = await asyncio.gather(*updates, return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Change", "EtagMismatch"]
+
+
+async def test_edits_at_one_time_undo_nothing_of_each_other(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one", name="hello0"))
+    names = [f"hello{number}" for number in range(8)]
+    edits = [partial(created, listener=config(listener(name=name)).listeners[0]) for name in names[1:]]
+    changes = await asyncio.gather(*map(supervisor.edit, edits))
+    assert [change.revision.number for change in changes] == list(range(2, 9))
+    assert [each.name for each in supervisor.current.config.listeners] == names
+    assert await supervisor.answers("hello7") == {b"one"}
+
+
+async def test_an_edit_of_another_revision_is_not_tried(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    with pytest.raises(EtagMismatch):
+        await supervisor.edit(partial(deleted, name="nobody"), etag="x")
+    with pytest.raises(NoSuchListener):
+        await supervisor.edit(partial(deleted, name="nobody"))
+    assert supervisor.status().last_refused is None
 
 
 async def test_what_is_only_validated_changes_nothing(supervise: Supervise) -> None:

@@ -1,8 +1,9 @@
 """The control API: the gRPC services over the supervisor, health and reflection.
 
 A call's way: `server` listens, `interceptor` stands around every method, a servicer (`config_service`,
-`operations_service`, `health`) checks, calls the supervisor and maps its answer to a message. Whatever is raised on the
-way becomes a status by the one table in `errors`; `schema` has the descriptors that reflection shows.
+`listener_service`, `operations_service`, `health`) checks, calls the supervisor and maps its answer to a message.
+Whatever is raised on the way becomes a status by the one table in `errors`; `schema` has the descriptors that
+reflection shows.
 """
 
 # Rule: servicers are thin: check, call, map. What a change means is the supervisor's to know.

@@ -5,13 +5,12 @@ from typing import Any, Final
 from grpc import aio
 
 from answerback.config.problems import Problem, Refused
-from answerback.control.errors import CommentTooLong
+from answerback.control.requests import check_comment
 from answerback.supervisor import Supervisor
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
 from answerback.v1.problem_pb2 import Problem as ProblemMessage
 
-COMMENT_LENGTH: Final = 1024  # characters, as config_service.proto promises
 # A request without a configuration would else be taken for one without listeners, and drain everything.
 MISSING: Final = Problem("config", "there is none; one without listeners is an empty message")
 
@@ -31,8 +30,7 @@ class ConfigService(ConfigServiceServicer):
 
     async def UpdateConfig(self, request: pb.UpdateConfigRequest, context: Context) -> pb.UpdateConfigResponse:
         """Puts a configuration in force; the supervisor finishes what has begun, although the client may leave."""
-        if len(request.comment) > COMMENT_LENGTH:
-            raise CommentTooLong(f"{len(request.comment)} characters, at most {COMMENT_LENGTH} are kept")
+        check_comment(request.comment)
         if not request.HasField("config"):
             raise Refused([MISSING])
         change = await self._supervisor.update(

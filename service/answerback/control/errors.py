@@ -17,6 +17,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
+from answerback.config.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.config.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
@@ -32,6 +33,14 @@ MESSAGE_BYTES: Final = 1024  # of the message, percent-encoded
 
 class CommentTooLong(Exception):
     """The comment of a change is longer than the API takes."""
+
+
+class BadArgument(Exception):
+    """A field of a request has a value that it cannot have."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.problem = Problem(field, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,22 @@ def _comment_too_long(error: CommentTooLong) -> Answer:
     return Answer(StatusCode.INVALID_ARGUMENT, "COMMENT_TOO_LONG", f"comment: {error}", {}, (problem,))
 
 
+def _bad_argument(error: BadArgument) -> Answer:
+    return Answer(StatusCode.INVALID_ARGUMENT, "BAD_ARGUMENT", str(error), {}, (error.problem,))
+
+
+def _bad_mask(error: BadMask) -> Answer:
+    return Answer(StatusCode.INVALID_ARGUMENT, "BAD_UPDATE_MASK", shortened(str(error)), {}, error.problems)
+
+
+def _no_such_listener(error: NoSuchListener) -> Answer:
+    return Answer(StatusCode.NOT_FOUND, "NO_SUCH_LISTENER", str(error), {"listener": shortened(error.name, 64)})
+
+
+def _listener_exists(error: ListenerExists) -> Answer:
+    return Answer(StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", str(error), {"listener": shortened(error.name, 64)})
+
+
 def _etag_mismatch(error: EtagMismatch) -> Answer:
     return Answer(StatusCode.ABORTED, "ETAG_MISMATCH", str(error))
 
@@ -77,6 +102,10 @@ def _places_exhausted(error: PlacesExhausted) -> Answer:
 TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     Refused: _refused,
     CommentTooLong: _comment_too_long,
+    BadArgument: _bad_argument,
+    BadMask: _bad_mask,
+    NoSuchListener: _no_such_listener,
+    ListenerExists: _listener_exists,
     EtagMismatch: _etag_mismatch,
     ChangeFailed: _change_failed,
     Stopping: _stopping,

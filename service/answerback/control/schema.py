@@ -13,17 +13,14 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from answerback.v1 import config_service_pb2, operations_service_pb2
+from answerback.v1 import config_service_pb2, listener_service_pb2, operations_service_pb2
 
 # Descriptors are Any here: two packages of stubs, each right about its own, name their class differently.
 
 HEALTH: Final = "grpc.health.v1.Health"
 REFLECTION: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
-OURS: Final = tuple(
-    service.full_name
-    for file in (config_service_pb2.DESCRIPTOR, operations_service_pb2.DESCRIPTOR)
-    for service in file.services_by_name.values()
-)
+FILES: Final = (config_service_pb2.DESCRIPTOR, listener_service_pb2.DESCRIPTOR, operations_service_pb2.DESCRIPTOR)
+OURS: Final = tuple(service.full_name for file in FILES for service in file.services_by_name.values())
 SERVICES: Final = (*OURS, HEALTH, *REFLECTION)
 
 _LIST: Final = """
@@ -78,8 +75,7 @@ def _with_dependencies(files: Iterable[Any]) -> Iterable[Any]:
 
 
 def _pool() -> DescriptorPool:
-    roots = (config_service_pb2.DESCRIPTOR, operations_service_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
-    files = {file.name: _proto(file) for file in _with_dependencies(roots)}
+    files = {file.name: _proto(file) for file in _with_dependencies((*FILES, reflection_pb2.DESCRIPTOR))}
     pool = DescriptorPool()
     for file in (*files.values(), _health(), _reflection_v1()):
         pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]

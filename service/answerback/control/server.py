@@ -9,9 +9,11 @@ from answerback.control.address import Address, obstacle
 from answerback.control.config_service import ConfigService
 from answerback.control.health import Health, add_health
 from answerback.control.interceptor import Guard
+from answerback.control.listener_service import ListenerService
 from answerback.control.operations_service import OperationsService
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
+from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
 from answerback.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 
 MAX_CONFIG_BYTES: Final = 4 << 20
@@ -38,6 +40,7 @@ class AdminServer:
             )
         self._server = aio.server(interceptors=[Guard()], options=OPTIONS)
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
+        add_ListenerServiceServicer_to_server(ListenerService(supervisor), self._server)
         add_OperationsServiceServicer_to_server(OperationsService(supervisor), self._server)
         add_health(Health(supervisor.health), self._server)
         reflection.add(self._server)

@@ -108,10 +108,26 @@ class Supervisor:
 
         Raises Refused, EtagMismatch, ChangeFailed, Stopping, PlacesExhausted.
         """
+        return await self.edit(lambda _: config, etag=etag, comment=comment, origin=origin, validate_only=validate_only)
+
+    async def edit(
+        self,
+        edit: Callable[[v1.Config], v1.Config],
+        *,
+        etag: str = "",
+        comment: str = "",
+        origin: str = "api",
+        validate_only: bool = False,
+    ) -> Change:
+        """The same with what `edit` makes of the configuration that is in force when its turn comes.
+
+        Raises what `update` and `edit` raise.
+        """
 
         async def work() -> Change:
             if etag and etag != self.current.etag:
                 raise EtagMismatch(self.current.etag)
+            config = edit(self.current.config)
             if validate_only:
                 return await self._try(await self._configurations.given(config, self.current.files, origin))
             with self._recorded(origin, comment):

@@ -1,0 +1,42 @@
+"""What requests of several services have in common: comments, and pages (AIP-158)."""
+
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from answerback.control.errors import BadArgument, CommentTooLong
+
+# Rule: a page token names what the page before ended with, so that it holds whatever comes or goes meanwhile.
+
+T = TypeVar("T")
+
+COMMENT_LENGTH: Final = 1024  # characters, as the .proto files promise
+PAGE: Final = 100  # items, where a request does not say how many, and
+MOST: Final = 1000  # where it asks for more than this
+
+
+def check_comment(comment: str) -> None:
+    """Raises CommentTooLong."""
+    if len(comment) > COMMENT_LENGTH:
+        raise CommentTooLong(f"{len(comment)} characters, at most {COMMENT_LENGTH} are kept")
+
+
+def page(items: Iterable[T], key: Callable[[T], str], size: int, token: str) -> tuple[list[T], str]:
+    """The page behind a token, by the items' keys, and the token of the page that follows, empty for the last one.
+
+    Raises BadArgument.
+    """
+    if size < 0:
+        raise BadArgument("page_size", f"must be 0 or more, not {size}")
+    before = _decoded(token)
+    behind = sorted((item for item in items if key(item) > before), key=key)
+    taken = behind[: min(size, MOST) or PAGE]
+    more = len(taken) < len(behind)
+    return taken, urlsafe_b64encode(key(taken[-1]).encode()).decode() if more else ""
+
+
+def _decoded(token: str) -> str:
+    try:
+        return b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise BadArgument("page_token", "none that this server has given; begin again without one") from None
