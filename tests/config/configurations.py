@@ -10,7 +10,7 @@ from answerback.config.document import load
 from answerback.internal.v1 import link_pb2
 from answerback.v1 import config_pb2 as v1
 
-_FOLDER = Path(__file__).parents[2] / "examples"
+_FOLDER = Path(__file__).parents[2] / "service/answerback/examples"
 CONVERSATIONS = {path.stem: path.read_text() for path in sorted(_FOLDER.glob("*.yaml"))}
 HELLO = CONVERSATIONS["hello"]
 AGENT_CHECK = CONVERSATIONS["agent-check"]

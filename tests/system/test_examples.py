@@ -5,19 +5,49 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import dump
+from answerback.config import FilesBeneath, check, dump, read_files, warnings
 from answerback.config.document import load
 from answerback.v1 import config_pb2 as v1
 from tests.system.conftest import Start
 from tests.system.talks import Talk
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-TALKS = sorted(EXAMPLES.glob("*.talk"))
+EXAMPLES = Path(__file__).parents[2] / "service/answerback/examples"
+TALKS = sorted(EXAMPLES.glob("*.talk"), key=lambda talk: talk.stem)
 
 
 def test_each_example_has_a_talk() -> None:
     assert TALKS
     assert [talk.stem for talk in TALKS] == sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: str(talk.stem))
+def test_each_example_says_what_it_is_for_and_how_to_try_it(talk: Path) -> None:
+    text = talk.with_suffix(".yaml").read_text()
+    purpose, trial, *_ = text.splitlines()
+    assert re.fullmatch(r"# \S.{20,109}\.", purpose)
+    command = trial.removeprefix("# Try it: ")
+    assert command != trial
+    document = load(text)
+    ports = {listener.address.rpartition(":")[2] for listener in document.config.listeners}
+    assert ports & set(re.findall(r"\d+", command)), "a command that reaches it"
+    assert all(int(port) >= 1024 for port in ports)
+    files, missing = read_files(document.config, FilesBeneath(None))
+    assert (files, missing) == ({}, []), "it stands alone"
+    assert (check(document.config, files), warnings(document.config)) == ([], [])
+
+
+def test_examples_can_be_served_beside_each_other() -> None:
+    texts = "".join(path.read_text() for path in EXAMPLES.glob("*.yaml"))
+    ports = re.findall(r"^ +address: \S+:(\d+)$", texts, re.MULTILINE)
+    assert len(ports) >= len(TALKS)
+    assert len(ports) == len(set(ports))
+
+
+def test_each_example_stands_in_the_list() -> None:
+    page = (EXAMPLES / "README.md").read_text()
+    rows = re.findall(r"^\| \[`([a-z0-9-]+)`\]\(\1\.yaml\) \| (.+) \|$", page, re.MULTILINE)
+    purposes = {path.stem: path.read_text().partition("\n")[0].removeprefix("# ") for path in EXAMPLES.glob("*.yaml")}
+    assert dict(rows) == purposes
 
 
 def all_of_them() -> tuple[v1.Config, dict[str, str]]:
@@ -26,10 +56,11 @@ def all_of_them() -> tuple[v1.Config, dict[str, str]]:
     for talk in TALKS:
         document = load(talk.with_suffix(".yaml").read_text())
         assert not document.problems
+        for listener in document.config.listeners:
+            listener.name = f"{talk.stem}.{listener.name}"  # examples may share a name
+            listener.address = re.sub(r":\d+$", ":0", listener.address)
         first[talk.stem] = document.config.listeners[0].name
         together.MergeFrom(document.config)
-    for listener in together.listeners:
-        listener.address = re.sub(r":\d+$", ":0", listener.address)
     return together, first
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = ("serve", "check", "show", "apply", "status", "health", "version")
+COMMANDS: Final = ("serve", "check", "examples", "show", "apply", "status", "health", "version")
 
 
 class LazyGroup(click.Group):

@@ -1,0 +1,60 @@
+"""`answerback examples`."""
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import click
+
+from answerback.cli import options, output
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+# Rule: an example is a file of the package, printed as it stands; its first line of comment says what it is for.
+
+SUFFIX = ".yaml"
+
+
+@click.command(
+    "examples",
+    short_help="List configurations to start from, or print one.",
+    epilog="""\b
+Examples:
+  answerback examples
+  answerback examples redis-ping > my.yaml && answerback serve --config my.yaml
+  answerback examples smtp | answerback check -
+  answerback examples -o json | jq -r .examples[].name""",
+)
+@click.argument("name", required=False)
+@options.output("table", "json", "yaml")
+def command(name: str | None, form: str) -> None:
+    """List configurations to start from; with NAME, print that one, ready for `serve --config`.
+
+    With `-o json` or `-o yaml`, NAME comes with what it is for, its text in `configuration`.
+    """
+    found = {file.name.removesuffix(SUFFIX): file for file in _files()}
+    if name is None:
+        listed = [{"name": each, "purpose": purpose(file.read_text("utf-8"))} for each, file in found.items()]
+        if form == "table":
+            output.table(("NAME", "WHAT IT IS FOR"), [tuple(each.values()) for each in listed])
+        else:
+            output.write({"examples": listed}, form)
+        return
+    if name not in found:
+        raise click.UsageError(f"there is no example {name!r}; `answerback examples` lists those there are")
+    text = found[name].read_text("utf-8")
+    if form == "table":
+        click.echo(text, nl=False)
+    else:
+        output.write({"name": name, "purpose": purpose(text), "configuration": text}, form)
+
+
+def purpose(text: str) -> str:
+    """What an example is for: its first line, which is a comment."""
+    return text.partition("\n")[0].removeprefix("#").strip()
+
+
+def _files() -> list["Traversable"]:
+    folder = resources.files("answerback").joinpath("examples")
+    found = [file for file in folder.iterdir() if file.name.endswith(SUFFIX)]
+    return sorted(found, key=lambda file: file.name.removesuffix(SUFFIX))

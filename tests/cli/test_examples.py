@@ -1,0 +1,54 @@
+"""`answerback examples`."""
+
+import json
+from importlib import resources
+
+import pytest
+from click.testing import CliRunner, Result
+
+from answerback.cli import main
+from answerback.config import load
+
+
+def examples(*args: str) -> Result:
+    return CliRunner().invoke(main, ["examples", *args])
+
+
+NAMES = [each["name"] for each in json.loads(examples("-o", "json").stdout)["examples"]]
+
+
+def test_they_are_listed_with_what_they_are_for() -> None:
+    result = examples()
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, *rows = result.stdout.splitlines()
+    assert heading.split() == ["NAME", "WHAT", "IT", "IS", "FOR"]
+    assert [row.split()[0] for row in rows] == sorted(NAMES)
+    assert next(row for row in rows if row.startswith("echo ")).split(maxsplit=1)[1].startswith("Echo (RFC 862): ")
+
+
+def test_there_is_what_people_start_with() -> None:
+    small_services = {"echo", "discard", "chargen", "daytime", "qotd"}
+    protocols = {"http", "redis", "redis-ping", "smtp", "pop3", "memcached", "modbus", "postgres", "agent-check"}
+    assert small_services | protocols | {"hello", "tarpit", "flaky", "slow"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_is_printed_as_it_stands(name: str) -> None:
+    result = examples(name)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == resources.files("answerback").joinpath("examples", f"{name}.yaml").read_text("utf-8")
+    assert load(result.stdout).problems == ()
+
+
+def test_programs_get_data() -> None:
+    data = json.loads(examples("echo", "-o", "json").stdout)
+    assert data["name"] == "echo"
+    assert data["configuration"].startswith(f"# {data['purpose']}\n")
+    assert "examples:\n  - name: agent-check\n" in examples("-o", "yaml").stdout
+
+
+@pytest.mark.parametrize("name", ["nothing", "../examples/echo", "echo.yaml", ""])
+def test_what_is_not_there_is_said(name: str) -> None:
+    result = examples(name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"there is no example {name!r}; `answerback examples` lists those there are" in result.stderr
