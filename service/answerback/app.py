@@ -34,6 +34,7 @@ class ServeOptions:
     """What `answerback serve` was told; times in seconds."""
 
     config: Path | None = None
+    watch_config: bool = False
     workers: int = 1
     admin: str = "127.0.0.1:50051"
     metrics: str = "127.0.0.1:9464"
@@ -81,6 +82,7 @@ async def _soon(close: Callable[[], Awaitable[None]]) -> None:
 def _supervisor_options(options: ServeOptions) -> Options:
     return Options(
         config_path=options.config,
+        watch_config=options.watch_config,
         workers=options.workers,
         default_engine=Engine(options.engine),
         files=options.files,

@@ -44,6 +44,7 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_default(told: li
 def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp_path: Path) -> None:
     said = ServeOptions(
         config=Path("a.yaml"),
+        watch_config=True,
         workers=2,
         admin="[::1]:1",
         metrics="127.0.0.1:2",
@@ -57,13 +58,22 @@ def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp
     )
     names = ServeOptions.__dataclass_fields__
     values = {name: str(getattr(said, name)) for name in names} | {"drain_delay": "500ms", "admin_insecure": "1"}
+    values["watch_config"] = "true"
     assert serve(**{f"ANSWERBACK_{name.upper()}": value for name, value in values.items()}).exit_code == 0
     assert told == [said]
 
 
 @pytest.mark.parametrize(
     "args",
-    [("--admin", "here"), ("--workers", "0"), ("--workers", "65"), ("--grace", "1d"), ("--files", "none"), ("x",)],
+    [
+        ("--admin", "here"),
+        ("--workers", "0"),
+        ("--workers", "65"),
+        ("--grace", "1d"),
+        ("--files", "none"),
+        ("--watch-config",),
+        ("x",),
+    ],
 )
 def test_a_wrong_usage_is_exit_2(told: list[ServeOptions], args: tuple[str, ...]) -> None:
     result = serve(*args)

@@ -30,6 +30,7 @@ def status() -> GetStatusResponse:
     status.last_refused.time.FromJsonString("2026-01-02T03:07:00Z")
     status.last_refused.origin = "file"
     status.last_refused.problems.add(path="listeners[0].name", message="is missing")
+    status.config_file.path, status.config_file.watched = "answerback.yaml", True
     return status
 
 
@@ -52,6 +53,7 @@ def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> Non
         "last applied  2026-01-02T03:06:00Z  from api: slower\\x1b[2J",
         "last refused  2026-01-02T03:07:00Z  from file",
         "  listeners[0].name: is missing",
+        "config file   answerback.yaml (watched): applied",
     ]
 
 

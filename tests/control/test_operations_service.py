@@ -13,7 +13,7 @@ from answerback.config import Problem
 from answerback.control import operations_service
 from answerback.core.plan import Engine
 from answerback.metrics.reading import Counts
-from answerback.supervisor import LastChange, ListenerStatus, State, Status, WorkerStatus
+from answerback.supervisor import FileStatus, LastChange, ListenerStatus, State, Status, WorkerStatus
 from answerback.v1 import operations_service_pb2 as pb
 from answerback.v1.config_pb2 import ENGINE_COROUTINE
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceStub
@@ -31,6 +31,7 @@ STATUS = Status(
     ],
     last_applied=LastChange(WHEN, "api", "why"),
     last_refused=LastChange(WHEN, "file", "", [Problem("listeners[0].name", "is missing")]),
+    file=FileStatus("answerback.yaml", watched=True, problems=[Problem("listeners[0].name", "is missing")]),
 )
 
 
@@ -61,6 +62,8 @@ async def test_get_status(stub: Any, supervisor: Any) -> None:
     assert (second.pid, second.HasField("start_time")) == (0, False)
     assert (answer.last_applied.origin, answer.last_applied.comment) == ("api", "why")
     assert answer.last_refused.problems[0].path == "listeners[0].name"
+    assert (answer.config_file.path, answer.config_file.watched) == ("answerback.yaml", True)
+    assert answer.config_file.problems[0].path == "listeners[0].name"
 
 
 async def test_nothing_was_applied_or_refused_yet(stub: Any, supervisor: Any) -> None:
@@ -69,6 +72,7 @@ async def test_nothing_was_applied_or_refused_yet(stub: Any, supervisor: Any) ->
     assert answer.state == pb.STATE_STARTING
     assert not answer.HasField("last_applied")
     assert not answer.HasField("last_refused")
+    assert not answer.HasField("config_file")
 
 
 async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture) -> None:

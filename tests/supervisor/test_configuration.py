@@ -6,6 +6,7 @@ import pytest
 
 from answerback.config import BUILT_IN, Problem, Refused
 from answerback.supervisor.configuration import Configurations
+from answerback.supervisor.file import ConfigFile
 from answerback.supervisor.options import Options
 from tests.supervisor.supervising import config, listener, text
 
@@ -13,7 +14,7 @@ PAGE = config(listener("{file: page}"))
 
 
 async def test_the_built_in_one() -> None:
-    found = await Configurations(Options()).configured()
+    found = await Configurations(Options()).built_in()
     assert (found.config, found.origin, dict(found.files)) == (BUILT_IN, "built-in", {})
 
 
@@ -21,7 +22,7 @@ async def test_the_file(tmp_path: Path) -> None:
     path = tmp_path / "answerback.yaml"
     path.write_text(text(listener("{file: page}")))
     (tmp_path / "page").write_bytes(b"content")
-    found = await Configurations(Options(config_path=path)).configured()
+    found = await Configurations(Options()).seen(ConfigFile(path).look())
     assert (found.config, found.origin, dict(found.files)) == (PAGE, "file", {"page": b"content"})
 
 
@@ -29,7 +30,7 @@ async def test_form_and_content_are_refused_together_with_their_places(tmp_path:
     path = tmp_path / "answerback.yaml"
     path.write_text(text(listener(), listener(address="1.2.3.4:5").replace("rules", "rulse")))
     with pytest.raises(Refused) as raised:
-        await Configurations(Options(config_path=path)).configured()
+        await Configurations(Options()).seen(ConfigFile(path).look())
     assert [(problem.path, problem.line) for problem in raised.value.problems] == [
         ("listeners[1].rulse", 9),
         ("listeners[1].name", 7),

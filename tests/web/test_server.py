@@ -22,6 +22,7 @@ class House:
 
     html: str | None = "<p>×</p>"
     wrong: dict[str, str] = field(default_factory=dict)
+    note: str = ""
     bound: Bound = field(default_factory=Bound)
     go_on: threading.Event | None = None
     scrapes: int = 0
@@ -43,8 +44,13 @@ class House:
 
     async def open(self, address: str = "127.0.0.1:0") -> Server:
         return await start(
-            address, health=self.wrong.get, page=self.page, render=self.render, bound=self.bound
-        )  # fmt: skip
+            address,
+            health=self.wrong.get,
+            note=lambda: self.note,
+            page=self.page,
+            render=self.render,
+            bound=self.bound,
+        )
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from answerback.config import Problem
 from answerback.metrics.tally import Places, Tally
 from answerback.supervisor.health import Health
-from answerback.supervisor.status import LastChange, Status
+from answerback.supervisor.status import FileStatus, LastChange, Status
 from answerback.web import site
 from answerback.web.server import Server
 from tests.web.conftest import START
@@ -85,6 +86,18 @@ async def test_probes_are_its_health(server: Server, supervisor: FakeSupervisor)
     with refusal.value as answer:
         assert answer.read() == b"draining\n"
     assert await get(server, "/healthz") == "ok\n"
+
+
+async def test_readiness_says_what_does_not_make_it_fail(server: Server, supervisor: FakeSupervisor) -> None:
+    file = FileStatus("answerback.yaml", watched=True, problems=[Problem("listeners[0].name", "is missing", 2, 3)])
+    supervisor.shown = replace(supervisor.shown, file=file, refused=1)
+    text = "answerback.yaml was not applied: 2:3: listeners[0].name: is missing\n"
+    assert await get(server, "/readyz") == f"ok\n{text}"
+    assert await get(server, "/healthz") == "ok\n"
+    lines = (await get(server, "/metrics")).splitlines()
+    assert "answerback_config_file_refused 1.0" in lines
+    assert "answerback_config_refused_total 1.0" in lines
+    assert text.strip() in await get(server, "/")
 
 
 async def test_the_page_is_its_status(server: Server) -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
     epilog="""\b
 Examples:
   answerback serve
-  answerback serve --config answerback.yaml --workers 2
+  answerback serve --config answerback.yaml --watch-config --workers 2
   answerback serve --config answerback.yaml --log-format json --metrics 0.0.0.0:9464
   answerback serve --admin unix:/run/answerback.sock
 
@@ -40,6 +40,13 @@ Signals:
     show_envvar=True,
     metavar="FILE",
     help='The configuration. Without it, port 8000 is answered with "Hello, World!".',
+)
+@click.option(
+    "--watch-config",
+    is_flag=True,
+    envvar="ANSWERBACK_WATCH_CONFIG",
+    show_envvar=True,
+    help="Apply the file of --config whenever its content, or that of a file it names, has changed.",
 )
 @click.option(
     "--workers",
@@ -123,6 +130,8 @@ def command(**given: Any) -> None:
     from answerback.config import Refused
     from answerback.supervisor import StartError
 
+    if given["watch_config"] and given["config"] is None:
+        raise click.UsageError("--watch-config needs a file to watch: give --config FILE")
     told = app.ServeOptions(**given)
     try:
         code = app.run(told)

@@ -58,6 +58,7 @@ def _tables(status: dict[str, Any]) -> None:
     click.echo()
     for name in ("applied", "refused"):
         _change(name, status.get(f"last_{name}"))
+    _file(status.get("config_file"))
 
 
 def _change(name: str, change: dict[str, Any] | None) -> None:
@@ -69,6 +70,15 @@ def _change(name: str, change: dict[str, Any] | None) -> None:
     click.echo(printable(f"last {name}  {_time(change['time'])}  from {change['origin']}{comment}"))
     for problem in change["problems"]:
         click.echo(printable(f"  {problem['path']}: {problem['message']}"))
+
+
+def _file(file: dict[str, Any] | None) -> None:
+    from answerback.cli.output import printable
+
+    if file is not None:
+        how = "watched" if file["watched"] else "applied again by SIGHUP"
+        state = "what it says was not applied" if file["problems"] else "applied"
+        click.echo(printable(f"config file   {file['path']} ({how}): {state}"))
 
 
 def _word(name: str, prefix: str) -> str:

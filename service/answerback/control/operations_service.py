@@ -1,5 +1,6 @@
 """answerback.v1.OperationsService."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -7,8 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import aio
 
 from answerback import __version__
+from answerback.config import Problem as Found
 from answerback.core.plan import Engine
-from answerback.supervisor import LastChange, ListenerStatus, State, Supervisor, WorkerStatus
+from answerback.supervisor import FileStatus, LastChange, ListenerStatus, State, Supervisor, WorkerStatus
 from answerback.v1 import operations_service_pb2 as pb
 from answerback.v1.config_pb2 import ENGINE_CALLBACK, ENGINE_COROUTINE
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
@@ -46,6 +48,7 @@ class OperationsService(OperationsServiceServicer):
             workers=map(_worker, status.workers),
             last_applied=_change(status.last_applied),
             last_refused=_change(status.last_refused),
+            config_file=_file(status.file),
         )
 
 
@@ -73,8 +76,18 @@ def _worker(status: WorkerStatus) -> pb.WorkerStatus:
 def _change(change: LastChange | None) -> pb.LastChange | None:
     if change is None:
         return None
-    problems = (Problem(path=one.path, message=one.message) for one in change.problems)
+    problems = _problems(change.problems)
     return pb.LastChange(time=_timestamp(change.time), origin=change.origin, comment=change.comment, problems=problems)
+
+
+def _file(file: FileStatus | None) -> pb.ConfigFile | None:
+    if file is None:
+        return None
+    return pb.ConfigFile(path=file.path, watched=file.watched, problems=_problems(file.problems))
+
+
+def _problems(problems: Iterable[Found]) -> Iterable[Problem]:
+    return (Problem(path=one.path, message=one.message) for one in problems)
 
 
 def _timestamp(moment: datetime | None) -> Timestamp | None:

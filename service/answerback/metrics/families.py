@@ -239,6 +239,27 @@ FAMILIES: Final = (
         NONE,
         fact(lambda facts: facts.last_refused),
     ),
+    Family(
+        "config_applied_total",
+        Kind.COUNTER,
+        "Configurations put in force, the one of the start included.",
+        NONE,
+        fact(lambda facts: facts.applied),
+    ),
+    Family(
+        "config_refused_total",
+        Kind.COUNTER,
+        "Configurations refused, or that workers could not take, wherever they came from.",
+        NONE,
+        fact(lambda facts: facts.refused),
+    ),
+    Family(
+        "config_file_refused",
+        Kind.GAUGE,
+        "1 while what the file of --config says is not in force because it was refused, else 0.",
+        NONE,
+        fact(lambda facts: facts.file_refused),
+    ),
     # ── workers ──
     Family(
         "workers",

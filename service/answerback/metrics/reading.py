@@ -53,6 +53,12 @@ class Facts:
     """When one was last refused, in seconds of Unix time; 0 for never."""
     workers: Sequence[WorkerFacts]
     """By slot."""
+    applied: int = 0
+    """How many configurations were put in force since the start."""
+    refused: int = 0
+    """How many were refused."""
+    file_refused: bool = False
+    """Whether what the configuration's file says was refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A newcomer's map of this room:
 
     supervisor        what is in force, and changes of it
       configuration   a configuration is found, read and checked
+      file            the file of --config, read again when told to or when it has changed
       change          the two phases of a change on the workers
       revisions       what was in force, and where that is kept
       sockets         the listening sockets, of every address and slot
@@ -11,20 +12,21 @@ A newcomer's map of this room:
         slot          the place of a worker
         process       one worker's process and the link to it
       shutdown        the end, in order and in time
-    health, status    what is said to those who ask
+    health, status, record    what is said to those who ask
 """
 
 from answerback.supervisor.health import Health
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, StartError, Stopping
 from answerback.supervisor.revisions import Revision, RevisionStore
-from answerback.supervisor.status import LastChange, ListenerStatus, State, Status, WorkerStatus
+from answerback.supervisor.status import FileStatus, LastChange, ListenerStatus, State, Status, WorkerStatus
 from answerback.supervisor.supervisor import Supervisor
 
 __all__ = [
     "Change",
     "ChangeFailed",
     "EtagMismatch",
+    "FileStatus",
     "Health",
     "LastChange",
     "ListenerStatus",

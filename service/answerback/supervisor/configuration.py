@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from answerback.config import BUILT_IN, FilesBeneath, FilesBeside, Problem, Refused, check, load, read_files
+from answerback.config import BUILT_IN, FilesBeneath, Problem, Refused, check, read_files
 from answerback.config.document import Document
+from answerback.supervisor.file import Look
 from answerback.supervisor.options import Options
 from answerback.v1 import config_pb2 as v1
 
@@ -38,16 +39,13 @@ class Configurations:
     def __init__(self, options: Options) -> None:
         self._options = options
 
-    async def configured(self) -> Found:
-        """The configuration of the file, or the built-in one. Raises Refused, with lines and columns."""
-        path = self._options.config_path
-        if path is None:
-            return await self._checked(Document(BUILT_IN), {}, BUILT_IN_ORIGIN)
-        try:
-            document = await asyncio.to_thread(lambda: load(path.read_bytes()))
-        except OSError as error:
-            raise Refused([Problem("", f"cannot read {path}: {error.strerror or error}")]) from None
-        return await self._checked(document, {}, FILE)
+    async def built_in(self) -> Found:
+        """The built-in one. Raises Refused: it may be in the way of our own ports."""
+        return await self._checked(Look(Document(BUILT_IN), {}, (), ""), BUILT_IN_ORIGIN)
+
+    async def seen(self, look: Look) -> Found:
+        """What a look at the file of `--config` has shown. Raises Refused, with lines and columns."""
+        return await self._checked(look, FILE)
 
     async def given(self, config: v1.Config, kept: Mapping[str, bytes], origin: str) -> Found:
         """A configuration that came through the API. Raises Refused.
@@ -57,19 +55,16 @@ class Configurations:
         """
         own = v1.Config()
         own.CopyFrom(config)
-        return await self._checked(Document(own), kept, origin)
+        return await self._checked(await asyncio.to_thread(self._read, Document(own), kept), origin)
 
-    async def _checked(self, document: Document, kept: Mapping[str, bytes], origin: str) -> Found:
-        files, problems = await asyncio.to_thread(self._examine, document, kept, origin)
+    async def _checked(self, look: Look, origin: str) -> Found:
+        problems = await asyncio.to_thread(self._examine, look)
         if problems:
             raise Refused(problems)
-        return Found(document, files, origin)
+        return Found(look.document, look.files, origin)
 
-    def _examine(
-        self, document: Document, kept: Mapping[str, bytes], origin: str
-    ) -> tuple[dict[str, bytes], list[Problem]]:
-        path = self._options.config_path
-        read = FilesBeside(path) if origin == FILE and path else FilesBeneath(self._options.files)
+    def _read(self, document: Document, kept: Mapping[str, bytes]) -> Look:
+        read = FilesBeneath(self._options.files)
 
         def read_or_keep(name: str) -> bytes:
             try:
@@ -80,6 +75,9 @@ class Configurations:
                 raise
 
         files, problems = read_files(document.config, read_or_keep)
+        return Look(document, files, tuple(problems), "")
+
+    def _examine(self, look: Look) -> list[Problem]:
         _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-        problems += check(document.config, files, reserved=self._options.reserved, descriptor_limit=limit)
-        return files, [*document.problems, *document.located(problems)]
+        wrong = check(look.document.config, look.files, reserved=self._options.reserved, descriptor_limit=limit)
+        return [*look.document.problems, *look.document.located([*look.problems, *wrong])]

@@ -13,6 +13,8 @@ class Options:
 
     config_path: Path | None = None
     """The configuration's file; the built-in configuration without one."""
+    watch_config: bool = False
+    """Apply the file whenever its content has changed."""
     workers: int = 1
     default_engine: Engine = Engine.CALLBACK
     """Of listeners that name none."""

@@ -64,6 +64,25 @@ class LastChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FileStatus:
+    """The file of `--config`."""
+
+    path: str
+    watched: bool
+    """Whether it is applied when its content changes."""
+    problems: Sequence[Problem] = ()
+    """Why what it says now was not put in force; empty if it was."""
+
+    @property
+    def refusal(self) -> str:
+        """The same in a line; empty if there is nothing to say."""
+        if not self.problems:
+            return ""
+        others = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        return f"{self.path} was not applied: {self.problems[0]}{others}"
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything at once."""
 
@@ -76,3 +95,9 @@ class Status:
     workers: Sequence[WorkerStatus]
     last_applied: LastChange | None
     last_refused: LastChange | None
+    applied: int = 0
+    """How many configurations were put in force since the start."""
+    refused: int = 0
+    """How many were refused."""
+    file: FileStatus | None = None
+    """None without one."""

@@ -6,8 +6,7 @@ A change's way: `Supervisor.update`, one at a time: etag, files and checks (`con
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -19,15 +18,17 @@ from answerback.net import descriptors
 from answerback.supervisor.change import engine_of
 from answerback.supervisor.configuration import FILE, Configurations, Found
 from answerback.supervisor.crew import Crew
+from answerback.supervisor.file import Look, Reloads
 from answerback.supervisor.health import Health
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, StartError, Stopping
 from answerback.supervisor.process import Gone, WorkerProcess
+from answerback.supervisor.record import Record
 from answerback.supervisor.revisions import Revision, RevisionsInMemory, RevisionStore
 from answerback.supervisor.rollout import Hands, Rollout
 from answerback.supervisor.shutdown import shut_down
 from answerback.supervisor.sockets import Sockets
-from answerback.supervisor.status import LastChange, ListenerStatus, State, Status
+from answerback.supervisor.status import ListenerStatus, State, Status
 from answerback.v1 import config_pb2 as v1
 
 # Rule: nothing of a refused configuration takes effect, anywhere.
@@ -51,6 +52,7 @@ class Supervisor:
         self.health = Health()
         self._pace = pace or Pace()
         self._configurations = Configurations(options)
+        self._reloads = Reloads(options.config_path, self._reapply) if options.config_path else None
         self._sockets = Sockets(options.workers)
         self._crew = Crew(
             options,
@@ -64,8 +66,7 @@ class Supervisor:
         self._rollout = Rollout(
             self.instance, options, self._pace, self.places, self._sockets, store or RevisionsInMemory()
         )
-        self._last_applied: LastChange | None = None
-        self._last_refused: LastChange | None = None
+        self._record = Record()
         self._lock = asyncio.Lock()
         self._changes: set[asyncio.Task[object]] = set()
         self._abort = asyncio.Event()
@@ -82,8 +83,7 @@ class Supervisor:
         """Put the first configuration in force, on new workers. Raises Refused or StartError; then nothing runs."""
         descriptors.reserve()
         try:
-            found = await self._configurations.configured()
-            await self._apply(found, "", self._crew.start)
+            await self._apply(await self._first(), "", self._crew.start)
         except (Gone, ChangeFailed) as error:
             await self._give_up()
             raise StartError(f"{error} before it served; its own messages say more") from None
@@ -94,6 +94,8 @@ class Supervisor:
             await self._give_up()
             raise
         self._crew.keep()
+        if self._reloads and self.options.watch_config:
+            self._reloads.watch()
 
     async def update(
         self,
@@ -130,7 +132,7 @@ class Supervisor:
             config = edit(self.current.config)
             if validate_only:
                 return await self._try(await self._configurations.given(config, self.current.files, origin))
-            with self._recorded(origin, comment):
+            with self._record.refusals(origin, comment):
                 return await self._change(await self._configurations.given(config, self.current.files, origin), comment)
 
         return await self._exclusively(work)
@@ -145,24 +147,10 @@ class Supervisor:
 
     async def reload(self) -> None:
         """Put the configuration's file in force again. What is wrong with it is logged, and changes nothing."""
-        path = self.options.config_path
-        if path is None:
+        if self._reloads is None:
             log.warning("there is no file to apply again: `serve` was given no --config")
-            return
-
-        async def work() -> Change:
-            with self._recorded(FILE, ""):
-                return await self._change(await self._configurations.configured(), "")
-
-        try:
-            change = await self._exclusively(work)
-        except (Refused, ChangeFailed) as error:
-            log.error("%s was not applied: %s", path, error)  # noqa: TRY400 - the text says it all
-        except Stopping:
-            log.info("%s was not applied: the responder is shutting down", path)
         else:
-            if not change.changed:
-                log.info("%s says what is in force already", path)
+            await self._reloads.again()
 
     async def stop(self, *, abort: bool = False) -> None:
         """End in order, within the grace period: not serving at once; accept on for the drain delay; finish; end.
@@ -174,6 +162,8 @@ class Supervisor:
         if self._stopping is None:
             work = shut_down(self._crew, self._sockets, self.options, self._abort)
             self._stopping = asyncio.get_running_loop().create_task(work)
+            if self._reloads:
+                self._reloads.stop()
             self._changed()
         await asyncio.shield(self._stopping)
 
@@ -187,8 +177,11 @@ class Supervisor:
             etag=current.etag if current else "",
             listeners=[self._listener_status(listener) for listener in current.config.listeners] if current else [],
             workers=[slot.status() for slot in self._crew.slots],
-            last_applied=self._last_applied,
-            last_refused=self._last_refused,
+            last_applied=self._record.last_applied,
+            last_refused=self._record.last_refused,
+            applied=self._record.applied,
+            refused=self._record.refused,
+            file=self._reloads.status if self._reloads else None,
         )
 
     def _listener_status(self, listener: v1.Listener) -> ListenerStatus:
@@ -246,17 +239,20 @@ class Supervisor:
         if not task.cancelled():
             task.exception()  # it has been raised to whoever asked, if that one is still there
 
-    @contextmanager
-    def _recorded(self, origin: str, comment: str) -> Iterator[None]:
-        """Remember a refusal."""
-        try:
-            yield
-        except Refused as refused:
-            self._last_refused = LastChange(datetime.now(UTC), origin, comment, refused.problems)
-            raise
-        except ChangeFailed as failure:
-            self._last_refused = LastChange(datetime.now(UTC), origin, comment, [Problem("", str(failure))])
-            raise
+    async def _first(self) -> Found:
+        """What to start with: the file's configuration, or the built-in one."""
+        if self._reloads is None:
+            return await self._configurations.built_in()
+        return await self._configurations.seen(await self._reloads.first())
+
+    async def _reapply(self, look: Look) -> Change:
+        """Put in force what the file says."""
+
+        async def work() -> Change:
+            with self._record.refusals(FILE, ""):
+                return await self._change(await self._configurations.seen(look), "")
+
+        return await self._exclusively(work)
 
     async def _try(self, found: Found) -> Change:
         """What `_change` would answer, as far as it is known before it is done."""
@@ -282,7 +278,7 @@ class Supervisor:
 
     async def _apply(self, found: Found, comment: str, hands: Hands) -> int:
         count = await self._rollout.apply(found, comment, hands, self._not_stopping)
-        self._last_applied = LastChange(self.current.time, self.current.origin, comment)
+        self._record.took(self.current)
         self._crew.provide_anew()
         self._changed()
         return count

@@ -75,6 +75,7 @@ class GetStatusResponse(_message.Message):
     WORKERS_FIELD_NUMBER: _builtins.int
     LAST_APPLIED_FIELD_NUMBER: _builtins.int
     LAST_REFUSED_FIELD_NUMBER: _builtins.int
+    CONFIG_FILE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     instance: _builtins.str
     """Names this run of the server; the etags of its revisions begin with it."""
@@ -95,6 +96,10 @@ class GetStatusResponse(_message.Message):
     def last_refused(self) -> Global___LastChange:
         """Unset if no configuration was refused so far."""
 
+    @_builtins.property
+    def config_file(self) -> Global___ConfigFile:
+        """Unset without `serve --config`."""
+
     def __init__(
         self,
         *,
@@ -109,10 +114,11 @@ class GetStatusResponse(_message.Message):
         workers: _abc.Iterable[Global___WorkerStatus] | None = ...,
         last_applied: Global___LastChange | None = ...,
         last_refused: Global___LastChange | None = ...,
+        config_file: Global___ConfigFile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_applied", b"last_applied", "last_refused", b"last_refused", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "last_applied", b"last_applied", "last_refused", b"last_refused", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "instance", b"instance", "last_applied", b"last_applied", "last_refused", b"last_refused", "listeners", b"listeners", "reason", b"reason", "revision", b"revision", "start_time", b"start_time", "state", b"state", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "etag", b"etag", "instance", b"instance", "last_applied", b"last_applied", "last_refused", b"last_refused", "listeners", b"listeners", "reason", b"reason", "revision", b"revision", "start_time", b"start_time", "state", b"state", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -186,6 +192,37 @@ class WorkerStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkerStatus: _TypeAlias = WorkerStatus  # noqa: Y015
+
+@_typing.final
+class ConfigFile(_message.Message):
+    """The file of `serve --config`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    WATCHED_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    watched: _builtins.bool
+    """Whether it is applied when its content changes (`--watch-config`); on SIGHUP it always is."""
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
+        """Why what it says was not put in force when it was last applied; empty if it was."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        watched: _builtins.bool = ...,
+        problems: _abc.Iterable[_problem_pb2.Problem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "problems", b"problems", "watched", b"watched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfigFile: _TypeAlias = ConfigFile  # noqa: Y015
 
 @_typing.final
 class LastChange(_message.Message):

@@ -60,6 +60,7 @@ def page(status: Status, start_time: datetime) -> str:
         tag("p", "A TCP endpoint you control: it answers as it was told, and counts what reached it."),
         tag("p", "State: ", tag("strong", state)),
         tag("p", f"Version {__version__}, configuration revision {status.revision}, up since {since}."),
+        *(tag("p", "Configuration file: ", tag("strong", text)) for text in _refusals(status)),
         table(
             "Listeners", ("name", "address", "engine", "accepted", "open", "requests"), map(_listener, status.listeners)
         ),
@@ -74,6 +75,10 @@ def page(status: Status, start_time: datetime) -> str:
         tag("style", Markup(STYLE)),
     )
     return "<!DOCTYPE html>\n" + tag("html", head, body, lang="en") + "\n"
+
+
+def _refusals(status: Status) -> Sequence[str]:
+    return (status.file.refusal,) if status.file and status.file.problems else ()
 
 
 def _listener(listener: ListenerStatus) -> Sequence[str | int]:

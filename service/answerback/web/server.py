@@ -34,6 +34,7 @@ HEADERS: Final = {
 }
 
 Health = Callable[[str], str | None]
+Note = Callable[[], str]
 Page = Callable[[], str]
 Render = Callable[[str], tuple[bytes, str]]
 
@@ -57,13 +58,16 @@ class Server:
         self._pages.close()
 
 
-async def start(address: str, *, health: Health, page: Page, render: Render, bound: Bound | None = None) -> Server:
+async def start(
+    address: str, *, health: Health, note: Note, page: Page, render: Render, bound: Bound | None = None
+) -> Server:
     """Serve at `address` (`HOST:PORT`). Raises StartError if nothing can listen there.
 
-    `health` says of `liveness` and `readiness` what is wrong, or None. `page` gives the HTML at `/`. `render` gives the
-    metrics and their content type, for an `Accept` header; it is called in a thread.
+    `health` says of `liveness` and `readiness` what is wrong, or None; `note`, what somebody should look at although
+    nothing is. `page` gives the HTML at `/`. `render` gives the metrics and their content type, for an `Accept` header;
+    it is called in a thread.
     """
-    pages = _Pages(health, page, render)
+    pages = _Pages(health, note, page, render)
     places = bound or Bound()
     sock = _listen(address)
     http = web.Server(
@@ -80,8 +84,9 @@ async def start(address: str, *, health: Health, page: Page, render: Render, bou
 
 
 class _Pages:
-    def __init__(self, health: Health, page: Page, render: Render) -> None:
+    def __init__(self, health: Health, note: Note, page: Page, render: Render) -> None:
         self._health = health
+        self._note = note
         self._html = page
         self._render = render
         self._renderer = ThreadPoolExecutor(1, "metrics")
@@ -89,7 +94,7 @@ class _Pages:
             "/": self._page,
             "/metrics": self._metrics,
             "/healthz": lambda _: self._probe("liveness"),
-            "/readyz": lambda _: self._probe("readiness"),
+            "/readyz": lambda _: self._probe("readiness", self._note()),
         }
 
     def close(self) -> None:
@@ -113,11 +118,10 @@ class _Pages:
         body, content_type = await loop.run_in_executor(self._renderer, self._render, accept)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
-    async def _probe(self, name: str) -> web.Response:
+    async def _probe(self, name: str, note: str = "") -> web.Response:
         wrong = self._health(name)
-        if wrong is None:
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text=f"{wrong or 'not serving'}\n")
+        said = f"{'ok' if wrong is None else wrong or 'not serving'}\n" + (f"{note}\n" if note else "")
+        return web.Response(status=200 if wrong is None else 503, text=said)
 
     async def _page(self, _: web.BaseRequest) -> web.Response:
         return web.Response(text=self._html(), content_type="text/html")

@@ -15,9 +15,15 @@ async def serve(supervisor: Supervisor, address: str) -> server.Server:
     return await server.start(
         address,
         health=supervisor.health.wrong,
+        note=lambda: note(supervisor.status()),
         page=lambda: page(supervisor.status(), supervisor.start_time),
         render=exposition.render,
     )
+
+
+def note(status: Status) -> str:
+    """What is not as it should be, although it serves; empty if nothing is."""
+    return status.file.refusal if status.file else ""
 
 
 def facts(status: Status) -> Facts:
@@ -28,6 +34,9 @@ def facts(status: Status) -> Facts:
         last_applied=_time(status.last_applied),
         last_refused=_time(status.last_refused),
         workers=status.workers,
+        applied=status.applied,
+        refused=status.refused,
+        file_refused=bool(status.file and status.file.problems),
     )
 
 
