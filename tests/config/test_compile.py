@@ -158,5 +158,14 @@ def test_a_worker_loads_neither_yaml_nor_what_only_checking_needs() -> None:
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.split() == [
         f"answerback.config.{name}"
-        for name in ("captures", "compile", "compile_framing", "compile_rules", "durations", "payloads", "problems")
+        for name in (
+            "captures",
+            "compile",
+            "compile_framing",
+            "compile_matches",
+            "compile_rules",
+            "durations",
+            "payloads",
+            "problems",
+        )
     ]

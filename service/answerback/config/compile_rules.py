@@ -6,18 +6,13 @@ from functools import cached_property
 from answerback.config import durations, payloads
 from answerback.config.captures import Captures, captures_of
 from answerback.config.compile_framing import framing_of
+from answerback.config.compile_matches import compile_match
 from answerback.core import matching, steps, templates
 from answerback.core.plan import Replies, Rule, Then
 from answerback.v1 import config_pb2 as v1
 
-# Rule: one condition, one step: one method or one row.
+# Rule: one step: one method or one row.
 
-_LITERALS: Mapping[str, Callable[[bytes, bool], matching.Matcher]] = {
-    "equals": matching.equals,
-    "prefix": matching.prefix,
-    "suffix": matching.suffix,
-    "contains": matching.contains,
-}
 _PLAIN_STEPS: Mapping[str, Callable[[], steps.Step]] = {
     "echo": steps.echo,
     "discard": steps.discard,
@@ -52,7 +47,7 @@ class _Compiler:
             name=name,
             place=place,
             steps=self._script(rule.do),
-            matches=self._matcher(rule.when) if rule.HasField("when") else None,
+            matches=compile_match(rule.when, self._files, matching) if rule.HasField("when") else None,
             equals=payloads.decode(rule.when.equals, self._files) if exact else None,
             pattern=rule.when.regex if rule.when.WhichOneof("kind") == "regex" else None,
             in_states=tuple(rule.in_states),
@@ -70,47 +65,6 @@ class _Compiler:
             then=_THEN.get(replies.then, Then.HOLD),
             weights=tuple(replies.weights),
         )
-
-    # ── Conditions ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _matcher(self, match: v1.Match) -> matching.Matcher:
-        kind: str = match.WhichOneof("kind") or ""
-        if kind in _LITERALS:
-            literal: v1.Literal = getattr(match, kind)
-            return _LITERALS[kind](payloads.decode(literal, self._files), literal.ignore_case)
-        compiles: Callable[[v1.Match], matching.Matcher] | None = getattr(self, f"_match_{kind}", None)
-        if compiles is None:
-            raise ValueError("a condition says nothing")
-        return compiles(match)
-
-    def _matchers(self, matches: Iterable[v1.Match]) -> list[matching.Matcher]:
-        return [self._matcher(match) for match in matches]
-
-    def _match_regex(self, match: v1.Match) -> matching.Matcher:
-        return matching.regex(match.regex)
-
-    def _match_size(self, match: v1.Match) -> matching.Matcher:
-        return matching.size(*_ends(match.size))
-
-    def _match_bytes(self, match: v1.Match) -> matching.Matcher:
-        here = match.bytes
-        mask = payloads.decode(here.mask, self._files) if here.HasField("mask") else None
-        return matching.byte_string(here.offset, payloads.decode(here.equals, self._files), mask)
-
-    def _match_peer(self, match: v1.Match) -> matching.Matcher:
-        return matching.peer(match.peer)
-
-    def _match_request_number(self, match: v1.Match) -> matching.Matcher:
-        return matching.request_number(*_ends(match.request_number))
-
-    def _match_all(self, match: v1.Match) -> matching.Matcher:
-        return matching.all_of(self._matchers(match.all.of))
-
-    def _match_any(self, match: v1.Match) -> matching.Matcher:
-        return matching.any_of(self._matchers(match.any.of))
-
-    def _match_not(self, match: v1.Match) -> matching.Matcher:
-        return matching.none_of(self._matcher(getattr(match, "not")))
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,7 +125,3 @@ class _Compiler:
 
     def _template(self, text: str) -> templates.Template:
         return templates.compile(text, self._captures.names, self._captures.groups)
-
-
-def _ends(given: v1.Match.Range) -> tuple[int, int | None]:
-    return given.min, given.max if given.HasField("max") else None

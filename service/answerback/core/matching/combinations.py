@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from answerback.core.matching.base import Matcher
+from answerback.core.matching.base import Matcher, Miss, Reason
 from answerback.core.turn import Turn
 
 
@@ -44,3 +44,47 @@ def none_of(matcher: Matcher) -> Matcher:
         return not matched
 
     return matches
+
+
+def why_not_all(reasons: Sequence[Reason]) -> Reason:
+    """See `all_of`: the first that does not hold."""
+    chosen = tuple(reasons)
+
+    def reason(request: bytes, turn: Turn) -> Miss | None:
+        return next((miss for each in chosen if (miss := each(request, turn)) is not None), None)
+
+    return reason
+
+
+def why_not_any(reasons: Sequence[Reason]) -> Reason:
+    """See `any_of`: the one that holds furthest into the request."""
+    chosen = tuple(reasons)
+
+    def reason(request: bytes, turn: Turn) -> Miss | None:
+        misses: list[Miss] = []
+        for each in chosen:
+            miss = each(request, turn)
+            if miss is None:
+                return None
+            misses.append(miss)
+        if not misses:
+            return Miss("there is nothing to match")
+        near = nearest(misses)
+        why = near.why if len(misses) == 1 else f"is none of {len(misses)}; the nearest: {near.why}"
+        return Miss(why, near.at, near.expected, near.got)
+
+    return reason
+
+
+def why_not_none(reason: Reason) -> Reason:
+    """See `none_of`."""
+
+    def inverse(request: bytes, turn: Turn) -> Miss | None:
+        return Miss("matches what it should not") if reason(request, turn) is None else None
+
+    return inverse
+
+
+def nearest(misses: Sequence[Miss]) -> Miss:
+    """The one that holds furthest into the request; the first of those that are alike."""
+    return max(misses, key=lambda miss: -1 if miss.at is None else miss.at)

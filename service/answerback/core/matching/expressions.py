@@ -1,7 +1,7 @@
 """Matches by a regular expression."""
 
 from answerback.core import patterns
-from answerback.core.matching.base import Matcher
+from answerback.core.matching.base import Matcher, Miss, Reason
 from answerback.core.turn import Turn
 
 
@@ -20,3 +20,16 @@ def regex(pattern: str) -> Matcher:
         return True
 
     return matches
+
+
+def why_not_found(pattern: str) -> Reason:
+    """See `regex`. It says whether letters of the other case are all that is wrong."""
+    matches = regex(pattern)
+
+    def reason(request: bytes, turn: Turn) -> Miss | None:
+        if matches(request, turn):
+            return None
+        anyhow = patterns.compile(f"(?i){pattern}", captures=False).search(request) is not None
+        return Miss(f"nothing in it matches {pattern}" + (", but for the case of its letters" if anyhow else ""))
+
+    return reason

@@ -1,6 +1,7 @@
 """Matches by bytes at a place, some of their bits, if a mask says which."""
 
-from answerback.core.matching.base import Matcher
+from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.turn import Turn
 
 
 def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Matcher:
@@ -19,3 +20,26 @@ def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Match
     bits = int.from_bytes(mask)
     wanted = int.from_bytes(literal) & bits
     return lambda request, _turn: len(request) >= end and int.from_bytes(request[offset:end]) & bits == wanted
+
+
+def why_other_bytes(offset: int, literal: bytes, mask: bytes | None = None) -> Reason:
+    """See `byte_string`."""
+    matches = byte_string(offset, literal, mask)
+    bits = mask or b"\xff" * len(literal)
+
+    def reason(request: bytes, turn: Turn) -> Miss | None:
+        if matches(request, turn):
+            return None
+        there = request[offset : offset + len(literal)]
+        for place, (got, expected, mask_byte) in enumerate(zip(there, literal, bits, strict=False)):
+            if (got ^ expected) & mask_byte:
+                at = offset + place
+                among = "" if mask_byte == 0xFF else f" in the bits {mask_byte:02x}"
+                return Miss(f"byte {at} is {got:02x}, not {expected:02x}{among}", at, bytes((expected,)), bytes((got,)))
+        end = offset + len(literal)
+        expected_next = literal[len(there) : len(there) + 1]
+        return Miss(
+            f"has {len(request)} bytes, and bytes {offset} to {end - 1} are compared", len(request), expected_next
+        )
+
+    return reason

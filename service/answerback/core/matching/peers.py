@@ -3,7 +3,7 @@
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from answerback.core.matching.base import Matcher
+from answerback.core.matching.base import Matcher, Miss, Reason
 from answerback.core.turn import Turn
 
 # Peers whose addresses are kept as numbers: parsing one takes 2 µs, and most connections ask more than once.
@@ -23,6 +23,18 @@ def peer(network: str) -> Matcher:
         return address is not None and address.version == version and int(address) & mask == first
 
     return matches
+
+
+def why_other_peer(network: str) -> Reason:
+    """See `peer`."""
+    matches = peer(network)
+
+    def reason(request: bytes, turn: Turn) -> Miss | None:
+        if matches(request, turn):
+            return None
+        return Miss(f"comes from {turn.peer[0] or 'what has no address'}, not from {network}")
+
+    return reason
 
 
 @lru_cache(KNOWN_PEERS)

@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.escapes import SHOWN, escape, quote, unescape
+
+
+@pytest.mark.parametrize(
+    "data, text",
+    [
+        (b"", ""),
+        (b"PING\r\n", r"PING\r\n"),
+        (b"\t\x00\x7f\xff", r"\t\x00\x7f\xff"),
+        (b'say "hi" \\o/', r"say \"hi\" \\o/"),
+        ("é".encode(), r"\xc3\xa9"),
+    ],
+)
+def test_bytes_are_written_as_c_writes_them(data: bytes, text: str) -> None:
+    assert escape(data) == text
+    assert unescape(text) == data
+
+
+@given(st.binary())
+def test_what_is_written_reads_back_and_is_printable(data: bytes) -> None:
+    assert escape(data).isprintable()
+    assert escape(data).isascii()
+    assert unescape(escape(data)) == data
+
+
+@pytest.mark.parametrize(
+    "text, data", [(r"\0\'", b"\0'"), ("é€", "é€".encode()), (r"\x4F\x4b", b"OK"), ("\udcff", b"\xff")]
+)
+def test_more_is_read_than_is_written(text: str, data: bytes) -> None:
+    assert unescape(text) == data
+
+
+@pytest.mark.parametrize(
+    "text, what", [(r"a\q", r"\q (at 1)"), ("a\\", "a backslash at the end (at 1)"), (r"\x4", r"\x (at 0)")]
+)
+def test_what_is_no_escape_is_refused_with_its_place(text: str, what: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        unescape(text)
+    assert str(refused.value) == rf"{what} is no escape: there are \r \n \t \0 \\ \" \' and \xNN"
+
+
+def test_a_message_repeats_the_ends_of_what_is_long() -> None:
+    assert quote(b"x" * SHOWN) == '"' + "x" * SHOWN + '"'
+    assert quote(b"a" * 50 + b"b" * 50) == '"' + "a" * 30 + '"…"' + "b" * 30 + '" (100 bytes)'
