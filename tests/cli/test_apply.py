@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from answerback.cli import output
+from answerback.config import load
 from answerback.config.problems import Problem, Refused
 from answerback.control.errors import CommentTooLong
 from answerback.supervisor import ChangeFailed, EtagMismatch
@@ -109,3 +111,55 @@ def test_other_failures_are_said_in_the_responders_words(
 def test_a_file_that_cannot_be_read(cli: Any, tmp_path: Path) -> None:
     result = cli("apply", str(tmp_path / "none.yaml"))
     assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path}/none.yaml: No such file or directory\n")
+
+
+# ── On a terminal ───────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def terminal(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
+    former = load(TEXT.replace("7000", "6999")).config
+    api.answers["GetConfig"] = pb.GetConfigResponse(config=former, revision=3, etag="abc-3")
+    api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, etag="abc-4", changed=True, workers=2)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_difference_is_shown_and_agreed_to(api: Any, cli: Any, file: Path) -> None:
+    result = cli("apply", str(file), stdin=b"y\n")
+    assert (result.exit_code, result.stdout) == (0, "revision 4 is in force on 2 workers\n")
+    assert result.stderr.startswith(f"--- revision 3\n+++ {file}\n@@ ")
+    assert "\n-    address: 127.0.0.1:6999\n+    address: 127.0.0.1:7000\n" in result.stderr
+    assert "Put this in force? [y/N]: " in result.stderr
+    _, tried, done = api.asked
+    assert (tried.validate_only, tried.etag) == (True, "abc-3")
+    assert (done.validate_only, done.etag) == (False, "abc-3")  # no later one is overwritten
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("said", [b"n\n", b"\n"])
+def test_who_does_not_agree_changes_nothing(api: Any, cli: Any, file: Path, said: bytes) -> None:
+    result = cli("apply", str(file), stdin=said)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("Error: nothing was changed\n")
+    assert [request.validate_only for request in api.asked[1:]] == [True]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_yes_asks_nothing(cli: Any, file: Path) -> None:
+    result = cli("apply", "--yes", str(file))
+    assert (result.exit_code, "[y/N]" in result.stderr, "+++" in result.stderr) == (0, False, True)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_nobody_is_asked_about_nothing(api: Any, cli: Any, file: Path) -> None:
+    api.answers["GetConfig"].config.CopyFrom(load(TEXT).config)
+    result = cli("apply", str(file))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_nobody_is_asked_about_what_is_refused(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateConfig"] = Refused([Problem("listeners[0].address", "taken")])
+    api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
+    result = cli("apply", str(file))
+    assert (result.exit_code, "[y/N]" in result.stderr) == (1, False)
+    assert f"{file}:3:14: listeners[0].address: taken\n" in result.stderr

@@ -1,5 +1,6 @@
 """The command line as a whole."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,13 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from answerback import __version__
-from answerback.cli import COMMANDS, main
+from answerback.cli import COMMANDS, GROUPS, main
 
 
 def test_help_names_every_command_in_order() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert (result.exit_code, result.stderr) == (0, "")
-    listed = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
+    titles = re.findall(r"^(\S.*):$", result.stdout, re.MULTILINE)
+    assert titles == ["Options", *GROUPS]
+    listed = re.findall(r"^  (\w+)  ", result.stdout.partition(f"{titles[1]}:")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
     assert "answerback serve                      # answers" in result.stdout
 
@@ -34,6 +37,8 @@ def test_an_unknown_command_is_a_wrong_usage() -> None:
 def test_version() -> None:
     result = CliRunner().invoke(main, ["version"])
     assert (result.exit_code, result.stdout.split()[:2]) == (0, ["answerback", __version__])
+    data = json.loads(CliRunner().invoke(main, ["version", "-o", "json"]).stdout)
+    assert (list(data), data["version"]) == (["version", "python", "machine"], __version__)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`answerback health`."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -55,6 +56,14 @@ def test_not_ready(probe: type[Probe]) -> None:
     probe.status, probe.text = 503, b"draining\n"
     result = ask(probe.server_port)  # type: ignore[attr-defined]
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: not ready: draining\n")
+
+
+def test_programs_get_data(probe: type[Probe]) -> None:
+    result = ask(probe.server_port, "-o", "json")  # type: ignore[attr-defined]
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"ready": True, "detail": "ready"})
+    probe.status, probe.text = 503, b"draining\n"
+    result = ask(probe.server_port, "-o", "yaml")  # type: ignore[attr-defined]
+    assert (result.exit_code, result.stdout) == (1, 'ready: false\ndetail: "not ready: draining"\n')
 
 
 def test_nobody_there() -> None:

@@ -20,3 +20,12 @@ def test_json_is_canonical_too(api: Any, cli: Any) -> None:
     result = cli("show", "-o", "json")
     assert json.loads(result.stdout)["listeners"][0]["framing"] == {"read": {"max_bytes": 1024}}
     assert load(result.stdout).config == BUILT_IN
+
+
+def test_a_table_is_an_overview(api: Any, cli: Any) -> None:
+    api.answers["GetConfig"] = GetConfigResponse(config=BUILT_IN, revision=3, etag="abc-3")
+    rows = [line.split() for line in cli("show", "-o", "table").stdout.splitlines()]
+    assert rows == [
+        ["LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES"],
+        ["hello", "0.0.0.0:8000", "-", "read", "1"],
+    ]

@@ -1,14 +1,18 @@
 """`answerback serve`, as a whole: what it says, and that the commands reach it."""
 
 import json
+import os
+import pty
+import re
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from answerback.config import load
 from tests.ports import free_port
-from tests.system.conftest import ANSWERBACK, Start
+from tests.system.conftest import ANSWERBACK, STOP_SECONDS, Responder, Start
 from tests.waiting import eventually
 
 HELLO = """
@@ -100,3 +104,33 @@ def test_the_control_api_on_a_unix_socket(responder: Start, tmp_path: Path) -> N
     assert running.cli("status").returncode == 0
     assert running.stop() == 0
     assert not (tmp_path / "admin").exists()
+
+
+def test_on_a_terminal_apply_shows_the_difference_and_asks(responder: Start, tmp_path: Path) -> None:
+    running = responder()
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(running.config.read_text().replace("[echo]", "[send: other, close]"))
+    for said, revision in (("n\n", 1), ("y\n", 2)):
+        screen = on_a_terminal(running, said, "apply", str(changed))
+        assert "--- revision 1" in screen
+        assert re.search("\x1b\\[32m\\+ +text: other\x1b\\[0m", screen)
+        assert ("nothing was changed" in screen) == (revision == 1)
+        assert running.status()["revision"] == revision
+    assert running.ask(b"hi\n") == b"other"
+
+
+def on_a_terminal(running: Responder, typed: str, *args: str) -> str:
+    """What a person sees who runs a command and types something."""
+    ours, theirs = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    env["ANSWERBACK_SERVER"] = running.admin
+    with os.fdopen(ours, "r+b", buffering=0) as keyboard:
+        process = subprocess.Popen([*ANSWERBACK, *args], env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        keyboard.write(typed.encode())
+        screen = b""
+        with suppress(OSError):  # EIO: the other end is closed
+            while data := keyboard.read(4096):
+                screen += data
+        process.wait(STOP_SECONDS)
+    return screen.decode()

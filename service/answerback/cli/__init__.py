@@ -14,7 +14,13 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = ("serve", "check", "examples", "show", "apply", "status", "health", "version")
+GROUPS: Final = {
+    "Answer": ("serve",),
+    "The configuration": ("check", "examples", "show", "diff", "apply"),
+    "A running responder": ("status", "health"),
+    "This program": ("version", "completion"),
+}
+COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 
 
 class LazyGroup(click.Group):
@@ -31,6 +37,14 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"answerback.cli.{cmd_name}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by what they are for."""
+        width = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), one.get_short_help_str(80)) for name, one in commands if one])
+
 
 @click.command(
     cls=LazyGroup,
@@ -42,8 +56,12 @@ class LazyGroup(click.Group):
       answerback serve                      # answers "Hello, World!" on port 8000
       printf hi | nc 127.0.0.1 8000
       answerback show > answerback.yaml     # the configuration in force; edit it
-      answerback apply answerback.yaml      # live: no connection is lost""",
-    epilog="`answerback COMMAND --help` explains a command, with examples.",
+      answerback diff answerback.yaml       # what would change
+      answerback apply answerback.yaml      # live: no connection is lost
+      answerback status                     # who is connected, what was counted, what was refused""",
+    epilog="""\b
+`answerback COMMAND --help` explains a command, with examples. Each option has a variable of its
+name: --server is ANSWERBACK_SERVER. Tab completes: `answerback completion --help` says how.""",
 )
 def main() -> None:
     """The command."""

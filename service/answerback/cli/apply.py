@@ -1,8 +1,14 @@
 """`answerback apply`."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from answerback.cli import options, source
+from answerback.cli import difference, options, source
+
+if TYPE_CHECKING:
+    from answerback.cli.client import Client
+    from answerback.v1.config_service_pb2 import UpdateConfigRequest
 
 
 @click.command(
@@ -12,6 +18,7 @@ from answerback.cli import options, source
 Examples:
   answerback apply answerback.yaml --comment "slow down replies"
   answerback apply --dry-run answerback.yaml            # every check, no change
+  answerback apply --yes answerback.yaml                # no question
   answerback apply --etag 5f0c2a9be1d4-3 new.yaml       # only if revision 3 is still in force
   generate-config | answerback apply -""",
 )
@@ -19,13 +26,15 @@ Examples:
 @click.option("--comment", default="", metavar="TEXT", help="Why, for whoever reads the history.")
 @click.option("--etag", default="", metavar="ETAG", help="Change only what you saw: the etag that `show` printed.")
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="On a terminal: do not ask. Elsewhere nobody is asked anyway.")
 @options.output("table", "json", "yaml")
 @options.server
-def command(file: str, comment: str, etag: str, dry_run: bool, form: str, server: str, timeout: float) -> None:
+def command(file: str, form: str, server: str, timeout: float, **change: Any) -> None:
     """Put FILE in force in a running responder, on all its workers at once; `-` reads standard input.
 
-    No connection is lost: those that are open take the new rules at their next request. A configuration with anything
-    wrong in it changes nothing. What `file:` names is read by the responder, beneath its --files.
+    On a terminal it shows the difference and asks. No connection is lost: those that are open take the new rules at
+    their next request. A configuration with anything wrong in it changes nothing. What `file:` names is read by the
+    responder, beneath its --files.
     """
     from answerback.cli import output
     from answerback.cli.client import connected
@@ -36,14 +45,17 @@ def command(file: str, comment: str, etag: str, dry_run: bool, form: str, server
     document = load(source.read(file))
     if document.problems:
         raise source.refuse(file, document.problems, "nothing was changed")
-    request = UpdateConfigRequest(config=document.config, comment=comment, etag=etag, validate_only=dry_run)
+    request = UpdateConfigRequest(config=document.config, comment=change["comment"], etag=change["etag"])
+    request.validate_only = change["dry_run"]
     try:
         with connected(server, timeout) as client:
+            if output.on_terminal() and not request.validate_only:
+                _agree(client, request, source.name(file), yes=change["yes"])
             answer = client.update_config(request)
     except Refused as refused:
         raise source.refuse(file, document.located(refused.problems), "nothing was changed") from None
     if form == "table":
-        click.echo(_said(answer.revision, answer.changed, answer.workers, dry_run))
+        click.echo(_said(answer.revision, answer.changed, answer.workers, request.validate_only))
     else:
         data = output.plain(answer)
         data.pop("config", None)  # it is in FILE
@@ -56,3 +68,19 @@ def _said(revision: int, changed: bool, workers: int, dry_run: bool) -> str:
     if not changed:
         return f"revision {revision} is in force already, and equal"
     return f"revision {revision} is in force on {workers} worker{'s' if workers != 1 else ''}"
+
+
+def _agree(client: "Client", request: "UpdateConfigRequest", name: str, *, yes: bool) -> None:
+    """Show the difference and ask; what is agreed to replaces what was shown, and nothing else.
+
+    Raises ClickException, or Refused: nobody is asked about what cannot be.
+    """
+    current = client.get_config()
+    request.etag = request.etag or current.etag
+    request.validate_only = True
+    client.update_config(request)
+    request.validate_only = False
+    found = difference.lines(current.config, request.config, (f"revision {current.revision}", name))
+    difference.write(found, err=True)
+    if found and not yes and not click.confirm("Put this in force?", err=True):
+        raise click.ClickException("nothing was changed")

@@ -6,7 +6,7 @@ import http.client
 
 import click
 
-from answerback.cli import options
+from answerback.cli import options, output
 
 READY = 200
 
@@ -18,6 +18,7 @@ READY = 200
 Examples:
   answerback health && echo ready
   answerback health --metrics 127.0.0.1:9464 --timeout 2s
+  answerback health -o json | jq -r .detail
   HEALTHCHECK CMD ["answerback", "health"]      # in a Dockerfile""",
 )
 @options.metrics("Where the responder serves metrics and probes; 0.0.0.0 is reached through loopback.")
@@ -31,8 +32,22 @@ Examples:
     metavar="TIME",
     help="How long an answer may take.",
 )
-def command(metrics: str, timeout: float) -> None:
+@options.output("table", "json", "yaml")
+def command(metrics: str, timeout: float, form: str) -> None:
     """Ask /readyz whether the responder is ready for traffic: exit 0 if it is, 1 if not."""
+    ready, detail = _asked(metrics, timeout)
+    if form != "table":
+        output.write({"ready": ready, "detail": detail}, form)
+    elif ready:
+        click.echo(detail)
+    else:
+        click.echo(f"Error: {detail}", err=True)
+    if not ready:
+        raise click.exceptions.Exit(1)
+
+
+def _asked(metrics: str, timeout: float) -> tuple[bool, str]:
+    """Whether it is ready, and what it says."""
     host, port = _reachable(metrics)
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
@@ -40,12 +55,12 @@ def command(metrics: str, timeout: float) -> None:
         with connection.getresponse() as answer:
             text = answer.read(4096).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        raise click.ClickException(f"http://{metrics}/readyz: {getattr(error, 'strerror', None) or error}") from None
+        return False, f"http://{metrics}/readyz: {getattr(error, 'strerror', None) or error}"
     finally:
         connection.close()
     if answer.status != READY:
-        raise click.ClickException(f"not ready: {text or answer.reason}")
-    click.echo(text or "ready")
+        return False, f"not ready: {text or answer.reason}"
+    return True, text or "ready"
 
 
 def _reachable(address: str) -> tuple[str, int]:

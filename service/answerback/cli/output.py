@@ -16,6 +16,11 @@ _BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))  # YAML 1.1's, for old readers
 
 
+def on_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def plain(message: Any) -> dict[str, Any]:
     """A protobuf message as data for JSON: the names of the .proto, numbers as numbers, times as RFC 3339.
 

@@ -1,0 +1,32 @@
+"""What differs between two configurations, as `diff -u` writes it."""
+
+import difflib
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from answerback.cli.output import printable
+
+if TYPE_CHECKING:
+    from answerback.v1.config_pb2 import Config
+
+COLOURS: Final = {"-": "red", "+": "green", "@": "cyan"}
+
+
+def lines(before: "Config", after: "Config", names: tuple[str, str]) -> list[str]:
+    """The difference of their canonical forms; none if they say the same."""
+    from answerback.config import dump
+
+    old, new = (dump(one).splitlines() for one in (before, after))
+    return list(difflib.unified_diff(old, new, *names, lineterm=""))
+
+
+def write(difference: list[str], *, err: bool = False) -> None:
+    """Print it, in colours on a terminal alone."""
+    coloured = (sys.stderr if err else sys.stdout).isatty() and not os.environ.get("NO_COLOR")
+    for line in difference:
+        text = printable(line)
+        colour = COLOURS.get(line[:1]) if coloured else None
+        click.echo(click.style(text, fg=colour) if colour else text, err=err, color=coloured)

@@ -1,0 +1,30 @@
+"""What differs, and how it is printed."""
+
+import pytest
+
+from answerback.cli import difference
+from answerback.config import load
+
+LINES = ["--- a", "+++ b", "@@ -1 +1 @@", "-one\x1b[2J", "+two", " three"]
+
+
+def test_equal_configurations_have_none() -> None:
+    config = load("listeners: []").config
+    assert difference.lines(config, config, ("a", "b")) == []
+
+
+def test_elsewhere_it_is_plain_and_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    difference.write(LINES)
+    assert capsys.readouterr().out == "--- a\n+++ b\n@@ -1 +1 @@\n-one\\x1b[2J\n+two\n three\n"
+
+
+def test_on_a_terminal_it_is_coloured_unless_nobody_wants_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    difference.write(LINES[3:], err=True)
+    assert capsys.readouterr().err == "\x1b[31m-one\\x1b[2J\x1b[0m\n\x1b[32m+two\x1b[0m\n three\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    difference.write(LINES[4:], err=True)
+    assert capsys.readouterr().err == "+two\n three\n"
