@@ -1,6 +1,6 @@
 """A responder's admin API that answers as a test tells it, and commands that are asked of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,7 @@ class Api(ConfigServiceServicer, OperationsServiceServicer):
     """Answers each method with what `answers` has for it: a message, or an exception, mapped as the server maps it."""
 
     answers: dict[str, Message | Exception] = field(default_factory=dict)
+    watched: Sequence[Message] = ()
     asked: list[Message] = field(default_factory=list)
     port: int = 0
 
@@ -46,6 +47,20 @@ class Api(ConfigServiceServicer, OperationsServiceServicer):
 
     def GetStatus(self, request: Message, context: Any) -> Any:
         return self._answer("GetStatus", request, context)
+
+    def ListRevisions(self, request: Message, context: Any) -> Any:
+        return self._answer("ListRevisions", request, context)
+
+    def GetRevision(self, request: Message, context: Any) -> Any:
+        return self._answer("GetRevision", request, context)
+
+    def RollbackConfig(self, request: Message, context: Any) -> Any:
+        return self._answer("RollbackConfig", request, context)
+
+    def WatchConfig(self, request: Message, context: Any) -> Any:
+        """All of `watched`; then what is answered, which ought to be an exception."""
+        yield from self.watched
+        self._answer("WatchConfig", request, context)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_server_that_stops_says_so_itself(api: Any, cli: Any) -> None:
     assert "no responder" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["show", "status", "apply"])
+@pytest.mark.parametrize("command", ["show", "status", "apply", "history", "rollback", "watch"])
 def test_a_wrong_usage_is_exit_2(cli: Any, command: str) -> None:
     result = cli(command, "--no-such-option")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from answerback.config import BUILT_IN, load
-from answerback.v1.config_service_pb2 import GetConfigResponse
+from answerback.v1.config_service_pb2 import GetConfigResponse, GetRevisionRequest, GetRevisionResponse, Revision
 
 
 def test_what_is_shown_can_be_applied(api: Any, cli: Any) -> None:
@@ -29,3 +29,12 @@ def test_a_table_is_an_overview(api: Any, cli: Any) -> None:
         ["LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES"],
         ["hello", "0.0.0.0:8000", "-", "read", "1"],
     ]
+
+
+def test_an_earlier_one(api: Any, cli: Any) -> None:
+    revision = Revision(number=2, etag="abc-2", config=BUILT_IN)
+    api.answers["GetRevision"] = GetRevisionResponse(revision=revision)
+    result = cli("show", "--revision", "2")
+    assert result.stdout.startswith("# revision 2, etag abc-2\nlisteners:\n")
+    assert load(result.stdout).config == BUILT_IN
+    assert api.asked == [GetRevisionRequest(revision=2)]

@@ -13,6 +13,8 @@ from answerback.control.address import parse
 from answerback.control.server import AdminServer
 from answerback.supervisor import Change, Revision, Supervisor
 from answerback.supervisor.health import Health
+from answerback.supervisor.history import History
+from answerback.supervisor.revisions import RevisionsInMemory
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 REVISION = Revision(7, "abc-7", BUILT_IN, time=WHEN)
@@ -29,11 +31,13 @@ class Double:
     problems: list[Problem] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     state: Any = None
+    store: RevisionsInMemory = field(default_factory=lambda: RevisionsInMemory("abc"))
     instance: str = "abc"
     start_time: datetime = WHEN
 
     def __post_init__(self) -> None:
         self.health.set("", ["hello"])
+        self.history = History(self.store)
 
     async def update(self, config: Any, **asked: Any) -> Change:
         self.asked.append({"config": config, **asked})
@@ -45,6 +49,12 @@ class Double:
         config = edit(self.current.config)
         answer = await self.update(config, **asked)
         return replace(answer, revision=replace(answer.revision, config=config))
+
+    async def rollback(self, number: int, **asked: Any) -> Change:
+        self.asked.append({"number": number, **asked})
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
     async def validate(self, config: Any) -> list[Problem]:
         self.asked.append({"config": config})

@@ -1,6 +1,8 @@
 """answerback.v1.ConfigService, over the wire."""
 
+import asyncio
 import logging
+from datetime import UTC
 from typing import Any
 
 import grpc
@@ -11,9 +13,11 @@ from answerback.config import BUILT_IN, Problem, Refused
 from answerback.control.requests import COMMENT_LENGTH
 from answerback.control.server import MAX_CONFIG_BYTES
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
+from answerback.supervisor.revisions import Retention, RevisionsInMemory
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_pb2 import Config, Listener
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
+from tests.supervisor.histories import fill, revision
 
 
 @pytest.fixture
@@ -111,3 +115,94 @@ async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, cap
     assert record.getMessage() == f"internal error {incident} in /answerback.v1.ConfigService/UpdateConfig"
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], KeyError)
+
+
+# ── The history ─────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_list_revisions_page_by_page(stub: Any, supervisor: Any) -> None:
+    made = await fill(supervisor.store, 5, comment="why", origin="api")
+    first = await stub.ListRevisions(pb.ListRevisionsRequest(page_size=3))
+    second = await stub.ListRevisions(pb.ListRevisionsRequest(page_size=3, page_token=first.next_page_token))
+    listed = [*first.revisions, *second.revisions]
+    assert [(one.number, one.etag) for one in listed] == [(number, f"abc-{number}") for number in (5, 4, 3, 2, 1)]
+    assert (listed[0].origin, listed[0].comment, listed[0].time.ToDatetime(UTC)) == ("api", "why", made[4].time)
+    assert not listed[0].HasField("config")
+    assert second.next_page_token == ""
+
+
+async def test_list_revisions_whole(stub: Any, supervisor: Any) -> None:
+    made = await fill(supervisor.store, 2)
+    answer = await stub.ListRevisions(pb.ListRevisionsRequest(with_config=True))
+    assert [one.config for one in answer.revisions] == [made[1].config, made[0].config]
+
+
+@pytest.mark.parametrize("request_", [pb.ListRevisionsRequest(page_size=-1), pb.ListRevisionsRequest(page_token="x")])
+async def test_a_page_that_is_none(stub: Any, request_: Any) -> None:
+    failed = await failure(stub.ListRevisions(request_))
+    assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_get_revision(stub: Any, supervisor: Any) -> None:
+    made = await fill(supervisor.store, 2)
+    answer = await stub.GetRevision(pb.GetRevisionRequest(revision=1))
+    assert (answer.revision.number, answer.revision.config) == (1, made[0].config)
+    for number in (0, 3, (1 << 64) - 1):
+        failed = await failure(stub.GetRevision(pb.GetRevisionRequest(revision=number)))
+        assert failed.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_rollback_config(stub: Any, supervisor: Any) -> None:
+    request = pb.RollbackConfigRequest(revision=3, etag="abc-7", comment="why", validate_only=True)
+    answer = await stub.RollbackConfig(request)
+    assert supervisor.asked == [{"number": 3, "etag": "abc-7", "comment": "why", "validate_only": True}]
+    assert answer == pb.RollbackConfigResponse(config=BUILT_IN, revision=8, etag="abc-8", changed=True, workers=2)
+    failed = await failure(stub.RollbackConfig(pb.RollbackConfigRequest(revision=3, comment="x" * 1025)))
+    assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_watch_config(stub: Any, supervisor: Any) -> None:
+    await fill(supervisor.store, 2)
+    watch = stub.WatchConfig(pb.WatchConfigRequest())
+    seen = await watch.read()
+    assert (seen.revision.number, seen.revision.config.listeners[0].name, seen.skipped) == (2, "of-2", 0)
+    await supervisor.store.append(revision(3, store=supervisor.store), after=2)
+    assert (await watch.read()).revision.number == 3
+    watch.cancel()
+
+
+async def test_watching_goes_on_after_an_etag(stub: Any, supervisor: Any) -> None:
+    await fill(supervisor.store, 3)
+    watch = stub.WatchConfig(pb.WatchConfigRequest(after_etag="abc-1"))
+    assert [(await watch.read()).revision.number for _ in range(2)] == [2, 3]
+    watch.cancel()
+    failed = await failure(stub.WatchConfig(pb.WatchConfigRequest(after_etag="xyz-1")).read())
+    assert failed.code() == grpc.StatusCode.OUT_OF_RANGE
+
+
+async def test_who_waits_for_a_change_knows_at_once_that_it_is_heard(stub: Any, supervisor: Any) -> None:
+    await fill(supervisor.store, 1)
+    watch = stub.WatchConfig(pb.WatchConfigRequest(after_etag="abc-1"))
+    await watch.initial_metadata()
+    watch.cancel()
+
+
+async def test_a_slow_watcher_delays_nobody_and_is_told_what_it_missed(stub: Any, supervisor: Any) -> None:
+    """It reads nothing while far more is changed than the connection takes, and than is kept."""
+    store = supervisor.store = RevisionsInMemory("abc", Retention(count=10))
+    supervisor.history._store = store
+    await fill(store, 1)
+    watch = stub.WatchConfig(pb.WatchConfigRequest())
+    assert (await watch.read()).revision.number == 1
+    large = Config(listeners=[Listener(name="x" * 100_000)])
+    last = 400
+    for number in range(2, last + 1):
+        await store.append(revision(number, store=store, config=large), after=number - 1)
+        await asyncio.sleep(0)
+    number = 1
+    missed = 0
+    while number < last:
+        seen = await watch.read()
+        assert seen.revision.number == number + seen.skipped + 1
+        number = seen.revision.number
+        missed += seen.skipped
+    assert missed
+    watch.cancel()

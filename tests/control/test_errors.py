@@ -9,7 +9,18 @@ from answerback.config.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.config.problems import Problem, Refused
 from answerback.control import errors
 from answerback.metrics.tally import PlacesExhausted
-from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
+from answerback.supervisor import (
+    ChangeFailed,
+    EtagMismatch,
+    NotKept,
+    NotOfThisHistory,
+    NotRecorded,
+    Stopping,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+)
+from answerback.supervisor.revisions import Conflict
 
 
 def status_of(error: Exception) -> Status:
@@ -41,6 +52,10 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (ListenerExists("a"), StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", "there is a listener 'a' already"),
         (EtagMismatch("abc-2"), StatusCode.ABORTED, "ETAG_MISMATCH", str(EtagMismatch("abc-2"))),
         (ChangeFailed("worker 1 died"), StatusCode.UNAVAILABLE, "CHANGE_FAILED", "worker 1 died"),
+        (NotRecorded(Conflict("2")), StatusCode.UNAVAILABLE, "CHANGE_FAILED", str(NotRecorded(Conflict("2")))),
+        (StoreFailed("locked"), StatusCode.UNAVAILABLE, "STORE_FAILED", "locked"),
+        (NotKept("3"), StatusCode.NOT_FOUND, "REVISION_NOT_KEPT", "3"),
+        (NotOfThisHistory("4"), StatusCode.OUT_OF_RANGE, "NOT_OF_THIS_HISTORY", "4"),
         (Stopping(), StatusCode.UNAVAILABLE, "STOPPING", str(Stopping()) or "the server is shutting down"),
         (PlacesExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", "full"),
     ],
@@ -49,6 +64,22 @@ def test_each_error_of_the_table_has_its_status(error: Exception, code: StatusCo
     status = status_of(error)
     assert (status.code, status.message) == (code.value[0], message)
     assert (info(status).reason, info(status).domain) == (reason, "answerback")
+
+
+@pytest.mark.parametrize(
+    "failure, code, reason",
+    [
+        (StoreFull("no room"), StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL"),
+        (StoreCorrupt("damaged"), StatusCode.DATA_LOSS, "STORE_CORRUPT"),
+        (StoreFailed("gone"), StatusCode.UNAVAILABLE, "STORE_FAILED"),
+    ],
+)
+def test_what_the_store_cannot_do_is_said_alike_of_reads_and_changes(
+    failure: StoreFailed, code: StatusCode, reason: str
+) -> None:
+    for error in (failure, NotRecorded(failure)):
+        status = status_of(error)
+        assert (status.code, info(status).reason, status.message) == (code.value[0], reason, str(error))
 
 
 def test_every_entry_of_the_table_is_tested_above() -> None:

@@ -246,14 +246,14 @@ class FullStore(RevisionsInMemory):
 
     async def append(self, revision: Revision, *, after: int) -> None:
         if after:
-            raise Conflict("another one was faster") if after == 1 else OSError("no space left")
+            raise Conflict("another one was faster")
         await super().append(revision, after=after)
 
 
 async def test_what_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
     path = tmp_path / "answerback.yaml"
     path.write_text(text(listener("one")))
-    supervisor = Supervisor(Options(config_path=path), store=FullStore())
+    supervisor = Supervisor(Options(config_path=path), store=FullStore("abc"))
     await supervisor.start()
     port = free_port()
     with pytest.raises(ChangeFailed, match="cannot be recorded: another one was faster; nothing has changed"):

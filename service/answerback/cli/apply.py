@@ -23,9 +23,7 @@ Examples:
   generate-config | answerback apply -""",
 )
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
-@click.option("--comment", default="", metavar="TEXT", help="Why, for whoever reads the history.")
-@click.option("--etag", default="", metavar="ETAG", help="Change only what you saw: the etag that `show` printed.")
-@click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@options.change
 @click.option("--yes", "-y", is_flag=True, help="On a terminal: do not ask. Elsewhere nobody is asked anyway.")
 @options.output("table", "json", "yaml")
 @options.server
@@ -54,20 +52,7 @@ def command(file: str, form: str, server: str, timeout: float, **change: Any) ->
             answer = client.update_config(request)
     except Refused as refused:
         raise source.refuse(file, document.located(refused.problems), "nothing was changed") from None
-    if form == "table":
-        click.echo(_said(answer.revision, answer.changed, answer.workers, request.validate_only))
-    else:
-        data = output.plain(answer)
-        data.pop("config", None)  # it is in FILE
-        output.write(data, form)
-
-
-def _said(revision: int, changed: bool, workers: int, dry_run: bool) -> str:
-    if dry_run:
-        return f"it would be taken; revision {revision} stays in force"
-    if not changed:
-        return f"revision {revision} is in force already, and equal"
-    return f"revision {revision} is in force on {workers} worker{'s' if workers != 1 else ''}"
+    output.changed(answer, form, dry_run=request.validate_only)
 
 
 def _agree(client: "Client", request: "UpdateConfigRequest", name: str, *, yes: bool) -> None:

@@ -2,6 +2,7 @@
 
 # Rule: the one module above the control room that imports grpc.
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, cast
@@ -47,6 +48,35 @@ class Client:
         except Refused as refused:
             # A status has room for some of the problems; the check knows all of the configuration's.
             raise Refused(self.validate_config(request.config) or refused.problems) from None
+
+    def rollback_config(
+        self, request: config_service_pb2.RollbackConfigRequest
+    ) -> config_service_pb2.RollbackConfigResponse:
+        """Put an earlier configuration in force again."""
+        with self._answered():
+            return self._config.RollbackConfig(request, timeout=self._timeout)
+
+    def get_revision(self, number: int) -> config_service_pb2.Revision:
+        """One revision of the history."""
+        request = config_service_pb2.GetRevisionRequest(revision=number)
+        with self._answered():
+            return self._config.GetRevision(request, timeout=self._timeout).revision
+
+    def list_revisions(self) -> Iterator[config_service_pb2.Revision]:
+        """The history, the newest first, asked for page by page."""
+        request = config_service_pb2.ListRevisionsRequest()
+        while True:
+            with self._answered():
+                page = self._config.ListRevisions(request, timeout=self._timeout)
+            yield from page.revisions
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return
+
+    def watch_config(self, after_etag: str) -> Iterator[config_service_pb2.WatchConfigResponse]:
+        """Every revision as it comes into force, without end."""
+        with self._answered():
+            yield from self._config.WatchConfig(config_service_pb2.WatchConfigRequest(after_etag=after_etag))
 
     def validate_config(self, config: config_pb2.Config) -> list[Problem]:
         """Every problem of a configuration."""
@@ -96,7 +126,7 @@ def _violations(error: grpc.Call) -> list[Problem]:
 
 
 @contextmanager
-def connected(server: str, timeout: float) -> Iterator[Client]:
+def connected(server: str, timeout: float = math.inf) -> Iterator[Client]:
     """A client of the admin API at an address."""
     with grpc.insecure_channel(server, options=OPTIONS) as channel:
         yield Client(channel, server, timeout)

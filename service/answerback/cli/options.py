@@ -63,6 +63,19 @@ def output(*formats: str) -> Callable[[F], F]:
     )
 
 
+def change(function: F) -> F:
+    """`--comment`, `--etag` and `--dry-run` of commands that change the configuration."""
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Check everything, change nothing."),
+        click.option(
+            "--etag", default="", metavar="ETAG", help="Change only what you saw: the etag that `show` printed."
+        ),
+        click.option("--comment", default="", metavar="TEXT", help="Why, for whoever reads the history."),
+    ):
+        function = option(function)
+    return function
+
+
 def server(function: F) -> F:
     """`--server` and `--timeout` of commands that call the admin API."""
     function = click.option(
@@ -75,6 +88,11 @@ def server(function: F) -> F:
         metavar="TIME",
         help="How long an answer may take.",
     )(function)
+    return endpoint(function)
+
+
+def endpoint(function: F) -> F:
+    """`--server` alone, of commands that listen to the admin API without end."""
     return click.option(
         "--server",
         envvar="ANSWERBACK_SERVER",

@@ -33,6 +33,18 @@ def plain(message: Any) -> dict[str, Any]:
     }
 
 
+def canonical(config: Any) -> dict[str, Any]:
+    """A configuration as data, as the API and `show` speak it."""
+    from google.protobuf import json_format
+
+    return json_format.MessageToDict(config, preserving_proto_field_name=True)
+
+
+def moment(stamp: str | None) -> str:
+    """An RFC 3339 time to the second."""
+    return f"{stamp[:19]}Z" if stamp else "-"
+
+
 def _plain_field(message: Any, field: Any) -> Any:
     value = getattr(message, field.name)
     return [_plain_value(one, field) for one in value] if field.is_repeated else _plain_value(value, field)
@@ -43,7 +55,9 @@ def _plain_value(value: Any, field: Any) -> Any:
         return field.enum_type.values_by_number[value].name
     if field.message_type is None:
         return value
-    return value.ToJsonString() if field.message_type.file.package == "google.protobuf" else plain(value)
+    if field.message_type.file.package == "google.protobuf":
+        return value.ToJsonString()
+    return canonical(value) if field.message_type.full_name == "answerback.v1.Config" else plain(value)
 
 
 def printable(text: str) -> str:
@@ -82,6 +96,24 @@ def _nested(key: str, item: Any, indent: str) -> Iterable[str]:
         yield from (f"{indent}{line}" for line in _yaml(item))
     else:
         yield f"{key} {next(iter(_yaml(item)))}"
+
+
+def changed(answer: Any, form: str, *, dry_run: bool) -> None:
+    """Print what became of a change: a sentence, or the answer without the configuration, which is known."""
+    if form == "table":
+        click.echo(_said(answer, dry_run=dry_run))
+    else:
+        data = plain(answer)
+        data.pop("config", None)
+        write(data, form)
+
+
+def _said(answer: Any, *, dry_run: bool) -> str:
+    if dry_run:
+        return f"it would be taken; revision {answer.revision} stays in force"
+    if not answer.changed:
+        return f"revision {answer.revision} is in force already, and equal"
+    return f"revision {answer.revision} is in force on {answer.workers} worker{'s' if answer.workers != 1 else ''}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -13,32 +13,42 @@ if TYPE_CHECKING:
 
 @click.command(
     "show",
-    short_help="Print the configuration in force.",
+    short_help="Print the configuration in force, or an earlier one.",
     epilog="""\b
 Examples:
   answerback show > answerback.yaml
   answerback show -o table
   answerback show -o json | jq .listeners[].address
+  answerback show --revision 3 > before.yaml
   answerback show --server 127.0.0.1:50052""",
+)
+@click.option(
+    "--revision", type=click.IntRange(1), metavar="N", help="Not the one in force, but this one of the history."
 )
 @options.output("yaml", "json", "table")
 @options.server
-def command(form: str, server: str, timeout: float) -> None:
-    """Print the configuration in force, in its canonical form: `apply` takes it back. `-o table` is an overview."""
-    from google.protobuf import json_format
+def command(revision: int | None, form: str, server: str, timeout: float) -> None:
+    """Print the configuration in force, or an earlier one, in its canonical form: `apply` takes it back.
 
+    `-o table` is an overview.
+    """
+    from answerback.cli import output
     from answerback.cli.client import connected
     from answerback.config import dump
 
     with connected(server, timeout) as client:
-        answer = client.get_config()
+        if revision is None:
+            answer = client.get_config()
+            number, etag, config = answer.revision, answer.etag, answer.config
+        else:
+            earlier = client.get_revision(revision)
+            number, etag, config = earlier.number, earlier.etag, earlier.config
     if form == "table":
-        _table(answer.config)
+        _table(config)
     elif form == "json":
-        data = json_format.MessageToDict(answer.config, preserving_proto_field_name=True)
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(output.canonical(config), indent=2, ensure_ascii=False))
     else:
-        click.echo(f"# revision {answer.revision}, etag {answer.etag}\n{dump(answer.config)}", nl=False)
+        click.echo(f"# revision {number}, etag {etag}\n{dump(config)}", nl=False)
 
 
 def _table(config: "Config") -> None:

@@ -32,11 +32,11 @@ def command(form: str, server: str, timeout: float) -> None:
 
 
 def _tables(status: dict[str, Any]) -> None:
-    from answerback.cli.output import table
+    from answerback.cli.output import moment, table
 
     reason = f": {status['reason']}" if status["reason"] else ""
     click.echo(f"Answerback {status['version']}  {_word(status['state'], 'STATE_')}{reason}")
-    click.echo(f"revision {status['revision']} (etag {status['etag']}), up since {_time(status.get('start_time'))}\n")
+    click.echo(f"revision {status['revision']} (etag {status['etag']}), up since {moment(status.get('start_time'))}\n")
     table(
         ("LISTENER", "ADDRESS", "ENGINE", "ACCEPTED", "OPEN", "REQUESTS"),
         (
@@ -51,7 +51,7 @@ def _tables(status: dict[str, Any]) -> None:
     table(
         ("WORKER", "PID", "REVISION", "RESTARTS", "SINCE"),
         (
-            (one["index"], one["pid"], one["revision"], one["restarts"], _time(one.get("start_time")))
+            (one["index"], one["pid"], one["revision"], one["restarts"], moment(one.get("start_time")))
             for one in status["workers"]
         ),
     )
@@ -62,12 +62,12 @@ def _tables(status: dict[str, Any]) -> None:
 
 
 def _change(name: str, change: dict[str, Any] | None) -> None:
-    from answerback.cli.output import printable
+    from answerback.cli.output import moment, printable
 
     if change is None:
         return
     comment = f": {change['comment']}" if change["comment"] else ""
-    click.echo(printable(f"last {name}  {_time(change['time'])}  from {change['origin']}{comment}"))
+    click.echo(printable(f"last {name}  {moment(change['time'])}  from {change['origin']}{comment}"))
     for problem in change["problems"]:
         click.echo(printable(f"  {problem['path']}: {problem['message']}"))
 
@@ -83,8 +83,3 @@ def _file(file: dict[str, Any] | None) -> None:
 
 def _word(name: str, prefix: str) -> str:
     return name.removeprefix(prefix)
-
-
-def _time(stamp: str | None) -> str:
-    """An RFC 3339 time to the second."""
-    return f"{stamp[:19]}Z" if stamp else "-"

@@ -1,12 +1,15 @@
 """answerback.v1.ConfigService."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from grpc import aio
 
 from answerback.config.problems import Problem, Refused
-from answerback.control.requests import check_comment
-from answerback.supervisor import Supervisor
+from answerback.control.errors import BadArgument
+from answerback.control.requests import check_comment, page_size
+from answerback.control.times import timestamp
+from answerback.supervisor import Change, Entry, NotOfThisHistory, Revision, Supervisor
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
 from answerback.v1.problem_pb2 import Problem as ProblemMessage
@@ -36,16 +39,62 @@ class ConfigService(ConfigServiceServicer):
         change = await self._supervisor.update(
             request.config, etag=request.etag, comment=request.comment, validate_only=request.validate_only
         )
-        return pb.UpdateConfigResponse(
-            config=change.revision.config,
-            revision=change.revision.number,
-            etag=change.revision.etag,
-            changed=change.changed,
-            workers=change.workers,
-        )
+        return pb.UpdateConfigResponse(**_change(change))
 
     async def ValidateConfig(self, request: pb.ValidateConfigRequest, context: Context) -> pb.ValidateConfigResponse:
         """Every problem of a configuration; OK all the same."""
         problems = await self._supervisor.validate(request.config) if request.HasField("config") else [MISSING]
         found = (ProblemMessage(path=problem.path, message=problem.message) for problem in problems)
         return pb.ValidateConfigResponse(problems=found)
+
+    async def WatchConfig(
+        self, request: pb.WatchConfigRequest, context: Context
+    ) -> AsyncIterator[pb.WatchConfigResponse]:
+        """Every revision as it comes, as fast as the client takes them."""
+        await context.send_initial_metadata(())  # it is heard, although nothing may come for long
+        async for seen in self._supervisor.history.watch(request.after_etag):
+            yield pb.WatchConfigResponse(revision=_revision(seen.revision), skipped=seen.skipped)
+
+    async def ListRevisions(self, request: pb.ListRevisionsRequest, context: Context) -> pb.ListRevisionsResponse:
+        """A page of the history."""
+        count = page_size(request.page_size)
+        try:
+            page = await self._supervisor.history.page(request.page_token, count, whole=request.with_config)
+        except NotOfThisHistory as error:
+            raise BadArgument("page_token", str(error)) from None
+        return pb.ListRevisionsResponse(revisions=map(_revision, page.revisions), next_page_token=page.next_token)
+
+    async def GetRevision(self, request: pb.GetRevisionRequest, context: Context) -> pb.GetRevisionResponse:
+        """One revision, whole."""
+        return pb.GetRevisionResponse(revision=_revision(await self._supervisor.history.get(request.revision)))
+
+    async def RollbackConfig(self, request: pb.RollbackConfigRequest, context: Context) -> pb.RollbackConfigResponse:
+        """Puts the content of an earlier revision in force again."""
+        check_comment(request.comment)
+        change = await self._supervisor.rollback(
+            request.revision, etag=request.etag, comment=request.comment, validate_only=request.validate_only
+        )
+        return pb.RollbackConfigResponse(**_change(change))
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """The fields of a change's answer."""
+    revision = change.revision
+    return {
+        "config": revision.config,
+        "revision": revision.number,
+        "etag": revision.etag,
+        "changed": change.changed,
+        "workers": change.workers,
+    }
+
+
+def _revision(revision: Revision | Entry) -> pb.Revision:
+    return pb.Revision(
+        number=revision.number,
+        etag=revision.etag,
+        time=timestamp(revision.time),
+        origin=revision.origin,
+        comment=revision.comment,
+        config=revision.config if isinstance(revision, Revision) else None,
+    )

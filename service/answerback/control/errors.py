@@ -8,7 +8,7 @@ stable, besides a BadRequest where the request is at fault.
 # Rule: a status fits BUDGET as it travels; what had to be left out is counted in the ErrorInfo.
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,7 +20,17 @@ from grpc import StatusCode
 from answerback.config.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.config.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
-from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
+from answerback.supervisor import (
+    ChangeFailed,
+    EtagMismatch,
+    NotKept,
+    NotOfThisHistory,
+    NotRecorded,
+    Stopping,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+)
 
 DOMAIN: Final = "answerback"
 # Bytes of percent-encoded message and base64 details. Java's clients refuse more than 8 KiB of headers in all, grpc's
@@ -91,6 +101,30 @@ def _change_failed(error: ChangeFailed) -> Answer:
     return Answer(StatusCode.UNAVAILABLE, "CHANGE_FAILED", str(error))
 
 
+def _not_recorded(error: NotRecorded) -> Answer:
+    """As the store's failure would be answered, and what that means for the change."""
+    if not isinstance(error.reason, StoreFailed):
+        return _change_failed(error)
+    return replace(_store_failed(error.reason), message=str(error))
+
+
+def _store_failed(error: StoreFailed) -> Answer:
+    match error:
+        case StoreFull():
+            return Answer(StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", str(error))
+        case StoreCorrupt():
+            return Answer(StatusCode.DATA_LOSS, "STORE_CORRUPT", str(error))
+    return Answer(StatusCode.UNAVAILABLE, "STORE_FAILED", str(error))
+
+
+def _not_kept(error: NotKept) -> Answer:
+    return Answer(StatusCode.NOT_FOUND, "REVISION_NOT_KEPT", str(error))
+
+
+def _not_of_this_history(error: NotOfThisHistory) -> Answer:
+    return Answer(StatusCode.OUT_OF_RANGE, "NOT_OF_THIS_HISTORY", str(error))
+
+
 def _stopping(error: Stopping) -> Answer:
     return Answer(StatusCode.UNAVAILABLE, "STOPPING", str(error) or "the server is shutting down")
 
@@ -108,6 +142,10 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     ListenerExists: _listener_exists,
     EtagMismatch: _etag_mismatch,
     ChangeFailed: _change_failed,
+    NotRecorded: _not_recorded,
+    StoreFailed: _store_failed,
+    NotKept: _not_kept,
+    NotOfThisHistory: _not_of_this_history,
     Stopping: _stopping,
     PlacesExhausted: _places_exhausted,
 }

@@ -1,14 +1,13 @@
 """answerback.v1.OperationsService."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import aio
 
 from answerback import __version__
 from answerback.config import Problem as Found
+from answerback.control.times import timestamp
 from answerback.core.plan import Engine
 from answerback.supervisor import FileStatus, LastChange, ListenerStatus, State, Supervisor, WorkerStatus
 from answerback.v1 import operations_service_pb2 as pb
@@ -39,7 +38,7 @@ class OperationsService(OperationsServiceServicer):
         return pb.GetStatusResponse(
             version=__version__,
             instance=self._supervisor.instance,
-            start_time=_timestamp(self._supervisor.start_time),
+            start_time=timestamp(self._supervisor.start_time),
             revision=status.revision,
             etag=status.etag,
             state=STATES[status.state],
@@ -69,7 +68,7 @@ def _worker(status: WorkerStatus) -> pb.WorkerStatus:
         pid=status.pid,
         revision=status.revision,
         restarts=status.restarts,
-        start_time=_timestamp(status.start_time),
+        start_time=timestamp(status.start_time) if status.start_time is not None else None,
     )
 
 
@@ -77,7 +76,7 @@ def _change(change: LastChange | None) -> pb.LastChange | None:
     if change is None:
         return None
     problems = _problems(change.problems)
-    return pb.LastChange(time=_timestamp(change.time), origin=change.origin, comment=change.comment, problems=problems)
+    return pb.LastChange(time=timestamp(change.time), origin=change.origin, comment=change.comment, problems=problems)
 
 
 def _file(file: FileStatus | None) -> pb.ConfigFile | None:
@@ -88,11 +87,3 @@ def _file(file: FileStatus | None) -> pb.ConfigFile | None:
 
 def _problems(problems: Iterable[Found]) -> Iterable[Problem]:
     return (Problem(path=one.path, message=one.message) for one in problems)
-
-
-def _timestamp(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp

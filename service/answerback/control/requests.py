@@ -21,16 +21,22 @@ def check_comment(comment: str) -> None:
         raise CommentTooLong(f"{len(comment)} characters, at most {COMMENT_LENGTH} are kept")
 
 
+def page_size(asked: int) -> int:
+    """How many items a page has at most. Raises BadArgument."""
+    if asked < 0:
+        raise BadArgument("page_size", f"must be 0 or more, not {asked}")
+    return min(asked, MOST) or PAGE
+
+
 def page(items: Iterable[T], key: Callable[[T], str], size: int, token: str) -> tuple[list[T], str]:
     """The page behind a token, by the items' keys, and the token of the page that follows, empty for the last one.
 
     Raises BadArgument.
     """
-    if size < 0:
-        raise BadArgument("page_size", f"must be 0 or more, not {size}")
+    most = page_size(size)
     before = _decoded(token)
     behind = sorted((item for item in items if key(item) > before), key=key)
-    taken = behind[: min(size, MOST) or PAGE]
+    taken = behind[:most]
     more = len(taken) < len(behind)
     return taken, urlsafe_b64encode(key(taken[-1]).encode()).decode() if more else ""
 

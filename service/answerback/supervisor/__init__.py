@@ -7,6 +7,7 @@ A newcomer's map of this room:
       file            the file of --config, read again when told to or when it has changed
       change          the two phases of a change on the workers
       revisions       what was in force, and where that is kept
+      history         the same, for those who ask
       sockets         the listening sockets, of every address and slot
       crew            the workers: started, watched, replaced
         slot          the place of a worker
@@ -16,28 +17,48 @@ A newcomer's map of this room:
 """
 
 from answerback.supervisor.health import Health
+from answerback.supervisor.history import History, NotKept, NotOfThisHistory, Page, Seen
 from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, StartError, Stopping
-from answerback.supervisor.revisions import Revision, RevisionStore
+from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
+from answerback.supervisor.revisions import (
+    Entry,
+    Retention,
+    Revision,
+    RevisionStore,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+)
 from answerback.supervisor.status import FileStatus, LastChange, ListenerStatus, State, Status, WorkerStatus
 from answerback.supervisor.supervisor import Supervisor
 
 __all__ = [
     "Change",
     "ChangeFailed",
+    "Entry",
     "EtagMismatch",
     "FileStatus",
     "Health",
+    "History",
     "LastChange",
     "ListenerStatus",
+    "NotKept",
+    "NotOfThisHistory",
+    "NotRecorded",
     "Options",
     "Pace",
+    "Page",
+    "Retention",
     "Revision",
     "RevisionStore",
+    "Seen",
     "StartError",
     "State",
     "Status",
     "Stopping",
+    "StoreCorrupt",
+    "StoreFailed",
+    "StoreFull",
     "Supervisor",
     "WorkerStatus",
 ]

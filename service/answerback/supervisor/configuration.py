@@ -4,18 +4,16 @@ import asyncio
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from answerback.config import BUILT_IN, FilesBeneath, Problem, Refused, check, read_files
 from answerback.config.document import Document
+from answerback.supervisor import revisions
 from answerback.supervisor.file import Look
 from answerback.supervisor.options import Options
+from answerback.supervisor.revisions import FILE, Revision
 from answerback.v1 import config_pb2 as v1
 
 # Rule: what takes time for large configurations (parsing, reading files, checking) is done in a thread.
-
-FILE: Final = "file"
-BUILT_IN_ORIGIN: Final = "built-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Configurations:
 
     async def built_in(self) -> Found:
         """The built-in one. Raises Refused: it may be in the way of our own ports."""
-        return await self._checked(Look(Document(BUILT_IN), {}, (), ""), BUILT_IN_ORIGIN)
+        return await self._checked(Look(Document(BUILT_IN), {}, (), ""), revisions.BUILT_IN)
 
     async def seen(self, look: Look) -> Found:
         """What a look at the file of `--config` has shown. Raises Refused, with lines and columns."""
@@ -56,6 +54,10 @@ class Configurations:
         own = v1.Config()
         own.CopyFrom(config)
         return await self._checked(await asyncio.to_thread(self._read, Document(own), kept), origin)
+
+    async def kept(self, revision: Revision, origin: str) -> Found:
+        """The content of a revision, its files as they were then. Raises Refused if it could not be taken today."""
+        return await self._checked(Look(Document(revision.config), revision.files, (), ""), origin)
 
     async def _checked(self, look: Look, origin: str) -> Found:
         problems = await asyncio.to_thread(self._examine, look)

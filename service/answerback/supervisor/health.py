@@ -4,10 +4,11 @@
 whether this process works: it may be ready for nothing, and still be the one to say why.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
+
+from answerback.supervisor.bell import Bell
 
 LIVENESS: Final = "liveness"
 READINESS: Final = "readiness"
@@ -23,7 +24,7 @@ class Health:
         """Why it is not serving; empty when it is."""
         self.statuses: Mapping[str, bool] = MappingProxyType(dict.fromkeys(ALL, False) | {LIVENESS: True})
         """Replaced whole by each change."""
-        self._changed: asyncio.Future[None] | None = None
+        self._changed = Bell()
 
     @property
     def serving(self) -> bool:
@@ -44,17 +45,13 @@ class Health:
         statuses = dict.fromkeys(names, self.serving) | {LIVENESS: True}
         if statuses != self.statuses:
             self.statuses = MappingProxyType(statuses)
-            if self._changed is not None:
-                self._changed.set_result(None)
-                self._changed = None
+            self._changed.ring()
 
     async def watch(self) -> AsyncIterator[Mapping[str, bool]]:
         """The states now, and again after each change; changes in quick succession may come as one."""
         seen: Mapping[str, bool] | None = None
         while True:
             while seen is self.statuses:
-                if self._changed is None:
-                    self._changed = asyncio.get_running_loop().create_future()
-                await asyncio.shield(self._changed)
+                await self._changed.next()
             seen = self.statuses
             yield seen

@@ -1,10 +1,11 @@
 """What a supervisor is told when it is made."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from answerback.core.plan import Engine
+from answerback.supervisor.revisions import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class Options:
     """Of listeners that name none."""
     files: Path | None = None
     """The folder of the files that a configuration given through the API may name."""
+    retention: Retention = field(default_factory=Retention)
+    """How much of the history is kept."""
     drain_delay: float = 0.0
     """How long to accept on when told to stop."""
     grace: float = 8.0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from answerback.supervisor.revisions import Revision
+from answerback.supervisor.revisions import Conflict, Revision, StoreFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,15 @@ class EtagMismatch(Exception):
 
 
 class ChangeFailed(Exception):
-    """A worker could not take the change, which is not the configuration's fault. Nothing has changed anywhere."""
+    """A worker or the store could not take it, which is not the configuration's fault. Nothing has changed anywhere."""
+
+
+class NotRecorded(ChangeFailed):
+    """The store could not keep the revision, and so it is not in force."""
+
+    def __init__(self, reason: Conflict | StoreFailed) -> None:
+        super().__init__(f"the revision cannot be recorded: {reason}; nothing has changed")
+        self.reason = reason
 
 
 class Stopping(Exception):

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from answerback.config import Problem, Refused
 from answerback.internal.v1.link_pb2 import ListenerPlaces
@@ -18,9 +19,9 @@ from answerback.supervisor.change import TwoPhaseChange, places_of
 from answerback.supervisor.configuration import Found
 from answerback.supervisor.counters import Counters
 from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import ChangeFailed
+from answerback.supervisor.outcomes import ChangeFailed, NotRecorded
 from answerback.supervisor.process import Gone, WorkerProcess
-from answerback.supervisor.revisions import Conflict, Revision, RevisionStore
+from answerback.supervisor.revisions import Conflict, Revision, RevisionStore, StoreFailed
 from answerback.supervisor.sockets import Bound, CannotListen, Sockets
 
 # Rule: one at a time; whoever calls holds the lock.
@@ -28,16 +29,22 @@ from answerback.supervisor.sockets import Bound, CannotListen, Sockets
 log = logging.getLogger(__name__)
 
 Hands = Callable[[], Awaitable[list[WorkerProcess]]]
+Clock = Callable[[], datetime]
+
+
+def time_of_day() -> datetime:
+    """The clock that dates revisions; it may step."""
+    return datetime.now(UTC)
 
 
 class Rollout:
     """Puts revisions in force; `current` is the one that is."""
 
     def __init__(
-        self, instance: str, options: Options, pace: Pace, places: Places, sockets: Sockets, store: RevisionStore
+        self, options: Options, pace: Pace, places: Places, sockets: Sockets, store: RevisionStore, clock: Clock
     ) -> None:
         self.current: Revision | None = None
-        self._instance = instance
+        self._clock = clock
         self._options = options
         self._pace = pace
         self._places = places
@@ -52,8 +59,9 @@ class Rollout:
         `hands` and `proceed` raise; then nothing has changed.
         """
         number = self.current.number + 1 if self.current else 1
-        etag = f"{self._instance}-{number}"
-        revision = Revision(number, etag, found.config, found.files, origin=found.origin, comment=comment)
+        revision = Revision(
+            number, self._store.etag(number), found.config, found.files, self._clock(), found.origin, comment
+        )
         counters = self._counters.proposed(found.config)
         places = places_of(found.config, self._places, counters)
         keys = [place.socket for place in places]
@@ -95,9 +103,9 @@ class Rollout:
         self._sockets.listen(bound)
         try:
             await self._store.append(revision, after=revision.number - 1)
-        except (Conflict, OSError) as error:
+        except (Conflict, StoreFailed) as error:
             self._sockets.withdraw(bound)
-            raise ChangeFailed(f"the revision cannot be recorded: {error}; nothing has changed") from None
+            raise NotRecorded(error) from None
         self.current = revision
 
     def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:

@@ -16,16 +16,17 @@ from answerback.metrics.reading import read_counts
 from answerback.metrics.tally import Places, Tally
 from answerback.net import descriptors
 from answerback.supervisor.change import engine_of
-from answerback.supervisor.configuration import FILE, Configurations, Found
+from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.file import Look, Reloads
 from answerback.supervisor.health import Health
+from answerback.supervisor.history import History
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, StartError, Stopping
 from answerback.supervisor.process import Gone, WorkerProcess
 from answerback.supervisor.record import Record
-from answerback.supervisor.revisions import Revision, RevisionsInMemory, RevisionStore
-from answerback.supervisor.rollout import Hands, Rollout
+from answerback.supervisor.revisions import API, FILE, ROLLBACK, Revision, RevisionsInMemory, RevisionStore
+from answerback.supervisor.rollout import Clock, Hands, Rollout, time_of_day
 from answerback.supervisor.shutdown import shut_down
 from answerback.supervisor.sockets import Sockets
 from answerback.supervisor.status import ListenerStatus, State, Status
@@ -42,8 +43,18 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """Owns sockets, revisions and workers. Made and used in the main thread, in a running event loop."""
 
-    def __init__(self, options: Options, *, pace: Pace | None = None, store: RevisionStore | None = None) -> None:
-        """Raises OSError if there is no memory for the tally."""
+    def __init__(
+        self,
+        options: Options,
+        *,
+        pace: Pace | None = None,
+        store: RevisionStore | None = None,
+        clock: Clock = time_of_day,
+    ) -> None:
+        """`store` keeps the revisions; without one, they end with this process. `clock` dates them.
+
+        Raises OSError if there is no memory for the tally.
+        """
         self.options = options
         self.instance = secrets.token_hex(6)
         self.start_time = datetime.now(UTC)
@@ -63,9 +74,9 @@ class Supervisor:
             boot=self._boot,
             changed=self._changed,
         )
-        self._rollout = Rollout(
-            self.instance, options, self._pace, self.places, self._sockets, store or RevisionsInMemory()
-        )
+        store = store or RevisionsInMemory(self.instance, options.retention)
+        self.history = History(store)
+        self._rollout = Rollout(options, self._pace, self.places, self._sockets, store, clock)
         self._record = Record()
         self._lock = asyncio.Lock()
         self._changes: set[asyncio.Task[object]] = set()
@@ -103,7 +114,7 @@ class Supervisor:
         *,
         etag: str = "",
         comment: str = "",
-        origin: str = "api",
+        origin: str = API,
         validate_only: bool = False,
     ) -> Change:
         """Put a configuration in force, on every worker, or change nothing.
@@ -118,7 +129,7 @@ class Supervisor:
         *,
         etag: str = "",
         comment: str = "",
-        origin: str = "api",
+        origin: str = API,
         validate_only: bool = False,
     ) -> Change:
         """The same with what `edit` makes of the configuration that is in force when its turn comes.
@@ -126,21 +137,27 @@ class Supervisor:
         Raises what `update` and `edit` raise.
         """
 
-        async def work() -> Change:
-            if etag and etag != self.current.etag:
-                raise EtagMismatch(self.current.etag)
-            config = edit(self.current.config)
-            if validate_only:
-                return await self._try(await self._configurations.given(config, self.current.files, origin))
-            with self._record.refusals(origin, comment):
-                return await self._change(await self._configurations.given(config, self.current.files, origin), comment)
+        async def find() -> Found:
+            return await self._configurations.given(edit(self.current.config), self.current.files, origin)
 
-        return await self._exclusively(work)
+        return await self._asked(find, etag, comment, origin, validate_only=validate_only)
+
+    async def rollback(self, number: int, *, etag: str = "", comment: str = "", validate_only: bool = False) -> Change:
+        """Put the content of an earlier revision in force again, as a new revision.
+
+        Raises NotKept, StoreFailed, and what `update` raises.
+        """
+
+        async def find() -> Found:
+            return await self._configurations.kept(await self.history.get(number), ROLLBACK)
+
+        comment = comment or f"to revision {number}"
+        return await self._asked(find, etag, comment, ROLLBACK, validate_only=validate_only)
 
     async def validate(self, config: v1.Config) -> list[Problem]:
         """Everything that is wrong with a configuration, as far as it is known before it is tried."""
         try:
-            await self._configurations.given(config, self.current.files, "api")
+            await self._configurations.given(config, self.current.files, API)
         except Refused as refused:
             return list(refused.problems)
         return []
@@ -247,10 +264,20 @@ class Supervisor:
 
     async def _reapply(self, look: Look) -> Change:
         """Put in force what the file says."""
+        return await self._asked(lambda: self._configurations.seen(look), "", "", FILE, validate_only=False)
+
+    async def _asked(
+        self, find: Callable[[], Awaitable[Found]], etag: str, comment: str, origin: str, *, validate_only: bool
+    ) -> Change:
+        """Put what is found in force, or only see whether it could be."""
 
         async def work() -> Change:
-            with self._record.refusals(FILE, ""):
-                return await self._change(await self._configurations.seen(look), "")
+            if etag and etag != self.current.etag:
+                raise EtagMismatch(self.current.etag)
+            if validate_only:
+                return await self._try(await find())
+            with self._record.refusals(origin, comment):
+                return await self._change(await find(), comment)
 
         return await self._exclusively(work)
 

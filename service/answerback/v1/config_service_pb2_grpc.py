@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class ConfigServiceStub(object):
-    """The configuration in force, and changing it while connections are served.
+    """The configuration in force, changing it while connections are served, and its history.
+
+    The history ends with the process, unless `serve --state DIR` keeps it.
     """
 
     def __init__(self, channel):
@@ -50,10 +52,32 @@ class ConfigServiceStub(object):
                 request_serializer=answerback_dot_v1_dot_config__service__pb2.ValidateConfigRequest.SerializeToString,
                 response_deserializer=answerback_dot_v1_dot_config__service__pb2.ValidateConfigResponse.FromString,
                 _registered_method=True)
+        self.WatchConfig = channel.unary_stream(
+                '/answerback.v1.ConfigService/WatchConfig',
+                request_serializer=answerback_dot_v1_dot_config__service__pb2.WatchConfigRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_config__service__pb2.WatchConfigResponse.FromString,
+                _registered_method=True)
+        self.ListRevisions = channel.unary_unary(
+                '/answerback.v1.ConfigService/ListRevisions',
+                request_serializer=answerback_dot_v1_dot_config__service__pb2.ListRevisionsRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_config__service__pb2.ListRevisionsResponse.FromString,
+                _registered_method=True)
+        self.GetRevision = channel.unary_unary(
+                '/answerback.v1.ConfigService/GetRevision',
+                request_serializer=answerback_dot_v1_dot_config__service__pb2.GetRevisionRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_config__service__pb2.GetRevisionResponse.FromString,
+                _registered_method=True)
+        self.RollbackConfig = channel.unary_unary(
+                '/answerback.v1.ConfigService/RollbackConfig',
+                request_serializer=answerback_dot_v1_dot_config__service__pb2.RollbackConfigRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_config__service__pb2.RollbackConfigResponse.FromString,
+                _registered_method=True)
 
 
 class ConfigServiceServicer(object):
-    """The configuration in force, and changing it while connections are served.
+    """The configuration in force, changing it while connections are served, and its history.
+
+    The history ends with the process, unless `serve --state DIR` keeps it.
     """
 
     def GetConfig(self, request, context):
@@ -68,7 +92,8 @@ class ConfigServiceServicer(object):
         connection is served by an older revision. A configuration equal to the one in force makes no revision.
 
         INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-        force; UNAVAILABLE if a worker could not take it or the server is shutting down.
+        force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
+        room for the revision.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,6 +101,41 @@ class ConfigServiceServicer(object):
 
     def ValidateConfig(self, request, context):
         """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchConfig(self, request, context):
+        """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
+        has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
+        many it missed.
+
+        OUT_OF_RANGE if `after_etag` is not of this history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevisions(self, request, context):
+        """The revisions that are kept, the newest first.
+
+        INVALID_ARGUMENT for a page token that is not of this history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRevision(self, request, context):
+        """One revision, with its configuration. NOT_FOUND if it is not kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackConfig(self, request, context):
+        """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
+        revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +159,26 @@ def add_ConfigServiceServicer_to_server(servicer, server):
                     request_deserializer=answerback_dot_v1_dot_config__service__pb2.ValidateConfigRequest.FromString,
                     response_serializer=answerback_dot_v1_dot_config__service__pb2.ValidateConfigResponse.SerializeToString,
             ),
+            'WatchConfig': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchConfig,
+                    request_deserializer=answerback_dot_v1_dot_config__service__pb2.WatchConfigRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_config__service__pb2.WatchConfigResponse.SerializeToString,
+            ),
+            'ListRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevisions,
+                    request_deserializer=answerback_dot_v1_dot_config__service__pb2.ListRevisionsRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_config__service__pb2.ListRevisionsResponse.SerializeToString,
+            ),
+            'GetRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevision,
+                    request_deserializer=answerback_dot_v1_dot_config__service__pb2.GetRevisionRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_config__service__pb2.GetRevisionResponse.SerializeToString,
+            ),
+            'RollbackConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackConfig,
+                    request_deserializer=answerback_dot_v1_dot_config__service__pb2.RollbackConfigRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_config__service__pb2.RollbackConfigResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'answerback.v1.ConfigService', rpc_method_handlers)
@@ -108,7 +188,9 @@ def add_ConfigServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConfigService(object):
-    """The configuration in force, and changing it while connections are served.
+    """The configuration in force, changing it while connections are served, and its history.
+
+    The history ends with the process, unless `serve --state DIR` keeps it.
     """
 
     @staticmethod
@@ -182,6 +264,114 @@ class ConfigService(object):
             '/answerback.v1.ConfigService/ValidateConfig',
             answerback_dot_v1_dot_config__service__pb2.ValidateConfigRequest.SerializeToString,
             answerback_dot_v1_dot_config__service__pb2.ValidateConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/answerback.v1.ConfigService/WatchConfig',
+            answerback_dot_v1_dot_config__service__pb2.WatchConfigRequest.SerializeToString,
+            answerback_dot_v1_dot_config__service__pb2.WatchConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.ConfigService/ListRevisions',
+            answerback_dot_v1_dot_config__service__pb2.ListRevisionsRequest.SerializeToString,
+            answerback_dot_v1_dot_config__service__pb2.ListRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.ConfigService/GetRevision',
+            answerback_dot_v1_dot_config__service__pb2.GetRevisionRequest.SerializeToString,
+            answerback_dot_v1_dot_config__service__pb2.GetRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.ConfigService/RollbackConfig',
+            answerback_dot_v1_dot_config__service__pb2.RollbackConfigRequest.SerializeToString,
+            answerback_dot_v1_dot_config__service__pb2.RollbackConfigResponse.FromString,
             options,
             channel_credentials,
             insecure,

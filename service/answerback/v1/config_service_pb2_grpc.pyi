@@ -27,7 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConfigServiceStub:
-    """The configuration in force, and changing it while connections are served."""
+    """The configuration in force, changing it while connections are served, and its history.
+
+    The history ends with the process, unless `serve --state DIR` keeps it.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,14 +43,36 @@ class ConfigServiceStub:
     connection is served by an older revision. A configuration equal to the one in force makes no revision.
 
     INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-    force; UNAVAILABLE if a worker could not take it or the server is shutting down.
+    force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
+    room for the revision.
     """
     ValidateConfig: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.ValidateConfigRequest, _config_service_pb2.ValidateConfigResponse]
     """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken."""
+    WatchConfig: _grpc.UnaryStreamMultiCallable[_config_service_pb2.WatchConfigRequest, _config_service_pb2.WatchConfigResponse]
+    """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
+    has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
+    many it missed.
+
+    OUT_OF_RANGE if `after_etag` is not of this history.
+    """
+    ListRevisions: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.ListRevisionsRequest, _config_service_pb2.ListRevisionsResponse]
+    """The revisions that are kept, the newest first.
+
+    INVALID_ARGUMENT for a page token that is not of this history.
+    """
+    GetRevision: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.GetRevisionRequest, _config_service_pb2.GetRevisionResponse]
+    """One revision, with its configuration. NOT_FOUND if it is not kept."""
+    RollbackConfig: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.RollbackConfigRequest, _config_service_pb2.RollbackConfigResponse]
+    """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
+    revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+    """
 
 @_typing.type_check_only
 class ConfigServiceAsyncStub(ConfigServiceStub):
-    """The configuration in force, and changing it while connections are served."""
+    """The configuration in force, changing it while connections are served, and its history.
+
+    The history ends with the process, unless `serve --state DIR` keeps it.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.GetConfigRequest, _config_service_pb2.GetConfigResponse]  # type: ignore[assignment]
@@ -57,13 +82,35 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
     connection is served by an older revision. A configuration equal to the one in force makes no revision.
 
     INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-    force; UNAVAILABLE if a worker could not take it or the server is shutting down.
+    force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
+    room for the revision.
     """
     ValidateConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.ValidateConfigRequest, _config_service_pb2.ValidateConfigResponse]  # type: ignore[assignment]
     """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken."""
+    WatchConfig: _aio.UnaryStreamMultiCallable[_config_service_pb2.WatchConfigRequest, _config_service_pb2.WatchConfigResponse]  # type: ignore[assignment]
+    """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
+    has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
+    many it missed.
+
+    OUT_OF_RANGE if `after_etag` is not of this history.
+    """
+    ListRevisions: _aio.UnaryUnaryMultiCallable[_config_service_pb2.ListRevisionsRequest, _config_service_pb2.ListRevisionsResponse]  # type: ignore[assignment]
+    """The revisions that are kept, the newest first.
+
+    INVALID_ARGUMENT for a page token that is not of this history.
+    """
+    GetRevision: _aio.UnaryUnaryMultiCallable[_config_service_pb2.GetRevisionRequest, _config_service_pb2.GetRevisionResponse]  # type: ignore[assignment]
+    """One revision, with its configuration. NOT_FOUND if it is not kept."""
+    RollbackConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.RollbackConfigRequest, _config_service_pb2.RollbackConfigResponse]  # type: ignore[assignment]
+    """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
+    revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+    """
 
 class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The configuration in force, and changing it while connections are served."""
+    """The configuration in force, changing it while connections are served, and its history.
+
+    The history ends with the process, unless `serve --state DIR` keeps it.
+    """
 
     @_abc_1.abstractmethod
     def GetConfig(
@@ -83,7 +130,8 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         connection is served by an older revision. A configuration equal to the one in force makes no revision.
 
         INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-        force; UNAVAILABLE if a worker could not take it or the server is shutting down.
+        force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
+        room for the revision.
         """
 
     @_abc_1.abstractmethod
@@ -93,5 +141,47 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.ValidateConfigResponse, _abc.Awaitable[_config_service_pb2.ValidateConfigResponse]]:
         """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken."""
+
+    @_abc_1.abstractmethod
+    def WatchConfig(
+        self,
+        request: _config_service_pb2.WatchConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_config_service_pb2.WatchConfigResponse], _abc.AsyncIterator[_config_service_pb2.WatchConfigResponse]]:
+        """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
+        has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
+        many it missed.
+
+        OUT_OF_RANGE if `after_etag` is not of this history.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRevisions(
+        self,
+        request: _config_service_pb2.ListRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_config_service_pb2.ListRevisionsResponse, _abc.Awaitable[_config_service_pb2.ListRevisionsResponse]]:
+        """The revisions that are kept, the newest first.
+
+        INVALID_ARGUMENT for a page token that is not of this history.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRevision(
+        self,
+        request: _config_service_pb2.GetRevisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_config_service_pb2.GetRevisionResponse, _abc.Awaitable[_config_service_pb2.GetRevisionResponse]]:
+        """One revision, with its configuration. NOT_FOUND if it is not kept."""
+
+    @_abc_1.abstractmethod
+    def RollbackConfig(
+        self,
+        request: _config_service_pb2.RollbackConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_config_service_pb2.RollbackConfigResponse, _abc.Awaitable[_config_service_pb2.RollbackConfigResponse]]:
+        """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
+        revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+        """
 
 def add_ConfigServiceServicer_to_server(servicer: ConfigServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -78,7 +78,7 @@ class GetStatusResponse(_message.Message):
     CONFIG_FILE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     instance: _builtins.str
-    """Names this run of the server; the etags of its revisions begin with it."""
+    """Names this run of the server."""
     revision: _builtins.int
     etag: _builtins.str
     state: Global___State.ValueType
@@ -235,7 +235,7 @@ class LastChange(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
-    """Where it came from: `file`, `api`, `built-in`."""
+    """Where it came from: `file`, `api`, `rollback`, `built-in`."""
     comment: _builtins.str
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...

@@ -1,0 +1,39 @@
+"""`answerback rollback`."""
+
+import click
+
+from answerback.cli import options
+
+
+@click.command(
+    "rollback",
+    short_help="Put an earlier configuration in force again.",
+    epilog="""\b
+Examples:
+  answerback history                          # which there are
+  answerback rollback 3
+  answerback rollback 3 --comment "4 was too slow" --etag 5f0c2a9be1d4-4
+  answerback rollback 3 --dry-run             # every check, no change""",
+)
+@click.argument("revision", type=click.IntRange(1))
+@options.change
+@options.output("table", "json", "yaml")
+@options.server
+def command(revision: int, comment: str, etag: str, dry_run: bool, form: str, server: str, timeout: float) -> None:
+    """Put the configuration of an earlier REVISION in force again, on all workers at once, live.
+
+    It becomes a new revision, with what its files held at the time; the history only grows. What cannot be served any
+    more, because a port has been taken since, changes nothing.
+    """
+    from answerback.cli import output, source
+    from answerback.cli.client import connected
+    from answerback.config import Refused
+    from answerback.v1.config_service_pb2 import RollbackConfigRequest
+
+    request = RollbackConfigRequest(revision=revision, comment=comment, etag=etag, validate_only=dry_run)
+    try:
+        with connected(server, timeout) as client:
+            answer = client.rollback_config(request)
+    except Refused as refused:
+        raise source.refuse(f"revision {revision}", refused.problems, "nothing was changed") from None
+    output.changed(answer, form, dry_run=dry_run)

@@ -1,0 +1,50 @@
+"""`answerback history`."""
+
+import json
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from answerback.config import BUILT_IN
+from answerback.v1.config_service_pb2 import ListRevisionsResponse, Revision
+
+NOON = Timestamp(seconds=1767355200)
+NEWEST = Revision(number=12, etag="abc-12", time=NOON, origin="rollback", comment="to revision 10\x1b[2J")
+OLDER = Revision(number=11, etag="abc-11", time=NOON, origin="api", comment="")
+
+
+def test_a_table_with_the_newest_on_top(api: Any, cli: Any) -> None:
+    api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST, OLDER])
+    result = cli("history")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["REVISION", "TIME", "ORIGIN", "COMMENT"],
+        ["12", "2026-01-02T12:00:00Z", "rollback", "to", "revision", "10\\x1b[2J"],
+        ["11", "2026-01-02T12:00:00Z", "api"],
+    ]
+
+
+def test_json_has_etags_too(api: Any, cli: Any) -> None:
+    api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[OLDER])
+    time = "2026-01-02T12:00:00Z"
+    expected = {"number": 11, "etag": "abc-11", "time": time, "origin": "api", "comment": ""}
+    assert json.loads(cli("history", "-o", "json").stdout) == {"revisions": [expected]}
+    assert cli("history", "-o", "yaml").stdout.startswith("revisions:\n  - number: 11\n")
+
+
+def test_a_configuration_is_shown_in_its_canonical_form(api: Any, cli: Any) -> None:
+    api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[Revision(number=1, config=BUILT_IN)])
+    (revision,) = json.loads(cli("history", "-o", "json").stdout)["revisions"]
+    assert revision["config"]["listeners"][0]["framing"] == {"read": {"max_bytes": 1024}}
+
+
+def test_page_by_page_until_the_limit(api: Any, cli: Any) -> None:
+    api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST, OLDER], next_page_token="more")
+    assert len(cli("history", "--limit", "5").stdout.splitlines()) == 1 + 5
+    assert [request.page_token for request in api.asked] == ["", "more", "more"]
+
+
+def test_all_of_them(api: Any, cli: Any) -> None:
+    api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST] * 25)
+    assert len(cli("history").stdout.splitlines()) == 1 + 20
+    assert len(cli("history", "--limit", "0").stdout.splitlines()) == 1 + 25
