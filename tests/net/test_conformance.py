@@ -245,6 +245,20 @@ def test_draining_finishes_and_refuses(serving: Serving) -> None:
         serving.connect()
 
 
+def test_what_came_before_the_drain_is_still_answered(serving: Serving) -> None:
+    serving.commit(SERVICES)
+    clients = [serving.connect().say(b"a\n") for _ in range(3)]
+    assert [client.hear(2) for client in clients] == [b"a\n"] * 3
+
+    def speak_and_drain() -> None:
+        for client in clients:
+            client.say(b"b\n")
+        serving.listeners.drain()  # in the same turn of the loop: nobody can have read it
+
+    serving.call(speak_and_drain)
+    assert [client.hear_all() for client in clients] == [b"b\n"] * 3
+
+
 def test_aborting_resets_everything(serving: Serving) -> None:
     serving.commit(SERVICES)
     clients = [serving.connect().say(b"a\n") for _ in range(3)]

@@ -5,6 +5,7 @@ import errno
 import logging
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf
@@ -48,7 +49,7 @@ class Host(Protocol):
         """The connection is closed."""
 
 
-class Connection:
+class Connection(ABC):
     """A connection and its session. A driver adds how bytes come and go."""
 
     __slots__ = ("_id", "alarm", "books", "counted_peer", "due", "heard", "host", "session", "sock")
@@ -122,17 +123,17 @@ class Connection:
         self.books.failed()
         self.abort(CloseReason.ERROR)
 
+    @abstractmethod
     def wake(self) -> None:
         """The session's deadline has come, or is near."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drain(self) -> None:
         """Finish what is in progress, then close in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def abort(self, reason: CloseReason) -> None:
         """Reset the connection now."""
-        raise NotImplementedError
 
 
 def utc_now() -> datetime:

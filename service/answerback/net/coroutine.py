@@ -1,105 +1,162 @@
-"""The COROUTINE engine: a coroutine per connection over streams, which reads from top to bottom.
+"""The COROUTINE engine: a coroutine per connection, which reads from top to bottom.
 
-It waits in one place at a time, for bytes to read or for room to write. What comes from elsewhere (a deadline, a drain)
-interrupts it there, as `asyncio.timeout` would, but costs nothing while nothing of the kind happens.
+It waits in one place at a time, for whatever happens next, and the transport's callbacks take it up right there: with a
+task, futures and a stream reader between them, a request costs half as much again (docs/adr/0002-two-engines.md).
 """
 
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from time import monotonic
+from typing import cast
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
+from answerback.net.connection import Connection, Host, reason_of, reset_on_close
 
 # Rule: only the coroutine speaks to the session, but for `abort`, which ends both.
+# Rule: the coroutine awaits nothing but `news`; whoever has some calls `_go_on`.
 
-News = Callable[[float], Sequence[Action]]
+News = bytes | Callable[[float], Sequence[Action]]
+"""What was heard (nothing at all: the peer's FIN), or what the session has to be told, with the time."""
+
+PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 
-class CoroutineConnection(Connection):
-    """Drives a session by a coroutine."""
+@types.coroutine
+def news() -> Generator[None, News, News]:
+    """Wait for what happens next."""
+    return (yield)
 
-    __slots__ = (
-        "_ending",
-        "_gone",
-        "_interrupted",
-        "_news",
-        "_opened",
-        "_reader",
-        "_task",
-        "_transport",
-        "_unsent",
-        "_waiting",
-        "_writer",
-    )
 
-    _reader: asyncio.StreamReader
-    _writer: asyncio.StreamWriter
-    _transport: asyncio.WriteTransport
+def nothing(_now: float) -> Sequence[Action]:
+    """News that the session need not be told of: there is room to write again."""
+    return ()
+
+
+class CoroutineConnection(Connection, asyncio.Protocol):
+    """Drives a session by a coroutine, which this takes up as the protocol of a transport."""
+
+    __slots__ = ("_coroutine", "_drained", "_ending", "_gone", "_opening", "_reads", "_transport", "_unsent")
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
         sock.setblocking(False)
         super().__init__(host, sock, peer)
         self.sock: socket.socket
-        self._news: list[News] = []  # what the session has to be told
-        self._waiting = False  # whether the coroutine can be interrupted
-        self._interrupted = False  # whether it has been, and has not noticed yet
+        self._transport: asyncio.Transport | None = None
+        self._coroutine: Coroutine[None, News, None] | None = None  # from the first step to the last
+        self._drained = False  # whether the session has to be told of a drain once it has heard what is here
         self._gone = False
-        self._ending: Action | None = None  # what to do once the kernel has taken everything
-        self._task: asyncio.Task[None] | None = None
+        self._opening = False
+        self._reads = True
         self._unsent = 0  # bytes that the kernel has not taken
-        self._opened = False  # whether there are streams
+        self._ending: Action | None = None  # what to do once it has
 
     def begin(self) -> None:
         """Take up the conversation."""
-        self._task = self.host.loop.create_task(self._serve())
+        self.host.loop.create_task(self._open())
 
     def wake(self) -> None:
         """See `Connection.wake`."""
-        self._interrupt(self.session.wake)
+        self._go_on(self.session.wake)
 
     def drain(self) -> None:
         """See `Connection.drain`."""
-        self._interrupt(self.session.drain)
+        if self._coroutine is None or self._something_waits():
+            self._drained = True  # what came before the drain is still answered
+        else:
+            self._go_on(self.session.drain)
 
     def abort(self, reason: CloseReason) -> None:
         """See `Connection.abort`."""
+        if not self._gone:
+            self.session.lost(reason)
+            reset_on_close(self.sock)
+            self._leave(reason)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`: there is a transport over the accepted socket."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        # So that it writes at once, and what is left in its buffer is what the kernel has not taken.
+        self._transport.set_write_buffer_limits(high=0)
+        if self._gone:  # aborted meanwhile
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._coroutine is None:
+            self._start()
+        self._go_on(data)
+        if self._drained:
+            self._drained = False
+            self._go_on(self.session.drain)
+
+    def eof_received(self) -> bool:
+        """See `asyncio.Protocol`: the peer's FIN ends its half alone."""
+        self.data_received(b"")
+        return True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`: the kernel has taken everything."""
+        self._go_on(nothing)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        if not self._gone:
+            self._lost(exc if isinstance(exc, OSError) else ConnectionResetError(errno.ECONNRESET, "it is gone"))
+
+    async def _open(self) -> None:
+        """Have the loop make a transport over the accepted socket."""
         if self._gone:
             return
-        self.session.lost(reason)
-        reset_on_close(self.sock)
-        self._leave(reason)
-
-    async def _serve(self) -> None:
+        self._opening = True
         try:
-            await self._open()
-            await self._converse()
+            await self.host.loop.connect_accepted_socket(lambda: self, self.sock)
+            if self._coroutine is None:
+                self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
         except OSError as error:
-            if not self._gone:
-                self._leave(self.session.lost(reason_of(error)))
+            self._opening = False
+            self._lost(error)
         except Exception:
             self.failed()
 
-    async def _open(self) -> None:
-        """Streams over the accepted socket, as `asyncio.start_server` makes them."""
-        loop = self.host.loop
-        reader = asyncio.StreamReader(limit=READ_BYTES, loop=loop)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, self.sock)
-        # So that what is left in the buffer is what the kernel has not taken, and `drain` waits until it has taken all.
-        transport.set_write_buffer_limits(high=0)
-        self._reader = reader
-        self._transport = transport
-        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        self._opened = True
-        if self._gone:  # aborted meanwhile
-            transport.abort()
+    def _start(self) -> None:
+        if self._gone:
+            return
+        self._coroutine = self._converse()
+        self._go_on(None)
+        if self._drained and not self._something_waits():
+            self._drained = False
+            self._go_on(self.session.drain)
+
+    def _something_waits(self) -> bool:
+        """Whether there are bytes, or the peer's FIN, which are about to be heard."""
+        if not self._reads or not self.session.wants_read:
+            return False
+        try:
+            self.sock.recv(1, PEEK)
+        except OSError:
+            return False
+        return True
+
+    def _go_on(self, happened: News | None) -> None:
+        """Take up the coroutine with what it waits for."""
+        coroutine = self._coroutine
+        if coroutine is None:
+            return
+        try:
+            coroutine.send(happened)  # type: ignore[arg-type]  # None alone begins it
+        except StopIteration:
+            self._coroutine = None
+        except OSError as error:
+            self._lost(error)
+        except Exception:
+            self.failed()
 
     async def _converse(self) -> None:
-        session, read, books = self.session, self._reader.read, self.books
+        session, books = self.session, self.books
         actions = session.connected(monotonic())
         while True:
             while not self._perform(actions):
@@ -108,27 +165,45 @@ class CoroutineConnection(Connection):
                 return
             if session.deadline < self.due:
                 self.keep_deadline()
-            self._waiting = True
-            try:
-                if self._news:
-                    actions = self._told()
-                    continue
-                if not session.wants_read:
-                    await self.host.loop.create_future()  # until interrupted
-                data = await read(READ_BYTES)
-            except asyncio.CancelledError:
-                actions = self._told()
-                continue
-            finally:
-                self._waiting = False
-            if session.over:  # aborted meanwhile
-                return
-            if data:
+            if session.wants_read is not self._reads:
+                self._read_or_not()
+            happened = await news()
+            if type(happened) is not bytes:
+                actions = happened(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
+            elif happened:
                 self.heard = True
-                books.received(len(data))
-                actions = session.receive(data, monotonic())
+                books.received(len(happened))
+                actions = session.receive(happened, monotonic())
             else:
                 actions = session.eof(monotonic())
+
+    async def _room(self) -> Sequence[Action]:
+        """Wait until the kernel has taken what was written, or something else happens: what the session wants then."""
+        session, transport = self.session, self._transport
+        assert transport is not None
+        session.blocked(monotonic())
+        self.keep_deadline()
+        if session.wants_read is not self._reads:
+            self._read_or_not()
+        happened = await news()
+        left = transport.get_write_buffer_size()
+        self.books.sent(self._unsent - left)
+        self._unsent = left
+        if not isinstance(happened, bytes):
+            return happened(monotonic())
+        self.heard = self.heard or happened != b""
+        self.books.received(len(happened))
+        return session.receive(happened, monotonic()) if happened else session.eof(monotonic())
+
+    def _read_or_not(self) -> None:
+        """Have the transport read as the session wishes."""
+        transport = self._transport
+        assert transport is not None
+        self._reads = self.session.wants_read
+        if self._reads:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
 
     def _perform(self, actions: Sequence[Action]) -> bool:
         """Do what the session asks, and what it asks once that is in the kernel; False if the kernel has no room."""
@@ -164,6 +239,7 @@ class CoroutineConnection(Connection):
     def _write(self, data: bytes) -> None:
         """Give it to the transport, which gives the kernel at once what that takes."""
         transport = self._transport
+        assert transport is not None
         if transport.is_closing():
             raise ConnectionResetError(errno.ECONNRESET, "the peer has reset the connection")
         before = self._unsent
@@ -171,64 +247,30 @@ class CoroutineConnection(Connection):
         self._unsent = transport.get_write_buffer_size()
         self.books.sent(before + len(data) - self._unsent)
 
-    async def _room(self) -> Sequence[Action]:
-        """Wait until the kernel has taken what was written; what the session wants when it is interrupted in that."""
-        self.session.blocked(monotonic())
-        self.keep_deadline()
-        self._waiting = True
-        try:
-            if self._news:
-                return self._told()
-            await self._writer.drain()
-        except asyncio.CancelledError:
-            return self._told()
-        finally:
-            self._waiting = False
-            if not self._gone and not self._transport.is_closing():
-                left = self._transport.get_write_buffer_size()
-                self.books.sent(self._unsent - left)
-                self._unsent = left
-        return ()
-
     def _end(self) -> None:
         """Everything is in the kernel: half-close, close or reset."""
         ending, self._ending = self._ending, None
+        assert self._transport is not None
         if type(ending) is HalfClose:
-            self._writer.write_eof()
+            self._transport.write_eof()
         elif type(ending) is Reset:
             reset_on_close(self.sock)
             self._leave(ending.reason)
         elif type(ending) is Close:
             self._gone = True
-            self._writer.close()
+            self._transport.close()
             self.closed(ending.reason)
-
-    def _interrupt(self, news: News) -> None:
-        """Have the coroutine tell the session this, wherever it waits."""
-        self._news.append(news)
-        if self._waiting and len(self._news) == 1:
-            assert self._task is not None
-            self._task.cancel()
-            self._interrupted = True
-
-    def _told(self) -> Sequence[Action]:
-        """Tell the session what there is to tell. Raises CancelledError if the coroutine itself was cancelled."""
-        assert self._task is not None
-        if self._interrupted:
-            self._interrupted = False
-            self._task.uncancel()
-        elif not self._news:
-            raise asyncio.CancelledError
-        actions: list[Action] = []
-        while self._news and not self._gone:
-            actions += self._news.pop(0)(monotonic())
-        return actions
 
     def _leave(self, reason: CloseReason) -> None:
         """Drop the connection: what the kernel has not taken is lost."""
         self._gone = True
-        if self._opened:
+        self._coroutine = None
+        if self._transport is not None:
             self._transport.abort()
-        else:
+        elif not self._opening:  # else `connection_made` does it
             self.sock.close()
         self.closed(reason)
+
+    def _lost(self, error: OSError) -> None:
+        if not self._gone:
+            self._leave(self.session.lost(reason_of(error)))
