@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 
 from answerback.core import matching, steps
 from answerback.core.actions import Send
-from answerback.core.plan import Asked, ListenerPlan, PlanInForce, Replies, Rule, Rules, Selector, Then
+from answerback.core.plan import (
+    RECALLED_BYTES,
+    RECALLED_MOST,
+    Asked,
+    ListenerPlan,
+    PlanInForce,
+    Recalled,
+    Replies,
+    Rule,
+    Rules,
+    Selector,
+    Then,
+)
 from answerback.core.steps import Step
 from answerback.core.turn import Turn
 
@@ -62,6 +74,24 @@ def test_a_table_does_not_grow_with_what_it_is_asked() -> None:
     for number in range(1000):
         assert selector.look_up(b"%d" % number) is None
     assert len(selector.look_up.__self__) == 1  # type: ignore[attr-defined]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    answering = Rule("", 7, (Send(b"yes"),))
+    selector = Selector([answering])
+    for number in range(3 * RECALLED_MOST):
+        selector.recall(b"%d" % number, 1, answering)
+        assert len(selector.recalled) <= RECALLED_MOST
+    assert selector.recalled[b"%d" % number] == Recalled((Send(b"yes"),), 1, 7)
+    selector.recall(bytes(RECALLED_BYTES + 1), 1, answering)
+    assert bytes(RECALLED_BYTES + 1) not in selector.recalled
+
+
+def test_only_what_is_always_the_same_is_remembered() -> None:
+    echoing = Rule("", 7, (steps.echo(),))
+    selector = Selector([echoing])
+    selector.recall(b"a", 1, echoing)
+    assert not selector.recalled
 
 
 def fail(_request: bytes, _turn: Turn) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
-from answerback.core.framing import Framing, Line, Read
+from answerback.core.framing import Fixed, Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.session import OUTPUT_AHEAD, READ_AHEAD
 from answerback.core.turn import Turn
@@ -313,3 +313,49 @@ def test_the_deadline_is_never_later_than_what_is_due() -> None:
     assert Playbook(target).session.deadline == 1010
     assert (Playbook(target) >> b"x").session.deadline == 1004
     assert (Playbook(target) >> b"x" >> b"\n" << Send(b"+PONG\r\n") >> after(9)).session.deadline == 1010
+
+
+def test_what_is_heard_again_is_answered_and_counted_again() -> None:
+    book = Playbook(plan(PONG))
+    for _ in range(3):
+        book >> b"PING\r\nPING\n" << Send(b"+PONG\r\n" * 2)
+    assert book.account.rules == [0] * 6
+    assert len(book.account.durations) == 6
+
+
+def said(book: Playbook, chunk: bytes) -> bytes:
+    """What comes back at once, however it is cut."""
+    book.heard.clear()
+    book >> chunk
+    return b"".join(action.data for action in book.heard if isinstance(action, Send))
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a\n", b"b\n", b"a\na\n", b"c\n", b"on\n", b"off\n", b"two\n", b"a", b"\n", b"x"]),
+        max_size=30,
+    )
+)
+def test_what_was_answered_before_makes_no_difference(chunks: list[bytes]) -> None:
+    """One session of a listener that has heard it all before, one of a listener that has not."""
+    rules = [
+        rule(steps.send(b"A"), when=b"a", place=1),
+        rule(steps.discard(), when=b"c", place=2),
+        rule(steps.state("other"), when=b"on", place=3),
+        rule(steps.state(""), when=b"off", place=4),
+        rule(steps.frame(Fixed(2)), when=b"two", place=5),
+        replace(rule(steps.send(b"B"), when=b"b", place=6), in_states=("other",)),
+    ]
+    known = plan(*rules)
+    for chunk in [b"a\n", b"b\n", b"a\na\n", b"c\n", b"on\n", b"a\n", b"b\n"]:
+        said(Playbook(known), chunk)
+    old, new = Playbook(known), Playbook(plan(*rules))
+    for chunk in chunks:
+        assert said(old, chunk) == said(new, chunk)
+        assert old.account == new.account
+
+
+def test_a_new_plan_forgets_what_was_answered_by_the_old_one() -> None:
+    book = Playbook(plan(PONG)) >> b"PING\n" << Send(b"+PONG\r\n")
+    book.in_force.plan = plan(rule(steps.send(b"-ERR\r\n")))
+    book >> b"PING\n" << Send(b"-ERR\r\n")

@@ -35,6 +35,8 @@ class Limits:
     max_request_bytes: int = 1 << 20
 
 
+RECALLED_MOST = 256  # answers remembered by a selector
+RECALLED_BYTES = 1024  # heard at once, at most, for that
 MANY_PATTERNS = 8  # a set costs more to search than a few patterns one by one
 
 
@@ -117,6 +119,16 @@ class Asked(Turn, Protocol):
         """Whether a counted rule may match once more; if so, this was the time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The answer to everything that was heard at once: the same as ever, so that it need not be found anew."""
+
+    actions: tuple[Send, ...]
+    requests: int
+    place: int
+    """Of the one rule that matched them all."""
+
+
 class Selector:
     """Finds the first rule that matches a request.
 
@@ -124,12 +136,15 @@ class Selector:
     only those written before the one that the table found. Many patterns are searched for together.
     """
 
-    __slots__ = ("_by_equality", "_last", "_otherwise", "_sets", "_tried", "look_up")
+    __slots__ = ("_by_equality", "_last", "_otherwise", "_sets", "_tried", "look_up", "recalled")
 
     look_up: Callable[[bytes], Rule | None] | None
     """The same as `search`, where the request's bytes alone decide."""
+    recalled: dict[bytes, Recalled]
+    """What was answered to these bytes before, where they came alone. See `recall`."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self.recalled = {}
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
         self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
         self._otherwise: Rule | None = None
@@ -157,6 +172,15 @@ class Selector:
         else:
             otherwise = self._otherwise
             self.look_up = lambda _request: otherwise
+
+    def recall(self, heard: bytes, requests: int, rule: Rule) -> None:
+        """Remember that these bytes are so many requests, which one rule answers with its constant reply."""
+        if len(heard) > RECALLED_BYTES or rule.reply is None:
+            return
+        if len(self.recalled) == RECALLED_MOST:
+            self.recalled.clear()
+        data = rule.reply.data * requests
+        self.recalled[heard] = Recalled((Send(data),) if data else (), requests, rule.place)
 
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""

@@ -87,6 +87,20 @@ class Session(Playing):
             return NOTHING if self._phase == HALF_CLOSED else self._discard(len(data))
         buffer = self._buffer
         if not buffer:
+            recalled = self._selector.recalled.get(data)
+            if (
+                recalled is not None
+                and self._script is None
+                and self._framing is (plan := self._plan).framing
+                and self._in_force.plan is plan
+                and self._blocked_since == inf
+            ):
+                self._started = now
+                self._answered = requests = recalled.requests
+                self.number += requests
+                self.awaits_flush = True
+                self._ledger.requested(recalled.place, requests)
+                return recalled.actions
             self._buffer = data
             self._searched = 0
         elif type(buffer) is bytearray:
@@ -258,6 +272,8 @@ class Session(Playing):
                 self._count(matched, in_a_row)
         if answered < len(requests) and framing is not None:  # then it is the one that cut them
             end = framing.taken(buffer, answered)
+        elif in_a_row == answered < MOST and matched is not None and end == len(buffer) and size < OUTPUT_AHEAD:
+            self._remember(buffer, answered, matched, ended)
         if answered:
             self._started = now
             self.awaits_flush = True
@@ -266,6 +282,12 @@ class Session(Playing):
                 self._on_request = True
                 self._answered -= 1
         return actions, end, stop or (for_one and answered > 0) or answered == MOST or size >= OUTPUT_AHEAD
+
+    def _remember(self, heard: Buffer, requests: int, rule: Rule, ended: bool) -> None:
+        """Have what was heard answered without this much ado when it is heard again, if the bytes alone decide."""
+        selector = self._selector
+        if type(heard) is bytes and not ended and selector.look_up is not None and self._framing is self._plan.framing:
+            selector.recall(heard, requests, rule)
 
     def _cut(self, ended: bool) -> tuple[Sequence[bytes], int]:
         """The requests at the beginning of the buffer, and where the next one begins."""
