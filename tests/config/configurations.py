@@ -52,6 +52,21 @@ listeners:
       - {event: IDLE, replies: {of: [[hold]], then: HOLD}}
       - {event: EOF, replies: {of: [[]], then: CYCLE}}
       - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
+      - do:
+          - delay: {uniform: {min: 1ms, max: 2ms}}
+          - delay: {normal: {mean: 10ms, deviation: 2ms}}
+          - delay: {lognormal: {median: 10ms, sigma: 0.5, max: 1s}}
+          - delay: {exponential: {mean: 10ms, max: 1s}}
+    faults:
+      - {name: late, probability: 0.5, scope: CONNECTION, after: 1, first: 2, every: 3, latency: 10ms}
+      - {scope: REQUEST, bandwidth: {bytes_per_second: 1000}}
+      - slice: {size: 10, variation: 5, gap: 1ms}
+      - cut: {bytes: 100, reset: true}
+      - hang: {after: 1s}
+      - reset: {after: 1s}
+      - slow_close: {delay: {exponential: {mean: 1s}}}
+      - corrupt: {bytes: 2}
+      - drop
     limits:
       max_connections: 10
       max_connections_per_peer: 2
@@ -120,6 +135,8 @@ def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:
             rules=[1000 * index + 500 + number for number, rule in enumerate(each.rules) if rule_key(rule, number)],
             socket=f"socket {index}",
             counters=[1000 * index + 800 + number for number in range(len(each.rules))],
+            faults=[1000 * index + 600 + number for number in range(len(each.faults))],
+            fault_counters=[1000 * index + 700 + 2 * number for number in range(len(each.faults))],
         )
         for index, each in enumerate(config.listeners)
     }

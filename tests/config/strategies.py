@@ -124,9 +124,23 @@ dribbles = st.one_of(
     st.builds(v1.Step.Dribble, payload=payloads, gap=gaps, chunks=st.integers(1, 65_536)),
     st.builds(v1.Step.Dribble, payload=payloads, gap=gaps, size=st.integers(1, 16 << 20)),
 )
+times = durations(3600)
+some_time = times.filter(lambda given: bool(given.seconds or given.nanos))
+delays = st.one_of(
+    st.builds(v1.Delay, fixed=times),
+    st.builds(v1.Delay, uniform=st.builds(v1.Delay.Uniform, max=times)),
+    st.builds(v1.Delay, normal=st.builds(v1.Delay.Normal, mean=times, deviation=times)),
+    st.builds(
+        v1.Delay,
+        lognormal=st.builds(
+            v1.Delay.Lognormal, median=some_time, sigma=st.floats(0, 10, exclude_min=True), max=times | st.none()
+        ),
+    ),
+    st.builds(v1.Delay, exponential=st.builds(v1.Delay.Exponential, mean=some_time, max=times | st.none())),
+)
 steps = st.one_of(
     st.builds(v1.Step, send=payloads),
-    st.builds(v1.Step, delay=st.builds(v1.Delay, fixed=durations(3600))),
+    st.builds(v1.Step, delay=delays),
     st.builds(v1.Step, dribble=dribbles),
     st.builds(v1.Step, state=texts),
     st.builds(v1.Step, set=st.builds(v1.Step.Set, name=variables, value=payloads)),
@@ -173,6 +187,34 @@ def rules(draw: st.DrawFn) -> v1.Rule:
     return rule
 
 
+whole = st.integers(0, (1 << 64) - 1)
+effects = st.one_of(
+    delays.map(lambda delay: {"latency": delay}),
+    st.integers(1, (1 << 64) - 1).map(lambda rate: {"bandwidth": v1.Fault.Bandwidth(bytes_per_second=rate)}),
+    st.builds(v1.Fault.Slice, size=st.integers(10, 16 << 20), variation=st.integers(0, 9), gap=times).map(
+        lambda pieces: {"slice": pieces}
+    ),
+    st.builds(v1.Fault.Cut, bytes=whole, reset=booleans).map(lambda cut: {"cut": cut}),
+    st.builds(v1.Fault.Hang, after=times | st.none()).map(lambda hang: {"hang": hang}),
+    st.builds(v1.Fault.Reset, after=times | st.none()).map(lambda reset: {"reset": reset}),
+    delays.map(lambda delay: {"slow_close": v1.Fault.SlowClose(delay=delay)}),
+    st.builds(v1.Fault.Corrupt, bytes=st.integers(1, (1 << 32) - 1) | st.none()).map(lambda wrong: {"corrupt": wrong}),
+    st.just({"drop": v1.Fault.Drop()}),
+)
+
+
+@st.composite
+def faults(draw: st.DrawFn) -> v1.Fault:
+    return v1.Fault(
+        probability=draw(st.floats(0, 1) | st.none()),
+        scope=draw(st.sampled_from(v1.Fault.Scope.values())),
+        after=draw(whole),
+        first=draw(whole),
+        every=draw(whole),
+        **draw(effects),
+    )
+
+
 counts = st.integers(0, (1 << 32) - 1) | st.none()
 timeouts = durations(8760 * 3600) | st.none()
 limits = st.builds(
@@ -199,6 +241,7 @@ def configs(draw: st.DrawFn) -> v1.Config:
                 engine=draw(st.sampled_from([v1.ENGINE_UNSPECIFIED, v1.ENGINE_CALLBACK, v1.ENGINE_COROUTINE])),
                 framing=draw(framings | st.none()),
                 rules=draw(st.lists(rules(), max_size=4)),
+                faults=draw(st.lists(faults(), max_size=3)),
                 limits=draw(limits | st.none()),
                 random_seed=draw(st.integers(0, (1 << 64) - 1) | st.none()),
             )

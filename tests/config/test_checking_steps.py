@@ -14,7 +14,7 @@ EMPTY = {
     "{}": "[0]: says nothing: give send, echo, discard, delay, dribble, close, half_close, reset, hold, state, set,"
     " frame or take",
     "send: {}": "[0].send: says nothing: give text, hex, base64, file or template",
-    "delay: {}": "[0].delay: says nothing: give fixed",
+    "delay: {}": "[0].delay: says nothing: give fixed, uniform, normal, lognormal or exponential",
     "dribble: {payload: a, gap: 1s}": "[0].dribble: says nothing: give chunks or size",
     "set: {name: a, value: {}}": "[0].set.value: says nothing: give text, hex, base64, file or template",
 }

@@ -161,6 +161,8 @@ def test_a_worker_loads_neither_yaml_nor_what_only_checking_needs() -> None:
         for name in (
             "captures",
             "compile",
+            "compile_delays",
+            "compile_faults",
             "compile_framing",
             "compile_matches",
             "compile_rules",

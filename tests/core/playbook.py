@@ -44,6 +44,7 @@ class Account(Ledger):
     rules: list[int] = field(default_factory=list)
     unmatched_requests: int = 0
     events: list[int] = field(default_factory=list)
+    strikes: list[int] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     truncations: int = 0
@@ -56,6 +57,9 @@ class Account(Ledger):
 
     def matched(self, rule: int) -> None:
         self.events.append(rule)
+
+    def struck(self, fault: int) -> None:
+        self.strikes.append(fault)
 
     def answered(self, seconds: float, requests: int) -> None:
         self.durations += [seconds] * requests

@@ -271,6 +271,11 @@ def test_a_rule_on_eof_has_a_last_word() -> None:
     book.silent() >> after(1) << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
+def test_a_rule_on_eof_has_a_last_word_where_a_frame_was_still_to_be_taken() -> None:
+    target = plan(rule(steps.take(LINE, "more"), say(b"never")), on_eof=Rules([rule(say(b"bye\n"))]))
+    Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
+
+
 def test_a_rule_on_drain_says_farewell() -> None:
     last = Rules([rule(say(b"bye\n"))])
     book = (

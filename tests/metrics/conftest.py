@@ -40,4 +40,5 @@ def places() -> Places:
     places.listener("hello")
     places.rule("hello", "greet")
     places.rule("hello", "rules[1]")
+    places.fault("hello", "lossy")
     return places

@@ -49,6 +49,7 @@ def test_every_known_series_is_there_from_0(exposition: Exposition) -> None:
         "connections_rejected_total": ("reason", REJECTIONS),
         "accept_errors_total": ("errno", ACCEPT_ERRORS),
         "rule_matches_total": ("rule", ["greet", "rules[1]"]),
+        "faults_applied_total": ("fault", ["lossy"]),
     }
     for family in FAMILIES:
         if family.labels[:1] != ("listener",) or family.kind is Kind.HISTOGRAM:
@@ -78,6 +79,12 @@ def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[Books]) 
     assert value(exposition, "connections_open", listener="hello") == 2
     assert value(exposition, "connections_closed_total", listener="hello", reason="idle_timeout") == 1
     assert value(exposition, "received_bytes_total", listener="hello") == 200
+
+
+def test_faults_are_told_apart(exposition: Exposition, slots: list[Books], places: Places) -> None:
+    for books in slots:
+        books.struck(places.faults["hello", "lossy"])
+    assert value(exposition, "faults_applied_total", listener="hello", fault="lossy") == 2
 
 
 def test_rules_are_told_apart(exposition: Exposition, slots: list[Books], places: Places) -> None:

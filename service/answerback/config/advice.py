@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from math import inf
 
-from answerback.config import advice_rules, durations
+from answerback.config import advice_faults, advice_rules, durations
 from answerback.config.compile import limits_of
 from answerback.config.compile_framing import DEFAULT_READ_BYTES
 from answerback.config.problems import Enough, Problem, Problems, quoted
@@ -36,6 +36,7 @@ def warnings(config: v1.Config) -> list[Problem]:
 
 def _listener(listener: v1.Listener, path: str, problems: Problems) -> None:
     advice_rules.advise(listener, path, problems)
+    advice_faults.advise(listener, path, problems)
     _limits(listener, path, problems)
     _framings(listener, path, problems)
 

@@ -10,9 +10,10 @@ from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[impor
 
 from answerback.config import addresses, bounds
 from answerback.config.checking_bytes import BytesCheck
+from answerback.config.checking_faults import MAX_FAULTS, FaultCheck
 from answerback.config.checking_framing import FramingCheck
 from answerback.config.checking_rules import check_rule
-from answerback.config.compile import rule_key
+from answerback.config.compile import fault_key, rule_key
 from answerback.config.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
@@ -28,7 +29,7 @@ MAX_RULES = 10_000  # in all listeners; each has a place in the tally
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NAME_FORM = "letters, digits, `.`, `_` and `-`, the first a letter or digit, 63 at most"
-_MAX_RULE_NAME = 128  # it is the value of a metric's label
+_MAX_COUNTED_NAME = 128  # of a rule or fault: it is the value of a metric's label
 
 
 def check(
@@ -137,9 +138,10 @@ class _Listener:
             FramingCheck(data, self._problems, in_step=False).framing(self._listener.framing, self._at("framing"))
         bounds.limits(self._listener.limits, self._at("limits"), self._problems, descriptor_limit)
         rules = self._listener.rules[:most_rules]
-        self._rule_names(rules)
+        self._keys("rules", [rule_key(rule, index) for index, rule in enumerate(rules)])
         for index, rule in enumerate(rules):
             check_rule(rule, f"{self._path}.rules[{index}]", files, self._problems)
+        self._faults()
         states = {state for rule in rules for state in rule.in_states}
         if len(states) > MAX_STATES:
             self._problems.add(self._at("rules"), f"{len(states)} states; there can be {MAX_STATES}")
@@ -150,12 +152,21 @@ class _Listener:
     def _at(self, field: str) -> str:
         return step_into(self._path, field)
 
-    def _rule_names(self, rules: Sequence[v1.Rule]) -> None:
+    def _faults(self) -> None:
+        faults = self._listener.faults[:MAX_FAULTS]
+        if len(self._listener.faults) > MAX_FAULTS:
+            self._problems.add(self._at("faults"), f"{len(self._listener.faults)} faults; there can be {MAX_FAULTS}")
+        self._keys("faults", [fault_key(fault, index) for index, fault in enumerate(faults)])
+        check = FaultCheck(self._problems)
+        for index, fault in enumerate(faults):
+            check.fault(fault, f"{self._path}.faults[{index}]")
+
+    def _keys(self, of: str, keys: Sequence[str]) -> None:
+        """What rules or faults are counted under."""
         first: dict[str, int] = {}
-        for index, rule in enumerate(rules):
-            path = f"{self._path}.rules[{index}].name"
-            key = rule_key(rule, index)
-            if len(key) > _MAX_RULE_NAME or not key.isprintable():
-                self._problems.add(path, f"at most {_MAX_RULE_NAME} printable characters, not {quoted(key)}")
+        for index, key in enumerate(keys):
+            path = f"{self._path}.{of}[{index}].name"
+            if len(key) > _MAX_COUNTED_NAME or not key.isprintable():
+                self._problems.add(path, f"at most {_MAX_COUNTED_NAME} printable characters, not {quoted(key)}")
             elif first.setdefault(key, index) != index:
-                self._problems.add(path, f"{quoted(key)} is what rules[{first[key]}] is counted under already")
+                self._problems.add(path, f"{quoted(key)} is what {of}[{first[key]}] is counted under already")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from answerback.config import bounds
 from answerback.config.checking_bytes import BytesCheck
+from answerback.config.checking_delays import DelayCheck
 from answerback.config.checking_framing import FramingCheck
 from answerback.config.payloads import MAX_BYTES, says_nothing
 from answerback.config.problems import Problems, quoted, step_into
@@ -22,6 +23,7 @@ class StepCheck:
     def __init__(self, data: BytesCheck, problems: Problems) -> None:
         self._data = data
         self._problems = problems
+        self._delays = DelayCheck(problems)
         self._framings = FramingCheck(data, problems, in_step=True)
 
     def script(self, steps: Iterable[v1.Step], path: str) -> None:
@@ -42,10 +44,7 @@ class StepCheck:
         self._data.content(step.send, path)
 
     def _delay(self, step: v1.Step, path: str) -> None:
-        if step.delay.WhichOneof("kind") is None:
-            self._problems.add(path, says_nothing(step.delay))
-        else:
-            bounds.duration(step.delay.fixed, bounds.MAX_DELAY, step_into(path, "fixed"), self._problems)
+        self._delays.delay(step.delay, path)
 
     def _dribble(self, step: v1.Step, path: str) -> None:
         given = step.dribble

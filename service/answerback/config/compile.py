@@ -5,9 +5,11 @@ from math import inf
 from typing import Literal
 
 from answerback.config import durations
+from answerback.config.compile_faults import compile_fault
 from answerback.config.compile_framing import framing_of
 from answerback.config.compile_rules import compile_rule
 from answerback.config.problems import Problem, Refused
+from answerback.core.faults import Fault
 from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rules
 from answerback.internal.v1 import link_pb2
 from answerback.v1 import config_pb2 as v1
@@ -25,6 +27,11 @@ def rule_key(rule: v1.Rule, index: int) -> str:
     return rule.name or f"rules[{index}]"
 
 
+def fault_key(fault: v1.Fault, index: int) -> str:
+    """What a fault is counted under: its name, or its place among the listener's faults."""
+    return fault.name or f"faults[{index}]"
+
+
 def compile_plan(
     config: v1.Config,
     files: Mapping[str, bytes],
@@ -36,7 +43,7 @@ def compile_plan(
     """The plan of a configuration that `check` found nothing wrong with.
 
     `files`: the content of what its `file` fields name. `places`: by a listener's name, where its counts and those of
-    its rules stand, and the key of its socket. Raises Refused if it cannot be compiled after all.
+    its rules and faults stand, and the key of its socket. Raises Refused if it cannot be compiled after all.
     """
     problems: list[Problem] = []
     compiled: dict[str, ListenerPlan] = {}
@@ -56,8 +63,9 @@ def _listener(
     names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
     counters = places.counters or [0] * len(names)  # none where no rule needs one
     numbered = zip(listener.rules, names, places.rules, counters, strict=True)
+    faults = _faults(listener, places)
     compiled = [
-        (rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, counter, files))
+        (rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, counter, files, faulted=bool(faults)))
         for rule, name, at, counter in numbered
     ]
 
@@ -75,11 +83,20 @@ def _listener(
         on_eof=on(v1.EVENT_EOF),
         on_drain=on(v1.EVENT_DRAIN),
         limits=limits_of(listener.limits),
+        faults=faults,
         rule_names=names,
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
         block=places.block,
         socket=places.socket,
     )
+
+
+def _faults(listener: v1.Listener, places: link_pb2.ListenerPlaces) -> tuple[Fault, ...]:
+    names = [fault_key(fault, index) for index, fault in enumerate(listener.faults)]
+    counters = places.fault_counters or [0] * len(names)
+    numbered = zip(listener.faults, names, places.faults, counters, strict=True)
+    compiled = [compile_fault(fault, name, at, counter) for fault, name, at, counter in numbered]
+    return tuple(fault for fault in compiled if fault is not None)
 
 
 def limits_of(given: v1.Limits) -> Limits:

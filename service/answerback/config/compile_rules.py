@@ -5,9 +5,11 @@ from functools import cached_property
 
 from answerback.config import durations, payloads
 from answerback.config.captures import Captures, captures_of
+from answerback.config.compile_delays import delay_of
 from answerback.config.compile_framing import framing_of
 from answerback.config.compile_matches import compile_match
 from answerback.core import matching, steps, templates
+from answerback.core.delays import Fixed
 from answerback.core.plan import Replies, Rule, Then
 from answerback.v1 import config_pb2 as v1
 
@@ -28,9 +30,14 @@ _THEN = {
 }
 
 
-def compile_rule(rule: v1.Rule, name: str, place: int, counter: int, files: Mapping[str, bytes]) -> Rule:
-    """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError."""
-    return _Compiler(rule, files).rule(name, place, counter)
+def compile_rule(
+    rule: v1.Rule, name: str, place: int, counter: int, files: Mapping[str, bytes], *, faulted: bool
+) -> Rule:
+    """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError.
+
+    `faulted`: whether the listener has faults.
+    """
+    return _Compiler(rule, files).rule(name, place, counter, faulted)
 
 
 class _Compiler:
@@ -40,7 +47,7 @@ class _Compiler:
         self._rule = rule
         self._files = files
 
-    def rule(self, name: str, place: int, counter: int) -> Rule:
+    def rule(self, name: str, place: int, counter: int, faulted: bool) -> Rule:
         rule = self._rule
         exact = rule.when.WhichOneof("kind") == "equals" and not rule.when.equals.ignore_case
         return Rule(
@@ -53,6 +60,7 @@ class _Compiler:
             in_states=tuple(rule.in_states),
             times=rule.times,
             counter=counter,
+            faulted=faulted,
             per_connection=rule.scope == v1.SCOPE_CONNECTION,
             replies=self._replies(rule.replies) if rule.HasField("replies") else None,
         )
@@ -84,7 +92,8 @@ class _Compiler:
         return steps.send(self._content(step.send))
 
     def _step_delay(self, step: v1.Step) -> steps.Step:
-        return steps.delay_fixed(durations.seconds(step.delay.fixed))
+        delay = delay_of(step.delay)
+        return steps.delay_fixed(delay.seconds) if isinstance(delay, Fixed) else steps.delay_drawn(delay)
 
     def _step_dribble(self, step: v1.Step) -> steps.Step:
         given = step.dribble

@@ -15,6 +15,9 @@ class Ledger(Protocol):
     def matched(self, rule: int) -> None:
         """The rule with this place matched an event that is no request."""
 
+    def struck(self, fault: int) -> None:
+        """The fault with this place strikes a reply."""
+
     def answered(self, seconds: float, requests: int) -> None:
         """So many requests were finished `seconds` after receipt, their replies handed to the kernel."""
 

@@ -8,6 +8,7 @@ from random import Random
 from typing import Protocol
 
 from answerback.core.actions import Send
+from answerback.core.faults import Fault
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
 from answerback.core.pattern_sets import Sets
@@ -88,13 +89,15 @@ class Rule:
     replies: Replies | None = None
     counter: int = 0
     """Where the count of `times` and `replies` stands that all connections share."""
+    faulted: bool = False
+    """Whether the listener has faults, which each reply goes through."""
     reply: Send | None = field(init=False)
     """All that the rule does, if that is the same for every request and does nothing but send."""
 
     def __post_init__(self) -> None:
         """Work out what need not be worked out for each request."""
         sends = [step for step in self.steps if isinstance(step, Send)]
-        fixed = len(sends) == len(self.steps) and not self.counted
+        fixed = len(sends) == len(self.steps) and not self.counted and not self.faulted
         reply = Send(b"".join(action.data for action in sends)) if fixed else None
         object.__setattr__(self, "reply", reply)  # the dataclass is frozen for everybody else
 
@@ -245,6 +248,8 @@ class ListenerPlan:
     on_eof: Rules = field(default_factory=Rules)
     on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
+    faults: tuple[Fault, ...] = ()
+    """What every reply goes through, in this order; the listener's rules are marked as `faulted`."""
     rule_names: tuple[str, ...] = ()
     """Of all rules, in the order written; for metrics."""
     random_seed: int | None = None

@@ -1,7 +1,7 @@
 """The script in progress on a connection, and what its steps see and change."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from math import inf
@@ -9,10 +9,12 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Protocol
 
 from answerback.core.actions import Action, CloseReason, HalfClose, Send
+from answerback.core.counting import take
 from answerback.core.ending import HALF_CLOSED, Ending
+from answerback.core.faults import Fault, Own, Reply, through
 from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce, Rule, Rules, Selector
-from answerback.core.steps import End, Hold, Outcome, Step, Switch, Take, Wait
+from answerback.core.steps import END_AS_TOO_LARGE, End, Hold, Outcome, Step, Switch, Take, Wait
 from answerback.core.templates import TooLong
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Playing(Ending):
         "_ledger",
         "_on_request",
         "_own_counts",
+        "_own_faults",
         "_plan",
         "_resume_at",
         "_script",
@@ -93,6 +96,7 @@ class Playing(Ending):
         self._chosen: tuple[Step, ...] = ()  # the script of the counted rule that matched
         self._variables: dict[str, bytes] | None = None
         self._own_counts: dict[str, int] | None = None
+        self._own_faults: dict[Fault, Own] | None = None
         self.captures: Captures | None = None
         self.number = 0
         self.request = b""
@@ -150,16 +154,28 @@ class Playing(Ending):
         most = rule.most
         if rule.per_connection:
             counts = self._own_counts = self._own_counts or {}
-            number: int | None = counts.get(rule.name, 0)
-            if most and number == most:
-                return False
-            counts[rule.name] = (number or 0) + 1
+            number = take(counts, rule.name, most)
         else:
             number = self._asked.claim(rule.counter, most)
         if number is None:
             return False
         self._chosen = rule.steps if rule.replies is None else rule.replies.choose(number, self.chance)
         return True
+
+    @property
+    def own_faults(self) -> dict[Fault, Own]:
+        """See `faults.fault.Struck`."""
+        if self._own_faults is None:
+            self._own_faults = {}
+        return self._own_faults
+
+    def count(self, place: int, most: int) -> int | None:
+        """See `faults.fault.Struck`."""
+        return self._asked.claim(place, most)
+
+    def struck(self, fault: int) -> None:
+        """See `faults.fault.Struck`."""
+        self._ledger.struck(fault)
 
     @property
     def _asked(self) -> Surroundings:
@@ -174,7 +190,8 @@ class Playing(Ending):
             return False
         self._ledger.matched(rule.place)
         self._on_request = False
-        self._play(iter(self._chosen if rule.counted else rule.steps), actions, now)
+        script = self._chosen if rule.counted else rule.steps
+        self._play(self._faulted(script) if self._plan.faults else iter(script), actions, now)
         if self._script is None:
             self.awaits_flush = True  # what follows is done from there
         return True
@@ -186,7 +203,7 @@ class Playing(Ending):
             try:
                 outcome = step(self) if callable(step) else step
             except TooLong:
-                outcome = End(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
+                outcome = END_AS_TOO_LARGE
             if type(outcome) is Send:
                 if self._phase != HALF_CLOSED:
                     actions.append(outcome)
@@ -221,6 +238,22 @@ class Playing(Ending):
                 actions += self._half_close()
         return True
 
+    def _faulted(self, script: Iterable[Step]) -> Reply:
+        """What comes of a script by the listener's faults."""
+        return through(self._plan.faults, self._resolved(script), self)
+
+    def _resolved(self, script: Iterable[Step]) -> Reply:
+        """What a script comes to, each step being taken when it is asked for."""
+        for step in script:
+            try:
+                outcome = step(self) if callable(step) else step
+            except TooLong:
+                outcome = END_AS_TOO_LARGE
+            if isinstance(outcome, GeneratorType):
+                yield from outcome
+            else:
+                yield outcome
+
     def _pause(self, script: Iterator[Step], until: float) -> None:
         self._script = script
         self._resume_at = until
@@ -234,5 +267,5 @@ class Playing(Ending):
 
     def _forget_turn(self) -> None:
         """Nothing will be asked any more: let go of the connection, which holds this."""
-        self._script = self._taking = self._surroundings = None
+        self._script = self._taking = self._surroundings = self._own_faults = None
         self._resume_at = inf

@@ -20,6 +20,7 @@ from math import inf
 
 from answerback.core.actions import Action, CloseReason
 from answerback.core.ending import CLOSING, HALF_CLOSED, NOTHING, OPEN
+from answerback.core.faults import farewell
 from answerback.core.framing import MOST, Buffer, Framing, Malformed
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
@@ -185,7 +186,7 @@ class Session(Playing):
         actions: list[Action] = []
         self._heard_at = now
         if self._taking is not None or not self._begin(self._plan.on_idle, actions, now):
-            actions += self._end_in_order(CloseReason.IDLE_TIMEOUT)
+            actions += self._close(CloseReason.IDLE_TIMEOUT, now)
         return actions
 
     def _resume(self, now: float) -> Sequence[Action]:
@@ -231,6 +232,7 @@ class Session(Playing):
         requests, end = self._cut(ended)
         buffer, framing, selector = self._buffer, self._framing, self._selector
         look_up, limit = selector.look_up, self._plan.limits.max_request_bytes
+        faulted = self._faulted if self._plan.faults else None
         actions: list[Action] = []
         size = answered = in_a_row = 0
         matched: Rule | None = None  # by so many in a row
@@ -261,7 +263,8 @@ class Session(Playing):
                     size += len(reply.data)
                 else:
                     self.request = request
-                    size += self._play(iter(self._chosen if rule.counted else rule.steps), actions, now)
+                    script = self._chosen if rule.counted else rule.steps
+                    size += self._play(iter(script) if faulted is None else faulted(script), actions, now)
                     selector = self._selector
                     look_up = selector.look_up
                     stop = self._script is not None or self._phase != OPEN or self._framing is not framing
@@ -380,14 +383,21 @@ class Session(Playing):
     def _leave(self, now: float) -> Sequence[Action]:
         """The peer has sent FIN, or a drain has come, and nothing is owed: a rule on that has its say, then the end."""
         actions: list[Action] = []
+        self._script = self._taking = None  # what was still to be taken will not come
         if not self._farewell:
             self._farewell = True
             if self._begin(self._plan.on_eof if self._eof else self._plan.on_drain, actions, now):
                 return actions  # `flushed` comes back here
-        if self._eof:
-            self._reason = CloseReason.PEER_EOF
-            return self._finish()
-        return self._end_in_order(CloseReason.DRAIN)
+        return self._close(CloseReason.PEER_EOF if self._eof else CloseReason.DRAIN, now)
+
+    def _close(self, reason: CloseReason, now: float) -> Sequence[Action]:
+        """Close in order, nothing being owed; a fault may have it take its time."""
+        if not self._plan.faults:
+            return self._end_in_order(reason)
+        actions: list[Action] = []
+        self._on_request, self._taking = False, None
+        self._play(farewell(self._plan.faults, reason, self), actions, now)
+        return actions
 
     def _take_new_plan(self) -> None:
         """The plan in force, unless its framing is another: then this connection keeps the one it has to its end."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from answerback.core.actions import CloseReason, HalfClose, Send
+from answerback.core.delays import Delay
 from answerback.core.framing import Fixed, Framing
 from answerback.core.templates import Template
 from answerback.core.turn import Turn
@@ -57,6 +58,7 @@ class Take:
 END_IN_ORDER: Final = End(by_reset=False)
 END_BY_RESET: Final = End(by_reset=True)
 END_AS_MALFORMED: Final = End(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
+END_AS_TOO_LARGE: Final = End(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
 
 Several = Generator[Send | Wait, None, None]
 """Steps made while they are taken: a reply cut into bytes would be half a gigabyte of them."""
@@ -86,6 +88,12 @@ def discard() -> Step:
 def delay_fixed(seconds: float) -> Step:
     """Wait for so long."""
     return Wait(seconds)
+
+
+def delay_drawn(delay: Delay) -> Step:
+    """Wait for as long as a distribution says, each time anew."""
+    draw = delay.draw
+    return lambda turn: Wait(draw(turn.chance))
 
 
 def dribble(payload: bytes | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:

@@ -100,6 +100,10 @@ class Books:
         """See `Ledger.matched`."""
         self._cells[rule] += 1
 
+    def struck(self, fault: int) -> None:
+        """See `Ledger.struck`."""
+        self._cells[fault] += 1
+
     def answered(self, seconds: float, requests: int) -> None:
         """See `Ledger.answered`."""
         cells = self._cells

@@ -89,6 +89,11 @@ def matches(reading: Reading) -> Iterator[Sample]:
     return (Sample(key, count) for key, count in reading.rules.items())
 
 
+def strikes(reading: Reading) -> Iterator[Sample]:
+    """The cells of faults."""
+    return (Sample(key, count) for key, count in reading.faults.items())
+
+
 def fact(value: Callable[[Facts], float]) -> Callable[[Reading], Iterator[Sample]]:
     """One series without labels."""
     return lambda reading: iter((Sample((), value(reading.facts)),))
@@ -198,9 +203,16 @@ FAMILIES: Final = (
     Family(
         "injected_delay_seconds_total",
         Kind.COUNTER,
-        "Time that rules asked to wait.",
+        "Time that rules and faults asked to wait.",
         LISTENER,
         cell(books.DELAY_NANOSECONDS, 1e-9),
+    ),
+    Family(
+        "faults_applied_total",
+        Kind.COUNTER,
+        "Replies that the fault struck; for `slow_close`, closes.",
+        ("listener", "fault"),
+        strikes,
     ),
     # ── bytes ──
     Family(

@@ -72,21 +72,26 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at everything: sums over all slots, of every listener and rule that there ever was."""
+    """One look at everything: sums over all slots, of every listener, rule and fault that there ever was."""
 
     listeners: Mapping[str, Sequence[int]]
     """A block of cells by listener."""
     rules: Mapping[tuple[str, str], int]
     """Matches by listener and rule."""
+    faults: Mapping[tuple[str, str], int]
+    """Strikes by listener and fault."""
     facts: Facts
 
 
 def read(tally: Tally, places: Places, facts: Facts) -> Reading:
     """Sum over all slots."""
     regions = [tally.region(slot) for slot in range(tally.slots)]
-    rules = {key: sum([cells[place] for cells in regions]) for key, place in places.rules.items()}
+    rules, faults = (
+        {key: sum([cells[place] for cells in regions]) for key, place in named.items()}
+        for named in (places.rules, places.faults)
+    )
     listeners = {name: read_block(tally, place) for name, place in places.listeners.items()}
-    return Reading(listeners, rules, facts)
+    return Reading(listeners, rules, faults, facts)
 
 
 def read_block(tally: Tally, place: int) -> Sequence[int]:

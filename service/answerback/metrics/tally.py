@@ -68,16 +68,17 @@ class Tally:
 
 
 class PlacesExhausted(Exception):
-    """No place is left in the tally for another listener or rule."""
+    """No place is left in the tally for another listener, rule or fault."""
 
 
 class Places:
-    """Which cells of a region count what: given once to a listener or rule name, and never to another."""
+    """Which cells of a region count what: given once to the name of a listener, rule or fault, and never to another."""
 
     def __init__(self) -> None:
         self._next = 0
         self._listeners: dict[str, int] = {}
         self._rules: dict[tuple[str, str], int] = {}
+        self._faults: dict[tuple[str, str], int] = {}
 
     def listener(self, name: str) -> int:
         """Where the listener's block begins. Raises PlacesExhausted."""
@@ -86,6 +87,10 @@ class Places:
     def rule(self, listener: str, rule: str) -> int:
         """The cell of a rule's matches. Raises PlacesExhausted."""
         return self._place(self._rules, (listener, rule), 1)
+
+    def fault(self, listener: str, fault: str) -> int:
+        """The cell of a fault's strikes. Raises PlacesExhausted."""
+        return self._place(self._faults, (listener, fault), 1)
 
     @property
     def listeners(self) -> dict[str, int]:
@@ -97,9 +102,14 @@ class Places:
         """Every rule (listener, rule) that was ever given a place."""
         return dict(self._rules)
 
-    def counter(self) -> int:
-        """A new cell, for a count that begins at 0. Raises PlacesExhausted."""
-        return self._take("a counter", 1)
+    @property
+    def faults(self) -> dict[tuple[str, str], int]:
+        """Every fault (listener, fault) that was ever given a place."""
+        return dict(self._faults)
+
+    def counter(self, cells: int = 1) -> int:
+        """New cells, for counts that begin at 0; the first of them. Raises PlacesExhausted."""
+        return self._take("a counter", cells)
 
     def _place(self, given: dict[K, int], key: K, cells: int) -> int:
         if key not in given:

@@ -6,13 +6,13 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from answerback.config.addresses import socket_key
-from answerback.config.compile import rule_key
+from answerback.config.compile import fault_key, rule_key
 from answerback.config.problems import Problem, Refused
 from answerback.core.plan import Engine
 from answerback.internal.v1.link_pb2 import Abort, Commit, ListenerPlaces, Order, Prepare, SocketName
 from answerback.link import MessageTooLarge
 from answerback.metrics.tally import Places
-from answerback.supervisor.counters import Kept
+from answerback.supervisor.counters import Kept, Key
 from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.process import Gone, WorkerProcess
 from answerback.supervisor.revisions import Revision
@@ -33,15 +33,22 @@ log = logging.getLogger(__name__)
 def places_of(config: v1.Config, places: Places, counters: Kept) -> list[ListenerPlaces]:
     """Where everything of a configuration is counted, and served. Raises PlacesExhausted."""
     found = []
+
+    def counter(*key: *Key) -> int:
+        return counters[key][1] if key in counters else 0
+
     for listener in config.listeners:
-        keys = [(listener.name, rule_key(rule, index)) for index, rule in enumerate(listener.rules)]
+        rules = [rule_key(rule, index) for index, rule in enumerate(listener.rules)]
+        faults = [fault_key(fault, index) for index, fault in enumerate(listener.faults)]
         found.append(
             ListenerPlaces(
                 listener=listener.name,
                 block=places.listener(listener.name),
-                rules=[places.rule(*key) for key in keys],
+                rules=[places.rule(listener.name, key) for key in rules],
                 socket=socket_key(listener),
-                counters=[counters[key][1] if key in counters else 0 for key in keys],
+                counters=[counter(listener.name, v1.Rule, key) for key in rules],
+                faults=[places.fault(listener.name, key) for key in faults],
+                fault_counters=[counter(listener.name, v1.Fault, key) for key in faults],
             )
         )
     return found

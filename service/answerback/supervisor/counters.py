@@ -1,16 +1,20 @@
-"""Where rules count what all workers share: `times`, and whose turn it is among `replies`."""
+"""Where rules and faults count what all workers share: `times`, whose turn it is among `replies`, `after`, `first`."""
 
 from collections.abc import Mapping
 
-from answerback.config import rule_key
+from answerback.config.compile import fault_key, rule_key
 from answerback.metrics.tally import Places
 from answerback.v1 import config_pb2 as v1
 
-# Rule: a rule keeps its counter as long as nothing in it is changed; one that is changed begins anew, in another place,
-#       so that connections which still go by the old one cannot take numbers of the new.
+# Rule: a rule or fault keeps its counter as long as nothing in it is changed; one that is changed begins anew, in
+#       another place, so that connections which still go by the old one cannot take numbers of the new.
 
-Kept = Mapping[tuple[str, str], tuple[bytes, int]]
-"""By listener and rule: its content, and the place of its counter."""
+FAULT_COUNTERS = 2  # one of replies, one of strikes: see `core.faults.Fault`
+
+Key = tuple[str, type[v1.Rule | v1.Fault], str]
+"""The listener, what it is, and what that is counted under."""
+Kept = Mapping[Key, tuple[bytes, int]]
+"""Its content, and the place of its counter."""
 
 
 class Counters:
@@ -22,15 +26,20 @@ class Counters:
 
     def proposed(self, config: v1.Config) -> Kept:
         """Those of a configuration that may come. Raises PlacesExhausted."""
-        proposed = {}
+        proposed: dict[Key, tuple[bytes, int]] = {}
+
+        def propose(key: Key, counted: v1.Rule | v1.Fault, cells: int) -> None:
+            content = counted.SerializeToString(deterministic=True)
+            former, place = self._kept.get(key, (b"", 0))
+            proposed[key] = content, place if former == content else self._places.counter(cells)
+
         for listener in config.listeners:
             for index, rule in enumerate(listener.rules):
-                if not rule.times and not rule.HasField("replies"):
-                    continue
-                key = listener.name, rule_key(rule, index)
-                content = rule.SerializeToString(deterministic=True)
-                former, place = self._kept.get(key, (b"", 0))
-                proposed[key] = content, place if former == content else self._places.counter()
+                if rule.times or rule.HasField("replies"):
+                    propose((listener.name, v1.Rule, rule_key(rule, index)), rule, 1)
+            for index, fault in enumerate(listener.faults):
+                if fault.after or fault.first or fault.every:
+                    propose((listener.name, v1.Fault, fault_key(fault, index)), fault, FAULT_COUNTERS)
         return proposed
 
     def decide(self, proposed: Kept) -> None:

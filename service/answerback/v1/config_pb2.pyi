@@ -132,6 +132,7 @@ class Listener(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     RANDOM_SEED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -141,7 +142,7 @@ class Listener(_message.Message):
     engine: Global___Engine.ValueType
     """What drives its connections; the default is that of `serve --engine`."""
     random_seed: _builtins.int
-    """Where the listener's chance begins: RANDOM replies, and `random` and `uuid` in templates. Unless given, at random."""
+    """Where the listener's chance begins: RANDOM replies, faults, delays, and `random` and `uuid` in templates. Unless given, at random."""
     @_builtins.property
     def framing(self) -> Global___Framing:
         """How bytes become requests; the default is `read`."""
@@ -149,6 +150,10 @@ class Listener(_message.Message):
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]:
         """For each event the first rule that matches acts, in the order written."""
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fault]:
+        """Ways to misbehave, which every reply goes through, in the order written; 32 at most."""
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
@@ -160,12 +165,13 @@ class Listener(_message.Message):
         engine: Global___Engine.ValueType = ...,
         framing: Global___Framing | None = ...,
         rules: _abc.Iterable[Global___Rule] | None = ...,
+        faults: _abc.Iterable[Global___Fault] | None = ...,
         limits: Global___Limits | None = ...,
         random_seed: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "limits", b"limits", "random_seed", b"random_seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "address", b"address", "engine", b"engine", "framing", b"framing", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__random_seed: _TypeAlias = _typing.Literal["random_seed"]  # noqa: Y015
     _WhichOneofArgType__random_seed: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed"]  # noqa: Y015
@@ -1141,25 +1147,442 @@ class Delay(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Uniform(_message.Message):
+        """Every time between two, alike."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MIN_FIELD_NUMBER: _builtins.int
+        MAX_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def min(self) -> _duration_pb2.Duration:
+            """The shortest; 0 unless given."""
+
+        @_builtins.property
+        def max(self) -> _duration_pb2.Duration:
+            """The longest; at most 1 h."""
+
+        def __init__(
+            self,
+            *,
+            min: _duration_pb2.Duration | None = ...,
+            max: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "min", b"min"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "min", b"min"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Normal(_message.Message):
+        """The normal distribution. What would be less than 0 is 0, what would be more than 1 h is 1 h."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MEAN_FIELD_NUMBER: _builtins.int
+        DEVIATION_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def mean(self) -> _duration_pb2.Duration:
+            """At most 1 h."""
+
+        @_builtins.property
+        def deviation(self) -> _duration_pb2.Duration:
+            """The standard deviation; at most 1 h."""
+
+        def __init__(
+            self,
+            *,
+            mean: _duration_pb2.Duration | None = ...,
+            deviation: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["deviation", b"deviation", "mean", b"mean"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["deviation", b"deviation", "mean", b"mean"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Lognormal(_message.Message):
+        """The lognormal distribution, what latencies are like: half of them below the median, and a long tail above."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MEDIAN_FIELD_NUMBER: _builtins.int
+        SIGMA_FIELD_NUMBER: _builtins.int
+        MAX_FIELD_NUMBER: _builtins.int
+        sigma: _builtins.float
+        """The standard deviation of the logarithm; more than 0, at most 10."""
+        @_builtins.property
+        def median(self) -> _duration_pb2.Duration:
+            """More than 0, at most 1 h."""
+
+        @_builtins.property
+        def max(self) -> _duration_pb2.Duration:
+            """What would be longer is that long; 1 h unless given."""
+
+        def __init__(
+            self,
+            *,
+            median: _duration_pb2.Duration | None = ...,
+            sigma: _builtins.float = ...,
+            max: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "median", b"median"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "median", b"median", "sigma", b"sigma"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Exponential(_message.Message):
+        """The exponential distribution: the time until the next of events that come at any moment."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MEAN_FIELD_NUMBER: _builtins.int
+        MAX_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def mean(self) -> _duration_pb2.Duration:
+            """More than 0, at most 1 h."""
+
+        @_builtins.property
+        def max(self) -> _duration_pb2.Duration:
+            """What would be longer is that long; 1 h unless given."""
+
+        def __init__(
+            self,
+            *,
+            mean: _duration_pb2.Duration | None = ...,
+            max: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "mean", b"mean"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "mean", b"mean"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FIXED_FIELD_NUMBER: _builtins.int
+    UNIFORM_FIELD_NUMBER: _builtins.int
+    NORMAL_FIELD_NUMBER: _builtins.int
+    LOGNORMAL_FIELD_NUMBER: _builtins.int
+    EXPONENTIAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def fixed(self) -> _duration_pb2.Duration:
         """At most 1 h."""
 
+    @_builtins.property
+    def uniform(self) -> Global___Delay.Uniform: ...
+    @_builtins.property
+    def normal(self) -> Global___Delay.Normal: ...
+    @_builtins.property
+    def lognormal(self) -> Global___Delay.Lognormal: ...
+    @_builtins.property
+    def exponential(self) -> Global___Delay.Exponential: ...
     def __init__(
         self,
         *,
         fixed: _duration_pb2.Duration | None = ...,
+        uniform: Global___Delay.Uniform | None = ...,
+        normal: Global___Delay.Normal | None = ...,
+        lognormal: Global___Delay.Lognormal | None = ...,
+        exponential: Global___Delay.Exponential | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fixed", b"fixed", "kind", b"kind"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exponential", b"exponential", "fixed", b"fixed", "kind", b"kind", "lognormal", b"lognormal", "normal", b"normal", "uniform", b"uniform"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fixed", b"fixed", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exponential", b"exponential", "fixed", b"fixed", "kind", b"kind", "lognormal", b"lognormal", "normal", b"normal", "uniform", b"uniform"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["fixed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["fixed", "uniform", "normal", "lognormal", "exponential"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Delay: _TypeAlias = Delay  # noqa: Y015
+
+@_typing.final
+class Fault(_message.Message):
+    """A way to misbehave. What a rule on any event does is a reply; a fault is settled when the reply comes to what it changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Scope:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Fault._Scope.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SCOPE_UNSPECIFIED: Fault._Scope.ValueType  # 0
+        SCOPE_REQUEST: Fault._Scope.ValueType  # 1
+        """For each reply a coin; the replies of all connections are counted together, over all workers."""
+        SCOPE_CONNECTION: Fault._Scope.ValueType  # 2
+        """For each connection one coin, at the first reply that could be struck; its replies are counted by themselves."""
+
+    class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+        """For what a coin is tossed, and replies are counted."""
+
+    SCOPE_UNSPECIFIED: Fault.Scope.ValueType  # 0
+    SCOPE_REQUEST: Fault.Scope.ValueType  # 1
+    """For each reply a coin; the replies of all connections are counted together, over all workers."""
+    SCOPE_CONNECTION: Fault.Scope.ValueType  # 2
+    """For each connection one coin, at the first reply that could be struck; its replies are counted by themselves."""
+
+    @_typing.final
+    class Bandwidth(_message.Message):
+        """Nothing comes before a line of this rate would have carried it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+        bytes_per_second: _builtins.int
+        """At least 1."""
+        def __init__(
+            self,
+            *,
+            bytes_per_second: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_second", b"bytes_per_second"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Slice(_message.Message):
+        """A reply comes in pieces."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SIZE_FIELD_NUMBER: _builtins.int
+        VARIATION_FIELD_NUMBER: _builtins.int
+        GAP_FIELD_NUMBER: _builtins.int
+        size: _builtins.int
+        """Bytes of a piece; 1 to 16777216."""
+        variation: _builtins.int
+        """How many bytes, by chance, a piece may have more or less; less than `size`."""
+        @_builtins.property
+        def gap(self) -> _duration_pb2.Duration:
+            """The time between two pieces; 0 to 1 h, 0 unless given."""
+
+        def __init__(
+            self,
+            *,
+            size: _builtins.int = ...,
+            variation: _builtins.int = ...,
+            gap: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap", "size", b"size", "variation", b"variation"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Cut(_message.Message):
+        """The connection ends before the reply does."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        BYTES_FIELD_NUMBER: _builtins.int
+        RESET_FIELD_NUMBER: _builtins.int
+        bytes: _builtins.int
+        """How many bytes get through: of the reply, or, with scope CONNECTION, of all replies that it strikes on the connection."""
+        reset: _builtins.bool
+        """End by RST; unless set, in order."""
+        def __init__(
+            self,
+            *,
+            bytes: _builtins.int = ...,
+            reset: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "reset", b"reset"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Hang(_message.Message):
+        """Nothing more is sent, and the connection is held, as by the step `hold`."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        AFTER_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def after(self) -> _duration_pb2.Duration:
+            """How long the reply goes on before, without the time that `take` waits for the peer; 0 to 1 h, 0 unless given."""
+
+        def __init__(
+            self,
+            *,
+            after: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Reset(_message.Message):
+        """The connection is reset (RST)."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        AFTER_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def after(self) -> _duration_pb2.Duration:
+            """How long after the beginning of the reply, without the time that `take` waits for the peer; 0 to 1 h, 0 unless given."""
+
+        def __init__(
+            self,
+            *,
+            after: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SlowClose(_message.Message):
+        """A close in order waits: a rule's, and that which follows the peer's FIN, `idle_timeout`, or a drain. It counts these closes."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        DELAY_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def delay(self) -> Global___Delay:
+            """How long before FIN."""
+
+        def __init__(
+            self,
+            *,
+            delay: Global___Delay | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Corrupt(_message.Message):
+        """A reply has wrong bytes in it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        BYTES_FIELD_NUMBER: _builtins.int
+        bytes: _builtins.int
+        """How many are changed, at random places of what the reply sends first; at least 1, 1 unless given."""
+        def __init__(
+            self,
+            *,
+            bytes: _builtins.int | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_bytes", b"_bytes", "bytes", b"bytes"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_bytes", b"_bytes", "bytes", b"bytes"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__bytes: _TypeAlias = _typing.Literal["bytes"]  # noqa: Y015
+        _WhichOneofArgType__bytes: _TypeAlias = _typing.Literal["_bytes", b"_bytes"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__bytes) -> _WhichOneofReturnType__bytes | None: ...
+
+    @_typing.final
+    class Drop(_message.Message):
+        """The bytes of a reply are not sent; all else that it does is done."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    EVERY_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
+    BANDWIDTH_FIELD_NUMBER: _builtins.int
+    SLICE_FIELD_NUMBER: _builtins.int
+    CUT_FIELD_NUMBER: _builtins.int
+    HANG_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
+    SLOW_CLOSE_FIELD_NUMBER: _builtins.int
+    CORRUPT_FIELD_NUMBER: _builtins.int
+    DROP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Names the fault in metrics; `faults[N]` (from 0) unless given. Unique within its listener."""
+    probability: _builtins.float
+    """How often the coin says yes, 0 to 1; 1 unless given. 0: as if the fault were not there."""
+    scope: Global___Fault.Scope.ValueType
+    """The default is REQUEST."""
+    after: _builtins.int
+    """How many replies are spared first."""
+    first: _builtins.int
+    """How often it strikes; then it strikes no more. 0: always. Exact over all workers."""
+    every: _builtins.int
+    """Which of the replies behind those spared can be struck: each second, each third; 0 and 1: every one."""
+    @_builtins.property
+    def latency(self) -> Global___Delay:
+        """How long before the first thing that the peer can notice: bytes, FIN or RST."""
+
+    @_builtins.property
+    def bandwidth(self) -> Global___Fault.Bandwidth: ...
+    @_builtins.property
+    def slice(self) -> Global___Fault.Slice: ...
+    @_builtins.property
+    def cut(self) -> Global___Fault.Cut: ...
+    @_builtins.property
+    def hang(self) -> Global___Fault.Hang: ...
+    @_builtins.property
+    def reset(self) -> Global___Fault.Reset: ...
+    @_builtins.property
+    def slow_close(self) -> Global___Fault.SlowClose: ...
+    @_builtins.property
+    def corrupt(self) -> Global___Fault.Corrupt: ...
+    @_builtins.property
+    def drop(self) -> Global___Fault.Drop: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        probability: _builtins.float | None = ...,
+        scope: Global___Fault.Scope.ValueType = ...,
+        after: _builtins.int = ...,
+        first: _builtins.int = ...,
+        every: _builtins.int = ...,
+        latency: Global___Delay | None = ...,
+        bandwidth: Global___Fault.Bandwidth | None = ...,
+        slice: Global___Fault.Slice | None = ...,
+        cut: Global___Fault.Cut | None = ...,
+        hang: Global___Fault.Hang | None = ...,
+        reset: Global___Fault.Reset | None = ...,
+        slow_close: Global___Fault.SlowClose | None = ...,
+        corrupt: Global___Fault.Corrupt | None = ...,
+        drop: Global___Fault.Drop | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "cut", b"cut", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "after", b"after", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "cut", b"cut", "drop", b"drop", "every", b"every", "first", b"first", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "probability", b"probability", "reset", b"reset", "scope", b"scope", "slice", b"slice", "slow_close", b"slow_close"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
+    _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["latency", "bandwidth", "slice", "cut", "hang", "reset", "slow_close", "corrupt", "drop"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__probability) -> _WhichOneofReturnType__probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___Fault: _TypeAlias = Fault  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):

@@ -281,7 +281,7 @@ Global___SocketName: _TypeAlias = SocketName  # noqa: Y015
 
 @_typing.final
 class ListenerPlaces(_message.Message):
-    """Where a listener's counts stand in a slot's region of the tally, and those of its rules, by their order."""
+    """Where a listener's counts stand in a slot's region of the tally, and those of its rules and faults, by their order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -290,6 +290,8 @@ class ListenerPlaces(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     SOCKET_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    FAULT_COUNTERS_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
     block: _builtins.int
     socket: _builtins.str
@@ -300,6 +302,14 @@ class ListenerPlaces(_message.Message):
     def counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Where the rules count what all workers share (`times`, `replies`), by their order; 0 for those that do not."""
 
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Where the strikes of its faults are counted, by their order."""
+
+    @_builtins.property
+    def fault_counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Where the faults count what all workers share (replies, and in the next cell strikes), by their order."""
+
     def __init__(
         self,
         *,
@@ -308,10 +318,12 @@ class ListenerPlaces(_message.Message):
         rules: _abc.Iterable[_builtins.int] | None = ...,
         socket: _builtins.str = ...,
         counters: _abc.Iterable[_builtins.int] | None = ...,
+        faults: _abc.Iterable[_builtins.int] | None = ...,
+        fault_counters: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "counters", b"counters", "listener", b"listener", "rules", b"rules", "socket", b"socket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "counters", b"counters", "fault_counters", b"fault_counters", "faults", b"faults", "listener", b"listener", "rules", b"rules", "socket", b"socket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

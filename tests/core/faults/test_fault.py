@@ -1,0 +1,203 @@
+"""When faults strike, and how replies go through several."""
+
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core import steps, templates
+from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.delays import Exponential, Fixed, Uniform
+from answerback.core.faults import Bandwidth, Corrupt, Cut, Drop, Fault, Hang, Latency, Slice, SlowClose
+from answerback.core.faults import Reset as Resetting
+from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.turn import Turn
+from tests.core.faults.faulty import conversation, fault, plan, rule, without_faults
+from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
+
+
+def struck(target: Fault, replies: int, connections: int = 1, seed: int = 1) -> str:
+    """Which of the replies are dropped by a fault, over connections that take turns: `-X--`."""
+    surroundings = Somewhere(chance=Random(seed))
+    books = [Playbook(plan(target), surroundings=surroundings) for _ in range(connections)]
+    found = ""
+    for number in range(replies):
+        book = books[number % connections] >> b"x\n"
+        found += "-" if book.heard else "X"
+        book.heard.clear()
+    return found
+
+
+@pytest.mark.parametrize(
+    "when, pattern",
+    [
+        ({}, "XXXXXXXX"),
+        ({"after": 3}, "---XXXXX"),
+        ({"first": 2}, "XX------"),
+        ({"every": 3}, "--X--X--"),
+        ({"after": 1, "first": 2}, "-XX-----"),
+        ({"after": 2, "every": 2}, "---X-X-X"),
+        ({"after": 1, "every": 2, "first": 2}, "--X-X---"),
+    ],
+)
+@pytest.mark.parametrize("connections", [1, 3])
+def test_which_replies_are_struck(when: dict[str, Any], pattern: str, connections: int) -> None:
+    assert struck(fault(Drop(), **when), 8, connections) == pattern
+
+
+def test_a_connections_own_counts() -> None:
+    assert struck(fault(Drop(), per_connection=True, after=1, first=1), 8, 2) == "--XX----"
+
+
+def test_by_chance() -> None:
+    found = struck(fault(Drop(), probability=0.25), 2000)
+    assert 420 < found.count("X") < 580
+    assert found == struck(fault(Drop(), probability=0.25), 2000)
+    assert found != struck(fault(Drop(), probability=0.25), 2000, seed=2)
+
+
+def test_it_strikes_so_often_whatever_chance_says() -> None:
+    assert struck(fault(Drop(), probability=0.5, first=3), 200).count("X") == 3
+
+
+def test_one_coin_for_a_connection() -> None:
+    found = struck(fault(Drop(), probability=0.5, per_connection=True), 60, 20)
+    assert found == found[:20] * 3
+    assert 0 < found[:20].count("X") < 20
+
+
+def test_a_reply_without_what_it_changes_is_not_counted() -> None:
+    conversation(fault(Drop(), first=1)) >> b"nothing\nhello\nhello\n" << Send(b"hello, world\n")
+
+
+def test_faults_strike_in_the_order_written() -> None:
+    conversation(Drop(), Cut(0, by_reset=True)) >> b"hello\n"
+    conversation(Cut(0, by_reset=True), Drop()) >> b"hello\n" << Reset(CloseReason.SERVER_RESET)
+    book = conversation(Latency(Fixed(1)), Resetting(0.5)) >> b"hello\n" >> after(0.5)
+    book << Reset(CloseReason.SERVER_RESET)
+
+
+def test_later_steps_see_what_earlier_ones_did() -> None:
+    seen: list[float] = []
+    book = conversation(Slice(1, 0, 1), Latency(Fixed(1)))
+
+    def look(_turn: Turn) -> None:
+        seen.append(book.now - 1000)
+
+    script = (
+        steps.set_variable("a", b"1"),
+        steps.send(templates.compile("${vars.a}")),
+        look,
+        steps.set_variable("a", b"2"),
+        steps.send(templates.compile("${vars.a}")),
+    )
+    book.in_force.plan = replace(plan(Slice(1, 0, 1), Latency(Fixed(1))), on_request=Rules([rule(*script)]))
+    book >> b"x\n" >> after(1) << Send(b"1") >> after(1) << Send(b"2")
+    assert seen == [1]
+
+
+def test_a_template_that_grows_too_large_closes() -> None:
+    def endless(_turn: Turn) -> None:
+        raise templates.TooLong
+
+    target = replace(plan(Latency(Fixed(1))), on_request=Rules([rule(endless, steps.send(b"never"))]))
+    Playbook(target) >> b"x\n" >> after(1) << HalfClose() >> eof << Close(CloseReason.REPLY_TOO_LARGE)
+
+
+def test_replies_to_all_events() -> None:
+    say = rule(steps.send(b"hi"))
+    target = plan(
+        Latency(Fixed(1)), on_connect=say, on_idle=say, on_eof=say, on_drain=say, limits=Limits(idle_timeout=5)
+    )
+    book = Playbook(target) >> connected >> after(1) << Send(b"hi") >> after(6) << Send(b"hi")
+    book >> eof >> after(1) << Send(b"hi") << Close(CloseReason.PEER_EOF)
+    assert len(book.account.strikes) == 3
+    Playbook(target) >> drain >> after(1) << Send(b"hi") << HalfClose()
+
+
+def test_no_faults_leave_no_trace() -> None:
+    """What is switched off is in no plan: nothing is drawn, nothing counted."""
+    surroundings = Somewhere(chance=Random(5))
+    book = Playbook(plan(), surroundings=surroundings) >> b"hello\n" << Send(b"hello, world\n")
+    assert surroundings.chance.getstate() == Random(5).getstate()
+    assert book.session._own_faults is None
+    assert not surroundings.counters
+
+
+def test_a_change_is_for_the_next_request() -> None:
+    book = conversation(Latency(Fixed(2))) >> b"abc\nabc\n" >> after(1)
+    book.in_force.plan = plan(Drop())
+    book >> after(1) << Send(b"a") >> after(2) << Send(b"bc") >> after(10)
+    book.silent()
+    book.in_force.plan = without_faults(book.in_force.plan)
+    book >> b"hello\n" << Send(b"hello, world\n")
+
+
+def test_a_changed_fault_tosses_its_coin_anew() -> None:
+    never = fault(Drop(), per_connection=True, probability=1e-9)
+    book = conversation(never) >> b"x\n" << Send(b"x")
+    book.in_force.plan = plan(replace(never, probability=1.0))
+    (book >> b"x\n").silent()
+
+
+def test_a_constant_reply_is_not_worked_out_beforehand() -> None:
+    assert Rule("", 0, (steps.send(b"x"),)).reply == Send(b"x")
+    assert Rule("", 0, (steps.send(b"x"),), faulted=True).reply is None
+
+
+ALL = (
+    fault(Latency(Exponential(0.2)), probability=0.7, counter=100),
+    fault(Bandwidth(500), "b", every=2, counter=102),
+    fault(Slice(3, 2, 0.05), "s", after=1, counter=104),
+    fault(Corrupt(2), "c", probability=0.5, counter=106),
+    fault(Drop(), "d", probability=0.1, per_connection=True, counter=108),
+    fault(Cut(60, by_reset=False), "k", per_connection=True, probability=0.5, counter=110),
+    fault(Hang(1), "h", probability=0.05, counter=112),
+    fault(Resetting(0.5), "r", probability=0.05, counter=114),
+    fault(SlowClose(Uniform(0.1, 2)), "f", counter=116),
+)
+
+
+def played(target: ListenerPlan, pieces: list[bytes], seed: int) -> tuple[list[tuple[float, Action]], list[int]]:
+    """Everything that comes of a stream, with its times; bytes sent at once are one send."""
+    book = Playbook(target, surroundings=Somewhere(chance=Random(seed)))
+    for piece in pieces:
+        if not book.session.over:
+            book >> piece
+            book.heard.clear()
+    if not book.session.over:
+        book >> eof
+        book.heard.clear()
+        book >> after(5000)
+        book.heard.clear()
+    together: list[tuple[float, Action]] = []
+    for when, action in book.transcript:
+        before = together[-1] if together else (0.0, HalfClose())
+        if isinstance(action, Send) and isinstance(before[1], Send) and before[0] == when:
+            together[-1] = when, Send(before[1].data + action.data)
+        else:
+            together.append((when, action))
+    return together, book.account.strikes
+
+
+WORDS = [b"hello\n", b"abc\n", b"quit\n", b"nothing\r\n", b"dribble\n", b"take\n", b"\xff\x00\n", b"xx"]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12), st.sets(st.integers(0, 60)), st.integers(0, 1000))
+def test_cutting_never_matters(words: list[bytes], cuts: set[int], seed: int) -> None:
+    stream = b"".join(words)
+    places = [0, *sorted(cut for cut in cuts if 0 < cut < len(stream)), len(stream)]
+    whole = played(plan(*ALL), [stream] if stream else [], seed)
+    assert played(plan(*ALL), [stream[a:b] for a, b in pairwise(places) if a < b], seed) == whole
+    assert played(plan(*ALL), [bytes((byte,)) for byte in stream], seed) == whole
+
+
+def test_the_same_seed_and_conversation_have_the_same_faults() -> None:
+    stream = [b"hello\nabc\ndribble\nhello\nquit\n"]
+    found = [played(plan(*ALL), stream, seed) for seed in range(20)]
+    assert found == [played(plan(*ALL), stream, seed) for seed in range(20)]
+    assert any(one != found[0] for one in found)

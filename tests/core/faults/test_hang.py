@@ -1,0 +1,28 @@
+import pytest
+
+from answerback.core.actions import Close, CloseReason, HalfClose, Send
+from answerback.core.faults import Hang
+from answerback.core.playing import HOLD_SECONDS
+from tests.core.faults.faulty import conversation
+from tests.core.playbook import after, eof
+
+
+@pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"reset\n", b"nothing\n"])
+def test_nothing_is_said_and_the_connection_is_held(request_line: bytes) -> None:
+    book = conversation(Hang(0)) >> request_line >> b"hello\n" >> eof >> after(HOLD_SECONDS - 1)
+    book.silent() >> after(1) << Close(CloseReason.LIFETIME)
+    assert book.account.strikes == [7]
+
+
+def test_a_reply_goes_on_for_so_long() -> None:
+    book = conversation(Hang(1.5)) >> b"abc\n" << Send(b"a") >> after(1) << Send(b"b") >> after(100)
+    book.silent()
+
+
+def test_a_reply_that_is_over_before_is_the_last() -> None:
+    book = conversation(Hang(1.5)) >> b"hello\nhello\n" << Send(b"hello, world\n") >> after(100)
+    book.silent()
+
+
+def test_a_connection_that_is_closed_before_does_not_hang() -> None:
+    conversation(Hang(1.5)) >> b"quit\n" << Send(b"bye\n") << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)

@@ -1,0 +1,47 @@
+import pytest
+
+from answerback.core.actions import Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.delays import Fixed, Uniform
+from answerback.core.faults import Latency
+from tests.core.faults.faulty import conversation
+from tests.core.playbook import after, eof
+
+SECOND = Latency(Fixed(1))
+
+
+def test_a_reply_comes_later() -> None:
+    book = conversation(SECOND) >> b"hello\n" >> after(0.9)
+    book.silent() >> after(0.1) << Send(b"hello, world\n")
+    assert book.account.delays == [1]
+    assert book.account.strikes == [7]
+
+
+def test_it_is_added_to_what_the_reply_waits_itself() -> None:
+    book = conversation(SECOND) >> b"abc\n" >> after(1) << Send(b"a") >> after(1) << Send(b"b")
+    book.silent()
+
+
+def test_replies_keep_their_order() -> None:
+    book = conversation(SECOND) >> b"1\n2\n" >> after(1) << Send(b"1")
+    book.silent() >> after(1) << Send(b"2")
+
+
+def test_an_end_comes_later_too() -> None:
+    book = conversation(SECOND) >> b"close\n" >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
+    (conversation(SECOND) >> b"reset\n" >> after(1)) << Reset(CloseReason.SERVER_RESET)
+
+
+def test_there_is_nothing_to_delay_where_nothing_is_said() -> None:
+    book = conversation(SECOND) >> b"nothing\n" >> after(1)
+    assert book.silent().account.strikes == []
+
+
+def test_a_time_is_drawn_for_each_reply() -> None:
+    book = conversation(Latency(Uniform(0.5, 1.5))) >> b"1\n2\n3\n" >> after(10)
+    assert len({*book.account.delays}) == 3
+    assert all(0.5 <= delay <= 1.5 for delay in book.account.delays)
+    assert [when - 1000 for when, _ in book.transcript] == pytest.approx(
+        [sum(book.account.delays[: n + 1]) for n in range(3)]
+    )
+    book.heard.clear()

@@ -1,0 +1,38 @@
+import pytest
+
+from answerback.core.actions import CloseReason, HalfClose, Reset, Send
+from answerback.core.faults import Hang
+from answerback.core.faults import Reset as Resetting
+from tests.core.faults.faulty import conversation
+from tests.core.playbook import after
+
+RESET = Reset(CloseReason.SERVER_RESET)
+
+
+@pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"nothing\n"])
+def test_at_once(request_line: bytes) -> None:
+    assert (conversation(Resetting(0)) >> request_line << RESET).account.strikes == [7]
+
+
+def test_in_the_middle_of_a_reply() -> None:
+    book = conversation(Resetting(1.5)) >> b"abc\n" << Send(b"a") >> after(1) << Send(b"b") >> after(0.4)
+    book.silent() >> after(0.1) << RESET
+
+
+def test_so_long_after_the_beginning_of_a_reply_that_is_over() -> None:
+    book = conversation(Resetting(1.5)) >> b"hello\nhello\n" << Send(b"hello, world\n") >> after(1.4)
+    book.silent() >> after(0.1) << RESET
+
+
+def test_a_connection_that_hangs_is_reset_too() -> None:
+    book = conversation(Hang(0), Resetting(2)) >> b"hello\n" >> after(1.9)
+    book.silent() >> after(0.1) << RESET
+
+
+def test_a_connection_that_is_closed_before_is_not_reset() -> None:
+    conversation(Resetting(1)) >> b"quit\n" << Send(b"bye\n") << HalfClose()
+
+
+def test_what_take_waits_for_does_not_count() -> None:
+    book = conversation(Resetting(1)) >> b"take\n" >> after(10)
+    book.silent() >> b"this\n" << Send(b"this") >> after(1) << RESET

@@ -1,0 +1,30 @@
+from answerback.core.actions import Send
+from answerback.core.faults import Slice
+from answerback.core.steps import END_IN_ORDER, Outcome, Wait
+from tests.core.faults.faulty import comes_of
+
+
+def pieces(reply: list[Outcome]) -> list[bytes]:
+    return [each.data for each in reply if isinstance(each, Send)]
+
+
+def test_a_reply_comes_in_pieces_with_a_gap_between_two() -> None:
+    assert comes_of(Slice(3, 0, 0.5), Send(b"abcde"), END_IN_ORDER) == [
+        Send(b"abc"),
+        Wait(0.5),
+        Send(b"de"),
+        END_IN_ORDER,
+    ]
+
+
+def test_there_is_a_gap_between_two_sends_as_well() -> None:
+    assert comes_of(Slice(3, 0, 0), Send(b"ab"), Wait(1), Send(b"c")) == [Send(b"ab"), Wait(1), Wait(0), Send(b"c")]
+
+
+def test_pieces_vary_by_chance() -> None:
+    data = bytes(range(256)) * 40
+    found = pieces(comes_of(Slice(10, 4, 0), Send(data)))
+    assert b"".join(found) == data
+    assert {len(piece) for piece in found[:-1]} == set(range(6, 15))
+    assert found == pieces(comes_of(Slice(10, 4, 0), Send(data)))
+    assert found != pieces(comes_of(Slice(10, 4, 0), Send(data), seed=2))

@@ -1,0 +1,63 @@
+import pytest
+
+from answerback.core import steps
+from answerback.core.actions import Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.delays import Fixed
+from answerback.core.faults import SlowClose
+from answerback.core.plan import Limits
+from tests.core.faults.faulty import conversation, fault, plan, rule
+from tests.core.playbook import Happening, Playbook, after, drain, eof
+
+SLOW = SlowClose(Fixed(1))
+
+
+def test_a_rules_close() -> None:
+    book = conversation(SLOW) >> b"quit\nhello\n" << Send(b"bye\n") >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
+    assert book.account.strikes == [7]
+
+
+def test_the_close_that_answers_the_peers() -> None:
+    book = conversation(SLOW) >> b"hello\n" << Send(b"hello, world\n") >> eof >> after(0.9)
+    book.silent() >> after(0.1) << Close(CloseReason.PEER_EOF)
+    assert book.account.strikes == [7]
+    assert len(book.account.durations) == 1
+
+
+def test_a_farewell_comes_before_it() -> None:
+    book = Playbook(plan(SLOW, on_eof=rule(steps.send(b"bye\n")))) >> eof << Send(b"bye\n") >> after(0.9)
+    book.silent() >> after(0.1) << Close(CloseReason.PEER_EOF)
+
+
+@pytest.mark.parametrize("happening, reason", [(drain, CloseReason.DRAIN), (after(5), CloseReason.IDLE_TIMEOUT)])
+def test_closes_that_are_nobodys(happening: Happening, reason: CloseReason) -> None:
+    book = Playbook(plan(SLOW, limits=Limits(idle_timeout=5))) >> happening >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose() >> eof << Close(reason)
+
+
+def test_what_take_waited_for_is_not_taken_any_more() -> None:
+    book = Playbook(plan(SLOW, limits=Limits(idle_timeout=5))) >> b"take\n" >> after(5) >> b"this\n" >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose()
+
+
+def test_a_peer_that_leaves_while_it_is_waited_for() -> None:
+    book = conversation(SLOW) >> drain >> after(0.5) >> eof >> after(0.5) << Close(CloseReason.DRAIN)
+    assert book.session.over
+
+
+def test_limits_close_at_once() -> None:
+    book = Playbook(plan(SLOW, limits=Limits(lifetime=2.5))) >> b"abc\n" << Send(b"a") >> eof >> after(1) << Send(b"b")
+    book >> after(1) << Send(b"c") >> after(0.5) << Close(CloseReason.LIFETIME)
+
+
+def test_a_reset_is_none() -> None:
+    assert (conversation(SLOW) >> b"reset\n" << Reset(CloseReason.SERVER_RESET)).account.strikes == []
+
+
+def test_it_counts_closes() -> None:
+    once = plan(fault(SLOW, first=1))
+    book = Playbook(once)
+    surroundings = book.session._surroundings
+    book >> b"hello\n" << Send(b"hello, world\n") >> eof >> after(1) << Close(CloseReason.PEER_EOF)
+    assert surroundings is not None
+    assert surroundings.claim(101, 1) is None

@@ -1,0 +1,8 @@
+from answerback.core.counting import take
+
+
+def test_numbers_are_taken_in_turn_and_so_many() -> None:
+    counts: dict[str, int] = {}
+    assert [take(counts, "a", 2) for _ in range(4)] == [0, 1, None, None]
+    assert [take(counts, "b", 0) for _ in range(4)] == [0, 1, 2, 3]
+    assert counts == {"a": 2, "b": 4}

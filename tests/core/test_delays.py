@@ -1,0 +1,95 @@
+"""Delays are distributed as their names say, by the test of Kolmogorov and Smirnov, with seeds that stay."""
+
+from collections.abc import Callable
+from math import exp, log, sqrt
+from random import Random
+from statistics import NormalDist, fmean, median
+
+import pytest
+
+from answerback.core.delays import LONGEST, Delay, Exponential, Fixed, Lognormal, Normal, Uniform
+
+DRAWS = 20_000
+CRITICAL = 1.95 / sqrt(DRAWS)  # the distance that one sample of a thousand exceeds by chance
+
+
+def drawn(delay: Delay, seed: int = 1, draws: int = DRAWS) -> list[float]:
+    chance = Random(seed)
+    return [delay.draw(chance) for _ in range(draws)]
+
+
+def distance(sample: list[float], theory: Callable[[float], float]) -> float:
+    """Kolmogorov and Smirnov's: the greatest between what was drawn and the theory, where it is continuous."""
+    ordered = sorted(sample)
+    return max(
+        max((index + 1) / len(ordered) - theory(value), theory(value) - index / len(ordered))
+        for index, value in enumerate(ordered)
+    )
+
+
+def uniform(value: float) -> float:
+    return (value - 0.5) / 1.5
+
+
+def normal(value: float) -> float:
+    return NormalDist(5, 1).cdf(value)
+
+
+def lognormal(value: float) -> float:
+    return NormalDist(log(0.2), 0.5).cdf(log(value))
+
+
+def exponential(value: float) -> float:
+    return 1 - exp(-value / 0.3)
+
+
+THEORIES: list[tuple[Delay, Callable[[float], float]]] = [
+    (Uniform(0.5, 2), uniform),
+    (Normal(5, 1), normal),
+    (Lognormal(0.2, 0.5), lognormal),
+    (Exponential(0.3), exponential),
+]
+each_theory = pytest.mark.parametrize("delay, theory", THEORIES, ids=lambda given: type(given).__name__)
+
+
+@each_theory
+@pytest.mark.parametrize("seed", range(3))
+def test_a_distribution_is_that_of_its_theory(delay: Delay, theory: Callable[[float], float], seed: int) -> None:
+    assert distance(drawn(delay, seed), theory) < CRITICAL
+
+
+@pytest.mark.parametrize(
+    "delay, theory",
+    [
+        (Uniform(0.5, 1.9), uniform),
+        (Normal(5.1, 1), normal),
+        (Normal(5, 1.1), normal),
+        (Lognormal(0.21, 0.5), lognormal),
+        (Lognormal(0.2, 0.55), lognormal),
+        (Exponential(0.32), exponential),
+    ],
+)
+def test_one_that_is_off_by_little_would_be_found(delay: Delay, theory: Callable[[float], float]) -> None:
+    assert distance(drawn(delay), theory) > CRITICAL
+
+
+def test_what_they_are_described_by() -> None:
+    assert fmean(drawn(Normal(5, 1))) == pytest.approx(5, rel=0.01)
+    assert median(drawn(Lognormal(0.2, 0.5))) == pytest.approx(0.2, rel=0.02)
+    assert fmean(drawn(Exponential(0.3))) == pytest.approx(0.3, rel=0.02)
+    assert set(drawn(Fixed(0.25), draws=3)) == {0.25}
+
+
+def test_tails_end() -> None:
+    below = drawn(Normal(0.1, 0.1))
+    assert below.count(0.0) / DRAWS == pytest.approx(NormalDist().cdf(-1), rel=0.05)
+    assert min(below) == 0
+    assert max(drawn(Normal(3600, 3600))) == LONGEST
+    assert max(drawn(Lognormal(1, 10, 5))) == 5
+    assert max(drawn(Lognormal(3600, 10))) == LONGEST
+    assert max(drawn(Exponential(1, 2))) == 2
+
+
+@pytest.mark.parametrize("delay", [Uniform(0, 0), Normal(0, 0), Lognormal(1e-9, 1e-9, 0), Exponential(1e-9, 0)])
+def test_the_least_is_nothing(delay: Delay) -> None:
+    assert set(drawn(delay, draws=100)) == {0}
