@@ -1,4 +1,4 @@
-"""What every test shares: how Hypothesis searches, which event loop is used, what becomes of skips, and nothing else."""
+"""What every test shares: how Hypothesis searches, the event loop, what becomes of skips, and nothing else."""
 
 # Rule: fixtures stand in the conftest of the room that uses them; here is only what all rooms need.
 
@@ -26,8 +26,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, NewLoop]:
     return LOOPS if marker and "loop_factories" in marker.kwargs else {"uvloop": LOOPS["uvloop"]}
 
 
-# A test that lacks a program is skipped on a developer's machine. Not so in CI: there it is noted in a file that is named
-# here, to be run again once the programs have been installed, and then "fail" stands here.
+# A test that lacks a program is skipped on a developer's machine. In CI it is noted in a file that is named here, to be
+# run again once the programs have been installed, and then "fail" stands here.
 SKIPS = os.environ.get("ANSWERBACK_SKIPS", "")
 
 
