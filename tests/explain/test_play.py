@@ -260,3 +260,24 @@ def test_a_transcript_has_its_bounds() -> None:
 def test_an_error_is_no_answer(reason: CloseReason) -> None:
     assert not e.Transcript("it", [e.Closed(0, False, reason.label)]).answered
     assert e.Transcript("it", [e.Closed(0, False, CloseReason.SERVER_CLOSE.label)]).answered
+
+
+def test_faults_are_told_when_they_strike() -> None:
+    faults = """faults: [
+        {name: late, after: 1, latency: 500ms},
+        {first: 1, cut: {bytes: 3}}]"""
+    transcript = told(f"framing: line, rules: [{{do: [send: abcdef]}}], {faults}", b"\n")
+    assert transcript.events[2:] == [
+        e.Strikes(0, e.FaultName("faults[1]", 1, "cut")),
+        e.Sent(0, b"abc"),
+        e.Closed(0, reset=False, reason="server_close"),
+    ]
+    transcript = told(f"framing: line, rules: [{{do: [send: abcdef]}}], {faults.replace('3', '9')}", b"\n\n")
+    assert [str(event.fault) for event in only(transcript, e.Strikes)] == ["faults[1]", "faults[0] late"]
+    assert sent(transcript) == [(0, b"abcdef"), (0.5, b"abcdef")]
+
+
+def test_a_fault_may_hold_back_all_that_a_script_says() -> None:
+    transcript = told("framing: line, rules: [{do: [send: a]}], faults: [{every: 2, drop: {}}]", b"1\n2\n3\n")
+    assert sent(transcript) == [(0, b"a"), (0, b"a")]
+    assert [event.fault.kind for event in only(transcript, e.Strikes)] == ["drop"]

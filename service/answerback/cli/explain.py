@@ -181,6 +181,8 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
             yield f'{time} < "{escape(data)}"'
         case events.Waits(_, seconds):
             yield f"{_MARGIN}waits {seconds:g} s"
+        case events.Strikes(_, fault):
+            yield f"{_MARGIN}{fault} strikes: {fault.kind}"
         case events.Holds():
             yield f"{_MARGIN}says nothing more, and does not close"
         case events.Enters(_, state):

@@ -30,8 +30,23 @@ class RuleName:
     index: int
 
     def __str__(self) -> str:
-        place = f"rules[{self.index}]"
-        return place if self.name == place else f"{place} {self.name}"
+        return _placed(f"rules[{self.index}]", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultName:
+    """A fault: what it is counted under, its place among the listener's, from 0, and what it does."""
+
+    name: str
+    index: int
+    kind: str
+
+    def __str__(self) -> str:
+        return _placed(f"faults[{self.index}]", self.name)
+
+
+def _placed(place: str, name: str) -> str:
+    return place if name == place else f"{place} {name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,14 @@ class Waits:
 
     at: float
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """A fault strikes the reply."""
+
+    at: float
+    fault: FaultName
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +205,7 @@ Event = (
     | Asked
     | Sent
     | Waits
+    | Strikes
     | Holds
     | Enters
     | Remembers

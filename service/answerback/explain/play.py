@@ -2,25 +2,21 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
-from answerback.config.compile import compile_plan
-from answerback.config.compile_matches import compile_match
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.framing import Framing, Idle, UntilEof
 from answerback.core.ledger import Ledger
-from answerback.core.matching import Reason, misses
 from answerback.core.plan import Asked as Asking
-from answerback.core.plan import Engine, ListenerPlan, PlanInForce, Rule, Rules
+from answerback.core.plan import PlanInForce, Rule
 from answerback.core.steps import Hold, Outcome, Switch, Take
 from answerback.core.turn import Turn
-from answerback.explain import events, framings
+from answerback.explain import events, framings, plans
 from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
-from answerback.explain.observed import Watched, WatchedRules
-from answerback.internal.v1 import link_pb2
+from answerback.explain.observed import Watched
 from answerback.v1 import config_pb2 as v1
 
 # Rule: the same file and the same words give the same transcript; only `now` and what is random without a seed differ.
@@ -78,7 +74,8 @@ class _Stage(Ledger):
 
     def __init__(self, listener: v1.Listener, files: Mapping[str, bytes], peer: str, begun: datetime) -> None:
         self.now = 0.0
-        plan = _compiled(listener, files)
+        plan = plans.compiled(listener, files)
+        self._faults = plans.fault_names(listener)
         self._transcript = Transcript(plan.name)
         self._most_bytes = plan.limits.max_request_bytes
         self._framing: Framing | None = plan.framing
@@ -98,7 +95,7 @@ class _Stage(Ledger):
             chance=random.Random(plan.random_seed or 0),  # noqa: S311 - not for secrets
             clock=lambda: begun + timedelta(seconds=self.now),
         )
-        in_force = PlanInForce(_watched(plan, _reasons(listener, files), self))
+        in_force = PlanInForce(plans.watched(plan, listener, files, lambda: self))
         self._session = Watched(in_force, self, self.now, setting)
         self._session.watcher = self
 
@@ -294,6 +291,10 @@ class _Stage(Ledger):
     def matched(self, rule: int) -> None:
         """Told by `searched`."""
 
+    def struck(self, fault: int) -> None:
+        """A fault strikes a reply."""
+        self._add(events.Strikes(self.now, self._faults[fault]))
+
     def answered(self, seconds: float, requests: int) -> None:
         """Seen by the times."""
 
@@ -307,40 +308,3 @@ class _Stage(Ledger):
         if framing is not None:
             buffer = self._session.buffer
             self._left(buffer, framing, f"the peer closed its half; {framings.waits_for(framing, buffer)}")
-
-
-def _compiled(listener: v1.Listener, files: Mapping[str, bytes]) -> ListenerPlan:
-    """The plan; a rule's place is its index among the listener's, and so is that of its counter."""
-    indices = range(len(listener.rules))
-    places = link_pb2.ListenerPlaces(listener=listener.name, rules=indices, counters=indices)
-    plan = compile_plan(
-        v1.Config(listeners=[listener]),
-        files,
-        revision=0,
-        places=lambda _: places,
-        default_engine=Engine.CALLBACK,
-    )
-    return plan.listeners[listener.name]
-
-
-def _reasons(listener: v1.Listener, files: Mapping[str, bytes]) -> dict[int, Reason]:
-    """Why each rule's match does not hold, by the rule's index."""
-    return {
-        index: compile_match(rule.when, files, misses)
-        for index, rule in enumerate(listener.rules)
-        if rule.HasField("when")
-    }
-
-
-def _watched(plan: ListenerPlan, reasons: Mapping[int, Reason], stage: _Stage) -> ListenerPlan:
-    def on(event: str, rules: Rules) -> Rules:
-        return WatchedRules(event, rules.written, reasons, lambda: stage)
-
-    return replace(
-        plan,
-        on_request=on("REQUEST", plan.on_request),
-        on_connect=on("CONNECT", plan.on_connect),
-        on_idle=on("IDLE", plan.on_idle),
-        on_eof=on("EOF", plan.on_eof),
-        on_drain=on("DRAIN", plan.on_drain),
-    )
