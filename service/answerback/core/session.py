@@ -45,7 +45,6 @@ class Session(Playing):
     __slots__ = (
         "_answered",
         "_blocked_since",
-        "_born",
         "_buffer",
         "_draining",
         "_empty",
@@ -54,6 +53,7 @@ class Session(Playing):
         "_partial_since",
         "_searched",
         "_started",
+        "born",
     )
 
     def __init__(
@@ -64,7 +64,7 @@ class Session(Playing):
         self._searched = 0  # of the buffer, by the framing
         self._started = now  # when the request in progress, and those in `_answered`, were received
         self._answered = 0  # requests finished, their replies not yet known to be in the kernel
-        self._born = self._heard_at = now  # heard: or the end of the last reply
+        self.born = self._heard_at = now  # heard: or the end of the last reply
         self._partial_since = inf
         self._blocked_since = inf
         self._draining = False
@@ -170,7 +170,7 @@ class Session(Playing):
         yield self._linger_until, self._finish
         if self._phase > HALF_CLOSED:
             return
-        yield self._born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
+        yield self.born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
         yield self._resume_at, lambda: self._resume(now)
         if self._busy:
             return

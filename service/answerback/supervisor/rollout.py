@@ -48,7 +48,7 @@ class Rollout:
         self._options = options
         self._pace = pace
         self._places = places
-        self._counters = Counters(places)
+        self.counters = Counters(places)
         self._sockets = sockets
         self._store = store
 
@@ -62,7 +62,7 @@ class Rollout:
         revision = Revision(
             number, self._store.etag(number), found.config, found.files, self._clock(), found.origin, comment
         )
-        counters = self._counters.proposed(found.config)
+        counters = self.counters.proposed(found.config)
         places = places_of(found.config, self._places, counters)
         keys = [place.socket for place in places]
         with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
@@ -72,7 +72,7 @@ class Rollout:
             try:
                 proceed()
                 await self._decide(revision, bound)
-                self._counters.decide(counters)
+                self.counters.decide(counters)
             except BaseException:
                 change.abort(workers)
                 raise
@@ -84,7 +84,7 @@ class Rollout:
     async def boot(self, process: WorkerProcess) -> None:
         """Have a successor serve what is in force. Raises Gone."""
         assert self.current is not None
-        counters = self._counters.proposed(self.current.config)  # they are in force: none is new
+        counters = self.counters.proposed(self.current.config)  # they are in force: none is new
         change = self._two_phases(self.current, places_of(self.current.config, self._places, counters))
         try:
             await change.prepare([process], self._sockets.of)
