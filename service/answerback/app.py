@@ -5,11 +5,13 @@
 
 import asyncio
 import logging
+import math
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +21,16 @@ from answerback import __version__, logs
 from answerback.control.address import parse, reserved
 from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
-from answerback.supervisor import Options, Status, Supervisor
+from answerback.supervisor import Options, Retention, Status, Supervisor
+from answerback.supervisor.revisions import KEPT
+from answerback.supervisor.state import State
 from answerback.v1.config_pb2 import Config
 from answerback.web import site
 
 # For the last responses over HTTP; the supervisor leaves as much of the grace period.
 CLOSING_SECONDS: Final = 0.25
+
+LONGEST_AGE: Final = 1e11  # seconds, some 3,000 years: what a timedelta holds
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,9 @@ class ServeOptions:
     log_format: str = "text"
     log_level: str = "info"
     files: Path | None = None
+    state: Path | None = None
+    keep_revisions: int = KEPT
+    keep_age: float = math.inf
     admin_insecure: bool = False
 
 
@@ -55,8 +64,13 @@ def run(options: ServeOptions) -> int:
 async def serve(options: ServeOptions) -> int:
     """See `run`."""
     logs.configure(options.log_format, options.log_level)
-    supervisor = Supervisor(_supervisor_options(options))
+    told_options = _supervisor_options(options)
     async with AsyncExitStack() as stack:
+        store = None
+        if options.state is not None:
+            store = await State.open(options.state, told_options.retention)
+            stack.push_async_callback(store.close)
+        supervisor = Supervisor(told_options, store=store)
         admin = AdminServer(supervisor, parse(options.admin), insecure=options.admin_insecure)
         stack.push_async_callback(admin.stop)
         http = await site.serve(supervisor, options.metrics)
@@ -86,6 +100,7 @@ def _supervisor_options(options: ServeOptions) -> Options:
         workers=options.workers,
         default_engine=Engine(options.engine),
         files=options.files,
+        retention=Retention(count=options.keep_revisions, age=timedelta(seconds=min(options.keep_age, LONGEST_AGE))),
         drain_delay=options.drain_delay,
         grace=options.grace,
         reserved=reserved(options.admin, options.metrics),

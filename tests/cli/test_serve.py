@@ -54,6 +54,9 @@ def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp
         log_format="json",
         log_level="debug",
         files=tmp_path,
+        state=tmp_path / "state",
+        keep_revisions=10,
+        keep_age=3600.0,
         admin_insecure=True,
     )
     names = ServeOptions.__dataclass_fields__
@@ -72,6 +75,7 @@ def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp
         ("--grace", "1d"),
         ("--files", "none"),
         ("--watch-config",),
+        ("--keep-revisions", "0"),
         ("x",),
     ],
 )

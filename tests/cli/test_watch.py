@@ -20,7 +20,8 @@ SECOND = WatchConfigResponse(
 
 
 def test_a_line_for_each(api: Any, cli: Any) -> None:
-    api.answers["WatchConfig"] = [FIRST, SECOND, Stopping()]
+    api.watched = [FIRST, SECOND]
+    api.answers["WatchConfig"] = Stopping()
     result = cli("watch", "--after", "abc-2")
     assert result.stdout.splitlines() == [
         "2026-01-02T12:00:00Z  revision 3 (etag abc-3) from file",
@@ -31,7 +32,8 @@ def test_a_line_for_each(api: Any, cli: Any) -> None:
 
 
 def test_json_is_an_object_a_line(api: Any, cli: Any) -> None:
-    api.answers["WatchConfig"] = [FIRST, SECOND, Stopping()]
+    api.watched = [FIRST, SECOND]
+    api.answers["WatchConfig"] = Stopping()
     first, second = map(json.loads, cli("watch", "-o", "json").stdout.splitlines())
     assert first["revision"]["config"]["listeners"][0]["name"] == "hello"
     assert (second["skipped"], second["revision"]["number"]) == (2, 6)

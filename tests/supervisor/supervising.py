@@ -18,7 +18,8 @@ from answerback.config import load
 from answerback.core.actions import CloseReason
 from answerback.metrics.books import ACCEPTED, CLOSED, OPEN
 from answerback.metrics.reading import read_block
-from answerback.supervisor import Options, Pace, Supervisor
+from answerback.supervisor import Options, Pace, RevisionStore, Supervisor
+from answerback.supervisor.rollout import Clock, time_of_day
 from answerback.v1 import config_pb2 as v1
 
 HERE = Path(__file__).parent
@@ -54,10 +55,18 @@ def config(*listeners: str) -> v1.Config:
 class Supervised(Supervisor):
     """A supervisor, with the questions that tests ask."""
 
-    def __init__(self, path: Path, *, pace: Pace = QUICK, **options: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pace: Pace = QUICK,
+        store: RevisionStore | None = None,
+        clock: Clock = time_of_day,
+        **options: Any,
+    ) -> None:
         self.path = path
         given: dict[str, Any] = {"config_path": path, "workers": 1} | options
-        super().__init__(Options(**given), pace=pace)
+        super().__init__(Options(**given), pace=pace, store=store, clock=clock)
 
     def port(self, name: str = "hello") -> int:
         (status,) = [each for each in self.status().listeners if each.name == name]

@@ -1,9 +1,10 @@
 """Where revisions are kept: what every store does, and the one in memory alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,18 +16,22 @@ from answerback.supervisor.revisions import (
     RevisionStore,
     fingerprint,
 )
+from answerback.supervisor.state import State
 from tests.supervisor.histories import config, fill, numbers, revision
 
-Open = Callable[..., RevisionStore]
+Open = Callable[..., Awaitable[RevisionStore]]
 
 
-@pytest.fixture
-async def open_store() -> AsyncIterator[Open]:
-    """Open a store: `open_store(Retention(count=3))`."""
+@pytest.fixture(params=["memory", "directory"])
+async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Open a store of either kind: `await open_store(Retention(count=3))`."""
     opened: list[RevisionStore] = []
 
-    def start(retention: Retention | None = None) -> RevisionStore:
-        store = RevisionsInMemory("abc", retention)
+    async def start(retention: Retention | None = None) -> RevisionStore:
+        if request.param == "memory":
+            store: RevisionStore = RevisionsInMemory("abc", retention)
+        else:
+            store = await State.open(tmp_path / "state", retention or Retention())
         opened.append(store)
         return store
 
@@ -37,7 +42,7 @@ async def open_store() -> AsyncIterator[Open]:
 
 # ── Every store ─────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_all_are_kept_as_they_were_given(open_store: Open) -> None:
-    store = open_store()
+    store = await open_store()
     assert (await store.newest(), await store.get(1), await store.page(9, 9)) == (None, None, [])
     given = {"files": {"page": b"\0\xff", "empty": b""}, "comment": "why\n\N{SNOWMAN}", "origin": "api"}
     first, second = await fill(store, 2, **given)
@@ -48,7 +53,7 @@ async def test_all_are_kept_as_they_were_given(open_store: Open) -> None:
 
 
 async def test_an_etag_is_of_the_history_and_the_number(open_store: Open) -> None:
-    store = open_store()
+    store = await open_store()
     (first,) = await fill(store, 1)
     history, _, number = first.etag.rpartition("-")
     assert history
@@ -59,7 +64,7 @@ async def test_an_etag_is_of_the_history_and_the_number(open_store: Open) -> Non
 
 
 async def test_pages_are_the_newest_first(open_store: Open) -> None:
-    store = open_store()
+    store = await open_store()
     made = await fill(store, 5, comment="why")
     assert list(await store.page(1 << 62, 2)) == [made[4].entry, made[3].entry]
     assert list(await store.page(4, 2)) == [made[2].entry, made[1].entry]
@@ -69,7 +74,7 @@ async def test_pages_are_the_newest_first(open_store: Open) -> None:
 
 @pytest.mark.parametrize("after", [0, 2])
 async def test_who_saw_another_newest_is_refused(open_store: Open, after: int) -> None:
-    store = open_store()
+    store = await open_store()
     await fill(store, 1)
     with pytest.raises(Conflict, match=f"revision 1 is the newest, not {after}"):
         await store.append(revision(3, store=store), after=after)
@@ -77,26 +82,26 @@ async def test_who_saw_another_newest_is_refused(open_store: Open, after: int) -
 
 
 async def test_watching(open_store: Open) -> None:
-    store = open_store()
+    store = await open_store()
     await fill(store, 1)
     watch = store.watch(0)
     assert (await anext(watch)).number == 1
     news = asyncio.ensure_future(anext(watch))
-    await asyncio.sleep(0)
+    await store.newest()
     assert not news.done()
     await store.append(revision(2, store=store), after=1)
     assert (await news).number == 2
 
 
 async def test_a_slow_watcher_reads_the_history_in_order(open_store: Open) -> None:
-    store = open_store()
+    store = await open_store()
     watch = store.watch(0)
     await fill(store, 3)
     assert [(await anext(watch)).number for _ in range(3)] == [1, 2, 3]
 
 
 async def test_a_slow_watcher_goes_on_with_what_is_still_kept(open_store: Open) -> None:
-    store = open_store(Retention(count=2))
+    store = await open_store(Retention(count=2))
     watch = store.watch(0)
     await fill(store, 5)
     assert [(await anext(watch)).number for _ in range(2)] == [4, 5]
@@ -104,13 +109,13 @@ async def test_a_slow_watcher_goes_on_with_what_is_still_kept(open_store: Open) 
 
 @pytest.mark.parametrize("count, kept", [(1, [5]), (2, [5, 4]), (9, [5, 4, 3, 2, 1])])
 async def test_so_many_are_kept(open_store: Open, count: int, kept: list[int]) -> None:
-    store = open_store(Retention(count=count))
+    store = await open_store(Retention(count=count))
     await fill(store, 5)
     assert await numbers(store) == kept
 
 
 async def test_what_is_too_old_goes_when_another_comes(open_store: Open) -> None:
-    store = open_store(Retention(age=timedelta(minutes=10)))
+    store = await open_store(Retention(age=timedelta(minutes=10)))
     for number, minutes in ((1, 0), (2, 5), (3, 10)):
         await store.append(revision(number, store=store, minutes=minutes), after=number - 1)
     assert await numbers(store) == [3, 2, 1]
@@ -122,7 +127,7 @@ async def test_what_is_too_old_goes_when_another_comes(open_store: Open) -> None
 
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_a_clock_that_steps_changes_no_order(open_store: Open, hours: int) -> None:
-    store = open_store(Retention(count=4))
+    store = await open_store(Retention(count=4))
     watch = store.watch(0)
     for number, minutes in ((1, 0), (2, 60 * hours), (3, 1), (4, 60 * hours + 1), (5, 2)):
         await store.append(revision(number, store=store, minutes=minutes), after=number - 1)
@@ -135,20 +140,20 @@ async def test_a_clock_that_steps_changes_no_order(open_store: Open, hours: int)
 
 async def test_a_clock_that_stepped_back_leaves_no_gap(open_store: Open) -> None:
     """Revision 2 seems older than the age, but one before it is not: the history stays in one piece."""
-    store = open_store(Retention(age=timedelta(minutes=10)))
+    store = await open_store(Retention(age=timedelta(minutes=10)))
     for number, minutes in ((1, 60), (2, 0), (3, 61)):
         await store.append(revision(number, store=store, minutes=minutes), after=number - 1)
     assert await numbers(store) == [3, 2, 1]
 
 
 async def test_any_age_can_be_asked_for(open_store: Open) -> None:
-    store = open_store(Retention(age=timedelta.max))
+    store = await open_store(Retention(age=timedelta.max))
     await fill(store, 2)
     assert await numbers(store) == [2, 1]
 
 
 async def test_the_file_that_was_applied_is_remembered(open_store: Open) -> None:
-    store = open_store()
+    store = await open_store()
     assert await store.applied_file() == b""
     first = revision(1, store=store, origin=FILE, files={"a": b"b"})
     await store.append(first, after=0)

@@ -1,6 +1,7 @@
 """`answerback serve`."""
 
 import logging
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ Examples:
   answerback serve --config answerback.yaml --watch-config --workers 2
   answerback serve --config answerback.yaml --log-format json --metrics 0.0.0.0:9464
   answerback serve --admin unix:/run/answerback.sock
+  answerback serve --state /var/lib/answerback           # changes survive a restart
 
 \b
 Signals:
@@ -114,6 +116,34 @@ Signals:
     show_envvar=True,
     metavar="DIR",
     help="The folder beneath which configurations that come through the API may name files; none by default.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    envvar="ANSWERBACK_STATE",
+    show_envvar=True,
+    metavar="DIR",
+    help="Keep the history of the configuration there, and begin with the newest revision; made if it is missing.",
+)
+@click.option(
+    "--keep-revisions",
+    type=click.IntRange(1),
+    envvar="ANSWERBACK_KEEP_REVISIONS",
+    show_envvar=True,
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="How many revisions the history keeps; the one in force is always kept.",
+)
+@click.option(
+    "--keep-age",
+    type=options.Duration(),
+    envvar="ANSWERBACK_KEEP_AGE",
+    show_envvar=True,
+    default=math.inf,
+    show_default="for ever",
+    metavar="TIME",
+    help="How long the history keeps a revision.",
 )
 @click.option(
     "--admin-insecure",

@@ -7,13 +7,14 @@ A newcomer's map of this room:
       file            the file of --config, read again when told to or when it has changed
       change          the two phases of a change on the workers
       revisions       what was in force, and where that is kept
+        state         the same on disk
+          database    as SQLite keeps it
       history         the same, for those who ask
+      first           what is served first
       sockets         the listening sockets, of every address and slot
       crew            the workers: started, watched, replaced
         slot          the place of a worker
         process       one worker's process and the link to it
-      operations      what is asked of a running responder, beside changes
-        restarting    the workers replaced one by one
       shutdown        the end, in order and in time
     health, status, record    what is said to those who ask
 """
@@ -21,17 +22,7 @@ A newcomer's map of this room:
 from answerback.supervisor.health import Health
 from answerback.supervisor.history import History, NotKept, NotOfThisHistory, Page, Seen
 from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import (
-    Change,
-    ChangeFailed,
-    EtagMismatch,
-    NoSuchCounter,
-    NotRecorded,
-    RestartInProgress,
-    StartError,
-    Stopping,
-)
-from answerback.supervisor.restarting import Restarted, RestartStep
+from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
 from answerback.supervisor.revisions import (
     Entry,
     Retention,
@@ -54,16 +45,12 @@ __all__ = [
     "History",
     "LastChange",
     "ListenerStatus",
-    "NoSuchCounter",
     "NotKept",
     "NotOfThisHistory",
     "NotRecorded",
     "Options",
     "Pace",
     "Page",
-    "RestartInProgress",
-    "RestartStep",
-    "Restarted",
     "Retention",
     "Revision",
     "RevisionStore",

@@ -17,6 +17,7 @@ API: Final = "api"
 ROLLBACK: Final = "rollback"
 BUILT_IN: Final = "built-in"
 
+KEPT: Final = 1000  # revisions, unless told otherwise
 MEMORY_BYTES: Final = 64 << 20  # of history, in a process that keeps it nowhere else
 
 
@@ -63,7 +64,7 @@ class Entry:
 class Retention:
     """How much of the history is kept. What is too old goes when a revision is added; the newest never does."""
 
-    count: int = 1000
+    count: int = KEPT
     """So many revisions, at most."""
     age: timedelta | None = None
     """None that was made longer ago."""

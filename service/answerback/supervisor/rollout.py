@@ -21,7 +21,7 @@ from answerback.supervisor.counters import Counters
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import ChangeFailed, NotRecorded
 from answerback.supervisor.process import Gone, WorkerProcess
-from answerback.supervisor.revisions import Conflict, Revision, RevisionStore, StoreFailed
+from answerback.supervisor.revisions import Conflict, Revision, RevisionStore, StoreFailed, fingerprint
 from answerback.supervisor.sockets import Bound, CannotListen, Sockets
 
 # Rule: one at a time; whoever calls holds the lock.
@@ -48,21 +48,27 @@ class Rollout:
         self._options = options
         self._pace = pace
         self._places = places
-        self.counters = Counters(places)
+        self._counters = Counters(places)
         self._sockets = sockets
         self._store = store
 
-    async def apply(self, found: Found, comment: str, hands: Hands, proceed: Callable[[], None]) -> int:
+    async def apply(
+        self,
+        found: Found,
+        comment: str,
+        hands: Hands,
+        proceed: Callable[[], None],
+        *,
+        kept: Revision | None = None,
+    ) -> int:
         """Put a configuration in force on the workers that `hands` gives; how many serve it then.
 
-        `proceed` is called before the decision, and may raise. Raises Refused, ChangeFailed, PlacesExhausted, and what
-        `hands` and `proceed` raise; then nothing has changed.
+        `kept`: the revision that it is, if the store has it already. `proceed` is called before the decision, and may
+        raise. Raises Refused, ChangeFailed, StoreFailed, PlacesExhausted, and what `hands` and `proceed` raise; then
+        nothing has changed.
         """
-        number = self.current.number + 1 if self.current else 1
-        revision = Revision(
-            number, self._store.etag(number), found.config, found.files, self._clock(), found.origin, comment
-        )
-        counters = self.counters.proposed(found.config)
+        revision = kept or await self._next(found, comment)
+        counters = self._counters.proposed(found.config)
         places = places_of(found.config, self._places, counters)
         keys = [place.socket for place in places]
         with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
@@ -71,20 +77,20 @@ class Rollout:
             await change.prepare(workers, lambda slot: {key: each.sockets[slot] for key, each in bound.items()})
             try:
                 proceed()
-                await self._decide(revision, bound)
-                self.counters.decide(counters)
+                await self._decide(revision, bound, keep=kept is None)
+                self._counters.decide(counters)
             except BaseException:
                 change.abort(workers)
                 raise
         count = await change.commit(workers)
         self._sockets.close(set(self._sockets.keys) - set(keys))
-        log.info("revision %d is in force", number, extra={"origin": found.origin, "workers": count})
+        log.info("revision %d is in force", revision.number, extra={"origin": found.origin, "workers": count})
         return count
 
     async def boot(self, process: WorkerProcess) -> None:
         """Have a successor serve what is in force. Raises Gone."""
         assert self.current is not None
-        counters = self.counters.proposed(self.current.config)  # they are in force: none is new
+        counters = self._counters.proposed(self.current.config)  # they are in force: none is new
         change = self._two_phases(self.current, places_of(self.current.config, self._places, counters))
         try:
             await change.prepare([process], self._sockets.of)
@@ -95,14 +101,28 @@ class Rollout:
         if not await change.commit([process]):
             raise Gone(process.obituary)
 
-    async def _decide(self, revision: Revision, bound: Mapping[str, Bound]) -> None:
+    async def note_file(self, found: Found) -> None:
+        """What is in force was found in the file as well. Raises NotRecorded."""
+        try:
+            await self._store.note_file(fingerprint(found.config, found.files))
+        except StoreFailed as error:
+            raise NotRecorded(error) from None
+
+    async def _next(self, found: Found, comment: str) -> Revision:
+        newest = self.current or await self._store.newest()
+        number = newest.number + 1 if newest is not None else 1
+        etag = self._store.etag(number)
+        return Revision(number, etag, found.config, found.files, self._clock(), found.origin, comment)
+
+    async def _decide(self, revision: Revision, bound: Mapping[str, Bound], *, keep: bool) -> None:
         """Listen, and record the revision: it is in force, or, if anything is raised, it is not.
 
         Listening comes first, because it can fail: somebody may have taken the port since it was bound.
         """
         self._sockets.listen(bound)
         try:
-            await self._store.append(revision, after=revision.number - 1)
+            if keep:
+                await self._store.append(revision, after=revision.number - 1)
         except (Conflict, StoreFailed) as error:
             self._sockets.withdraw(bound)
             raise NotRecorded(error) from None

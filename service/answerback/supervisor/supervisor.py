@@ -19,15 +19,14 @@ from answerback.supervisor.change import engine_of
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.file import Look, Reloads
+from answerback.supervisor.first import cannot_restore, first
 from answerback.supervisor.health import Health
 from answerback.supervisor.history import History
-from answerback.supervisor.operations import Operations
 from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, StartError, Stopping
+from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
 from answerback.supervisor.process import Gone, WorkerProcess
 from answerback.supervisor.record import Record
-from answerback.supervisor.restarting import Restarting
-from answerback.supervisor.revisions import API, FILE, ROLLBACK, Revision, RevisionsInMemory, RevisionStore
+from answerback.supervisor.revisions import API, FILE, ROLLBACK, Revision, RevisionsInMemory, RevisionStore, StoreFailed
 from answerback.supervisor.rollout import Clock, Hands, Rollout, time_of_day
 from answerback.supervisor.shutdown import shut_down
 from answerback.supervisor.sockets import Sockets
@@ -60,7 +59,7 @@ class Supervisor:
         self.options = options
         self.instance = secrets.token_hex(6)
         self.start_time = datetime.now(UTC)
-        self.tally = Tally.create(options.workers + 1)  # one region is spare: see Crew.succeed
+        self.tally = Tally.create(options.workers)
         self.places = Places()
         self.health = Health()
         self._pace = pace or Pace()
@@ -76,18 +75,10 @@ class Supervisor:
             boot=self._boot,
             changed=self._changed,
         )
-        store = store or RevisionsInMemory(self.instance, options.retention)
-        self.history = History(store)
-        self._rollout = Rollout(options, self._pace, self.places, self._sockets, store, clock)
+        self._store = store or RevisionsInMemory(self.instance, options.retention)
+        self.history = History(self._store)
+        self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._store, clock)
         self._record = Record()
-        self.operations = Operations(
-            options,
-            self._pace,
-            self._crew,
-            self._rollout,
-            Restarting(self.tally, self.places, self._crew, self._not_stopping),
-            self._exclusively,
-        )
         self._lock = asyncio.Lock()
         self._changes: set[asyncio.Task[object]] = set()
         self._abort = asyncio.Event()
@@ -104,7 +95,10 @@ class Supervisor:
         """Put the first configuration in force, on new workers. Raises Refused or StartError; then nothing runs."""
         descriptors.reserve()
         try:
-            await self._apply(await self._first(), "", self._crew.start)
+            await self._begin()
+        except (NotRecorded, StoreFailed) as error:
+            await self._give_up()
+            raise StartError(str(error)) from None
         except (Gone, ChangeFailed) as error:
             await self._give_up()
             raise StartError(f"{error} before it served; its own messages say more") from None
@@ -266,11 +260,16 @@ class Supervisor:
         if not task.cancelled():
             task.exception()  # it has been raised to whoever asked, if that one is still there
 
-    async def _first(self) -> Found:
-        """What to start with: the file's configuration, or the built-in one."""
-        if self._reloads is None:
-            return await self._configurations.built_in()
-        return await self._configurations.seen(await self._reloads.first())
+    async def _begin(self) -> None:
+        """Put in force what is served first. What is restored and cannot be served is no fault of the file's."""
+        look = await self._reloads.first() if self._reloads else None
+        found, kept = await first(self._configurations, self._store, look)
+        try:
+            await self._apply(found, "", self._crew.start, kept=kept)
+        except Refused as refused:
+            if kept is None:
+                raise
+            raise cannot_restore(kept, refused) from None
 
     async def _reapply(self, look: Look) -> Change:
         """Put in force what the file says."""
@@ -300,10 +299,12 @@ class Supervisor:
     async def _change(self, found: Found, comment: str) -> Change:
         current = self.current
         if found.config == current.config and found.files == current.files:
+            if found.origin == FILE:
+                await self._rollout.note_file(found)
             return Change(current, changed=False, workers=self._serving)
 
         async def workers() -> list[WorkerProcess]:
-            return self._crew.hands
+            return self._crew.workers
 
         count = await self._apply(found, comment, workers)
         return Change(self.current, changed=True, workers=count)
@@ -313,8 +314,8 @@ class Supervisor:
         """How many workers serve the revision in force."""
         return sum(worker.revision == self.current.number for worker in self._crew.workers)
 
-    async def _apply(self, found: Found, comment: str, hands: Hands) -> int:
-        count = await self._rollout.apply(found, comment, hands, self._not_stopping)
+    async def _apply(self, found: Found, comment: str, hands: Hands, *, kept: Revision | None = None) -> int:
+        count = await self._rollout.apply(found, comment, hands, self._not_stopping, kept=kept)
         self._record.took(self.current)
         self._crew.provide_anew()
         self._changed()

@@ -30,12 +30,12 @@ def main(words: Sequence[str]) -> int:
     gc.enable()
     gc.freeze()  # what is loaded by now stays: each full collection would look at it for 8 ms, of everyone's time
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serve(link, Tally(given.tally, given.slots), given.slot, given.region))
+    return loop.run_until_complete(serve(link, Tally(given.tally, given.slots), given.slot))
 
 
-async def serve(link: socket.socket, tally: Tally, slot: int, region: int) -> int:
+async def serve(link: socket.socket, tally: Tally, slot: int) -> int:
     """Carry out orders until one is to end."""
-    return await Worker(link, tally, slot, region).ended
+    return await Worker(link, tally, slot).ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,7 @@ class Arguments:
     slots: int
     """How many slots the tally has."""
     slot: int
-    """Whose sockets this worker has."""
-    region: int
-    """Where in the tally it counts: the slot's own, or the spare one."""
+    """Which of them is this worker's."""
     log_format: str
     log_level: str
 
@@ -59,9 +57,8 @@ class Arguments:
     def parse(cls, words: Sequence[str]) -> "Arguments":
         """`--link 5 --tally 4 …`, all of them. By hand: argparse takes a tenth of the time of the whole start."""
         given = dict(zip(words[::2], words[1::2], strict=True))
-        names = ("link", "tally", "slots", "slot", "region")
-        link, tally, slots, slot, region = (int(given[f"--{name}"]) for name in names)
-        return cls(link, tally, slots, slot, region, given["--log-format"], given["--log-level"])
+        link, tally, slots, slot = (int(given[f"--{name}"]) for name in ("link", "tally", "slots", "slot"))
+        return cls(link, tally, slots, slot, given["--log-format"], given["--log-level"])
 
 
 def run() -> None:
