@@ -246,6 +246,25 @@ def test_what_is_taken_must_come_in_time() -> None:
     Playbook(target) >> b"a\n" >> after(5) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
 
 
+def test_silence_ends_what_is_taken_under_the_idle_framing() -> None:
+    target = plan(rule(steps.take(Idle(0.2), "more"), say(template("<${vars.more}>"))))
+    book = Playbook(target) >> b"a\nb" >> after(0.19) >> b"c\n" >> after(0.19)
+    book.silent() >> after(0.01) << Send(b"<bc\n>")
+
+
+def test_silence_does_not_end_what_is_taken_under_another_framing() -> None:
+    script = (steps.take(LINE, "more"), say(template("<${vars.more}>")))
+    book = Playbook(plan(rule(*script), framing=Idle(0.2), limits=Limits(request_timeout=3, idle_timeout=2)))
+    book >> b"a" >> after(0.2) >> b"b" >> after(1)
+    book.silent() >> b"c\n" << Send(b"<bc>")
+
+
+def test_the_idle_clock_of_what_is_taken_begins_when_it_is_waited_for() -> None:
+    script = (steps.delay_fixed(5), steps.take(LINE, "more"))
+    book = Playbook(plan(rule(*script), limits=Limits(idle_timeout=6))) >> b"a\n" >> after(10.9)
+    book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.IDLE_TIMEOUT)
+
+
 def test_the_peer_leaves_before_what_is_taken_has_come() -> None:
     book = Playbook(plan(rule(steps.take(LINE, "more"), say(b"x")))) >> b"a\nhal" >> eof << Close(CloseReason.PEER_EOF)
     assert book.account.truncations == 1

@@ -171,7 +171,7 @@ class Session(Playing):
         if self._busy:
             return
         yield self._partial_since + limits.request_timeout, lambda: self._end_in_order(CloseReason.REQUEST_TIMEOUT)
-        framing = self._framing
+        framing = self._framing if self._taking is None else self._taking.framing
         if framing is not None and framing.gap != inf and self._buffer:
             yield self._heard_at + framing.gap, lambda: self._converse(now, ended=True)
         yield self._heard_at + limits.idle_timeout, lambda: self._idle(now)
@@ -195,8 +195,8 @@ class Session(Playing):
         self._play(self._taken_up(), actions, now)
         if self._script is None:
             self._answered += self._on_request
-            self._heard_at = now
         if self._script is None or self._taking is not None:
+            self._heard_at = now
             self.awaits_flush = True  # what follows is taken, and timed, from there
         return actions
 
@@ -207,7 +207,7 @@ class Session(Playing):
             self._take_new_plan()
         try:
             if self._taking is not None:
-                return self._take(now)
+                return self._take(now, ended=ended)
             actions, at, more = self._answer(now, ended)
         except Malformed:
             return self._end_in_order(CloseReason.MALFORMED_REQUEST)
@@ -305,12 +305,12 @@ class Session(Playing):
             end = framing.taken(buffer, 1)
         return requests[:1], end
 
-    def _take(self, now: float) -> Sequence[Action]:
-        """Read the frame that the script waits for."""
+    def _take(self, now: float, *, ended: bool = False) -> Sequence[Action]:
+        """Read the frame that the script waits for; `ended`: what is there is one as it stands."""
         taking = self._taking
         assert taking is not None
         frames, end = taking.framing.cut(self._buffer, self._searched)
-        if not frames and self._eof and taking.framing.rest and self._buffer:
+        if not frames and (ended or (self._eof and taking.framing.rest and self._buffer)):
             frames, end = (bytes(self._buffer),), len(self._buffer)
         if not frames:
             return self._rest(False, 0, now)
