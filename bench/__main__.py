@@ -17,12 +17,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import load, memory, report, startup
+from bench import kill, load, memory, report, startup
 from bench.books import read_books
-from bench.cpu import Cores, usable_cores
+from bench.cpu import Cores, pinned, usable_cores
 from bench.figures import judge
 from bench.results import Missing, Results
-from bench.roster import PAIRINGS, ROSTER, Contender, started
+from bench.roster import KILLED, PAIRINGS, ROSTER, Contender, started
 from bench.run import LoadBench
 from bench.server import CouldNotRun, Server
 
@@ -30,7 +30,7 @@ PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
 BUSY = 0.25  # of the cores: more work than that by others shows in the figures
 INTERRUPTED = 130  # as shells say it of SIGINT
-PARTS = (*MODES, "memory", "start")
+PARTS = (*MODES, "memory", "start", "kill")
 CONTENDERS = {contender.key: contender for contender in ROSTER}
 CLIENT = "redis-benchmark"
 JSON = Path("bench/results/latest.json")
@@ -147,6 +147,8 @@ class Bench:
                 self.run_memory(build)
             if "start" in self.options.parts:
                 self.run_start(build)
+            if "kill" in self.options.parts:
+                self.run_kills(build)
 
     def chosen(self) -> list[Contender]:
         """Return the contenders that were asked for, in the order given."""
@@ -200,6 +202,16 @@ class Bench:
             self.results.start = startup.measure_start(start, self.options.starts)
         except (CouldNotRun, OSError) as problem:
             self.could_not("callback", "start", problem)
+
+    def run_kills(self, build: Path) -> None:
+        """Kill workers of Answerback under load."""
+        kills = 1 if self.options.smoke else kill.KILLS
+        self.tell(f"kill: {kills} workers, at {kill.RATE:,.0f} connections a second")
+        try:
+            with started(KILLED, build, self.cores.server) as server, pinned(self.cores.client):
+                self.results.kills = kill.measure_kills(server, kills)
+        except (CouldNotRun, load.LoadFailed, OSError) as problem:
+            self.could_not("callback", "kill", problem)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from bench.results import Results, Verdict
+from bench.results import Kills, Results, Verdict
 
 KIB = 1024
 
@@ -50,6 +50,15 @@ def first_beat_ms(results: Results) -> float | None:
     return None if results.start is None else results.start.first_beat.median * 1000
 
 
+def killed(title: str, limit: float, measure: Callable[[Kills], float], unit: str = "") -> Figure:
+    """At most ``limit`` of something while workers are killed."""
+
+    def found(results: Results) -> float | None:
+        return None if results.kills is None else measure(results.kills)
+
+    return Figure(title, limit, unit, ("kill",), ("callback",), found)
+
+
 FIGURES = (
     ratio("CALLBACK / C floor", "callback", "floor", "persistent", 1.6),
     ratio("CALLBACK / C floor", "callback", "floor", "one-shot", 1.6),
@@ -60,6 +69,12 @@ FIGURES = (
     idle_connection("CALLBACK", "callback", 2.5),
     idle_connection("COROUTINE", "coroutine", 6.0),
     Figure("worker, exec to first beat", 300.0, "ms", ("start",), ("callback",), first_beat_ms),
+    killed(
+        "workers killed: µs from connection to connection", 500.0, lambda each: 1e6 / each.connections_per_second, "µs"
+    ),
+    killed("workers killed: failures beyond crashed + 1 a kill", 0, lambda each: each.lost),
+    killed("workers killed: kills that crashed nothing", 0, lambda each: 0 if each.crashed else each.kills),
+    killed("workers killed: connections astray", 0, lambda each: each.astray),
     Figure(
         "books after the load: connections astray",
         0,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figures import KIB
-from bench.results import Comparison, Cost, Results
+from bench.results import Comparison, Cost, Kills, Results
 from bench.roster import ALL_MODES, ROSTER
 
 WIDTH = 118  # where there is no terminal to ask
@@ -39,6 +39,8 @@ def print_report(results: Results, console: Console) -> None:
         console.print(memory_table(results))
     if results.start:
         print_start(results, console)
+    if results.kills:
+        print_kills(results.kills, console)
     if results.verdicts:
         console.print(verdict_table(results))
     for missing in results.missing:
@@ -115,6 +117,14 @@ def print_start(results: Results, console: Console) -> None:
     ):
         median, least, greatest = (seconds * 1000 for seconds in (spread.median, spread.least, spread.greatest))
         console.print(f"{what}: median of {len(spread.samples)}: {median:.0f} ms ({least:.0f}–{greatest:.0f})")
+
+
+def print_kills(kills: Kills, console: Console) -> None:
+    """What became of the connections, in a line."""
+    console.print(
+        f"{kills.kills} workers killed at {kills.connections_per_second:,.0f} connections/s:"
+        f" {kills.answered:,} answered, {kills.failed} failed, {kills.crashed} crashed by the books"
+    )
 
 
 def verdict_table(results: Results) -> Table:

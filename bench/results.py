@@ -56,6 +56,23 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Kills:
+    """What became of connections, begun at a fixed rate, while workers were killed."""
+
+    kills: int
+    connections_per_second: float  # begun, all downtimes included
+    answered: int
+    failed: int
+    crashed: int  # as the books have it
+    astray: float  # connections accepted that are neither closed nor open in the end
+
+    @property
+    def lost(self) -> int:
+        """Failures beyond what the books call crashed and one for each kill (accepted, and not entered yet)."""
+        return max(0, self.failed - self.crashed - self.kills)
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """What could not be run or measured, and why."""
 
@@ -91,6 +108,7 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     start: Start | None = None
+    kills: Kills | None = None
     books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

@@ -67,8 +67,8 @@ def script(name: str, *arguments: str, needs: str | None = None) -> Callable[[Pa
     return prepare
 
 
-def answerback(engine: str, config: str = "answerback.yaml") -> Callable[[Path], Launch]:
-    """Run ``answerback serve`` with one worker and a configuration of this folder."""
+def answerback(engine: str, config: str = "answerback.yaml", workers: int = 1) -> Callable[[Path], Launch]:
+    """Run ``answerback serve`` with a configuration of this folder."""
 
     def prepare(build: Path) -> Launch:
         beside = Path(sys.executable).with_name("answerback")
@@ -78,7 +78,7 @@ def answerback(engine: str, config: str = "answerback.yaml") -> Callable[[Path],
         port, admin, metrics = free_port(), free_port(), free_port()
         copy = build / f"{port}-{config}"
         copy.write_text((HERE / config).read_text().replace(CONFIG_ADDRESS, f"127.0.0.1:{port}"))
-        command = [program, "serve", "--config", str(copy), "--workers", "1", "--engine", engine]
+        command = [program, "serve", "--config", str(copy), "--workers", str(workers), "--engine", engine]
         command += ["--admin", f"127.0.0.1:{admin}", "--metrics", f"127.0.0.1:{metrics}"]
         return Launch(command, (port, metrics))
 
@@ -108,6 +108,10 @@ ROSTER = (
     Contender("streams-original", "original asyncio streams", script("streams_asyncio", "--close"), closes=True),
     Contender("callback-once", "CALLBACK as the original", answerback("callback", ONCE), closes=True),
     Contender("coroutine-once", "COROUTINE as the original", answerback("coroutine", ONCE), closes=True),
+)
+
+KILLED = Contender(
+    "callback", "CALLBACK, its workers killed", answerback("callback", "answerback-kill.yaml", workers=2)
 )
 
 

@@ -1,10 +1,11 @@
-"""What every test shares: how Hypothesis searches, which event loop is used, and nothing else."""
+"""What every test shares: how Hypothesis searches, the event loop, what becomes of skips, and nothing else."""
 
 # Rule: fixtures stand in the conftest of the room that uses them; here is only what all rooms need.
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -23,3 +24,22 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, NewLoop]:
     """The loop that serves, unless a test asks for others: `@pytest.mark.asyncio(loop_factories=[…])`."""
     marker = item.get_closest_marker("asyncio")
     return LOOPS if marker and "loop_factories" in marker.kwargs else {"uvloop": LOOPS["uvloop"]}
+
+
+# A test that lacks a program is skipped on a developer's machine. In CI it is noted in a file that is named here, to be
+# run again once the programs have been installed, and then "fail" stands here.
+SKIPS = os.environ.get("ANSWERBACK_SKIPS", "")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Do with a skip as ANSWERBACK_SKIPS says."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        if SKIPS == "fail":
+            report.outcome = "failed"
+            report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
+        elif SKIPS:
+            with Path(SKIPS).open("a") as noted:
+                noted.write(f"{item.nodeid}\n")
+    return report

@@ -1,5 +1,6 @@
 """The documents are tests: what they name exists, what exists is named, and their examples are taken."""
 
+import os
 import re
 import subprocess
 import sys
@@ -93,3 +94,18 @@ def test_a_decision_is_a_page_with_four_headings_and_stands_in_the_readme(adr: P
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
     assert len(rest) < PAGE_LINES
     assert f"[{title.split('. ', 1)[1]}](docs/adr/{adr.name})" in README.read_text()
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs/reference/cli.md"], ids=lambda page: str(page.name))
+def test_the_conversations_in_a_page_go_as_written(page: Path, tmp_path: Path) -> None:
+    """Each `$ … answerback explain …` says what stands below it; `answerback.yaml` is the README's."""
+    configuration = next(text for kind, text in FENCE.findall(README.read_text()) if kind == "yaml")
+    (tmp_path / "answerback.yaml").write_text(configuration)
+    here = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    shown = re.findall(r"^    \$ (answerback .*explain .*)\n((?:    .+\n)+)", page.read_text(), re.MULTILINE)
+    assert shown
+    for command, below in shown:
+        said = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, env=here, capture_output=True, text=True, check=False
+        )
+        assert said.stdout == re.sub("^    ", "", below, flags=re.MULTILINE), said.stderr

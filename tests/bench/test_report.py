@@ -9,11 +9,11 @@ from rich.console import Console
 
 from bench import figures, report
 from bench.figures import FIGURES, judge
-from bench.results import Comparison, Cost, Memory, Missing, Results, Start, Verdict
+from bench.results import Comparison, Cost, Kills, Memory, Missing, Results, Start, Verdict
 from bench.roster import ALL_MODES, PAIRINGS, ROSTER
 from bench.stats import spread
 
-ALL_PARTS = (*ALL_MODES, "memory", "start")
+ALL_PARTS = (*ALL_MODES, "memory", "start", "kill")
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
 
@@ -26,6 +26,7 @@ def results() -> Results:
             found.comparisons.append(Comparison(*figure, mode, spread([0.9])))
     found.memory += [Memory("callback", 10_000, 20_000_000, 1024, 2048), Memory("coroutine", 10_000, 1, 6200, 1)]
     found.start = Start(spread([0.2, 0.3, 0.9]), spread([0.5]))
+    found.kills = Kills(4, 2400.0, 9000, 7, 29, 0)
     found.books_astray = 0
     return found
 
@@ -41,6 +42,10 @@ def test_every_figure_is_judged(results: Results) -> None:
         "CALLBACK, idle connection": (2.0, True),
         "COROUTINE, idle connection": (6200 / 1024, False),
         "worker, exec to first beat": (300.0, True),
+        "workers killed: µs from connection to connection": (1e6 / 2400, True),
+        "workers killed: failures beyond crashed + 1 a kill": (0, True),
+        "workers killed: kills that crashed nothing": (0, True),
+        "workers killed: connections astray": (0, True),
         "books after the load: connections astray": (0.0, True),
     }
     assert len(verdicts) == len(FIGURES)
@@ -80,6 +85,7 @@ def test_the_tables_say_everything_without_colour(results: Results) -> None:
     for words in ("Answerback CALLBACK", "12.50 (12.00–13.00)", "50,000/s", "0.90 (0.90–0.90)", "2.00", "missed"):
         assert words in text
     assert "worker, exec to first beat: median of 3: 300 ms (200–900)" in text
+    assert "4 workers killed at 2,400 connections/s: 9,000 answered, 7 failed, 29 crashed by the books" in text
 
 
 def test_the_file_holds_the_samples_and_the_verdicts(results: Results, tmp_path: Path) -> None:

@@ -1,74 +1,68 @@
 """A responder's admin API that answers as a test tells it, and commands that are asked of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
 import pytest
 from click.testing import CliRunner, Result
+from google.protobuf import message_factory
 from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from answerback.cli import main
-from answerback.control import errors
-from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer, add_ConfigServiceServicer_to_server
-from answerback.v1.operations_service_pb2_grpc import (
-    OperationsServiceServicer,
-    add_OperationsServiceServicer_to_server,
-)
+from answerback.control import errors, schema
 
 
 @dataclass
-class Api(ConfigServiceServicer, OperationsServiceServicer):
-    """Answers each method with what `answers` has for it: a message, or an exception, mapped as the server maps it."""
+class Api:
+    """Answers each method with what `answers` has for it: a message, many for a stream, or an exception."""
 
-    answers: dict[str, Message | Exception] = field(default_factory=dict)
-    watched: Sequence[Message] = ()
+    answers: dict[str, Any] = field(default_factory=dict)
     asked: list[Message] = field(default_factory=list)
     port: int = 0
 
-    def _answer(self, method: str, request: Message, context: Any) -> Any:
+    def one(self, method: str, request: Message, context: Any) -> Any:
+        """An exception is mapped as the server maps it."""
         self.asked.append(request)
         answer = self.answers[method]
         if isinstance(answer, Exception):
             context.abort_with_status(rpc_status.to_status(errors.status_of(answer) or errors.internal("0a1b")))
         return answer
 
-    def GetConfig(self, request: Message, context: Any) -> Any:
-        return self._answer("GetConfig", request, context)
+    def many(self, method: str, request: Message, context: Any) -> Iterator[Any]:
+        """The messages, and what they end with if that is an exception."""
+        for answer in self.one(method, request, context):
+            if isinstance(answer, Exception):
+                context.abort_with_status(rpc_status.to_status(errors.status_of(answer) or errors.internal("0a1b")))
+            yield answer
 
-    def UpdateConfig(self, request: Message, context: Any) -> Any:
-        return self._answer("UpdateConfig", request, context)
-
-    def ValidateConfig(self, request: Message, context: Any) -> Any:
-        return self._answer("ValidateConfig", request, context)
-
-    def GetStatus(self, request: Message, context: Any) -> Any:
-        return self._answer("GetStatus", request, context)
-
-    def ListRevisions(self, request: Message, context: Any) -> Any:
-        return self._answer("ListRevisions", request, context)
-
-    def GetRevision(self, request: Message, context: Any) -> Any:
-        return self._answer("GetRevision", request, context)
-
-    def RollbackConfig(self, request: Message, context: Any) -> Any:
-        return self._answer("RollbackConfig", request, context)
-
-    def WatchConfig(self, request: Message, context: Any) -> Any:
-        """All of `watched`; then what is answered, which ought to be an exception."""
-        yield from self.watched
-        self._answer("WatchConfig", request, context)
+    def serves(self, service: Any) -> Any:
+        """What gRPC calls for a service: every method of its .proto."""
+        handlers = {}
+        for method in service.methods:
+            kind: Any = message_factory.GetMessageClass(method.input_type)
+            codec = {
+                "request_deserializer": kind.FromString,
+                "response_serializer": lambda message: message.SerializeToString(),
+            }
+            make = (
+                grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+            )
+            answer = self.many if method.server_streaming else self.one
+            handlers[method.name] = make(partial(answer, method.name), **codec)
+        return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
     server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.so_reuseport", 0)])
     told = Api()
-    add_ConfigServiceServicer_to_server(told, server)
-    add_OperationsServiceServicer_to_server(told, server)
+    services = [service for file in schema.FILES for service in file.services_by_name.values()]
+    server.add_generic_rpc_handlers(tuple(map(told.serves, services)))
     told.port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield told

@@ -20,8 +20,7 @@ SECOND = WatchConfigResponse(
 
 
 def test_a_line_for_each(api: Any, cli: Any) -> None:
-    api.watched = [FIRST, SECOND]
-    api.answers["WatchConfig"] = Stopping()
+    api.answers["WatchConfig"] = [FIRST, SECOND, Stopping()]
     result = cli("watch", "--after", "abc-2")
     assert result.stdout.splitlines() == [
         "2026-01-02T12:00:00Z  revision 3 (etag abc-3) from file",
@@ -32,8 +31,7 @@ def test_a_line_for_each(api: Any, cli: Any) -> None:
 
 
 def test_json_is_an_object_a_line(api: Any, cli: Any) -> None:
-    api.watched = [FIRST, SECOND]
-    api.answers["WatchConfig"] = Stopping()
+    api.answers["WatchConfig"] = [FIRST, SECOND, Stopping()]
     first, second = map(json.loads, cli("watch", "-o", "json").stdout.splitlines())
     assert first["revision"]["config"]["listeners"][0]["name"] == "hello"
     assert (second["skipped"], second["revision"]["number"]) == (2, 6)

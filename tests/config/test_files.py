@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import FilesBeneath, FilesBeside, files, payloads, read_files
+from answerback.config import FilesBeneath, FilesBeside, check, files, payloads, read_files
 from tests.config.configurations import rule, said
 from tests.descriptors import descriptors
 
@@ -21,6 +21,17 @@ def test_each_file_is_read_once() -> None:
 
     assert read_files(TWICE, read) == ({"a": b"a", "b": b"b"}, [])
     assert asked == ["a", "b"]
+
+
+def test_whatever_may_name_a_file_has_it_read() -> None:
+    config = rule(
+        "when: {all: [{equals: {file: a}}, {bytes: {equals: {file: b}, mask: {file: c}}}]},"
+        "do: [send: {file: d}, frame: {delimiter: {end: {file: e}}}, set: {name: x, value: {file: f}}]"
+    )
+    config.listeners[0].framing.delimiter.end.file = "g"
+    named = dict.fromkeys("abcdefg", b".")
+    assert read_files(config, lambda _name: b".") == (named, [])
+    assert check(config, named) == []
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_wherever_it_is_named() -> None:

@@ -32,6 +32,7 @@ class Double:
     asked: list[dict[str, Any]] = field(default_factory=list)
     state: Any = None
     store: RevisionsInMemory = field(default_factory=lambda: RevisionsInMemory("abc"))
+    operations: Any = None
     instance: str = "abc"
     start_time: datetime = WHEN
 

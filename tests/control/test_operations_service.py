@@ -1,11 +1,13 @@
 """answerback.v1.OperationsService, over the wire."""
 
 import logging
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc import aio
 
 from answerback import __version__
@@ -13,7 +15,17 @@ from answerback.config import Problem
 from answerback.control import operations_service
 from answerback.core.plan import Engine
 from answerback.metrics.reading import Counts
-from answerback.supervisor import FileStatus, LastChange, ListenerStatus, State, Status, WorkerStatus
+from answerback.supervisor import (
+    ChangeFailed,
+    FileStatus,
+    LastChange,
+    ListenerStatus,
+    Restarted,
+    RestartStep,
+    State,
+    Status,
+    WorkerStatus,
+)
 from answerback.v1 import operations_service_pb2 as pb
 from answerback.v1.config_pb2 import ENGINE_COROUTINE
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceStub
@@ -75,6 +87,74 @@ async def test_nothing_was_applied_or_refused_yet(stub: Any, supervisor: Any) ->
     assert not answer.HasField("config_file")
 
 
+class Operations:
+    """Does as a test says; what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.fault: Exception | None = None
+
+    async def restart_workers(self, over: float, grace: float | None) -> AsyncIterator[Restarted]:
+        self.asked.append((over, grace))
+        yield Restarted(1, RestartStep.SUCCEEDED, 4711, 5)
+        if self.fault:
+            raise self.fault
+        yield Restarted(1, RestartStep.RESTARTED, 4711, 0)
+
+    async def reset_counters(self, *asked: str) -> int:
+        self.asked.append(asked)
+        return 3
+
+
+@pytest.fixture
+def operations(supervisor: Any) -> Operations:
+    supervisor.operations = Operations()
+    asked: Operations = supervisor.operations
+    return asked
+
+
+async def test_restart_workers(stub: Any, operations: Operations) -> None:
+    steps = [step async for step in stub.RestartWorkers(pb.RestartWorkersRequest())]
+    assert steps == [
+        pb.RestartWorkersResponse(worker=1, step=pb.RESTART_STEP_SUCCEEDED, pid=4711, connections=5),
+        pb.RestartWorkersResponse(worker=1, step=pb.RESTART_STEP_RESTARTED, pid=4711),
+    ]
+    times = pb.RestartWorkersRequest(over=Duration(seconds=3), grace=Duration())
+    assert len([step async for step in stub.RestartWorkers(times)]) == 2
+    assert operations.asked == [(1.0, None), (3.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    "field, given, text",
+    [
+        ("over", Duration(seconds=-1), "over: must be 0 to 1h, not -1s"),
+        ("grace", Duration(seconds=3601), "grace: must be 0 to 1h, not 1h1s"),
+    ],
+)
+async def test_a_time_that_none_is(stub: Any, operations: Operations, field: str, given: Duration, text: str) -> None:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await anext(aiter(stub.RestartWorkers(pb.RestartWorkersRequest(**{field: given}))))
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, text)
+    assert not operations.asked
+
+
+async def test_a_restart_that_fails_says_so_behind_its_steps(stub: Any, operations: Operations) -> None:
+    operations.fault = ChangeFailed("no successor")
+    steps = aiter(stub.RestartWorkers(pb.RestartWorkersRequest()))
+    assert (await anext(steps)).pid == 4711
+    with pytest.raises(aio.AioRpcError) as caught:
+        await anext(steps)
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_reset_counters(stub: Any, operations: Operations) -> None:
+    assert (await stub.ResetCounters(pb.ResetCountersRequest(listener="a", rule="b", fault="c"))).counters == 3
+    assert operations.asked == [("a", "b", "c")]
+    with pytest.raises(aio.AioRpcError) as caught:
+        await stub.ResetCounters(pb.ResetCountersRequest(rule="b"))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture) -> None:
     supervisor.state = KeyError("secret")
     with caplog.at_level(logging.CRITICAL), pytest.raises(aio.AioRpcError) as caught:
@@ -83,6 +163,7 @@ async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, cap
     assert "secret" not in str(caught.value)
 
 
-def test_every_state_and_engine_has_its_value() -> None:
+def test_every_state_step_and_engine_has_its_value() -> None:
+    assert set(operations_service.STEPS) == set(RestartStep)
     assert set(operations_service.STATES) == set(State)
     assert set(operations_service.ENGINES) == set(Engine)

@@ -7,6 +7,7 @@ from answerback.core.actions import Close, CloseReason, HalfClose, Send
 from answerback.core.framing import Delimiter, Fixed, Framing, Idle, LengthPrefix, Line, UntilEof
 from answerback.core.plan import Limits, ListenerPlan, Replies, Rule, Rules, Then
 from answerback.core.playing import HOLD_SECONDS
+from answerback.core.session import EMPTY_IN_A_ROW
 from answerback.core.turn import Turn
 from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
 
@@ -164,6 +165,13 @@ def test_half_close_says_no_more_and_listens() -> None:
     assert book.account.rules == [0]
 
 
+def test_what_waited_is_not_answered_behind_a_half_close() -> None:
+    book = Playbook(plan(rule(steps.delay_fixed(1), steps.half_close(), steps.frame_of_size(template("0")))))
+    book >> b"x\ny\nz" >> eof >> after(1) << HalfClose() << Close(CloseReason.PEER_EOF)
+    assert book.account.rules == [0]
+    assert book.account.truncations == 0
+
+
 def test_half_close_and_later_close() -> None:
     script = (steps.half_close(), steps.delay_fixed(1), steps.close())
     book = Playbook(plan(rule(*script))) >> b"x\n" << HalfClose()
@@ -221,6 +229,23 @@ def test_a_frame_of_a_size_is_for_one_request(size: int, body: bytes) -> None:
     assert len(book.account.rules) == 7
 
 
+@pytest.mark.parametrize("pause", [(), (steps.delay_fixed(0.01),)])
+def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[steps.Step, ...]) -> None:
+    book = Playbook(plan(rule(*pause, steps.frame_of_size(template("0")), steps.discard()))) >> b"x\n"
+    if pause:
+        book >> after(1)
+    book << HalfClose() >> eof << Close(CloseReason.MALFORMED_REQUEST)
+    assert len(book.account.rules) == 1 + EMPTY_IN_A_ROW
+
+
+def test_requests_without_a_byte_may_be_many_if_others_come_between() -> None:
+    target = plan(
+        rule(say(b"."), steps.state(""), in_states=("body",)),
+        rule(steps.state("body"), steps.frame_of_size(template("0"))),
+    )
+    Playbook(target) >> b"\n" * 3 * EMPTY_IN_A_ROW << Send(b"." * 3 * EMPTY_IN_A_ROW)
+
+
 def test_a_size_that_is_no_number_closes() -> None:
     book = Playbook(plan(rule(steps.frame_of_size(template("${request}"))))) >> b"x\n" << HalfClose()
     book >> eof << Close(CloseReason.MALFORMED_REQUEST)
@@ -268,6 +293,29 @@ def test_the_idle_clock_of_what_is_taken_begins_when_it_is_waited_for() -> None:
 def test_the_peer_leaves_before_what_is_taken_has_come() -> None:
     book = Playbook(plan(rule(steps.take(LINE, "more"), say(b"x")))) >> b"a\nhal" >> eof << Close(CloseReason.PEER_EOF)
     assert book.account.truncations == 1
+
+
+def test_a_rule_on_eof_has_its_say_instead_of_a_script_that_waits_for_a_frame() -> None:
+    last = Rules([rule(say(b"bye\n"))])
+    target = plan(rule(steps.take(LINE, "more"), say(b"x")), on_eof=last)
+    Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
+
+
+def test_nothing_can_be_taken_behind_the_peers_fin() -> None:
+    last = Rules([rule(say(b"bye\n"), steps.take(LINE, "more"), say(b"x"))])
+    Playbook(plan(on_eof=last)) >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
+
+
+def test_what_is_taken_may_be_there_already() -> None:
+    nudge = Rules([rule(steps.take(Fixed(2), "half"), say(template("${vars.half}!")))])
+    book = Playbook(plan(rule(say(template("<${request}>"))), limits=Limits(idle_timeout=1), on_idle=nudge))
+    book >> b"abc" >> after(1) << Send(b"ab!") >> b"\n" << Send(b"<c>")
+
+
+def test_the_time_of_a_request_begins_anew_behind_another_framing() -> None:
+    target = plan(rule(steps.frame(Fixed(4)), say(b"ok\n")), limits=Limits(request_timeout=1))
+    book = Playbook(target) >> b"a" >> after(0.9) >> b"\nrest"[:3] << Send(b"ok\n") >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose()
 
 
 def test_a_rule_on_idle_acts_instead_of_the_close() -> None:

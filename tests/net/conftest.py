@@ -80,7 +80,7 @@ class Serving:
         self.loop = new_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self.listeners = self.call(lambda: Listeners(self.loop, self.tally, 0))
+        self.listeners = self.call(lambda: Listeners(self.loop, self.tally, 0, 0))
         self.addresses: dict[str, tuple[str, int]] = {}
         self.clients: list[Client] = []
 

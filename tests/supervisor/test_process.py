@@ -25,7 +25,7 @@ async def start() -> AsyncIterator[Start]:
 
     def start(*command: str) -> WorkerProcess:
         options = Options(worker_command=command) if command else Options()
-        started.append(WorkerProcess(0, options, tally))
+        started.append(WorkerProcess(0, 0, options, tally))
         return started[-1]
 
     yield start

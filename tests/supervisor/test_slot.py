@@ -25,12 +25,12 @@ def worker(up_since: float) -> WorkerProcess:
 
 
 def test_back_off_grows_to_its_last_step(clock: Any) -> None:
-    slot = Slot(0, worker(up_since=clock.now))
+    slot = Slot(0, 0, worker(up_since=clock.now))
     assert [slot.delay_after_death(Pace()) for _ in range(9)] == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
 def test_who_has_served_for_long_is_replaced_at_once(clock: Any) -> None:
-    slot = Slot(0, worker(up_since=clock.now))
+    slot = Slot(0, 0, worker(up_since=clock.now))
     for _ in range(5):
         slot.delay_after_death(Pace())
     slot.process = worker(up_since=clock.now)
@@ -40,7 +40,7 @@ def test_who_has_served_for_long_is_replaced_at_once(clock: Any) -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_who_never_served_has_not_served_for_long() -> None:
-    slot = Slot(0, worker(up_since=0.0))
+    slot = Slot(0, 0, worker(up_since=0.0))
     assert [slot.delay_after_death(Pace()) for _ in range(3)] == [0, 0.5, 1]
 
 
@@ -64,7 +64,7 @@ def test_five_deaths_in_longer_than_a_minute_are_not(clock: Any) -> None:
 
 
 def test_an_empty_slot() -> None:
-    status = Slot(3).status()
+    status = Slot(3, 3).status()
     assert (status.index, status.pid, status.running, status.revision) == (3, 0, False, 0)
 
 

@@ -19,12 +19,12 @@ def test_it_stays_light() -> None:
 
 
 def test_arguments() -> None:
-    words = "--link 5 --tally 4 --slots 2 --slot 1 --log-format json --log-level debug".split()  # noqa: SIM905
-    assert Arguments.parse(words) == Arguments(5, 4, 2, 1, "json", "debug")
+    words = "--link 5 --tally 4 --slots 2 --slot 1 --region 2 --log-format json --log-level debug".split()  # noqa: SIM905
+    assert Arguments.parse(words) == Arguments(5, 4, 2, 1, 2, "json", "debug")
 
 
 def test_a_link_that_is_none_is_one_line_and_the_end() -> None:
-    words = "--link 0 --tally 0 --slots 1 --slot 0 --log-format text --log-level info".split()  # noqa: SIM905
+    words = "--link 0 --tally 0 --slots 1 --slot 0 --region 0 --log-format text --log-level info".split()  # noqa: SIM905
     ended = subprocess.run(
         [sys.executable, "-m", "answerback.worker", *words],
         stdin=subprocess.DEVNULL,

@@ -39,9 +39,8 @@ class Ordered:
     def __init__(self) -> None:
         self.tally, self.places = Tally.create(2), Places()
         ours, theirs = socket.socketpair()
-        words = (
-            f"--link {theirs.fileno()} --tally {self.tally.fd} --slots 2 --slot 0 --log-format text --log-level info"
-        )
+        words = f"--link {theirs.fileno()} --tally {self.tally.fd} --slots 2 --slot 0 --region 0"
+        words += " --log-format text --log-level info"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "answerback.worker", *words.split()],
             pass_fds=(theirs.fileno(), self.tally.fd),

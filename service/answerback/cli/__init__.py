@@ -16,7 +16,7 @@ import click
 
 GROUPS: Final = {
     "Answer": ("serve",),
-    "The configuration": ("check", "examples", "show", "diff", "apply"),
+    "The configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "Its history": ("history", "rollback", "watch"),
     "A running responder": ("status", "health"),
     "This program": ("version", "completion"),

@@ -1,8 +1,6 @@
 """`answerback check`."""
 
-import resource
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,7 +30,8 @@ def command(file: str, form: str, admin: str, metrics: str) -> None:
     It also warns of what is allowed and probably not meant. Nothing is asked of a running responder: whether a port is
     free, only `serve` finds out. `-` reads standard input.
     """
-    problems, warnings = _found(file, (("the admin API", admin), ("the metrics", metrics)))
+    examined = source.examine(file, (("the admin API", admin), ("the metrics", metrics)))
+    problems, warnings = examined.problems, examined.warnings
     if form == "table":
         _lines(file, problems, warnings)
     else:
@@ -42,25 +41,7 @@ def command(file: str, form: str, admin: str, metrics: str) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _found(file: str, reserved: tuple[tuple[str, str], ...]) -> tuple[list["Problem"], list["Problem"]]:
-    """What is wrong, and what is probably not meant."""
-    from answerback import config
-
-    document = config.load(source.read(file))
-    beside = Path.cwd() / "stdin" if file == source.STDIN else Path(file)
-    files, unread = config.read_files(document.config, config.FilesBeside(beside))
-    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wrong = config.check(document.config, files, reserved=reserved, descriptor_limit=limit)
-    problems = [*document.problems, *document.located([*unread, *wrong])]
-    return _in_order(problems), _in_order(document.located(config.warnings(document.config)))
-
-
-def _in_order(problems: Iterable["Problem"]) -> list["Problem"]:
-    """As they stand in the file."""
-    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
-
-
-def _lines(file: str, problems: list["Problem"], warnings: list["Problem"]) -> None:
+def _lines(file: str, problems: Sequence["Problem"], warnings: Sequence["Problem"]) -> None:
     for line in source.lines(file, problems):
         click.echo(line)
     for line in source.lines(file, warnings, "warning: "):
@@ -69,7 +50,7 @@ def _lines(file: str, problems: list["Problem"], warnings: list["Problem"]) -> N
     click.echo(f"{source.name(file)}: {verdict}", err=True)
 
 
-def _listed(severity: str, problems: list["Problem"]) -> list[dict[str, Any]]:
+def _listed(severity: str, problems: Sequence["Problem"]) -> list[dict[str, Any]]:
     return [
         {"severity": severity, "path": one.path, "message": one.message, "line": one.line, "column": one.column}
         for one in problems

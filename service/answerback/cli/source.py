@@ -1,16 +1,52 @@
 """Reading a configuration file, and saying what is wrong in it."""
 
+import resource
 import sys
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from answerback.cli.output import printable
 from answerback.config.problems import Problem
 
+if TYPE_CHECKING:
+    from answerback.v1 import config_pb2 as v1
+
 STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file says, and what is wrong with it and probably not meant, as it stands in the file."""
+
+    config: "v1.Config"
+    files: Mapping[str, bytes]
+    problems: Sequence[Problem]
+    warnings: Sequence[Problem]
+
+
+def examine(path: str, reserved: Sequence[tuple[str, str]] = ()) -> Examined:
+    """Everything about a configuration file that needs no responder. Raises ClickException if it cannot be read.
+
+    `reserved`: see `config.check`.
+    """
+    from answerback import config
+
+    document = config.load(read(path))
+    beside = Path.cwd() / "stdin" if path == STDIN else Path(path)
+    files, unread = config.read_files(document.config, config.FilesBeside(beside))
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wrong = config.check(document.config, files, reserved=reserved, descriptor_limit=limit)
+    problems = [*document.problems, *document.located([*unread, *wrong])]
+    warnings = document.located(config.warnings(document.config))
+    return Examined(document.config, files, _in_order(problems), _in_order(warnings))
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def read(path: str) -> bytes:

@@ -51,7 +51,7 @@ def read_files(config: v1.Config, read: Read) -> tuple[dict[str, bytes], list[Pr
 def _names(config: v1.Config) -> Iterator[tuple[str, str]]:
     """Every `file` field: its path and what it says."""
     for path, message in messages(config):
-        if isinstance(message, v1.Payload | v1.Literal) and message.WhichOneof("bytes") == "file":
+        if isinstance(message, payloads.Source) and message.WhichOneof("bytes") == "file":
             yield step_into(path, "file"), message.file
 
 

@@ -23,9 +23,11 @@ from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,
+    NoSuchCounter,
     NotKept,
     NotOfThisHistory,
     NotRecorded,
+    RestartInProgress,
     Stopping,
     StoreCorrupt,
     StoreFailed,
@@ -93,6 +95,14 @@ def _listener_exists(error: ListenerExists) -> Answer:
     return Answer(StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", str(error), {"listener": shortened(error.name, 64)})
 
 
+def _no_such_counter(error: NoSuchCounter) -> Answer:
+    return Answer(StatusCode.NOT_FOUND, "NO_SUCH_COUNTER", str(error))
+
+
+def _restart_in_progress(error: RestartInProgress) -> Answer:
+    return Answer(StatusCode.ABORTED, "RESTART_IN_PROGRESS", str(error))
+
+
 def _etag_mismatch(error: EtagMismatch) -> Answer:
     return Answer(StatusCode.ABORTED, "ETAG_MISMATCH", str(error))
 
@@ -140,6 +150,8 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     BadMask: _bad_mask,
     NoSuchListener: _no_such_listener,
     ListenerExists: _listener_exists,
+    NoSuchCounter: _no_such_counter,
+    RestartInProgress: _restart_in_progress,
     EtagMismatch: _etag_mismatch,
     ChangeFailed: _change_failed,
     NotRecorded: _not_recorded,

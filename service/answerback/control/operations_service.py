@@ -1,15 +1,17 @@
 """answerback.v1.OperationsService."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 from grpc import aio
 
 from answerback import __version__
 from answerback.config import Problem as Found
+from answerback.control.errors import BadArgument
+from answerback.control.requests import seconds
 from answerback.control.times import timestamp
 from answerback.core.plan import Engine
-from answerback.supervisor import FileStatus, LastChange, ListenerStatus, State, Supervisor, WorkerStatus
+from answerback.supervisor import FileStatus, LastChange, ListenerStatus, RestartStep, State, Supervisor, WorkerStatus
 from answerback.v1 import operations_service_pb2 as pb
 from answerback.v1.config_pb2 import ENGINE_CALLBACK, ENGINE_COROUTINE
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
@@ -21,6 +23,11 @@ STATES: Final = {
     State.NOT_SERVING: pb.STATE_NOT_SERVING,
     State.DRAINING: pb.STATE_DRAINING,
 }
+STEPS: Final = {
+    RestartStep.SUCCEEDED: pb.RESTART_STEP_SUCCEEDED,
+    RestartStep.RESTARTED: pb.RESTART_STEP_RESTARTED,
+}
+RESTART_OVER: Final = 1.0  # seconds: who was accepted just now has said by then what it wants
 ENGINES: Final = {Engine.CALLBACK: ENGINE_CALLBACK, Engine.COROUTINE: ENGINE_COROUTINE}
 
 Context = aio.ServicerContext[Any, Any]
@@ -49,6 +56,24 @@ class OperationsService(OperationsServiceServicer):
             last_refused=_change(status.last_refused),
             config_file=_file(status.file),
         )
+
+    async def RestartWorkers(
+        self, request: pb.RestartWorkersRequest, context: Context
+    ) -> AsyncIterator[pb.RestartWorkersResponse]:
+        """Each step of the restart of each worker."""
+        over = seconds(request, "over", RESTART_OVER)
+        grace = seconds(request, "grace", None)
+        async for step in self._supervisor.operations.restart_workers(over, grace):
+            yield pb.RestartWorkersResponse(
+                worker=step.worker, step=STEPS[step.step], pid=step.pid, connections=step.connections
+            )
+
+    async def ResetCounters(self, request: pb.ResetCountersRequest, context: Context) -> pb.ResetCountersResponse:
+        """How many rules and faults count from 0 again."""
+        if (request.rule or request.fault) and not request.listener:
+            raise BadArgument("listener", "missing: rules and faults are those of a listener")
+        counters = await self._supervisor.operations.reset_counters(request.listener, request.rule, request.fault)
+        return pb.ResetCountersResponse(counters=counters)
 
 
 def _listener(status: ListenerStatus) -> pb.ListenerStatus:

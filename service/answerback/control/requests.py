@@ -2,17 +2,32 @@
 
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from answerback.config import bounds, durations
+from answerback.config.problems import Problems
 from answerback.control.errors import BadArgument, CommentTooLong
 
 # Rule: a page token names what the page before ended with, so that it holds whatever comes or goes meanwhile.
 
+D = TypeVar("D")
 T = TypeVar("T")
 
 COMMENT_LENGTH: Final = 1024  # characters, as the .proto files promise
 PAGE: Final = 100  # items, where a request does not say how many, and
 MOST: Final = 1000  # where it asks for more than this
+
+
+def seconds(request: Any, field: str, unless_given: D) -> float | D:
+    """A duration of a request, 0 to 1 h. Raises BadArgument."""
+    if not request.HasField(field):
+        return unless_given
+    problems = Problems()
+    given = getattr(request, field)
+    bounds.duration(given, bounds.MAX_DELAY, field, problems)
+    for problem in problems.found():
+        raise BadArgument(problem.path, problem.message)
+    return durations.seconds(given)
 
 
 def check_comment(comment: str) -> None:

@@ -219,9 +219,10 @@ class _Table(dict[bytes, Rule | None]):
 class Rules:
     """The rules on one event: a selector for each state that a rule names, and one for all other states."""
 
-    __slots__ = ("_by_state", "_otherwise", "any")
+    __slots__ = ("_by_state", "_otherwise", "any", "written")
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        self.written = tuple(rules)
         self.any = bool(rules)
         self._otherwise = Selector([rule for rule in rules if not rule.in_states])
         names = {name for rule in rules for name in rule.in_states}

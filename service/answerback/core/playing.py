@@ -192,8 +192,8 @@ class Playing(Ending):
         self._on_request = False
         script = self._chosen if rule.counted else rule.steps
         self._play(self._faulted(script) if self._plan.faults else iter(script), actions, now)
-        if self._script is None:
-            self.awaits_flush = True  # what follows is done from there
+        if self._script is None or self._taking is not None:
+            self.awaits_flush = True  # what follows is done, or taken, from there
         return True
 
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:

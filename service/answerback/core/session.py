@@ -35,6 +35,8 @@ READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in 
 OUTPUT_AHEAD = 64 << 10
 
 NO_BYTES = ((b"",), 0)
+# Requests in a row that take no byte (`frame` with a size of 0): a rule that asks for one more each time has no end.
+EMPTY_IN_A_ROW = 64
 
 
 class Session(Playing):
@@ -43,14 +45,15 @@ class Session(Playing):
     __slots__ = (
         "_answered",
         "_blocked_since",
-        "_born",
         "_buffer",
         "_draining",
+        "_empty",
         "_farewell",
         "_heard_at",
         "_partial_since",
         "_searched",
         "_started",
+        "born",
     )
 
     def __init__(
@@ -61,10 +64,11 @@ class Session(Playing):
         self._searched = 0  # of the buffer, by the framing
         self._started = now  # when the request in progress, and those in `_answered`, were received
         self._answered = 0  # requests finished, their replies not yet known to be in the kernel
-        self._born = self._heard_at = now  # heard: or the end of the last reply
+        self.born = self._heard_at = now  # heard: or the end of the last reply
         self._partial_since = inf
         self._blocked_since = inf
         self._draining = False
+        self._empty = 0  # requests since one took a byte
         self._farewell = False  # whether the rules on EOF or DRAIN have had their say
         limits = self._plan.limits
         self.deadline = now + min(limits.idle_timeout, limits.lifetime)
@@ -166,7 +170,7 @@ class Session(Playing):
         yield self._linger_until, self._finish
         if self._phase > HALF_CLOSED:
             return
-        yield self._born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
+        yield self.born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
         yield self._resume_at, lambda: self._resume(now)
         if self._busy:
             return
@@ -205,6 +209,8 @@ class Session(Playing):
         plan = self._plan
         if self._in_force.plan is not plan:
             self._take_new_plan()
+        if self._phase == HALF_CLOSED:
+            return self._unanswered(now)
         try:
             if self._taking is not None:
                 return self._take(now, ended=ended)
@@ -213,16 +219,22 @@ class Session(Playing):
             return self._end_in_order(CloseReason.MALFORMED_REQUEST)
         if self._phase == OPEN:
             self._keep(at)
-            if self._buffer or self._eof or self._draining or self._taking is not None:
+            if self._buffer or more or self._eof or self._draining or self._taking is not None:
                 actions += self._rest(more, at, now)
             else:
                 self.wants_read = True
                 self._partial_since = inf
         elif self._phase == HALF_CLOSED:
-            self._buffer = b""
-            if self._script is None and (self._eof or self._draining):
-                actions += self._leave(now)
+            actions += self._unanswered(now)
         return actions
+
+    def _unanswered(self, now: float) -> Sequence[Action]:
+        """Our half is closed: what the peer has said, or still says, is neither a request nor taken."""
+        self._buffer = b""
+        self._partial_since = inf
+        if self._taking is not None:
+            return self._take(now)
+        return self._leave(now) if self._script is None and (self._eof or self._draining) else NOTHING
 
     def _answer(  # noqa: C901, PLR0912, PLR0915 - every request's path, in one piece on purpose
         self, now: float, ended: bool
@@ -297,6 +309,8 @@ class Session(Playing):
         buffer, framing = self._buffer, self._framing
         if ended:
             return (bytes(buffer),), len(buffer)
+        if framing is None and self._empty >= EMPTY_IN_A_ROW:
+            raise Malformed(f"{EMPTY_IN_A_ROW} requests in a row without a byte")
         requests, end = NO_BYTES if framing is None else framing.cut(buffer, self._searched)
         if self._framing_before is None or not requests:
             return requests, end
@@ -338,17 +352,17 @@ class Session(Playing):
         else:
             self._buffer = bytes(buffer[at:])
 
-    def _rest(self, more: bool, taken: int, now: float) -> Sequence[Action]:  # noqa: PLR0911 - one per way to go on
+    def _rest(self, more: bool, taken: int, now: float) -> Sequence[Action]:
         """What follows once requests have been taken, and it is not simply waiting for the next."""
         left = len(self._buffer)
         self._searched = 0
         self.wants_read = not self._eof
-        if self._script is not None and self._taking is None:
-            self._partial_since = inf
-            self.wants_read = not self._eof and left < READ_AHEAD
-            return NOTHING
         if more:
-            return NOTHING  # `flushed` goes on
+            self._partial_since = inf
+            self._empty = 0 if taken else self._empty + 1
+            if self._script is not None and self._taking is None:
+                self.wants_read = not self._eof and left < READ_AHEAD
+            return NOTHING  # `flushed` goes on, or the script
         framing = self._framing if self._taking is None else self._taking.framing
         assert framing is not None
         hopeless = self._hopeless(framing) if left and not (self._eof and framing.rest) else None

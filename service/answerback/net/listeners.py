@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, count
 from random import Random
 
@@ -20,6 +20,7 @@ from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
 from answerback.net.readiness import Readiness
+from answerback.net.spread import Spread
 
 # Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
 # Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
@@ -46,6 +47,7 @@ class Listener:
         self.chance = Random(plan.random_seed)  # noqa: S311 - for lifelike answers, not for secrets
         self.claims = listeners.claims
         self.next_connection_id = listeners.next_connection_id
+        self._spread = Spread(self.loop, (), self._drain_one, 0.0)
         self._admission = listeners.admission
         self._left = listeners.connection_left
 
@@ -76,19 +78,23 @@ class Listener:
         if not self.connections:
             self._left()
 
-    def drain(self) -> None:
-        """Have every connection finish what is in progress, then close in order."""
-        for connection in tuple(self.connections):
+    def drain(self, over: float = 0.0) -> None:
+        """Have every connection finish what is in progress, then close in order; the oldest first, over so many s."""
+        self._spread.cancel()
+        self._spread = Spread(self.loop, sorted(self.connections, key=age), self._drain_one, over)
+
+    def _drain_one(self, connection: Connection) -> None:
+        if connection in self.connections:
             connection.drain()
 
 
 class Listeners:
-    """What a worker serves. `slot` is the worker's own; it may accept for others too."""
+    """What a worker serves. `slot` is the worker's own; it may accept for others too. It counts in `region`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tally: Tally, slot: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, tally: Tally, slot: int, region: int) -> None:
         self.loop = loop
-        self.region = tally.region(slot)
-        self.admission = Admission(tally, slot)
+        self.region = tally.region(region)
+        self.admission = Admission(tally, region)
         self.claims = Claims(tally)
         self.deadlines = Deadlines(loop)
         self.readiness = Readiness(loop)
@@ -145,25 +151,24 @@ class Listeners:
 
     def release(self, slot: int) -> None:
         """Accept no more for another slot; what queues there is left to its own worker."""
-        for key in [key for key in self._acceptors if key[1] == slot != self._slot]:
-            acceptor = self._acceptors.pop(key)
-            acceptor.stop()
-            acceptor.sock.close()
+        self._hand_over([key for key in self._acceptors if key[1] == slot != self._slot])
 
-    def drain(self) -> None:
-        """Accept what is queued and stop listening; finish what is in progress, and close the rest in order."""
+    def drain(self, over: float = 0.0, *, succeeded: bool = False) -> None:
+        """Accept what is queued and stop listening; finish what is in progress, and close the rest in order.
+
+        `over`: the seconds in which to close. `succeeded`: what is queued is left to whoever accepts on it now.
+        """
         self._draining = True
+        if succeeded:
+            self._hand_over(list(self._acceptors))
         for key in list(self._acceptors):
             self._retire(key)
         for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
-            listener.drain()
+            listener.drain(over)
 
     def abort(self) -> None:
         """Reset every connection, and accept no more."""
-        for acceptor in self._acceptors.values():
-            acceptor.stop()
-            acceptor.sock.close()
-        self._acceptors.clear()
+        self._hand_over(list(self._acceptors))
         for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
             for connection in tuple(listener.connections):
                 connection.abort(CloseReason.ABORTED)
@@ -191,6 +196,13 @@ class Listeners:
             return
         self._acceptors[name, slot] = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
 
+    def _hand_over(self, keys: Iterable[tuple[str, int]]) -> None:
+        """Accept no more on these sockets, and leave what is queued there to others."""
+        for key in keys:
+            acceptor = self._acceptors.pop(key)
+            acceptor.stop()
+            acceptor.sock.close()
+
     def _retire(self, key: tuple[str, int]) -> None:
         """Accept what is queued on a socket, then stop listening, for whoever else holds it too, and close it."""
         acceptor = self._acceptors.pop(key)
@@ -201,6 +213,11 @@ class Listeners:
         except OSError as error:  # it did not listen any more
             log.debug("stopped listening already: %s", error)
         acceptor.sock.close()
+
+
+def age(connection: Connection) -> float:
+    """What connections are sorted by: the oldest first."""
+    return connection.session.born
 
 
 def packed(family: int, address: object) -> bytes:

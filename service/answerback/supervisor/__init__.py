@@ -15,6 +15,8 @@ A newcomer's map of this room:
       crew            the workers: started, watched, replaced
         slot          the place of a worker
         process       one worker's process and the link to it
+      operations      what is asked of a running responder, beside changes
+        restarting    the workers replaced one by one
       shutdown        the end, in order and in time
     health, status, record    what is said to those who ask
 """
@@ -22,7 +24,17 @@ A newcomer's map of this room:
 from answerback.supervisor.health import Health
 from answerback.supervisor.history import History, NotKept, NotOfThisHistory, Page, Seen
 from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
+from answerback.supervisor.outcomes import (
+    Change,
+    ChangeFailed,
+    EtagMismatch,
+    NoSuchCounter,
+    NotRecorded,
+    RestartInProgress,
+    StartError,
+    Stopping,
+)
+from answerback.supervisor.restarting import Restarted, RestartStep
 from answerback.supervisor.revisions import (
     Entry,
     Retention,
@@ -45,12 +57,16 @@ __all__ = [
     "History",
     "LastChange",
     "ListenerStatus",
+    "NoSuchCounter",
     "NotKept",
     "NotOfThisHistory",
     "NotRecorded",
     "Options",
     "Pace",
     "Page",
+    "RestartInProgress",
+    "RestartStep",
+    "Restarted",
     "Retention",
     "Revision",
     "RevisionStore",

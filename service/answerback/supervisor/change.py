@@ -94,7 +94,7 @@ class TwoPhaseChange:
             worker.tell(Order(abort=Abort(revision=self._number)))
 
     async def commit(self, workers: Sequence[WorkerProcess]) -> int:
-        """Have them serve it; how many do. Those who do not are dead."""
+        """Have them serve it; how many do, not counting those who leave. Those who do not are dead."""
         return sum(await asyncio.gather(*map(self._commit, workers)))
 
     async def _prepare(
@@ -106,6 +106,8 @@ class TwoPhaseChange:
         try:
             report = await worker.ask(order, "prepared", "refused", within=self._within, sockets=list(sockets.values()))
         except (Gone, MessageTooLarge, OSError) as failure:
+            if worker.leaving and worker.over.done():
+                return None  # it has finished; that is in nobody's way
             return ChangeFailed(f"{failure}; nothing has changed")
         if report.WhichOneof("kind") == "prepared":
             return None
@@ -118,7 +120,8 @@ class TwoPhaseChange:
         try:
             await worker.ask(Order(commit=Commit(revision=self._number)), "committed", within=self._within)
         except Gone as gone:
-            log.warning("%s instead of committing revision %d", gone, self._number)
+            if not worker.leaving:
+                log.warning("%s instead of committing revision %d", gone, self._number)
             return False
         worker.committed(self._number)
-        return True
+        return not worker.leaving

@@ -1,6 +1,6 @@
 """Where rules and faults count what all workers share: `times`, whose turn it is among `replies`, `after`, `first`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from answerback.config.compile import fault_key, rule_key
 from answerback.metrics.tally import Places
@@ -41,6 +41,14 @@ class Counters:
                 if fault.after or fault.first or fault.every:
                     propose((listener.name, v1.Fault, fault_key(fault, index)), fault, FAULT_COUNTERS)
         return proposed
+
+    def places(self, listener: str = "", names: Collection[tuple[type[v1.Rule | v1.Fault], str]] = ()) -> list[range]:
+        """Where those in force stand, each its cells: all, those of a listener, or some of it by what they are."""
+        return [
+            range(place, place + (FAULT_COUNTERS if kind is v1.Fault else 1))
+            for (of, kind, name), (_, place) in self._kept.items()
+            if listener in ("", of) and (not names or (kind, name) in names)
+        ]
 
     def decide(self, proposed: Kept) -> None:
         """These are in force."""

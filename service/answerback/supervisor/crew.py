@@ -14,7 +14,8 @@ from answerback.supervisor.slot import Deaths, Slot, bury
 from answerback.supervisor.sockets import Sockets
 
 # Rule: a slot is never without somebody who accepts on its sockets for longer than `pace.adopt_from`, if anybody lives.
-# Rule: the dead are buried before their successors are started: a region of the tally has one writer.
+# Rule: a region of the tally has one writer: the dead are buried before their successors are started there, and who
+#       succeeds somebody who still lives starts in the spare region.
 
 TICK = 0.5  # seconds between two looks at the workers
 
@@ -24,7 +25,7 @@ Boot = Callable[[WorkerProcess], Awaitable[None]]
 
 
 class Crew:
-    """One worker for each slot of the tally."""
+    """One worker for each slot; the tally has one region more."""
 
     def __init__(
         self,
@@ -41,7 +42,11 @@ class Crew:
 
         `changed` is called when a worker came or went.
         """
-        self.slots = [Slot(index) for index in range(tally.slots)]
+        self.slots = [Slot(index, index) for index in range(options.workers)]
+        self._spare = options.workers
+        self._coming: WorkerProcess | None = None
+        self.leaving: WorkerProcess | None = None
+        """Who has been succeeded, and has yet to finish what it had."""
         self.deaths = Deaths(pace)
         self.last_death = ""
         self._options = options
@@ -51,7 +56,8 @@ class Crew:
         self._sockets = sockets
         self._boot = boot
         self._changed = changed
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._kept = False
         self._tick: asyncio.TimerHandle | None = None
         self._ticked = 0.0
 
@@ -63,28 +69,35 @@ class Crew:
     @property
     def processes(self) -> list[WorkerProcess]:
         """Those who live, whatever they do."""
-        return [slot.process for slot in self.slots if slot.process is not None and not slot.process.over.done()]
+        everyone = (*(slot.process for slot in self.slots), self._coming, self.leaving)
+        return [process for process in everyone if process is not None and not process.over.done()]
+
+    @property
+    def hands(self) -> list[WorkerProcess]:
+        """Those whom a change concerns: who serves, who is about to, and who leaves and has yet to finish."""
+        both = (self._coming, self.leaving)
+        return [*self.workers, *(process for process in both if process is not None and process.up)]
 
     async def start(self) -> list[WorkerProcess]:
         """Start a worker in every slot. Raises Gone or OSError if one of them does not come up."""
         for slot in self.slots:
-            slot.process = WorkerProcess(slot.index, self._options, self._tally)
+            slot.process = self._exec(slot, slot.region)
         processes = self.processes
         await asyncio.gather(*(self._first_beat(process) for process in processes))
         return processes
 
     def keep(self) -> None:
         """From now on, replace those who die, and kill those who hang."""
+        self._kept = True
         for slot in self.slots:
-            task = asyncio.get_running_loop().create_task(self._keep(slot))
-            task.add_done_callback(_report)
-            self._tasks.add(task)
+            self._keep_from_now_on(slot)
         self._ticked = monotonic()
         self._watch()
 
     def let_go(self) -> None:
         """Replace nobody any more; who hangs is still killed."""
-        for task in self._tasks:
+        self._kept = False
+        for task in self._tasks.values():
             task.cancel()
 
     def stop_watching(self) -> None:
@@ -111,10 +124,63 @@ class Crew:
                 self._adopt(slot, slot.adopter)
 
     def bury_dead(self) -> None:
-        """Close the books of every slot without a live process."""
+        """Close the books of every region without a live process."""
+        for region in {*range(self._tally.slots)} - {process.region for process in self.processes}:
+            bury(self._tally, self._places, region)
+
+    async def succeed(self, slot: Slot) -> bool:
+        """Have a successor accept on the slot's sockets; its worker becomes `leaving`, and is to accept no more.
+
+        False if the slot lost its worker before: it gets another one anyway. Raises Gone or OSError if the successor
+        did not come up; then nothing has changed.
+        """
+        former = slot.worker
+        if former is None or not self._kept:
+            return False
+        self._coming = successor = self._exec(slot, self._spare)
+        try:
+            await self._first_beat(successor)
+            await self._boot(successor)
+            if slot.worker is not former or not self._kept:
+                successor.kill("is not needed")
+                await asyncio.shield(successor.over)
+        finally:
+            self._coming = None
+            if not successor.up:
+                bury(self._tally, self._places, self._spare)
+        if not successor.up:
+            return False
+        former.leaving = True
+        self.leaving = former
+        slot.process, slot.region, self._spare = successor, self._spare, slot.region
+        slot.restarts += 1
+        self._tasks[slot.index].cancel()
+        self._keep_from_now_on(slot)
+        for other in self.slots:
+            if other.adopter is former:
+                other.adopter = None
+        self.provide()
+        self._changed()
+        return True
+
+    def bury_leaver(self) -> int:
+        """Who left has ended: its region is the spare one. How many connections it had not finished."""
+        self.leaving = None
+        return bury(self._tally, self._places, self._spare)
+
+    def stand_in(self) -> None:
+        """Have somebody accept for every slot that has no worker now."""
         for slot in self.slots:
-            if slot.process is None or slot.process.over.done():
-                bury(self._tally, self._places, slot.index)
+            slot.orphaned = slot.worker is None
+        self.provide()
+
+    def _exec(self, slot: Slot, region: int) -> WorkerProcess:
+        return WorkerProcess(slot.index, region, self._options, self._tally)
+
+    def _keep_from_now_on(self, slot: Slot) -> None:
+        task = asyncio.get_running_loop().create_task(self._keep(slot))
+        task.add_done_callback(_report)
+        self._tasks[slot.index] = task
 
     def _adopt(self, slot: Slot, adopter: WorkerProcess) -> None:
         """Pass it the slot's sockets; it knows by the keys which it has already."""
@@ -145,14 +211,14 @@ class Crew:
     def _mourn(self, slot: Slot, process: WorkerProcess) -> None:
         self.deaths.add()
         self.last_death = process.obituary
-        orphans = bury(self._tally, self._places, slot.index)
+        orphans = bury(self._tally, self._places, slot.region)
         log.error("%s", process.obituary, extra={"pid": process.pid, "connections_lost": orphans})
 
     async def _replace(self, slot: Slot) -> None:
         """Start a successor; if that does not succeed, leave it to be mourned."""
         slot.restarts += 1
         try:
-            slot.process = process = WorkerProcess(slot.index, self._options, self._tally)
+            slot.process = process = self._exec(slot, slot.region)
         except OSError as error:
             slot.process = None
             self.deaths.add()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from answerback.config.problems import quoted
 from answerback.supervisor.revisions import Conflict, Revision, StoreFailed
 
 
@@ -39,6 +40,20 @@ class NotRecorded(ChangeFailed):
     def __init__(self, reason: Conflict | StoreFailed) -> None:
         super().__init__(f"the revision cannot be recorded: {reason}; nothing has changed")
         self.reason = reason
+
+
+class NoSuchCounter(Exception):
+    """A listener has no rule or fault of the name."""
+
+    def __init__(self, listener: str, kind: str, name: str) -> None:
+        super().__init__(f"listener {quoted(listener)} has no {kind} {quoted(name)}")
+
+
+class RestartInProgress(Exception):
+    """The workers are being restarted already."""
+
+    def __init__(self) -> None:
+        super().__init__("the workers are being restarted already; `answerback status` shows since when each has run")
 
 
 class Stopping(Exception):

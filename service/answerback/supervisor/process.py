@@ -35,16 +35,19 @@ class Gone(Exception):
 class WorkerProcess:
     """A worker, from exec to its end. Made in the main thread: PDEATHSIG follows the thread that made it."""
 
-    def __init__(self, slot: int, options: Options, tally: Tally) -> None:
-        """Start it. Raises OSError if that is not possible."""
+    def __init__(self, slot: int, region: int, options: Options, tally: Tally) -> None:
+        """Start it, to count in this region of the tally. Raises OSError if that is not possible."""
         self._loop = asyncio.get_running_loop()
         self.slot = slot
+        self.region = region
         self.revision = 0
         self.start_time = datetime.now(UTC)
         self.start_seconds = 0.0
         self.lag = 0.0
         self.up_since = 0.0
         """When it first committed a configuration, by the monotonic clock."""
+        self.leaving = False
+        """Whether a successor has taken its place: it accepts no more, and is to finish what it has."""
         self.ending = False
         """Whether it has been told to end."""
         self.why = ""
@@ -58,7 +61,7 @@ class WorkerProcess:
         self._execed = self.heard = monotonic()
         with theirs:
             try:
-                self._process = _exec(slot, options, tally, theirs)
+                self._process = _exec(slot, region, options, tally, theirs)
             except OSError:
                 ours.close()
                 raise
@@ -161,11 +164,11 @@ class WorkerProcess:
         self.over.set_result(status)
 
 
-def _exec(slot: int, options: Options, tally: Tally, link: socket.socket) -> "subprocess.Popen[bytes]":
+def _exec(slot: int, region: int, options: Options, tally: Tally, link: socket.socket) -> "subprocess.Popen[bytes]":
     command = [
         *options.worker_command,
         *("--link", str(link.fileno()), "--tally", str(tally.fd)),
-        *("--slots", str(tally.slots), "--slot", str(slot)),
+        *("--slots", str(tally.slots), "--slot", str(slot), "--region", str(region)),
         *("--log-format", options.log_format, "--log-level", options.log_level),
     ]
     # The signals of a terminal or a container's end go to the whole group. Blocked, they cannot hit it between exec and

@@ -48,7 +48,7 @@ class Rollout:
         self._options = options
         self._pace = pace
         self._places = places
-        self._counters = Counters(places)
+        self.counters = Counters(places)
         self._sockets = sockets
         self._store = store
 
@@ -68,7 +68,7 @@ class Rollout:
         nothing has changed.
         """
         revision = kept or await self._next(found, comment)
-        counters = self._counters.proposed(found.config)
+        counters = self.counters.proposed(found.config)
         places = places_of(found.config, self._places, counters)
         keys = [place.socket for place in places]
         with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
@@ -78,7 +78,7 @@ class Rollout:
             try:
                 proceed()
                 await self._decide(revision, bound, keep=kept is None)
-                self._counters.decide(counters)
+                self.counters.decide(counters)
             except BaseException:
                 change.abort(workers)
                 raise
@@ -90,7 +90,7 @@ class Rollout:
     async def boot(self, process: WorkerProcess) -> None:
         """Have a successor serve what is in force. Raises Gone."""
         assert self.current is not None
-        counters = self._counters.proposed(self.current.config)  # they are in force: none is new
+        counters = self.counters.proposed(self.current.config)  # they are in force: none is new
         change = self._two_phases(self.current, places_of(self.current.config, self._places, counters))
         try:
             await change.prepare([process], self._sockets.of)

@@ -38,32 +38,31 @@ async def shut_down(crew: Crew, sockets: Sockets, options: Options, abort: async
             everything.cancel()
     finally:
         aborted.cancel()
-    await _end(crew.processes, reserve / 2)
+    await end(crew.processes, reserve / 2)
     crew.stop_watching()
     crew.bury_dead()
 
 
 def _drain(crew: Crew, sockets: Sockets) -> list[asyncio.Task[None]]:
     """Have what is queued accepted, and nothing more; a task for each worker, done when it has no connection left."""
-    for slot in crew.slots:
-        slot.orphaned = slot.worker is None
-    crew.provide()
+    crew.stand_in()
     crew.let_go()
     loop = asyncio.get_running_loop()
     drained = []
-    for worker in crew.workers:
+    for worker in crew.hands:
         report = worker.expect("drained")
         worker.tell(Order(drain=Drain()))
-        drained.append(loop.create_task(_either(report, worker.over)))
+        drained.append(loop.create_task(either(report, worker.over)))
     sockets.close_all()  # each worker has its own copies until it has emptied their queues
     return drained
 
 
-async def _either(*futures: asyncio.Future[Any]) -> None:
+async def either(*futures: asyncio.Future[Any]) -> None:
+    """Wait for the first of these."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _end(processes: Collection[WorkerProcess], patience: float) -> None:
+async def end(processes: Collection[WorkerProcess], patience: float) -> None:
     """Have them reset what is open and exit; kill those who do not."""
     for process in processes:
         process.ending = True

@@ -17,6 +17,8 @@ class Slot:
     """A slot. It outlives its workers."""
 
     index: int
+    region: int
+    """Of the tally, in which its worker counts. A planned successor takes the spare one, and leaves this behind."""
     process: WorkerProcess | None = None
     """The latest; it may be dead."""
     restarts: int = 0
@@ -80,9 +82,15 @@ class Deaths:
         return self._too_many
 
 
-def bury(tally: Tally, places: Places, slot: int) -> int:
-    """Close the books of a slot whose worker is dead; how many connections died with it."""
-    cells = tally.region(slot)
+def open_in(tally: Tally, places: Places, region: int) -> int:
+    """How many connections are open by the books of a region."""
+    cells = tally.region(region)
+    return sum(Books(cells, block).open() for block in places.listeners.values())
+
+
+def bury(tally: Tally, places: Places, region: int) -> int:
+    """Close the books of a region whose worker is dead; how many connections died with it."""
+    cells = tally.region(region)
     orphans = sum(Books(cells, block).bury() for block in places.listeners.values())
-    peers.bury(tally, slot)
+    peers.bury(tally, region)
     return orphans

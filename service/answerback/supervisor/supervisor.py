@@ -22,10 +22,12 @@ from answerback.supervisor.file import Look, Reloads
 from answerback.supervisor.first import cannot_restore, first
 from answerback.supervisor.health import Health
 from answerback.supervisor.history import History
+from answerback.supervisor.operations import Operations
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
 from answerback.supervisor.process import Gone, WorkerProcess
 from answerback.supervisor.record import Record
+from answerback.supervisor.restarting import Restarting
 from answerback.supervisor.revisions import API, FILE, ROLLBACK, Revision, RevisionsInMemory, RevisionStore, StoreFailed
 from answerback.supervisor.rollout import Clock, Hands, Rollout, time_of_day
 from answerback.supervisor.shutdown import shut_down
@@ -59,7 +61,7 @@ class Supervisor:
         self.options = options
         self.instance = secrets.token_hex(6)
         self.start_time = datetime.now(UTC)
-        self.tally = Tally.create(options.workers)
+        self.tally = Tally.create(options.workers + 1)  # one region is spare: see Crew.succeed
         self.places = Places()
         self.health = Health()
         self._pace = pace or Pace()
@@ -79,6 +81,14 @@ class Supervisor:
         self.history = History(self._store)
         self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._store, clock)
         self._record = Record()
+        self.operations = Operations(
+            options,
+            self._pace,
+            self._crew,
+            self._rollout,
+            Restarting(self.tally, self.places, self._crew, self._not_stopping),
+            self._exclusively,
+        )
         self._lock = asyncio.Lock()
         self._changes: set[asyncio.Task[object]] = set()
         self._abort = asyncio.Event()
@@ -304,7 +314,7 @@ class Supervisor:
             return Change(current, changed=False, workers=self._serving)
 
         async def workers() -> list[WorkerProcess]:
-            return self._crew.workers
+            return self._crew.hands
 
         count = await self._apply(found, comment, workers)
         return Change(self.current, changed=True, workers=count)

@@ -285,7 +285,7 @@ class Framing(_message.Message):
         """1 to 67108864."""
         size_from: _builtins.str
         """A template, settled when its step runs; only for `frame` and `take`. What is no number closes the connection. With
-        `frame` it is for one request (an empty one if it is 0), behind which the framing before it returns.
+        `frame` it is for one request, behind which the framing before it returns; 0 makes an empty one, 64 in a row at most.
         """
         def __init__(
             self,

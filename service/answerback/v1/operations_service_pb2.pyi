@@ -7,6 +7,7 @@ from answerback.v1 import config_pb2 as _config_pb2
 from answerback.v1 import problem_pb2 as _problem_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -21,6 +22,27 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _RestartStep:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RestartStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RestartStep.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RESTART_STEP_UNSPECIFIED: _RestartStep.ValueType  # 0
+    RESTART_STEP_SUCCEEDED: _RestartStep.ValueType  # 1
+    """A successor serves; the former worker accepts no more, and closes what it has."""
+    RESTART_STEP_RESTARTED: _RestartStep.ValueType  # 2
+    """The former worker has ended."""
+
+class RestartStep(_RestartStep, metaclass=_RestartStepEnumTypeWrapper): ...
+
+RESTART_STEP_UNSPECIFIED: RestartStep.ValueType  # 0
+RESTART_STEP_SUCCEEDED: RestartStep.ValueType  # 1
+"""A successor serves; the former worker accepts no more, and closes what it has."""
+RESTART_STEP_RESTARTED: RestartStep.ValueType  # 2
+"""The former worker has ended."""
+Global___RestartStep: _TypeAlias = RestartStep  # noqa: Y015
 
 class _State:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -123,6 +145,117 @@ class GetStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class RestartWorkersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OVER_FIELD_NUMBER: _builtins.int
+    GRACE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def over(self) -> _duration_pb2.Duration:
+        """In which time each former worker closes its connections, spread evenly over it, the oldest first, so that their
+        clients do not come back all at once; 1 s unless given, at most 1 h.
+        """
+
+    @_builtins.property
+    def grace(self) -> _duration_pb2.Duration:
+        """How long after that replies in progress may take; then they are reset. That of `serve --grace` unless given, at
+        most 1 h.
+        """
+
+    def __init__(
+        self,
+        *,
+        over: _duration_pb2.Duration | None = ...,
+        grace: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grace", b"grace", "over", b"over"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grace", b"grace", "over", b"over"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartWorkersRequest: _TypeAlias = RestartWorkersRequest  # noqa: Y015
+
+@_typing.final
+class RestartWorkersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    PID_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    worker: _builtins.int
+    """Its index."""
+    step: Global___RestartStep.ValueType
+    pid: _builtins.int
+    """Of the successor's process."""
+    connections: _builtins.int
+    """That the former worker has yet to finish; at RESTARTED, those that it did not: they were reset."""
+    def __init__(
+        self,
+        *,
+        worker: _builtins.int = ...,
+        step: Global___RestartStep.ValueType = ...,
+        pid: _builtins.int = ...,
+        connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "pid", b"pid", "step", b"step", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartWorkersResponse: _TypeAlias = RestartWorkersResponse  # noqa: Y015
+
+@_typing.final
+class ResetCountersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """Those of this listener; empty: of all."""
+    rule: _builtins.str
+    """That of this rule of the listener (its name, or `rules[N]` if it has none). Without `rule` and `fault`, of all."""
+    fault: _builtins.str
+    """That of this fault of the listener (its name, or `faults[N]` if it has none)."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        fault: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault", "listener", b"listener", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetCountersRequest: _TypeAlias = ResetCountersRequest  # noqa: Y015
+
+@_typing.final
+class ResetCountersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTERS_FIELD_NUMBER: _builtins.int
+    counters: _builtins.int
+    """How many rules and faults count from 0 again."""
+    def __init__(
+        self,
+        *,
+        counters: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counters", b"counters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetCountersResponse: _TypeAlias = ResetCountersResponse  # noqa: Y015
 
 @_typing.final
 class ListenerStatus(_message.Message):

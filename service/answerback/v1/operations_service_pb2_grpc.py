@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub(object):
-    """How the responder is doing.
+    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,47 @@ class OperationsServiceStub(object):
                 request_serializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.RestartWorkers = channel.unary_stream(
+                '/answerback.v1.OperationsService/RestartWorkers',
+                request_serializer=answerback_dot_v1_dot_operations__service__pb2.RestartWorkersRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_operations__service__pb2.RestartWorkersResponse.FromString,
+                _registered_method=True)
+        self.ResetCounters = channel.unary_unary(
+                '/answerback.v1.OperationsService/ResetCounters',
+                request_serializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer(object):
-    """How the responder is doing.
+    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration.
     """
 
     def GetStatus(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Everything at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestartWorkers(self, request, context):
+        """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
+        nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
+
+        Answers with each step, and ends when all are restarted; the restart goes on if the client leaves. ABORTED if a
+        restart is in progress; UNAVAILABLE if a successor does not come up: its worker and those behind it serve on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetCounters(self, request, context):
+        """Has rules and faults count from 0 again, all at one moment: a rule with `times` acts as often anew, `replies` begin
+        with the first, and so do a fault's `after`, `first` and `every`. What connections count for themselves
+        (`scope: CONNECTION`) and the metrics stay as they are.
+
+        NOT_FOUND if there is no such listener, rule or fault.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -60,6 +93,16 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     request_deserializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusRequest.FromString,
                     response_serializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusResponse.SerializeToString,
             ),
+            'RestartWorkers': grpc.unary_stream_rpc_method_handler(
+                    servicer.RestartWorkers,
+                    request_deserializer=answerback_dot_v1_dot_operations__service__pb2.RestartWorkersRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_operations__service__pb2.RestartWorkersResponse.SerializeToString,
+            ),
+            'ResetCounters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetCounters,
+                    request_deserializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'answerback.v1.OperationsService', rpc_method_handlers)
@@ -69,7 +112,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService(object):
-    """How the responder is doing.
+    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration.
     """
 
     @staticmethod
@@ -89,6 +132,60 @@ class OperationsService(object):
             '/answerback.v1.OperationsService/GetStatus',
             answerback_dot_v1_dot_operations__service__pb2.GetStatusRequest.SerializeToString,
             answerback_dot_v1_dot_operations__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestartWorkers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/answerback.v1.OperationsService/RestartWorkers',
+            answerback_dot_v1_dot_operations__service__pb2.RestartWorkersRequest.SerializeToString,
+            answerback_dot_v1_dot_operations__service__pb2.RestartWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetCounters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.OperationsService/ResetCounters',
+            answerback_dot_v1_dot_operations__service__pb2.ResetCountersRequest.SerializeToString,
+            answerback_dot_v1_dot_operations__service__pb2.ResetCountersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,29 +27,86 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OperationsServiceStub:
-    """How the responder is doing."""
+    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OperationsServiceAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetStatusRequest, _operations_service_pb2.GetStatusResponse]
+    """Everything at once."""
+    RestartWorkers: _grpc.UnaryStreamMultiCallable[_operations_service_pb2.RestartWorkersRequest, _operations_service_pb2.RestartWorkersResponse]
+    """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
+    nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
+
+    Answers with each step, and ends when all are restarted; the restart goes on if the client leaves. ABORTED if a
+    restart is in progress; UNAVAILABLE if a successor does not come up: its worker and those behind it serve on.
+    """
+    ResetCounters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResetCountersRequest, _operations_service_pb2.ResetCountersResponse]
+    """Has rules and faults count from 0 again, all at one moment: a rule with `times` acts as often anew, `replies` begin
+    with the first, and so do a fault's `after`, `first` and `every`. What connections count for themselves
+    (`scope: CONNECTION`) and the metrics stay as they are.
+
+    NOT_FOUND if there is no such listener, rule or fault.
+    """
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
-    """How the responder is doing."""
+    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetStatusRequest, _operations_service_pb2.GetStatusResponse]  # type: ignore[assignment]
+    """Everything at once."""
+    RestartWorkers: _aio.UnaryStreamMultiCallable[_operations_service_pb2.RestartWorkersRequest, _operations_service_pb2.RestartWorkersResponse]  # type: ignore[assignment]
+    """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
+    nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
+
+    Answers with each step, and ends when all are restarted; the restart goes on if the client leaves. ABORTED if a
+    restart is in progress; UNAVAILABLE if a successor does not come up: its worker and those behind it serve on.
+    """
+    ResetCounters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResetCountersRequest, _operations_service_pb2.ResetCountersResponse]  # type: ignore[assignment]
+    """Has rules and faults count from 0 again, all at one moment: a rule with `times` acts as often anew, `replies` begin
+    with the first, and so do a fault's `after`, `first` and `every`. What connections count for themselves
+    (`scope: CONNECTION`) and the metrics stay as they are.
+
+    NOT_FOUND if there is no such listener, rule or fault.
+    """
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """How the responder is doing."""
+    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration."""
 
     @_abc_1.abstractmethod
     def GetStatus(
         self,
         request: _operations_service_pb2.GetStatusRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_operations_service_pb2.GetStatusResponse, _abc.Awaitable[_operations_service_pb2.GetStatusResponse]]: ...
+    ) -> _typing.Union[_operations_service_pb2.GetStatusResponse, _abc.Awaitable[_operations_service_pb2.GetStatusResponse]]:
+        """Everything at once."""
+
+    @_abc_1.abstractmethod
+    def RestartWorkers(
+        self,
+        request: _operations_service_pb2.RestartWorkersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_operations_service_pb2.RestartWorkersResponse], _abc.AsyncIterator[_operations_service_pb2.RestartWorkersResponse]]:
+        """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
+        nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
+
+        Answers with each step, and ends when all are restarted; the restart goes on if the client leaves. ABORTED if a
+        restart is in progress; UNAVAILABLE if a successor does not come up: its worker and those behind it serve on.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetCounters(
+        self,
+        request: _operations_service_pb2.ResetCountersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.ResetCountersResponse, _abc.Awaitable[_operations_service_pb2.ResetCountersResponse]]:
+        """Has rules and faults count from 0 again, all at one moment: a rule with `times` acts as often anew, `replies` begin
+        with the first, and so do a fault's `after`, `first` and `every`. What connections count for themselves
+        (`scope: CONNECTION`) and the metrics stay as they are.
+
+        NOT_FOUND if there is no such listener, rule or fault.
+        """
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

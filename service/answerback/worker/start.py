@@ -30,12 +30,12 @@ def main(words: Sequence[str]) -> int:
     gc.enable()
     gc.freeze()  # what is loaded by now stays: each full collection would look at it for 8 ms, of everyone's time
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serve(link, Tally(given.tally, given.slots), given.slot))
+    return loop.run_until_complete(serve(link, Tally(given.tally, given.slots), given.slot, given.region))
 
 
-async def serve(link: socket.socket, tally: Tally, slot: int) -> int:
+async def serve(link: socket.socket, tally: Tally, slot: int, region: int) -> int:
     """Carry out orders until one is to end."""
-    return await Worker(link, tally, slot).ended
+    return await Worker(link, tally, slot, region).ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class Arguments:
     slots: int
     """How many slots the tally has."""
     slot: int
-    """Which of them is this worker's."""
+    """Whose sockets this worker has."""
+    region: int
+    """Where in the tally it counts: the slot's own, or the spare one."""
     log_format: str
     log_level: str
 
@@ -57,8 +59,9 @@ class Arguments:
     def parse(cls, words: Sequence[str]) -> "Arguments":
         """`--link 5 --tally 4 …`, all of them. By hand: argparse takes a tenth of the time of the whole start."""
         given = dict(zip(words[::2], words[1::2], strict=True))
-        link, tally, slots, slot = (int(given[f"--{name}"]) for name in ("link", "tally", "slots", "slot"))
-        return cls(link, tally, slots, slot, given["--log-format"], given["--log-level"])
+        names = ("link", "tally", "slots", "slot", "region")
+        link, tally, slots, slot, region = (int(given[f"--{name}"]) for name in names)
+        return cls(link, tally, slots, slot, region, given["--log-format"], given["--log-level"])
 
 
 def run() -> None:

@@ -14,6 +14,8 @@ from answerback.config.problems import Refused as ConfigRefused
 from answerback.internal.v1.link_pb2 import (
     Beat,
     Committed,
+    CountersReset,
+    Drain,
     Drained,
     Order,
     Prepare,
@@ -54,11 +56,11 @@ class Ready:
 class Worker:
     """Serves in one slot, as its supervisor orders."""
 
-    def __init__(self, link: socket.socket, tally: Tally, slot: int) -> None:
-        """In a running event loop; it beats from its next turn on."""
+    def __init__(self, link: socket.socket, tally: Tally, slot: int, region: int) -> None:
+        """In a running event loop; it beats from its next turn on. `region` is where in the tally it counts."""
         self._loop = asyncio.get_running_loop()
         self._slot = slot
-        self._listeners = Listeners(self._loop, tally, slot)
+        self._listeners = Listeners(self._loop, tally, slot, region)
         self._in_force = Compiled()
         self._ready: Ready | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,8 +73,9 @@ class Worker:
             "abort": lambda _: self._forget(),
             "adopt": self._adopt,
             "release": lambda received: self._listeners.release(received.message.release.slot),
-            "drain": lambda _: self._do(self._drain()),
+            "drain": lambda received: self._do(self._drain(received.message.drain)),
             "stop": lambda _: self._do(self._stop()),
+            "reset_counters": self._reset_counters,
         }
         self._due = monotonic()
         self._loop.call_soon(self._beat)
@@ -141,10 +144,14 @@ class Worker:
             return
         self._listeners.adopt(adopt.slot, by_key(adopt.sockets, received.sockets))
 
-    async def _drain(self) -> None:
-        self._listeners.drain()
+    async def _drain(self, order: Drain) -> None:
+        self._listeners.drain(order.over_milliseconds / 1000, succeeded=order.succeeded)
         await self._listeners.closed()
         self._link.send(Report(drained=Drained()))
+
+    def _reset_counters(self, received: Received[Order]) -> None:
+        self._listeners.claims.reset(received.message.reset_counters.places)
+        self._link.send(Report(counters_reset=CountersReset()))
 
     async def _stop(self) -> None:
         self._listeners.abort()

@@ -8,7 +8,6 @@ from answerback.core.framing import MOST, Resp
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
-    Outcome,
     check_case,
     check_cutting_never_matters,
     check_linear,
@@ -16,6 +15,7 @@ from tests.core.framing.cutting import (
     cut,
     streams,
 )
+from tests.core.framing.plain_resp import plainly
 
 RESP: Final = Resp()
 GET: Final = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
@@ -64,66 +64,6 @@ MALFORMED: list[tuple[bytes, str]] = [
 def test_malformed(stream: bytes, fault: str) -> None:
     check_case(RESP, stream, [], b"", fault)
     check_case(RESP, GET + b"PING\r\n" + stream, [GET, b"PING\r\n"], b"", fault)
-
-
-class Short(Exception):
-    pass
-
-
-class Bad(Exception):
-    pass
-
-
-def number_at(stream: bytes, mark: bytes) -> tuple[int, bytes]:
-    """The number on the first line, and what is behind that."""
-    if not stream:
-        raise Short
-    if stream[:1] != mark:
-        raise Bad
-    line, ending, behind = stream[:24].partition(b"\n")
-    if not ending:
-        raise Bad if len(stream) >= 24 else Short
-    digits = line[1:].removesuffix(b"\r")
-    if not line.endswith(b"\r"):
-        raise Bad
-    if mark == b"*" and digits[:1] == b"-" and digits[1:].isdigit():
-        return 0, behind + stream[24:]
-    if not digits.isdigit():
-        raise Bad
-    return int(digits), behind + stream[24:]
-
-
-def behind_the_first(stream: bytes) -> bytes:
-    """What is behind the request at the beginning."""
-    if stream[:1] != b"*":
-        _, ending, behind = stream.partition(b"\n")
-        if not ending:
-            raise Short
-        return behind
-    count, stream = number_at(stream, b"*")
-    for _ in range(count):
-        size, stream = number_at(stream, b"$")
-        if len(stream) < size + 2:
-            raise Short
-        if stream[size : size + 2] != b"\r\n":
-            raise Bad
-        stream = stream[size + 2 :]
-    return stream
-
-
-def plainly(stream: bytes) -> Outcome:
-    """The same once more, by shortening the stream from its beginning."""
-    requests: list[bytes] = []
-    while stream:
-        try:
-            behind = behind_the_first(stream)
-        except Short:
-            break
-        except Bad:
-            return Outcome(requests, b"", "malformed")
-        requests.append(stream[: len(stream) - len(behind)])
-        stream = behind
-    return Outcome(requests, stream)
 
 
 ARRAYS = st.lists(st.binary(max_size=12), max_size=4).map(

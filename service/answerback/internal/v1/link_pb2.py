@@ -26,7 +26,7 @@ from answerback.v1 import config_pb2 as answerback_dot_v1_dot_config__pb2
 from answerback.v1 import problem_pb2 as answerback_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!answerback/internal/v1/link.proto\x12\x16\x61nswerback.internal.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\"\xe7\x02\n\x05Order\x12\x32\n\x07prepare\x18\x01 \x01(\x0b\x32\x1f.answerback.internal.v1.PrepareH\x00\x12\x30\n\x06\x63ommit\x18\x02 \x01(\x0b\x32\x1e.answerback.internal.v1.CommitH\x00\x12.\n\x05\x61\x62ort\x18\x03 \x01(\x0b\x32\x1d.answerback.internal.v1.AbortH\x00\x12.\n\x05\x61\x64opt\x18\x04 \x01(\x0b\x32\x1d.answerback.internal.v1.AdoptH\x00\x12\x32\n\x07release\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.ReleaseH\x00\x12.\n\x05\x64rain\x18\x06 \x01(\x0b\x32\x1d.answerback.internal.v1.DrainH\x00\x12,\n\x04stop\x18\x07 \x01(\x0b\x32\x1c.answerback.internal.v1.StopH\x00\x42\x06\n\x04kind\"\xc7\x02\n\x07Prepare\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12%\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x39\n\x05\x66iles\x18\x03 \x03(\x0b\x32*.answerback.internal.v1.Prepare.FilesEntry\x12\x36\n\x06places\x18\x04 \x03(\x0b\x32&.answerback.internal.v1.ListenerPlaces\x12\x33\n\x07sockets\x18\x05 \x03(\x0b\x32\".answerback.internal.v1.SocketName\x12-\n\x0e\x64\x65\x66\x61ult_engine\x18\x06 \x01(\x0e\x32\x15.answerback.v1.Engine\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"\x1a\n\x06\x43ommit\x12\x10\n\x08revision\x18\x01 \x01(\x04\"\x19\n\x05\x41\x62ort\x12\x10\n\x08revision\x18\x01 \x01(\x04\"J\n\x05\x41\x64opt\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x33\n\x07sockets\x18\x02 \x03(\x0b\x32\".answerback.internal.v1.SocketName\"\x17\n\x07Release\x12\x0c\n\x04slot\x18\x01 \x01(\r\"\x07\n\x05\x44rain\"\x06\n\x04Stop\"\'\n\nSocketName\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\"\x8a\x01\n\x0eListenerPlaces\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\r\n\x05rules\x18\x03 \x03(\r\x12\x0e\n\x06socket\x18\x04 \x01(\t\x12\x10\n\x08\x63ounters\x18\x05 \x03(\r\x12\x0e\n\x06\x66\x61ults\x18\x06 \x03(\r\x12\x16\n\x0e\x66\x61ult_counters\x18\x07 \x03(\r\"\x94\x02\n\x06Report\x12,\n\x04\x62\x65\x61t\x18\x01 \x01(\x0b\x32\x1c.answerback.internal.v1.BeatH\x00\x12\x34\n\x08prepared\x18\x02 \x01(\x0b\x32 .answerback.internal.v1.PreparedH\x00\x12\x32\n\x07refused\x18\x03 \x01(\x0b\x32\x1f.answerback.internal.v1.RefusedH\x00\x12\x36\n\tcommitted\x18\x04 \x01(\x0b\x32!.answerback.internal.v1.CommittedH\x00\x12\x32\n\x07\x64rained\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.DrainedH\x00\x42\x06\n\x04kind\" \n\x04\x42\x65\x61t\x12\x18\n\x10lag_microseconds\x18\x01 \x01(\x04\"\x1c\n\x08Prepared\x12\x10\n\x08revision\x18\x01 \x01(\x04\"E\n\x07Refused\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x08problems\x18\x02 \x03(\x0b\x32\x16.answerback.v1.Problem\"\x1d\n\tCommitted\x12\x10\n\x08revision\x18\x01 \x01(\x04\"\t\n\x07\x44rainedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!answerback/internal/v1/link.proto\x12\x16\x61nswerback.internal.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\"\xa8\x03\n\x05Order\x12\x32\n\x07prepare\x18\x01 \x01(\x0b\x32\x1f.answerback.internal.v1.PrepareH\x00\x12\x30\n\x06\x63ommit\x18\x02 \x01(\x0b\x32\x1e.answerback.internal.v1.CommitH\x00\x12.\n\x05\x61\x62ort\x18\x03 \x01(\x0b\x32\x1d.answerback.internal.v1.AbortH\x00\x12.\n\x05\x61\x64opt\x18\x04 \x01(\x0b\x32\x1d.answerback.internal.v1.AdoptH\x00\x12\x32\n\x07release\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.ReleaseH\x00\x12.\n\x05\x64rain\x18\x06 \x01(\x0b\x32\x1d.answerback.internal.v1.DrainH\x00\x12,\n\x04stop\x18\x07 \x01(\x0b\x32\x1c.answerback.internal.v1.StopH\x00\x12?\n\x0ereset_counters\x18\x08 \x01(\x0b\x32%.answerback.internal.v1.ResetCountersH\x00\x42\x06\n\x04kind\"\xc7\x02\n\x07Prepare\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12%\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x39\n\x05\x66iles\x18\x03 \x03(\x0b\x32*.answerback.internal.v1.Prepare.FilesEntry\x12\x36\n\x06places\x18\x04 \x03(\x0b\x32&.answerback.internal.v1.ListenerPlaces\x12\x33\n\x07sockets\x18\x05 \x03(\x0b\x32\".answerback.internal.v1.SocketName\x12-\n\x0e\x64\x65\x66\x61ult_engine\x18\x06 \x01(\x0e\x32\x15.answerback.v1.Engine\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"\x1a\n\x06\x43ommit\x12\x10\n\x08revision\x18\x01 \x01(\x04\"\x19\n\x05\x41\x62ort\x12\x10\n\x08revision\x18\x01 \x01(\x04\"J\n\x05\x41\x64opt\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x33\n\x07sockets\x18\x02 \x03(\x0b\x32\".answerback.internal.v1.SocketName\"\x17\n\x07Release\x12\x0c\n\x04slot\x18\x01 \x01(\r\"5\n\x05\x44rain\x12\x11\n\tsucceeded\x18\x01 \x01(\x08\x12\x19\n\x11over_milliseconds\x18\x02 \x01(\x04\"\x1f\n\rResetCounters\x12\x0e\n\x06places\x18\x01 \x03(\r\"\x06\n\x04Stop\"\'\n\nSocketName\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\"\x8a\x01\n\x0eListenerPlaces\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\r\n\x05rules\x18\x03 \x03(\r\x12\x0e\n\x06socket\x18\x04 \x01(\t\x12\x10\n\x08\x63ounters\x18\x05 \x03(\r\x12\x0e\n\x06\x66\x61ults\x18\x06 \x03(\r\x12\x16\n\x0e\x66\x61ult_counters\x18\x07 \x03(\r\"\xd5\x02\n\x06Report\x12,\n\x04\x62\x65\x61t\x18\x01 \x01(\x0b\x32\x1c.answerback.internal.v1.BeatH\x00\x12\x34\n\x08prepared\x18\x02 \x01(\x0b\x32 .answerback.internal.v1.PreparedH\x00\x12\x32\n\x07refused\x18\x03 \x01(\x0b\x32\x1f.answerback.internal.v1.RefusedH\x00\x12\x36\n\tcommitted\x18\x04 \x01(\x0b\x32!.answerback.internal.v1.CommittedH\x00\x12\x32\n\x07\x64rained\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.DrainedH\x00\x12?\n\x0e\x63ounters_reset\x18\x06 \x01(\x0b\x32%.answerback.internal.v1.CountersResetH\x00\x42\x06\n\x04kind\" \n\x04\x42\x65\x61t\x12\x18\n\x10lag_microseconds\x18\x01 \x01(\x04\"\x1c\n\x08Prepared\x12\x10\n\x08revision\x18\x01 \x01(\x04\"E\n\x07Refused\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x08problems\x18\x02 \x03(\x0b\x32\x16.answerback.v1.Problem\"\x1d\n\tCommitted\x12\x10\n\x08revision\x18\x01 \x01(\x04\"\t\n\x07\x44rained\"\x0f\n\rCountersResetb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,37 +36,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREPARE_FILESENTRY']._loaded_options = None
   _globals['_PREPARE_FILESENTRY']._serialized_options = b'8\001'
   _globals['_ORDER']._serialized_start=119
-  _globals['_ORDER']._serialized_end=478
-  _globals['_PREPARE']._serialized_start=481
-  _globals['_PREPARE']._serialized_end=808
-  _globals['_PREPARE_FILESENTRY']._serialized_start=764
-  _globals['_PREPARE_FILESENTRY']._serialized_end=808
-  _globals['_COMMIT']._serialized_start=810
-  _globals['_COMMIT']._serialized_end=836
-  _globals['_ABORT']._serialized_start=838
-  _globals['_ABORT']._serialized_end=863
-  _globals['_ADOPT']._serialized_start=865
-  _globals['_ADOPT']._serialized_end=939
-  _globals['_RELEASE']._serialized_start=941
-  _globals['_RELEASE']._serialized_end=964
-  _globals['_DRAIN']._serialized_start=966
-  _globals['_DRAIN']._serialized_end=973
-  _globals['_STOP']._serialized_start=975
-  _globals['_STOP']._serialized_end=981
-  _globals['_SOCKETNAME']._serialized_start=983
-  _globals['_SOCKETNAME']._serialized_end=1022
-  _globals['_LISTENERPLACES']._serialized_start=1025
-  _globals['_LISTENERPLACES']._serialized_end=1163
-  _globals['_REPORT']._serialized_start=1166
-  _globals['_REPORT']._serialized_end=1442
-  _globals['_BEAT']._serialized_start=1444
-  _globals['_BEAT']._serialized_end=1476
-  _globals['_PREPARED']._serialized_start=1478
-  _globals['_PREPARED']._serialized_end=1506
-  _globals['_REFUSED']._serialized_start=1508
-  _globals['_REFUSED']._serialized_end=1577
-  _globals['_COMMITTED']._serialized_start=1579
-  _globals['_COMMITTED']._serialized_end=1608
-  _globals['_DRAINED']._serialized_start=1610
-  _globals['_DRAINED']._serialized_end=1619
+  _globals['_ORDER']._serialized_end=543
+  _globals['_PREPARE']._serialized_start=546
+  _globals['_PREPARE']._serialized_end=873
+  _globals['_PREPARE_FILESENTRY']._serialized_start=829
+  _globals['_PREPARE_FILESENTRY']._serialized_end=873
+  _globals['_COMMIT']._serialized_start=875
+  _globals['_COMMIT']._serialized_end=901
+  _globals['_ABORT']._serialized_start=903
+  _globals['_ABORT']._serialized_end=928
+  _globals['_ADOPT']._serialized_start=930
+  _globals['_ADOPT']._serialized_end=1004
+  _globals['_RELEASE']._serialized_start=1006
+  _globals['_RELEASE']._serialized_end=1029
+  _globals['_DRAIN']._serialized_start=1031
+  _globals['_DRAIN']._serialized_end=1084
+  _globals['_RESETCOUNTERS']._serialized_start=1086
+  _globals['_RESETCOUNTERS']._serialized_end=1117
+  _globals['_STOP']._serialized_start=1119
+  _globals['_STOP']._serialized_end=1125
+  _globals['_SOCKETNAME']._serialized_start=1127
+  _globals['_SOCKETNAME']._serialized_end=1166
+  _globals['_LISTENERPLACES']._serialized_start=1169
+  _globals['_LISTENERPLACES']._serialized_end=1307
+  _globals['_REPORT']._serialized_start=1310
+  _globals['_REPORT']._serialized_end=1651
+  _globals['_BEAT']._serialized_start=1653
+  _globals['_BEAT']._serialized_end=1685
+  _globals['_PREPARED']._serialized_start=1687
+  _globals['_PREPARED']._serialized_end=1715
+  _globals['_REFUSED']._serialized_start=1717
+  _globals['_REFUSED']._serialized_end=1786
+  _globals['_COMMITTED']._serialized_start=1788
+  _globals['_COMMITTED']._serialized_end=1817
+  _globals['_DRAINED']._serialized_start=1819
+  _globals['_DRAINED']._serialized_end=1828
+  _globals['_COUNTERSRESET']._serialized_start=1830
+  _globals['_COUNTERSRESET']._serialized_end=1845
 # @@protoc_insertion_point(module_scope)

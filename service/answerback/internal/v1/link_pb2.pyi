@@ -35,6 +35,7 @@ class Order(_message.Message):
     RELEASE_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
+    RESET_COUNTERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -49,6 +50,8 @@ class Order(_message.Message):
     def drain(self) -> Global___Drain: ...
     @_builtins.property
     def stop(self) -> Global___Stop: ...
+    @_builtins.property
+    def reset_counters(self) -> Global___ResetCounters: ...
     def __init__(
         self,
         *,
@@ -59,12 +62,13 @@ class Order(_message.Message):
         release: Global___Release | None = ...,
         drain: Global___Drain | None = ...,
         stop: Global___Stop | None = ...,
+        reset_counters: Global___ResetCounters | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "commit", b"commit", "drain", b"drain", "kind", b"kind", "prepare", b"prepare", "release", b"release", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "commit", b"commit", "drain", b"drain", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "commit", b"commit", "drain", b"drain", "kind", b"kind", "prepare", b"prepare", "release", b"release", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "commit", b"commit", "drain", b"drain", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -226,16 +230,47 @@ class Drain(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    OVER_MILLISECONDS_FIELD_NUMBER: _builtins.int
+    succeeded: _builtins.bool
+    """Leave what is queued to a successor, which accepts on the same sockets already; stop listening otherwise."""
+    over_milliseconds: _builtins.int
+    """In which time to close the connections, spread evenly over it, the oldest first."""
     def __init__(
         self,
+        *,
+        succeeded: _builtins.bool = ...,
+        over_milliseconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["over_milliseconds", b"over_milliseconds", "succeeded", b"succeeded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Drain: _TypeAlias = Drain  # noqa: Y015
+
+@_typing.final
+class ResetCounters(_message.Message):
+    """Count from 0 again in these places of the tally's counters, all at one moment. Answered by CountersReset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        places: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetCounters: _TypeAlias = ResetCounters  # noqa: Y015
 
 @_typing.final
 class Stop(_message.Message):
@@ -340,6 +375,7 @@ class Report(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     COMMITTED_FIELD_NUMBER: _builtins.int
     DRAINED_FIELD_NUMBER: _builtins.int
+    COUNTERS_RESET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def beat(self) -> Global___Beat: ...
     @_builtins.property
@@ -350,6 +386,8 @@ class Report(_message.Message):
     def committed(self) -> Global___Committed: ...
     @_builtins.property
     def drained(self) -> Global___Drained: ...
+    @_builtins.property
+    def counters_reset(self) -> Global___CountersReset: ...
     def __init__(
         self,
         *,
@@ -358,12 +396,13 @@ class Report(_message.Message):
         refused: Global___Refused | None = ...,
         committed: Global___Committed | None = ...,
         drained: Global___Drained | None = ...,
+        counters_reset: Global___CountersReset | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "drained", b"drained", "kind", b"kind", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "drained", b"drained", "kind", b"kind", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained", "counters_reset"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -466,3 +505,18 @@ class Drained(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Drained: _TypeAlias = Drained  # noqa: Y015
+
+@_typing.final
+class CountersReset(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountersReset: _TypeAlias = CountersReset  # noqa: Y015

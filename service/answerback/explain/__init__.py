@@ -1,0 +1,17 @@
+"""What a configuration does with what a peer says, and why: the real session, on a clock of its own, without a network.
+
+A newcomer's map:
+
+    play        the stage: the clock, the peer, what the session asks about its surroundings
+    plans       a listener's plan, compiled as a worker compiles it
+    observed    the session and its rules, watched: which rule matches, why earlier ones do not, which steps are taken
+    framings    framings in words
+    events      what comes of it: a transcript
+"""
+
+# Rule: what is explained is what is served: nothing here decides anything, it looks on while `answerback.core` does.
+
+from answerback.explain.events import Event, Transcript
+from answerback.explain.play import Moment, explain
+
+__all__ = ["Event", "Moment", "Transcript", "explain"]

@@ -1,0 +1,71 @@
+"""A listener's plan, compiled as a worker compiles it, and then watched."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from answerback.config.compile import compile_plan, fault_key
+from answerback.config.compile_matches import compile_match
+from answerback.core.matching import Reason, misses
+from answerback.core.plan import Engine, ListenerPlan, Rules
+from answerback.explain.events import FaultName
+from answerback.explain.observed import WatchedRules, Watcher
+from answerback.internal.v1 import link_pb2
+from answerback.v1 import config_pb2 as v1
+
+COUNTERS_OF_A_FAULT = 2  # the replies it has seen, and its strikes
+
+
+def compiled(listener: v1.Listener, files: Mapping[str, bytes]) -> ListenerPlan:
+    """The plan; the place of a rule or a fault is its index among the listener's. Raises config.Refused."""
+    rules, faults = range(len(listener.rules)), range(len(listener.faults))
+    places = link_pb2.ListenerPlaces(
+        listener=listener.name,
+        rules=rules,
+        counters=rules,
+        faults=faults,
+        fault_counters=[len(rules) + COUNTERS_OF_A_FAULT * index for index in faults],
+    )
+    plan = compile_plan(
+        v1.Config(listeners=[listener]),
+        files,
+        revision=0,
+        places=lambda _: places,
+        default_engine=Engine.CALLBACK,
+    )
+    return plan.listeners[listener.name]
+
+
+def watched(
+    plan: ListenerPlan, listener: v1.Listener, files: Mapping[str, bytes], watcher: Callable[[], Watcher]
+) -> ListenerPlan:
+    """The same plan; its rules tell the watcher."""
+    reasons = _reasons(listener, files)
+
+    def on(event: str, rules: Rules) -> Rules:
+        return WatchedRules(event, rules.written, reasons, watcher)
+
+    return replace(
+        plan,
+        on_request=on("REQUEST", plan.on_request),
+        on_connect=on("CONNECT", plan.on_connect),
+        on_idle=on("IDLE", plan.on_idle),
+        on_eof=on("EOF", plan.on_eof),
+        on_drain=on("DRAIN", plan.on_drain),
+    )
+
+
+def fault_names(listener: v1.Listener) -> list[FaultName]:
+    """Of all its faults, by their places."""
+    return [
+        FaultName(fault_key(fault, index), index, fault.WhichOneof("kind") or "")
+        for index, fault in enumerate(listener.faults)
+    ]
+
+
+def _reasons(listener: v1.Listener, files: Mapping[str, bytes]) -> dict[int, Reason]:
+    """Why each rule's match does not hold, by the rule's index."""
+    return {
+        index: compile_match(rule.when, files, misses)
+        for index, rule in enumerate(listener.rules)
+        if rule.HasField("when")
+    }

@@ -1,0 +1,310 @@
+"""The stage: a clock of its own, a peer that says what it is told to, and surroundings that are known beforehand."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Final
+
+from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.framing import Framing, Idle, UntilEof
+from answerback.core.ledger import Ledger
+from answerback.core.plan import Asked as Asking
+from answerback.core.plan import PlanInForce, Rule
+from answerback.core.steps import Hold, Outcome, Switch, Take
+from answerback.core.turn import Turn
+from answerback.explain import events, framings, plans
+from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
+from answerback.explain.observed import Watched
+from answerback.v1 import config_pb2 as v1
+
+# Rule: the same file and the same words give the same transcript; only `now` and what is random without a seed differ.
+
+READ_BYTES: Final = 64 << 10  # of what the peer has sent, at once, as the drivers read
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the peer does at a time, in seconds from the beginning: it says bytes, closes its half, or only waits."""
+
+    at: float
+    data: bytes = b""
+    eof: bool = False
+
+
+@dataclass
+class Setting:
+    """Where the conversation takes place. See `core.playing.Surroundings`."""
+
+    peer: tuple[str, int]
+    local_port: int
+    chance: random.Random
+    clock: Callable[[], datetime]
+    connection_id: str = "1"
+    counts: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        """See `Surroundings.wall_clock`."""
+        return self.clock
+
+    def claim(self, place: int, most: int) -> int | None:
+        """See `Surroundings.claim`."""
+        number = self.counts.get(place, 0)
+        if most and number >= most:
+            return None
+        self.counts[place] = number + 1
+        return number
+
+
+def explain(
+    listener: v1.Listener, files: Mapping[str, bytes], moments: Sequence[Moment], *, peer: str, begun: datetime
+) -> Transcript:
+    """What a listener's first connection, from `peer`, comes to, and why.
+
+    The configuration is one that `check` found nothing wrong with; `files` has what its `file` fields name. `moments`
+    are in order; the connection begins at 0, which is `begun`. Raises config.Refused if it cannot be compiled.
+    """
+    return _Stage(listener, files, peer, begun).play(moments)
+
+
+class _Stage(Ledger):
+    """One connection's stage. It watches the session, and is its ledger."""
+
+    def __init__(self, listener: v1.Listener, files: Mapping[str, bytes], peer: str, begun: datetime) -> None:
+        self.now = 0.0
+        plan = plans.compiled(listener, files)
+        self._faults = plans.fault_names(listener)
+        self._transcript = Transcript(plan.name)
+        self._most_bytes = plan.limits.max_request_bytes
+        self._framing: Framing | None = plan.framing
+        self._framing_before: Framing | None = None  # as in the session
+        self._taking: Framing | None = None
+        self._requests = 0  # found since the session was last spoken to, and still at the beginning of its buffer
+        self._cut_by: Framing | None = None
+        self._state = ""
+        self._variables: dict[str, bytes] = {}
+        self._in_flight: list[list[Action]] = []
+        self._told = 0  # of what is in flight
+        self._unread = bytearray()  # what the peer has said, and the session does not want yet
+        port = listener.address.rpartition(":")[2]
+        setting = Setting(
+            peer=(peer, 50000),
+            local_port=int(port) if port.isdigit() else 0,
+            chance=random.Random(plan.random_seed or 0),  # noqa: S311 - not for secrets
+            clock=lambda: begun + timedelta(seconds=self.now),
+        )
+        in_force = PlanInForce(plans.watched(plan, listener, files, lambda: self))
+        self._session = Watched(in_force, self, self.now, setting)
+        self._session.watcher = self
+
+    def play(self, moments: Sequence[Moment]) -> Transcript:
+        """Play it to its end: what was said is answered, and nothing is in progress."""
+        try:
+            self._perform(self._session.connected(self.now))
+            for moment in moments:
+                self._pass(moment.at)
+                self._happen(moment)
+            self._finish()
+        except Enough:
+            pass
+        return self._transcript
+
+    def _add(self, event: Event) -> None:
+        self._catch_up()
+        self._transcript.add(event)
+
+    # ── Time, and the peer ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _pass(self, until: float) -> None:
+        session = self._session
+        while session.deadline <= until and not session.over:
+            self._wake()
+        self.now = max(self.now, until)
+
+    def _wake(self) -> None:
+        self.now = max(self.now, self._session.deadline)
+        self._perform(self._session.wake(self.now))
+        self._read()
+
+    def _happen(self, moment: Moment) -> None:
+        if moment.data and (self._session.over or self._session.half_closed):
+            self._add(events.Unheard(self.now, moment.data))
+        elif moment.data:
+            self._add(events.Said(self.now, moment.data))
+            self._unread += moment.data
+            self._read()
+        if moment.eof and not self._session.over:
+            self._add(events.SaidEof(self.now))
+            self._read()
+            self._perform(self._session.eof(self.now))
+
+    def _read(self) -> None:
+        """As a driver does: what is there, as long as it is wanted."""
+        while self._unread and self._session.wants_read and not self._session.over:
+            data = bytes(self._unread[:READ_BYTES])
+            del self._unread[:READ_BYTES]
+            self._perform(self._session.receive(data, self.now))
+        if self._unread and self._session.over:
+            self._add(events.Unheard(self.now, bytes(self._unread)))
+            self._unread.clear()
+
+    def _finish(self) -> None:
+        """Let time pass while something is in progress; then tell what is left."""
+        session = self._session
+        while session.in_progress and not session.over:
+            self._wake()
+        if session.over:
+            return
+        framing = self._taking or self._framing
+        buffer = session.buffer
+        if framing is not None and (buffer or self._taking is not None):
+            self._left(buffer, framing, framings.waits_for(framing, buffer))
+        self._add(events.Open(self.now, session.state))
+
+    # ── What the session does ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _perform(self, actions: Sequence[Action]) -> None:
+        """Take everything at once, as a kernel with room for it; answer FIN with FIN, as most peers do."""
+        session = self._session
+        while True:
+            self._tell(actions[self._told :])
+            self._in_flight, self._told, self._requests = [], 0, 0
+            self._look(session)
+            if session.awaits_flush:
+                actions = session.flushed(self.now)
+            elif session.closing:
+                actions = session.eof(self.now)
+            else:
+                return
+
+    def _tell(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send(data) if data:
+                    self._transcript.add(events.Sent(self.now, data))
+                case HalfClose() if self._session.half_closed:
+                    self._transcript.add(events.HalfCloses(self.now))
+                case Close(reason) | Reset(reason) | Abort(reason):
+                    in_order = isinstance(action, Close)
+                    self._transcript.add(events.Closed(self.now, not in_order, reason.label))
+
+    def _catch_up(self) -> None:
+        """Tell what was done before what is told next."""
+        actions = list(chain.from_iterable(self._in_flight))
+        told, self._told = self._told, len(actions)
+        self._tell(actions[told:])
+
+    def _look(self, turn: Turn) -> None:
+        """Tell what has changed of the connection since the last look."""
+        if turn.state != self._state:
+            self._state = turn.state
+            self._add(events.Enters(self.now, turn.state))
+        for name, value in turn.variables.items():
+            if self._variables.get(name) != value:
+                self._variables[name] = value
+                self._add(events.Remembers(self.now, name, value))
+
+    # ── See `observed.Watcher` ────────────────────────────────────────────────────────────────────────────────────
+
+    def sending(self, actions: list[Action]) -> None:
+        """See `Watcher.sending`."""
+        if not any(actions is each for each in self._in_flight):
+            self._in_flight.append(actions)
+
+    def searched(self, event: str, turn: Asking, rule: Rule | None, passed_over: Sequence[PassedOver]) -> None:
+        """See `Watcher.searched`."""
+        self._look(turn)
+        request = event == "REQUEST"
+        self._add(
+            events.Asked(
+                self.now,
+                event,
+                turn.number if request else 0,
+                turn.request,
+                framings.described(self._framing) if request else "",
+                turn.state,
+                None if rule is None else RuleName(rule.name, rule.place),
+                tuple(passed_over),
+            )
+        )
+        if request:
+            self._requests += 1
+            self._cut_by = self._framing
+            if self._framing_before is not None:
+                self._framing, self._framing_before = self._framing_before, None
+
+    def taking(self, turn: Turn) -> None:
+        """See `Watcher.taking`."""
+        self._taking = None
+        self._look(turn)
+
+    def taken(self, turn: Turn, outcome: Outcome) -> None:
+        """See `Watcher.taken`."""
+        self._look(turn)
+        match outcome:
+            case Hold():
+                self._add(events.Holds(self.now))
+            case Switch(framing, once):
+                self._framing_before = self._framing if once else None
+                self._framing = framing
+                self._add(events.Reframes(self.now, framings.described(framing), once))
+            case Take(framing, variable):
+                self._taking = framing
+                self._add(events.Takes(self.now, framings.described(framing), variable))
+
+    def ending(self, reason: CloseReason, buffer: bytes) -> None:
+        """See `Watcher.ending`."""
+        rest = self._behind_requests(buffer)
+        framing = self._taking or self._framing
+        if not rest or framing is None:
+            return
+        if reason == CloseReason.MALFORMED_REQUEST:
+            self._left(rest, framing, framings.objection(framing, rest) or "nobody knows where it ends")
+        elif reason == CloseReason.REQUEST_TOO_LARGE:
+            self._left(rest, framing, f"it is longer than max_request_bytes, {self._most_bytes}")
+        elif reason == CloseReason.REQUEST_TIMEOUT:
+            self._left(rest, framing, framings.waits_for(framing, rest))
+        else:
+            self._add(events.Unheard(self.now, rest))
+
+    def _behind_requests(self, buffer: bytes) -> bytes:
+        """What is in the session's buffer behind the requests that were found in it."""
+        if not self._requests or self._cut_by is None:
+            return buffer
+        if isinstance(self._cut_by, Idle | UntilEof):  # all of it was the request
+            return b""
+        return buffer[self._cut_by.taken(buffer, self._requests) :]
+
+    def _left(self, data: bytes, framing: Framing, why: str) -> None:
+        self._add(events.Left(self.now, data, framings.described(framing), why))
+
+    # ── See `core.ledger.Ledger` ──────────────────────────────────────────────────────────────────────────────────
+
+    def requested(self, rule: int, requests: int) -> None:
+        """Told by `searched`."""
+
+    def unmatched(self, requests: int) -> None:
+        """Told by `searched`."""
+
+    def matched(self, rule: int) -> None:
+        """Told by `searched`."""
+
+    def struck(self, fault: int) -> None:
+        """A fault strikes a reply."""
+        self._add(events.Strikes(self.now, self._faults[fault]))
+
+    def answered(self, seconds: float, requests: int) -> None:
+        """Seen by the times."""
+
+    def delayed(self, seconds: float) -> None:
+        """A step waits."""
+        self._add(events.Waits(self.now, seconds))
+
+    def truncated(self) -> None:
+        """The peer closed its half in the middle of a request."""
+        framing = self._taking or self._framing
+        if framing is not None:
+            buffer = self._session.buffer
+            self._left(buffer, framing, f"the peer closed its half; {framings.waits_for(framing, buffer)}")

@@ -1,0 +1,91 @@
+"""What is asked of a running responder, beside changes of its configuration."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import chain, count
+from typing import Protocol, TypeVar
+
+from answerback.config.compile import fault_key, rule_key
+from answerback.config.editing import NoSuchListener, index_of
+from answerback.internal.v1.link_pb2 import Order, ResetCounters
+from answerback.supervisor.crew import Crew
+from answerback.supervisor.options import Options, Pace
+from answerback.supervisor.outcomes import ChangeFailed, NoSuchCounter
+from answerback.supervisor.process import Gone
+from answerback.supervisor.restarting import Restarted, Restarting
+from answerback.supervisor.rollout import Rollout
+from answerback.v1 import config_pb2 as v1
+
+T = TypeVar("T")
+
+
+class Exclusively(Protocol):
+    """Does one thing at a time, to its end, although its caller may leave. Raises Stopping."""
+
+    def __call__(self, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        """Do it."""
+
+
+class Operations:
+    """See OperationsService."""
+
+    def __init__(
+        self,
+        options: Options,
+        pace: Pace,
+        crew: Crew,
+        rollout: Rollout,
+        restarting: Restarting,
+        exclusively: Exclusively,
+    ) -> None:
+        self._options = options
+        self._pace = pace
+        self._crew = crew
+        self._rollout = rollout
+        self._restarting = restarting
+        self._exclusively = exclusively
+
+    def restart_workers(self, over: float, grace: float | None = None) -> AsyncIterator[Restarted]:
+        """See Restarting.restart; the grace period is that of the responder unless given."""
+        return self._restarting.restart(over, self._options.grace if grace is None else grace)
+
+    async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:
+        """Have rules and faults count from 0 again: all, those of a listener, or some of it; how many those are.
+
+        Raises NoSuchListener, NoSuchCounter, Stopping, ChangeFailed.
+        """
+        names = [(kind, name) for kind, name in ((v1.Rule, rule), (v1.Fault, fault)) if name]
+
+        async def work() -> int:
+            assert self._rollout.current is not None
+            check_named(self._rollout.current.config, listener, rule, fault)
+            found = self._rollout.counters.places(listener, names)
+            if found:
+                order = ResetCounters(places=chain.from_iterable(found))
+                await self._by_any_worker(Order(reset_counters=order), "counters_reset")
+            return len(found)
+
+        return await self._exclusively(work)
+
+    async def _by_any_worker(self, order: Order, answer: str) -> None:
+        """Have one worker do what is for all, another one if that dies. Raises ChangeFailed."""
+        for worker in self._crew.workers:
+            try:
+                await worker.ask(order, answer, within=self._pace.answer)
+            except Gone:
+                continue
+            return
+        raise ChangeFailed("no worker is up to do it; nothing has changed")
+
+
+def check_named(config: v1.Config, listener: str, rule: str = "", fault: str = "") -> None:
+    """Raises NoSuchListener, NoSuchCounter, if there is none of a name; an empty name is all of them."""
+    if not listener:
+        return
+    index = index_of(config, listener)
+    if index is None:
+        raise NoSuchListener(listener)
+    found = config.listeners[index]
+    if rule and rule not in map(rule_key, found.rules, count()):
+        raise NoSuchCounter(listener, "rule", rule)
+    if fault and fault not in map(fault_key, found.faults, count()):
+        raise NoSuchCounter(listener, "fault", fault)

@@ -1,0 +1,160 @@
+"""`answerback explain`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from answerback.cli import main
+
+CONFIG = r"""
+listeners:
+  - name: pong
+    address: 127.0.0.1:7000
+    framing: line
+    rules:
+      - name: ping
+        when: PING
+        do: [send: "+PONG\r\n"]
+      - when: {prefix: "SLOW "}
+        do: [delay: 250ms, echo]
+      - when: QUIT
+        do: [close]
+  - name: greeter
+    address: 127.0.0.1:7001
+    rules:
+      - event: CONNECT
+        do: [send: "\e[31mhi\n"]
+      - when: {peer: 192.0.2.0/24}
+        do: [echo]
+"""
+
+
+def explain(*args: str, stdin: str = CONFIG) -> Result:
+    return CliRunner().invoke(main, ["explain", "-", *args], input=stdin)
+
+
+def test_a_conversation_is_told_with_its_times() -> None:
+    result = explain("--say", r"PONG\r\nPING\r\n", "--at", "1.5", "--say", r"SLOW x\n", "--eof")
+    assert result.stderr == ""
+    assert (
+        result.stdout
+        == r"""
+    0.000 s > "PONG\r\nPING\r\n"
+            request 1: "PONG" (line)
+              not rules[0] ping: is not "PING": byte 1 is "O", not "I" ← nearest
+              not rules[1]: does not begin with "SLOW ": byte 0 is "P", not "S"
+              not rules[2]: is not "QUIT": byte 0 is "P", not "Q"
+              no rule matches
+            request 2: "PING" (line)
+              rules[0] ping matches
+    0.000 s < "+PONG\r\n"
+    1.500 s > "SLOW x\n"
+            request 3: "SLOW x" (line)
+              not rules[0] ping: is not "PING": byte 0 is "S", not "P"
+              rules[1] matches
+            waits 0.25 s
+    1.500 s > closes its half (FIN)
+    1.750 s < "SLOW x"
+    1.750 s < closes in order (FIN): peer_eof
+""".removeprefix("\n")
+    )
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "said, code",
+    [
+        (r"PING\r\n", 0),
+        (r"PING\r\nQUIT\r\n", 0),
+        (r"what?\r\n", 1),
+        (r"PING", 1),
+        (r"QUIT\r\nPING\r\n", 1),
+    ],
+)
+def test_the_exit_code_says_whether_a_rule_matched_everything(said: str, code: int) -> None:
+    assert explain("--say", said).exit_code == code
+
+
+def test_programs_get_data() -> None:
+    result = explain("--say", r"PIN\xff\r\n", "-o", "json")
+    data = json.loads(result.stdout)
+    assert (data["file"], data["listener"], data["answered"], data["cut_short"]) == ("<stdin>", "pong", False, False)
+    assert [event["what"] for event in data["events"]] == ["said", "asked", "open"]
+    assert data["events"][0] == {"what": "said", "at": 0.0, "data": r"PIN\xff\r\n"}
+    asked = data["events"][1]
+    assert (asked["event"], asked["request"], asked["rule"]) == ("REQUEST", r"PIN\xff", None)
+    assert asked["passed_over"][0] == {
+        "rule": {"name": "ping", "index": 0},
+        "miss": {"why": r'is not "PING": byte 3 is "\xff", not "G"', "at": 3, "expected": "G", "got": r"\xff"},
+        "nearest": True,
+    }
+    assert 'data: "PIN\\\\xff\\\\r\\\\n"' in explain("--say", r"PIN\xff\r\n", "-o", "yaml").stdout
+
+
+def test_a_transcript_can_be_said_again() -> None:
+    data = json.loads(explain("--say", r"PING\r\n\"\x00\n", "-o", "json").stdout)
+    again = explain("--say", data["events"][0]["data"], "-o", "json")
+    assert json.loads(again.stdout) == data
+
+
+def test_another_listener_and_another_peer() -> None:
+    result = explain("--listener", "greeter", "--peer", "192.0.2.7", "--say", "x")
+    assert result.exit_code == 0
+    assert '    0.000 s < "\\x1b[31mhi\\n"\n' in result.stdout, "what a terminal would obey is escaped"
+    assert explain("--listener", "greeter", "--say", "x").exit_code == 1
+
+
+def test_silence() -> None:
+    assert explain("--at", "6m").stdout.splitlines() == ["  300.000 s < closes in order (FIN): idle_timeout"]
+    assert explain().stdout.splitlines() == ["    0.000 s   stays open"]
+
+
+@pytest.mark.parametrize(
+    "args, why",
+    [
+        (("--say", r"\q"), r"--say: \q (at 0) is no escape"),
+        (("--at", "2", "--say", "a", "--at", "1", "--say", "b"), "--at: 1 s is before 2 s"),
+        (("--at", "1", "--at", "2", "--say", "b"), "--at: there is nothing to say at the one before"),
+        (("--at", "soon"), "'soon' is no duration"),
+        (("--listener", "pang"), "--listener: there is no 'pang'; there are pong, greeter"),
+        (("--peer", "me"), "--peer: 'me' does not appear to be an IPv4 or IPv6 address"),
+    ],
+)
+def test_a_wrong_usage_says_what_is_wrong(args: tuple[str, ...], why: str) -> None:
+    result = explain(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in result.stderr
+
+
+def test_a_refused_file_is_refused_with_all_its_problems(tmp_path: Path) -> None:
+    result = explain(stdin=CONFIG.replace("QUIT", "{hex: a}").replace("echo", "ecko"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    *problems, verdict = result.stderr.splitlines()
+    assert [problem.split(":")[0] for problem in problems] == ["<stdin>"] * 3
+    assert verdict == "Error: <stdin>: 3 problems; there is nothing to explain"
+    missing = CliRunner().invoke(main, ["explain", str(tmp_path / "none")])
+    assert (missing.exit_code, missing.stderr) == (2, f"Error: {tmp_path / 'none'}: No such file or directory\n")
+    nobody = explain(stdin="listeners: []")
+    assert (nobody.exit_code, "there is no listener to speak to" in nobody.stderr) == (2, True)
+
+
+def test_files_are_found_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "reply.txt").write_text("from a file")
+    (tmp_path / "it.yaml").write_text(CONFIG.replace(r'"+PONG\r\n"', "{file: reply.txt}"))
+    result = CliRunner().invoke(main, ["explain", str(tmp_path / "it.yaml"), "--say", r"PING\n"])
+    assert '    0.000 s < "from a file"\n' in result.stdout
+
+
+def test_what_goes_on_forever_is_cut_short() -> None:
+    config = """listeners: [{name: a, address: "127.0.0.1:7000", limits: {idle_timeout: 1ms},
+        rules: [{event: IDLE, do: [send: z]}]}]"""
+    result = explain("--at", "1h", stdin=config)
+    assert result.stdout.splitlines()[-1] == "            … and so on: these are the first 10000 events"
+
+
+def test_help_works() -> None:
+    result = CliRunner().invoke(main, ["explain", "--help"])
+    assert result.exit_code == 0
+    assert "Exit 0 if a rule matched everything that was said" in result.stdout

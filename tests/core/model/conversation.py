@@ -1,0 +1,339 @@
+"""A conversation, written from the language's rules alone: one thing after another, as a blocking server would.
+
+It reads the configuration itself, looks at everything anew each time, and waits by moving its own clock. What it makes
+is compared with what a session makes of the compiled plan.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from math import inf
+from typing import TYPE_CHECKING
+
+from answerback.config import durations
+from answerback.v1 import config_pb2 as v1
+from tests.core.model import framing, matching
+from tests.core.model.heard import Happening, Heard
+from tests.core.templates import reference
+
+if TYPE_CHECKING:
+    from answerback.core.turn import Captures
+
+# Rule: time is in whole milliseconds; `inf` is never.
+
+LINGER = 2_000  # how long a close in order waits for the peer's FIN
+EMPTY_IN_A_ROW = 64  # requests without a byte
+HOLD = 3_600_000  # how long `hold` holds without a lifetime
+DEFAULTS = {"idle_timeout": 300_000, "request_timeout": 30_000, "lifetime": 0}
+
+
+class Over(Exception):
+    """The conversation ends in order, for this reason."""
+
+
+class Reset(Exception):
+    """The conversation ends by reset."""
+
+
+class Left(Exception):
+    """The peer has left while a script waited for a frame."""
+
+
+class Stopped(Exception):
+    """What follows is later than anybody looks."""
+
+
+class Model:
+    """One connection to a listener; `shared` are the counts of all connections to it."""
+
+    connection_id = "7-1"
+    peer = ("192.0.2.1", 40000)
+    local_port = 8000
+
+    def __init__(
+        self, listener: v1.Listener, happenings: Sequence[Happening], until: int, shared: matching.Counts
+    ) -> None:
+        self.heard = Heard()
+        self._given = listener
+        self._coming = list(happenings)
+        self._until = until
+        self._shared, self._own = shared, matching.Counts()
+        self._now = 0
+        self._quiet_since = 0  # the last byte heard, or the end of the last reply
+        self._bytes = b""  # heard, and not yet a request
+        self._eof = self._draining = self._half_closed = self._farewell = False
+        self._framing = listener.framing
+        self._empty = 0  # requests since one took a byte
+        self._framing_after: v1.Framing | None = None  # the one to return to, if this one is for one request
+        self._dies = self._limit("lifetime")
+        # What templates look at.
+        self.listener = listener.name
+        self.state = ""
+        self.number = 0
+        self.request = b""
+        self.captures: Captures | None = None
+        self.variables: dict[str, bytes] = {}
+        self.chance = random.Random(0)
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        return lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def run(self) -> Heard:
+        """The whole conversation."""
+        try:
+            try:
+                self._act(v1.EVENT_CONNECT)
+                while True:
+                    self._one_request()
+            except Reset:
+                self.heard.say(self._now, "reset server_reset")
+            except Over as over:
+                self._close(str(over))
+        except Stopped:
+            pass
+        return self.heard
+
+    def _one_request(self) -> None:
+        request = self._next_request()
+        if request is None:
+            self._leave()
+            return
+        self.number += 1
+        if not self._act(v1.EVENT_REQUEST, request):
+            self.heard.unmatched += 1
+            self._quiet_since = self._now
+
+    def _leave(self) -> None:
+        """Nothing is owed any more, and the peer has closed its half, or the server drains."""
+        if not self._farewell:
+            self._farewell = True
+            if self._act(v1.EVENT_EOF if self._eof else v1.EVENT_DRAIN):
+                return
+        raise Over("peer_eof" if self._eof else "drain")
+
+    # ── What the peer says ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _next_request(self) -> bytes | None:
+        """The next request, waited for; None once there will be none."""
+        begun: float = self._now
+        while True:
+            request = self._look(self._framing)
+            if request is not None:
+                if self._framing_after is not None:
+                    self._framing, self._framing_after = self._framing_after, None
+                return request
+            if self._eof:
+                self._truncate()
+            if self._eof or (self._draining and not self._bytes):
+                return None
+            if not self._bytes:
+                begun = self._next_time()
+            silent = self._wait(self._framing, begun + self._limit("request_timeout"))
+            if silent is not None:
+                return silent
+
+    def _take(self, taken: v1.Framing) -> bytes:
+        """One frame, for a script that waits for it."""
+        self._quiet_since = begun = self._now
+        while True:
+            frame = self._look(taken)
+            if frame is not None:
+                return frame
+            if self._eof:
+                self._truncate()
+                raise Left
+            silent = self._wait(taken, begun + self._limit("request_timeout"), in_script=True)
+            if silent is not None:
+                return silent
+
+    def _truncate(self) -> None:
+        self.heard.truncated += bool(self._bytes)
+        self._bytes = b""
+
+    def _look(self, by: v1.Framing) -> bytes | None:
+        """The request that what was heard begins with. Raises Over if there never will be one."""
+        if by.WhichOneof("kind") == "fixed" and not by.fixed.size and not self._half_closed:
+            self._empty += 1
+            if self._empty > EMPTY_IN_A_ROW:
+                raise Over("malformed_request")
+            return b""
+        most = self._given.limits.max_request_bytes or 1 << 20
+        try:
+            frame = framing.first(by, self._bytes)
+            if frame is None and self._eof and framing.takes_the_rest(by) and self._bytes:
+                frame = framing.Frame(self._bytes, len(self._bytes))
+            size = len(frame.request) if frame else framing.least(by, self._bytes) if self._bytes else 0
+        except framing.Malformed:
+            raise Over("malformed_request") from None
+        if size > most:
+            raise Over("request_too_large")
+        if frame is None:
+            return None
+        self._bytes, self._empty = self._bytes[frame.size :], 0
+        return frame.request
+
+    def _wait(self, by: v1.Framing, late: float, *, in_script: bool = False) -> bytes | None:
+        """Until something is heard, or the time for something has come; what silence has made a request, if it has."""
+        idle = self._quiet_since + self._limit("idle_timeout")
+        due = min(idle, self._dies, late if self._bytes or in_script else inf)
+        ended = inf
+        if by.WhichOneof("kind") == "idle" and self._bytes:
+            ended = self._quiet_since + durations.nanoseconds(by.idle.gap) // 10**6
+            due = min(due, ended)
+        if self._next_time() < due:
+            self._hear()
+            return None
+        self._set_clock(due)
+        if due == self._dies:
+            raise Over("lifetime")
+        if due == late:
+            raise Over("request_timeout")
+        if due == ended:
+            silent, self._bytes = self._bytes, b""
+            return silent
+        if in_script or not self._act(v1.EVENT_IDLE):
+            raise Over("idle_timeout")
+        return None
+
+    def _busy_until(self, due: float) -> None:
+        """What is said until then waits."""
+        end = min(due, self._dies)
+        while self._next_time() < end:
+            self._hear()
+        self._set_clock(end)
+        if end == self._dies:
+            raise Over("lifetime")
+
+    def _next_time(self) -> float:
+        return self._coming[0].at if self._coming else inf
+
+    def _hear(self) -> None:
+        at, what = self._coming.pop(0)
+        self._set_clock(at)
+        if isinstance(what, bytes):
+            self._bytes += b"" if self._half_closed else what
+            self._quiet_since = at
+        elif what == "eof":
+            self._eof = True
+        else:
+            self._draining = True
+
+    def _set_clock(self, at: float) -> None:
+        if at > self._until:
+            raise Stopped
+        self._now = int(at)
+
+    def _limit(self, name: str) -> float:
+        given = self._given.limits
+        if not given.HasField(name):  # type: ignore[arg-type]
+            return DEFAULTS[name] or inf
+        return durations.nanoseconds(getattr(given, name)) // 10**6 or inf
+
+    # ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _act(self, event: int, request: bytes = b"") -> bool:
+        """Do what the first rule says that matches; False if there is none."""
+        self.request, self.captures = request, None
+        asked = matching.Asked(request, self.number, self.peer[0])
+        chosen = matching.choose(self._given, event, self.state, asked, self._shared, self._own)
+        if chosen is None:
+            return False
+        self.captures = chosen.captures
+        (self.heard.rules if event == v1.EVENT_REQUEST else self.heard.events).append(chosen.index)
+        try:
+            for step in chosen.script:
+                self._do(step)
+        except Left:
+            self._leave()
+        self._quiet_since = self._now
+        return True
+
+    def _do(self, step: v1.Step) -> None:  # noqa: C901, PLR0912 - a table of steps
+        kind = step.WhichOneof("kind")
+        if kind == "send":
+            self._send(self._payload(step.send))
+        elif kind == "echo":
+            self._send(self.request)
+        elif kind == "delay":
+            self._delay(durations.nanoseconds(step.delay.fixed) // 10**6)
+        elif kind == "dribble":
+            self._dribble(step.dribble)
+        elif kind == "close":
+            raise Over("server_close")
+        elif kind == "half_close":
+            if not self._half_closed:
+                self.heard.say(self._now, "fin")
+            self._half_closed, self._bytes = True, b""
+        elif kind == "reset":
+            raise Reset
+        elif kind == "hold":
+            self._busy_until(self._now + HOLD)
+            raise Over("lifetime")
+        elif kind == "state":
+            self.state = step.state
+        elif kind == "set":
+            self.variables[step.set.name] = self._payload(step.set.value)
+        elif kind == "frame":
+            self._frame(step.frame)
+        elif kind == "take":
+            self.variables[step.take.set] = self._taken(step.take.framing)
+
+    def _send(self, data: bytes) -> None:
+        if not self._half_closed:
+            self.heard.say(self._now, data)
+
+    def _delay(self, time: int) -> None:
+        self.heard.delays.append(time)
+        self._busy_until(self._now + time)
+
+    def _dribble(self, given: v1.Step.Dribble) -> None:
+        data = self._payload(given.payload)
+        pieces: list[bytes] = []
+        if given.chunks:
+            for left in range(given.chunks, 0, -1):
+                size = -(-len(data) // left)  # rounded up: the first pieces are the longer ones
+                pieces.append(data[:size])
+                data = data[size:]
+        else:
+            pieces = [data[at : at + given.size] for at in range(0, len(data), given.size)]
+        for number, piece in enumerate(filter(None, pieces)):
+            if number:
+                self._delay(durations.nanoseconds(given.gap) // 10**6)
+            self._send(piece)
+
+    def _frame(self, given: v1.Framing) -> None:
+        if given.fixed.WhichOneof("bytes") == "size_from":
+            self._framing_after = self._framing
+            self._framing = v1.Framing(fixed=v1.Framing.Fixed(size=self._number(given.fixed.size_from)))
+        else:
+            self._framing, self._framing_after = given, None
+
+    def _taken(self, given: v1.Framing) -> bytes:
+        if given.fixed.WhichOneof("bytes") == "size_from":
+            size = self._number(given.fixed.size_from)
+            return self._take(v1.Framing(fixed=v1.Framing.Fixed(size=size))) if size else b""
+        return self._take(given)
+
+    def _number(self, template: str) -> int:
+        digits = reference.render(template, self)
+        if not digits.isdigit():
+            raise Over("malformed_request")
+        return int(digits)
+
+    def _payload(self, given: v1.Payload) -> bytes:
+        if given.WhichOneof("bytes") == "template":
+            return reference.render(given.template, self)
+        return framing.bytes_of(given)
+
+    def _close(self, reason: str) -> None:
+        """In order: FIN, then what the peer says is read, for so long, until its own."""
+        if not self._eof:
+            if not self._half_closed:
+                self.heard.say(self._now, "fin")
+            end = self._now + LINGER
+            while self._next_time() < end and not self._eof:
+                self._hear()
+            if not self._eof:
+                self._set_clock(end)
+        self.heard.say(self._now, f"close {reason}")

@@ -1,0 +1,112 @@
+"""How a stream becomes requests, written from the language's rules alone: each time from the beginning."""
+
+import re
+from typing import NamedTuple
+
+from answerback.v1 import config_pb2 as v1
+from tests.core.framing import plain_http, plain_resp
+
+
+class Malformed(Exception):
+    """What was heard begins no request."""
+
+
+class Frame(NamedTuple):
+    """A request as rules see it, and how many bytes of the stream it took."""
+
+    request: bytes
+    size: int
+
+
+def bytes_of(given: v1.Bytes | v1.Literal | v1.Payload) -> bytes:
+    return bytes.fromhex(given.hex) if given.WhichOneof("bytes") == "hex" else given.text.encode()
+
+
+def first(framing: v1.Framing, heard: bytes) -> Frame | None:
+    """The first request of what was heard; None if it is not whole."""
+    kind = framing.WhichOneof("kind") or "read"
+    if kind == "read":
+        most = framing.read.max_bytes if framing.read.HasField("max_bytes") else 1024
+        return Frame(heard[:most], len(heard[:most])) if heard else None
+    if kind in {"idle", "until_eof"}:
+        return None
+    if kind in {"http", "resp"}:
+        return _walked(kind, heard)
+    for size in range(1, len(heard) + 1):  # the shortest beginning that is a request
+        request = _whole(framing, heard[:size])
+        if request is not None:
+            return Frame(request, size)
+    return None
+
+
+def takes_the_rest(framing: v1.Framing) -> bool:
+    """Whether what is left when the peer closes its half is a request."""
+    return (framing.WhichOneof("kind") or "read") in {"read", "idle", "until_eof"}
+
+
+def least(framing: v1.Framing, heard: bytes) -> int:
+    """How many bytes the request will have at least that begins with what was heard, and is not whole."""
+    kind = framing.WhichOneof("kind")
+    if kind == "fixed":
+        return framing.fixed.size
+    if kind == "length_prefix":
+        prefix = framing.length_prefix
+        head = prefix.offset + prefix.width
+        size = head if len(heard) < head else _prefixed_size(prefix, heard)
+        return size - (head if prefix.strip else 0)
+    if kind == "line" and not framing.line.keep_ending:
+        return len(heard) - heard.endswith(b"\r")
+    if kind == "delimiter" and not framing.delimiter.keep:
+        end = bytes_of(framing.delimiter.end)
+        return len(heard) - max(size for size in range(len(end)) if heard.endswith(end[:size]))
+    return len(heard)
+
+
+def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 - one for each framing
+    """The request, if the frame is whole with its last byte."""
+    kind = framing.WhichOneof("kind")
+    if kind == "line":
+        if not frame.endswith(b"\n"):
+            return None
+        return frame if framing.line.keep_ending else frame[:-1].removesuffix(b"\r")
+    if kind == "delimiter":
+        end = bytes_of(framing.delimiter.end)
+        if not frame.endswith(end):
+            return None
+        return frame if framing.delimiter.keep else frame.removesuffix(end)
+    if kind == "pattern":
+        return frame if re.search(framing.pattern.end.encode(), frame, re.ASCII) else None
+    if kind == "fixed":
+        return frame if len(frame) == framing.fixed.size else None
+    prefix = framing.length_prefix
+    head = prefix.offset + prefix.width
+    if len(frame) < head or len(frame) < _prefixed_size(prefix, frame):
+        return None
+    return frame[head:] if prefix.strip else frame
+
+
+def _prefixed_size(prefix: v1.Framing.LengthPrefix, frame: bytes) -> int:
+    """Of the whole frame, whose length is there."""
+    head = prefix.offset + prefix.width
+    number = frame[prefix.offset : head]
+    size = head + prefix.adjust
+    for place, byte in enumerate(number if prefix.little_endian else reversed(number)):
+        size += byte * 256**place
+    if size < head:
+        raise Malformed
+    return size
+
+
+def _walked(kind: str, heard: bytes) -> Frame | None:
+    if not heard:
+        return None
+    try:
+        if kind == "http":
+            start, end = plain_http.request_at_the_beginning(heard)
+        else:
+            start, end = 0, len(heard) - len(plain_resp.behind_the_first(heard))
+    except (plain_http.Short, plain_resp.Short):
+        return None
+    except (plain_http.Bad, plain_resp.Bad):
+        raise Malformed from None
+    return Frame(heard[start:end], end)

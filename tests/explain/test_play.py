@@ -1,0 +1,283 @@
+"""A conversation explained: what the real session does, and why."""
+
+import pytest
+
+from answerback.core.actions import CloseReason
+from answerback.core.matching import Miss
+from answerback.explain import Moment
+from answerback.explain import events as e
+from tests.explain.explaining import asked, misses, only, sent, told
+
+PING = r"""framing: line, rules: [
+    {name: ping, when: PING, do: [send: "+PONG\r\n"]},
+    {when: {prefix: "ECHO "}, do: [echo]},
+    {name: quit, when: QUIT, do: [send: "+OK\r\n", close]}]"""
+
+
+def test_what_is_said_is_cut_matched_and_answered() -> None:
+    assert told(PING, b"PING\r\nECHO a\n").events == [
+        e.Said(0, b"PING\r\nECHO a\n"),
+        e.Asked(0, "REQUEST", 1, b"PING", "line", "", e.RuleName("ping", 0)),
+        e.Sent(0, b"+PONG\r\n"),
+        e.Asked(
+            0,
+            "REQUEST",
+            2,
+            b"ECHO a",
+            "line",
+            "",
+            e.RuleName("rules[1]", 1),
+            (e.PassedOver(e.RuleName("ping", 0), Miss('is not "PING": byte 0 is "E", not "P"', 0, b"P", b"E")),),
+        ),
+        e.Sent(0, b"ECHO a"),
+        e.Open(0, ""),
+    ]
+
+
+def test_what_no_rule_matches_is_not_answered_and_the_nearest_miss_is_marked() -> None:
+    transcript = told(PING, b"QUIET\r\n")
+    assert asked(transcript) == [(b"QUIET", None)]
+    assert misses(transcript) == [
+        'rules[0] ping: is not "PING": byte 0 is "Q", not "P"',
+        'rules[1]: does not begin with "ECHO ": byte 0 is "Q", not "E"',
+        'rules[2] quit: is not "QUIT": byte 3 is "E", not "T"',
+    ]
+    assert [each.nearest for each in only(transcript, e.Asked)[0].passed_over] == [False, False, True]
+    assert not transcript.answered
+
+
+def test_what_is_no_request_yet_is_left() -> None:
+    transcript = told(PING, b"PING\r\nPIN")
+    assert transcript.events[-2:] == [e.Left(0, b"PIN", "line", "a line ends with LF"), e.Open(0, "")]
+    assert not transcript.answered
+
+
+def test_what_comes_behind_a_close_is_not_heard() -> None:
+    transcript = told(PING, b"QUIT\nPING\n", Moment(1, b"PING\n"))
+    assert transcript.events[-4:] == [
+        e.Sent(0, b"+OK\r\n"),
+        e.Unheard(0, b"PING\n"),
+        e.Closed(0, reset=False, reason="server_close"),
+        e.Unheard(1, b"PING\n"),
+    ]
+    assert not transcript.answered
+    assert told(PING, b"QUIT\n").answered
+
+
+def test_time_passes_without_taking_any() -> None:
+    slow = r"framing: line, rules: [{do: [delay: 300ms, send: a, delay: 1h, send: b]}]"
+    transcript = told(slow, b"\n", Moment(0.1, b"\n"))
+    assert sent(transcript) == [(0.3, b"a"), (3600.3, b"b"), (3600.6, b"a"), (7200.6, b"b")]
+    assert [event.seconds for event in only(transcript, e.Waits)] == [0.3, 3600, 0.3, 3600]
+    assert transcript.answered
+
+
+def test_pieces_leave_at_their_times() -> None:
+    transcript = told("rules: [{do: [dribble: {payload: abcde, chunks: 2, gap: 1s}]}]", b"x")
+    assert sent(transcript) == [(0, b"abc"), (1, b"de")]
+
+
+def test_replies_keep_their_order_beside_the_requests() -> None:
+    rules = "rules: [{when: a, do: [delay: 1s, send: A]}, {do: [send: B]}]"
+    transcript = told(f"framing: line, {rules}", b"a\nb\na\n")
+    kinds = [
+        (event.request if isinstance(event, e.Asked) else event.data)
+        for event in transcript.events
+        if isinstance(event, e.Asked | e.Sent)
+    ]
+    assert kinds == [b"a", b"A", b"b", b"B", b"a", b"A"]
+
+
+def test_states_and_variables_are_told_as_they_change() -> None:
+    rules = """rules: [
+        {in_states: [in], do: [send: {template: "${vars.name}"}]},
+        {do: [set: {name: name, value: {template: "${request}"}}, state: in]}]"""
+    transcript = told(f"framing: line, {rules}", b"ada\nx\n")
+    assert transcript.events[2:4] == [e.Remembers(0, "name", b"ada"), e.Enters(0, "in")]
+    assert misses(transcript) == ['rules[0]: is for the state "in"; the connection is in ""']
+    assert sent(transcript) == [(0, b"ada")]
+    assert transcript.events[-1] == e.Open(0, "in")
+
+
+def test_framings_change_in_the_middle() -> None:
+    rules = r"""rules: [
+        {when: data, do: [frame: {delimiter: "."}]},
+        {when: five, do: [frame: {fixed: {size_from: "5"}}]},
+        {when: line, do: [frame: line]},
+        {do: [send: {template: "<${request}>"}]}]"""
+    transcript = told(f"framing: line, {rules}", b"five\n12345data\na\nb.line.c\n")
+    framings = [event.framing for event in only(transcript, e.Asked)]
+    assert framings == ["line", "fixed, 5 bytes", "line", 'delimiter "."', 'delimiter "."', "line"]
+    assert [(event.framing, event.once) for event in only(transcript, e.Reframes)] == [
+        ("fixed, 5 bytes", True),
+        ('delimiter "."', False),
+        ("line", False),
+    ]
+    assert b"".join(data for _, data in sent(transcript)) == b"<12345><a\nb><c>"
+
+
+def test_a_body_is_taken() -> None:
+    rules = 'rules: [{do: [take: {framing: {fixed: {size: 5}}, set: body}, send: {template: "${vars.body}"}]}]'
+    transcript = told(f"framing: line, {rules}", b"put\n123", Moment(1, b"45"))
+    assert only(transcript, e.Takes, e.Remembers) == [
+        e.Takes(0, "fixed, 5 bytes", "body"),
+        e.Remembers(1, "body", b"12345"),
+    ]
+    assert sent(transcript) == [(1, b"12345")]
+    waiting = told(f"framing: line, {rules}", b"put\n123")
+    assert waiting.events[-2] == e.Left(0, b"123", "fixed, 5 bytes", "2 more bytes at least")
+
+
+def test_rules_that_have_matched_often_enough_are_passed_over() -> None:
+    rules = """rules: [
+        {when: a, times: 2, do: [send: "1"]},
+        {when: a, scope: CONNECTION, replies: {of: [[send: "2"]], then: NEXT_RULE}},
+        {do: [send: "3"]}]"""
+    transcript = told(f"framing: line, {rules}", b"a\n" * 4)
+    assert b"".join(data for _, data in sent(transcript)) == b"1123"
+    assert misses(transcript, 3) == [
+        "rules[0]: has matched 2 times before, and does no more",
+        "rules[1]: has matched 1 time on this connection, and does no more",
+    ]
+
+
+def test_events_have_their_rules() -> None:
+    rules = """limits: {idle_timeout: 2s}, rules: [
+        {event: CONNECT, do: [send: hi]},
+        {event: IDLE, times: 1, do: [send: zzz]},
+        {event: EOF, do: [send: bye]},
+        {do: [send: got]}]"""
+    transcript = told(rules, Moment(3), Moment(3, b"x"), Moment(3.5, eof=True))
+    assert [(event.at, event.event) for event in only(transcript, e.Asked)] == [
+        (0, "CONNECT"),
+        (2, "IDLE"),
+        (3, "REQUEST"),
+        (3.5, "EOF"),
+    ]
+    assert sent(transcript) == [(0, b"hi"), (2, b"zzz"), (3, b"got"), (3.5, b"bye")]
+    assert transcript.events[-1] == e.Closed(3.5, reset=False, reason="peer_eof")
+
+
+def test_a_request_that_ends_with_the_stream_is_answered_before_the_farewell() -> None:
+    rules = "framing: until_eof, rules: [{event: EOF, do: [send: bye]}, {do: [send: got]}]"
+    transcript = told(rules, b"all of it", Moment(0, eof=True))
+    kinds = [type(event) for event in transcript.events]
+    assert kinds == [e.Said, e.SaidEof, e.Asked, e.Sent, e.Asked, e.Sent, e.Closed]
+    assert sent(transcript) == [(0, b"got"), (0, b"bye")]
+    assert transcript.answered
+
+
+@pytest.mark.parametrize(
+    "listener, said, reason, left",
+    [
+        ("framing: http, rules: []", b"GET / HTTP/1.1\nContent-Length: x\n\n", "malformed_request", "is no number"),
+        ("framing: {length_prefix: {width: 1, adjust: -1}}", b"\0", "malformed_request", "less than its head"),
+        (
+            "framing: line, limits: {max_request_bytes: 4}, rules: [{do: [echo]}]",
+            b"1\n12345\n",
+            "request_too_large",
+            ", 4",
+        ),
+        ("framing: line, limits: {max_request_bytes: 4}", b"123456", "request_too_large", "max_request_bytes, 4"),
+    ],
+)
+def test_why_the_connection_is_closed_on_the_peer(listener: str, said: bytes, reason: str, left: str) -> None:
+    transcript = told(listener, said)
+    closed = transcript.events[-1]
+    assert closed == e.Closed(0, reset=False, reason=reason)
+    (rest,) = only(transcript, e.Left)
+    assert rest.why.endswith(left)
+    assert said.endswith(rest.data)
+    assert not transcript.answered
+
+
+def test_a_request_that_never_ends_times_out() -> None:
+    transcript = told("framing: line, limits: {request_timeout: 2s}", b"PIN", Moment(5))
+    assert transcript.events[1:] == [
+        e.Left(2, b"PIN", "line", "a line ends with LF"),
+        e.Closed(2, reset=False, reason="request_timeout"),
+    ]
+    assert not transcript.answered
+
+
+def test_a_stream_that_ends_within_a_request() -> None:
+    transcript = told("framing: {fixed: {size: 4}}", b"123", Moment(1, eof=True))
+    assert transcript.events[2:] == [
+        e.Left(1, b"123", "fixed, 4 bytes", "the peer closed its half; 1 more byte at least"),
+        e.Closed(1, reset=False, reason="peer_eof"),
+    ]
+    assert not transcript.answered
+
+
+def test_every_way_to_end() -> None:
+    assert told("rules: [{do: [send: a, reset]}]", b"x").events[-1] == e.Closed(0, reset=True, reason="server_reset")
+    held = told("limits: {lifetime: 10s}, rules: [{do: [hold]}]", b"x")
+    assert held.events[-2:] == [e.Holds(0), e.Closed(10, reset=False, reason="lifetime")]
+    half = told("rules: [{do: [send: a, half_close]}]", b"x", Moment(1, b"y"))
+    assert half.events[-4:] == [e.Sent(0, b"a"), e.HalfCloses(0), e.Unheard(1, b"y"), e.Open(1, "")]
+    silent = told("limits: {idle_timeout: 3s}", Moment(3))
+    assert silent.events == [e.Closed(3, reset=False, reason="idle_timeout")]
+    assert silent.answered
+
+
+def test_silence_ends_a_request_where_it_should() -> None:
+    transcript = told("framing: {idle: {gap: 50ms}}, rules: [{do: [echo]}]", b"ab", Moment(0.02, b"c"))
+    assert sent(transcript) == [(0.07, b"abc")]
+
+
+def test_the_peer_and_the_clock_are_as_told() -> None:
+    rules = """rules: [{when: {peer: 10.0.0.0/8}, do: [close]},
+        {do: [delay: 1s, send: {template: "${peer.host} ${local.port} ${now:%H:%M:%S}"}]}]"""
+    transcript = told(rules, b"x", peer="192.0.2.9")
+    assert misses(transcript) == ["rules[0]: comes from 192.0.2.9, not from 10.0.0.0/8"]
+    assert sent(transcript) == [(1, b"192.0.2.9 8000 03:04:06")]
+
+
+def test_chance_is_the_same_each_time() -> None:
+    rules = "rules: [{replies: {of: [[send: a], [send: b]], then: RANDOM}}]"
+    one, two = (told(f"framing: line, {rules}", b"\n" * 50) for _ in range(2))
+    assert one == two
+    other = told(f"framing: line, random_seed: 7, {rules}", b"\n" * 50)
+    assert sent(other) != sent(one)
+    assert {data for _, data in sent(one)} == {b"a", b"b"}
+
+
+def test_many_rules_are_searched_as_they_are_served() -> None:
+    """Tables and sets of patterns find what trying one after another would."""
+    rules = ",".join(f"{{name: e{n}, when: 'k{n}'}}, {{name: p{n}, when: {{regex: '^x{n}$'}}}}" for n in range(30))
+    transcript = told(f"framing: line, rules: [{rules}]", b"k7\nx29\nk30\n")
+    assert asked(transcript) == [(b"k7", "e7"), (b"x29", "p29"), (b"k30", None)]
+    assert [len(misses(transcript, n)) for n in range(3)] == [14, 59, 60]
+
+
+def test_a_transcript_has_its_bounds() -> None:
+    transcript = told("rules: [{do: [dribble: {payload: {template: '${random:60000}'}, size: 1, gap: 1ms}]}]", b"x")
+    assert transcript.cut_short
+    assert len(transcript.events) == e.MOST_EVENTS
+
+
+@pytest.mark.parametrize("reason", e.ERRORS)
+def test_an_error_is_no_answer(reason: CloseReason) -> None:
+    assert not e.Transcript("it", [e.Closed(0, False, reason.label)]).answered
+    assert e.Transcript("it", [e.Closed(0, False, CloseReason.SERVER_CLOSE.label)]).answered
+
+
+def test_faults_are_told_when_they_strike() -> None:
+    faults = """faults: [
+        {name: late, after: 1, latency: 500ms},
+        {first: 1, cut: {bytes: 3}}]"""
+    transcript = told(f"framing: line, rules: [{{do: [send: abcdef]}}], {faults}", b"\n")
+    assert transcript.events[2:] == [
+        e.Strikes(0, e.FaultName("faults[1]", 1, "cut")),
+        e.Sent(0, b"abc"),
+        e.Closed(0, reset=False, reason="server_close"),
+    ]
+    transcript = told(f"framing: line, rules: [{{do: [send: abcdef]}}], {faults.replace('3', '9')}", b"\n\n")
+    assert [str(event.fault) for event in only(transcript, e.Strikes)] == ["faults[1]", "faults[0] late"]
+    assert sent(transcript) == [(0, b"abcdef"), (0.5, b"abcdef")]
+
+
+def test_a_fault_may_hold_back_all_that_a_script_says() -> None:
+    transcript = told("framing: line, rules: [{do: [send: a]}], faults: [{every: 2, drop: {}}]", b"1\n2\n3\n")
+    assert sent(transcript) == [(0, b"a"), (0, b"a")]
+    assert [event.fault.kind for event in only(transcript, e.Strikes)] == ["drop"]
