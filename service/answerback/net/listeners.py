@@ -33,6 +33,11 @@ DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] =
 }
 
 
+def chance_of(plan: ListenerPlan) -> Random:
+    """Where a listener's chance begins."""
+    return Random(plan.random_seed)  # noqa: S311 - for lifelike answers, not for secrets
+
+
 class Listener:
     """One listener of one worker: a plan in force, and the connections it answers. See `connection.Host`."""
 
@@ -44,12 +49,18 @@ class Listener:
         self.in_force = PlanInForce(plan)
         self.books = Books(listeners.region, plan.block)
         self.connections: set[Connection] = set()
-        self.chance = Random(plan.random_seed)  # noqa: S311 - for lifelike answers, not for secrets
+        self.chance = chance_of(plan)
         self.claims = listeners.claims
         self.next_connection_id = listeners.next_connection_id
         self._spread = Spread(self.loop, (), self._drain_one, 0.0)
         self._admission = listeners.admission
         self._left = listeners.connection_left
+
+    def take_up(self, plan: ListenerPlan) -> None:
+        """Go by another plan; chance goes on, unless it is seeded otherwise."""
+        if plan.random_seed != self.in_force.plan.random_seed:
+            self.chance = chance_of(plan)
+        self.in_force.plan = plan
 
     def accepted(self, descriptor: int, family: int, address: object) -> None:
         """A connection was accepted: turn it away, or take up the conversation."""
@@ -128,7 +139,7 @@ class Listeners:
             listener = former.pop(name, None)
             if listener is None:
                 listener = Listener(self, listener_plan)
-            listener.in_force.plan = listener_plan
+            listener.take_up(listener_plan)
             self._listeners[name] = listener
         self._by_socket = {listener.in_force.plan.socket: listener for listener in self._listeners.values()}
         for key, acceptor in list(self._acceptors.items()):

@@ -1,0 +1,234 @@
+"""What a real client sees of each fault, on both engines and both loops."""
+
+import time
+from dataclasses import replace
+from typing import Self
+
+import pytest
+
+from answerback.core import steps
+from answerback.core.actions import CloseReason
+from answerback.core.delays import Fixed, Uniform
+from answerback.core.faults import (
+    Bandwidth,
+    Corrupt,
+    Cut,
+    Drop,
+    Effect,
+    Fault,
+    Hang,
+    Latency,
+    Reset,
+    Slice,
+    SlowClose,
+)
+from answerback.core.framing import Line
+from answerback.core.plan import ListenerPlan, Rule, Rules
+from answerback.metrics import books
+from tests.net.conftest import Client, Serving
+from tests.net.test_conformance import SPARE
+
+STRIKES = SPARE + 1
+COUNTER = SPARE + 10
+REPLY = b"0123456789" * 10
+MORE = b"x" * 300_000  # bytes that nobody asks for, behind a request
+SILENCE = 0.2  # seconds that tell silence from a reply
+
+
+def fault(effect: Effect, number: int = 0, **when: float) -> Fault:
+    return Fault(f"faults[{number}]", STRIKES + number, effect, counter=COUNTER + 2 * number, **when)  # type: ignore[arg-type]
+
+
+def plan(*effects: Effect | Fault, script: tuple[steps.Step, ...] = (steps.send(REPLY),)) -> ListenerPlan:
+    faults = [each if isinstance(each, Fault) else fault(each, number) for number, each in enumerate(effects)]
+    rule = Rule("rule", SPARE, script, faulted=bool(faults))
+    return ListenerPlan(
+        "it", "", framing=Line(keep_ending=False), on_request=Rules([rule]), faults=tuple(faults), random_seed=7
+    )
+
+
+CLOSING = (steps.send(REPLY), steps.close())
+
+
+def strikes(serving: Serving) -> int:
+    return int(serving.tally.region(0)[STRIKES])
+
+
+class Watch:
+    """How long something took, at least."""
+
+    def __enter__(self) -> Self:
+        self.began = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.monotonic() - self.began
+
+
+def is_silent(client: Client) -> bool:
+    """Whether nothing comes, and the connection stays open."""
+    client.sock.settimeout(SILENCE)
+    try:
+        client.sock.recv(1)
+    except TimeoutError:
+        return True
+    finally:
+        client.sock.settimeout(10)
+    return False
+
+
+def test_latency(serving: Serving) -> None:
+    serving.commit(plan(Latency(Fixed(0.1))))
+    client = serving.connect()
+    with Watch() as watch:
+        assert client.say(b"a\nb\n").hear(200) == REPLY * 2
+    assert watch.seconds >= 0.2
+    assert strikes(serving) == 2
+    assert serving.count(books.DELAY_NANOSECONDS) == 200_000_000
+
+
+def test_bandwidth(serving: Serving) -> None:
+    serving.commit(plan(Bandwidth(500)))
+    client = serving.connect()
+    with Watch() as watch:
+        assert client.say(b"a\n").hear(100) == REPLY
+    assert watch.seconds >= 0.2
+
+
+def test_slice(serving: Serving) -> None:
+    serving.commit(plan(Slice(30, 5, 0.03)))
+    client = serving.connect()
+    with Watch() as watch:
+        assert client.say(b"a\n").hear(100) == REPLY
+    assert watch.seconds >= 0.06  # three pieces at least
+    assert client.finish().hear_all() == b""
+
+
+@pytest.mark.parametrize("unread", [b"", MORE])
+def test_cut_by_fin(serving: Serving, unread: bytes) -> None:
+    serving.commit(plan(Cut(42, by_reset=False)))
+    client = serving.connect().say(b"a\n" + unread)
+    assert client.hear_all() == REPLY[:42]
+    client.finish()
+    serving.settle()
+    assert serving.closed(CloseReason.SERVER_CLOSE) == 1
+
+
+@pytest.mark.parametrize("unread", [b"", b"b\n" * 1000])
+def test_cut_by_rst(serving: Serving, unread: bytes) -> None:
+    serving.commit(plan(Cut(42, by_reset=True)))
+    client = serving.connect().say(b"a\n" + unread)
+    with pytest.raises(ConnectionResetError):
+        client.hear_all()
+    serving.settle()
+    assert serving.closed(CloseReason.SERVER_RESET) == 1
+    assert serving.count(books.SENT_BYTES) == 42
+
+
+def test_hang(serving: Serving) -> None:
+    serving.commit(plan(Hang(0)))
+    client = serving.connect().say(b"a\nb\n")
+    assert is_silent(client)
+    assert is_silent(client.finish())
+    assert serving.count(books.OPEN) == strikes(serving) == 1
+
+
+def test_hang_in_the_middle_of_a_reply(serving: Serving) -> None:
+    script = (steps.send(b"one"), steps.delay_fixed(0.1), steps.send(b"two"), steps.delay_fixed(0.1), steps.send(b"."))
+    serving.commit(plan(Hang(0.15), script=script))
+    client = serving.connect().say(b"a\n")
+    assert client.hear(6) == b"onetwo"
+    assert is_silent(client)
+
+
+@pytest.mark.parametrize("unread", [b"", b"b\n" * 1000])
+def test_reset(serving: Serving, unread: bytes) -> None:
+    serving.commit(plan(Reset(0)))
+    with pytest.raises(ConnectionResetError):
+        serving.connect().say(b"a\n" + unread).hear_all()
+    serving.settle()
+    assert serving.closed(CloseReason.SERVER_RESET) == strikes(serving) == 1
+    assert serving.count(books.SENT_BYTES) == 0
+
+
+def test_reset_in_the_middle_of_a_reply(serving: Serving) -> None:
+    serving.commit(plan(Reset(0.1)))
+    client = serving.connect().say(b"a\n")
+    with Watch() as watch:
+        assert client.hear(100) == REPLY
+        with pytest.raises(ConnectionResetError):
+            client.hear_all()
+    assert watch.seconds >= 0.09  # the client's clock began a little later
+
+
+@pytest.mark.parametrize("script", [CLOSING, (steps.send(REPLY),)])
+def test_slow_close(serving: Serving, script: tuple[steps.Step, ...]) -> None:
+    serving.commit(plan(SlowClose(Fixed(0.1)), script=script))
+    client = serving.connect()
+    with Watch() as watch:
+        client.say(b"a\n" + (b"" if script == CLOSING else b"half"))
+        assert client.hear(100) == REPLY
+        assert client.finish().hear_all() == b""
+    assert watch.seconds >= 0.1
+    serving.settle()
+    assert strikes(serving) == 1
+    reason = CloseReason.SERVER_CLOSE if script == CLOSING else CloseReason.PEER_EOF
+    assert serving.closed(reason) == 1
+
+
+def test_corrupt(serving: Serving) -> None:
+    serving.commit(plan(Corrupt(3)))
+    heard = serving.connect().say(b"a\n").hear(100)
+    assert sum(was != came for was, came in zip(REPLY, heard, strict=True)) == 3
+
+
+def test_drop(serving: Serving) -> None:
+    serving.commit(plan(fault(Drop(), first=2), script=CLOSING))
+    assert [serving.connect().say(b"a\n").hear_all() for _ in range(4)] == [b"", b"", REPLY, REPLY]
+    assert strikes(serving) == 2
+
+
+def test_several(serving: Serving) -> None:
+    serving.commit(plan(Latency(Fixed(0.05)), Slice(20, 0, 0.02), Cut(50, by_reset=False), SlowClose(Fixed(0.05))))
+    client = serving.connect().say(b"a\nb\n")
+    with Watch() as watch:
+        assert client.hear_all() == REPLY[:50]
+    assert watch.seconds >= 0.13  # of 0.14 s; the client's clock began a little later
+
+
+def test_a_change_is_for_the_next_request(serving: Serving) -> None:
+    serving.commit(plan())
+    client = serving.connect().say(b"a\n")
+    assert client.hear(100) == REPLY
+    serving.commit(plan(Corrupt(1)))
+    assert client.say(b"a\n").hear(100) != REPLY
+    serving.commit(plan())
+    assert client.say(b"a\n").hear(100) == REPLY
+
+
+CHANCY = plan(
+    fault(Corrupt(3), probability=0.7),
+    fault(Slice(30, 20, 0), 1, probability=0.5),
+    fault(Latency(Uniform(0, 0.001)), 2),
+    fault(Cut(60, by_reset=False), 3, probability=0.2),
+)
+
+
+def conversations(serving: Serving) -> list[bytes]:
+    found = []
+    for _ in range(20):
+        client = serving.connect().say(b"a\nb\nc\n").finish()
+        found.append(client.hear_all())
+        client.close()
+    return found
+
+
+def test_the_same_seed_and_conversations_have_the_same_faults(serving: Serving) -> None:
+    serving.commit(CHANCY)
+    first = conversations(serving)
+    assert len({*first}) > 10
+    serving.commit(replace(CHANCY, random_seed=8))
+    other = conversations(serving)
+    assert other != first
+    serving.commit(CHANCY)
+    assert conversations(serving) == first

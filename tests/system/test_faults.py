@@ -1,0 +1,109 @@
+"""Faults over a whole responder: exact over workers, also when one is killed, and counted."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from answerback.config import dump
+from answerback.config.document import load
+from tests.system.conftest import Responder, Start
+from tests.system.scraping import Metrics, worker_pids
+from tests.waiting import eventually
+
+ENGINES = pytest.mark.parametrize("engine", ["callback", "coroutine"])
+
+FAULTY = """
+listeners:
+  - name: it
+    address: 127.0.0.1:0
+    framing: line
+    random_seed: 11
+    rules: [{do: [send: "0123456789"]}]
+    faults:
+      - {name: recovers, after: 3, first: 7, every: 2, reset: {}}
+      - {name: wrong, scope: CONNECTION, probability: 0.5, corrupt: {bytes: 2}}
+      - {name: off, probability: 0, drop: {}}
+"""
+
+
+def heard(running: Responder) -> bytes | None:
+    """What one connection hears of ten bytes; None for a reset."""
+    with running.connect() as peer:
+        peer.sendall(b"x\n")
+        try:
+            return peer.recv(10, socket.MSG_WAITALL)
+        except ConnectionResetError:
+            return None
+
+
+def strikes(running: Responder, fault: str) -> float:
+    return Metrics.scrape(running.metrics).value("faults_applied_total", listener="it", fault=fault)
+
+
+@ENGINES
+def test_a_fault_strikes_exactly_so_often_over_all_workers(responder: Start, engine: str) -> None:
+    running = responder(FAULTY, "--workers", "2", "--engine", engine)
+    found = [heard(running) for _ in range(12)]
+    victim = worker_pids(running)[0]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: victim not in worker_pids(running))
+    found += [heard(running) for _ in range(12)]
+    # Replies are numbered from 0 over all workers, whoever gives them and whoever dies.
+    assert [number for number, reply in enumerate(found) if reply is None] == [4, 6, 8, 10, 12, 14, 16]
+    assert strikes(running, "recovers") == 7
+    wrong = sum(reply not in {None, b"0123456789"} for reply in found)
+    assert strikes(running, "wrong") == wrong
+    assert 0 < wrong < 17
+    assert strikes(running, "off") == 0
+
+
+def test_counts_go_on_while_the_fault_is_not_changed(responder: Start, tmp_path: Path) -> None:
+    running = responder(FAULTY, "--workers", "2")
+    assert [heard(running) is None for _ in range(5)] == [False, False, False, False, True]
+    text = running.cli("show").stdout
+    assert load(text).config == load(FAULTY).config
+
+    def applied(text: str) -> None:
+        file = tmp_path / "changed.yaml"
+        file.write_text(text)
+        done = running.cli("apply", str(file))
+        assert done.returncode == 0, done.stderr
+
+    changed = load(text).config
+    changed.listeners[0].rules[0].do[0].send.text = "another"
+    applied(dump(changed))
+    assert [heard(running) is None for _ in range(4)] == [False, True, False, True]
+    changed.listeners[0].faults[0].after = 1
+    applied(dump(changed))
+    assert [heard(running) is None for _ in range(4)] == [False, False, True, False]
+
+
+@ENGINES
+def test_the_same_seed_and_conversations_have_the_same_faults(responder: Start, engine: str) -> None:
+    def conversation() -> list[bytes | None]:
+        running = responder(FAULTY, "--workers", "1", "--engine", engine)
+        found = [heard(running) for _ in range(20)]
+        assert running.stop() == 0
+        return found
+
+    assert conversation() == conversation()
+
+
+def test_a_hung_connection_is_let_go_at_the_end(responder: Start) -> None:
+    running = responder(
+        "listeners: [{name: it, address: '127.0.0.1:0', framing: line, rules: [{do: [echo]}], faults: [hang]}]",
+        "--grace",
+        "0.1s",
+    )
+    with running.connect() as peer:
+        peer.sendall(b"x\n")
+        eventually(
+            lambda: Metrics.scrape(running.metrics).value("faults_applied_total", listener="it", fault="faults[0]")
+        )
+        assert running.stop() == 0
+        peer.settimeout(10)
+        with pytest.raises(ConnectionResetError):
+            peer.recv(1)
