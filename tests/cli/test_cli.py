@@ -18,14 +18,14 @@ def test_help_names_every_command_in_order() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     titles = re.findall(r"^(\S.*):$", result.stdout, re.MULTILINE)
     assert titles == ["Options", *GROUPS]
-    listed = re.findall(r"^  (\w+)  ", result.stdout.partition(f"{titles[1]}:")[2], re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+)  ", result.stdout.partition(f"{titles[1]}:")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
     assert "answerback serve                      # answers" in result.stdout
 
 
 def test_every_module_of_a_command_is_named_as_it() -> None:
     room = Path(sys.modules[main.__module__].__file__ or "").parent
-    assert {name for name in COMMANDS if (room / f"{name}.py").exists()} == set(COMMANDS)
+    assert {name for name in COMMANDS if (room / f"{name.replace('-', '_')}.py").exists()} == set(COMMANDS)
 
 
 def test_an_unknown_command_is_a_wrong_usage() -> None:

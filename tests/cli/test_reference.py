@@ -10,7 +10,7 @@ import pytest
 from answerback.cli import COMMANDS, main
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/cli.md").read_text()
-SECTION = re.compile(r"^## answerback (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^##+ answerback ([\w -]+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 ROW = re.compile(
     r"^\| `(--[a-z-]+)(?: ([^`]+))?` \| (?:`(\w+)`)? ?\| (?:`([^`]+)`|([^|]*?)) ?\| (.+) \|$", re.MULTILINE
 )
@@ -18,11 +18,22 @@ SECTIONS = dict(SECTION.findall(PAGE))
 PIECES = re.compile(r" \| | >>? | && | \|\| |#")
 
 
-def command_of(name: str) -> click.Command:
-    assert isinstance(main, click.Group)
-    command = main.get_command(click.Context(main), name)
+def command_of(path: str) -> click.Command:
+    command: click.Command | None = main
+    for name in path.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name)
     assert command is not None
     return command
+
+
+def with_those_below(name: str) -> list[str]:
+    command = command_of(name)
+    below = command.commands if isinstance(command, click.Group) else ()
+    return [name, *(f"{name} {each}" for each in below)]
+
+
+PATHS = [path for name in COMMANDS for path in with_those_below(name)]
 
 
 def options_of(name: str) -> list[click.Option]:
@@ -44,10 +55,10 @@ def default(option: click.Option) -> str:
 
 
 def test_every_command_has_its_section_in_order() -> None:
-    assert tuple(SECTIONS) == COMMANDS
+    assert list(SECTIONS) == PATHS
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", PATHS)
 def test_the_options_are_those_of_the_command(name: str) -> None:
     rows = [(option, meta, env, code or text) for option, meta, env, code, text, _ in ROW.findall(SECTIONS[name])]
     assert rows == [
@@ -56,20 +67,20 @@ def test_the_options_are_those_of_the_command(name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", PATHS)
 def test_every_option_says_what_it_does_and_shows_its_variable(name: str) -> None:
     for option in options_of(name):
         assert (option.help or "").endswith("."), option.name
         assert bool(option.envvar) == bool(option.show_envvar), option.name
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", PATHS)
 def test_short_help_is_whole(name: str) -> None:
     command = command_of(name)
     assert not command.get_short_help_str(60).endswith("...")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", PATHS)
 def test_the_examples_in_the_help_are_taken(name: str) -> None:
     lines = [line.strip() for line in (command_of(name).epilog or "").splitlines() if "answerback" in line]
     examples = [
@@ -78,6 +89,7 @@ def test_the_examples_in_the_help_are_taken(name: str) -> None:
         for piece in PIECES.split(line)
         if piece.strip().startswith("answerback ")
     ]
-    assert [example for example in examples if example[0] == name]
+    assert [example for example in examples if example[: len(name.split())] == name.split()]
     for example in examples:
-        command_of(example[0]).make_context(example[0], example[1:])
+        path = max((path for path in PATHS if example[: len(path.split())] == path.split()), key=len)
+        command_of(path).make_context(path, example[len(path.split()) :])

@@ -18,7 +18,7 @@ GROUPS: Final = {
     "Answer": ("serve",),
     "The configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "Its history": ("history", "rollback", "watch"),
-    "A running responder": ("status", "health"),
+    "A running responder": ("status", "listeners", "restart", "reset-counters", "health"),
     "This program": ("version", "completion"),
 }
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
         """Import one command; None if there is none of the name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"answerback.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"answerback.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,8 +13,9 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
 from answerback.config.problems import Problem, Refused
-from answerback.v1 import config_pb2, config_service_pb2, operations_service_pb2
+from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
+from answerback.v1.listener_service_pb2_grpc import ListenerServiceStub
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceStub
 
 # What an answer may hold is the server's to say: a configuration from a file is as large as the file.
@@ -28,6 +29,7 @@ class Client:
         self._server = server
         self._timeout = timeout
         self._config = ConfigServiceStub(channel)
+        self._listeners = ListenerServiceStub(channel)
         self._operations = OperationsServiceStub(channel)
 
     def get_config(self) -> config_service_pb2.GetConfigResponse:
@@ -77,6 +79,58 @@ class Client:
         """Every revision as it comes into force, without end."""
         with self._answered():
             yield from self._config.WatchConfig(config_service_pb2.WatchConfigRequest(after_etag=after_etag))
+
+    def list_listeners(self) -> Iterator[config_pb2.Listener]:
+        """Every listener, by name, asked for page by page."""
+        request = listener_service_pb2.ListListenersRequest()
+        while True:
+            with self._answered():
+                page = self._listeners.ListListeners(request, timeout=self._timeout)
+            yield from page.listeners
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return
+
+    def get_listener(self, name: str) -> listener_service_pb2.GetListenerResponse:
+        """One listener."""
+        request = listener_service_pb2.GetListenerRequest(name=name)
+        with self._answered():
+            return self._listeners.GetListener(request, timeout=self._timeout)
+
+    def create_listener(
+        self, request: listener_service_pb2.CreateListenerRequest
+    ) -> listener_service_pb2.CreateListenerResponse:
+        """Add a listener."""
+        with self._answered():
+            return self._listeners.CreateListener(request, timeout=self._timeout)
+
+    def update_listener(
+        self, request: listener_service_pb2.UpdateListenerRequest
+    ) -> listener_service_pb2.UpdateListenerResponse:
+        """Change a listener."""
+        with self._answered():
+            return self._listeners.UpdateListener(request, timeout=self._timeout)
+
+    def delete_listener(
+        self, request: listener_service_pb2.DeleteListenerRequest
+    ) -> listener_service_pb2.DeleteListenerResponse:
+        """Remove a listener."""
+        with self._answered():
+            return self._listeners.DeleteListener(request, timeout=self._timeout)
+
+    def restart_workers(
+        self, request: operations_service_pb2.RestartWorkersRequest
+    ) -> Iterator[operations_service_pb2.RestartWorkersResponse]:
+        """Replace the workers; each step of that."""
+        with self._answered():
+            yield from self._operations.RestartWorkers(request)
+
+    def reset_counters(
+        self, request: operations_service_pb2.ResetCountersRequest
+    ) -> operations_service_pb2.ResetCountersResponse:
+        """Have rules and faults count from 0 again."""
+        with self._answered():
+            return self._operations.ResetCounters(request, timeout=self._timeout)
 
     def validate_config(self, config: config_pb2.Config) -> list[Problem]:
         """Every problem of a configuration."""

@@ -34,6 +34,13 @@ class Duration(click.ParamType[float]):
         return sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text))
 
 
+def duration(seconds: float) -> Any:
+    """The same as a message of protobuf."""
+    from google.protobuf.duration_pb2 import Duration as Message
+
+    return Message(seconds=int(seconds), nanos=round(seconds % 1 * 1e9) % 10**9)
+
+
 class Address(click.ParamType[str]):
     """An address to listen on or to reach; comes out as it was written."""
 

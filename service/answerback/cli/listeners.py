@@ -1,0 +1,222 @@
+"""`answerback listeners`, and what is below it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from answerback.cli import options, source
+
+if TYPE_CHECKING:
+    from answerback.config.document import Document
+
+NAME = click.option("--name", default="", metavar="NAME", help="Which listener of FILE is meant; not needed for one.")
+FILE = click.argument("file", type=click.Path(readable=False, allow_dash=True))
+MISSING = click.option("--allow-missing", is_flag=True, help="Succeed if there is no listener of the name.")
+
+
+@click.group(
+    "listeners",
+    invoke_without_command=True,
+    short_help="List the listeners, or change one of them.",
+    epilog="""\b
+Examples:
+  answerback listeners
+  answerback listeners get smtp > smtp.yaml
+  answerback listeners update smtp.yaml --field rules
+  answerback listeners -o json | jq .listeners[].address""",
+)
+@options.output("table", "json", "yaml")
+@options.server
+@click.pass_context
+def command(context: click.Context, form: str, server: str, timeout: float) -> None:
+    """List the listeners of the configuration in force, by name; or do something with one, the others left alone."""
+    if context.invoked_subcommand is not None:
+        return
+    from answerback.cli import output
+    from answerback.cli.client import connected
+
+    with connected(server, timeout) as client:
+        listeners = list(client.list_listeners())
+    if form == "table":
+        output.table(
+            ("LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES", "FAULTS"),
+            (
+                (
+                    one.name,
+                    one.address,
+                    _engine(one),
+                    one.framing.WhichOneof("kind") or "read",
+                    len(one.rules),
+                    len(one.faults),
+                )
+                for one in listeners
+            ),
+        )
+    else:
+        output.write({"listeners": list(map(output.canonical, listeners))}, form)
+
+
+@command.command(
+    "get",
+    short_help="Print one listener.",
+    epilog="""\b
+Examples:
+  answerback listeners get smtp
+  answerback listeners get smtp -o json | jq .listeners[0].limits""",
+)
+@click.argument("name")
+@options.output("yaml", "json")
+@options.server
+def get(name: str, form: str, server: str, timeout: float) -> None:
+    """Print the listener NAME in its canonical form, as a configuration with nothing else: `update` takes it back."""
+    from answerback.cli import output
+    from answerback.cli.client import connected
+    from answerback.config import dump
+    from answerback.v1.config_pb2 import Config
+
+    with connected(server, timeout) as client:
+        answer = client.get_listener(name)
+    config = Config(listeners=[answer.listener])
+    if form == "json":
+        output.write(output.canonical(config), form)
+    else:
+        click.echo(f"# revision {answer.revision}, etag {answer.etag}\n{dump(config)}", nl=False)
+
+
+@command.command(
+    "create",
+    short_help="Add a listener.",
+    epilog="""\b
+Examples:
+  answerback listeners create smtp.yaml
+  answerback listeners create services.yaml --name smtp --comment "for the mail tests" """,
+)
+@FILE
+@NAME
+@options.change
+@options.output("table", "json", "yaml")
+@options.server
+def create(file: str, name: str, form: str, server: str, timeout: float, **change: Any) -> None:
+    """Add the listener of FILE, a configuration with one listener (`-`: standard input), on all workers, live."""
+    from answerback.v1.listener_service_pb2 import CreateListenerRequest
+
+    document, index = _one_of(file, name)
+    request = CreateListenerRequest(listener=document.config.listeners[index], **_common(change))
+    _send("create_listener", request, (file, document, index), form, server, timeout)
+
+
+@command.command(
+    "update",
+    short_help="Change a listener.",
+    epilog="""\b
+Examples:
+  answerback listeners update smtp.yaml                       # it becomes what the file says
+  answerback listeners update smtp.yaml --field rules --field limits.idle_timeout
+  answerback listeners update smtp.yaml --allow-missing       # or is added""",
+)
+@FILE
+@NAME
+@click.option("--field", "fields", multiple=True, metavar="PATH", help="Take this field alone; may be given again.")
+@click.option("--allow-missing", is_flag=True, help="Add the listener if there is none of its name.")
+@options.change
+@options.output("table", "json", "yaml")
+@options.server
+def update(
+    file: str, name: str, fields: tuple[str, ...], form: str, server: str, timeout: float, **change: Any
+) -> None:
+    """Make the listener that has its name what FILE says, a configuration with one listener (`-`: standard input).
+
+    With --field, only these fields become what they are in FILE, cleared if they are not there.
+    """
+    from google.protobuf.field_mask_pb2 import FieldMask
+
+    from answerback.v1.listener_service_pb2 import UpdateListenerRequest
+
+    document, index = _one_of(file, name)
+    request = UpdateListenerRequest(
+        listener=document.config.listeners[index],
+        update_mask=FieldMask(paths=fields or ["*"]),
+        allow_missing=change["allow_missing"],
+        **_common(change),
+    )
+    _send("update_listener", request, (file, document, index), form, server, timeout)
+
+
+@command.command(
+    "delete",
+    short_help="Remove a listener.",
+    epilog="""\b
+Examples:
+  answerback listeners delete smtp
+  answerback listeners delete smtp --allow-missing""",
+)
+@click.argument("name")
+@MISSING
+@options.change
+@options.output("table", "json", "yaml")
+@options.server
+def delete(name: str, form: str, server: str, timeout: float, **change: Any) -> None:
+    """Remove the listener NAME: it accepts who is queued, finishes what is in progress, closes the rest in order."""
+    from answerback.v1.listener_service_pb2 import DeleteListenerRequest
+
+    request = DeleteListenerRequest(name=name, allow_missing=change["allow_missing"], **_common(change))
+    _send("delete_listener", request, None, form, server, timeout)
+
+
+def _engine(listener: Any) -> str:
+    from answerback.v1.config_pb2 import Engine
+
+    return Engine.Name(listener.engine).removeprefix("ENGINE_") if listener.engine else "-"
+
+
+def _common(change: dict[str, Any]) -> dict[str, Any]:
+    """What all changes are asked with."""
+    return {"comment": change["comment"], "etag": change["etag"], "validate_only": change["dry_run"]}
+
+
+def _one_of(file: str, name: str) -> "tuple[Document, int]":
+    """The file, and the place of the listener that is meant. Raises ClickException."""
+    from answerback.config.document import load
+    from answerback.config.editing import index_of
+
+    document = load(source.read(file))
+    if document.problems:
+        raise source.refuse(file, document.problems, "nothing was changed")
+    count = len(document.config.listeners)
+    index = index_of(document.config, name) if name else 0
+    if index is None:
+        raise click.ClickException(f"{source.name(file)} has no listener {name!r}; nothing was changed")
+    if not name and count != 1:
+        which = "say which with --name" if count else "one is needed"
+        raise click.ClickException(f"{source.name(file)} has {count} listeners: {which}; nothing was changed")
+    return document, index
+
+
+def _send(
+    method: str, request: Any, given: "tuple[str, Document, int] | None", form: str, server: str, timeout: float
+) -> None:
+    """Make the change; what is wrong with a listener is said by its place in the file."""
+    from dataclasses import replace
+
+    from answerback.cli import output
+    from answerback.cli.client import connected
+    from answerback.config import Refused
+
+    try:
+        with connected(server, timeout) as client:
+            answer = getattr(client, method)(request)
+    except Refused as refused:
+        if given is None:
+            raise source.refuse(request.name, refused.problems, "nothing was changed") from None
+        file, document, index = given
+        ours = [
+            replace(one, path=f"listeners[{index}]{one.path[8:]}") for one in refused.problems if _in_file(one.path)
+        ]
+        others = [one for one in refused.problems if not _in_file(one.path)]
+        raise source.refuse(file, [*document.located(ours), *others], "nothing was changed") from None
+    output.changed(answer, form, dry_run=request.validate_only)
+
+
+def _in_file(path: str) -> bool:
+    """Whether a problem's path is one of the listener that was sent."""
+    return path == "listener" or path.startswith("listener.")

@@ -1,0 +1,132 @@
+"""`answerback listeners`, and what is below it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from answerback.config import Problem, Refused, load
+from answerback.config.editing import ListenerExists, NoSuchListener
+from answerback.v1 import listener_service_pb2 as pb
+
+TWO = """
+listeners:
+- name: a
+  address: 127.0.0.1:1
+  framing: line
+  rules: [{do: [echo]}]
+- {name: b, address: "127.0.0.1:2", engine: CALLBACK}
+"""
+A, B = load(TWO).config.listeners
+MADE: dict[str, Any] = {"revision": 3, "etag": "abc-3", "changed": True, "workers": 2}
+DONE = "revision 3 is in force on 2 workers\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Two listeners."""
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO)
+    return path
+
+
+def test_a_table(api: Any, cli: Any) -> None:
+    api.answers["ListListeners"] = pb.ListListenersResponse(listeners=[A, B])
+    result = cli("listeners")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES", "FAULTS"],
+        ["a", "127.0.0.1:1", "-", "line", "1", "0"],
+        ["b", "127.0.0.1:2", "CALLBACK", "read", "0", "0"],
+    ]
+
+
+def test_data(api: Any, cli: Any) -> None:
+    api.answers["ListListeners"] = pb.ListListenersResponse(listeners=[A, B])
+    listeners = json.loads(cli("listeners", "-o", "json").stdout)["listeners"]
+    assert [one["name"] for one in listeners] == ["a", "b"]
+    assert listeners[0]["framing"] == {"line": {}}
+    assert cli("listeners", "-o", "yaml").stdout.startswith("listeners:\n")
+
+
+def test_what_is_got_can_be_given_back(api: Any, cli: Any) -> None:
+    api.answers["GetListener"] = pb.GetListenerResponse(listener=A, revision=3, etag="abc-3")
+    shown = cli("listeners", "get", "a").stdout
+    assert shown.startswith("# revision 3, etag abc-3\n")
+    assert list(load(shown).config.listeners) == [A]
+    assert json.loads(cli("listeners", "get", "a", "-o", "json").stdout)["listeners"][0]["name"] == "a"
+    api.answers["UpdateListener"] = pb.UpdateListenerResponse(listener=A, **MADE)
+    assert cli("listeners", "update", "-", stdin=shown.encode()).stdout == DONE
+    assert api.asked[-1] == pb.UpdateListenerRequest(listener=A, update_mask=FieldMask(paths=["*"]))
+
+
+def test_create(api: Any, cli: Any, file: Path) -> None:
+    api.answers["CreateListener"] = pb.CreateListenerResponse(listener=B, **MADE)
+    result = cli("listeners", "create", str(file), "--name", "b", "--etag", "abc-2", "--comment", "why")
+    assert (result.exit_code, result.stdout) == (0, DONE)
+    assert api.asked == [pb.CreateListenerRequest(listener=B, etag="abc-2", comment="why")]
+    data = json.loads(cli("listeners", "create", str(file), "--name", "b", "-o", "json").stdout)
+    assert (data["revision"], data["listener"]["name"]) == (3, "b")
+
+
+def test_update_some_fields(api: Any, cli: Any, file: Path) -> None:
+    api.answers["UpdateListener"] = pb.UpdateListenerResponse(revision=3)
+    words = ("--name", "a", "--field", "rules", "--field", "limits.lifetime", "--allow-missing", "--dry-run")
+    assert cli("listeners", "update", str(file), *words).stdout == "it would be taken; revision 3 stays in force\n"
+    mask = FieldMask(paths=["rules", "limits.lifetime"])
+    assert api.asked == [pb.UpdateListenerRequest(listener=A, update_mask=mask, allow_missing=True, validate_only=True)]
+
+
+def test_delete(api: Any, cli: Any) -> None:
+    api.answers["DeleteListener"] = pb.DeleteListenerResponse(**MADE)
+    assert cli("listeners", "delete", "a", "--allow-missing").stdout == DONE
+    assert api.asked == [pb.DeleteListenerRequest(name="a", allow_missing=True)]
+
+
+def test_problems_stand_where_they_are_in_the_file(api: Any, cli: Any, file: Path) -> None:
+    paths = ("listener.address", "listeners[4].address")
+    api.answers["CreateListener"] = Refused([Problem(path, "no") for path in paths])
+    result = cli("listeners", "create", str(file), "--name", "b")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"{file}:7:22: listeners[1].address: no\n"
+        f"{file}: listeners[4].address: no\n"
+        f"Error: {file}: 2 problems; nothing was changed\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ((), "has 2 listeners: say which with --name; nothing was changed"),
+        (("--name", "c"), "has no listener 'c'; nothing was changed"),
+    ],
+)
+def test_which_one_is_meant(api: Any, cli: Any, file: Path, words: tuple[str, ...], said: str) -> None:
+    result = cli("listeners", "create", str(file), *words)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {file} {said}\n")
+    assert not api.asked
+
+
+def test_a_file_that_is_no_configuration(cli: Any) -> None:
+    result = cli("listeners", "create", "-", stdin=b"listeners: 1")
+    assert result.exit_code == 1
+    assert "<stdin>: 1 problem; nothing was changed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words, method, error",
+    [
+        (("get", "c"), "GetListener", NoSuchListener("c")),
+        (("delete", "c"), "DeleteListener", NoSuchListener("c")),
+        (("create", "-"), "CreateListener", ListenerExists("b")),
+        (("delete", "c"), "DeleteListener", Refused([Problem("listeners[0]", "no")])),
+    ],
+)
+def test_what_cannot_be(api: Any, cli: Any, words: tuple[str, ...], method: str, error: Exception) -> None:
+    api.answers[method] = error
+    result = cli("listeners", *words, stdin=b"listeners: [{name: b, address: '127.0.0.1:2'}]")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert str(error) in result.stderr

@@ -1,0 +1,43 @@
+"""`answerback restart`."""
+
+import json
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from answerback.supervisor import ChangeFailed
+from answerback.v1 import operations_service_pb2 as pb
+
+SUCCEEDED = pb.RestartWorkersResponse(step=pb.RESTART_STEP_SUCCEEDED, worker=1, pid=4711, connections=5)
+RESTARTED = pb.RestartWorkersResponse(step=pb.RESTART_STEP_RESTARTED, worker=1, pid=4711)
+CUT_OFF = pb.RestartWorkersResponse(step=pb.RESTART_STEP_RESTARTED, worker=2, pid=4712, connections=3)
+
+
+def test_a_line_for_each_step(api: Any, cli: Any) -> None:
+    api.answers["RestartWorkers"] = [SUCCEEDED, RESTARTED, CUT_OFF]
+    result = cli("restart", "--over", "1m30s", "--grace", "500ms")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "worker 1: process 4711 serves; 5 connections of the former one are to be closed",
+        "worker 1: restarted",
+        "worker 2: restarted; 3 connections were cut off",
+    ]
+    assert api.asked == [pb.RestartWorkersRequest(over=Duration(seconds=90), grace=Duration(nanos=500_000_000))]
+
+
+def test_an_object_for_each_step(api: Any, cli: Any) -> None:
+    api.answers["RestartWorkers"] = [SUCCEEDED]
+    (line,) = cli("restart", "-o", "json").stdout.splitlines()
+    assert json.loads(line) == {"worker": 1, "step": "RESTART_STEP_SUCCEEDED", "pid": 4711, "connections": 5}
+    assert api.asked == [pb.RestartWorkersRequest(over=Duration(seconds=1))]
+
+
+def test_one_that_fails(api: Any, cli: Any) -> None:
+    api.answers["RestartWorkers"] = [SUCCEEDED, ChangeFailed("no successor for worker 2")]
+    result = cli("restart")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
+    assert result.stderr.endswith("no successor for worker 2\n")
+
+
+def test_no_time(cli: Any) -> None:
+    assert cli("restart", "--over", "soon").exit_code == 2
