@@ -4,10 +4,10 @@ import pytest
 
 from answerback.core import matching, steps, templates
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
+from answerback.core.answering import EMPTY_IN_A_ROW
 from answerback.core.framing import Delimiter, Fixed, Framing, Idle, LengthPrefix, Line, UntilEof
 from answerback.core.plan import Limits, ListenerPlan, Replies, Rule, Rules, Then
 from answerback.core.playing import HOLD_SECONDS
-from answerback.core.session import EMPTY_IN_A_ROW
 from answerback.core.turn import Turn
 from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
 

@@ -81,6 +81,8 @@ def test_what_is_remembered_is_bounded() -> None:
     selector = Selector([answering])
     for number in range(3 * RECALLED_MOST):
         selector.recall(b"%d" % number, 1, answering)
+        assert selector.recalled[b"%d" % number] is None
+        selector.recall(b"%d" % number, 1, answering)
         assert len(selector.recalled) <= RECALLED_MOST
     assert selector.recalled[b"%d" % number] == Recalled((Send(b"yes"),), 1, 7)
     selector.recall(bytes(RECALLED_BYTES + 1), 1, answering)

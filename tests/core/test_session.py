@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.answering import OUTPUT_AHEAD, READ_AHEAD
 from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Fixed, Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.core.session import OUTPUT_AHEAD, READ_AHEAD
 from answerback.core.turn import Turn
 from tests.core.playbook import Playbook, after, connected, drain, eof
 
@@ -347,7 +347,7 @@ def test_what_was_answered_before_makes_no_difference(chunks: list[bytes]) -> No
         replace(rule(steps.send(b"B"), when=b"b", place=6), in_states=("other",)),
     ]
     known = plan(*rules)
-    for chunk in [b"a\n", b"b\n", b"a\na\n", b"c\n", b"on\n", b"a\n", b"b\n"]:
+    for chunk in [b"a\n", b"b\n", b"a\na\n", b"c\n", b"on\n", b"a\n", b"b\n"] * 3:
         said(Playbook(known), chunk)
     old, new = Playbook(known), Playbook(plan(*rules))
     for chunk in chunks:

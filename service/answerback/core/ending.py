@@ -7,6 +7,7 @@ To close in order is to send FIN, then to read and discard until the peer's FIN:
 RST, which takes what the peer has not read yet (RFC 1122, 4.2.2.13).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import inf
 
@@ -22,7 +23,7 @@ NOTHING: Sequence[Action] = ()
 OPEN, HALF_CLOSED, CLOSING, LINGERING, OVER = range(5)
 
 
-class Ending:
+class Ending(ABC):
     """The end of a session, whatever was said before."""
 
     __slots__ = ("_eof", "_linger_left", "_linger_until", "_phase", "_reason", "awaits_flush", "wants_read")
@@ -98,6 +99,6 @@ class Ending:
         self._linger_until = inf
         self.wants_read = False
 
+    @abstractmethod
     def _stop(self) -> None:
         """Take no more steps and no more requests."""
-        raise NotImplementedError

@@ -143,8 +143,8 @@ class Selector:
 
     look_up: Callable[[bytes], Rule | None] | None
     """The same as `search`, where the request's bytes alone decide."""
-    recalled: dict[bytes, Recalled]
-    """What was answered to these bytes before, where they came alone. See `recall`."""
+    recalled: dict[bytes, Recalled | None]
+    """What was answered to these bytes before, where nothing stood before them; None for those heard once."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.recalled = {}
@@ -177,13 +177,19 @@ class Selector:
             self.look_up = lambda _request: otherwise
 
     def recall(self, heard: bytes, requests: int, rule: Rule) -> None:
-        """Remember that these bytes are so many requests, which one rule answers with its constant reply."""
-        if len(heard) > RECALLED_BYTES or rule.reply is None:
-            return
-        if len(self.recalled) == RECALLED_MOST:
-            self.recalled.clear()
-        data = rule.reply.data * requests
-        self.recalled[heard] = Recalled((Send(data),) if data else (), requests, rule.place)
+        """Remember that these bytes are so many requests, which one rule answers with its constant reply.
+
+        Heard once, they are only noted: what is never heard again is not worth more.
+        """
+        recalled = self.recalled
+        if heard in recalled:
+            assert rule.reply is not None
+            data = rule.reply.data * requests
+            recalled[heard] = Recalled((Send(data),) if data else (), requests, rule.place)
+        elif len(heard) <= RECALLED_BYTES and rule.reply is not None:
+            if len(recalled) == RECALLED_MOST:
+                recalled.clear()
+            recalled[heard] = None
 
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""

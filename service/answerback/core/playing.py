@@ -190,8 +190,7 @@ class Playing(Ending):
             return False
         self._ledger.matched(rule.place)
         self._on_request = False
-        script = self._chosen if rule.counted else rule.steps
-        self._play(self._faulted(script) if self._plan.faults else iter(script), actions, now)
+        self._play(self._script_of(rule), actions, now)
         if self._script is None or self._taking is not None:
             self.awaits_flush = True  # what follows is done, or taken, from there
         return True
@@ -237,6 +236,11 @@ class Playing(Ending):
             case HalfClose():
                 actions += self._half_close()
         return True
+
+    def _script_of(self, rule: Rule) -> Iterator[Step]:
+        """What a rule that has matched does now."""
+        script = self._chosen if rule.counted else rule.steps
+        return self._faulted(script) if self._plan.faults else iter(script)
 
     def _faulted(self, script: Iterable[Step]) -> Reply:
         """What comes of a script by the listener's faults."""
