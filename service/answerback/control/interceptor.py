@@ -1,16 +1,18 @@
-"""What stands around every method: exceptions become statuses, and internals stay inside."""
+"""What stands around every method: who calls is known, exceptions become statuses, and internals stay inside."""
 
 import functools
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
+from urllib.parse import unquote
 
 import grpc
 from grpc import aio
 from grpc_status import rpc_status
 
 from answerback.control import errors
+from answerback.supervisor import audit
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +45,16 @@ def _guarded(handler: Any, method: str) -> Handler:
     return made
 
 
+def caller(context: Context) -> audit.Caller:
+    """Who calls."""
+    identities = context.peer_identities() or ()
+    return audit.Caller(unquote(context.peer()), ", ".join(one.decode(errors="replace") for one in identities))
+
+
 def _single(inner: Callable[[Any, Context], Awaitable[Any]], method: str) -> Callable[[Any, Context], Awaitable[Any]]:
     @functools.wraps(inner)
     async def guarded(request: Any, context: Context) -> Any:
+        audit.CALLER.set(caller(context))  # each call has a context of its own
         try:
             return await inner(request, context)
         except aio.AbortError:
@@ -61,6 +70,7 @@ def _streaming(
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
     @functools.wraps(inner)
     async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
+        audit.CALLER.set(caller(context))
         try:
             async for response in inner(request, context):
                 yield response

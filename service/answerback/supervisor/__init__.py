@@ -19,6 +19,7 @@ A newcomer's map of this room:
         restarting    the workers replaced one by one
       shutdown        the end, in order and in time
     health, status, record    what is said to those who ask
+    audit             who changed what, in the log
 """
 
 from answerback.supervisor.health import Health

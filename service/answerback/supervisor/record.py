@@ -1,10 +1,11 @@
 """What became of configurations: how many were put in force, how many were refused, and the last of each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from answerback.config import Problem, Refused
+from answerback.supervisor import audit
 from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.revisions import Revision
 from answerback.supervisor.status import LastChange
@@ -19,9 +20,16 @@ class Record:
         self.last_applied: LastChange | None = None
         self.last_refused: LastChange | None = None
 
-    def took(self, revision: Revision) -> None:
-        """A revision is in force."""
+    def took(self, revision: Revision, workers: int) -> None:
+        """A revision is in force, on so many workers."""
         self.applied += 1
+        audit.note(
+            f"revision {revision.number} is in force",
+            revision=revision.number,
+            origin=revision.origin,
+            comment=revision.comment,
+            workers=workers,
+        )
         self.last_applied = LastChange(revision.time, revision.origin, revision.comment)
 
     @contextmanager
@@ -29,13 +37,24 @@ class Record:
         """Remember a refusal that is raised within."""
         try:
             yield
-        except Refused as refused:
-            self._refused(LastChange(datetime.now(UTC), origin, comment, refused.problems))
-            raise
-        except ChangeFailed as failure:
-            self._refused(LastChange(datetime.now(UTC), origin, comment, [Problem("", str(failure))]))
+        except Exception as error:
+            problems = _problems(error)
+            if problems:
+                self.refused += 1
+                self.last_refused = LastChange(datetime.now(UTC), origin, comment, problems)
+            audit.note("a change was refused", origin=origin, comment=comment, reason=_reason(error))
             raise
 
-    def _refused(self, change: LastChange) -> None:
-        self.refused += 1
-        self.last_refused = change
+
+def _problems(error: Exception) -> Sequence[Problem]:
+    """What is wrong with the configuration, or could not be done with it; none if it was not come to that."""
+    if isinstance(error, Refused):
+        return error.problems
+    return [Problem("", str(error))] if isinstance(error, ChangeFailed) else ()
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, Refused):
+        return str(error) or type(error).__name__
+    first, *others = error.problems
+    return f"{first} (and {len(others)} more)" if others else str(first)

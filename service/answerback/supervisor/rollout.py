@@ -84,7 +84,6 @@ class Rollout:
                 raise
         count = await change.commit(workers)
         self._sockets.close(set(self._sockets.keys) - set(keys))
-        log.info("revision %d is in force", revision.number, extra={"origin": found.origin, "workers": count})
         return count
 
     async def boot(self, process: WorkerProcess) -> None:

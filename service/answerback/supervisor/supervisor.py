@@ -291,14 +291,18 @@ class Supervisor:
         """Put what is found in force, or only see whether it could be."""
 
         async def work() -> Change:
-            if etag and etag != self.current.etag:
-                raise EtagMismatch(self.current.etag)
             if validate_only:
+                self._must_be(etag)
                 return await self._try(await find())
             with self._record.refusals(origin, comment):
+                self._must_be(etag)
                 return await self._change(await find(), comment)
 
         return await self._exclusively(work)
+
+    def _must_be(self, etag: str) -> None:
+        if etag and etag != self.current.etag:
+            raise EtagMismatch(self.current.etag)
 
     async def _try(self, found: Found) -> Change:
         """What `_change` would answer, as far as it is known before it is done."""
@@ -326,7 +330,7 @@ class Supervisor:
 
     async def _apply(self, found: Found, comment: str, hands: Hands, *, kept: Revision | None = None) -> int:
         count = await self._rollout.apply(found, comment, hands, self._not_stopping, kept=kept)
-        self._record.took(self.current)
+        self._record.took(self.current, count)
         self._crew.provide_anew()
         self._changed()
         return count

@@ -1,0 +1,41 @@
+"""The log says who changed what, and who was refused."""
+
+import signal
+from typing import Any
+
+from tests.system.conftest import ECHO, Responder, Start
+from tests.waiting import eventually
+
+OTHER = ECHO.replace("[echo]", "[echo, close]")
+
+
+def audit(running: Responder, count: int) -> list[dict[str, Any]]:
+    """The lines of the audit, once there are so many."""
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in running.lines() if line["logger"] == "audit"]
+
+    eventually(lambda: len(lines()) >= count, what=f"{count} lines")
+    return lines()
+
+
+def test_every_change_and_every_refusal_is_a_line(responder: Start) -> None:
+    running = responder()
+    etag = running.status()["etag"]
+    assert running.cli("apply", "--comment", "two\nlines \x1b[2J", "-", stdin=OTHER).returncode == 0
+    assert running.cli("apply", "--etag", etag, "--comment", "late", "-", stdin=ECHO).returncode == 1
+    assert running.cli("apply", "-", stdin=ECHO.replace("0.1:0", "0.1:99999")).returncode == 1
+    running.process.send_signal(signal.SIGHUP)
+    first, applied, late, wrong, reloaded = audit(running, 5)
+
+    assert (first["message"], first["origin"], "peer" in first) == ("revision 1 is in force", "file", False)
+    assert (applied["message"], applied["revision"], applied["origin"]) == ("revision 2 is in force", 2, "api")
+    assert applied["comment"] == "two\nlines \x1b[2J"
+    assert applied["peer"].startswith("ipv4:127.0.0.1:")
+    assert (late["message"], late["comment"]) == ("a change was refused", "late")
+    assert "another revision is in force by now" in late["reason"]
+    assert wrong["reason"] == "listeners[0].address: a port is 0 to 65535, not 99999"
+    assert late["peer"].startswith("ipv4:127.0.0.1:")
+    assert (reloaded["message"], reloaded["origin"], "peer" in reloaded) == ("revision 3 is in force", "file", False)
+    assert "\x1b" not in running.log.read_text()
+    assert running.stop() == 0
