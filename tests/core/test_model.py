@@ -3,56 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.actions import Abort, Close, HalfClose, Reset, Send
-from answerback.core.plan import ListenerPlan
 from tests.config.compiling import only
+from tests.core.framing.cutting import CUTS, byte_by_byte, in_pieces
 from tests.core.model import strategies
 from tests.core.model.conversation import Model
-from tests.core.model.heard import Happening, Heard
+from tests.core.model.heard import Happening
 from tests.core.model.matching import Counts
-from tests.core.playbook import After, Playbook, Somewhere, connected, drain, eof
-
-UNTIL = 20_000  # ms: longer than all limits but those that are there unless given
-FIRST_PLACE = 500  # of the rules that the tests compile
+from tests.core.model.playing import UNTIL, played
+from tests.core.playbook import Somewhere
 
 FRAMINGS = {
     "however it is cut": strategies.whole_framings,
     "by time, too": strategies.whole_framings | strategies.timed_framings,
 }
-
-
-def played(plan: ListenerPlan, talk: list[Happening], surroundings: Somewhere) -> Heard:
-    """What a session makes of a talk."""
-    book = Playbook(plan, surroundings=surroundings)
-    book >> connected
-    for at, what in talk:
-        pass_until(book, at)
-        if book.session.over:
-            break
-        book >> (what if isinstance(what, bytes) else {"eof": eof, "drain": drain}[what])
-        book.heard.clear()
-    pass_until(book, UNTIL)
-    account, heard = book.account, Heard()
-    for when, action in book.transcript:
-        at = round((when - 1000) * 1000)
-        match action:
-            case Send(data):
-                heard.say(at, data)
-            case HalfClose():
-                heard.say(at, "fin")
-            case Close(reason) | Reset(reason) | Abort(reason):
-                heard.say(at, f"{type(action).__name__.lower()} {reason.label}")
-    heard.rules = [place - FIRST_PLACE for place in account.rules]
-    heard.events = [place - FIRST_PLACE for place in account.events]
-    heard.unmatched, heard.truncated = account.unmatched_requests, account.truncations
-    heard.delays = [round(delay * 1000) for delay in account.delays]
-    return heard
-
-
-def pass_until(book: Playbook, at: int) -> None:
-    book.heard.clear()
-    book >> After(1000 + at / 1000 - book.now)
-    book.heard.clear()
 
 
 @given(st.data(), st.sampled_from(sorted(FRAMINGS)))
@@ -62,3 +25,16 @@ def test_a_plain_model_agrees(data: st.DataObject, kind: str) -> None:
     shared, surroundings = Counts(), Somewhere()
     for talk in data.draw(st.lists(strategies.talks(), min_size=1, max_size=2)):  # one connection after another
         assert played(plan, talk, surroundings) == Model(listener, talk, UNTIL, shared).run()
+
+
+@given(strategies.listeners(strategies.whole_framings), strategies.streams, CUTS, st.sampled_from([1, 51, 3001]))
+def test_cutting_never_matters(listener: strategies.Language, stream: bytes, cuts: list[int], left: int) -> None:
+    """What is said, when, and how often what happened: the same, however the stream was cut."""
+    plan = only(strategies.read(listener))
+
+    def heard(pieces: list[bytes]) -> object:
+        return played(plan, [*(Happening(1, piece) for piece in pieces), Happening(left, "eof")], Somewhere())
+
+    whole = heard([stream])
+    assert heard(in_pieces(stream, cuts)) == whole
+    assert heard(byte_by_byte(stream)) == whole

@@ -1,0 +1,84 @@
+"""Both engines on both loops: whatever the configuration, and however a stream is cut, they say what a session says."""
+
+import json
+import re
+from collections import Counter
+from contextlib import suppress
+
+from hypothesis import HealthCheck, given, settings
+
+from answerback.config.compile import compile_plan
+from answerback.core.actions import CloseReason
+from answerback.core.plan import Engine, ListenerPlan
+from answerback.internal.v1 import link_pb2
+from answerback.metrics import books
+from answerback.v1 import config_pb2 as v1
+from tests.core.framing.cutting import CUTS, in_pieces
+from tests.core.model import strategies
+from tests.core.model.heard import Happening, Heard
+from tests.core.model.playing import FIRST_PLACE, played
+from tests.core.playbook import Somewhere
+from tests.net.conftest import Serving
+
+COUNTED = {"requests": books.REQUESTS, "unmatched": books.UNMATCHED, "truncated": books.TRUNCATED}
+
+
+def without_waiting(listener: strategies.Language) -> strategies.Language:
+    """The same listener, but nothing in it takes long."""
+    text = re.sub(r"[1-9]\d*m?s", "1ms", json.dumps({**listener, "limits": {}})).replace('"hold"', '"discard"')
+    limits = {key: value for key, value in listener["limits"].items() if key == "max_request_bytes"}
+    return {**json.loads(text), "limits": limits}
+
+
+def planned(config: v1.Config) -> ListenerPlan:
+    """Its rules are counted behind the listener's own block."""
+    cells = [FIRST_PLACE + index for index in range(len(config.listeners[0].rules))]
+    places = link_pb2.ListenerPlaces(listener="it", rules=cells, counters=cells)
+    plan = compile_plan(config, {}, revision=1, places=lambda _name: places, default_engine=Engine.CALLBACK)
+    return plan.listeners["it"]
+
+
+def counts(serving: Serving, rules: int) -> Counter[str]:
+    """How often what has happened so far."""
+    found = Counter({name: serving.count(offset) for name, offset in COUNTED.items()})
+    found.update({reason.label: serving.closed(reason) for reason in CloseReason})
+    region = serving.tally.region(0)
+    found.update({f"rule {index}": int(region[FIRST_PLACE + index]) for index in range(rules)})
+    return found
+
+
+def counted(heard: Heard) -> Counter[str]:
+    """The same of what a session did."""
+    (_, ending) = heard.transcript[-1]
+    assert isinstance(ending, str)
+    matched = Counter(f"rule {index}" for index in [*heard.rules, *heard.events])
+    requests = {"requests": len(heard.rules) + heard.unmatched, "unmatched": heard.unmatched}
+    return matched + Counter(**requests, truncated=heard.truncated) + Counter([ending.split()[1]])
+
+
+@settings(
+    max_examples=max(1, settings().max_examples // 3),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(strategies.listeners(strategies.whole_framings).map(without_waiting), strategies.streams, CUTS)
+def test_the_drivers_add_nothing(
+    serving: Serving, listener: strategies.Language, stream: bytes, cuts: list[int]
+) -> None:
+    config = strategies.read(listener)
+    plan, rules = planned(config), len(config.listeners[0].rules)
+    serving.tally.counters[FIRST_PLACE : FIRST_PLACE + rules] = memoryview(bytes(8 * rules)).cast("Q")
+    expected = played(plan, [Happening(1, stream), Happening(1, "eof")], Somewhere(peer=("127.0.0.1", 1)))
+    serving.commit(plan)
+    before = counts(serving, rules)
+    client, heard = serving.connect(), b""
+    with suppress(ConnectionError):  # where it is reset, and still speaks
+        for piece in in_pieces(stream, cuts):
+            client.say(piece)
+        client.finish()
+    with suppress(ConnectionError):
+        while piece := client.sock.recv(65536):
+            heard += piece
+    client.close()
+    serving.settle()
+    assert heard == b"".join(said for _, said in expected.transcript if isinstance(said, bytes))
+    assert counts(serving, rules) - before == counted(expected)
