@@ -9,8 +9,10 @@ from answerback.config.advice import warnings
 from answerback.config.checking import check
 from answerback.config.document import Document, load
 from answerback.config.dumping import dump
+from answerback.config.files import read_files
 from answerback.config.walking import messages
 from answerback.v1 import config_pb2 as v1
+from tests.config.compiling import compiled
 from tests.config.configurations import CONVERSATIONS, HELLO, WHOLE, WHOLE_FILES, problems_of
 from tests.config.strategies import configs, few
 
@@ -120,11 +122,14 @@ def test_a_place_is_as_near_as_there_is_one() -> None:
 # ── Whatever a text is, this ends soon, in a configuration or in problems. ────────────────────────────────────────
 
 
-def survives(text: str) -> None:
+def survives(text: str | bytes) -> None:
     document = load(text)
-    problems = [*document.problems, *document.located(check(document.config, {}))]
+    files, unread = read_files(document.config, lambda _name: b"read")
+    problems = [*document.problems, *document.located([*unread, *check(document.config, files)])]
+    warnings(document.config)
     if not problems:
         assert load(dump(document.config)).config == document.config
+        assert len(compiled(document.config, files).listeners) == len(document.config.listeners)
     for problem in problems:
         assert len(str(problem)) < 1000
         assert problem.line is None or problem.line >= 1
@@ -133,6 +138,17 @@ def survives(text: str) -> None:
 @given(st.text())
 def test_any_text(text: str) -> None:
     survives(text)
+
+
+@given(st.binary())
+def test_any_bytes(data: bytes) -> None:
+    survives(data)
+
+
+@given(st.sampled_from([*CONVERSATIONS.values(), WHOLE]), st.integers(0), st.binary(max_size=4))
+def test_any_bytes_in_any_configuration(text: str, at: int, data: bytes) -> None:
+    whole = text.encode()
+    survives(whole[: at % len(whole)] + data + whole[at % len(whole) + len(data) :])
 
 
 words = ["listeners", "rules", "do", "when", "send", "text", "hex", "limits", "name", "line", "close", "any", "not"]

@@ -3,14 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.config.compiling import only
+from answerback.core.session import READ_AHEAD
+from answerback.v1 import config_pb2 as v1
+from tests.config.compiling import compiled, only
+from tests.config.strategies import configs, few
 from tests.core.framing.cutting import CUTS, byte_by_byte, in_pieces
 from tests.core.model import strategies
 from tests.core.model.conversation import Model
 from tests.core.model.heard import Happening
 from tests.core.model.matching import Counts
 from tests.core.model.playing import UNTIL, played
-from tests.core.playbook import Somewhere
+from tests.core.playbook import Playbook, Somewhere, connected, drain, eof
 
 FRAMINGS = {
     "however it is cut": strategies.whole_framings,
@@ -35,6 +38,36 @@ def test_cutting_never_matters(listener: strategies.Language, stream: bytes, cut
     def heard(pieces: list[bytes]) -> object:
         return played(plan, [*(Happening(1, piece) for piece in pieces), Happening(left, "eof")], Somewhere())
 
-    whole = heard([stream])
+    whole = heard(in_pieces(stream, []))
     assert heard(in_pieces(stream, cuts)) == whole
     assert heard(byte_by_byte(stream)) == whole
+
+
+@few
+@given(configs(), strategies.talks())
+def test_nothing_that_is_configured_and_nothing_that_is_said_raises(config: v1.Config, talk: list[Happening]) -> None:
+    for plan in compiled(config).listeners.values():
+        book = Playbook(plan, room=1 << 20) >> connected
+        for at, what in talk:
+            book.heard.clear()
+            if not book.session.over:
+                book >> (what if isinstance(what, bytes) else {"eof": eof, "drain": drain}[what])
+            for _ in range(10):
+                if not book.session.over and book.session.deadline <= 1000 + at:
+                    book.now = max(book.now, book.session.deadline)
+                    book.session.wake(book.now)
+
+
+@given(strategies.listeners(strategies.whole_framings), st.sampled_from(strategies.PARTS), st.integers(1, 40_000))
+def test_a_connection_keeps_no_more_than_a_request_and_what_is_read_ahead(
+    listener: strategies.Language, part: bytes, size: int
+) -> None:
+    listener["limits"] = {"max_request_bytes": 50_000}
+    book = Playbook(only(strategies.read(listener))) >> connected
+    piece = (part * size)[:size]
+    for _ in range(10):
+        book.heard.clear()
+        if book.session.over or not book.session.wants_read:
+            break
+        book >> piece
+        assert len(book.session._buffer) <= 50_000 + READ_AHEAD + size

@@ -67,7 +67,8 @@ def test_the_drivers_add_nothing(
     config = strategies.read(listener)
     plan, rules = planned(config), len(config.listeners[0].rules)
     serving.tally.counters[FIRST_PLACE : FIRST_PLACE + rules] = memoryview(bytes(8 * rules)).cast("Q")
-    expected = played(plan, [Happening(1, stream), Happening(1, "eof")], Somewhere(peer=("127.0.0.1", 1)))
+    said = [Happening(1, piece) for piece in in_pieces(stream, [])]
+    expected = played(plan, [*said, Happening(1, "eof")], Somewhere(peer=("127.0.0.1", 1)))
     serving.commit(plan)
     before = counts(serving, rules)
     client, heard = serving.connect(), b""
@@ -80,5 +81,5 @@ def test_the_drivers_add_nothing(
             heard += piece
     client.close()
     serving.settle()
-    assert heard == b"".join(said for _, said in expected.transcript if isinstance(said, bytes))
+    assert heard == b"".join(reply for _, reply in expected.transcript if isinstance(reply, bytes))
     assert counts(serving, rules) - before == counted(expected)
