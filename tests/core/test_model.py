@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.session import READ_AHEAD
+from answerback.core.answering import READ_AHEAD
 from answerback.v1 import config_pb2 as v1
 from tests.config.compiling import compiled, only
 from tests.config.strategies import configs, few
