@@ -5,14 +5,13 @@ from dataclasses import replace
 
 from answerback.config.compile import compile_plan, fault_key
 from answerback.config.compile_matches import compile_match
+from answerback.core.faults import COUNTERS
 from answerback.core.matching import Reason, misses
 from answerback.core.plan import Engine, ListenerPlan, Rules
 from answerback.explain.events import FaultName
 from answerback.explain.observed import WatchedRules, Watcher
 from answerback.internal.v1 import link_pb2
 from answerback.v1 import config_pb2 as v1
-
-COUNTERS_OF_A_FAULT = 2  # the replies it has seen, and its strikes
 
 
 def compiled(listener: v1.Listener, files: Mapping[str, bytes]) -> ListenerPlan:
@@ -23,7 +22,7 @@ def compiled(listener: v1.Listener, files: Mapping[str, bytes]) -> ListenerPlan:
         rules=rules,
         counters=rules,
         faults=faults,
-        fault_counters=[len(rules) + COUNTERS_OF_A_FAULT * index for index in faults],
+        fault_counters=[len(rules) + COUNTERS * index for index in faults],
     )
     plan = compile_plan(
         v1.Config(listeners=[listener]),

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping
 
 from answerback.config.compile import fault_key, rule_key
+from answerback.core import faults
 from answerback.metrics.tally import Places
 from answerback.v1 import config_pb2 as v1
 
 # Rule: a rule or fault keeps its counter as long as nothing in it is changed; one that is changed begins anew, in
 #       another place, so that connections which still go by the old one cannot take numbers of the new.
 
-FAULT_COUNTERS = 2  # one of replies, one of strikes: see `core.faults.Fault`
 
 Key = tuple[str, type[v1.Rule | v1.Fault], str]
 """The listener, what it is, and what that is counted under."""
@@ -39,13 +39,13 @@ class Counters:
                     propose((listener.name, v1.Rule, rule_key(rule, index)), rule, 1)
             for index, fault in enumerate(listener.faults):
                 if fault.after or fault.first or fault.every:
-                    propose((listener.name, v1.Fault, fault_key(fault, index)), fault, FAULT_COUNTERS)
+                    propose((listener.name, v1.Fault, fault_key(fault, index)), fault, faults.COUNTERS)
         return proposed
 
     def places(self, listener: str = "", names: Collection[tuple[type[v1.Rule | v1.Fault], str]] = ()) -> list[range]:
         """Where those in force stand, each its cells: all, those of a listener, or some of it by what they are."""
         return [
-            range(place, place + (FAULT_COUNTERS if kind is v1.Fault else 1))
+            range(place, place + (faults.COUNTERS if kind is v1.Fault else 1))
             for (of, kind, name), (_, place) in self._kept.items()
             if listener in ("", of) and (not names or (kind, name) in names)
         ]

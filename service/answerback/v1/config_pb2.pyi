@@ -142,7 +142,9 @@ class Listener(_message.Message):
     engine: Global___Engine.ValueType
     """What drives its connections; the default is that of `serve --engine`."""
     random_seed: _builtins.int
-    """Where the listener's chance begins: RANDOM replies, faults, delays, and `random` and `uuid` in templates. Unless given, at random."""
+    """Where the listener's chance begins, in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates.
+    Unless given, at random.
+    """
     @_builtins.property
     def framing(self) -> Global___Framing:
         """How bytes become requests; the default is `read`."""

@@ -9,7 +9,7 @@ from answerback.core.faults.base import Effect, Reply, Strike
 from answerback.core.faults.corrupt import Corrupt
 from answerback.core.faults.cut import Cut
 from answerback.core.faults.drop import Drop
-from answerback.core.faults.fault import Fault, Own, farewell, through
+from answerback.core.faults.fault import COUNTERS, Fault, Own, farewell, through
 from answerback.core.faults.hang import Hang
 from answerback.core.faults.latency import Latency
 from answerback.core.faults.reset import Reset
@@ -21,6 +21,7 @@ from answerback.core.faults.slow_close import SlowClose
 # Rule: one fault, one file, one test.
 
 __all__ = [
+    "COUNTERS",
     "Bandwidth",
     "Corrupt",
     "Cut",

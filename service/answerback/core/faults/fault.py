@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from answerback.core.actions import CloseReason
 from answerback.core.counting import take
 from answerback.core.faults.base import Effect, Reply, Strike
 from answerback.core.faults.slow_close import SlowClose
 from answerback.core.steps import End, Outcome
+
+COUNTERS: Final = 2  # places of each fault where all connections count: the replies, and the strikes
 
 Claim = Callable[[int, int], int | None]
 """Takes the next number, from 0, of the count at a place; None once so many are taken (0: never)."""
@@ -67,7 +69,7 @@ class Fault:
     every: int = 1
     """Which of the replies behind those are struck: every one, every other one, …"""
     counter: int = 0
-    """Two places where all connections count: the replies, and the strikes."""
+    """The first of its COUNTERS."""
 
     def on(self, reply: Reply, connection: Struck) -> Iterator[Outcome]:
         """The reply as it comes out."""
