@@ -13,7 +13,7 @@ from tests.system.talks import payload
 
 EXAMPLES = Path(__file__).parents[2] / "service/answerback/examples"
 # Those that other connections, or the clock, have a part in.
-BY_THEMSELVES = {"faults", "qotd", "flaky", "daytime", "chargen", "tarpit"}
+BY_THEMSELVES = {"faults", "qotd", "flaky", "misbehaving", "daytime", "chargen", "tarpit"}
 TALKS = [talk for talk in sorted(EXAMPLES.glob("*.talk")) if talk.stem not in BY_THEMSELVES]
 
 
