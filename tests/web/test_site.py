@@ -96,6 +96,7 @@ async def test_readiness_says_what_does_not_make_it_fail(server: Server, supervi
     assert await get(server, "/healthz") == "ok\n"
     lines = (await get(server, "/metrics")).splitlines()
     assert "answerback_config_file_refused 1.0" in lines
+    assert "answerback_ready 1.0" in lines
     assert "answerback_config_refused_total 1.0" in lines
     assert text.strip() in await get(server, "/")
 

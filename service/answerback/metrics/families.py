@@ -272,7 +272,14 @@ FAMILIES: Final = (
         NONE,
         fact(lambda facts: facts.file_refused),
     ),
-    # ── workers ──
+    # ── readiness and workers ──
+    Family(
+        "ready",
+        Kind.GAUGE,
+        "1 while it serves, as `/readyz` and the health service have it; 0 while it starts, drains or cannot.",
+        NONE,
+        fact(lambda facts: facts.ready),
+    ),
     Family(
         "workers",
         Kind.GAUGE,

@@ -59,6 +59,8 @@ class Facts:
     """How many were refused."""
     file_refused: bool = False
     """Whether what the configuration's file says was refused."""
+    ready: bool = False
+    """Whether it serves."""
 
 
 @dataclass(frozen=True, slots=True)

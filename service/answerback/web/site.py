@@ -4,7 +4,7 @@ from answerback import __version__
 from answerback.metrics.exposition import Exposition
 from answerback.metrics.reading import Facts
 from answerback.supervisor import Supervisor
-from answerback.supervisor.status import LastChange, Status
+from answerback.supervisor.status import LastChange, State, Status
 from answerback.web import server
 from answerback.web.page import page
 
@@ -37,6 +37,7 @@ def facts(status: Status) -> Facts:
         applied=status.applied,
         refused=status.refused,
         file_refused=bool(status.file and status.file.problems),
+        ready=status.state is State.SERVING,
     )
 
 

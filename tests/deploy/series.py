@@ -1,0 +1,11 @@
+"""The series that Answerback exports, and the family that each belongs to."""
+
+from collections.abc import Mapping
+
+from answerback.metrics.families import FAMILIES, PREFIX, Kind
+
+SERIES: Mapping[str, str] = {
+    f"{PREFIX}{family.name}{ending}": family.name
+    for family in FAMILIES
+    for ending in (("_bucket", "_sum", "_count") if family.kind is Kind.HISTOGRAM else ("",))
+}

@@ -1,0 +1,51 @@
+"""deploy/grafana: the dashboard asks for what there is, and shows all of it."""
+
+import json
+import re
+from itertools import pairwise
+from typing import Any
+
+import yaml
+
+from answerback.metrics.families import FAMILIES
+from tests.deploy.series import SERIES
+from tools import dashboard
+
+FOUND: dict[str, Any] = json.loads(dashboard.DASHBOARD.read_text())
+PANELS = [panel for panel in FOUND["panels"] if panel["type"] != "row"]
+EXPRESSIONS = [
+    *(target["expr"] for panel in PANELS for target in panel["targets"]),
+    *(each["expr"] for each in FOUND["annotations"]["list"]),
+]
+METRIC = re.compile(r"answerback_\w+")
+
+
+def test_the_file_is_what_the_tool_writes() -> None:
+    assert dashboard.DASHBOARD.read_text() == dashboard.text(), "run `make proto`"
+
+
+def test_each_metric_in_it_exists() -> None:
+    variables = [each.get("query", {}) for each in FOUND["templating"]["list"] if each["type"] == "query"]
+    asked = {name for text in [*EXPRESSIONS, *(each["query"] for each in variables)] for name in METRIC.findall(text)}
+    assert asked <= set(SERIES)
+
+
+def test_each_family_of_ours_is_in_it() -> None:
+    shown = {SERIES[name] for text in EXPRESSIONS for name in METRIC.findall(text)}
+    assert {family.name for family in FAMILIES} - shown == set()
+
+
+def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
+    assert len({panel["id"] for panel in FOUND["panels"]}) == len(FOUND["panels"])
+    places = [panel["gridPos"] for panel in FOUND["panels"]]
+    assert all(place["x"] + place["w"] <= dashboard.WIDTH for place in places)
+    for one, other in pairwise(places):
+        assert other["y"] >= one["y"] + one["h"] or other["x"] >= one["x"] + one["w"]
+
+
+def test_the_provisioning_points_at_the_dashboard_and_the_prometheus_beside_it() -> None:
+    folder = dashboard.DASHBOARD.parent / "provisioning"
+    (provider,) = yaml.safe_load((folder / "dashboards" / "answerback.yml").read_text())["providers"]
+    assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"]
+    assert (source["type"], source["url"]) == ("prometheus", "http://prometheus:9090")

@@ -1,0 +1,78 @@
+"""deploy/prometheus: the rules do what they say, and each alert has its runbook."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.series import SERIES
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
+TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
+RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for file in RULES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+
+
+ALERTS = [rule["alert"] for rule in rules() if "alert" in rule]
+
+
+def promtool(*arguments: str | Path) -> None:
+    program = shutil.which("promtool")
+    assert program, "promtool is missing (Debian: apt install prometheus)"
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.programs
+def test_promtool_takes_the_rules() -> None:
+    promtool("check", "rules", *RULES)
+
+
+@pytest.mark.programs
+def test_promtool_takes_the_configuration() -> None:
+    promtool("check", "config", PROMETHEUS / "prometheus.yml")
+
+
+@pytest.mark.programs
+def test_each_rule_does_what_its_unit_test_says() -> None:
+    promtool("test", "rules", *TESTS)
+
+
+def test_each_alert_is_tried_where_it_fires_and_where_it_does_not() -> None:
+    fires: set[str] = set()
+    silent: set[str] = set()
+    for file in TESTS:
+        for test in yaml.safe_load(file.read_text())["tests"]:
+            for each in test.get("alert_rule_test", []):
+                (fires if each["exp_alerts"] else silent).add(each["alertname"])
+    assert fires == silent == set(ALERTS)
+
+
+def test_each_recorded_series_is_tried() -> None:
+    tried = "".join(file.read_text() for file in TESTS)
+    assert [rule["record"] for rule in rules() if "record" in rule and f"expr: {rule['record']}" not in tried] == []
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_each_alert_leads_to_its_runbook(alert: str) -> None:
+    rule = next(rule for rule in rules() if rule.get("alert") == alert)
+    assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{alert.lower()}"
+    assert re.search(rf"^## {alert}$", RUNBOOKS, re.MULTILINE)
+
+
+def test_there_is_no_runbook_without_an_alert() -> None:
+    assert re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE) == ALERTS
+
+
+def test_every_metric_that_is_asked_for_exists() -> None:
+    asked = {name for rule in rules() for name in re.findall(r"(?<![:\w])answerback_\w+", rule["expr"])}
+    assert asked <= set(SERIES)
