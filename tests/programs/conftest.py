@@ -40,20 +40,26 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         def start(config: str) -> Responder:
             responder = Responder(free_port(), free_port(), free_port())
-            file = tmp_path / "config.yaml"
-            file.write_text(config.replace("PORT", str(responder.port)))
-            command = [str(ANSWERBACK), "serve", "--config", str(file), "--workers", "2"]
-            command += ["--admin", f"127.0.0.1:{responder.admin}", "--metrics", f"127.0.0.1:{responder.metrics}"]
-            log = tmp_path / "answerback.log"
-            stack.enter_context(running(command, log))
-            health = [str(ANSWERBACK), "health", "--metrics", f"127.0.0.1:{responder.metrics}"]
-            eventually(
-                lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
-                what="the responder is ready",
-            )
+            stack.enter_context(serving(responder, config.replace("PORT", str(responder.port)), tmp_path))
             return responder
 
         yield start
+
+
+@contextmanager
+def serving(responder: Responder, config: str, folder: Path) -> Iterator[None]:
+    """A process that serves a configuration for the length of the block."""
+    file = folder / "config.yaml"
+    file.write_text(config)
+    command = [str(ANSWERBACK), "serve", "--config", str(file), "--workers", "2"]
+    command += ["--admin", f"127.0.0.1:{responder.admin}", "--metrics", f"127.0.0.1:{responder.metrics}"]
+    with running(command, folder / "answerback.log"):
+        health = [str(ANSWERBACK), "health", "--metrics", f"127.0.0.1:{responder.metrics}"]
+        eventually(
+            lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
+            what="the responder is ready",
+        )
+        yield
 
 
 @contextmanager
