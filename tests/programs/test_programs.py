@@ -1,16 +1,13 @@
 """Real programs that speak to Answerback as their users would have them do."""
 
 import json
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.programs.conftest import Serve, running
-from tests.waiting import eventually
+from tests.programs.conftest import Serve
 
 pytestmark = pytest.mark.programs
 
@@ -32,27 +29,6 @@ listeners:
     framing: line
     rules:
       - do: [send: "+PONG\\r\\n"]
-"""
-
-AGENT = """
-listeners:
-  - name: agent
-    address: 127.0.0.1:PORT
-    rules:
-      - event: CONNECT
-        do: [send: "up ready 75%\\n", close]
-"""
-
-HAPROXY = """
-global
-  stats socket {socket} level admin
-defaults
-  mode tcp
-  timeout connect 2s
-  timeout client 2s
-  timeout server 2s
-backend answerback
-  server one 127.0.0.1:{port} weight 100 agent-check agent-port {port} agent-inter 100
 """
 
 
@@ -87,24 +63,6 @@ def test_promtool_finds_nothing_to_say_about_the_metrics(serve: Serve) -> None:
         ["promtool", "check", "metrics"], input=responder.scrape(), capture_output=True, text=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
-
-
-def test_haproxy_takes_its_weight_from_an_agent_check(serve: Serve, tmp_path: Path) -> None:
-    responder = serve(AGENT)
-    control = tmp_path / "haproxy.sock"
-    config = tmp_path / "haproxy.cfg"
-    config.write_text(HAPROXY.format(socket=control, port=responder.port))
-    with running(["haproxy", "-db", "-f", str(config)], tmp_path / "haproxy.log"):
-        eventually(lambda: weight(control).startswith("75 "), what="HAProxy has taken the weight of 75 %")
-
-
-def weight(control: Path) -> str:
-    """What HAProxy says of the server's weight: `75 (initial 100)`."""
-    with closing(socket.socket(socket.AF_UNIX)) as connection:
-        connection.settimeout(5)
-        connection.connect(str(control))
-        connection.sendall(b"get weight answerback/one\n")
-        return connection.recv(4096).decode()
 
 
 def test_grpcurl_finds_its_way_by_reflection_and_changes_the_answer(serve: Serve) -> None:
