@@ -51,7 +51,7 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    named = set(re.findall(r"(?:^ +|`)answerback ([a-z]+)", README.read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^ +|`)answerback ([a-z-]+)", README.read_text(), re.MULTILINE))
     assert named == commands()
 
 
