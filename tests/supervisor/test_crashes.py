@@ -1,0 +1,92 @@
+"""kill -9 at every step of a save: a restart has the old or the new, and what was acknowledged is never lost."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from answerback.supervisor.revisions import Retention
+from answerback.supervisor.state import State
+from tests.supervisor.crashing_supervisor import KEPT, STEPS, text_of
+from tests.supervisor.histories import numbers
+
+SCRIPT = Path(__file__).with_name("crashing_supervisor.py")
+# BEGIN, the newest number, what is young enough, what is pruned (3), the content, the revision, COMMIT.
+STATEMENTS = 9
+EACH = 10
+AT_RANDOM = 50  # 200 in all
+
+
+class Client:
+    """What somebody knows who has seen everything that was said."""
+
+    def __init__(self) -> None:
+        self.acknowledged = 0
+        self.asked = 1  # the file, when there is nothing yet
+        self.killed = 0
+        self.survived = 0
+
+    def hear(self, line: str) -> None:
+        kind, *rest = line.split()
+        match kind:
+            case "restored":
+                number = int(rest[0])
+                assert self.acknowledged <= number <= self.asked, line
+                assert rest[1] == ("-" if number == 1 else str(number)), line
+                self.acknowledged = self.asked = number
+            case "asked":
+                self.asked = int(rest[0])
+            case "acknowledged":
+                self.acknowledged = int(rest[0])
+            case "killed":
+                self.killed += 1
+            case "survived":
+                assert rest == ["0"], line
+                self.survived += 1
+
+
+def crash(folder: Path, step: str, times: int) -> Client:
+    """Let it be killed so often; what a client has seen."""
+    (folder / "answerback.yaml").write_text("listeners: []")
+    client = Client()
+    for each, count in (("nothing", 1), (step, times)):  # first as many as are kept
+        command = [sys.executable, str(SCRIPT), str(folder), each, str(count), "17"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        for line in result.stdout.splitlines():
+            client.hear(line)
+    client.survived -= 1
+    return client
+
+
+async def check(folder: Path, client: Client) -> None:
+    """The history is whole: numbers without a gap, each with its own content, up to what was acknowledged or asked."""
+    state = await State.open(folder / "state", Retention())
+    kept = await numbers(state)
+    assert client.acknowledged <= kept[0] <= client.asked
+    assert kept == list(range(kept[0], max(kept[0] - KEPT, 0), -1))
+    for number in kept:
+        revision = await state.get(number)
+        assert revision is not None
+        assert text_of(revision.config) == ("-" if number == 1 else str(number))
+    await state.close()
+
+
+@pytest.mark.parametrize("step", [*STEPS, *(f"statement {number}" for number in range(1, STATEMENTS + 1))])
+async def test_killed_at_a_step(tmp_path: Path, step: str) -> None:
+    client = crash(tmp_path, step, EACH)
+    assert (client.killed, client.survived) == (EACH, 0)
+    await check(tmp_path, client)
+
+
+async def test_killed_at_any_moment(tmp_path: Path) -> None:
+    client = crash(tmp_path, "random", AT_RANDOM)
+    assert client.killed >= AT_RANDOM // 2
+    await check(tmp_path, client)
+
+
+async def test_there_are_no_more_steps(tmp_path: Path) -> None:
+    """Else one of them would not be tried."""
+    client = crash(tmp_path, f"statement {STATEMENTS + 1}", 1)
+    assert (client.killed, client.survived) == (0, 1)
