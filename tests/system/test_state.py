@@ -1,0 +1,302 @@
+"""`answerback serve --state`, whole: it survives its process, and a disk that does not do as it should."""
+
+import os
+import random
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from answerback.config import load
+from answerback.v1 import config_service_pb2 as pb
+from answerback.v1.config_pb2 import Config
+from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
+from tests.system.conftest import ANSWERBACK, Responder, Start
+from tests.waiting import eventually
+
+TALK = "listeners: [{name: a, address: '127.0.0.1:0', rules: [{do: [send: 'TEXT', close]}]}]"
+WRITERS = 50
+REVISIONS = 40
+LEAVERS = 40
+
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+Mount = Callable[..., None]
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """`mount(folder, "-t", "tmpfs", …)`; it is unmounted after the test."""
+    mounted: list[Path] = []
+
+    def mount(at: Path, *args: str) -> None:
+        subprocess.run(["mount", *args, str(at)], check=True)
+        if "remount" not in "".join(args):
+            mounted.append(at)
+
+    yield mount
+    for at in reversed(mounted):
+        subprocess.run(["umount", "--lazy", str(at)], check=True)
+
+
+def config(text: str) -> Config:
+    return load(TALK.replace("TEXT", text)).config
+
+
+class Api:
+    """What the tests ask of a responder."""
+
+    def __init__(self, running: Responder) -> None:
+        self.channel = grpc.insecure_channel(running.admin)
+        self.stub: Any = ConfigServiceStub(self.channel)
+
+    def update(self, text: str, etag: str = "", **how: Any) -> pb.UpdateConfigResponse:
+        answer: pb.UpdateConfigResponse = self.stub.UpdateConfig(
+            pb.UpdateConfigRequest(config=config(text), etag=etag, comment=text), **how
+        )
+        return answer
+
+    def current(self) -> pb.GetConfigResponse:
+        answer: pb.GetConfigResponse = self.stub.GetConfig(pb.GetConfigRequest())
+        return answer
+
+    def history(self) -> list[pb.Revision]:
+        """All of it, with configurations, the oldest first."""
+        found: list[pb.Revision] = []
+        request = pb.ListRevisionsRequest(with_config=True)
+        while True:
+            page = self.stub.ListRevisions(request)
+            found += page.revisions
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return found[::-1]
+
+
+def whole(history: list[pb.Revision]) -> bool:
+    """Numbers without a gap, and each revision made by the change that its comment names."""
+    numbers = [one.number for one in history]
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers))) and all(
+        one.config == config(one.comment) for one in history if one.origin == "api"
+    )
+
+
+# ── The process ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_kill_9_of_everything_keeps_what_was_acknowledged(responder: Start, tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    acknowledged = "one"
+    for number in range(3):
+        running = responder(TALK.replace("TEXT", "one"), *state)
+        assert running.ask(b"hi") == acknowledged.encode()
+        api = Api(running)
+        for change in range(3):
+            acknowledged = f"{number}.{change}"
+            api.update(acknowledged)
+        running.process.kill()
+        running.process.wait()
+        api.channel.close()
+    running = responder(TALK.replace("TEXT", "one"), *state, "--workers", "2")
+    assert running.ask(b"hi") == acknowledged.encode()
+    history = Api(running).history()
+    assert whole(history)
+    assert [one.number for one in history] == list(range(1, 11))
+
+
+def test_rolling_back_and_watching_from_the_command_line(responder: Start, tmp_path: Path) -> None:
+    running = responder(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"), "--keep-revisions", "3")
+    api = Api(running)
+    for text in ("two", "three", "four"):
+        api.update(text)
+    assert running.cli("rollback", "2").stdout == "revision 5 is in force on 1 worker\n"
+    assert running.ask(b"hi") == b"two"
+    lines = [line.split()[0] for line in running.cli("history").stdout.splitlines()]
+    assert lines == ["REVISION", "5", "4", "3"]
+    assert "text: four" in running.cli("show", "--revision", "4").stdout
+    gone = running.cli("rollback", "1")
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert "revision 1 is not in the history" in gone.stderr
+
+
+def test_a_second_responder_is_refused(responder: Start, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    running = responder(TALK, "--state", str(state))
+    result = start_badly(state)
+    assert f"Error: --state {state}: another responder uses it; give each a directory of its own; " in result
+    assert running.ask(b"hi") == b"TEXT"
+
+
+def start_badly(state: Path) -> str:
+    """What `serve` says instead of starting: one line."""
+    given = ("--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--workers", "1", "--state", str(state))
+    result = subprocess.run([*ANSWERBACK, "serve", *given], capture_output=True, text=True, check=False, timeout=30)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    return result.stderr
+
+
+# ── The disk ────────────────────────────────────────────────────────────────────────────────────────────────────────
+@needs_mounts
+def test_a_full_disk_fails_the_call_and_nothing_else(responder: Start, tmp_path: Path, mount: Mount) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    mount(state, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
+    running = responder(TALK.replace("TEXT", "0"), "--state", str(state))
+    api = Api(running)
+    acknowledged = 0
+
+    def until_full() -> grpc.RpcError:
+        nonlocal acknowledged
+        while True:
+            try:
+                api.update(f"{acknowledged + 1}" + "x" * 900)
+            except grpc.RpcError as error:
+                return error
+            acknowledged += 1
+
+    error: Any = until_full()
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    message = f"the revision cannot be recorded: --state {state}: there is no room left; nothing has changed"
+    assert error.details() == message
+    assert acknowledged
+    assert running.ask(b"hi").startswith(str(acknowledged).encode())
+    history = api.history()
+    assert whole(history)
+    assert [one.number for one in history] == list(range(1, acknowledged + 2))
+    refused = running.status()["last_refused"]
+    assert refused["problems"][0]["message"] == message
+    assert running.stop() == 0
+    assert "there is no room left; make some, or" in start_until_full(state)
+    mount(state, "-o", "remount,size=128k")
+    again = responder(TALK.replace("TEXT", "0"), "--state", str(state))
+    assert again.ask(b"hi").startswith(str(acknowledged).encode())
+    assert Api(again).update("more").revision == acknowledged + 2
+
+
+def start_until_full(state: Path) -> str:
+    """Fill what is left, and start."""
+    with (state / "filler").open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(512))
+        except OSError:
+            pass
+    try:
+        return start_badly(state)
+    finally:
+        (state / "filler").unlink()
+
+
+@needs_mounts
+def test_a_read_only_directory_is_refused_at_start(responder: Start, tmp_path: Path, mount: Mount) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    running = responder(TALK, "--state", str(state))
+    assert running.stop() == 0
+    mount(state, "--bind", str(state))
+    mount(state, "-o", "remount,bind,ro")
+    assert f"--state {state}: Read-only file system; give a directory that can be written to" in start_badly(state)
+
+
+@needs_mounts
+def test_a_directory_that_becomes_read_only_fails_the_call_until_it_is_mended(
+    responder: Start, tmp_path: Path, mount: Mount
+) -> None:
+    state = tmp_path / "state"
+    running = responder(TALK.replace("TEXT", "one"), "--state", str(state))
+    api = Api(running)
+    api.update("two")
+    mount(state, "--bind", str(state))
+    mount(state, "-o", "remount,bind,ro")
+    with pytest.raises(grpc.RpcError) as raised:
+        api.update("three")
+    error: Any = raised.value
+    assert error.code() == grpc.StatusCode.UNAVAILABLE
+    assert f"--state {state}: no file can be made in it; nothing has changed" in error.details()
+    assert running.ask(b"hi") == b"two"
+    assert [one.number for one in api.history()] == [1, 2]
+    mount(state, "-o", "remount,bind,rw")
+    assert api.update("three").revision == 3
+    assert running.ask(b"hi") == b"three"
+    assert whole(api.history())
+
+
+# ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_of_50_writers_with_an_etag_each_revision_has_one_winner(responder: Start, tmp_path: Path) -> None:
+    """Each reads what is in force and writes on top of it, until there are so many revisions."""
+    running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"))
+    api = Api(running)
+    failures: list[grpc.StatusCode] = []
+
+    def write(writer: int) -> list[tuple[str, str, int]]:
+        """What was read, what was written, and the revision that it became."""
+        won = []
+        while (seen := api.current()).revision < REVISIONS:
+            try:
+                answer = api.update(f"writer-{writer}-on-{seen.revision}", seen.etag)
+            except grpc.RpcError as error:
+                failures.append(error.code())
+            else:
+                won.append((seen.etag, f"writer-{writer}-on-{seen.revision}", answer.revision))
+        return won
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        won = [each for wins in writers.map(write, range(WRITERS)) for each in wins]
+    assert set(failures) == {grpc.StatusCode.ABORTED}
+    history = api.history()
+    assert whole(history)
+    by_number = {number: (etag, text) for etag, text, number in won}
+    assert len(by_number) == len(won)  # no two were told the same revision
+    for former, one in pairwise(history):
+        assert by_number[one.number] == (former.etag, one.comment)  # it was written on top of the one before it
+    assert len(history) == len(won) + 1 >= REVISIONS
+
+
+def test_a_client_that_leaves_at_any_moment_leaves_the_old_or_the_new(responder: Start, tmp_path: Path) -> None:
+    chance = random.Random(17)
+    running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"), "--workers", "2")
+    api = Api(running)
+    outcomes = {"answered": 0, "left": 0}
+    for number in range(1, LEAVERS + 1):
+        text = f"change-{number}"
+        before = api.current()
+        call = api.stub.UpdateConfig.future(
+            pb.UpdateConfigRequest(config=config(text), comment=text),
+            timeout=chance.uniform(0.001, 0.08) if number % 2 else None,
+        )
+        if not number % 2:
+            grpc.channel_ready_future(api.channel).result()
+            try:
+                call.result(timeout=chance.uniform(0.001, 0.08))
+            except grpc.FutureTimeoutError:
+                call.cancel()
+            except grpc.RpcError:
+                pass
+        left = call.cancelled() or call.exception() is not None
+        outcomes["left" if left else "answered"] += 1
+        # Whatever has begun is finished before another change begins.
+        after = api.update(f"settled-{number}")
+        history = api.history()
+        assert whole(history)
+        since = [one.comment for one in history if one.number > before.revision]
+        assert since in ([text, f"settled-{number}"], *([[f"settled-{number}"]] if left else []))
+        assert {running.ask(b"hi") for _ in range(4)} == {f"settled-{number}".encode()}
+        assert history[-1].number == after.revision
+    assert all(outcomes.values()), outcomes
+
+
+def test_a_watcher_sees_what_others_change(responder: Start, tmp_path: Path) -> None:
+    running = responder(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"))
+    said = tmp_path / "watched"
+    command = [*ANSWERBACK, "watch", "--server", running.admin]
+    with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as watcher:
+        eventually(lambda: len(said.read_text().splitlines()) == 1, what="the revision in force")
+        Api(running).update("two")
+        eventually(lambda: len(said.read_text().splitlines()) == 2, what="the change")
+        watcher.kill()
+    first, second = said.read_text().splitlines()
+    assert first.endswith(" from file")
+    assert second.endswith(" from api: two")
