@@ -1,0 +1,85 @@
+"""What is explained is what is served, whatever the configuration and the talk."""
+
+from datetime import UTC, datetime
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.explain import Moment, Transcript, explain
+from answerback.explain import events as e
+from answerback.v1 import config_pb2 as v1
+from tests.config.compiling import only
+from tests.config.strategies import configs, few
+from tests.core.model import strategies
+from tests.core.model.heard import Happening, Heard
+from tests.core.model.playing import UNTIL, played
+from tests.core.playbook import Somewhere
+
+PEER = "192.0.2.1"
+
+
+def explained(listener: v1.Listener, talk: list[Happening]) -> Transcript:
+    moments = [Moment(at / 1000, b"" if what == "eof" else bytes(what), what == "eof") for at, what in talk]  # type: ignore[arg-type]
+    begun = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    return explain(listener, {}, [*moments, Moment(UNTIL / 1000)], peer=PEER, begun=begun)
+
+
+def in_words(transcript: Transcript) -> Heard:
+    """What was explained, in the words of the model."""
+    heard = Heard()
+    for event in transcript.events:
+        at = round(event.at * 1000)
+        if at > UNTIL:
+            break
+        match event:
+            case e.Sent(_, data):
+                heard.say(at, data)
+            case e.HalfCloses():
+                heard.say(at, "fin")
+            case e.Closed(_, reset, reason):
+                heard.say(at, f"{'reset' if reset else 'close'} {reason}")
+            case e.Asked(event="REQUEST", rule=None):
+                heard.unmatched += 1
+            case e.Asked(event="REQUEST", rule=e.RuleName(_, index)):
+                heard.rules.append(index)
+            case e.Asked(rule=e.RuleName(_, index)):
+                heard.events.append(index)
+            case e.Left(why=why) if why.startswith("the peer closed its half"):
+                heard.truncated += 1
+            case e.Waits(_, seconds):
+                heard.delays.append(round(seconds * 1000))
+    return heard
+
+
+@given(st.data())
+def test_a_session_that_nobody_watches_says_the_same(data: st.DataObject) -> None:
+    config = strategies.read(data.draw(strategies.listeners(strategies.whole_framings | strategies.timed_framings)))
+    talk = [each for each in data.draw(strategies.talks()) if each.what != "drain"]
+    listener = config.listeners[0]
+    plan = only(config)
+    port = int(listener.address.rpartition(":")[2])
+    surroundings = Somewhere("1", (PEER, 50000), port, Random(plan.random_seed or 0))
+    served, told = played(plan, talk, surroundings), in_words(explained(listener, talk))
+    # The one who listens to an explanation answers FIN with FIN at once, and the other never.
+    closed = [what for _, what in served.transcript if isinstance(what, str) and what.startswith(("close", "reset"))]
+    assert [what for _, what in told.transcript if isinstance(what, str) and what != "fin"] == closed
+    assert sent(told) == sent(served)
+    assert (told.rules, told.events, told.unmatched, told.delays, told.truncated) == (
+        served.rules,
+        served.events,
+        served.unmatched,
+        served.delays,
+        served.truncated,
+    )
+
+
+def sent(heard: Heard) -> list[tuple[int, bytes | str]]:
+    return [(at, what) for at, what in heard.transcript if isinstance(what, bytes)]
+
+
+@few
+@given(configs(), strategies.talks())
+def test_whatever_is_configured_and_said_can_be_explained(config: v1.Config, talk: list[Happening]) -> None:
+    for listener in config.listeners:
+        explained(listener, [each for each in talk if each.what != "drain"])
