@@ -25,7 +25,7 @@ def explained(listener: v1.Listener, talk: list[Happening]) -> Transcript:
     return explain(listener, {}, [*moments, Moment(UNTIL / 1000)], peer=PEER, begun=begun)
 
 
-def in_words(transcript: Transcript) -> Heard:
+def in_words(transcript: Transcript) -> Heard:  # noqa: C901 - one case an event
     """What was explained, in the words of the model."""
     heard = Heard()
     for event in transcript.events:
