@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ import uvloop
 
 from answerback import __version__, logs
 from answerback.control.address import parse, reserved
+from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
 from answerback.supervisor import Options, Retention, Status, Supervisor
@@ -53,6 +54,12 @@ class ServeOptions:
     state: Path | None = None
     keep_revisions: int = KEPT
     keep_age: float = math.inf
+    admin_cert: Path | None = None
+    admin_key: Path | None = None
+    admin_client_ca: Path | None = None
+    token_file: Path | None = None
+    read_token_file: Path | None = None
+    admin_reflection: bool = False
     admin_insecure: bool = False
 
 
@@ -71,7 +78,7 @@ async def serve(options: ServeOptions) -> int:
             store = await State.open(options.state, told_options.retention)
             stack.push_async_callback(store.close)
         supervisor = Supervisor(told_options, store=store)
-        admin = AdminServer(supervisor, parse(options.admin), insecure=options.admin_insecure)
+        admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         http = await site.serve(supervisor, options.metrics)
         stack.push_async_callback(_soon, http.close)
@@ -107,6 +114,10 @@ def _supervisor_options(options: ServeOptions) -> Options:
         log_format=options.log_format,
         log_level=options.log_level,
     )
+
+
+def _protection(options: ServeOptions) -> Protection:
+    return Protection(**{each.name: getattr(options, each.name) for each in fields(Protection)})
 
 
 class Told:

@@ -57,6 +57,12 @@ def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp
         state=tmp_path / "state",
         keep_revisions=10,
         keep_age=3600.0,
+        admin_cert=Path("tls.crt"),
+        admin_key=Path("tls.key"),
+        admin_client_ca=Path("ca.crt"),
+        token_file=Path("token"),
+        read_token_file=Path("read-token"),
+        admin_reflection=True,
         admin_insecure=True,
     )
     names = ServeOptions.__dataclass_fields__

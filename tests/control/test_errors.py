@@ -8,6 +8,8 @@ from grpc import StatusCode
 from answerback.config.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.config.problems import Problem, Refused
 from answerback.control import errors
+from answerback.control.authorisation import PermissionDenied, Unauthenticated
+from answerback.control.limits import Kind, TooManyCalls
 from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor import (
     ChangeFailed,
@@ -62,6 +64,15 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (NotOfThisHistory("4"), StatusCode.OUT_OF_RANGE, "NOT_OF_THIS_HISTORY", "4"),
         (Stopping(), StatusCode.UNAVAILABLE, "STOPPING", str(Stopping()) or "the server is shutting down"),
         (PlacesExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", "full"),
+        (Unauthenticated("who?"), StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", "who?"),
+        (
+            PermissionDenied("/a.B/C"),
+            StatusCode.PERMISSION_DENIED,
+            "PERMISSION_DENIED",
+            str(PermissionDenied("/a.B/C")),
+        ),
+        (TooManyCalls(Kind.READ, 2), StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", str(TooManyCalls(Kind.READ, 2))),
+        (errors.MalformedRequest("no"), StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST", "no"),
     ],
 )
 def test_each_error_of_the_table_has_its_status(error: Exception, code: StatusCode, reason: str, message: str) -> None:

@@ -8,14 +8,15 @@ import pytest
 from grpc import aio
 
 from answerback.control.address import parse
+from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2 import GetConfigRequest
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
 
 
-def server_at(supervisor: Any, address: str, **options: bool) -> AdminServer:
-    return AdminServer(cast(Supervisor, supervisor), parse(address), **options)
+def server_at(supervisor: Any, address: str, **given: Any) -> AdminServer:
+    return AdminServer(cast(Supervisor, supervisor), parse(address), Protection(**given))
 
 
 async def revision_at(address: str) -> int:
@@ -61,7 +62,7 @@ async def test_two_servers_do_not_share_a_port(supervisor: Any, admin: AdminServ
 
 async def test_an_address_of_another_machine_is_said(supervisor: Any) -> None:
     with pytest.raises(StartError) as caught:
-        server_at(supervisor, "192.0.2.1:50051", insecure=True)
+        server_at(supervisor, "192.0.2.1:50051", admin_insecure=True)
     assert str(caught.value) == "--admin 192.0.2.1:50051: Cannot assign requested address"
 
 
@@ -74,7 +75,7 @@ async def test_nobody_is_let_in_from_outside_unless_told(supervisor: Any, addres
 
 
 async def test_told_so_it_listens_everywhere(supervisor: Any) -> None:
-    server = server_at(supervisor, "0.0.0.0:0", insecure=True)
+    server = server_at(supervisor, "0.0.0.0:0", admin_insecure=True)
     await server.start()
     port = server.address.rpartition(":")[2]
     assert await revision_at(f"127.0.0.1:{port}") == 7

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -15,6 +16,9 @@ _PARTS: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
 _PART: Final = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+FILE: Final = click.Path(readable=False, path_type=Path)  # whether it can be read is said by who reads it
 
 
 class Duration(click.ParamType[float]):

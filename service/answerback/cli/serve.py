@@ -27,6 +27,7 @@ Examples:
   answerback serve --config answerback.yaml --watch-config --workers 2
   answerback serve --config answerback.yaml --log-format json --metrics 0.0.0.0:9464
   answerback serve --admin unix:/run/answerback.sock
+  answerback serve --admin 0.0.0.0:50051 --admin-cert tls.crt --admin-key tls.key --token-file token
   answerback serve --state /var/lib/answerback           # changes survive a restart
 
 \b
@@ -144,6 +145,53 @@ Signals:
     show_default="for ever",
     metavar="TIME",
     help="How long the history keeps a revision.",
+)
+@click.option(
+    "--admin-cert",
+    type=options.FILE,
+    envvar="ANSWERBACK_ADMIN_CERT",
+    show_envvar=True,
+    metavar="FILE",
+    help="The certificate (PEM, with its chain) of the control API, over TLS then; read again when it changes.",
+)
+@click.option(
+    "--admin-key",
+    type=options.FILE,
+    envvar="ANSWERBACK_ADMIN_KEY",
+    show_envvar=True,
+    metavar="FILE",
+    help="The private key of --admin-cert (PEM, without a passphrase).",
+)
+@click.option(
+    "--admin-client-ca",
+    type=options.FILE,
+    envvar="ANSWERBACK_ADMIN_CLIENT_CA",
+    show_envvar=True,
+    metavar="FILE",
+    help="Ask for a certificate that one of these (PEM) has signed: mutual TLS.",
+)
+@click.option(
+    "--token-file",
+    type=options.FILE,
+    envvar="ANSWERBACK_TOKEN_FILE",
+    show_envvar=True,
+    metavar="FILE",
+    help="Ask for the bearer token in this file, of 32 bytes or more; read again when it changes.",
+)
+@click.option(
+    "--read-token-file",
+    type=options.FILE,
+    envvar="ANSWERBACK_READ_TOKEN_FILE",
+    show_envvar=True,
+    metavar="FILE",
+    help="Another token, whose bearers see everything and change nothing.",
+)
+@click.option(
+    "--admin-reflection",
+    is_flag=True,
+    envvar="ANSWERBACK_ADMIN_REFLECTION",
+    show_envvar=True,
+    help="Offer gRPC reflection although --admin is reached from other machines.",
 )
 @click.option(
     "--admin-insecure",

@@ -19,6 +19,8 @@ from grpc import StatusCode
 
 from answerback.config.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.config.problems import Problem, Refused
+from answerback.control.authorisation import PermissionDenied, Unauthenticated
+from answerback.control.limits import TooManyCalls
 from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor import (
     ChangeFailed,
@@ -53,6 +55,10 @@ class BadArgument(Exception):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.problem = Problem(field, message)
+
+
+class MalformedRequest(Exception):
+    """The bytes of a request are not those of its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,22 @@ def _places_exhausted(error: PlacesExhausted) -> Answer:
     return Answer(StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", str(error))
 
 
+def _unauthenticated(error: Unauthenticated) -> Answer:
+    return Answer(StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", str(error))
+
+
+def _permission_denied(error: PermissionDenied) -> Answer:
+    return Answer(StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED", str(error))
+
+
+def _too_many_calls(error: TooManyCalls) -> Answer:
+    return Answer(StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", str(error))
+
+
+def _malformed_request(error: MalformedRequest) -> Answer:
+    return Answer(StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST", str(error))
+
+
 TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     Refused: _refused,
     CommentTooLong: _comment_too_long,
@@ -160,6 +182,10 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     NotOfThisHistory: _not_of_this_history,
     Stopping: _stopping,
     PlacesExhausted: _places_exhausted,
+    Unauthenticated: _unauthenticated,
+    PermissionDenied: _permission_denied,
+    TooManyCalls: _too_many_calls,
+    MalformedRequest: _malformed_request,
 }
 
 

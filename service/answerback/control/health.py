@@ -4,7 +4,7 @@ Beside the supervisor's names (`""`, `liveness`, `readiness`, `listener/NAME`) e
 it serves whenever `""` does. Kubernetes' gRPC probes may ask for `liveness` and `readiness`.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from grpc import StatusCode, aio, method_handlers_generic_handler, unary_unary_rpc_method_handler
@@ -22,12 +22,13 @@ UNKNOWN: Final = HealthCheckResponse.SERVICE_UNKNOWN
 class Health(HealthServicer):
     """Check, Watch and List."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, services: Sequence[str] = schema.SERVICES) -> None:
         self._source = source
+        self._services = services
 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         """The status now; NOT_FOUND for a name that nobody knows."""
-        status = _status(self._source.statuses, request.service)
+        status = self._status(self._source.statuses, request.service)
         if status == UNKNOWN:
             await context.abort(StatusCode.NOT_FOUND, f"{request.service!r} is neither a service here nor a listener")
         return HealthCheckResponse(status=status)
@@ -36,7 +37,7 @@ class Health(HealthServicer):
         """The status now, and again whenever it is another; a name that nobody knows may become known."""
         told: int | None = None
         async for statuses in self._source.watch():
-            status = _status(statuses, request.service)
+            status = self._status(statuses, request.service)
             if status != told:
                 told = status
                 yield HealthCheckResponse(status=status)
@@ -45,9 +46,15 @@ class Health(HealthServicer):
         """All of them."""
         statuses = self._source.statuses
         response = schema.HealthListResponse()
-        for name in (*statuses, *schema.SERVICES):
-            response.statuses[name].status = _status(statuses, name)
+        for name in (*statuses, *self._services):
+            response.statuses[name].status = self._status(statuses, name)
         return response
+
+    def _status(self, statuses: Mapping[str, bool], name: str) -> int:
+        serving = statuses.get("" if name in self._services else name)
+        if serving is None:
+            return UNKNOWN
+        return HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
 
 
 def add_health(servicer: Health, server: aio.Server) -> None:
@@ -59,10 +66,3 @@ def add_health(servicer: Health, server: aio.Server) -> None:
         response_serializer=schema.HealthListResponse.SerializeToString,
     )
     server.add_generic_rpc_handlers((method_handlers_generic_handler(schema.HEALTH, {"List": handler}),))
-
-
-def _status(statuses: Mapping[str, bool], name: str) -> int:
-    serving = statuses.get("" if name in schema.SERVICES else name)
-    if serving is None:
-        return UNKNOWN
-    return HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING

@@ -21,7 +21,8 @@ HEALTH: Final = "grpc.health.v1.Health"
 REFLECTION: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 FILES: Final = (config_service_pb2.DESCRIPTOR, listener_service_pb2.DESCRIPTOR, operations_service_pb2.DESCRIPTOR)
 OURS: Final = tuple(service.full_name for file in FILES for service in file.services_by_name.values())
-SERVICES: Final = (*OURS, HEALTH, *REFLECTION)
+WITHOUT_REFLECTION: Final = (*OURS, HEALTH)
+SERVICES: Final = (*WITHOUT_REFLECTION, *REFLECTION)
 
 _LIST: Final = """
 message_type { name: "HealthListRequest" }

@@ -2,15 +2,19 @@
 
 from typing import Any, Final
 
+import grpc
 from grpc import aio
 
-from answerback.control import reflection
+from answerback.control import schema
 from answerback.control.address import Address, obstacle
 from answerback.control.config_service import ConfigService
+from answerback.control.credentials import Protection, load
 from answerback.control.health import Health, add_health
 from answerback.control.interceptor import Guard
+from answerback.control.limits import STREAMS, Limits
 from answerback.control.listener_service import ListenerService
 from answerback.control.operations_service import OperationsService
+from answerback.control.reflection import add as add_reflection
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
@@ -20,31 +24,40 @@ MAX_CONFIG_BYTES: Final = 4 << 20
 OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.so_reuseport", 0),  # on by default: a second server would share the port silently
     ("grpc.max_receive_message_length", MAX_CONFIG_BYTES + (64 << 10)),  # and a comment, and an etag
+    ("grpc.max_concurrent_streams", STREAMS),
     ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone is found out
     ("grpc.keepalive_timeout_ms", 20_000),
+    # Whoever has connected by a certificate that is no longer taken is to show another; what is in progress goes on.
+    ("grpc.max_connection_age_ms", 3_600_000),
 ]
 
 
 class AdminServer:
     """Listens from construction on, answers from `start` on. `address` is where, with the port the kernel chose for 0.
 
-    Raises StartError if it cannot listen, or would be open to others without `insecure`. Needs a running event loop.
+    `reflection` has its services shown although others reach it; on this machine alone they always are. Raises
+    StartError if it cannot listen, or would be open to others without protection. Needs a running event loop.
     """
 
-    def __init__(self, supervisor: Supervisor, address: Address, *, insecure: bool = False) -> None:
-        if not address.private and not insecure:
-            raise StartError(
-                f"--admin {address.text}: whoever reaches the admin API rules the responder, and nothing guards it; "
-                "keep it on loopback (127.0.0.1:50051) or a Unix socket (unix:/run/answerback.sock), "
-                "or give --admin-insecure if the network itself is closed"
-            )
-        self._server = aio.server(interceptors=[Guard()], options=OPTIONS)
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        address: Address,
+        protection: Protection | None = None,
+        *,
+        reflection: bool = False,
+    ) -> None:
+        credentials = load(protection or Protection(), address)
+        self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=OPTIONS)
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
         add_ListenerServiceServicer_to_server(ListenerService(supervisor), self._server)
         add_OperationsServiceServicer_to_server(OperationsService(supervisor), self._server)
-        add_health(Health(supervisor.health), self._server)
-        reflection.add(self._server)
-        self.address = address.bound(_listen(self._server, address))
+        shown = reflection or address.private
+        services = schema.SERVICES if shown else schema.WITHOUT_REFLECTION
+        add_health(Health(supervisor.health, services), self._server)
+        if shown:
+            add_reflection(self._server)
+        self.address = address.bound(_listen(self._server, address, credentials.server))
 
     async def start(self) -> None:
         """Answer calls."""
@@ -55,12 +68,13 @@ class AdminServer:
         await self._server.stop(grace)
 
 
-def _listen(server: aio.Server, address: Address) -> int:
+def _listen(server: aio.Server, address: Address, credentials: grpc.ServerCredentials | None) -> int:
     """The port. Raises StartError."""
     reason = obstacle(address) if address.path else ""  # gRPC would take the place of a Unix socket in use
     if not reason:
+        place = address.text if address.path else address.bound(address.port)
         try:
-            return server.add_insecure_port(address.text if address.path else address.bound(address.port))
+            return server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
         except RuntimeError:
             reason = obstacle(address) or "gRPC cannot listen there"
     raise StartError(f"--admin {address.text}: {reason}")

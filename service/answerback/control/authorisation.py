@@ -1,0 +1,109 @@
+"""Who may call what: the roles of tokens, and the role that each method needs."""
+
+# Rule: closed by default: a method that is not in the table needs everything.
+# Rule: why a token was refused is not said: that it is none of ours is all there is to know.
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from answerback.control.tokens import TokenFile
+
+
+class Role(Enum):
+    """What a caller may do."""
+
+    READ = "read"
+    """See everything, change nothing."""
+    FULL = "full"
+
+
+READS: Final[Mapping[str, Sequence[str]]] = {
+    "answerback.v1.ConfigService": (
+        "GetConfig",
+        "ValidateConfig",
+        "WatchConfig",
+        "ListRevisions",
+        "GetRevision",
+    ),
+    "answerback.v1.ListenerService": ("ListListeners", "GetListener"),
+    "answerback.v1.OperationsService": ("GetStatus",),
+    "grpc.health.v1.Health": ("Check", "Watch", "List"),
+    "grpc.reflection.v1.ServerReflection": ("ServerReflectionInfo",),
+    "grpc.reflection.v1alpha.ServerReflection": ("ServerReflectionInfo",),
+}
+CHANGES: Final[Mapping[str, Sequence[str]]] = {
+    "answerback.v1.ConfigService": ("UpdateConfig", "RollbackConfig"),
+    "answerback.v1.ListenerService": ("CreateListener", "UpdateListener", "DeleteListener"),
+    "answerback.v1.OperationsService": ("RestartWorkers", "ResetCounters"),
+}
+READ_METHODS: Final = frozenset(f"/{service}/{method}" for service in READS for method in READS[service])
+
+AUTHORIZATION: Final = "authorization"  # RFC 6750, section 2.1; gRPC's keys are in lower case
+SCHEME: Final = "bearer"
+
+
+class Unauthenticated(Exception):
+    """The call brings no token of ours."""
+
+
+class PermissionDenied(Exception):
+    """The token is for reading alone."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"the token is for reading alone, and {method.rpartition('/')[2]} changes something")
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What a token says of who brings it."""
+
+    role: Role
+    identity: str
+    """`token`, `read token`; empty where none is asked for."""
+
+
+ANYBODY: Final = Permit(Role.FULL, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens that are asked for: none, one, or one for each role."""
+
+    full: TokenFile | None = None
+    read: TokenFile | None = None
+
+    def authenticate(self, metadata: Iterable[tuple[str, str | bytes]]) -> Permit:
+        """Who brings this metadata. Raises Unauthenticated."""
+        if self.full is None and self.read is None:
+            return ANYBODY
+        token = _bearer(metadata)
+        # Both are compared, always: how long it takes says nothing of which of them it nearly was.
+        full, read = (kept is not None and kept.fits(token) for kept in (self.full, self.read))
+        if full:
+            return Permit(Role.FULL, "token")
+        if read:
+            return Permit(Role.READ, "read token")
+        raise Unauthenticated("the token is not one of this responder's, or no longer")
+
+
+def authorise(permit: Permit, method: str) -> None:
+    """Whether a method (`/package.Service/Method`) may be called. Raises PermissionDenied."""
+    if permit.role is Role.READ and method not in READ_METHODS:
+        raise PermissionDenied(method)
+
+
+def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
+    """The token of a call. Raises Unauthenticated if there is not just one."""
+    values = [value for key, value in metadata if key == AUTHORIZATION]
+    if not values:
+        raise Unauthenticated("a token is needed: metadata `authorization: Bearer TOKEN`")
+    scheme, _, token = _text(values[0]).partition(" ")
+    if len(values) > 1 or scheme.lower() != SCHEME or not token:
+        raise Unauthenticated("the metadata `authorization` is not one `Bearer TOKEN`")
+    return token.strip().encode()
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")

@@ -1,0 +1,172 @@
+"""The certificate of the admin API, and who signs those of its clients: read from files, again at every handshake.
+
+What has changed is tried before it is taken: a certificate, key or authority that could not serve leaves the former
+ones in force, as does one half of a pair whose other half is still to be written.
+"""
+
+# Rule: keys are never logged, shown, or part of an error's text.
+
+import logging
+import os
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+from answerback.control import private_files
+from answerback.control.private_files import BadFile, PrivateFile, Trouble
+
+log = logging.getLogger(__name__)
+
+_STEPS: Final = 8  # of a handshake in memory; TLS 1.3 takes three
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """PEM each."""
+
+    certificate: Path
+    """The server's, followed by those of who signed it, but for the root."""
+    key: Path
+    """Its private key, without a passphrase."""
+    client_ca: Path | None = None
+    """Who signs the clients' certificates; without it, clients need none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate that serves, and until when, and what is needed beside it."""
+
+    certificate: PrivateFile
+    key: PrivateFile
+    client_ca: PrivateFile | None
+    until: str
+
+    @property
+    def configuration(self) -> grpc.ServerCertificateConfiguration:
+        """The same for gRPC."""
+        authority = self.client_ca.content if self.client_ca else None
+        return grpc.ssl_server_certificate_configuration([(self.key.content, self.certificate.content)], authority)
+
+
+def load(files: CertificateFiles) -> Pair:
+    """What the files hold, tried. Raises BadFile."""
+    certificate, key = private_files.read(files.certificate), private_files.read(files.key)
+    client_ca = private_files.read(files.client_ca) if files.client_ca else None
+    if client_ca is not None:
+        _check_authority(client_ca)
+    return Pair(certificate, key, client_ca, _tried(certificate, key))
+
+
+class Certificates:
+    """The certificate in force. `credentials` has gRPC ask for it at every handshake, in a thread of its own."""
+
+    def __init__(self, files: CertificateFiles) -> None:
+        """Raises BadFile."""
+        self._files = files
+        self._lock = threading.Lock()
+        self._trouble = Trouble("the certificate before")
+        self._pair = load(files)
+        self._taken()
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For gRPC's server."""
+        required = self._files.client_ca is not None
+        # "None: nothing has changed" is not in the stubs.
+        return grpc.dynamic_ssl_server_credentials(self._pair.configuration, self._changed, required)  # type: ignore[arg-type]
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """What to serve from now on; None: what was served before."""
+        with self._lock:
+            try:
+                if changed := self._differs():
+                    self._pair = load(self._files)
+            except BadFile as error:
+                self._trouble.met(error)
+                return None
+            self._trouble.over()
+            if not changed:
+                return None
+            self._taken()
+            return self._pair.configuration
+
+    def _differs(self) -> bool:
+        """Whether the files hold something else than what is in force. Raises BadFile."""
+        held = (self._pair.certificate, self._pair.key, self._pair.client_ca)
+        return any(file and private_files.read(file.path).content != file.content for file in held)
+
+    def _taken(self) -> None:
+        pair = self._pair
+        if pair.key.open_to_all:
+            log.warning("everybody on this machine can read %s, which is a private key: chmod o-r", pair.key.path)
+        log.info("the admin API has a certificate", extra={"path": str(pair.certificate.path), "until": pair.until})
+
+
+def _check_authority(file: PrivateFile) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=file.content.decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise BadFile(file.path, "holds no certificate in PEM") from None
+
+
+def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
+    """Shake hands with ourselves, in memory: until when it will do. Raises BadFile.
+
+    The standard library shows a certificate only to who has verified it; so the client trusts this very one
+    (X509_V_FLAG_PARTIAL_CHAIN), and what is left to verify is its time and its purpose.
+    """
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        client.load_verify_locations(cadata=certificate.content.decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise BadFile(certificate.path, "holds no certificate in PEM") from None
+    with ExitStack() as stack:
+        chain, own = (stack.enter_context(_path_of(file.content)) for file in (certificate, key))
+        try:
+            server.load_cert_chain(chain, own, password=_no_passphrase)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise BadFile(key.path, f"is not the key of {certificate.path}") from None
+            raise BadFile(key.path, "holds no private key in PEM without a passphrase") from None
+    try:
+        return _handshake(server, client)
+    except ssl.SSLCertVerificationError as error:
+        raise BadFile(certificate.path, error.verify_message) from None
+    except ssl.SSLError as error:
+        raise BadFile(certificate.path, f"no handshake succeeds with it: {error.reason}") from None
+
+
+def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
+    """The end of the server's certificate. Raises SSLError."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asked = client.wrap_bio(to_client, to_server)
+    ends = [asked, server.wrap_bio(to_server, to_client, server_side=True)]
+    for step in range(_STEPS):
+        with suppress(ssl.SSLWantReadError):
+            ends[step % 2].do_handshake()
+    found = asked.getpeercert() or {}
+    return str(found.get("notAfter", ""))
+
+
+def _no_passphrase() -> str:
+    """Without this, OpenSSL would ask on the terminal."""
+    return ""
+
+
+@contextmanager
+def _path_of(content: bytes) -> Iterator[str]:
+    """A path at which these very bytes are read, whatever happens to the file that they came from."""
+    descriptor = os.memfd_create("answerback-certificate")
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

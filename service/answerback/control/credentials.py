@@ -1,0 +1,104 @@
+"""What guards the admin API, read and tried at start; and the refusal to open it to others without."""
+
+# Rule: on loopback and Unix sockets nothing need guard it; anywhere else something must, or somebody has said not to.
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import grpc
+
+from answerback.control import tokens
+from answerback.control.address import Address
+from answerback.control.authorisation import Tokens
+from answerback.control.certificates import CertificateFiles, Certificates
+from answerback.control.private_files import BadFile
+from answerback.control.tokens import TokenFile
+from answerback.supervisor import StartError
+
+F = TypeVar("F")
+T = TypeVar("T")
+
+UNGUARDED: Final = (
+    "--admin {}: whoever reaches the admin API rules the responder, and nothing guards it; "
+    "give it --token-file, or --admin-cert, --admin-key and --admin-client-ca; "
+    "or keep it on loopback (127.0.0.1:50051) or a Unix socket (unix:/run/answerback.sock); "
+    "or give --admin-insecure if the network itself is closed"
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What `serve` was told to guard the admin API with; names as its options'."""
+
+    admin_cert: Path | None = None
+    admin_key: Path | None = None
+    admin_client_ca: Path | None = None
+    token_file: Path | None = None
+    read_token_file: Path | None = None
+    admin_insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What is asked of whoever calls."""
+
+    tokens: Tokens
+    server: grpc.ServerCredentials | None
+    """None: without TLS."""
+
+
+def load(given: Protection, address: Address) -> Credentials:
+    """Everything that the files hold. Raises StartError with all that is wrong with them, or missing."""
+    problems = _halves(given)
+
+    def loaded(what: str, make: Callable[[F], T], files: F | None) -> T | None:
+        try:
+            return None if files is None else make(files)
+        except BadFile as error:
+            problems.append(f"{what} {error}")
+            return None
+
+    full = loaded("--token-file", TokenFile, given.token_file)
+    reading = loaded("--read-token-file", TokenFile, given.read_token_file)
+    certificates = loaded("TLS of the admin API:", Certificates, _files(given))
+    if full and given.read_token_file and reading and full.fits(tokens.read(given.read_token_file)):
+        problems.append("--read-token-file: it holds the token of --token-file, which may do everything")
+    problems += _exposed(given, address)
+    if problems:
+        raise StartError("\n".join(problems))
+    return Credentials(Tokens(full, reading), certificates.credentials() if certificates else None)
+
+
+def _files(given: Protection) -> CertificateFiles | None:
+    if given.admin_cert is None or given.admin_key is None:
+        return None
+    return CertificateFiles(given.admin_cert, given.admin_key, given.admin_client_ca)
+
+
+def _halves(given: Protection) -> list[str]:
+    """What is of no use without the rest."""
+    if (given.admin_cert is None) != (given.admin_key is None):
+        return ["--admin-cert and --admin-key go together: a certificate, and its private key"]
+    if given.admin_client_ca and given.admin_cert is None:
+        return ["--admin-client-ca needs a certificate of our own: give --admin-cert and --admin-key"]
+    return []
+
+
+def _exposed(given: Protection, address: Address) -> list[str]:
+    """Why it must not be open to others; what else is to be said about it goes to the log."""
+    asks_for_token = bool(given.token_file or given.read_token_file)
+    if address.private:
+        return []
+    if asks_for_token and not given.admin_cert:
+        log.warning("tokens cross the network in clear text: give --admin-cert and --admin-key")
+    if asks_for_token or given.admin_client_ca:
+        return []
+    if not given.admin_insecure:
+        return [UNGUARDED.format(address.text)]
+    log.warning("nothing guards the admin API at %s: whoever reaches it rules the responder", address.text)
+    return []

@@ -1,0 +1,70 @@
+"""Files that hold keys, certificates and tokens, read whole."""
+
+# Rule: what went wrong is said with the file's path, never with anything of its content.
+
+import logging
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 1 << 20  # bytes; a bundle of every public authority has a fifth of it
+
+
+class BadFile(Exception):
+    """A file cannot be used; the text begins with its path."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateFile:
+    """What a file held when it was read."""
+
+    path: Path
+    content: bytes = field(repr=False)
+    open_to_all: bool
+    """Every user of this machine may read it."""
+
+
+def read(path: Path, most: int = MOST) -> PrivateFile:
+    """The file as it is now. Raises BadFile if it cannot be read, or is larger than `most` bytes."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise BadFile(path, "is no regular file; it is read again and again, so it must be one")
+            content = file.read(most + 1)
+    except OSError as error:
+        raise BadFile(path, error.strerror or str(error)) from None
+    if len(content) > most:
+        raise BadFile(path, f"has more than {most} bytes")
+    return PrivateFile(path, content, bool(mode & stat.S_IROTH))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe without a writer would block."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+class Trouble:
+    """What keeps the new content of files out of force; it is logged once, not for every call that meets it."""
+
+    def __init__(self, stays: str) -> None:
+        """`stays`: what is in force meanwhile."""
+        self._stays = stays
+        self._known = ""
+
+    def met(self, error: BadFile) -> None:
+        """The files cannot be used as they are now."""
+        if str(error) != self._known:
+            log.error("%s stays in force: %s", self._stays, error)
+        self._known = str(error)
+
+    def over(self) -> None:
+        """They can."""
+        self._known = ""

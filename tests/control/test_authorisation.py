@@ -1,0 +1,107 @@
+"""Who may call what."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from answerback.control import schema
+from answerback.control.authorisation import (
+    ANYBODY,
+    CHANGES,
+    READS,
+    PermissionDenied,
+    Permit,
+    Role,
+    Tokens,
+    Unauthenticated,
+    authorise,
+)
+from answerback.control.tokens import TokenFile
+
+FULL, READ = "full" * 8, "read" * 8
+
+
+def methods(services: Iterable[str] = schema.SERVICES) -> set[str]:
+    """Every method of this server, by its descriptors: /package.Service/Method."""
+    found = (schema.POOL.FindServiceByName(name) for name in services)  # type: ignore[no-untyped-call]
+    return {f"/{service.full_name}/{method.name}" for service in found for method in service.methods}
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(token_file(tmp_path / "full", FULL), token_file(tmp_path / "read", READ))
+
+
+def token_file(path: Path, token: str) -> TokenFile:
+    path.write_text(token)
+    path.chmod(0o600)
+    return TokenFile(path)
+
+
+def test_every_method_is_in_the_table_once() -> None:
+    listed = [f"/{service}/{method}" for table in (READS, CHANGES) for service in table for method in table[service]]
+    assert sorted(listed) == sorted(methods())
+
+
+def test_the_full_token_is_for_everything(tokens: Tokens) -> None:
+    permit = tokens.authenticate([("authorization", f"Bearer {FULL}")])
+    assert permit == Permit(Role.FULL, "token")
+    for method in methods():
+        authorise(permit, method)
+
+
+def test_the_read_token_is_for_what_changes_nothing(tokens: Tokens) -> None:
+    permit = tokens.authenticate([("authorization", f"Bearer {READ}")])
+    assert permit == Permit(Role.READ, "read token")
+    for method in methods():
+        service, name = method[1:].split("/")
+        if name in READS[service]:
+            authorise(permit, method)
+            continue
+        with pytest.raises(PermissionDenied) as caught:
+            authorise(permit, method)
+        assert str(caught.value) == f"the token is for reading alone, and {name} changes something"
+
+
+def test_what_nobody_has_thought_of_is_not_for_the_read_token() -> None:
+    with pytest.raises(PermissionDenied):
+        authorise(Permit(Role.READ, ""), "/answerback.v1.ConfigService/NewMethod")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_in_any_case(tokens: Tokens, scheme: str) -> None:
+    assert tokens.authenticate([("user-agent", "x"), ("authorization", f"{scheme} {FULL}")]).role is Role.FULL
+
+
+@pytest.mark.parametrize(
+    "metadata, reason",
+    [
+        ([], "a token is needed: metadata `authorization: Bearer TOKEN`"),
+        ([("token", FULL)], "a token is needed: metadata `authorization: Bearer TOKEN`"),
+        ([("authorization", FULL)], "the metadata `authorization` is not one `Bearer TOKEN`"),
+        ([("authorization", f"Basic {FULL}")], "the metadata `authorization` is not one `Bearer TOKEN`"),
+        ([("authorization", "Bearer ")], "the metadata `authorization` is not one `Bearer TOKEN`"),
+        ([("authorization", f"Bearer {FULL}")] * 2, "the metadata `authorization` is not one `Bearer TOKEN`"),
+        ([("authorization", f"Bearer {FULL[1:]}")], "the token is not one of this responder's, or no longer"),
+        ([("authorization", f"Bearer {FULL},")], "the token is not one of this responder's, or no longer"),
+        ([("authorization", b"Bearer \xff\xfe")], "the token is not one of this responder's, or no longer"),
+    ],
+)
+def test_who_brings_none_is_told_so(tokens: Tokens, metadata: list[tuple[str, str | bytes]], reason: str) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        tokens.authenticate(metadata)
+    assert str(caught.value) == reason
+
+
+def test_without_tokens_everybody_may_do_everything() -> None:
+    assert Tokens().authenticate([]) == ANYBODY
+    assert Tokens().authenticate([("authorization", "Bearer x")]) == ANYBODY
+
+
+def test_a_read_token_alone_leaves_nobody_to_change_anything(tokens: Tokens) -> None:
+    alone = Tokens(None, tokens.read)
+    assert alone.authenticate([("authorization", f"Bearer {READ}")]).role is Role.READ
+    for given in ([], [("authorization", f"Bearer {FULL}")]):
+        with pytest.raises(Unauthenticated):
+            alone.authenticate(given)
