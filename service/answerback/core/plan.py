@@ -228,7 +228,7 @@ class Rules:
     __slots__ = ("_by_state", "_otherwise", "any", "written")
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
-        self.written = tuple(rules)
+        self.written = tuple(rules)  # in their order, for whoever explains what these do
         self.any = bool(rules)
         self._otherwise = Selector([rule for rule in rules if not rule.in_states])
         names = {name for rule in rules for name in rule.in_states}
