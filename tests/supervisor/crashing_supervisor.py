@@ -4,7 +4,7 @@
 
 Each time it is a new process on the same state, which says what it has restored, makes changes, and is killed by
 SIGKILL in one of them. Steps: one of STEPS; `statement K`, before the K-th of what SQLite is asked in a save; and
-`random`, from a thread, within about as long as three changes take. Lines on standard output: `restored N TEXT`,
+`random`, from a thread, at some moment while it goes on making changes. Lines on standard output: `restored N TEXT`,
 `asked N`, `acknowledged N`, and at last `killed` or `survived`.
 """
 
@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import threading
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from answerback.v1 import config_pb2 as v1
 
 STEPS = ("prepare", "prepared", "kept", "commit", "committed", "answer")
 CHANGES = 3
-CHANGES_SECONDS = 0.1  # on a disk; whoever is faster survives
+CHANGES_SECONDS = 0.1  # on a disk; who is faster makes more of them
 KEPT = 3  # so that every save prunes, once there are as many
 
 
@@ -95,12 +96,10 @@ class AgreeingCrew(Crew):
 class CountingDatabase(Database):
     def append(self, revision: Any, after: int) -> None:
         BOMB.at("prepared")
-        count = 0
+        numbers = count(1)
 
         def traced(_: str) -> None:
-            nonlocal count
-            count += 1
-            BOMB.at(f"statement {count}")
+            BOMB.at(f"statement {next(numbers)}")
 
         self._connection.set_trace_callback(traced)
         super().append(revision, after)
@@ -131,7 +130,7 @@ async def serve(folder: Path, step: str, chance: random.Random) -> None:
         timer = threading.Timer(chance.uniform(0, CHANGES_SECONDS), os.kill, (os.getpid(), signal.SIGKILL))
         timer.daemon = True
         timer.start()
-    for following in range(number + 1, number + 1 + CHANGES):
+    for following in count(number + 1) if step == "random" else range(number + 1, number + 1 + CHANGES):
         say(f"asked {following}")
         await serving.update(config(str(following)))
         BOMB.at("answer")

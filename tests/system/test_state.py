@@ -3,6 +3,7 @@
 import os
 import random
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -256,36 +257,40 @@ def test_of_50_writers_with_an_etag_each_revision_has_one_winner(responder: Star
 
 
 def test_a_client_that_leaves_at_any_moment_leaves_the_old_or_the_new(responder: Start, tmp_path: Path) -> None:
+    """By its deadline or by cancelling, at a moment of the time that a change takes, or a little later."""
     chance = random.Random(17)
     running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"), "--workers", "2")
     api = Api(running)
-    outcomes = {"answered": 0, "left": 0}
-    for number in range(1, LEAVERS + 1):
-        text = f"change-{number}"
-        before = api.current()
-        call = api.stub.UpdateConfig.future(
-            pb.UpdateConfigRequest(config=config(text), comment=text),
-            timeout=chance.uniform(0.001, 0.08) if number % 2 else None,
-        )
-        if not number % 2:
-            grpc.channel_ready_future(api.channel).result()
-            try:
-                call.result(timeout=chance.uniform(0.001, 0.08))
-            except grpc.FutureTimeoutError:
-                call.cancel()
-            except grpc.RpcError:
-                pass
-        left = call.cancelled() or call.exception() is not None
-        outcomes["left" if left else "answered"] += 1
-        # Whatever has begun is finished before another change begins.
-        after = api.update(f"settled-{number}")
+    outcomes = {True: 0, False: 0}
+    seconds = 0.0
+    for number in range(LEAVERS):
+        text, settled = f"change-{number}", f"settled-{number}"
+        before = api.current().revision
+        left = leave(api, text, chance.uniform(0, 2 * seconds), cancels=number % 2 == 0)
+        outcomes[left] += 1
+        began = time.monotonic()
+        newest = api.update(settled).revision  # whatever had begun has been finished before
+        seconds = time.monotonic() - began
         history = api.history()
         assert whole(history)
-        since = [one.comment for one in history if one.number > before.revision]
-        assert since in ([text, f"settled-{number}"], *([[f"settled-{number}"]] if left else []))
-        assert {running.ask(b"hi") for _ in range(4)} == {f"settled-{number}".encode()}
-        assert history[-1].number == after.revision
+        assert history[-1].number == newest
+        made = [one.comment for one in history if one.number > before]
+        assert made == [text, settled] or (left and made == [settled])
+        assert {running.ask(b"hi") for _ in range(4)} == {settled.encode()}
     assert all(outcomes.values()), outcomes
+
+
+def leave(api: Api, text: str, after: float, *, cancels: bool) -> bool:
+    """Ask for a change and leave so many seconds later; whether the answer had not come by then."""
+    request = pb.UpdateConfigRequest(config=config(text), comment=text)
+    call = api.stub.UpdateConfig.future(request, timeout=None if cancels else max(after, 0.0001))
+    try:
+        call.result(timeout=after if cancels else None)
+    except grpc.FutureTimeoutError:
+        return bool(call.cancel())
+    except grpc.RpcError:
+        return True
+    return False
 
 
 def test_a_watcher_sees_what_others_change(responder: Start, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -79,7 +80,7 @@ class State:
         """See RevisionStore."""
         while True:
             news = self._appended.next()
-            revision = await self._ask(lambda last=after: self._database.past(last))  # type: ignore[misc]
+            revision = await self._ask(partial(self._database.past, after))
             if revision is None:
                 await news
             else:
