@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import kill, load, memory, report, startup
+from bench import kill, load, memory, report, rules, startup
 from bench.books import read_books
 from bench.cpu import Cores, pinned, usable_cores
 from bench.figures import judge
@@ -30,7 +30,7 @@ PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
 BUSY = 0.25  # of the cores: more work than that by others shows in the figures
 INTERRUPTED = 130  # as shells say it of SIGINT
-PARTS = (*MODES, "memory", "start", "kill")
+PARTS = (*MODES, "rules", "memory", "start", "kill")
 CONTENDERS = {contender.key: contender for contender in ROSTER}
 CLIENT = "redis-benchmark"
 JSON = Path("bench/results/latest.json")
@@ -143,6 +143,8 @@ class Bench:
             build = Path(folder)
             if modes := [MODES[part] for part in self.options.parts if part in MODES]:
                 self.run_load(modes, build)
+            if "rules" in self.options.parts:
+                self.run_rules(build)
             if "memory" in self.options.parts:
                 self.run_memory(build)
             if "start" in self.options.parts:
@@ -178,6 +180,20 @@ class Bench:
             for mode in modes:
                 bench.run_mode(mode, PAIRINGS)
             self.results.books_astray = read_books(server for server in servers.values() if server.metrics_port)
+
+    def run_rules(self, build: Path) -> None:
+        """Compare many rules with one."""
+        client = shutil.which(CLIENT)
+        if client is None:
+            self.could_not(CLIENT, "rules", f"{CLIENT} is not installed (Debian: redis-tools)")
+            return
+        pairs, smoke = self.options.pairs, self.options.smoke
+        bench = rules.RulesBench(client, self.cores.server, self.cores.client, pairs, smoke, self.results, self.tell)
+        for kind in rules.KINDS:
+            try:
+                bench.measure(kind, build)
+            except CouldNotRun as problem:
+                self.could_not("callback", f"{kind.name} rules", problem)
 
     def run_memory(self, build: Path) -> None:
         """Weigh the idle connections of each contender that keeps them."""

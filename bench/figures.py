@@ -5,7 +5,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from bench.results import Kills, Results, Verdict
+from bench.results import Kills, Results, Ruled, Verdict
 
 KIB = 1024
 
@@ -59,6 +59,15 @@ def killed(title: str, limit: float, measure: Callable[[Kills], float], unit: st
     return Figure(title, limit, unit, ("kill",), ("callback",), found)
 
 
+def ruled(title: str, limit: float, unit: str, kind: str, measure: Callable[[Ruled], float]) -> Figure:
+    """At most ``limit`` of what many rules of a kind cost beside one."""
+
+    def found(results: Results) -> float | None:
+        return next((measure(each) for each in results.rules if each.kind == kind), None)
+
+    return Figure(title, limit, unit, ("rules",), ("callback",), found)
+
+
 FIGURES = (
     ratio("CALLBACK / C floor", "callback", "floor", "persistent", 1.6),
     ratio("CALLBACK / C floor", "callback", "floor", "one-shot", 1.6),
@@ -69,6 +78,8 @@ FIGURES = (
     idle_connection("CALLBACK", "callback", 2.5),
     idle_connection("COROUTINE", "coroutine", 6.0),
     Figure("worker, exec to first beat", 300.0, "ms", ("start",), ("callback",), first_beat_ms),
+    ruled("1,000 exact rules / one", 1.2, "×", "exact", lambda each: each.ratio.median),
+    ruled("50 regex rules, beyond one", 10.0, "µs", "regex", lambda each: each.more.median),
     killed(
         "workers killed: µs from connection to connection", 500.0, lambda each: 1e6 / each.connections_per_second, "µs"
     ),

@@ -32,6 +32,7 @@ class Mode:
     options: tuple[str, ...]
     requests: int
     smoke_requests: int
+    command: tuple[str, ...] = ("-t", "ping_inline")  # what is asked
 
 
 # Counts: about half a second of server CPU each. One-shot: the client has 28,000 ports, and loopback frees them in 1 s.
@@ -54,8 +55,8 @@ class LoadResult:
 
 def run_load(program: str, port: int, mode: Mode, requests: int) -> LoadResult:
     """Ask a server on the loopback ``requests`` times; raises LoadFailed unless all were answered."""
-    command = [program, "-h", "127.0.0.1", "-p", str(port), "-t", "ping_inline", "-c", str(CLIENTS)]
-    command += ["-n", str(requests), *mode.options]
+    command = [program, "-h", "127.0.0.1", "-p", str(port), "-c", str(CLIENTS)]
+    command += ["-n", str(requests), *mode.options, *mode.command]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as late:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figures import KIB
-from bench.results import Comparison, Cost, Kills, Results
+from bench.results import Comparison, Cost, Kills, Results, Ruled
 from bench.roster import ALL_MODES, ROSTER
 
 WIDTH = 118  # where there is no terminal to ask
@@ -39,6 +39,8 @@ def print_report(results: Results, console: Console) -> None:
         console.print(memory_table(results))
     if results.start:
         print_start(results, console)
+    for ruled in results.rules:
+        print_rules(ruled, console)
     if results.kills:
         print_kills(results.kills, console)
     if results.verdicts:
@@ -117,6 +119,15 @@ def print_start(results: Results, console: Console) -> None:
     ):
         median, least, greatest = (seconds * 1000 for seconds in (spread.median, spread.least, spread.greatest))
         console.print(f"{what}: median of {len(spread.samples)}: {median:.0f} ms ({least:.0f}–{greatest:.0f})")
+
+
+def print_rules(ruled: Ruled, console: Console) -> None:
+    """What many rules cost beside one, in a line."""
+    one, many, ratio = ruled.one.median, ruled.all.median, ruled.ratio
+    console.print(
+        f"{ruled.many:,} {ruled.kind} rules: {many:.2f} µs, one {one:.2f} µs; "
+        f"{ratio.median:.2f} × ({ratio.least:.2f}–{ratio.greatest:.2f}), {ruled.more.median:.2f} µs more"
+    )
 
 
 def print_kills(kills: Kills, console: Console) -> None:

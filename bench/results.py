@@ -73,6 +73,18 @@ class Kills:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruled:
+    """What many rules of a kind cost beside one, in µs of server CPU per request, from alternating pairs."""
+
+    kind: str
+    many: int
+    one: Spread
+    all: Spread
+    ratio: Spread
+    more: Spread  # of the differences
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """What could not be run or measured, and why."""
 
@@ -109,6 +121,7 @@ class Results:
     memory: list[Memory] = field(default_factory=list)
     start: Start | None = None
     kills: Kills | None = None
+    rules: list[Ruled] = field(default_factory=list)
     books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

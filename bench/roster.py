@@ -69,6 +69,11 @@ def script(name: str, *arguments: str, needs: str | None = None) -> Callable[[Pa
 
 def answerback(engine: str, config: str = "answerback.yaml", workers: int = 1) -> Callable[[Path], Launch]:
     """Run ``answerback serve`` with a configuration of this folder."""
+    return serve(config, (HERE / config).read_text(), engine, workers)
+
+
+def serve(name: str, config: str, engine: str, workers: int = 1) -> Callable[[Path], Launch]:
+    """Run ``answerback serve`` with the text of a configuration, to be kept under this name."""
 
     def prepare(build: Path) -> Launch:
         beside = Path(sys.executable).with_name("answerback")
@@ -76,8 +81,8 @@ def answerback(engine: str, config: str = "answerback.yaml", workers: int = 1) -
         if program is None:
             raise CouldNotRun(f"no `answerback` beside {sys.executable} nor on the PATH")
         port, admin, metrics = free_port(), free_port(), free_port()
-        copy = build / f"{port}-{config}"
-        copy.write_text((HERE / config).read_text().replace(CONFIG_ADDRESS, f"127.0.0.1:{port}"))
+        copy = build / f"{port}-{name}"
+        copy.write_text(config.replace(CONFIG_ADDRESS, f"127.0.0.1:{port}"))
         command = [program, "serve", "--config", str(copy), "--workers", str(workers), "--engine", engine]
         command += ["--admin", f"127.0.0.1:{admin}", "--metrics", f"127.0.0.1:{metrics}"]
         return Launch(command, (port, metrics))
