@@ -158,3 +158,42 @@ def test_help_works() -> None:
     result = CliRunner().invoke(main, ["explain", "--help"])
     assert result.exit_code == 0
     assert "Exit 0 if a rule matched everything that was said" in result.stdout
+
+
+def test_each_thing_that_happens_has_its_line() -> None:
+    config = r"""
+listeners:
+  - name: store
+    address: 127.0.0.1:7000
+    framing: line
+    faults: [{name: late, first: 1, latency: 1s}]
+    rules:
+      - when: put
+        do: [take: {framing: {fixed: {size: 2}}, set: body}, state: full, frame: {delimiter: ";"}]
+      - when: hold
+        do: [hold]
+      - do: [echo, half_close]
+    limits: {lifetime: 1m}
+"""
+    result = explain("--say", r"put\nabx;hold", stdin=config)
+    assert result.stdout.splitlines()[3:] == [
+        "            reads one more frame (fixed, 2 bytes) into vars.body",
+        '            remembers vars.body: "ab"',
+        '            enters the state "full"',
+        '            cuts what follows by delimiter ";"',
+        '            request 2: "x" (delimiter ";"), in the state "full"',
+        '              not rules[0]: is not "put": byte 0 is "x", not "p"',
+        '              not rules[1]: is not "hold": byte 0 is "x", not "h"',
+        "              rules[2] matches",
+        "            faults[0] late strikes: latency",
+        "            waits 1 s",
+        '    1.000 s < "x"',
+        '    1.000 s > "hold": not heard, the connection is closed',
+        "    1.000 s < closes its half (FIN), and goes on reading",
+        '    1.000 s   stays open, in the state "full"',
+    ]
+    held = explain("--say", r"hold\n", stdin=config).stdout.splitlines()
+    assert held[-2:] == [
+        "            says nothing more, and does not close",
+        "   60.000 s < closes in order (FIN): lifetime",
+    ]

@@ -3,9 +3,11 @@
 import pytest
 
 from answerback.core.actions import CloseReason
+from answerback.core.answering import READ_AHEAD
 from answerback.core.matching import Miss
 from answerback.explain import Moment
 from answerback.explain import events as e
+from answerback.explain.play import READ_BYTES
 from tests.explain.explaining import asked, misses, only, sent, told
 
 PING = r"""framing: line, rules: [
@@ -206,6 +208,14 @@ def test_a_stream_that_ends_within_a_request() -> None:
         e.Left(1, b"123", "fixed, 4 bytes", "the peer closed its half; 1 more byte at least"),
         e.Closed(1, reset=False, reason="peer_eof"),
     ]
+    assert not transcript.answered
+
+
+def test_what_waits_in_the_kernel_is_not_heard_after_a_close() -> None:
+    said = b"x\n" + b"y" * (READ_AHEAD + READ_BYTES)
+    transcript = told("framing: line, rules: [{do: [delay: 1s, close]}]", said)
+    unheard = b"".join(event.data for event in only(transcript, e.Unheard))
+    assert unheard == said[2:]
     assert not transcript.answered
 
 

@@ -139,6 +139,7 @@ def test_any_tells_the_nearest() -> None:
     )
     assert either(b"x", FakeTurn()) is None
     assert why(misses.any_of([misses.size(9)]), b"") == "has 0 bytes, not 9 or more"
+    assert why(misses.any_of([]), b"") == "there is nothing to match"
 
 
 def test_not() -> None:
