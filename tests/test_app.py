@@ -42,10 +42,12 @@ def test_the_banner_says_what_listens_where_and_what_to_try() -> None:
         ("127.0.0.1:7000", Framing(), "printf hi | nc 127.0.0.1 7000"),
         ("[::]:7000", Framing(), "printf hi | nc ::1 7000"),
         ("192.0.2.1:7000", Framing(line=Framing.Line()), r"printf 'hi\n' | nc 192.0.2.1 7000"),
+        ("unix:/run/a.sock", Framing(), "printf hi | nc -U /run/a.sock"),
     ],
 )
 def test_the_first_command_is_answered_by_the_first_listener(address: str, framing: Framing, command: str) -> None:
-    assert first_command(status(address), Config(listeners=[Listener(framing=framing)])) == command
+    config = Config(listeners=[Listener(address=address, framing=framing)])
+    assert first_command(status(address), config) == command
 
 
 def test_without_listeners_the_first_command_makes_one() -> None:

@@ -18,6 +18,7 @@ from typing import Final
 import uvloop
 
 from answerback import __version__, logs
+from answerback.config.addresses import is_unix
 from answerback.control.address import parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
@@ -200,8 +201,11 @@ def first_command(status: Status, config: Config) -> str:
     """What to type to be answered by the first listener."""
     if not status.listeners:
         return "answerback apply FILE"
-    host, _, port = reachable(status.listeners[0].address).rpartition(":")
     text = r"'hi\n'" if config.listeners[0].framing.HasField("line") else "hi"
+    address = status.listeners[0].address
+    if is_unix(config.listeners[0]):
+        return f"printf {text} | nc -U {address.partition(':')[2]}"
+    host, _, port = reachable(address).rpartition(":")
     return f"printf {text} | nc {host.strip('[]')} {port}"
 
 

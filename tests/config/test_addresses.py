@@ -7,6 +7,7 @@ from answerback.config.addresses import socket_key
 from answerback.v1 import config_pb2 as v1
 
 FORM = "write HOST:PORT, like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000"
+UNIX = "a Unix socket has an absolute path: write unix:/run/answerback/name.sock"
 NO_NAME = (
     "is no IP address, and names are not looked up: 127.0.0.1 is this machine alone, 0.0.0.0 every IPv4 address of it"
 )
@@ -18,6 +19,9 @@ READ = {
     "[0:0::0:1]:080": "[::1]:80",
     "[::]:65535": "[::]:65535",
     "[2001:DB8::1]:1": "[2001:db8::1]:1",
+    "unix:/run/a.sock": "unix:/run/a.sock",
+    "unix://run/./x/../a:1#b.sock": "unix:/run/a:1#b.sock",
+    f"unix:/{'a' * 106}": f"unix:/{'a' * 106}",
 }
 
 
@@ -49,6 +53,12 @@ REFUSED = {
     "127.0.0.1:": f"the port is a number, 0 to 65535, not '': {FORM}",
     "127.0.0.1:-1": f"the port is a number, 0 to 65535, not '-1': {FORM}",
     " 127.0.0.1:80": f"' 127.0.0.1' {NO_NAME}",
+    "unix:": f"{UNIX}, not 'unix:'",
+    "unix:a.sock": f"{UNIX}, not 'unix:a.sock'",
+    "unix:@a": f"{UNIX}, not 'unix:@a'",
+    "unix:/run/": f"{UNIX}, not 'unix:/run/'",
+    "unix:/a\0b": f"{UNIX}, not 'unix:/a\\x00b'",
+    f"unix:/{'é' * 54}": "the path of a Unix socket has 107 bytes at most, not 109",
     "\0:80": f"'\\x00' {NO_NAME}",
 }
 
@@ -78,6 +88,9 @@ OVERLAPS = [
     ("[::]:80", "127.0.0.1:80", False),  # V6ONLY
     ("[::]:80", "0.0.0.0:80", False),
     ("127.0.0.1:0", "127.0.0.1:0", False),
+    ("unix:/a", "unix:/./a", True),
+    ("unix:/a", "unix:/b", False),
+    ("unix:/a:80", "0.0.0.0:80", False),
 ]
 
 
@@ -99,6 +112,8 @@ OURS = [
     ("localhost:9464", "10.0.0.1:9464", False),
     ("[::1]:9464", "127.0.0.1:9464", False),
     ("unix:/run/it:9464", "127.0.0.1:9464", False),
+    ("unix:/run/it", "unix:/run/./it", True),
+    ("unix:it", "unix:/run/it", False),
     ("metrics.example:9464", "127.0.0.1:9464", False),
     ("127.0.0.1:0", "127.0.0.1:0", False),
 ]
@@ -113,3 +128,9 @@ def test_our_own_ports(ours: str, address: str, overlap: bool) -> None:
 def test_a_socket_is_known_by_its_canonical_address_and_a_free_port_by_name_too() -> None:
     assert socket_key(v1.Listener(name="a", address="[0::1]:080")) == "[::1]:80"
     assert socket_key(v1.Listener(name="a", address="127.0.0.1:0")) == "127.0.0.1:0#a"
+    assert socket_key(v1.Listener(name="a", address="unix:/run//a.sock")) == "unix:/run/a.sock"
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:80", "unix:/a#b"])
+def test_a_key_says_its_address(text: str) -> None:
+    assert addresses.of_key(socket_key(v1.Listener(name="a", address=text))) == addresses.parse(text)

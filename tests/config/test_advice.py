@@ -69,3 +69,13 @@ def test_timeouts_behind_the_end_of_life() -> None:
     ]
     assert advice(limits="{lifetime: 10s}") == advice(limits="{lifetime: 0, idle_timeout: 1h}") == []
     assert advice(limits="{lifetime: 10s, idle_timeout: 0}") == []
+
+
+def test_what_a_unix_socket_does_not_have() -> None:
+    text = "rules: [{when: {peer: 10.0.0.0/8}, do: [reset]}, {do: [close]}]\nfaults: [{reset: {}}]"
+    assert advice(text, address="unix:/run/a.sock") == [
+        "rules[0].when.peer: never matches: peers of a Unix socket have no address",
+        "rules[0].do[0].reset: a Unix socket has no RST: the peer reads the end, as after a close",
+        "faults[0].reset: a Unix socket has no RST: the peer reads the end, as after a close",
+    ]
+    assert advice(text) == []

@@ -55,6 +55,20 @@ def test_two_listeners_on_one_address() -> None:
     assert check(two("127.0.0.1:0", "127.0.0.1:0"), {}) == []
 
 
+def test_two_listeners_on_one_unix_socket() -> None:
+    assert said(check(two("unix:/run/a", "unix:/run//a"), {})) == [
+        "listeners[1].address: unix:/run/a is in the way of unix:/run/a, the address of listeners[0]"
+    ]
+
+
+def test_peers_of_a_unix_socket_cannot_be_told_apart() -> None:
+    config = two("unix:/run/a", "127.0.0.1:80")
+    for each in config.listeners:
+        each.limits.max_connections_per_peer = 2
+    why = "peers of a Unix socket have no address to tell them apart: set max_connections"
+    assert said(check(config, {})) == [f"listeners[0].limits.max_connections_per_peer: {why}"]
+
+
 def test_our_own_ports_are_taken() -> None:
     reserved = [("the admin API", "127.0.0.1:50051"), ("metrics", "0.0.0.0:9464")]
     assert said(check(two("0.0.0.0:50051", "127.0.0.1:9464"), {}, reserved=reserved)) == [

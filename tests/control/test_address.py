@@ -1,11 +1,8 @@
 """Where the admin API listens, and who can reach it there."""
 
-import socket
-from pathlib import Path
-
 import pytest
 
-from answerback.control.address import Address, obstacle, parse
+from answerback.control.address import Address, parse, reserved
 
 
 @pytest.mark.parametrize(
@@ -54,32 +51,9 @@ def test_the_bound_address_has_the_kernels_port() -> None:
     assert parse("unix:/a").bound(7) == "unix:/a"
 
 
-def test_nothing_stands_in_the_way_of_a_free_port() -> None:
-    assert obstacle(parse("127.0.0.1:0")) == ""
-
-
-def test_a_port_that_is_taken_is_an_obstacle() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert obstacle(parse(f"127.0.0.1:{taken.getsockname()[1]}")) == "Address already in use"
-
-
-def test_an_address_of_another_machine_is_an_obstacle() -> None:
-    assert obstacle(parse("192.0.2.1:0")) == "Cannot assign requested address"
-
-
-def test_a_unix_socket_that_somebody_listens_on_is_an_obstacle(tmp_path: Path) -> None:
-    path = tmp_path / "admin"
-    with socket.socket(socket.AF_UNIX) as taken:
-        taken.bind(str(path))
-        taken.listen()
-        assert obstacle(parse(f"unix:{path}")) == "Address already in use"
-    assert obstacle(parse(f"unix:{path}")) == ""  # left behind: nobody listens any more
-
-
-def test_a_file_and_a_missing_folder_are_obstacles(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.touch()
-    assert obstacle(parse(f"unix:{file}")) == "exists and is no socket"
-    assert obstacle(parse(f"unix:{tmp_path}/none/admin")) == "No such file or directory"
-    assert obstacle(parse(f"unix:{tmp_path}/admin")) == ""
-    assert obstacle(parse(f"unix:{tmp_path}/{'long' * 40}")) in ("", "AF_UNIX path too long")
+def test_what_is_ours_is_reserved() -> None:
+    assert reserved("127.0.0.1:0", "127.0.0.1:0") == ()
+    assert reserved("unix:/run/a", "0.0.0.0:9464") == (
+        ("the admin API", "unix:/run/a"),
+        ("the metrics", "0.0.0.0:9464"),
+    )

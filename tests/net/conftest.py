@@ -3,9 +3,12 @@
 import asyncio
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -26,11 +29,14 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 
 
-class Client:
-    """A blunt TCP client that counts what it reads and writes."""
+Address = tuple[str, int] | str
 
-    def __init__(self, address: tuple[str, int], **options: int) -> None:
-        self.sock = socket.socket()
+
+class Client:
+    """A blunt client of a TCP address or a Unix socket's path."""
+
+    def __init__(self, address: Address, **options: int) -> None:
+        self.sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         if "receive_buffer" in options:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options["receive_buffer"])
         self.sock.settimeout(10)
@@ -73,15 +79,19 @@ class Client:
 class Serving:
     """Listeners in a thread of their own, and a socket for each."""
 
-    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop], engine: Engine) -> None:
+    def __init__(
+        self, new_loop: Callable[[], asyncio.AbstractEventLoop], engine: Engine, folder: Path | None = None
+    ) -> None:
+        """On Unix sockets in `folder`, if it is given."""
         self.engine = engine
+        self.folder = folder
         self.tally = Tally.create(1)
         self.places = Places()
         self.loop = new_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self.listeners = self.call(lambda: Listeners(self.loop, self.tally, 0, 0))
-        self.addresses: dict[str, tuple[str, int]] = {}
+        self.addresses: dict[str, Address] = {}
         self.clients: list[Client] = []
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -99,8 +109,8 @@ class Serving:
             key = plan.socket or plan.name
             named[plan.name] = self.placed(plan, key)
             if key not in self.addresses:
-                new[key] = sock = socket.socket()
-                sock.bind(("127.0.0.1", 0))
+                new[key] = sock = socket.socket(socket.AF_UNIX if self.folder else socket.AF_INET)
+                sock.bind(str(self.folder / key) if self.folder else ("127.0.0.1", 0))
                 sock.listen(BACKLOG)
                 self.addresses[key] = sock.getsockname()
         self.call(self.listeners.commit, Plan(1, named), new)
@@ -149,10 +159,22 @@ class Serving:
         self.loop.close()
 
 
-@pytest.fixture(params=[f"{engine.value}-{loop}" for engine in Engine for loop in LOOPS])
+KINDS = [f"{engine.value}-{loop}" for engine in Engine for loop in LOOPS]
+UNIX_KINDS = [f"{engine.value}-uvloop-unix" for engine in Engine]
+
+
+@contextmanager
+def serving_as(kind: str) -> Iterator[Serving]:
+    """One of KINDS or UNIX_KINDS; afterwards the books must balance."""
+    engine, loop, *unix = kind.split("-")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's are too deep for a socket's path
+        it = Serving(LOOPS[loop], Engine(engine), Path(folder) if unix else None)
+        yield it
+        it.stop()
+
+
+@pytest.fixture(params=KINDS)
 def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines on both loops; afterwards the books must balance."""
-    engine, loop = request.param.split("-")
-    it = Serving(LOOPS[loop], Engine(engine))
-    yield it
-    it.stop()
+    """Both engines on both loops."""
+    with serving_as(request.param) as it:
+        yield it

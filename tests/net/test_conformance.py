@@ -1,11 +1,11 @@
-"""One suite for both engines on both loops: what a client sees, and what the books say of it."""
+"""One suite for both engines on both loops, and on Unix sockets: what a client sees, and what the books say of it."""
 
 import asyncio
 import resource
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,10 +16,18 @@ from answerback.core.framing import Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.turn import Turn
 from answerback.metrics import books
-from tests.net.conftest import Serving
+from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
 
+WITH_RST = pytest.mark.parametrize("serving", KINDS, indirect=True)  # a Unix socket has none: see test_unix.py
 LINE = Line(keep_ending=False)
 SPARE = 5000  # a cell that no listener's block reaches, for matches of rules
+
+
+@pytest.fixture(params=[*KINDS, *UNIX_KINDS])
+def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """Both engines on both loops, and on Unix sockets."""
+    with serving_as(request.param) as it:
+        yield it
 
 
 def rule(*taken: steps.Step, when: bytes | None = None) -> Rule:
@@ -113,6 +121,7 @@ def test_a_slow_reader_gets_everything(serving: Serving) -> None:
     assert serving.count(books.SENT_BYTES) == 2 * len(BIG)
 
 
+@WITH_RST
 def test_a_reader_that_stops_is_aborted(serving: Serving) -> None:
     serving.commit(plan(rule(steps.send(BIG)), limits=Limits(write_timeout=0.2)))
     client = serving.connect(receive_buffer=4096).say(b"a\n")
@@ -141,6 +150,7 @@ def test_a_client_that_goes_on_talking_after_our_close_is_not_reset(serving: Ser
     assert serving.closed(CloseReason.SERVER_CLOSE) == 1
 
 
+@WITH_RST
 def test_reset_is_a_reset_behind_what_was_sent(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"reset\n")
@@ -151,6 +161,7 @@ def test_reset_is_a_reset_behind_what_was_sent(serving: Serving) -> None:
     assert serving.closed(CloseReason.SERVER_RESET) == 1
 
 
+@WITH_RST
 def test_a_peers_reset_is_told_from_its_eof(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"a\n")
@@ -160,6 +171,7 @@ def test_a_peers_reset_is_told_from_its_eof(serving: Serving) -> None:
     assert serving.closed(CloseReason.PEER_RESET) == 1
 
 
+@WITH_RST
 def test_a_peers_reset_during_a_delay(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo())))
     client = serving.connect().say(b"a\n")
@@ -187,6 +199,7 @@ def test_limits_close_in_order(serving: Serving, limits: Limits, said: bytes, re
     assert serving.closed(reason) == 1
 
 
+@WITH_RST
 def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_turn: Turn) -> None:
         raise RuntimeError("broken step")
@@ -259,6 +272,7 @@ def test_what_came_before_the_drain_is_still_answered(serving: Serving) -> None:
     assert [client.hear_all() for client in clients] == [b"b\n"] * 3
 
 
+@WITH_RST
 def test_aborting_resets_everything(serving: Serving) -> None:
     serving.commit(SERVICES)
     clients = [serving.connect().say(b"a\n") for _ in range(3)]

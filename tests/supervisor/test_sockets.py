@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config.addresses import Address
+from answerback.config.addresses import Address, of_key
 from answerback.internal.v1.link_pb2 import Adopt, Order, Prepare, Release, Report, SocketName
 from answerback.link import Link, Received
-from answerback.supervisor.sockets import BACKLOG, Bound, CannotListen, Sockets, address_of
+from answerback.supervisor.sockets import BACKLOG, Bound, CannotListen, Sockets
 from tests.descriptors import descriptors
 from tests.ports import free_port
 
@@ -193,8 +193,8 @@ def test_a_privileged_port() -> None:
 
 
 def test_a_key_is_an_address_with_a_name_behind_it_for_port_0() -> None:
-    assert address_of("[fe80::1]:80") == Address("fe80::1", 80)
-    assert address_of(ANY) == Address("127.0.0.1", 0)
+    assert of_key("[fe80::1]:80") == Address("fe80::1", 80)
+    assert of_key(ANY) == Address("127.0.0.1", 0)
 
 
 # ── Across death and change ─────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,12 @@
 """Listening addresses: what they mean, and whether two of them are in each other's way."""
 
+import os
+import posixpath
 import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from answerback.config.problems import quoted
 from answerback.v1 import config_pb2 as v1
@@ -12,6 +15,9 @@ from answerback.v1 import config_pb2 as v1
 
 _SHAPE = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[^\[\]:]*)):(?P<port>[0-9]{1,9})")
 _FORM = "write HOST:PORT, like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000"
+_UNIX = "unix:"
+_UNIX_FORM = "write unix:/run/answerback/name.sock"
+_LONGEST_PATH = 107  # bytes: sun_path of unix(7) has 108, with the NUL
 _ANY = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound
 _MAPPED = "::ffff:"
 
@@ -33,8 +39,10 @@ class Address:
         """`127.0.0.1:8000`, `[::1]:80`."""
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
-    def overlaps(self, other: "Address") -> bool:
+    def overlaps(self, other: "Listening") -> bool:
         """Whether the two cannot both be listened on. Port 0 is a free one, and in nobody's way."""
+        if isinstance(other, UnixAddress):
+            return False
         if self.port != other.port or self.port == 0:
             return False
         if self.is_ipv6 != other.is_ipv6:
@@ -42,8 +50,28 @@ class Address:
         return self.host == other.host or self.host in _ANY or other.host in _ANY
 
 
-def parse(text: str) -> Address:
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """A Unix socket, by its absolute path in its shortest writing."""
+
+    path: str
+
+    def __str__(self) -> str:
+        """`unix:/run/answerback.sock`."""
+        return f"{_UNIX}{self.path}"
+
+    def overlaps(self, other: "Listening") -> bool:
+        """Whether the two are one."""
+        return self == other
+
+
+Listening: TypeAlias = Address | UnixAddress
+
+
+def parse(text: str) -> Listening:
     """The address that a listener names. Raises ValueError, whose text says what is wrong."""
+    if text.startswith(_UNIX):
+        return _unix(text.removeprefix(_UNIX))
     found = _SHAPE.fullmatch(text)
     if not found:
         raise ValueError(_misshapen(text))
@@ -53,6 +81,15 @@ def parse(text: str) -> Address:
     if found["six"] is not None:
         return Address(_ipv6(found["six"]), port)
     return Address(_ipv4(found["four"]), port)
+
+
+def _unix(path: str) -> UnixAddress:
+    if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+        raise ValueError(f"a Unix socket has an absolute path: {_UNIX_FORM}, not {quoted(_UNIX + path)}")
+    normal = "/" + posixpath.normpath(path).lstrip("/")
+    if len(os.fsencode(normal)) > _LONGEST_PATH:
+        raise ValueError(f"the path of a Unix socket has {_LONGEST_PATH} bytes at most, not {len(os.fsencode(normal))}")
+    return UnixAddress(normal)
 
 
 def _misshapen(text: str) -> str:
@@ -96,13 +133,15 @@ def _ipv6(host: str) -> str:
     return canonical
 
 
-def own(address: str) -> list[Address]:
+def own(address: str) -> Sequence[Listening]:
     """What a port of our own occupies: names of this machine, and `[::]`, stand for both families.
 
-    Empty for what is no TCP address.
+    Empty for what is no address.
     """
+    if address.startswith(_UNIX):
+        return [UnixAddress(os.path.abspath(address.removeprefix(_UNIX)))]  # noqa: PTH100 - nothing is resolved
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or address.startswith("unix:"):
+    if not colon or not port.isdecimal():
         return []
     number = int(port)
     if host in {"", "*", "[::]"}:
@@ -115,7 +154,7 @@ def own(address: str) -> list[Address]:
         return []
 
 
-def occupied(address: Address, reserved: Sequence[tuple[str, str]]) -> str | None:
+def occupied(address: Listening, reserved: Sequence[tuple[str, str]]) -> str | None:
     """Which of our own ports an address is in the way of: what it is, and its address."""
     for what, where in reserved:
         if any(each.overlaps(address) for each in own(where)):
@@ -129,4 +168,14 @@ def socket_key(listener: v1.Listener) -> str:
     Raises ValueError for an address that `check` would refuse.
     """
     address = parse(listener.address)
-    return str(address) if address.port else f"{address}#{listener.name}"
+    return f"{address}#{listener.name}" if isinstance(address, Address) and not address.port else str(address)
+
+
+def of_key(key: str) -> Listening:
+    """The address in a key."""
+    return parse(key if key.startswith(_UNIX) else key.partition("#")[0])
+
+
+def is_unix(listener: v1.Listener) -> bool:
+    """Whether a listener is to be reached through a Unix socket."""
+    return listener.address.startswith(_UNIX)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from math import inf
 
 from answerback.config import advice_faults, advice_rules, durations
+from answerback.config.addresses import is_unix
 from answerback.config.compile import limits_of
 from answerback.config.compile_framing import DEFAULT_READ_BYTES
 from answerback.config.problems import Enough, Problem, Problems, quoted
@@ -39,6 +40,8 @@ def _listener(listener: v1.Listener, path: str, problems: Problems) -> None:
     advice_faults.advise(listener, path, problems)
     _limits(listener, path, problems)
     _framings(listener, path, problems)
+    if is_unix(listener):
+        _unix(listener, path, problems)
 
 
 def _limits(listener: v1.Listener, path: str, problems: Problems) -> None:
@@ -66,6 +69,15 @@ def _framings(listener: v1.Listener, path: str, problems: Problems) -> None:
                     problems.add(f"{here}.gap", f"never ends a request: {shorter} closes the connection before")
         elif isinstance(message, v1.Rule) and message.event == v1.EVENT_IDLE and limits.idle_timeout == inf:
             problems.add(here, "never reached: without idle_timeout, nothing is idle for too long")
+
+
+def _unix(listener: v1.Listener, path: str, problems: Problems) -> None:
+    """What a Unix socket does not have."""
+    for here, message in messages(listener, path):
+        if isinstance(message, v1.Match) and message.WhichOneof("kind") == "peer":
+            problems.add(f"{here}.peer", "never matches: peers of a Unix socket have no address")
+        elif isinstance(message, v1.Step.Reset | v1.Fault.Reset):
+            problems.add(here, "a Unix socket has no RST: the peer reads the end, as after a close")
 
 
 def _text_for_bytes(config: v1.Config, problems: Problems) -> None:

@@ -105,7 +105,7 @@ def _names(listeners: Sequence[v1.Listener], problems: Problems) -> None:
 
 
 def _addresses(listeners: Sequence[v1.Listener], reserved: Sequence[tuple[str, str]], problems: Problems) -> None:
-    before: list[tuple[addresses.Address, int]] = []
+    before: list[tuple[addresses.Listening, int]] = []
     for index, listener in enumerate(listeners):
         path = f"listeners[{index}].address"
         try:
@@ -137,6 +137,9 @@ class _Listener:
             data = BytesCheck(files, self._problems)
             FramingCheck(data, self._problems, in_step=False).framing(self._listener.framing, self._at("framing"))
         bounds.limits(self._listener.limits, self._at("limits"), self._problems, descriptor_limit)
+        if addresses.is_unix(self._listener) and self._listener.limits.max_connections_per_peer:
+            why = "peers of a Unix socket have no address to tell them apart: set max_connections"
+            self._problems.add(self._at("limits.max_connections_per_peer"), why)
         rules = self._listener.rules[:most_rules]
         self._keys("rules", [rule_key(rule, index) for index, rule in enumerate(rules)])
         for index, rule in enumerate(rules):

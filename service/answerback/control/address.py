@@ -1,11 +1,7 @@
 """Where the admin API listens, and who can reach it there."""
 
-import errno
 import ipaddress
-import os
-import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 # Rule: nothing here resolves names: what an address means must not depend on a name server.
 
@@ -61,51 +57,10 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def obstacle(address: Address) -> str:
-    """Why nothing can listen there, in the system's words; empty if something can.
-
-    gRPC only says that it failed, and takes the place of a Unix socket that is in use.
-    """
-    return _unix_obstacle(Path(address.path)) if address.path else _tcp_obstacle(address.host, address.port)
-
-
-def _tcp_obstacle(host: str, port: int) -> str:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
-            probe.bind((host, port))
-            probe.listen(1)  # two that are bound with SO_REUSEADDR collide only here
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _unix_obstacle(path: Path) -> str:
-    try:
-        if not path.is_socket() and path.exists():
-            return "exists and is no socket"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.connect(str(path))
-    except FileNotFoundError:
-        return _folder_obstacle(path.parent)
-    except ConnectionRefusedError:
-        return ""  # left behind by one that died; gRPC replaces it
-    except OSError as error:
-        return error.strerror or str(error)
-    return os.strerror(errno.EADDRINUSE)
-
-
-def _folder_obstacle(folder: Path) -> str:
-    if not folder.is_dir():
-        return os.strerror(errno.ENOENT)
-    return "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
-
-
 def reserved(admin: str, metrics: str) -> tuple[tuple[str, str], ...]:
     """What our own ports are and where, so that a configuration that wants one of them is refused by its text.
 
-    Port 0 clashes with nothing, and neither does a Unix socket.
+    Port 0 clashes with nothing.
     """
     ours = (("the admin API", parse(admin)), ("the metrics", parse(metrics)))
-    return tuple((what, address.bound(address.port)) for what, address in ours if address.port)
+    return tuple((what, address.bound(address.port)) for what, address in ours if address.port or address.path)

@@ -1,18 +1,20 @@
 """The gRPC server of the control API."""
 
+import os
 from typing import Any, Final
 
 import grpc
 from grpc import aio
 
 from answerback.control import schema
-from answerback.control.address import Address, obstacle
+from answerback.control.address import Address
 from answerback.control.config_service import ConfigService
 from answerback.control.credentials import Protection, load
 from answerback.control.health import Health, add_health
 from answerback.control.interceptor import Guard
 from answerback.control.limits import STREAMS, Limits
 from answerback.control.listener_service import ListenerService
+from answerback.control.obstacles import obstacle
 from answerback.control.operations_service import OperationsService
 from answerback.control.reflection import add as add_reflection
 from answerback.supervisor import StartError, Supervisor
@@ -20,6 +22,7 @@ from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_s
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
 from answerback.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 
+OWNER_ALONE: Final = 0o177  # as a umask: what remains is 0600
 MAX_CONFIG_BYTES: Final = 4 << 20
 OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.so_reuseport", 0),  # on by default: a second server would share the port silently
@@ -73,8 +76,11 @@ def _listen(server: aio.Server, address: Address, credentials: grpc.ServerCreden
     reason = obstacle(address) if address.path else ""  # gRPC would take the place of a Unix socket in use
     if not reason:
         place = address.text if address.path else address.bound(address.port)
+        former = os.umask(OWNER_ALONE)  # from its first moment on: chmod would come after somebody has connected
         try:
             return server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
         except RuntimeError:
             reason = obstacle(address) or "gRPC cannot listen there"
+        finally:
+            os.umask(former)
     raise StartError(f"--admin {address.text}: {reason}")

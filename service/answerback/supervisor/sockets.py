@@ -14,7 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from answerback.config.addresses import Address, parse
+from answerback.config.addresses import Listening, UnixAddress, of_key
+from answerback.supervisor import unix_sockets
+from answerback.supervisor.unix_sockets import SocketFile
 
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
@@ -41,10 +43,12 @@ class CannotListen(Exception):
 class Bound:
     """The sockets of one address, by slot."""
 
-    wanted: Address
+    wanted: Listening
     sockets: tuple[socket.socket, ...]
+    """A Unix socket is the same for each slot."""
     address: str
-    """HOST:PORT, with the port that the kernel chose for 0."""
+    """HOST:PORT, with the port that the kernel chose for 0; or `unix:PATH`."""
+    file: SocketFile | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class Sockets:
             for key in keys:
                 if key in self._kept or key in bound:
                     continue
-                wanted = address_of(key)
+                wanted = of_key(key)
                 ours = any(wanted.overlaps(other.wanted) for other in (*self._kept.values(), *bound.values()))
                 try:
                     bound[key] = bind(wanted, self.slots, beside_ours=ours)
@@ -124,12 +128,15 @@ class Sockets:
         self.close(list(self._kept))
 
 
-def bind(wanted: Address, slots: int, *, beside_ours: bool = False) -> Bound:
+def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:
     """Bind one socket for each slot. Raises OSError.
 
     The first one binds without SO_REUSEPORT, so that a port in use is an error, and then sets it, so that the others
     can join. Beside one of ours (127.0.0.1:80 and 0.0.0.0:80), which have it set, it must be set from the beginning.
     """
+    if isinstance(wanted, UnixAddress):
+        shared, file = unix_sockets.bind(wanted.path)
+        return Bound(wanted, (shared,) * slots, str(wanted), file)
     family, port = socket.AF_INET6 if wanted.is_ipv6 else socket.AF_INET, wanted.port
     sockets: list[socket.socket] = []
     try:
@@ -151,13 +158,10 @@ def bind(wanted: Address, slots: int, *, beside_ours: bool = False) -> Bound:
     return Bound(wanted, tuple(sockets), str(replace(wanted, port=port)))
 
 
-def address_of(key: str) -> Address:
-    """The address in a key."""
-    return parse(key.partition("#")[0])
-
-
-def reason(error: OSError, wanted: Address, slots: int) -> str:
+def reason(error: OSError, wanted: Listening, slots: int) -> str:
     """Why an address cannot be listened on, for people."""
+    if isinstance(wanted, UnixAddress):
+        return unix_sockets.reason(error)
     known = REASONS.get(error.errno or 0)
     if known is None:
         return f"cannot listen: {error.strerror or error}"
@@ -181,5 +185,7 @@ def _withdraw(bound: Bound) -> None:
 
 
 def _close(bound: Bound) -> None:
+    if bound.file is not None:
+        bound.file.remove()
     for sock in bound.sockets:
         sock.close()

@@ -138,7 +138,9 @@ class Listener(_message.Message):
     name: _builtins.str
     """Names the listener in metrics, health and logs. Required, unique: letters, digits, `.`, `_`, `-`, 63 at most."""
     address: _builtins.str
-    """HOST:PORT, the host an IPv4 address or an IPv6 one in brackets. `[::]` takes IPv6 alone. Port 0 lets the kernel choose."""
+    """HOST:PORT, the host an IPv4 address or an IPv6 one in brackets. `[::]` takes IPv6 alone. Port 0 lets the kernel choose.
+    Or `unix:/PATH`, a Unix socket: absolute, 107 bytes at most. See docs/reference/language.md for what it does not have.
+    """
     engine: Global___Engine.ValueType
     """What drives its connections; the default is that of `serve --engine`."""
     random_seed: _builtins.int

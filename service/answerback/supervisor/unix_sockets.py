@@ -1,0 +1,89 @@
+"""Unix sockets: the file that stands for one, made, replaced when its owner is dead, and removed.
+
+One socket serves all slots: what SO_REUSEPORT does for a port does not exist for a path. Every worker accepts on it.
+"""
+
+# Rule: a file is removed only if it is a socket, and nobody answers there or it is ours.
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+REASONS: Final[Mapping[int, str]] = {
+    errno.EADDRINUSE: "another process answers there; `ss -lxp` shows which",
+    errno.EEXIST: "something is there that is no socket",
+    errno.ENOENT: "there is no such folder",
+    errno.ENOTDIR: "there is no such folder",
+    errno.EACCES: "a socket cannot be made in that folder: no permission",
+    errno.EROFS: "a socket cannot be made in that folder: it is read-only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SocketFile:
+    """The file of a socket of ours."""
+
+    path: str
+    identity: tuple[int, int, int]
+    """Device, inode, and when it was made: the number of an inode is given again."""
+
+    def remove(self) -> None:
+        """Remove it, unless somebody has put another in its place."""
+        with suppress(OSError):
+            if _identity(self.path) == self.identity:
+                Path(self.path).unlink()
+
+
+def bind(path: str) -> tuple[socket.socket, SocketFile]:
+    """A socket at a path, which does not listen yet, with the permissions that the umask leaves. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        try:
+            sock.bind(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            make_way(path)
+            sock.bind(path)
+        return sock, SocketFile(path, _identity(path))
+    except OSError:
+        sock.close()
+        raise
+
+
+def make_way(path: str) -> None:
+    """Remove what a socket that nobody listens on any more has left, if anything. Raises OSError if it is not that."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a queue that is full has an owner too
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink()
+            return
+        except FileNotFoundError:
+            return
+        except BlockingIOError:
+            pass
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+
+
+def reason(error: OSError) -> str:
+    """Why there can be no socket, for people."""
+    return REASONS.get(error.errno or 0) or f"cannot listen: {error.strerror or error}"
+
+
+def _identity(path: str) -> tuple[int, int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino, found.st_mtime_ns

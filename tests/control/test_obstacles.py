@@ -1,0 +1,39 @@
+"""Why the admin API cannot listen."""
+
+import socket
+from pathlib import Path
+
+from answerback.control.address import parse
+from answerback.control.obstacles import obstacle
+
+
+def test_nothing_stands_in_the_way_of_a_free_port() -> None:
+    assert obstacle(parse("127.0.0.1:0")) == ""
+
+
+def test_a_port_that_is_taken_is_an_obstacle() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert obstacle(parse(f"127.0.0.1:{taken.getsockname()[1]}")) == "Address already in use"
+
+
+def test_an_address_of_another_machine_is_an_obstacle() -> None:
+    assert obstacle(parse("192.0.2.1:0")) == "Cannot assign requested address"
+
+
+def test_a_unix_socket_that_somebody_listens_on_is_an_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "admin"
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(str(path))
+        taken.listen()
+        assert obstacle(parse(f"unix:{path}")) == "another process answers there; `ss -lxp` shows which"
+    assert obstacle(parse(f"unix:{path}")) == ""  # left behind: nobody listens any more
+
+
+def test_a_file_and_a_missing_folder_are_obstacles(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert obstacle(parse(f"unix:{file}")) == "something is there that is no socket"
+    assert obstacle(parse(f"unix:{tmp_path}/none/admin")) == "there is no such folder"
+    assert obstacle(parse(f"unix:{tmp_path}/admin")) == ""
+    assert obstacle(parse(f"unix:{tmp_path}/{'long' * 40}")) == "cannot listen: AF_UNIX path too long"
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,72 @@
+"""What is different on a Unix socket: it has no RST, and peers have no address."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from answerback.core import matching, steps
+from answerback.core.actions import CloseReason
+from answerback.core.framing import Line
+from answerback.core.plan import ListenerPlan, Rule, Rules
+from tests.net.conftest import UNIX_KINDS, Serving, serving_as
+
+SPARE = 5000  # a cell that no listener's block reaches, for matches of rules
+
+
+@pytest.fixture(params=UNIX_KINDS)
+def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """Both engines."""
+    with serving_as(request.param) as it:
+        yield it
+
+
+def plan(*rules: Rule) -> ListenerPlan:
+    return ListenerPlan("it", "", framing=Line(keep_ending=False), on_request=Rules(rules))
+
+
+def rule(*taken: steps.Step, when: matching.Matcher | None = None) -> Rule:
+    return Rule("rule", SPARE, taken, when, None)
+
+
+RESET = plan(rule(steps.send(b"about to"), steps.reset()))
+
+
+def test_after_a_reset_the_peer_reads_what_was_sent_and_the_end(serving: Serving) -> None:
+    serving.commit(RESET)
+    assert serving.connect().say(b"now\n").hear_all() == b"about to"
+    serving.settle()
+    assert serving.closed(CloseReason.SERVER_RESET) == 1
+
+
+def test_a_peer_that_goes_is_at_its_end(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.echo())))
+    client = serving.connect().say(b"a\n")
+    assert client.hear(1) == b"a"
+    client.reset()
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_EOF) == 1
+
+
+def test_a_peer_that_goes_with_something_unread_has_reset(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.send(b"x" * 100), steps.delay_fixed(30.0))))
+    client = serving.connect().say(b"a\n")
+    assert client.hear(1) == b"x"
+    client.close()
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_RESET) == 1
+
+
+def test_aborted_connections_end(serving: Serving) -> None:
+    serving.commit(plan(rule(steps.echo())))
+    client = serving.connect().say(b"a\n")
+    assert client.hear(1) == b"a"
+    serving.call(serving.listeners.abort)
+    assert client.hear_all() == b""
+    serving.settle()
+    assert serving.closed(CloseReason.ABORTED) == 1
+
+
+def test_peers_have_no_address(serving: Serving) -> None:
+    anywhere = rule(steps.send(b"from anywhere"), steps.close(), when=matching.peer("0.0.0.0/0"))
+    serving.commit(plan(anywhere, rule(steps.send(b"from nowhere"), steps.close())))
+    assert serving.connect().say(b"a\n").hear_all() == b"from nowhere"

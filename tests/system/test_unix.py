@@ -1,0 +1,156 @@
+"""Listeners and the admin API on Unix sockets, with real processes."""
+
+import os
+import signal
+import socket
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import Start
+from tests.system.scraping import Metrics, worker_pids
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not as deep as pytest's: a socket's path is short."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def config(*paths: Path, answer: str = "one", engine: str = "CALLBACK") -> str:
+    listeners = "".join(
+        f"\n- {{name: it{index}, address: 'unix:{path}', engine: {engine}, rules: [do: [send: {answer}, close]]}}"
+        for index, path in enumerate(paths)
+    )
+    return f"listeners:{listeners}"
+
+
+def connect(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(20)
+    try:
+        client.connect(str(path))
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def ask(path: Path) -> bytes:
+    with connect(path) as client:
+        client.sendall(b"hi")
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
+def test_it_answers_on_all_workers_and_leaves_nothing(responder: Start, folder: Path, engine: str) -> None:
+    path = folder / "it.sock"
+    running = responder(config(path, engine=engine), "--workers", "2")
+    assert [ask(path) for _ in range(100)] == [b"one"] * 100
+    assert running.listeners == {"it0": f"unix:{path}"}
+    assert running.status()["listeners"][0]["address"] == f"unix:{path}"
+    metrics = Metrics.scrape(running.metrics)
+    assert metrics.value("connections_accepted_total", listener="it0") == 100
+    eventually(lambda: Metrics.scrape(running.metrics).balanced("it0"), what="balanced books")
+    assert running.stop() == 0
+    assert list(folder.iterdir()) == []
+
+
+def test_a_change_of_path_and_of_rules(responder: Start, folder: Path) -> None:
+    first, second = folder / "first", folder / "second"
+    running = responder(config(first))
+    inode = first.stat().st_ino
+    assert running.cli("apply", "-", stdin=config(first, answer="two")).returncode == 0
+    assert (ask(first), first.stat().st_ino) == (b"two", inode)
+    assert running.cli("apply", "-", stdin=config(second, answer="three")).returncode == 0
+    assert (ask(second), list(folder.iterdir())) == (b"three", [second])
+    assert running.cli("apply", "-", stdin=config(second, first, answer="four")).returncode == 0
+    assert (ask(first), ask(second)) == (b"four", b"four")
+    assert running.stop() == 0
+
+
+def test_what_cannot_be_listened_on_changes_nothing(responder: Start, folder: Path) -> None:
+    good, bad = folder / "good", folder / "bad"
+    bad.write_text("precious")
+    running = responder(config(good))
+    refused = running.cli("apply", "-", stdin=config(good, bad))
+    assert refused.returncode == 1
+    assert f"listeners[1].address: unix:{bad}: something is there that is no socket" in refused.stderr
+    assert (ask(good), bad.read_text()) == (b"one", "precious")
+    other = responder(config(folder / "other"))
+    taken = other.cli("apply", "-", stdin=config(good))
+    assert "another process answers there" in taken.stderr
+    assert ask(good) == b"one"
+    assert (running.stop(), other.stop()) == (0, 0)
+
+
+def test_killed_workers_lose_none_that_waited(responder: Start, folder: Path) -> None:
+    path = folder / "it.sock"
+    running = responder(config(path), "--workers", "2")
+    for pid in worker_pids(running):
+        os.kill(pid, signal.SIGSTOP)
+    waiting = [connect(path) for _ in range(20)]
+    for client in waiting:
+        client.sendall(b"hi")
+    before = worker_pids(running)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert [client.recv(100) for client in waiting] == [b"one"] * 20
+    for client in waiting:
+        client.close()
+    eventually(lambda: 0 not in worker_pids(running) and not set(worker_pids(running)) & set(before), what="others")
+    assert [ask(path) for _ in range(20)] == [b"one"] * 20
+    assert running.stop() == 0
+
+
+def test_a_killed_responder_is_succeeded(responder: Start, folder: Path) -> None:
+    path, admin = folder / "it.sock", folder / "admin.sock"
+    running = responder(config(path), "--admin", f"unix:{admin}")
+    running.process.kill()
+    running.process.wait()
+    assert path.is_socket()
+    assert admin.is_socket()
+    next_one = responder(config(path), "--admin", f"unix:{admin}")
+    assert ask(path) == b"one"
+    assert next_one.status()["revision"] == 1
+    assert next_one.stop() == 0
+    assert list(folder.iterdir()) == []
+
+
+def test_the_admin_api_is_its_owner_s_alone(responder: Start, folder: Path) -> None:
+    admin = folder / "admin.sock"
+    running = responder(config(folder / "it.sock"), "--admin", f"unix:{admin}")
+    assert stat.S_IMODE(admin.stat().st_mode) == 0o600
+    assert running.cli("status").returncode == 0
+    refused = running.cli("apply", "-", stdin=config(admin))
+    assert f"unix:{admin} is in the way of the admin API (unix:{admin})" in refused.stderr
+    assert running.stop() == 0
+
+
+def test_a_change_loses_no_connection(responder: Start, folder: Path) -> None:
+    path = folder / "it.sock"
+    running = responder(config(path), "--workers", "2")
+    answers: list[bytes] = []
+    stop = threading.Event()
+
+    def keep_asking() -> None:
+        while not stop.is_set():
+            answers.append(ask(path))
+
+    thread = threading.Thread(target=keep_asking)
+    thread.start()
+    try:
+        for number in range(10):
+            assert running.cli("apply", "-", stdin=config(path, answer=f"answer{number}")).returncode == 0
+    finally:
+        stop.set()
+        thread.join()
+    assert set(answers) <= {b"one", *(f"answer{number}".encode() for number in range(10))}
+    assert b"" not in answers
+    assert running.stop() == 0
