@@ -27,7 +27,7 @@ def test_a_table_with_the_newest_on_top(api: Any, cli: Any) -> None:
 def test_json_has_etags_too(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[OLDER])
     time = "2026-01-02T12:00:00Z"
-    expected = {"number": 11, "etag": "abc-11", "time": time, "origin": "api", "comment": ""}
+    expected = {"number": 11, "etag": "abc-11", "time": time, "origin": "api", "comment": "", "identity": ""}
     assert json.loads(cli("history", "-o", "json").stdout) == {"revisions": [expected]}
     assert cli("history", "-o", "yaml").stdout.startswith("revisions:\n  - number: 11\n")
 
@@ -48,3 +48,9 @@ def test_all_of_them(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST] * 25)
     assert len(cli("history").stdout.splitlines()) == 1 + 20
     assert len(cli("history", "--limit", "0").stdout.splitlines()) == 1 + 25
+
+
+def test_who_asked_stands_beside_the_origin(api: Any, cli: Any) -> None:
+    revision = Revision(number=1, time=NOON, origin="api", identity="alice.example", comment="why")
+    api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[revision])
+    assert cli("history").stdout.splitlines()[1].split()[2:] == ["api", "(alice.example)", "why"]

@@ -15,7 +15,7 @@ from answerback.v1.config_service_pb2 import Revision, WatchConfigRequest, Watch
 NOON = Timestamp(seconds=1767355200)
 FIRST = WatchConfigResponse(revision=Revision(number=3, etag="abc-3", time=NOON, origin="file", config=BUILT_IN))
 SECOND = WatchConfigResponse(
-    revision=Revision(number=6, etag="abc-6", time=NOON, origin="api", comment="why\x07"), skipped=2
+    revision=Revision(number=6, etag="abc-6", time=NOON, origin="api", identity="token", comment="why\x07"), skipped=2
 )
 
 
@@ -24,7 +24,7 @@ def test_a_line_for_each(api: Any, cli: Any) -> None:
     result = cli("watch", "--after", "abc-2")
     assert result.stdout.splitlines() == [
         "2026-01-02T12:00:00Z  revision 3 (etag abc-3) from file",
-        "2026-01-02T12:00:00Z  (2 before it are no longer kept)  revision 6 (etag abc-6) from api: why\\x07",
+        "2026-01-02T12:00:00Z  (2 before it are no longer kept)  revision 6 (etag abc-6) from api (token): why\\x07",
     ]
     assert (result.exit_code, result.stderr) == (1, f"Error: 127.0.0.1:{api.port}: {Stopping()}\n")
     assert api.asked == [WatchConfigRequest(after_etag="abc-2")]

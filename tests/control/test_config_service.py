@@ -119,12 +119,13 @@ async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, cap
 
 # ── The history ─────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_list_revisions_page_by_page(stub: Any, supervisor: Any) -> None:
-    made = await fill(supervisor.store, 5, comment="why", origin="api")
+    made = await fill(supervisor.store, 5, comment="why", origin="api", identity="alice")
     first = await stub.ListRevisions(pb.ListRevisionsRequest(page_size=3))
     second = await stub.ListRevisions(pb.ListRevisionsRequest(page_size=3, page_token=first.next_page_token))
     listed = [*first.revisions, *second.revisions]
     assert [(one.number, one.etag) for one in listed] == [(number, f"abc-{number}") for number in (5, 4, 3, 2, 1)]
-    assert (listed[0].origin, listed[0].comment, listed[0].time.ToDatetime(UTC)) == ("api", "why", made[4].time)
+    assert (listed[0].origin, listed[0].identity, listed[0].comment) == ("api", "alice", "why")
+    assert listed[0].time.ToDatetime(UTC) == made[4].time
     assert not listed[0].HasField("config")
     assert second.next_page_token == ""
 

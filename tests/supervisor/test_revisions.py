@@ -44,7 +44,12 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 async def test_all_are_kept_as_they_were_given(open_store: Open) -> None:
     store = await open_store()
     assert (await store.newest(), await store.get(1), await store.page(9, 9)) == (None, None, [])
-    given = {"files": {"page": b"\0\xff", "empty": b""}, "comment": "why\n\N{SNOWMAN}", "origin": "api"}
+    given = {
+        "files": {"page": b"\0\xff", "empty": b""},
+        "comment": "why\n\N{SNOWMAN}",
+        "origin": "api",
+        "identity": "alice",
+    }
     first, second = await fill(store, 2, **given)
     assert (await store.newest(), await store.get(1), await store.get(2), await store.get(3)) == (
         *(second, first, second),

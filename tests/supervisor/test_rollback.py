@@ -7,6 +7,7 @@ import pytest
 
 from answerback.config import Refused
 from answerback.supervisor import EtagMismatch, NotKept
+from answerback.supervisor.audit import CALLER, Caller
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import config, listener
@@ -79,3 +80,13 @@ async def test_a_port_that_has_been_taken_since_is_refused(supervise: Supervise)
         await supervisor.rollback(1)
     assert supervisor.current.number == 2
     assert await supervisor.answers() == {b"two"}
+
+
+async def test_who_asked_is_remembered(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    assert supervisor.current.identity == ""
+    token = CALLER.set(Caller("ipv4:127.0.0.1:1", "alice.example"))
+    await supervisor.update(config(listener("two")))
+    CALLER.reset(token)
+    assert supervisor.current.identity == "alice.example"
+    assert (await supervisor.rollback(1)).revision.identity == ""

@@ -40,7 +40,7 @@ def command(limit: int, form: str, server: str, timeout: float) -> None:
     if form == "table":
         output.table(
             ("REVISION", "TIME", "ORIGIN", "COMMENT"),
-            ((one["number"], output.moment(one.get("time")), one["origin"], one["comment"]) for one in revisions),
+            ((one["number"], output.moment(one.get("time")), output.origin(one), one["comment"]) for one in revisions),
         )
     else:
         output.write({"revisions": revisions}, form)

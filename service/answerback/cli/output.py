@@ -45,6 +45,12 @@ def moment(stamp: str | None) -> str:
     return f"{stamp[:19]}Z" if stamp else "-"
 
 
+def origin(revision: Mapping[str, Any]) -> str:
+    """Where a revision came from, and from whom, if that was proved."""
+    identity = revision["identity"]
+    return f"{revision['origin']} ({identity})" if identity else str(revision["origin"])
+
+
 def _plain_field(message: Any, field: Any) -> Any:
     value = getattr(message, field.name)
     return [_plain_value(one, field) for one in value] if field.is_repeated else _plain_value(value, field)

@@ -41,10 +41,10 @@ def command(after: str, form: str, server: str) -> None:
 
 
 def _line(seen: dict[str, Any]) -> str:
-    from answerback.cli.output import moment
+    from answerback.cli.output import moment, origin
 
     revision, skipped = seen["revision"], seen["skipped"]
     comment = f": {revision['comment']}" if revision["comment"] else ""
     missed = f"({skipped} before it {'is' if skipped == 1 else 'are'} no longer kept)  " if skipped else ""
     when, number = moment(revision.get("time")), revision["number"]
-    return f"{when}  {missed}revision {number} (etag {revision['etag']}) from {revision['origin']}{comment}"
+    return f"{when}  {missed}revision {number} (etag {revision['etag']}) from {origin(revision)}{comment}"

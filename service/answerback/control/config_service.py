@@ -96,5 +96,6 @@ def _revision(revision: Revision | Entry) -> pb.Revision:
         time=timestamp(revision.time),
         origin=revision.origin,
         comment=revision.comment,
+        identity=revision.identity,
         config=revision.config if isinstance(revision, Revision) else None,
     )

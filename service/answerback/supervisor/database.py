@@ -1,7 +1,7 @@
 """The revisions in an SQLite database: its schema, and what is asked of it. For one thread, which may wait.
 
 state       one row: the name of the history, and the fingerprint of the file that was last applied
-revisions   a row each: number, time, origin, comment, and the digest of the configuration
+revisions   a row each: number, time, origin, comment, identity, and the digest of the configuration
 files       what revisions name: number, name, digest
 contents    configurations and files by their SHA-256, each once, however often it is used
 """
@@ -34,11 +34,12 @@ _SCHEMA: Final = """
 CREATE TABLE state (history TEXT NOT NULL, file BLOB NOT NULL);
 CREATE TABLE contents (digest BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE revisions (
-  number INTEGER PRIMARY KEY, time TEXT NOT NULL, origin TEXT NOT NULL, comment TEXT NOT NULL, config BLOB NOT NULL
+  number INTEGER PRIMARY KEY, time TEXT NOT NULL, origin TEXT NOT NULL, comment TEXT NOT NULL, identity TEXT NOT NULL,
+  config BLOB NOT NULL
 );
 CREATE TABLE files (number INTEGER, name TEXT, digest BLOB NOT NULL, PRIMARY KEY (number, name)) WITHOUT ROWID;
 """
-_ENTRY: Final = "SELECT number, time, origin, comment FROM revisions"
+_ENTRY: Final = "SELECT number, time, origin, comment, identity FROM revisions"
 _UNUSED: Final = """
 DELETE FROM contents WHERE digest NOT IN (SELECT config FROM revisions UNION SELECT digest FROM files)
 """
@@ -95,7 +96,7 @@ class Database:
             raise StoreCorrupt(f"revision {number} is no configuration") from None
         named = self._connection.execute("SELECT name, digest FROM files WHERE number = ?", (number,)).fetchall()
         files = {name: self._content(digest) for name, digest in named}
-        return Revision(number, entry.etag, config, files, entry.time, entry.origin, entry.comment)
+        return Revision(number, entry.etag, config, files, entry.time, entry.origin, entry.comment, entry.identity)
 
     def page(self, before: int, count: int) -> Sequence[Entry]:
         """See RevisionStore."""
@@ -157,8 +158,8 @@ class Database:
     def _insert(self, revision: Revision) -> None:
         config = self._keep(revision.config.SerializeToString(deterministic=True))
         when = revision.time.isoformat(timespec="microseconds")
-        row = (revision.number, when, revision.origin, revision.comment, config)
-        self._connection.execute("INSERT INTO revisions VALUES (?, ?, ?, ?, ?)", row)
+        row = (revision.number, when, revision.origin, revision.comment, revision.identity, config)
+        self._connection.execute("INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?)", row)
         named = [(revision.number, name, self._keep(data)) for name, data in revision.files.items()]
         self._connection.executemany("INSERT INTO files VALUES (?, ?, ?)", named)
         if revision.origin == FILE:
@@ -185,9 +186,9 @@ class Database:
             raise StoreCorrupt(f"{NAME}: content {digest.hex()} is {'missing' if data is None else 'damaged'}")
         return data
 
-    def _entry(self, row: tuple[int, str, str, str]) -> Entry:
-        number, when, origin, comment = row
-        return Entry(number, self.etag(number), datetime.fromisoformat(when), origin, comment)
+    def _entry(self, row: tuple[int, str, str, str, str]) -> Entry:
+        number, when, origin, comment, identity = row
+        return Entry(number, self.etag(number), datetime.fromisoformat(when), origin, comment, identity)
 
     def _one(self, statement: str, *values: object) -> Any:
         """The first column of the only row; None if there is no row."""

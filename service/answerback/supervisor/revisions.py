@@ -37,11 +37,13 @@ class Revision:
     origin: str = BUILT_IN
     """Where it came from: `file`, `api`, `rollback`, `built-in`."""
     comment: str = ""
+    identity: str = ""
+    """Who asked for it, as far as it was proved: by a certificate or a token."""
 
     @property
     def entry(self) -> "Entry":
         """What the history says of it."""
-        return Entry(self.number, self.etag, self.time, self.origin, self.comment)
+        return Entry(self.number, self.etag, self.time, self.origin, self.comment, self.identity)
 
     @property
     def size(self) -> int:
@@ -58,6 +60,7 @@ class Entry:
     time: datetime
     origin: str
     comment: str
+    identity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

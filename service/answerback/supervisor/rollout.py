@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from answerback.config import Problem, Refused
 from answerback.internal.v1.link_pb2 import ListenerPlaces
 from answerback.metrics.tally import Places
+from answerback.supervisor import audit
 from answerback.supervisor.change import TwoPhaseChange, places_of
 from answerback.supervisor.configuration import Found
 from answerback.supervisor.counters import Counters
@@ -111,7 +112,9 @@ class Rollout:
         newest = self.current or await self._store.newest()
         number = newest.number + 1 if newest is not None else 1
         etag = self._store.etag(number)
-        return Revision(number, etag, found.config, found.files, self._clock(), found.origin, comment)
+        caller = audit.CALLER.get()
+        identity = caller.identity if caller is not None else ""
+        return Revision(number, etag, found.config, found.files, self._clock(), found.origin, comment, identity)
 
     async def _decide(self, revision: Revision, bound: Mapping[str, Bound], *, keep: bool) -> None:
         """Listen, and record the revision: it is in force, or, if anything is raised, it is not.

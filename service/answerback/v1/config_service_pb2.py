@@ -27,7 +27,7 @@ from answerback.v1 import problem_pb2 as answerback_dot_v1_dot_problem__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"answerback/v1/config_service.proto\x12\ranswerback.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetConfigRequest\"Z\n\x11GetConfigResponse\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"r\n\x13UpdateConfigRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x7f\n\x14UpdateConfigResponse\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\">\n\x15ValidateConfigRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\"B\n\x16ValidateConfigResponse\x12(\n\x08problems\x18\x01 \x03(\x0b\x32\x16.answerback.v1.Problem\"\x9a\x01\n\x08Revision\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12%\n\x06\x63onfig\x18\x06 \x01(\x0b\x32\x15.answerback.v1.Config\"(\n\x12WatchConfigRequest\x12\x12\n\nafter_etag\x18\x01 \x01(\t\"Q\n\x13WatchConfigResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Revision\x12\x0f\n\x07skipped\x18\x02 \x01(\x04\"R\n\x14ListRevisionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0bwith_config\x18\x03 \x01(\x08\"\\\n\x15ListRevisionsResponse\x12*\n\trevisions\x18\x01 \x03(\x0b\x32\x17.answerback.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12GetRevisionRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\"@\n\x13GetRevisionResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Revision\"_\n\x15RollbackConfigRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x81\x01\n\x16RollbackConfigResponse\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r2\x80\x05\n\rConfigService\x12N\n\tGetConfig\x12\x1f.answerback.v1.GetConfigRequest\x1a .answerback.v1.GetConfigResponse\x12W\n\x0cUpdateConfig\x12\".answerback.v1.UpdateConfigRequest\x1a#.answerback.v1.UpdateConfigResponse\x12]\n\x0eValidateConfig\x12$.answerback.v1.ValidateConfigRequest\x1a%.answerback.v1.ValidateConfigResponse\x12V\n\x0bWatchConfig\x12!.answerback.v1.WatchConfigRequest\x1a\".answerback.v1.WatchConfigResponse0\x01\x12Z\n\rListRevisions\x12#.answerback.v1.ListRevisionsRequest\x1a$.answerback.v1.ListRevisionsResponse\x12T\n\x0bGetRevision\x12!.answerback.v1.GetRevisionRequest\x1a\".answerback.v1.GetRevisionResponse\x12]\n\x0eRollbackConfig\x12$.answerback.v1.RollbackConfigRequest\x1a%.answerback.v1.RollbackConfigResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"answerback/v1/config_service.proto\x12\ranswerback.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetConfigRequest\"Z\n\x11GetConfigResponse\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"r\n\x13UpdateConfigRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x7f\n\x14UpdateConfigResponse\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\">\n\x15ValidateConfigRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\"B\n\x16ValidateConfigResponse\x12(\n\x08problems\x18\x01 \x03(\x0b\x32\x16.answerback.v1.Problem\"\xac\x01\n\x08Revision\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12%\n\x06\x63onfig\x18\x06 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08identity\x18\x07 \x01(\t\"(\n\x12WatchConfigRequest\x12\x12\n\nafter_etag\x18\x01 \x01(\t\"Q\n\x13WatchConfigResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Revision\x12\x0f\n\x07skipped\x18\x02 \x01(\x04\"R\n\x14ListRevisionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0bwith_config\x18\x03 \x01(\x08\"\\\n\x15ListRevisionsResponse\x12*\n\trevisions\x18\x01 \x03(\x0b\x32\x17.answerback.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12GetRevisionRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\"@\n\x13GetRevisionResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Revision\"_\n\x15RollbackConfigRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x81\x01\n\x16RollbackConfigResponse\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r2\x80\x05\n\rConfigService\x12N\n\tGetConfig\x12\x1f.answerback.v1.GetConfigRequest\x1a .answerback.v1.GetConfigResponse\x12W\n\x0cUpdateConfig\x12\".answerback.v1.UpdateConfigRequest\x1a#.answerback.v1.UpdateConfigResponse\x12]\n\x0eValidateConfig\x12$.answerback.v1.ValidateConfigRequest\x1a%.answerback.v1.ValidateConfigResponse\x12V\n\x0bWatchConfig\x12!.answerback.v1.WatchConfigRequest\x1a\".answerback.v1.WatchConfigResponse0\x01\x12Z\n\rListRevisions\x12#.answerback.v1.ListRevisionsRequest\x1a$.answerback.v1.ListRevisionsResponse\x12T\n\x0bGetRevision\x12!.answerback.v1.GetRevisionRequest\x1a\".answerback.v1.GetRevisionResponse\x12]\n\x0eRollbackConfig\x12$.answerback.v1.RollbackConfigRequest\x1a%.answerback.v1.RollbackConfigResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,23 +47,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATECONFIGRESPONSE']._serialized_start=564
   _globals['_VALIDATECONFIGRESPONSE']._serialized_end=630
   _globals['_REVISION']._serialized_start=633
-  _globals['_REVISION']._serialized_end=787
-  _globals['_WATCHCONFIGREQUEST']._serialized_start=789
-  _globals['_WATCHCONFIGREQUEST']._serialized_end=829
-  _globals['_WATCHCONFIGRESPONSE']._serialized_start=831
-  _globals['_WATCHCONFIGRESPONSE']._serialized_end=912
-  _globals['_LISTREVISIONSREQUEST']._serialized_start=914
-  _globals['_LISTREVISIONSREQUEST']._serialized_end=996
-  _globals['_LISTREVISIONSRESPONSE']._serialized_start=998
-  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1090
-  _globals['_GETREVISIONREQUEST']._serialized_start=1092
-  _globals['_GETREVISIONREQUEST']._serialized_end=1130
-  _globals['_GETREVISIONRESPONSE']._serialized_start=1132
-  _globals['_GETREVISIONRESPONSE']._serialized_end=1196
-  _globals['_ROLLBACKCONFIGREQUEST']._serialized_start=1198
-  _globals['_ROLLBACKCONFIGREQUEST']._serialized_end=1293
-  _globals['_ROLLBACKCONFIGRESPONSE']._serialized_start=1296
-  _globals['_ROLLBACKCONFIGRESPONSE']._serialized_end=1425
-  _globals['_CONFIGSERVICE']._serialized_start=1428
-  _globals['_CONFIGSERVICE']._serialized_end=2068
+  _globals['_REVISION']._serialized_end=805
+  _globals['_WATCHCONFIGREQUEST']._serialized_start=807
+  _globals['_WATCHCONFIGREQUEST']._serialized_end=847
+  _globals['_WATCHCONFIGRESPONSE']._serialized_start=849
+  _globals['_WATCHCONFIGRESPONSE']._serialized_end=930
+  _globals['_LISTREVISIONSREQUEST']._serialized_start=932
+  _globals['_LISTREVISIONSREQUEST']._serialized_end=1014
+  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1016
+  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1108
+  _globals['_GETREVISIONREQUEST']._serialized_start=1110
+  _globals['_GETREVISIONREQUEST']._serialized_end=1148
+  _globals['_GETREVISIONRESPONSE']._serialized_start=1150
+  _globals['_GETREVISIONRESPONSE']._serialized_end=1214
+  _globals['_ROLLBACKCONFIGREQUEST']._serialized_start=1216
+  _globals['_ROLLBACKCONFIGREQUEST']._serialized_end=1311
+  _globals['_ROLLBACKCONFIGRESPONSE']._serialized_start=1314
+  _globals['_ROLLBACKCONFIGRESPONSE']._serialized_end=1443
+  _globals['_CONFIGSERVICE']._serialized_start=1446
+  _globals['_CONFIGSERVICE']._serialized_end=2086
 # @@protoc_insertion_point(module_scope)

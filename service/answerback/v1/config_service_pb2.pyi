@@ -182,6 +182,7 @@ class Revision(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Grows by one with each change, from 1; it alone says which was earlier, for clocks step."""
     etag: _builtins.str
@@ -190,6 +191,8 @@ class Revision(_message.Message):
     """Where it came from: `file`, `api`, `rollback`, `built-in`."""
     comment: _builtins.str
     """What was given with the change."""
+    identity: _builtins.str
+    """Who asked for it, as far as it was proved: the names of the client's certificate, `token`; empty without either."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was put in force."""
@@ -207,10 +210,11 @@ class Revision(_message.Message):
         origin: _builtins.str = ...,
         comment: _builtins.str = ...,
         config: _config_pb2.Config | None = ...,
+        identity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "config", b"config", "etag", b"etag", "number", b"number", "origin", b"origin", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "config", b"config", "etag", b"etag", "identity", b"identity", "number", b"number", "origin", b"origin", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
