@@ -181,6 +181,7 @@ def announce(options: ServeOptions, supervisor: Supervisor, admin: str, http: st
             log.info("listening", extra={"kind": kind, "address": address})
         log.info("serving", extra={"version": __version__, "revision": status.revision, "workers": options.workers})
     else:
+        logs.flush()  # so that it stands behind what was logged before
         sys.stderr.write(banner(status, supervisor.current.config, admin, http))
         sys.stderr.flush()
 

@@ -39,3 +39,14 @@ def test_every_change_and_every_refusal_is_a_line(responder: Start) -> None:
     assert (reloaded["message"], reloaded["origin"], "peer" in reloaded) == ("revision 3 is in force", "file", False)
     assert "\x1b" not in running.log.read_text()
     assert running.stop() == 0
+
+
+def test_operations_are_lines_too(responder: Start) -> None:
+    running = responder(ECHO)
+    assert running.cli("reset-counters", "--listener", "echo").returncode == 0
+    assert running.cli("restart").returncode == 0
+    _, reset, restart = audit(running, 3)
+    assert (reset["message"], reset["listener"], reset["counters"]) == ("counters were reset", "echo", 0)
+    assert restart["message"] == "the workers are restarted"
+    assert restart["peer"].startswith("ipv4:127.0.0.1:")
+    assert running.stop() == 0

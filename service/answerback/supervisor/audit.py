@@ -1,4 +1,4 @@
-"""The log of who changed what: a line for each change, and for each that was refused."""
+"""The log of who changed what: a line for each change, for each that was refused, and for each operation."""
 
 # Rule: these lines are no warnings: those that repeat would be counted instead of written.
 

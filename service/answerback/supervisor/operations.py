@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from answerback.config.compile import fault_key, rule_key
 from answerback.config.editing import NoSuchListener, index_of
 from answerback.internal.v1.link_pb2 import Order, ResetCounters
+from answerback.supervisor import audit
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import ChangeFailed, NoSuchCounter
@@ -46,6 +47,7 @@ class Operations:
 
     def restart_workers(self, over: float, grace: float | None = None) -> AsyncIterator[Restarted]:
         """See Restarting.restart; the grace period is that of the responder unless given."""
+        audit.note("the workers are restarted", over=over)
         return self._restarting.restart(over, self._options.grace if grace is None else grace)
 
     async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:
@@ -62,6 +64,7 @@ class Operations:
             if found:
                 order = ResetCounters(places=chain.from_iterable(found))
                 await self._by_any_worker(Order(reset_counters=order), "counters_reset")
+            audit.note("counters were reset", listener=listener, rule=rule, fault=fault, counters=len(found))
             return len(found)
 
         return await self._exclusively(work)

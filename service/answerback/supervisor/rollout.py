@@ -7,7 +7,6 @@ TwoPhaseChange        every worker commits, or dies, and its successor starts wi
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,8 +25,6 @@ from answerback.supervisor.revisions import Conflict, Revision, RevisionStore, S
 from answerback.supervisor.sockets import Bound, CannotListen, Sockets
 
 # Rule: one at a time; whoever calls holds the lock.
-
-log = logging.getLogger(__name__)
 
 Hands = Callable[[], Awaitable[list[WorkerProcess]]]
 Clock = Callable[[], datetime]
