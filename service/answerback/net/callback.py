@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 
-from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
 from answerback.net.readiness import READABLE, WRITABLE
 
@@ -22,7 +22,7 @@ DONT_WAIT = socket.MSG_DONTWAIT
 class CallbackConnection(Connection):
     """Drives a session by readiness callbacks."""
 
-    __slots__ = ("_ending", "_fd", "_unsent", "_watched")
+    __slots__ = ("_fd", "_unsent", "_watched")
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         # The type below socket.socket has all that is needed, and is made and closed in half the time.
@@ -30,7 +30,6 @@ class CallbackConnection(Connection):
         self._fd = descriptor
         self._watched = 0  # the events we are told of
         self._unsent: deque[memoryview] | None = None  # what the kernel has not taken
-        self._ending: Action | None = None  # what to do once it has
 
     def begin(self) -> None:
         """Take up the conversation."""
@@ -136,19 +135,6 @@ class CallbackConnection(Connection):
                 self._end()
             if not actions and not session.awaits_flush:
                 return
-
-    def _gather(self, actions: Sequence[Action]) -> bytes:
-        """What is to be sent; how it is to end is noted, or done if it cannot wait."""
-        chunks = []
-        for action in actions:
-            if type(action) is Send:
-                chunks.append(action.data)
-            elif type(action) is Abort:
-                self.abort(action.reason)
-                return b""
-            else:
-                self._ending = action
-        return b"".join(chunks)
 
     def _send(self, data: bytes) -> bool:
         """Give it to the kernel; what that does not take waits until there is room. False if the connection is lost."""

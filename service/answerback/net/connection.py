@@ -6,14 +6,14 @@ import logging
 import socket
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import inf
 from random import Random
 from time import monotonic
 from typing import Protocol
 
-from answerback.core.actions import CloseReason
+from answerback.core.actions import Abort, Action, CloseReason, Send
 from answerback.core.plan import PlanInForce
 from answerback.core.session import Session
 from answerback.metrics.books import Books
@@ -52,7 +52,7 @@ class Host(Protocol):
 class Connection(ABC):
     """A connection and its session. A driver adds how bytes come and go."""
 
-    __slots__ = ("_id", "alarm", "books", "counted_peer", "due", "heard", "host", "session", "sock")
+    __slots__ = ("_ending", "_id", "alarm", "books", "counted_peer", "due", "heard", "host", "session", "sock")
 
     def __init__(self, host: Host, sock: socket.SocketType, peer: bytes | None) -> None:
         """`sock` was just accepted; `peer` is its packed address if it counts towards a limit."""
@@ -62,6 +62,7 @@ class Connection(ABC):
         self.books = host.books
         self.session = Session(host.in_force, host.books, monotonic(), self)
         self._id: str | None = None
+        self._ending: Action | None = None  # what to do once the kernel has taken everything
         self.alarm: asyncio.TimerHandle | int | None = None
         self.due = inf
         self.heard = False  # whether the peer ever sent a byte
@@ -122,6 +123,19 @@ class Connection(ABC):
         )
         self.books.failed()
         self.abort(CloseReason.ERROR)
+
+    def _gather(self, actions: Sequence[Action]) -> bytes:
+        """What is to be sent; how it is to end is noted, or done if it cannot wait."""
+        chunks = []
+        for action in actions:
+            if type(action) is Send:
+                chunks.append(action.data)
+            elif type(action) is Abort:
+                self.abort(action.reason)
+                return b""
+            else:
+                self._ending = action
+        return b"".join(chunks)
 
     @abstractmethod
     def wake(self) -> None:

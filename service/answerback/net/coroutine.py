@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from time import monotonic
 from typing import cast
 
-from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import Connection, Host, reason_of, reset_on_close
 
 # Rule: only the coroutine speaks to the session, but for `abort`, which ends both.
@@ -38,7 +38,7 @@ def nothing(_now: float) -> Sequence[Action]:
 class CoroutineConnection(Connection, asyncio.Protocol):
     """Drives a session by a coroutine, which this takes up as the protocol of a transport."""
 
-    __slots__ = ("_coroutine", "_drained", "_ending", "_gone", "_opening", "_reads", "_transport", "_unsent")
+    __slots__ = ("_coroutine", "_drained", "_gone", "_opening", "_reads", "_transport", "_unsent")
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
@@ -52,7 +52,6 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._opening = False
         self._reads = True
         self._unsent = 0  # bytes that the kernel has not taken
-        self._ending: Action | None = None  # what to do once it has
 
     def begin(self) -> None:
         """Take up the conversation."""
@@ -222,19 +221,6 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 self._end()
             if not actions and not session.awaits_flush:
                 return True
-
-    def _gather(self, actions: Sequence[Action]) -> bytes:
-        """What is to be sent; how it is to end is noted, or done if it cannot wait."""
-        chunks = []
-        for action in actions:
-            if type(action) is Send:
-                chunks.append(action.data)
-            elif type(action) is Abort:
-                self.abort(action.reason)
-                return b""
-            else:
-                self._ending = action
-        return b"".join(chunks)
 
     def _write(self, data: bytes) -> None:
         """Give it to the transport, which gives the kernel at once what that takes."""
