@@ -2,13 +2,14 @@
 
 import pytest
 
+from answerback.config import load
 from answerback.core.actions import CloseReason
 from answerback.core.answering import READ_AHEAD
 from answerback.core.matching import Miss
-from answerback.explain import Moment
+from answerback.explain import Moment, explain
 from answerback.explain import events as e
 from answerback.explain.play import READ_BYTES
-from tests.explain.explaining import asked, misses, only, sent, told
+from tests.explain.explaining import BEGUN, asked, misses, only, sent, told
 
 PING = r"""framing: line, rules: [
     {name: ping, when: PING, do: [send: "+PONG\r\n"]},
@@ -241,6 +242,14 @@ def test_the_peer_and_the_clock_are_as_told() -> None:
     transcript = told(rules, b"x", peer="192.0.2.9")
     assert misses(transcript) == ["rules[0]: comes from 192.0.2.9, not from 10.0.0.0/8"]
     assert sent(transcript) == [(1, b"192.0.2.9 8000 03:04:06")]
+
+
+def test_nobody_has_an_address_at_a_unix_socket() -> None:
+    rules = 'rules: [{when: {peer: 0.0.0.0/0}, do: [close]}, {do: [send: {template: "<${peer.host}>${local.port}"}]}]'
+    document = load(f"listeners: [{{name: it, address: 'unix:/run/it:80', {rules}}}]")
+    transcript = explain(document.config.listeners[0], {}, [Moment(0, b"x")], peer="192.0.2.7", begun=BEGUN)
+    assert misses(transcript) == ["rules[0]: comes from what has no address, not from 0.0.0.0/0"]
+    assert sent(transcript) == [(0, b"<>0")]
 
 
 def test_chance_is_the_same_each_time() -> None:

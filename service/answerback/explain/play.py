@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
+from answerback.config.addresses import is_unix
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.framing import Framing, Idle, UntilEof
 from answerback.core.ledger import Ledger
@@ -21,6 +22,7 @@ from answerback.v1 import config_pb2 as v1
 
 # Rule: the same file and the same words give the same transcript; only `now` and what is random without a seed differ.
 
+PEER_PORT: Final = 50_000
 READ_BYTES: Final = 64 << 10  # of what the peer has sent, at once, as the drivers read
 
 
@@ -88,10 +90,10 @@ class _Stage(Ledger):
         self._in_flight: list[list[Action]] = []
         self._told = 0  # of what is in flight
         self._unread = bytearray()  # what the peer has said, and the session does not want yet
-        port = listener.address.rpartition(":")[2]
+        unix = is_unix(listener)  # there, nobody has an address
         setting = Setting(
-            peer=(peer, 50000),
-            local_port=int(port) if port.isdigit() else 0,
+            peer=("", 0) if unix else (peer, PEER_PORT),
+            local_port=0 if unix else int(listener.address.rpartition(":")[2]),
             chance=random.Random(plan.random_seed or 0),  # noqa: S311 - not for secrets
             clock=lambda: begun + timedelta(seconds=self.now),
         )
