@@ -154,3 +154,11 @@ def test_a_change_loses_no_connection(responder: Start, folder: Path) -> None:
     assert set(answers) <= {b"one", *(f"answer{number}".encode() for number in range(10))}
     assert b"" not in answers
     assert running.stop() == 0
+
+
+def test_restarted_workers_go_on_with_the_socket(responder: Start, folder: Path) -> None:
+    path = folder / "it.sock"
+    running = responder(config(path), "--workers", "2")
+    assert running.cli("restart").returncode == 0
+    assert [ask(path) for _ in range(20)] == [b"one"] * 20
+    assert running.stop() == 0
