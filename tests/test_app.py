@@ -10,7 +10,7 @@ import pytest
 from answerback import __version__, app, logs
 from answerback.app import ServeOptions, banner, first_command, reachable, serve
 from answerback.config import BUILT_IN
-from answerback.core.plan import Engine
+from answerback.core.plan import Accept, Engine
 from answerback.metrics.reading import Counts
 from answerback.supervisor import ListenerStatus, StartError, State, Status, Supervisor, WorkerStatus
 from answerback.v1.config_pb2 import Config, Framing, Listener
@@ -18,7 +18,8 @@ from answerback.v1.config_pb2 import Config, Framing, Listener
 
 def status(*addresses: str, workers: int = 1) -> Status:
     listeners = [
-        ListenerStatus(f"l{n}", address, Engine.CALLBACK, Counts(0, 0, 0)) for n, address in enumerate(addresses)
+        ListenerStatus(f"l{n}", address, Engine.CALLBACK, Accept.NORMAL, Counts(0, 0, 0))
+        for n, address in enumerate(addresses)
     ]
     crew = [WorkerStatus(n, 1, True, 1, 0, None, 0.1, 0.0) for n in range(workers)]
     return Status(State.SERVING, "", 1, "abc-1", listeners, crew, None, None)

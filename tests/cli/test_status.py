@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from answerback.v1.config_pb2 import ENGINE_CALLBACK
+from answerback.v1.config_pb2 import ACCEPT_STALL, ENGINE_CALLBACK
 from answerback.v1.operations_service_pb2 import STATE_NOT_SERVING, GetStatusResponse
 
 
@@ -20,7 +20,7 @@ def status() -> GetStatusResponse:
         reason="worker 0: five deaths",
     )
     status.start_time.FromJsonString("2026-01-02T03:04:05.678Z")
-    listener = status.listeners.add(name="hello", address="0.0.0.0:8000", engine=ENGINE_CALLBACK)
+    listener = status.listeners.add(name="hello", address="0.0.0.0:8000", engine=ENGINE_CALLBACK, accept=ACCEPT_STALL)
     listener.connections_accepted, listener.connections_open, listener.requests = 120, 3, 117
     worker = status.workers.add(index=0, pid=4711, revision=2, restarts=1)
     worker.start_time.FromJsonString("2026-01-02T03:05:00Z")
@@ -43,8 +43,8 @@ def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> Non
         "Answerback 0.1.0  NOT_SERVING: worker 0: five deaths",
         "revision 2 (etag abc-2), up since 2026-01-02T03:04:05Z",
         "",
-        "LISTENER  ADDRESS       ENGINE    ACCEPTED  OPEN  REQUESTS",
-        "hello     0.0.0.0:8000  CALLBACK       120     3       117",
+        "LISTENER  ADDRESS       ENGINE    MODE   ACCEPTED  OPEN  REQUESTS",
+        "hello     0.0.0.0:8000  CALLBACK  STALL       120     3       117",
         "",
         "WORKER   PID  REVISION  RESTARTS  SINCE",
         "     0  4711         2         1  2026-01-02T03:05:00Z",

@@ -22,6 +22,7 @@ listeners:
     address: 127.0.0.1:7001
     engine: callback
     framing: {line: {keep_ending: true}}
+    accept: NORMAL
     random_seed: 0
     rules:
       - name: greeting

@@ -61,6 +61,16 @@ def test_two_listeners_on_one_unix_socket() -> None:
     ]
 
 
+@pytest.mark.parametrize("accept", v1.Accept.values())
+def test_a_unix_socket_can_do_with_those_who_connect_what_workers_do(accept: v1.Accept.ValueType) -> None:
+    config = two("unix:/run/a", "127.0.0.1:80")
+    for each in config.listeners:
+        each.accept = accept
+    why = "connecting to a Unix socket can be neither refused nor stalled: CLOSE, RESET and HOLD work"
+    wrong = accept in (v1.ACCEPT_REFUSE, v1.ACCEPT_STALL)
+    assert said(check(config, {})) == ([f"listeners[0].accept: {why}"] if wrong else [])
+
+
 def test_peers_of_a_unix_socket_cannot_be_told_apart() -> None:
     config = two("unix:/run/a", "127.0.0.1:80")
     for each in config.listeners:

@@ -214,7 +214,10 @@ def test_unknown_fields() -> None:
         f"framing.zebra: no such field; known: {', '.join(v1.Framing.DESCRIPTOR.fields_by_name)}",
         "listeners[0]: no such field: '<<'; YAML 1.2 has no merge keys",
         "listeners[0]: a field's name is expected, not a list",
-        "listeners[0]: no such field: 'a b'; known: name, address, engine, framing, rules, faults, limits, random_seed",
+        (
+            "listeners[0]: no such field: 'a b'; "
+            "known: name, address, engine, framing, rules, faults, limits, accept, random_seed"
+        ),
     ]
 
 

@@ -13,7 +13,7 @@ from grpc import aio
 from answerback import __version__
 from answerback.config import Problem
 from answerback.control import operations_service
-from answerback.core.plan import Engine
+from answerback.core.plan import Accept, Engine
 from answerback.metrics.reading import Counts
 from answerback.supervisor import (
     ChangeFailed,
@@ -27,7 +27,7 @@ from answerback.supervisor import (
     WorkerStatus,
 )
 from answerback.v1 import operations_service_pb2 as pb
-from answerback.v1.config_pb2 import ENGINE_COROUTINE
+from answerback.v1.config_pb2 import ACCEPT_HOLD, ENGINE_COROUTINE
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceStub
 from tests.control.conftest import WHEN
 
@@ -36,7 +36,7 @@ STATUS = Status(
     reason="worker 1: five deaths in a minute",
     revision=7,
     etag="abc-7",
-    listeners=[ListenerStatus("hello", "0.0.0.0:8000", Engine.COROUTINE, Counts(5, 2, 9))],
+    listeners=[ListenerStatus("hello", "0.0.0.0:8000", Engine.COROUTINE, Accept.HOLD, Counts(5, 2, 9))],
     workers=[
         WorkerStatus(0, 4711, True, 7, 1, WHEN + timedelta(seconds=1), 0.1, 0.001),
         WorkerStatus(1, 0, False, 0, 5, None, 0.0, 0.0),
@@ -66,6 +66,7 @@ async def test_get_status(stub: Any, supervisor: Any) -> None:
             connections_accepted=5,
             connections_open=2,
             requests=9,
+            accept=ACCEPT_HOLD,
         )
     ]
     first, second = answer.workers

@@ -6,10 +6,11 @@ from answerback.core import matching, steps, templates
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
 from answerback.core.answering import EMPTY_IN_A_ROW
 from answerback.core.framing import Delimiter, Fixed, Framing, Idle, LengthPrefix, Line, UntilEof
-from answerback.core.plan import Limits, ListenerPlan, Replies, Rule, Rules, Then
+from answerback.core.plan import Limits, ListenerPlan, PlanInForce, Replies, Rule, Rules, Then
 from answerback.core.playing import HOLD_SECONDS
+from answerback.core.session import Session
 from answerback.core.turn import Turn
-from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
+from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof
 
 LINE = Line(keep_ending=False)
 
@@ -202,6 +203,17 @@ def test_hold_holds_until_the_lifetime_ends() -> None:
     book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
     short = plan(rule(steps.hold()), limits=Limits(lifetime=3))
     Playbook(short) >> b"x\n" >> after(3) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+    long = plan(rule(steps.hold()), limits=Limits(lifetime=2 * HOLD_SECONDS))
+    book = (Playbook(long) >> b"x\n" >> after(2 * HOLD_SECONDS - 1)).silent()
+    book >> after(1) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+
+
+def test_a_dismissed_session_closes_in_order_and_hears_nothing() -> None:
+    session = Session(PlanInForce(plan(rule(say(b"never")))), Account(), 0.0)
+    assert session.dismiss(CloseReason.SERVER_CLOSE) == (HalfClose(),)
+    assert session.flushed(0.0) == ()
+    assert session.receive(b"x\n", 0.1) == ()
+    assert session.eof(0.2) == (Close(CloseReason.SERVER_CLOSE),)
 
 
 def test_a_frame_step_rules_what_is_behind_its_own_request() -> None:

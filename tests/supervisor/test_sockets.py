@@ -17,7 +17,8 @@ import pytest
 from answerback.config.addresses import Address, of_key
 from answerback.internal.v1.link_pb2 import Adopt, Order, Prepare, Release, Report, SocketName
 from answerback.link import Link, Received
-from answerback.supervisor.sockets import BACKLOG, Bound, CannotListen, Sockets
+from answerback.supervisor.doors import BACKLOG
+from answerback.supervisor.sockets import Bound, CannotListen, Sockets
 from tests.descriptors import descriptors
 from tests.ports import free_port
 
@@ -33,8 +34,8 @@ def sockets() -> Iterator[Sockets]:
 
 
 def listen(sockets: Sockets, *keys: str) -> dict[str, Bound]:
-    with sockets.binding(keys) as bound:
-        sockets.listen(bound)
+    with sockets.binding(keys) as bound, sockets.turning(bound):
+        pass
     return bound
 
 
@@ -78,8 +79,8 @@ def test_what_is_bound_does_not_listen_yet(sockets: Sockets) -> None:
     with sockets.binding([ANY]) as bound:
         port = int(bound[ANY].address.rpartition(":")[2])
         assert not listening(port)
-        sockets.listen(bound)
-        assert listening(port)
+        with sockets.turning(bound):
+            assert listening(port)
     assert listening(port)
 
 
@@ -150,8 +151,8 @@ def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: Sockets
         faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         faster.bind(bound[ANY].sockets[0].getsockname())
         faster.listen()
-        with pytest.raises(CannotListen, match="the port is taken"):
-            sockets.listen(bound)
+        with pytest.raises(CannotListen, match="the port is taken"), sockets.turning(bound):
+            pass
     assert not sockets.keys
 
 
@@ -335,7 +336,8 @@ async def test_a_new_address_beside_one_under_load(
     with sockets.binding([added]) as bound:
         for worker in workers:
             await worker.accept_on({added: bound[added].sockets[worker.slot]})
-        sockets.listen(bound)
+        with sockets.turning(bound):
+            pass
     newcomer = ConnectLoop(port_of(sockets, added))
     await newcomer.more()
     await newcomer.stop()

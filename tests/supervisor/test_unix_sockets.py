@@ -90,8 +90,8 @@ def test_another_s_file_is_left_alone(path: str) -> None:
 
 def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) -> None:
     key = f"unix:{path}"
-    with sockets.binding([key]) as bound:
-        sockets.listen(bound)
+    with sockets.binding([key]) as bound, sockets.turning(bound):
+        pass
     assert sockets.of(0)[key] is sockets.of(1)[key]
     assert sockets.address(key) == key
     sockets.close([key])

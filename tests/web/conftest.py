@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from answerback.core.plan import Engine
+from answerback.core.plan import Accept, Engine
 from answerback.metrics.reading import Counts
 from answerback.supervisor.status import LastChange, ListenerStatus, State, Status, WorkerStatus
 
@@ -30,7 +30,9 @@ def status() -> Status:
         reason="",
         revision=7,
         etag="abc-7",
-        listeners=[ListenerStatus("hello", "127.0.0.1:8000", Engine.CALLBACK, Counts(1_234_567, 89, 2_000_000))],
+        listeners=[
+            ListenerStatus("hello", "127.0.0.1:8000", Engine.CALLBACK, Accept.STALL, Counts(1_234_567, 89, 2_000_000))
+        ],
         workers=[worker, dead],
         last_applied=LastChange(START, "file"),
         last_refused=None,

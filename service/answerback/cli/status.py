@@ -38,10 +38,11 @@ def _tables(status: dict[str, Any]) -> None:
     click.echo(f"Answerback {status['version']}  {_word(status['state'], 'STATE_')}{reason}")
     click.echo(f"revision {status['revision']} (etag {status['etag']}), up since {moment(status.get('start_time'))}\n")
     table(
-        ("LISTENER", "ADDRESS", "ENGINE", "ACCEPTED", "OPEN", "REQUESTS"),
+        ("LISTENER", "ADDRESS", "ENGINE", "MODE", "ACCEPTED", "OPEN", "REQUESTS"),
         (
             (
                 *(one["name"], one["address"], _word(one["engine"], "ENGINE_")),
+                _word(one["accept"], "ACCEPT_"),
                 *(one["connections_accepted"], one["connections_open"], one["requests"]),
             )
             for one in status["listeners"]

@@ -27,6 +27,8 @@ MAX_STATES = 1000  # of one listener, that rules are for
 MAX_TABLED = 500_000  # rules in the tables of all its states: 150 bytes each, and each state has its own
 MAX_RULES = 10_000  # in all listeners; each has a place in the tally
 
+_FOR_TCP = (v1.ACCEPT_REFUSE, v1.ACCEPT_STALL)  # a Unix socket asks no filter, and never listens again after a shutdown
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NAME_FORM = "letters, digits, `.`, `_` and `-`, the first a letter or digit, 63 at most"
 _MAX_COUNTED_NAME = 128  # of a rule or fault: it is the value of a metric's label
@@ -133,10 +135,14 @@ class _Listener:
     def check(self, files: Mapping[str, bytes], descriptor_limit: int | None, most_rules: int) -> None:
         """Find everything; of the rules, only so many are looked at."""
         bounds.enum(v1.Engine.DESCRIPTOR, self._listener.engine, self._at("engine"), self._problems)
+        bounds.enum(v1.Accept.DESCRIPTOR, self._listener.accept, self._at("accept"), self._problems)
         if self._listener.HasField("framing"):
             data = BytesCheck(files, self._problems)
             FramingCheck(data, self._problems, in_step=False).framing(self._listener.framing, self._at("framing"))
         bounds.limits(self._listener.limits, self._at("limits"), self._problems, descriptor_limit)
+        if addresses.is_unix(self._listener) and self._listener.accept in _FOR_TCP:
+            why = "connecting to a Unix socket can be neither refused nor stalled: CLOSE, RESET and HOLD work"
+            self._problems.add(self._at("accept"), why)
         if addresses.is_unix(self._listener) and self._listener.limits.max_connections_per_peer:
             why = "peers of a Unix socket have no address to tell them apart: set max_connections"
             self._problems.add(self._at("limits.max_connections_per_peer"), why)

@@ -10,7 +10,7 @@ from answerback.config.compile_framing import framing_of
 from answerback.config.compile_rules import compile_rule
 from answerback.config.problems import Problem, Refused
 from answerback.core.faults import Fault
-from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rules
+from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rules
 from answerback.internal.v1 import link_pb2
 from answerback.v1 import config_pb2 as v1
 
@@ -20,6 +20,14 @@ DEFAULT_LIMITS = Limits()
 
 _Timeout = Literal["idle_timeout", "request_timeout", "write_timeout", "lifetime"]
 _ENGINES = {v1.ENGINE_CALLBACK: Engine.CALLBACK, v1.ENGINE_COROUTINE: Engine.COROUTINE}
+_ACCEPTS = {
+    v1.ACCEPT_NORMAL: Accept.NORMAL,
+    v1.ACCEPT_REFUSE: Accept.REFUSE,
+    v1.ACCEPT_STALL: Accept.STALL,
+    v1.ACCEPT_CLOSE: Accept.CLOSE,
+    v1.ACCEPT_RESET: Accept.RESET,
+    v1.ACCEPT_HOLD: Accept.HOLD,
+}
 
 
 def rule_key(rule: v1.Rule, index: int) -> str:
@@ -84,6 +92,7 @@ def _listener(
         on_drain=on(v1.EVENT_DRAIN),
         limits=limits_of(listener.limits),
         faults=faults,
+        accept=accept_of(listener),
         rule_names=names,
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
         block=places.block,
@@ -97,6 +106,11 @@ def _faults(listener: v1.Listener, places: link_pb2.ListenerPlaces) -> tuple[Fau
     numbered = zip(listener.faults, names, places.faults, counters, strict=True)
     compiled = [compile_fault(fault, name, at, counter) for fault, name, at, counter in numbered]
     return tuple(fault for fault in compiled if fault is not None)
+
+
+def accept_of(listener: v1.Listener) -> Accept:
+    """What becomes of whoever connects to a listener."""
+    return _ACCEPTS.get(listener.accept, Accept.NORMAL)
 
 
 def limits_of(given: v1.Limits) -> Limits:

@@ -10,10 +10,10 @@ from answerback.config import Problem as Found
 from answerback.control.errors import BadArgument
 from answerback.control.requests import seconds
 from answerback.control.times import timestamp
-from answerback.core.plan import Engine
+from answerback.core.plan import Accept, Engine
 from answerback.supervisor import FileStatus, LastChange, ListenerStatus, RestartStep, State, Supervisor, WorkerStatus
+from answerback.v1 import config_pb2
 from answerback.v1 import operations_service_pb2 as pb
-from answerback.v1.config_pb2 import ENGINE_CALLBACK, ENGINE_COROUTINE
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
 from answerback.v1.problem_pb2 import Problem
 
@@ -28,7 +28,15 @@ STEPS: Final = {
     RestartStep.RESTARTED: pb.RESTART_STEP_RESTARTED,
 }
 RESTART_OVER: Final = 1.0  # seconds: who was accepted just now has said by then what it wants
-ENGINES: Final = {Engine.CALLBACK: ENGINE_CALLBACK, Engine.COROUTINE: ENGINE_COROUTINE}
+ACCEPTS: Final = {
+    Accept.NORMAL: config_pb2.ACCEPT_NORMAL,
+    Accept.REFUSE: config_pb2.ACCEPT_REFUSE,
+    Accept.STALL: config_pb2.ACCEPT_STALL,
+    Accept.CLOSE: config_pb2.ACCEPT_CLOSE,
+    Accept.RESET: config_pb2.ACCEPT_RESET,
+    Accept.HOLD: config_pb2.ACCEPT_HOLD,
+}
+ENGINES: Final = {Engine.CALLBACK: config_pb2.ENGINE_CALLBACK, Engine.COROUTINE: config_pb2.ENGINE_COROUTINE}
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -84,6 +92,7 @@ def _listener(status: ListenerStatus) -> pb.ListenerStatus:
         connections_accepted=status.counts.accepted,
         connections_open=status.counts.open,
         requests=status.counts.requests,
+        accept=ACCEPTS[status.accept],
     )
 
 

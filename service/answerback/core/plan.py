@@ -23,6 +23,17 @@ class Engine(Enum):
     COROUTINE = "coroutine"
 
 
+class Accept(Enum):
+    """What becomes of whoever connects."""
+
+    NORMAL = "normal"
+    REFUSE = "refuse"
+    STALL = "stall"
+    CLOSE = "close"
+    RESET = "reset"
+    HOLD = "hold"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on connections and requests: seconds, and counts; `inf` and 0 mean none."""
@@ -257,6 +268,7 @@ class ListenerPlan:
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     """What every reply goes through, in this order; the listener's rules are marked as `faulted`."""
+    accept: Accept = Accept.NORMAL
     rule_names: tuple[str, ...] = ()
     """Of all rules, in the order written; for metrics."""
     random_seed: int | None = None

@@ -221,7 +221,8 @@ class Playing(Ending):
                 self._pause(script, now + seconds)
                 return False
             case Hold():
-                self._pause(iter((End(by_reset=False, reason=CloseReason.LIFETIME),)), now + HOLD_SECONDS)
+                seconds = HOLD_SECONDS if self._plan.limits.lifetime == inf else inf
+                self._pause(iter((End(by_reset=False, reason=CloseReason.LIFETIME),)), now + seconds)
                 return False
             case Take(framing, variable):
                 self._taking = Take(framing.begin(), variable)

@@ -3,7 +3,8 @@
 Whatever drives a session tells it what happened, with the time (seconds of any steady clock), and performs the actions
 that come back, in order:
 
-    connected            once, before anything else
+    connected            once, before anything else; or, of one that nobody wants to talk to,
+    dismiss              close in order at once
     receive, eof         what the peer sent; nothing comes after `eof`
     blocked, flushed     the kernel took only part of what was to be sent; it has taken all of it
     wake                 `deadline` has passed
@@ -54,6 +55,10 @@ class Session(Answering):
         if self.greets:
             self._begin(self._plan.on_connect, actions, now)
         return actions
+
+    def dismiss(self, reason: CloseReason) -> Sequence[Action]:
+        """In place of `connected`: close in order, having said nothing."""
+        return self._end_in_order(reason)
 
     def receive(self, data: bytes, now: float) -> Sequence[Action]:
         """The peer sent these bytes, at least one."""

@@ -38,19 +38,27 @@ class Acceptor:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-        self._loop.add_reader(sock.fileno(), self._ready)
+        self._watch()
 
     def empty(self) -> None:
-        """Accept what is queued."""
+        """Accept what is queued, unless stopped."""
+        if self._stopped:
+            return
         for _ in range(BACKLOG // BATCH + 1):
             if not self._take(BATCH):
                 return
 
     def stop(self) -> None:
-        """Accept no more."""
+        """Accept no more; the socket need not listen."""
         if not self._stopped:
             self._stopped = True
             self._rest()
+
+    def resume(self) -> None:
+        """Accept again after `stop`."""
+        if self._stopped:
+            self._stopped = False
+            self._watch()
 
     def _ready(self) -> None:
         self._take(BATCH)
@@ -82,9 +90,9 @@ class Acceptor:
         if self._stopped:
             return
         self._rest()
-        self._pause = self._loop.call_later(BACK_OFF_SECONDS, self._resume)
+        self._pause = self._loop.call_later(BACK_OFF_SECONDS, self._watch)
 
-    def _resume(self) -> None:
+    def _watch(self) -> None:
         self._pause = None
         self._loop.add_reader(self.sock.fileno(), self._ready)
 

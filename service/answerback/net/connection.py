@@ -138,6 +138,10 @@ class Connection(ABC):
         return b"".join(chunks)
 
     @abstractmethod
+    def begin(self) -> None:
+        """Take up the conversation."""
+
+    @abstractmethod
     def wake(self) -> None:
         """The session's deadline has come, or is near."""
 

@@ -38,7 +38,16 @@ def nothing(_now: float) -> Sequence[Action]:
 class CoroutineConnection(Connection, asyncio.Protocol):
     """Drives a session by a coroutine, which this takes up as the protocol of a transport."""
 
-    __slots__ = ("_coroutine", "_drained", "_gone", "_opening", "_reads", "_transport", "_unsent")
+    __slots__ = (
+        "_coroutine",
+        "_dismissed",
+        "_drained",
+        "_gone",
+        "_opening",
+        "_reads",
+        "_transport",
+        "_unsent",
+    )
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
@@ -47,6 +56,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self.sock: socket.socket
         self._transport: asyncio.Transport | None = None
         self._coroutine: Coroutine[None, News, None] | None = None  # from the first step to the last
+        self._dismissed: CloseReason | None = None  # why nobody is to talk here
         self._drained = False  # whether the session has to be told of a drain once it has heard what is here
         self._gone = False
         self._opening = False
@@ -56,6 +66,11 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     def begin(self) -> None:
         """Take up the conversation."""
         self.host.loop.create_task(self._open())
+
+    def dismiss(self, reason: CloseReason) -> None:
+        """In place of `begin`: close in order at once."""
+        self._dismissed = reason
+        self.begin()
 
     def wake(self) -> None:
         """See `Connection.wake`."""
@@ -156,7 +171,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     async def _converse(self) -> None:
         session, books = self.session, self.books
-        actions = session.connected(monotonic())
+        unwanted = self._dismissed
+        actions = session.connected(monotonic()) if unwanted is None else session.dismiss(unwanted)
         while True:
             while not self._perform(actions):
                 actions = await self._room()

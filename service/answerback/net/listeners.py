@@ -9,7 +9,7 @@ from itertools import chain, count
 from random import Random
 
 from answerback.core.actions import CloseReason
-from answerback.core.plan import Engine, ListenerPlan, Plan, PlanInForce
+from answerback.core.plan import Accept, Engine, ListenerPlan, Plan, PlanInForce
 from answerback.metrics.books import Books
 from answerback.metrics.claims import Claims
 from answerback.metrics.peers import Admission
@@ -19,13 +19,17 @@ from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
+from answerback.net.held import HeldConnection
 from answerback.net.readiness import Readiness
 from answerback.net.spread import Spread
 
+# Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
 # Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
 # Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
 
 log = logging.getLogger(__name__)
+
+MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 
 DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
     Engine.CALLBACK: CallbackConnection,
@@ -57,10 +61,14 @@ class Listener:
         self._left = listeners.connection_left
 
     def take_up(self, plan: ListenerPlan) -> None:
-        """Go by another plan; chance goes on, unless it is seeded otherwise."""
-        if plan.random_seed != self.in_force.plan.random_seed:
+        """Go by another plan; chance goes on, unless it is seeded otherwise, and NORMAL serves those who were held."""
+        former, self.in_force.plan = self.in_force.plan, plan
+        if plan.random_seed != former.random_seed:
             self.chance = chance_of(plan)
-        self.in_force.plan = plan
+        if plan.accept is Accept.NORMAL and former.accept is not Accept.NORMAL:
+            for connection in tuple(self.connections):
+                if isinstance(connection, HeldConnection):
+                    connection.release()
 
     def accepted(self, descriptor: int, family: int, address: object) -> None:
         """A connection was accepted: turn it away, or take up the conversation."""
@@ -77,6 +85,9 @@ class Listener:
                 return
         else:
             self.books.accepted()
+        if plan.accept in MISBEHAVING:
+            self._misbehave(plan.accept, descriptor, family, peer)
+            return
         connection = DRIVERS[plan.engine](self, descriptor, family, peer)
         self.connections.add(connection)
         connection.begin()
@@ -88,6 +99,32 @@ class Listener:
             self._admission.left(self.in_force.plan, peer)
         if not self.connections:
             self._left()
+
+    def _misbehave(self, accept: Accept, descriptor: int, family: int, peer: bytes | None) -> None:
+        """Do with an accepted connection what `accept` says."""
+        if accept is Accept.HOLD:
+            held = HeldConnection(self, descriptor, family, peer, self._follow)
+            self.connections.add(held)
+            held.begin()
+            return
+        connection = DRIVERS[self.in_force.plan.engine](self, descriptor, family, peer)
+        self.connections.add(connection)
+        if accept is Accept.RESET:
+            connection.abort(CloseReason.SERVER_RESET)
+        else:
+            connection.dismiss(CloseReason.SERVER_CLOSE)
+
+    def _follow(self, held: HeldConnection, end: CloseReason | None) -> None:
+        """Go on with a connection that was held; or, for a reason, end it in order."""
+        self.connections.discard(held)
+        sock = held.sock
+        family = sock.family
+        connection = DRIVERS[self.in_force.plan.engine](self, sock.detach(), family, held.counted_peer)
+        self.connections.add(connection)
+        if end is None:
+            connection.begin()
+        else:
+            connection.dismiss(end)
 
     def drain(self, over: float = 0.0) -> None:
         """Have every connection finish what is in progress, then close in order; the oldest first, over so many s."""
@@ -133,6 +170,7 @@ class Listeners:
 
         Removed listeners drain; on an address that none uses any more, what is queued is accepted first.
         """
+        self._empty_where_accept_changes(plan)
         former = self._listeners
         self._listeners = {}
         for name, listener_plan in plan.listeners.items():
@@ -148,6 +186,10 @@ class Listeners:
                 self._retire(key)
             else:
                 acceptor.accepted, acceptor.failed = target.accepted, target.books.accept_failed
+                if target.in_force.plan.accept is Accept.REFUSE:
+                    acceptor.stop()
+                else:
+                    acceptor.resume()
         for name, sock in sockets.items():
             self._accept_on(name, self._slot, sock)
         for listener in former.values():
@@ -205,7 +247,19 @@ class Listeners:
         if listener is None or self._draining or former is not None:
             sock.close()
             return
-        self._acceptors[name, slot] = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
+        acceptor = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
+        self._acceptors[name, slot] = acceptor
+        if listener.in_force.plan.accept is Accept.REFUSE:
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                acceptor.empty()  # what a predecessor has left
+            acceptor.stop()
+
+    def _empty_where_accept_changes(self, plan: Plan) -> None:
+        accepts = {each.socket: each.accept for each in plan.listeners.values()}
+        for (name, _), acceptor in self._acceptors.items():
+            accept = accepts.get(name)
+            if accept is not None and accept is not self._by_socket[name].in_force.plan.accept:
+                acceptor.empty()
 
     def _hand_over(self, keys: Iterable[tuple[str, int]]) -> None:
         """Accept no more on these sockets, and leave what is queued there to others."""

@@ -5,6 +5,7 @@ A newcomer's map of this room:
     supervisor        what is in force, and changes of it
       configuration   a configuration is found, read and checked
       file            the file of --config, read again when told to or when it has changed
+      rollout         a revision on its way into force
       change          the two phases of a change on the workers
       revisions       what was in force, and where that is kept
         state         the same on disk
@@ -12,6 +13,7 @@ A newcomer's map of this room:
       history         the same, for those who ask
       first           what is served first
       sockets         the listening sockets, of every address and slot
+        doors         how one of them meets those who connect
       crew            the workers: started, watched, replaced
         slot          the place of a worker
         process       one worker's process and the link to it

@@ -78,6 +78,11 @@ class Crew:
         both = (self._coming, self.leaving)
         return [*self.workers, *(process for process in both if process is not None and process.up)]
 
+    @property
+    def attended(self) -> list[int]:
+        """The slots on whose sockets somebody accepts."""
+        return [slot.index for slot in self.slots if slot.worker or (slot.adopter is not None and slot.adopter.up)]
+
     async def start(self) -> list[WorkerProcess]:
         """Start a worker in every slot. Raises Gone or OSError if one of them does not come up."""
         for slot in self.slots:

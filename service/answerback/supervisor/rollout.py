@@ -7,17 +7,19 @@ TwoPhaseChange        every worker commits, or dies, and its successor starts wi
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from answerback.config import Problem, Refused
+from answerback.config.compile import accept_of
 from answerback.internal.v1.link_pb2 import ListenerPlaces
 from answerback.metrics.tally import Places
 from answerback.supervisor import audit
 from answerback.supervisor.change import TwoPhaseChange, places_of
 from answerback.supervisor.configuration import Found
 from answerback.supervisor.counters import Counters
+from answerback.supervisor.doors import door_of
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import ChangeFailed, NotRecorded
 from answerback.supervisor.process import Gone, WorkerProcess
@@ -56,14 +58,15 @@ class Rollout:
         comment: str,
         hands: Hands,
         proceed: Callable[[], None],
+        attended: Callable[[], Iterable[int]],
         *,
         kept: Revision | None = None,
     ) -> int:
         """Put a configuration in force on the workers that `hands` gives; how many serve it then.
 
         `kept`: the revision that it is, if the store has it already. `proceed` is called before the decision, and may
-        raise. Raises Refused, ChangeFailed, StoreFailed, PlacesExhausted, and what `hands` and `proceed` raise; then
-        nothing has changed.
+        raise; `attended` says at the end on which slots' sockets somebody accepts. Raises Refused, ChangeFailed,
+        StoreFailed, PlacesExhausted, and what `hands` and `proceed` raise; then nothing has changed.
         """
         revision = kept or await self._next(found, comment)
         counters = self.counters.proposed(found.config)
@@ -75,13 +78,14 @@ class Rollout:
             await change.prepare(workers, lambda slot: {key: each.sockets[slot] for key, each in bound.items()})
             try:
                 proceed()
-                await self._decide(revision, bound, keep=kept is None)
+                await self._decide(revision, bound, keys, keep=kept is None)
                 self.counters.decide(counters)
             except BaseException:
                 change.abort(workers)
                 raise
         count = await change.commit(workers)
         self._sockets.close(set(self._sockets.keys) - set(keys))
+        self._sockets.settle(attended())
         return count
 
     async def boot(self, process: WorkerProcess) -> None:
@@ -97,6 +101,7 @@ class Rollout:
             raise Gone(process.obituary) from None
         if not await change.commit([process]):
             raise Gone(process.obituary)
+        self._sockets.settle([process.slot])
 
     async def note_file(self, found: Found) -> None:
         """What is in force was found in the file as well. Raises NotRecorded."""
@@ -113,18 +118,18 @@ class Rollout:
         identity = caller.identity if caller is not None else ""
         return Revision(number, etag, found.config, found.files, self._clock(), found.origin, comment, identity)
 
-    async def _decide(self, revision: Revision, bound: Mapping[str, Bound], *, keep: bool) -> None:
+    async def _decide(self, revision: Revision, bound: Mapping[str, Bound], keys: Sequence[str], *, keep: bool) -> None:
         """Listen, and record the revision: it is in force, or, if anything is raised, it is not.
 
         Listening comes first, because it can fail: somebody may have taken the port since it was bound.
         """
-        self._sockets.listen(bound)
-        try:
-            if keep:
-                await self._store.append(revision, after=revision.number - 1)
-        except (Conflict, StoreFailed) as error:
-            self._sockets.withdraw(bound)
-            raise NotRecorded(error) from None
+        doors = {key: door_of(accept_of(one)) for key, one in zip(keys, revision.config.listeners, strict=True)}
+        with self._sockets.turning(bound, doors):
+            try:
+                if keep:
+                    await self._store.append(revision, after=revision.number - 1)
+            except (Conflict, StoreFailed) as error:
+                raise NotRecorded(error) from None
         self.current = revision
 
     def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:

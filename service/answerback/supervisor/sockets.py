@@ -9,18 +9,15 @@ too, and waits for whoever accepts on it next.
 
 import errno
 import socket
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from answerback.config.addresses import Listening, UnixAddress, of_key
 from answerback.supervisor import unix_sockets
+from answerback.supervisor.doors import Door, listen, listens, open_, refuse, stall
 from answerback.supervisor.unix_sockets import SocketFile
-
-# A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
-# lesser of it and net.core.somaxconn, which is 4096 too.
-BACKLOG = 4096
 
 REASONS: Mapping[int, str] = {
     errno.EADDRINUSE: "the port is taken; `ss -ltnp` shows by which process",
@@ -29,6 +26,10 @@ REASONS: Mapping[int, str] = {
     errno.EAFNOSUPPORT: "this machine has no {family}",
     errno.EMFILE: "no descriptor is free (RLIMIT_NOFILE): {sockets} are needed for each address",
 }
+
+
+BEGIN: Mapping[Door, Callable[[socket.socket], None]] = {Door.OPEN: listen, Door.STALLED: stall, Door.REFUSED: refuse}
+ALL_AS_THEY_ARE: Mapping[str, Door] = {}
 
 
 class CannotListen(Exception):
@@ -57,6 +58,7 @@ class Sockets:
 
     slots: int
     _kept: dict[str, Bound] = field(default_factory=dict)
+    _doors: dict[str, Door] = field(default_factory=dict)
 
     @property
     def keys(self) -> Collection[str]:
@@ -98,34 +100,69 @@ class Sockets:
                 if self._kept.get(key) is not sockets:
                     _withdraw(sockets)
 
-    def listen(self, bound: Mapping[str, Bound]) -> None:
-        """Listen, and keep the sockets. Raises CannotListen; then none is kept."""
-        reasons: dict[str, str] = {}
-        for key, address in bound.items():
-            try:
-                for sock in address.sockets:
-                    sock.listen(BACKLOG)
-            except OSError as error:  # whoever bound it meanwhile was faster
-                reasons[key] = reason(error, address.wanted, self.slots)
-        if reasons:
-            raise CannotListen(reasons)
+    @contextmanager
+    def turning(self, bound: Mapping[str, Bound], doors: Mapping[str, Door] = ALL_AS_THEY_ARE) -> Iterator[None]:
+        """Decide within: listen on what is new, keep it, and have addresses meet those who connect as `doors` says.
+
+        Of what `doors` does not name, the new is open and the rest stays as it is. Raises CannotListen; then, and if an
+        exception comes from within, all is as before. A door to be REFUSED is silent at first: see `settle`.
+        """
+        changed = [key for key in self._kept if doors.get(key, self._doors[key]) is not self._doors[key]]
+        shut = {sock for key in changed for sock in self._kept[key].sockets if not listens(sock)}
+        try:
+            self._turn(bound, changed, doors)
+            yield
+        except BaseException:
+            for address in bound.values():
+                _withdraw(address)
+            for key in changed:
+                self._turn_back(key, shut)
+            raise
         self._kept.update(bound)
+        self._doors |= dict.fromkeys(bound, Door.OPEN) | {key: doors[key] for key in (*bound, *changed) if key in doors}
+        for key in changed:
+            if self._doors[key] is Door.OPEN:
+                for sock in self._kept[key].sockets:
+                    open_(sock)
+
+    def settle(self, slots: Iterable[int]) -> None:
+        """What queued on these slots' sockets has been taken: refuse where that is wanted."""
+        wanted = [self._kept[key] for key, door in self._doors.items() if door is Door.REFUSED]
+        for slot in slots:
+            for bound in wanted:
+                refuse(bound.sockets[slot])
 
     def close(self, keys: Iterable[str]) -> None:
         """Close our copies."""
         for key in keys:
             if key in self._kept:
                 _close(self._kept.pop(key))
-
-    def withdraw(self, keys: Iterable[str]) -> None:
-        """Listen no more, in whatever process a copy is, and close ours: nobody was to connect here."""
-        for key in keys:
-            if key in self._kept:
-                _withdraw(self._kept.pop(key))
+                del self._doors[key]
 
     def close_all(self) -> None:
         """Close our copies of all."""
         self.close(list(self._kept))
+
+    def _turn(self, bound: Mapping[str, Bound], changed: Iterable[str], doors: Mapping[str, Door]) -> None:
+        """As far as that can be undone; raises CannotListen with every reason."""
+        reasons: dict[str, str] = {}
+        ways = [(key, address, BEGIN[doors.get(key, Door.OPEN)]) for key, address in bound.items()]
+        ways += [(key, self._kept[key], stall) for key in changed]  # silence comes first
+        for key, address, turn in ways:
+            try:
+                for sock in address.sockets:
+                    turn(sock)
+            except OSError as error:  # whoever bound it meanwhile was faster
+                reasons[key] = reason(error, address.wanted, self.slots)
+        if reasons:
+            raise CannotListen(reasons)
+
+    def _turn_back(self, key: str, shut: Collection[socket.socket]) -> None:
+        for sock in self._kept[key].sockets:
+            if sock in shut:
+                refuse(sock)
+            elif self._doors[key] is Door.OPEN:
+                open_(sock)
 
 
 def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:
@@ -137,24 +174,34 @@ def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:
     if isinstance(wanted, UnixAddress):
         shared, file = unix_sockets.bind(wanted.path)
         return Bound(wanted, (shared,) * slots, str(wanted), file)
-    family, port = socket.AF_INET6 if wanted.is_ipv6 else socket.AF_INET, wanted.port
-    sockets: list[socket.socket] = []
-    try:
-        for slot in range(slots):
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sockets.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if slot or beside_ours:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock.bind((wanted.host, port))
+    family = socket.AF_INET6 if wanted.is_ipv6 else socket.AF_INET
+    made: list[socket.socket] = []
+
+    def one(port: int, *, joins: bool) -> socket.socket:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        made.append(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if joins or beside_ours:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            port = sock.getsockname()[1]  # the others join the one that the kernel chose
+        sock.bind((wanted.host, port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return sock
+
+    try:
+        first = one(wanted.port, joins=False)
+        port = first.getsockname()[1]
+        # A socket that has its port from the kernel would lose it when it listens no more: all join the one that asked.
+        sockets = [one(port, joins=True) for _ in range(slots if wanted.port == 0 else slots - 1)]
     except OSError:
-        for sock in sockets:
+        for sock in made:
             sock.close()
         raise
+    if wanted.port == 0:
+        first.close()
+    else:
+        sockets.insert(0, first)
     return Bound(wanted, tuple(sockets), str(replace(wanted, port=port)))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 from answerback.config.problems import Problem
-from answerback.core.plan import Engine
+from answerback.core.plan import Accept, Engine
 from answerback.metrics.reading import Counts
 
 
@@ -49,6 +49,7 @@ class ListenerStatus:
     address: str
     """As bound: port 0 has become the kernel's choice."""
     engine: Engine
+    accept: Accept
     counts: Counts
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from answerback.config import Problem, Refused
 from answerback.config.addresses import socket_key
+from answerback.config.compile import accept_of
 from answerback.metrics.reading import read_counts
 from answerback.metrics.tally import Places, Tally
 from answerback.net import descriptors
@@ -220,6 +221,7 @@ class Supervisor:
             name=listener.name,
             address=self._sockets.address(socket_key(listener)),
             engine=engine_of(listener, self.options.default_engine),
+            accept=accept_of(listener),
             counts=read_counts(self.tally, self.places, listener.name),
         )
 
@@ -329,7 +331,9 @@ class Supervisor:
         return sum(worker.revision == self.current.number for worker in self._crew.workers)
 
     async def _apply(self, found: Found, comment: str, hands: Hands, *, kept: Revision | None = None) -> int:
-        count = await self._rollout.apply(found, comment, hands, self._not_stopping, kept=kept)
+        count = await self._rollout.apply(
+            found, comment, hands, self._not_stopping, lambda: self._crew.attended, kept=kept
+        )
         self._record.took(self.current, count)
         self._crew.provide_anew()
         self._changed()

@@ -42,6 +42,48 @@ ENGINE_COROUTINE: Engine.ValueType  # 2
 """A coroutine per connection over streams."""
 Global___Engine: _TypeAlias = Engine  # noqa: Y015
 
+class _Accept:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AcceptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accept.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCEPT_UNSPECIFIED: _Accept.ValueType  # 0
+    ACCEPT_NORMAL: _Accept.ValueType  # 1
+    """A conversation by the listener's rules."""
+    ACCEPT_REFUSE: _Accept.ValueType  # 2
+    """Connecting is refused (RST): the address is ours, and nobody listens. Not for Unix sockets."""
+    ACCEPT_STALL: _Accept.ValueType  # 3
+    """Connecting times out: nothing is answered, not even by RST. Not for Unix sockets."""
+    ACCEPT_CLOSE: _Accept.ValueType  # 4
+    """The connection is accepted and closed in order at once."""
+    ACCEPT_RESET: _Accept.ValueType  # 5
+    """The connection is accepted and reset at once."""
+    ACCEPT_HOLD: _Accept.ValueType  # 6
+    """The connection is accepted, and neither read nor answered until the listener is NORMAL again: then its conversation
+    begins. It ends at `lifetime` (1 h if there is none), by a drain, or when the peer resets.
+    """
+
+class Accept(_Accept, metaclass=_AcceptEnumTypeWrapper):
+    """What becomes of whoever connects to a listener."""
+
+ACCEPT_UNSPECIFIED: Accept.ValueType  # 0
+ACCEPT_NORMAL: Accept.ValueType  # 1
+"""A conversation by the listener's rules."""
+ACCEPT_REFUSE: Accept.ValueType  # 2
+"""Connecting is refused (RST): the address is ours, and nobody listens. Not for Unix sockets."""
+ACCEPT_STALL: Accept.ValueType  # 3
+"""Connecting times out: nothing is answered, not even by RST. Not for Unix sockets."""
+ACCEPT_CLOSE: Accept.ValueType  # 4
+"""The connection is accepted and closed in order at once."""
+ACCEPT_RESET: Accept.ValueType  # 5
+"""The connection is accepted and reset at once."""
+ACCEPT_HOLD: Accept.ValueType  # 6
+"""The connection is accepted, and neither read nor answered until the listener is NORMAL again: then its conversation
+begins. It ends at `lifetime` (1 h if there is none), by a drain, or when the peer resets.
+"""
+Global___Accept: _TypeAlias = Accept  # noqa: Y015
+
 class _Event:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -134,6 +176,7 @@ class Listener(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     FAULTS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    ACCEPT_FIELD_NUMBER: _builtins.int
     RANDOM_SEED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the listener in metrics, health and logs. Required, unique: letters, digits, `.`, `_`, `-`, 63 at most."""
@@ -143,6 +186,8 @@ class Listener(_message.Message):
     """
     engine: Global___Engine.ValueType
     """What drives its connections; the default is that of `serve --engine`."""
+    accept: Global___Accept.ValueType
+    """What becomes of whoever connects; the default is NORMAL. Connections that are open already go on as before."""
     random_seed: _builtins.int
     """Where the listener's chance begins, in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates.
     Unless given, at random.
@@ -171,11 +216,12 @@ class Listener(_message.Message):
         rules: _abc.Iterable[Global___Rule] | None = ...,
         faults: _abc.Iterable[Global___Fault] | None = ...,
         limits: Global___Limits | None = ...,
+        accept: Global___Accept.ValueType = ...,
         random_seed: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "limits", b"limits", "random_seed", b"random_seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "accept", b"accept", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__random_seed: _TypeAlias = _typing.Literal["random_seed"]  # noqa: Y015
     _WhichOneofArgType__random_seed: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed"]  # noqa: Y015

@@ -267,6 +267,7 @@ class ListenerStatus(_message.Message):
     CONNECTIONS_ACCEPTED_FIELD_NUMBER: _builtins.int
     CONNECTIONS_OPEN_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
+    ACCEPT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     address: _builtins.str
     """As bound: port 0 has become the kernel's choice."""
@@ -274,6 +275,8 @@ class ListenerStatus(_message.Message):
     connections_accepted: _builtins.int
     connections_open: _builtins.int
     requests: _builtins.int
+    accept: _config_pb2.Accept.ValueType
+    """What becomes of whoever connects."""
     def __init__(
         self,
         *,
@@ -283,10 +286,11 @@ class ListenerStatus(_message.Message):
         connections_accepted: _builtins.int = ...,
         connections_open: _builtins.int = ...,
         requests: _builtins.int = ...,
+        accept: _config_pb2.Accept.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "connections_accepted", b"connections_accepted", "connections_open", b"connections_open", "engine", b"engine", "name", b"name", "requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "address", b"address", "connections_accepted", b"connections_accepted", "connections_open", b"connections_open", "engine", b"engine", "name", b"name", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,7 +62,9 @@ def page(status: Status, start_time: datetime) -> str:
         tag("p", f"Version {__version__}, configuration revision {status.revision}, up since {since}."),
         *(tag("p", "Configuration file: ", tag("strong", text)) for text in _refusals(status)),
         table(
-            "Listeners", ("name", "address", "engine", "accepted", "open", "requests"), map(_listener, status.listeners)
+            "Listeners",
+            ("name", "address", "engine", "mode", "accepted", "open", "requests"),
+            map(_listener, status.listeners),
         ),
         table("Workers", ("worker", "process", "revision", "restarts"), workers),
         tag("h2", "More"),
@@ -83,7 +85,8 @@ def _refusals(status: Status) -> Sequence[str]:
 
 def _listener(listener: ListenerStatus) -> Sequence[str | int]:
     counts = listener.counts
-    return listener.name, listener.address, listener.engine.value, counts.accepted, counts.open, counts.requests
+    words = (listener.name, listener.address, listener.engine.value, listener.accept.value)
+    return *words, counts.accepted, counts.open, counts.requests
 
 
 def _cell(value: str | int) -> Markup:
