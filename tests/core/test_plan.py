@@ -1,4 +1,5 @@
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -119,6 +120,38 @@ def test_many_patterns_choose_as_one_by_one(patterns: list[str], place: int, req
     turn = cast(Turn, Asker())
     first = next((rule for rule in written if rule.matches is not None and rule.matches(request_bytes, turn)), None)
     assert select(written, request_bytes) is first
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["^a", "b$", "a.b", "(x)", "^$", "(b)"]), st.sampled_from(["send", "echo", "counted"])
+        ),
+        min_size=8,
+        max_size=20,
+    ),
+    st.integers(0, 30),
+    st.integers(0, 3),
+    requests,
+)
+def test_many_patterns_whatever_they_do(
+    written: list[tuple[str, str]], end: int, left: int, request_bytes: bytes
+) -> None:
+    """Captures are there for whoever asks for them; what is behind a rule for everything is never reached."""
+    kinds: dict[str, dict[str, Any]] = {"send": {}, "echo": {"steps": (steps.echo(),)}, "counted": {"times": 1}}
+    rules = [
+        Rule(str(number), 0, matches=matching.regex(one), pattern=one, **kinds[kind])
+        for number, (one, kind) in enumerate(written)
+    ]
+    rules.insert(end, Rule("everything", 0))
+    apart = [replace(rule, pattern=None) for rule in rules]
+    turn, plain = Asker(left), Asker(left)
+    found, expected = select(rules, request_bytes, turn), select(apart, request_bytes, plain)
+    assert found is not None
+    assert expected is not None
+    assert (found.name, turn.left) == (expected.name, plain.left)
+    if found.reply is None and found.matches is not None:
+        assert turn.captures is not None
 
 
 def test_a_counted_rule_gives_way_once_its_times_are_over() -> None:

@@ -150,7 +150,7 @@ class Selector:
     only those written before the one that the table found. Many patterns are searched for together.
     """
 
-    __slots__ = ("_by_equality", "_last", "_otherwise", "_sets", "_tried", "look_up", "recalled")
+    __slots__ = ("_all_in_sets", "_by_equality", "_last", "_otherwise", "_sets", "_tried", "look_up", "recalled")
 
     look_up: Callable[[bytes], Rule | None] | None
     """The same as `search`, where the request's bytes alone decide."""
@@ -163,13 +163,15 @@ class Selector:
         self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
         self._otherwise: Rule | None = None
         self._last = len(rules)
+        for index, rule in enumerate(rules):
+            if rule.matches is None and not rule.counted:
+                self._last, self._otherwise = index, rule
+                break
+        rules = rules[: self._last]  # nothing behind it can be reached
         patterns = [rule.pattern for rule in rules if rule.pattern is not None]
         self._sets = Sets(patterns) if len(patterns) >= MANY_PATTERNS else None
         position = 0
         for index, rule in enumerate(rules):
-            if rule.matches is None and not rule.counted:
-                self._last, self._otherwise = index, rule
-                break  # nothing behind it can be reached
             if rule.equals is not None and not rule.counted:
                 self._by_equality.setdefault(rule.equals, (index, rule))
             else:
@@ -177,6 +179,7 @@ class Selector:
                 self._tried.append((index, rule, position if in_sets else -1))
                 position += in_sets
         self.look_up = None
+        self._all_in_sets = bool(self._tried) and all(position >= 0 for _, _, position in self._tried)
         if self._tried:
             return
         if self._by_equality:
@@ -205,6 +208,8 @@ class Selector:
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
+        if self._all_in_sets:
+            return self._search_sets(request, turn, before) or found
         matching: Iterator[int] | None = None
         reached = -1
         for index, rule, position in self._tried:
@@ -220,6 +225,21 @@ class Selector:
             if (rule.matches is None or rule.matches(request, turn)) and (not rule.counted or turn.claim(rule)):
                 return rule
         return found
+
+    def _search_sets(self, request: bytes, turn: Asked, before: int) -> Rule | None:
+        """The same where all that is tried are patterns in sets: those that match are gone through, and no others."""
+        tried, sets = self._tried, self._sets
+        if sets is None or tried[0][0] > before:
+            return None
+        for position in sets.matching(request):
+            index, rule, _ = tried[position]
+            if index > before:
+                break
+            if rule.reply is not None:
+                return rule  # nobody asks for its captures
+            if rule.matches is not None and rule.matches(request, turn) and (not rule.counted or turn.claim(rule)):
+                return rule
+        return None
 
 
 class _Table(dict[bytes, Rule | None]):
