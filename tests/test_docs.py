@@ -15,8 +15,10 @@ from answerback.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = [
     README,
+    CONTRIBUTING,
     *sorted(page for room in ("bench", "deploy", "docs", "requirements") for page in (ROOT / room).rglob("*.md")),
 ]
 
@@ -43,6 +45,15 @@ def test_named_make_targets_exist(page: Path) -> None:
     named = re.findall(r"^ +make ([a-z]+)|`make ([a-z ]+)", page.read_text(), re.MULTILINE)
     words = {word for pair in named for word in "".join(pair).split()}
     assert words <= targets
+
+
+@pytest.mark.parametrize("kind", ["match", "step", "framing", "fault", "RPC"])
+def test_a_walk_names_its_field_its_test_and_its_code(kind: str) -> None:
+    """That what it names exists, the links say."""
+    _, walks = CONTRIBUTING.read_text().split(f"## Add a{'n' * (kind == 'RPC')} {kind}\n")
+    named = LINK.findall(walks.partition("\n## ")[0])
+    for folder in ("proto/", "tests/", "service/answerback/c"):
+        assert [link for link in named if link.startswith(folder)], f"nothing in {folder}"
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:

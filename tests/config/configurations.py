@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from answerback.config import Problem
 from answerback.config.checking import check
 from answerback.config.compile import rule_key
@@ -125,6 +127,12 @@ def problems_of(text: str) -> list[str]:
     """Everything that is wrong with a text, as a person is told."""
     document = load(text)
     return [str(each) for each in (*document.problems, *document.located(check(document.config, {})))]
+
+
+def members(message: Message) -> str:
+    """What a choice is between, in words."""
+    *others, last = (field.name for field in message.DESCRIPTOR.oneofs[0].fields)
+    return f"{', '.join(others)} or {last}"
 
 
 def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:

@@ -3,7 +3,7 @@ from hypothesis import given
 
 from answerback.config.checking import MAX_LISTENERS, MAX_RULES, check
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import listener, said
+from tests.config.configurations import listener, members, said
 from tests.config.strategies import configs, few
 
 
@@ -13,7 +13,7 @@ def test_nothing_is_wrong_with_what_is_right(config: v1.Config) -> None:
     assert check(config, {}) == []
 
 
-STEPS = "send, echo, discard, delay, dribble, close, half_close, reset, hold, state, set, frame or take"
+STEPS = members(v1.Step())
 
 
 def two(first: str, second: str) -> v1.Config:

@@ -1,7 +1,8 @@
 import pytest
 
 from answerback.config.checking import check
-from tests.config.configurations import listener, rule, said
+from answerback.v1 import config_pb2 as v1
+from tests.config.configurations import listener, members, rule, said
 
 
 def problems(framing: str) -> list[str]:
@@ -12,7 +13,7 @@ def problems(framing: str) -> list[str]:
 
 def test_a_framing_says_something() -> None:
     assert problems("{}") == [
-        ": says nothing: give read, line, delimiter, pattern, fixed, length_prefix, idle, until_eof, http or resp",
+        f": says nothing: give {members(v1.Framing())}",
     ]
 
 

@@ -2,9 +2,9 @@ import pytest
 
 from answerback.config.checking import check
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import listener, rule, said
+from tests.config.configurations import listener, members, rule, said
 
-KINDS = "equals, prefix, suffix, contains, regex, size, bytes, peer, all, any, not or request_number"
+KINDS = members(v1.Match())
 
 
 def problems(text: str) -> list[str]:

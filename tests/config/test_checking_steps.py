@@ -1,7 +1,8 @@
 import pytest
 
 from answerback.config.checking import check
-from tests.config.configurations import rule, said
+from answerback.v1 import config_pb2 as v1
+from tests.config.configurations import members, rule, said
 
 
 def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
@@ -11,8 +12,7 @@ def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
 
 
 EMPTY = {
-    "{}": "[0]: says nothing: give send, echo, discard, delay, dribble, close, half_close, reset, hold, state, set,"
-    " frame or take",
+    "{}": f"[0]: says nothing: give {members(v1.Step())}",
     "send: {}": "[0].send: says nothing: give text, hex, base64, file or template",
     "delay: {}": "[0].delay: says nothing: give fixed, uniform, normal, lognormal or exponential",
     "dribble: {payload: a, gap: 1s}": "[0].dribble: says nothing: give chunks or size",
@@ -71,7 +71,7 @@ def test_what_is_no_variable(name: str) -> None:
     ]
 
 
-FRAMINGS = "read, line, delimiter, pattern, fixed, length_prefix, idle, until_eof, http or resp"
+FRAMINGS = members(v1.Framing())
 
 
 def test_framings_of_steps() -> None:
