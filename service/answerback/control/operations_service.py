@@ -11,7 +11,16 @@ from answerback.control.errors import BadArgument
 from answerback.control.requests import seconds
 from answerback.control.times import timestamp
 from answerback.core.plan import Accept, Engine
-from answerback.supervisor import FileStatus, LastChange, ListenerStatus, RestartStep, State, Supervisor, WorkerStatus
+from answerback.supervisor import (
+    DrainState,
+    FileStatus,
+    LastChange,
+    ListenerStatus,
+    RestartStep,
+    State,
+    Supervisor,
+    WorkerStatus,
+)
 from answerback.v1 import config_pb2
 from answerback.v1 import operations_service_pb2 as pb
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
@@ -22,6 +31,11 @@ STATES: Final = {
     State.SERVING: pb.STATE_SERVING,
     State.NOT_SERVING: pb.STATE_NOT_SERVING,
     State.DRAINING: pb.STATE_DRAINING,
+}
+DRAINS: Final = {
+    DrainState.DRAINING: pb.DRAIN_STATE_DRAINING,
+    DrainState.DRAINED: pb.DRAIN_STATE_DRAINED,
+    DrainState.RESUMED: pb.DRAIN_STATE_RESUMED,
 }
 STEPS: Final = {
     RestartStep.SUCCEEDED: pb.RESTART_STEP_SUCCEEDED,
@@ -65,6 +79,19 @@ class OperationsService(OperationsServiceServicer):
             config_file=_file(status.file),
         )
 
+    async def Drain(self, request: pb.DrainRequest, context: Context) -> AsyncIterator[pb.DrainResponse]:
+        """How far the drain is, until it is over."""
+        async for progress in self._supervisor.operations.drain(request.listener, seconds(request, "over", 0.0)):
+            yield pb.DrainResponse(
+                state=DRAINS[progress.state],
+                connections_open=progress.open,
+                connections_closed=progress.closed,
+            )
+
+    async def Resume(self, request: pb.ResumeRequest, context: Context) -> pb.ResumeResponse:
+        """Those that listen again."""
+        return pb.ResumeResponse(listeners=await self._supervisor.operations.resume(request.listener))
+
     async def RestartWorkers(
         self, request: pb.RestartWorkersRequest, context: Context
     ) -> AsyncIterator[pb.RestartWorkersResponse]:
@@ -93,6 +120,7 @@ def _listener(status: ListenerStatus) -> pb.ListenerStatus:
         connections_open=status.counts.open,
         requests=status.counts.requests,
         accept=ACCEPTS[status.accept],
+        drain=DRAINS[status.drain] if status.drain else pb.DRAIN_STATE_UNSPECIFIED,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
 from random import Random
 
@@ -131,6 +131,10 @@ class Listener:
         self._spread.cancel()
         self._spread = Spread(self.loop, sorted(self.connections, key=age), self._drain_one, over)
 
+    def drain_no_more(self) -> None:
+        """Leave alone whoever has not been told to finish yet."""
+        self._spread.cancel()
+
     def _drain_one(self, connection: Connection) -> None:
         if connection in self.connections:
             connection.drain()
@@ -196,6 +200,10 @@ class Listeners:
             self._leaving.add(listener)
             listener.drain()
         self.connection_left()
+
+    def named(self, names: Iterable[str]) -> Iterator[Listener]:
+        """The listeners of these names, as far as there are any."""
+        return (self._listeners[name] for name in names if name in self._listeners)
 
     def adopt(self, slot: int, sockets: Mapping[str, socket.socket]) -> None:
         """Accept for another slot too, on these sockets, which belong to this from now on."""

@@ -19,6 +19,7 @@ A newcomer's map of this room:
         process       one worker's process and the link to it
       operations      what is asked of a running responder, beside changes
         restarting    the workers replaced one by one
+        draining      listeners shut for a while, and what is open there ended
       shutdown        the end, in order and in time
     health, status, record    what is said to those who ask
     audit             who changed what, in the log
@@ -47,12 +48,23 @@ from answerback.supervisor.revisions import (
     StoreFailed,
     StoreFull,
 )
-from answerback.supervisor.status import FileStatus, LastChange, ListenerStatus, State, Status, WorkerStatus
+from answerback.supervisor.status import (
+    DrainProgress,
+    DrainState,
+    FileStatus,
+    LastChange,
+    ListenerStatus,
+    State,
+    Status,
+    WorkerStatus,
+)
 from answerback.supervisor.supervisor import Supervisor
 
 __all__ = [
     "Change",
     "ChangeFailed",
+    "DrainProgress",
+    "DrainState",
     "Entry",
     "EtagMismatch",
     "FileStatus",

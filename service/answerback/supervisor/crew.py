@@ -83,6 +83,11 @@ class Crew:
         """The slots on whose sockets somebody accepts."""
         return [slot.index for slot in self.slots if slot.worker or (slot.adopter is not None and slot.adopter.up)]
 
+    @property
+    def complete(self) -> bool:
+        """Whether every slot has its own worker: nobody waits in a queue that nobody has looked at."""
+        return len(self.workers) == len(self.slots)
+
     async def start(self) -> list[WorkerProcess]:
         """Start a worker in every slot. Raises Gone or OSError if one of them does not come up."""
         for slot in self.slots:

@@ -4,7 +4,7 @@
 whether this process works: it may be ready for nothing, and still be the one to say why.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +14,7 @@ LIVENESS: Final = "liveness"
 READINESS: Final = "readiness"
 ALL: Final = ("", READINESS)
 LISTENER: Final = "listener/"
+DRAINED: Final = "draining"
 
 
 class Health:
@@ -36,13 +37,13 @@ class Health:
         status = self.statuses.get(name)
         if status is None:
             return f"{name} is not known"
-        return None if status else self.reason
+        return None if status else self.reason or DRAINED
 
-    def set(self, reason: str, listeners: Iterable[str]) -> None:
-        """Serving, unless there is a `reason` not to; `listeners` by their names."""
+    def set(self, reason: str, listeners: Iterable[str], drained: Collection[str] = ()) -> None:
+        """Serving, unless there is a `reason` not to; `listeners` by their names, but for those that are drained."""
         self.reason = reason
-        names = [*ALL, *(LISTENER + name for name in listeners)]
-        statuses = dict.fromkeys(names, self.serving) | {LIVENESS: True}
+        statuses = dict.fromkeys(ALL, self.serving) | {LIVENESS: True}
+        statuses |= {LISTENER + name: self.serving and name not in drained for name in listeners}
         if statuses != self.statuses:
             self.statuses = MappingProxyType(statuses)
             self._changed.ring()

@@ -9,11 +9,13 @@ from answerback.config.editing import NoSuchListener, index_of
 from answerback.internal.v1.link_pb2 import Order, ResetCounters
 from answerback.supervisor import audit
 from answerback.supervisor.crew import Crew
+from answerback.supervisor.draining import Draining
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import ChangeFailed, NoSuchCounter
 from answerback.supervisor.process import Gone
 from answerback.supervisor.restarting import Restarted, Restarting
 from answerback.supervisor.rollout import Rollout
+from answerback.supervisor.status import DrainProgress
 from answerback.v1 import config_pb2 as v1
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class Operations:
         crew: Crew,
         rollout: Rollout,
         restarting: Restarting,
+        draining: Draining,
         exclusively: Exclusively,
     ) -> None:
         self._options = options
@@ -43,7 +46,18 @@ class Operations:
         self._crew = crew
         self._rollout = rollout
         self._restarting = restarting
+        self._draining = draining
         self._exclusively = exclusively
+
+    def drain(self, listener: str = "", over: float = 0.0) -> AsyncIterator[DrainProgress]:
+        """See Draining.drain. Raises NoSuchListener."""
+        self._check(listener)
+        return self._draining.drain(listener, over)
+
+    async def resume(self, listener: str = "") -> list[str]:
+        """See Draining.resume. Raises NoSuchListener."""
+        self._check(listener)
+        return await self._draining.resume(listener)
 
     def restart_workers(self, over: float, grace: float | None = None) -> AsyncIterator[Restarted]:
         """See Restarting.restart; the grace period is that of the responder unless given."""
@@ -58,8 +72,7 @@ class Operations:
         names = [(kind, name) for kind, name in ((v1.Rule, rule), (v1.Fault, fault)) if name]
 
         async def work() -> int:
-            assert self._rollout.current is not None
-            check_named(self._rollout.current.config, listener, rule, fault)
+            self._check(listener, rule, fault)
             found = self._rollout.counters.places(listener, names)
             if found:
                 order = ResetCounters(places=chain.from_iterable(found))
@@ -68,6 +81,10 @@ class Operations:
             return len(found)
 
         return await self._exclusively(work)
+
+    def _check(self, *names: str) -> None:
+        assert self._rollout.current is not None
+        check_named(self._rollout.current.config, *names)
 
     async def _by_any_worker(self, order: Order, answer: str) -> None:
         """Have one worker do what is for all, another one if that dies. Raises ChangeFailed."""

@@ -9,6 +9,7 @@ TwoPhaseChange        every worker commits, or dies, and its successor starts wi
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from answerback.config import Problem, Refused
@@ -19,12 +20,14 @@ from answerback.supervisor import audit
 from answerback.supervisor.change import TwoPhaseChange, places_of
 from answerback.supervisor.configuration import Found
 from answerback.supervisor.counters import Counters
-from answerback.supervisor.doors import door_of
+from answerback.supervisor.doors import Door, door_of
+from answerback.supervisor.drained import Drained
 from answerback.supervisor.options import Options, Pace
 from answerback.supervisor.outcomes import ChangeFailed, NotRecorded
 from answerback.supervisor.process import Gone, WorkerProcess
 from answerback.supervisor.revisions import Conflict, Revision, RevisionStore, StoreFailed, fingerprint
 from answerback.supervisor.sockets import Bound, CannotListen, Sockets
+from answerback.v1 import config_pb2 as v1
 
 # Rule: one at a time; whoever calls holds the lock.
 
@@ -51,6 +54,12 @@ class Rollout:
         self.counters = Counters(places)
         self._sockets = sockets
         self._store = store
+        self.drained = Drained()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the listeners in force."""
+        return [listener.name for listener in self.current.config.listeners] if self.current else []
 
     async def apply(
         self,
@@ -86,6 +95,7 @@ class Rollout:
         count = await change.commit(workers)
         self._sockets.close(set(self._sockets.keys) - set(keys))
         self._sockets.settle(attended())
+        self.drained.keep(listener.name for listener in found.config.listeners)
         return count
 
     async def boot(self, process: WorkerProcess) -> None:
@@ -102,6 +112,22 @@ class Rollout:
         if not await change.commit([process]):
             raise Gone(process.obituary)
         self._sockets.settle([process.slot])
+
+    async def turn(self, workers: Sequence[WorkerProcess], attended: Callable[[], Iterable[int]]) -> None:
+        """Have workers and sockets go by what is drained now. Raises ChangeFailed; then nothing has changed."""
+        assert self.current is not None
+        counters = self.counters.proposed(self.current.config)
+        places = places_of(self.current.config, self._places, counters)
+        change = self._two_phases(self.current, places)
+        await change.prepare(workers, lambda _: {})
+        try:
+            with self._sockets.turning({}, self._doors(self.current.config, [place.socket for place in places])):
+                pass
+        except CannotListen as error:
+            change.abort(workers)
+            raise ChangeFailed(f"{error}; nothing has changed") from None
+        await change.commit(workers)
+        self._sockets.settle(attended())
 
     async def note_file(self, found: Found) -> None:
         """What is in force was found in the file as well. Raises NotRecorded."""
@@ -123,8 +149,7 @@ class Rollout:
 
         Listening comes first, because it can fail: somebody may have taken the port since it was bound.
         """
-        doors = {key: door_of(accept_of(one)) for key, one in zip(keys, revision.config.listeners, strict=True)}
-        with self._sockets.turning(bound, doors):
+        with self._sockets.turning(bound, self._doors(revision.config, keys)):
             try:
                 if keep:
                     await self._store.append(revision, after=revision.number - 1)
@@ -132,7 +157,13 @@ class Rollout:
                 raise NotRecorded(error) from None
         self.current = revision
 
+    def _doors(self, config: v1.Config, keys: Sequence[str]) -> dict[str, Door]:
+        """How those who connect are met, by the keys of the listeners, in their order."""
+        served = self.drained.applied(config).listeners
+        return {key: door_of(accept_of(listener)) for key, listener in zip(keys, served, strict=True)}
+
     def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:
+        revision = replace(revision, config=self.drained.applied(revision.config))
         return TwoPhaseChange(revision, places, self._options.default_engine, self._pace.answer)
 
 

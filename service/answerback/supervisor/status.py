@@ -20,6 +20,27 @@ class State(Enum):
     DRAINING = "draining"
 
 
+class DrainState(Enum):
+    """How far a drain is."""
+
+    DRAINING = "draining"
+    DRAINED = "drained"
+    """No connection is left."""
+    RESUMED = "resumed"
+    """`resume` came before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainProgress:
+    """What there is to say of a drain."""
+
+    state: DrainState
+    open: int
+    """Connections."""
+    closed: int
+    """Connections, since the listeners were shut."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """A slot and the process in it, if there is one."""
@@ -51,6 +72,8 @@ class ListenerStatus:
     engine: Engine
     accept: Accept
     counts: Counts
+    drain: DrainState | None = None
+    """Whether it is drained, and how far; None if it listens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from answerback.net import descriptors
 from answerback.supervisor.change import engine_of
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew
+from answerback.supervisor.draining import Draining
 from answerback.supervisor.file import Look, Reloads
 from answerback.supervisor.first import cannot_restore, first
-from answerback.supervisor.health import Health
+from answerback.supervisor.health import DRAINED, Health
 from answerback.supervisor.history import History
 from answerback.supervisor.operations import Operations
 from answerback.supervisor.options import Options, Pace
@@ -82,12 +83,22 @@ class Supervisor:
         self.history = History(self._store)
         self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._store, clock)
         self._record = Record()
+        self._draining = Draining(
+            self._crew,
+            self._rollout,
+            lambda name: read_counts(self.tally, self.places, name).open,
+            options.drain_delay,
+            self._exclusively,
+            self._not_stopping,
+            self._changed,
+        )
         self.operations = Operations(
             options,
             self._pace,
             self._crew,
             self._rollout,
             Restarting(self.tally, self.places, self._crew, self._not_stopping),
+            self._draining,
             self._exclusively,
         )
         self._lock = asyncio.Lock()
@@ -223,11 +234,12 @@ class Supervisor:
             engine=engine_of(listener, self.options.default_engine),
             accept=accept_of(listener),
             counts=read_counts(self.tally, self.places, listener.name),
+            drain=self._draining.state(listener.name),
         )
 
     @property
     def _state(self) -> State:
-        if self._stopping is not None:
+        if self._stopping is not None or self._rollout.drained.everything(self._rollout.names):
             return State.DRAINING
         if self._rollout.current is None:
             return State.STARTING
@@ -235,9 +247,8 @@ class Supervisor:
 
     def _changed(self) -> None:
         """Something has changed that health may depend on."""
-        current = self._rollout.current
-        names = [listener.name for listener in current.config.listeners] if current else []
-        self.health.set(self._what_is_wrong(), names)
+        names = self._rollout.names
+        self.health.set(self._what_is_wrong(), names, [*filter(self._rollout.drained.announced, names)])
 
     def _what_is_wrong(self) -> str:
         if self._stopping is not None:
@@ -249,7 +260,7 @@ class Supervisor:
             return f"{many} workers died within {seconds:g} s, the last one: {self._crew.last_death}"
         if not self._crew.workers:
             return f"no worker is up: {self._crew.last_death}"
-        return ""
+        return DRAINED if self._rollout.drained.everything(self._rollout.names) else ""
 
     async def _exclusively(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do one thing at a time, to its end; who leaves before it has begun has not asked."""

@@ -23,6 +23,31 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _DrainState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DrainStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrainState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRAIN_STATE_UNSPECIFIED: _DrainState.ValueType  # 0
+    """It listens: nothing is drained."""
+    DRAIN_STATE_DRAINING: _DrainState.ValueType  # 1
+    DRAIN_STATE_DRAINED: _DrainState.ValueType  # 2
+    """Shut, and no connection is left."""
+    DRAIN_STATE_RESUMED: _DrainState.ValueType  # 3
+    """Resume has ended the drain."""
+
+class DrainState(_DrainState, metaclass=_DrainStateEnumTypeWrapper): ...
+
+DRAIN_STATE_UNSPECIFIED: DrainState.ValueType  # 0
+"""It listens: nothing is drained."""
+DRAIN_STATE_DRAINING: DrainState.ValueType  # 1
+DRAIN_STATE_DRAINED: DrainState.ValueType  # 2
+"""Shut, and no connection is left."""
+DRAIN_STATE_RESUMED: DrainState.ValueType  # 3
+"""Resume has ended the drain."""
+Global___DrainState: _TypeAlias = DrainState  # noqa: Y015
+
 class _RestartStep:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -147,6 +172,102 @@ class GetStatusResponse(_message.Message):
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
 
 @_typing.final
+class DrainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """Drain this listener alone; empty: all, and those that are created meanwhile."""
+    @_builtins.property
+    def over(self) -> _duration_pb2.Duration:
+        """In which time to close connections, spread evenly over it, the oldest first, so that their clients do not come back
+        all at once; all at once unless given, at most 1 h.
+        """
+
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        over: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["over", b"over"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener", b"listener", "over", b"over"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainRequest: _TypeAlias = DrainRequest  # noqa: Y015
+
+@_typing.final
+class DrainResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_OPEN_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_CLOSED_FIELD_NUMBER: _builtins.int
+    state: Global___DrainState.ValueType
+    connections_open: _builtins.int
+    connections_closed: _builtins.int
+    """Since the listeners were shut."""
+    def __init__(
+        self,
+        *,
+        state: Global___DrainState.ValueType = ...,
+        connections_open: _builtins.int = ...,
+        connections_closed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections_closed", b"connections_closed", "connections_open", b"connections_open", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainResponse: _TypeAlias = DrainResponse  # noqa: Y015
+
+@_typing.final
+class ResumeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """Resume this listener alone; empty: all."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener", b"listener"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeRequest: _TypeAlias = ResumeRequest  # noqa: Y015
+
+@_typing.final
+class ResumeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def listeners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that were drained, and listen now."""
+
+    def __init__(
+        self,
+        *,
+        listeners: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listeners", b"listeners"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeResponse: _TypeAlias = ResumeResponse  # noqa: Y015
+
+@_typing.final
 class RestartWorkersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -268,6 +389,7 @@ class ListenerStatus(_message.Message):
     CONNECTIONS_OPEN_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     ACCEPT_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     address: _builtins.str
     """As bound: port 0 has become the kernel's choice."""
@@ -277,6 +399,8 @@ class ListenerStatus(_message.Message):
     requests: _builtins.int
     accept: _config_pb2.Accept.ValueType
     """What becomes of whoever connects."""
+    drain: Global___DrainState.ValueType
+    """Whether it is drained, and how far."""
     def __init__(
         self,
         *,
@@ -287,10 +411,11 @@ class ListenerStatus(_message.Message):
         connections_open: _builtins.int = ...,
         requests: _builtins.int = ...,
         accept: _config_pb2.Accept.ValueType = ...,
+        drain: Global___DrainState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "address", b"address", "connections_accepted", b"connections_accepted", "connections_open", b"connections_open", "engine", b"engine", "name", b"name", "requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "address", b"address", "connections_accepted", b"connections_accepted", "connections_open", b"connections_open", "drain", b"drain", "engine", b"engine", "name", b"name", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,6 +40,16 @@ class OperationsServiceStub(object):
                 request_serializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.Drain = channel.unary_stream(
+                '/answerback.v1.OperationsService/Drain',
+                request_serializer=answerback_dot_v1_dot_operations__service__pb2.DrainRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_operations__service__pb2.DrainResponse.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/answerback.v1.OperationsService/Resume',
+                request_serializer=answerback_dot_v1_dot_operations__service__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_operations__service__pb2.ResumeResponse.FromString,
+                _registered_method=True)
         self.RestartWorkers = channel.unary_stream(
                 '/answerback.v1.OperationsService/RestartWorkers',
                 request_serializer=answerback_dot_v1_dot_operations__service__pb2.RestartWorkersRequest.SerializeToString,
@@ -58,6 +68,29 @@ class OperationsServiceServicer(object):
 
     def GetStatus(self, request, context):
         """Everything at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Drain(self, request, context):
+        """Has a listener, or all of them, refuse whoever connects, and ends the connections that are open, each at the end of
+        its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
+        accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
+        of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+
+        Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
+        if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
+        listener; UNAVAILABLE if it could not begin, or the server shuts down meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Has a listener, or all of them, listen again; connections that have not been told to close stay open.
+
+        NOT_FOUND if there is no such listener; UNAVAILABLE if it cannot listen, then it stays drained.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,6 +125,16 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusRequest.FromString,
                     response_serializer=answerback_dot_v1_dot_operations__service__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'Drain': grpc.unary_stream_rpc_method_handler(
+                    servicer.Drain,
+                    request_deserializer=answerback_dot_v1_dot_operations__service__pb2.DrainRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_operations__service__pb2.DrainResponse.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=answerback_dot_v1_dot_operations__service__pb2.ResumeRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_operations__service__pb2.ResumeResponse.SerializeToString,
             ),
             'RestartWorkers': grpc.unary_stream_rpc_method_handler(
                     servicer.RestartWorkers,
@@ -132,6 +175,60 @@ class OperationsService(object):
             '/answerback.v1.OperationsService/GetStatus',
             answerback_dot_v1_dot_operations__service__pb2.GetStatusRequest.SerializeToString,
             answerback_dot_v1_dot_operations__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Drain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/answerback.v1.OperationsService/Drain',
+            answerback_dot_v1_dot_operations__service__pb2.DrainRequest.SerializeToString,
+            answerback_dot_v1_dot_operations__service__pb2.DrainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.OperationsService/Resume',
+            answerback_dot_v1_dot_operations__service__pb2.ResumeRequest.SerializeToString,
+            answerback_dot_v1_dot_operations__service__pb2.ResumeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,21 @@ class OperationsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OperationsServiceAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetStatusRequest, _operations_service_pb2.GetStatusResponse]
     """Everything at once."""
+    Drain: _grpc.UnaryStreamMultiCallable[_operations_service_pb2.DrainRequest, _operations_service_pb2.DrainResponse]
+    """Has a listener, or all of them, refuse whoever connects, and ends the connections that are open, each at the end of
+    its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
+    accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
+    of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+
+    Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
+    if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
+    listener; UNAVAILABLE if it could not begin, or the server shuts down meanwhile.
+    """
+    Resume: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResumeRequest, _operations_service_pb2.ResumeResponse]
+    """Has a listener, or all of them, listen again; connections that have not been told to close stay open.
+
+    NOT_FOUND if there is no such listener; UNAVAILABLE if it cannot listen, then it stays drained.
+    """
     RestartWorkers: _grpc.UnaryStreamMultiCallable[_operations_service_pb2.RestartWorkersRequest, _operations_service_pb2.RestartWorkersResponse]
     """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
     nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
@@ -57,6 +72,21 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetStatusRequest, _operations_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Everything at once."""
+    Drain: _aio.UnaryStreamMultiCallable[_operations_service_pb2.DrainRequest, _operations_service_pb2.DrainResponse]  # type: ignore[assignment]
+    """Has a listener, or all of them, refuse whoever connects, and ends the connections that are open, each at the end of
+    its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
+    accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
+    of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+
+    Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
+    if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
+    listener; UNAVAILABLE if it could not begin, or the server shuts down meanwhile.
+    """
+    Resume: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResumeRequest, _operations_service_pb2.ResumeResponse]  # type: ignore[assignment]
+    """Has a listener, or all of them, listen again; connections that have not been told to close stay open.
+
+    NOT_FOUND if there is no such listener; UNAVAILABLE if it cannot listen, then it stays drained.
+    """
     RestartWorkers: _aio.UnaryStreamMultiCallable[_operations_service_pb2.RestartWorkersRequest, _operations_service_pb2.RestartWorkersResponse]  # type: ignore[assignment]
     """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
     nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
@@ -82,6 +112,33 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.GetStatusResponse, _abc.Awaitable[_operations_service_pb2.GetStatusResponse]]:
         """Everything at once."""
+
+    @_abc_1.abstractmethod
+    def Drain(
+        self,
+        request: _operations_service_pb2.DrainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_operations_service_pb2.DrainResponse], _abc.AsyncIterator[_operations_service_pb2.DrainResponse]]:
+        """Has a listener, or all of them, refuse whoever connects, and ends the connections that are open, each at the end of
+        its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
+        accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
+        of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+
+        Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
+        if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
+        listener; UNAVAILABLE if it could not begin, or the server shuts down meanwhile.
+        """
+
+    @_abc_1.abstractmethod
+    def Resume(
+        self,
+        request: _operations_service_pb2.ResumeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.ResumeResponse, _abc.Awaitable[_operations_service_pb2.ResumeResponse]]:
+        """Has a listener, or all of them, listen again; connections that have not been told to close stay open.
+
+        NOT_FOUND if there is no such listener; UNAVAILABLE if it cannot listen, then it stays drained.
+        """
 
     @_abc_1.abstractmethod
     def RestartWorkers(

@@ -76,6 +76,8 @@ class Worker:
             "drain": lambda received: self._do(self._drain(received.message.drain)),
             "stop": lambda _: self._do(self._stop()),
             "reset_counters": self._reset_counters,
+            "close_connections": self._close_connections,
+            "keep_connections": self._keep_connections,
         }
         self._due = monotonic()
         self._loop.call_soon(self._beat)
@@ -148,6 +150,15 @@ class Worker:
         self._listeners.drain(order.over_milliseconds / 1000, succeeded=order.succeeded)
         await self._listeners.closed()
         self._link.send(Report(drained=Drained()))
+
+    def _close_connections(self, received: Received[Order]) -> None:
+        order = received.message.close_connections
+        for listener in self._listeners.named(order.listeners):
+            listener.drain(order.over_milliseconds / 1000)
+
+    def _keep_connections(self, received: Received[Order]) -> None:
+        for listener in self._listeners.named(received.message.keep_connections.listeners):
+            listener.drain_no_more()
 
     def _reset_counters(self, received: Received[Order]) -> None:
         self._listeners.claims.reset(received.message.reset_counters.places)

@@ -36,6 +36,8 @@ class Order(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
     RESET_COUNTERS_FIELD_NUMBER: _builtins.int
+    CLOSE_CONNECTIONS_FIELD_NUMBER: _builtins.int
+    KEEP_CONNECTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -52,6 +54,10 @@ class Order(_message.Message):
     def stop(self) -> Global___Stop: ...
     @_builtins.property
     def reset_counters(self) -> Global___ResetCounters: ...
+    @_builtins.property
+    def close_connections(self) -> Global___CloseConnections: ...
+    @_builtins.property
+    def keep_connections(self) -> Global___KeepConnections: ...
     def __init__(
         self,
         *,
@@ -63,12 +69,14 @@ class Order(_message.Message):
         drain: Global___Drain | None = ...,
         stop: Global___Stop | None = ...,
         reset_counters: Global___ResetCounters | None = ...,
+        close_connections: Global___CloseConnections | None = ...,
+        keep_connections: Global___KeepConnections | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "commit", b"commit", "drain", b"drain", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "commit", b"commit", "drain", b"drain", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -249,6 +257,54 @@ class Drain(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Drain: _TypeAlias = Drain  # noqa: Y015
+
+@_typing.final
+class CloseConnections(_message.Message):
+    """Finish what is in progress on the connections of these listeners, then close them in order. Not answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENERS_FIELD_NUMBER: _builtins.int
+    OVER_MILLISECONDS_FIELD_NUMBER: _builtins.int
+    over_milliseconds: _builtins.int
+    """In which time, spread evenly over it, the oldest first."""
+    @_builtins.property
+    def listeners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        listeners: _abc.Iterable[_builtins.str] | None = ...,
+        over_milliseconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listeners", b"listeners", "over_milliseconds", b"over_milliseconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseConnections: _TypeAlias = CloseConnections  # noqa: Y015
+
+@_typing.final
+class KeepConnections(_message.Message):
+    """Close no more connections of these listeners than have been told already. Not answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def listeners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        listeners: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listeners", b"listeners"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepConnections: _TypeAlias = KeepConnections  # noqa: Y015
 
 @_typing.final
 class ResetCounters(_message.Message):

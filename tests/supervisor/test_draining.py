@@ -1,0 +1,330 @@
+"""Listeners shut for a while: whoever connects is refused, what is open ends in order, and nothing is lost."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import monotonic
+
+import pytest
+
+from answerback.config.editing import NoSuchListener
+from answerback.core.actions import CloseReason
+from answerback.supervisor import ChangeFailed, DrainProgress, DrainState, State, Stopping
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import Supervised, ask, config, listener, refused, until
+
+LINES = """
+- name: {name}
+  address: 127.0.0.1:0
+  framing: line
+  rules:
+  - {{when: stuck, do: [{{send: "begun "}}, {{delay: 1h}}]}}
+  - {{when: slow, do: [{{send: "begun "}}, {{delay: 300ms}}, {{send: "done\\n"}}]}}
+  - do: [{{send: "one\\n"}}]
+"""
+HELLO, OTHER = LINES.format(name="hello"), LINES.format(name="other")
+AGES = 600.0  # seconds: past the end of any test
+
+
+async def until_refused(port: int) -> None:
+    """In a thread: until it is refused, a listener that is being shut may not answer at all."""
+    while not await asyncio.to_thread(refused, port):
+        await asyncio.sleep(0.002)
+
+
+async def drain(supervisor: Supervised, name: str = "", over: float = 0.0) -> list[DrainProgress]:
+    return [progress async for progress in supervisor.operations.drain(name, over)]
+
+
+def begun(supervisor: Supervised, name: str = "", over: float = AGES) -> "asyncio.Task[list[DrainProgress]]":
+    return asyncio.ensure_future(drain(supervisor, name, over))
+
+
+def connect(supervisor: Supervised, name: str = "hello", say: bytes = b"hi\n") -> socket.socket:
+    """A connection that has had its first answer."""
+    client = socket.create_connection(("127.0.0.1", supervisor.port(name)), timeout=20)
+    client.sendall(say)
+    assert client.recv(100) == (b"one\n" if say == b"hi\n" else b"begun ")
+    return client
+
+
+@pytest.fixture
+def clients() -> Iterator[Callable[..., list[socket.socket]]]:
+    """Connect so many times; closed after the test."""
+    with ExitStack() as stack:
+
+        def some(supervisor: Supervised, count: int, **how: bytes) -> list[socket.socket]:
+            return [stack.enter_context(connect(supervisor, **how)) for _ in range(count)]  # type: ignore[arg-type]
+
+        yield some
+
+
+Clients = Callable[..., list[socket.socket]]
+
+
+async def test_without_a_time_everything_ends_at_once(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO, workers=2)
+    open_ = clients(supervisor, 20)
+    port = supervisor.port()
+    progress = await drain(supervisor)
+    assert progress[0] == DrainProgress(DrainState.DRAINING, 0, 0)
+    assert progress[-1] == DrainProgress(DrainState.DRAINED, 0, 20)
+    assert refused(port)
+    assert {client.recv(10) for client in open_} == {b""}
+    assert supervisor.closed(CloseReason.DRAIN) == 20
+    status = supervisor.status()
+    assert (status.state, status.reason) == (State.DRAINING, "draining")
+    assert status.listeners[0].drain is DrainState.DRAINED
+
+
+async def test_health_says_so_at_once_and_again_when_it_is_over(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, OTHER)
+    states = [dict(supervisor.health.statuses)]
+    draining = supervisor.operations.drain()
+    await anext(draining)
+    states.append(dict(supervisor.health.statuses))
+    assert [progress.state async for progress in draining][-1] is DrainState.DRAINED
+    await supervisor.operations.resume()
+    states.append(dict(supervisor.health.statuses))
+    assert [state["readiness"] for state in states] == [True, False, True]
+    assert [state["listener/hello"] for state in states] == [True, False, True]
+    assert [state["liveness"] for state in states] == [True, True, True]
+
+
+async def test_one_listener_is_drained_and_the_other_is_not(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO, OTHER)
+    (client,) = clients(supervisor, 1)
+    with connect(supervisor, "other") as other:
+        await drain(supervisor, "hello")
+        assert client.recv(10) == b""
+        other.sendall(b"hi\n")
+        assert other.recv(10) == b"one\n"
+    assert refused(supervisor.port())
+    assert not refused(supervisor.port("other"))
+    status = supervisor.status()
+    assert (status.state, [each.drain for each in status.listeners]) == (State.SERVING, [DrainState.DRAINED, None])
+    assert supervisor.health.statuses["readiness"]
+    assert not supervisor.health.statuses["listener/hello"]
+    assert supervisor.health.wrong("listener/hello") == "draining"
+    await drain(supervisor, "other")
+    assert supervisor.status().state is State.DRAINING, "there is nothing left that is fit for traffic"
+
+
+async def test_connections_are_closed_evenly_over_the_time(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO, workers=2)
+    clients(supervisor, 40)
+    began = monotonic()
+    seen = [(monotonic() - began, progress) async for progress in supervisor.operations.drain("", 2.0)]
+    assert seen[-1][1] == DrainProgress(DrainState.DRAINED, 0, 40)
+    assert seen[-1][0] >= 2.0
+    for elapsed, progress in seen:
+        # Each worker closes its i-th of n at i/n of the time; what the books say may be a look old, never ahead.
+        assert progress.closed <= 40 * elapsed / 2.0 + 2
+    assert len({progress.closed for _, progress in seen}) >= 4, "not all of them at once"
+
+
+async def test_replies_in_progress_are_finished(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO)
+    (slow,) = clients(supervisor, 1, say=b"slow\n")
+    await drain(supervisor)
+    assert slow.recv(100) == b"done\n"
+    assert slow.recv(100) == b""
+
+
+async def test_it_listens_again_where_it_did(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, OTHER, workers=2)
+    ports = [supervisor.port(name) for name in ("hello", "other")]
+    await drain(supervisor)
+    assert await supervisor.operations.resume("other") == ["other"]
+    assert [refused(port) for port in ports] == [True, False]
+    assert await supervisor.operations.resume() == ["hello"]
+    assert ports == [supervisor.port(name) for name in ("hello", "other")]
+    for name in ("hello", "other"):
+        connect(supervisor, name).close()
+    assert supervisor.status().state is State.SERVING
+    assert await supervisor.operations.resume() == []
+
+
+async def test_resume_ends_a_drain_and_leaves_alone_who_was_not_told_to_go(
+    supervise: Supervise, clients: Clients
+) -> None:
+    supervisor = await supervise(HELLO)
+    port = supervisor.port()
+    (client,) = clients(supervisor, 1)
+    draining = begun(supervisor)
+    await until_refused(port)
+    await supervisor.operations.resume()
+    assert (await draining)[-1].state is DrainState.RESUMED
+    client.sendall(b"hi\n")
+    assert client.recv(10) == b"one\n"
+    connect(supervisor).close()
+
+
+async def test_a_second_drain_hastens_the_first(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO)
+    port = supervisor.port()
+    clients(supervisor, 5)
+    slowly = begun(supervisor)
+    await until_refused(port)
+    assert (await drain(supervisor))[-1].state is DrainState.DRAINED
+    assert (await slowly)[-1].state is DrainState.DRAINED
+
+
+async def test_the_drain_delay_accepts_on_and_resume_ends_it(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, drain_delay=AGES)
+    draining = begun(supervisor)
+    await until(lambda: not supervisor.health.serving)
+    connect(supervisor).close()
+    await supervisor.operations.resume()
+    assert (await draining)[-1].state is DrainState.RESUMED
+    assert supervisor.health.serving
+
+
+async def test_a_drain_goes_on_although_whoever_asked_leaves(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO)
+    clients(supervisor, 3)
+    draining = supervisor.operations.drain("", 0.2)
+    await anext(draining)
+    await draining.aclose()  # type: ignore[attr-defined]
+    await until(lambda: supervisor.balance() == (3, 3, 0))
+
+
+async def test_who_queued_before_is_served(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), workers=2)
+    port = supervisor.port()
+    answers: list[bytes] = []
+    lost: list[OSError] = []
+
+    def keep_asking() -> None:
+        while True:
+            try:
+                answers.append(ask(port))
+            except ConnectionRefusedError:
+                return
+            except OSError as error:
+                lost.append(error)
+                return
+
+    threads = [threading.Thread(target=keep_asking) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    await until(lambda: len(answers) > 100)
+    await drain(supervisor, over=0.5)
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    assert (set(answers), lost) == ({b"one"}, [])
+    assert supervisor.balance() == (len(answers), len(answers), 0)
+    assert supervisor.status().listeners[0].counts.requests == len(answers)
+
+
+# ── What comes in between ───────────────────────────────────────────────────────────────────────────────────────────
+async def test_a_worker_killed_meanwhile_takes_its_connections_with_it_and_its_successor_stays_shut(
+    supervise: Supervise, clients: Clients
+) -> None:
+    supervisor = await supervise(HELLO, workers=2)
+    port = supervisor.port()
+    clients(supervisor, 20)
+    draining = begun(supervisor)
+    await until_refused(port)
+    for slot in range(2):
+        await supervisor.until_replaced(slot, supervisor.kill(slot))
+    last = (await draining)[-1]
+    assert (last.state, last.open) == (DrainState.DRAINED, 0)
+    assert refused(port)
+    assert supervisor.closed(CloseReason.CRASHED) == 20
+    await supervisor.operations.resume()
+    assert {len(client.recv(0)) for client in clients(supervisor, 8)} == {0}
+
+
+async def test_a_change_applies_and_what_is_drained_stays_shut(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO)
+    (client,) = clients(supervisor, 1)
+    draining = begun(supervisor)
+    await until_refused(supervisor.port())
+    await supervisor.update(config(HELLO.replace('"one', '"two'), OTHER))
+    client.sendall(b"hi\n")
+    assert client.recv(10) == b"two\n"
+    assert [refused(supervisor.port(name)) for name in ("hello", "other")] == [True, True]
+    assert supervisor.current.config.listeners[0].accept == 0, "what was asked for is not changed"
+    await supervisor.operations.resume()
+    assert (await draining)[-1].state is DrainState.RESUMED
+    assert [refused(supervisor.port(name)) for name in ("hello", "other")] == [False, False]
+
+
+async def test_another_address_is_drained_too_and_another_name_is_not(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, OTHER)
+    await drain(supervisor, "hello")
+    await supervisor.update(config(HELLO.replace("127.0.0.1:0", "127.0.0.2:0"), OTHER))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", supervisor.port()), timeout=5)
+    await supervisor.update(config(LINES.format(name="renamed"), OTHER))
+    connect(supervisor, "renamed").close()
+    await supervisor.update(config(HELLO, OTHER))
+    connect(supervisor).close()
+
+
+async def test_a_listener_that_is_removed_is_drained_to_its_end(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO, OTHER)
+    clients(supervisor, 3)
+    draining = begun(supervisor, "hello")
+    await until(lambda: supervisor.status().listeners[0].drain)
+    await supervisor.update(config(OTHER))
+    assert (await draining)[-1].state is DrainState.DRAINED
+
+
+async def test_a_restart_of_the_workers_stays_shut(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, workers=2)
+    await drain(supervisor)
+    async for _ in supervisor.operations.restart_workers(0.0):
+        pass
+    assert refused(supervisor.port())
+    await supervisor.operations.resume()
+    connect(supervisor).close()
+
+
+async def test_the_end_comes_meanwhile(supervise: Supervise, clients: Clients) -> None:
+    supervisor = await supervise(HELLO, workers=2, grace=5.0)
+    port = supervisor.port()
+    open_ = clients(supervisor, 4)
+    draining = begun(supervisor)
+    await until_refused(port)
+    await supervisor.stop()
+    with pytest.raises(Stopping):
+        await draining
+    assert {client.recv(10) for client in open_} == {b""}, "at once, and in order"
+    accepted, closed, left = supervisor.balance()
+    assert (closed, left) == (accepted, 0)
+    with pytest.raises(Stopping):
+        await drain(supervisor)
+
+
+async def test_what_cannot_begin_changes_nothing(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = await supervise(HELLO)
+
+    async def fails(*_: object) -> None:
+        raise ChangeFailed("nothing has changed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(supervisor._rollout, "turn", fails)
+        with pytest.raises(ChangeFailed):
+            await drain(supervisor)
+    assert (supervisor.health.serving, supervisor.status().listeners[0].drain) == (True, None)
+    connect(supervisor).close()
+    await drain(supervisor)
+    with monkeypatch.context() as patched:
+        patched.setattr(supervisor._rollout, "turn", fails)
+        with pytest.raises(ChangeFailed):
+            await supervisor.operations.resume()
+    assert supervisor.status().listeners[0].drain is DrainState.DRAINED
+    await supervisor.operations.resume()
+    connect(supervisor).close()
+
+
+async def test_there_is_no_such_listener(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO)
+    with pytest.raises(NoSuchListener):
+        await drain(supervisor, "nobody")
+    with pytest.raises(NoSuchListener):
+        await supervisor.operations.resume("nobody")
