@@ -12,11 +12,14 @@ from grpc import aio
 
 from answerback import __version__
 from answerback.config import Problem
+from answerback.config.editing import NoSuchListener
 from answerback.control import operations_service
 from answerback.core.plan import Accept, Engine
 from answerback.metrics.reading import Counts
 from answerback.supervisor import (
     ChangeFailed,
+    DrainProgress,
+    DrainState,
     FileStatus,
     LastChange,
     ListenerStatus,
@@ -102,6 +105,17 @@ class Operations:
             raise self.fault
         yield Restarted(1, RestartStep.RESTARTED, 4711, 0)
 
+    async def drain(self, *asked: Any) -> AsyncIterator[DrainProgress]:
+        self.asked.append(asked)
+        if self.fault:
+            raise self.fault
+        yield DrainProgress(DrainState.DRAINING, 3, 0)
+        yield DrainProgress(DrainState.DRAINED, 0, 3)
+
+    async def resume(self, *asked: str) -> list[str]:
+        self.asked.append(asked)
+        return ["a", "b"]
+
     async def reset_counters(self, *asked: str) -> int:
         self.asked.append(asked)
         return 3
@@ -148,6 +162,25 @@ async def test_a_restart_that_fails_says_so_behind_its_steps(stub: Any, operatio
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
+async def test_drain(stub: Any, operations: Operations) -> None:
+    request = pb.DrainRequest(listener="a", over=Duration(seconds=30))
+    assert [progress async for progress in stub.Drain(request)] == [
+        pb.DrainResponse(state=pb.DRAIN_STATE_DRAINING, connections_open=3),
+        pb.DrainResponse(state=pb.DRAIN_STATE_DRAINED, connections_closed=3),
+    ]
+    assert len([progress async for progress in stub.Drain(pb.DrainRequest())]) == 2
+    assert operations.asked == [("a", 30.0), ("", 0.0)]
+    operations.fault = NoSuchListener("a")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await anext(aiter(stub.Drain(request)))
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_resume(stub: Any, operations: Operations) -> None:
+    assert list((await stub.Resume(pb.ResumeRequest(listener="a"))).listeners) == ["a", "b"]
+    assert operations.asked == [("a",)]
+
+
 async def test_reset_counters(stub: Any, operations: Operations) -> None:
     assert (await stub.ResetCounters(pb.ResetCountersRequest(listener="a", rule="b", fault="c"))).counters == 3
     assert operations.asked == [("a", "b", "c")]
@@ -165,6 +198,7 @@ async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, cap
 
 
 def test_every_state_step_and_engine_has_its_value() -> None:
+    assert set(operations_service.DRAINS) == set(DrainState)
     assert set(operations_service.STEPS) == set(RestartStep)
     assert set(operations_service.STATES) == set(State)
     assert set(operations_service.ENGINES) == set(Engine)

@@ -18,7 +18,7 @@ GROUPS: Final = {
     "Answer": ("serve",),
     "The configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "Its history": ("history", "rollback", "watch"),
-    "A running responder": ("status", "listeners", "restart", "reset-counters", "health"),
+    "A running responder": ("status", "listeners", "drain", "resume", "restart", "reset-counters", "health"),
     "This program": ("version", "completion"),
 }
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)

@@ -118,6 +118,16 @@ class Client:
         with self._answered():
             return self._listeners.DeleteListener(request, timeout=self._timeout)
 
+    def drain(self, request: operations_service_pb2.DrainRequest) -> Iterator[operations_service_pb2.DrainResponse]:
+        """Drain; how far it is, until it is over."""
+        with self._answered():
+            yield from self._operations.Drain(request)
+
+    def resume(self, request: operations_service_pb2.ResumeRequest) -> operations_service_pb2.ResumeResponse:
+        """Listen again."""
+        with self._answered():
+            return self._operations.Resume(request, timeout=self._timeout)
+
     def restart_workers(
         self, request: operations_service_pb2.RestartWorkersRequest
     ) -> Iterator[operations_service_pb2.RestartWorkersResponse]:

@@ -1,0 +1,82 @@
+"""`answerback drain`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from answerback.cli import options
+
+if TYPE_CHECKING:
+    from answerback.v1.operations_service_pb2 import DrainResponse
+
+
+@click.command(
+    "drain",
+    short_help="Take nobody in, and end what is open over a time.",
+    epilog="""\b
+Examples:
+  answerback drain --over 30s               # no storm of clients that come back
+  answerback drain --listener smtp
+  answerback drain --over 1m && answerback apply next.yaml && answerback resume
+  answerback drain -o json | jq --unbuffered .connections_open""",
+)
+@click.option("--listener", default="", metavar="NAME", help="This listener alone; the others serve on.")
+@click.option(
+    "--over",
+    type=options.Duration(),
+    default="0s",
+    show_default=True,
+    metavar="TIME",
+    help="In which time to close connections, spread evenly.",
+)
+@options.output("table", "json")
+@options.endpoint
+def command(listener: str, over: float, form: str, server: str) -> None:
+    """Refuse whoever connects, close what is open, each connection at the end of its reply, and stay up.
+
+    Readiness fails at once. Ends when no connection is left, or `answerback resume` ends the drain; interrupting this
+    command does not.
+    """
+    from answerback.cli.client import connected
+    from answerback.v1.operations_service_pb2 import DrainRequest
+
+    request = DrainRequest(listener=listener, over=options.duration(over))
+    with connected(server) as client:
+        answers = client.drain(request)
+        if form == "table" and sys.stdout.isatty():
+            answers = _shown(answers)
+        last: dict[str, Any] = {}
+        for last in _data(answers):
+            if form == "json":
+                click.echo(json.dumps(last))
+            elif not sys.stdout.isatty():
+                click.echo(_line(**last))
+    if form == "table" and sys.stdout.isatty():
+        click.echo(_line(**last))
+
+
+def _data(answers: "Iterable[DrainResponse]") -> Iterator[dict[str, Any]]:
+    from answerback.cli import output
+
+    return (output.plain(answer) for answer in answers)
+
+
+def _shown(answers: "Iterable[DrainResponse]") -> "Iterator[DrainResponse]":
+    """The same, with a bar that shows how far it is."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("draining"), BarColumn(), MofNCompleteColumn(), TextColumn("closed"), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        for answer in answers:
+            closed = answer.connections_closed
+            progress.update(bar, completed=closed, total=closed + answer.connections_open)
+            yield answer
+
+
+def _line(state: str, connections_open: int, connections_closed: int) -> str:
+    word = state.removeprefix("DRAIN_STATE_").lower()
+    return f"{word}: {connections_closed} connections closed, {connections_open} open"
