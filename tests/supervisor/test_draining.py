@@ -31,7 +31,7 @@ AGES = 600.0  # seconds: past the end of any test
 async def until_refused(port: int) -> None:
     """In a thread: until it is refused, a listener that is being shut may not answer at all."""
     while not await asyncio.to_thread(refused, port):
-        await asyncio.sleep(0.002)
+        pass
 
 
 async def drain(supervisor: Supervised, name: str = "", over: float = 0.0) -> list[DrainProgress]:
