@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from grpc import aio
@@ -166,7 +167,7 @@ async def test_changes_of_single_listeners_at_one_time_are_all_made(responder: S
     running = responder(CONFIG, "--workers", "2")
     names = [f"listener-{number}" for number in range(12)]
 
-    async def create_and_change(stub: ListenerServiceStub, name: str) -> int:
+    async def create_and_change(stub: Any, name: str) -> int:
         listener = pb.GetListenerResponse().listener
         listener.name, listener.address = name, "127.0.0.1:0"
         first = await stub.CreateListener(pb.CreateListenerRequest(listener=listener))
@@ -176,7 +177,7 @@ async def test_changes_of_single_listeners_at_one_time_are_all_made(responder: S
         return int(second.revision)
 
     async with aio.insecure_channel(running.admin) as channel:
-        stub = ListenerServiceStub(channel)
+        stub: Any = ListenerServiceStub(channel)
         revisions = await asyncio.gather(*(create_and_change(stub, name) for name in names))
         listed = await stub.ListListeners(pb.ListListenersRequest())
     assert len(set(revisions)) == len(names)
