@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from answerback.v1.config_pb2 import ACCEPT_STALL, ENGINE_CALLBACK
-from answerback.v1.operations_service_pb2 import STATE_NOT_SERVING, GetStatusResponse
+from answerback.v1.operations_service_pb2 import DRAIN_STATE_DRAINED, STATE_NOT_SERVING, GetStatusResponse
 
 
 @pytest.fixture
@@ -55,6 +55,12 @@ def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> Non
         "  listeners[0].name: is missing",
         "config file   answerback.yaml (watched): applied",
     ]
+
+
+def test_what_is_drained_says_so(api: Any, cli: Any, status: GetStatusResponse) -> None:
+    status.listeners[0].drain = DRAIN_STATE_DRAINED
+    api.answers["GetStatus"] = status
+    assert "hello     0.0.0.0:8000  CALLBACK  DRAINED       120" in cli("status").stdout
 
 
 def test_programs_get_data(api: Any, cli: Any, status: GetStatusResponse) -> None:

@@ -1,10 +1,12 @@
 """`answerback status`."""
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from answerback.cli import options
+
+LISTENS: Final = "DRAIN_STATE_UNSPECIFIED"
 
 
 @click.command(
@@ -42,7 +44,7 @@ def _tables(status: dict[str, Any]) -> None:
         (
             (
                 *(one["name"], one["address"], _word(one["engine"], "ENGINE_")),
-                _word(one["accept"], "ACCEPT_"),
+                _word(one["drain"], "DRAIN_STATE_") if one["drain"] != LISTENS else _word(one["accept"], "ACCEPT_"),
                 *(one["connections_accepted"], one["connections_open"], one["requests"]),
             )
             for one in status["listeners"]
