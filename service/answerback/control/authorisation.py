@@ -36,7 +36,7 @@ READS: Final[Mapping[str, Sequence[str]]] = {
 CHANGES: Final[Mapping[str, Sequence[str]]] = {
     "answerback.v1.ConfigService": ("UpdateConfig", "RollbackConfig"),
     "answerback.v1.ListenerService": ("CreateListener", "UpdateListener", "DeleteListener"),
-    "answerback.v1.OperationsService": ("RestartWorkers", "ResetCounters"),
+    "answerback.v1.OperationsService": ("Drain", "Resume", "RestartWorkers", "ResetCounters"),
 }
 READ_METHODS: Final = frozenset(f"/{service}/{method}" for service in READS for method in READS[service])
 
