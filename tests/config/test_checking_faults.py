@@ -3,7 +3,7 @@ import pytest
 from answerback.config.checking import check
 from answerback.config.checking_faults import MAX_FAULTS
 from answerback.v1 import config_pb2 as v1
-from tests.config.configurations import listener, said
+from tests.config.configurations import listener, members, said
 
 
 def problems(*faults: str) -> list[str]:
@@ -13,7 +13,7 @@ def problems(*faults: str) -> list[str]:
 
 
 WRONG = {
-    "{}": "[0]: says nothing: give latency, bandwidth, slice, cut, hang, reset, slow_close, corrupt or drop",
+    "{}": f"[0]: says nothing: give {members(v1.Fault())}",
     "{probability: 1.5, drop: {}}": "[0].probability: must be 0 to 1, not 1.5",
     "{probability: -0.5, drop: {}}": "[0].probability: must be 0 to 1, not -0.5",
     "{latency: 2h}": "[0].latency.fixed: must be 0 to 1h, not 2h",
