@@ -106,6 +106,13 @@ def test_another_listener_and_another_peer() -> None:
     assert explain("--listener", "greeter", "--say", "x").exit_code == 1
 
 
+@pytest.mark.parametrize("accept", ["REFUSE", "STALL", "CLOSE", "RESET", "HOLD"])
+def test_a_listener_that_accepts_nobody(accept: str) -> None:
+    result = explain("--say", "x", stdin=CONFIG.replace("framing: line", f"accept: {accept}"))
+    assert result.stdout.splitlines()[0].endswith(f": accept is {accept}")
+    assert result.exit_code == 1
+
+
 def test_silence() -> None:
     assert explain("--at", "6m").stdout.splitlines() == ["  300.000 s < closes in order (FIN): idle_timeout"]
     assert explain().stdout.splitlines() == ["    0.000 s   stays open"]

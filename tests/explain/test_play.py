@@ -252,6 +252,13 @@ def test_nobody_has_an_address_at_a_unix_socket() -> None:
     assert sent(transcript) == [(0, b"<>0")]
 
 
+@pytest.mark.parametrize("accept", ["REFUSE", "STALL", "CLOSE", "RESET", "HOLD"])
+def test_whoever_meets_a_listener_that_accepts_nobody_is_not_heard(accept: str) -> None:
+    transcript = told(f"accept: {accept}, rules: [{{event: CONNECT, do: [send: hi]}}]", Moment(1, b"x"))
+    assert transcript.events == [e.Meets(0, accept), e.Unheard(1, b"x")]
+    assert not transcript.answered
+
+
 def test_chance_is_the_same_each_time() -> None:
     rules = "rules: [{replies: {of: [[send: a], [send: b]], then: RANDOM}}]"
     one, two = (told(f"framing: line, {rules}", b"\n" * 50) for _ in range(2))

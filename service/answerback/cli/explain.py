@@ -152,6 +152,13 @@ def _chosen(config: "v1.Config", name: str | None) -> "v1.Listener":
 # ── For people ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _MARGIN = " " * 12
+_MEETS = {
+    "REFUSE": "refuses to be connected to",
+    "STALL": "does not answer whoever connects",
+    "CLOSE": "accepts, and closes in order at once",
+    "RESET": "accepts, and resets at once",
+    "HOLD": "accepts, and neither reads nor answers",
+}
 
 
 def _lines(transcript: "Transcript") -> Iterator[str]:
@@ -173,6 +180,8 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
             yield f'{time} > "{escape(data)}"'
         case events.SaidEof():
             yield f"{time} > closes its half (FIN)"
+        case events.Meets(_, accept):
+            yield f"{time}   {_MEETS[accept]}: accept is {accept}"
         case events.Unheard(_, data):
             yield f"{time} > {quote(data)}: not heard, the connection is closed"
         case events.Asked():

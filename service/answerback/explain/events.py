@@ -75,6 +75,14 @@ class SaidEof:
 
 
 @dataclass(frozen=True, slots=True)
+class Meets:
+    """The listener is not NORMAL, and so whoever connects meets this, and no conversation."""
+
+    at: float
+    accept: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unheard:
     """The peer sends bytes to a connection that listens no more."""
 
@@ -201,6 +209,7 @@ class Open:
 Event = (
     Said
     | SaidEof
+    | Meets
     | Unheard
     | Asked
     | Sent

@@ -11,8 +11,8 @@ from answerback.config.addresses import is_unix
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.framing import Framing, Idle, UntilEof
 from answerback.core.ledger import Ledger
+from answerback.core.plan import Accept, PlanInForce, Rule
 from answerback.core.plan import Asked as Asking
-from answerback.core.plan import PlanInForce, Rule
 from answerback.core.steps import Hold, Outcome, Switch, Take
 from answerback.core.turn import Turn
 from answerback.explain import events, framings, plans
@@ -79,7 +79,7 @@ class _Stage(Ledger):
         plan = plans.compiled(listener, files)
         self._faults = plans.fault_names(listener)
         self._transcript = Transcript(plan.name)
-        self._most_bytes = plan.limits.max_request_bytes
+        self._plan = plan
         self._framing: Framing | None = plan.framing
         self._framing_before: Framing | None = None  # as in the session
         self._taking: Framing | None = None
@@ -103,6 +103,8 @@ class _Stage(Ledger):
 
     def play(self, moments: Sequence[Moment]) -> Transcript:
         """Play it to its end: what was said is answered, and nothing is in progress."""
+        if self._plan.accept is not Accept.NORMAL:
+            return self._nobody(moments)
         try:
             self._perform(self._session.connected(self.now))
             for moment in moments:
@@ -111,6 +113,14 @@ class _Stage(Ledger):
             self._finish()
         except Enough:
             pass
+        return self._transcript
+
+    def _nobody(self, moments: Sequence[Moment]) -> Transcript:
+        """There is no conversation: the listener is told to have none."""
+        self._add(events.Meets(self.now, self._plan.accept.name))
+        for moment in moments:
+            if moment.data:
+                self._add(events.Unheard(moment.at, moment.data))
         return self._transcript
 
     def _add(self, event: Event) -> None:
@@ -265,7 +275,7 @@ class _Stage(Ledger):
         if reason == CloseReason.MALFORMED_REQUEST:
             self._left(rest, framing, framings.objection(framing, rest) or "nobody knows where it ends")
         elif reason == CloseReason.REQUEST_TOO_LARGE:
-            self._left(rest, framing, f"it is longer than max_request_bytes, {self._most_bytes}")
+            self._left(rest, framing, f"it is longer than max_request_bytes, {self._plan.limits.max_request_bytes}")
         elif reason == CloseReason.REQUEST_TIMEOUT:
             self._left(rest, framing, framings.waits_for(framing, rest))
         else:
