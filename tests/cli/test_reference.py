@@ -40,6 +40,11 @@ def options_of(name: str) -> list[click.Option]:
     return [param for param in command_of(name).params if isinstance(param, click.Option)]
 
 
+def shared_options() -> list[click.Option]:
+    """Those that every command has which calls the control API; they stand in one table."""
+    return [option for option in options_of("show") if option.callback is not None]
+
+
 def metavar(option: click.Option) -> str:
     if option.is_flag:
         return ""
@@ -54,17 +59,32 @@ def default(option: click.Option) -> str:
     return str(option.default) if option.show_default else ""
 
 
+def row(option: click.Option) -> tuple[str, ...]:
+    return max(option.opts, key=len), metavar(option), str(option.envvar or ""), default(option)
+
+
+def rows(text: str) -> list[tuple[str, ...]]:
+    return [(option, meta, env, code or text) for option, meta, env, code, text, _ in ROW.findall(text)]
+
+
 def test_every_command_has_its_section_in_order() -> None:
     assert list(SECTIONS) == PATHS
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_the_options_are_those_of_the_command(name: str) -> None:
-    rows = [(option, meta, env, code or text) for option, meta, env, code, text, _ in ROW.findall(SECTIONS[name])]
-    assert rows == [
-        (max(option.opts, key=len), metavar(option), option.envvar or "", default(option))
-        for option in options_of(name)
-    ]
+    expected = options_of(name)
+    if "server" in {option.name for option in expected}:
+        shared = [option.opts for option in shared_options()]
+        assert [option.opts for option in expected if option.opts in shared] == shared
+        expected = [option for option in expected if option.opts not in shared]
+    assert rows(SECTIONS[name]) == list(map(row, expected))
+
+
+def test_the_options_of_all_that_call_the_control_api_are_those_of_one_table() -> None:
+    (section,) = re.findall(r"^## Reaching the control API\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)
+    assert rows(section) == list(map(row, shared_options()))
+    assert len(rows(section)) == 4
 
 
 @pytest.mark.parametrize("name", PATHS)

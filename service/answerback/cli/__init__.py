@@ -10,6 +10,7 @@ few seconds in a container, and must not pay for gRPC.
 # Rule: modules import at their top only what is light; gRPC, protobuf and rich inside the function that needs them.
 
 import importlib
+import os
 from typing import Final
 
 import click
@@ -66,3 +67,5 @@ name: --server is ANSWERBACK_SERVER. Tab completes: `answerback completion --hel
 )
 def main() -> None:
     """The command."""
+    # gRPC reads it as it loads; what it has to say of ports and handshakes stands in our errors.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

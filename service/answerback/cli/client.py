@@ -1,32 +1,32 @@
 """The admin API's client, as commands use it: its errors are theirs to show, not to explain."""
 
-# Rule: the one module above the control room that imports grpc.
+# Rule: this and `channel` are the modules above the control room that import grpc.
 
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import cast
 
 import click
 import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
+from answerback.cli import channel, credentials
+from answerback.cli.credentials import Credentials
 from answerback.config.problems import Problem, Refused
 from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
 from answerback.v1.listener_service_pb2_grpc import ListenerServiceStub
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceStub
 
-# What an answer may hold is the server's to say: a configuration from a file is as large as the file.
-OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
 
 class Client:
     """Calls by their names; each may raise ClickException, or Refused with every problem."""
 
-    def __init__(self, channel: grpc.Channel, server: str, timeout: float) -> None:
+    def __init__(self, channel: grpc.Channel, server: str, timeout: float, *, tls: bool = False) -> None:
         self._server = server
+        self._tls = tls
         self._timeout = timeout
         self._config = ConfigServiceStub(channel)
         self._listeners = ListenerServiceStub(channel)
@@ -166,15 +166,27 @@ class Client:
         match error.code():
             case grpc.StatusCode.UNAVAILABLE if rpc_status.from_call(error) is None:
                 return (
-                    f"no responder answers at {self._server}: {error.details()}\n"
-                    "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
+                    f"no responder answers at {self._server}: {error.details()}\n{self._advice(error.details() or '')}"
                 )
+            case grpc.StatusCode.UNAUTHENTICATED:
+                named = "--token-file or ANSWERBACK_TOKEN_FILE names the file that holds it."
+                return f"{self._server}: {error.details()}\n{named}"
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 return f"{self._server} did not answer within {self._timeout:g} s (--timeout)"
             case grpc.StatusCode.UNIMPLEMENTED:
                 return f"what answers at {self._server} is no Answerback of this version: {error.details()}"
             case _:
                 return f"{self._server}: {error.details()}"
+
+    def _advice(self, details: str) -> str:
+        """What to look at when a connection has failed, by gRPC's words for it."""
+        if "CERTIFICATE_VERIFY_FAILED" in details or "verification check failed" in details:
+            return "Its certificate is not signed by one of --ca, not in its time, or not for this name."
+        if "handshake" in details.lower() or "Socket closed" in details:
+            if self._tls:
+                return "It may have no TLS, or want another certificate than that of --cert and --key, in its time."
+            return "It may be reached by TLS alone: --ca names who has signed its certificate."
+        return "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
 
 
 def _violations(error: grpc.Call) -> list[Problem]:
@@ -190,7 +202,8 @@ def _violations(error: grpc.Call) -> list[Problem]:
 
 
 @contextmanager
-def connected(server: str, timeout: float = math.inf) -> Iterator[Client]:
-    """A client of the admin API at an address."""
-    with grpc.insecure_channel(server, options=OPTIONS) as channel:
-        yield Client(channel, server, timeout)
+def connected(server: str, timeout: float = math.inf, shown: Credentials | None = None) -> Iterator[Client]:
+    """A client of the admin API at an address; it shows what the command that runs was given, or `shown`."""
+    shown = shown or credentials.given()
+    with channel.opened(server, shown) as opened:
+        yield Client(opened, server, timeout, tls=shown.tls)

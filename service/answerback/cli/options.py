@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+
+from answerback.cli import credentials
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -16,9 +17,6 @@ _PARTS: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
 _PART: Final = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-FILE: Final = click.Path(readable=False, path_type=Path)  # whether it can be read is said by who reads it
 
 
 class Duration(click.ParamType[float]):
@@ -103,7 +101,7 @@ def server(function: F) -> F:
 
 
 def endpoint(function: F) -> F:
-    """`--server` alone, of commands that listen to the admin API without end."""
+    """`--server` and what to show there, of commands that listen to the admin API without end."""
     return click.option(
         "--server",
         envvar="ANSWERBACK_SERVER",
@@ -112,7 +110,7 @@ def endpoint(function: F) -> F:
         show_default=True,
         metavar="ADDR",
         help="The admin API of the responder: HOST:PORT, or unix:PATH.",
-    )(function)
+    )(credentials.options(function))
 
 
 def admin(function: F) -> F:

@@ -2,14 +2,13 @@
 
 import logging
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from answerback import logs
-from answerback.cli import cpus, options, source
+from answerback.cli import cpus, credentials, options, source
 
 if TYPE_CHECKING:
     from answerback.app import ServeOptions
@@ -148,7 +147,7 @@ Signals:
 )
 @click.option(
     "--admin-cert",
-    type=options.FILE,
+    type=credentials.FILE,
     envvar="ANSWERBACK_ADMIN_CERT",
     show_envvar=True,
     metavar="FILE",
@@ -156,7 +155,7 @@ Signals:
 )
 @click.option(
     "--admin-key",
-    type=options.FILE,
+    type=credentials.FILE,
     envvar="ANSWERBACK_ADMIN_KEY",
     show_envvar=True,
     metavar="FILE",
@@ -164,7 +163,7 @@ Signals:
 )
 @click.option(
     "--admin-client-ca",
-    type=options.FILE,
+    type=credentials.FILE,
     envvar="ANSWERBACK_ADMIN_CLIENT_CA",
     show_envvar=True,
     metavar="FILE",
@@ -172,7 +171,7 @@ Signals:
 )
 @click.option(
     "--token-file",
-    type=options.FILE,
+    type=credentials.FILE,
     envvar="ANSWERBACK_TOKEN_FILE",
     show_envvar=True,
     metavar="FILE",
@@ -180,7 +179,7 @@ Signals:
 )
 @click.option(
     "--read-token-file",
-    type=options.FILE,
+    type=credentials.FILE,
     envvar="ANSWERBACK_READ_TOKEN_FILE",
     show_envvar=True,
     metavar="FILE",
@@ -202,8 +201,6 @@ Signals:
 )
 def command(**given: Any) -> None:
     """Answer TCP connections as configured, in the foreground, until told to stop."""
-    # Its own complaints about a port in use would stand beside ours; it reads this as it loads.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from answerback import app
     from answerback.config import Refused
     from answerback.supervisor import StartError

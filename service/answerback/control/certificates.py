@@ -54,12 +54,26 @@ class Pair:
         return grpc.ssl_server_certificate_configuration([(self.key.content, self.certificate.content)], authority)
 
 
+def read_own(files: CertificateFiles) -> tuple[bytes, bytes]:
+    """A client's certificate and its key. Raises BadFile."""
+    certificate, key = private_files.read(files.certificate), private_files.read(files.key)
+    _take(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key)
+    return certificate.content, key.content
+
+
+def read_authority(path: Path) -> bytes:
+    """Who is believed when they sign. Raises BadFile."""
+    file = private_files.read(path)
+    _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), file)
+    return file.content
+
+
 def load(files: CertificateFiles) -> Pair:
     """What the files hold, tried. Raises BadFile."""
     certificate, key = private_files.read(files.certificate), private_files.read(files.key)
     client_ca = private_files.read(files.client_ca) if files.client_ca else None
     if client_ca is not None:
-        _check_authority(client_ca)
+        _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), client_ca)
     return Pair(certificate, key, client_ca, _tried(certificate, key))
 
 
@@ -107,11 +121,23 @@ class Certificates:
         log.info("the admin API has a certificate", extra={"path": str(pair.certificate.path), "until": pair.until})
 
 
-def _check_authority(file: PrivateFile) -> None:
+def _believe(context: ssl.SSLContext, file: PrivateFile) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=file.content.decode("ascii"))
+        context.load_verify_locations(cadata=file.content.decode("ascii"))
     except (ssl.SSLError, ValueError):
         raise BadFile(file.path, "holds no certificate in PEM") from None
+
+
+def _take(context: ssl.SSLContext, certificate: PrivateFile, key: PrivateFile) -> None:
+    _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)  # what is wrong with it is not the key's fault
+    with ExitStack() as stack:
+        chain, own = (stack.enter_context(_path_of(file.content)) for file in (certificate, key))
+        try:
+            context.load_cert_chain(chain, own, password=_no_passphrase)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise BadFile(key.path, f"is not the key of {certificate.path}") from None
+            raise BadFile(key.path, "holds no private key in PEM without a passphrase") from None
 
 
 def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
@@ -124,18 +150,8 @@ def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    try:
-        client.load_verify_locations(cadata=certificate.content.decode("ascii"))
-    except (ssl.SSLError, ValueError):
-        raise BadFile(certificate.path, "holds no certificate in PEM") from None
-    with ExitStack() as stack:
-        chain, own = (stack.enter_context(_path_of(file.content)) for file in (certificate, key))
-        try:
-            server.load_cert_chain(chain, own, password=_no_passphrase)
-        except ssl.SSLError as error:
-            if error.reason == "KEY_VALUES_MISMATCH":
-                raise BadFile(key.path, f"is not the key of {certificate.path}") from None
-            raise BadFile(key.path, "holds no private key in PEM without a passphrase") from None
+    _take(server, certificate, key)
+    _believe(client, certificate)
     try:
         return _handshake(server, client)
     except ssl.SSLCertVerificationError as error:

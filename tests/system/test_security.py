@@ -1,0 +1,180 @@
+"""A guarded control API, by real processes, clients and files: who is let in, and that a rotation needs no restart."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from answerback.cli.client import connected
+from answerback.cli.credentials import Credentials
+from tests.certifying import Authority, Issued, become
+from tests.system.conftest import CALL_SECONDS, ECHO, Responder, Start
+from tests.waiting import eventually
+
+FULL, READ, OTHER = "full" * 8, "read" * 8, "other" * 8
+EVERYWHERE = "0.0.0.0:0"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Files of everything that can be asked for."""
+
+    authority: Authority
+    server: Issued
+    client: Issued
+    full: Path
+    read: Path
+
+    def serve(self, *names: str) -> list[str]:
+        """Options of `serve`."""
+        values = {
+            "admin-cert": self.server.certificate,
+            "admin-key": self.server.key,
+            "admin-client-ca": self.authority.certificate,
+            "token-file": self.full,
+            "read-token-file": self.read,
+        }
+        return [each for name in names for each in (f"--{name}", str(values[name]))]
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    authority = Authority(folder)
+    client = authority.issue("client", "deployer.example", common_name="deployer")
+    full, read = (written(folder / name, token) for name, token in (("full", FULL), ("read", READ)))
+    return Keys(authority, authority.issue(), client, full, read)
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def local(running: Responder) -> str:
+    """Where the control API is reached from here."""
+    return running.admin.replace("0.0.0.0", "127.0.0.1")
+
+
+def revision(running: Responder, shown: Credentials) -> int:
+    with connected(local(running), CALL_SECONDS, shown) as client:
+        return client.get_config().revision
+
+
+def command(running: Responder, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return running.cli(*args, "--server", local(running), stdin=stdin)
+
+
+def test_a_token_opens_it_to_others_and_nobody_else_changes_anything(responder: Start, keys: Keys) -> None:
+    running = responder(ECHO, "--admin", EVERYWHERE, *keys.serve("token-file", "read-token-file"))
+    change = ECHO.replace("[echo]", "[echo, close]")
+    token, look = ("--token-file", str(keys.full)), ("--token-file", str(keys.read))
+
+    for args, code, said in (
+        ((), 1, "a token is needed"),
+        (("--token-file", str(written(keys.read.with_name("wrong"), OTHER))), 1, "not one of this responder's"),
+        (look, 1, "the token is for reading alone, and UpdateConfig changes something"),
+        (token, 0, ""),
+    ):
+        result = command(running, "apply", "-", *args, stdin=change)
+        assert result.returncode == code, result.stderr
+        assert said in result.stderr
+    assert json.loads(command(running, "show", "-o", "json", *look).stdout)["listeners"]
+    assert command(running, "status", *look).returncode == 0
+    assert command(running, "listeners", *look, "get", "echo").returncode == 0
+    (line,) = [line for line in running.logged("revision 2 is in force") if line["logger"] == "audit"]
+    assert line["identity"] == "token"
+    assert running.stop() == 0
+    log = running.log.read_text()
+    assert [token for token in (FULL, READ, OTHER) if token in log] == []
+
+
+def test_a_certificate_does_too_and_says_who_it_was(responder: Start, keys: Keys) -> None:
+    running = responder(ECHO, "--admin", EVERYWHERE, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
+    trust = ("--ca", str(keys.authority.certificate))
+    own = ("--cert", str(keys.client.certificate), "--key", str(keys.client.key))
+    refused = command(running, "status", *trust)
+    assert refused.returncode == 1
+    assert "want another certificate than that of --cert and --key" in refused.stderr
+    applied = command(running, "apply", "-", *trust, *own, stdin=ECHO.replace("[echo]", "[echo, close]"))
+    assert applied.returncode == 0, applied.stderr
+    (line,) = [line for line in running.logged("revision 2 is in force") if line["logger"] == "audit"]
+    assert line["identity"] == "deployer.example"
+    assert running.stop() == 0
+    assert "PRIVATE KEY" not in running.log.read_text()
+
+
+def test_a_new_token_serves_the_next_call(responder: Start, keys: Keys) -> None:
+    running = responder(ECHO, *keys.serve("token-file"))
+    mine = written(keys.full.with_name("mine"), FULL)
+    assert revision(running, Credentials(token_file=mine)) == 1
+    written(keys.full.with_name("new"), OTHER).rename(keys.full)
+    assert revision(running, Credentials(token_file=keys.full)) == 1
+    assert command(running, "show", "--token-file", str(mine)).returncode == 1
+    keys.full.write_text("")  # as it is while somebody rewrites it
+    assert revision(running, Credentials(token_file=written(mine, OTHER))) == 1
+    (line,) = [line for line in running.lines() if line["level"] == "ERROR"]
+    assert line["message"].startswith(f"the token before stays in force: {keys.full}: is empty")
+
+
+def test_a_new_certificate_serves_the_next_connection_and_open_ones_go_on(
+    responder: Start, keys: Keys, tmp_path: Path
+) -> None:
+    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
+    before = Credentials(ca=keys.authority.certificate, cert=keys.client.certificate, key=keys.client.key)
+    following = Authority(tmp_path, "following")
+    client = following.issue("client", "deployer.example")
+    after = Credentials(ca=following.certificate, cert=client.certificate, key=client.key)
+    with connected(local(running), CALL_SECONDS, before) as open_one:
+        assert open_one.get_config().revision == 1
+        become(keys.server, following.issue())
+        keys.authority.certificate.with_suffix(".new").write_bytes(following.certificate.read_bytes())
+        before_ca = written(tmp_path / "before.pem", keys.authority.certificate.read_text())
+        keys.authority.certificate.with_suffix(".new").rename(keys.authority.certificate)
+        assert revision(running, after) == 1
+        assert open_one.get_config().revision == 1
+    old = ("--ca", str(before_ca), "--cert", str(keys.client.certificate), "--key", str(keys.client.key))
+    refused = command(running, "show", *old)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert running.stop() == 0
+
+
+def test_clients_that_fail_cost_nobody_else_anything(responder: Start, keys: Keys) -> None:
+    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
+    host, _, port = running.admin.rpartition(":")
+    shown = Credentials(ca=keys.authority.certificate, token_file=keys.full)
+    with connected(running.admin, CALL_SECONDS, shown) as client:
+        for garbage in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", os.urandom(4096)):
+            subprocess.run(["bash", "-c", f"cat > /dev/tcp/{host}/{port}"], input=garbage, check=False, timeout=30)
+            assert client.get_config().revision == 1
+    assert running.ask(b"hi\n") == b"hi"
+    assert running.stop() == 0
+
+
+def test_probes_need_no_token(responder: Start, keys: Keys) -> None:
+    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca", "token-file"))
+    assert running.cli("health").returncode == 0
+
+
+def test_its_own_commands_read_the_same_variable(responder: Start, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSWERBACK_TOKEN_FILE", str(keys.full))
+    running = responder(ECHO)
+    assert running.cli("show").returncode == 0
+    monkeypatch.delenv("ANSWERBACK_TOKEN_FILE")
+    assert running.cli("show").returncode == 1
+
+
+def test_what_everybody_can_read_is_warned_of(responder: Start, keys: Keys) -> None:
+    keys.full.chmod(0o644)
+    keys.server.key.chmod(0o644)
+    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
+    warned = eventually(lambda: [line for line in running.lines() if line["level"] == "WARNING"], what="warnings")
+    assert [line["message"] for line in warned] == [
+        f"everybody on this machine can read {keys.full}, which holds a token: chmod o-r",
+        f"everybody on this machine can read {keys.server.key}, which is a private key: chmod o-r",
+    ]
