@@ -43,6 +43,8 @@ def test_a_message_becomes_plain_data(status: GetStatusResponse) -> None:
                 "connections_accepted": 0,
                 "connections_open": 0,
                 "requests": 7,
+                "accept": "ACCEPT_UNSPECIFIED",
+                "drain": "DRAIN_STATE_UNSPECIFIED",
             }
         ],
         "workers": [],
