@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -217,6 +218,29 @@ async def test_who_queued_before_is_served(supervise: Supervise) -> None:
     assert (set(answers), lost) == ({b"one"}, [])
     assert supervisor.balance() == (len(answers), len(answers), 0)
     assert supervisor.status().listeners[0].counts.requests == len(answers)
+
+
+async def test_a_unix_socket_is_not_found_until_it_listens_again(supervise: Supervise, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    supervisor = await supervise(HELLO.replace("127.0.0.1:0", f"unix:{path}"), workers=2)
+
+    def said() -> bytes:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(path))
+            client.sendall(b"hi\n")
+            return client.recv(10)
+
+    assert await asyncio.to_thread(said) == b"one\n"
+    assert (await drain(supervisor))[-1].state is DrainState.DRAINED
+    with pytest.raises(FileNotFoundError):
+        await asyncio.to_thread(said)
+    await supervisor.until_replaced(0, supervisor.kill(0))
+    await supervisor.operations.resume()
+    assert {await asyncio.to_thread(said) for _ in range(8)} == {b"one\n"}
+    await drain(supervisor)
+    await supervisor.stop()
+    assert not await asyncio.to_thread(lambda: list(tmp_path.glob("socket*"))), "nothing is left behind"
 
 
 # ── What comes in between ───────────────────────────────────────────────────────────────────────────────────────────

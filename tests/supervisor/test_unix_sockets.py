@@ -114,3 +114,32 @@ def test_why_it_cannot_listen(sockets: Sockets, path: str) -> None:
         keys[1]: "something is there that is no socket",
         keys[2]: "there is no such folder",
     }
+
+
+def test_a_hidden_socket_is_not_found_until_it_is_shown(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    sock, file = unix_sockets.bind(path)
+    with sock:
+        sock.listen()
+        for _ in range(2):
+            unix_sockets.hide(path)
+            assert not Path(path).exists()
+        unix_sockets.show(path)
+        unix_sockets.show(path)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        unix_sockets.hide(path)
+        file.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_another_has_put_there_meanwhile_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "s"
+    sock, file = unix_sockets.bind(str(path))
+    with sock:
+        unix_sockets.hide(str(path))
+        path.write_text("another's")
+        unix_sockets.show(str(path))
+        file.remove()
+    assert f"{path}: File exists; it stays {path}.drained" in caplog.text
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["another's"]

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Final
 
 from answerback.internal.v1.link_pb2 import CloseConnections, KeepConnections, Order
+from answerback.supervisor import audit
 from answerback.supervisor.bell import Bell
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.rollout import Rollout
@@ -91,7 +92,7 @@ class Draining:
         drain = Drain(listener, over)
         fresh = self._drained.announce(listener)
         self._changed()
-        log.info("draining", extra={"listener": listener or "all", "over": over})
+        audit.note("draining", listener=listener, over=over)
         for other in self._running:
             other.orders = other.orders and not other.concerns(listener)
         task = asyncio.get_running_loop().create_task(self._run(drain, fresh=fresh))
@@ -124,7 +125,7 @@ class Draining:
             for drain in self._running:
                 drain.resumed = drain.resumed or drain.concerns(listener)
             self._changed()
-            log.info("listening again", extra={"listeners": resumed})
+            audit.note("resumed", listener=listener, listeners=resumed)
 
         await self._exclusively(work)
         return resumed

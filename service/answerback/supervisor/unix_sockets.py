@@ -6,6 +6,7 @@ One socket serves all slots: what SO_REUSEPORT does for a port does not exist fo
 # Rule: a file is removed only if it is a socket, and nobody answers there or it is ours.
 
 import errno
+import logging
 import os
 import socket
 import stat
@@ -25,6 +26,11 @@ REASONS: Final[Mapping[int, str]] = {
 }
 
 
+HIDDEN: Final = ".drained"  # behind the name of a socket that nobody is to connect to for a while
+
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class SocketFile:
     """The file of a socket of ours."""
@@ -34,10 +40,11 @@ class SocketFile:
     """Device, inode, and when it was made: the number of an inode is given again."""
 
     def remove(self) -> None:
-        """Remove it, unless somebody has put another in its place."""
-        with suppress(OSError):
-            if _identity(self.path) == self.identity:
-                Path(self.path).unlink()
+        """Remove it, hidden or not, unless somebody has put another in its place."""
+        for path in (self.path, self.path + HIDDEN):
+            with suppress(OSError):
+                if _identity(path) == self.identity:
+                    Path(path).unlink()
 
 
 def bind(path: str) -> tuple[socket.socket, SocketFile]:
@@ -77,6 +84,23 @@ def make_way(path: str) -> None:
         except BlockingIOError:
             pass
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+
+
+def hide(path: str) -> None:
+    """Have nobody find a socket of ours any more; who queues there stays. Raises OSError."""
+    with suppress(FileNotFoundError):  # it is hidden already
+        Path(path).rename(path + HIDDEN)
+
+
+def show(path: str) -> None:
+    """Have it found again, unless somebody has taken the path meanwhile."""
+    try:
+        os.link(path + HIDDEN, path)
+        Path(path + HIDDEN).unlink()
+    except FileNotFoundError:  # it was not hidden
+        return
+    except OSError as error:
+        log.error("%s: %s; it stays %s", path, error.strerror, path + HIDDEN)  # noqa: TRY400 - the text says it all
 
 
 def reason(error: OSError) -> str:
