@@ -11,10 +11,12 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+from tests.thoroughness import THOROUGH
+
 # A deadline per example fails on a busy machine, not on a slow function; the suite's own timeout catches what hangs.
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=150)
-settings.load_profile("thorough" if os.environ.get("ANSWERBACK_TESTS") == "thorough" else "quick")
+settings.load_profile("thorough" if THOROUGH else "quick")
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS: Mapping[str, NewLoop] = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}

@@ -10,12 +10,12 @@ from answerback.supervisor.revisions import Retention
 from answerback.supervisor.state import State
 from tests.supervisor.crashing_supervisor import KEPT, STEPS, text_of
 from tests.supervisor.histories import numbers
+from tests.thoroughness import THOROUGH
 
 SCRIPT = Path(__file__).with_name("crashing_supervisor.py")
 # BEGIN, the newest number, what is young enough, what is pruned (3), the content, the revision, COMMIT.
 STATEMENTS = 9
-EACH = 10
-AT_RANDOM = 50  # 200 in all
+EACH, AT_RANDOM = (10, 50) if THOROUGH else (2, 10)  # 200 in all, or 40
 
 
 class Client:
