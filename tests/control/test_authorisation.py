@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from answerback.control import schema
 from answerback.control.authorisation import (
@@ -19,6 +22,7 @@ from answerback.control.authorisation import (
 )
 from answerback.control.tokens import TokenFile
 
+VALUES = st.one_of(st.text(st.characters(), max_size=20).map("Bearer {}".format), st.text(), st.binary())
 FULL, READ = "full" * 8, "read" * 8
 
 
@@ -102,6 +106,12 @@ def test_without_tokens_everybody_may_do_everything() -> None:
 def test_a_read_token_alone_leaves_nobody_to_change_anything(tokens: Tokens) -> None:
     alone = Tokens(None, tokens.read)
     assert alone.authenticate([("authorization", f"Bearer {READ}")]).role is Role.READ
-    for given in ([], [("authorization", f"Bearer {FULL}")]):
+    for brought in ([], [("authorization", f"Bearer {FULL}")]):
         with pytest.raises(Unauthenticated):
-            alone.authenticate(given)
+            alone.authenticate(brought)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["authorization", "other"]), VALUES), max_size=3))
+def test_nothing_that_is_made_up_lets_anybody_in(metadata: list[tuple[str, str | bytes]]) -> None:
+    with TemporaryDirectory() as folder, pytest.raises(Unauthenticated):
+        Tokens(token_file(Path(folder) / "full", FULL), None).authenticate(metadata)

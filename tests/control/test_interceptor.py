@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 from answerback.control import schema, server
 from answerback.control.address import parse
-from answerback.control.authorisation import CHANGES, READS, Tokens
+from answerback.control.authorisation import CHANGES, READS, Permit, Tokens
 from answerback.control.credentials import Protection
 from answerback.control.interceptor import Guard
 from answerback.control.limits import MOST, Kind, Limits
@@ -269,6 +269,13 @@ async def answer(*_: Any) -> bytes:
     return b"answer"
 
 
+class Broken(Tokens):
+    """Fails before there is a method to call."""
+
+    def authenticate(self, _: Any) -> Permit:
+        raise KeyError("secret")
+
+
 HANDLERS = {
     "Raises": grpc.unary_unary_rpc_method_handler(fail_at_once, bytes, bytes),
     "RaisesLater": grpc.unary_stream_rpc_method_handler(fail_later, bytes, bytes),
@@ -276,9 +283,11 @@ HANDLERS = {
 }
 
 
-@pytest.mark.parametrize("name", HANDLERS)
-async def test_whatever_fails_inside_stays_inside(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    server = aio.server(interceptors=[Guard(Tokens(), Limits())])
+@pytest.mark.parametrize(
+    "name, tokens", [*((name, Tokens()) for name in HANDLERS), ("Raises", Broken())], ids=[*HANDLERS, "Broken"]
+)
+async def test_whatever_fails_inside_stays_inside(name: str, tokens: Tokens, caplog: pytest.LogCaptureFixture) -> None:
+    server = aio.server(interceptors=[Guard(tokens, Limits())])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", HANDLERS),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -1,12 +1,14 @@
 """The gRPC server: where it listens, and where it refuses to."""
 
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from grpc import aio
 
+from answerback.control import schema
 from answerback.control.address import parse
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
@@ -79,4 +81,27 @@ async def test_told_so_it_listens_everywhere(supervisor: Any) -> None:
     await server.start()
     port = server.address.rpartition(":")[2]
     assert await revision_at(f"127.0.0.1:{port}") == 7
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    "address, asked, shown",
+    [("127.0.0.1:0", False, True), ("127.0.0.1:0", True, True), ("0.0.0.0:0", False, False), ("0.0.0.0:0", True, True)],
+)
+async def test_where_others_reach_it_it_describes_itself_only_if_asked(
+    supervisor: Any, address: str, asked: bool, shown: bool
+) -> None:
+    protection = Protection(admin_insecure=True)
+    server = AdminServer(cast(Supervisor, supervisor), parse(address), protection, reflection=asked)
+    await server.start()
+    async with aio.insecure_channel(server.address.replace("0.0.0.0", "127.0.0.1")) as channel:
+        ask: Any = channel.unary_unary(
+            "/grpc.health.v1.Health/List", response_deserializer=schema.HealthListResponse.FromString
+        )
+        services = {name for name in (await ask(b"")).statuses if "." in name}
+        assert services == set(schema.SERVICES if shown else schema.WITHOUT_REFLECTION)
+        for name in schema.REFLECTION:
+            reflect: Any = channel.stream_stream(f"/{name}/ServerReflectionInfo")
+            with nullcontext() if shown else pytest.raises(aio.AioRpcError, match="Method not found"):
+                assert [each async for each in reflect(iter([b""]))]
     await server.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certifying import LONG_AGO, Authority
 from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK
 
@@ -164,6 +165,23 @@ def test_an_admin_api_for_everybody(serve: Serve) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: --admin 0.0.0.0:0: whoever reaches the admin API rules the responder")
     assert "--admin-insecure" in result.stderr
+
+
+def test_everything_that_is_wrong_with_what_guards_it(serve: Serve, tmp_path: Path) -> None:
+    old, short = Authority(tmp_path).issue(not_after=LONG_AGO), tmp_path / "token"
+    short.write_text("secret")
+    hidden = tmp_path / "hidden"
+    hidden.write_text("secret" * 10)
+    hidden.chmod(0)
+    options = ["--admin-cert", str(old.certificate), "--admin-key", str(old.key), "--token-file", str(short)]
+    options += ["--read-token-file", str(hidden), "--admin", "0.0.0.0:0"]
+    result = serve(HELLO, *options, under=(sys.executable, "-c", UNPRIVILEGED))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        f"Error: --token-file {short}: the token has 6 bytes, fewer than 32; `openssl rand -hex 32` makes one",
+        f"--read-token-file {hidden}: Permission denied",
+        f"TLS of the admin API: {old.certificate}: certificate has expired",
+    ]
 
 
 def test_programs_get_their_lines(serve: Serve, taken: int) -> None:

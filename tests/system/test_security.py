@@ -89,6 +89,8 @@ def test_a_token_opens_it_to_others_and_nobody_else_changes_anything(responder: 
     assert command(running, "listeners", *look, "get", "echo").returncode == 0
     (line,) = [line for line in running.logged("revision 2 is in force") if line["logger"] == "audit"]
     assert line["identity"] == "token"
+    newest = json.loads(command(running, "history", "-o", "json", *look).stdout)["revisions"][0]
+    assert (int(newest["number"]), newest["identity"]) == (2, "token")
     assert running.stop() == 0
     log = running.log.read_text()
     assert [token for token in (FULL, READ, OTHER) if token in log] == []

@@ -102,7 +102,7 @@ def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
     scheme, _, token = _text(values[0]).partition(" ")
     if len(values) > 1 or scheme.lower() != SCHEME or not token:
         raise Unauthenticated("the metadata `authorization` is not one `Bearer TOKEN`")
-    return token.strip().encode()
+    return token.strip().encode(errors="replace")
 
 
 def _text(value: str | bytes) -> str:

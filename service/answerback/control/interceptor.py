@@ -52,7 +52,7 @@ class Guard(aio.ServerInterceptor):
             if handler is None:
                 return None
             authorise(permit, method)
-        except (Unauthenticated, PermissionDenied) as error:
+        except Exception as error:  # noqa: BLE001 — whatever it is, it is answered for
             return _refusing(error, method)
         kind = kind_of(method, streaming=handler.response_streaming)
 
@@ -144,8 +144,9 @@ def _refusing(error: Exception, method: str) -> Handler:
     """Refuses a call of any kind. As one of streams, because then gRPC reads no message before."""
 
     async def refuse(_requests: Any, context: Context) -> None:
-        # What varies stands beside the text: of those that repeat, some are logged, the others counted.
-        log.warning("a call was refused: %s", error, extra={"method": method, "peer": context.peer()})
+        if isinstance(error, (Unauthenticated, PermissionDenied)):
+            # What varies stands beside the text: of those that repeat, some are logged, the others counted.
+            log.warning("a call was refused: %s", error, extra={"method": method, "peer": context.peer()})
         await _answer(error, method, context)
 
     made: Handler = grpc.stream_stream_rpc_method_handler(refuse)
