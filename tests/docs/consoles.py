@@ -124,6 +124,10 @@ class Reader:
     """Somebody who reads a page in a folder of the repository's look, and types every command of it."""
 
     folder: Path
+    exchanged: dict[str, str] = field(default_factory=dict)
+    """What is typed here for words of the page: names of other machines, say."""
+    seconds: float = SECONDS
+    """How long a command may take."""
     typed: list[Typed] = field(default_factory=list)
     terminals: dict[str, Typed] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
@@ -174,7 +178,7 @@ class Reader:
             self.await_shown(here, command, what)
             self.terminals[block.terminal] = here
         else:
-            code = here.process.wait(SECONDS)
+            code = here.process.wait(self.seconds)
             self.compare(here, command.shows, what)
             expected = int(found[1]) if (found := EXIT.search(command.line)) else 0
             assert code == expected, f"{what}exit {code}, not {expected}\n{here.output()}"
@@ -188,7 +192,7 @@ class Reader:
             return expected.match(self.theirs(whole + newline), here.seen)
 
         try:
-            eventually(lambda: here.process.poll() is not None or shown(), SECONDS)
+            eventually(lambda: here.process.poll() is not None or shown(), self.seconds)
         finally:
             found = shown()
             assert found, f"{what}{command.shows}\n--- but\n{here.output()}"
@@ -216,7 +220,9 @@ class Reader:
         return self.typed[-1]
 
     def mine(self, text: str) -> str:
-        """The page's text with ports of ours."""
+        """The page's text with ports of ours, and whatever else is exchanged."""
+        for page, ours in self.exchanged.items():
+            text = text.replace(page, ours)
         return PORT.sub(lambda port: str(self.ports.setdefault(port[0], free_port())), text)
 
     def theirs(self, text: str) -> str:

@@ -1,24 +1,34 @@
 """The README and the tutorial, typed by a reader from their first command to the last, with real processes."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.consoles import ROOT, Block, Reader, blocks
+from tests.certifying import Authority
+from tests.docs.consoles import FENCE, ROOT, Block, Reader, blocks
 
-TUTORIAL = ROOT / "docs" / "tutorial.md"
 README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+REFERENCE = ROOT / "docs" / "reference" / "cli.md"
+
+# The two commands that the README begins with; the second is what runs this test.
+TOP = """
+    make run       # serves on port 8000; needs Linux, make, and Python 3.11 or newer with venv; no root
+    make test      # runs the tests
+"""
+FIRST = Block("README.md:3", ("console", "server"), "$ make run\n…\nTry: printf hi | nc 127.0.0.1 8000\n")
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    """Somebody with a clone, and the programs that every page asks for."""
+    """Somebody with a clone, the programs that every page asks for, and certificates for a name."""
     lacking = [program for program in ("bash", "make", "nc", "curl") if not shutil.which(program)]
     if lacking:
         pytest.skip(f"needs {', '.join(lacking)}")
-    somebody = Reader(tmp_path)
+    somebody = Reader(tmp_path, {"answerback.example": "127.0.0.1"})
     yield somebody
     somebody.end()
 
@@ -29,3 +39,38 @@ def page(path: Path) -> list[Block]:
 
 def test_the_tutorial_goes_as_written(reader: Reader) -> None:
     reader.read(page(TUTORIAL))
+
+
+def test_the_examples_in_the_reference_go_as_written(reader: Reader) -> None:
+    assert any(block.words == ("console",) for block in page(REFERENCE))
+    reader.read(page(REFERENCE))
+
+
+def certify(folder: Path) -> None:
+    """The files of which the README says that they protect the control API."""
+    authority = Authority(folder)
+    issued = authority.issue()
+    for file, name in ((authority.certificate, "ca.crt"), (issued.certificate, "tls.crt"), (issued.key, "tls.key")):
+        file.rename(folder / name)
+
+
+def test_the_readme_goes_as_written(reader: Reader) -> None:
+    certify(reader.folder)
+    reader.read([FIRST, *page(README)])
+
+
+@pytest.mark.programs
+def test_the_readme_goes_as_written_with_grpcurl(reader: Reader) -> None:
+    certify(reader.folder)
+    reader.read([FIRST, *page(README)], "programs")
+
+
+@pytest.mark.parametrize("path", [README, TUTORIAL], ids=lambda path: str(path.name))
+def test_no_command_escapes_being_run(path: Path) -> None:
+    """Commands stand in `console` blocks, but for the two that the README begins with."""
+    text = path.read_text()
+    assert {block.words[0] for block in page(path) if block.words} <= {"console", "yaml"}
+    unmarked = [block.text for block in page(path) if not block.words]
+    assert [text for text in unmarked if re.search(r"^\s*\$ |^answerback ", text, re.MULTILINE)] == []
+    outside = FENCE.sub("", text).replace(TOP, "")
+    assert re.findall(r"^(?: {4}|\t)(?![-*|]).*", outside, re.MULTILINE) == []
