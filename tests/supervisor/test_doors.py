@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 
 from answerback.core.plan import Accept
-from answerback.supervisor import doors
+from answerback.net import silence
 from answerback.supervisor.doors import Door, door_of
 from answerback.supervisor.sockets import CannotListen, Sockets
 from tests.ports import free_port
@@ -108,12 +108,13 @@ def test_all_that_cannot_turn_is_undone(sockets: Sockets, key: str, monkeypatch:
     other = f"127.0.0.1:{free_port()}"
     turn(sockets, key, Door.OPEN)
     turn(sockets, other, Door.REFUSED)
-    attach = doors.SO_ATTACH_FILTER
-    monkeypatch.setattr(doors, "SO_ATTACH_FILTER", 9999)  # what a kernel without filters says
+    attach = silence.SO_ATTACH_FILTER
+    monkeypatch.setattr(silence, "SO_ATTACH_FILTER", 9999)  # what a kernel without filters says
     with pytest.raises(CannotListen) as caught, sockets.turning({}, {key: Door.STALLED, other: Door.OPEN}):
         pytest.fail("it was decided")
-    assert caught.value.reasons == dict.fromkeys((key, other), "cannot listen: Protocol not available")
-    monkeypatch.setattr(doors, "SO_ATTACH_FILTER", attach)
+    why = "cannot listen: this kernel lets nobody without CAP_NET_ADMIN fall silent"
+    assert caught.value.reasons == dict.fromkeys((key, other), why)
+    monkeypatch.setattr(silence, "SO_ATTACH_FILTER", attach)
     assert meets(sockets, key) == {Door.OPEN}
     assert meets(sockets, other) == {Door.REFUSED}
 

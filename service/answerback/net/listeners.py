@@ -21,6 +21,7 @@ from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
 from answerback.net.held import HeldConnection
 from answerback.net.readiness import Readiness
+from answerback.net.silence import end_silence, silence
 from answerback.net.spread import Spread
 
 # Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
@@ -279,13 +280,16 @@ class Listeners:
     def _retire(self, key: tuple[str, int]) -> None:
         """Accept what is queued on a socket, then stop listening, for whoever else holds it too, and close it."""
         acceptor = self._acceptors.pop(key)
+        sock = acceptor.sock
+        silence(sock)  # or whoever comes between the next steps is reset
         acceptor.empty()
         acceptor.stop()
         try:
-            acceptor.sock.shutdown(socket.SHUT_RDWR)
+            sock.shutdown(socket.SHUT_RDWR)
         except OSError as error:  # it did not listen any more
             log.debug("stopped listening already: %s", error)
-        acceptor.sock.close()
+        end_silence(sock)  # others may hold it, and listen again
+        sock.close()
 
 
 def age(connection: Connection) -> float:

@@ -7,14 +7,13 @@ Silence comes first on every way to a refusal: from then on nothing is added to 
 knows when that is done. What is done to a socket here holds for every copy of it, in whatever process.
 """
 
-import ctypes
+import errno
 import socket
-import struct
-from contextlib import suppress
 from enum import Enum
 from typing import Final
 
 from answerback.core.plan import Accept
+from answerback.net.silence import end_silence, silence
 from answerback.supervisor import unix_sockets
 
 # Rule: a Unix socket is asked no filter. It is hidden from those who connect, by its name; that is enough for a drain.
@@ -23,13 +22,6 @@ from answerback.supervisor import unix_sockets
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
 BACKLOG: Final = 4096
-
-# socket(7); the socket module does not name them.
-SO_ATTACH_FILTER: Final = 26
-SO_DETACH_FILTER: Final = 27
-# One instruction of classic BPF, BPF_RET | BPF_K with 0: of each packet, keep nothing. On a socket that listens this is
-# obeyed before anything is answered, whether by SYN-ACK or by RST. Nobody needs a privilege for it.
-DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0), 8)
 
 
 class Door(Enum):
@@ -66,8 +58,8 @@ def stall(sock: socket.socket) -> None:
         if not listens(sock):
             listen(sock)
         return
-    program = struct.pack("HL", 1, ctypes.addressof(DROP_ALL))  # struct sock_fprog
-    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    if not silence(sock):
+        raise PermissionError(errno.EPERM, "this kernel lets nobody without CAP_NET_ADMIN fall silent")
     if not listens(sock):
         listen(sock)
 
@@ -77,8 +69,7 @@ def open_(sock: socket.socket) -> None:
     if sock.family == socket.AF_UNIX:
         unix_sockets.show(sock.getsockname())
         return
-    with suppress(FileNotFoundError):
-        sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+    end_silence(sock)
 
 
 def refuse(sock: socket.socket) -> None:
