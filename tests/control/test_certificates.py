@@ -2,13 +2,19 @@
 
 import logging
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.x509.oid import NameOID
+from grpc import aio
 
-from answerback.control.certificates import CertificateFiles, Certificates, load
+from answerback.control.certificates import TAKEN, CertificateFiles, Certificates, load
 from answerback.control.private_files import BadFile
 from tests.certifying import FAR_OFF, LONG_AGO, Authority, Issued, become
 
@@ -84,6 +90,57 @@ def test_what_is_missing(authority: Authority, issued: Issued, which: str) -> No
     path: Path = getattr(given, which)
     path.unlink()
     assert why(given) == f"{path}: No such file or directory"
+
+
+def self_signed(folder: Path, key: Any) -> CertificateFiles:
+    """A certificate of some key, by itself."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    digest = None if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey) else hashes.SHA256()
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), LONG_AGO, FAR_OFF)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, digest)
+    )
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    given = CertificateFiles(folder / "own.crt", folder / "own.key")
+    given.certificate.write_bytes(certificate.public_bytes(pem))
+    given.key.write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    given.key.chmod(0o600)
+    return given
+
+
+UNTAKEN = f"many gRPC clients, ours too, take no key of {{}}; {TAKEN}"
+KEYS: dict[str, tuple[Callable[[], Any], str]] = {
+    "RSA 2048": (lambda: rsa.generate_private_key(65537, 2048), ""),
+    "P-256": (lambda: ec.generate_private_key(ec.SECP256R1()), ""),
+    "P-384": (lambda: ec.generate_private_key(ec.SECP384R1()), ""),
+    "RSA 1024": (lambda: rsa.generate_private_key(65537, 1024), f"its key is too weak; {TAKEN}"),
+    "P-521": (
+        lambda: ec.generate_private_key(ec.SECP521R1()),
+        UNTAKEN.format("P-521"),
+    ),
+    "Ed25519": (ed25519.Ed25519PrivateKey.generate, UNTAKEN.format("Ed25519")),
+    "Ed448": (ed448.Ed448PrivateKey.generate, UNTAKEN.format("Ed448")),
+    "secp256k1": (lambda: ec.generate_private_key(ec.SECP256K1()), "no handshake succeeds with it: NO_SHARED_CIPHER"),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+async def test_what_is_taken_is_served_and_what_clients_do_not_take_is_refused(kind: str, tmp_path: Path) -> None:
+    make, reason = KEYS[kind]
+    given = self_signed(tmp_path, make())
+    if reason:
+        assert why(given) == f"{given.certificate}: {reason}"
+        return
+    server = aio.server()
+    port = server.add_secure_port("127.0.0.1:0", Certificates(given).credentials())
+    await server.start()
+    trust = grpc.ssl_channel_credentials(given.certificate.read_bytes())
+    async with aio.secure_channel(f"127.0.0.1:{port}", trust) as channel:
+        call: Any = channel.unary_unary("/no.Service/Method")
+        with pytest.raises(aio.AioRpcError, match="UNIMPLEMENTED"):
+            await call(b"")
+    await server.stop(None)
 
 
 Fetch = Callable[[Certificates], Any]
