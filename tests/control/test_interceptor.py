@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -250,6 +250,34 @@ async def test_health_watches_past_their_limit_leave_check_alone(supervisor: Any
             await health.Check(HealthCheckRequest())
         for watch in watches:
             watch.cancel()
+
+
+async def endless(*_: Any) -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(1 << 16)
+
+
+async def test_who_stops_reading_and_leaves_gives_the_place_back() -> None:
+    guard = Guard(Tokens(), Limits({**MOST, Kind.CHANGE: 1}))
+    handlers = {"Endless": grpc.unary_stream_rpc_method_handler(endless, bytes, bytes)}
+    server = aio.server(interceptors=[guard])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call: Any = channel.unary_stream("/test.Service/Endless")
+        reader = call(b"")
+        await reader.read()  # and no more, although more comes
+        with pytest.raises(aio.AioRpcError, match="1 changes at a time"):
+            await call(b"").read()
+        reader.cancel()
+        while True:  # the server hears of it in its own time
+            again = call(b"")
+            with suppress(aio.AioRpcError):
+                assert await again.read()
+                break
+        again.cancel()
+    await server.stop(None)
 
 
 def fail(_: Any) -> Any:
