@@ -14,7 +14,7 @@ LOCK    := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt types floors proto bench image lock ci clean
+.PHONY: help run test lint fmt types floors proto bench image sbom lock ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.$$()A-Z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(VENV)/.dev ## server CPU per request, beside others: make bench BENCH_A
 
 image: ## the container image: make image IMAGE=answerback:dev
 	docker build --network host --tag $(IMAGE) .
+
+sbom: $(VENV)/.ci ## the bill of materials (CycloneDX): dist/answerback.cdx.json
+	$(BIN)/python -m tools.sbom dist/answerback.cdx.json
 
 lock: $(VENV)/.ci ## pin requirements/*.txt anew: make lock UPGRADE=--upgrade
 	$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements/run.txt

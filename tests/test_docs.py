@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,13 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-PAGES = [
-    README,
-    CONTRIBUTING,
-    *sorted(page for room in ("bench", "deploy", "docs", "requirements") for page in (ROOT / room).rglob("*.md")),
-]
+ROOMS = ("bench", "deploy", "docs", "requirements", "service", "tests")
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
 
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADINGS = ["Context", "Decision", "Rejected", "Consequences"]
 PAGE_LINES = 60
 
@@ -32,10 +30,35 @@ def commands() -> set[str]:
     return set(main.list_commands(click.Context(main)))
 
 
+def anchors(page: Path) -> set[str]:
+    """What can be linked to in a page: its headings, as hosts of Git repositories make anchors of them."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ +(.+)$", prose, re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)|`", r"\1", heading).strip().lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+def linked(page: Path) -> Iterator[tuple[Path, str]]:
+    """The files of the repository that a page links to, with the anchor, if there is one."""
+    for file, anchor in LINK.findall(page.read_text()):
+        yield (page.parent / file).resolve() if file else page, anchor
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_resolve(page: Path) -> None:
-    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
-    assert missing == []
+    broken = [
+        (str(file), anchor)
+        for file, anchor in linked(page)
+        if not file.exists() or (anchor and (file.suffix != ".md" or anchor not in anchors(file)))
+    ]
+    assert broken == []
+
+
+def test_the_readme_lists_every_page_that_is_no_decision() -> None:
+    """Decisions are in a table of their own."""
+    listed = README.read_text().partition("\n## Read on\n")[2].partition("\n## ")[0]
+    named = {(ROOT / link).resolve() for link, _ in LINK.findall(listed)}
+    assert {page for page in PAGES if page not in ADRS} - named == {README}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -50,7 +73,7 @@ def test_named_make_targets_exist(page: Path) -> None:
 def test_a_walk_names_its_field_its_test_and_its_code(kind: str) -> None:
     """That what it names exists, the links say."""
     _, walks = CONTRIBUTING.read_text().split(f"## Add a{'n' * (kind == 'RPC')} {kind}\n")
-    named = LINK.findall(walks.partition("\n## ")[0])
+    named = [link for link, _ in LINK.findall(walks.partition("\n## ")[0])]
     for folder in ("proto/", "tests/", "service/answerback/c"):
         assert [link for link in named if link.startswith(folder)], f"nothing in {folder}"
 
