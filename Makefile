@@ -41,9 +41,10 @@ types: $(VENV)/.dev ## mypy, strict
 floors: $(VENV)/.dev ## import-linter: imports go down only
 	$(BIN)/lint-imports
 
-proto: $(VENV)/.dev ## generate from proto/: service/answerback/{v1,internal/v1}, docs/reference/configuration.md, the dashboard
+proto: $(VENV)/.dev ## generate from proto/: service/answerback/{v1,internal/v1}, docs/reference/{configuration,api}.md, the dashboard
 	$(BIN)/python -m tools.proto
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.api_reference
 	$(BIN)/python -m tools.dashboard
 
 bench: $(VENV)/.dev ## server CPU per request, beside others: make bench BENCH_ARGS=--smoke

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import proto, reference
+from tools import api_reference, proto, reference
 
 BUF = Path(sys.executable).parent / "buf"
 
@@ -17,8 +17,9 @@ def test_generated_code_is_what_the_protos_say(tmp_path: Path) -> None:
     assert stale == [], "run `make proto`"
 
 
-def test_the_reference_is_what_the_protos_say() -> None:
+def test_the_references_are_what_the_protos_say() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run `make proto`"
+    assert api_reference.PAGE.read_text() == api_reference.page(), "run `make proto`"
 
 
 def test_protos_are_clean() -> None:

@@ -57,56 +57,74 @@ class Described:
         return self.comments.get(path, "")
 
 
-def described() -> dict[str, Described]:
-    """Everything of the public package, by full name, in the order of the files."""
+def files() -> list[pb.FileDescriptorProto]:
+    """The public package's files, with their comments."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set"
         sources = sorted((proto.SOURCE / "answerback" / "v1").glob("*.proto"))
         proto.protoc(sources, f"--descriptor_set_out={out}", "--include_source_info")
-        files = pb.FileDescriptorSet.FromString(out.read_bytes())
-    return {found.name: found for file in files.file for found in _in_file(file)}
+        return list(pb.FileDescriptorSet.FromString(out.read_bytes()).file)
 
 
-def _in_file(file: pb.FileDescriptorProto) -> Iterator[Described]:
-    comments = {
+def described(package: list[pb.FileDescriptorProto]) -> dict[str, Described]:
+    """Everything of some files, by full name, in their order."""
+    return {found.name: found for file in package for found in _in_file(file)}
+
+
+def comments(file: pb.FileDescriptorProto) -> dict[tuple[int, ...], str]:
+    """What is said before each thing of a file, by its path; one line each."""
+    return {
         tuple(place.path): re.sub(r"\s+", " ", place.leading_comments).strip()
         for place in file.source_code_info.location
         if place.leading_comments
     }
+
+
+def _in_file(file: pb.FileDescriptorProto) -> Iterator[Described]:
+    said = comments(file)
     for index, message in enumerate(file.message_type):
-        yield from _in_message(message, file.package, comments, (MESSAGE, index))
+        yield from _in_message(message, file.package, said, (MESSAGE, index))
     for index, enum in enumerate(file.enum_type):
-        yield Described(f"{file.package}.{enum.name}", enum, _below(comments, (ENUM, index)))
+        yield Described(f"{file.package}.{enum.name}", enum, _below(said, (ENUM, index)))
 
 
 def _in_message(
-    message: pb.DescriptorProto, within: str, comments: dict[tuple[int, ...], str], path: tuple[int, ...]
+    message: pb.DescriptorProto, within: str, said: dict[tuple[int, ...], str], path: tuple[int, ...]
 ) -> Iterator[Described]:
     name = f"{within}.{message.name}"
-    yield Described(name, message, _below(comments, path))
+    yield Described(name, message, _below(said, path))
     for index, nested in enumerate(message.nested_type):
-        yield from _in_message(nested, name, comments, (*path, NESTED, index))
+        yield from _in_message(nested, name, said, (*path, NESTED, index))
     for index, enum in enumerate(message.enum_type):
-        yield Described(f"{name}.{enum.name}", enum, _below(comments, (*path, NESTED_ENUM, index)))
+        yield Described(f"{name}.{enum.name}", enum, _below(said, (*path, NESTED_ENUM, index)))
 
 
-def _below(comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> dict[tuple[int, ...], str]:
-    return {place[len(path) :]: text for place, text in comments.items() if place[: len(path)] == path}
+def _below(said: dict[tuple[int, ...], str], path: tuple[int, ...]) -> dict[tuple[int, ...], str]:
+    return {place[len(path) :]: text for place, text in said.items() if place[: len(path)] == path}
 
 
 def page() -> str:
     """The reference as Markdown. Raises LookupError, naming every field that nothing explains."""
-    everything = described()
-    reached = [everything[CONFIGURATION]]
-    for one in reached:  # grows as it goes: breadth first, as a reader meets them
+    everything = described(files())
+    return "\n".join([HEAD, *sections(reached([CONFIGURATION], everything), everything)])
+
+
+def reached(names: list[str], everything: dict[str, Described]) -> list[Described]:
+    """These, and what their fields lead to, but for what is empty: breadth first, as a reader meets them."""
+    found = [everything[name] for name in dict.fromkeys(names) if not _empty(everything[name])]
+    for one in found:  # grows as it goes
         for field in one.kind.field if isinstance(one.kind, pb.DescriptorProto) else ():
             target = everything.get(field.type_name.removeprefix("."))
-            if target is not None and target not in reached and not _empty(target):
-                reached.append(target)
-    sections = [_section(one, everything) for one in reached]
-    if silent := [f"{one.title}.{name}" for one in reached for name in _silent(one, everything)]:
+            if target is not None and target not in found and not _empty(target):
+                found.append(target)
+    return found
+
+
+def sections(some: list[Described], everything: dict[str, Described]) -> list[str]:
+    """A section for each. Raises LookupError, naming every field that nothing explains."""
+    if silent := [f"{one.title}.{name}" for one in some for name in _silent(one, everything)]:
         raise LookupError(f"fields that nothing explains: {', '.join(silent)}")
-    return "\n".join([HEAD, *sections])
+    return [_section(one, everything) for one in some]
 
 
 def _section(one: Described, everything: dict[str, Described]) -> str:
@@ -142,6 +160,11 @@ def _explained(one: Described, at: int, everything: dict[str, Described]) -> str
     return f"{said} Required." if said and needed else said
 
 
+def anchor(one: Described) -> str:
+    """By which its section is linked to."""
+    return one.title.lower().replace(".", "")
+
+
 def _empty(one: Described) -> bool:
     return isinstance(one.kind, pb.DescriptorProto) and not one.kind.field
 
@@ -156,7 +179,7 @@ def _value(field: pb.FieldDescriptorProto, everything: dict[str, Described]) -> 
         word = "`{}`"
     elif name in everything:
         title = everything[name].title
-        word = f"[{title}](#{title.lower().replace('.', '')})"
+        word = f"[{title}](#{anchor(everything[name])})"
     else:
         word = WORDS.get(name or field.type, "whole number")
     return f"list of {word}" if field.label == pb.FieldDescriptorProto.LABEL_REPEATED else word

@@ -1,5 +1,8 @@
 """What is raised, and the status a client gets."""
 
+import inspect
+import re
+
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
@@ -25,6 +28,7 @@ from answerback.supervisor import (
     StoreFull,
 )
 from answerback.supervisor.revisions import Conflict
+from tools import api_reference
 
 
 def status_of(error: Exception) -> Status:
@@ -143,3 +147,10 @@ def test_many_short_problems_fill_the_status() -> None:
 def test_texts_are_cut_with_an_ellipsis() -> None:
     assert errors.shortened("abcd", 4) == "abcd"
     assert errors.shortened("abcde", 4) == "abc…"
+
+
+def test_the_reference_lists_every_reason_with_its_code() -> None:
+    written = set(re.findall(r'StatusCode\.(\w+), "(\w+)"', inspect.getsource(errors)))
+    assert len({reason for _, reason in written}) >= len(errors.TABLE) - 1  # NotRecorded is answered as its cause
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| .+\. \|$", api_reference.HEAD, re.MULTILINE)
+    assert {(code, reason) for reason, code in rows} == written

@@ -106,7 +106,9 @@ class UpdateConfigResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    """The one in force now."""
     etag: _builtins.str
+    """Of that revision."""
     changed: _builtins.bool
     """False if the configuration was the one in force already, or `validate_only` was given."""
     workers: _builtins.int
@@ -400,6 +402,7 @@ class RollbackConfigResponse(_message.Message):
     revision: _builtins.int
     """The number of the revision that it became."""
     etag: _builtins.str
+    """Of that revision."""
     changed: _builtins.bool
     """False if the content was the one in force already, or `validate_only` was given."""
     workers: _builtins.int

@@ -84,6 +84,7 @@ class GetListenerRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """Of the listener."""
     def __init__(
         self,
         *,
@@ -171,6 +172,7 @@ class CreateListenerResponse(_message.Message):
     revision: _builtins.int
     """The one in force now."""
     etag: _builtins.str
+    """Of that revision."""
     changed: _builtins.bool
     """False if `validate_only` was given."""
     workers: _builtins.int
@@ -252,6 +254,7 @@ class UpdateListenerResponse(_message.Message):
     revision: _builtins.int
     """The one in force now."""
     etag: _builtins.str
+    """Of that revision."""
     changed: _builtins.bool
     """False if it was so already, or `validate_only` was given."""
     workers: _builtins.int
@@ -285,6 +288,7 @@ class DeleteListenerRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """Of the listener."""
     allow_missing: _builtins.bool
     """Succeed if there is none of the name."""
     etag: _builtins.str
@@ -321,6 +325,7 @@ class DeleteListenerResponse(_message.Message):
     revision: _builtins.int
     """The one in force now."""
     etag: _builtins.str
+    """Of that revision."""
     changed: _builtins.bool
     """False if there was none of the name, or `validate_only` was given."""
     workers: _builtins.int

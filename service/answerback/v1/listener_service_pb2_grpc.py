@@ -84,7 +84,7 @@ class ListenerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetListener(self, request, context):
-        """NOT_FOUND if there is none of the name.
+        """One listener, as it was given. NOT_FOUND if there is none of the name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

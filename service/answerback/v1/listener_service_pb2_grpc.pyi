@@ -42,7 +42,7 @@ class ListenerServiceStub:
     ListListeners: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.ListListenersRequest, _listener_service_pb2.ListListenersResponse]
     """By name, in pages."""
     GetListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.GetListenerRequest, _listener_service_pb2.GetListenerResponse]
-    """NOT_FOUND if there is none of the name."""
+    """One listener, as it was given. NOT_FOUND if there is none of the name."""
     CreateListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.CreateListenerRequest, _listener_service_pb2.CreateListenerResponse]
     """Adds a listener behind all others. ALREADY_EXISTS if there is one of the name."""
     UpdateListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.UpdateListenerRequest, _listener_service_pb2.UpdateListenerResponse]
@@ -68,7 +68,7 @@ class ListenerServiceAsyncStub(ListenerServiceStub):
     ListListeners: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.ListListenersRequest, _listener_service_pb2.ListListenersResponse]  # type: ignore[assignment]
     """By name, in pages."""
     GetListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.GetListenerRequest, _listener_service_pb2.GetListenerResponse]  # type: ignore[assignment]
-    """NOT_FOUND if there is none of the name."""
+    """One listener, as it was given. NOT_FOUND if there is none of the name."""
     CreateListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.CreateListenerRequest, _listener_service_pb2.CreateListenerResponse]  # type: ignore[assignment]
     """Adds a listener behind all others. ALREADY_EXISTS if there is one of the name."""
     UpdateListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.UpdateListenerRequest, _listener_service_pb2.UpdateListenerResponse]  # type: ignore[assignment]
@@ -103,7 +103,7 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listener_service_pb2.GetListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_listener_service_pb2.GetListenerResponse, _abc.Awaitable[_listener_service_pb2.GetListenerResponse]]:
-        """NOT_FOUND if there is none of the name."""
+        """One listener, as it was given. NOT_FOUND if there is none of the name."""
 
     @_abc_1.abstractmethod
     def CreateListener(

@@ -32,6 +32,7 @@ class _DrainStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrainState
     DRAIN_STATE_UNSPECIFIED: _DrainState.ValueType  # 0
     """It listens: nothing is drained."""
     DRAIN_STATE_DRAINING: _DrainState.ValueType  # 1
+    """Shut; connections are left."""
     DRAIN_STATE_DRAINED: _DrainState.ValueType  # 2
     """Shut, and no connection is left."""
     DRAIN_STATE_RESUMED: _DrainState.ValueType  # 3
@@ -42,6 +43,7 @@ class DrainState(_DrainState, metaclass=_DrainStateEnumTypeWrapper): ...
 DRAIN_STATE_UNSPECIFIED: DrainState.ValueType  # 0
 """It listens: nothing is drained."""
 DRAIN_STATE_DRAINING: DrainState.ValueType  # 1
+"""Shut; connections are left."""
 DRAIN_STATE_DRAINED: DrainState.ValueType  # 2
 """Shut, and no connection is left."""
 DRAIN_STATE_RESUMED: DrainState.ValueType  # 3
@@ -77,19 +79,25 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     DESCRIPTOR: _descriptor.EnumDescriptor
     STATE_UNSPECIFIED: _State.ValueType  # 0
     STATE_STARTING: _State.ValueType  # 1
+    """Its workers are coming up."""
     STATE_SERVING: _State.ValueType  # 2
+    """Traffic is answered."""
     STATE_NOT_SERVING: _State.ValueType  # 3
     """Still up, but fit for no traffic; `reason` says why."""
     STATE_DRAINING: _State.ValueType  # 4
+    """Stopping, or drained: whoever is connected is finished with, and nobody else taken in."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper): ...
 
 STATE_UNSPECIFIED: State.ValueType  # 0
 STATE_STARTING: State.ValueType  # 1
+"""Its workers are coming up."""
 STATE_SERVING: State.ValueType  # 2
+"""Traffic is answered."""
 STATE_NOT_SERVING: State.ValueType  # 3
 """Still up, but fit for no traffic; `reason` says why."""
 STATE_DRAINING: State.ValueType  # 4
+"""Stopping, or drained: whoever is connected is finished with, and nobody else taken in."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 @_typing.final
@@ -124,19 +132,29 @@ class GetStatusResponse(_message.Message):
     LAST_REFUSED_FIELD_NUMBER: _builtins.int
     CONFIG_FILE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
+    """Of the server, as `answerback version` says it."""
     instance: _builtins.str
     """Names this run of the server."""
     revision: _builtins.int
+    """The one in force."""
     etag: _builtins.str
+    """Of that revision."""
     state: Global___State.ValueType
+    """What it is fit for."""
     reason: _builtins.str
     """Why, when the state is not SERVING."""
     @_builtins.property
-    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When this run began."""
+
     @_builtins.property
-    def listeners(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListenerStatus]: ...
+    def listeners(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListenerStatus]:
+        """In the order of the configuration."""
+
     @_builtins.property
-    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerStatus]: ...
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerStatus]:
+        """In the order of their indexes."""
+
     @_builtins.property
     def last_applied(self) -> Global___LastChange: ...
     @_builtins.property
@@ -207,7 +225,9 @@ class DrainResponse(_message.Message):
     CONNECTIONS_OPEN_FIELD_NUMBER: _builtins.int
     CONNECTIONS_CLOSED_FIELD_NUMBER: _builtins.int
     state: Global___DrainState.ValueType
+    """How far all the listeners are that were asked for."""
     connections_open: _builtins.int
+    """That have yet to end."""
     connections_closed: _builtins.int
     """Since the listeners were shut."""
     def __init__(
@@ -310,6 +330,7 @@ class RestartWorkersResponse(_message.Message):
     worker: _builtins.int
     """Its index."""
     step: Global___RestartStep.ValueType
+    """What has come about."""
     pid: _builtins.int
     """Of the successor's process."""
     connections: _builtins.int
@@ -391,12 +412,16 @@ class ListenerStatus(_message.Message):
     ACCEPT_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """As configured."""
     address: _builtins.str
     """As bound: port 0 has become the kernel's choice."""
     engine: _config_pb2.Engine.ValueType
     connections_accepted: _builtins.int
+    """Since the server started."""
     connections_open: _builtins.int
+    """Now."""
     requests: _builtins.int
+    """Received since the server started, matched or not."""
     accept: _config_pb2.Accept.ValueType
     """What becomes of whoever connects."""
     drain: Global___DrainState.ValueType
@@ -431,13 +456,17 @@ class WorkerStatus(_message.Message):
     RESTARTS_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     index: _builtins.int
+    """From 0; a successor inherits it."""
     pid: _builtins.int
     """Of the process; 0 while there is none."""
     revision: _builtins.int
     """The one its new connections are served by; 0 before the first."""
     restarts: _builtins.int
+    """How often it has died and been replaced."""
     @_builtins.property
-    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Of the process."""
+
     def __init__(
         self,
         *,
@@ -465,6 +494,7 @@ class ConfigFile(_message.Message):
     WATCHED_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     path: _builtins.str
+    """As `--config` names it."""
     watched: _builtins.bool
     """Whether it is applied when its content changes (`--watch-config`); on SIGHUP it always is."""
     @_builtins.property
@@ -499,8 +529,11 @@ class LastChange(_message.Message):
     origin: _builtins.str
     """Where it came from: `file`, `api`, `rollback`, `built-in`."""
     comment: _builtins.str
+    """Why, as whoever made the change said."""
     @_builtins.property
-    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When that was."""
+
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
         """Empty for one that was applied."""

@@ -27,6 +27,7 @@ class Problem(_message.Message):
     path: _builtins.str
     """Of the field, from the root: `listeners[0].rules[2].do[1].send.hex`."""
     message: _builtins.str
+    """What is wrong there, and what to write instead."""
     def __init__(
         self,
         *,
