@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 IMAGE  ?= answerback:dev
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/answerback/__init__.py)
 ARGS   ?=
 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
@@ -14,7 +15,7 @@ LOCK    := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt types floors proto bench image sbom lock ci clean
+.PHONY: help run test lint fmt types floors proto bench image figures sbom lock ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.$$()A-Z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,11 @@ bench: $(VENV)/.dev ## server CPU per request, beside others: make bench BENCH_A
 	@exec $(BIN)/python -m bench $(BENCH_ARGS)
 
 image: ## the container image: make image IMAGE=answerback:dev
-	docker build --network host --tag $(IMAGE) .
+	docker build --network host --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+
+figures: $(VENV)/.dev ## what the image takes: size, memory, time to start: make figures IMAGE=answerback:dev
+	@exec $(BIN)/python -m bench.image $(IMAGE)
 
 sbom: $(VENV)/.ci ## the bill of materials (CycloneDX): dist/answerback.cdx.json
 	$(BIN)/python -m tools.sbom dist/answerback.cdx.json

@@ -25,14 +25,14 @@ def parse_start(exposition: str) -> float | None:
     return max((seconds for text in _SAMPLE.findall(exposition) if (seconds := float(text)) > 0), default=None)
 
 
-def scrape(port: int) -> str:
-    """Return what ``/metrics`` says; raises OSError or CouldNotRun."""
+def scrape(port: int, path: str = "/metrics") -> str:
+    """Return what a page says; raises OSError or CouldNotRun."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         response = connection.getresponse()
         if response.status != http.client.OK:
-            raise CouldNotRun(f"/metrics answered {response.status}")
+            raise CouldNotRun(f"{path} answered {response.status}")
         return response.read().decode()
     finally:
         connection.close()

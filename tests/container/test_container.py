@@ -1,62 +1,84 @@
-"""The image and the Compose file on a real engine: it answers, is scraped, and stops in order."""
+"""The image on a real engine, confined as it is meant to be: it answers, and stops in order."""
 
 import json
 import os
 import socket
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.container.conftest import Run
-from tests.container.docker import compose, docker, inspect
+from tests.container.docker import answerback, ask, docker, inside, inspect, published, refused
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]  # the first of them builds the images
+pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]  # the first of them builds the image
 
-PUBLISH = ("--publish", "127.0.0.1:0:8000")  # any free port; the README's is 8000:8000
-
-
-def published(container: str, port: str = "8000/tcp") -> tuple[str, int]:
-    binding = inspect(container)["NetworkSettings"]["Ports"][port][0]
-    return binding["HostIp"], int(binding["HostPort"])
-
-
-def ask(address: tuple[str, int], request: bytes = b"hi") -> bytes:
-    """Everything that is answered to one request, up to the FIN."""
-    with closing(socket.create_connection(address, timeout=10)) as connection:
-        connection.sendall(request)
-        heard = b""
-        while piece := connection.recv(4096):
-            heard += piece
-        return heard
+MOST = 80_000_000  # bytes over its base
+BASE = "python:3.13-slim-trixie"
 
 
 def test_it_answers_hello_world_and_closes(run: Run) -> None:
-    container = run(options=PUBLISH)
-    assert ask(published(container)) == b"Hello, World!"
+    assert ask(published(run())) == b"Hello, World!"
 
 
 def test_it_is_process_1_and_nobody_in_particular(run: Run) -> None:
     container = run()
     assert docker("exec", container, "id", "-u").strip() == "65532"
-    assert b"answerback" in docker("exec", container, "cat", "/proc/1/cmdline").encode()
+    assert "answerback" in docker("exec", container, "cat", "/proc/1/cmdline")
+
+
+def test_it_has_no_rights_and_writes_nowhere(run: Run) -> None:
+    container = run()
+    status = docker("exec", container, "cat", "/proc/1/status")
+    assert {"CapEff:\t0000000000000000", "NoNewPrivs:\t1"} <= set(status.splitlines())
+    assert docker("diff", container).strip() == ""
+
+
+def test_it_is_not_much_larger_than_its_base(image: str) -> None:
+    assert inspect(image)["Size"] - inspect(BASE)["Size"] <= MOST
+
+
+def test_it_has_what_runs_and_nothing_to_build_with(image: str) -> None:
+    without = ("pip", "gcc", "cc", "make", "hatchling")
+    look = f"for each in {' '.join(without)}; do ls /opt/answerback/bin/$each /opt/build 2>/dev/null; done; true"
+    assert docker("run", "--rm", "--entrypoint", "sh", image, "-c", look) == ""
+
+
+def test_its_modules_are_compiled(image: str) -> None:
+    """As many .pyc as .py: nobody can write them later."""
+    count = "find /opt/answerback/lib -name '*.{}' | wc -l"
+    sources, compiled = (
+        int(docker("run", "--rm", "--entrypoint", "sh", image, "-c", count.format(ending))) for ending in ("py", "pyc")
+    )
+    assert compiled >= sources > 100
+
+
+def test_it_says_what_it_is(image: str) -> None:
+    config = inspect(image)["Config"]
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
+    assert (labels["title"], labels["version"], labels["licenses"]) == ("answerback", "test", "Apache-2.0")
+    assert (config["User"], config["StopSignal"], config["Entrypoint"]) == ("65532:65532", "SIGTERM", ["answerback"])
+    assert config["Healthcheck"]["Test"] == ["CMD", "answerback", "health"]
+    assert config.get("Volumes") is None
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_workers_follow_the_limit_of_cpus(run: Run, cpus: int) -> None:
+    status = json.loads(answerback(run(options=("--cpus", str(cpus))), "status", "-o", "json"))
+    assert len(status["workers"]) == min(cpus, len(os.sched_getaffinity(0)))
 
 
 def test_docker_stop_ends_it_in_order(run: Run) -> None:
-    container = run(options=PUBLISH)
+    container = run()
     docker("stop", container)
     state = inspect(container)["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
 
 
 def test_docker_stop_ends_it_in_order_with_a_client_that_says_nothing(run: Run) -> None:
-    container = run(options=PUBLISH)
-    with closing(socket.create_connection(published(container), timeout=10)) as silent:
+    container = run()
+    with closing(socket.create_connection(inside(container), timeout=30)) as silent:
         eventually(lambda: _open_connections(container) == 1.0, what="the silent client is counted as open")
         docker("stop", container)  # kills after ten seconds, and the exit code would be 137
         assert silent.recv(1) == b""
@@ -66,47 +88,13 @@ def test_docker_stop_ends_it_in_order_with_a_client_that_says_nothing(run: Run) 
 def test_a_configuration_is_mounted_and_named_after_the_image(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "echo.yaml"
     file.write_text("listeners: [{name: echo, address: '0.0.0.0:8000', rules: [{do: [echo, close]}]}]\n")
-    container = run("serve", "--config", "/config.yaml", options=(*PUBLISH, "--volume", f"{file}:/config.yaml:ro"))
+    container = run("serve", "--config", "/config.yaml", options=("--volume", f"{file}:/config.yaml:ro"))
     assert ask(published(container), b"anyone?") == b"anyone?"
 
 
-@pytest.fixture
-def composed(image: str, prometheus: str) -> Iterator[dict[str, str]]:
-    """The Compose project, up, on ports of the engine's choice; gone afterwards."""
-    project = f"answerback-test-{os.getpid()}"
-    environment = {
-        **os.environ,
-        "ANSWERBACK_IMAGE": image,
-        "ANSWERBACK_PORT": "0",
-        "PROMETHEUS_PORT": "0",
-        "COMPOSE_PROJECT_NAME": project,
-    }
-    assert prometheus in compose("config", "--images", env=environment)
-    try:
-        compose("up", "--detach", "--no-build", env=environment)
-        yield environment
-    finally:
-        compose("down", "--volumes", "--timeout", "10", env=environment)
-
-
-def test_prometheus_beside_it_scrapes_it(composed: dict[str, str]) -> None:
-    host, port = compose("port", "answerback", "8000", env=composed).strip().rsplit(":", 1)
-    assert ask((host, int(port))) == b"Hello, World!"
-    where = compose("port", "prometheus", "9090", env=composed).strip()
-    eventually(lambda: _value(where, 'up{job="answerback"}') == 1, within=60, what="the target is up")
-    query = "sum(answerback_connections_accepted_total)"
-    eventually(lambda: _value(where, query) == 1, within=60, what="the one connection is in Prometheus")
-    compose("stop", env=composed)
-    container = compose("ps", "--all", "--quiet", "answerback", env=composed).strip()
-    assert inspect(container)["State"]["ExitCode"] == 0
-
-
-def _value(prometheus: str, query: str) -> float | None:
-    with urllib.request.urlopen(
-        f"http://{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    ) as answer:
-        found: list[Any] = json.load(answer)["data"]["result"]
-    return float(found[0]["value"][1]) if found else None
+def test_it_does_not_start_with_its_control_api_open_to_all(image: str) -> None:
+    said = refused("run", "--rm", image, "serve", "--admin", "0.0.0.0:50051")
+    assert "nothing guards it" in said
 
 
 def _open_connections(container: str) -> float:

@@ -1,0 +1,50 @@
+"""What `make figures` reads from Docker, and what it makes of it."""
+
+import json
+import subprocess
+
+import pytest
+
+from bench import image
+
+
+@pytest.mark.parametrize(
+    "usage, mebibytes",
+    [("75.04MiB / 512MiB\n", 75.04), ("512KiB / 512MiB", 0.5), ("1.5GiB / 2GiB", 1536.0)],
+)
+def test_memory_is_read(usage: str, mebibytes: float) -> None:
+    assert image.mebibytes(usage) == mebibytes
+
+
+def test_the_size_is_what_comes_on_top_of_the_base() -> None:
+    sizes = {"ours": 250_000_000, "python:3.13-slim-trixie": 178_000_000}
+    assert image.over_base(lambda _, name: json.dumps([{"Size": sizes[name]}]), "ours") == 72_000_000
+
+
+def test_the_table_can_be_pasted_into_the_readme() -> None:
+    assert image.table("ours", 72_100_000, [(1, 0.5149, 61.4), (2, 0.6, 75.04)]) == (
+        "ours: 72 MB over its base\n\n"
+        "| workers | ready after | memory at rest |\n| --- | --- | --- |\n"
+        "| 1 | 0.51 s | 61 MiB |\n| 2 | 0.60 s | 75 MiB |"
+    )
+
+
+def test_a_container_is_removed_whatever_happens() -> None:
+    said: list[str] = []
+
+    def docker(*arguments: str) -> str:
+        said.append(arguments[0])
+        return "abc\n"
+
+    with pytest.raises(KeyboardInterrupt), image.started(docker, "ours", 1) as container:
+        assert container == "abc"
+        raise KeyboardInterrupt
+    assert said == ["run", "rm"]
+
+
+def test_what_docker_refuses_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    def docker(*arguments: str) -> str:
+        raise subprocess.CalledProcessError(125, ["docker", *arguments], stderr="No such image: ours\n")
+
+    assert image.main(["ours"], docker) == 1
+    assert "No such image: ours" in capsys.readouterr().err

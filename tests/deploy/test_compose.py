@@ -1,0 +1,89 @@
+"""deploy/compose.yaml: what it mounts is there, and nobody but this machine reaches it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from answerback.cli import main
+from answerback.cli.serve import command as serve
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = SERVICES["answerback"]
+
+each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES.keys())
+
+
+def mounts(service: dict[str, Any]) -> dict[str, str]:
+    """Where it has what."""
+    return {there: here for here, there in (each.split(":")[:2] for each in service["volumes"])}
+
+
+@each_service
+def test_what_is_mounted_is_there(service: dict[str, Any]) -> None:
+    for here in mounts(service).values():
+        assert (DEPLOY / here).exists() if here.startswith(".") else here in COMPOSE["volumes"], here
+
+
+@each_service
+def test_ports_are_published_on_loopback_alone(service: dict[str, Any]) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+@each_service
+def test_images_are_named_with_their_release(service: dict[str, Any]) -> None:
+    assert re.search(r":(v?\d+\.\d+\.\d+|\$\{\w+:-answerback:dev\}|dev\})$", service["image"])
+
+
+@each_service
+def test_it_starts_when_what_it_needs_is_healthy(service: dict[str, Any]) -> None:
+    for name, needed in service.get("depends_on", {}).items():
+        assert needed == {"condition": "service_healthy"}
+        assert "healthcheck" in SERVICES[name]
+
+
+def test_answerback_is_confined() -> None:
+    confined = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "mem_limit": "256m"}
+    assert confined.items() <= OURS.items()
+
+
+def test_its_control_api_asks_for_the_secret() -> None:
+    assert OURS["environment"]["ANSWERBACK_TOKEN_FILE"] == f"/run/secrets/{OURS['secrets'][0]}"
+    assert set(COMPOSE["secrets"]) == set(OURS["secrets"])
+
+
+def test_serve_takes_its_arguments_and_its_environment() -> None:
+    assert OURS["command"][0] == "serve"
+    serve.make_context("serve", OURS["command"][1:])
+    known = {option.envvar for option in serve.params}
+    assert set(OURS["environment"]) <= known
+
+
+def test_its_configuration_is_one() -> None:
+    folder = mounts(OURS)["/etc/answerback"]
+    checked = CliRunner().invoke(main, ["check", str(DEPLOY / folder / "answerback.yaml")])
+    assert checked.exit_code == 0, checked.output
+
+
+def test_prometheus_scrapes_it_by_its_name() -> None:
+    folder = DEPLOY / mounts(SERVICES["prometheus"])["/etc/prometheus"]
+    scraped = yaml.safe_load((folder / "prometheus.yml").read_text())
+    assert scraped["scrape_configs"][0]["static_configs"] == [{"targets": ["answerback:9464"]}]
+    assert list(folder.glob(scraped["rule_files"][0]))
+
+
+def test_grafana_finds_the_dashboard_and_the_prometheus_beside_it() -> None:
+    there = mounts(SERVICES["grafana"])
+    provisioning = DEPLOY / there["/etc/grafana/provisioning"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "answerback.yml").read_text())["providers"]
+    (dashboard,) = (path for path in there if path.startswith(f"{provider['options']['path']}/"))
+    assert json.loads((DEPLOY / there[dashboard]).read_text())["panels"]
+    assert SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == dashboard
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
