@@ -1,4 +1,4 @@
-"""``python -m bench.image IMAGE``: what the container image takes, as a table: size, memory, and time until it is ready."""
+"""``python -m bench.image IMAGE``: what the container image takes, as a table: size, memory, time until it is ready."""
 
 # Rule: each container runs as confined as the README says, and is gone when it has been measured.
 
@@ -97,7 +97,7 @@ def resident(docker: Docker, container: str) -> float:
 
 def mebibytes(usage: str) -> float:
     """Of what `docker stats` says: `75.04MiB / 512MiB`."""
-    used = usage.split("/")[0].strip()
+    used = usage.partition("/")[0].strip()
     number, unit = used[:-3], used[-3:]
     return float(number) * {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}[unit]
 

@@ -36,9 +36,13 @@ def test_a_container_is_removed_whatever_happens() -> None:
         said.append(arguments[0])
         return "abc\n"
 
-    with pytest.raises(KeyboardInterrupt), image.started(docker, "ours", 1) as container:
-        assert container == "abc"
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with image.started(docker, "ours", 1) as container:
+            assert container == "abc"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert said == ["run", "rm"]
 
 

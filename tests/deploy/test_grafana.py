@@ -5,8 +5,6 @@ import re
 from itertools import pairwise
 from typing import Any
 
-import yaml
-
 from answerback.metrics.families import FAMILIES
 from tests.deploy.series import SERIES
 from tools import dashboard
@@ -41,11 +39,3 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
     assert all(place["x"] + place["w"] <= dashboard.WIDTH for place in places)
     for one, other in pairwise(places):
         assert other["y"] >= one["y"] + one["h"] or other["x"] >= one["x"] + one["w"]
-
-
-def test_the_provisioning_points_at_the_dashboard_and_the_prometheus_beside_it() -> None:
-    folder = dashboard.DASHBOARD.parent / "provisioning"
-    (provider,) = yaml.safe_load((folder / "dashboards" / "answerback.yml").read_text())["providers"]
-    assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
-    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"]
-    assert (source["type"], source["url"]) == ("prometheus", "http://prometheus:9090")
