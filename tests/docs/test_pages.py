@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.certifying import Authority
 from tests.docs.consoles import FENCE, ROOT, Block, Reader, blocks
+
+pytestmark = pytest.mark.timeout(180)  # processes come and go for 7 to 9 s, on a machine with nothing else to do
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -28,6 +31,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     lacking = [program for program in ("bash", "make", "nc", "curl") if not shutil.which(program)]
     if lacking:
         pytest.skip(f"needs {', '.join(lacking)}")
+    if "-N" not in subprocess.run(["nc", "-h"], capture_output=True, text=True, check=False).stderr:
+        pytest.skip("needs the nc of OpenBSD, which has -N")
     somebody = Reader(tmp_path, {"answerback.example": "127.0.0.1"})
     yield somebody
     somebody.end()
