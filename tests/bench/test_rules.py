@@ -14,6 +14,8 @@ from bench.rules import KINDS, Kind, configuration
 from bench.stats import spread
 from tests.config.compiling import Turn, selected
 
+pytestmark = pytest.mark.long
+
 ANSWER = b"+PONG\r\n"
 
 

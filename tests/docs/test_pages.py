@@ -11,7 +11,8 @@ import pytest
 from tests.certifying import Authority
 from tests.docs.consoles import FENCE, ROOT, Block, Reader, blocks
 
-pytestmark = pytest.mark.timeout(180)  # processes come and go for 7 to 9 s, on a machine with nothing else to do
+# Processes come and go for 7 to 9 s, on a machine with nothing else to do.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"

@@ -307,3 +307,10 @@ def test_a_fault_may_hold_back_all_that_a_script_says() -> None:
     transcript = told("framing: line, rules: [{do: [send: a]}], faults: [{every: 2, drop: {}}]", b"1\n2\n3\n")
     assert sent(transcript) == [(0, b"a"), (0, b"a")]
     assert [event.fault.kind for event in only(transcript, e.Strikes)] == ["drop"]
+
+
+def test_requests_that_are_done_with_are_not_looked_for_again() -> None:
+    rules = "framing: line, rules: [{when: a, do: [delay: 1s]}, {name: other, do: [echo]}]"
+    transcript = told(rules, b"a\nb\n", Moment(0.5, b"", eof=True), Moment(2))
+    assert asked(transcript) == [(b"a", "rules[0]"), (b"b", "other")]
+    assert sent(transcript) == [(1.0, b"b")]

@@ -12,6 +12,8 @@ from tests.supervisor.crashing_supervisor import KEPT, STEPS, text_of
 from tests.supervisor.histories import numbers
 from tests.thoroughness import THOROUGH
 
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).with_name("crashing_supervisor.py")
 # BEGIN, the newest number, what is young enough, what is pruned (3), the content, the revision, COMMIT.
 STATEMENTS = 9

@@ -14,6 +14,8 @@ from answerback.supervisor.doors import Door, door_of
 from answerback.supervisor.sockets import CannotListen, Sockets
 from tests.ports import free_port
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 0.3  # the kernel repeats a SYN after a second: a connection that comes later has been stalled
 SLOTS = 2
 WAYS = list(permutations(Door, 2))

@@ -16,6 +16,8 @@ from answerback.supervisor import ChangeFailed, DrainProgress, DrainState, State
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, ask, config, listener, refused, until
 
+pytestmark = pytest.mark.long
+
 LINES = """
 - name: {name}
   address: 127.0.0.1:0

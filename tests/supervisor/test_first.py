@@ -15,6 +15,8 @@ from answerback.supervisor.state import State
 from tests.ports import free_port
 from tests.supervisor.supervising import Supervised, config, listener, text, until
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Awaitable["Kept"]]
 
 

@@ -13,6 +13,8 @@ from answerback.supervisor import ChangeFailed, Restarted, RestartInProgress, Re
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Asking, Supervised, alive, config, faulty, listener, until
 
+pytestmark = pytest.mark.long
+
 LINES = """
 - name: hello
   address: 127.0.0.1:0

@@ -24,6 +24,8 @@ from tests.system.conftest import CALL_SECONDS, Responder, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 MODES = ("NORMAL", "REFUSE", "STALL", "CLOSE", "RESET", "HOLD")
 CLIENTS = 12
 PATIENCE = 1.0  # seconds, of a client: the kernel repeats a SYN for the first time after one second

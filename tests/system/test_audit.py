@@ -3,8 +3,12 @@
 import signal
 from typing import Any
 
+import pytest
+
 from tests.system.conftest import ECHO, Responder, Start
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 OTHER = ECHO.replace("[echo]", "[echo, close]")
 

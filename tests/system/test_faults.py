@@ -13,6 +13,8 @@ from tests.system.conftest import Responder, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 ENGINES = pytest.mark.parametrize("engine", ["callback", "coroutine"])
 
 FAULTY = """

@@ -21,6 +21,8 @@ from tests.system.conftest import ANSWERBACK, Responder, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 listeners:
   - {name: kept, address: "127.0.0.1:0", framing: line, rules: [{do: [{send: "one\\n"}]}]}

@@ -14,6 +14,8 @@ from tests.certifying import Authority, Issued, become
 from tests.system.conftest import CALL_SECONDS, ECHO, Responder, Start
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 FULL, READ, OTHER = "full" * 8, "read" * 8, "other" * 8
 EVERYWHERE = "0.0.0.0:0"
 

@@ -20,6 +20,8 @@ from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
 from tests.system.conftest import ANSWERBACK, Responder, Start
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 TALK = "listeners: [{name: a, address: '127.0.0.1:0', rules: [{do: [send: 'TEXT', close]}]}]"
 WRITERS = 50
 REVISIONS = 40

@@ -15,6 +15,8 @@ from tests.system.conftest import Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

@@ -16,6 +16,8 @@ from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK, ECHO
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 PIPE_BYTES = 64 << 10
 COMMENT = "x" * 1000
 REFUSED = UpdateConfigRequest(config=Config(listeners=[Listener(name="nowhere")]), comment=COMMENT)

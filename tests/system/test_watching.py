@@ -16,6 +16,8 @@ from tests.system.conftest import Responder, await_listening, end, launch
 from tests.system.scraping import Metrics
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 WITHIN = 2.0  # seconds
 TRIES = 4  # of which the best must be in time: a busy machine is not the responder's fault
 

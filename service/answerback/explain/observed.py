@@ -32,6 +32,9 @@ class Watcher(Protocol):
     def taken(self, turn: Turn, outcome: Outcome) -> None:
         """It was."""
 
+    def kept(self) -> None:
+        """The requests that were found are no longer in the buffer."""
+
     def ending(self, reason: CloseReason, buffer: bytes) -> None:
         """The peer is about to be heard no more; these bytes were, since the last requests that were done with."""
 
@@ -67,6 +70,10 @@ class Watched(Session):
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
         self.watcher.sending(actions)
         return super()._play(script, actions, now)
+
+    def _keep(self, at: int) -> None:
+        super()._keep(at)
+        self.watcher.kept()
 
     def _end_in_order(self, reason: CloseReason) -> Sequence[Action]:
         self.watcher.ending(reason, self.buffer)

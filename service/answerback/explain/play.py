@@ -266,6 +266,10 @@ class _Stage(Ledger):
                 self._taking = framing
                 self._add(events.Takes(self.now, framings.described(framing), variable))
 
+    def kept(self) -> None:
+        """See `Watcher.kept`."""
+        self._requests = 0
+
     def ending(self, reason: CloseReason, buffer: bytes) -> None:
         """See `Watcher.ending`."""
         rest = self._behind_requests(buffer)

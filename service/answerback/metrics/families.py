@@ -146,7 +146,8 @@ FAMILIES: Final = (
     Family(
         "probes_total",
         Kind.COUNTER,
-        "Connections that the peer left without having sent a byte; they are among the closed.",
+        "Connections that the peer left without having sent a byte; they are among the closed. Those held by "
+        "`accept: HOLD` are not looked at, and none of them is one.",
         LISTENER,
         cell(books.PROBES),
     ),
