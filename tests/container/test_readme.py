@@ -5,22 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.docker import ROOT
+from tests.container.docker import ROOT, docker, has_image
 from tests.docs.consoles import Reader, blocks
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]  # it builds the image, unless another test has
+pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]  # it builds the image
 
 
 @pytest.fixture
 def reader(image: str, tmp_path: Path) -> Iterator[Reader]:
     """Somebody whose clone is this tree, and whose image has a name of its own."""
+    theirs = f"{image}-readme"  # built as they build it, and so another image
     exchanged = {
-        "docker build -t answerback .": f"docker build --network host -t {image} {ROOT}",
-        "docker run --rm -p 8000:8000 answerback": f"docker run --rm -p 127.0.0.1:8000:8000 {image}",
+        "docker build -t answerback .": f"docker build --network host -t {theirs} {ROOT}",
+        "docker run --rm -p 8000:8000 answerback": f"docker run --rm -p 127.0.0.1:8000:8000 {theirs}",
     }
     somebody = Reader(tmp_path, exchanged, seconds=500)
     yield somebody
     somebody.end()
+    if has_image(theirs):
+        docker("image", "rm", theirs)
 
 
 def test_the_commands_for_a_container_go_as_written(reader: Reader) -> None:
