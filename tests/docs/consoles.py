@@ -34,7 +34,9 @@ SECONDS: Final = 30.0
 NEEDS: Final = {"programs", "container"}
 FENCE: Final = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE: Final = re.compile(r"# ([\w.-]+\.yaml)\n")
-PORT: Final = re.compile(r"(?<=127\.0\.0\.1[: ])\d{4,5}\b|(?<=0\.0\.0\.0:)\d{4,5}\b|(?<=-p )\d{4,5}\b")
+PORT: Final = re.compile(
+    r"(?<=127\.0\.0\.1[: ])\d{4,5}\b|(?<=0\.0\.0\.0:)\d{4,5}\b|(?<=-p )\d{4,5}\b|(?<=agent-port )\d{4,5}\b"
+)
 EXIT: Final = re.compile(r"# exit (\d+)")
 
 

@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+DRILL = ROOT / "docs" / "how-to" / "fault-drill.md"
+HAPROXY = ROOT / "docs" / "how-to" / "haproxy.md"
 REFERENCE = ROOT / "docs" / "reference" / "cli.md"
 
 # The two commands that the README begins with; the second is what runs this test.
@@ -45,6 +47,15 @@ def page(path: Path) -> list[Block]:
 
 def test_the_tutorial_goes_as_written(reader: Reader) -> None:
     reader.read(page(TUTORIAL))
+
+
+def test_the_fault_drill_goes_as_written(reader: Reader) -> None:
+    reader.read(page(DRILL))
+
+
+@pytest.mark.programs
+def test_the_page_on_haproxy_goes_as_written(reader: Reader) -> None:
+    reader.read(page(HAPROXY), "programs")
 
 
 def test_the_examples_in_the_reference_go_as_written(reader: Reader) -> None:
