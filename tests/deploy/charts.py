@@ -2,7 +2,6 @@
 
 import functools
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +62,7 @@ def _text(values: str) -> str:
 
 
 def _run(*arguments: str | Path, values: Manifest) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("helm") or str(Path(sys.executable).with_name("helm"))
-    assert Path(program).exists(), "helm is missing: python -m tools.helm .venv/bin/helm"
-    command = [program, *map(str, arguments), "--values", "-"]
+    program = Path(sys.executable).with_name("helm")
+    assert program.exists(), f"helm is missing: python -m tools.helm {program}"
+    command = [str(program), *map(str, arguments), "--values", "-"]
     return subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
