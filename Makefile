@@ -23,9 +23,9 @@ help: ## this list
 run: $(VENV)/.run ## serve in the foreground: make run ARGS="--config FILE --workers 2"
 	@exec $(BIN)/answerback serve $(ARGS)
 
-# Half of the tests wait for processes, so they run beside each other; four at a time are enough for any machine.
+# Half of the tests wait for processes, so four run beside each other, on two cores as well.
 test: $(VENV)/.dev ## the tests: make test ARGS="-k framing"
-	@exec $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.dev ## ruff (rules and format) and buf
 	$(BIN)/ruff check

@@ -45,7 +45,7 @@ def test_the_commands_reach_it(responder: Start, tmp_path: Path) -> None:
     assert (applied.returncode, applied.stdout) == (0, "revision 2 is in force on 2 workers\n")
     assert running.ask(b"hi") == b"Changed."
 
-    row = f"hello     {running.listeners['hello']}  CALLBACK         2     0         2\n"
+    row = f"hello     {running.listeners['hello']}  CALLBACK  NORMAL         2     0         2\n"
     eventually(lambda: row in running.cli("status").stdout)  # once the last connection is closed here too
     assert "from api: why\n" in running.cli("status").stdout
 
