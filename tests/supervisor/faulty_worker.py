@@ -18,7 +18,7 @@ from answerback.config.problems import Problem, Refused
 from answerback.core.plan import Plan
 from answerback.internal.v1.link_pb2 import Prepare, Report
 from answerback.link import Link
-from answerback.net.listeners import Listeners
+from answerback.net.listeners import NO_FILLERS, Fillers, Listeners
 from answerback.worker import start, worker
 from answerback.worker.plans import Compiled, compile_order
 
@@ -50,10 +50,10 @@ class FaultyLink(Link[Any]):
 
 
 class FaultyListeners(Listeners):
-    def commit(self, plan: Plan, sockets: Mapping[str, Any]) -> None:
+    def commit(self, plan: Plan, sockets: Mapping[str, Any], fillers: Fillers = NO_FILLERS) -> None:
         if MOMENT == "before commit" and plan.revision == int(REVISION):
             fail()
-        super().commit(plan, sockets)
+        super().commit(plan, sockets, fillers)
 
 
 def faulty_compile(order: Prepare, former: Compiled) -> Compiled:

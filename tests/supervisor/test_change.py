@@ -5,11 +5,13 @@ import resource
 import pytest
 
 from answerback.config import Refused
-from answerback.supervisor import ChangeFailed
+from answerback.supervisor import ChangeFailed, filling
+from answerback.supervisor.revisions import StoreFailed
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Asking, Supervised, config, faulty, listener, refused, until
 
 OLD, NEW = listener("old"), listener("new")
+STALLED = listener("old") + "  accept: STALL\n"
 ADDED = listener("added", name="added")
 
 
@@ -108,3 +110,29 @@ async def test_a_worker_without_descriptors_refuses_and_serves_on(supervise: Sup
     await supervisor.update(config(NEW, *many))
     await agreed(supervisor, b"new", 2)
     assert await supervisor.answers("added-19") == {b"19"}
+
+
+async def test_queues_that_cannot_be_filled_change_nothing(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(OLD, workers=2)
+    monkeypatch.setattr(filling, "TRIES_PER_SOCKET", 0)
+    with pytest.raises(ChangeFailed, match=r"^127.0.0.1:\d+ cannot be stalled: .*; nothing has changed$"):
+        await supervisor.update(config(STALLED))
+    await agreed(supervisor, b"old", 1)
+
+
+async def test_a_stall_that_cannot_be_recorded_is_undone_and_in_no_book(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(OLD, workers=2)
+
+    async def full(*_: object, **__: object) -> None:
+        raise StoreFailed("disk full")
+
+    monkeypatch.setattr(supervisor._store, "append", full)
+    with pytest.raises(ChangeFailed, match="disk full"):
+        await supervisor.update(config(STALLED))
+    assert await supervisor.answers(count=24) == {b"old"}
+    await until(lambda: supervisor.balance() == (24, 24, 0))
+    assert not supervisor._sockets.fillers()

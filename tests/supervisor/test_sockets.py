@@ -33,9 +33,10 @@ def sockets() -> Iterator[Sockets]:
     made.close_all()
 
 
-def listen(sockets: Sockets, *keys: str) -> dict[str, Bound]:
-    with sockets.binding(keys) as bound, sockets.turning(bound):
-        pass
+async def listen(sockets: Sockets, *keys: str) -> dict[str, Bound]:
+    with sockets.binding(keys) as bound:
+        async with sockets.turning(bound):
+            pass
     return bound
 
 
@@ -49,22 +50,26 @@ def cannot(sockets: Sockets, *keys: str) -> dict[str, str]:
     return raised.value.reasons
 
 
+def somaxconn() -> int:
+    return int(Path("/proc/sys/net/core/somaxconn").read_text())
+
+
 def listening(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 # ── Binding and listening ───────────────────────────────────────────────────────────────────────────────────────────
-def test_every_slot_has_a_socket_on_the_port_that_the_kernel_chose(sockets: Sockets) -> None:
-    listen(sockets, ANY)
+async def test_every_slot_has_a_socket_on_the_port_that_the_kernel_chose(sockets: Sockets) -> None:
+    await listen(sockets, ANY)
     names = {sockets.of(slot)[ANY].getsockname() for slot in range(2)}
     assert len(names) == 1
     assert sockets.address(ANY) == "{}:{}".format(*names.pop())
     assert sockets.of(0)[ANY].fileno() != sockets.of(1)[ANY].fileno()
 
 
-def test_connections_are_spread_over_the_slots(sockets: Sockets) -> None:
-    listen(sockets, ANY)
+async def test_connections_are_spread_over_the_slots(sockets: Sockets) -> None:
+    await listen(sockets, ANY)
     clients = [socket.create_connection(("127.0.0.1", port_of(sockets))) for _ in range(64)]
     for slot in range(2):
         sock = sockets.of(slot)[ANY]
@@ -75,39 +80,39 @@ def test_connections_are_spread_over_the_slots(sockets: Sockets) -> None:
         client.close()
 
 
-def test_what_is_bound_does_not_listen_yet(sockets: Sockets) -> None:
+async def test_what_is_bound_does_not_listen_yet(sockets: Sockets) -> None:
     with sockets.binding([ANY]) as bound:
         port = int(bound[ANY].address.rpartition(":")[2])
         assert not listening(port)
-        with sockets.turning(bound):
+        async with sockets.turning(bound):
             assert listening(port)
     assert listening(port)
 
 
-def test_what_is_bound_and_not_kept_is_free_again(sockets: Sockets) -> None:
+async def test_what_is_bound_and_not_kept_is_free_again(sockets: Sockets) -> None:
     with sockets.binding([ANY]) as bound:
         address = bound[ANY].address
     assert not sockets.keys
-    listen(sockets, address)
+    await listen(sockets, address)
 
 
-def test_what_is_listened_on_already_is_not_bound_again(sockets: Sockets) -> None:
-    before = listen(sockets, ANY)[ANY]
+async def test_what_is_listened_on_already_is_not_bound_again(sockets: Sockets) -> None:
+    before = (await listen(sockets, ANY))[ANY]
     with sockets.binding([ANY, ANY]) as bound:
         assert bound == {}
     assert sockets.of(0)[ANY] is before.sockets[0]
 
 
-def test_the_queue_holds_what_comes_in_a_stall(sockets: Sockets) -> None:
-    assert int(Path("/proc/sys/net/core/somaxconn").read_text()) >= BACKLOG, "the kernel would take less"
-    listen(sockets, ANY)
+async def test_the_queue_holds_what_comes_in_a_stall(sockets: Sockets) -> None:
+    assert somaxconn() >= BACKLOG, "the kernel would take less"
+    await listen(sockets, ANY)
     clients = [socket.create_connection(("127.0.0.1", port_of(sockets)), timeout=5) for _ in range(1000)]
     for client in clients:
         client.close()
 
 
-def test_closing_frees_the_port_for_anyone(sockets: Sockets) -> None:
-    listen(sockets, ANY)
+async def test_closing_frees_the_port_for_anyone(sockets: Sockets) -> None:
+    await listen(sockets, ANY)
     port = port_of(sockets)
     sockets.close([ANY])
     assert sockets.address(ANY) == ""
@@ -115,19 +120,19 @@ def test_closing_frees_the_port_for_anyone(sockets: Sockets) -> None:
         other.bind(("127.0.0.1", port))
 
 
-def test_ipv6_for_all_leaves_ipv4_alone(sockets: Sockets) -> None:
-    listen(sockets, "[::]:0#six")
+async def test_ipv6_for_all_leaves_ipv4_alone(sockets: Sockets) -> None:
+    await listen(sockets, "[::]:0#six")
     port = port_of(sockets, "[::]:0#six")
     assert sockets.address("[::]:0#six") == f"[::]:{port}"
     assert not listening(port)
-    listen(sockets, f"0.0.0.0:{port}")
+    await listen(sockets, f"0.0.0.0:{port}")
     assert listening(port)
 
 
-def test_an_address_may_give_way_to_a_wider_one_on_its_port(sockets: Sockets) -> None:
+async def test_an_address_may_give_way_to_a_wider_one_on_its_port(sockets: Sockets) -> None:
     port = free_port()
-    listen(sockets, f"127.0.0.1:{port}")
-    listen(sockets, f"0.0.0.0:{port}")
+    await listen(sockets, f"127.0.0.1:{port}")
+    await listen(sockets, f"0.0.0.0:{port}")
     sockets.close([f"127.0.0.1:{port}"])
     assert listening(port)
 
@@ -146,18 +151,19 @@ def test_a_port_taken_is_said_at_once(sockets: Sockets, reuse: int) -> None:
         assert cannot(sockets, key) == {key: "the port is taken; `ss -ltnp` shows by which process"}
 
 
-def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: Sockets) -> None:
+async def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: Sockets) -> None:
     with socket.socket() as faster, sockets.binding([ANY]) as bound:
         faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         faster.bind(bound[ANY].sockets[0].getsockname())
         faster.listen()
-        with pytest.raises(CannotListen, match="the port is taken"), sockets.turning(bound):
-            pass
+        with pytest.raises(CannotListen, match="the port is taken"):
+            async with sockets.turning(bound):
+                pass
     assert not sockets.keys
 
 
-def test_ours_cannot_be_taken_by_others(sockets: Sockets) -> None:
-    listen(sockets, ANY)
+async def test_ours_cannot_be_taken_by_others(sockets: Sockets) -> None:
+    await listen(sockets, ANY)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with pytest.raises(OSError, match="Address already in use"):
@@ -271,7 +277,7 @@ class ConnectLoop:
 
 @pytest.fixture
 async def workers(sockets: Sockets) -> AsyncIterator[list[Worker]]:
-    listen(sockets, ANY)
+    await listen(sockets, ANY)
     made = [Worker(slot) for slot in range(2)]
     for worker in made:
         await worker.accept_on(sockets.of(worker.slot))
@@ -336,7 +342,7 @@ async def test_a_new_address_beside_one_under_load(
     with sockets.binding([added]) as bound:
         for worker in workers:
             await worker.accept_on({added: bound[added].sockets[worker.slot]})
-        with sockets.turning(bound):
+        async with sockets.turning(bound):
             pass
     newcomer = ConnectLoop(port_of(sockets, added))
     await newcomer.more()

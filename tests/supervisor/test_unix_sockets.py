@@ -25,6 +25,10 @@ def sockets() -> Iterator[Sockets]:
     made.close_all()
 
 
+def there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
 def dead(path: str) -> None:
     """What one that was killed has left."""
     with socket.socket(socket.AF_UNIX) as sock:
@@ -88,14 +92,15 @@ def test_another_s_file_is_left_alone(path: str) -> None:
     assert os.path.lexists(path)
 
 
-def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) -> None:
+async def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) -> None:
     key = f"unix:{path}"
-    with sockets.binding([key]) as bound, sockets.turning(bound):
-        pass
+    with sockets.binding([key]) as bound:
+        async with sockets.turning(bound):
+            pass
     assert sockets.of(0)[key] is sockets.of(1)[key]
     assert sockets.address(key) == key
     sockets.close([key])
-    assert not os.path.lexists(path)
+    assert not there(path)
 
 
 def test_what_was_not_decided_leaves_no_file(sockets: Sockets, path: str) -> None:

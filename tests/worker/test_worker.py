@@ -18,8 +18,10 @@ from answerback.internal.v1.link_pb2 import (
     Adopt,
     Commit,
     Drain,
+    Filler,
     ListenerPlaces,
     Order,
+    Pause,
     Prepare,
     Release,
     Report,
@@ -27,7 +29,10 @@ from answerback.internal.v1.link_pb2 import (
     Stop,
 )
 from answerback.link import Link, Received
+from answerback.metrics.books import ACCEPTED
+from answerback.metrics.reading import read_block
 from answerback.metrics.tally import Places, Tally
+from answerback.supervisor.filling import queued
 from tests.supervisor.supervising import ask, refused, until
 
 LATE = "{delay: 200ms},"
@@ -248,3 +253,26 @@ async def test_no_heavy_library_is_loaded_while_serving(worker: Ordered) -> None
     assert "uvloop" in mapped
     assert "cygrpc" not in mapped
     assert "_yaml" not in mapped
+
+
+@pytest.mark.parametrize("end", ["abort", "commit"])
+async def test_it_pauses_where_it_is_told_and_passes_over_who_filled_the_queue(worker: Ordered, end: str) -> None:
+    await worker.serve(1, "one", "hello", "second")
+    key = "127.0.0.1:0#hello"
+    worker.link.send(Order(pause=Pause(sockets=[key])))
+    assert (await worker.answer()).HasField("paused")
+    assert await worker.ask("second") == b"one"
+    with socket.create_connection(("127.0.0.1", worker.port())) as ours:
+        host, port = ours.getsockname()
+        theirs = asyncio.create_task(worker.ask())
+        await until(lambda: queued(worker.sockets[key]) == 2)
+        fillers = [Filler(socket=key, host=host, port=port), Filler(socket="another", host=host, port=1)]
+        if end == "abort":
+            worker.link.send(Order(abort=Abort(revision=2, fillers=fillers)))
+        else:
+            await worker.prepare(2, "one", "hello", "second")
+            worker.link.send(Order(commit=Commit(revision=2, fillers=fillers)))
+        assert await theirs == b"one"
+        assert await asyncio.to_thread(ours.recv, 1) == b""
+    cells = read_block(worker.tally, worker.places.listeners["hello"])
+    assert cells[ACCEPTED] == 1

@@ -27,7 +27,7 @@ MAX_STATES = 1000  # of one listener, that rules are for
 MAX_TABLED = 500_000  # rules in the tables of all its states: 150 bytes each, and each state has its own
 MAX_RULES = 10_000  # in all listeners; each has a place in the tally
 
-_FOR_TCP = (v1.ACCEPT_REFUSE, v1.ACCEPT_STALL)  # a Unix socket asks no filter, and never listens again after a shutdown
+_FOR_TCP = (v1.ACCEPT_REFUSE, v1.ACCEPT_STALL)  # a Unix socket never listens again after a shutdown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NAME_FORM = "letters, digits, `.`, `_` and `-`, the first a letter or digit, 63 at most"

@@ -5,8 +5,10 @@ An accept loop of our own, because that of uvloop closes silently what it has no
 
 import asyncio
 import errno
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Final
 
 # Rule: what the kernel has queued is accepted, or counted as not accepted, before anything is built for it.
 
@@ -14,6 +16,7 @@ BATCH = 64  # connections accepted before others get their turn: each costs some
 BACKLOG = 4096  # a backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms
 BACK_OFF_SECONDS = 0.05
 SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+NOBODY: Final[frozenset[tuple[str, int]]] = frozenset()
 CLOSED = frozenset((errno.EINVAL, errno.EBADF))  # the socket no longer listens
 
 
@@ -33,16 +36,22 @@ class Acceptor:
         self.accepted = accepted
         self.failed = failed
         self._family = int(sock.family)
-        self._stopped = False
-        self._pause: asyncio.TimerHandle | None = None
+        self.accepting = True
+        self._queues = True  # whether there may be a queue
+        self._fillers: Collection[tuple[str, int]] = NOBODY
+        self._rest_over: asyncio.TimerHandle | None = None
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
         self._watch()
 
+    def pass_over(self, fillers: Collection[tuple[str, int]]) -> None:
+        """Of what is queued now, close those who come from these addresses: they fill the queue, and are nobody."""
+        self._fillers = fillers
+
     def empty(self) -> None:
         """Accept what is queued, unless stopped."""
-        if self._stopped:
+        if not self._queues:
             return
         for _ in range(BACKLOG // BATCH + 1):
             if not self._take(BATCH):
@@ -50,14 +59,18 @@ class Acceptor:
 
     def stop(self) -> None:
         """Accept no more; the socket need not listen."""
-        if not self._stopped:
-            self._stopped = True
-            self._rest()
+        self.accepting = self._queues = False
+        self._rest()
+
+    def pause(self) -> None:
+        """Accept no more for now; what queues waits."""
+        self.accepting, self._queues = False, True
+        self._rest()
 
     def resume(self) -> None:
-        """Accept again after `stop`."""
-        if self._stopped:
-            self._stopped = False
+        """Accept again after `stop` or `pause`."""
+        if not self.accepting:
+            self.accepting = self._queues = True
             self._watch()
 
     def _ready(self) -> None:
@@ -67,11 +80,12 @@ class Acceptor:
         """Accept what is queued, so many at most; whether there may be more."""
         # The public accept() looks up the family and type anew for each connection, in 3 µs.
         accept, accepted = self.sock._accept, self.accepted  # type: ignore[attr-defined]  # noqa: SLF001
-        family = self._family
+        family, fillers = self._family, self._fillers
         for _ in range(most):
             try:
                 descriptor, peer = accept()
             except BlockingIOError:
+                self._fillers = NOBODY  # they were queued before these were named
                 return False
             except OSError as error:
                 self.failed(errno.errorcode.get(error.errno or 0, "other"))
@@ -82,22 +96,25 @@ class Acceptor:
                     self.stop()
                     return False
                 continue
+            if fillers and peer[:2] in fillers:
+                os.close(descriptor)
+                continue
             accepted(descriptor, family, peer)
         return True
 
     def _back_off(self) -> None:
         """Leave the queue alone for a while: the loop would find it ready again at once."""
-        if self._stopped:
+        if not self.accepting:
             return
         self._rest()
-        self._pause = self._loop.call_later(BACK_OFF_SECONDS, self._watch)
+        self._rest_over = self._loop.call_later(BACK_OFF_SECONDS, self._watch)
 
     def _watch(self) -> None:
-        self._pause = None
+        self._rest_over = None
         self._loop.add_reader(self.sock.fileno(), self._ready)
 
     def _rest(self) -> None:
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
+        if self._rest_over is not None:
+            self._rest_over.cancel()
+            self._rest_over = None
         self._loop.remove_reader(self.sock.fileno())

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, count
 from random import Random
 
@@ -14,7 +14,7 @@ from answerback.metrics.books import Books
 from answerback.metrics.claims import Claims
 from answerback.metrics.peers import Admission
 from answerback.metrics.tally import Tally
-from answerback.net.acceptor import Acceptor
+from answerback.net.acceptor import NOBODY, Acceptor
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
@@ -25,10 +25,15 @@ from answerback.net.silence import end_silence, silence
 from answerback.net.spread import Spread
 
 # Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
+# Rule: where the queue is to be full (STALL), nobody accepts, and those who fill it are never counted.
 # Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
 # Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
 
 log = logging.getLogger(__name__)
+
+Fillers = Mapping[str, Collection[tuple[str, int]]]
+"""Connections of our own that fill queues: host and port they come from, by the key of the address."""
+NO_FILLERS: Fillers = {}
 
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 
@@ -158,6 +163,7 @@ class Listeners:
         self._leaving: set[Listener] = set()  # removed, still finishing
         self._by_socket: dict[str, Listener] = {}
         self._acceptors: dict[tuple[str, int], Acceptor] = {}
+        self._paused: frozenset[str] = frozenset()
         self._draining = False
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -170,11 +176,14 @@ class Listeners:
         """How many connections are open, those of removed listeners included."""
         return sum(len(listener.connections) for listener in chain(self._listeners.values(), self._leaving))
 
-    def commit(self, plan: Plan, sockets: Mapping[str, socket.socket]) -> None:
+    def commit(self, plan: Plan, sockets: Mapping[str, socket.socket], fillers: Fillers = NO_FILLERS) -> None:
         """Put a plan in force. `sockets`, by key, are those new to this slot, listening, and ours from now on.
 
-        Removed listeners drain; on an address that none uses any more, what is queued is accepted first.
+        Removed listeners drain; on an address that none uses any more, what is queued is accepted first, but for the
+        `fillers`, where nobody accepted so far.
         """
+        self._paused = frozenset()
+        self._pass_over(fillers)
         self._empty_where_accept_changes(plan)
         former = self._listeners
         self._listeners = {}
@@ -191,12 +200,9 @@ class Listeners:
                 self._retire(key)
             else:
                 acceptor.accepted, acceptor.failed = target.accepted, target.books.accept_failed
-                if target.in_force.plan.accept is Accept.REFUSE:
-                    acceptor.stop()
-                else:
-                    acceptor.resume()
+                self._attend(acceptor, target.in_force.plan.accept)
         for name, sock in sockets.items():
-            self._accept_on(name, self._slot, sock)
+            self._accept_on(name, self._slot, sock, fillers)
         for listener in former.values():
             self._leaving.add(listener)
             listener.drain()
@@ -206,10 +212,26 @@ class Listeners:
         """The listeners of these names, as far as there are any."""
         return (self._listeners[name] for name in names if name in self._listeners)
 
-    def adopt(self, slot: int, sockets: Mapping[str, socket.socket]) -> None:
+    def pause(self, keys: Collection[str]) -> None:
+        """Accept what is queued at these addresses, then nobody until the next plan, or `resume`."""
+        self._paused = frozenset(keys)
+        for (key, _), acceptor in self._acceptors.items():
+            if key in self._paused:
+                acceptor.empty()
+                acceptor.pause()
+
+    def resume(self, fillers: Fillers) -> None:
+        """Accept again where that was paused."""
+        paused, self._paused = self._paused, frozenset()
+        self._pass_over(fillers)
+        for (key, _), acceptor in self._acceptors.items():
+            if key in paused:
+                self._attend(acceptor, self._by_socket[key].in_force.plan.accept)
+
+    def adopt(self, slot: int, sockets: Mapping[str, socket.socket], fillers: Fillers = NO_FILLERS) -> None:
         """Accept for another slot too, on these sockets, which belong to this from now on."""
         for name, sock in sockets.items():
-            self._accept_on(name, slot, sock)
+            self._accept_on(name, slot, sock, fillers)
 
     def release(self, slot: int) -> None:
         """Accept no more for another slot; what queues there is left to its own worker."""
@@ -250,7 +272,7 @@ class Listeners:
             if not future.done():
                 future.set_result(None)
 
-    def _accept_on(self, name: str, slot: int, sock: socket.socket) -> None:
+    def _accept_on(self, name: str, slot: int, sock: socket.socket, fillers: Fillers) -> None:
         listener = self._by_socket.get(name)
         former = self._acceptors.get((name, slot))
         if listener is None or self._draining or former is not None:
@@ -258,16 +280,36 @@ class Listeners:
             return
         acceptor = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
         self._acceptors[name, slot] = acceptor
-        if listener.in_force.plan.accept is Accept.REFUSE:
-            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                acceptor.empty()  # what a predecessor has left
+        acceptor.pass_over(fillers.get(name, NOBODY))
+        accept = listener.in_force.plan.accept
+        if accept is Accept.REFUSE and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            acceptor.empty()  # what a predecessor has left
+        if name in self._paused:
+            acceptor.pause()
+        else:
+            self._attend(acceptor, accept)
+
+    def _attend(self, acceptor: Acceptor, accept: Accept) -> None:
+        """Accept, or do not, as the mode wants it."""
+        if accept is Accept.REFUSE:
             acceptor.stop()
+        elif accept is Accept.STALL:
+            acceptor.pause()
+        else:
+            acceptor.resume()
+
+    def _pass_over(self, fillers: Fillers) -> None:
+        for (name, _), acceptor in self._acceptors.items():
+            if not acceptor.accepting:  # elsewhere they have been passed over
+                acceptor.pass_over(fillers.get(name, NOBODY))
 
     def _empty_where_accept_changes(self, plan: Plan) -> None:
         accepts = {each.socket: each.accept for each in plan.listeners.values()}
         for (name, _), acceptor in self._acceptors.items():
             accept = accepts.get(name)
-            if accept is not None and accept is not self._by_socket[name].in_force.plan.accept:
+            if accept in (None, Accept.STALL):
+                continue  # it is emptied when it is retired; or has been, and is full now
+            if accept is not self._by_socket[name].in_force.plan.accept:
                 acceptor.empty()
 
     def _hand_over(self, keys: Iterable[tuple[str, int]]) -> None:

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from answerback.config.addresses import socket_key
 from answerback.config.compile import fault_key, rule_key
 from answerback.config.problems import Problem, Refused
 from answerback.core.plan import Engine
-from answerback.internal.v1.link_pb2 import Abort, Commit, ListenerPlaces, Order, Prepare, SocketName
+from answerback.internal.v1.link_pb2 import Abort, Commit, Filler, ListenerPlaces, Order, Pause, Prepare, SocketName
 from answerback.link import MessageTooLarge
 from answerback.metrics.tally import Places
 from answerback.supervisor.counters import Kept, Key
@@ -62,8 +62,19 @@ def engine_of(listener: v1.Listener, default: Engine) -> Engine:
 class TwoPhaseChange:
     """One revision, on its way to the workers."""
 
-    def __init__(self, revision: Revision, places: Sequence[ListenerPlaces], engine: Engine, within: float) -> None:
-        """`engine`: of listeners that name none; `within`: how long a worker may take for each phase, in seconds."""
+    def __init__(
+        self,
+        revision: Revision,
+        places: Sequence[ListenerPlaces],
+        engine: Engine,
+        within: float,
+        fillers: Callable[[], Collection[Filler]],
+    ) -> None:
+        """`engine`: of listeners that name none; `within`: how long a worker may take for each phase, in seconds.
+
+        `fillers`: those that fill queues now, or did.
+        """
+        self._fillers = fillers
         self._number = revision.number
         self._order = Order(
             prepare=Prepare(
@@ -88,10 +99,18 @@ class TwoPhaseChange:
             # What a worker finds in the configuration is what the client should hear, whatever else went wrong.
             raise min(obstacles, key=lambda obstacle: not isinstance(obstacle, Refused))
 
+    async def pause(self, workers: Sequence[WorkerProcess], keys: Collection[str]) -> None:
+        """Have nobody accept at these addresses until it is committed or aborted. Raises ChangeFailed."""
+        if not keys:
+            return
+        obstacles = await asyncio.gather(*(self._pause(worker, keys) for worker in workers))
+        if any(obstacles):
+            raise ChangeFailed(f"{'; '.join(filter(None, obstacles))}; nothing has changed")
+
     def abort(self, workers: Sequence[WorkerProcess]) -> None:
         """Have them forget it."""
         for worker in workers:
-            worker.tell(Order(abort=Abort(revision=self._number)))
+            worker.tell(Order(abort=Abort(revision=self._number, fillers=self._fillers())))
 
     async def commit(self, workers: Sequence[WorkerProcess]) -> int:
         """Have them serve it; how many do, not counting those who leave. Those who do not are dead."""
@@ -116,9 +135,18 @@ class TwoPhaseChange:
             return Refused(problems)
         return ChangeFailed(f"{worker} {'; '.join(problem.message for problem in problems)}; nothing has changed")
 
-    async def _commit(self, worker: WorkerProcess) -> bool:
+    async def _pause(self, worker: WorkerProcess, keys: Collection[str]) -> str:
+        """What is in the way, if anything is."""
         try:
-            await worker.ask(Order(commit=Commit(revision=self._number)), "committed", within=self._within)
+            await worker.ask(Order(pause=Pause(sockets=keys)), "paused", within=self._within)
+        except Gone as gone:
+            return "" if worker.leaving else str(gone)
+        return ""
+
+    async def _commit(self, worker: WorkerProcess) -> bool:
+        order = Order(commit=Commit(revision=self._number, fillers=self._fillers()))
+        try:
+            await worker.ask(order, "committed", within=self._within)
         except Gone as gone:
             if not worker.leaving:
                 log.warning("%s instead of committing revision %d", gone, self._number)

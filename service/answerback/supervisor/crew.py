@@ -196,8 +196,9 @@ class Crew:
         """Pass it the slot's sockets; it knows by the keys which it has already."""
         sockets = self._sockets.of(slot.index)
         names = [SocketName(key=key, slot=slot.index) for key in sockets]
+        adopt = Adopt(slot=slot.index, sockets=names, fillers=self._sockets.fillers())
         try:
-            adopter.tell(Order(adopt=Adopt(slot=slot.index, sockets=names)), list(sockets.values()))
+            adopter.tell(Order(adopt=adopt), list(sockets.values()))
         except OSError as error:  # no descriptors; `provide` tries again
             log.error("nobody can accept for slot %d: %s", slot.index, error)  # noqa: TRY400 - the text says it all
             slot.adopter = None

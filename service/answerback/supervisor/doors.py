@@ -1,14 +1,17 @@
 """How a listening socket meets those who connect: by its queue, by silence, or by a refusal.
 
-    OPEN ── `stall` ──> STALLED ── `refuse`, once its queue is empty ──> REFUSED
-     ^───── `open_` ──────┘ ^─────────────────────── `stall` ──────────────┘
+    door       before the decision (BEGIN, TURN)          after it
+    OPEN       listens, silent if it did not listen       `open_`: nobody is silent
+    STALLED    listens; its queue is filled (`filling`)   nothing: nobody accepts
+    REFUSED    silent, until its queue has been emptied   `refuse`
 
-Silence comes first on every way to a refusal: from then on nothing is added to the queue, so that whoever empties it
-knows when that is done. What is done to a socket here holds for every copy of it, in whatever process.
+Silence comes first on the way to a refusal: from then on nothing is added to the queue, so that whoever empties it
+knows when that is done. Not every kernel permits it to everybody; where it does not, who connects in that very moment
+is reset. What is done to a socket here holds for every copy of it, in whatever process.
 """
 
-import errno
 import socket
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -17,7 +20,7 @@ from answerback.net.silence import end_silence, silence
 from answerback.supervisor import unix_sockets
 
 # Rule: a Unix socket is asked no filter. It is hidden from those who connect, by its name; that is enough for a drain.
-# Rule: what can fail is in `stall`; `open_` and `refuse` undo, and succeed.
+# Rule: what can fail is in BEGIN and TURN; TURN_BACK, `open_` and `refuse` succeed.
 
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
@@ -51,24 +54,29 @@ def listen(sock: socket.socket) -> None:
     sock.listen(BACKLOG)
 
 
-def stall(sock: socket.socket) -> None:
-    """Listen, and answer nothing at all; what is queued stays. Raises OSError."""
+def listen_again(sock: socket.socket) -> None:
+    """Listen, if it does not, and let whoever connects queue. Raises OSError."""
+    end_silence(sock)
+    if not listens(sock):
+        listen(sock)
+
+
+def fall_silent(sock: socket.socket) -> None:
+    """Listen, and answer nobody, as far as that is permitted; what is queued stays. Raises OSError."""
     if sock.family == socket.AF_UNIX:
         unix_sockets.hide(sock.getsockname())
-        if not listens(sock):
-            listen(sock)
-        return
-    if not silence(sock):
-        raise PermissionError(errno.EPERM, "this kernel lets nobody without CAP_NET_ADMIN fall silent")
+    else:
+        silence(sock)
     if not listens(sock):
         listen(sock)
 
 
 def open_(sock: socket.socket) -> None:
-    """End a stall, if there is one."""
+    """Let whoever connects queue, on a socket that listens."""
     if sock.family == socket.AF_UNIX:
         unix_sockets.show(sock.getsockname())
         return
+    sock.listen(BACKLOG)  # after a stall
     end_silence(sock)
 
 
@@ -79,6 +87,16 @@ def refuse(sock: socket.socket) -> None:
         return
     if listens(sock):
         sock.shutdown(socket.SHUT_RDWR)  # at once for every copy, where close() waits for the last one
-    open_(sock)
+    end_silence(sock)
     # With it set, any process that sets it too could listen here.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
+
+Way = Callable[[socket.socket], None]
+
+BEGIN: Final[Mapping[Door, Way]] = {Door.OPEN: listen, Door.STALLED: listen, Door.REFUSED: refuse}
+"""How a socket that is new begins."""
+TURN: Final[Mapping[Door, Way]] = {Door.OPEN: fall_silent, Door.STALLED: listen_again, Door.REFUSED: fall_silent}
+"""What is done on the way to another door, before it is decided."""
+TURN_BACK: Final[Mapping[Door, Way]] = {Door.OPEN: open_, Door.STALLED: end_silence, Door.REFUSED: fall_silent}
+"""What undoes that, for a socket that listened, by the door that it had."""

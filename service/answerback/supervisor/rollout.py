@@ -1,8 +1,9 @@
 """A revision on its way into force, and the one that is.
 
 Sockets.binding       the addresses that are new are bound
-TwoPhaseChange        every worker is prepared; whatever goes wrong until here changes nothing
-listen, record        the decision: from here on there is no way back
+TwoPhaseChange        every worker is prepared; where a queue is to be full, nobody accepts any more
+Sockets.turning       what is new listens, queues are filled; whatever goes wrong until here changes nothing
+record                the decision: from here on there is no way back
 TwoPhaseChange        every worker commits, or dies, and its successor starts with the new revision
 """
 
@@ -87,7 +88,9 @@ class Rollout:
             await change.prepare(workers, lambda slot: {key: each.sockets[slot] for key, each in bound.items()})
             try:
                 proceed()
-                await self._decide(revision, bound, keys, keep=kept is None)
+                doors = self._doors(revision.config, keys)
+                await change.pause(workers, self._sockets.to_be_stalled(doors))
+                await self._decide(revision, bound, doors, keep=kept is None)
                 self.counters.decide(counters)
             except BaseException:
                 change.abort(workers)
@@ -120,12 +123,16 @@ class Rollout:
         places = places_of(self.current.config, self._places, counters)
         change = self._two_phases(self.current, places)
         await change.prepare(workers, lambda _: {})
+        doors = self._doors(self.current.config, [place.socket for place in places])
         try:
-            with self._sockets.turning({}, self._doors(self.current.config, [place.socket for place in places])):
+            await change.pause(workers, self._sockets.to_be_stalled(doors))
+            async with self._sockets.turning({}, doors):
                 pass
-        except CannotListen as error:
+        except BaseException as error:
             change.abort(workers)
-            raise ChangeFailed(f"{error}; nothing has changed") from None
+            if isinstance(error, CannotListen):
+                raise ChangeFailed(f"{error}; nothing has changed") from None
+            raise
         await change.commit(workers)
         self._sockets.settle(attended())
 
@@ -144,12 +151,14 @@ class Rollout:
         identity = caller.identity if caller is not None else ""
         return Revision(number, etag, found.config, found.files, self._clock(), found.origin, comment, identity)
 
-    async def _decide(self, revision: Revision, bound: Mapping[str, Bound], keys: Sequence[str], *, keep: bool) -> None:
+    async def _decide(
+        self, revision: Revision, bound: Mapping[str, Bound], doors: Mapping[str, Door], *, keep: bool
+    ) -> None:
         """Listen, and record the revision: it is in force, or, if anything is raised, it is not.
 
         Listening comes first, because it can fail: somebody may have taken the port since it was bound.
         """
-        with self._sockets.turning(bound, self._doors(revision.config, keys)):
+        async with self._sockets.turning(bound, doors):
             try:
                 if keep:
                     await self._store.append(revision, after=revision.number - 1)
@@ -164,7 +173,7 @@ class Rollout:
 
     def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:
         revision = replace(revision, config=self.drained.applied(revision.config))
-        return TwoPhaseChange(revision, places, self._options.default_engine, self._pace.answer)
+        return TwoPhaseChange(revision, places, self._options.default_engine, self._pace.answer, self._sockets.fillers)
 
 
 @contextmanager

@@ -9,14 +9,17 @@ too, and waits for whoever accepts on it next.
 
 import errno
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from answerback.config.addresses import Listening, UnixAddress, of_key
+from answerback.internal.v1.link_pb2 import Filler
 from answerback.supervisor import unix_sockets
-from answerback.supervisor.doors import Door, listen, listens, open_, refuse, stall
+from answerback.supervisor.doors import BEGIN, TURN, TURN_BACK, Door, listens, open_, refuse
+from answerback.supervisor.filling import Fillers
+from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.unix_sockets import SocketFile
 
 REASONS: Mapping[int, str] = {
@@ -27,8 +30,6 @@ REASONS: Mapping[int, str] = {
     errno.EMFILE: "no descriptor is free (RLIMIT_NOFILE): {sockets} are needed for each address",
 }
 
-
-BEGIN: Mapping[Door, Callable[[socket.socket], None]] = {Door.OPEN: listen, Door.STALLED: stall, Door.REFUSED: refuse}
 ALL_AS_THEY_ARE: Mapping[str, Door] = {}
 
 
@@ -59,6 +60,7 @@ class Sockets:
     slots: int
     _kept: dict[str, Bound] = field(default_factory=dict)
     _doors: dict[str, Door] = field(default_factory=dict)
+    _fillers: Fillers = field(default_factory=Fillers)
 
     @property
     def keys(self) -> Collection[str]:
@@ -100,21 +102,35 @@ class Sockets:
                 if self._kept.get(key) is not sockets:
                     _withdraw(sockets)
 
-    @contextmanager
-    def turning(self, bound: Mapping[str, Bound], doors: Mapping[str, Door] = ALL_AS_THEY_ARE) -> Iterator[None]:
+    def fillers(self) -> Collection[Filler]:
+        """Connections of our own that fill queues, or wait still in one that they filled."""
+        self._fillers.forget_ended(self._not_stalled(self._fillers.keys))
+        return self._fillers.names()
+
+    def to_be_stalled(self, doors: Mapping[str, Door]) -> list[str]:
+        """The addresses at which nobody must accept any more before `turning`."""
+        return [key for key in self._not_stalled(self._doors) if doors.get(key) is Door.STALLED]
+
+    @asynccontextmanager
+    async def turning(
+        self, bound: Mapping[str, Bound], doors: Mapping[str, Door] = ALL_AS_THEY_ARE
+    ) -> AsyncIterator[None]:
         """Decide within: listen on what is new, keep it, and have addresses meet those who connect as `doors` says.
 
-        Of what `doors` does not name, the new is open and the rest stays as it is. Raises CannotListen; then, and if an
-        exception comes from within, all is as before. A door to be REFUSED is silent at first: see `settle`.
+        Of what `doors` does not name, the new is open and the rest stays as it is. Raises CannotListen, ChangeFailed;
+        then, and if an exception comes from within, all is as before. Who is to be REFUSED has to be accepted or
+        refused yet: see `settle`.
         """
         changed = [key for key in self._kept if doors.get(key, self._doors[key]) is not self._doors[key]]
         shut = {sock for key in changed for sock in self._kept[key].sockets if not listens(sock)}
         try:
             self._turn(bound, changed, doors)
+            await self._fill({**bound, **{key: self._kept[key] for key in changed}}, doors)
             yield
         except BaseException:
-            for address in bound.values():
+            for key, address in bound.items():
                 _withdraw(address)
+                self._fillers.close(key)
             for key in changed:
                 self._turn_back(key, shut)
             raise
@@ -131,6 +147,7 @@ class Sockets:
         for slot in slots:
             for bound in wanted:
                 refuse(bound.sockets[slot])
+        self._fillers.forget_ended(self._not_stalled(self._fillers.keys))
 
     def close(self, keys: Iterable[str]) -> None:
         """Close our copies."""
@@ -138,6 +155,7 @@ class Sockets:
             if key in self._kept:
                 _close(self._kept.pop(key))
                 del self._doors[key]
+                self._fillers.close(key)
 
     def close_all(self) -> None:
         """Close our copies of all."""
@@ -147,22 +165,34 @@ class Sockets:
         """As far as that can be undone; raises CannotListen with every reason."""
         reasons: dict[str, str] = {}
         ways = [(key, address, BEGIN[doors.get(key, Door.OPEN)]) for key, address in bound.items()]
-        ways += [(key, self._kept[key], stall) for key in changed]  # silence comes first
-        for key, address, turn in ways:
+        ways += [(key, self._kept[key], TURN[doors[key]]) for key in changed]
+        for key, address, way in ways:
             try:
                 for sock in address.sockets:
-                    turn(sock)
+                    way(sock)
             except OSError as error:  # whoever bound it meanwhile was faster
                 reasons[key] = reason(error, address.wanted, self.slots)
         if reasons:
             raise CannotListen(reasons)
 
+    async def _fill(self, addresses: Mapping[str, Bound], doors: Mapping[str, Door]) -> None:
+        for key, address in addresses.items():
+            if doors.get(key) is Door.STALLED:
+                try:
+                    await self._fillers.fill(key, address.sockets)
+                except OSError as error:
+                    why = error.strerror or error
+                    raise ChangeFailed(f"{address.address} cannot be stalled: {why}; nothing has changed") from None
+
+    def _not_stalled(self, keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if self._doors.get(key) is not Door.STALLED]
+
     def _turn_back(self, key: str, shut: Collection[socket.socket]) -> None:
         for sock in self._kept[key].sockets:
             if sock in shut:
                 refuse(sock)
-            elif self._doors[key] is Door.OPEN:
-                open_(sock)
+            else:
+                TURN_BACK[self._doors[key]](sock)
 
 
 def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import resource
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -17,7 +18,9 @@ from answerback.internal.v1.link_pb2 import (
     CountersReset,
     Drain,
     Drained,
+    Filler,
     Order,
+    Paused,
     Prepare,
     Prepared,
     Refused,
@@ -27,7 +30,7 @@ from answerback.internal.v1.link_pb2 import (
 from answerback.link import Link, Received
 from answerback.metrics.tally import Tally
 from answerback.net import descriptors
-from answerback.net.listeners import Listeners
+from answerback.net.listeners import Fillers, Listeners
 from answerback.v1.problem_pb2 import Problem
 from answerback.worker.plans import Compiled, compile_order
 
@@ -70,7 +73,8 @@ class Worker:
         self._orders: Mapping[str, Callable[[Received[Order]], None]] = {
             "prepare": self._prepare,
             "commit": self._commit,
-            "abort": lambda _: self._forget(),
+            "pause": self._pause,
+            "abort": self._abort,
             "adopt": self._adopt,
             "release": lambda received: self._listeners.release(received.message.release.slot),
             "drain": lambda received: self._do(self._drain(received.message.drain)),
@@ -130,9 +134,17 @@ class Worker:
         ready, self._ready = self._ready, None
         if ready is None or ready.compiled.plan.revision != revision:
             raise RuntimeError(f"revision {revision} is to be committed, and was not prepared")
-        self._listeners.commit(ready.compiled.plan, ready.sockets)
+        self._listeners.commit(ready.compiled.plan, ready.sockets, by_address(received.message.commit.fillers))
         self._in_force = ready.compiled
         self._link.send(Report(committed=Committed(revision=revision)))
+
+    def _pause(self, received: Received[Order]) -> None:
+        self._listeners.pause(received.message.pause.sockets)
+        self._link.send(Report(paused=Paused()))
+
+    def _abort(self, received: Received[Order]) -> None:
+        self._forget()
+        self._listeners.resume(by_address(received.message.abort.fillers))
 
     def _forget(self) -> None:
         ready, self._ready = self._ready, None
@@ -144,7 +156,7 @@ class Worker:
         if received.lost:
             log.error("no descriptors are free to stand in for another worker", extra={"slot": adopt.slot})
             return
-        self._listeners.adopt(adopt.slot, by_key(adopt.sockets, received.sockets))
+        self._listeners.adopt(adopt.slot, by_key(adopt.sockets, received.sockets), by_address(adopt.fillers))
 
     async def _drain(self, order: Drain) -> None:
         self._listeners.drain(order.over_milliseconds / 1000, succeeded=order.succeeded)
@@ -198,3 +210,11 @@ class Worker:
 def by_key(names: Sequence[SocketName], sockets: Sequence[socket.socket]) -> dict[str, socket.socket]:
     """The sockets that came with an order, by their keys."""
     return {name.key: sock for name, sock in zip(names, sockets, strict=True)}
+
+
+def by_address(fillers: Iterable[Filler]) -> Fillers:
+    """Where those who fill queues come from, by the key of the address."""
+    found: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+    for filler in fillers:
+        found[filler.socket].add((filler.host, filler.port))
+    return found

@@ -38,6 +38,7 @@ class Order(_message.Message):
     RESET_COUNTERS_FIELD_NUMBER: _builtins.int
     CLOSE_CONNECTIONS_FIELD_NUMBER: _builtins.int
     KEEP_CONNECTIONS_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -58,6 +59,8 @@ class Order(_message.Message):
     def close_connections(self) -> Global___CloseConnections: ...
     @_builtins.property
     def keep_connections(self) -> Global___KeepConnections: ...
+    @_builtins.property
+    def pause(self) -> Global___Pause: ...
     def __init__(
         self,
         *,
@@ -71,12 +74,13 @@ class Order(_message.Message):
         reset_counters: Global___ResetCounters | None = ...,
         close_connections: Global___CloseConnections | None = ...,
         keep_connections: Global___KeepConnections | None = ...,
+        pause: Global___Pause | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -153,15 +157,19 @@ class Commit(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
+    FILLERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    @_builtins.property
+    def fillers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filler]: ...
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
+        fillers: _abc.Iterable[Global___Filler] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fillers", b"fillers", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,24 +177,52 @@ Global___Commit: _TypeAlias = Commit  # noqa: Y015
 
 @_typing.final
 class Abort(_message.Message):
-    """Forget the prepared revision. Not answered."""
+    """Forget the prepared revision, and accept again where that was paused. Not answered."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
+    FILLERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    @_builtins.property
+    def fillers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filler]: ...
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
+        fillers: _abc.Iterable[Global___Filler] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fillers", b"fillers", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Abort: _TypeAlias = Abort  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """Accept what is queued, then nobody on these sockets until the next Commit or Abort. Answered by Paused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sockets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys of the addresses."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
 
 @_typing.final
 class Adopt(_message.Message):
@@ -196,18 +232,22 @@ class Adopt(_message.Message):
 
     SLOT_FIELD_NUMBER: _builtins.int
     SOCKETS_FIELD_NUMBER: _builtins.int
+    FILLERS_FIELD_NUMBER: _builtins.int
     slot: _builtins.int
     @_builtins.property
     def sockets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SocketName]: ...
+    @_builtins.property
+    def fillers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filler]: ...
     def __init__(
         self,
         *,
         slot: _builtins.int = ...,
         sockets: _abc.Iterable[Global___SocketName] | None = ...,
+        fillers: _abc.Iterable[Global___Filler] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["slot", b"slot", "sockets", b"sockets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fillers", b"fillers", "slot", b"slot", "sockets", b"sockets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,6 +411,35 @@ class SocketName(_message.Message):
 Global___SocketName: _TypeAlias = SocketName  # noqa: Y015
 
 @_typing.final
+class Filler(_message.Message):
+    """A connection of the supervisor's own, which fills a queue that is to be full, or did: not to be counted, nor answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKET_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    socket: _builtins.str
+    """The key of the address to which it was made."""
+    host: _builtins.str
+    """Where it comes from."""
+    port: _builtins.int
+    def __init__(
+        self,
+        *,
+        socket: _builtins.str = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "port", b"port", "socket", b"socket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Filler: _TypeAlias = Filler  # noqa: Y015
+
+@_typing.final
 class ListenerPlaces(_message.Message):
     """Where a listener's counts stand in a slot's region of the tally, and those of its rules and faults, by their order."""
 
@@ -432,6 +501,7 @@ class Report(_message.Message):
     COMMITTED_FIELD_NUMBER: _builtins.int
     DRAINED_FIELD_NUMBER: _builtins.int
     COUNTERS_RESET_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def beat(self) -> Global___Beat: ...
     @_builtins.property
@@ -444,6 +514,8 @@ class Report(_message.Message):
     def drained(self) -> Global___Drained: ...
     @_builtins.property
     def counters_reset(self) -> Global___CountersReset: ...
+    @_builtins.property
+    def paused(self) -> Global___Paused: ...
     def __init__(
         self,
         *,
@@ -453,12 +525,13 @@ class Report(_message.Message):
         committed: Global___Committed | None = ...,
         drained: Global___Drained | None = ...,
         counters_reset: Global___CountersReset | None = ...,
+        paused: Global___Paused | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained", "counters_reset"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained", "counters_reset", "paused"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -576,3 +649,18 @@ class CountersReset(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CountersReset: _TypeAlias = CountersReset  # noqa: Y015
+
+@_typing.final
+class Paused(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Paused: _TypeAlias = Paused  # noqa: Y015

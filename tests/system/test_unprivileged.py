@@ -1,0 +1,190 @@
+"""`accept`, by a responder without a privilege: another user's than root's, with no capability over the network."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from time import monotonic
+
+import pytest
+
+from answerback.cli.client import connected
+from answerback.v1.config_pb2 import Config
+from answerback.v1.config_service_pb2 import UpdateConfigRequest
+from tests.system.conftest import CALL_SECONDS, Start
+from tests.system.scraping import worker_pids
+from tests.system.test_accept import CLIENTS, CONFIG, IPV6, MODES, Switched, told, walks
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.long
+
+NOBODY = 65534
+# It may read everything, because the interpreter may be installed where only root looks. That gives no right but this.
+READ_ONLY = "-all,+dac_read_search"
+UNDER = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    *(f"--inh-caps={READ_ONLY}", f"--ambient-caps={READ_ONLY}", f"--bounding-set={READ_ONLY}"),
+)
+CAN_READ = 1 << 2  # CAP_DAC_READ_SEARCH, of linux/capability.h
+
+addresses = pytest.mark.parametrize(
+    "address", ["127.0.0.1:0", "0.0.0.0:0", pytest.param("[::1]:0", marks=IPV6), pytest.param("[::]:0", marks=IPV6)]
+)
+
+
+@pytest.fixture
+def address() -> str:
+    return "127.0.0.1:0"
+
+
+@pytest.fixture
+def workers() -> int:
+    return 2
+
+
+@pytest.fixture
+def switched(responder: Start, address: str, workers: int) -> Iterator[Switched]:
+    """Afterwards the books must know whoever was served, nobody else, and the end be in order."""
+    config = CONFIG.format(address=address, engine="callback", accept="NORMAL")
+    under = () if os.geteuid() else UNDER
+    made = Switched(responder(config, "--workers", str(workers), under=under))
+    yield made
+    if made.running.process.poll() is None:
+        eventually(lambda: made.metrics().balanced("it"), what="balanced books")
+    assert made.running.stop() == 0
+    assert made.deaths or not [line for line in made.running.lines() if line["level"] in ("ERROR", "CRITICAL")]
+
+
+def accepted(switched: Switched) -> float:
+    return switched.metrics().value("connections_accepted_total", listener="it")
+
+
+def replaced(switched: Switched, pids: Sequence[int]) -> bool:
+    return not {0, *pids} & set(worker_pids(switched.running))
+
+
+def capabilities(pid: int) -> int:
+    with open(f"/proc/{pid}/status") as status:  # noqa: PTH123
+        return next(int(line.split()[1], 16) for line in status if line.startswith("CapEff"))
+
+
+def test_nobody_has_a_privilege_here(switched: Switched) -> None:
+    for pid in (switched.running.process.pid, *worker_pids(switched.running)):
+        assert capabilities(pid) | CAN_READ == CAN_READ
+        assert os.stat(f"/proc/{pid}").st_uid != 0  # noqa: PTH116
+
+
+@addresses
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_stall_times_everybody_out_and_its_end_serves_within_a_second(switched: Switched) -> None:
+    for round_ in (1, 2):
+        switched.switch("STALL")
+        assert switched.try_many() == {"STALL": CLIENTS}
+        began = monotonic()
+        switched.switch("NORMAL")
+        assert switched.try_once() == "NORMAL"
+        assert monotonic() - began < 1.0
+        assert switched.try_many() == {"NORMAL": CLIENTS}
+        assert accepted(switched) == round_ * (CLIENTS + 1)
+
+
+def test_who_waits_for_the_end_of_a_stall_is_served_then(switched: Switched) -> None:
+    switched.switch("STALL")
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        waiting = [pool.submit(switched.try_once, 30.0) for _ in range(CLIENTS)]
+        assert switched.try_once() == "STALL"
+        switched.switch("NORMAL")
+        assert {each.result() for each in waiting} == {"NORMAL"}
+
+
+def test_every_switch_between_two_modes(switched: Switched) -> None:
+    counted = 0
+    for mode in walks(MODES)[1:]:
+        switched.switch(mode)
+        assert switched.try_many() == {mode: CLIENTS}, mode
+        counted += CLIENTS * (mode not in ("REFUSE", "STALL"))
+        assert accepted(switched) == counted
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_deaths_in_a_stall(switched: Switched) -> None:
+    switched.switch("STALL")
+    switched.deaths = True
+    for _ in range(2):
+        before = worker_pids(switched.running)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        assert switched.try_many() == {"STALL": CLIENTS}, "while nobody is there"
+        eventually(partial(replaced, switched, before), what="successors")
+        eventually(lambda: all(one["revision"] == 2 for one in switched.running.status()["workers"]), what="they serve")
+        assert switched.try_many() == {"STALL": CLIENTS}
+    switched.switch("NORMAL")
+    assert switched.try_many() == {"NORMAL": CLIENTS}
+    assert accepted(switched) == CLIENTS
+
+
+def test_deaths_at_the_end_of_a_stall(switched: Switched) -> None:
+    switched.switch("STALL")
+    switched.deaths = True
+    for pid in worker_pids(switched.running):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: switched.switched_amid_deaths("NORMAL"), what="a change that no death comes between")
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        assert {*pool.map(lambda _: switched.try_once(30.0), range(CLIENTS))} == {"NORMAL"}
+    assert accepted(switched) == CLIENTS
+
+
+def test_changes_of_others_and_a_new_name_leave_a_stall(switched: Switched) -> None:
+    switched.switch("STALL")
+    with connected(switched.running.admin, CALL_SECONDS) as client:
+        config = Config()
+        config.CopyFrom(client.get_config().config)
+        other = config.listeners.add(name="other", address="127.0.0.1:0")
+        other.rules.add(name="echo").do.add().echo.SetInParent()
+        client.update_config(UpdateConfigRequest(config=config))
+        assert switched.try_many() == {"STALL": CLIENTS}
+        config.listeners[1].rules[0].name = "changed"
+        client.update_config(UpdateConfigRequest(config=config))
+        assert switched.try_many() == {"STALL": CLIENTS}
+        del config.listeners[1]
+        client.update_config(UpdateConfigRequest(config=config))
+    assert switched.try_many() == {"STALL": CLIENTS}
+    switched.switch("NORMAL")
+    assert switched.try_many() == {"NORMAL": CLIENTS}
+    assert accepted(switched) == CLIENTS
+
+
+def test_a_drain_of_what_is_stalled(switched: Switched) -> None:
+    switched.switch("STALL")
+    assert switched.running.cli("drain", "--listener", "it").returncode == 0
+    assert switched.try_many() == {"REFUSE": CLIENTS}
+    assert switched.running.cli("resume", "--listener", "it").returncode == 0
+    assert switched.try_many() == {"STALL": CLIENTS}
+    switched.switch("NORMAL")
+    assert switched.try_many() == {"NORMAL": CLIENTS}
+    assert accepted(switched) == CLIENTS
+
+
+def test_a_restart_of_the_workers_in_a_stall(switched: Switched) -> None:
+    switched.switch("STALL")
+    assert switched.running.cli("restart").returncode == 0
+    assert switched.try_many() == {"STALL": CLIENTS}
+    switched.switch("NORMAL")
+    assert switched.try_many() == {"NORMAL": CLIENTS}
+    assert accepted(switched) == CLIENTS
+
+
+def test_the_end_in_a_stall(switched: Switched) -> None:
+    switched.switch("STALL")
+    assert switched.running.stop() == 0
+    assert switched.try_once() == "REFUSE"
+
+
+def test_who_is_in_conversation_talks_on(switched: Switched) -> None:
+    with ExitStack() as stack:
+        talking = [stack.enter_context(switched.running.connect()) for _ in range(CLIENTS)]
+        for mode in ("STALL", "REFUSE", "STALL", "NORMAL"):
+            switched.switch(mode)
+            assert [told(sock) for sock in talking] == ["NORMAL"] * CLIENTS
