@@ -8,7 +8,6 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from answerback.config import Problem, Refused
 from answerback.config.addresses import socket_key
@@ -35,12 +34,10 @@ from answerback.supervisor.rollout import Clock, Hands, Rollout, time_of_day
 from answerback.supervisor.shutdown import shut_down
 from answerback.supervisor.sockets import Sockets
 from answerback.supervisor.status import ListenerStatus, State, Status
+from answerback.supervisor.turns import Turns
 from answerback.v1 import config_pb2 as v1
 
 # Rule: nothing of a refused configuration takes effect, anywhere.
-# Rule: a change that has begun is finished, or undone, although its caller may leave.
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +80,13 @@ class Supervisor:
         self.history = History(self._store)
         self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._store, clock)
         self._record = Record()
+        self._turns = Turns(self._not_stopping)
         self._draining = Draining(
             self._crew,
             self._rollout,
             lambda name: read_counts(self.tally, self.places, name).open,
             options.drain_delay,
-            self._exclusively,
+            self._turns.take,
             self._not_stopping,
             self._changed,
         )
@@ -99,10 +97,8 @@ class Supervisor:
             self._rollout,
             Restarting(self.tally, self.places, self._crew, self._not_stopping),
             self._draining,
-            self._exclusively,
+            self._turns.take,
         )
-        self._lock = asyncio.Lock()
-        self._changes: set[asyncio.Task[object]] = set()
         self._abort = asyncio.Event()
         self._stopping: asyncio.Task[None] | None = None
 
@@ -262,27 +258,6 @@ class Supervisor:
             return f"no worker is up: {self._crew.last_death}"
         return DRAINED if self._rollout.drained.everything(self._rollout.names) else ""
 
-    async def _exclusively(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do one thing at a time, to its end; who leaves before it has begun has not asked."""
-        await self._lock.acquire()
-
-        async def holding() -> T:
-            try:
-                self._not_stopping()
-                return await work()
-            finally:
-                self._lock.release()
-
-        task = asyncio.get_running_loop().create_task(holding())
-        self._changes.add(task)
-        task.add_done_callback(self._finished)
-        return await asyncio.shield(task)
-
-    def _finished(self, task: asyncio.Task[T]) -> None:
-        self._changes.discard(task)
-        if not task.cancelled():
-            task.exception()  # it has been raised to whoever asked, if that one is still there
-
     async def _begin(self) -> None:
         """Put in force what is served first. What is restored and cannot be served is no fault of the file's."""
         look = await self._reloads.first() if self._reloads else None
@@ -311,7 +286,7 @@ class Supervisor:
                 self._must_be(etag)
                 return await self._change(await find(), comment)
 
-        return await self._exclusively(work)
+        return await self._turns.take(work)
 
     def _must_be(self, etag: str) -> None:
         if etag and etag != self.current.etag:
@@ -356,8 +331,7 @@ class Supervisor:
 
     async def _boot(self, process: WorkerProcess) -> None:
         """Have a successor serve what is in force. Raises Gone."""
-        async with self._lock:
-            await self._rollout.boot(process)
+        await self._turns.between(lambda: self._rollout.boot(process))
 
     async def _give_up(self) -> None:
         """Undo a start that did not succeed."""
