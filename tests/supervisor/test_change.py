@@ -10,6 +10,8 @@ from answerback.supervisor.revisions import StoreFailed
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Asking, Supervised, config, faulty, listener, refused, until
 
+pytestmark = pytest.mark.long
+
 OLD, NEW = listener("old"), listener("new")
 STALLED = listener("old") + "  accept: STALL\n"
 ADDED = listener("added", name="added")

@@ -13,6 +13,8 @@ from answerback.supervisor.crew import TICK
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import QUICK, Asking, Supervised, ask, config, faulty, listener, reset, until
 
+pytestmark = pytest.mark.long
+
 SLOWLY = listener("late", more="{delay: 20ms},")
 AWAY = Pace(backoff=(1.5,), adopt_from=1.0)
 AT_ONCE = Pace(backoff=(0.0,))

@@ -12,6 +12,8 @@ from answerback.supervisor import Pace, State
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, alive, ask, listener, refused, until
 
+pytestmark = pytest.mark.long
+
 PATIENT = listener("late", more="{delay: 300ms},")
 STUCK = listener("never", more="{delay: 1h},")
 

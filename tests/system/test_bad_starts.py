@@ -15,6 +15,8 @@ from tests.certifying import LONG_AGO, Authority
 from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK
 
+pytestmark = pytest.mark.long
+
 HELLO = """\
 listeners:
   - name: hello

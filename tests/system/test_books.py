@@ -15,6 +15,8 @@ from tests.system.scraping import Metrics, serving, worker_pids
 from tests.system.talking import Account, Talk
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 ENGINES = ["callback", "coroutine"]
 AT_ONCE = 50
 ROUNDS = 15

@@ -16,6 +16,8 @@ from answerback.v1.config_pb2 import Config
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
 from tests.system.conftest import Responder, Start
 
+pytestmark = pytest.mark.long
+
 CHANGES = 100
 CLIENTS = 4  # of each kind
 ENGINES = pytest.mark.parametrize("engine", ["callback", "coroutine"])

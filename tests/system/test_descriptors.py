@@ -14,6 +14,8 @@ from tests.system.conftest import Responder, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 DESCRIPTORS = 256
 CLIENTS = 1000
 BACK_OFFS = 20  # of 50 ms: the time over which the workers are watched

@@ -13,6 +13,8 @@ from tests.system.scraping import Metrics, serving, worker_pids
 from tests.system.talking import Account, Talk
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 MOST, MOST_OF_PEER = 10, 3
 PEERS = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
 LIMITS = {

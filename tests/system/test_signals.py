@@ -15,6 +15,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from tests.system.conftest import Responder, Start
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 STUCK = """
 listeners:
   - name: stuck
