@@ -97,6 +97,10 @@ def evened(text: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+# A reader has set none of these; `make test ARGS=…` has, and what make is told goes to all that it starts.
+NOT_PASSED_ON = ("ANSWERBACK_", "MAKE", "ARGS", "VENV")
+
+
 @dataclass
 class Typed:
     """A command that runs, and what it has printed so far."""
@@ -139,7 +143,7 @@ class Reader:
         (self.folder / "built-in.yaml").write_text(self.mine(dump(BUILT_IN)))
         admin, metrics = self.mine("127.0.0.1:50051"), self.mine("127.0.0.1:9464")
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("ANSWERBACK_", "MAKE"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED_ON)},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "service"),
             "NO_COLOR": "1",
