@@ -1,10 +1,21 @@
-"""Counting this process's open descriptors, for tests that say that none is left open."""
+"""This process's open descriptors, for tests that say that none is left open."""
 
 import gc
+from contextlib import suppress
 from pathlib import Path
 
+Descriptors = frozenset[tuple[int, str]]
 
-def descriptors() -> int:
-    """How many are open, once what other tests left to the garbage collector is closed."""
+
+def descriptors() -> Descriptors:
+    """Those that are open: each one's number, and what it is.
+
+    Compare with `<=`, never by how many there are: what earlier tests left may be closed meanwhile, by the garbage
+    collector or by a thread of a library.
+    """
     gc.collect()
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder itself, or what a thread has closed
+            found.add((int(entry.name), str(entry.readlink())))
+    return frozenset(found)

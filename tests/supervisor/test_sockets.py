@@ -178,7 +178,7 @@ def test_all_reasons_are_said_together_and_nothing_stays_bound(sockets: Sockets)
     before = descriptors()
     reasons = cannot(sockets, "198.51.100.1:8000", ANY, "203.0.113.1:8000")
     assert list(reasons) == ["198.51.100.1:8000", "203.0.113.1:8000"]
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 PRIVILEGED = """
