@@ -13,6 +13,9 @@ INSTALL := $(PIP) install -qq --require-hashes --only-binary :all:
 LOCK    := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-strip-extras --custom-compile-command 'make lock'
 
+# Tests start processes by the hundred, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test lint fmt types floors proto bench image figures sbom lock ci clean

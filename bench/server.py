@@ -58,7 +58,9 @@ def running(command: Sequence[str | os.PathLike[str]], core: int, ports: tuple[i
         with pinned(core):
             try:
                 said = errors if ports else subprocess.PIPE
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=errors)
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, env=as_installed()
+                )
             except OSError as problem:
                 raise CouldNotRun(f"{Path(command[0]).name}: {problem.strerror}") from problem
         try:
@@ -70,6 +72,11 @@ def running(command: Sequence[str | os.PathLike[str]], core: int, ports: tuple[i
             yield Server(process, port, metrics_port)
         finally:
             stop(process)
+
+
+def as_installed() -> dict[str, str]:
+    """This environment, but Python keeps its bytecode, as an installation has it: a start is no compilation."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def ready_port(process: subprocess.Popen[bytes]) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import books, startup
+from bench import books, server, startup
 
 BALANCED = """\
 # HELP answerback_connections_accepted_total Connections accepted.
@@ -45,3 +45,11 @@ def test_the_slowest_workers_start_is_read(exposition: str, seconds: float | Non
 )
 def test_the_books_balance_or_say_by_how_much_they_do_not(exposition: str, astray: float | None) -> None:
     assert books.astray(exposition) == astray
+
+
+def test_what_is_started_keeps_its_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("SOMETHING", "else")
+    said = server.as_installed()
+    assert "PYTHONDONTWRITEBYTECODE" not in said
+    assert said["SOMETHING"] == "else"
