@@ -99,7 +99,7 @@ async def test_asking_the_dead(start: Start) -> None:
 
 
 async def test_who_hangs_up_and_lives_on_is_killed(start: Start) -> None:
-    process = start(*program("import os, sys, time; os.close(int(sys.argv[2])); time.sleep(60)"))
+    process = start(*program("import os, signal, sys; os.close(int(sys.argv[2])); signal.pause()"))
     assert await process.over == -signal.SIGKILL
 
 
