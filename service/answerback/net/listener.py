@@ -1,0 +1,160 @@
+"""One listener of one worker: its plan, its books, and the connections it answers."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from random import Random
+from typing import Protocol
+
+from answerback.core.actions import CloseReason
+from answerback.core.plan import Accept, Engine, ListenerPlan, PlanInForce
+from answerback.metrics.books import Books, Cells
+from answerback.metrics.claims import Claims
+from answerback.metrics.peers import Admission
+from answerback.net.callback import CallbackConnection
+from answerback.net.connection import Connection
+from answerback.net.coroutine import CoroutineConnection
+from answerback.net.deadlines import Deadlines
+from answerback.net.held import HeldConnection
+from answerback.net.readiness import Readiness
+from answerback.net.spread import Spread
+
+MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
+
+DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
+    Engine.CALLBACK: CallbackConnection,
+    Engine.COROUTINE: CoroutineConnection,
+}
+
+
+def chance_of(plan: ListenerPlan) -> Random:
+    """Where a listener's chance begins."""
+    return Random(plan.random_seed)  # noqa: S311 - for lifelike answers, not for secrets
+
+
+class Worker(Protocol):
+    """What all listeners of a worker share."""
+
+    loop: asyncio.AbstractEventLoop
+    region: Cells
+    admission: Admission
+    claims: Claims
+    deadlines: Deadlines
+    readiness: Readiness
+
+    def next_connection_id(self) -> str:
+        """See `connection.Host.next_connection_id`."""
+
+    def connection_left(self) -> None:
+        """The last connection of a listener is closed."""
+
+
+class Listener:
+    """One listener of one worker: a plan in force, and the connections it answers. See `connection.Host`."""
+
+    def __init__(self, worker: Worker, plan: ListenerPlan) -> None:
+        self.name = plan.name
+        self.loop = worker.loop
+        self.deadlines = worker.deadlines
+        self.readiness = worker.readiness
+        self.in_force = PlanInForce(plan)
+        self.books = Books(worker.region, plan.block)
+        self.connections: set[Connection] = set()
+        self.chance = chance_of(plan)
+        self.claims = worker.claims
+        self.next_connection_id = worker.next_connection_id
+        self._spread = Spread(self.loop, (), self._drain_one, 0.0)
+        self._admission = worker.admission
+        self._left = worker.connection_left
+
+    def take_up(self, plan: ListenerPlan) -> None:
+        """Go by another plan; chance goes on, unless it is seeded otherwise, and NORMAL serves those who were held."""
+        former, self.in_force.plan = self.in_force.plan, plan
+        if plan.random_seed != former.random_seed:
+            self.chance = chance_of(plan)
+        if plan.accept is Accept.NORMAL and former.accept is not Accept.NORMAL:
+            for connection in tuple(self.connections):
+                if isinstance(connection, HeldConnection):
+                    connection.release()
+
+    def accepted(self, descriptor: int, family: int, address: object) -> None:
+        """A connection was accepted: turn it away, or take up the conversation."""
+        plan = self.in_force.plan
+        limits = plan.limits
+        peer = None
+        if limits.max_connections or limits.max_connections_per_peer:
+            if limits.max_connections_per_peer:
+                peer = packed(family, address)
+            rejection = self._admission.admit(plan, peer or b"", self.books.accepted)
+            if rejection is not None:
+                self.books.rejected(rejection)
+                os.close(descriptor)
+                return
+        else:
+            self.books.accepted()
+        if plan.accept in MISBEHAVING:
+            self._misbehave(plan.accept, descriptor, family, peer)
+            return
+        connection = DRIVERS[plan.engine](self, descriptor, family, peer)
+        self.connections.add(connection)
+        connection.begin()
+
+    def left(self, connection: Connection, peer: bytes | None) -> None:
+        """See `connection.Host.left`."""
+        self.connections.discard(connection)
+        if peer is not None:
+            self._admission.left(self.in_force.plan, peer)
+        if not self.connections:
+            self._left()
+
+    def _misbehave(self, accept: Accept, descriptor: int, family: int, peer: bytes | None) -> None:
+        """Do with an accepted connection what `accept` says."""
+        if accept is Accept.HOLD:
+            held = HeldConnection(self, descriptor, family, peer, self._follow)
+            self.connections.add(held)
+            held.begin()
+            return
+        connection = DRIVERS[self.in_force.plan.engine](self, descriptor, family, peer)
+        self.connections.add(connection)
+        if accept is Accept.RESET:
+            connection.abort(CloseReason.SERVER_RESET)
+        else:
+            connection.dismiss(CloseReason.SERVER_CLOSE)
+
+    def _follow(self, held: HeldConnection, end: CloseReason | None) -> None:
+        """Go on with a connection that was held; or, for a reason, end it in order."""
+        self.connections.discard(held)
+        sock = held.sock
+        family = sock.family
+        connection = DRIVERS[self.in_force.plan.engine](self, sock.detach(), family, held.counted_peer)
+        self.connections.add(connection)
+        if end is None:
+            connection.begin()
+        else:
+            connection.dismiss(end)
+
+    def drain(self, over: float = 0.0) -> None:
+        """Have every connection finish what is in progress, then close in order; the oldest first, over so many s."""
+        self._spread.cancel()
+        self._spread = Spread(self.loop, sorted(self.connections, key=age), self._drain_one, over)
+
+    def drain_no_more(self) -> None:
+        """Leave alone whoever has not been told to finish yet."""
+        self._spread.cancel()
+
+    def _drain_one(self, connection: Connection) -> None:
+        if connection in self.connections:
+            connection.drain()
+
+
+def age(connection: Connection) -> float:
+    """What connections are sorted by: the oldest first."""
+    return connection.session.born
+
+
+def packed(family: int, address: object) -> bytes:
+    """The peer's address in network order; empty where there is none (a Unix socket)."""
+    if not isinstance(address, tuple):
+        return b""
+    return socket.inet_pton(family, str(address[0]).partition("%")[0])  # without the zone
