@@ -16,12 +16,13 @@ from answerback.metrics.reading import read_counts
 from answerback.metrics.tally import Places, Tally
 from answerback.net import descriptors
 from answerback.supervisor.change import engine_of
+from answerback.supervisor.condition import Condition
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.draining import Draining
 from answerback.supervisor.file import Look, Reloads
 from answerback.supervisor.first import cannot_restore, first
-from answerback.supervisor.health import DRAINED, Health
+from answerback.supervisor.health import Health
 from answerback.supervisor.history import History
 from answerback.supervisor.operations import Operations
 from answerback.supervisor.options import Options, Pace
@@ -33,7 +34,7 @@ from answerback.supervisor.revisions import API, FILE, ROLLBACK, Revision, Revis
 from answerback.supervisor.rollout import Clock, Hands, Rollout, time_of_day
 from answerback.supervisor.shutdown import shut_down
 from answerback.supervisor.sockets import Sockets
-from answerback.supervisor.status import ListenerStatus, State, Status
+from answerback.supervisor.status import ListenerStatus, Status
 from answerback.supervisor.turns import Turns
 from answerback.v1 import config_pb2 as v1
 
@@ -81,26 +82,28 @@ class Supervisor:
         self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._store, clock)
         self._record = Record()
         self._turns = Turns(self._not_stopping)
-        self._draining = Draining(
+        self._condition = Condition(self.health, self._crew, self._rollout, self._pace)
+        self._draining = self._may_drain()
+        self.operations = self._operations()
+        self._abort = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
+
+    def _may_drain(self) -> Draining:
+        return Draining(
             self._crew,
             self._rollout,
             lambda name: read_counts(self.tally, self.places, name).open,
-            options.drain_delay,
+            self.options.drain_delay,
             self._turns.take,
             self._not_stopping,
             self._changed,
         )
-        self.operations = Operations(
-            options,
-            self._pace,
-            self._crew,
-            self._rollout,
-            Restarting(self.tally, self.places, self._crew, self._not_stopping),
-            self._draining,
-            self._turns.take,
+
+    def _operations(self) -> Operations:
+        restarting = Restarting(self.tally, self.places, self._crew, self._not_stopping)
+        return Operations(
+            self.options, self._pace, self._crew, self._rollout, restarting, self._draining, self._turns.take
         )
-        self._abort = asyncio.Event()
-        self._stopping: asyncio.Task[None] | None = None
 
     @property
     def current(self) -> Revision:
@@ -201,6 +204,7 @@ class Supervisor:
         if self._stopping is None:
             work = shut_down(self._crew, self._sockets, self.options, self._abort)
             self._stopping = asyncio.get_running_loop().create_task(work)
+            self._condition.stopping = True
             if self._reloads:
                 self._reloads.stop()
             self._changed()
@@ -210,7 +214,7 @@ class Supervisor:
         """How everything is doing."""
         current = self._rollout.current
         return Status(
-            state=self._state,
+            state=self._condition.state,
             reason=self.health.reason,
             revision=current.number if current else 0,
             etag=current.etag if current else "",
@@ -233,30 +237,8 @@ class Supervisor:
             drain=self._draining.state(listener.name),
         )
 
-    @property
-    def _state(self) -> State:
-        if self._stopping is not None or self._rollout.drained.everything(self._rollout.names):
-            return State.DRAINING
-        if self._rollout.current is None:
-            return State.STARTING
-        return State.SERVING if self.health.serving else State.NOT_SERVING
-
     def _changed(self) -> None:
-        """Something has changed that health may depend on."""
-        names = self._rollout.names
-        self.health.set(self._what_is_wrong(), names, [*filter(self._rollout.drained.announced, names)])
-
-    def _what_is_wrong(self) -> str:
-        if self._stopping is not None:
-            return "shutting down"
-        if self._rollout.current is None:
-            return "starting"
-        if self._crew.deaths.too_many:
-            many, seconds = self._pace.deaths, self._pace.memory
-            return f"{many} workers died within {seconds:g} s, the last one: {self._crew.last_death}"
-        if not self._crew.workers:
-            return f"no worker is up: {self._crew.last_death}"
-        return DRAINED if self._rollout.drained.everything(self._rollout.names) else ""
+        self._condition.look_again()
 
     async def _begin(self) -> None:
         """Put in force what is served first. What is restored and cannot be served is no fault of the file's."""
