@@ -66,12 +66,15 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
 
 
 async def outcome(channel: aio.Channel, path: str, method: Any, metadata: Any = (), request: bytes = b"") -> Any:
-    """The first thing that becomes of a call with these bytes: a response, or the error."""
-    kind = ("stream" if method.client_streaming else "unary") + ("_stream" if method.server_streaming else "_unary")
-    call: Any = getattr(channel, kind)(path)
+    """The first thing that becomes of a call with these bytes: a response, or the error.
+
+    A method that takes a stream is called as if it took one message, which is the same on the wire: a stream's writer
+    that is refused before it has written says INTERNAL, and keeps for itself what the server said.
+    """
+    call: Any = (channel.unary_stream if method.server_streaming else channel.unary_unary)(path)
     try:
         if method.server_streaming:
-            started = call(iter([request]) if method.client_streaming else request, metadata=metadata, timeout=10)
+            started = call(request, metadata=metadata, timeout=10)
             first = await started.read()
             started.cancel()
             return await started.code() if first is aio.EOF else first
