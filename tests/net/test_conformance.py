@@ -3,9 +3,7 @@
 import asyncio
 import resource
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,6 +15,7 @@ from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.turn import Turn
 from answerback.metrics import books
 from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
+from tests.waiting import eventually
 
 WITH_RST = pytest.mark.parametrize("serving", KINDS, indirect=True)  # a Unix socket has none: see test_unix.py
 LINE = Line(keep_ending=False)
@@ -55,13 +54,6 @@ SERVICES = plan(
     rule(steps.echo(), steps.send(b"\n")),
 )
 BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline, pause = time.monotonic() + 10, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        pause.wait(0.002)
 
 
 def test_hello(serving: Serving) -> None:

@@ -58,6 +58,19 @@ class Responder:
         text = self.log.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line.startswith("{")]
 
+    def told(self, count: int = 1, *, part: str = "", **fields: str) -> list[dict[str, Any]]:
+        """The lines with these fields, and `part` in their message, once there are so many.
+
+        What is logged is written by a thread of its own, and may come after the answer to what it was logged for.
+        """
+
+        def lines() -> list[dict[str, Any]]:
+            alike = (line for line in self.lines() if all(line.get(name) == value for name, value in fields.items()))
+            return [line for line in alike if part in line["message"]]
+
+        eventually(lambda: len(lines()) >= count, what=f"{count} lines of {fields} with {part!r}")
+        return lines()
+
     def logged(self, message: str) -> list[dict[str, Any]]:
         """The lines with this message."""
         return [line for line in self.lines() if line["message"] == message]
@@ -94,7 +107,7 @@ def responder(tmp_path: Path) -> Iterator[Start]:
             assert running.stop() == 0
 
     Addresses of port 0 get a free port, `--admin` and `--metrics` too, which need not be given; `running.listeners`,
-    `.admin` and `.metrics` say which. The log is JSON, `running.lines()` reads it. With one worker unless told.
+    `.admin` and `.metrics` say which. The log is JSON, `running.told()` waits for lines. With one worker unless told.
     `under` is a command to run it under (`("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")`). AssertionError, with the
     log, if it does not come up.
     """

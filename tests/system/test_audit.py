@@ -1,26 +1,14 @@
 """The log says who changed what, and who was refused."""
 
 import signal
-from typing import Any
 
 import pytest
 
-from tests.system.conftest import ECHO, Responder, Start
-from tests.waiting import eventually
+from tests.system.conftest import ECHO, Start
 
 pytestmark = pytest.mark.long
 
 OTHER = ECHO.replace("[echo]", "[echo, close]")
-
-
-def audit(running: Responder, count: int) -> list[dict[str, Any]]:
-    """The lines of the audit, once there are so many."""
-
-    def lines() -> list[dict[str, Any]]:
-        return [line for line in running.lines() if line["logger"] == "audit"]
-
-    eventually(lambda: len(lines()) >= count, what=f"{count} lines")
-    return lines()
 
 
 def test_every_change_and_every_refusal_is_a_line(responder: Start) -> None:
@@ -30,7 +18,7 @@ def test_every_change_and_every_refusal_is_a_line(responder: Start) -> None:
     assert running.cli("apply", "--etag", etag, "--comment", "late", "-", stdin=ECHO).returncode == 1
     assert running.cli("apply", "-", stdin=ECHO.replace("0.1:0", "0.1:99999")).returncode == 1
     running.process.send_signal(signal.SIGHUP)
-    first, applied, late, wrong, reloaded = audit(running, 5)
+    first, applied, late, wrong, reloaded = running.told(5, logger="audit")
 
     assert (first["message"], first["origin"], "peer" in first) == ("revision 1 is in force", "file", False)
     assert (applied["message"], applied["revision"], applied["origin"]) == ("revision 2 is in force", 2, "api")
@@ -49,7 +37,7 @@ def test_operations_are_lines_too(responder: Start) -> None:
     running = responder(ECHO)
     assert running.cli("reset-counters", "--listener", "echo").returncode == 0
     assert running.cli("restart").returncode == 0
-    _, reset, restart = audit(running, 3)
+    _, reset, restart = running.told(3, logger="audit")
     assert (reset["message"], reset["listener"], reset["counters"]) == ("counters were reset", "echo", 0)
     assert restart["message"] == "the workers are restarted"
     assert restart["peer"].startswith("ipv4:127.0.0.1:")

@@ -12,7 +12,6 @@ from answerback.cli.client import connected
 from answerback.cli.credentials import Credentials
 from tests.certifying import Authority, Issued, become
 from tests.system.conftest import CALL_SECONDS, ECHO, Responder, Start
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
 
@@ -89,7 +88,7 @@ def test_a_token_opens_it_to_others_and_nobody_else_changes_anything(responder: 
     assert json.loads(command(running, "show", "-o", "json", *look).stdout)["listeners"]
     assert command(running, "status", *look).returncode == 0
     assert command(running, "listeners", *look, "get", "echo").returncode == 0
-    (line,) = [line for line in running.logged("revision 2 is in force") if line["logger"] == "audit"]
+    (line,) = running.told(message="revision 2 is in force", logger="audit")
     assert line["identity"] == "token"
     newest = json.loads(command(running, "history", "-o", "json", *look).stdout)["revisions"][0]
     assert (int(newest["number"]), newest["identity"]) == (2, "token")
@@ -107,7 +106,7 @@ def test_a_certificate_does_too_and_says_who_it_was(responder: Start, keys: Keys
     assert "want another certificate than that of --cert and --key" in refused.stderr
     applied = command(running, "apply", "-", *trust, *own, stdin=ECHO.replace("[echo]", "[echo, close]"))
     assert applied.returncode == 0, applied.stderr
-    (line,) = [line for line in running.logged("revision 2 is in force") if line["logger"] == "audit"]
+    (line,) = running.told(message="revision 2 is in force", logger="audit")
     assert line["identity"] == "deployer.example"
     assert running.stop() == 0
     assert "PRIVATE KEY" not in running.log.read_text()
@@ -122,7 +121,7 @@ def test_a_new_token_serves_the_next_call(responder: Start, keys: Keys) -> None:
     assert command(running, "show", "--token-file", str(mine)).returncode == 1
     keys.full.write_text("")  # as it is while somebody rewrites it
     assert revision(running, Credentials(token_file=written(mine, OTHER))) == 1
-    (line,) = [line for line in running.lines() if line["level"] == "ERROR"]
+    (line,) = running.told(level="ERROR")
     assert line["message"].startswith(f"the token before stays in force: {keys.full}: is empty")
 
 
@@ -177,7 +176,7 @@ def test_what_everybody_can_read_is_warned_of(responder: Start, keys: Keys) -> N
     keys.full.chmod(0o644)
     keys.server.key.chmod(0o644)
     running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
-    warned = eventually(lambda: [line for line in running.lines() if line["level"] == "WARNING"], what="warnings")
+    warned = running.told(2, level="WARNING")
     assert [line["message"] for line in warned] == [
         f"everybody on this machine can read {keys.full}, which holds a token: chmod o-r",
         f"everybody on this machine can read {keys.server.key}, which is a private key: chmod o-r",

@@ -113,7 +113,7 @@ def test_a_second_signal_aborts(responder: Start) -> None:
     running = responder(STUCK, "--workers", "2", "--grace", "60s")
     with begun(running, "stuck") as peer:
         running.process.send_signal(signal.SIGTERM)
-        eventually(lambda: running.logged("SIGTERM: draining; a second one aborts"), what="draining")
+        running.told(message="SIGTERM: draining; a second one aborts")
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(10) == 1
         assert running.logged("SIGINT: aborting")
@@ -142,13 +142,13 @@ def test_sighup_applies_the_file_again(responder: Start) -> None:
     running.config.write_text("listeners: [{nome: x}]")
     running.process.send_signal(signal.SIGHUP)
     eventually(lambda: "last_refused" in running.status(), what="a refusal")
-    (line,) = (line for line in running.lines() if "was not applied" in line["message"])
+    (line,) = running.told(part="was not applied")
     assert "1:14: listeners[0].nome: " in line["message"]
     assert running.status()["revision"] == 2
 
     running.config.write_text(changed)
     running.process.send_signal(signal.SIGHUP)
-    eventually(lambda: [line for line in running.lines() if "in force already" in line["message"]], what="no change")
+    running.told(part="in force already")
     assert running.stop() == 0
 
 
@@ -156,7 +156,7 @@ def test_the_file_may_be_replaced_or_missing(responder: Start, tmp_path: Path) -
     running = responder(STUCK)
     running.config.unlink()
     running.process.send_signal(signal.SIGHUP)
-    eventually(lambda: [line for line in running.lines() if "No such file" in line["message"]], what="no file")
+    running.told(part="No such file")
     (tmp_path / "new").write_text(STUCK.replace("done", "changed"))
     (tmp_path / "new").rename(running.config)
     running.process.send_signal(signal.SIGHUP)

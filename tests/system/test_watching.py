@@ -123,7 +123,7 @@ def test_a_bad_file_is_said_everywhere_and_changes_nothing(path: Path, swap: Swa
         assert metrics.value("config_file_refused") == metrics.value("config_refused_total") == 1
         assert "what it says was not applied" in running.cli("status").stdout
         assert refused in urllib.request.urlopen(f"http://{running.metrics}/").read().decode()
-        assert len([line for line in running.lines() if line["message"].startswith(refused)]) == 1
+        assert len(running.told(part=refused)) == 1
 
         swap(path, text(listener("mended")))
         eventually(lambda: running.ask(b"hi") == b"mended", what="the mended file")
