@@ -65,6 +65,18 @@ LIMITS: dict[str, tuple[Callable[[int], v1.Config], int, int, str]] = {
 }
 
 
+def test_all_patterns_together() -> None:
+    """What is behind the one with which they are too many is not looked at: it would cost what it is not worth."""
+    large, config = f"({'a' * 300}){{1000}}", rules(100)
+    for each in config.listeners[0].rules:
+        each.when.regex = large
+    (problem,) = check(config, {})
+    assert str(problem).startswith("listeners[0].rules[6].when.regex: RE2 makes 30")
+    assert str(problem).endswith(" so far; all patterns together can have 2000000")
+    del config.listeners[0].rules[6:]
+    assert check(config, {}) == []
+
+
 @pytest.mark.parametrize("made, at, past, why", LIMITS.values(), ids=LIMITS)
 def test_sizes(made: Callable[[int], v1.Config], at: int, past: int, why: str) -> None:
     assert check(made(at), {}) == []

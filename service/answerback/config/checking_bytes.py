@@ -15,10 +15,11 @@ from answerback.v1 import config_pb2 as v1
 def pattern(text: str, path: str, problems: Problems) -> bool:
     """Whether RE2 takes a pattern."""
     try:
-        patterns.compile(text)
+        compiled = patterns.compile(text)
     except patterns.PatternError as problem:
         problems.add(path, f"RE2 refuses it: {problem}")
         return False
+    problems.compiled(path, compiled.programsize)
     return True
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MOST_PROBLEMS = 1000  # a list that nobody reads to its end; what garbage costs stays bounded
 QUOTED = 60  # characters of a value that a message repeats
+MOST_INSTRUCTIONS = 2_000_000  # of RE2, in all patterns: compiling them takes a second, and 22 bytes each to keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,21 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
+        self._instructions = 0
 
     def add(self, path: str, message: str, line: int | None = None, column: int | None = None) -> None:
         """One thing is wrong. Raises Enough."""
         self._found.append(Problem(path, message, line, column))
         if len(self._found) == MOST_PROBLEMS:
             self._found.append(Problem("", f"there may be more than these {MOST_PROBLEMS} problems"))
+            raise Enough
+
+    def compiled(self, path: str, instructions: int) -> None:
+        """A pattern was compiled, to so many instructions. Raises Enough where they are too many together."""
+        self._instructions += instructions
+        if self._instructions > MOST_INSTRUCTIONS:
+            most = f"all patterns together can have {MOST_INSTRUCTIONS}"
+            self.add(path, f"RE2 makes {instructions} instructions of it, {self._instructions} so far; {most}")
             raise Enough
 
     def found(self) -> list[Problem]:
