@@ -16,38 +16,18 @@ from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce, Rule, Rules, Selector
 from answerback.core.steps import END_AS_TOO_LARGE, End, Hold, Outcome, Step, Switch, Take, Wait
 from answerback.core.templates import TooLong
+from answerback.core.turn import Captures, Setting
 
 if TYPE_CHECKING:
     from answerback.core.framing import Framing
-    from answerback.core.turn import Captures
 
 # Rule: a script is taken up where it was left: what is kept of it is the iterator of its remaining steps.
 
 HOLD_SECONDS = 3600.0  # how long `hold` holds where the listener has no lifetime
 
 
-class Surroundings(Protocol):
+class Surroundings(Setting, Protocol):
     """What a session may ask about its connection and its listener, if a step or a match wants to know."""
-
-    @property
-    def connection_id(self) -> str:
-        """Unique among the connections of this run."""
-
-    @property
-    def peer(self) -> tuple[str, int]:
-        """Its address and port; ("", 0) where there is none."""
-
-    @property
-    def local_port(self) -> int:
-        """The port that was connected to; 0 where there is none."""
-
-    @property
-    def chance(self) -> random.Random:
-        """The listener's generator."""
-
-    @property
-    def wall_clock(self) -> Callable[[], datetime]:
-        """The time of day, UTC."""
 
     def claim(self, place: int, most: int) -> int | None:
         """Take the next number, from 0, of this counter; None once `most` are taken (0: never)."""

@@ -15,24 +15,8 @@ class Captures(Protocol):
         """The bytes of the group; None if it took no part. IndexError if there is no such group."""
 
 
-class Turn(Protocol):
-    """One turn of a conversation: a request, or another event, and its answer."""
-
-    request: bytes
-    """As rules see it; empty where the event is no request."""
-    captures: Captures | None
-    """None if no pattern made the rule match."""
-    state: str
-    number: int
-    """Of the request on its connection, from 1; 0 before the first."""
-
-    @property
-    def variables(self) -> dict[str, bytes]:
-        """What `set` and `take` have remembered on this connection."""
-
-    @property
-    def listener(self) -> str:
-        """The listener's name."""
+class Setting(Protocol):
+    """Where a conversation takes place: its connection, and chance and time as it has them."""
 
     @property
     def connection_id(self) -> str:
@@ -53,3 +37,23 @@ class Turn(Protocol):
     @property
     def wall_clock(self) -> Callable[[], datetime]:
         """The time of day, UTC."""
+
+
+class Turn(Setting, Protocol):
+    """One turn of a conversation: a request, or another event, and its answer."""
+
+    request: bytes
+    """As rules see it; empty where the event is no request."""
+    captures: Captures | None
+    """None if no pattern made the rule match."""
+    state: str
+    number: int
+    """Of the request on its connection, from 1; 0 before the first."""
+
+    @property
+    def variables(self) -> dict[str, bytes]:
+        """What `set` and `take` have remembered on this connection."""
+
+    @property
+    def listener(self) -> str:
+        """The listener's name."""

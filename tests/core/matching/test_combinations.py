@@ -3,7 +3,8 @@ import pytest
 from answerback.core import matching
 from answerback.core.matching import Matcher
 from answerback.core.turn import Turn
-from tests.core.matching.turns import FakeTurn, asked
+from tests.core.matching.turns import asked
+from tests.core.turns import MadeUp
 
 
 def always(_request: bytes, _turn: Turn) -> bool:
@@ -56,6 +57,6 @@ CAPTURED = [
 @pytest.mark.parametrize("matches, answer, captured", CAPTURED)
 def test_captures_are_of_what_made_it_match(matches: Matcher, answer: bool, captured: bytes | None) -> None:
     """What a rule captured that did not match in the end is not there for the next."""
-    turn = FakeTurn()
+    turn = MadeUp()
     assert asked(matches, b"abc", turn) is answer
     assert (turn.captures and turn.captures.group(1)) == captured

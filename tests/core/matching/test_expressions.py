@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from answerback.core import matching
 from answerback.core.patterns import PatternError
 from tests.core.framing.test_pattern import PATTERNS, STREAMS
-from tests.core.matching.turns import FakeTurn, asked
+from tests.core.matching.turns import asked
+from tests.core.turns import MadeUp
 
 
 def test_regex() -> None:
@@ -21,7 +22,7 @@ def test_it_is_searched_for() -> None:
 
 
 def test_the_captures_are_the_turns() -> None:
-    turn = FakeTurn()
+    turn = MadeUp()
     assert asked(matching.regex(r"^(\w+) (?P<what>.*?)(x)?$"), b"ECHO hi", turn)
     assert turn.captures is not None
     assert [turn.captures.group(number) for number in range(4)] == [b"ECHO hi", b"ECHO", b"hi", None]
@@ -31,7 +32,7 @@ def test_the_captures_are_the_turns() -> None:
 
 
 def test_without_a_match_the_turn_is_as_it_was() -> None:
-    turn = FakeTurn()
+    turn = MadeUp()
     assert asked(matching.regex("a"), b"a", turn)
     before = turn.captures
     assert not asked(matching.regex("a"), b"b", turn)
@@ -47,7 +48,7 @@ def test_one_that_re2_refuses() -> None:
 def test_another_engine_agrees(pattern: str, request_bytes: bytes, ends: str) -> None:
     whole = ends.format(pattern)
     plainly = re.search(whole.replace("$", r"\Z").encode(), request_bytes)  # `$` also matches before a last LF there
-    turn = FakeTurn()
+    turn = MadeUp()
     assert asked(matching.regex(whole), request_bytes, turn) == (plainly is not None)
     if plainly is not None:
         assert turn.captures is not None

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from answerback.core import matching
 from answerback.core.matching import Miss, Reason, misses
-from tests.core.matching.turns import FakeTurn
+from tests.core.turns import MadeUp
 
 pieces = st.lists(st.sampled_from([b"a", b"A", b"b", b"\x00", b"\xe3"]), max_size=5).map(b"".join)
 
 
-def why(reason: Reason, request: bytes, turn: FakeTurn | None = None) -> str:
-    miss = reason(request, turn or FakeTurn(request))
+def why(reason: Reason, request: bytes, turn: MadeUp | None = None) -> str:
+    miss = reason(request, turn or MadeUp(request))
     assert miss is not None
     return miss.why
 
@@ -33,7 +33,7 @@ def test_every_match_can_say_why_it_does_not_hold() -> None:
 def test_a_literal_misses_where_it_does_not_match(
     kind: str, request_bytes: bytes, literal: bytes, ignore_case: bool
 ) -> None:
-    turn = FakeTurn(request_bytes)
+    turn = MadeUp(request_bytes)
     miss = getattr(misses, kind)(literal, ignore_case)(request_bytes, turn)
     assert (miss is None) == getattr(matching, kind)(literal, ignore_case)(request_bytes, turn)
     if miss is not None and miss.at is not None and miss.got:
@@ -44,7 +44,7 @@ def test_a_literal_misses_where_it_does_not_match(
     request_bytes=pieces, offset=st.integers(0, 6), literal=pieces.filter(len), bits=st.binary(min_size=5, max_size=5)
 )
 def test_bytes_miss_where_they_do_not_match(request_bytes: bytes, offset: int, literal: bytes, bits: bytes) -> None:
-    turn = FakeTurn(request_bytes)
+    turn = MadeUp(request_bytes)
     for mask in (None, bits[: len(literal)]):
         miss = misses.byte_string(offset, literal, mask)(request_bytes, turn)
         assert (miss is None) == matching.byte_string(offset, literal, mask)(request_bytes, turn)
@@ -61,32 +61,32 @@ def test_bytes_miss_where_they_do_not_match(request_bytes: bytes, offset: int, l
     ],
 )
 def test_equals(request_bytes: bytes, miss: Miss | None) -> None:
-    assert misses.equals(b"PING")(request_bytes, FakeTurn()) == miss
+    assert misses.equals(b"PING")(request_bytes, MadeUp()) == miss
 
 
 def test_case_is_ignored_where_the_match_ignores_it() -> None:
-    assert misses.equals(b"ping", True)(b"PING", FakeTurn()) is None
+    assert misses.equals(b"ping", True)(b"PING", MadeUp()) is None
     assert why(misses.equals(b"ping", True), b"PInG!") == (
         'is not "ping": it goes on with "!" at byte 4, where it should end'
     )
 
 
 def test_prefix() -> None:
-    assert misses.prefix(b"GET ")(b"GET /", FakeTurn()) is None
-    assert misses.prefix(b"GET ")(b"GEX", FakeTurn()) == Miss(
+    assert misses.prefix(b"GET ")(b"GET /", MadeUp()) is None
+    assert misses.prefix(b"GET ")(b"GEX", MadeUp()) == Miss(
         'does not begin with "GET ": byte 2 is "X", not "T"', 2, b"T", b"X"
     )
 
 
 def test_suffix() -> None:
-    assert misses.suffix(b"bye")(b"good xye", FakeTurn()) == Miss(
+    assert misses.suffix(b"bye")(b"good xye", MadeUp()) == Miss(
         'does not end with "bye": byte 5 is "x", not "b"', 5, b"b", b"x"
     )
     assert why(misses.suffix(b"bye"), b"ye") == 'does not end with "bye": it is shorter'
 
 
 def test_contains() -> None:
-    assert misses.contains(b"abc")(b"xabxxa", FakeTurn()) == Miss(
+    assert misses.contains(b"abc")(b"xabxxa", MadeUp()) == Miss(
         'does not contain "abc": byte 3 is "x", not "c"', 3, b"c", b"x"
     )
     assert why(misses.contains(b"abc"), b"xab") == 'does not contain "abc": it ends where "c" should follow'
@@ -96,15 +96,15 @@ def test_contains() -> None:
 def test_regex() -> None:
     assert why(misses.regex("^ECHO (.*)$"), b"PING") == "nothing in it matches ^ECHO (.*)$"
     assert why(misses.regex("^ECHO"), b"echo") == "nothing in it matches ^ECHO, but for the case of its letters"
-    assert misses.regex("^ECHO")(b"ECHO", FakeTurn()) is None
+    assert misses.regex("^ECHO")(b"ECHO", MadeUp()) is None
 
 
 def test_bytes() -> None:
-    assert misses.byte_string(1, b"\x03\x04")(b"\x00\x03\x05", FakeTurn()) == Miss(
+    assert misses.byte_string(1, b"\x03\x04")(b"\x00\x03\x05", MadeUp()) == Miss(
         "byte 2 is 05, not 04", 2, b"\x04", b"\x05"
     )
     assert why(misses.byte_string(0, b"\x83", b"\x80"), b"\x03") == "byte 0 is 03, not 83 in the bits 80"
-    assert misses.byte_string(6, b"7b")(b"1234567", FakeTurn()) == Miss(
+    assert misses.byte_string(6, b"7b")(b"1234567", MadeUp()) == Miss(
         "has 7 bytes, and bytes 6 to 7 are compared", 7, b"b"
     )
 
@@ -113,35 +113,35 @@ def test_sizes_and_numbers() -> None:
     assert why(misses.size(5), b"abc") == "has 3 bytes, not 5 or more"
     assert why(misses.size(1, 2), b"abc") == "has 3 bytes, not 1 to 2"
     assert why(misses.size(2, 2), b"abc") == "has 3 bytes, not 2"
-    assert misses.size(3)(b"abc", FakeTurn()) is None
-    assert why(misses.request_number(2), b"", FakeTurn(number=1)) == "is request 1 of its connection, not 2 or more"
-    assert misses.request_number(1, 1)(b"", FakeTurn(number=1)) is None
+    assert misses.size(3)(b"abc", MadeUp()) is None
+    assert why(misses.request_number(2), b"", MadeUp(number=1)) == "is request 1 of its connection, not 2 or more"
+    assert misses.request_number(1, 1)(b"", MadeUp(number=1)) is None
 
 
 def test_peer() -> None:
     assert why(misses.peer("10.0.0.0/8"), b"") == "comes from 192.0.2.7, not from 10.0.0.0/8"
-    assert why(misses.peer("10.0.0.0/8"), b"", FakeTurn(peer=("", 0))) == (
+    assert why(misses.peer("10.0.0.0/8"), b"", MadeUp(peer=("", 0))) == (
         "comes from what has no address, not from 10.0.0.0/8"
     )
-    assert misses.peer("192.0.2.0/24")(b"", FakeTurn()) is None
+    assert misses.peer("192.0.2.0/24")(b"", MadeUp()) is None
 
 
 def test_all_tells_the_first_that_does_not_hold() -> None:
     both = misses.all_of([misses.prefix(b"a"), misses.suffix(b"z"), misses.size(9)])
     assert why(both, b"ab") == 'does not end with "z": byte 1 is "b", not "z"'
-    assert both(b"a" * 8 + b"z", FakeTurn()) is None
+    assert both(b"a" * 8 + b"z", MadeUp()) is None
 
 
 def test_any_tells_the_nearest() -> None:
     either = misses.any_of([misses.size(9), misses.equals(b"QUIT"), misses.equals(b"QUERY"), misses.equals(b"x")])
-    assert either(b"QUEST", FakeTurn()) == Miss(
+    assert either(b"QUEST", MadeUp()) == Miss(
         'is none of 4; the nearest: is not "QUERY": byte 3 is "S", not "R"', 3, b"R", b"S"
     )
-    assert either(b"x", FakeTurn()) is None
+    assert either(b"x", MadeUp()) is None
     assert why(misses.any_of([misses.size(9)]), b"") == "has 0 bytes, not 9 or more"
     assert why(misses.any_of([]), b"") == "there is nothing to match"
 
 
 def test_not() -> None:
     assert why(misses.none_of(misses.prefix(b"a")), b"ab") == "matches what it should not"
-    assert misses.none_of(misses.prefix(b"a"))(b"b", FakeTurn()) is None
+    assert misses.none_of(misses.prefix(b"a"))(b"b", MadeUp()) is None

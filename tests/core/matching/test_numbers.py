@@ -1,7 +1,8 @@
 import pytest
 
 from answerback.core import matching
-from tests.core.matching.turns import FakeTurn, asked
+from tests.core.matching.turns import asked
+from tests.core.turns import MadeUp
 
 RANGES = [
     ((0, None), [0, 1, 5], []),
@@ -22,5 +23,5 @@ def test_size(ends: tuple[int, int | None], inside: list[int], outside: list[int
 @pytest.mark.parametrize("ends, inside, outside", RANGES)
 def test_request_number(ends: tuple[int, int | None], inside: list[int], outside: list[int]) -> None:
     matches = matching.request_number(*ends)
-    assert all(asked(matches, b"", FakeTurn(number=number)) for number in inside)
-    assert not any(asked(matches, b"", FakeTurn(number=number)) for number in outside)
+    assert all(asked(matches, b"", MadeUp(number=number)) for number in inside)
+    assert not any(asked(matches, b"", MadeUp(number=number)) for number in outside)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core import matching
-from tests.core.matching.turns import FakeTurn, asked
+from tests.core.matching.turns import asked
+from tests.core.turns import MadeUp
 
 PEERS = [
     ("10.0.0.0/8", "10.1.2.3", True),
@@ -24,13 +25,13 @@ PEERS = [
 
 @pytest.mark.parametrize("network, host, inside", PEERS)
 def test_peer(network: str, host: str, inside: bool) -> None:
-    assert asked(matching.peer(network), b"", FakeTurn(peer=(host, 40000))) is inside
+    assert asked(matching.peer(network), b"", MadeUp(peer=(host, 40000))) is inside
 
 
 @given(address=st.ip_addresses(), of=st.ip_addresses(), prefix=st.integers(0, 32))
 def test_ipaddress_agrees(address: object, of: object, prefix: int) -> None:
     network = ip_network(f"{of}/{prefix}", strict=False)
-    turn = FakeTurn(peer=(str(address), 1))
+    turn = MadeUp(peer=(str(address), 1))
     assert asked(matching.peer(str(network)), b"", turn) == (ip_address(str(address)) in network)
 
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from answerback.core.templates.clock import DIRECTIVES, UnknownDirective, strftime
-from tests.core.templates.turns import MOMENT
+from tests.core.turns import MOMENT
 
 # What the C library of this machine knows too, in the "C" locale that Python starts with for times.
 SHARED = sorted(DIRECTIVES - {"s"})

@@ -5,7 +5,7 @@ import pytest
 from answerback.core import templates
 from answerback.core.templates import MOST, TooLong
 from answerback.core.templates.functions import FUNCTIONS
-from tests.core.templates.turns import MadeUp
+from tests.core.turns import MadeUp
 
 DATA = b"Ab\xe4\x00\xff"
 

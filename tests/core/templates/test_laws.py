@@ -10,7 +10,7 @@ from answerback.core import templates
 from answerback.core.templates import MOST, TemplateError, TooLong
 from answerback.core.templates.functions import FUNCTIONS
 from tests.core.templates import reference
-from tests.core.templates.turns import Groups, MadeUp
+from tests.core.turns import Groups, MadeUp
 
 NAMES = ["body", "what"]
 DIRECTIVES = ["%Y", "%m", "%d", "%H", "%M", "%S", "%f", "%j", "%s", "%a", "%B", "%F", "%T", "%%", " ", ":", "é"]

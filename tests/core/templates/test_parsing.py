@@ -4,7 +4,7 @@ import pytest
 
 from answerback.core import templates
 from answerback.core.templates import MOST, RESERVED, TemplateError
-from tests.core.templates.turns import Groups, MadeUp
+from tests.core.turns import Groups, MadeUp
 
 REFUSED = [
     # what is open

@@ -5,7 +5,7 @@ import pytest
 
 from answerback.core import templates
 from answerback.core.templates.placeholders import PLACEHOLDERS
-from tests.core.templates.turns import Groups, MadeUp, matched
+from tests.core.turns import Groups, MadeUp, matched
 
 
 def rendered(text: str, turn: MadeUp, groups: int = 2) -> bytes:

@@ -10,7 +10,7 @@ from answerback.core.templates import TemplateError
 from answerback.core.templates.clock import DIRECTIVES
 from answerback.core.templates.functions import FUNCTIONS
 from answerback.core.templates.placeholders import PLACEHOLDERS
-from tests.core.templates.turns import MadeUp, matched
+from tests.core.turns import MadeUp, matched
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "templates.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))

@@ -4,7 +4,7 @@ import pytest
 
 from answerback.core import templates
 from answerback.core.templates import MOST, TooLong
-from tests.core.templates.turns import Groups, MadeUp, matched
+from tests.core.turns import Groups, MadeUp, matched
 
 
 @pytest.mark.parametrize(
