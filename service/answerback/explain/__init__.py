@@ -2,11 +2,12 @@
 
 A newcomer's map:
 
-    play        the stage: the clock, the peer, what the session asks about its surroundings
-    plans       a listener's plan, compiled as a worker compiles it
-    observed    the session and its rules, watched: which rule matches, why earlier ones do not, which steps are taken
-    framings    framings in words
-    events      what comes of it: a transcript
+    play            the stage: the clock, and the peer
+    surroundings    what the session asks about its connection and its listener
+    plans           a listener's plan, compiled as a worker compiles it
+    observed        the session and its rules, watched: which rule matches, why no earlier one does, which steps are taken
+    framings        framings in words
+    events          what comes of it: a transcript
 """
 
 # Rule: what is explained is what is served: nothing here decides anything, it looks on while `answerback.core` does.

@@ -1,13 +1,11 @@
-"""The stage: a clock of its own, a peer that says what it is told to, and surroundings that are known beforehand."""
+"""The stage: a clock of its own, and a peer that says what it is told to."""
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
-from answerback.config.addresses import is_unix
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.framing import Framing, Idle, UntilEof
 from answerback.core.ledger import Ledger
@@ -18,11 +16,11 @@ from answerback.core.turn import Turn
 from answerback.explain import events, framings, plans
 from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
 from answerback.explain.observed import Watched
+from answerback.explain.surroundings import surroundings
 from answerback.v1 import config_pb2 as v1
 
 # Rule: the same file and the same words give the same transcript; only `now` and what is random without a seed differ.
 
-PEER_PORT: Final = 50_000
 READ_BYTES: Final = 64 << 10  # of what the peer has sent, at once, as the drivers read
 
 
@@ -33,31 +31,6 @@ class Moment:
     at: float
     data: bytes = b""
     eof: bool = False
-
-
-@dataclass
-class Setting:
-    """Where the conversation takes place. See `core.playing.Surroundings`."""
-
-    peer: tuple[str, int]
-    local_port: int
-    chance: random.Random
-    clock: Callable[[], datetime]
-    connection_id: str = "1"
-    counts: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def wall_clock(self) -> Callable[[], datetime]:
-        """See `Surroundings.wall_clock`."""
-        return self.clock
-
-    def claim(self, place: int, most: int) -> int | None:
-        """See `Surroundings.claim`."""
-        number = self.counts.get(place, 0)
-        if most and number >= most:
-            return None
-        self.counts[place] = number + 1
-        return number
 
 
 def explain(
@@ -90,15 +63,9 @@ class _Stage(Ledger):
         self._in_flight: list[list[Action]] = []
         self._told = 0  # of what is in flight
         self._unread = bytearray()  # what the peer has said, and the session does not want yet
-        unix = is_unix(listener)  # there, nobody has an address
-        setting = Setting(
-            peer=("", 0) if unix else (peer, PEER_PORT),
-            local_port=0 if unix else int(listener.address.rpartition(":")[2]),
-            chance=random.Random(plan.random_seed or 0),  # noqa: S311 - not for secrets
-            clock=lambda: begun + timedelta(seconds=self.now),
-        )
+        around = surroundings(listener, peer, plan.random_seed, lambda: begun + timedelta(seconds=self.now))
         in_force = PlanInForce(plans.watched(plan, listener, files, lambda: self))
-        self._session = Watched(in_force, self, self.now, setting)
+        self._session = Watched(in_force, self, self.now, around)
         self._session.watcher = self
 
     def play(self, moments: Sequence[Moment]) -> Transcript:

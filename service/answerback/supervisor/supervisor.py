@@ -69,13 +69,7 @@ class Supervisor:
         self._reloads = Reloads(options.config_path, self._reapply) if options.config_path else None
         self._sockets = Sockets(options.workers)
         self._crew = Crew(
-            options,
-            self._pace,
-            self.tally,
-            self.places,
-            self._sockets,
-            boot=self._boot,
-            changed=self._changed,
+            options, self._pace, self.tally, self.places, self._sockets, boot=self._boot, changed=self._changed
         )
         self._store = store or RevisionsInMemory(self.instance, options.retention)
         self.history = History(self._store)
