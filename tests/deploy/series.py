@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from answerback.metrics.families import FAMILIES, PREFIX, Kind
+from answerback.metrics.families import FAMILIES, PREFIX
+from answerback.metrics.samples import Kind
 
 SERIES: Mapping[str, str] = {
     f"{PREFIX}{family.name}{ending}": family.name

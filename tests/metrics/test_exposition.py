@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from answerback.core.actions import CloseReason
 from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Books
 from answerback.metrics.exposition import Exposition
-from answerback.metrics.families import FAMILIES, PREFIX, Kind
+from answerback.metrics.families import FAMILIES, PREFIX
 from answerback.metrics.reading import Counts, Facts, read_counts
+from answerback.metrics.samples import Kind
 from answerback.metrics.tally import Places, Tally
 
 if TYPE_CHECKING:

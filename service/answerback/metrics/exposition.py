@@ -12,8 +12,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from answerback.metrics.books import DURATION_BOUNDS
-from answerback.metrics.families import FAMILIES, PREFIX, Distribution, Family, Kind
+from answerback.metrics.families import FAMILIES, PREFIX
 from answerback.metrics.reading import Facts, Reading, read
+from answerback.metrics.samples import Distribution, Family, Kind
 from answerback.metrics.tally import Places, Tally
 
 # Rule: `render` is called in a thread; it reads, and takes no lock.

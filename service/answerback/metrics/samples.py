@@ -1,0 +1,97 @@
+"""What a metric family is, and the ways to read its samples."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from answerback.metrics import books
+from answerback.metrics.reading import Facts, Reading, WorkerFacts
+
+
+class Kind(Enum):
+    """As Prometheus names them."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series: the values of the family's labels, in order, and its value."""
+
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One series of a histogram: how many fell at or below each bound of DURATION_BOUNDS, and above all; their sum."""
+
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family; a counter's name ends in `_total`."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[Reading], Iterable[Sample | Distribution]]
+
+
+def cell(place: int, scale: float = 1) -> Callable[[Reading], Iterator[Sample]]:
+    """A cell of every listener's block."""
+
+    def samples(reading: Reading) -> Iterator[Sample]:
+        for name, block in reading.listeners.items():
+            yield Sample((name,), block[place] * scale if scale != 1 else block[place])
+
+    return samples
+
+
+def row(first: int, names: Sequence[str]) -> Callable[[Reading], Iterator[Sample]]:
+    """Neighbouring cells of every listener's block, one for each value of the second label."""
+
+    def samples(reading: Reading) -> Iterator[Sample]:
+        for listener, block in reading.listeners.items():
+            for place, name in enumerate(names, start=first):
+                yield Sample((listener, name), block[place])
+
+    return samples
+
+
+def durations(reading: Reading) -> Iterator[Distribution]:
+    """The histogram in every listener's block."""
+    for name, block in reading.listeners.items():
+        counts = block[books.DURATION : books.DURATION + len(books.DURATION_BOUNDS) + 1]
+        yield Distribution((name,), tuple(counts), block[books.DURATION_NANOSECONDS] / 1e9)
+
+
+def matches(reading: Reading) -> Iterator[Sample]:
+    """The cells of rules."""
+    return (Sample(key, count) for key, count in reading.rules.items())
+
+
+def strikes(reading: Reading) -> Iterator[Sample]:
+    """The cells of faults."""
+    return (Sample(key, count) for key, count in reading.faults.items())
+
+
+def fact(value: Callable[[Facts], float]) -> Callable[[Reading], Iterator[Sample]]:
+    """One series without labels."""
+    return lambda reading: iter((Sample((), value(reading.facts)),))
+
+
+def each_worker(value: Callable[[WorkerFacts], float]) -> Callable[[Reading], Iterator[Sample]]:
+    """One series for each slot."""
+    return lambda reading: (Sample((str(worker.index),), value(worker)) for worker in reading.facts.workers)
+
+
+def build(reading: Reading) -> Iterator[Sample]:
+    """Always 1."""
+    yield Sample((reading.facts.version,), 1)
