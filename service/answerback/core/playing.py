@@ -164,6 +164,8 @@ class Playing(Ending):
 
     def _begin(self, rules: Rules, actions: list[Action], now: float) -> bool:
         """An event that is no request: play the script of the first rule that matches; False if there is none."""
+        if not rules.any:
+            return False
         self.request, self.captures = b"", None
         rule = rules.of(self._state).search(b"", self)
         if rule is None:

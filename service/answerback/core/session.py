@@ -98,7 +98,11 @@ class Session(Answering):
         self.wants_read = False
         if self._phase >= CLOSING:
             return self._finish()
-        return NOTHING if self._busy else self._converse(now)
+        if self._busy:
+            return NOTHING
+        if self._buffer or self._taking is not None or self._in_force.plan is not self._plan:
+            return self._converse(now)
+        return self._leave(now)  # as most do: nothing is owed, and nothing half said
 
     def blocked(self, now: float) -> None:
         """The kernel has taken only part of what was to be sent; `flushed` follows once it has taken all."""

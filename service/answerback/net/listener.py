@@ -59,6 +59,7 @@ class Listener:
         self.deadlines = worker.deadlines
         self.readiness = worker.readiness
         self.in_force = PlanInForce(plan)
+        self._driver = DRIVERS[plan.engine]
         self.books = Books(worker.region, plan.block)
         self.connections: set[Connection] = set()
         self.chance = chance_of(plan)
@@ -71,6 +72,7 @@ class Listener:
     def take_up(self, plan: ListenerPlan) -> None:
         """Go by another plan; chance goes on, unless it is seeded otherwise, and NORMAL serves those who were held."""
         former, self.in_force.plan = self.in_force.plan, plan
+        self._driver = DRIVERS[plan.engine]
         if plan.random_seed != former.random_seed:
             self.chance = chance_of(plan)
         if plan.accept is Accept.NORMAL and former.accept is not Accept.NORMAL:
@@ -93,10 +95,10 @@ class Listener:
                 return
         else:
             self.books.accepted()
-        if plan.accept in MISBEHAVING:
+        if plan.accept is not Accept.NORMAL and plan.accept in MISBEHAVING:  # an enum's hash is costly
             self._misbehave(plan.accept, descriptor, family, peer)
             return
-        connection = DRIVERS[plan.engine](self, descriptor, family, peer)
+        connection = self._driver(self, descriptor, family, peer)
         self.connections.add(connection)
         connection.begin()
 
@@ -115,7 +117,7 @@ class Listener:
             self.connections.add(held)
             held.begin()
             return
-        connection = DRIVERS[self.in_force.plan.engine](self, descriptor, family, peer)
+        connection = self._driver(self, descriptor, family, peer)
         self.connections.add(connection)
         if accept is Accept.RESET:
             connection.abort(CloseReason.SERVER_RESET)
@@ -127,7 +129,7 @@ class Listener:
         self.connections.discard(held)
         sock = held.sock
         family = sock.family
-        connection = DRIVERS[self.in_force.plan.engine](self, sock.detach(), family, held.counted_peer)
+        connection = self._driver(self, sock.detach(), family, held.counted_peer)
         self.connections.add(connection)
         if end is None:
             connection.begin()
