@@ -1,7 +1,6 @@
-"""The supervisor with real workers: starting, changing, and saying how it is."""
+"""The supervisor with real workers: changing, and saying how it is."""
 
 import asyncio
-import re
 import socket
 import subprocess
 import sys
@@ -10,97 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import Problem, Refused
+from answerback.config import Refused
 from answerback.config.editing import NoSuchListener, created, deleted
-from answerback.supervisor import ChangeFailed, EtagMismatch, StartError, State, Stopping, Supervisor
+from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping, Supervisor
 from answerback.supervisor.options import Options
 from answerback.supervisor.revisions import Conflict, Revision, RevisionsInMemory
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
-from tests.supervisor.supervising import Asking, Supervised, alive, config, faulty, listener, refused, text, until
+from tests.supervisor.supervising import Asking, alive, config, listener, refused, text, until
 from tests.waiting import eventually
-
-
-# ── Starting ────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_it_serves_the_file_on_every_worker(supervise: Supervise) -> None:
-    supervisor = await supervise(listener("one"), workers=2)
-    assert await supervisor.answers() == {b"one"}
-    status = supervisor.status()
-    assert (status.state, status.reason, status.revision) == (State.SERVING, "", 1)
-    assert status.etag == f"{supervisor.instance}-1"
-    assert re.fullmatch("[0-9a-f]{12}", supervisor.instance)
-    assert [(worker.index, worker.running, worker.revision, worker.restarts) for worker in status.workers] == [
-        (0, True, 1, 0),
-        (1, True, 1, 0),
-    ]
-    assert all(alive(worker.pid) and 0 < worker.start_seconds < 10 for worker in status.workers)
-    assert status.last_applied is not None
-    assert (status.last_applied.origin, status.last_refused) == ("file", None)
-    assert status.listeners[0].counts.requests == 24
-
-
-async def test_health_while_serving(supervise: Supervise) -> None:
-    supervisor = await supervise(listener(name="a"), listener(name="b"))
-    assert supervisor.health.statuses == dict.fromkeys(["", "readiness", "liveness", "listener/a", "listener/b"], True)
-
-
-async def test_no_listeners_is_a_configuration(supervise: Supervise) -> None:
-    supervisor = await supervise(" []")
-    assert supervisor.status().state == State.SERVING
-    await supervisor.update(config(listener("one")))
-    assert await supervisor.answers() == {b"one"}
-
-
-async def test_a_port_taken_is_the_listeners_problem_with_its_place(supervise: Supervise) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(Refused) as raised:
-            await supervise(listener(name="free"), listener(name="taken", address=address))
-    message = f"{address}: the port is taken; `ss -ltnp` shows by which process"
-    assert raised.value.problems == (Problem("listeners[1].address", message, 8, 12),)
-
-
-async def test_a_file_that_is_not_there() -> None:
-    with pytest.raises(Refused, match=r"cannot read /nowhere/answerback.yaml: No such file or directory"):
-        await Supervisor(Options(config_path=Path("/nowhere/answerback.yaml"))).start()
-
-
-async def test_every_problem_of_a_file_is_said(supervise: Supervise) -> None:
-    with pytest.raises(Refused) as raised:
-        await supervise(listener(name="a"), listener(name="a", address="nowhere:1"))
-    assert [problem.path for problem in raised.value.problems] == ["listeners[1].name", "listeners[1].address"]
-    assert [problem.line for problem in raised.value.problems] == [7, 8]
-
-
-async def test_a_worker_that_cannot_be_started(supervise: Supervise) -> None:
-    with pytest.raises(StartError, match=r"cannot start a worker \(/no/python\): .*No such file"):
-        await supervise(worker_command=("/no/python",))
-
-
-@pytest.mark.parametrize("fault, text", [("die", "worker . was killed by SIGKILL"), ("raise", "exited with status 1")])
-async def test_a_worker_that_ends_before_it_serves(supervise: Supervise, fault: str, text: str) -> None:
-    with pytest.raises(StartError, match=text):
-        await supervise(worker_command=faulty("start", fault))
-
-
-@pytest.mark.parametrize(
-    "moment, fault, error", [("before prepared", "refuse", Refused), ("before commit", "die", None)]
-)
-async def test_a_start_that_fails_leaves_nothing(
-    tmp_path: Path, moment: str, fault: str, error: type[Exception] | None
-) -> None:
-    path = tmp_path / "answerback.yaml"
-    path.write_text(text(listener()))
-    command = faulty(moment, fault, revision=1, slot=1)
-    supervisor = Supervised(path, workers=2, worker_command=command)
-    if error is None:  # after the decision there is no way back: the slot is without a worker, and gets one
-        await supervisor.start()
-        await until(lambda: supervisor.status().workers[1].restarts)
-        await supervisor.stop(abort=True)
-    else:
-        with pytest.raises(error, match="this worker refuses"):
-            await supervisor.start()
-    assert supervisor.pids() == [0, 0]
 
 
 # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,62 @@
+"""Plans and rules for sessions without a network."""
+
+from answerback.core import matching, steps, templates
+from answerback.core.framing import Framing, Line
+from answerback.core.plan import Limits, ListenerPlan, Replies, Rule, Rules
+
+LINE = Line(keep_ending=False)
+
+
+def rule(
+    *taken: steps.Step,
+    when: bytes | None = None,
+    in_states: tuple[str, ...] = (),
+    times: int = 0,
+    replies: Replies | None = None,
+    per_connection: bool = False,
+    name: str = "rule",
+    place: int = 0,
+) -> Rule:
+    matcher = None if when is None else matching.equals(when)
+    return Rule(
+        name,
+        place,
+        taken,
+        matcher,
+        when,
+        in_states=in_states,
+        times=times,
+        per_connection=per_connection,
+        replies=replies,
+        counter=place,
+    )
+
+
+def plan(
+    *rules: Rule,
+    framing: Framing = LINE,
+    limits: Limits | None = None,
+    on_connect: Rules | None = None,
+    on_idle: Rules | None = None,
+    on_eof: Rules | None = None,
+    on_drain: Rules | None = None,
+) -> ListenerPlan:
+    return ListenerPlan(
+        "it",
+        "",
+        framing=framing,
+        on_request=Rules(rules),
+        on_connect=on_connect or Rules(),
+        on_idle=on_idle or Rules(),
+        on_eof=on_eof or Rules(),
+        on_drain=on_drain or Rules(),
+        limits=limits or Limits(),
+    )
+
+
+def say(text: bytes | templates.Template) -> steps.Step:
+    return steps.send(text)
+
+
+def template(text: str) -> templates.Template:
+    return templates.compile(text)
