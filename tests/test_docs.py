@@ -18,7 +18,8 @@ README = ROOT / "README.md"
 ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 ROOMS = ("bench", "deploy", "docs", "requirements", "service", "tests")
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
+FOUND = (*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("*.md")))
+PAGES = sorted(page for page in FOUND if "node_modules" not in page.parts)  # those, `make ci` has installed
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADINGS = ["Context", "Decision", "Rejected", "Consequences"]
