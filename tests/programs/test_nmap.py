@@ -1,0 +1,69 @@
+"""A port scanner, which knows nothing of us, finds the port as `accept` says, and calls services by their names."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+from tests.programs.conftest import ANSWERBACK, Serve
+from tests.programs.test_programs import output, value
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.programs
+
+CONFIG = """
+listeners:
+  - name: it
+    address: 127.0.0.1:PORT
+    accept: NORMAL
+    rules:
+      - do: [echo]
+"""
+
+
+class Found(NamedTuple):
+    """What nmap says of a port."""
+
+    state: str
+    service: str
+
+
+def scan(port: int, *options: str) -> Found:
+    """Look at one port of the loopback, with plain connects, which need no privilege."""
+    said = output("nmap", "-n", "-Pn", "-sT", *options, "-p", str(port), "-oG", "-", "127.0.0.1")
+    found = re.search(rf"Ports: {port}/([a-z|]+)/tcp//([^/]*)/", said)
+    assert found is not None, said
+    return Found(*found.groups())
+
+
+def test_a_port_is_as_accept_says_and_as_it_says_next(serve: Serve) -> None:
+    responder = serve(CONFIG)
+    for mode, state in (
+        ("STALL", "filtered"),
+        ("NORMAL", "open"),
+        ("REFUSE", "closed"),
+        ("HOLD", "open"),
+        ("STALL", "filtered"),
+        ("CLOSE", "open"),
+        ("RESET", "open"),
+        ("REFUSE", "closed"),
+        ("NORMAL", "open"),
+    ):
+        config = CONFIG.replace("NORMAL", mode).replace("PORT", str(responder.port))
+        output(str(ANSWERBACK), "apply", "-", "--server", f"127.0.0.1:{responder.admin}", say=config)
+        assert (mode, scan(responder.port).state) == (mode, state)
+
+
+def test_a_scan_is_counted_as_a_probe(serve: Serve) -> None:
+    responder = serve(CONFIG)
+    assert scan(responder.port).state == "open"
+    for name in ("connections_accepted", "probes"):
+        series = f'answerback_{name}_total{{listener="it"}}'
+        eventually(lambda: value(responder.scrape(), series) == 1, what=series)  # noqa: B023 - called at once
+
+
+@pytest.mark.parametrize("name, service", [("daytime", "daytime"), ("pop3", "pop3"), ("memcached", "memcached")])
+def test_an_example_is_taken_for_what_it_is(serve: Serve, name: str, service: str) -> None:
+    example = output(str(ANSWERBACK), "examples", name)
+    responder = serve(re.sub(r"(?m)^( *(?:- )?address: \S*:)\d+", r"\1PORT", example))
+    assert scan(responder.port, "-sV", "--version-intensity", "2") == Found("open", service)
