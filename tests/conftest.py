@@ -4,13 +4,14 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+from tests.core import playbook
 from tests.thoroughness import THOROUGH
 
 # A deadline per example fails on a busy machine, not on a slow function; the suite's own timeout catches what hangs.
@@ -45,3 +46,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             with Path(SKIPS).open("a") as noted:
                 noted.write(f"{item.nodeid}\n")
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_playbook_ends_with_unexpected_actions() -> Iterator[None]:
+    """Fail a test whose playbook still holds actions that the test did not expect with `<<`."""
+    yield
+    assert playbook.unexpected() == [], "actions at the end of the test that it did not expect"

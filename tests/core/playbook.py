@@ -4,6 +4,8 @@
     ... >> after(0.25) << Send(b"ok\\n") << HalfClose()
 
 The playbook is the third driver: it takes everything at once, tells the session so, and knows no time but its own.
+
+A test that ends with actions it did not expect fails at its end. One that looks at `transcript` instead says `unheard`.
 """
 
 from collections.abc import Callable, Sequence
@@ -93,6 +95,17 @@ class Somewhere:
         return number
 
 
+opened: list["Playbook"] = []
+"""The playbooks of the test that runs; see `tests/conftest.py`."""
+
+
+def unexpected() -> list[list[Action]]:
+    """The actions that playbooks hold and the test did not expect, by playbook. Forgets the playbooks."""
+    left = [book.heard for book in opened if book.heard]
+    opened.clear()
+    return left
+
+
 class Playbook:
     """Plays one session. `room` is how many bytes the kernel takes before it blocks; None for all."""
 
@@ -104,6 +117,7 @@ class Playbook:
         self.room = room
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []
+        opened.append(self)
 
     def __rshift__(self, happening: bytes | After | Happening) -> "Playbook":
         assert not self.heard, f"not expected: {self.heard}"
@@ -135,6 +149,11 @@ class Playbook:
     def silent(self) -> "Playbook":
         """Nothing is answered."""
         assert not self.heard, f"not expected: {self.heard}"
+        return self
+
+    def unheard(self) -> "Playbook":
+        """Expect whatever was answered so far: the test looks at `transcript`, or at something else."""
+        self.heard.clear()
         return self
 
     def read(self, size: int | None = None) -> "Playbook":

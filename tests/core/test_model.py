@@ -47,11 +47,11 @@ def test_cutting_never_matters(listener: strategies.Language, stream: bytes, cut
 @given(configs(), strategies.talks())
 def test_nothing_that_is_configured_and_nothing_that_is_said_raises(config: v1.Config, talk: list[Happening]) -> None:
     for plan in compiled(config).listeners.values():
-        book = Playbook(plan, room=1 << 20) >> connected
+        book = (Playbook(plan, room=1 << 20) >> connected).unheard()
         for at, what in talk:
-            book.heard.clear()
             if not book.session.over:
                 book >> (what if isinstance(what, bytes) else {"eof": eof, "drain": drain}[what])
+                book.unheard()
             for _ in range(10):
                 if not book.session.over and book.session.deadline <= 1000 + at:
                     book.now = max(book.now, book.session.deadline)
@@ -63,11 +63,11 @@ def test_a_connection_keeps_no_more_than_a_request_and_what_is_read_ahead(
     listener: strategies.Language, part: bytes, size: int
 ) -> None:
     listener["limits"] = {"max_request_bytes": 50_000}
-    book = Playbook(only(strategies.read(listener))) >> connected
+    book = (Playbook(only(strategies.read(listener))) >> connected).unheard()
     piece = (part * size)[:size]
     for _ in range(10):
-        book.heard.clear()
         if book.session.over or not book.session.wants_read:
             break
         book >> piece
+        book.unheard()
         assert len(book.session._buffer) <= 50_000 + READ_AHEAD + size

@@ -272,14 +272,15 @@ def heard(
     book = Playbook(target)
     for piece in pieces:
         book >> piece
-        book.heard.clear()
+        book.unheard()
         if book.session.over:
             break
-    book.heard.clear()
+    book.unheard()
     if not book.session.over:
         book >> eof
-        book.heard.clear()
+        book.unheard()
         book >> after(100)
+        book.unheard()
     sent = b"".join(action.data for _, action in book.transcript if isinstance(action, Send))
     others = [(when, action) for when, action in book.transcript if not isinstance(action, Send)]
     return sent, others, len(book.account.rules) + book.account.unmatched_requests, book.account.truncations
@@ -325,9 +326,10 @@ def test_what_is_heard_again_is_answered_and_counted_again() -> None:
 
 def said(book: Playbook, chunk: bytes) -> bytes:
     """What comes back at once, however it is cut."""
-    book.heard.clear()
     book >> chunk
-    return b"".join(action.data for action in book.heard if isinstance(action, Send))
+    data = b"".join(action.data for action in book.heard if isinstance(action, Send))
+    book.unheard()
+    return data
 
 
 @given(

@@ -9,7 +9,7 @@ from answerback.cli import options
 
 @click.command(
     "restart",
-    short_help="Replace the workers one by one, losing nobody.",
+    short_help="Replace the workers one by one.",
     epilog="""\b
 Examples:
   answerback restart
@@ -36,8 +36,9 @@ Examples:
 def command(over: float, grace: float | None, form: str, server: str) -> None:
     """Replace the worker processes one by one, and print a line for each step.
 
-    A successor serves before a worker stops accepting, on the same sockets, so that nobody who connects is lost.
-    Interrupting this command does not interrupt the restart.
+    A successor serves before a worker stops accepting, on the same sockets, so every client that
+    connects is served. Open connections have --over and --grace to finish; then they are reset. Interrupting this
+    command does not interrupt the restart.
     """
     from answerback.cli import output
     from answerback.cli.client import connected

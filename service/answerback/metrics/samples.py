@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One series of a histogram: how many fell at or below each bound of DURATION_BOUNDS, and above all; their sum."""
+    """One series of a histogram: the number of values in each bucket of DURATION_BOUNDS (not cumulative); their sum."""
 
     labels: tuple[str, ...]
     counts: tuple[int, ...]

@@ -36,4 +36,4 @@ def test_at_no_time_was_more_sent_than_the_rate_allows(rate: int) -> None:
         sent += len(action.data)
         assert sent <= (when - 1000) * rate * (1 + 1e-9)
     assert sent == 29
-    book.heard.clear()
+    book.unheard()

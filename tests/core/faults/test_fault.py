@@ -28,7 +28,7 @@ def struck(target: Fault, replies: int, connections: int = 1, seed: int = 1) -> 
     for number in range(replies):
         book = books[number % connections] >> b"x\n"
         found += "-" if book.heard else "X"
-        book.heard.clear()
+        book.unheard()
     return found
 
 
@@ -168,12 +168,12 @@ def played(target: ListenerPlan, pieces: list[bytes], seed: int) -> tuple[list[t
     for piece in pieces:
         if not book.session.over:
             book >> piece
-            book.heard.clear()
+            book.unheard()
     if not book.session.over:
         book >> eof
-        book.heard.clear()
+        book.unheard()
         book >> after(5000)
-        book.heard.clear()
+        book.unheard()
     together: list[tuple[float, Action]] = []
     for when, action in book.transcript:
         before = together[-1] if together else (0.0, HalfClose())

@@ -44,4 +44,4 @@ def test_a_time_is_drawn_for_each_reply() -> None:
     assert [when - 1000 for when, _ in book.transcript] == pytest.approx(
         [sum(book.account.delays[: n + 1]) for n in range(3)]
     )
-    book.heard.clear()
+    book.unheard()

@@ -18,7 +18,7 @@ def played(plan: ListenerPlan, talk: list[Happening], surroundings: Somewhere) -
         if book.session.over:
             break
         book >> (what if isinstance(what, bytes) else {"eof": eof, "drain": drain}[what])
-        book.heard.clear()
+        book.unheard()
     pass_until(book, UNTIL)
     account, heard = book.account, Heard()
     for when, action in book.transcript:
@@ -38,6 +38,6 @@ def played(plan: ListenerPlan, talk: list[Happening], surroundings: Somewhere) -
 
 
 def pass_until(book: Playbook, at: int) -> None:
-    book.heard.clear()
+    book.unheard()
     book >> After(1000 + at / 1000 - book.now)
-    book.heard.clear()
+    book.unheard()
