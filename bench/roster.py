@@ -80,10 +80,19 @@ def serve(name: str, config: str, engine: str, workers: int = 1) -> Callable[[Pa
         program = str(beside) if os.access(beside, os.X_OK) else shutil.which("answerback")
         if program is None:
             raise CouldNotRun(f"no `answerback` beside {sys.executable} nor on the PATH")
+        return serve_by([program], name, config, engine, workers)(build)
+
+    return prepare
+
+
+def serve_by(program: list[str], name: str, config: str, engine: str, workers: int = 1) -> Callable[[Path], Launch]:
+    """Run ``PROGRAM serve`` with the text of a configuration, to be kept under this name."""
+
+    def prepare(build: Path) -> Launch:
         port, admin, metrics = free_port(), free_port(), free_port()
         copy = build / f"{port}-{name}"
         copy.write_text(config.replace(CONFIG_ADDRESS, f"127.0.0.1:{port}"))
-        command = [program, "serve", "--config", str(copy), "--workers", str(workers), "--engine", engine]
+        command = [*program, "serve", "--config", str(copy), "--workers", str(workers), "--engine", engine]
         command += ["--admin", f"127.0.0.1:{admin}", "--metrics", f"127.0.0.1:{metrics}"]
         return Launch(command, (port, metrics))
 

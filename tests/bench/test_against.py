@@ -1,0 +1,55 @@
+"""python -m bench.against: when a figure is worse, and a run beside the commit that this tree is on."""
+
+import pytest
+
+from bench import against
+from bench.against import Found
+from bench.server import CouldNotRun
+from bench.stats import spread
+
+
+@pytest.mark.parametrize(
+    "ratio, itself, worse",
+    [
+        (1.00, 1.00, False),
+        (1.03, 1.00, False),
+        (1.031, 1.00, True),
+        (1.06, 1.07, False),
+        (1.08, 1.07, True),
+        (1.06, 0.93, False),
+        (1.08, 0.93, True),
+        (0.50, 1.00, False),
+    ],
+)
+def test_a_figure_is_worse_past_the_tolerance_and_what_equal_servers_show(
+    ratio: float, itself: float, worse: bool
+) -> None:
+    assert Found("it", spread([ratio]), spread([itself])).worse is worse
+
+
+@pytest.mark.parametrize("arguments", [[], ["HEAD", "--works", "lunch"], ["HEAD", "--pairs", "0"]])
+def test_wrong_options_exit_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        against.main(arguments)
+    assert left.value.code == 2
+
+
+def test_an_unknown_commit_is_an_error_and_leaves_no_worktree() -> None:
+    with pytest.raises(CouldNotRun, match="no-such-commit"), against.checked_out("no-such-commit"):
+        pytest.fail("there is no such commit")
+    assert against.main(["no-such-commit"]) == 2
+
+
+def test_a_worktree_has_the_tree_of_its_commit_and_is_removed() -> None:
+    with against.checked_out("HEAD") as tree:
+        assert (tree / "service" / "answerback" / "cli").is_dir()
+    assert not tree.exists()
+
+
+@pytest.mark.programs
+def test_a_tree_is_compared_with_its_own_commit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert against.main(["HEAD", "--smoke", "--works", "persistent-callback,idle-coroutine"]) == 0
+    shown = capsys.readouterr().out
+    assert "persistent-callback" in shown
+    assert "idle-coroutine" in shown
+    assert "worse" not in shown
