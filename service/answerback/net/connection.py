@@ -63,7 +63,7 @@ class Connection(ABC):
         self.session = Session(host.in_force, host.books, monotonic(), self)
         self._id: str | None = None
         self._ending: Action | None = None  # what to do once the kernel has taken everything
-        self.alarm: asyncio.TimerHandle | int | None = None
+        self.alarm: int | None = None
         self.due = inf
         self.heard = False  # whether the peer ever sent a byte
 
