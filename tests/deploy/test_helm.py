@@ -228,6 +228,23 @@ def test_only_whom_one_names_reaches_the_control_api() -> None:
     assert admitted({**TOKEN, "from": [OPERATOR]}) == [[OPERATOR]]
 
 
+@pytest.mark.parametrize(
+    "named, admitted",
+    [([], [{"podSelector": {}}]), ([{"namespaceSelector": {}}], [{"namespaceSelector": {}}])],
+    ids=["own namespace", "every namespace"],
+)
+def test_the_metrics_port_admits_the_own_namespace_unless_others_are_named(
+    named: list[Any], admitted: list[Any]
+) -> None:
+    (rule,) = (
+        rule
+        for rule in one("NetworkPolicy", {"metrics": {"from": named}})["spec"]["ingress"]
+        if {"port": "metrics", "protocol": "TCP"} in rule["ports"]
+    )
+    assert rule["from"][: len(admitted)] == admitted
+    assert len(rule["from"]) == len(admitted) + bool(named)  # and the pod of `helm test`, where it is not in it
+
+
 def test_it_connects_to_nobody() -> None:
     spec = one("NetworkPolicy")["spec"]
     assert (spec["policyTypes"], spec["egress"]) == (["Ingress", "Egress"], [])

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from answerback.core.actions import CloseReason
 from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Books
-from answerback.metrics.exposition import Exposition
+from answerback.metrics.exposition import Abandoned, Exposition
 from answerback.metrics.families import FAMILIES, PREFIX
 from answerback.metrics.reading import Counts, Facts, read_counts
 from answerback.metrics.samples import Kind
@@ -25,7 +25,7 @@ Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def exposition(tally: Tally, places: Places, facts: Callable[[], Facts]) -> Exposition:
-    return Exposition(tally, places, facts)
+    return Exposition(tally, lambda: places, facts)
 
 
 @pytest.fixture
@@ -148,25 +148,27 @@ def test_the_process_of_the_supervisor_is_beside_it(exposition: Exposition) -> N
 
 
 @pytest.mark.parametrize(
-    "accept, expected",
+    "openmetrics, expected",
     [
-        ("", "text/plain; version=0.0.4; charset=utf-8"),
-        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
-        ("text/plain;version=nonsense", "text/plain; version=0.0.4; charset=utf-8"),
-        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
-        (
-            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        ),
-        ("application/openmetrics-text;version=;;", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        (False, "text/plain; version=0.0.4; charset=utf-8"),
+        (True, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     ],
 )
-def test_the_format_is_the_one_asked_for(exposition: Exposition, accept: str, expected: str) -> None:
-    body, content_type = exposition.render(accept)
+def test_the_format_is_the_one_asked_for(exposition: Exposition, openmetrics: bool, expected: str) -> None:
+    body, content_type = exposition.render(openmetrics_format=openmetrics)
     assert content_type == expected
-    parse = parse_openmetrics if "openmetrics" in content_type else parse_text
+    parse = parse_openmetrics if openmetrics else parse_text
     names = {family.name for family in parse(body.decode())}
     assert {PREFIX + family.name.removesuffix("_total") for family in FAMILIES} <= names
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_an_abandoned_render_stops_at_the_next_family(exposition: Exposition, openmetrics: bool) -> None:
+    answers = iter([False, False, True])
+    with pytest.raises(Abandoned):
+        exposition.render(openmetrics_format=openmetrics, abandoned=lambda: next(answers))
+    assert next(answers, None) is None
+    assert exposition.render()[0]
 
 
 @pytest.mark.programs

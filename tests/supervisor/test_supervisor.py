@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 
 from answerback.config import Refused
 from answerback.config.editing import NoSuchListener, created, deleted
+from answerback.metrics.reading import read_open
+from answerback.metrics.series import Series
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping, Supervisor
 from answerback.supervisor.options import Options
 from answerback.supervisor.revisions import Conflict, Revision, RevisionsInMemory
@@ -331,3 +334,36 @@ def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
         assert all(map(alive, pids))
         supervisor.kill()
         eventually(lambda: not any(map(alive, pids)), within=1)
+
+
+# ── Metrics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_series_of_a_removed_listener_go_and_come_back_with_it(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), listener("two", name="other"))
+    now = 0.0
+    supervisor.series = Series(
+        supervisor.places, lambda place: read_open(supervisor.tally, place), clock=lambda: now, seconds=60.0
+    )
+    await supervisor.update(config(listener("three"), listener("two", name="other")))
+    await supervisor.answers("other", 3)
+    await supervisor.update(config(listener("three")))
+    now = 59.0
+    assert set(supervisor.series.shown().listeners) == {"hello", "other"}
+    now = 60.0
+    shown = supervisor.series.shown()
+    assert set(shown.listeners) == {"hello"}
+    assert set(shown.rules) == {("hello", "rules[0]")}
+    await supervisor.update(config(listener("three"), listener("two", name="other")))
+    assert set(supervisor.series.shown().listeners) == {"hello", "other"}
+    assert supervisor.balance("other")[0] == 3
+
+
+async def test_the_first_configuration_has_series(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    assert set(supervisor.series.shown().listeners) == {"hello"}
+
+
+async def test_a_status_without_listeners_says_all_else(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    status = supervisor.status(listeners=False)
+    assert not status.listeners
+    assert replace(supervisor.status(), listeners=[], workers=status.workers) == status

@@ -6,14 +6,19 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 
 from answerback.supervisor.outcomes import StartError
-from answerback.web.bounded import Bound
-from answerback.web.server import Server, start
+from answerback.web.bounded import Bound, network_of
+from answerback.web.handler import HEADERS
+from answerback.web.server import OPEN_METRICS, PAGE, TEXT_METRICS, Server, start
+from tests.thoroughness import THOROUGH
 
 PATHS = ["/", "/metrics", "/healthz", "/readyz"]
+
+Held = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
@@ -28,34 +33,55 @@ class House:
     scrapes: int = 0
     at_once: int = 0
     most_at_once: int = 0
+    abandoned: Callable[[], bool] = lambda: False
+    held: list[Held] = field(default_factory=list)
 
-    def render(self, accept: str) -> tuple[bytes, str]:
+    def render(self, kind: str, abandoned: Callable[[], bool]) -> tuple[bytes, str]:
+        if kind == PAGE:
+            return self.page().encode(), "text/html; charset=utf-8"
         self.scrapes += 1
+        self.abandoned = abandoned
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         if self.go_on is not None:
             self.go_on.wait(30)
         self.at_once -= 1
-        return f"# asked for {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"
+        return f"# {kind} {self.scrapes}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"
 
     def page(self) -> str:
         assert self.html is not None, "secret of the house"
         return self.html
+
+    @property
+    def asked(self) -> int:
+        """How many open connections have sent a whole request."""
+        return self.bound.asked
+
+    async def hold(self, server: Server, count: int, said: bytes = b"", peer: str = "127.0.0.1") -> list[Held]:
+        """So many connections of a peer, which say something that is no whole request, and stay."""
+        host, _, port = server.address.rpartition(":")
+        held = [await asyncio.open_connection(host, int(port), local_addr=(peer, 0)) for _ in range(count)]
+        self.held += held
+        for _, writer in held:
+            writer.write(said)
+        return held
 
     async def open(self, address: str = "127.0.0.1:0") -> Server:
         return await start(
             address,
             health=self.wrong.get,
             note=lambda: self.note,
-            page=self.page,
             render=self.render,
             bound=self.bound,
         )
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+async def house() -> AsyncIterator[House]:
+    house = House()
+    yield house
+    for _, writer in house.held:
+        writer.close()
 
 
 @pytest.fixture
@@ -102,12 +128,25 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_metrics_are_rendered_as_they_are_asked_for(server: Server) -> None:
-    response = await ask(server, "/metrics", Accept="application/openmetrics-text")
+@pytest.mark.parametrize(
+    "accept, kind",
+    [
+        ("*/*", TEXT_METRICS),
+        ("text/plain;version=nonsense", TEXT_METRICS),
+        ("application/openmetrics-text", OPEN_METRICS),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",
+            OPEN_METRICS,
+        ),
+        ("application/openmetrics-text;version=;;", OPEN_METRICS),
+    ],
+)
+async def test_metrics_are_rendered_as_they_are_asked_for(server: Server, accept: str, kind: str) -> None:
+    response = await ask(server, "/metrics", Accept=accept)
     assert response.status == 200
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert response.body == b"# asked for application/openmetrics-text\n"
-    assert (await ask(server, "/metrics?name[]=x")).body == b"# asked for \n"
+    assert response.body == f"# {kind} 1\n".encode()
+    assert (await ask(server, "/metrics?name[]=x")).body == f"# {TEXT_METRICS} 2\n".encode()
 
 
 async def test_probes_do_not_wait_for_a_long_scrape(server: Server, house: House) -> None:
@@ -119,10 +158,52 @@ async def test_probes_do_not_wait_for_a_long_scrape(server: Server, house: House
     assert (await scrape).status == 200
 
 
-async def test_scrapes_are_rendered_one_at_a_time(server: Server, house: House) -> None:
-    responses = await asyncio.gather(*(ask(server, "/metrics") for _ in range(20)))
-    assert {response.status for response in responses} == {200}
-    assert (house.scrapes, house.most_at_once) == (20, 1)
+async def test_scrapes_that_wait_share_one_render(server: Server, house: House) -> None:
+    house.go_on = threading.Event()
+    first = asyncio.create_task(ask(server, "/metrics"))
+    await until(lambda: house.scrapes == 1)
+    others = [asyncio.create_task(ask(server, "/metrics")) for _ in range(10)]
+    await until(lambda: house.asked == 11)
+    house.go_on.set()
+    assert (await first).body.endswith(b" 1\n")
+    assert {(await other).body.split()[-1] for other in others} == {b"2"}  # not the first: that began before they asked
+    assert (house.scrapes, house.most_at_once) == (2, 1)
+
+
+async def test_scrapes_of_both_formats_are_rendered_one_at_a_time(server: Server, house: House) -> None:
+    openmetrics = {"Accept": "application/openmetrics-text"}
+    asked = [ask(server, "/metrics", **(openmetrics if number % 2 else {})) for number in range(10)]
+    assert {response.status for response in await asyncio.gather(*asked)} == {200}
+    assert house.most_at_once == 1
+
+
+async def test_aborted_scrapes_leave_no_render_behind(server: Server, house: House) -> None:
+    house.go_on = threading.Event()
+    first = asyncio.create_task(ask(server, "/metrics"))
+    await until(lambda: house.scrapes == 1)
+    for _ in range(50):  # one after another, and each leaves before it is answered
+        _, writer = await connect(server)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: house.asked == 2)
+        writer.transport.abort()
+        await until(lambda: house.bound.open == 1)
+    assert not house.abandoned()
+    house.go_on.set()
+    assert (await first).body.endswith(b" 1\n")
+    assert (await ask(server, "/metrics")).body.endswith(b" 2\n")
+    assert house.scrapes == 2
+
+
+async def test_a_render_is_told_when_its_last_caller_has_left(server: Server, house: House) -> None:
+    house.go_on = threading.Event()
+    _, writer = await connect(server)
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    await until(lambda: house.scrapes == 1)
+    assert not house.abandoned()
+    writer.transport.abort()
+    await until(house.abandoned)
+    house.go_on.set()
+    assert (await ask(server, "/metrics")).status == 200
 
 
 @pytest.mark.parametrize("path, name", [("/healthz", "liveness"), ("/readyz", "readiness")])
@@ -220,6 +301,111 @@ async def test_what_is_no_http_is_refused_in_silence(
     assert (await ask(server, "/healthz")).status == 200
 
 
+CANARY = b"CANARY"
+MALFORMED = [
+    b"\x16\x03\x01CANARY\x00\x01\xfc\x03\x03",
+    b"CANARY\r\n\r\n",
+    b"CANARY / HTTP/1.1\r\n\r\n",
+    b"GET CANARY HTTP/1.1\r\n\r\n",
+    b"GET /CANARY HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /?<script>CANARY HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /CANARY HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / CANARY/1.1\r\n\r\n",
+    b"GET / HTTP/7.7\r\nX: CANARY\r\n\r\n",
+    b"GET /healthz HTTP/2.0\r\nHost: CANARY\r\n\r\n",
+    b"GET /healthz HTTP/0.9\r\nHost: CANARY\r\n\r\n",
+    b"GET / HTTP/1.1\r\nCANARY header\r\n\r\n",
+    b"GET / HTTP/1.1\r\nCANARY\x00: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: CANARY\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\nX: CANARY\r\n\r\n",
+    b"GET / HTTP/1.1\r\nTransfer-Encoding: CANARY\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nCANARY\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naCANARY\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nCANARY",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\nCANARY",
+    b"GET / HTTP/1.1\r\nUpgrade: CANARY\r\nConnection: upgrade\r\nHost: x\r\n\r\nCANARY",
+    b"GET / HTTP/1.1\r\nExpect: CANARY\r\nHost: x\r\n\r\n",
+    b"GET /CANARY" + b"a" * 10_000 + b" HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nCANARY: " + b"a" * 10_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"CANARY: a\r\n" * 10_000 + b"\r\n",
+    b"CONNECT CANARY:80 HTTP/1.1\r\n\r\n",
+    b"GET http://CANARY:x/ HTTP/1.1\r\n\r\n",
+    b"GET //CANARY:80x/ HTTP/1.1\r\nHost: [CANARY\r\n\r\n",
+]
+STATUSES = {b"200", b"400", b"404", b"405", b"503"}
+
+
+def mutations(seed: int) -> bytes:
+    """A request with some bytes of it replaced, repeated or left out."""
+    chance = Random(seed)
+    data = bytearray(chance.choice([*MALFORMED[1:22], b"GET /healthz HTTP/1.1\r\nHost: CANARY\r\n\r\n"]))
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data))
+        data[at : at + chance.randint(0, 2)] = bytes(chance.choices(b"\r\n\0 :/\xff\x80;aZ0", k=chance.randint(0, 3)))
+    return bytes(data)
+
+
+def assert_plain(answer: bytes) -> None:
+    """It is one answer of ours: our headers, and nothing of the request."""
+    assert CANARY.lower() not in answer.lower()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *rest = head.split(b"\r\n")
+    version, status, _ = first.split(b" ", 2)
+    assert version in (b"HTTP/1.1", b"HTTP/1.0")
+    assert status in STATUSES
+    fields = dict(line.decode().split(": ", 1) for line in rest)
+    assert HEADERS.items() <= fields.items()
+    assert fields["Content-Length"] == str(len(body)) or not body
+    assert fields.get("Connection", "close") == "close"
+    assert b"HTTP/1." not in body.replace(b"valid HTTP/1.1 request", b"")
+    assert set(fields) - set(HEADERS) <= {"Content-Type", "Content-Length", "Date", "Connection", "Allow"}
+
+
+@pytest.mark.parametrize("data", MALFORMED, ids=range(len(MALFORMED)))
+async def test_a_malformed_request_gets_a_fixed_answer_with_all_headers(
+    server: Server, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await say(server, data)
+    if answer:  # a reset may overtake it
+        assert_plain(answer)
+    assert caplog.messages == []
+
+
+async def test_no_request_whatever_is_reflected(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.bound = Bound(connections=1000, per_peer=1000, request_seconds=0.1)  # most end by it: they are not complete
+    server = await house.open()
+
+    async def answer_to(seed: int) -> bytes:
+        data = mutations(seed)
+        cut = Random(seed).randrange(1, len(data))
+        reader, writer = await connect(server)
+        try:
+            writer.write(data[:cut])
+            await asyncio.sleep(0)
+            writer.write(data[cut:])
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.close()
+
+    answered = 0
+    for first in range(0, 8000 if THOROUGH else 800, 100):
+        for answer in filter(None, await asyncio.gather(*map(answer_to, range(first, first + 100)))):
+            answered += 1
+            assert_plain(answer)
+    assert answered > 400
+    assert caplog.messages == []
+    await server.close()
+
+
+async def test_a_bad_request_says_400_and_the_same_each_time(server: Server) -> None:
+    answers = [await say(server, data) for data in (b"BREW / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\na b\r\n\r\n")]
+    for answer in answers:
+        assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n")
+        assert answer.endswith(b"\r\n\r\nThis is not a valid HTTP/1.1 request.\n")
+
+
 async def test_an_exception_is_logged_and_not_shown(
     server: Server, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,6 +414,7 @@ async def test_an_exception_is_logged_and_not_shown(
     assert response.status == 500
     assert b"Traceback" not in response.body
     assert b"secret" not in response.body
+    assert HEADERS.items() <= response.headers.items()
     assert "secret of the house" in caplog.text
     assert (await ask(server, "/healthz")).status == 200
 
@@ -241,17 +428,131 @@ async def test_a_connection_ends_in_time_whatever_it_does(house: House) -> None:
     await server.close()
 
 
-async def test_connections_past_the_bound_are_turned_away_until_others_leave(house: House) -> None:
-    house.bound.connections = 2
+PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def closed(held: Held) -> bool:
+    reader, _ = held
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
+async def test_when_all_places_are_taken_the_oldest_unfinished_goes(house: House) -> None:
+    house.bound.connections = 3
     server = await house.open()
-    held = [await connect(server) for _ in range(2)]
-    await until(lambda: house.bound.open == 2)
-    assert await say(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
-    for _, writer in held:
-        writer.close()
-    await until(lambda: house.bound.open == 0)
+    held = [(await house.hold(server, 1, peer=f"127.0.0.{last}"))[0] for last in (2, 3, 4)]
+    await until(lambda: house.bound.open == 3)
     assert (await ask(server, "/healthz")).status == 200
+    assert await closed(held[0])
+    await until(lambda: house.bound.open == 2)
+    assert [reader.at_eof() for reader, _ in held] == [True, False, False]
+    for _ in range(3):  # nobody else had to go for these
+        assert (await ask(server, "/healthz")).status == 200
+    assert house.bound.open == 2
     await server.close()
+
+
+async def test_a_peer_at_its_bound_loses_its_own_oldest(house: House) -> None:
+    house.bound.per_peer = 2
+    server = await house.open()
+    stranger = (await house.hold(server, 1, peer="127.0.0.9"))[0]
+    held = await house.hold(server, 2)
+    await until(lambda: house.bound.open == 3)
+    newest = (await house.hold(server, 1))[0]
+    assert await closed(held[0])
+    await until(lambda: house.bound.open == 3)
+    assert not any(reader.at_eof() for reader, _ in (stranger, held[1], newest))
+    await server.close()
+
+
+async def test_the_peer_with_most_connections_gives_way(house: House) -> None:
+    house.bound.connections = 4
+    server = await house.open()
+    lonely = (await house.hold(server, 1, peer="127.0.0.9"))[0]  # the oldest of all
+    many = await house.hold(server, 3, peer="127.0.0.8")
+    await until(lambda: house.bound.open == 4)
+    assert (await ask(server, "/healthz")).status == 200
+    assert await closed(many[0])
+    assert not lonely[0].at_eof()
+    await server.close()
+
+
+async def test_a_request_being_answered_outlives_idle_connections(house: House) -> None:
+    house.bound.connections = 3
+    house.go_on = threading.Event()
+    server = await house.open()
+    scrape = asyncio.create_task(ask(server, "/metrics"))
+    await until(lambda: house.scrapes == 1)
+    for _ in range(10):
+        await house.hold(server, 1, peer="127.0.0.7")
+    assert (await ask(server, "/healthz")).status == 200
+    house.go_on.set()
+    assert (await scrape).status == 200
+    await server.close()
+
+
+async def test_a_probe_is_answered_while_all_others_wait_for_answers(house: House) -> None:
+    house.bound.connections = 3
+    house.go_on = threading.Event()
+    server = await house.open()
+    scrapes = [asyncio.create_task(say(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")) for _ in range(3)]
+    await until(lambda: house.bound.asked == 3)
+    assert (await ask(server, "/healthz")).status == 200
+    house.go_on.set()
+    assert [b" 200 OK" in await scrape for scrape in scrapes] == [False, True, True]  # the oldest had to go
+    await server.close()
+
+
+@pytest.mark.parametrize("prober", ["127.0.0.1", "127.0.0.2"])
+async def test_probes_are_answered_while_a_peer_holds_hundreds_of_slow_connections(house: House, prober: str) -> None:
+    server = await house.open()
+    host, _, port = server.address.rpartition(":")
+    attack = [None, b"", b"GET /healthz HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"]
+    held: list[Held] = []
+    for number in range(300):
+        held += await house.hold(server, 1, attack[number % 4] or b"G")
+        for _, writer in held[-20:]:
+            if not writer.is_closing():
+                writer.write(b"a")  # byte by byte
+        if number % 10 == 0:
+            reader, writer = await asyncio.open_connection(host, int(port), local_addr=(prober, 0))
+            writer.write(PROBE)
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n"), number
+            writer.close()
+    assert house.bound.open <= 17
+    await server.close()
+
+
+async def test_a_request_that_is_not_complete_in_time_is_given_up(house: House) -> None:
+    house.bound.request_seconds = 0.05
+    server = await house.open()
+    assert await closed((await house.hold(server, 1, b"GET / HTTP/1.1\r\nHost"))[0])
+    await until(lambda: house.bound.open == 0)
+    house.go_on = threading.Event()
+    scrape = asyncio.create_task(ask(server, "/metrics"))
+    await until(lambda: house.scrapes == 1)
+    await asyncio.sleep(0.1)  # past the time for requests: an answer may take longer
+    house.go_on.set()
+    assert (await scrape).status == 200
+    await server.close()
+
+
+@pytest.mark.parametrize(
+    "peername, network",
+    [
+        (("192.0.2.7", 1234), "192.0.2.7"),
+        (("2001:db8::1:2:3:4", 1234, 0, 0), "2001:db8::/64"),
+        (("2001:db8:0:1::4", 1234, 0, 0), "2001:db8:0:1::/64"),
+        (("fe80::1%eth0", 1234, 0, 2), "fe80::/64"),
+        (("::ffff:192.0.2.7", 1234, 0, 0), "192.0.2.7"),
+        (("", 0), ""),
+        (None, ""),
+    ],
+)
+def test_a_peer_is_an_ipv4_address_or_a_network_of_ipv6(peername: object, network: str) -> None:
+    assert network_of(peername) == network
 
 
 async def test_closing_ends_what_is_open_and_frees_the_port(house: House) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from answerback.config import Problem
+from answerback.metrics.series import Names, Series
 from answerback.metrics.tally import Places, Tally
 from answerback.supervisor.health import Health
 from answerback.supervisor.status import FileStatus, LastChange, Status
@@ -32,8 +33,14 @@ class FakeSupervisor:
     health: Health = field(default_factory=Health)
     start_time: datetime = START
 
-    def status(self) -> Status:
-        return self.shown
+    def status(self, *, listeners: bool = True) -> Status:
+        return self.shown if listeners else replace(self.shown, listeners=())
+
+    @property
+    def series(self) -> Series:
+        series = Series(self.places, lambda _: 0)
+        series.configured(Names(frozenset(self.places.listeners), frozenset(), frozenset()))
+        return series
 
 
 @pytest.fixture

@@ -13,45 +13,58 @@ from prometheus_client.utils import floatToGoString
 
 from answerback.metrics.books import DURATION_BOUNDS
 from answerback.metrics.families import FAMILIES, PREFIX
-from answerback.metrics.reading import Facts, Reading, read
+from answerback.metrics.reading import Facts, Placed, Reading, read
 from answerback.metrics.samples import Distribution, Family, Kind
-from answerback.metrics.tally import Places, Tally
+from answerback.metrics.tally import Tally
 
 # Rule: `render` is called in a thread; it reads, and takes no lock.
 # Rule: nothing is kept between scrapes; the tally is the only place of a count.
 # Rule: a registry of our own: what other libraries register in the global one is not ours to show.
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS: Final = "application/openmetrics-text"
 
 BOUNDS: Final = (*map(floatToGoString, DURATION_BOUNDS), "+Inf")
 
 
-class Exposition:
-    """Renders all families. `facts` is called once a scrape."""
+class Abandoned(Exception):
+    """Nobody waits for what is rendered any more."""
 
-    def __init__(self, tally: Tally, places: Places, facts: Callable[[], Facts]) -> None:
+
+class Exposition:
+    """Renders all families. `shown` and `facts` are called once a scrape."""
+
+    def __init__(self, tally: Tally, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Families(tally, places, facts))
+        self._families = _Families(tally, shown, facts)
+        self._registry.register(self._families)
         ProcessCollector(registry=self._registry)
 
-    def render(self, accept: str = "") -> tuple[bytes, str]:
-        """The exposition and its content type: OpenMetrics if the `Accept` header names it, else the text format."""
-        if OPENMETRICS in accept:
+    def render(
+        self, *, openmetrics_format: bool = False, abandoned: Callable[[], bool] = lambda: False
+    ) -> tuple[bytes, str]:
+        """The exposition and its content type: OpenMetrics, or the text format. One at a time.
+
+        `abandoned` is asked before each family. Raises Abandoned if it says so.
+        """
+        self._families.abandoned = abandoned
+        if openmetrics_format:
             body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self._registry), TEXT
 
 
 class _Families(Collector):
-    def __init__(self, tally: Tally, places: Places, facts: Callable[[], Facts]) -> None:
+    def __init__(self, tally: Tally, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
         self._tally = tally
-        self._places = places
+        self._shown = shown
         self._facts = facts
+        self.abandoned: Callable[[], bool] = lambda: False
 
     def collect(self) -> Iterator[Metric]:
-        reading = read(self._tally, self._places, self._facts())
+        reading = read(self._tally, self._shown(), self._facts())
         for family in FAMILIES:
+            if self.abandoned():
+                raise Abandoned
             yield _metric(family, reading)
 
 

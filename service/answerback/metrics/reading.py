@@ -74,7 +74,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at everything: sums over all slots, of every listener, rule and fault that there ever was."""
+    """One look at everything: sums over all slots."""
 
     listeners: Mapping[str, Sequence[int]]
     """A block of cells by listener."""
@@ -85,7 +85,23 @@ class Reading:
     facts: Facts
 
 
-def read(tally: Tally, places: Places, facts: Facts) -> Reading:
+class Placed(Protocol):
+    """The places of listeners, rules and faults, by name: all of them (`Places`), or those with series (`Shown`)."""
+
+    @property
+    def listeners(self) -> Mapping[str, int]:
+        """Where each listener's block begins."""
+
+    @property
+    def rules(self) -> Mapping[tuple[str, str], int]:
+        """The cell of each rule's matches."""
+
+    @property
+    def faults(self) -> Mapping[tuple[str, str], int]:
+        """The cell of each fault's strikes."""
+
+
+def read(tally: Tally, places: Placed, facts: Facts) -> Reading:
     """Sum over all slots."""
     regions = [tally.region(slot) for slot in range(tally.slots)]
     rules, faults = (
@@ -104,6 +120,11 @@ def read_block(tally: Tally, place: int) -> Sequence[int]:
         ends = cells[CLOSED:].tolist()
         rows.append(cells[:CLOSED].tolist() + ends)
     return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def read_open(tally: Tally, place: int) -> int:
+    """How many connections are open of the listener whose block begins at `place`."""
+    return sum(tally.region(slot)[place + OPEN] for slot in range(tally.slots))
 
 
 def read_counts(tally: Tally, places: Places, listener: str) -> Counts:

@@ -11,6 +11,7 @@ from answerback.config.problems import Problem, Refused
 from answerback.core.plan import Engine
 from answerback.internal.v1.link_pb2 import Abort, Commit, Filler, ListenerPlaces, Order, Pause, Prepare, SocketName
 from answerback.link import MessageTooLarge
+from answerback.metrics.series import Names
 from answerback.metrics.tally import Places
 from answerback.supervisor.counters import Kept, Key
 from answerback.supervisor.outcomes import ChangeFailed
@@ -52,6 +53,16 @@ def places_of(config: v1.Config, places: Places, counters: Kept) -> list[Listene
             )
         )
     return found
+
+
+def names_of(config: v1.Config) -> Names:
+    """What a configuration counts, by name."""
+    listeners = config.listeners
+    return Names(
+        frozenset(each.name for each in listeners),
+        frozenset((each.name, rule_key(rule, at)) for each in listeners for at, rule in enumerate(each.rules)),
+        frozenset((each.name, fault_key(fault, at)) for each in listeners for at, fault in enumerate(each.faults)),
+    )
 
 
 def engine_of(listener: v1.Listener, default: Engine) -> Engine:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from answerback.config import Problem, Refused
 from answerback.config.addresses import socket_key
 from answerback.config.compile import accept_of
-from answerback.metrics.reading import read_counts
+from answerback.metrics.reading import read_counts, read_open
+from answerback.metrics.series import Series
 from answerback.metrics.tally import Places, Tally
 from answerback.net import descriptors
-from answerback.supervisor.change import engine_of
+from answerback.supervisor.change import engine_of, names_of
 from answerback.supervisor.condition import Condition
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew
@@ -63,6 +64,7 @@ class Supervisor:
         self.start_time = datetime.now(UTC)
         self.tally = Tally.create(options.workers + 1)  # one region is spare: see Crew.succeed
         self.places = Places()
+        self.series = Series(self.places, lambda place: read_open(self.tally, place))
         self.health = Health()
         self._pace = pace or Pace()
         self._configurations = Configurations(options)
@@ -204,15 +206,16 @@ class Supervisor:
             self._changed()
         await asyncio.shield(self._stopping)
 
-    def status(self) -> Status:
-        """How everything is doing."""
+    def status(self, *, listeners: bool = True) -> Status:
+        """How everything is doing. Without the listeners it costs the same however many there are."""
         current = self._rollout.current
+        configured = current.config.listeners if current and listeners else ()
         return Status(
             state=self._condition.state,
             reason=self.health.reason,
             revision=current.number if current else 0,
             etag=current.etag if current else "",
-            listeners=[self._listener_status(listener) for listener in current.config.listeners] if current else [],
+            listeners=[self._listener_status(listener) for listener in configured],
             workers=[slot.status() for slot in self._crew.slots],
             last_applied=self._record.last_applied,
             last_refused=self._record.last_refused,
@@ -297,6 +300,7 @@ class Supervisor:
             found, comment, hands, self._not_stopping, lambda: self._crew.attended, kept=kept
         )
         self._record.took(self.current, count)
+        self.series.configured(names_of(self.current.config))
         self._crew.provide_anew()
         self._changed()
         return count

@@ -1,106 +1,88 @@
 """Metrics, probes and a page over HTTP/1.1: what is asked for by GET or HEAD is answered, and the connection closed."""
 
-import asyncio
 import ipaddress
-import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from answerback.supervisor.outcomes import StartError
+from answerback.web.accepting import Accepting
 from answerback.web.bounded import Bound, BoundedProtocol
+from answerback.web.flights import Flights
+from answerback.web.handler import Handler, dressed, make_request
 
 # Rule: nothing here changes anything.
 # Rule: one request a connection: a scraper comes every few seconds, and a place that is kept is a place taken.
-# Rule: metrics are rendered beside the event loop, one scrape at a time: each listener costs 2 ms.
+# Rule: metrics and the page are rendered beside the event loop, one at a time, and one waits at most for each kind:
+#       each listener costs 2 ms.
 
 METHODS: Final = ("GET", "HEAD")
 BACKLOG: Final = 128
-HEADER_BYTES: Final = 8190  # a line; browsers send to one port of localhost the cookies of all the others
-LINGER_SECONDS: Final = 1.0  # to read a body that nobody asked for, so that the peer reads the response before a reset
 CLOSE_SECONDS: Final = 1.0  # for responses in progress
-
-HEADERS: Final = {
-    "Server": "answerback",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-}
+OPENMETRICS: Final = "application/openmetrics-text"
 
 Health = Callable[[str], str | None]
 Note = Callable[[], str]
-Page = Callable[[], str]
-Render = Callable[[str], tuple[bytes, str]]
+Render = Callable[[str, Callable[[], bool]], tuple[bytes, str]]
+"""The body and its content type for one of KINDS, made in a thread."""
 
-log = logging.getLogger(__name__)
+PAGE, TEXT_METRICS, OPEN_METRICS = KINDS = ("page", "text metrics", "open metrics")
 
 
 class Server:
     """Listens at `address`, the port 0 having become the kernel's choice."""
 
-    def __init__(self, address: str, http: web.Server, listening: asyncio.Server, pages: "_Pages") -> None:
+    def __init__(self, address: str, http: web.Server, accepting: Accepting, pages: "_Pages") -> None:
         self.address = address
         self._http = http
-        self._listening = listening
+        self._accepting = accepting
         self._pages = pages
 
     async def close(self) -> None:
         """Listen no more; finish what is in progress, for CLOSE_SECONDS at most."""
-        self._listening.close()
+        self._accepting.close()
         self._http.pre_shutdown()
         await self._http.shutdown(CLOSE_SECONDS)
         self._pages.close()
 
 
-async def start(
-    address: str, *, health: Health, note: Note, page: Page, render: Render, bound: Bound | None = None
-) -> Server:
+async def start(address: str, *, health: Health, note: Note, render: Render, bound: Bound | None = None) -> Server:
     """Serve at `address` (`HOST:PORT`). Raises StartError if nothing can listen there.
 
     `health` says of `liveness` and `readiness` what is wrong, or None; `note`, what somebody should look at although
-    nothing is. `page` gives the HTML at `/`. `render` gives the metrics and their content type, for an `Accept` header;
-    it is called in a thread.
+    nothing is. `render` gives the page and the metrics; it is called in a thread, with one of KINDS and a function that
+    says whether nobody waits for the answer any more.
     """
-    pages = _Pages(health, note, page, render)
+    pages = _Pages(health, note, render)
     places = bound or Bound()
     sock = _listen(address)
-    http = web.Server(
-        pages.answer,
-        access_log=None,
-        logger=_without_faults_of_peers(),
-        max_line_size=HEADER_BYTES,
-        max_field_size=HEADER_BYTES,
-        lingering_time=LINGER_SECONDS,
-    )
-    loop = asyncio.get_running_loop()
-    listening = await loop.create_server(lambda: BoundedProtocol(places, http), sock=sock, backlog=BACKLOG)
-    return Server(_text(sock), http, listening, pages)
+    http = web.Server(pages.answer, request_factory=make_request, handler_cancellation=True)
+    accepting = Accepting(sock, lambda: BoundedProtocol(places, lambda asked: Handler(http, asked)))
+    return Server(_text(sock), http, accepting, pages)
 
 
 class _Pages:
-    def __init__(self, health: Health, note: Note, page: Page, render: Render) -> None:
+    def __init__(self, health: Health, note: Note, render: Render) -> None:
         self._health = health
         self._note = note
-        self._html = page
-        self._render = render
-        self._renderer = ThreadPoolExecutor(1, "metrics")
+        self._rendered: Flights[str, tuple[bytes, str]] = Flights(render, "render")
         self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
-            "/": self._page,
+            "/": lambda _: self._render(PAGE),
             "/metrics": self._metrics,
             "/healthz": lambda _: self._probe("liveness"),
             "/readyz": lambda _: self._probe("readiness", self._note()),
         }
 
     def close(self) -> None:
-        self._renderer.shutdown(wait=False, cancel_futures=True)
+        self._rendered.close()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
+        handler = request.protocol
+        assert isinstance(handler, Handler)
+        handler.asked()
         respond = self._paths.get(request.path)
         if respond is None:
             response = web.Response(status=404, text=f"There are only {', '.join(self._paths)} here.\n")
@@ -108,23 +90,20 @@ class _Pages:
             response = web.Response(status=405, text="Only GET and HEAD.\n", headers={"Allow": ", ".join(METHODS)})
         else:
             response = await respond(request)
-        response.headers.update(HEADERS)
-        response.force_close()
-        return response
+        return dressed(response)
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         accept = request.headers.get("Accept", "")
-        loop = asyncio.get_running_loop()
-        body, content_type = await loop.run_in_executor(self._renderer, self._render, accept)
+        return await self._render(OPEN_METRICS if OPENMETRICS in accept else TEXT_METRICS)
+
+    async def _render(self, kind: str) -> web.Response:
+        body, content_type = await self._rendered.join(kind)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _probe(self, name: str, note: str = "") -> web.Response:
         wrong = self._health(name)
         said = f"{'ok' if wrong is None else wrong or 'not serving'}\n" + (f"{note}\n" if note else "")
         return web.Response(status=200 if wrong is None else 503, text=said)
-
-    async def _page(self, _: web.BaseRequest) -> web.Response:
-        return web.Response(text=self._html(), content_type="text/html")
 
 
 def _listen(address: str) -> socket.socket:
@@ -144,11 +123,3 @@ def _listen(address: str) -> socket.socket:
 def _text(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"
-
-
-def _without_faults_of_peers() -> logging.Logger:
-    """For aiohttp, which logs with its traceback whatever is sent to it that is no HTTP."""
-    logger = log.getChild("http")
-    if not logger.filters:
-        logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
-    return logger

@@ -1,5 +1,7 @@
 """The HTTP server of a supervisor: its health, its page, its metrics."""
 
+from collections.abc import Callable
+
 from answerback import __version__
 from answerback.metrics.exposition import Exposition
 from answerback.metrics.reading import Facts
@@ -11,13 +13,22 @@ from answerback.web.page import page
 
 async def serve(supervisor: Supervisor, address: str) -> server.Server:
     """Serve metrics, probes and the page of a supervisor, started or not. Raises StartError if it cannot listen."""
-    exposition = Exposition(supervisor.tally, supervisor.places, lambda: facts(supervisor.status()))
+
+    def facts_now() -> Facts:
+        return facts(supervisor.status(listeners=False))
+
+    exposition = Exposition(supervisor.tally, supervisor.series.shown, facts_now)
+
+    def render(kind: str, abandoned: Callable[[], bool]) -> tuple[bytes, str]:
+        if kind == server.PAGE:
+            return page(supervisor.status(), supervisor.start_time).encode(), "text/html; charset=utf-8"
+        return exposition.render(openmetrics_format=kind == server.OPEN_METRICS, abandoned=abandoned)
+
     return await server.start(
         address,
         health=supervisor.health.wrong,
-        note=lambda: note(supervisor.status()),
-        page=lambda: page(supervisor.status(), supervisor.start_time),
-        render=exposition.render,
+        note=lambda: note(supervisor.status(listeners=False)),
+        render=render,
     )
 
 

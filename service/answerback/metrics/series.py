@@ -1,0 +1,113 @@
+"""Which listeners, rules and faults have series: those of the configuration, and for a while those removed from it.
+
+A removed one keeps its series for REMOVED_SECONDS, so that every scraper reads the last counts. Its cells stay its own:
+when it comes back, its counters go on from where they stood, and no rate sees a reset.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from time import monotonic
+from typing import Final, Generic, TypeVar
+
+from answerback.metrics.tally import Places
+
+# Rule: `configured` is called in the event loop, `shown` in the thread that renders: both take the lock, briefly.
+
+REMOVED_SECONDS: Final = 600.0  # scrapers that come every few minutes at the most have read the last counts by then
+
+N = TypeVar("N", str, tuple[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The places of what has series, by name."""
+
+    listeners: Mapping[str, int]
+    rules: Mapping[tuple[str, str], int]
+    faults: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a configuration counts."""
+
+    listeners: frozenset[str]
+    rules: frozenset[tuple[str, str]]
+    """Each with its listener."""
+    faults: frozenset[tuple[str, str]]
+    """Each with its listener."""
+
+
+class _Kind(Generic[N]):
+    """Names of one kind: in the configuration, or removed from it, and when."""
+
+    def __init__(self, listener_of: Callable[[N], str]) -> None:
+        self._listener_of: Callable[[N], str] = listener_of
+        self.configured: frozenset[N] = frozenset()
+        self.removed: dict[N, float] = {}
+
+    def configure(self, names: frozenset[N], now: float) -> None:
+        self.removed.update(dict.fromkeys(self.configured - names, now))
+        for name in names & self.removed.keys():
+            del self.removed[name]
+        self.configured = names
+
+    def expire(self, busy: Collection[str], now: float, seconds: float) -> None:
+        """Forget what was removed so long ago, unless its listener is one of `busy`: then it is removed just now."""
+        removed: dict[N, float] = {}
+        for name, since in self.removed.items():
+            if self._listener_of(name) in busy:
+                removed[name] = now
+            elif since > now - seconds:
+                removed[name] = since
+        self.removed = removed
+
+    def placed(self, places: Mapping[N, int]) -> dict[N, int]:
+        """The places of what is shown, in the order in which they were given: the same at each scrape."""
+        return {name: place for name, place in places.items() if name in self.configured or name in self.removed}
+
+
+class Series:
+    """Says what is shown of `places`."""
+
+    def __init__(
+        self,
+        places: Places,
+        open_at: Callable[[int], int],
+        *,
+        clock: Callable[[], float] = monotonic,
+        seconds: float = REMOVED_SECONDS,
+    ) -> None:
+        """`open_at`: how many connections are open of the listener with this place; `seconds`: see REMOVED_SECONDS."""
+        self._places = places
+        self._open_at = open_at
+        self._clock = clock
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._listeners: _Kind[str] = _Kind(str)
+        self._rules: _Kind[tuple[str, str]] = _Kind(itemgetter(0))
+        self._faults: _Kind[tuple[str, str]] = _Kind(itemgetter(0))
+
+    def configured(self, names: Names) -> None:
+        """This is the configuration from now on."""
+        now = self._clock()
+        with self._lock:
+            self._listeners.configure(names.listeners, now)
+            self._rules.configure(names.rules, now)
+            self._faults.configure(names.faults, now)
+
+    def shown(self) -> Shown:
+        """What has series now. What was removed from a listener that is itself removed stays while that has clients."""
+        now, listeners = self._clock(), self._places.listeners
+        with self._lock:
+            busy = {name for name in self._listeners.removed if self._open_at(listeners[name])}
+            self._listeners.expire(busy, now, self._seconds)
+            self._rules.expire(busy, now, self._seconds)
+            self._faults.expire(busy, now, self._seconds)
+            return Shown(
+                self._listeners.placed(listeners),
+                self._rules.placed(self._places.rules),
+                self._faults.placed(self._places.faults),
+            )

@@ -1,0 +1,125 @@
+"""Series of what was removed go after a while; those of what is configured never do."""
+
+from collections.abc import Callable
+
+import pytest
+
+from answerback.metrics.exposition import Exposition
+from answerback.metrics.reading import Facts, read_open
+from answerback.metrics.series import REMOVED_SECONDS, Names, Series
+from answerback.metrics.tally import Places, Tally
+
+NONE = Names(frozenset(), frozenset(), frozenset())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def series(places: Places, tally: Tally, clock: Clock) -> Series:
+    return Series(places, lambda place: read_open(tally, place), clock=clock)
+
+
+def everything(places: Places) -> Names:
+    return Names(frozenset(places.listeners), frozenset(places.rules), frozenset(places.faults))
+
+
+def test_what_is_configured_is_shown_however_long(series: Series, places: Places, clock: Clock) -> None:
+    series.configured(everything(places))
+    clock.now += 10 * REMOVED_SECONDS
+    shown = series.shown()
+    assert shown.listeners == places.listeners
+    assert list(shown.rules) == [("hello", "greet"), ("hello", "rules[1]")]
+    assert shown.faults == places.faults
+
+
+def test_what_was_never_in_force_is_not_shown(series: Series) -> None:
+    assert not series.shown().listeners  # a place was given to it, by a change that failed
+
+
+def test_what_is_removed_is_shown_for_a_while(series: Series, places: Places, clock: Clock) -> None:
+    series.configured(everything(places))
+    series.configured(NONE)
+    clock.now += REMOVED_SECONDS - 1
+    assert series.shown().listeners == places.listeners
+    assert series.shown().rules == places.rules
+    assert series.shown().faults == places.faults
+    clock.now += 1
+    shown = series.shown()
+    assert not shown.listeners
+    assert not shown.rules
+    assert not shown.faults
+
+
+def test_a_rule_and_a_fault_go_alone(series: Series, places: Places, clock: Clock) -> None:
+    series.configured(everything(places))
+    series.configured(Names(frozenset({"hello"}), frozenset({("hello", "greet")}), frozenset()))
+    clock.now += REMOVED_SECONDS
+    shown = series.shown()
+    assert list(shown.listeners) == ["hello"]
+    assert list(shown.rules) == [("hello", "greet")]
+    assert not shown.faults
+
+
+def test_a_later_change_does_not_prolong_it(series: Series, places: Places, clock: Clock) -> None:
+    series.configured(everything(places))
+    series.configured(NONE)
+    clock.now += REMOVED_SECONDS - 1
+    series.configured(NONE)
+    clock.now += 1
+    assert not series.shown().listeners
+
+
+def test_what_comes_back_is_shown_again_with_its_counts(series: Series, places: Places, clock: Clock) -> None:
+    before = dict(places.rules)
+    series.configured(everything(places))
+    series.configured(NONE)
+    clock.now += REMOVED_SECONDS
+    assert not series.shown().rules
+    series.configured(everything(places))
+    clock.now += 2 * REMOVED_SECONDS
+    assert series.shown().rules == before  # in the same cells
+
+
+def test_a_listener_with_open_connections_stays(series: Series, places: Places, tally: Tally, clock: Clock) -> None:
+    opened = places.listeners["hello"] + 1
+    tally.region(1)[opened] = 1
+    series.configured(everything(places))
+    series.configured(NONE)
+    clock.now += 5 * REMOVED_SECONDS
+    assert series.shown().listeners == places.listeners
+    assert series.shown().rules == places.rules
+    tally.region(1)[opened] = 0
+    clock.now += REMOVED_SECONDS - 1  # counted from when the connection was last seen
+    assert series.shown().listeners == places.listeners
+    assert series.shown().faults == places.faults
+    clock.now += 1
+    assert not series.shown().listeners
+    assert not series.shown().rules
+
+
+def test_scrapes_shrink_after_many_rules_are_removed(
+    series: Series, places: Places, tally: Tally, clock: Clock, facts: Callable[[], Facts]
+) -> None:
+    exposition = Exposition(tally, series.shown, facts)
+    series.configured(everything(places))
+    small = exposition.render()[0]
+    for index in range(10_000):
+        places.rule("hello", f"more{index}")
+    series.configured(everything(places))
+    assert exposition.render()[0].count(b"\n") == small.count(b"\n") + 10_000
+    few = Names(frozenset({"hello"}), frozenset({("hello", "greet"), ("hello", "rules[1]")}), frozenset(places.faults))
+    series.configured(few)
+    assert exposition.render()[0].count(b"\n") == small.count(b"\n") + 10_000
+    clock.now += REMOVED_SECONDS
+    assert exposition.render()[0].count(b"\n") == small.count(b"\n")
