@@ -485,8 +485,8 @@ async def test_a_request_being_answered_outlives_idle_connections(house: House) 
     server = await house.open()
     scrape = asyncio.create_task(ask(server, "/metrics"))
     await until(lambda: house.scrapes == 1)
-    for _ in range(10):
-        await house.hold(server, 1, peer="127.0.0.7")
+    for last in range(10, 20):
+        await house.hold(server, 1, peer=f"127.0.0.{last}")
     assert (await ask(server, "/healthz")).status == 200
     house.go_on.set()
     assert (await scrape).status == 200
