@@ -1,0 +1,77 @@
+"""Which tests belong to a module: those most likely to notice first.
+
+1. its mirror (core/framing/line.py: tests/core/framing/test_line.py), and what MORE names for it
+2. all other quick tests of its room
+3. those marked `long` which belong to it: its mirror's, and what LONG names
+"""
+
+# Rule: a mutant that survives costs a run of all its tests, so no list here is longer than it has to be.
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final
+
+QUICK: Final = "not long and not programs and not container and not survival"
+LONG_ONLY: Final = "long and not programs and not container and not survival"
+
+ROOMS: Final = {
+    "core": ("tests/core",),
+    "net": ("tests/net", "tests/worker"),
+    "supervisor": ("tests/supervisor",),
+}
+MORE: Final = {
+    "core/answering.py": ("tests/core/test_session.py", "tests/core/test_conversations.py", "tests/core/test_model.py"),
+    "core/playing.py": ("tests/core/test_session.py", "tests/core/test_steps.py", "tests/core/test_model.py"),
+    "core/ending.py": ("tests/core/test_session.py", "tests/core/test_conversations.py"),
+    "core/turn.py": ("tests/core/test_steps.py", "tests/core/test_session.py"),
+    "core/plan.py": ("tests/core/test_session.py",),
+    "net/*": ("tests/net/test_conformance.py",),
+    "supervisor/crew.py": ("tests/supervisor/test_supervisor.py",),
+    "supervisor/slot.py": ("tests/supervisor/test_supervisor.py",),
+    "supervisor/process.py": ("tests/supervisor/test_supervisor.py",),
+    "supervisor/rollout.py": ("tests/supervisor/test_supervisor.py", "tests/supervisor/test_rollback.py"),
+    "supervisor/change.py": ("tests/supervisor/test_supervisor.py",),
+}
+"""Quick tests that run first, beside the mirror."""
+LONG: Final = {
+    "supervisor/filling.py": ("tests/supervisor/test_doors.py",),
+    "supervisor/slot.py": ("tests/supervisor/test_crew.py",),
+    "supervisor/process.py": ("tests/supervisor/test_crew.py", "tests/supervisor/test_shutdown.py"),
+    "supervisor/supervisor.py": ("tests/supervisor/test_shutdown.py", "tests/supervisor/test_crew.py"),
+    "supervisor/rollout.py": ("tests/supervisor/test_change.py", "tests/supervisor/test_crew.py"),
+    "supervisor/drained.py": ("tests/supervisor/test_draining.py",),
+    "supervisor/status.py": ("tests/supervisor/test_draining.py",),
+}
+"""Tests marked `long` that run last, beside the mirror's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One run of pytest: paths, those among them that are not run (again), and the expression of marks."""
+
+    paths: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    marks: str = QUICK
+
+    def arguments(self) -> list[str]:
+        """For pytest."""
+        return [*self.paths, *(f"--ignore={path}" for path in self.without), "-m", self.marks]
+
+
+def phases(module: str, root: Path) -> tuple[Phase, ...]:
+    """The runs that a mutant of a module (a path below the package) has to survive, in their order."""
+    at = Path(module)
+    mirror = str("tests" / at.with_name(f"test_{at.stem}.py"))
+    mirrored = (mirror,) if (root / mirror).is_file() else ()
+    first = tuple(dict.fromkeys([*mirrored, *_named(MORE, module)]))
+    last = tuple(dict.fromkeys([*mirrored, *_named(LONG, module)]))
+    found = [Phase(first)] if first else []
+    found.append(Phase(ROOMS[at.parts[0]], first))
+    if last and at.parts[0] == "supervisor":
+        found.append(Phase(last, marks=LONG_ONLY))
+    return tuple(found)
+
+
+def _named(table: dict[str, tuple[str, ...]], module: str) -> list[str]:
+    return [path for pattern, paths in table.items() if fnmatch(module, pattern) for path in paths]

@@ -1,0 +1,295 @@
+"""Runs tests against mutants: each in a process forked from this one, in a copy of the tree.
+
+Starting pytest with its plugins takes longer than most mutants live, so this process imports them once. What is
+mutated, and the tests, are imported by the fork alone, from its copy: that stands first on the path of the processes
+that tests start, too. A copy holds one mutant at a time.
+"""
+
+# Rule: nothing of answerback or tests is imported here: a fork must see its own copy only.
+# Rule: this process has no threads, and a fork never returns into its code.
+
+import importlib
+import os
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tools.mutants.choosing import PACKAGE
+from tools.mutants.mapping import Phase, phases
+from tools.mutants.operators import Mutation
+
+WARM: Final = (
+    "_hypothesis_pytestplugin", "hypothesis", "pytest_asyncio", "pytest_randomly", "pytest_timeout", "xdist.plugin",
+    "asyncio", "uvloop", "yaml", "re2", "google.protobuf.descriptor_pb2", "sqlite3", "unittest.mock",
+)  # fmt: skip
+OPTIONS: Final = (
+    "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+)  # fmt: skip
+NO_TESTS: Final = 5
+LEAST_SECONDS: Final = 20.0  # a limit of time below this would kill what is only slow on a busy machine
+TIMES: Final = 6.0  # as long as without a mutation, before a mutant counts as hanging
+MEMORY_BYTES: Final = 4 << 30  # an endless loop that collects something must not take the machine with it
+
+
+class Fate(Enum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    HUNG = "hung"
+    SURVIVED = "survived"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A mutant's fate, and what noticed it."""
+
+    mutant: Mutation
+    fate: Fate
+    noticed: str = ""
+    seconds: float = 0.0
+
+
+class UncleanError(Exception):
+    """Tests fail without any mutation, so that they would kill every mutant."""
+
+
+@dataclass
+class Job:
+    """A mutant (or none: the unchanged tree) on its way through its phases."""
+
+    mutant: Mutation | None
+    phases: list[Phase]
+    started: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Copy:
+    """A copy of the tree, and the process that runs tests in it."""
+
+    path: Path
+    stamp: int = 1_000_000_000
+    job: Job | None = None
+    phase: Phase | None = None
+    pid: int = 0
+    descriptor: int = -1
+    since: float = 0.0
+    limit: float = 0.0
+
+    @property
+    def noticed(self) -> Path:
+        """Where a run notes the first test that failed."""
+        return self.path / ".noticed"
+
+    @property
+    def output(self) -> Path:
+        """What pytest printed."""
+        return self.path / ".output"
+
+    def write(self, file: str, content: bytes) -> None:
+        """Put a module's text there; the bytecode that was compiled from the former one is never taken for it."""
+        at = self.path / PACKAGE / file
+        at.write_bytes(content)
+        self.stamp += 1  # bytecode is known by the time and the size of its source
+        os.utime(at, (self.stamp, self.stamp))
+
+
+class Runner:
+    """Runs mutants, several beside each other."""
+
+    def __init__(self, root: Path, folder: Path, beside: int) -> None:
+        self._root = root
+        self._copies = [Copy(_copied(root, folder / str(number))) for number in range(beside)]
+        self._clean: dict[Phase, float] = {}
+        self._waiting: dict[Phase, list[Job]] = {}
+        for name in WARM:
+            importlib.import_module(name)
+
+    def run(self, mutants: Sequence[Mutation], until: float, tell: Callable[[str], None]) -> Iterator[Verdict]:
+        """Each one's fate, as it becomes known; none is begun after `until`. Raises UncleanError."""
+        jobs = [Job(mutant, list(phases(mutant.file, self._root))) for mutant in mutants]
+        ready: list[Job] = []
+        try:
+            while jobs or ready or any(copy.pid for copy in self._copies):
+                for copy in self._copies:
+                    if not copy.pid and (job := self._next(jobs, ready, until)):
+                        self._begin(copy, job, tell)
+                if not any(copy.pid for copy in self._copies):
+                    return
+                for copy, code in self._ended():
+                    if verdict := self._settle(copy, code, ready):
+                        yield verdict
+        finally:
+            for copy in self._copies:
+                _kill(copy)
+
+    def _next(self, jobs: list[Job], ready: list[Job], until: float) -> Job | None:
+        if ready:
+            return ready.pop(0)
+        if jobs and time.monotonic() < until:
+            return jobs.pop(0)
+        jobs.clear()
+        return None
+
+    def _begin(self, copy: Copy, job: Job, tell: Callable[[str], None]) -> None:
+        phase = job.phases[0]
+        clean = self._clean.get(phase)
+        if clean is None and job.mutant is not None:
+            if phase in self._waiting:  # another copy finds out at this moment
+                self._waiting[phase].append(job)
+                return
+            self._waiting[phase] = [job]
+            job = Job(None, [phase])
+            tell(f"without a mutation: {' '.join(phase.paths)}")
+        copy.job, copy.phase, copy.since = job, phase, time.monotonic()
+        copy.limit = max(LEAST_SECONDS, TIMES * clean) if clean is not None else 600.0
+        if job.mutant:
+            source = (self._root / PACKAGE / job.mutant.file).read_bytes()
+            copy.write(job.mutant.file, job.mutant.applied(source))
+        copy.noticed.unlink(missing_ok=True)
+        copy.pid = _forked(copy, phase)
+        copy.descriptor = os.pidfd_open(copy.pid)
+
+    def _ended(self) -> list[tuple[Copy, int | None]]:
+        """Wait until runs have ended: those, with their exit codes; None if it has taken too long."""
+        running = [copy for copy in self._copies if copy.pid]
+        now = time.monotonic()
+        wait = max(0.0, min(copy.since + copy.limit for copy in running) - now)
+        readable, _, _ = select.select([copy.descriptor for copy in running], [], [], wait)
+        now = time.monotonic()
+        ended: list[tuple[Copy, int | None]] = []
+        for copy in running:
+            if copy.descriptor in readable:
+                _, status = os.waitpid(copy.pid, 0)
+                ended.append((copy, os.waitstatus_to_exitcode(status)))
+                _kill(copy, reaped=True)
+            elif now >= copy.since + copy.limit:
+                _kill(copy)
+                ended.append((copy, None))
+        return ended
+
+    def _settle(self, copy: Copy, code: int | None, ready: list[Job]) -> Verdict | None:
+        """What follows from a run."""
+        job, phase = copy.job, copy.phase
+        assert job
+        assert phase
+        copy.job = None
+        passed = code in {0, NO_TESTS}
+        if job.mutant is None:
+            if not passed:
+                raise UncleanError(f"fails without a mutation: {' '.join(phase.arguments())}\n{_tail(copy.output)}")
+            self._clean[phase] = time.monotonic() - copy.since
+            ready += self._waiting.pop(phase)
+            return None
+        copy.write(job.mutant.file, (self._root / PACKAGE / job.mutant.file).read_bytes())
+        if passed and len(job.phases) > 1:
+            job.phases.pop(0)
+            ready.insert(0, job)
+            return None
+        seconds = time.monotonic() - job.started
+        if passed:
+            return Verdict(job.mutant, Fate.SURVIVED, seconds=seconds)
+        if code is None:
+            return Verdict(job.mutant, Fate.HUNG, " ".join(phase.paths), seconds)
+        noticed = copy.noticed.read_text() if copy.noticed.exists() else f"exit {code} of {' '.join(phase.paths)}"
+        return Verdict(job.mutant, Fate.KILLED, noticed, seconds)
+
+
+def _copied(root: Path, to: Path) -> Path:
+    """A copy of what git has of the tree, and of what is new in it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root, capture_output=True, check=True
+    )
+    for name in listed.stdout.decode().split("\0"):
+        source = root / name
+        if name and (source.is_file() or source.is_symlink()):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, to / name, follow_symlinks=False)
+    return to
+
+
+class _Notes:
+    """A plugin that notes the first test which failed, and has Hypothesis neither shrink nor remember."""
+
+    def __init__(self, noticed: Path) -> None:
+        self._noticed = noticed
+
+    def pytest_configure(self) -> None:
+        from hypothesis import Phase as Part  # noqa: PLC0415  # its settings are those of the run from here on
+        from hypothesis import settings  # noqa: PLC0415
+
+        settings.register_profile(
+            "mutants", settings(), phases=[Part.explicit, Part.generate], database=None, derandomize=False
+        )
+        settings.load_profile("mutants")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self._noticed.exists():
+            self._noticed.write_text(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self._noticed.exists():
+            self._noticed.write_text(f"import of {report.nodeid}")
+
+
+def _forked(copy: Copy, phase: Phase) -> int:
+    """Run pytest in a fork; its pid."""
+    if pid := os.fork():  # noqa: TID251  # nothing here has started gRPC or a thread
+        return pid
+    code = 70
+    try:
+        os.setsid()
+        output = os.open(copy.output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        for descriptor in (1, 2):
+            os.dup2(output, descriptor)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        os.chdir(copy.path)
+        own = [str(copy.path / "service"), str(copy.path)]
+        os.environ["PYTHONPATH"] = os.pathsep.join(own)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ.pop("ANSWERBACK_SKIPS", None)
+        original = Path(__file__).resolve().parents[2]
+        others = {"", str(original), str(original / "service")}
+        sys.path[:] = own + [each for each in sys.path if each not in others]
+        for name in [name for name in sys.modules if name.split(".")[0] == "tools"]:
+            del sys.modules[name]
+        sys.modules.pop("__main__", None)
+        sys.argv = ["pytest"]
+        code = int(pytest.main([*OPTIONS, *phase.arguments()], plugins=[_Notes(copy.noticed)]))
+    except BaseException:  # noqa: BLE001  # whatever it is, it ends the fork
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # noqa: SLF001  # the parent's cleaning up is not this process's to do
+
+
+def _kill(copy: Copy, *, reaped: bool = False) -> None:
+    """End a run and what it has started."""
+    if not copy.pid:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(copy.pid, signal.SIGKILL)
+    if not reaped:
+        os.waitpid(copy.pid, 0)
+    os.close(copy.descriptor)
+    copy.pid, copy.descriptor = 0, -1
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-40:]) if path.exists() else ""
