@@ -1,0 +1,114 @@
+"""What else is done to a server that serves: workers killed, stopped and restarted; drains, resumes and resets."""
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from contextlib import suppress
+from time import monotonic
+
+from tests.survival.changes import STABLE
+from tests.survival.world import World
+from tests.system.conftest import Responder
+from tests.supervisor.supervising import alive, until
+
+REPLACED_SECONDS = 120.0
+
+
+class Chaos:
+    """Does one thing at a time, chosen by the seed."""
+
+    KINDS = {"kill": 3, "stop": 1, "pause": 1, "restart": 2, "drain": 2, "drain all": 1, "reset counters": 2}
+
+    def __init__(self, world: World, running: Responder, seed: str) -> None:
+        self.world, self.running = world, running
+        self.chance = random.Random(f"{seed} chaos")
+        self.done: Counter[str] = Counter()
+
+    async def one(self) -> None:
+        """Do one thing, and wait until all workers serve again."""
+        kind = self.chance.choices(list(self.KINDS), list(self.KINDS.values()))[0]
+        match kind:
+            case "kill":
+                await self._kill()
+            case "stop":
+                await self._stop()
+            case "pause":
+                await self._pause()
+            case "restart":
+                await self._command("restart", "restart", "--over", "300ms")
+            case "drain" | "drain all":
+                await self._drain("" if kind == "drain all" else self.chance.choice(list(self.world.current)))
+            case "reset counters":
+                await self._command("", "reset-counters")
+        self.done[kind] += 1
+
+    async def workers(self) -> list[int]:
+        status = await asyncio.to_thread(self.running.status)
+        return [int(worker["pid"]) for worker in status["workers"]]
+
+    async def all_serve(self) -> None:
+        """Until every slot has a worker that serves what is active."""
+        deadline = monotonic() + REPLACED_SECONDS
+        while monotonic() < deadline:
+            status = await asyncio.to_thread(self.running.status)
+            pids = [int(worker.get("pid", 0)) for worker in status["workers"]]
+            revisions = {worker.get("revision", 0) for worker in status["workers"]}
+            if all(pids) and all(alive(pid) for pid in pids) and len(revisions) == 1 and revisions != {0}:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"not all workers serve: {status['workers']}")
+
+    async def _kill(self) -> None:
+        pid = self.chance.choice([pid for pid in await self.workers() if pid] or [0])
+        if pid:
+            window = self.world.open_window("kill")
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            await until(lambda: not alive(pid), REPLACED_SECONDS)
+            window.end = monotonic()
+        await self.all_serve()
+
+    async def _stop(self) -> None:
+        """Stop one for good: it is replaced."""
+        pid = self.chance.choice([pid for pid in await self.workers() if pid] or [0])
+        if pid:
+            window = self.world.open_window("kill")
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+            await until(lambda: not alive(pid), REPLACED_SECONDS)
+            window.end = monotonic()
+        await self.all_serve()
+
+    async def _pause(self) -> None:
+        """Stop one for a moment: nothing is lost, unless a change needed it at that moment."""
+        pid = self.chance.choice([pid for pid in await self.workers() if pid] or [0])
+        if pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(self.chance.uniform(0.1, 1.0))
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    async def _drain(self, listener: str) -> None:
+        window = self.world.open_window("drain", listener)
+        named = ("--listener", listener) if listener else ()
+        drain = asyncio.create_task(asyncio.to_thread(self.running.cli, "drain", "--over", "200ms", *named))
+        await asyncio.wait({drain}, timeout=self.chance.uniform(0.2, 2.0))
+        # A listener that was removed meanwhile is not found.
+        resumed = await asyncio.to_thread(self.running.cli, "resume", *named)
+        assert "Traceback" not in resumed.stderr, resumed.stderr
+        if resumed.returncode:
+            await asyncio.to_thread(self.running.cli, "resume")
+        await drain
+        window.end = monotonic() + 1.0
+        window.listener = listener if listener in STABLE else ""
+
+    async def _command(self, what: str, *args: str) -> None:
+        window = self.world.open_window(what) if what else None
+        done = await asyncio.to_thread(self.running.cli, *args)
+        assert "Traceback" not in done.stderr, done.stderr
+        if window:
+            window.end = monotonic()
+

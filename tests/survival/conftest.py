@@ -1,0 +1,12 @@
+"""Which seed a run takes, and for how long."""
+
+import os
+import random
+
+import pytest
+
+
+@pytest.fixture
+def seed() -> str:
+    """ANSWERBACK_SEED, or one by chance; it is printed with whatever fails."""
+    return os.environ.get("ANSWERBACK_SEED") or str(random.SystemRandom().getrandbits(32))
