@@ -7,6 +7,7 @@ BIN    := $(VENV)/bin
 IMAGE  ?= answerback:dev
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/answerback/__init__.py)
 ARGS   ?=
+SECONDS ?= 3600
 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq --require-hashes --only-binary :all:
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt types floors proto bench image figures sbom lock ci clean
+.PHONY: help run test lint fmt types floors mutants soak proto bench image figures sbom lock ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.$$()A-Z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,12 @@ types: $(VENV)/.dev ## mypy, strict
 
 floors: $(VENV)/.dev ## import-linter: imports go down only
 	$(BIN)/lint-imports
+
+mutants: $(VENV)/.dev ## small faults planted in the code, which tests must notice: make mutants ARGS="--sample 300"
+	@exec $(BIN)/python -m tools.mutants $(ARGS)
+
+soak: $(VENV)/.dev ## everything at once, for SECONDS: make soak SECONDS=3600; ANSWERBACK_SEED=N repeats a run
+	@ANSWERBACK_SURVIVAL_SECONDS=$(SECONDS) $(BIN)/python -m pytest -m survival tests/survival $(ARGS)
 
 proto: $(VENV)/.dev ## generate from proto/: service/answerback/{v1,internal/v1}, docs/reference/{configuration,api}.md, the dashboard
 	$(BIN)/python -m tools.proto

@@ -24,6 +24,13 @@ def test_a_state_chooses_among_the_rules() -> None:
     book >> b"ask\nlogin\nask\nlogin\n" << Send(b"no\nin\nyes\nno\n")
 
 
+def test_the_state_is_kept_when_a_new_plan_is_taken() -> None:
+    before = plan(rule(say(b"in\n"), steps.state("in"), when=b"login"), rule(say(b"out\n")))
+    book = Playbook(before) >> b"login\n" << Send(b"in\n")
+    book.in_force.plan = plan(rule(say(b"yes\n"), in_states=("in",)), rule(say(b"no\n")))
+    book >> b"ask\n" << Send(b"yes\n")
+
+
 def test_a_variable_is_remembered() -> None:
     book = Playbook(
         plan(
@@ -208,3 +215,21 @@ def test_a_greeting_by_state_and_count() -> None:
 def test_a_connection_that_is_over_lets_go_of_what_surrounded_it() -> None:
     book = Playbook(plan(rule(steps.echo()))) >> eof << Close(CloseReason.PEER_EOF)
     assert book.session._surroundings is None
+
+
+def test_an_end_that_no_rule_on_eof_matches_is_the_end() -> None:
+    farewell = rule(say(b"bye\n"), in_states=("in",))
+    Playbook(plan(on_eof=Rules([farewell]))) >> eof << Close(CloseReason.PEER_EOF)
+
+
+@pytest.mark.parametrize("text", [b"x" * 20_000, template("${request}" + "x" * 20_000)])
+def test_replies_are_made_no_faster_than_they_are_taken(text: bytes | templates.Template) -> None:
+    session = Session(PlanInForce(plan(rule(say(text), steps.discard()))), Account(), 0.0, Somewhere())
+    made = session.receive(b"a\n" * 100, 0.0)
+    assert sum(len(action.data) for action in made if isinstance(action, Send)) < 100_000
+
+
+def test_a_closing_connection_keeps_nothing_of_what_it_was_sent() -> None:
+    book = Playbook(plan(rule(say(b"bye\n"), steps.close()))) >> b"quit\n" + b"more" * 1000
+    book << Send(b"bye\n") << HalfClose()
+    assert not book.session._buffer

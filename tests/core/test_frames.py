@@ -155,3 +155,9 @@ def test_a_frame_too_long_is_seen_before_it_has_come() -> None:
 
 def test_many_frames_of_a_fixed_size() -> None:
     Playbook(plan(rule(steps.echo()), framing=Fixed(4))) >> b"abcdefghij" << Send(b"abcdefgh") >> b"kl" << Send(b"ijkl")
+
+
+def test_each_piece_of_what_is_taken_does_not_start_its_time_again() -> None:
+    target = plan(rule(steps.take(LINE, "more")), limits=Limits(request_timeout=5))
+    book = Playbook(target) >> b"a\n" >> after(1) >> b"b" >> after(3) >> b"c" >> after(0.9)
+    book.silent() >> after(0.1) << HalfClose()

@@ -105,3 +105,19 @@ LOOSE = [
 @pytest.mark.parametrize("pattern, loose", LOOSE)
 def test_loose_ends(pattern: str, loose: int) -> None:
     assert loose_ends(list(tokens(pattern))) == loose
+
+
+def test_what_was_found_first_is_given_before_another_search_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+
+    def alone(_ordered: Sequence[str], position: int) -> Callable[[bytes], Sequence[int]]:
+        def search(_data: bytes) -> Sequence[int]:
+            searched.append(position)
+            return [position]
+
+        return search
+
+    monkeypatch.setattr(pattern_sets, "_alone", alone)
+    matching = Sets(["^a", ".*a.*b.*", "^ab"]).matching(b"ab")
+    assert (next(matching), searched) == (0, [])
+    assert (list(matching), searched) == ([1, 2], [1])

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import random
+import re
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from tests.supervisor.supervising import alive, until
 from tests.survival.changes import STABLE, Changes
@@ -83,6 +84,14 @@ class Campaign:
         """A line of the journal."""
         with self.journal.open("a") as journal:
             journal.write(f"{monotonic() - self._began:9.3f} {text}\n")
+
+    def excerpt(self) -> str:
+        """What the journal says of the time of the first fault."""
+        if not (found := re.search(r", ([\d.]+) to ([\d.]+) s:", "\n".join(self.findings.wrong))):
+            return ""
+        lines = self.journal.read_text().splitlines()
+        begin, end = float(found[1]) - 1.0, float(found[2]) + 2.0
+        return "\n".join([line for line in lines if begin <= float(line.split()[0]) <= end][:40])
 
     # ── Under load ────────────────────────────────────────────────────────────────────────────────────────────────
     async def go_on(self, seconds: float, clients: int) -> None:
@@ -250,9 +259,7 @@ class Campaign:
         window = self.world.open_window("stop")
         pids = children(self.running.process.pid)
         stopping = asyncio.create_task(asyncio.to_thread(self._stop))
-        clients = [
-            asyncio.create_task(self._talk_on(number, monotonic() + 0.5)) for number in (1001, 1002, 1003, 1004)
-        ]
+        clients = [asyncio.create_task(self._talk_on(number, monotonic() + 0.5)) for number in (1001, 1002, 1003, 1004)]
         code = await stopping
         await _all(clients)
         window.end = monotonic()
@@ -281,9 +288,8 @@ class Campaign:
         return sum(int(line.get("connections_lost", 0)) for line in self.running.lines())
 
 
-async def _all(coroutines: Any) -> None:
-    tasks: list[Coroutine[Any, Any, None]] = list(coroutines)
-    await asyncio.gather(*tasks)
+async def _all(awaited: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*awaited)
 
 
 def ipv6_is_here(path: Path = Path("/proc/net/if_inet6")) -> bool:

@@ -4,7 +4,6 @@
 
 import asyncio
 import random
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -83,52 +82,63 @@ class Changes:
     def wanted(self, kind: str) -> Wanted:
         """The listeners after a change of a kind."""
         wanted = dict(self.world.current)
-        changing = [name for name in wanted if name not in STABLE]
-        name = self.chance.choice(list(wanted))
-        version = wanted[name]
-        moving = wanted[self.chance.choice(changing)] if changing else None
-        match kind:
-            case "rules":
-                wanted[name] = renewed(version, self.mark())
-            case "all rules":
-                wanted = {name: renewed(version, self.mark()) for name, version in wanted.items()}
-            case "engine":
-                engine = {"CALLBACK": "COROUTINE", "COROUTINE": "CALLBACK"}[version.engine]
-                wanted[name] = renewed(version, self.mark(), engine=engine)
-            case "accept":
-                accepts = UNIX_ACCEPTS if version.address.startswith("unix:") else ACCEPTS
-                wanted[name] = renewed(version, self.mark(), accept=self.chance.choice(accepts))
-            case "limits":
-                wanted[name] = renewed(version, self.mark(), limits=self.chance.choice(list(LIMITS)))
-            case "faults":
-                faults = tuple(self.chance.sample(list(FAULTS), self.chance.choice((0, 0, 1, 2))))
-                wanted[name] = renewed(version, self.mark(), faults=faults)
-            case "file":
-                wanted[name] = renewed(version, mark := self.mark(), file="" if version.file else self._file(mark))
-            case "new" if len(wanted) < len(STABLE) + len(NAMES):
-                name = self._free_name(wanted)
-                wanted[name] = self.new(name, self._free_address(wanted))
-            case "remove" if moving:
-                del wanted[moving.name]
-            case "move" if moving:
-                accept = self.chance.choice((moving.accept, "NORMAL"))
-                address = self._free_address(wanted)
-                wanted[moving.name] = renewed(moving, self.mark(), address=address, accept=accept)
-            case "rename" if moving and len(wanted) < len(STABLE) + len(NAMES):
-                del wanted[moving.name]
-                name = self._free_name(wanted)
-                self._identities += 1
-                wanted[name] = renewed(moving, self.mark(), name=name, identity=self._identities)
-            case "swap" if len(changing) > 1:
-                one, other = (wanted[each] for each in self.chance.sample(changing, 2))
-                normal = {"accept": "NORMAL"}
-                wanted[one.name] = renewed(one, self.mark(), address=other.address, **normal)
-                wanted[other.name] = renewed(other, self.mark(), address=one.address, **normal)
+        if kind in {"new", "remove", "move", "rename", "swap"}:
+            self._place(kind, wanted)
+        elif kind == "all rules":
+            wanted = {name: renewed(version, self.mark()) for name, version in wanted.items()}
+        else:
+            version = self.chance.choice(list(wanted.values()))
+            wanted[version.name] = self._changed(kind, version)
         # A file's content is its mark, also where only something else of the listener has changed.
         return {
             name: replace(version, file=self._file(version.mark)) if version.file else version
             for name, version in wanted.items()
         }
+
+    def _changed(self, kind: str, version: Version) -> Version:
+        """A listener that stays where it is."""
+        mark = self.mark()
+        match kind:
+            case "engine":
+                engine = {"CALLBACK": "COROUTINE", "COROUTINE": "CALLBACK"}[version.engine]
+                return renewed(version, mark, engine=engine)
+            case "accept":
+                accepts = UNIX_ACCEPTS if version.address.startswith("unix:") else ACCEPTS
+                return renewed(version, mark, accept=self.chance.choice(accepts))
+            case "limits":
+                return renewed(version, mark, limits=self.chance.choice(list(LIMITS)))
+            case "faults":
+                faults = self.chance.sample(list(FAULTS), self.chance.choice((0, 0, 1, 2)))
+                return renewed(version, mark, faults=tuple(faults))
+            case "file":
+                return renewed(version, mark, file="" if version.file else self._file(mark))
+        return renewed(version, mark)
+
+    def _place(self, kind: str, wanted: Wanted) -> None:
+        """Have listeners come, go and move."""
+        changing = [version for version in wanted.values() if version.name not in STABLE]
+        room = len(wanted) < len(STABLE) + len(NAMES)
+        moving = self.chance.choice(changing) if changing else None
+        if kind == "new" and room:
+            name = self._free_name(wanted)
+            wanted[name] = self.new(name, self._free_address(wanted))
+        elif kind == "remove" and moving:
+            del wanted[moving.name]
+        elif kind == "move" and moving:
+            address = self._free_address(wanted)
+            accept = self.chance.choice((moving.accept, "NORMAL"))
+            if address.startswith("unix:") and accept not in UNIX_ACCEPTS:
+                accept = "NORMAL"
+            wanted[moving.name] = renewed(moving, self.mark(), address=address, accept=accept)
+        elif kind == "rename" and moving and room:
+            name = self._free_name(wanted)  # another: a listener is known by its name
+            del wanted[moving.name]
+            self._identities += 1
+            wanted[name] = renewed(moving, self.mark(), name=name, identity=self._identities)
+        elif kind == "swap" and len(changing) > 1:
+            one, other = self.chance.sample(changing, 2)
+            wanted[one.name] = renewed(one, self.mark(), address=other.address, accept="NORMAL")
+            wanted[other.name] = renewed(other, self.mark(), address=one.address, accept="NORMAL")
 
     def _file(self, mark: str) -> str:
         path = self.folder / "payloads" / mark
@@ -137,8 +147,8 @@ class Changes:
 
     # ── How it is asked for ───────────────────────────────────────────────────────────────────────────────────────
     KINDS: Final = {
-        "rules": 6, "all rules": 3, "engine": 2, "accept": 4, "limits": 2, "faults": 4, "file": 2, "new": 3, "remove": 2,
-        "move": 4, "rename": 2, "swap": 1, "refused": 2, "stale": 1, "rollback": 2,
+        "rules": 6, "all rules": 3, "engine": 2, "accept": 4, "limits": 2, "faults": 4, "file": 2, "new": 3,
+        "remove": 2, "move": 4, "rename": 2, "swap": 1, "refused": 2, "stale": 1, "rollback": 2,
     }  # fmt: skip
 
     async def one(self) -> None:
@@ -228,7 +238,7 @@ class Changes:
     def _by_command(self, wanted: Wanted) -> str:
         path = self.folder / "applied.yaml"
         path.write_text(self.world.text(wanted.values()))
-        done: subprocess.CompletedProcess[str] = self.running.cli("apply", str(path))
+        done = self.running.cli("apply", str(path))
         return done.stderr if done.returncode else ""
 
     def _by_file(self, wanted: Wanted) -> str:

@@ -7,11 +7,12 @@ import signal
 from collections import Counter
 from contextlib import suppress
 from time import monotonic
+from typing import Any, ClassVar
 
+from tests.supervisor.supervising import alive, until
 from tests.survival.changes import STABLE
 from tests.survival.world import World
 from tests.system.conftest import Responder
-from tests.supervisor.supervising import alive, until
 
 REPLACED_SECONDS = 120.0
 
@@ -19,7 +20,7 @@ REPLACED_SECONDS = 120.0
 class Chaos:
     """Does one thing at a time, chosen by the seed."""
 
-    KINDS = {"kill": 3, "stop": 1, "pause": 1, "restart": 2, "drain": 2, "drain all": 1, "reset counters": 2}
+    KINDS: ClassVar = {"kill": 3, "stop": 1, "pause": 1, "restart": 2, "drain": 2, "drain all": 1, "reset counters": 2}
 
     def __init__(self, world: World, running: Responder, seed: str) -> None:
         self.world, self.running = world, running
@@ -51,6 +52,7 @@ class Chaos:
     async def all_serve(self) -> None:
         """Until every slot has a worker that serves what is active."""
         deadline = monotonic() + REPLACED_SECONDS
+        status: dict[str, Any] = {}
         while monotonic() < deadline:
             status = await asyncio.to_thread(self.running.status)
             pids = [int(worker.get("pid", 0)) for worker in status["workers"]]
@@ -58,7 +60,7 @@ class Chaos:
             if all(pids) and all(alive(pid) for pid in pids) and len(revisions) == 1 and revisions != {0}:
                 return
             await asyncio.sleep(0.1)
-        raise AssertionError(f"not all workers serve: {status['workers']}")
+        raise AssertionError(f"not all workers serve: {status}")
 
     async def _kill(self) -> None:
         pid = self.chance.choice([pid for pid in await self.workers() if pid] or [0])
@@ -111,4 +113,3 @@ class Chaos:
         assert "Traceback" not in done.stderr, done.stderr
         if window:
             window.end = monotonic()
-

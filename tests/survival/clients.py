@@ -1,7 +1,7 @@
 """Clients that talk to whatever is there, and note what they saw; and the judge of it.
 
-    talk      one connection: its requests, what came back for each, and how it ended
-    judge     whether one possible version of the listener says so, or something explains the end
+talk      one connection: its requests, what came back for each, and how it ended
+judge     whether one possible version of the listener says so, or something explains the end
 """
 
 # Rule: a client judges nothing while it talks; whether a change took effect is known only later.
@@ -170,11 +170,12 @@ class Client:
                     self.seen.end = "silence"
                     return b""
             data = reading.result()
-            self.seen.received += len(data)
-            return data
         except ConnectionError:
             self.seen.end = "reset"
             return b""
+        else:
+            self.seen.received += len(data)
+            return data
         finally:
             reading.cancel()
 
@@ -199,12 +200,12 @@ class Judge:
         """What is wrong with it, a sentence each."""
         for exchange in seen.exchanges:
             if exchange.complete and not self._said(seen, exchange):
-                yield f"{exchange.heard!r} is what no version that was active says to {exchange.request!r}"
-            if any(mark.encode() in exchange.heard for mark in self.world.forbidden):
-                yield f"{exchange.heard!r} is of a change that was refused"
+                yield f"{_short(exchange.heard)} is what no version that was active says to {_short(exchange.request)}"
+            if exchange.heard.partition(b" ")[0].decode(errors="replace").strip("<") in self.world.forbidden:
+                yield f"{_short(exchange.heard)} is of a change that was refused"
         if seen.end not in {"left", "abandoned"} and not self.explanations(seen):
             last = seen.exchanges[-1].heard if seen.exchanges else b""
-            yield f"it ended by {seen.end} after {last!r}, and nothing explains that"
+            yield f"it ended by {seen.end} after {_short(last)}, and nothing explains that"
 
     def _identities(self, seen: Seen, now: float) -> set[int]:
         return self.world.at(seen.address, seen.began, seen.connected or now)
@@ -252,7 +253,7 @@ class Judge:
             case "refused":
                 found = {"accept"} if "REFUSE" in accepts else set()
                 found |= {"moved"} if moving else set()
-                found |= {each for each in done & {"drain", "stop"}}
+                found |= done & {"drain", "stop"}
             case "stalled":
                 found = {"accept"} & ({"accept"} if accepts & {"STALL", "HOLD"} else set())
             case "silence":
@@ -273,3 +274,7 @@ class Judge:
             case "extra":
                 found |= faults & {"corrupt", "drop"}
         return found
+
+
+def _short(data: bytes) -> str:
+    return repr(data if len(data) <= 80 else data[:40] + b" ... " + data[-40:])

@@ -27,7 +27,7 @@ class Sample:
 
 def measure(pid: int) -> Sample | None:
     """Of a process; None if there is none (any more)."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, KeyError):  # a zombie has no memory
         fields = dict(
             line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
         )

@@ -3,6 +3,7 @@
 # Rule: a run is repeated with ANSWERBACK_SEED=…; the seed decides what is done, not when.
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ async def check(folder: Path, seed: str, seconds: float, clients: int) -> Campai
             error.add_note(f"ANSWERBACK_SEED={seed}; the journal is {run.journal}")
             raise
         wrong += run.findings.wrong
+        excerpt = run.excerpt()
         wrong += [f"in the log: {line}" for line in run.unexpected_lines()]
         lost = run.connections_lost()
         if run.findings.lost_by_death > lost:
@@ -74,9 +76,12 @@ async def check(folder: Path, seed: str, seconds: float, clients: int) -> Campai
             wrong.append(f"{run.findings.lost_by_move} connections were reset in the middle of a move")
         if run.measurements.most_memory() > MEMORY_MIB:
             wrong.append(f"a process took {run.measurements.most_memory():.0f} MiB")
+        run.findings.wrong.clear()
         summary = f"{run.findings} {run.changes.made} {run.changes.failed} {run.chaos.done}"
         listed = "\n".join(wrong[:20])
-        assert not wrong, f"ANSWERBACK_SEED={seed}: {len(wrong)} wrong (journal: {run.journal}):\n{listed}\n{summary}"
+        assert not wrong, (
+            f"ANSWERBACK_SEED={seed}: {len(wrong)} wrong (journal: {run.journal}):\n{listed}\n{summary}\n{excerpt}"
+        )
         return run
 
 
@@ -96,10 +101,10 @@ async def test_a_long_campaign_breaks_no_promise_and_nothing_grows(
     tmp_path: Path, seed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with capsys.disabled():
-        print(f"\n{SECONDS:g} s with ANSWERBACK_SEED={seed}, in {tmp_path}")
+        sys.stdout.write(f"\n{SECONDS:g} s with ANSWERBACK_SEED={seed}, in {tmp_path}\n")
     run = await check(tmp_path, seed, SECONDS, clients=12)
     slopes = run.measurements.slopes(warm_up=SECONDS / 3, young=20.0)
     with capsys.disabled():
-        print(f"{run.findings}\n{run.changes.made}\n{run.changes.failed}\n{run.chaos.done}\n{slopes}")
+        sys.stdout.write(f"{run.findings}\n{run.changes.made}\n{run.changes.failed}\n{run.chaos.done}\n{slopes}\n")
     grown = {what: slope for what, slope in slopes.items() if slope.least > GROWTH[what]}
     assert not grown, f"ANSWERBACK_SEED={seed}"

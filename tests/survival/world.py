@@ -1,8 +1,8 @@
 """What listeners there are, were and may become, and when: what a client's observations are judged by.
 
-Each version of a listener has a mark of its own, which its replies carry at both ends. A version counts as possible from
-the moment at which the change that brings it was asked for, until the change that replaces it has been answered. What
-one client saw must be what one possible version says.
+Each version of a listener has a mark of its own, which its replies carry at both ends. A version counts as possible
+from the moment at which the change that brings it was asked for, until the change that replaces it has been answered.
+What one client saw must be what one possible version says.
 """
 
 # Rule: all times are those of time.monotonic.

@@ -10,7 +10,7 @@ from typing import Final
 
 from tools.mutants import reporting
 from tools.mutants.choosing import ACCEPTED, ROOMS, StaleError, accepted, all_mutations, sample
-from tools.mutants.running import Fate, Runner, UncleanError
+from tools.mutants.running import Fate, Runner, UncleanError, Verdict
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 AIM: Final = 95.0
@@ -35,7 +35,7 @@ def main() -> int:
     allowed = [mutant for mutant in chosen if mutant.key in reasons]
     tried = [mutant for mutant in chosen if mutant.key not in reasons]
     until = time.monotonic() + 60 * options.minutes if options.minutes else inf
-    verdicts = []
+    verdicts: list[Verdict] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         runner = Runner(ROOT, Path(folder), options.jobs)
         try:
@@ -45,11 +45,7 @@ def main() -> int:
                 if verdict.fate is Fate.SURVIVED:
                     print(f"\r{reporting.survivor(verdict.mutant)}", flush=True)
                 elif options.verbose:
-                    print(
-                        f"\r{verdict.fate.value} in {verdict.seconds:.1f} s: {verdict.mutant.file}:{verdict.mutant.line}: "
-                        f"{verdict.mutant.change}: by {verdict.noticed}",
-                        flush=True,
-                    )
+                    print(f"\r{reporting.victim(verdict)}", flush=True)
         except UncleanError as error:
             print(f"\r{error}", file=sys.stderr)
             return 1

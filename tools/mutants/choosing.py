@@ -23,8 +23,6 @@ class StaleError(Exception):
     """The list of accepted mutations names some that do not exist, or gives no reason."""
 
 
-
-
 def all_mutations(root: Path, rooms: Sequence[str] = ROOMS, files: Sequence[str] = ()) -> list[Mutation]:
     """Of the rooms' modules; only of those whose path below the package matches one of `files`, if any is given."""
     found = []

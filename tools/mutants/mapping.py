@@ -24,7 +24,6 @@ MORE: Final = {
     "core/answering.py": ("tests/core/test_session.py", "tests/core/test_conversations.py", "tests/core/test_model.py"),
     "core/playing.py": ("tests/core/test_session.py", "tests/core/test_steps.py", "tests/core/test_model.py"),
     "core/ending.py": ("tests/core/test_session.py", "tests/core/test_conversations.py"),
-    "core/turn.py": ("tests/core/test_steps.py", "tests/core/test_session.py"),
     "core/plan.py": ("tests/core/test_session.py",),
     "net/*": ("tests/net/test_conformance.py",),
     "supervisor/crew.py": ("tests/supervisor/test_supervisor.py",),

@@ -11,7 +11,6 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -191,7 +190,7 @@ class _Finder(ast.NodeVisitor):
         self._returns.pop()
         self._scope.pop()
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  # the name that ast calls
 
     def visit_If(self, node: ast.If) -> None:
         if _name(node.test) == "TYPE_CHECKING":
@@ -242,12 +241,13 @@ class _Finder(ast.NodeVisitor):
             case bool():
                 self._replace(node, str(not node.value))
             case int():
-                for other in (node.value + 1, node.value - 1):
-                    self._replace(node, str(other) if other >= 0 else f"({other})")
+                for number in (node.value + 1, node.value - 1):
+                    self._replace(node, str(number) if number >= 0 else f"({number})")
             case float():
                 self._replace(node, repr(node.value * 2 or 1.0))
             case bytes() if node.value:
-                self._replace_in_expression(node, repr(b"?" + node.value[1:]))
+                other = b"!" if node.value[:1] == b"?" else b"?"
+                self._replace_in_expression(node, repr(other + node.value[1:]))
             case bytes():
                 self._replace(node, 'b"?"')
 
@@ -259,9 +259,8 @@ class _Finder(ast.NodeVisitor):
             first, second = node.args[:2]
             between = self._encoded[self._end(first) : self._start(second)].decode()
             if "\n" not in between and _name(node.func) not in {"isinstance", "setattr", "getattr"}:
-                self._note(
-                    first.lineno, self._start(first), self._end(second), self._text(second) + between + self._text(first)
-                )
+                swapped = self._text(second) + between + self._text(first)
+                self._note(first.lineno, self._start(first), self._end(second), swapped)
         if isinstance(node.func, ast.Name) and node.func.id in NAMES:
             self._replace(node.func, NAMES[node.func.id])
         if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
@@ -349,7 +348,7 @@ class _Finder(ast.NodeVisitor):
                 self._replace(item.context_expr, NO_CONTEXT)
         self.generic_visit(node)
 
-    visit_AsyncWith = visit_With
+    visit_AsyncWith = visit_With  # noqa: N815  # as above
 
 
 def _operator_tokens(source: str, starts: list[int]) -> list[tuple[str, int, int]]:
@@ -399,9 +398,7 @@ def _is_type(node: ast.expr) -> bool:
 
 def _is_simple(node: ast.stmt) -> bool:
     """Whether another statement may stand before it on its line."""
-    return not isinstance(
-        node, ast.If | ast.For | ast.While | ast.With | ast.Try | ast.AsyncFor | ast.AsyncWith | ast.FunctionDef | ast.Match
-    )
+    return not hasattr(node, "body") and not isinstance(node, ast.Match)
 
 
 def _short(text: str) -> str:

@@ -42,6 +42,13 @@ def survivor(mutant: Mutation) -> str:
     return f"survived: {where}: {mutant.change}\n    {mutant.text}"
 
 
+def victim(verdict: Verdict) -> str:
+    """What was noticed, and by what."""
+    mutant = verdict.mutant
+    what = f"{verdict.fate.value} in {verdict.seconds:.1f} s"
+    return f"{what}: {mutant.file}:{mutant.line}: {mutant.change}: by {verdict.noticed}"
+
+
 def entry(mutant: Mutation) -> str:
     """What accepts it in accepted.toml, but for the reason."""
     fields = {"file": mutant.file, "function": mutant.function, "line": mutant.text, "change": mutant.change}

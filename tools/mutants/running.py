@@ -209,9 +209,8 @@ class Runner:
 
 def _copied(root: Path, to: Path) -> Path:
     """A copy of what git has of the tree, and of what is new in it."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root, capture_output=True, check=True
-    )
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, check=True)
     for name in listed.stdout.decode().split("\0"):
         source = root / name
         if name and (source.is_file() or source.is_symlink()):
@@ -276,7 +275,7 @@ def _forked(copy: Copy, phase: Phase) -> int:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # noqa: SLF001  # the parent's cleaning up is not this process's to do
+        os._exit(code)  # the parent's cleaning up is not this process's to do
 
 
 def _kill(copy: Copy, *, reaped: bool = False) -> None:

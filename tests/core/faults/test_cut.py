@@ -2,7 +2,8 @@ import pytest
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.faults import Cut
-from tests.core.faults.faulty import conversation, fault
+from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Wait
+from tests.core.faults.faulty import comes_of, conversation, fault
 from tests.core.playbook import eof
 
 
@@ -27,3 +28,9 @@ def test_a_shorter_reply_is_whole() -> None:
 def test_of_all_that_a_connection_is_sent() -> None:
     cut = fault(Cut(20, by_reset=False), per_connection=True)
     conversation(cut) >> b"hello\n" << Send(b"hello, world\n") >> b"hello\n" << Send(b"hello, ") << HalfClose()
+
+
+def test_what_is_no_bytes_passes_and_nothing_comes_behind_the_end() -> None:
+    reply = (Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), Wait(1), Send(b"e"))
+    assert comes_of(Cut(3, by_reset=False), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bc"), END_IN_ORDER]
+    assert comes_of(Cut(4, by_reset=True), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), END_BY_RESET]

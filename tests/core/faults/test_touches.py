@@ -1,0 +1,36 @@
+"""What each fault changes: at the first of that in a reply it is settled whether it applies."""
+
+import pytest
+
+from answerback.core.actions import HalfClose, Send
+from answerback.core.delays import Fixed
+from answerback.core.faults import Bandwidth, Corrupt, Cut, Drop, Effect, Hang, Latency, Reset, SlowClose
+from answerback.core.faults import Slice as Sliced
+from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome, Wait
+
+OUTCOMES: dict[str, Outcome] = {
+    "bytes": Send(b"a"),
+    "no bytes": Send(b""),
+    "wait": Wait(1.0),
+    "half close": HalfClose(),
+    "close": END_IN_ORDER,
+    "reset": END_BY_RESET,
+    "nothing": None,
+}
+BYTES = {"bytes"}
+TOUCHES: list[tuple[Effect, set[str]]] = [
+    (Bandwidth(10), BYTES),
+    (Corrupt(1), BYTES),
+    (Cut(3, by_reset=False), BYTES),
+    (Drop(), BYTES),
+    (Sliced(3, 0, 0.5), BYTES),
+    (Latency(Fixed(1.0)), {"bytes", "half close", "close", "reset"}),
+    (SlowClose(Fixed(1.0)), {"close"}),
+    (Hang(0.0), set(OUTCOMES)),
+    (Reset(0.0), set(OUTCOMES)),
+]
+
+
+@pytest.mark.parametrize("effect, touched", TOUCHES)
+def test_a_fault_touches_what_it_changes_and_nothing_else(effect: Effect, touched: set[str]) -> None:
+    assert {name for name, outcome in OUTCOMES.items() if effect.touches(outcome)} == touched
