@@ -159,5 +159,5 @@ def test_many_frames_of_a_fixed_size() -> None:
 
 def test_each_piece_of_what_is_taken_does_not_start_its_time_again() -> None:
     target = plan(rule(steps.take(LINE, "more")), limits=Limits(request_timeout=5))
-    book = Playbook(target) >> b"a\n" >> after(1) >> b"b" >> after(3) >> b"c" >> after(0.9)
-    book.silent() >> after(0.1) << HalfClose()
+    book = Playbook(target) >> b"a\n" >> after(1) >> b"b" >> after(3) >> b"c" >> after(0.75)
+    book.silent() >> after(0.25) << HalfClose()

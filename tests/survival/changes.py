@@ -26,7 +26,7 @@ STABLE: Final = ("stable-v4", "stable-v6", "stable-unix")
 NAMES: Final = tuple(f"changing-{number}" for number in range(6))
 ACCEPTS: Final = ("NORMAL", "NORMAL", "NORMAL", "REFUSE", "STALL", "CLOSE", "RESET", "HOLD")
 UNIX_ACCEPTS: Final = ("NORMAL", "NORMAL", "CLOSE", "RESET", "HOLD")
-FILE_SECONDS: Final = 60.0
+FILE_SECONDS: Final = 120.0
 KEPT: Final = 20  # earlier configurations to go back to
 
 Wanted = dict[str, Version]
@@ -242,17 +242,21 @@ class Changes:
         return done.stderr if done.returncode else ""
 
     def _by_file(self, wanted: Wanted) -> str:
-        """Have the file watched: it is taken or refused within seconds, and a failure is tried again."""
-        new = self.running.config.with_suffix(".new")
-        new.write_text(self.world.text(wanted.values()))
-        new.rename(self.running.config)
+        """By the file that is watched."""
+        text, tries = self.world.text(wanted.values()), 0
         marks = {version.mark for version in wanted.values()}
         deadline = time.monotonic() + FILE_SECONDS
         while time.monotonic() < deadline:
+            # A file that failed for no fault of its own is tried again half a minute later; one that is new, at once.
+            if not tries % 100:
+                new = self.running.config.with_suffix(".new")
+                new.write_text(text + "\n" * (tries // 100))
+                new.rename(self.running.config)
+            tries += 1
             if self.active_marks() == marks:
                 return ""
             time.sleep(0.1)  # noqa: TID251  # there is nothing to wait on: a file has no answer
-        return "the file was not taken"
+        raise AssertionError(f"the file was not taken within {FILE_SECONDS:g} s")
 
     def _refused(self) -> None:
         """Changes that must not succeed, and must change nothing."""

@@ -4,15 +4,20 @@ import asyncio
 import os
 import random
 import signal
+import threading
 from collections import Counter
 from contextlib import suppress
 from time import monotonic
 from typing import Any, ClassVar
 
+import click
+
+from answerback.cli import options
+from answerback.cli.client import connected
+from answerback.v1.operations_service_pb2 import DrainRequest
 from tests.supervisor.supervising import alive, until
-from tests.survival.changes import STABLE
 from tests.survival.world import World
-from tests.system.conftest import Responder
+from tests.system.conftest import CALL_SECONDS, Responder
 
 REPLACED_SECONDS = 120.0
 
@@ -96,16 +101,27 @@ class Chaos:
     async def _drain(self, listener: str) -> None:
         window = self.world.open_window("drain", listener)
         named = ("--listener", listener) if listener else ()
-        drain = asyncio.create_task(asyncio.to_thread(self.running.cli, "drain", "--over", "200ms", *named))
-        await asyncio.wait({drain}, timeout=self.chance.uniform(0.2, 2.0))
-        # A listener that was removed meanwhile is not found.
+        begun = threading.Event()
+        drain = asyncio.create_task(asyncio.to_thread(self._drained, listener, begun))
+        await asyncio.to_thread(begun.wait, REPLACED_SECONDS)
+        await asyncio.wait({drain}, timeout=self.chance.uniform(0.1, 1.0))
+        # What was drained may have been removed meanwhile; then all are told to listen again.
         resumed = await asyncio.to_thread(self.running.cli, "resume", *named)
         assert "Traceback" not in resumed.stderr, resumed.stderr
         if resumed.returncode:
-            await asyncio.to_thread(self.running.cli, "resume")
+            await self._command("", "resume")
         await drain
-        window.end = monotonic() + 1.0
-        window.listener = listener if listener in STABLE else ""
+        window.end = monotonic()
+
+    def _drained(self, listener: str, begun: threading.Event) -> None:
+        """Drain until it is over: the drain of a listener that is not there (any more) is over at once."""
+        request = DrainRequest(listener=listener, over=options.duration(0.2))
+        try:
+            with connected(self.running.admin, CALL_SECONDS) as client, suppress(click.ClickException):
+                for _ in client.drain(request):
+                    begun.set()
+        finally:
+            begun.set()
 
     async def _command(self, what: str, *args: str) -> None:
         window = self.world.open_window(what) if what else None
