@@ -18,11 +18,11 @@ from typing import Final
 import uvloop
 
 from answerback import __version__, logs
-from answerback.config.addresses import is_unix
 from answerback.control.address import parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
+from answerback.language.addresses import is_unix
 from answerback.supervisor import Options, Retention, Status, Supervisor
 from answerback.supervisor.revisions import KEPT
 from answerback.supervisor.state import State

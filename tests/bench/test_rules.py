@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import check, load
+from answerback.document.document import load
+from answerback.language.check import check
 from bench import __main__ as bench
 from bench.figures import judge
 from bench.results import Results, Ruled
 from bench.rules import KINDS, Kind, configuration
 from bench.stats import spread
-from tests.config.compiling import Turn, selected
+from tests.language.compiling import Turn, selected
 
 pytestmark = pytest.mark.long
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from answerback.cli import output
-from answerback.config import load
-from answerback.config.problems import Problem, Refused
 from answerback.control.errors import CommentTooLong
+from answerback.document.document import load
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import ChangeFailed, EtagMismatch
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.problem_pb2 import Problem as ProblemMessage

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from answerback.config import load
+from answerback.document.document import load
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.problem_pb2 import Problem
 

@@ -3,7 +3,7 @@
 import pytest
 
 from answerback.cli import difference
-from answerback.config import load
+from answerback.document.document import load
 
 LINES = ["--- a", "+++ b", "@@ -1 +1 @@", "-one\x1b[2J", "+two", " three"]
 

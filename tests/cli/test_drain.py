@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from google.protobuf.duration_pb2 import Duration
 
 from answerback.cli import drain
-from answerback.config.editing import NoSuchListener
+from answerback.language.editing import NoSuchListener
 from answerback.supervisor import Stopping
 from answerback.v1 import operations_service_pb2 as pb
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from answerback.cli import main
-from answerback.config import load
+from answerback.document.document import load
 
 
 def examples(*args: str) -> Result:

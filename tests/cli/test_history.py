@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from answerback.config import BUILT_IN
+from answerback.language.builtin import BUILT_IN
 from answerback.v1.config_service_pb2 import ListRevisionsResponse, Revision
 
 NOON = Timestamp(seconds=1767355200)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from answerback.config import Problem, Refused, load
-from answerback.config.editing import ListenerExists, NoSuchListener
+from answerback.document.document import load
+from answerback.language.editing import ListenerExists, NoSuchListener
+from answerback.language.problems import Problem, Refused
 from answerback.v1 import listener_service_pb2 as pb
 
 TWO = """

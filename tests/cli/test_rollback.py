@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from answerback.config import BUILT_IN, Problem, Refused
+from answerback.language.builtin import BUILT_IN
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import NotKept
 from answerback.v1 import config_service_pb2 as pb
 

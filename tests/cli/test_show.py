@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from answerback.config import BUILT_IN, load
+from answerback.document.document import load
+from answerback.language.builtin import BUILT_IN
 from answerback.v1.config_service_pb2 import GetConfigResponse, GetRevisionRequest, GetRevisionResponse, Revision
 
 

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from answerback.cli.client import Client
-from answerback.config import BUILT_IN
+from answerback.language.builtin import BUILT_IN
 from answerback.supervisor import NotOfThisHistory, Stopping
 from answerback.v1.config_service_pb2 import Revision, WatchConfigRequest, WatchConfigResponse
 

@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 from grpc import aio
 
-from answerback.config import BUILT_IN, Problem
 from answerback.control.address import parse
 from answerback.control.server import AdminServer
+from answerback.language.builtin import BUILT_IN
+from answerback.language.problems import Problem
 from answerback.supervisor import Change, Revision, Supervisor
 from answerback.supervisor.health import Health
 from answerback.supervisor.history import History

@@ -9,9 +9,10 @@ import grpc
 import pytest
 from grpc import aio
 
-from answerback.config import BUILT_IN, Problem, Refused
 from answerback.control.requests import COMMENT_LENGTH
 from answerback.control.server import MAX_CONFIG_BYTES
+from answerback.language.builtin import BUILT_IN
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
 from answerback.supervisor.revisions import Retention, RevisionsInMemory
 from answerback.v1 import config_service_pb2 as pb

@@ -8,11 +8,11 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from answerback.config.editing import BadMask, ListenerExists, NoSuchListener
-from answerback.config.problems import Problem, Refused
 from answerback.control import errors
 from answerback.control.authorisation import PermissionDenied, Unauthenticated
 from answerback.control.limits import Kind, TooManyCalls
+from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
+from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor import (
     ChangeFailed,

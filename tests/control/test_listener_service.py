@@ -10,7 +10,8 @@ from google.rpc.error_details_pb2 import BadRequest
 from grpc import aio
 from grpc_status import rpc_status
 
-from answerback.config import Problem, Refused, load
+from answerback.document.document import load
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import EtagMismatch
 from answerback.v1 import listener_service_pb2 as pb
 from answerback.v1.config_pb2 import Listener

@@ -11,10 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import aio
 
 from answerback import __version__
-from answerback.config import Problem
-from answerback.config.editing import NoSuchListener
 from answerback.control import operations_service
 from answerback.core.plan import Accept, Engine
+from answerback.language.editing import NoSuchListener
+from answerback.language.problems import Problem
 from answerback.metrics.reading import Counts
 from answerback.supervisor import (
     ChangeFailed,
@@ -201,4 +201,3 @@ def test_every_state_step_and_engine_has_its_value() -> None:
     assert set(operations_service.DRAINS) == set(DrainState)
     assert set(operations_service.STEPS) == set(RestartStep)
     assert set(operations_service.STATES) == set(State)
-    assert set(operations_service.ENGINES) == set(Engine)

@@ -5,8 +5,6 @@ from hypothesis import strategies as st
 
 from answerback.core.answering import READ_AHEAD
 from answerback.v1 import config_pb2 as v1
-from tests.config.compiling import compiled, only
-from tests.config.strategies import configs, few
 from tests.core.framing.cutting import CUTS, byte_by_byte, in_pieces
 from tests.core.model import strategies
 from tests.core.model.conversation import Model
@@ -14,6 +12,8 @@ from tests.core.model.heard import Happening
 from tests.core.model.matching import Counts
 from tests.core.model.playing import UNTIL, played
 from tests.core.playbook import Playbook, Somewhere, connected, drain, eof
+from tests.language.compiling import compiled, only
+from tests.language.strategies import configs, few
 
 FRAMINGS = {
     "however it is cut": strategies.whole_framings,

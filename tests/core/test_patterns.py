@@ -99,7 +99,7 @@ def test_no_pattern_takes_more_than_linear_time() -> None:
 
 
 def test_what_needs_no_pattern_never_loads_re2() -> None:
-    script = "import sys; import answerback.core.session, answerback.config.compile; print('re2' in sys.modules)"
+    script = "import sys; import answerback.core.session, answerback.language.compile; print('re2' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
     )

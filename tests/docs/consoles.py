@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from answerback.config import dump
-from answerback.config.builtin import BUILT_IN
+from answerback.document.encode import dump
+from answerback.language.builtin import BUILT_IN
 from tests.ports import free_port
 from tests.waiting import eventually
 

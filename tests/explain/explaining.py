@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from answerback.config import check, load
+from answerback.document.document import load
 from answerback.explain import Moment, Transcript, explain
 from answerback.explain.events import Asked, Sent
+from answerback.language.check import check
 
 BEGUN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 E = TypeVar("E")

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from answerback.explain import Moment, Transcript, explain
 from answerback.explain import events as e
 from answerback.v1 import config_pb2 as v1
-from tests.config.compiling import only
-from tests.config.strategies import configs, few
 from tests.core.model import strategies
 from tests.core.model.heard import Happening, Heard
 from tests.core.model.playing import UNTIL, played
 from tests.core.playbook import Somewhere
+from tests.language.compiling import only
+from tests.language.strategies import configs, few
 
 PEER = "192.0.2.1"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from answerback.config import load
 from answerback.core.actions import CloseReason
 from answerback.core.answering import READ_AHEAD
 from answerback.core.matching import Miss
+from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain import events as e
 from answerback.explain.play import READ_BYTES

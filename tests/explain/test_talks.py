@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import load
+from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain.events import Closed, Sent
 from tests.system.talks import payload

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from hypothesis import HealthCheck, given, settings
 
-from answerback.config.compile import compile_plan
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Engine, ListenerPlan
 from answerback.internal.v1 import link_pb2
+from answerback.language.compile import compile_plan
 from answerback.metrics import books
 from answerback.v1 import config_pb2 as v1
 from tests.core.framing.cutting import CUTS, in_pieces

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import dump, load
+from answerback.document.document import load
+from answerback.document.encode import dump
 from answerback.v1 import config_pb2 as v1
 from tests.ports import free_port
 from tests.programs.conftest import ANSWERBACK, Responder, Serve, running, serving

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from answerback.config import load
+from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import Committed, Order, Prepared, Report
 from answerback.supervisor import Options, Retention, Supervisor, supervisor
 from answerback.supervisor.crew import Crew

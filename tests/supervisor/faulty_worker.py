@@ -14,9 +14,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from answerback.config.problems import Problem, Refused
 from answerback.core.plan import Plan
 from answerback.internal.v1.link_pb2 import Prepare, Report
+from answerback.language.problems import Problem, Refused
 from answerback.link import Link
 from answerback.net.listeners import NO_FILLERS, Fillers, Listeners
 from answerback.worker import start, worker

@@ -14,8 +14,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from answerback.config import load
 from answerback.core.actions import CloseReason
+from answerback.document.document import load
 from answerback.metrics.books import ACCEPTED, CLOSED, OPEN
 from answerback.metrics.reading import read_block
 from answerback.supervisor import Options, Pace, RevisionStore, Supervisor

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from answerback.config import Refused
+from answerback.language.problems import Refused
 from answerback.supervisor import ChangeFailed, filling
 from answerback.supervisor.revisions import StoreFailed
 from tests.supervisor.conftest import Supervise

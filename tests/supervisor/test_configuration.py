@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import BUILT_IN, Problem, Refused
+from answerback.language.builtin import BUILT_IN
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor.configuration import Configurations
 from answerback.supervisor.file import ConfigFile
 from answerback.supervisor.options import Options

@@ -1,6 +1,6 @@
 import pytest
 
-from answerback.config import BUILT_IN
+from answerback.language.builtin import BUILT_IN
 from answerback.metrics.tally import Places
 from answerback.supervisor.counters import Counters
 from answerback.v1 import config_pb2 as v1

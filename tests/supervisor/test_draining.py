@@ -10,8 +10,8 @@ from time import monotonic
 
 import pytest
 
-from answerback.config.editing import NoSuchListener
 from answerback.core.actions import CloseReason
+from answerback.language.editing import NoSuchListener
 from answerback.supervisor import ChangeFailed, DrainProgress, DrainState, State, Stopping
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, ask, config, listener, refused, until

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import Problem, Refused
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import file
 from answerback.supervisor.file import ConfigFile, Look, Reloads
 from answerback.supervisor.outcomes import Change, ChangeFailed, Stopping

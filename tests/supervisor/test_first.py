@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from answerback.config import Refused
+from answerback.language.problems import Refused
 from answerback.supervisor import Retention, StartError
 from answerback.supervisor import State as Serving
 from answerback.supervisor.state import State

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from answerback.config.editing import NoSuchListener
+from answerback.language.editing import NoSuchListener
 from answerback.supervisor import ChangeFailed, NoSuchCounter, Pace
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, ask, config, until

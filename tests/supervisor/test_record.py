@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from answerback.config import Problem, Refused
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor.outcomes import ChangeFailed, EtagMismatch
 from answerback.supervisor.record import Record
 from answerback.supervisor.revisions import Revision

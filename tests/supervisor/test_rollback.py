@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import Refused
+from answerback.language.problems import Refused
 from answerback.supervisor import EtagMismatch, NotKept
 from answerback.supervisor.audit import CALLER, Caller
 from tests.ports import free_port

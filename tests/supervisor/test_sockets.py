@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config.addresses import Address, of_key
 from answerback.internal.v1.link_pb2 import Adopt, Order, Prepare, Release, Report, SocketName
+from answerback.language.addresses import Address, of_key
 from answerback.link import Link, Received
 from answerback.supervisor.doors import BACKLOG
 from answerback.supervisor.sockets import Bound, CannotListen, Sockets

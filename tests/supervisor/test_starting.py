@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import Problem, Refused
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import StartError, State, Supervisor
 from answerback.supervisor.options import Options
 from tests.supervisor.conftest import Supervise

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import Refused
-from answerback.config.editing import NoSuchListener, created, deleted
+from answerback.language.editing import NoSuchListener, created, deleted
+from answerback.language.problems import Refused
 from answerback.metrics.reading import read_open
 from answerback.metrics.series import Series
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping, Supervisor

@@ -17,7 +17,7 @@ import click
 import pytest
 
 from answerback.cli.client import connected
-from answerback.config import Refused
+from answerback.language.problems import Refused
 from answerback.v1.config_pb2 import Accept, Config
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
 from tests.system.conftest import CALL_SECONDS, Responder, Start

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import FilesBeneath, check, dump, read_files, warnings
-from answerback.config.document import load
+from answerback.document.document import load
+from answerback.document.encode import dump
+from answerback.language.check import check
+from answerback.language.files import FilesBeneath, read_files
+from answerback.language.lint import warnings
 from answerback.v1 import config_pb2 as v1
 from tests.system.conftest import Start
 from tests.system.talks import Talk

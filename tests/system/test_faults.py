@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.config import dump
-from answerback.config.document import load
+from answerback.document.document import load
+from answerback.document.encode import dump
 from tests.system.conftest import Responder, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually

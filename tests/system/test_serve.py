@@ -10,7 +10,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from answerback.config import load
+from answerback.document.document import load
 from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK, STOP_SECONDS, Responder, Start
 from tests.waiting import eventually

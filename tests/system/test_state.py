@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
-from answerback.config import load
+from answerback.document.document import load
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_pb2 import Config
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub

@@ -9,7 +9,7 @@ import pytest
 
 from answerback.cli.client import connected
 from answerback.cli.health import _asked
-from answerback.config import Refused
+from answerback.language.problems import Refused
 from answerback.v1.config_pb2 import Config, Listener
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
 from tests.ports import free_port

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from answerback.config import Problem
+from answerback.language.problems import Problem
 from answerback.metrics.series import Names, Series
 from answerback.metrics.tally import Places, Tally
 from answerback.supervisor.health import Health

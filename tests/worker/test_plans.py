@@ -2,9 +2,11 @@
 
 import pytest
 
-from answerback.config import Refused, load, socket_key
 from answerback.core.plan import Engine
+from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
+from answerback.language.addresses import socket_key
+from answerback.language.problems import Refused
 from answerback.v1 import config_pb2 as v1
 from answerback.worker.plans import Compiled, compile_order
 

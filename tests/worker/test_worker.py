@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 
-from answerback.config import load, socket_key
+from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import (
     Abort,
     Adopt,
@@ -28,6 +28,7 @@ from answerback.internal.v1.link_pb2 import (
     SocketName,
     Stop,
 )
+from answerback.language.addresses import socket_key
 from answerback.link import Link, Received
 from answerback.metrics.books import ACCEPTED
 from answerback.metrics.reading import read_block

@@ -36,8 +36,8 @@ def command(file: str, form: str, server: str, timeout: float, **change: Any) ->
     """
     from answerback.cli import output
     from answerback.cli.client import connected
-    from answerback.config import Refused
-    from answerback.config.document import load
+    from answerback.document.document import load
+    from answerback.language.problems import Refused
     from answerback.v1.config_service_pb2 import UpdateConfigRequest
 
     document = load(source.read(file))

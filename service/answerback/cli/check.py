@@ -8,7 +8,7 @@ import click
 from answerback.cli import options, output, source
 
 if TYPE_CHECKING:
-    from answerback.config import Problem
+    from answerback.language.problems import Problem
 
 
 @click.command(

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from answerback.cli import channel, credentials
 from answerback.cli.credentials import Credentials
-from answerback.config.problems import Problem, Refused
+from answerback.language.problems import Problem, Refused
 from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
 from answerback.v1.listener_service_pb2_grpc import ListenerServiceStub

@@ -47,7 +47,7 @@ def command(file: str, server: str, timeout: float) -> None:
 
 def _difference(file: str, server: str, timeout: float) -> list[str]:
     from answerback.cli.client import connected
-    from answerback.config.document import load
+    from answerback.document.document import load
 
     document = load(source.read(file))
     if document.problems:

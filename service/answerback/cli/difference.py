@@ -17,7 +17,7 @@ COLOURS: Final = {"-": "red", "+": "green", "@": "cyan"}
 
 def lines(before: "Config", after: "Config", names: tuple[str, str]) -> list[str]:
     """The difference of their canonical forms; none if they say the same."""
-    from answerback.config import dump
+    from answerback.document.encode import dump
 
     old, new = (dump(one).splitlines() for one in (before, after))
     return list(difflib.unified_diff(old, new, *names, lineterm=""))

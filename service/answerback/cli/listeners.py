@@ -7,7 +7,7 @@ import click
 from answerback.cli import options, source
 
 if TYPE_CHECKING:
-    from answerback.config.document import Document
+    from answerback.document.document import Document
 
 NAME = click.option("--name", default="", metavar="NAME", help="Which listener of FILE is meant; not needed for one.")
 FILE = click.argument("file", type=click.Path(readable=False, allow_dash=True))
@@ -71,7 +71,7 @@ def get(name: str, form: str, server: str, timeout: float) -> None:
     """Print the listener NAME in its canonical form, as a configuration with nothing else: `update` takes it back."""
     from answerback.cli import output
     from answerback.cli.client import connected
-    from answerback.config import dump
+    from answerback.document.encode import dump
     from answerback.v1.config_pb2 import Config
 
     with connected(server, timeout) as client:
@@ -176,8 +176,8 @@ def _common(change: dict[str, Any]) -> dict[str, Any]:
 
 def _one_of(file: str, name: str) -> "tuple[Document, int]":
     """The file, and the place of the listener that is meant. Raises ClickException."""
-    from answerback.config.document import load
-    from answerback.config.editing import index_of
+    from answerback.document.document import load
+    from answerback.language.editing import index_of
 
     document = load(source.read(file))
     if document.problems:
@@ -200,7 +200,7 @@ def _send(
 
     from answerback.cli import output
     from answerback.cli.client import connected
-    from answerback.config import Refused
+    from answerback.language.problems import Refused
 
     try:
         with connected(server, timeout) as client:

@@ -27,7 +27,7 @@ def command(revision: int, comment: str, etag: str, dry_run: bool, form: str, se
     """
     from answerback.cli import output, source
     from answerback.cli.client import connected
-    from answerback.config import Refused
+    from answerback.language.problems import Refused
     from answerback.v1.config_service_pb2 import RollbackConfigRequest
 
     request = RollbackConfigRequest(revision=revision, comment=comment, etag=etag, validate_only=dry_run)

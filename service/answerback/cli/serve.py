@@ -12,7 +12,7 @@ from answerback.cli import cpus, credentials, options, source
 
 if TYPE_CHECKING:
     from answerback.app import ServeOptions
-    from answerback.config import Refused
+    from answerback.language.problems import Refused
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ Signals:
 def command(**given: Any) -> None:
     """Answer TCP connections as configured, in the foreground, until told to stop."""
     from answerback import app
-    from answerback.config import Refused
+    from answerback.language.problems import Refused
     from answerback.supervisor import StartError
 
     if given["watch_config"] and given["config"] is None:

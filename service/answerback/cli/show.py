@@ -34,7 +34,7 @@ def command(revision: int | None, form: str, server: str, timeout: float) -> Non
     """
     from answerback.cli import output
     from answerback.cli.client import connected
-    from answerback.config import dump
+    from answerback.document.encode import dump
 
     with connected(server, timeout) as client:
         if revision is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerback.cli.output import printable
-from answerback.config.problems import Problem
+from answerback.language.problems import Problem
 
 if TYPE_CHECKING:
     from answerback.v1 import config_pb2 as v1
@@ -31,18 +31,21 @@ class Examined:
 def examine(path: str, reserved: Sequence[tuple[str, str]] = ()) -> Examined:
     """Everything about a configuration file that needs no responder. Raises ClickException if it cannot be read.
 
-    `reserved`: see `config.check`.
+    `reserved`: see `language.check`.
     """
-    from answerback import config
+    from answerback.document.document import load
+    from answerback.language.check import check
+    from answerback.language.files import FilesBeside, read_files
+    from answerback.language.lint import warnings
 
-    document = config.load(read(path))
+    document = load(read(path))
     beside = Path.cwd() / "stdin" if path == STDIN else Path(path)
-    files, unread = config.read_files(document.config, config.FilesBeside(beside))
+    files, unread = read_files(document.config, FilesBeside(beside))
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wrong = config.check(document.config, files, reserved=reserved, descriptor_limit=limit)
+    wrong = check(document.config, files, reserved=reserved, descriptor_limit=limit)
     problems = [*document.problems, *document.located([*unread, *wrong])]
-    warnings = document.located(config.warnings(document.config))
-    return Examined(document.config, files, _in_order(problems), _in_order(warnings))
+    unmeant = document.located(warnings(document.config))
+    return Examined(document.config, files, _in_order(problems), _in_order(unmeant))
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from grpc import aio
 
-from answerback.config.problems import Problem, Refused
 from answerback.control.errors import BadArgument
 from answerback.control.requests import check_comment, page_size
 from answerback.control.times import timestamp
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import Change, Entry, NotOfThisHistory, Revision, Supervisor
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer

@@ -7,9 +7,9 @@ from typing import Any, Final, TypedDict
 
 from grpc import aio
 
-from answerback.config.editing import NoSuchListener, created, deleted, index_of, updated
-from answerback.config.problems import Problem, Refused
 from answerback.control.requests import check_comment, page
+from answerback.language.editing import NoSuchListener, created, deleted, index_of, updated
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import Change, Supervisor
 from answerback.v1 import config_pb2 as v1
 from answerback.v1 import listener_service_pb2 as pb

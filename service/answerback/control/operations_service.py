@@ -6,11 +6,11 @@ from typing import Any, Final
 from grpc import aio
 
 from answerback import __version__
-from answerback.config import Problem as Found
 from answerback.control.errors import BadArgument
 from answerback.control.requests import seconds
 from answerback.control.times import timestamp
-from answerback.core.plan import Accept, Engine
+from answerback.language.enums import ACCEPT_VALUES, ENGINE_VALUES
+from answerback.language.problems import Problem as Found
 from answerback.supervisor import (
     DrainState,
     FileStatus,
@@ -21,7 +21,6 @@ from answerback.supervisor import (
     Supervisor,
     WorkerStatus,
 )
-from answerback.v1 import config_pb2
 from answerback.v1 import operations_service_pb2 as pb
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
 from answerback.v1.problem_pb2 import Problem
@@ -42,16 +41,6 @@ STEPS: Final = {
     RestartStep.RESTARTED: pb.RESTART_STEP_RESTARTED,
 }
 RESTART_OVER: Final = 1.0  # seconds: who was accepted just now has said by then what it wants
-ACCEPTS: Final = {
-    Accept.NORMAL: config_pb2.ACCEPT_NORMAL,
-    Accept.REFUSE: config_pb2.ACCEPT_REFUSE,
-    Accept.STALL: config_pb2.ACCEPT_STALL,
-    Accept.CLOSE: config_pb2.ACCEPT_CLOSE,
-    Accept.RESET: config_pb2.ACCEPT_RESET,
-    Accept.HOLD: config_pb2.ACCEPT_HOLD,
-}
-ENGINES: Final = {Engine.CALLBACK: config_pb2.ENGINE_CALLBACK, Engine.COROUTINE: config_pb2.ENGINE_COROUTINE}
-
 Context = aio.ServicerContext[Any, Any]
 
 
@@ -115,11 +104,11 @@ def _listener(status: ListenerStatus) -> pb.ListenerStatus:
     return pb.ListenerStatus(
         name=status.name,
         address=status.address,
-        engine=ENGINES[status.engine],
+        engine=ENGINE_VALUES[status.engine],
         connections_accepted=status.counts.accepted,
         connections_open=status.counts.open,
         requests=status.counts.requests,
-        accept=ACCEPTS[status.accept],
+        accept=ACCEPT_VALUES[status.accept],
         drain=DRAINS[status.drain] if status.drain else pb.DRAIN_STATE_UNSPECIFIED,
     )
 

@@ -4,9 +4,9 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from answerback.config import bounds, durations
-from answerback.config.problems import Problems
 from answerback.control.errors import BadArgument, CommentTooLong
+from answerback.language import bounds, durations
+from answerback.language.problems import Problems
 
 # Rule: a page token names what the page before ended with, so that it holds whatever comes or goes meanwhile.
 

@@ -9,7 +9,7 @@ A newcomer's map. A request's way through this room:
       ending                    closes in order, or resets
     actions                     what comes back, for a driver (`answerback.net`) to perform
 
-`plan` holds what a session is told to do: immutable, compiled from a configuration (`answerback.config`), swapped by
+`plan` holds what a session is told to do: immutable, compiled from a configuration (`language.compile`), swapped by
 reference. `ledger` is where a session reports what is to be counted.
 """
 

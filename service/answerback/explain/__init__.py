@@ -6,7 +6,6 @@ A newcomer's map:
     surroundings    what the session asks about its connection and its listener
     plans           a listener's plan, compiled as a worker compiles it
     observed        the session and its rules, watched: which rule matches, why none before it, which steps are taken
-    framings        framings in words
     events          what comes of it: a transcript
 """
 

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from answerback.config.compile import compile_plan, fault_key
-from answerback.config.compile_matches import compile_match
 from answerback.core.faults import COUNTERS
-from answerback.core.matching import Reason, misses
+from answerback.core.matching import Reason
 from answerback.core.plan import Engine, ListenerPlan, Rules
 from answerback.explain.events import FaultName
 from answerback.explain.observed import WatchedRules, Watcher
 from answerback.internal.v1 import link_pb2
+from answerback.language.compile import compile_plan
+from answerback.language.context import Compiling
+from answerback.language.faults import fault_key
+from answerback.language.matching import explain_match
 from answerback.v1 import config_pb2 as v1
 
 
@@ -64,7 +66,7 @@ def fault_names(listener: v1.Listener) -> list[FaultName]:
 def _reasons(listener: v1.Listener, files: Mapping[str, bytes]) -> dict[int, Reason]:
     """Why each rule's match does not hold, by the rule's index."""
     return {
-        index: compile_match(rule.when, files, misses)
+        index: explain_match(rule.when, Compiling(files))
         for index, rule in enumerate(listener.rules)
         if rule.HasField("when")
     }

@@ -13,10 +13,11 @@ from answerback.core.plan import Accept, PlanInForce, Rule
 from answerback.core.plan import Asked as Asking
 from answerback.core.steps import Hold, Outcome, Switch, Take
 from answerback.core.turn import Turn
-from answerback.explain import events, framings, plans
+from answerback.explain import events, plans
 from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
 from answerback.explain.observed import Watched
 from answerback.explain.surroundings import surroundings
+from answerback.language.framing import describe, objection, waits_for
 from answerback.v1 import config_pb2 as v1
 
 # Rule: the same file and the same words give the same transcript; only `now` and what is random without a seed differ.
@@ -139,7 +140,7 @@ class _Stage(Ledger):
         framing = self._taking or self._framing
         buffer = session.buffer
         if framing is not None and (buffer or self._taking is not None):
-            self._left(buffer, framing, framings.waits_for(framing, buffer))
+            self._left(buffer, framing, waits_for(framing, buffer))
         self._add(events.Open(self.now, session.state))
 
     # ── What the session does ─────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +203,7 @@ class _Stage(Ledger):
                 event,
                 turn.number if request else 0,
                 turn.request,
-                framings.described(self._framing) if request else "",
+                describe(self._framing) if request else "",
                 turn.state,
                 None if rule is None else RuleName(rule.name, rule.place),
                 tuple(passed_over),
@@ -228,10 +229,10 @@ class _Stage(Ledger):
             case Switch(framing, once):
                 self._framing_before = self._framing if once else None
                 self._framing = framing
-                self._add(events.Reframes(self.now, framings.described(framing), once))
+                self._add(events.Reframes(self.now, describe(framing), once))
             case Take(framing, variable):
                 self._taking = framing
-                self._add(events.Takes(self.now, framings.described(framing), variable))
+                self._add(events.Takes(self.now, describe(framing), variable))
 
     def kept(self) -> None:
         """See `Watcher.kept`."""
@@ -244,11 +245,11 @@ class _Stage(Ledger):
         if not rest or framing is None:
             return
         if reason == CloseReason.MALFORMED_REQUEST:
-            self._left(rest, framing, framings.objection(framing, rest) or "nobody knows where it ends")
+            self._left(rest, framing, objection(framing, rest) or "nobody knows where it ends")
         elif reason == CloseReason.REQUEST_TOO_LARGE:
             self._left(rest, framing, f"it is longer than max_request_bytes, {self._plan.limits.max_request_bytes}")
         elif reason == CloseReason.REQUEST_TIMEOUT:
-            self._left(rest, framing, framings.waits_for(framing, rest))
+            self._left(rest, framing, waits_for(framing, rest))
         else:
             self._add(events.Unheard(self.now, rest))
 
@@ -261,7 +262,7 @@ class _Stage(Ledger):
         return buffer[self._cut_by.taken(buffer, self._requests) :]
 
     def _left(self, data: bytes, framing: Framing, why: str) -> None:
-        self._add(events.Left(self.now, data, framings.described(framing), why))
+        self._add(events.Left(self.now, data, describe(framing), why))
 
     # ── See `core.ledger.Ledger` ──────────────────────────────────────────────────────────────────────────────────
 
@@ -290,4 +291,4 @@ class _Stage(Ledger):
         framing = self._taking or self._framing
         if framing is not None:
             buffer = self._session.buffer
-            self._left(buffer, framing, f"the peer closed its half; {framings.waits_for(framing, buffer)}")
+            self._left(buffer, framing, f"the peer closed its half; {waits_for(framing, buffer)}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from answerback.config.addresses import is_unix
 from answerback.core.playing import Surroundings
+from answerback.language.addresses import is_unix
 from answerback.v1 import config_pb2 as v1
 
 PEER_PORT: Final = 50_000

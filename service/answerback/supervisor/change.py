@@ -5,11 +5,13 @@ import logging
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from answerback.config.addresses import socket_key
-from answerback.config.compile import fault_key, rule_key
-from answerback.config.problems import Problem, Refused
 from answerback.core.plan import Engine
 from answerback.internal.v1.link_pb2 import Abort, Commit, Filler, ListenerPlaces, Order, Pause, Prepare, SocketName
+from answerback.language.addresses import socket_key
+from answerback.language.enums import ENGINE_VALUES
+from answerback.language.faults import fault_key
+from answerback.language.problems import Problem, Refused
+from answerback.language.rules import rule_key
 from answerback.link import MessageTooLarge
 from answerback.metrics.series import Names
 from answerback.metrics.tally import Places
@@ -21,10 +23,6 @@ from answerback.v1 import config_pb2 as v1
 
 # Rule: every answer is waited for before anything is aborted, so that none is taken for one to a later order.
 # Rule: after the decision nothing is asked any more: who does not commit is dead, or dies.
-
-ENGINES = {Engine.CALLBACK: v1.ENGINE_CALLBACK, Engine.COROUTINE: v1.ENGINE_COROUTINE}
-
-BY_NAME = {value: engine for engine, value in ENGINES.items()}
 
 SocketsOf = Callable[[int], Mapping[str, socket.socket]]
 
@@ -65,11 +63,6 @@ def names_of(config: v1.Config) -> Names:
     )
 
 
-def engine_of(listener: v1.Listener, default: Engine) -> Engine:
-    """What drives a listener's connections."""
-    return BY_NAME.get(listener.engine, default)
-
-
 class TwoPhaseChange:
     """One revision, on its way to the workers."""
 
@@ -93,7 +86,7 @@ class TwoPhaseChange:
                 config=revision.config,
                 files=revision.files,
                 places=places,
-                default_engine=ENGINES[engine],
+                default_engine=ENGINE_VALUES[engine],
             )
         )
         self._within = within

@@ -5,8 +5,11 @@ import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerback.config import BUILT_IN, FilesBeneath, Problem, Refused, check, read_files
-from answerback.config.document import Document
+from answerback.document.document import Document
+from answerback.language.builtin import BUILT_IN
+from answerback.language.check import check
+from answerback.language.files import FilesBeneath, read_files
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import revisions
 from answerback.supervisor.file import Look
 from answerback.supervisor.options import Options

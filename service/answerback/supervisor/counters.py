@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
-from answerback.config.compile import fault_key, rule_key
 from answerback.core import faults
+from answerback.language.faults import fault_key
+from answerback.language.rules import rule_key
 from answerback.metrics.tally import Places
 from answerback.v1 import config_pb2 as v1
 

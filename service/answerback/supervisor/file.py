@@ -13,8 +13,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from answerback.config import FilesBeside, Problem, Refused, load, read_files
-from answerback.config.document import Document
+from answerback.document.document import Document, load
+from answerback.language.files import FilesBeside, read_files
+from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor.outcomes import Change, ChangeFailed, Stopping
 from answerback.supervisor.status import FileStatus

@@ -3,7 +3,7 @@
 # Rule: the file goes before the state only if it says something else than when it was last applied; else a change that
 #       was made through the API would be lost by a restart.
 
-from answerback.config import Refused
+from answerback.language.problems import Refused
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.file import Look
 from answerback.supervisor.outcomes import StartError

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import chain, count
 from typing import Protocol, TypeVar
 
-from answerback.config.compile import fault_key, rule_key
-from answerback.config.editing import NoSuchListener, index_of
 from answerback.internal.v1.link_pb2 import Order, ResetCounters
+from answerback.language.editing import NoSuchListener, index_of
+from answerback.language.faults import fault_key
+from answerback.language.rules import rule_key
 from answerback.supervisor import audit
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.draining import Draining

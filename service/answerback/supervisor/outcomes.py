@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from answerback.config.problems import quoted
+from answerback.language.problems import quoted
 from answerback.supervisor.revisions import Conflict, Revision, StoreFailed
 
 

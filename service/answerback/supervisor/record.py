@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from answerback.config import Problem, Refused
+from answerback.language.problems import Problem, Refused
 from answerback.supervisor import audit
 from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.revisions import Revision

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from answerback.config import Problem, Refused
-from answerback.config.compile import accept_of
 from answerback.internal.v1.link_pb2 import ListenerPlaces
+from answerback.language.enums import accept_of
+from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import Places
 from answerback.supervisor import audit
 from answerback.supervisor.change import TwoPhaseChange, places_of

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from answerback.config.addresses import Listening, UnixAddress, of_key
 from answerback.internal.v1.link_pb2 import Filler
+from answerback.language.addresses import Listening, UnixAddress, of_key
 from answerback.supervisor import unix_sockets
 from answerback.supervisor.doors import BEGIN, TURN, TURN_BACK, Door, listens, open_, refuse
 from answerback.supervisor.filling import Fillers

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from answerback.config.problems import Problem
 from answerback.core.plan import Accept, Engine
+from answerback.language.problems import Problem
 from answerback.metrics.reading import Counts
 
 

@@ -9,14 +9,14 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from answerback.config import Problem, Refused
-from answerback.config.addresses import socket_key
-from answerback.config.compile import accept_of
+from answerback.language.addresses import socket_key
+from answerback.language.enums import accept_of, engine_of
+from answerback.language.problems import Problem, Refused
 from answerback.metrics.reading import read_counts, read_open
 from answerback.metrics.series import Series
 from answerback.metrics.tally import Places, Tally
 from answerback.net import descriptors
-from answerback.supervisor.change import engine_of, names_of
+from answerback.supervisor.change import names_of
 from answerback.supervisor.condition import Condition
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew

@@ -4,16 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from answerback.config.compile import compile_plan
-from answerback.config.problems import Problem, Refused
-from answerback.config.walking import messages
 from answerback.core.plan import Engine, ListenerPlan, Plan
 from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
+from answerback.language.compile import compile_plan
+from answerback.language.enums import engine_named
+from answerback.language.problems import Problem, Refused
+from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 
 # Rule: nothing here touches the event loop: it runs in a thread.
-
-ENGINES = {v1.ENGINE_CALLBACK: Engine.CALLBACK, v1.ENGINE_COROUTINE: Engine.COROUTINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def compile_order(order: Prepare, former: Compiled) -> Compiled:
     """What the supervisor wants prepared. Raises Refused with every problem."""
     files = dict(order.files)
     places = {each.listener: each for each in order.places}
-    engine = ENGINES.get(order.default_engine, Engine.CALLBACK)
+    engine = engine_named(order.default_engine)
     sources: dict[str, Source] = {}
     plans: dict[str, ListenerPlan] = {}
     problems: list[Problem] = []

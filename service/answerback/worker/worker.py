@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-from answerback.config.problems import Problem as FoundProblem
-from answerback.config.problems import Refused as ConfigRefused
 from answerback.internal.v1.link_pb2 import (
     Beat,
     Committed,
@@ -27,6 +25,8 @@ from answerback.internal.v1.link_pb2 import (
     Report,
     SocketName,
 )
+from answerback.language.problems import Problem as FoundProblem
+from answerback.language.problems import Refused as ConfigRefused
 from answerback.link import Link, Received
 from answerback.metrics.tally import Tally
 from answerback.net import descriptors

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.v1 import config_pb2 as v1
-from tests.config.compiling import only
-from tests.config.strategies import faults
 from tests.core.framing.cutting import CUTS, byte_by_byte, in_pieces
 from tests.core.model import strategies
 from tests.core.model.heard import Happening
 from tests.core.model.playing import played
 from tests.core.playbook import Somewhere
+from tests.language.compiling import only
+from tests.language.strategies import faults
 
 listeners = strategies.listeners(strategies.whole_framings).map(strategies.read)
 small = st.integers(0, 4)

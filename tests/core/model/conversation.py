@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING
 
-from answerback.config import durations
+from answerback.language import durations
 from answerback.v1 import config_pb2 as v1
 from tests.core.model import framing, matching
 from tests.core.model.heard import Happening, Heard

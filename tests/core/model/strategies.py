@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from answerback.config import check, load
+from answerback.document.document import load
+from answerback.language.check import check
 from answerback.v1 import config_pb2 as v1
 from tests.core.framing.cutting import CUTS, in_pieces
 from tests.core.model.heard import Happening

@@ -1,0 +1,272 @@
+"""Nodes to a message, for any message: guided by its descriptor and the options `shorthand` and `word`."""
+
+import difflib
+import re
+from collections.abc import Callable
+from math import inf
+from typing import Any, cast
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from answerback.document.yaml_tree import Fields, Items, Node, Scalar
+from answerback.language import durations
+from answerback.language.problems import Problems, quoted, step_into
+from answerback.v1 import options_pb2
+
+# Rule: nothing here names a message, a field or a value of the configuration language. The schema does.
+# Rule: what is wrong is left out of the message, and reading goes on: every problem is found in one go.
+
+MAX_DEPTH = 80  # of messages in one another; protobuf itself refuses to write more than 100
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_INTEGER = re.compile(r"(-?)(?:(0|[1-9][0-9]{0,24})|0x([0-9a-fA-F]{1,20})|0o([0-7]{1,25}))")
+_DECIMAL = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,4})?")
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NOT_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_DURATION: Descriptor = Duration.DESCRIPTOR
+_RANGES = {
+    FieldDescriptor.TYPE_UINT32: (0, (1 << 32) - 1),
+    FieldDescriptor.TYPE_UINT64: (0, (1 << 64) - 1),
+    FieldDescriptor.TYPE_INT32: (-(1 << 31), (1 << 31) - 1),
+    FieldDescriptor.TYPE_INT64: (-(1 << 63), (1 << 63) - 1),
+}
+
+
+def choices(descriptor: Descriptor) -> list[OneofDescriptor]:
+    """The oneofs that the schema declares: `optional` makes one of its own around a field."""
+    return [oneof for oneof in descriptor.oneofs if oneof.name != f"_{oneof.fields[0].name}"]
+
+
+def shorthand(descriptor: Descriptor) -> FieldDescriptor | None:
+    """The field that a bare scalar or list fills."""
+    name = descriptor.GetOptions().Extensions[options_pb2.shorthand]
+    return descriptor.fields_by_name[name] if name else None
+
+
+def words(descriptor: Descriptor) -> list[str]:
+    """The members that a bare word names: those that may be empty."""
+    if not descriptor.GetOptions().Extensions[options_pb2.word]:
+        return []
+    return [field.name for oneof in choices(descriptor) for field in oneof.fields if _may_be_empty(field)]
+
+
+def short_words(enum: EnumDescriptor) -> dict[str, int]:
+    """What a file may say for the values of an enum, in capitals: without the prefix that they share."""
+    prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
+    return {value.name.removeprefix(prefix): value.number for value in enum.values if value.number}
+
+
+def read(node: Node, message: Message, problems: Problems) -> None:
+    """Fill an empty message with what the nodes say; what is wrong goes to `problems`. Raises Enough."""
+    _Reader(problems).message(node, message, "", 1)
+
+
+def _kind(message: Message) -> Descriptor:
+    return cast(Descriptor, message.DESCRIPTOR)
+
+
+def _may_be_empty(field: FieldDescriptor) -> bool:
+    kind = field.message_type
+    if kind is None or kind is _DURATION or choices(kind) or shorthand(kind) is not None:
+        return False
+    return not any(needed.GetOptions().Extensions[options_pb2.required] for needed in kind.fields)
+
+
+def _suggestion(word: str, known: list[str]) -> str:
+    """`; did you mean …?`, or what there is."""
+    close = difflib.get_close_matches(word.lower()[:64], [name.lower() for name in known], n=1)
+    if close:
+        return f"; did you mean {next(name for name in known if name.lower() == close[0])}?"
+    return f"; known: {', '.join(known)}"
+
+
+def _what(node: Node) -> str:
+    if isinstance(node, Scalar):
+        return "nothing" if node.is_null else quoted(node.text)
+    return "a list" if isinstance(node, Items) else "a mapping"
+
+
+class _Reader:
+    """One configuration being read."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def message(self, node: Node, message: Message, path: str, depth: int) -> None:
+        """Fill an empty message."""
+        kind = _kind(message)
+        if kind.full_name == _DURATION.full_name:
+            self._duration(node, message, path)
+        elif depth > MAX_DEPTH:
+            self._problem(path, "nested too deep", node)
+        elif isinstance(node, Fields):
+            self._fields(node, message, path, depth)
+        elif isinstance(node, Scalar) and node.text in words(kind):
+            getattr(message, node.text).SetInParent()
+        elif isinstance(node, Scalar) and node.is_null:
+            self._nothing(node, message, path)
+        elif (field := shorthand(kind)) is not None:
+            self._field(node, message, field, step_into(path, field.name), depth)
+        else:
+            self._unfit(node, kind, path)
+
+    def _nothing(self, node: Scalar, message: Message, path: str) -> None:
+        """A key without a value: fine for a message in which everything has its default."""
+        if choices(_kind(message)):
+            self._problem(path, "no value", node)
+        else:
+            message.SetInParent()
+
+    def _unfit(self, node: Node, kind: Descriptor, path: str) -> None:
+        known = words(kind)
+        if known and isinstance(node, Scalar):
+            if node.text in kind.fields_by_name:
+                self._problem(path, f"{node.text} needs a value: write {{{node.text}: …}}", node)
+            else:
+                self._problem(path, f"no such word: {quoted(node.text)}{_suggestion(node.text, known)}", node)
+        else:
+            self._problem(path, f"a mapping with fields is expected, not {_what(node)}", node)
+
+    def _fields(self, node: Fields, message: Message, path: str, depth: int) -> None:
+        kind = _kind(message)
+        seen: set[str] = set()
+        members: dict[str, str] = {}
+        for key, value in node.entries:
+            field = self._named(key, kind, path)
+            if field is None:
+                continue
+            here = step_into(path, field.name)
+            if field.name in seen:
+                self._problem(here, "given twice", key)
+                continue
+            seen.add(field.name)
+            oneof = field.containing_oneof
+            if oneof is not None:
+                first = members.setdefault(oneof.name, field.name)
+                if first != field.name:
+                    self._problem(here, f"only one of {first} and {field.name} can be given", key)
+                    continue
+            self._field(value, message, field, here, depth)
+
+    def _named(self, key: Node, kind: Descriptor, path: str) -> FieldDescriptor | None:
+        """The field that a key names."""
+        if not isinstance(key, Scalar):
+            self._problem(path, f"a field's name is expected, not {_what(key)}", key)
+            return None
+        found: FieldDescriptor | None = kind.fields_by_name.get(key.text)
+        if found is None:
+            here = step_into(path, key.text) if _NAME.fullmatch(key.text) else path
+            said = "no such field" if here != path else f"no such field: {quoted(key.text)}"
+            hint = (
+                "; YAML 1.2 has no merge keys" if key.text == "<<" else _suggestion(key.text, list(kind.fields_by_name))
+            )
+            self._problem(here, said + hint, key)
+        return found
+
+    def _field(self, node: Node, message: Message, field: FieldDescriptor, path: str, depth: int) -> None:
+        if field.is_repeated:
+            self._list(node, message, field, path, depth)
+        elif field.message_type is not None:
+            child = getattr(message, field.name)
+            if not (isinstance(node, Scalar) and node.is_null):
+                child.SetInParent()
+            self.message(node, child, path, depth + 1)
+        else:
+            value = self._scalar(node, field, path)
+            if value is not None:
+                setattr(message, field.name, value)
+
+    def _list(self, node: Node, message: Message, field: FieldDescriptor, path: str, depth: int) -> None:
+        if isinstance(node, Scalar) and node.is_null:
+            return  # `rules:` with everything below it commented out
+        if not isinstance(node, Items):
+            self._problem(path, f"a list is expected, not {_what(node)}: write [ ] around it, or - before it", node)
+            return
+        container = getattr(message, field.name)
+        for index, item in enumerate(node.items):
+            here = f"{path}[{index}]"
+            if field.message_type is not None:
+                self.message(item, container.add(), here, depth + 1)
+            else:
+                value = self._scalar(item, field, here)
+                if value is not None:
+                    container.append(value)
+
+    def _scalar(self, node: Node, field: FieldDescriptor, path: str) -> Any:
+        """The value, or None after a problem."""
+        if not isinstance(node, Scalar) or node.is_null:
+            expected = "text" if field.type == FieldDescriptor.TYPE_STRING else "a single value"
+            self._problem(path, f"{expected} is expected, not {_what(node)}", node)
+            return None
+        try:
+            return _SCALARS[field.type](node, field)
+        except ValueError as problem:
+            self._problem(path, str(problem), node)
+            return None
+
+    def _duration(self, node: Node, message: Message, path: str) -> None:
+        if not isinstance(node, Scalar) or node.is_null:
+            self._problem(path, f"a duration is expected, not {_what(node)}", node)
+            return
+        try:
+            message.CopyFrom(durations.parse(node.text))
+        except ValueError as problem:
+            self._problem(path, f"{problem}, not {quoted(node.text)}", node)
+
+    def _problem(self, path: str, message: str, node: Node) -> None:
+        self._problems.add(path, message, node.line, node.column)
+
+
+def _text(node: Scalar, _field: FieldDescriptor) -> str:
+    return node.text
+
+
+def _boolean(node: Scalar, _field: FieldDescriptor) -> bool:
+    if node.plain and node.text in _BOOLEANS:
+        return _BOOLEANS[node.text]
+    meant = _NOT_BOOLEANS.get(node.text.lower(), node.text.lower())
+    hint = f"; write {meant}" if meant in _BOOLEANS else ""
+    raise ValueError(f"true or false is expected, not {quoted(node.text)}{hint}")
+
+
+def _integer(node: Scalar, field: FieldDescriptor) -> int:
+    found = _INTEGER.fullmatch(node.text) if node.plain else None
+    if not found:
+        raise ValueError(f"a whole number is expected, not {quoted(node.text)}{'' if node.plain else ' in quotes'}")
+    sign, decimal, hexadecimal, octal = found.groups()
+    value = int(decimal) if decimal else int(hexadecimal, 16) if hexadecimal else int(octal, 8)
+    value = -value if sign else value
+    least, most = _RANGES[field.type]
+    if not least <= value <= most:
+        raise ValueError(f"must be {least} to {most}, not {value}")
+    return value
+
+
+def _number(node: Scalar, _field: FieldDescriptor) -> float:
+    if not node.plain or not _DECIMAL.fullmatch(node.text):
+        raise ValueError(f"a number is expected, not {quoted(node.text)}{'' if node.plain else ' in quotes'}")
+    value = float(node.text)
+    if value in {inf, -inf}:
+        raise ValueError(f"{quoted(node.text)} is larger than any number can be")
+    return value
+
+
+def _enum(node: Scalar, field: FieldDescriptor) -> int:
+    known = short_words(field.enum_type)
+    word = node.text.upper()
+    full = field.enum_type.values_by_name.get(word)
+    if word in known:
+        return known[word]
+    if full is not None and full.number:
+        return int(full.number)
+    raise ValueError(f"no such word: {quoted(node.text)}{_suggestion(node.text, list(known))}")
+
+
+_SCALARS: dict[int, Callable[[Scalar, FieldDescriptor], Any]] = {
+    FieldDescriptor.TYPE_STRING: _text,
+    FieldDescriptor.TYPE_BOOL: _boolean,
+    FieldDescriptor.TYPE_ENUM: _enum,
+    FieldDescriptor.TYPE_DOUBLE: _number,
+    **dict.fromkeys(_RANGES, _integer),
+}

@@ -1,0 +1,83 @@
+"""A checked configuration to a core plan. Workers import this: neither yaml nor anything heavy comes with it."""
+
+from collections.abc import Callable, Mapping
+
+from answerback.core.faults import Fault
+from answerback.core.plan import Engine, ListenerPlan, Plan, Rules
+from answerback.internal.v1 import link_pb2
+from answerback.language.context import Compiling
+from answerback.language.enums import accept_of, engine_of
+from answerback.language.faults import compile_fault, fault_key
+from answerback.language.framing import compile_framing
+from answerback.language.limits import compile_limits
+from answerback.language.problems import Problem, Refused
+from answerback.language.rules import compile_rule, rule_key
+from answerback.v1 import config_pb2 as v1
+
+
+def compile_plan(
+    config: v1.Config,
+    files: Mapping[str, bytes],
+    *,
+    revision: int,
+    places: Callable[[str], link_pb2.ListenerPlaces],
+    default_engine: Engine,
+) -> Plan:
+    """The plan of a configuration that `check` found nothing wrong with.
+
+    `files`: the content of what its `file` fields name. `places`: by a listener's name, where its counts and those of
+    its rules and faults stand, and the key of its socket. Raises Refused if it cannot be compiled after all.
+    """
+    problems: list[Problem] = []
+    compiled: dict[str, ListenerPlan] = {}
+    for index, listener in enumerate(config.listeners):
+        try:
+            compiled[listener.name] = _listener(listener, files, places(listener.name), default_engine)
+        except ValueError as problem:
+            problems.append(Problem(f"listeners[{index}]", f"cannot be compiled: {problem}"))
+    if problems:
+        raise Refused(problems)
+    return Plan(revision, compiled)
+
+
+def _listener(
+    listener: v1.Listener, files: Mapping[str, bytes], places: link_pb2.ListenerPlaces, default_engine: Engine
+) -> ListenerPlan:
+    names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
+    counters = places.counters or [0] * len(names)  # none where no rule needs one
+    numbered = zip(listener.rules, names, places.rules, counters, strict=True)
+    faults = _faults(listener, places)
+    compiled = [
+        (rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, counter, files, faulted=bool(faults)))
+        for rule, name, at, counter in numbered
+    ]
+
+    def on(event: int) -> Rules:
+        return Rules([rule for when, rule in compiled if when == event])
+
+    return ListenerPlan(
+        name=listener.name,
+        address=listener.address,
+        engine=engine_of(listener, default_engine),
+        framing=compile_framing(listener.framing, Compiling(files)),
+        on_request=on(v1.EVENT_REQUEST),
+        on_connect=on(v1.EVENT_CONNECT),
+        on_idle=on(v1.EVENT_IDLE),
+        on_eof=on(v1.EVENT_EOF),
+        on_drain=on(v1.EVENT_DRAIN),
+        limits=compile_limits(listener.limits),
+        faults=faults,
+        accept=accept_of(listener),
+        rule_names=names,
+        random_seed=listener.random_seed if listener.HasField("random_seed") else None,
+        block=places.block,
+        socket=places.socket,
+    )
+
+
+def _faults(listener: v1.Listener, places: link_pb2.ListenerPlaces) -> tuple[Fault, ...]:
+    names = [fault_key(fault, index) for index, fault in enumerate(listener.faults)]
+    counters = places.fault_counters or [0] * len(names)
+    numbered = zip(listener.faults, names, places.faults, counters, strict=True)
+    compiled = [compile_fault(fault, name, at, counter) for fault, name, at, counter in numbered]
+    return tuple(fault for fault in compiled if fault is not None)

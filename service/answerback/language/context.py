@@ -1,0 +1,132 @@
+"""What a kind is given to work with: `Checking`, `Compiling` or `Linting`, as what is done with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from google.protobuf.duration_pb2 import Duration
+
+from answerback.core import patterns, templates
+from answerback.core.plan import Limits
+from answerback.language import bounds, payloads
+from answerback.language.captures import NONE, Captures
+from answerback.language.problems import Problems, step_into
+from answerback.v1 import config_pb2 as v1
+
+# Rule: bytes that cannot be known are None, and what asked for them says nothing more about them.
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """What may be asked, and where problems go, while a part of a configuration is checked."""
+
+    problems: Problems
+    files: Mapping[str, bytes]
+    """The content of what `file` fields name; what is missing was reported when it was read."""
+    captures: Captures = NONE
+    """What the templates of the rule may look up."""
+    event: str | None = None
+    """The word of an event that brings no request; None for a request."""
+    in_step: bool = False
+    """Whether it is a step, which runs when there is a request."""
+    depth: int = 1
+    """Of a condition within others."""
+
+    def add(self, path: str, message: str) -> None:
+        """Report a problem. Raises Enough."""
+        self.problems.add(path, message)
+
+    def deeper(self) -> "Checking":
+        """The same for the conditions in a condition."""
+        return replace(self, depth=self.depth + 1)
+
+    def within_step(self) -> "Checking":
+        """The same for what a step holds."""
+        return replace(self, in_step=True)
+
+    def between(self, given: int, least: int, most: int, path: str) -> None:
+        """A number within its range."""
+        bounds.between(given, least, most, path, self.problems)
+
+    def duration(self, given: Duration, path: str, most: int = bounds.MAX_DELAY) -> None:
+        """A duration, 0 to `most` seconds."""
+        bounds.duration(given, most, path, self.problems)
+
+    def pattern(self, text: str, path: str) -> bool:
+        """Whether RE2 takes a pattern; if not, the problem is reported."""
+        try:
+            compiled = patterns.compile(text)
+        except patterns.PatternError as problem:
+            self.add(path, f"RE2 refuses it: {problem}")
+            return False
+        self.problems.compiled(path, compiled.programsize)
+        return True
+
+    def content(self, payload: payloads.Source, path: str) -> bytes | None:
+        """The bytes, if nothing is wrong with them and they are the same each time."""
+        kind = payload.WhichOneof("bytes")
+        if isinstance(payload, v1.Payload) and kind == "template":
+            template = self.template(payload.template, step_into(path, kind))
+            return template.constant if template else None
+        try:
+            return payloads.decode(payload, self.files)
+        except payloads.MissingFile:
+            return None
+        except ValueError as problem:
+            self.add(step_into(path, kind) if kind else path, str(problem))
+            return None
+
+    def not_empty(self, payload: payloads.Source, path: str) -> bytes | None:
+        """The same of bytes of which there must be some."""
+        found = self.content(payload, path)
+        if found == b"":
+            self.add(path, "at least one byte is needed")
+            return None
+        return found
+
+    def template(self, text: str, path: str) -> templates.Template | None:
+        """The template, if it is one."""
+        try:
+            return templates.compile(text, self.captures.names, self.captures.groups)
+        except templates.TemplateError as problem:
+            self.add(path, f"{problem.message} (at character {problem.position + 1})")
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Linting:
+    """Where warnings about a listener go, and what they are compared with."""
+
+    problems: Problems
+    path: str
+    """Of the listener."""
+    limits: Limits
+    """Its limits, defaults filled in."""
+
+    def add(self, path: str, message: str) -> None:
+        """Report what is probably not meant. Raises Enough."""
+        self.problems.add(path, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """What a checked part of a configuration is compiled with."""
+
+    files: Mapping[str, bytes]
+    """The content of what `file` fields name."""
+    captures: Captures = NONE
+    """What the templates of the rule may look up."""
+
+    def content(self, payload: v1.Payload) -> bytes | templates.Template:
+        """Bytes, or a template if they differ each time. Raises ValueError."""
+        if payload.WhichOneof("bytes") != "template":
+            return self.literal(payload)
+        template = self.template(payload.template)
+        return template if template.constant is None else template.constant
+
+    def literal(self, payload: payloads.Source) -> bytes:
+        """Bytes that are the same each time. Raises ValueError."""
+        return payloads.decode(payload, self.files)
+
+    def template(self, text: str) -> templates.Template:
+        """The template. Raises TemplateError."""
+        return templates.compile(text, self.captures.names, self.captures.groups)

@@ -1,0 +1,23 @@
+"""`fixed`: always as long."""
+
+from google.protobuf.duration_pb2 import Duration
+
+from answerback.core import delays
+from answerback.language import durations
+from answerback.language.context import Checking
+from answerback.language.delays.base import DELAYS, DelayKind
+
+
+@DELAYS.kind("fixed")
+class FixedKind(DelayKind):
+    """Always as long."""
+
+    example = "200ms"
+
+    def check(self, given: Duration, path: str, checking: Checking) -> None:
+        """The same time each time, 1 h at most."""
+        checking.duration(given, path)
+
+    def compile(self, given: Duration) -> delays.Delay:
+        """Make the delay."""
+        return delays.Fixed(durations.seconds(given))

@@ -1,0 +1,99 @@
+"""What the kinds of fault share, and the parts of a fault that are the same for all of them."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from answerback.core import faults
+from answerback.language import bounds
+from answerback.language.context import Checking, Linting
+from answerback.language.payloads import says_nothing
+from answerback.language.problems import step_into
+from answerback.language.registry import Family, Kind
+from answerback.v1 import config_pb2 as v1
+
+
+class FaultKind(Kind):
+    """A way to misbehave."""
+
+    needs_bytes: ClassVar[bool] = False
+    """Whether it applies only to replies that send something."""
+
+    @abstractmethod
+    def compile(self, given: Any) -> faults.Effect:
+        """Make the effect of a checked value."""
+
+    def leaves_no_bytes(self, given: Any) -> bool:  # noqa: ARG002 - most leave some, whatever is given
+        """Whether nothing of a reply is sent that it applies to."""
+        return False
+
+    def never_applies(self, fault: v1.Fault) -> str | None:  # noqa: ARG002 - most apply
+        """Why a fault of this kind never applies; None if it may."""
+        return None
+
+
+FAULTS: Family[FaultKind] = Family(v1.Fault, "fault")
+
+
+def fault_key(fault: v1.Fault, index: int) -> str:
+    """What a fault is counted under: its name, or its place among the listener's faults."""
+    return fault.name or f"faults[{index}]"
+
+
+def check_fault(given: v1.Fault, path: str, checking: Checking) -> None:
+    """Report what is wrong with a fault, but for its name."""
+    bounds.enum(v1.Fault.Scope.DESCRIPTOR, given.scope, f"{path}.scope", checking.problems)
+    if not 0 <= (given.probability if given.HasField("probability") else 1) <= 1:  # NaN is neither
+        checking.add(f"{path}.probability", f"must be 0 to 1, not {given.probability:g}")
+    kind = FAULTS.of(given)
+    if kind is None:
+        checking.add(path, says_nothing(given))
+    else:
+        kind.check(getattr(given, kind.name), step_into(path, kind.name), checking)
+
+
+def compile_fault(given: v1.Fault, name: str, place: int, counter: int) -> faults.Fault | None:
+    """A fault that is counted at `place`, its replies at `counter`; None for one that is switched off.
+
+    Raises ValueError for what `check_fault` would have reported.
+    """
+    kind, value = FAULTS.chosen(given)
+    if given.HasField("probability") and not given.probability:
+        return None
+    return faults.Fault(
+        name=name,
+        place=place,
+        effect=kind.compile(value),
+        probability=given.probability if given.HasField("probability") else 1.0,
+        per_connection=given.scope == v1.Fault.SCOPE_CONNECTION,
+        after=given.after,
+        first=given.first,
+        every=given.every or 1,
+        counter=counter,
+    )
+
+
+def lint_faults(listener: v1.Listener, linting: Linting) -> None:
+    """Report the faults of a listener that never apply."""
+    swallows: str | None = None  # the first that leaves no bytes of any reply
+    for index, fault in enumerate(listener.faults):
+        kind = FAULTS.of(fault)
+        if kind is None:
+            continue
+        why = _never_applies(fault, kind)
+        if why is None and swallows is not None and kind.needs_bytes:
+            why = f"{swallows} leaves no bytes of any reply"
+        if why is not None:
+            linting.add(f"{linting.path}.faults[{index}]", f"never strikes: {why}")
+        elif swallows is None and kind.leaves_no_bytes(getattr(fault, kind.name)) and _always(fault):
+            swallows = f"faults[{index}]"
+
+
+def _never_applies(fault: v1.Fault, kind: FaultKind) -> str | None:
+    if fault.HasField("probability") and not fault.probability:
+        return "its probability is 0"
+    return kind.never_applies(fault)
+
+
+def _always(fault: v1.Fault) -> bool:
+    certain = not fault.HasField("probability") or fault.probability >= 1
+    return certain and not fault.after and not fault.first and fault.every <= 1

@@ -1,0 +1,27 @@
+"""`corrupt`: replies have wrong bytes in them."""
+
+from typing import Final
+
+from answerback.core import faults
+from answerback.language.context import Checking
+from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.v1 import config_pb2 as v1
+
+DEFAULT_BYTES: Final = 1
+
+
+@FAULTS.kind("corrupt")
+class CorruptKind(FaultKind):
+    """Replies have wrong bytes in them."""
+
+    example = "corrupt: {bytes: 2}"
+    needs_bytes = True
+
+    def check(self, given: v1.Fault.Corrupt, path: str, checking: Checking) -> None:
+        """At least one byte."""
+        if given.HasField("bytes") and not given.bytes:
+            checking.add(f"{path}.bytes", "must be at least 1")
+
+    def compile(self, given: v1.Fault.Corrupt) -> faults.Effect:
+        """Make the effect."""
+        return faults.Corrupt(given.bytes if given.HasField("bytes") else DEFAULT_BYTES)

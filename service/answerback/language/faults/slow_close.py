@@ -1,0 +1,29 @@
+"""`slow_close`: connections close late."""
+
+from answerback.core import faults
+from answerback.language.context import Checking
+from answerback.language.delays import check_delay, compile_delay
+from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.v1 import config_pb2 as v1
+
+
+@FAULTS.kind("slow_close")
+class SlowCloseKind(FaultKind):
+    """Connections close late."""
+
+    example = "slow_close: {delay: 2s}"
+
+    def check(self, given: v1.Fault.SlowClose, path: str, checking: Checking) -> None:
+        """Check the delay."""
+        if given.HasField("delay"):
+            check_delay(given.delay, f"{path}.delay", checking)
+
+    def compile(self, given: v1.Fault.SlowClose) -> faults.Effect:
+        """Make the effect."""
+        return faults.SlowClose(compile_delay(given.delay))
+
+    def never_applies(self, fault: v1.Fault) -> str | None:
+        """A connection closes once, so nothing is left to skip."""
+        if fault.scope == v1.Fault.SCOPE_CONNECTION and (fault.after or fault.every > 1):
+            return "a connection is closed once"
+        return None

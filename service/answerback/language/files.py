@@ -1,0 +1,124 @@
+"""What `file` names: read once, by the supervisor, and kept with the revision."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from answerback.language import payloads
+from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
+from answerback.language.traverse import messages
+from answerback.v1 import config_pb2 as v1
+
+# Rule: whoever can call the API can name any file; only those beneath a folder that the operator chose are read.
+# Rule: a file is regular, and read without waiting: no device, no pipe, no end of memory.
+
+MAX_BYTES_IN_ALL = 64 << 20  # every worker gets all of them, with each change
+
+_LONGEST_NAME = 4096  # PATH_MAX; resolving longer ones is quadratic
+
+Read = Callable[[str], bytes]
+
+
+class Refusal(OSError):
+    """A file is not read, whether or not it is there."""
+
+
+def read_files(config: v1.Config, read: Read) -> tuple[dict[str, bytes], list[Problem]]:
+    """The content of everything that a `file` field names, and why something could not be read.
+
+    `read` gets the name as given; it raises OSError. A file is read once, however often it is named.
+    """
+    files: dict[str, bytes] = {}
+    refused: dict[str, str] = {}
+    problems = Problems()
+    left = MAX_BYTES_IN_ALL
+    with suppress(Enough):
+        for path, name in _names(config):
+            if name not in files and name not in refused:
+                try:
+                    files[name] = _one(name, read, left)
+                    left -= len(files[name])
+                except OSError as problem:
+                    refused[name] = problem.strerror or str(problem)
+            if name in refused:
+                problems.add(path, f"cannot read {quoted(name)}: {refused[name]}")
+    return files, problems.found()
+
+
+def _names(config: v1.Config) -> Iterator[tuple[str, str]]:
+    """Every `file` field: its path and what it says."""
+    for path, message in messages(config):
+        if isinstance(message, payloads.Source) and message.WhichOneof("bytes") == "file":
+            yield step_into(path, "file"), message.file
+
+
+def _one(name: str, read: Read, left: int) -> bytes:
+    if not name or "\0" in name or len(name) > _LONGEST_NAME:
+        raise Refusal(errno.EINVAL, "that is no file's name")
+    data = read(name)
+    if len(data) > left:
+        raise Refusal(errno.EFBIG, f"all files together are more than {MAX_BYTES_IN_ALL} bytes")
+    return data
+
+
+class FilesBeside:
+    """Files as a configuration file may name them: relative to its folder, or anywhere."""
+
+    def __init__(self, config_path: Path) -> None:
+        self._folder = config_path.parent
+
+    def __call__(self, name: str) -> bytes:
+        """The content. Raises OSError."""
+        return _content(os.open(self._folder / name, _FLAGS))
+
+
+class FilesBeneath:
+    """Files as the API may name them: in a folder or below it, wherever links lead; none without a folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def __call__(self, name: str) -> bytes:
+        """The content. Raises OSError."""
+        if self._folder is None:
+            raise Refusal(
+                errno.EACCES, "no files are read through the API unless `serve --files DIR` names their folder"
+            )
+        top = Path(os.path.realpath(self._folder))
+        real = Path(os.path.realpath(top / name))  # Path.resolve raises RuntimeError for a link to itself
+        if not real.is_relative_to(top):
+            raise Refusal(errno.EACCES, "it is outside the folder that `serve --files` names")
+        return _content(_open_beneath(top, real.relative_to(top)))
+
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def _open_beneath(top: Path, resolved: Path) -> int:
+    """Open a path without following links: there are none in it, unless somebody has put one there since."""
+    *folders, last = resolved.parts or (".",)
+    at = os.open(top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            below = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(last, _FLAGS | os.O_NOFOLLOW, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def _content(descriptor: int) -> bytes:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refusal(errno.EINVAL, "that is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(payloads.MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > payloads.MAX_BYTES:
+        raise Refusal(errno.EFBIG, f"it is longer than {payloads.MAX_BYTES} bytes")
+    return data

@@ -1,0 +1,89 @@
+"""What the kinds of framing share, and their words."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, cast
+
+from answerback.core.framing import Buffer, Framing, Malformed
+from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.payloads import says_nothing
+from answerback.language.problems import step_into
+from answerback.language.registry import Family, Kind
+from answerback.v1 import config_pb2 as v1
+
+DEFAULT: Final = "read"
+
+
+class FramingKind(Kind):
+    """A way in which bytes become requests. `framing` below is always an instance of `runtime`."""
+
+    runtime: ClassVar[type[Any]]
+    """Its class in `core.framing`."""
+
+    @abstractmethod
+    def compile(self, given: Any, compiling: Compiling) -> Framing:
+        """Make the framing of a checked value. Raises ValueError."""
+
+    def describe(self, framing: Any) -> str:  # noqa: ARG002 - most have nothing more to say
+        """What it is, in the words of a configuration."""
+        return self.name
+
+    def waits_for(self, framing: Any, buffer: Buffer, missing: int) -> str | None:  # noqa: ARG002 - as above
+        """What bytes lack that are no request yet; None where only their number is known, `missing` or more."""
+        return None
+
+    def lint(self, given: Any, path: str, linting: Linting) -> None:
+        """Report what is probably not meant, beside the limits of its listener."""
+
+
+FRAMINGS: Family[FramingKind] = Family(v1.Framing, "framing")
+
+
+def check_framing(given: v1.Framing, path: str, checking: Checking) -> None:
+    """Report what is wrong with a framing."""
+    kind = FRAMINGS.of(given)
+    if kind is None:
+        checking.add(path, says_nothing(given))
+    else:
+        kind.check(getattr(given, kind.name), step_into(path, kind.name), checking)
+
+
+def compile_framing(given: v1.Framing, compiling: Compiling) -> Framing:
+    """Make a core framing; `read` unless given. Raises ValueError for what `check_framing` would have reported."""
+    kind = FRAMINGS.of(given) or FRAMINGS[DEFAULT]
+    return kind.compile(getattr(given, kind.name), compiling)
+
+
+def lint_framing(given: v1.Framing, path: str, linting: Linting) -> None:
+    """Report what is probably not meant with a framing, beside the limits of its listener."""
+    kind = FRAMINGS.of(given) or FRAMINGS[DEFAULT]
+    kind.lint(getattr(given, kind.name), step_into(path, kind.name), linting)
+
+
+def describe(framing: Framing | None) -> str:
+    """What a core framing is, in the words of a configuration; None is one empty request."""
+    return "fixed, 0 bytes" if framing is None else _kind_of(framing).describe(framing)
+
+
+def waits_for(framing: Framing, buffer: Buffer) -> str:
+    """What bytes lack that are no request yet."""
+    missing = framing.least(buffer) - len(buffer)
+    words = _kind_of(framing).waits_for(framing, buffer, missing)
+    if words is not None:
+        return words
+    return f"{missing} more byte{'s' * (missing > 1)} at least" if missing > 0 else "it is not whole"
+
+
+def objection(framing: Framing, buffer: Buffer) -> str:
+    """Why bytes will never be a request; empty if they may."""
+    try:
+        if not framing.cut(buffer, 0)[0]:
+            framing.least(buffer)
+    except Malformed as problem:
+        return str(problem)
+    return ""
+
+
+def _kind_of(framing: Framing) -> FramingKind:
+    by_runtime = cast(Mapping[type[Any], FramingKind], {kind.runtime: kind for kind in FRAMINGS})
+    return by_runtime[type(framing)]

@@ -1,0 +1,32 @@
+"""`delimiter`: chosen bytes end a request."""
+
+from answerback.core import framing as core
+from answerback.core.escapes import quote
+from answerback.language.context import Checking, Compiling
+from answerback.language.framing.base import FRAMINGS, FramingKind
+from answerback.v1 import config_pb2 as v1
+
+
+@FRAMINGS.kind("delimiter")
+class DelimiterKind(FramingKind):
+    """Chosen bytes end a request."""
+
+    runtime = core.Delimiter
+    example = "{delimiter: {end: {hex: '00'}}}"
+
+    def check(self, given: v1.Framing.Delimiter, path: str, checking: Checking) -> None:
+        """At least one byte."""
+        if given.HasField("end"):
+            checking.not_empty(given.end, f"{path}.end")
+
+    def compile(self, given: v1.Framing.Delimiter, compiling: Compiling) -> core.Framing:
+        """Make the framing."""
+        return core.Delimiter(compiling.literal(given.end), given.keep)
+
+    def describe(self, framing: core.Delimiter) -> str:
+        """With its bytes."""
+        return f"delimiter {quote(framing.end)}"
+
+    def waits_for(self, framing: core.Delimiter, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
+        """Its end."""
+        return f"{quote(framing.end)} does not follow"

@@ -1,0 +1,46 @@
+"""`fixed`: a request is so many bytes."""
+
+from answerback.core import framing as core
+from answerback.language import bounds
+from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.framing.base import FRAMINGS, FramingKind
+from answerback.language.payloads import says_nothing
+from answerback.v1 import config_pb2 as v1
+
+
+@FRAMINGS.kind("fixed")
+class FixedKind(FramingKind):
+    """A request is so many bytes."""
+
+    runtime = core.Fixed
+    example = "{fixed: {size: 8}}"
+
+    def check(self, given: v1.Framing.Fixed, path: str, checking: Checking) -> None:
+        """A size within bounds, or, in a step, a template for one."""
+        kind = given.WhichOneof("bytes")
+        if kind is None:
+            checking.add(path, says_nothing(given))
+        elif kind == "size":
+            checking.between(given.size, 1, bounds.MAX_REQUEST_BYTES, f"{path}.size")
+        elif checking.in_step:
+            checking.template(given.size_from, f"{path}.size_from")
+        else:
+            checking.add(
+                f"{path}.size_from",
+                "is settled when a step runs: a listener's own framing has a size; use it in frame or take",
+            )
+
+    def compile(self, given: v1.Framing.Fixed, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
+        """Make the framing. Raises ValueError for a size that is settled when a step runs."""
+        if given.WhichOneof("bytes") == "size_from":
+            raise ValueError("a size that is settled when a step runs is no listener's own")
+        return core.Fixed(given.size)
+
+    def describe(self, framing: core.Fixed) -> str:
+        """With its size."""
+        return f"fixed, {framing.size} bytes"
+
+    def lint(self, given: v1.Framing.Fixed, path: str, linting: Linting) -> None:
+        """A size that no request can have."""
+        if given.size > linting.limits.max_request_bytes:
+            linting.add(f"{path}.size", "more than max_request_bytes: every request closes the connection")

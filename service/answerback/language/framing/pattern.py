@@ -1,0 +1,43 @@
+"""`pattern`: a match of a pattern ends a request."""
+
+from collections.abc import Iterator
+
+from answerback.core import framing as core
+from answerback.core.patterns import PatternError
+from answerback.language.context import Checking, Compiling
+from answerback.language.framing.base import FRAMINGS, FramingKind
+from answerback.language.registry import Text
+from answerback.v1 import config_pb2 as v1
+
+
+@FRAMINGS.kind("pattern")
+class PatternKind(FramingKind):
+    """A match of a pattern ends a request."""
+
+    runtime = core.Pattern
+    example = "{pattern: {end: '10=[0-9]{3}\\x01'}}"
+
+    def check(self, given: v1.Framing.Pattern, path: str, checking: Checking) -> None:
+        """A pattern that RE2 takes and that can end a request."""
+        if not given.end or not checking.pattern(given.end, f"{path}.end"):
+            return
+        try:
+            core.check_pattern(given.end)
+        except PatternError as problem:
+            checking.add(f"{path}.end", str(problem))
+
+    def compile(self, given: v1.Framing.Pattern, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
+        """Make the framing."""
+        return core.Pattern(given.end)
+
+    def describe(self, framing: core.Pattern) -> str:
+        """With the pattern."""
+        return f"pattern {framing.pattern}"
+
+    def waits_for(self, framing: core.Pattern, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
+        """Its end."""
+        return f"{framing.pattern} does not match yet"
+
+    def texts(self, given: v1.Framing.Pattern, path: str) -> Iterator[Text]:
+        """The pattern."""
+        yield Text(f"{path}.end", given.end, r"write \x{} in the pattern")

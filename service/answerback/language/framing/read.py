@@ -1,0 +1,41 @@
+"""`read`: each read of the socket is a request."""
+
+from typing import Final
+
+from answerback.core import framing as core
+from answerback.language import bounds
+from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.framing.base import FRAMINGS, FramingKind
+from answerback.v1 import config_pb2 as v1
+
+DEFAULT_READ_BYTES: Final = 1024  # both of the original servers took that much for a request
+
+
+@FRAMINGS.kind("read")
+class ReadKind(FramingKind):
+    """Each read of the socket is a request."""
+
+    runtime = core.Read
+    example = "{read: {max_bytes: 256}}"
+
+    def check(self, given: v1.Framing.Read, path: str, checking: Checking) -> None:
+        """A number of bytes that one read can have."""
+        if given.HasField("max_bytes"):
+            checking.between(given.max_bytes, 1, bounds.MAX_READ_BYTES, f"{path}.max_bytes")
+
+    def compile(self, given: v1.Framing.Read, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
+        """Make the framing."""
+        return core.Read(given.max_bytes if given.HasField("max_bytes") else DEFAULT_READ_BYTES)
+
+    def describe(self, framing: core.Read) -> str:
+        """Its bound."""
+        return f"read, {framing.max_bytes} bytes at most"
+
+    def lint(self, given: v1.Framing.Read, path: str, linting: Linting) -> None:  # noqa: ARG002 - said of the limit
+        """A read that is longer than a request may be."""
+        read_bytes = given.max_bytes or DEFAULT_READ_BYTES
+        if read_bytes > linting.limits.max_request_bytes:
+            linting.add(
+                f"{linting.path}.limits.max_request_bytes",
+                f"less than one read of up to {read_bytes} bytes: longer reads close the connection",
+            )

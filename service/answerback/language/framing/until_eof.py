@@ -1,0 +1,22 @@
+"""`until_eof`: all until the peer closes its half is one request."""
+
+from answerback.core import framing as core
+from answerback.language.context import Compiling
+from answerback.language.framing.base import FRAMINGS, FramingKind
+from answerback.v1 import config_pb2 as v1
+
+
+@FRAMINGS.kind("until_eof")
+class UntilEofKind(FramingKind):
+    """All until the peer closes its half is one request."""
+
+    runtime = core.UntilEof
+    example = "until_eof"
+
+    def compile(self, given: v1.Framing.UntilEof, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no fields
+        """Make the framing."""
+        return core.UntilEof()
+
+    def waits_for(self, framing: core.UntilEof, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
+        """The end of the stream."""
+        return "it ends when the peer closes its half"

@@ -1,0 +1,92 @@
+"""What is allowed in a configuration, and probably not meant."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from math import inf
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from answerback.language.addresses import is_unix
+from answerback.language.context import Linting
+from answerback.language.faults import FAULTS, lint_faults
+from answerback.language.framing import FRAMINGS, lint_framing
+from answerback.language.limits import compile_limits, lint_limits
+from answerback.language.lint_rules import lint_rules
+from answerback.language.matching import MATCHES
+from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
+from answerback.language.registry import Family, Text
+from answerback.language.steps import STEPS
+from answerback.language.traverse import messages
+from answerback.v1 import config_pb2 as v1
+
+# Rule: warnings are for configurations that `check` found nothing wrong with; none rejects a configuration.
+
+FAMILIES: Final[tuple[Family[Any], ...]] = (FRAMINGS, MATCHES, STEPS, FAULTS)
+
+_WITH_BYTES = (v1.Payload, v1.Literal, v1.Bytes)
+_BETTER = {"text": "write hex", "template": "write ${{hex:{}}}"}
+
+
+def warnings(config: v1.Config) -> list[Problem]:
+    """Everything that is probably not meant, each with its path."""
+    problems = Problems()
+    with suppress(Enough):
+        if not config.listeners:
+            problems.add("listeners", "none: nothing will be served")
+        for index, listener in enumerate(config.listeners):
+            linting = Linting(problems, f"listeners[{index}]", compile_limits(listener.limits))
+            _listener(listener, linting)
+        _text_for_bytes(config, problems)
+    return problems.found()
+
+
+def _listener(listener: v1.Listener, linting: Linting) -> None:
+    lint_rules(listener, linting)
+    lint_faults(listener, linting)
+    lint_limits(listener.limits, linting)
+    if not listener.HasField("framing"):
+        lint_framing(listener.framing, step_into(linting.path, "framing"), linting)
+    for path, message in messages(listener, linting.path):
+        if isinstance(message, v1.Framing):
+            lint_framing(message, path, linting)
+        elif isinstance(message, v1.Rule) and message.event == v1.EVENT_IDLE and linting.limits.idle_timeout == inf:
+            linting.add(path, "never reached: without idle_timeout, nothing is idle for too long")
+    if is_unix(listener):
+        _unix(listener, linting)
+
+
+def _unix(listener: v1.Listener, linting: Linting) -> None:
+    """Report what a Unix socket does not have."""
+    for path, message in messages(listener, linting.path):
+        family = _family_of(message)
+        kind = family.of(message) if family else None
+        if kind is not None and kind.on_unix:
+            linting.add(step_into(path, kind.name), kind.on_unix)
+
+
+def _family_of(message: Message) -> Family[Any] | None:
+    return next((family for family in FAMILIES if isinstance(message, family.message)), None)
+
+
+def _text_for_bytes(config: v1.Config, problems: Problems) -> None:
+    r"""Report `\xff` in text: it is a character, sent as two bytes."""
+    for path, message in messages(config):
+        for text in _texts(message, path):
+            found = next((character for character in text.text if "\x80" <= character <= "\xff"), None)
+            if found:
+                sent, byte = found.encode().hex(" "), f"{ord(found):02x}"
+                better = text.better.format(byte)
+                problems.add(text.path, f"{quoted(found)} is two bytes, {sent}; if the byte {byte} is meant, {better}")
+
+
+def _texts(message: Message, path: str) -> Iterator[Text]:
+    if isinstance(message, _WITH_BYTES):
+        kind: Any = message.WhichOneof("bytes")
+        if kind in _BETTER:
+            yield Text(step_into(path, kind), getattr(message, kind), _BETTER[kind])
+        return
+    family = _family_of(message)
+    chosen = family.of(message) if family else None
+    if chosen is not None:
+        yield from chosen.texts(getattr(message, chosen.name), step_into(path, chosen.name))

@@ -1,0 +1,165 @@
+"""What of a listener's rules is probably not meant."""
+
+from collections.abc import Sequence
+
+from answerback.language.context import Linting
+from answerback.language.matching import takes_all
+from answerback.language.problems import Problems, quoted
+from answerback.language.rules import event_without_request, scripts
+from answerback.language.steps import STEPS
+from answerback.v1 import config_pb2 as v1
+
+_EVERYWHERE = None  # the key of rules without `in_states`
+
+Numbered = Sequence[tuple[int, v1.Rule]]
+
+
+def lint_rules(listener: v1.Listener, linting: Linting) -> None:
+    """Report what is probably not meant with the rules of a listener."""
+    path, problems = linting.path, linting.problems
+    by_event: dict[int, list[tuple[int, v1.Rule]]] = {}
+    for index, rule in enumerate(listener.rules):
+        by_event.setdefault(rule.event or v1.EVENT_REQUEST, []).append((index, rule))
+    for rules in by_event.values():
+        _unreachable(rules, path, problems)
+        _before_catch_alls(rules, path, problems)
+    _states(listener, path, problems)
+    for index, rule in enumerate(listener.rules):
+        here = f"{path}.rules[{index}]"
+        _counts(rule, here, problems)
+        for script_path, script in scripts(rule, here):
+            _steps(script, event_without_request(rule), script_path, problems)
+
+
+# ── Which rule acts ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Taken:
+    """Which rules take something, by state."""
+
+    def __init__(self) -> None:
+        self._by_state: dict[str | None, int] = {}
+
+    def take(self, index: int, rule: v1.Rule) -> None:
+        for state in rule.in_states or [_EVERYWHERE]:
+            self._by_state.setdefault(state, index)
+
+    def before(self, rule: v1.Rule) -> list[int]:
+        """The rules that leave nothing of it to this one; none if something is left."""
+        if _EVERYWHERE in self._by_state:
+            return [self._by_state[_EVERYWHERE]]
+        if not rule.in_states or not all(state in self._by_state for state in rule.in_states):
+            return []
+        return sorted({self._by_state[state] for state in rule.in_states})
+
+
+def _unreachable(rules: Numbered, path: str, problems: Problems) -> None:
+    """A rule behind others that take everything, or everything that it would take."""
+    everything = _Taken()
+    alike: dict[bytes, _Taken] = {}
+    for index, rule in rules:
+        same = alike.setdefault(rule.when.SerializeToString(deterministic=True), _Taken())
+        if before := everything.before(rule):
+            problems.add(f"{path}.rules[{index}]", f"never reached: {_all(before)} everything{_there(rule)}")
+        elif before := same.before(rule):
+            has = "has" if len(before) == 1 else "have"
+            problems.add(f"{path}.rules[{index}]", f"never reached: {_names(before)} {has} the same condition")
+        elif not _is_limited(rule):
+            (everything if _takes_all(rule) else same).take(index, rule)
+
+
+def _before_catch_alls(rules: Numbered, path: str, problems: Problems) -> None:
+    """A rule for every state, before one that was to take everything in some state."""
+    catch_all: int | None = None
+    found: list[tuple[int, int]] = []
+    for index, rule in reversed(rules):
+        takes_all = _takes_all(rule) and not _is_limited(rule)
+        if takes_all:
+            catch_all = index if rule.in_states else None
+        elif catch_all is not None and not rule.in_states:
+            found.append((index, catch_all))
+    for index, behind in reversed(found):
+        problems.add(
+            f"{path}.rules[{index}]",
+            f"goes before rules[{behind}], which takes everything in its states: without in_states, there too",
+        )
+
+
+def _takes_all(rule: v1.Rule) -> bool:
+    return not rule.HasField("when") or takes_all(rule.when)
+
+
+def _is_limited(rule: v1.Rule) -> bool:
+    """Whether there comes a time when it matches no more."""
+    return rule.times > 0 or rule.replies.then == v1.Replies.THEN_NEXT_RULE
+
+
+def _names(indexes: Sequence[int]) -> str:
+    return " and ".join(f"rules[{index}]" for index in indexes)
+
+
+def _all(indexes: Sequence[int]) -> str:
+    return f"{_names(indexes)} {'takes' if len(indexes) == 1 else 'take'}"
+
+
+def _there(rule: v1.Rule) -> str:
+    return " in its states" if rule.in_states else ""
+
+
+# ── States and counts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _states(listener: v1.Listener, path: str, problems: Problems) -> None:
+    entered = {""}
+    for rule in listener.rules:
+        for _, script in scripts(rule, ""):
+            entered.update(kind.enters(getattr(step, kind.name)) or "" for step in script if (kind := STEPS.of(step)))
+    for index, rule in enumerate(listener.rules):
+        here = f"{path}.rules[{index}].in_states"
+        seen: set[str] = set()
+        for place, state in enumerate(rule.in_states):
+            if state in seen:
+                problems.add(f"{here}[{place}]", f"{quoted(state)} is given already")
+            elif state not in entered:
+                problems.add(f"{here}[{place}]", f"no `state` step of this listener enters {quoted(state)}")
+            seen.add(state)
+        if rule.event == v1.EVENT_CONNECT and rule.in_states and "" not in seen:
+            problems.add(here, "never on CONNECT: a connection begins in state ''")
+
+
+def _counts(rule: v1.Rule, path: str, problems: Problems) -> None:
+    if rule.scope and not rule.times and not rule.HasField("replies"):
+        problems.add(f"{path}.scope", "counts nothing: there are neither times nor replies")
+    replies = len(rule.replies.of)
+    if rule.replies.then == v1.Replies.THEN_NEXT_RULE and rule.times > replies:
+        problems.add(f"{path}.times", f"never reached: the rule matches no more after {replies} replies")
+
+
+# ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _steps(script: Sequence[v1.Step], event: str | None, path: str, problems: Problems) -> None:
+    kinds = [kind for step in script if (kind := STEPS.of(step)) is not None]
+    if len(kinds) < len(script):
+        return  # `check` has rejected a step: what stands around it may be meant otherwise
+    end = next((index for index, kind in enumerate(kinds) if kind.ends), len(kinds))
+    if end < len(kinds) - 1:
+        problems.add(f"{path}[{end + 1}]", f"never taken: {_step(path, end)} {kinds[end].ends}")
+    if event is not None:
+        silent = next((index for index, kind in enumerate(kinds) if kind.needs_request), None)
+        if silent is not None:
+            problems.add(f"{path}[{silent}]", f"sends nothing: there is no request on {event}")
+    half = next((index for index, kind in enumerate(kinds[:end]) if kind.half_closes), None)
+    if half is None:
+        return
+    behind = range(half + 1, end)
+    for lost, what in (
+        (next((index for index in behind if kinds[index].sends), None), "sends nothing"),
+        (next((index for index in behind if kinds[index].reads), None), "hears nothing"),
+    ):
+        if lost is not None:
+            problems.add(f"{path}[{lost}]", f"{what}: {_step(path, half)} has closed our half")
+
+
+def _step(path: str, index: int) -> str:
+    return f"{path.rpartition('.')[2]}[{index}]"

@@ -1,0 +1,27 @@
+"""`all`: every one of these holds."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.captures import Captures, united
+from answerback.language.context import Compiling
+from answerback.language.matching.base import MATCHES, Listed, captures_of, compile_match, explain_match
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("all")
+class AllKind(Listed):
+    """Every one of these holds."""
+
+    example = "{all: [{prefix: 'GET '}, {suffix: '?'}]}"
+
+    def compile(self, given: v1.Match.List, compiling: Compiling) -> matching.Matcher:
+        """Make the match."""
+        return matching.all_of([compile_match(each, compiling) for each in given.of])
+
+    def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Reason:
+        """Explain with the conditions in it."""
+        return misses.all_of([explain_match(each, compiling) for each in given.of])
+
+    def captures(self, given: v1.Match.List) -> Captures:
+        """Those of all conditions in it."""
+        return united(captures_of(each) for each in given.of)

@@ -1,0 +1,27 @@
+"""`any`: at least one of these holds."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.captures import Captures, united
+from answerback.language.context import Compiling
+from answerback.language.matching.base import MATCHES, Listed, captures_of, compile_match, explain_match
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("any")
+class AnyKind(Listed):
+    """At least one of these holds."""
+
+    example = "{any: [PING, {prefix: 'QUIT'}]}"
+
+    def compile(self, given: v1.Match.List, compiling: Compiling) -> matching.Matcher:
+        """Make the match."""
+        return matching.any_of([compile_match(each, compiling) for each in given.of])
+
+    def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Reason:
+        """Explain with the conditions in it."""
+        return misses.any_of([explain_match(each, compiling) for each in given.of])
+
+    def captures(self, given: v1.Match.List) -> Captures:
+        """Those of all conditions in it."""
+        return united(captures_of(each) for each in given.of)

@@ -1,0 +1,121 @@
+"""What the kinds of match share."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Final
+
+from answerback.core.matching import Matcher, Reason
+from answerback.language.captures import NONE, Captures
+from answerback.language.context import Checking, Compiling
+from answerback.language.payloads import says_nothing
+from answerback.language.problems import step_into
+from answerback.language.registry import Family, Kind
+from answerback.v1 import config_pb2 as v1
+
+MAX_CONDITIONS: Final = 32  # in one another: protobuf takes 100 messages deep, and each of these may be two
+
+
+class MatchKind(Kind):
+    """A condition on a request or its connection."""
+
+    needs_request: ClassVar[bool] = True
+    """Whether it cannot be asked where there is no request."""
+
+    @abstractmethod
+    def compile(self, given: Any, compiling: Compiling) -> Matcher:
+        """Make the match of a checked value. Raises ValueError."""
+
+    @abstractmethod
+    def explain(self, given: Any, compiling: Compiling) -> Reason:
+        """Make what says why the match does not hold. Raises ValueError."""
+
+    def takes_all(self, given: Any) -> bool:  # noqa: ARG002 - most do not, whatever is given
+        """Whether it holds for every request."""
+        return False
+
+    def exact(self, given: Any, compiling: Compiling) -> bytes | None:  # noqa: ARG002 - most are something else
+        """The bytes that a request must be equal to, if that is all there is to it: such rules are looked up."""
+        return None
+
+    def pattern(self, given: Any) -> str | None:  # noqa: ARG002 - most are something else
+        """The pattern, if that is all there is to it: such rules are searched for together."""
+        return None
+
+    def captures(self, given: Any) -> Captures:  # noqa: ARG002 - most capture nothing
+        """What the patterns in it capture, for the templates of the rule's steps."""
+        return NONE
+
+
+MATCHES: Family[MatchKind] = Family(v1.Match, "condition")
+
+
+def check_match(match: v1.Match, path: str, checking: Checking) -> None:
+    """Report what is wrong with a condition, and with those in it."""
+    kind = MATCHES.of(match)
+    if checking.depth > MAX_CONDITIONS:
+        checking.add(path, f"conditions can be {MAX_CONDITIONS} deep in one another")
+    elif kind is None:
+        checking.add(path, says_nothing(match))
+    elif checking.event is not None and kind.needs_request:
+        at = step_into(path, kind.name)
+        checking.add(at, f"there is no request on {checking.event}, so that only peer can be looked at")
+    else:
+        kind.check(getattr(match, kind.name), step_into(path, kind.name), checking)
+
+
+def compile_match(match: v1.Match, compiling: Compiling) -> Matcher:
+    """Make a core match. Raises ValueError for what `check_match` would have reported."""
+    kind, given = MATCHES.chosen(match)
+    return kind.compile(given, compiling)
+
+
+def explain_match(match: v1.Match, compiling: Compiling) -> Reason:
+    """Make what says why a core match does not hold. Raises ValueError."""
+    kind, given = MATCHES.chosen(match)
+    return kind.explain(given, compiling)
+
+
+def captures_of(match: v1.Match) -> Captures:
+    """What the templates of a rule with this condition may look up; anything, if RE2 refuses a pattern of it."""
+    kind = MATCHES.of(match)
+    return NONE if kind is None else kind.captures(getattr(match, kind.name))
+
+
+def takes_all(match: v1.Match) -> bool:
+    """Whether a condition holds for every request."""
+    kind = MATCHES.of(match)
+    return kind is not None and kind.takes_all(getattr(match, kind.name))
+
+
+class Listed(MatchKind):
+    """A condition made of a list of others, which may be asked wherever all of those may."""
+
+    needs_request = False
+
+    def check(self, given: v1.Match.List, path: str, checking: Checking) -> None:
+        """At least one condition, each of them right."""
+        if not given.of:
+            checking.add(path, "an empty list: give at least one condition")
+        for index, match in enumerate(given.of):
+            check_match(match, f"{path}.of[{index}]", checking.deeper())
+
+
+class Literal(MatchKind):
+    """A condition on bytes as they stand."""
+
+    def check(self, given: v1.Literal, path: str, checking: Checking) -> None:
+        """Bytes that can be known."""
+        checking.content(given, path)
+
+
+def check_range(given: v1.Match.Range, path: str, checking: Checking) -> None:
+    """Check that a range says something, and that something can be in it."""
+    low, high = given.HasField("min"), given.HasField("max")
+    if not low and not high:
+        checking.add(path, "says nothing: give min or max")
+    elif low and high and given.min > given.max:
+        checking.add(path, f"never holds: min, {given.min}, is more than max, {given.max}")
+
+
+def ends(given: v1.Match.Range) -> tuple[int, int | None]:
+    """The least and the most of a range; None if it has no most."""
+    return given.min, given.max if given.HasField("max") else None

@@ -1,0 +1,35 @@
+"""`bytes`: the request has these bytes at this place."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language import bounds
+from answerback.language.context import Checking, Compiling
+from answerback.language.matching.base import MATCHES, MatchKind
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("bytes")
+class BytesKind(MatchKind):
+    """The request has these bytes at this place."""
+
+    example = "{bytes: {offset: 2, equals: {hex: '00 01'}}}"
+
+    def check(self, given: v1.Match.Slice, path: str, checking: Checking) -> None:
+        """A place within a request, at least one byte, and a mask that is as long as what it masks."""
+        checking.between(given.offset, 0, bounds.MAX_REQUEST_BYTES, f"{path}.offset")
+        equals = checking.not_empty(given.equals, f"{path}.equals") if given.HasField("equals") else None
+        mask = checking.content(given.mask, f"{path}.mask") if given.HasField("mask") else None
+        if equals is not None and mask is not None and len(equals) != len(mask):
+            checking.add(f"{path}.mask", f"{len(mask)} bytes, for {len(equals)} that are compared")
+
+    def compile(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Matcher:
+        """Make the match."""
+        return matching.byte_string(*self._parts(given, compiling))
+
+    def explain(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Reason:
+        """Name the first byte that differs."""
+        return misses.byte_string(*self._parts(given, compiling))
+
+    def _parts(self, given: v1.Match.Slice, compiling: Compiling) -> tuple[int, bytes, bytes | None]:
+        mask = compiling.literal(given.mask) if given.HasField("mask") else None
+        return given.offset, compiling.literal(given.equals), mask

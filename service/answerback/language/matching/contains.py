@@ -1,0 +1,26 @@
+"""`contains`: these bytes stand somewhere in the request."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.context import Compiling
+from answerback.language.matching.base import MATCHES, Literal
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("contains")
+class ContainsKind(Literal):
+    """These bytes stand somewhere in the request."""
+
+    example = "{contains: {text: error, ignore_case: true}}"
+
+    def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
+        """Make the match."""
+        return matching.contains(compiling.literal(given), given.ignore_case)
+
+    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
+        """Name the first byte that differs."""
+        return misses.contains(compiling.literal(given), given.ignore_case)
+
+    def takes_all(self, given: v1.Literal) -> bool:
+        """No bytes are in every request."""
+        return bool(given == v1.Literal(text=""))

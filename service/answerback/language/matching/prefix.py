@@ -1,0 +1,26 @@
+"""`prefix`: the request begins with these bytes."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.context import Compiling
+from answerback.language.matching.base import MATCHES, Literal
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("prefix")
+class PrefixKind(Literal):
+    """The request begins with these bytes."""
+
+    example = "{prefix: 'GET '}"
+
+    def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
+        """Make the match."""
+        return matching.prefix(compiling.literal(given), given.ignore_case)
+
+    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
+        """Name the first byte that differs."""
+        return misses.prefix(compiling.literal(given), given.ignore_case)
+
+    def takes_all(self, given: v1.Literal) -> bool:
+        """No bytes are in every request."""
+        return bool(given == v1.Literal(text=""))

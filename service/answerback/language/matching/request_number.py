@@ -1,0 +1,28 @@
+"""`request_number`: it is the connection's first request (1), its second, and so on."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.context import Checking, Compiling
+from answerback.language.matching.base import MATCHES, MatchKind, check_range, ends
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("request_number")
+class RequestNumberKind(MatchKind):
+    """It is the connection's first request (1), its second, and so on."""
+
+    example = "{request_number: {min: 3}}"
+
+    def check(self, given: v1.Match.Range, path: str, checking: Checking) -> None:
+        """A range with something in it; requests are numbered from 1."""
+        check_range(given, path, checking)
+        if given.HasField("max") and not given.max:
+            checking.add(f"{path}.max", "must be at least 1: requests are numbered from there")
+
+    def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
+        """Make the match."""
+        return matching.request_number(*ends(given))
+
+    def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
+        """Name the number that it has."""
+        return misses.request_number(*ends(given))

@@ -1,0 +1,26 @@
+"""`size`: the request has so many bytes."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.context import Checking, Compiling
+from answerback.language.matching.base import MATCHES, MatchKind, check_range, ends
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("size")
+class SizeKind(MatchKind):
+    """The request has so many bytes."""
+
+    example = "{size: {min: 1, max: 80}}"
+
+    def check(self, given: v1.Match.Range, path: str, checking: Checking) -> None:
+        """A range with something in it."""
+        check_range(given, path, checking)
+
+    def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
+        """Make the match."""
+        return matching.size(*ends(given))
+
+    def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
+        """Name the size that it has."""
+        return misses.size(*ends(given))

@@ -1,0 +1,26 @@
+"""`suffix`: the request ends with these bytes."""
+
+from answerback.core import matching
+from answerback.core.matching import misses
+from answerback.language.context import Compiling
+from answerback.language.matching.base import MATCHES, Literal
+from answerback.v1 import config_pb2 as v1
+
+
+@MATCHES.kind("suffix")
+class SuffixKind(Literal):
+    """The request ends with these bytes."""
+
+    example = "{suffix: '?'}"
+
+    def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
+        """Make the match."""
+        return matching.suffix(compiling.literal(given), given.ignore_case)
+
+    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
+        """Name the first byte that differs."""
+        return misses.suffix(compiling.literal(given), given.ignore_case)
+
+    def takes_all(self, given: v1.Literal) -> bool:
+        """No bytes are in every request."""
+        return bool(given == v1.Literal(text=""))

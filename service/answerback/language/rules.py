@@ -1,0 +1,104 @@
+"""Rules: what may be wrong with them, and how they are compiled."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+
+from answerback.core.plan import Replies, Rule, Then
+from answerback.language import bounds
+from answerback.language.context import Checking, Compiling
+from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
+from answerback.language.problems import Problems
+from answerback.language.steps import check_script, check_state_name, compile_script
+from answerback.v1 import config_pb2 as v1
+
+THEN: Mapping[int, Then] = {
+    v1.Replies.THEN_CYCLE: Then.CYCLE,
+    v1.Replies.THEN_NEXT_RULE: Then.NEXT_RULE,
+    v1.Replies.THEN_RANDOM: Then.RANDOM,
+}
+
+
+def rule_key(rule: v1.Rule, index: int) -> str:
+    """What a rule is counted under: its name, or its place among the listener's rules."""
+    return rule.name or f"rules[{index}]"
+
+
+def event_without_request(rule: v1.Rule) -> str | None:
+    """The word of an event that brings no request; None for REQUEST, and for what is no event."""
+    if rule.event in {v1.EVENT_UNSPECIFIED, v1.EVENT_REQUEST} or rule.event not in v1.Event.values():
+        return None
+    return v1.Event.Name(rule.event).removeprefix("EVENT_")
+
+
+def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]:
+    """The steps of a rule, script by script, each with the path of its list."""
+    yield f"{path}.do", rule.do
+    for index, script in enumerate(rule.replies.of):
+        yield f"{path}.replies.of[{index}].do", script.do
+
+
+def check_rule(rule: v1.Rule, path: str, files: Mapping[str, bytes], problems: Problems) -> None:
+    """Report everything that is wrong with a rule, but for its name."""
+    bounds.enum(v1.Event.DESCRIPTOR, rule.event, f"{path}.event", problems)
+    bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
+    checking = Checking(problems, files, captures_of(rule.when), event_without_request(rule))
+    for index, state in enumerate(rule.in_states):
+        check_state_name(state, f"{path}.in_states[{index}]", checking)
+    if rule.HasField("when"):
+        check_match(rule.when, f"{path}.when", checking)
+    if rule.do and rule.HasField("replies"):
+        problems.add(f"{path}.replies", "only one of do and replies can be given")
+    for here, script in scripts(rule, path):
+        check_script(script, here, checking)
+    _check_then(rule.replies, f"{path}.replies", problems)
+
+
+def _check_then(replies: v1.Replies, path: str, problems: Problems) -> None:
+    bounds.enum(v1.Replies.Then.DESCRIPTOR, replies.then, f"{path}.then", problems)
+    if not replies.weights:
+        return
+    at = f"{path}.weights"
+    if replies.then != v1.Replies.THEN_RANDOM:
+        problems.add(at, "only `then: RANDOM` goes by weight")
+    if len(replies.weights) != len(replies.of):
+        problems.add(at, f"{len(replies.weights)} weights, for {len(replies.of)} replies")
+    wrong = [index for index, weight in enumerate(replies.weights) if not (isfinite(weight) and weight >= 0)]
+    for index in wrong:
+        problems.add(f"{at}[{index}]", f"must be a number of 0 or more, not {replies.weights[index]}")
+    if not wrong and not 0 < sum(replies.weights) < float("inf"):
+        problems.add(at, "at least one is more than 0, and their sum is a number")
+
+
+def compile_rule(
+    rule: v1.Rule, name: str, place: int, counter: int, files: Mapping[str, bytes], *, faulted: bool
+) -> Rule:
+    """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError.
+
+    `faulted`: whether the listener has faults.
+    """
+    compiling = Compiling(files, captures_of(rule.when))
+    kind, given = MATCHES.chosen(rule.when) if rule.HasField("when") else (None, None)
+    return Rule(
+        name=name,
+        place=place,
+        steps=compile_script(rule.do, compiling),
+        matches=None if kind is None else compile_match(rule.when, compiling),
+        equals=None if kind is None else kind.exact(given, compiling),
+        pattern=None if kind is None else kind.pattern(given),
+        in_states=tuple(rule.in_states),
+        times=rule.times,
+        counter=counter,
+        faulted=faulted,
+        per_connection=rule.scope == v1.SCOPE_CONNECTION,
+        replies=_compile_replies(rule.replies, compiling) if rule.HasField("replies") else None,
+    )
+
+
+def _compile_replies(replies: v1.Replies, compiling: Compiling) -> Replies:
+    if not replies.of:
+        raise ValueError("there are no replies")
+    return Replies(
+        of=tuple(compile_script(script.do, compiling) for script in replies.of),
+        then=THEN.get(replies.then, Then.HOLD),
+        weights=tuple(replies.weights),
+    )

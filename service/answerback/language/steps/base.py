@@ -1,0 +1,69 @@
+"""What the kinds of step share."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+from answerback.core import steps, templates
+from answerback.language.context import Checking, Compiling
+from answerback.language.payloads import says_nothing
+from answerback.language.problems import quoted, step_into
+from answerback.language.registry import Family, Kind
+from answerback.v1 import config_pb2 as v1
+
+MAX_NAME: Final = 128  # characters of a state or variable
+
+
+class StepKind(Kind):
+    """One thing done."""
+
+    sends: ClassVar[bool] = False
+    """Whether it sends bytes."""
+    reads: ClassVar[bool] = False
+    """Whether it waits for bytes of the peer."""
+    half_closes: ClassVar[bool] = False
+    """Whether nothing can be sent behind it."""
+    ends: ClassVar[str] = ""
+    """Why no step behind it is taken; empty if they are."""
+    needs_request: ClassVar[bool] = False
+    """Whether it does nothing where there is no request."""
+
+    @abstractmethod
+    def compile(self, given: Any, compiling: Compiling) -> steps.Step:
+        """Make the step of a checked value. Raises ValueError."""
+
+    def enters(self, given: Any) -> str | None:  # noqa: ARG002 - most enter none
+        """The state that it enters, if it enters one."""
+        return None
+
+
+STEPS: Family[StepKind] = Family(v1.Step, "step")
+
+
+def check_script(script: Iterable[v1.Step], path: str, checking: Checking) -> None:
+    """Report what is wrong with steps in a row; `path` is that of their list."""
+    within = checking.within_step()
+    for index, step in enumerate(script):
+        here = f"{path}[{index}]"
+        kind = STEPS.of(step)
+        if kind is None:
+            checking.add(here, says_nothing(step))
+        else:
+            kind.check(getattr(step, kind.name), step_into(here, kind.name), within)
+
+
+def compile_script(script: Iterable[v1.Step], compiling: Compiling) -> tuple[steps.Step, ...]:
+    """Make the steps of a checked script. Raises ValueError for what `check_script` would have reported."""
+    return tuple(kind.compile(given, compiling) for kind, given in map(STEPS.chosen, script))
+
+
+def check_state_name(name: str, path: str, checking: Checking) -> None:
+    """Check that the name of a state is short; it may be anything else."""
+    if len(name) > MAX_NAME:
+        checking.add(path, f"at most {MAX_NAME} characters, not {quoted(name)}")
+
+
+def check_variable_name(name: str, path: str, checking: Checking) -> None:
+    """Check the name of a variable, if it is given."""
+    if name and not (templates.is_variable(name) and len(name) <= MAX_NAME):
+        checking.add(path, f"letters, digits, `_` and `-`, the first no digit, {MAX_NAME} at most, not {quoted(name)}")

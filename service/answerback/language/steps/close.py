@@ -1,0 +1,18 @@
+"""`close`: close in order."""
+
+from answerback.core import steps
+from answerback.language.context import Compiling
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("close")
+class CloseKind(StepKind):
+    """Close in order."""
+
+    example = "close"
+    ends = "ends the connection"
+
+    def compile(self, given: v1.Step.Close, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
+        """Make the step."""
+        return steps.close()

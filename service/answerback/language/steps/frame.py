@@ -1,0 +1,24 @@
+"""`frame`: cut what follows this request under another framing."""
+
+from answerback.core import steps
+from answerback.language.context import Checking, Compiling
+from answerback.language.framing import check_framing, compile_framing
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("frame")
+class FrameKind(StepKind):
+    """Cut what follows this request under another framing."""
+
+    example = "frame: {fixed: {size: 16}}"
+
+    def check(self, given: v1.Framing, path: str, checking: Checking) -> None:
+        """Check the framing."""
+        check_framing(given, path, checking)
+
+    def compile(self, given: v1.Framing, compiling: Compiling) -> steps.Step:
+        """Make the step; a size may be settled when it runs."""
+        if given.fixed.WhichOneof("bytes") == "size_from":
+            return steps.frame_of_size(compiling.template(given.fixed.size_from))
+        return steps.frame(compile_framing(given, compiling))

@@ -1,0 +1,18 @@
+"""`half_close`: send FIN, and go on reading."""
+
+from answerback.core import steps
+from answerback.language.context import Compiling
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("half_close")
+class HalfCloseKind(StepKind):
+    """Send FIN, and go on reading."""
+
+    example = "half_close"
+    half_closes = True
+
+    def compile(self, given: v1.Step.HalfClose, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
+        """Make the step."""
+        return steps.half_close()

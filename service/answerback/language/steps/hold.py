@@ -1,0 +1,18 @@
+"""`hold`: say nothing more, and do not close."""
+
+from answerback.core import steps
+from answerback.language.context import Compiling
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("hold")
+class HoldKind(StepKind):
+    """Say nothing more, and do not close."""
+
+    example = "hold"
+    ends = "says nothing more"
+
+    def compile(self, given: v1.Step.Hold, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
+        """Make the step."""
+        return steps.hold()

@@ -1,0 +1,19 @@
+"""`reset`: reset the connection."""
+
+from answerback.core import steps
+from answerback.language.context import Compiling
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("reset")
+class ResetKind(StepKind):
+    """Reset the connection."""
+
+    example = "reset"
+    ends = "ends the connection"
+    on_unix = "a Unix socket has no RST: the peer reads the end, as after a close"
+
+    def compile(self, given: v1.Step.Reset, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
+        """Make the step."""
+        return steps.reset()

@@ -1,0 +1,22 @@
+"""`send`: send bytes."""
+
+from answerback.core import steps
+from answerback.language.context import Checking, Compiling
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("send")
+class SendKind(StepKind):
+    """Send bytes."""
+
+    example = "send: '+PONG\\r\\n'"
+    sends = True
+
+    def check(self, given: v1.Payload, path: str, checking: Checking) -> None:
+        """Check the bytes."""
+        checking.content(given, path)
+
+    def compile(self, given: v1.Payload, compiling: Compiling) -> steps.Step:
+        """Make the step."""
+        return steps.send(compiling.content(given))

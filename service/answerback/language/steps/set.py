@@ -1,0 +1,23 @@
+"""`set`: keep bytes under a name, for templates of this connection."""
+
+from answerback.core import steps
+from answerback.language.context import Checking, Compiling
+from answerback.language.steps.base import STEPS, StepKind, check_variable_name
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("set")
+class SetKind(StepKind):
+    """Keep bytes under a name, for templates of this connection."""
+
+    example = "set: {name: user, value: anonymous}"
+
+    def check(self, given: v1.Step.Set, path: str, checking: Checking) -> None:
+        """Check the name and the bytes."""
+        check_variable_name(given.name, f"{path}.name", checking)
+        if given.HasField("value"):
+            checking.content(given.value, f"{path}.value")
+
+    def compile(self, given: v1.Step.Set, compiling: Compiling) -> steps.Step:
+        """Make the step."""
+        return steps.set_variable(given.name, compiling.content(given.value))

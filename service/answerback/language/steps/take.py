@@ -1,0 +1,27 @@
+"""`take`: read one more frame into a variable."""
+
+from answerback.core import steps
+from answerback.language.context import Checking, Compiling
+from answerback.language.framing import check_framing, compile_framing
+from answerback.language.steps.base import STEPS, StepKind, check_variable_name
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("take")
+class TakeKind(StepKind):
+    """Read one more frame into a variable."""
+
+    example = "take: {framing: line, set: password}"
+    reads = True
+
+    def check(self, given: v1.Step.Take, path: str, checking: Checking) -> None:
+        """Check the framing and the name."""
+        if given.HasField("framing"):
+            check_framing(given.framing, f"{path}.framing", checking)
+        check_variable_name(given.set, f"{path}.set", checking)
+
+    def compile(self, given: v1.Step.Take, compiling: Compiling) -> steps.Step:
+        """Make the step; a size may be settled when it runs."""
+        if given.framing.fixed.WhichOneof("bytes") == "size_from":
+            return steps.take_of_size(compiling.template(given.framing.fixed.size_from), given.set)
+        return steps.take(compile_framing(given.framing, compiling), given.set)

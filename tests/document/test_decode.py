@@ -1,0 +1,302 @@
+"""Reading as a person sees it: YAML in, a message or problems out."""
+
+import json
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from answerback.document import decode as reading
+from answerback.document.document import load
+from answerback.document.yaml_tree import compose
+from answerback.language.problems import Problems
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import listener, rule
+
+
+def when(text: str) -> v1.Match:
+    return rule(f"when: {text}").listeners[0].rules[0].when
+
+
+def steps(text: str) -> list[v1.Step]:
+    return list(rule(f"do: {text}").listeners[0].rules[0].do)
+
+
+def framing(text: str) -> v1.Framing:
+    return listener(framing=text).listeners[0].framing
+
+
+def problems(**fields: str) -> list[str]:
+    """What is wrong with a listener's fields; the path is that within the listener."""
+    lines = "".join(f"\n  {name}: {value}" for name, value in fields.items())
+    found = load(f"listeners:\n- name: it{lines}").problems
+    return [f"{each.path.removeprefix('listeners[0].')}: {each.message}" for each in found]
+
+
+# ── Shorthand ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_bare_scalar_fills_the_shorthand_field_of_each_message_on_the_way() -> None:
+    assert when("PING") == when("{equals: PING}") == when("{equals: {text: PING}}")
+    assert steps("[send: hi, delay: 300ms]") == [
+        v1.Step(send=v1.Payload(text="hi")),
+        v1.Step(delay=v1.Delay(fixed=Duration(nanos=300_000_000))),
+    ]
+
+
+def test_a_bare_list_fills_it_too() -> None:
+    assert when("{any: [a, {prefix: b}]}") == when("{any: {of: [{equals: {text: a}}, {prefix: {text: b}}]}}")
+
+
+def test_a_bare_list_is_a_script() -> None:
+    assert rule("replies: {of: [[echo, close], []]}") == rule("replies: {of: [{do: [echo, close]}, {}]}")
+
+
+def test_a_delimiter_may_be_its_end_alone() -> None:
+    assert framing('{delimiter: "\\r\\n"}') == framing('{delimiter: {end: {text: "\\r\\n"}}}')
+
+
+def test_a_bare_word_names_a_member_without_content() -> None:
+    assert framing("line") == v1.Framing(line=v1.Framing.Line())
+    assert framing("read") == v1.Framing(read=v1.Framing.Read())
+    assert framing("{line: {}}") == framing("{line: }") == framing("line")
+    assert steps("[echo, discard, close, reset]") == steps("[{echo: {}}, {discard: }, {close: {}}, {reset: {}}]")
+
+
+def test_words_are_those_that_may_be_empty() -> None:
+    assert reading.words(v1.Step.DESCRIPTOR)[:3] == ["echo", "discard", "close"]  # not `send`, which needs bytes
+    assert reading.words(v1.Framing.DESCRIPTOR)[:3] == ["read", "line", "until_eof"]
+    assert reading.words(v1.Match.DESCRIPTOR) == []
+
+
+NOT_WORDS = {
+    "lines": "framing: no such word: 'lines'; did you mean line?",
+    "Line": "framing: no such word: 'Line'; did you mean line?",
+    "zebra": f"framing: no such word: 'zebra'; known: {', '.join(reading.words(v1.Framing.DESCRIPTOR))}",
+    "pattern": "framing: pattern needs a value: write {pattern: …}",
+    "fixed": "framing: fixed needs a value: write {fixed: …}",
+    "": "framing: no value",
+    "[line]": "framing: a mapping with fields is expected, not a list",
+}
+
+
+@pytest.mark.parametrize("text, said", NOT_WORDS.items())
+def test_what_is_no_word(text: str, said: str) -> None:
+    assert problems(framing=text) == [said]
+
+
+def test_a_word_that_needs_content() -> None:
+    assert problems(rules="[{do: [send, {delay: }, {}]}]") == [
+        "rules[0].do[0]: send needs a value: write {send: …}",
+        "rules[0].do[1].delay: no value",
+    ]
+
+
+# ── Enums ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("word", ["CONNECT", "connect", "Connect", "EVENT_CONNECT", "event_connect", '"CONNECT"'])
+def test_an_enum_is_said_by_its_short_word_or_in_full(word: str) -> None:
+    assert rule(f"event: {word}").listeners[0].rules[0].event == v1.EVENT_CONNECT
+
+
+@pytest.mark.parametrize("word", ["EVENT_UNSPECIFIED", "UNSPECIFIED", "2", "on"])
+def test_what_says_nothing_is_no_word_for_an_enum(word: str) -> None:
+    assert problems(rules=f"[event: {word}]") == [
+        f"rules[0].event: no such word: {word!r}; known: REQUEST, CONNECT, IDLE, EOF, DRAIN",
+    ]
+
+
+def test_an_enum_suggests() -> None:
+    assert problems(engine="corutine") == ["engine: no such word: 'corutine'; did you mean COROUTINE?"]
+
+
+# ── Scalars ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ["on", "no", "yes", "true", "00", "1.10", "0x1F", "'~'", '""', "null-like"])
+def test_text_is_what_is_written(text: str) -> None:
+    assert when(text).equals.text == text.strip("'\"")
+
+
+@pytest.mark.parametrize("text, value", [("0", 0), ("4294967295", 4294967295), ("0x10", 16), ("0o17", 15)])
+def test_a_whole_number(text: str, value: int) -> None:
+    limits = listener(limits=f"{{max_connections: {text}}}").listeners[0].limits
+    assert limits.HasField("max_connections")
+    assert limits.max_connections == value
+
+
+NO_NUMBERS = {
+    "4294967296": "must be 0 to 4294967295, not 4294967296",
+    "-1": "must be 0 to 4294967295, not -1",
+    "1.0": "a whole number is expected, not '1.0'",
+    "1e3": "a whole number is expected, not '1e3'",
+    "1_000": "a whole number is expected, not '1_000'",
+    "017": "a whole number is expected, not '017'",
+    "'5'": "a whole number is expected, not '5' in quotes",
+    "many": "a whole number is expected, not 'many'",
+    "true": "a whole number is expected, not 'true'",
+    "": "a single value is expected, not nothing",
+    "[1]": "a single value is expected, not a list",
+    "{a: 1}": "a single value is expected, not a mapping",
+    "9" * 5000: "a whole number is expected, not '" + "9" * 59 + "…'",
+}
+
+
+@pytest.mark.parametrize("text, said", NO_NUMBERS.items())
+def test_what_is_no_whole_number(text: str, said: str) -> None:
+    assert problems(limits=f"{{max_connections: {text}}}") == [f"limits.max_connections: {said}"]
+
+
+@pytest.mark.parametrize("text, value", [("true", True), ("True", True), ("FALSE", False)])
+def test_a_boolean(text: str, value: bool) -> None:
+    assert framing(f"{{line: {{keep_ending: {text}}}}}").line.keep_ending is value
+
+
+NO_BOOLEANS = {
+    "on": "true or false is expected, not 'on'; write true",
+    "No": "true or false is expected, not 'No'; write false",
+    "'true'": "true or false is expected, not 'true'; write true",
+    "1": "true or false is expected, not '1'",
+}
+
+
+@pytest.mark.parametrize("text, said", NO_BOOLEANS.items())
+def test_what_is_no_boolean(text: str, said: str) -> None:
+    assert problems(framing=f"{{line: {{keep_ending: {text}}}}}") == [f"framing.line.keep_ending: {said}"]
+
+
+@pytest.mark.parametrize(
+    "text, value", [("0", 0.0), ("3", 3.0), ("0.25", 0.25), ("1e3", 1000.0), ("2.5E-3", 0.0025), ("-1", -1.0)]
+)
+def test_a_number(text: str, value: float) -> None:
+    assert list(rule(f"replies: {{of: [[]], weights: [{text}]}}").listeners[0].rules[0].replies.weights) == [value]
+
+
+NOT_EVEN_NUMBERS = {
+    "half": "a number is expected, not 'half'",
+    "'1'": "a number is expected, not '1' in quotes",
+    ".inf": "a number is expected, not '.inf'",
+    "nan": "a number is expected, not 'nan'",
+    "1e999": "'1e999' is larger than any number can be",
+    "[1]": "a single value is expected, not a list",
+}
+
+
+@pytest.mark.parametrize("text, said", NOT_EVEN_NUMBERS.items())
+def test_what_is_no_number(text: str, said: str) -> None:
+    assert problems(rules=f"[{{replies: {{weights: [{text}]}}}}]") == [f"rules[0].replies.weights[0]: {said}"]
+
+
+def test_a_duration() -> None:
+    limits = listener(limits="{idle_timeout: 1m30s, lifetime: 0}").listeners[0].limits
+    assert limits.idle_timeout == Duration(seconds=90)
+    assert limits.HasField("lifetime")
+
+
+def test_what_is_no_duration() -> None:
+    assert problems(limits="{idle_timeout: 5, lifetime: {seconds: 5}, write_timeout: }") == [
+        "limits.idle_timeout: a duration needs a unit: 5s, 5ms, not '5'",
+        "limits.lifetime: a duration is expected, not a mapping",
+        "limits.write_timeout: a duration is expected, not nothing",
+    ]
+
+
+# ── Mappings and lists ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_unknown_fields() -> None:
+    assert problems(
+        adress="1", limits="{idle_timout: 1s}", framing="{zebra: 1}", **{"<<": "{}", "[1]": "x", "a b": "x"}
+    ) == [
+        "adress: no such field; did you mean address?",
+        "limits.idle_timout: no such field; did you mean idle_timeout?",
+        f"framing.zebra: no such field; known: {', '.join(v1.Framing.DESCRIPTOR.fields_by_name)}",
+        "listeners[0]: no such field: '<<'; YAML 1.2 has no merge keys",
+        "listeners[0]: a field's name is expected, not a list",
+        (
+            "listeners[0]: no such field: 'a b'; "
+            "known: name, address, engine, framing, rules, faults, limits, accept, random_seed"
+        ),
+    ]
+
+
+def test_a_field_given_twice() -> None:
+    assert problems(address="a", limits="{lifetime: 1s, lifetime: 2s}", **{'"address"': "b"}) == [
+        "limits.lifetime: given twice",
+        "address: given twice",
+    ]
+
+
+def test_two_members_of_a_oneof() -> None:
+    assert problems(framing="{read: {}, line: {}}", rules="[{when: {equals: a, prefix: b, suffix: c}}]") == [
+        "framing.line: only one of read and line can be given",
+        "rules[0].when.prefix: only one of equals and prefix can be given",
+        "rules[0].when.suffix: only one of equals and suffix can be given",
+    ]
+
+
+def test_a_list_is_needed_where_a_list_is_needed() -> None:
+    assert problems(rules="{do: close}") == [
+        "rules: a list is expected, not a mapping: write [ ] around it, or - before it",
+    ]
+    assert problems(rules="[do: close]") == [
+        "rules[0].do: a list is expected, not 'close': write [ ] around it, or - before it",
+    ]
+
+
+def test_a_list_is_not_taken_for_a_value() -> None:
+    assert problems(rules="[{when: [a], do: [send: [a]]}]") == [
+        "rules[0].when.equals.text: text is expected, not a list",
+        "rules[0].do[0].send.text: text is expected, not a list",
+    ]
+
+
+def test_nothing_is_an_empty_list_or_a_message_of_defaults_and_else_a_problem() -> None:
+    assert listener(rules="").listeners[0].rules == []
+    assert listener(limits="").listeners[0].HasField("limits")
+    assert problems(rules="[{when: , do: [~]}]", address="null") == [
+        "rules[0].when: no value",
+        "rules[0].do[0]: no value",
+        "address: text is expected, not nothing",
+    ]
+
+
+def test_any_message_can_be_read_by_its_descriptor() -> None:
+    message, problems = FieldMask(), Problems()
+    node = compose("paths: [a, [b], on]")
+    assert node is not None
+    reading.read(node, message, problems)
+    assert list(message.paths) == ["a", "on"]
+    assert list(map(str, problems.found())) == ["1:12: paths[1]: text is expected, not a list"]
+
+
+@pytest.mark.parametrize("text", ["hello", "[]", "5"])
+def test_the_root_is_a_mapping(text: str) -> None:
+    assert [problem.path for problem in load(text).problems] == [""]
+
+
+def test_reading_goes_on_behind_a_problem_and_indexes_stay_true() -> None:
+    document = load("listeners: [nonsense, {name: b, adress: x}, {name: c}]")
+    assert [listener.name for listener in document.config.listeners] == ["", "b", "c"]
+    assert [problem.path for problem in document.problems] == ["listeners[0]", "listeners[1].adress"]
+
+
+def test_conditions_are_not_read_to_any_depth() -> None:
+    deep = "{not: " * 100 + "a" + "}" * 100
+    found = load(f"listeners: [{{rules: [{{when: {deep}}}]}}]").problems
+    assert [problem.message for problem in found] == ["nested too deep"]
+
+
+def test_the_same_through_json() -> None:
+    text = {"listeners": [{"name": "it", "rules": [{"when": "PING", "do": [{"send": "é\r\n😀"}, "close"]}]}]}
+    yaml = 'listeners: [{name: it, rules: [{when: PING, do: [{send: "é\\r\\n😀"}, close]}]}]'
+    for ascii_only in (True, False):
+        document = load(json.dumps(text, ensure_ascii=ascii_only))
+        assert document.problems == ()
+        assert document.config == load(yaml).config
+
+
+def test_anchors() -> None:
+    document = load("listeners: [{name: a, rules: [&r {do: [close]}, *r]}]")
+    assert document.config.listeners[0].rules[0] == document.config.listeners[0].rules[1]

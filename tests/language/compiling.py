@@ -1,0 +1,51 @@
+"""What the tests of compiling share: plans, and a turn to ask them about."""
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from answerback.core.plan import Engine, ListenerPlan, Plan, Rule
+from answerback.language.compile import compile_plan
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import places
+
+
+class Turn:
+    """What matches and steps see: the first request of a connection, to which every count is open."""
+
+    connection_id = "7"
+    listener = "it"
+    local_port = 80
+    number = 1
+    peer = ("192.0.2.7", 1234)
+    chance = random.Random(0)
+
+    def __init__(self, request: bytes = b"") -> None:
+        self.request = request
+        self.captures: Any = None
+        self.state = ""
+        self.variables: dict[str, bytes] = {}
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        return lambda: datetime(2024, 1, 1, tzinfo=UTC)
+
+    def claim(self, _rule: Rule) -> bool:
+        return True
+
+
+def compiled(config: v1.Config, files: Mapping[str, bytes] | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
+    where = places(config)
+    return compile_plan(config, files or {}, revision=7, places=where.__getitem__, default_engine=engine)
+
+
+def only(config: v1.Config, files: Mapping[str, bytes] | None = None) -> ListenerPlan:
+    """The plan of the one listener."""
+    (plan,) = compiled(config, files).listeners.values()
+    return plan
+
+
+def selected(config: v1.Config, turn: Turn) -> Rule | None:
+    """The rule for a request."""
+    return only(config).on_request.of("").search(turn.request, turn)

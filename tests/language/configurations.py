@@ -1,0 +1,151 @@
+"""What the tests of this room share: configurations in few words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from answerback.document.document import load
+from answerback.internal.v1 import link_pb2
+from answerback.language.check import check
+from answerback.language.problems import Problem
+from answerback.language.rules import rule_key
+from answerback.v1 import config_pb2 as v1
+
+_FOLDER = Path(__file__).parents[2] / "service/answerback/examples"
+CONVERSATIONS = {path.stem: path.read_text() for path in sorted(_FOLDER.glob("*.yaml"))}
+HELLO = CONVERSATIONS["hello"]
+AGENT_CHECK = CONVERSATIONS["agent-check"]
+
+# Every field that there is, each at least once.
+WHOLE = """\
+listeners:
+  - name: first
+    address: 127.0.0.1:7001
+    engine: callback
+    framing: {line: {keep_ending: true}}
+    accept: NORMAL
+    random_seed: 0
+    rules:
+      - name: greeting
+        event: CONNECT
+        when: {not: {peer: 10.0.0.0/8}}
+        do: [send: "hi\\r\\n"]
+      - when: PING
+        do: [send: {hex: "2b 50 4f 4e 47"}, send: {base64: AA==}, delay: 1m30s, echo, discard, reset]
+      - when: {all: [{prefix: a}, {suffix: {base64: eg==}}, {not: {contains: {hex: "00"}}}]}
+        do: [send: {file: reply.bin}]
+      - when: {any: [{regex: "^[0-9]+$"}, {equals: {text: quit, ignore_case: true}}]}
+        do: [close]
+      - {when: {size: {min: 1, max: 2}}, do: [half_close]}
+      - {when: {prefix: {file: end.bin}}}
+      - {when: {bytes: {offset: 2, equals: {text: "a"}, mask: {base64: Dw==}}}, do: [hold]}
+      - {when: {request_number: {max: 3}}, do: [dribble: {payload: abc, chunks: 2, gap: 10ms}]}
+      - when: {regex: "^set (?P<name>.*)$"}
+        in_states: ["", ready]
+        times: 2
+        scope: CONNECTION
+        do:
+          - dribble: {payload: {template: "${name}$$"}, size: 1, gap: 0}
+          - set: {name: last, value: {template: "${name}"}}
+          - state: ready
+      - name: turns
+        scope: LISTENER
+        replies: {of: [[echo], {do: [close]}, []], then: RANDOM, weights: [1, 0.5, 0]}
+      - {event: IDLE, replies: {of: [[hold]], then: HOLD}}
+      - {event: EOF, replies: {of: [[]], then: CYCLE}}
+      - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
+      - do:
+          - delay: {uniform: {min: 1ms, max: 2ms}}
+          - delay: {normal: {mean: 10ms, deviation: 2ms}}
+          - delay: {lognormal: {median: 10ms, sigma: 0.5, max: 1s}}
+          - delay: {exponential: {mean: 10ms, max: 1s}}
+    faults:
+      - {name: late, probability: 0.5, scope: CONNECTION, after: 1, first: 2, every: 3, latency: 10ms}
+      - {scope: REQUEST, bandwidth: {bytes_per_second: 1000}}
+      - slice: {size: 10, variation: 5, gap: 1ms}
+      - cut: {bytes: 100, reset: true}
+      - hang: {after: 1s}
+      - reset: {after: 1s}
+      - slow_close: {delay: {exponential: {mean: 1s}}}
+      - corrupt: {bytes: 2}
+      - drop
+    limits:
+      max_connections: 10
+      max_connections_per_peer: 2
+      idle_timeout: 1.5s
+      request_timeout: 300ms
+      write_timeout: 0
+      lifetime: 1h
+      max_request_bytes: 4096
+  - name: second
+    address: "[::1]:0"
+    engine: ENGINE_COROUTINE
+    framing: read
+    rules:
+      - do:
+          - frame: {read: {max_bytes: 10}}
+          - frame: {delimiter: {end: {file: end.bin}, keep: true}}
+          - frame: {delimiter: {end: {hex: "0a"}}}
+          - frame: {pattern: {end: "\\r?\\n"}}
+          - frame: {fixed: {size: 4}}
+          - frame: {fixed: {size_from: "${request}"}}
+          - take:
+              framing: {length_prefix: {offset: 1, width: 2, little_endian: true, adjust: -2, strip: true}}
+              set: v
+          - take: {framing: {fixed: {size_from: "${vars.v}"}}, set: w}
+          - frame: {idle: {gap: 50ms}}
+          - frame: until_eof
+          - frame: http
+          - frame: resp
+"""
+
+
+WHOLE_FILES = {"reply.bin": b"from a file", "end.bin": b"\0"}
+
+
+def listener(text: str = "", **fields: str) -> v1.Config:
+    """A configuration of one listener; the text is YAML of more of its fields, indented as the listener is not."""
+    lines = [f"{name}: {value}" for name, value in {"name": "it", "address": "127.0.0.1:0", **fields}.items()]
+    block = "\n".join([*lines, *text.splitlines()])
+    document = load("listeners:\n  - " + block.replace("\n", "\n    "))
+    assert document.problems == ()
+    return document.config
+
+
+def rule(text: str) -> v1.Config:
+    """A configuration of one rule, in YAML's flow style: `when: PING, do: [echo]`."""
+    return listener(f"rules: [{{{text}}}]")
+
+
+def said(problems: Sequence[Problem]) -> list[str]:
+    """Problems as tests compare them."""
+    return [f"{problem.path}: {problem.message}" for problem in problems]
+
+
+def problems_of(text: str) -> list[str]:
+    """Everything that is wrong with a text, as a person is told."""
+    document = load(text)
+    return [str(each) for each in (*document.problems, *document.located(check(document.config, {})))]
+
+
+def members(message: Message) -> str:
+    """What a choice is between, in words."""
+    *others, last = (field.name for field in message.DESCRIPTOR.oneofs[0].fields)
+    return f"{', '.join(others)} or {last}"
+
+
+def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:
+    """Places as a supervisor gives them: the listener's block at 1000 by 1000, its rules behind it."""
+    return {
+        each.name: link_pb2.ListenerPlaces(
+            listener=each.name,
+            block=1000 * index,
+            rules=[1000 * index + 500 + number for number, rule in enumerate(each.rules) if rule_key(rule, number)],
+            socket=f"socket {index}",
+            counters=[1000 * index + 800 + number for number in range(len(each.rules))],
+            faults=[1000 * index + 600 + number for number in range(len(each.faults))],
+            fault_counters=[1000 * index + 700 + 2 * number for number in range(len(each.faults))],
+        )
+        for index, each in enumerate(config.listeners)
+    }

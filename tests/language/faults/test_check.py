@@ -1,0 +1,72 @@
+import pytest
+
+from answerback.language.check import MAX_FAULTS, check
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import listener, members, said
+
+
+def problems(*faults: str) -> list[str]:
+    """What is wrong with a listener's faults; the path is that within the list."""
+    found = said(check(listener(f"faults: [{', '.join(faults)}]"), {}))
+    return [line.removeprefix("listeners[0].faults") for line in found]
+
+
+WRONG = {
+    "{}": f"[0]: says nothing: give {members(v1.Fault())}",
+    "{probability: 1.5, drop: {}}": "[0].probability: must be 0 to 1, not 1.5",
+    "{probability: -0.5, drop: {}}": "[0].probability: must be 0 to 1, not -0.5",
+    "{latency: 2h}": "[0].latency.fixed: must be 0 to 1h, not 2h",
+    "{bandwidth: {}}": "[0].bandwidth.bytes_per_second: missing: it has no default",
+    "{bandwidth: {bytes_per_second: 0}}": "[0].bandwidth.bytes_per_second: missing: it has no default",
+    "{slice: {gap: 1s}}": "[0].slice.size: missing: it has no default",
+    "{slice: {size: 16777217}}": "[0].slice.size: must be 1 to 16777216, not 16777217",
+    "{slice: {size: 5, variation: 5}}": "[0].slice.variation: must be less than size, 5, not 5",
+    "{slice: {size: 5, gap: 2h}}": "[0].slice.gap: must be 0 to 1h, not 2h",
+    "{hang: {after: -1s}}": "[0].hang.after: must be 0 to 1h, not -1s",
+    "{reset: {after: 2h}}": "[0].reset.after: must be 0 to 1h, not 2h",
+    "{slow_close: {}}": "[0].slow_close.delay: missing: it has no default",
+    "{slow_close: {delay: 2h}}": "[0].slow_close.delay.fixed: must be 0 to 1h, not 2h",
+    "{corrupt: {bytes: 0}}": "[0].corrupt.bytes: must be at least 1",
+}
+
+
+@pytest.mark.parametrize("fault, wrong", WRONG.items())
+def test_what_is_wrong_with_one(fault: str, wrong: str) -> None:
+    assert problems(fault) == [wrong]
+
+
+def test_all_at_once() -> None:
+    assert problems("{probability: 2, slice: {size: 1, variation: 2, gap: 2h}}", "{reset: {after: 2h}}") == [
+        "[0].probability: must be 0 to 1, not 2",
+        "[0].slice.gap: must be 0 to 1h, not 2h",
+        "[0].slice.variation: must be less than size, 1, not 2",
+        "[1].reset.after: must be 0 to 1h, not 2h",
+    ]
+
+
+def test_names() -> None:
+    assert problems("{name: a, drop: {}}", "drop", "{name: a, hang: {}}", "{name: 'faults[1]', cut: {}}") == [
+        "[2].name: 'a' is what faults[0] is counted under already",
+        "[3].name: 'faults[1]' is what faults[1] is counted under already",
+    ]
+    assert problems(f"{{name: {'n' * 129}, drop: {{}}}}") == [
+        f"[0].name: at most 128 printable characters, not '{'n' * 59}…'"
+    ]
+
+
+def test_a_rule_and_a_fault_may_have_the_same_name() -> None:
+    assert check(listener("rules: [{name: a}]\nfaults: [{name: a, drop: {}}]"), {}) == []
+
+
+def test_so_many_and_no_more() -> None:
+    assert problems(*["drop"] * MAX_FAULTS) == []
+    assert problems(*["drop"] * (MAX_FAULTS + 1)) == [f": {MAX_FAULTS + 1} faults; there can be {MAX_FAULTS}"]
+
+
+def test_what_only_the_api_can_say() -> None:
+    config = listener()
+    config.listeners[0].faults.add(scope=9, probability=float("nan"), drop=v1.Fault.Drop())
+    assert said(check(config, {})) == [
+        "listeners[0].faults[0].scope: there is no value 9; known: SCOPE_REQUEST, SCOPE_CONNECTION",
+        "listeners[0].faults[0].probability: must be 0 to 1, not nan",
+    ]

@@ -1,0 +1,77 @@
+import pytest
+
+from answerback.core.delays import Exponential, Fixed
+from answerback.core.faults import (
+    Bandwidth,
+    Corrupt,
+    Cut,
+    Drop,
+    Effect,
+    Fault,
+    Hang,
+    Latency,
+    Reset,
+    Slice,
+    SlowClose,
+)
+from answerback.language.faults import compile_fault
+from answerback.v1 import config_pb2 as v1
+from tests.language.compiling import only
+from tests.language.configurations import listener
+
+EFFECTS = {
+    "latency: 1s": Latency(Fixed(1)),
+    "latency: {exponential: {mean: 1s, max: 2s}}": Latency(Exponential(1, 2)),
+    "bandwidth: {bytes_per_second: 10}": Bandwidth(10),
+    "slice: {size: 3}": Slice(3, 0, 0),
+    "slice: {size: 3, variation: 2, gap: 10ms}": Slice(3, 2, 0.01),
+    "cut: {}": Cut(0, by_reset=False),
+    "cut: {bytes: 5, reset: true}": Cut(5, by_reset=True),
+    "hang: {}": Hang(0),
+    "hang: {after: 1s}": Hang(1),
+    "reset: {}": Reset(0),
+    "reset: {after: 1s}": Reset(1),
+    "slow_close: {delay: 1s}": SlowClose(Fixed(1)),
+    "corrupt: {}": Corrupt(1),
+    "corrupt: {bytes: 4}": Corrupt(4),
+    "drop: {}": Drop(),
+}
+
+
+def compiled(text: str) -> tuple[Fault, ...]:
+    return only(listener(f"faults: [{text}]\nrules: [{{do: [send: x]}}]")).faults
+
+
+@pytest.mark.parametrize("text, effect", EFFECTS.items())
+def test_each_fault(text: str, effect: Effect) -> None:
+    assert compiled(f"{{{text}}}") == (Fault("faults[0]", 600, effect, counter=700),)
+
+
+def test_when_it_strikes() -> None:
+    when = "probability: 0.5, scope: CONNECTION, after: 1, first: 2, every: 3"
+    assert compiled(f"drop, {{name: it, {when}, drop: {{}}}}")[1] == Fault(
+        "it", 601, Drop(), probability=0.5, per_connection=True, after=1, first=2, every=3, counter=702
+    )
+
+
+def test_one_that_is_switched_off_is_not_there() -> None:
+    assert compiled("{probability: 0, drop: {}}, hang") == (Fault("faults[1]", 601, Hang(0), counter=702),)
+
+
+def test_a_listener_with_faults_works_no_reply_out_beforehand() -> None:
+    rules = "rules: [{do: [send: x]}]"
+    for text, faulted in {
+        rules: False,
+        f"faults: [drop]\n{rules}": True,
+        f"faults: [{{probability: 0, drop: {{}}}}]\n{rules}": False,
+    }.items():
+        found = only(listener(text)).on_request.of("").look_up
+        assert found is not None
+        chosen = found(b"")
+        assert chosen is not None
+        assert (chosen.reply is None) is faulted
+
+
+def test_what_says_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="a fault says nothing"):
+        compile_fault(v1.Fault(), "it", 0, 0)

@@ -1,0 +1,86 @@
+import pytest
+
+from answerback.language.check import check
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import listener, members, rule, said
+
+
+def problems(framing: str) -> list[str]:
+    """What is wrong with a listener's framing; the path is that within the framing."""
+    found = said(check(listener(framing=framing), {}))
+    return [line.removeprefix("listeners[0].framing").removeprefix(".") for line in found]
+
+
+def test_a_framing_says_something() -> None:
+    assert problems("{}") == [
+        f": says nothing: give {members(v1.Framing())}",
+    ]
+
+
+@pytest.mark.parametrize("framing", ["read", "line", "until_eof", "http", "resp", '{delimiter: "\\0"}'])
+def test_framings_with_nothing_wrong(framing: str) -> None:
+    assert problems(framing) == []
+
+
+NUMBERS = [
+    ("read: {{max_bytes: {}}}", "read.max_bytes", 1, 1048576),
+    ("fixed: {{size: {}}}", "fixed.size", 1, 67108864),
+    ("length_prefix: {{width: 2, offset: {}}}", "length_prefix.offset", 0, 65535),
+    ("length_prefix: {{width: {}}}", "length_prefix.width", 1, 8),
+    ("length_prefix: {{width: 2, adjust: {}}}", "length_prefix.adjust", -67108864, 67108864),
+]
+
+
+@pytest.mark.parametrize("framing, path, least, most", NUMBERS)
+def test_numbers(framing: str, path: str, least: int, most: int) -> None:
+    for right in (least, most):
+        assert problems(f"{{{framing.format(right)}}}") == []
+    wrong = [most + 1] if least == 0 or path.endswith("width") else [least - 1, most + 1]
+    for number in wrong:
+        assert problems(f"{{{framing.format(number)}}}") == [f"{path}: must be {least} to {most}, not {number}"]
+
+
+def test_a_delimiter_is_bytes() -> None:
+    assert problems("{delimiter: ''}") == ["delimiter.end: at least one byte is needed"]
+    assert problems("{delimiter: {end: {hex: a}}}") == ["delimiter.end.hex: odd number of digits"]
+    assert problems("{delimiter: {end: {}}}") == ["delimiter.end: says nothing: give text, hex, base64 or file"]
+
+
+PATTERNS = {
+    "a(": "RE2 refuses it: missing ): a(",
+    "a$": "$ cannot be used where a pattern ends a request",
+    "^a": "^ cannot be used where a pattern ends a request",
+    r"a\b": r"\b cannot be used where a pattern ends a request",
+    "a*": "matches the empty string, so it would end a request before its first byte",
+}
+
+
+@pytest.mark.parametrize("pattern, why", PATTERNS.items())
+def test_a_pattern_can_end_a_request(pattern: str, why: str) -> None:
+    assert problems(f"{{pattern: {{end: '{pattern}'}}}}") == [f"pattern.end: {why}"]
+    assert problems(r"{pattern: {end: '\x0110=\d{3}\x01'}}") == []
+
+
+def test_a_size() -> None:
+    assert problems("{fixed: {}}") == ["fixed: says nothing: give size or size_from"]
+
+
+def test_a_size_is_settled_in_steps_alone() -> None:
+    assert problems("{fixed: {size_from: '${request}'}}") == [
+        "fixed.size_from: is settled when a step runs: a listener's own framing has a size; use it in frame or take",
+    ]
+    for step in ("frame: {fixed: {size_from: '${request}'}}", "take: {framing: {fixed: {size_from: '4'}}, set: it}"):
+        assert check(rule(f"do: [{step}]"), {}) == []
+
+
+@pytest.mark.parametrize(
+    "gap, problem",
+    [
+        ("0", "must be more than 0: no silence ends nothing"),
+        ("-1s", "must be 0 to 1h, not -1s"),
+        ("61m", "must be 0 to 1h, not 1h1m"),
+    ],
+)
+def test_a_gap(gap: str, problem: str) -> None:
+    assert problems(f"{{idle: {{gap: {gap}}}}}") == [f"idle.gap: {problem}"]
+    assert problems("{idle: {gap: 1h}}") == []

@@ -1,0 +1,42 @@
+import pytest
+
+from answerback.core import framing
+from answerback.language.context import Compiling
+from answerback.language.framing import compile_framing
+from answerback.language.framing.read import DEFAULT_READ_BYTES
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import listener
+
+COMPILED = {
+    "read": framing.Read(DEFAULT_READ_BYTES),
+    "{read: {max_bytes: 7}}": framing.Read(7),
+    "line": framing.Line(keep_ending=False),
+    "{line: {keep_ending: true}}": framing.Line(keep_ending=True),
+    '{delimiter: "\\r\\n.\\r\\n"}': framing.Delimiter(b"\r\n.\r\n", keep=False),
+    "{delimiter: {end: {hex: 00 ff}, keep: true}}": framing.Delimiter(b"\x00\xff", keep=True),
+    "{delimiter: {end: {file: end}}}": framing.Delimiter(b"from a file"),
+    r"{pattern: {end: '\xff+;'}}": framing.Pattern(r"\xff+;"),
+    "{fixed: {size: 4}}": framing.Fixed(4),
+    "{length_prefix: {width: 2}}": framing.LengthPrefix(0, 2, little_endian=False, adjust=0, strip=False),
+    "{length_prefix: {offset: 1, width: 4, little_endian: true, adjust: -4, strip: true}}": framing.LengthPrefix(
+        1, 4, little_endian=True, adjust=-4, strip=True
+    ),
+    "{idle: {gap: 50ms}}": framing.Idle(0.05),
+    "until_eof": framing.UntilEof(),
+    "http": framing.Http(),
+    "resp": framing.Resp(),
+}
+
+
+@pytest.mark.parametrize("text, compiled", COMPILED.items())
+def test_framings(text: str, compiled: framing.Framing) -> None:
+    assert compile_framing(listener(framing=text).listeners[0].framing, Compiling({"end": b"from a file"})) == compiled
+
+
+def test_the_default() -> None:
+    assert compile_framing(v1.Framing(), Compiling({})) == framing.Read(1024)
+
+
+def test_every_framing_is_compiled() -> None:
+    given = {listener(framing=text).listeners[0].framing.WhichOneof("kind") for text in COMPILED}
+    assert given == {field.name for field in v1.Framing.DESCRIPTOR.fields}

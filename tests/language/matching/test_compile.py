@@ -1,0 +1,27 @@
+"""Conditions become matches, and what says why those do not hold; the two always agree."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.language.context import Compiling
+from answerback.language.matching import compile_match, explain_match
+from answerback.v1 import config_pb2 as v1
+from tests.language.compiling import Turn
+from tests.language.strategies import matches
+
+asked = st.binary(max_size=8) | st.text("aAé\n", max_size=6).map(str.encode)
+
+
+@given(match=matches, request_bytes=asked)
+def test_there_is_a_reason_exactly_where_there_is_no_match(match: v1.Match, request_bytes: bytes) -> None:
+    holds = compile_match(match, Compiling({}))(request_bytes, Turn(request_bytes))
+    miss = explain_match(match, Compiling({}))(request_bytes, Turn(request_bytes))
+    assert holds == (miss is None)
+
+
+def test_files_are_what_the_condition_names() -> None:
+    match = v1.Match(equals=v1.Literal(file="greeting"))
+    assert compile_match(match, Compiling({"greeting": b"hi"}))(b"hi", Turn(b"hi"))
+    miss = explain_match(match, Compiling({"greeting": b"hi"}))(b"ho", Turn(b"ho"))
+    assert miss is not None
+    assert miss.why == 'is not "hi": byte 1 is "o", not "i"'

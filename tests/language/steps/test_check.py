@@ -1,0 +1,82 @@
+import pytest
+
+from answerback.language.check import check
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import members, rule, said
+
+
+def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
+    """What is wrong with a rule's steps; the path is that within the list."""
+    found = said(check(rule(f"do: [{text}]"), files or {}))
+    return [line.removeprefix("listeners[0].rules[0].do") for line in found]
+
+
+EMPTY = {
+    "{}": f"[0]: says nothing: give {members(v1.Step())}",
+    "send: {}": "[0].send: says nothing: give text, hex, base64, file or template",
+    "delay: {}": "[0].delay: says nothing: give fixed, uniform, normal, lognormal or exponential",
+    "dribble: {payload: a, gap: 1s}": "[0].dribble: says nothing: give chunks or size",
+    "set: {name: a, value: {}}": "[0].set.value: says nothing: give text, hex, base64, file or template",
+}
+
+
+@pytest.mark.parametrize("text, problem", EMPTY.items())
+def test_what_says_nothing(text: str, problem: str) -> None:
+    assert problems(text) == [problem]
+
+
+def test_payloads() -> None:
+    assert problems("send: {hex: g}, dribble: {payload: {base64: A}, chunks: 1, gap: 0}") == [
+        "[0].send.hex: 'g' is no hexadecimal digit",
+        "[1].dribble.payload.base64: not base64: its length is no multiple of 4; it is padded with =",
+    ]
+
+
+@pytest.mark.parametrize("delay, right", [("0", True), ("1h", True), ("-1ms", False), ("1h1s", False), ("61m", False)])
+def test_delays(delay: str, right: bool) -> None:
+    written = {"61m": "1h1m"}.get(delay, delay)
+    assert problems(f"delay: {delay}") == ([] if right else [f"[0].delay.fixed: must be 0 to 1h, not {written}"])
+    assert problems(f"dribble: {{payload: a, size: 1, gap: {delay}}}") == (
+        [] if right else [f"[0].dribble.gap: must be 0 to 1h, not {written}"]
+    )
+
+
+def test_pieces_of_a_dribble() -> None:
+    def dribble(pieces: str) -> list[str]:
+        return problems(f"dribble: {{payload: {{file: f}}, gap: 0, {pieces}}}", {"f": bytes(65537)})
+
+    assert dribble("chunks: 65536") == dribble("size: 2") == dribble("size: 16777216") == []
+    assert dribble("chunks: 0") == ["[0].dribble.chunks: must be 1 to 65536, not 0"]
+    assert dribble("chunks: 65537") == ["[0].dribble.chunks: must be 1 to 65536, not 65537"]
+    assert dribble("size: 0") == ["[0].dribble.size: must be 1 to 16777216, not 0"]
+    assert dribble("size: 1") == ["[0].dribble.size: makes 65537 pieces; there can be 65536"]
+
+
+def test_states() -> None:
+    assert problems("state: '', state: 'any thing'") == []
+    assert problems(f"state: {'s' * 129}") == [f"[0].state: at most 128 characters, not '{'s' * 59}…'"]
+
+
+@pytest.mark.parametrize("name", ["a", "_", "A-1_b", "v" * 128])
+def test_variables(name: str) -> None:
+    assert problems(f"set: {{name: {name}, value: x}}, take: {{framing: line, set: {name}}}") == []
+
+
+@pytest.mark.parametrize("name", ["1a", "-a", "a.b", "a b", "é"])
+def test_what_is_no_variable(name: str) -> None:
+    why = f"letters, digits, `_` and `-`, the first no digit, 128 at most, not {name!r}"
+    assert problems(f"set: {{name: {name}, value: x}}, take: {{framing: line, set: {name}}}") == [
+        f"[0].set.name: {why}",
+        f"[1].take.set: {why}",
+    ]
+
+
+FRAMINGS = members(v1.Framing())
+
+
+def test_framings_of_steps() -> None:
+    assert problems("frame: {}, take: {framing: {delimiter: ''}, set: x}, frame: {fixed: {size_from: '${a}'}}") == [
+        f"[0].frame: says nothing: give {FRAMINGS}",
+        "[1].take.framing.delimiter.end: at least one byte is needed",
+        "[2].frame.fixed.size_from: unknown placeholder 'a' (at character 3)",
+    ]

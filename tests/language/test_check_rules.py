@@ -1,0 +1,64 @@
+import pytest
+
+from answerback.language.check import check
+from tests.language.configurations import rule, said
+
+
+def problems(text: str) -> list[str]:
+    """What is wrong with a rule; the path is that within the rule."""
+    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), {}))]
+
+
+def test_replies_stand_in_place_of_steps() -> None:
+    assert problems("do: [echo], replies: {of: [[send: {hex: a}]]}") == [
+        "replies: only one of do and replies can be given",
+        "replies.of[0].do[0].send.hex: odd number of digits",
+    ]
+
+
+def test_states_have_short_names() -> None:
+    assert problems(f"in_states: ['', {'s' * 129}]") == [f"in_states[1]: at most 128 characters, not '{'s' * 59}…'"]
+
+
+WEIGHTS = {
+    "{of: [[], []], then: RANDOM, weights: [1]}": ["replies.weights: 1 weights, for 2 replies"],
+    "{of: [[]], weights: [1]}": ["replies.weights: only `then: RANDOM` goes by weight"],
+    "{of: [[]], then: CYCLE, weights: [1, 2]}": [
+        "replies.weights: only `then: RANDOM` goes by weight",
+        "replies.weights: 2 weights, for 1 replies",
+    ],
+    "{of: [[], []], then: RANDOM, weights: [1, -0.5]}": ["replies.weights[1]: must be a number of 0 or more, not -0.5"],
+    "{of: [[], []], then: RANDOM, weights: [0, 0]}": [
+        "replies.weights: at least one is more than 0, and their sum is a number"
+    ],
+    "{of: [[], []], then: RANDOM, weights: [1e308, 1e308]}": [
+        "replies.weights: at least one is more than 0, and their sum is a number"
+    ],
+    "{of: [[], []], then: RANDOM, weights: [0, 0.1]}": [],
+    "{of: [[], []], then: RANDOM}": [],
+}
+
+
+@pytest.mark.parametrize("replies, found", WEIGHTS.items())
+def test_weights(replies: str, found: list[str]) -> None:
+    assert problems(f"replies: {replies}") == found
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_the_api_may_bring_what_is_no_weight(weight: float) -> None:
+    config = rule("replies: {of: [[]], then: RANDOM}")
+    config.listeners[0].rules[0].replies.weights.append(weight)
+    assert said(check(config, {})) == [
+        f"listeners[0].rules[0].replies.weights[0]: must be a number of 0 or more, not {weight}",
+    ]
+
+
+def test_a_condition_on_connect() -> None:
+    assert problems("event: CONNECT, when: PING") == [
+        "when.equals: there is no request on CONNECT, so that only peer can be looked at",
+    ]
+
+
+@pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
+def test_every_event_has_states_and_counts(event: str) -> None:
+    assert problems(f"event: {event}, in_states: [''], times: 2, scope: CONNECTION, do: [echo]") == []

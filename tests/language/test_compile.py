@@ -1,0 +1,162 @@
+import subprocess
+import sys
+from math import inf
+
+import pytest
+from hypothesis import given
+
+from answerback.core.actions import Send
+from answerback.core.framing import Read
+from answerback.core.plan import Engine, Limits
+from answerback.core.steps import END_IN_ORDER, Wait
+from answerback.document.document import load
+from answerback.language.builtin import BUILT_IN
+from answerback.language.compile import compile_plan
+from answerback.language.limits import compile_limits
+from answerback.language.problems import Refused
+from answerback.language.rules import rule_key
+from answerback.v1 import config_pb2 as v1
+from tests.language.compiling import Turn, compiled, only, selected
+from tests.language.configurations import WHOLE, WHOLE_FILES, listener, places, rule
+from tests.language.strategies import configs, few
+
+
+@few
+@given(configs())
+def test_what_is_right_can_be_compiled(config: v1.Config) -> None:
+    plan = compiled(config)
+    assert list(plan.listeners) == [each.name for each in config.listeners]
+
+
+def test_the_built_in_configuration() -> None:
+    plan = compiled(BUILT_IN)
+    assert plan.revision == 7
+    hello = plan.listeners["hello"]
+    assert (hello.name, hello.address, hello.socket, hello.block) == ("hello", "0.0.0.0:8000", "socket 0", 0)
+    assert hello.framing == Read(1024)
+    assert hello.limits == Limits()
+    assert hello.random_seed is None
+    assert not hello.on_connect.any
+    chosen = selected(BUILT_IN, Turn(b"anything"))
+    assert chosen is not None
+    assert chosen.steps == (Send(b"Hello, World!"), END_IN_ORDER)
+    assert (chosen.name, chosen.place) == ("rules[0]", 500)
+
+
+EVENTS = ["request", "connect", "idle", "eof", "drain"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_event_has_its_rules_in_the_order_written(event: str) -> None:
+    rules = ", ".join(f"{{event: {each.upper()}, name: {each}-{n}}}" for n in "12" for each in EVENTS)
+    plan = only(listener(f"rules: [{rules}, {{event: {event}, in_states: [late], name: late}}]"))
+    found = getattr(plan, f"on_{event}").of("").search(b"", Turn())
+    assert (found.name, found.place) == (f"{event}-1", 500 + EVENTS.index(event))
+
+
+def test_a_rule_without_an_event_is_for_requests() -> None:
+    plan = only(listener("rules: [{}]"))
+    assert plan.on_request.any
+    assert not plan.on_connect.any
+
+
+def test_states_and_counts() -> None:
+    chosen = selected(listener("rules: [{in_states: [''], times: 3, scope: CONNECTION}, {}]"), Turn())
+    assert chosen is not None
+    assert (chosen.in_states, chosen.times, chosen.per_connection) == (("",), 3, True)
+    chosen = selected(listener("rules: [{in_states: [a]}, {times: 1, scope: LISTENER}]"), Turn())
+    assert chosen is not None
+    assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
+
+
+def test_counts_stand_at_their_places() -> None:
+    config = rule("times: 2")
+    chosen = selected(config, Turn())
+    assert chosen is not None
+    assert (chosen.place, chosen.counter) == (500, 800)
+    where = places(config)
+    where["it"].ClearField("counters")
+    plan = compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
+    uncounted = plan.listeners["it"].on_request.of("").search(b"", Turn())
+    assert uncounted is not None
+    assert uncounted.counter == 0
+
+
+@pytest.mark.parametrize("seed", ["0", "18446744073709551615"])
+def test_a_seed(seed: str) -> None:
+    assert only(listener(random_seed=seed)).random_seed == int(seed)
+
+
+def test_places_and_names_go_by_the_order_written() -> None:
+    plan = compiled(load(WHOLE).config, WHOLE_FILES)
+    first, second = plan.listeners.values()
+    assert first.rule_names[:4] == ("greeting", "rules[1]", "rules[2]", "rules[3]")
+    assert (first.block, second.block) == (0, 1000)
+    ping = first.on_request.of("").search(b"PING", Turn())
+    assert ping is not None
+    assert (ping.name, ping.place, ping.equals) == ("rules[1]", 501, b"PING")
+    assert ping.steps[:3] == (Send(b"+PONG"), Send(b"\0"), Wait(90.0))
+    filed = first.on_request.of("").search(b"a whole fuzz", Turn())
+    assert filed is not None
+    assert filed.steps == (Send(b"from a file"),)
+
+
+def test_engines() -> None:
+    plan = compiled(load(WHOLE).config, WHOLE_FILES, Engine.CALLBACK)
+    assert [each.engine for each in plan.listeners.values()] == [Engine.CALLBACK, Engine.COROUTINE]
+    for engine in Engine:
+        assert compiled(BUILT_IN, engine=engine).listeners["hello"].engine is engine
+
+
+def test_limits_and_their_defaults() -> None:
+    assert compile_limits(v1.Limits()) == Limits()
+    given_limits = load(WHOLE).config.listeners[0].limits
+    assert compile_limits(given_limits) == Limits(10, 2, 1.5, 0.3, inf, 3600.0, 4096)
+    nothing = listener(limits="{idle_timeout: 0, request_timeout: 0s, max_connections: 0}").listeners[0].limits
+    assert compile_limits(nothing) == Limits(idle_timeout=inf, request_timeout=inf)
+
+
+def test_a_rule_is_counted_under_its_name_or_its_index() -> None:
+    assert rule_key(v1.Rule(name="ping"), 3) == "ping"
+    assert rule_key(v1.Rule(), 3) == "rules[3]"
+
+
+UNCHECKED = {
+    "rules: [{do: [{}]}]": "a step says nothing",
+    "rules: [{when: {}}]": "a condition says nothing",
+    "rules: [{when: {regex: '('}}]": "missing ): (",
+    "rules: [{do: [send: {file: f}]}]": "the file was not read",
+    "rules: [{do: [send: {hex: a}]}]": "odd number of digits",
+    "rules: [{do: [send: {template: '$'}]}]": "at 0: a single $: write $$ for a dollar, ${…} for a value",
+    "rules: [{do: [dribble: {payload: a}]}]": "a dribble has no pieces",
+    "rules: [{replies: {}}]": "there are no replies",
+    "framing: {delimiter: {}}": "says nothing: give text, hex, base64 or file",
+    "framing: {fixed: {}}": "a request of fixed size has at least one byte, not 0",
+    "framing: {fixed: {size_from: '1'}}": "a size that is settled when a step runs is no listener's own",
+    "framing: {length_prefix: {width: 9}}": "a length has 1 to 8 bytes at an offset of 0 or more, not 9 at 0",
+    "framing: {pattern: {end: '$'}}": "$ cannot be used where a pattern ends a request",
+}
+
+
+@pytest.mark.parametrize("text, why", UNCHECKED.items())
+def test_what_was_not_checked_is_refused(text: str, why: str) -> None:
+    with pytest.raises(Refused) as caught:
+        compiled(listener(text))
+    assert str(caught.value) == f"listeners[0]: cannot be compiled: {why}"
+
+
+def test_places_that_do_not_fit_are_refused() -> None:
+    config = rule("do: [close]")
+    where = places(config)
+    config.listeners[0].rules.add()
+    with pytest.raises(Refused):
+        compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
+
+
+def test_a_worker_loads_nothing_heavy_to_compile() -> None:
+    script = (
+        "import sys; from answerback.language import compile; print(*sorted(set(sys.modules) &"
+        "{'yaml', 're2', 'difflib', 'grpc', 'json', 'answerback.document'}))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []

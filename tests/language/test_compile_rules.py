@@ -1,0 +1,151 @@
+from types import GeneratorType
+
+import pytest
+
+from answerback.core.actions import HalfClose, Send
+from answerback.core.framing import Fixed, Line
+from answerback.core.plan import Then
+from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Hold, Outcome, Switch, Take, Wait
+from tests.language.compiling import Turn, selected
+from tests.language.configurations import rule
+
+MATCHES = [
+    ("PING", b"PING", b"ping"),
+    ("{equals: {text: PING, ignore_case: true}}", b"pInG", b"PINGS"),
+    ("{prefix: ab}", b"abc", b"cab"),
+    ("{prefix: {text: ab, ignore_case: true}}", b"ABc", b"cab"),
+    ("{suffix: bc}", b"abc", b"bca"),
+    ("{suffix: {text: bc, ignore_case: true}}", b"aBC", b"bca"),
+    ("{contains: {hex: '00 ff'}}", b"a\x00\xffb", b"\x00"),
+    ("{contains: {text: aB, ignore_case: true}}", b"xAbx", b"ba"),
+    (r"{regex: '^\xff[0-9]+$'}", b"\xff12", b"x\xff12"),
+    ("{size: {min: 2}}", b"ab", b"a"),
+    ("{size: {max: 2}}", b"ab", b"abc"),
+    ("{size: {min: 1, max: 2}}", b"a", b""),
+    ("{size: {max: 0}}", b"", b"a"),
+    ("{bytes: {offset: 1, equals: b}}", b"ab", b"ba"),
+    ("{bytes: {equals: {hex: 0f}, mask: {hex: 0f}}}", b"\xff", b"\xf0"),
+    ("{all: [{prefix: a}, {suffix: b}]}", b"ab", b"a"),
+    ("{any: [a, b]}", b"b", b"c"),
+    ("{not: a}", b"b", b"a"),
+]
+
+
+@pytest.mark.parametrize("text, right, wrong", MATCHES)
+def test_conditions_on_the_request(text: str, right: bytes, wrong: bytes) -> None:
+    config = rule(f"when: {text}")
+    assert selected(config, Turn(right)) is not None
+    assert selected(config, Turn(wrong)) is None
+
+
+@pytest.mark.parametrize(
+    "text, holds",
+    [
+        ("{peer: 192.0.2.7}", True),
+        ("{peer: 192.0.2.0/24}", True),
+        ("{peer: 10.0.0.0/8}", False),
+        ("{peer: '::/0'}", False),
+        ("{request_number: {max: 1}}", True),
+        ("{request_number: {min: 1, max: 1}}", True),
+        ("{request_number: {min: 2}}", False),
+    ],
+)
+def test_conditions_on_the_connection(text: str, holds: bool) -> None:
+    assert (selected(rule(f"when: {text}"), Turn()) is not None) is holds
+
+
+@pytest.mark.parametrize(
+    "text, literal", [("PING", b"PING"), ("{equals: {text: a, ignore_case: true}}", None), ("{prefix: a}", None)]
+)
+def test_equality_can_be_looked_up(text: str, literal: bytes | None) -> None:
+    chosen = selected(rule(f"when: {text}"), Turn(b"PING" if literal else b"a"))
+    assert chosen is not None
+    assert chosen.equals == literal
+
+
+def outcomes(steps: str, turn: Turn, when: str = "") -> list[Outcome]:
+    """What the steps of a rule come to."""
+    chosen = selected(rule(f"do: [{steps}]" + (f", when: {when}" if when else "")), turn)
+    assert chosen is not None
+    return [step(turn) if callable(step) else step for step in chosen.steps]
+
+
+STEPS = {
+    "send: hi": Send(b"hi"),
+    "send: {template: '$$'}": Send(b"$"),
+    "send: {template: '${len:request}'}": Send(b"4"),
+    "echo": Send(b"said"),
+    "discard": None,
+    "delay: 250ms": Wait(0.25),
+    "close": END_IN_ORDER,
+    "half_close": HalfClose(),
+    "reset": END_BY_RESET,
+    "hold": Hold(),
+    "frame: line": Switch(Line(keep_ending=False)),
+    "frame: {fixed: {size: 3}}": Switch(Fixed(3)),
+    "frame: {fixed: {size_from: '${len:request}'}}": Switch(Fixed(4), once=True),
+    "take: {framing: line, set: x}": Take(Line(keep_ending=False), "x"),
+    "take: {framing: {fixed: {size_from: '7'}}, set: x}": Take(Fixed(7), "x"),
+}
+
+
+@pytest.mark.parametrize("text, outcome", STEPS.items())
+def test_steps(text: str, outcome: Outcome) -> None:
+    assert outcomes(text, Turn(b"said")) == [outcome]
+
+
+@pytest.mark.parametrize(
+    "text,pieces",
+    [
+        ("payload: abc, chunks: 2, gap: 1s", [Send(b"ab"), Wait(1.0), Send(b"c")]),
+        ("payload: {template: '${request}'}, size: 3, gap: 0", [Send(b"sai"), Wait(0.0), Send(b"d")]),
+    ],
+)
+def test_dribble(text: str, pieces: list[Outcome]) -> None:
+    (outcome,) = outcomes(f"dribble: {{{text}}}", Turn(b"said"))
+    assert isinstance(outcome, GeneratorType)
+    assert list(outcome) == pieces
+
+
+def test_what_is_the_same_each_time_is_worked_out_beforehand() -> None:
+    chosen = selected(rule("do: [send: hi, send: {template: ' ${hex:21}$$'}]"), Turn())
+    assert chosen is not None
+    assert chosen.reply == Send(b"hi !$")
+
+
+def test_states_and_variables() -> None:
+    turn = Turn(b"said")
+    text = "state: ready, set: {name: a, value: x}, set: {name: b, value: {template: '${vars.a}${request}'}}"
+    assert outcomes(text, turn) == [None, None, None]
+    assert (turn.state, turn.variables) == ("ready", {"a": b"x", "b": b"xsaid"})
+
+
+def test_templates_have_the_captures_of_the_rules_patterns() -> None:
+    when = r"{any: [nothing, {regex: '(.)(?P<last>\xff)$'}]}"
+    assert outcomes("send: {template: '${last}${1}'}", Turn(b"ab\xff"), when) == [Send(b"\xffb")]
+
+
+THEN = {
+    "": Then.HOLD,
+    ", then: HOLD": Then.HOLD,
+    ", then: CYCLE": Then.CYCLE,
+    ", then: NEXT_RULE": Then.NEXT_RULE,
+    ", then: RANDOM": Then.RANDOM,
+}
+
+
+@pytest.mark.parametrize("text, then", THEN.items())
+def test_replies(text: str, then: Then) -> None:
+    chosen = selected(rule(f"replies: {{of: [[send: a, close], []]{text}}}"), Turn())
+    assert chosen is not None
+    assert chosen.replies is not None
+    assert chosen.replies.of == ((Send(b"a"), END_IN_ORDER), ())
+    assert chosen.replies.then is then
+    assert chosen.replies.weights == ()
+
+
+def test_weights() -> None:
+    chosen = selected(rule("replies: {of: [[], []], then: RANDOM, weights: [3, 0.5]}"), Turn())
+    assert chosen is not None
+    assert chosen.replies is not None
+    assert chosen.replies.weights == (3.0, 0.5)

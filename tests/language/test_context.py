@@ -1,0 +1,47 @@
+import pytest
+
+from answerback.language.check import check
+from tests.language.configurations import rule, said
+
+
+def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
+    """What is wrong with a rule; the path is that within the rule."""
+    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), files or {}))]
+
+
+def test_a_file_that_was_not_read_has_been_reported_then() -> None:
+    assert problems("when: {bytes: {equals: {file: nowhere}}}, do: [send: {file: nowhere}]") == []
+    assert problems("do: [send: {file: f}]", {"f": bytes((16 << 20) + 1)}) == [
+        "do[0].send.file: 16777217 bytes; at most 16777216 are sent at once",
+    ]
+
+
+TEMPLATES = {
+    "${reqest}": "unknown placeholder 'reqest'; did you mean request? (at character 3)",
+    "é${len:request": "${ without its } (at character 2)",
+    "a $b": "a single $: write $$ for a dollar, ${…} for a value (at character 3)",
+    "${1}": "no capture 1: no regex with a group makes the rule match (at character 3)",
+}
+
+
+@pytest.mark.parametrize("template, why", TEMPLATES.items())
+def test_a_template_says_where_it_is_wrong(template: str, why: str) -> None:
+    assert problems(f"do: [send: {{template: '{template}'}}]") == [f"do[0].send.template: {why}"]
+
+
+def test_templates_know_the_groups_of_the_rules_own_patterns() -> None:
+    when = "when: {any: [{regex: '(a)(?P<b>b)'}, {all: [{regex: '(?P<c>c)'}]}, {not: {regex: '(?P<d>d)'}}]}"
+    for right in ("${1}${2}", "${b}${c}", "${vars.never_set}"):
+        assert problems(f"{when}, do: [set: {{name: x, value: {{template: '{right}'}}}}]") == []
+    assert problems(f"{when}, replies: {{of: [[send: {{template: '${{3}}'}}], [send: {{template: '${{d}}'}}]]}}") == [
+        "replies.of[0].do[0].send.template: no capture 3: they are 1 to 2 (at character 3)",
+        "replies.of[1].do[0].send.template: unknown placeholder 'd'; captures: b, c (at character 3)",
+    ]
+
+
+def test_a_pattern_that_is_refused_is_one_problem() -> None:
+    """What it would have captured is not known, so no template that looks it up is wrong; others are."""
+    assert problems("when: {regex: '(a'}, do: [send: {template: '${1}${name}'}, send: {template: '${u16be}'}]") == [
+        "when.regex: RE2 refuses it: missing ): (a",
+        "do[1].send.template: u16be needs an argument, as in u16be:len:request (at character 3)",
+    ]

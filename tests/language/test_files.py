@@ -1,0 +1,160 @@
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from answerback.language import files, payloads
+from answerback.language.check import check
+from answerback.language.files import FilesBeneath, FilesBeside, read_files
+from tests.descriptors import descriptors
+from tests.language.configurations import rule, said
+
+TWICE = rule("when: {prefix: {file: a}}, do: [send: {file: a}, send: {file: b}]")
+
+
+def test_each_file_is_read_once() -> None:
+    asked = []
+
+    def read(name: str) -> bytes:
+        asked.append(name)
+        return name.encode()
+
+    assert read_files(TWICE, read) == ({"a": b"a", "b": b"b"}, [])
+    assert asked == ["a", "b"]
+
+
+def test_whatever_may_name_a_file_has_it_read() -> None:
+    config = rule(
+        "when: {all: [{equals: {file: a}}, {bytes: {equals: {file: b}, mask: {file: c}}}]},"
+        "do: [send: {file: d}, frame: {delimiter: {end: {file: e}}}, set: {name: x, value: {file: f}}]"
+    )
+    config.listeners[0].framing.delimiter.end.file = "g"
+    named = dict.fromkeys("abcdefg", b".")
+    assert read_files(config, lambda _name: b".") == (named, [])
+    assert check(config, named) == []
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_wherever_it_is_named() -> None:
+    def read(name: str) -> bytes:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+
+    found, problems = read_files(TWICE, read)
+    assert found == {}
+    assert said(problems) == [
+        "listeners[0].rules[0].when.prefix.file: cannot read 'a': No such file or directory",
+        "listeners[0].rules[0].do[0].send.file: cannot read 'a': No such file or directory",
+        "listeners[0].rules[0].do[1].send.file: cannot read 'b': No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize("name", ['""', '"a\\0b"', "a/" * 3000])
+def test_what_is_no_name(name: str) -> None:
+    _, (problem,) = read_files(rule(f"do: [send: {{file: {name}}}]"), lambda _: b"")
+    assert problem.message.endswith("that is no file's name")
+
+
+def test_files_have_a_largest_size_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES_IN_ALL", 15)
+    found, problems = read_files(TWICE, lambda _: b"0123456789")
+    assert list(found) == ["a"]
+    assert said(problems) == [
+        "listeners[0].rules[0].do[1].send.file: cannot read 'b': all files together are more than 15 bytes",
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with files in it, and one beside it."""
+    inside = tmp_path / "inside"
+    (inside / "deep").mkdir(parents=True)
+    (inside / "reply.bin").write_bytes(b"\x00reply")
+    (inside / "deep" / "reply.bin").write_bytes(b"deep")
+    (tmp_path / "secret").write_bytes(b"secret")
+    return inside
+
+
+def refusal(read: files.Read, name: str) -> str:
+    with pytest.raises(OSError) as caught:
+        read(name)
+    return str(caught.value.strerror)
+
+
+def test_a_configuration_file_names_files_beside_it_or_anywhere(folder: Path) -> None:
+    read = FilesBeside(folder / "answerback.yaml")
+    assert read("reply.bin") == b"\x00reply"
+    assert read("deep/reply.bin") == b"deep"
+    assert read("../secret") == b"secret"
+    assert read(str(folder.parent / "secret")) == b"secret"
+    assert refusal(read, "nowhere") == "No such file or directory"
+
+
+def test_the_api_names_files_beneath_a_folder(folder: Path) -> None:
+    read = FilesBeneath(folder)
+    assert read("reply.bin") == b"\x00reply"
+    assert read("deep/reply.bin") == read("deep/../deep/reply.bin") == b"deep"
+    assert read(str(folder / "reply.bin")) == b"\x00reply"
+    assert refusal(read, "nowhere") == "No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "deep/../../secret", "link", "way/secret", "..", "/etc/passwd", "../inside2/x"]
+)
+def test_nothing_else_is_read_through_the_api(folder: Path, name: str) -> None:
+    (folder.parent / "inside2").mkdir()
+    (folder.parent / "inside2" / "x").write_bytes(b"x")
+    (folder / "link").symlink_to(folder.parent / "secret")
+    (folder / "way").symlink_to(folder.parent)
+    assert refusal(FilesBeneath(folder), name) == "it is outside the folder that `serve --files` names"
+
+
+def test_links_within_the_folder_are_followed_as_kubernetes_lays_them(folder: Path) -> None:
+    (folder / "..data").symlink_to("deep")
+    (folder / "mounted").symlink_to("..data/reply.bin")
+    assert FilesBeneath(folder)("mounted") == b"deep"
+
+
+def test_a_link_put_there_between_looking_and_opening_is_not_followed(folder: Path) -> None:
+    (folder / "link").symlink_to(folder.parent / "secret")
+    with pytest.raises(OSError) as caught:
+        files._open_beneath(folder, Path("link"))
+    assert caught.value.errno == errno.ELOOP
+    (folder / "way").symlink_to(folder.parent)
+    with pytest.raises(OSError):
+        files._open_beneath(folder, Path("way/secret"))
+
+
+def test_without_a_folder_nothing_is_read() -> None:
+    assert refusal(FilesBeneath(None), "reply.bin") == (
+        "no files are read through the API unless `serve --files DIR` names their folder"
+    )
+
+
+def test_only_regular_files_are_read_and_without_waiting(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "loop").symlink_to("loop")
+    for read in (FilesBeside(folder / "a.yaml"), FilesBeneath(folder)):
+        assert refusal(read, "pipe") == "that is not a regular file"
+        assert refusal(read, "deep") == "that is not a regular file"
+        assert refusal(read, ".") == "that is not a regular file"
+        with pytest.raises(OSError):
+            read("loop")
+    assert refusal(FilesBeside(folder / "a.yaml"), "/dev/zero") == "that is not a regular file"
+
+
+def test_a_file_has_a_largest_size(folder: Path) -> None:
+    with (folder / "large").open("wb") as file:
+        file.truncate(payloads.MAX_BYTES + 1)
+    assert refusal(FilesBeneath(folder), "large") == "it is longer than 16777216 bytes"
+    os.truncate(folder / "large", payloads.MAX_BYTES)
+    assert len(FilesBeneath(folder)("large")) == payloads.MAX_BYTES
+
+
+def test_no_descriptor_is_left_behind(folder: Path) -> None:
+    before = descriptors()
+    for name in ("reply.bin", "deep", "nowhere", "deep/nowhere", "nowhere/deep", "reply.bin/x"):
+        for read in (FilesBeneath(folder), FilesBeside(folder / "a.yaml")):
+            with suppress(OSError):
+                read(name)
+    assert descriptors() <= before

@@ -1,0 +1,81 @@
+from hypothesis import given
+
+from answerback.language.lint import warnings
+from answerback.v1 import config_pb2 as v1
+from tests.language.configurations import listener, said
+from tests.language.strategies import configs, few
+
+
+def advice(text: str = "", **fields: str) -> list[str]:
+    """What is advised of a listener; the path is that within the listener."""
+    return [line.removeprefix("listeners[0].") for line in said(warnings(listener(text, **fields)))]
+
+
+@few
+@given(configs())
+def test_advice_is_given_of_anything(config: v1.Config) -> None:
+    assert all(problem.path for problem in warnings(config))
+
+
+def test_no_listeners() -> None:
+    assert said(warnings(v1.Config())) == ["listeners: none: nothing will be served"]
+
+
+def test_text_where_bytes_were_meant() -> None:
+    found = advice(
+        'rules: [{when: {all: ["\\xff", {regex: "é"}]},'
+        ' do: [send: "caf\\xe9 \\xff", send: "→", send: {template: "\\xff"}]}]',
+        framing='{pattern: {end: "\\xff"}}',
+    )
+    assert found == [
+        r"framing.pattern.end: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write \xff in the pattern",
+        r"rules[0].when.all.of[0].equals.text: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write hex",
+        r"rules[0].when.all.of[1].regex: 'é' is two bytes, c3 a9; if the byte e9 is meant, write \xe9 in the pattern",
+        r"rules[0].do[0].send.text: 'é' is two bytes, c3 a9; if the byte e9 is meant, write hex",
+        r"rules[0].do[2].send.template: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write ${hex:ff}",
+    ]
+
+
+def test_reads_longer_than_requests_may_be() -> None:
+    assert advice(limits="{max_request_bytes: 1000}") == [
+        "limits.max_request_bytes: less than one read of up to 1024 bytes: longer reads close the connection",
+    ]
+    assert advice(limits="{max_request_bytes: 1000}", framing="{read: {max_bytes: 1000}}") == []
+    assert advice(limits="{max_request_bytes: 1000}", framing="line") == []
+
+
+def test_framings_that_never_give_a_request() -> None:
+    assert advice(limits="{max_request_bytes: 1000}", framing="{fixed: {size: 1001}}") == [
+        "framing.fixed.size: more than max_request_bytes: every request closes the connection",
+    ]
+    assert advice("rules: [{do: [frame: {idle: {gap: 31s}}]}]", framing="{idle: {gap: 30s}}") == [
+        "rules[0].do[0].frame.idle.gap: never ends a request: request_timeout closes the connection before",
+    ]
+    assert advice(limits="{idle_timeout: 1s}", framing="{idle: {gap: 2s}}") == [
+        "framing.idle.gap: never ends a request: idle_timeout closes the connection before",
+    ]
+
+
+def test_nothing_is_ever_idle() -> None:
+    assert advice("rules: [{event: IDLE, do: [close]}]", limits="{idle_timeout: 0}") == [
+        "rules[0]: never reached: without idle_timeout, nothing is idle for too long",
+    ]
+
+
+def test_timeouts_behind_the_end_of_life() -> None:
+    assert advice(limits="{lifetime: 10s, idle_timeout: 10s, request_timeout: 1m}") == [
+        "limits.idle_timeout: never ends a connection: its lifetime is over by then",
+        "limits.request_timeout: never ends a connection: its lifetime is over by then",
+    ]
+    assert advice(limits="{lifetime: 10s}") == advice(limits="{lifetime: 0, idle_timeout: 1h}") == []
+    assert advice(limits="{lifetime: 10s, idle_timeout: 0}") == []
+
+
+def test_what_a_unix_socket_does_not_have() -> None:
+    text = "rules: [{when: {peer: 10.0.0.0/8}, do: [reset]}, {do: [close]}]\nfaults: [{reset: {}}]"
+    assert advice(text, address="unix:/run/a.sock") == [
+        "rules[0].when.peer: never matches: peers of a Unix socket have no address",
+        "rules[0].do[0].reset: a Unix socket has no RST: the peer reads the end, as after a close",
+        "faults[0].reset: a Unix socket has no RST: the peer reads the end, as after a close",
+    ]
+    assert advice(text) == []

@@ -1,0 +1,153 @@
+import pytest
+
+from tests.language.test_lint import advice
+
+
+@pytest.mark.parametrize(
+    "first", ["{}", "{do: [close]}", "{when: {prefix: ''}}", "{when: {contains: ''}}", "{when: {regex: ''}}"]
+)
+def test_a_rule_behind_one_that_takes_everything(first: str) -> None:
+    assert advice(f"rules: [{first}, {{when: PING}}, {{}}, {{event: CONNECT}}]") == [
+        "rules[1]: never reached: rules[0] takes everything",
+        "rules[2]: never reached: rules[0] takes everything",
+    ]
+
+
+def test_an_empty_request_is_something_to_equal() -> None:
+    assert advice("rules: [{when: ''}, {when: PING}, {when: {prefix: {hex: ''}}}]") == []
+
+
+def test_a_second_rule_on_connect() -> None:
+    assert advice("rules: [{event: CONNECT}, {}, {event: CONNECT}]") == [
+        "rules[2]: never reached: rules[0] takes everything",
+    ]
+
+
+def test_a_rule_behind_one_with_the_same_condition() -> None:
+    assert advice(
+        "rules: [{when: {not: PING}, do: [close]}, {when: PING}, {when: {not: {equals: PING}}, do: [echo]}]"
+    ) == [
+        "rules[2]: never reached: rules[0] has the same condition",
+    ]
+
+
+@pytest.mark.parametrize("end", ["close", "reset", "hold"])
+def test_steps_behind_the_end(end: str) -> None:
+    what = "says nothing more" if end == "hold" else "ends the connection"
+    assert advice(f"rules: [{{do: [echo, {end}, discard, close]}}]") == [
+        f"rules[0].do[2]: never taken: do[1] {what}",
+    ]
+    assert advice(f"rules: [{{do: [echo, {end}]}}]") == []
+
+
+def test_an_echo_of_nothing() -> None:
+    assert advice("rules: [{event: CONNECT, do: [send: hi, echo]}]") == [
+        "rules[0].do[1]: sends nothing: there is no request on CONNECT",
+    ]
+
+
+@pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
+def test_each_event_has_rules_of_its_own(event: str) -> None:
+    assert advice(f"rules: [{{}}, {{event: {event}, do: [echo]}}, {{event: {event}}}]") == [
+        "rules[2]: never reached: rules[1] takes everything",
+        f"rules[1].do[0]: sends nothing: there is no request on {event}",
+    ]
+
+
+# ── States ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ENTER = "{when: enter, do: [state: a, state: b]}"
+
+
+def test_rules_are_reached_by_state() -> None:
+    assert advice(
+        f"rules: [{ENTER}, {{when: x, in_states: [a]}}, {{in_states: [a]}}, {{in_states: [a]}}, {{in_states: [b]}},"
+        " {in_states: [a, b]}, {in_states: ['', a]}, {when: x}, {}, {in_states: [a]}]"
+    ) == [
+        "rules[3]: never reached: rules[2] takes everything in its states",
+        "rules[5]: never reached: rules[2] and rules[4] take everything in its states",
+        "rules[9]: never reached: rules[8] takes everything in its states",
+        "rules[0]: goes before rules[2], which takes everything in its states: without in_states, there too",
+    ]
+
+
+def test_the_same_condition_in_another_state_is_another() -> None:
+    assert advice(
+        f"rules: [{ENTER}, {{when: x, in_states: [a]}}, {{when: x, in_states: [b]}}, {{when: x, in_states: [b, a]}},"
+        " {when: x}, {when: x, in_states: [a]}]"
+    ) == [
+        "rules[3]: never reached: rules[1] and rules[2] have the same condition",
+        "rules[5]: never reached: rules[4] has the same condition",
+    ]
+
+
+def test_a_rule_for_every_state_before_one_that_takes_everything_in_some() -> None:
+    before = "goes before rules[2], which takes everything in its states: without in_states, there too"
+    assert advice("rules: [{when: x, do: [state: a]}, {when: y, times: 2}, {in_states: [a]}, {when: z}]") == [
+        f"rules[0]: {before}",
+        f"rules[1]: {before}",
+    ]
+    assert advice("rules: [{in_states: [a]}, {when: x, do: [state: a]}, {}]") == []
+    assert advice("rules: [{when: x, do: [state: a]}, {when: y, in_states: [a]}, {}]") == []
+
+
+def test_states_that_are_never_entered() -> None:
+    assert advice(
+        "rules: [{when: x, in_states: ['', a, b, c]}, {when: y, do: [state: a]},"
+        " {when: z, replies: {of: [[], [state: b]]}}]"
+    ) == ["rules[0].in_states[3]: no `state` step of this listener enters 'c'"]
+
+
+def test_states_given_twice() -> None:
+    assert advice("rules: [{when: x, in_states: ['', '']}]") == ["rules[0].in_states[1]: '' is given already"]
+
+
+def test_a_connection_begins_in_the_empty_state() -> None:
+    assert advice("rules: [{event: CONNECT, in_states: [a], do: [state: a]}]") == [
+        "rules[0].in_states: never on CONNECT: a connection begins in state ''",
+    ]
+
+
+# ── Counts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("limit", ["times: 2", "replies: {of: [[]], then: NEXT_RULE}"])
+def test_what_comes_to_an_end_leaves_something_to_the_next(limit: str) -> None:
+    assert advice(f"rules: [{{{limit}}}, {{when: x, {limit}}}, {{when: x}}, {{}}]") == []
+    assert advice(f"rules: [{{}}, {{{limit}}}]") == ["rules[1]: never reached: rules[0] takes everything"]
+
+
+def test_replies_that_go_on_leave_nothing() -> None:
+    assert advice("rules: [{replies: {of: [[]], then: CYCLE}}, {}]") == [
+        "rules[1]: never reached: rules[0] takes everything"
+    ]
+
+
+def test_a_scope_of_nothing() -> None:
+    assert advice("rules: [{scope: CONNECTION}]") == [
+        "rules[0].scope: counts nothing: there are neither times nor replies",
+    ]
+    assert advice("rules: [{scope: CONNECTION, times: 1}]") == []
+
+
+def test_times_behind_the_last_reply() -> None:
+    assert advice("rules: [{times: 3, replies: {of: [[], []], then: NEXT_RULE}}]") == [
+        "rules[0].times: never reached: the rule matches no more after 2 replies",
+    ]
+
+
+# ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_steps_of_replies_are_looked_at_too() -> None:
+    assert advice("rules: [{replies: {of: [[], [close, echo]]}}]") == [
+        "rules[0].replies.of[1].do[1]: never taken: do[0] ends the connection",
+    ]
+
+
+def test_what_is_sent_behind_half_a_close() -> None:
+    assert advice("rules: [{do: [half_close, delay: 1s, echo, send: x, take: {framing: line, set: x}]}]") == [
+        "rules[0].do[2]: sends nothing: do[0] has closed our half",
+        "rules[0].do[4]: hears nothing: do[0] has closed our half",
+    ]
+    assert advice("rules: [{do: [echo, half_close, delay: 1s, close]}]") == []

@@ -1,0 +1,36 @@
+import pytest
+
+from answerback.language.problems import MOST_PROBLEMS, Enough, Problem, Problems, Refused, quoted, step_into
+
+
+def test_a_problem_says_where() -> None:
+    assert str(Problem("listeners[0].name", "missing")) == "listeners[0].name: missing"
+    assert str(Problem("listeners[0].name", "missing", 3, 5)) == "3:5: listeners[0].name: missing"
+    assert str(Problem("", "not YAML", 1, 1)) == "1:1: not YAML"
+
+
+def test_a_refusal_says_every_reason() -> None:
+    refused = Refused([Problem("a", "one"), Problem("b", "two")])
+    assert str(refused) == "a: one; b: two"
+    assert [problem.path for problem in refused.problems] == ["a", "b"]
+
+
+def test_nobody_reads_more_than_a_thousand() -> None:
+    problems = Problems()
+    for index in range(MOST_PROBLEMS - 1):
+        problems.add(f"[{index}]", "wrong")
+    with pytest.raises(Enough):
+        problems.add("the last", "wrong")
+    found = problems.found()
+    assert len(found) == MOST_PROBLEMS + 1
+    assert str(found[-1]) == "there may be more than these 1000 problems"
+
+
+def test_a_quoted_value_is_escaped_and_short() -> None:
+    assert quoted("a\x1b'") == '"a\\x1b\'"'
+    assert quoted("x" * 1000) == "'" + "x" * 59 + "…'"
+
+
+def test_paths() -> None:
+    assert step_into("", "listeners") == "listeners"
+    assert step_into("listeners[0]", "name") == "listeners[0].name"
