@@ -106,7 +106,7 @@ def test_the_map_of_the_house_names_every_room() -> None:
     there = {path.name + "/" for path in rooms.iterdir() if path.is_dir() and path.name != "__pycache__"}
     there |= {path.name for path in rooms.glob("*.py") if path.name != "__init__.py"}
     assert {room for room in there if room not in house} == set()
-    modules = re.findall(r"`(?:answerback\.)?((?:core|net|config|control|metrics)/\w+)`", README.read_text())
+    modules = re.findall(r"`(?:answerback\.)?((?:core|net|document|language|control|metrics)/\w+)`", README.read_text())
     missing = [each for each in modules if not (rooms / f"{each}.py").exists() and not (rooms / each).is_dir()]
     assert missing == []
 
