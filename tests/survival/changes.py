@@ -14,7 +14,8 @@ from typing import Final
 import click
 
 from answerback.cli.client import connected
-from answerback.config import Refused, load
+from answerback.document.document import load
+from answerback.language.problems import Refused
 from answerback.v1 import config_pb2, listener_service_pb2
 from answerback.v1.config_service_pb2 import RollbackConfigRequest, UpdateConfigRequest
 from tests.ports import free_port
