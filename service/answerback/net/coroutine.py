@@ -130,6 +130,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             await self.host.loop.connect_accepted_socket(lambda: self, self.sock)
             if self._coroutine is None:
                 self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
+            if self._drained and not self._something_waits():
+                self._drained = False
+                self._go_on(self.session.drain)
         except OSError as error:
             self._opening = False
             self._lost(error)
@@ -141,9 +144,6 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             return
         self._coroutine = self._converse()
         self._go_on(None)
-        if self._drained and not self._something_waits():
-            self._drained = False
-            self._go_on(self.session.drain)
 
     def _something_waits(self) -> bool:
         """Whether there are bytes, or the peer's FIN, which are about to be heard."""

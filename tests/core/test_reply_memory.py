@@ -1,0 +1,215 @@
+"""Replies remembered for bytes heard before: they are given again only where the same bytes mean the same."""
+
+from answerback.core import matching, steps
+from answerback.core.actions import Send
+from answerback.core.framing import Delimiter, Line, Read
+from answerback.core.plan import RECALLED_BYTES, RECALLED_MOST, ListenerPlan, Recalled, Rule, Selector
+from tests.core.plans import plan, rule, say, template
+from tests.core.playbook import Playbook, after
+
+
+def remembered(book: Playbook, data: bytes) -> bool:
+    """Whether the reply to these bytes is remembered by the selector in use."""
+    return book.session._selector.recalled.get(data) is not None
+
+
+def heard_twice(book: Playbook, data: bytes, reply: bytes) -> Playbook:
+    """Have the reply remembered: the first time it is noted, the second time kept."""
+    for _ in range(2):
+        book >> data << Send(reply)
+    assert remembered(book, data)
+    return book
+
+
+def test_a_new_plan_answers_a_connection_that_had_its_reply_remembered() -> None:
+    book = heard_twice(Playbook(plan(rule(say(b"old")))), b"a\n", b"old")
+    old = book.session._selector
+    book.in_force.plan = plan(rule(say(b"new"), place=1))
+    book >> b"a\n" << Send(b"new")
+    assert book.account.rules == [0, 0, 1]
+    assert book.session._selector is not old
+    heard_twice(book, b"a\n", b"new")
+
+
+def test_a_new_plan_without_rules_leaves_a_remembered_request_unanswered() -> None:
+    book = heard_twice(Playbook(plan(rule(say(b"old")))), b"a\n", b"old")
+    book.in_force.plan = plan()
+    book >> b"a\n"
+    assert book.silent().account.unmatched_requests == 1
+
+
+def test_a_remembered_reply_counts_each_request_under_its_rule() -> None:
+    book = heard_twice(Playbook(plan(rule(say(b"no"), when=b"x"), rule(say(b"yes"), place=5))), b"a\nb\nc\n", b"yes" * 3)
+    book >> b"a\nb\nc\n" << Send(b"yes" * 3)
+    assert book.account.rules == [5] * 9
+    assert len(book.account.durations) == 9
+    assert book.session.number == 9
+
+
+def test_a_remembered_request_waits_while_the_kernel_is_blocked() -> None:
+    book = heard_twice(Playbook(plan(rule(say(b"12345678")))), b"a\n", b"12345678")
+    book.room = 4
+    book >> b"a\n" << Send(b"12345678")  # the kernel takes half of it
+    book >> b"a\n"
+    assert book.silent().account.rules == [0] * 3
+    book.read() << Send(b"12345678")
+    assert book.account.rules == [0] * 4
+
+
+def test_a_remembered_request_waits_for_the_reply_in_progress() -> None:
+    slow = rule(steps.delay_fixed(1), say(b"late"), when=b"slow")
+    book = heard_twice(Playbook(plan(slow, rule(say(b"fast")))), b"a\n", b"fast")
+    book >> b"slow\n" >> b"a\n"
+    book.silent() >> after(1) << Send(b"latefast")
+
+
+def test_a_remembered_request_is_part_of_the_frame_that_a_script_takes() -> None:
+    taking = rule(steps.take(Line(keep_ending=False), "x"), say(b"taken"), when=b"take")
+    book = heard_twice(Playbook(plan(taking, rule(say(b"fast")))), b"a\n", b"fast")
+    book >> b"take\n"
+    book.silent() >> b"a\n" << Send(b"taken")
+
+
+def test_a_remembered_request_is_part_of_the_half_request_before_it() -> None:
+    book = heard_twice(Playbook(plan(rule(steps.echo(), when=b"xa"), rule(say(b"no")))), b"a\n", b"no")
+    book >> b"x"
+    book.silent() >> b"a\n" << Send(b"xa")
+
+
+def test_bytes_heard_under_another_framing_are_neither_remembered_nor_given_a_remembered_reply() -> None:
+    """`frame` has another framing cut what follows: the same bytes are other requests there."""
+    switch = rule(steps.frame(Read(1024)), when=b"raw")
+    book = heard_twice(Playbook(plan(switch, rule(say(b".")))), b"a\nb\n", b"..")
+    book >> b"raw\n"
+    for _ in range(3):
+        book >> b"a\nb\n" << Send(b".")  # one read, one request
+        book.silent()
+    for _ in range(3):
+        book >> b"c\nd\n" << Send(b".")
+        book.silent()
+    assert not remembered(book, b"c\nd\n")
+
+
+def test_bytes_heard_under_a_framing_for_one_request_are_not_remembered() -> None:
+    """On another connection the same bytes are cut by the listener's framing."""
+    once = rule(steps.frame_of_size(template("4")), say(b"?"), when=b"raw")
+    target = plan(once, rule(say(b".")))
+    first = Playbook(target)
+    for _ in range(3):
+        first >> b"raw\n" << Send(b"?")
+        first >> b"a\nb\n" << Send(b".")
+        first.silent()
+    assert not remembered(first, b"a\nb\n")
+    Playbook(target) >> b"a\nb\n" << Send(b"..")
+
+
+def test_what_is_remembered_in_one_state_is_not_given_in_another() -> None:
+    to = rule(steps.state("in"), when=b"enter")
+    inside, outside = rule(say(b"in"), in_states=("in",), place=1), rule(say(b"out"))
+    book = heard_twice(Playbook(plan(to, inside, outside)), b"a\n", b"out")
+    book >> b"enter\n" >> b"a\n" << Send(b"in")
+    assert book.account.rules[-1] == 1
+
+
+def test_a_counted_rule_is_never_remembered() -> None:
+    book = Playbook(plan(rule(say(b"first"), times=3), rule(say(b"later"))))
+    for reply in (b"first", b"first", b"first", b"later", b"later"):
+        book >> b"a\n" << Send(reply)
+
+
+def test_requests_matched_by_two_rules_are_not_remembered_as_one() -> None:
+    book = Playbook(plan(rule(say(b"A"), when=b"a"), rule(say(b"*"), place=1)))
+    for _ in range(3):
+        book >> b"a\nb\n" << Send(b"A*")
+    assert book.account.rules == [0, 1] * 3
+    for _ in range(3):
+        book >> b"b\na\n" << Send(b"*A")
+    assert not remembered(book, b"a\nb\n")
+    assert not remembered(book, b"b\na\n")
+
+
+def test_requests_of_which_one_is_unmatched_are_not_remembered() -> None:
+    book = Playbook(plan(rule(say(b"A"), when=b"a")))
+    for _ in range(3):
+        book >> b"a\nb\n" << Send(b"A")
+    assert (len(book.account.rules), book.account.unmatched_requests) == (3, 3)
+
+
+def test_requests_with_a_half_one_behind_them_are_not_remembered() -> None:
+    book = Playbook(plan(rule(steps.echo(), when=b"ha"), rule(say(b"."))))
+    book >> b"a\nh" << Send(b".")
+    book >> b"a\nh" << Send(b"ha")
+    book >> b"a\nh" << Send(b"ha")
+    assert not remembered(book, b"a\nh")
+
+
+def test_a_reply_with_captures_is_worked_out_for_each_request() -> None:
+    pattern = Rule("", 0, (say(b"yes"),), matching.regex("^(.)"), pattern="^(.)")
+    book = Playbook(plan(pattern, rule(say(b"no"))))
+    for _ in range(3):
+        book >> b"a\n" << Send(b"yes")
+    assert not remembered(book, b"a\n")
+
+
+def test_a_rule_that_says_nothing_is_remembered_as_saying_nothing() -> None:
+    book = Playbook(plan(rule(steps.discard(), when=b"x"), rule(place=3)))
+    for _ in range(3):
+        book >> b"a\n"
+        assert all(action == Send(b"") for action in book.heard)
+        book.heard.clear()
+    assert book.account.rules == [3] * 3
+    assert len(book.account.durations) == 3
+
+
+def test_memory_has_room_for_exactly_so_many_and_then_begins_again() -> None:
+    answering = Rule("", 7, (Send(b"yes"),))
+    selector = Selector([answering])
+    for number in range(RECALLED_MOST):
+        selector.recall(b"%d" % number, 1, answering)
+    assert len(selector.recalled) == RECALLED_MOST
+    selector.recall(b"0", 1, answering)
+    assert len(selector.recalled) == RECALLED_MOST, "one that is known needs no more room"
+    assert selector.recalled[b"0"] == Recalled((Send(b"yes"),), 1, 7)
+    selector.recall(b"one more", 1, answering)
+    assert list(selector.recalled) == [b"one more"]
+
+
+def test_the_longest_bytes_that_are_remembered() -> None:
+    answering = Rule("", 7, (Send(b"yes"),))
+    selector = Selector([answering])
+    selector.recall(bytes(RECALLED_BYTES), 1, answering)
+    selector.recall(bytes(RECALLED_BYTES + 1), 1, answering)
+    assert list(selector.recalled) == [bytes(RECALLED_BYTES)]
+
+
+def test_plans_with_equal_framings_are_taken_and_with_others_kept() -> None:
+    book = heard_twice(Playbook(plan(rule(say(b"old")), framing=Delimiter(b";"))), b"a;", b"old")
+    book.in_force.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
+    book >> b"a;" << Send(b"new")
+    book.in_force.plan = plan(rule(say(b"newest")), framing=Delimiter(b","))
+    for _ in range(3):
+        book >> b"a;" << Send(b"new")
+
+
+def test_a_plan_is_taken_with_the_state_that_the_connection_is_in() -> None:
+    def served(answer: bytes) -> ListenerPlan:
+        to = rule(steps.state("in"), when=b"enter")
+        return plan(to, rule(say(b"inside " + answer), in_states=("in",)), rule(say(b"outside " + answer)))
+
+    book = Playbook(served(b"old")) >> b"a\n" << Send(b"outside old")
+    book >> b"enter\n" >> b"a\n" << Send(b"inside old")
+    book.in_force.plan = served(b"new")
+    book >> b"a\n" << Send(b"inside new")
+    book.in_force.plan = served(b"newest")
+    book >> b"a\na\n" << Send(b"inside newestinside newest")
+
+
+def test_a_plan_is_taken_with_the_variables_and_counts_that_the_connection_has() -> None:
+    def served(answer: str) -> ListenerPlan:
+        setting = rule(steps.set_variable("x", template("${request}")), when=b"set")
+        own = rule(say(b"once"), when=b"count", times=1, per_connection=True)
+        return plan(setting, own, rule(say(template(f"{answer} ${{vars.x}} ${{request.number}}"))))
+
+    book = Playbook(served("old")) >> b"set\n" >> b"count\n" << Send(b"once")
+    book.in_force.plan = served("new")
+    book >> b"count\n" << Send(b"new set 3")

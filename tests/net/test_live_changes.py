@@ -1,0 +1,304 @@
+"""What a change does to those who are connected, or queue: engine, queue, order of a drain, and what is counted."""
+
+import socket
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from answerback.core import steps
+from answerback.core.actions import CloseReason
+from answerback.core.framing import Line
+from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rule, Rules
+from answerback.metrics import books
+from answerback.net.callback import CallbackConnection
+from answerback.net.connection import Connection
+from answerback.net.coroutine import CoroutineConnection
+from answerback.net.listener import Listener, packed
+from answerback.net.listeners import Listeners
+from tests.net.conftest import Client, Serving
+from tests.waiting import eventually
+
+BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
+SPARE = 5000
+TURNED_AWAY = books.REJECTED + books.REJECTIONS.index("max_connections_per_peer")
+
+
+def answering(*taken: steps.Step, **more: object) -> ListenerPlan:
+    rule = Rule("rule", SPARE, taken)
+    plan = ListenerPlan("it", "", framing=Line(keep_ending=False), on_request=Rules([rule]))
+    return replace(plan, **more)  # type: ignore[arg-type]
+
+
+ECHO = answering(steps.echo(), steps.send(b"\n"))
+
+
+def listener_of(serving: Serving, name: str = "it") -> Listener:
+    return serving.listeners._listeners[name]
+
+
+def connection_of(serving: Serving) -> Connection:
+    (connection,) = serving.call(lambda: tuple(listener_of(serving).connections))
+    return connection
+
+
+# ── Engines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+DRIVERS = {Engine.CALLBACK: CallbackConnection, Engine.COROUTINE: CoroutineConnection}
+
+
+@pytest.mark.parametrize("accept", [Accept.NORMAL, Accept.CLOSE])
+def test_a_new_engine_drives_who_connects_next_and_the_former_who_is_connected(
+    serving: Serving, accept: Accept
+) -> None:
+    other = next(engine for engine in Engine if engine is not serving.engine)
+    serving.commit(ECHO)
+    first = serving.connect().say(b"a\n")
+    assert first.hear(2) == b"a\n"
+    former = connection_of(serving)
+    assert isinstance(former, DRIVERS[serving.engine])
+    serving.engine = other
+    serving.commit(replace(ECHO, accept=accept))
+    second = serving.connect()
+    if accept is Accept.NORMAL:
+        assert second.say(b"b\n").hear(2) == b"b\n"
+    else:
+        assert second.hear_all() == b""
+    (latter,) = serving.call(lambda: listener_of(serving).connections - {former})
+    assert isinstance(latter, DRIVERS[other])
+    assert first.say(b"c\n").hear(2) == b"c\n"
+
+
+def test_a_held_connection_is_taken_up_by_the_engine_of_the_day(serving: Serving) -> None:
+    other = next(engine for engine in Engine if engine is not serving.engine)
+    serving.commit(replace(ECHO, accept=Accept.HOLD))
+    client = serving.connect().say(b"a\n")
+    eventually(lambda: serving.count(books.ACCEPTED) == 1)
+    serving.engine = other
+    serving.commit(ECHO)
+    assert client.hear(2) == b"a\n"
+    assert isinstance(connection_of(serving), DRIVERS[other])
+
+
+# ── Queues ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def queue(serving: Serving, count: int, then: Callable[[], object]) -> list[Client]:
+    """In one turn of the loop, in which nobody is accepted: so many connect and say a line, then it happens."""
+    clients: list[Client] = []
+
+    def turn() -> None:
+        clients.extend(serving.connect().say(b"%d\n" % number) for number in range(count))
+        then()
+
+    serving.call(turn)
+    return clients
+
+
+# More than are accepted in one turn.
+QUEUED = 70
+
+
+@pytest.mark.parametrize("count", [1, QUEUED])
+def test_who_queues_at_a_listener_that_is_removed_is_served(serving: Serving, count: int) -> None:
+    serving.commit(ECHO)
+    clients = queue(serving, count, lambda: serving.listeners.commit(Plan(2, {}), {}))
+    for number, client in enumerate(clients):
+        assert client.hear_all() == b"%d\n" % number
+        client.close()
+    serving.settle()
+    assert serving.count(books.ACCEPTED) == serving.closed(CloseReason.DRAIN) == count
+
+
+def test_who_queues_when_everything_is_drained_is_served(serving: Serving) -> None:
+    serving.commit(ECHO)
+    clients = queue(serving, QUEUED, serving.listeners.drain)
+    for number, client in enumerate(clients):
+        assert client.hear_all() == b"%d\n" % number
+        client.close()
+    serving.settle()
+    assert serving.count(books.ACCEPTED) == serving.closed(CloseReason.DRAIN) == QUEUED
+
+
+def test_who_queues_when_a_successor_takes_over_is_left_to_it(serving: Serving) -> None:
+    listening = socket.create_server(("127.0.0.1", 0), backlog=100)
+    serving.addresses["it"] = listening.getsockname()
+    plan = serving.placed(ECHO, "it")
+    serving.call(serving.listeners.commit, Plan(1, {"it": plan}), {"it": listening.dup()})
+    queue(serving, 1, lambda: serving.listeners.drain(succeeded=True))
+    accepted, _ = listening.accept()
+    with accepted, listening:
+        assert accepted.recv(10) == b"0\n"
+    assert serving.count(books.ACCEPTED) == 0
+
+
+@pytest.mark.parametrize("accept", [Accept.CLOSE, Accept.RESET, Accept.HOLD, Accept.REFUSE])
+def test_who_queues_when_accept_changes_is_met_as_before(serving: Serving, accept: Accept) -> None:
+    serving.commit(ECHO)
+    changed = serving.placed(replace(ECHO, accept=accept), "it")
+    clients = queue(serving, 3, lambda: serving.listeners.commit(Plan(2, {"it": changed}), {}))
+    assert [client.hear(2) for client in clients] == [b"0\n", b"1\n", b"2\n"]
+
+
+# ── The order of a drain ────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_drain_tells_the_oldest_connections_first(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving.commit(ECHO)
+    for number in range(12):
+        assert serving.connect().say(b"%x\n" % number).hear(2) == b"%x\n" % number
+    listener = listener_of(serving)
+    told: list[Connection] = []
+    monkeypatch.setattr(listener, "_drain_one", told.append)
+    serving.call(listener.drain)
+    assert [connection.peer for connection in told] == [client.sock.getsockname() for client in serving.clients]
+
+
+def test_a_drain_over_a_time_goes_on_to_its_end_and_can_be_stopped(serving: Serving) -> None:
+    serving.commit(ECHO)
+    clients = [serving.connect().say(b"a\n") for _ in range(4)]
+    assert [client.hear(2) for client in clients] == [b"a\n"] * 4
+    listener = listener_of(serving)
+    serving.call(listener.drain, 0.08)
+    assert [client.hear_all() for client in clients] == [b""] * 4
+    for client in clients:
+        client.close()
+    serving.settle()
+    others = [serving.connect().say(b"a\n") for _ in range(4)]
+    assert [client.hear(2) for client in others] == [b"a\n"] * 4
+
+    def drain_and_stop() -> int:
+        listener.drain(3600.0)
+        waiting = len(listener._spread._waiting)
+        listener.drain_no_more()
+        return waiting - len(listener._spread._waiting)
+
+    assert serving.call(drain_and_stop) == 4
+    assert listener._spread._timer is None
+    assert [client.say(b"b\n").hear(2) for client in others] == [b"b\n"] * 4
+
+
+# ── What is counted while the kernel takes no more ──────────────────────────────────────────────────────────────────
+def blocked(serving: Serving, **limits: float) -> Client:
+    """A client whose reply is more than the kernel takes, and which has read nothing."""
+    plan = answering(steps.send(BIG), limits=Limits(**limits))  # type: ignore[arg-type]
+    serving.commit(plan)
+    client = serving.connect(receive_buffer=4096).say(b"a\n")
+    eventually(lambda: connection_of(serving).session._blocked_since < float("inf"))
+    return client
+
+
+def test_what_is_said_while_the_kernel_is_blocked_is_counted(serving: Serving) -> None:
+    client = blocked(serving).say(b"b\nc")
+    eventually(lambda: serving.count(books.RECEIVED_BYTES) == 5)
+    assert serving.count(books.REQUESTS) == 1
+    assert client.finish().hear_all() == BIG + BIG
+    client.close()
+    serving.settle()
+    assert serving.count(books.RECEIVED_BYTES) == 5
+    assert serving.count(books.SENT_BYTES) == 2 * len(BIG)
+    assert serving.closed(CloseReason.PEER_EOF) == serving.count(books.TRUNCATED) == 1
+
+
+def test_bytes_are_counted_as_sent_when_the_kernel_takes_them(serving: Serving) -> None:
+    client = blocked(serving)
+    taken = serving.count(books.SENT_BYTES)
+    assert 0 < taken < len(BIG)
+    heard = client.hear(taken)
+    assert heard + client.hear(len(BIG) - taken) == BIG
+    eventually(lambda: serving.count(books.SENT_BYTES) == len(BIG))
+
+
+def test_a_write_timeout_runs_from_the_first_refusal_whatever_is_said_meanwhile(serving: Serving) -> None:
+    """Each byte heard has the COROUTINE engine look again whether there is room: that is no new beginning."""
+    client = blocked(serving)
+    connection = connection_of(serving)
+    since = connection.session._blocked_since
+    for number in range(1, 4):
+        client.say(b"x")
+        eventually(lambda number=number: serving.count(books.RECEIVED_BYTES) == 2 + number)  # type: ignore[misc]
+        assert serving.call(lambda: connection.session._blocked_since) == since
+
+
+# ── Addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def has_ipv6() -> bool:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
+
+
+IPV6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+FAMILIES = [("127.0.0.1", socket.AF_INET), pytest.param("::1", socket.AF_INET6, marks=IPV6)]
+
+
+@pytest.mark.parametrize("host, family", FAMILIES)
+def test_replies_are_not_held_back_by_nagle(serving: Serving, host: str, family: int) -> None:
+    listening = socket.socket(family)
+    listening.bind((host, 0))
+    listening.listen(10)
+    where = listening.getsockname()
+    serving.addresses["it"] = where
+    plan = serving.placed(ECHO, "it")
+    serving.call(serving.listeners.commit, Plan(1, {"it": plan}), {"it": listening})
+    with socket.create_connection(where[:2], timeout=10) as client:
+        client.sendall(b"a\n")
+        assert client.recv(2) == b"a\n"
+        accepted = connection_of(serving).sock
+        assert accepted.family == family
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert connection_of(serving).peer == client.getsockname()[:2]
+        assert connection_of(serving).local_port == where[1]
+
+
+@pytest.mark.parametrize(
+    "family, address, expected",
+    [
+        (socket.AF_INET, ("192.0.2.1", 4000), bytes([192, 0, 2, 1])),
+        (socket.AF_INET6, ("::1", 4000, 0, 0), bytes(15) + b"\1"),
+        (socket.AF_INET6, ("fe80::1%eth0", 4000, 0, 2), b"\xfe\x80" + bytes(13) + b"\1"),
+        (socket.AF_INET6, ("::ffff:192.0.2.1", 4000, 0, 0), bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 1])),
+        (socket.AF_UNIX, "", b""),
+        (socket.AF_UNIX, b"", b""),
+    ],
+)
+def test_a_peer_is_counted_by_its_address_without_port_and_zone(family: int, address: object, expected: bytes) -> None:
+    assert packed(family, address) == expected
+
+
+@IPV6
+def test_a_peer_with_a_zone_is_counted_towards_its_limit_and_let_in_again(serving: Serving) -> None:
+    """The kernel names the zone of a link-local peer, as in fe80::1%eth0."""
+    serving.commit(replace(ECHO, limits=Limits(max_connections_per_peer=1)))
+    ours: list[socket.socket] = []
+
+    listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
+
+    def come() -> None:
+        ours.append(socket.create_connection(listening.getsockname()[:2]))
+        accepted, _ = listening.accept()
+        listener_of(serving).accepted(accepted.detach(), socket.AF_INET6, ("fe80::1%eth0", 4000, 0, 2))
+
+    def counts() -> tuple[int, int]:
+        return serving.count(books.ACCEPTED), serving.count(TURNED_AWAY)
+
+    serving.call(come)
+    serving.call(come)
+    assert counts() == (1, 1)
+    ours[0].close()
+    eventually(lambda: serving.count(books.OPEN) == 0)
+    serving.call(come)
+    assert counts() == (2, 1)
+    for sock in (listening, *ours):
+        sock.close()
+    serving.settle()
+
+
+# ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_connection_ids_differ_within_a_worker_and_between_workers(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getpid", lambda: 4242)
+    other = serving.call(lambda: Listeners(serving.loop, serving.tally, 0, 0))
+    found = Counter(each.next_connection_id() for each in (serving.listeners, other) for _ in range(3))
+    assert len(found) == 6
+    assert max(found.values()) == 1
+    serving.call(other.readiness.close)
