@@ -1,0 +1,219 @@
+"""The worker pool in fractions of a second: deaths, hangs, stand-ins, and a supervisor that was held up itself."""
+
+import asyncio
+import signal
+import socket
+from time import monotonic
+
+import pytest
+
+from answerback.core.actions import CloseReason
+from answerback.supervisor import Pace, State
+from answerback.supervisor.crew import TICK
+from answerback.supervisor.slot import Deaths, Slot
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import Supervised, alive, ask, config, listener, until
+from tests.supervisor.talking import lines, talking
+
+AWAY = Pace(backoff=(60.0,), adopt_from=1.0)
+ALONE = Pace(backoff=(60.0,), adopt_from=61.0)
+
+
+async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_balance(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), workers=2)
+    clients = await talking(supervisor, 12)
+    before = supervisor.pids()
+    ids = [await client.ask(b"id") for client in clients]
+    pid = supervisor.kill(0)
+    lost = [client for client, id_ in zip(clients, ids, strict=True) if id_.startswith(b"%d-" % pid)]
+    await supervisor.until_replaced(0, pid)
+    assert supervisor.closed(CloseReason.CRASHED) == len(lost)
+    for client in clients:
+        assert await client.ask() == (b"" if client in lost else b"one")
+        await client.close()
+    (client,) = await talking(supervisor, 1)
+    await client.close()
+    await until(lambda: supervisor.balance() == (13, 13, 0))
+    assert [worker.restarts for worker in supervisor.status().workers] == [1, 0]
+    assert supervisor.pids()[1] == before[1]
+    assert not alive(pid)
+
+
+async def test_a_worker_that_hangs_is_killed_and_one_that_lags_is_not(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor = await supervise(workers=2, pace=Pace(silence=2.0))
+    pid, other = supervisor.pids()
+    supervisor.kill(0, signal.SIGSTOP)
+    supervisor._crew.slots[0].process.heard -= 100  # type: ignore[union-attr]  # it has been silent for long
+    supervisor._crew.slots[1].process.heard -= 1.0  # type: ignore[union-attr]  # this one for half of what is bearable
+    await supervisor.until_replaced(0, pid)
+    assert "worker 0 hung: no beat for 2 s, and was killed" in caplog.text
+    assert supervisor.pids()[1] == other
+    assert await supervisor.answers() == {b"one"}
+
+
+async def test_a_supervisor_that_was_held_up_kills_nobody(supervise: Supervise) -> None:
+    """As after the machine was paused: nothing was heard for long, because nobody here was listening."""
+    supervisor = await supervise(workers=2, pace=Pace(silence=2.0))
+    pids = supervisor.pids()
+    workers = supervisor._crew.workers
+    for worker in workers:
+        supervisor.kill(worker.slot, signal.SIGSTOP)  # so that no beat comes between
+        worker.heard -= 100
+    supervisor._crew._ticked -= 3 * TICK
+    began = supervisor._crew._ticked
+    await until(lambda: supervisor._crew._ticked > began)
+    assert all(monotonic() - worker.heard < 60 for worker in workers), "their silence begins anew"
+    for worker in workers:
+        supervisor.kill(worker.slot, signal.SIGCONT)
+    assert supervisor.pids() == pids
+    assert await supervisor.answers() == {b"one"}
+    assert [worker.restarts for worker in supervisor.status().workers] == [0, 0]
+
+
+async def test_a_sibling_serves_the_queue_of_a_slot_without_worker_and_gives_it_back(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(listener("one"), workers=2, pace=AWAY)
+    pid = supervisor.kill(0)
+    await until(lambda: supervisor.pids()[0] == 0)
+    change = await supervisor.update(config(listener("one"), listener("added", name="added")))
+    assert change.workers == 1
+    assert await supervisor.answers() == {b"one"}
+    assert await supervisor.answers("added") == {b"added"}, "addresses that came meanwhile too"
+    assert supervisor.status().state is State.SERVING
+    slot = supervisor._crew.slots[0]
+    assert slot.orphaned
+    assert slot.adopter is supervisor._crew.slots[1].process
+    monkeypatch.setattr(slot, "failures", 0)
+    supervisor._crew._tasks[0].cancel()  # as if its time had come
+    supervisor._crew._pace = Pace(backoff=(0.0,))
+    supervisor._crew._keep_from_now_on(slot)
+    await supervisor.until_replaced(0, pid)
+    await until(lambda: not slot.orphaned)
+    assert slot.adopter is None
+    assert await supervisor.answers() == {b"one"}
+    assert len(supervisor._crew.workers) == 2
+
+
+async def test_without_any_worker_clients_wait_and_health_says_why(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=1, pace=Pace(backoff=(0.3,), adopt_from=0.3))
+    pid = supervisor.kill(0)
+    await until(lambda: supervisor.status().state is State.NOT_SERVING)
+    assert supervisor.health.reason == "no worker is up: worker 0 was killed by SIGKILL"
+    assert not supervisor.health.statuses["listener/hello"]
+    assert supervisor.health.statuses["liveness"]
+    answer = asyncio.ensure_future(asyncio.to_thread(ask, supervisor.port()))
+    await supervisor.until_replaced(0, pid)
+    assert await answer == b"one"
+    await until(lambda: supervisor.health.serving)
+
+
+async def test_a_peer_limit_forgets_the_connections_of_a_dead_worker(supervise: Supervise) -> None:
+    limited = listener(more="{delay: 1m},") + "  limits: {max_connections_per_peer: 1}\n"
+    supervisor = await supervise(limited, workers=1)
+    for round_ in range(2):
+        with socket.create_connection(("127.0.0.1", supervisor.port())) as client:
+            client.sendall(b"hi")
+            await until(lambda: supervisor.balance()[2] == 1)
+            assert await asyncio.to_thread(ask, supervisor.port(), b"") == b""
+            await supervisor.until_replaced(0, supervisor.kill(0))
+        assert supervisor.closed(CloseReason.CRASHED) == round_ + 1
+
+
+async def test_an_end_serves_those_who_queue_where_no_worker_is(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), workers=2, pace=ALONE)
+    supervisor.kill(0)
+    await until(lambda: supervisor.pids()[0] == 0)
+    port = supervisor.port()
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(24)]
+    for client in clients:
+        client.sendall(b"hi\n")
+    stopping = asyncio.ensure_future(supervisor.stop())
+    for client in clients:
+        with client:
+            assert await asyncio.to_thread(client.recv, 10) == b"one"
+    await stopping
+    assert supervisor.balance() == (24, 24, 0)
+
+
+async def test_five_deaths_are_too_many_and_it_serves_on(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=1)
+    for _ in range(4):
+        supervisor._crew.deaths.add()
+    supervisor._changed()
+    assert supervisor.health.serving
+    await supervisor.until_replaced(0, supervisor.kill(0, signal.SIGSEGV))
+    assert supervisor.health.reason == "5 workers died within 60 s, the last one: worker 0 was killed by SIGSEGV"
+    assert supervisor.status().state is State.NOT_SERVING
+    assert await supervisor.answers() == {b"one"}
+
+
+# ── Exactly how long, how many ──────────────────────────────────────────────────────────────────────────────────────
+class Moment:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Moment:
+    clock = Moment()
+    monkeypatch.setattr("answerback.supervisor.slot.monotonic", clock)
+    return clock
+
+
+@pytest.mark.parametrize("within, many", [(59.9, True), (60.0, False), (61.0, False)])
+def test_five_deaths_are_too_many_if_they_are_within_its_memory(clock: Moment, within: float, many: bool) -> None:
+    deaths = Deaths(Pace())
+    for number in range(5):
+        assert not deaths.too_many
+        clock.now = 1000.0 + within * number / 4
+        deaths.add()
+    assert deaths.too_many is many
+
+
+def test_too_many_deaths_are_forgotten_once_none_has_come_for_as_long(clock: Moment) -> None:
+    deaths = Deaths(Pace())
+    for _ in range(5):
+        deaths.add()
+    clock.now += 59.9
+    assert deaths.too_many
+    deaths.add()
+    clock.now += 59.9
+    assert deaths.too_many, "the last of them counts"
+    clock.now += 0.1
+    assert not deaths.too_many
+    deaths.add()
+    assert not deaths.too_many, "they begin to count again"
+
+
+class Dead:
+    """A process, as far as a slot asks when it has died."""
+
+    def __init__(self, up_since: float) -> None:
+        self.up_since = up_since
+
+
+def test_each_death_in_a_row_has_a_longer_wait_until_one_has_served_for_long(clock: Moment) -> None:
+    pace = Pace()
+    slot = Slot(0, 0)
+    assert [slot.delay_after_death(pace) for _ in range(10)] == [*pace.backoff, 30.0, 30.0]
+    clock.now = 5000.0
+    slot.process = Dead(0.0)  # type: ignore[assignment]  # it never served
+    assert slot.delay_after_death(pace) == 30.0
+    slot.process = Dead(5000.0 - 59.9)  # type: ignore[assignment]
+    assert slot.delay_after_death(pace) == 30.0
+    slot.process = Dead(5000.0 - 60.0)  # type: ignore[assignment]
+    assert [slot.delay_after_death(pace) for _ in range(2)] == [0.0, 0.0], "each of them has served for long"
+
+
+def test_the_pace_is_what_the_documents_say() -> None:
+    pace = Pace()
+    assert (pace.silence, pace.deaths, pace.memory, pace.adopt_from) == (5.0, 5, 60.0, 1.0)
+    assert pace.backoff == (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
