@@ -215,3 +215,22 @@ def test_a_plan_says_what_the_documents_say_of_its_defaults() -> None:
     assert (limits.idle_timeout, limits.request_timeout, limits.write_timeout) == (300, 30, 30)
     assert (limits.lifetime, limits.max_request_bytes) == (float("inf"), 1 << 20)
     assert (limits.max_connections, limits.max_connections_per_peer) == (0, 0)
+
+
+@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("kind", ["send", "echo", "counted"])
+def test_a_rule_of_equality_is_tried_in_its_place_among_many_patterns(place: int, kind: str) -> None:
+    """Eight patterns that all match what it is equal to: those before it go first, those behind it never."""
+    kinds: dict[str, dict[str, Any]] = {"send": {}, "echo": {"steps": (steps.echo(),)}, "counted": {"times": 1}}
+    patterns = [
+        Rule(f"pattern {number}", 0, matches=matching.regex("b"), pattern="b", **kinds[kind]) for number in range(8)
+    ]
+    for first in range(9):  # of those before the equality, these match
+        written = [
+            rule if number >= first else replace(rule, matches=matching.regex("^c"), pattern="^c")
+            for number, rule in enumerate(patterns)
+        ]
+        written.insert(place, replace(equal(b"ba"), name="equal"))
+        found = select(written, b"ba", Asker(left=1))
+        assert found is not None
+        assert found.name == ("equal" if first >= place else f"pattern {first}")

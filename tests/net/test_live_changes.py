@@ -118,6 +118,37 @@ def test_who_queues_when_everything_is_drained_is_served(serving: Serving) -> No
     assert serving.count(books.ACCEPTED) == serving.closed(CloseReason.DRAIN) == QUEUED
 
 
+def test_who_queues_and_is_silent_when_everything_is_drained_is_closed(serving: Serving) -> None:
+    serving.commit(ECHO)
+
+    def come_and_drain() -> None:
+        serving.connect()
+        serving.listeners.drain()
+
+    serving.call(come_and_drain)
+    assert serving.clients[0].hear_all() == b""
+    serving.clients[0].close()
+    serving.settle()
+    assert serving.closed(CloseReason.DRAIN) == 1
+
+
+def test_who_has_just_been_accepted_and_is_silent_is_closed_by_a_drain(serving: Serving) -> None:
+    """The COROUTINE engine has no transport for it yet."""
+    serving.commit(ECHO)
+
+    def come_and_drain() -> None:
+        serving.connect()
+        for acceptor in serving.listeners._acceptors.values():
+            acceptor.empty()
+        listener_of(serving).drain()
+
+    serving.call(come_and_drain)
+    assert serving.clients[0].hear_all() == b""
+    serving.clients[0].close()
+    serving.settle()
+    assert serving.closed(CloseReason.DRAIN) == 1
+
+
 def test_who_queues_when_a_successor_takes_over_is_left_to_it(serving: Serving) -> None:
     listening = socket.create_server(("127.0.0.1", 0), backlog=100)
     serving.addresses["it"] = listening.getsockname()

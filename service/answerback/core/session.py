@@ -114,7 +114,10 @@ class Session(Answering):
     def flushed(self, now: float) -> Sequence[Action]:
         """The kernel has taken all that was to be sent."""
         self.awaits_flush = False
-        self._blocked_since = inf
+        if self._blocked_since != inf:
+            self._blocked_since = inf
+            # While a reply is in progress, no deadline is kept for the peer's silence.
+            self.deadline = min(self.deadline, now + self._plan.limits.idle_timeout)
         if self._answered:
             self._ledger.answered(now - self._started, self._answered)
             self._answered = 0
