@@ -39,7 +39,9 @@ def test_a_new_plan_without_rules_leaves_a_remembered_request_unanswered() -> No
 
 
 def test_a_remembered_reply_counts_each_request_under_its_rule() -> None:
-    book = heard_twice(Playbook(plan(rule(say(b"no"), when=b"x"), rule(say(b"yes"), place=5))), b"a\nb\nc\n", b"yes" * 3)
+    book = heard_twice(
+        Playbook(plan(rule(say(b"no"), when=b"x"), rule(say(b"yes"), place=5))), b"a\nb\nc\n", b"yes" * 3
+    )
     book >> b"a\nb\nc\n" << Send(b"yes" * 3)
     assert book.account.rules == [5] * 9
     assert len(book.account.durations) == 9

@@ -78,7 +78,8 @@ async def test_a_change_meanwhile_reaches_both_and_a_second_restart_is_refused(s
     assert await idle.ask() == b"two"
     new = await Client.connect(supervisor)
     assert await new.ask() == b"two"
-    assert (former := supervisor._crew.leaving) is not None
+    former = supervisor._crew.leaving
+    assert former is not None
     former.kill("has been looked at for long enough")
     assert [(step.step, step.connections) async for step in steps] == [(RestartStep.RESTARTED, 2)]
     assert supervisor.closed(CloseReason.CRASHED) == 2
@@ -169,4 +170,3 @@ def test_a_worker_is_stopped_once_the_grace_period_behind_the_time_to_close_is_o
 def test_a_worker_that_has_nothing_left_is_stopped_at_once() -> None:
     waited, _ = left_after(600.0, 600.0, drained_after=7.0)
     assert waited == pytest.approx(7.0, abs=0.2)
-

@@ -3,16 +3,18 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 from time import monotonic
 
 import pytest
 
 from answerback.core.actions import CloseReason
+from answerback.internal.v1.link_pb2 import Order
 from answerback.supervisor import Pace, State
 from answerback.supervisor.crew import TICK
 from answerback.supervisor.slot import Deaths, Slot
 from tests.supervisor.conftest import Supervise
-from tests.supervisor.supervising import Supervised, alive, ask, config, listener, until
+from tests.supervisor.supervising import alive, ask, config, listener, until
 from tests.supervisor.talking import lines, talking
 
 AWAY = Pace(backoff=(60.0,), adopt_from=1.0)
@@ -39,18 +41,29 @@ async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_bal
     assert not alive(pid)
 
 
-async def test_a_worker_that_hangs_is_killed_and_one_that_lags_is_not(
-    supervise: Supervise, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
     supervisor = await supervise(workers=2, pace=Pace(silence=2.0))
     pid, other = supervisor.pids()
     supervisor.kill(0, signal.SIGSTOP)
     supervisor._crew.slots[0].process.heard -= 100  # type: ignore[union-attr]  # it has been silent for long
-    supervisor._crew.slots[1].process.heard -= 1.0  # type: ignore[union-attr]  # this one for half of what is bearable
     await supervisor.until_replaced(0, pid)
     assert "worker 0 hung: no beat for 2 s, and was killed" in caplog.text
     assert supervisor.pids()[1] == other
     assert await supervisor.answers() == {b"one"}
+
+
+@pytest.mark.parametrize("silent, killed", [(1.7, False), (2.01, True)])
+async def test_a_worker_is_killed_once_it_has_been_silent_for_longer_than_is_bearable(
+    supervise: Supervise, silent: float, killed: bool
+) -> None:
+    supervisor = await supervise(workers=1, pace=Pace(silence=2.0))
+    crew = supervisor._crew
+    (worker,) = crew.workers
+    crew.stop_watching()
+    crew._ticked = monotonic()
+    worker.heard = monotonic() - silent
+    crew._watch()
+    assert bool(worker.why) is killed
 
 
 async def test_a_supervisor_that_was_held_up_kills_nobody(supervise: Supervise) -> None:
@@ -72,29 +85,38 @@ async def test_a_supervisor_that_was_held_up_kills_nobody(supervise: Supervise) 
     assert [worker.restarts for worker in supervisor.status().workers] == [0, 0]
 
 
-async def test_a_sibling_serves_the_queue_of_a_slot_without_worker_and_gives_it_back(
-    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sibling_serves_the_queue_of_a_slot_without_worker(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2, pace=AWAY)
-    pid = supervisor.kill(0)
+    supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)
     change = await supervisor.update(config(listener("one"), listener("added", name="added")))
     assert change.workers == 1
     assert await supervisor.answers() == {b"one"}
     assert await supervisor.answers("added") == {b"added"}, "addresses that came meanwhile too"
     assert supervisor.status().state is State.SERVING
-    slot = supervisor._crew.slots[0]
-    assert slot.orphaned
-    assert slot.adopter is supervisor._crew.slots[1].process
-    monkeypatch.setattr(slot, "failures", 0)
-    supervisor._crew._tasks[0].cancel()  # as if its time had come
-    supervisor._crew._pace = Pace(backoff=(0.0,))
-    supervisor._crew._keep_from_now_on(slot)
-    await supervisor.until_replaced(0, pid)
-    await until(lambda: not slot.orphaned)
-    assert slot.adopter is None
+
+
+async def test_a_sibling_stands_in_from_the_length_of_a_wait_on_and_until_it_is_over(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(listener("one"), workers=2, pace=Pace(backoff=(0.3, 0.1), adopt_from=0.3))
+    slot, sibling = supervisor._crew.slots[0], supervisor._crew.workers[1]
+    told: list[str] = []
+    tell = sibling.tell
+
+    def noted(order: Order, sockets: Sequence[socket.socket] = ()) -> None:
+        told.append(f"{order.WhichOneof('kind')} {order.adopt.slot + order.release.slot} with {len(sockets)}")
+        tell(order, sockets)
+
+    monkeypatch.setattr(sibling, "tell", noted)
+    await supervisor.until_replaced(0, supervisor.kill(0))
+    await until(lambda: "release 0 with 0" in told)
+    assert told == ["adopt 0 with 1", "release 0 with 0"]
+    assert (slot.orphaned, slot.adopter) == (False, None)
+    told.clear()
+    await supervisor.until_replaced(0, supervisor.kill(0))
+    assert told == [], "so short a wait is nobody's business"
     assert await supervisor.answers() == {b"one"}
-    assert len(supervisor._crew.workers) == 2
 
 
 async def test_without_any_worker_clients_wait_and_health_says_why(supervise: Supervise) -> None:
@@ -180,17 +202,21 @@ def test_five_deaths_are_too_many_if_they_are_within_its_memory(clock: Moment, w
 
 def test_too_many_deaths_are_forgotten_once_none_has_come_for_as_long(clock: Moment) -> None:
     deaths = Deaths(Pace())
+
+    def too_many() -> bool:
+        return deaths.too_many
+
     for _ in range(5):
         deaths.add()
     clock.now += 59.9
-    assert deaths.too_many
+    assert too_many()
     deaths.add()
     clock.now += 59.9
-    assert deaths.too_many, "the last of them counts"
+    assert too_many(), "the last of them counts"
     clock.now += 0.1
-    assert not deaths.too_many
+    assert not too_many()
     deaths.add()
-    assert not deaths.too_many, "they begin to count again"
+    assert not too_many(), "they begin to count again"
 
 
 class Dead:

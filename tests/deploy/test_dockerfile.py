@@ -1,0 +1,60 @@
+"""The Dockerfile, read without an engine: who it runs as, and what it runs. What it does is tests/container."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text())
+STAGES = re.split(r"^FROM ", TEXT, flags=re.MULTILINE)[1:]
+
+
+def instructions(stage: str, name: str) -> list[str]:
+    return re.findall(rf"^{name}\s+(.*)$", stage, re.MULTILINE)
+
+
+def test_what_runs_is_a_user_without_rights_named_by_number() -> None:
+    """A number, because an orchestrator (`runAsNonRoot`) cannot tell from a name whether it is root."""
+    (user,) = instructions(STAGES[-1], "USER")
+    match = re.fullmatch(r"(\d+):(\d+)", user)
+    assert match, user
+    assert "0" not in match.groups()
+
+
+def test_nothing_is_done_as_root_behind_the_user() -> None:
+    _, _, behind = STAGES[-1].partition("\nUSER ")
+    assert not re.search(r"^(RUN|COPY|ADD|USER)\b", behind, re.MULTILINE)
+
+
+def test_the_folder_for_state_belongs_to_that_user_alone() -> None:
+    (user,) = instructions(STAGES[-1], "USER")
+    owner, group = user.split(":")
+    assert f"install -d -o {owner} -g {group} -m 0700 /var/lib/answerback" in STAGES[-1]
+
+
+def test_it_serves_is_stopped_in_order_and_says_how_it_is() -> None:
+    assert instructions(STAGES[-1], "ENTRYPOINT") == ['["answerback"]']
+    assert instructions(STAGES[-1], "CMD") == ['["serve"]']
+    assert instructions(STAGES[-1], "STOPSIGNAL") == ["SIGTERM"]
+    (check,) = instructions(STAGES[-1], "HEALTHCHECK")
+    assert check.endswith('CMD ["answerback", "health"]')
+
+
+def test_the_admin_port_is_not_opened_to_others() -> None:
+    assert "ANSWERBACK_ADMIN" not in TEXT
+    assert "ANSWERBACK_METRICS=0.0.0.0:9464" in STAGES[-1]
+
+
+def test_both_stages_are_of_the_same_base() -> None:
+    assert {stage.split()[0] for stage in STAGES} == {"${BASE}"}
+
+
+@pytest.mark.parametrize("name", ["ADD", "MAINTAINER"])
+def test_nothing_is_fetched_past_the_locks(name: str) -> None:
+    assert instructions(TEXT, name) == []
+    assert all(
+        "--require-hashes" in line or "--no-index" in line
+        for line in instructions(TEXT, "RUN")
+        if "pip install" in line
+    )

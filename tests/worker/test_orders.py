@@ -1,0 +1,85 @@
+"""What each order makes of its fields: units, and which listeners."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from answerback.internal.v1.link_pb2 import CloseConnections, Drain, KeepConnections, Order, Report, ResetCounters
+from answerback.link import Link, Received
+from answerback.metrics.tally import Tally
+from answerback.net.listeners import Listeners
+from answerback.worker.worker import Worker
+
+
+class Noted(SimpleNamespace):
+    """A listener that notes what it is told."""
+
+    told: list[object]
+
+    def drain(self, over: float) -> None:
+        self.told.append(over)
+
+    def drain_no_more(self) -> None:
+        self.told.append("no more")
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Queue[Report]"]]:
+    ours, theirs = socket.socketpair()
+    made = Worker(theirs, Tally.create(1), 0, 0)
+    listeners = {name: Noted(told=[], connections=()) for name in ("one", "two")}
+    made._listeners._listeners = cast(Any, listeners)
+    reports: asyncio.Queue[Report] = asyncio.Queue()
+    link = Link(ours, Report, lambda received: reports.put_nowait(received.message), lambda: None)
+    yield made, listeners, reports
+    made._link.close()
+    link.close()
+    made._listeners.readiness.close()
+
+
+async def test_connections_are_closed_over_as_many_seconds_as_the_milliseconds_say(worker: Any) -> None:
+    made, listeners, _ = worker
+    made._received(received(Order(close_connections=CloseConnections(listeners=["two"], over_milliseconds=1500))))
+    made._received(received(Order(close_connections=CloseConnections(listeners=["one", "two", "gone"]))))
+    assert (listeners["one"].told, listeners["two"].told) == ([0.0], [1.5, 0.0])
+
+
+async def test_connections_are_kept_of_the_listeners_that_are_named(worker: Any) -> None:
+    made, listeners, _ = worker
+    made._received(received(Order(keep_connections=KeepConnections(listeners=["two", "gone"]))))
+    assert (listeners["one"].told, listeners["two"].told) == ([], ["no more"])
+
+
+@pytest.mark.parametrize("succeeded", [False, True])
+async def test_a_drain_passes_on_its_time_and_whether_a_successor_is_there(
+    worker: Any, monkeypatch: pytest.MonkeyPatch, succeeded: bool
+) -> None:
+    made, _, reports = worker
+    told: list[object] = []
+
+    def drain(_listeners: Listeners, over: float = 0.0, *, succeeded: bool = False) -> None:
+        told.append((over, succeeded))
+
+    monkeypatch.setattr(Listeners, "drain", drain)
+    made._received(received(Order(drain=Drain(over_milliseconds=250, succeeded=succeeded))))
+    while not (await asyncio.wait_for(reports.get(), 20)).HasField("drained"):
+        pass
+    assert told == [(0.25, succeeded)]
+
+
+async def test_the_counters_that_are_named_begin_again_before_it_is_reported(worker: Any) -> None:
+    made, _, reports = worker
+    counters = made._listeners.claims._counters
+    counters[7], counters[8] = 3, 4
+    made._received(received(Order(reset_counters=ResetCounters(places=[7]))))
+    while not (await asyncio.wait_for(reports.get(), 20)).HasField("counters_reset"):
+        pass
+    assert (counters[7], counters[8]) == (0, 4)
+
+
+def received(order: Order) -> Received[Order]:
+    return Received(order, (), 0)
