@@ -199,6 +199,11 @@ listeners:
         "    1.000 s < closes its half (FIN), and goes on reading",
         '    1.000 s   stays open, in the state "full"',
     ]
+    ignoring = config.replace("do: [hold]", "do: [hold: {ignore_fin: true}]")
+    assert (
+        "            says nothing more, and does not close when the peer closes its half (FIN)"
+        in explain("--say", r"hold\n", stdin=ignoring).stdout.splitlines()
+    )
     held = explain("--say", r"hold\n", stdin=config).stdout.splitlines()
     assert held[-2:] == [
         "            says nothing more, and does not close",

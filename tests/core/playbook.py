@@ -35,6 +35,7 @@ class Happening:
 
 after = After
 eof = Happening("eof")
+fin = Happening("fin")
 drain = Happening("drain")
 connected = Happening("connected")
 
@@ -127,6 +128,8 @@ class Playbook:
             self._pass(happening.seconds)
         elif happening == eof:
             self._perform(self.session.eof(self.now))
+        elif happening == fin:
+            self._perform(self.session.fin(self.now))
         elif happening == drain:
             self._perform(self.session.drain(self.now))
         else:

@@ -4,13 +4,14 @@ import pytest
 
 from answerback.core import steps, templates
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
+from answerback.core.answering import READ_AHEAD
 from answerback.core.framing import UntilEof
 from answerback.core.plan import Limits, PlanInForce, Replies, Rules, Then
 from answerback.core.playing import HOLD_SECONDS
 from answerback.core.session import Session
 from answerback.core.turn import Turn
 from tests.core.plans import LINE, plan, rule, say, template
-from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof
+from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof, fin
 
 
 def test_a_state_chooses_among_the_rules() -> None:
@@ -156,6 +157,63 @@ def test_hold_holds_until_the_lifetime_ends() -> None:
     long = plan(rule(steps.hold()), limits=Limits(lifetime=2 * HOLD_SECONDS))
     book = (Playbook(long) >> b"x\n" >> after(2 * HOLD_SECONDS - 1)).silent()
     book >> after(1) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+
+
+@pytest.mark.parametrize("ignore_fin", [False, True])
+def test_a_drain_ends_a_hold_in_order_at_once(ignore_fin: bool) -> None:
+    held = plan(rule(steps.hold(ignore_fin=ignore_fin)))
+    book = Playbook(held) >> b"x\n" >> drain << HalfClose()
+    book >> eof << Close(CloseReason.DRAIN)
+    later = plan(rule(steps.delay_fixed(1), steps.hold(ignore_fin=ignore_fin)))
+    Playbook(later) >> b"x\n" >> drain >> after(1) << HalfClose() >> eof << Close(CloseReason.DRAIN)
+
+
+def test_a_drain_ends_a_hold_that_ignores_a_fin_which_has_come() -> None:
+    Playbook(plan(rule(steps.hold(ignore_fin=True)))) >> b"x\n" >> eof >> drain << Close(CloseReason.DRAIN)
+
+
+def test_a_fin_ends_a_hold_unless_it_is_ignored() -> None:
+    Playbook(plan(rule(steps.hold()))) >> b"x\ny" >> after(9) >> eof << Close(CloseReason.PEER_GAVE_UP)
+    (
+        Playbook(plan(rule(steps.half_close(), steps.hold())))
+        >> b"x\n"
+        << HalfClose()
+        >> eof
+        << Close(CloseReason.PEER_GAVE_UP)
+    )
+    book = Playbook(plan(rule(steps.hold(ignore_fin=True)))) >> b"x\n" >> eof >> after(HOLD_SECONDS - 1)
+    book.silent() >> after(1) << Close(CloseReason.LIFETIME)
+
+
+def test_a_hold_after_the_fin_ends_at_once() -> None:
+    until_eof = plan(rule(steps.send(b"hm"), steps.hold()), framing=UntilEof())
+    Playbook(until_eof) >> b"all" >> eof << Send(b"hm") << Close(CloseReason.PEER_GAVE_UP)
+
+
+def test_a_fin_behind_bytes_that_are_not_read_ends_a_hold_in_order() -> None:
+    book = Playbook(plan(rule(steps.hold()))) >> b"x\n" + b"y" * READ_AHEAD
+    wanted = [book.session.wants_read]
+    book >> fin << HalfClose()
+    assert [*wanted, book.session.wants_read] == [False, True]  # what is there is discarded, up to the FIN
+    book >> b"y" >> eof << Close(CloseReason.PEER_GAVE_UP)
+
+
+def test_a_fin_behind_bytes_that_are_not_read_is_noted_during_a_delay() -> None:
+    later = plan(rule(steps.delay_fixed(1), steps.send(b"owed"), steps.hold()))
+    book = Playbook(later) >> b"x\n" + b"y" * READ_AHEAD >> fin
+    book.silent() >> after(1) << Send(b"owed") << HalfClose() >> eof << Close(CloseReason.PEER_GAVE_UP)
+    ignoring = plan(rule(steps.hold(ignore_fin=True)))
+    (Playbook(ignoring) >> b"x\n" + b"y" * READ_AHEAD >> fin >> after(100)).silent()
+
+
+@pytest.mark.parametrize("ignore_fin", [False, True])
+def test_a_reset_during_a_hold_is_counted_as_giving_up(ignore_fin: bool) -> None:
+    book = Playbook(plan(rule(steps.hold(ignore_fin=ignore_fin)))) >> b"x\n"
+    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_GAVE_UP
+    book = Playbook(plan(rule(steps.delay_fixed(9)))) >> b"x\n"
+    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
+    book = Playbook(plan(rule(steps.hold()))) >> b"x\n"
+    assert book.session.lost(CloseReason.PEER_LOST) == CloseReason.PEER_LOST
 
 
 def test_a_dismissed_session_closes_in_order_and_hears_nothing() -> None:

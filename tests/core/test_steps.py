@@ -64,7 +64,8 @@ def test_half_close() -> None:
 
 
 def test_hold() -> None:
-    assert taken(steps.hold()) == Hold()
+    assert taken(steps.hold()) == Hold(ignore_fin=False)
+    assert taken(steps.hold(ignore_fin=True)) == Hold(ignore_fin=True)
 
 
 def test_state() -> None:

@@ -224,6 +224,17 @@ def test_every_way_to_end() -> None:
     assert told("rules: [{do: [send: a, reset]}]", b"x").events[-1] == e.Closed(0, reset=True, reason="server_reset")
     held = told("limits: {lifetime: 10s}, rules: [{do: [hold]}]", b"x")
     assert held.events[-2:] == [e.Holds(0), e.Closed(10, reset=False, reason="lifetime")]
+    gone = told("rules: [{do: [hold]}]", b"x", Moment(2, eof=True))
+    assert gone.events[-3:] == [e.Holds(0), e.SaidEof(2), e.Closed(2, reset=False, reason="peer_gave_up")]
+    unread = told("rules: [{do: [hold]}]", b"x", Moment(1, b"y" * (200 << 10)), Moment(2, eof=True))
+    assert unread.events[-2] == e.Closed(2, reset=False, reason="peer_gave_up")
+    assert isinstance(unread.events[-1], e.Unheard)
+    stays = told("limits: {lifetime: 9s}, rules: [{do: [hold: {ignore_fin: true}]}]", b"x", Moment(2, eof=True))
+    assert stays.events[-3:] == [
+        e.Holds(0, ignore_fin=True),
+        e.SaidEof(2),
+        e.Closed(9, reset=False, reason="lifetime"),
+    ]
     half = told("rules: [{do: [send: a, half_close]}]", b"x", Moment(1, b"y"))
     assert half.events[-4:] == [e.Sent(0, b"a"), e.HalfCloses(0), e.Unheard(1, b"y"), e.Open(1, "")]
     silent = told("limits: {idle_timeout: 3s}", Moment(3))

@@ -52,7 +52,7 @@ listeners:
       - name: turns
         scope: LISTENER
         replies: {of: [[echo], {do: [close]}, []], then: RANDOM, weights: [1, 0.5, 0]}
-      - {event: IDLE, replies: {of: [[hold]], then: HOLD}}
+      - {event: IDLE, replies: {of: [[hold: {ignore_fin: true}]], then: HOLD}}
       - {event: EOF, replies: {of: [[]], then: CYCLE}}
       - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
       - do:
@@ -65,7 +65,7 @@ listeners:
       - {scope: REQUEST, bandwidth: {bytes_per_second: 1000}}
       - slice: {size: 10, variation: 5, gap: 1ms}
       - cut: {bytes: 100, reset: true}
-      - hang: {after: 1s}
+      - hang: {after: 1s, ignore_fin: true}
       - reset: {after: 1s}
       - slow_close: {delay: {exponential: {mean: 1s}}}
       - corrupt: {bytes: 2}

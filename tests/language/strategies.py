@@ -154,6 +154,7 @@ steps = st.one_of(
             v1.Step(half_close=v1.Step.HalfClose()),
             v1.Step(reset=v1.Step.Reset()),
             v1.Step(hold=v1.Step.Hold()),
+            v1.Step(hold=v1.Step.Hold(ignore_fin=True)),
         ]
     ),
 )
@@ -195,7 +196,7 @@ effects = st.one_of(
         lambda pieces: {"slice": pieces}
     ),
     st.builds(v1.Fault.Cut, bytes=whole, reset=booleans).map(lambda cut: {"cut": cut}),
-    st.builds(v1.Fault.Hang, after=times | st.none()).map(lambda hang: {"hang": hang}),
+    st.builds(v1.Fault.Hang, after=times | st.none(), ignore_fin=booleans).map(lambda hang: {"hang": hang}),
     st.builds(v1.Fault.Reset, after=times | st.none()).map(lambda reset: {"reset": reset}),
     delays.map(lambda delay: {"slow_close": v1.Fault.SlowClose(delay=delay)}),
     st.builds(v1.Fault.Corrupt, bytes=st.integers(1, (1 << 32) - 1) | st.none()).map(lambda wrong: {"corrupt": wrong}),

@@ -81,6 +81,7 @@ STEPS = {
     "half_close": HalfClose(),
     "reset": END_BY_RESET,
     "hold": Hold(),
+    "hold: {ignore_fin: true}": Hold(ignore_fin=True),
     "frame: line": Switch(Line(keep_ending=False)),
     "frame: {fixed: {size: 3}}": Switch(Fixed(3)),
     "frame: {fixed: {size_from: '${len:request}'}}": Switch(Fixed(4), once=True),

@@ -40,6 +40,22 @@ def test_steps_behind_the_end(end: str) -> None:
     assert advice(f"rules: [{{do: [echo, {end}]}}]") == []
 
 
+@pytest.mark.parametrize(
+    "listener,warned",
+    [
+        ("rules: [{event: EOF, do: [hold]}]", True),
+        ("rules: [{event: EOF, do: [hold: {ignore_fin: true}]}]", False),
+        ("framing: until_eof\nrules: [{do: [hold]}]", True),
+        ("framing: until_eof\nrules: [{do: [hold: {ignore_fin: true}]}]", False),
+        ("framing: until_eof\nrules: [{event: CONNECT, do: [hold]}]", False),
+        ("framing: line\nrules: [{event: REQUEST, do: [hold]}]", False),
+    ],
+)
+def test_a_hold_after_the_peers_fin_closes_at_once(listener: str, warned: bool) -> None:
+    why = "closes at once: the peer has closed its half already, unless ignore_fin is true"
+    assert advice(listener) == ([f"rules[0].do[0].hold: {why}"] if warned else [])
+
+
 def test_an_echo_of_nothing() -> None:
     assert advice("rules: [{event: CONNECT, do: [send: hi, echo]}]") == [
         "rules[0].do[1]: sends nothing: there is no request on CONNECT",

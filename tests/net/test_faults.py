@@ -129,6 +129,15 @@ def test_hang(serving: Serving) -> None:
     serving.commit(plan(Hang(0)))
     client = serving.connect().say(b"a\nb\n")
     assert is_silent(client)
+    assert serving.count(books.OPEN) == strikes(serving) == 1
+    assert client.finish().hear_all() == b""
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_GAVE_UP) == 1
+
+
+def test_hang_that_ignores_a_fin(serving: Serving) -> None:
+    serving.commit(plan(Hang(0, ignore_fin=True)))
+    client = serving.connect().say(b"a\nb\n")
     assert is_silent(client.finish())
     assert serving.count(books.OPEN) == strikes(serving) == 1
 

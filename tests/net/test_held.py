@@ -120,7 +120,17 @@ def test_who_is_held_may_be_aborted(serving: Serving) -> None:
 def test_who_is_held_may_reset_and_is_no_probe(serving: Serving) -> None:
     hold(serving).reset()
     serving.settle()
-    assert serving.closed(CloseReason.PEER_RESET) == 1
+    assert serving.closed(CloseReason.PEER_GAVE_UP) == 1
+    assert serving.count(books.PROBES) == 0
+
+
+@pytest.mark.parametrize("said", [b"", b"x" * (16 << 10)], ids=["silent", "unread"])
+def test_the_fin_of_who_is_held_ends_it_at_once(serving: Serving, said: bytes) -> None:
+    serving.commit(accepting(Accept.HOLD))
+    client = serving.connect().say(said).finish()
+    assert client.hear_all() == b""
+    serving.settle()
+    assert serving.closed(CloseReason.PEER_GAVE_UP) == 1
     assert serving.count(books.PROBES) == 0
 
 

@@ -192,8 +192,9 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
             yield f"{_MARGIN}waits {seconds:g} s"
         case events.Strikes(_, fault):
             yield f"{_MARGIN}{fault} strikes: {fault.kind}"
-        case events.Holds():
-            yield f"{_MARGIN}says nothing more, and does not close"
+        case events.Holds(_, ignore_fin):
+            until = " when the peer closes its half (FIN)" if ignore_fin else ""
+            yield f"{_MARGIN}says nothing more, and does not close{until}"
         case events.Enters(_, state):
             yield f'{_MARGIN}enters the state "{state}"'
         case events.Remembers(_, name, value):

@@ -26,6 +26,7 @@ class CloseReason(IntEnum):
     CRASHED = 13
     MALFORMED_REQUEST = 14
     REPLY_TOO_LARGE = 15
+    PEER_GAVE_UP = 16
 
     @property
     def label(self) -> str:

@@ -28,7 +28,6 @@ class Answering(Playing):
     __slots__ = (
         "_answered",
         "_buffer",
-        "_draining",
         "_empty",
         "_farewell",
         "_heard_at",
@@ -45,7 +44,6 @@ class Answering(Playing):
         self._answered = 0  # requests finished, their replies not yet known to be in the kernel
         self._heard_at = now  # or the end of the last reply
         self._partial_since = inf
-        self._draining = False
         self._empty = 0  # requests since one took a byte
         self._farewell = False  # whether the rules on EOF or DRAIN have had their say
 

@@ -29,11 +29,23 @@ OPEN, HALF_CLOSED, CLOSING, LINGERING, OVER = range(5)
 class Ending(ABC):
     """The end of a session, whatever was said before."""
 
-    __slots__ = ("_eof", "_linger_left", "_linger_until", "_phase", "_reason", "awaits_flush", "wants_read")
+    __slots__ = (
+        "_draining",
+        "_eof",
+        "_linger_left",
+        "_linger_until",
+        "_phase",
+        "_reason",
+        "awaits_flush",
+        "fin_noted",
+        "wants_read",
+    )
 
     def __init__(self) -> None:
         self._phase = OPEN
-        self._eof = False  # whether the peer has sent FIN
+        self._eof = False  # whether the peer has sent FIN, and everything before it was read
+        self.fin_noted = False  # whether the peer has sent FIN, though bytes before it may still be unread
+        self._draining = False
         self._reason = CloseReason.SERVER_CLOSE
         self._linger_until = inf
         self._linger_left = LINGER_BYTES

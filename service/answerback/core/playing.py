@@ -1,16 +1,16 @@
 """The script in progress on a connection, and what its steps see and change."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from math import inf
 from types import GeneratorType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from answerback.core.actions import Action, CloseReason, HalfClose, Send
 from answerback.core.counting import take
-from answerback.core.ending import HALF_CLOSED, Ending
+from answerback.core.ending import HALF_CLOSED, NOTHING, Ending
 from answerback.core.faults import Fault, Own, Reply, through
 from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce, Rule, Rules, Selector
@@ -24,6 +24,20 @@ if TYPE_CHECKING:
 # Rule: a script is taken up where it was left: what is kept of it is the iterator of its remaining steps.
 
 HOLD_SECONDS = 3600.0  # how long `hold` holds where the listener has no lifetime
+END_OF_HANG: Final = End(by_reset=False, reason=CloseReason.LIFETIME)
+
+
+class Hanging(Iterator[Step]):
+    """What is left of a script that hangs: the end of the connection, in an hour or with its lifetime."""
+
+    __slots__ = ("ignore_fin",)
+
+    def __init__(self, ignore_fin: bool) -> None:
+        self.ignore_fin = ignore_fin
+
+    def __next__(self) -> Step:
+        """The only step."""
+        return END_OF_HANG
 
 
 class Surroundings(Setting, Protocol):
@@ -202,9 +216,8 @@ class Playing(Ending):
                 self._ledger.delayed(seconds)
                 self._pause(script, now + seconds)
                 return False
-            case Hold():
-                seconds = HOLD_SECONDS if self._plan.limits.lifetime == inf else inf
-                self._pause(iter((End(by_reset=False, reason=CloseReason.LIFETIME),)), now + seconds)
+            case Hold(ignore_fin):
+                actions += self._hang(ignore_fin, now)
                 return False
             case Take(framing, variable):
                 self._taking = Take(framing.begin(), variable)
@@ -219,6 +232,16 @@ class Playing(Ending):
             case HalfClose():
                 actions += self._half_close()
         return True
+
+    def _hang(self, ignore_fin: bool, now: float) -> Sequence[Action]:
+        """Say nothing more, unless the peer has left already, or a drain has begun."""
+        if self._draining:
+            return self._end_in_order(CloseReason.DRAIN)
+        if self.fin_noted and not ignore_fin:
+            return self._end_in_order(CloseReason.PEER_GAVE_UP)
+        seconds = HOLD_SECONDS if self._plan.limits.lifetime == inf else inf
+        self._pause(Hanging(ignore_fin), now + seconds)
+        return NOTHING
 
     def _script_of(self, rule: Rule) -> Iterator[Step]:
         """What a rule that has matched does now."""

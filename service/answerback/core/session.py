@@ -6,6 +6,7 @@ that come back, in order:
     connected            once, before anything else; or, of one that nobody wants to talk to,
     dismiss              close in order at once
     receive, eof         what the peer sent; nothing comes after `eof`
+    fin                  the peer has sent FIN, but the bytes before it have not been read; `eof` follows when they have
     blocked, flushed     the kernel took only part of what was to be sent; it has taken all of it
     wake                 `deadline` has passed
     drain                finish what is in progress, then close in order
@@ -24,7 +25,7 @@ from answerback.core.answering import READ_AHEAD, Answering
 from answerback.core.ending import CLOSING, HALF_CLOSED, NOTHING, OPEN
 from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce
-from answerback.core.playing import Surroundings
+from answerback.core.playing import Hanging, Surroundings
 
 # Rule: nothing here knows the time; callers pass it.
 # Rule: what is done for every request is done here in line; what is rare has a method of its own.
@@ -94,15 +95,26 @@ class Session(Answering):
 
     def eof(self, now: float) -> Sequence[Action]:
         """The peer has closed its half."""
-        self._eof = True
+        self._eof = self.fin_noted = True
         self.wants_read = False
         if self._phase >= CLOSING:
             return self._finish()
         if self._busy:
-            return NOTHING
+            return self._end_in_order(CloseReason.PEER_GAVE_UP) if self._fin_ends_hang else NOTHING
         if self._buffer or self._taking is not None or self._in_force.plan is not self._plan:
             return self._converse(now)
         return self._leave(now)  # as most do: nothing is owed, and nothing half said
+
+    def fin(self, _now: float) -> Sequence[Action]:
+        """The peer has closed its half; what it sent before is still to be read."""
+        self.fin_noted = True
+        return self._end_in_order(CloseReason.PEER_GAVE_UP) if self._fin_ends_hang else NOTHING
+
+    def lost(self, reason: CloseReason) -> CloseReason:
+        """See `Ending.lost`: a peer that resets while it is kept waiting has given up."""
+        if reason == CloseReason.PEER_RESET and type(self._script) is Hanging:
+            reason = CloseReason.PEER_GAVE_UP
+        return super().lost(reason)
 
     def blocked(self, now: float) -> None:
         """The kernel has taken only part of what was to be sent; `flushed` follows once it has taken all."""
@@ -133,6 +145,8 @@ class Session(Answering):
     def drain(self, now: float) -> Sequence[Action]:
         """Finish what is in progress, a half-heard request too, then close in order."""
         self._draining = True
+        if type(self._script) is Hanging:
+            return self._end_in_order(CloseReason.DRAIN)
         return NOTHING if self._phase > HALF_CLOSED or self._busy else self._converse(now)
 
     def wake(self, now: float) -> Sequence[Action]:
@@ -166,6 +180,11 @@ class Session(Answering):
     def _busy(self) -> bool:
         """Whether a reply is in progress: waiting for its next step, or for the kernel; not for the peer."""
         return (self._script is not None and self._taking is None) or self._blocked_since != inf
+
+    @property
+    def _fin_ends_hang(self) -> bool:
+        script = self._script
+        return type(script) is Hanging and not script.ignore_fin
 
     def _idle(self, now: float) -> Sequence[Action]:
         """Nothing was heard for so long: the rules on IDLE, or the end."""

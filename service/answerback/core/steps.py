@@ -35,7 +35,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Say nothing more and do not close. Later steps are not taken."""
+    """Say nothing more and do not close, until the peer closes. Later steps are not taken."""
+
+    ignore_fin: bool = False
+    """Stay when the peer closes its half too; only its RST ends it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,9 @@ def half_close() -> Step:
     return HalfClose()
 
 
-def hold() -> Step:
-    """Say nothing more, and do not close before the lifetime ends."""
-    return Hold()
+def hold(*, ignore_fin: bool = False) -> Step:
+    """Say nothing more, and do not close before the peer does or the lifetime ends."""
+    return Hold(ignore_fin)
 
 
 def close() -> Step:

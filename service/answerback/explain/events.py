@@ -131,9 +131,11 @@ class Strikes:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Nothing more is said, and the connection is not closed."""
+    """Nothing more is said, and the connection stays open until the peer closes it."""
 
     at: float
+    ignore_fin: bool = False
+    """Whether it stays open although the peer closes its half."""
 
 
 @dataclass(frozen=True, slots=True)

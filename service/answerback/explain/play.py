@@ -64,6 +64,7 @@ class _Stage(Ledger):
         self._in_flight: list[list[Action]] = []
         self._told = 0  # of what is in flight
         self._unread = bytearray()  # what the peer has said, and the session does not want yet
+        self._fin = False  # whether the peer's FIN is behind that
         around = surroundings(listener, peer, plan.random_seed, lambda: begun + timedelta(seconds=self.now))
         in_force = PlanInForce(plans.watched(plan, listener, files, lambda: self))
         self._session = Watched(in_force, self, self.now, around)
@@ -117,8 +118,8 @@ class _Stage(Ledger):
             self._read()
         if moment.eof and not self._session.over:
             self._add(events.SaidEof(self.now))
+            self._fin = True
             self._read()
-            self._perform(self._session.eof(self.now))
 
     def _read(self) -> None:
         """As a driver does: what is there, as long as it is wanted."""
@@ -129,6 +130,18 @@ class _Stage(Ledger):
         if self._unread and self._session.over:
             self._add(events.Unheard(self.now, bytes(self._unread)))
             self._unread.clear()
+        if self._fin and not self._session.over:
+            self._hear_fin()
+
+    def _hear_fin(self) -> None:
+        """Read the peer's FIN; or, behind what is not wanted yet, only note it."""
+        session = self._session
+        if not self._unread:
+            self._fin = False
+            self._perform(session.eof(self.now))
+        elif not session.fin_noted:
+            self._perform(session.fin(self.now))
+            self._read()
 
     def _finish(self) -> None:
         """Let time pass while something is in progress; then tell what is left."""
@@ -224,8 +237,8 @@ class _Stage(Ledger):
         """See `Watcher.taken`."""
         self._look(turn)
         match outcome:
-            case Hold():
-                self._add(events.Holds(self.now))
+            case Hold(ignore_fin):
+                self._add(events.Holds(self.now, ignore_fin))
             case Switch(framing, once):
                 self._framing_before = self._framing if once else None
                 self._framing = framing

@@ -27,8 +27,11 @@ def lint_rules(listener: v1.Listener, linting: Linting) -> None:
     for index, rule in enumerate(listener.rules):
         here = f"{path}.rules[{index}]"
         _counts(rule, here, problems)
+        behind_fin = _is_behind_fin(listener, rule)
         for script_path, script in scripts(rule, here):
             _steps(script, event_without_request(rule), script_path, problems)
+            if behind_fin:
+                _holds(script, script_path, problems)
 
 
 # ── Which rule acts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -159,6 +162,21 @@ def _steps(script: Sequence[v1.Step], event: str | None, path: str, problems: Pr
     ):
         if lost is not None:
             problems.add(f"{path}[{lost}]", f"{what}: {_step(path, half)} has closed our half")
+
+
+def _is_behind_fin(listener: v1.Listener, rule: v1.Rule) -> bool:
+    """Whether the peer has closed its half when the rule acts."""
+    if rule.event == v1.EVENT_EOF:
+        return True
+    request = rule.event in (v1.EVENT_UNSPECIFIED, v1.EVENT_REQUEST)
+    return request and listener.framing.WhichOneof("kind") == "until_eof"
+
+
+def _holds(script: Sequence[v1.Step], path: str, problems: Problems) -> None:
+    for index, step in enumerate(script):
+        if step.WhichOneof("kind") == "hold" and not step.hold.ignore_fin:
+            why = "closes at once: the peer has closed its half already, unless ignore_fin is true"
+            problems.add(f"{path}[{index}].hold", why)
 
 
 def _step(path: str, index: int) -> str:

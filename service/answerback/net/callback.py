@@ -11,7 +11,7 @@ from time import monotonic
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
-from answerback.net.readiness import READABLE, WRITABLE
+from answerback.net.readiness import ERRORS, FIN, GONE, READABLE, WRITABLE
 
 # Rule: nothing here waits. Nothing is registered that a one-shot conversation would not need.
 # Rule: every read and write says MSG_DONTWAIT; that saves the call that would make the socket non-blocking.
@@ -58,6 +58,8 @@ class CallbackConnection(Connection):
             if events == READABLE:
                 self._read()
                 return
+            if events & GONE and not self.session.wants_read:
+                self._gone(events)
             if self._unsent is not None:
                 self._write()
             if events & ~WRITABLE and self.session.wants_read:
@@ -116,7 +118,7 @@ class CallbackConnection(Connection):
         if self._fd < 0:
             return
         session = self.session
-        events = READABLE if session.wants_read else 0
+        events = READABLE if session.wants_read else self._while_not_reading()
         if self._unsent is not None:
             events |= WRITABLE
         if events != self._watched:
@@ -124,6 +126,21 @@ class CallbackConnection(Connection):
             self._watched = events
         if session.deadline < self.due:
             self.keep_deadline()
+
+    def _while_not_reading(self) -> int:
+        """What reading would tell: the peer's FIN once, and then its RST."""
+        if not self.session.fin_noted:
+            return FIN
+        return ERRORS if self._unsent is None else 0
+
+    def _gone(self, events: int) -> None:
+        """The peer has left, and nothing is read that would tell."""
+        error = self.error()
+        if error is not None:
+            self._lost(error)
+        elif events & FIN and not self.session.fin_noted:
+            self._perform(self.session.fin(monotonic()))
+            self._watch()
 
     def _perform(self, actions: Sequence[Action]) -> None:
         """Do what the session asks, and what it asks once that is in the kernel."""

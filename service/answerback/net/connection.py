@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import os
 import socket
 import struct
 from abc import ABC, abstractmethod
@@ -115,6 +116,11 @@ class Connection(ABC):
             self.host.deadlines.clear(self)
         self.books.closed(reason, not self.heard and reason in PROBE_REASONS)
         self.host.left(self, self.counted_peer)
+
+    def error(self) -> OSError | None:
+        """The error that the socket has, the peer's RST for example."""
+        number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return OSError(number, os.strerror(number)) if number else None
 
     def failed(self) -> None:
         """An exception came out of the session, and is being handled: it ends this connection alone."""

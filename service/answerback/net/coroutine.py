@@ -14,6 +14,7 @@ from typing import cast
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import Connection, Host, reason_of, reset_on_close
+from answerback.net.readiness import ERRORS, FIN
 
 # Rule: only the coroutine speaks to the session, but for `abort`, which ends both.
 # Rule: the coroutine awaits nothing but `news`; whoever has some calls `_go_on`.
@@ -43,6 +44,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         "_dismissed",
         "_drained",
         "_gone",
+        "_listens",
         "_opening",
         "_reads",
         "_transport",
@@ -61,6 +63,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._gone = False
         self._opening = False
         self._reads = True
+        self._listens = 0  # the events we are told of while the transport does not read
         self._unsent = 0  # bytes that the kernel has not taken
 
     def begin(self) -> None:
@@ -111,6 +114,14 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         """See `asyncio.Protocol`: the peer's FIN ends its half alone."""
         self.data_received(b"")
         return True
+
+    def ready(self, events: int) -> None:
+        """See `readiness.Ready`: the peer has left, and nothing is read that would tell."""
+        error = self.error()
+        if error is not None:
+            self._lost(error)
+        elif events & FIN and not self.session.fin_noted:
+            self._go_on(self.session.fin)
 
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol`: the kernel has taken everything."""
@@ -180,7 +191,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 return
             if session.deadline < self.due:
                 self.keep_deadline()
-            if session.wants_read is not self._reads:
+            if session.wants_read is not self._reads or not self._reads:
                 self._read_or_not()
             happened = await news()
             if type(happened) is not bytes:
@@ -198,7 +209,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         assert transport is not None
         session.blocked(monotonic())
         self.keep_deadline()
-        if session.wants_read is not self._reads:
+        if session.wants_read is not self._reads or not self._reads:
             self._read_or_not()
         happened = await news()
         left = transport.get_write_buffer_size()
@@ -212,13 +223,21 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     def _read_or_not(self) -> None:
         """Have the transport read as the session wishes."""
-        transport = self._transport
+        transport, session = self._transport, self.session
         assert transport is not None
-        self._reads = self.session.wants_read
-        if self._reads:
-            transport.resume_reading()
-        else:
-            transport.pause_reading()
+        if session.wants_read is not self._reads:
+            self._reads = session.wants_read
+            if self._reads:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+        self._listen(0 if self._reads else ERRORS if session.fin_noted else FIN)
+
+    def _listen(self, events: int) -> None:
+        """Be told by an epoll of our own what a transport that does not read does not tell: the peer's FIN and RST."""
+        if events != self._listens:
+            self.host.readiness.watch(self.sock.fileno(), self, events, self._listens)
+            self._listens = events
 
     def _perform(self, actions: Sequence[Action]) -> bool:
         """Do what the session asks, and what it asks once that is in the kernel; False if the kernel has no room."""
@@ -260,6 +279,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self._leave(ending.reason)
         elif type(ending) is Close:
             self._gone = True
+            self._listen(0)
             self._transport.close()
             self.closed(ending.reason)
 
@@ -267,6 +287,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         """Drop the connection: what the kernel has not taken is lost."""
         self._gone = True
         self._coroutine = None
+        self._listen(0)
         if self._transport is not None:
             self._transport.abort()
         elif not self._opening:  # else `connection_made` does it

@@ -1,11 +1,10 @@
 """A connection that is accepted, and neither read nor answered: `accept: HOLD`.
 
-The listener is NORMAL again    an engine's connection takes it up, as if it had been accepted just now
-lifetime, drain                 the same closes it in order
-the peer's RST, abort           it is closed here
+The listener is NORMAL again     an engine's connection takes it up, as if it had been accepted just now
+lifetime, drain, the peer's FIN  the same closes it in order
+the peer's RST, abort            it is closed here
 """
 
-import select
 import socket
 from collections.abc import Callable
 from math import inf
@@ -14,12 +13,9 @@ from time import monotonic
 from answerback.core.actions import CloseReason
 from answerback.core.playing import HOLD_SECONDS
 from answerback.net.connection import Connection, Host, reset_on_close
+from answerback.net.readiness import FIN
 
 # Rule: nothing is read here, so that whoever takes over misses nothing.
-
-# What epoll tells anyway (epoll_ctl(2)), asked for so that there is something to ask for. A FIN is not among it: who
-# reads learns of it.
-RESETS = select.EPOLLERR
 
 TakeUp = Callable[["HeldConnection", CloseReason | None], None]
 
@@ -39,12 +35,15 @@ class HeldConnection(Connection):
 
     def begin(self) -> None:
         """Wait."""
-        self.host.readiness.watch(self.sock.fileno(), self, RESETS, 0)
+        self.host.readiness.watch(self.sock.fileno(), self, FIN, 0)
         self.host.deadlines.set(self, self._until)
 
     def ready(self, _events: int) -> None:
-        """See `readiness.Ready`."""
-        self._close(CloseReason.PEER_RESET)
+        """See `readiness.Ready`: the peer has left, by FIN or RST."""
+        if self.error() is None:
+            self._hand_over(CloseReason.PEER_GAVE_UP)
+        else:
+            self._close(CloseReason.PEER_GAVE_UP)
 
     def wake(self) -> None:
         """See `Connection.wake`."""
@@ -67,7 +66,7 @@ class HeldConnection(Connection):
         self._close(reason)
 
     def _hand_over(self, end: CloseReason | None) -> None:
-        self.host.readiness.watch(self.sock.fileno(), self, 0, RESETS)
+        self.host.readiness.watch(self.sock.fileno(), self, 0, FIN)
         self.host.deadlines.clear(self)
         self._take_up(self, end)
 

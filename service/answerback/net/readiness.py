@@ -12,6 +12,10 @@ from typing import Protocol
 # Rule: a descriptor is forgotten before it is closed: its number may be another's at once.
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
+FIN = select.EPOLLRDHUP  # the peer's, also behind bytes that have not been read
+GONE = FIN | select.EPOLLERR | select.EPOLLHUP
+# Nothing but errors, which epoll tells unasked (epoll_ctl(2)): each once, for EPOLLHUP lasts.
+ERRORS = select.EPOLLET
 EVENTS_A_TURN = 256
 
 
@@ -19,7 +23,7 @@ class Ready(Protocol):
     """What can be told."""
 
     def ready(self, events: int) -> None:
-        """These events (READABLE, WRITABLE, EPOLLHUP, EPOLLERR) have come."""
+        """These events (READABLE, WRITABLE, FIN, EPOLLHUP, EPOLLERR) have come."""
 
 
 class Readiness:

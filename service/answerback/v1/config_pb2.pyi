@@ -1058,16 +1058,23 @@ class Step(_message.Message):
 
     @_typing.final
     class Hold(_message.Message):
-        """Say nothing more and do not close before `lifetime` is over (1 h if there is none) or the peer resets."""
+        """Send nothing more, and keep the connection open until the peer closes or resets it, or `lifetime` is over (1 h if
+        there is none). A drain closes it in order at once.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        IGNORE_FIN_FIELD_NUMBER: _builtins.int
+        ignore_fin: _builtins.bool
+        """Keep the connection open although the peer has closed its half (FIN); its RST still ends it."""
         def __init__(
             self,
+            *,
+            ignore_fin: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["ignore_fin", b"ignore_fin"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1457,6 +1464,9 @@ class Fault(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         AFTER_FIELD_NUMBER: _builtins.int
+        IGNORE_FIN_FIELD_NUMBER: _builtins.int
+        ignore_fin: _builtins.bool
+        """Keep the connection open although the peer has closed its half (FIN); its RST still ends it."""
         @_builtins.property
         def after(self) -> _duration_pb2.Duration:
             """How long the reply goes on before, without the time that `take` waits for the peer; 0 to 1 h, 0 unless given."""
@@ -1465,10 +1475,11 @@ class Fault(_message.Message):
             self,
             *,
             after: _duration_pb2.Duration | None = ...,
+            ignore_fin: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "ignore_fin", b"ignore_fin"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -205,6 +205,18 @@ class Model:
         if end == self._dies:
             raise Over("lifetime")
 
+    def _hang(self, given: v1.Step.Hold) -> None:
+        """Until the peer or the server wants it over."""
+        end = min(self._now + HOLD, self._dies)
+        while not self._draining:
+            if self._eof and not given.ignore_fin:
+                raise Over("peer_gave_up")
+            if self._next_time() >= end:
+                self._set_clock(end)
+                raise Over("lifetime")
+            self._hear()
+        raise Over("drain")
+
     def _next_time(self) -> float:
         return self._coming[0].at if self._coming else inf
 
@@ -268,8 +280,7 @@ class Model:
         elif kind == "reset":
             raise Reset
         elif kind == "hold":
-            self._busy_until(self._now + HOLD)
-            raise Over("lifetime")
+            self._hang(step.hold)
         elif kind == "state":
             self.state = step.state
         elif kind == "set":

@@ -130,7 +130,7 @@ def steps_within(framings: st.SearchStrategy[Language]) -> st.SearchStrategy[Any
         one("take", taken),
         one("dribble", st.fixed_dictionaries({**dribbles, "chunks": st.integers(1, 4)})),
         one("dribble", st.fixed_dictionaries({**dribbles, "size": st.integers(1, 4)})),
-        st.sampled_from(["echo", "discard", "close", "half_close", "reset", "hold"]),
+        st.sampled_from(["echo", "discard", "close", "half_close", "reset", "hold", {"hold": {"ignore_fin": True}}]),
     )
 
 

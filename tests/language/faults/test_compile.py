@@ -29,6 +29,7 @@ EFFECTS = {
     "cut: {bytes: 5, reset: true}": Cut(5, by_reset=True),
     "hang: {}": Hang(0),
     "hang: {after: 1s}": Hang(1),
+    "hang: {ignore_fin: true}": Hang(0, ignore_fin=True),
     "reset: {}": Reset(0),
     "reset: {after: 1s}": Reset(1),
     "slow_close: {delay: 1s}": SlowClose(Fixed(1)),

@@ -12,6 +12,7 @@ class Hang:
     """Takes so many seconds of the reply, then sends nothing more and holds the connection."""
 
     after: float
+    ignore_fin: bool = False
 
     def touches(self, outcome: Outcome) -> bool:  # noqa: ARG002 - whatever it is
         """See `Effect.touches`."""
@@ -20,4 +21,4 @@ class Hang:
     def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
         """See `Effect.on`."""
         yield from within(reply, self.after)
-        yield Hold()
+        yield Hold(self.ignore_fin)

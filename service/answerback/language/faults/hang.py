@@ -19,7 +19,7 @@ class HangKind(FaultKind):
 
     def compile(self, given: v1.Fault.Hang) -> faults.Effect:
         """Make the effect."""
-        return faults.Hang(durations.seconds(given.after))
+        return faults.Hang(durations.seconds(given.after), given.ignore_fin)
 
     def leaves_no_bytes(self, given: v1.Fault.Hang) -> bool:
         """It hangs at once."""

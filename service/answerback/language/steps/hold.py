@@ -13,6 +13,6 @@ class HoldKind(StepKind):
     example = "hold"
     ends = "says nothing more"
 
-    def compile(self, given: v1.Step.Hold, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
+    def compile(self, given: v1.Step.Hold, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes
         """Make the step."""
-        return steps.hold()
+        return steps.hold(ignore_fin=given.ignore_fin)

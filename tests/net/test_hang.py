@@ -1,0 +1,186 @@
+"""A peer that leaves while a script hangs or waits: both engines, both loops, and Unix sockets."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from answerback.core import steps
+from answerback.core.actions import CloseReason
+from answerback.core.answering import READ_AHEAD
+from answerback.core.faults import Fault, Hang
+from answerback.core.framing import Line
+from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.metrics import books
+from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
+from tests.waiting import eventually
+
+LONG = 60.0  # no test waits so long
+UNREAD = b"y" * (8 << 10)  # behind all that a session reads ahead; it fits into the kernel's receive buffer
+
+
+@pytest.fixture(params=[*KINDS, *UNIX_KINDS])
+def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    with serving_as(request.param) as it:
+        yield it
+
+
+with_rst = pytest.mark.parametrize("serving", KINDS, indirect=True)  # a Unix socket has none
+
+
+def plan(*taken: steps.Step, faults: tuple[Fault, ...] = (), **limits: float) -> ListenerPlan:
+    return ListenerPlan(
+        "it",
+        "",
+        framing=Line(keep_ending=False),
+        on_request=Rules([Rule("rule", 5000, taken)]),
+        limits=Limits(**limits),  # type: ignore[arg-type]
+        faults=faults,
+    )
+
+
+def asked(serving: Serving, behind: bytes = b"") -> Client:
+    """A client whose request has been taken; `behind` is sent when no more is read, so that it stays unread."""
+    client = serving.connect().say(b"a\n")
+    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    if behind:
+        client.say(b"y" * READ_AHEAD)
+        eventually(lambda: serving.count(books.RECEIVED_BYTES) == 2 + READ_AHEAD, what="all that is read ahead")
+    return client.say(behind)
+
+
+def ended(serving: Serving) -> dict[CloseReason, int]:
+    serving.settle()
+    return {reason: serving.closed(reason) for reason in CloseReason if serving.closed(reason)}
+
+
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+@pytest.mark.parametrize(
+    "hung", [plan(steps.hold()), plan(steps.echo(), faults=(Fault("hung", 5001, Hang(0)),))], ids=["step", "fault"]
+)
+def test_a_fin_ends_a_hang_at_once(serving: Serving, hung: ListenerPlan, unread: bytes) -> None:
+    serving.commit(hung)
+    client = asked(serving, unread).finish()
+    assert client.hear_all() == b""
+    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+
+
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+@with_rst
+def test_a_reset_ends_a_hang_at_once(serving: Serving, unread: bytes) -> None:
+    serving.commit(plan(steps.hold()))
+    asked(serving, unread).reset()
+    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+
+
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+def test_a_fin_that_is_ignored_changes_nothing_until_the_lifetime_ends(serving: Serving, unread: bytes) -> None:
+    serving.commit(plan(steps.hold(ignore_fin=True), lifetime=0.5))
+    asked(serving, unread).finish()
+    assert ended(serving) == {CloseReason.LIFETIME: 1}
+
+
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+@with_rst
+def test_a_reset_behind_a_fin_that_is_ignored_ends_the_hang(serving: Serving, unread: bytes) -> None:
+    serving.commit(plan(steps.hold(ignore_fin=True)))
+    client = asked(serving, unread).finish()
+    eventually(lambda: fin_noted(serving))
+    client.reset()
+    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+
+
+def fin_noted(serving: Serving) -> bool:
+    (connection,) = serving.listeners._listeners["it"].connections
+    return connection.session.fin_noted
+
+
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+@pytest.mark.parametrize(
+    "wait",
+    [lambda: steps.delay_fixed(0.3), lambda: steps.dribble(b"abc", size=1, gap=0.15)],
+    ids=["delay", "dribble"],
+)
+def test_after_a_fin_during_a_wait_what_is_owed_is_sent(
+    serving: Serving, wait: Callable[[], steps.Step], unread: bytes
+) -> None:
+    serving.commit(plan(wait(), steps.send(b"owed"), steps.close()))
+    client = asked(serving, unread).finish()
+    assert client.hear_all() in (b"owed", b"abcowed")
+    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+
+
+@pytest.mark.parametrize("fin", [False, True], ids=["open", "half-closed"])
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+@with_rst
+def test_a_reset_during_a_delay_ends_the_connection_at_once(serving: Serving, fin: bool, unread: bytes) -> None:
+    serving.commit(plan(steps.delay_fixed(LONG), steps.send(b"never")))
+    client = asked(serving, unread)
+    if fin:
+        client.finish()
+        eventually(lambda: fin_noted(serving))
+    client.reset()
+    assert ended(serving) == {CloseReason.PEER_RESET: 1}
+
+
+def test_a_fin_during_a_delay_ends_the_hang_behind_it(serving: Serving) -> None:
+    serving.commit(plan(steps.delay_fixed(0.3), steps.send(b"owed"), steps.hold()))
+    assert asked(serving, UNREAD).finish().hear_all() == b"owed"
+    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+
+
+@pytest.mark.parametrize("ignore_fin", [False, True])
+@pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
+def test_a_drain_ends_a_hang_in_order_at_once(serving: Serving, ignore_fin: bool, unread: bytes) -> None:
+    serving.commit(plan(steps.hold(ignore_fin=ignore_fin)))
+    client = asked(serving, unread)
+    serving.call(serving.listeners.drain)
+    assert client.hear_all() == b""
+    client.close()
+    assert ended(serving) == {CloseReason.DRAIN: 1}
+
+
+@with_rst
+def test_a_lasting_half_close_does_not_keep_the_worker_busy(serving: Serving) -> None:
+    """Both halves are closed, so epoll has EPOLLHUP to tell for as long as the script waits: it is told once."""
+    told = 0
+
+    def count(ready: Callable[[int], None]) -> Callable[[int], None]:
+        def counting(events: int) -> None:
+            nonlocal told
+            told += 1
+            ready(events)
+
+        return counting
+
+    serving.commit(plan(steps.half_close(), steps.delay_fixed(0.4)))
+    client = asked(serving)
+    (connection,) = serving.listeners._listeners["it"].connections
+    dispatch = serving.listeners.readiness._by_descriptor
+    client.finish()
+    eventually(lambda: fin_noted(serving))
+    fd = connection.sock.fileno()
+    eventually(lambda: fd in dispatch, what="the connection is watched")
+    watcher = dispatch[fd]
+
+    class Counting:
+        ready = staticmethod(count(watcher.ready))
+
+    dispatch[fd] = Counting()
+    assert client.hear_all() == b""
+    assert ended(serving) == {CloseReason.PEER_EOF: 1}
+    assert told <= 3
+
+
+def test_hung_connections_of_all_kinds_balance(serving: Serving) -> None:
+    serving.commit(plan(steps.hold()))
+    clients = [serving.connect().say(b"a\n") for _ in range(30)]
+    eventually(lambda: serving.count(books.REQUESTS) == 30)
+    for number, client in enumerate(clients):
+        if number % 3 == 0:
+            client.finish()
+        elif number % 3 == 1:
+            client.sock.shutdown(socket.SHUT_RDWR)
+        else:
+            client.close()
+    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 30}
