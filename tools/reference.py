@@ -12,19 +12,21 @@ from typing import Final
 
 from google.protobuf import descriptor_pb2 as pb
 
+from answerback.language.reference import entries
 from answerback.v1 import options_pb2
 from tools import proto
 
 PAGE: Final = proto.ROOT / "docs" / "reference" / "configuration.md"
 HEAD: Final = """# The configuration
 
-<!-- Written by `make proto` from the comments in proto/: change those. -->
+<!-- Written by `make proto` from the comments in proto/ and from service/answerback/language: change those. -->
 
 What a configuration file says, and what `answerback.v1.Config` says through the API: they are one message. The file is
 YAML 1.2; a duration is written `500ms`, `8s`, `5m` or `1h`; an enum by its short word. Where a *shorthand* is
 given, a file may write it in place of the whole message; the API and `answerback show` speak the whole.
 """
 CONFIGURATION: Final = "answerback.v1.Config"
+SPOKEN: Final = {(each.message, each.field): each for each in entries()}
 PACKAGE: Final = "answerback.v1."
 
 WORDS: Final = {
@@ -139,12 +141,41 @@ def _section(one: Described, everything: dict[str, Described]) -> str:
         lines.append("Shorthand: a bare word names a member that needs no content.")
     if choice := [f"`{field.name}`" for field in one.kind.field if _chosen(field)]:
         lines.append(f"One of {', '.join(choice)}.")
-    lines += ["", "| field | value | |", "| --- | --- | --- |"]
-    lines += [
-        f"| `{field.name}` | {_value(field, everything)} | {_explained(one, at, everything)} |"
-        for at, field in enumerate(one.kind.field)
-    ]
+    if not any((one.name, field.name) in SPOKEN for field in one.kind.field):
+        lines += ["", "| field | value | |", "| --- | --- | --- |"]
+        lines += [
+            f"| `{field.name}` | {_value(field, everything)} | {_explained(one, at, everything)}{_needed(field)} |"
+            for at, field in enumerate(one.kind.field)
+        ]
+        return "\n".join(lines) + "\n"
+    where = {SPOKEN[one.name, field.name].where.value for field in one.kind.field}
+    lines += [f"Examples are {' and '.join(sorted(where))}."]
+    lines += ["", "| field | value | default | may be | | example |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += [_row(one, at, everything) for at in range(len(one.kind.field))]
     return "\n".join(lines) + "\n"
+
+
+def _needed(field: pb.FieldDescriptorProto) -> str:
+    return " Required." if field.options.Extensions[options_pb2.required] else ""
+
+
+def _row(one: Described, at: int, everything: dict[str, Described]) -> str:
+    """A field of the configuration, with its default, its bounds and an example."""
+    assert isinstance(one.kind, pb.DescriptorProto)
+    field = one.kind.field[at]
+    entry = SPOKEN[one.name, field.name]
+    default = entry.default or _default(field)
+    cells = (f"`{field.name}`", _value(field, everything), default, entry.bounds, _explained(one, at, everything))
+    return f"| {' | '.join(cells)} | `{entry.example}` |"
+
+
+def _default(field: pb.FieldDescriptorProto) -> str:
+    """What the schema says of a field that is not given."""
+    if field.options.Extensions[options_pb2.required] or field.name in ("name", "address"):
+        return "required"
+    if _chosen(field):
+        return "one of these"
+    return "`false`" if field.type == pb.FieldDescriptorProto.TYPE_BOOL else ""
 
 
 def _silent(one: Described, everything: dict[str, Described]) -> Iterator[str]:
@@ -155,9 +186,7 @@ def _silent(one: Described, everything: dict[str, Described]) -> Iterator[str]:
 def _explained(one: Described, at: int, everything: dict[str, Described]) -> str:
     assert isinstance(one.kind, pb.DescriptorProto)
     target = everything.get(one.kind.field[at].type_name.removeprefix("."))
-    said = (one.comment(FIELD, at) or (target.comment() if target else "")).replace("|", "\\|")
-    needed = one.kind.field[at].options.Extensions[options_pb2.required]
-    return f"{said} Required." if said and needed else said
+    return (one.comment(FIELD, at) or (target.comment() if target else "")).replace("|", "\\|")
 
 
 def anchor(one: Described) -> str:

@@ -11,7 +11,6 @@ from answerback.language.check import check
 from answerback.language.files import read_files
 from answerback.language.lint import warnings
 from answerback.language.problems import Problem
-from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 from tests.language.compiling import compiled
 from tests.language.configurations import CONVERSATIONS, HELLO, WHOLE, WHOLE_FILES, problems_of
@@ -31,15 +30,6 @@ def test_everything_that_can_be_said_can_be_loaded() -> None:
     document = load(WHOLE)
     assert document.problems == ()
     assert check(document.config, WHOLE_FILES) == []
-
-
-def test_the_example_of_everything_has_everything() -> None:
-    kinds = [v1.Config.DESCRIPTOR]
-    for kind in kinds:
-        inner = [field.message_type for field in kind.fields if field.message_type is not None]
-        kinds += [each for each in inner if each.full_name.startswith("answerback.") and each not in kinds]
-    given = {field.full_name for _, message in messages(load(WHOLE).config) for field, _ in message.ListFields()}
-    assert {field.full_name for kind in kinds for field in kind.fields} <= given
 
 
 def test_bytes_are_taken_too_and_a_byte_order_mark_is_passed_over() -> None:

@@ -139,7 +139,7 @@ class _Listener:
         bounds.enum(v1.Accept.DESCRIPTOR, self._listener.accept, self._at("accept"), self._problems)
         if self._listener.HasField("framing"):
             check_framing(self._listener.framing, self._at("framing"), Checking(self._problems, files))
-        check_limits(self._listener.limits, self._at("limits"), self._problems, descriptor_limit)
+        check_limits(self._listener.limits, self._at("limits"), Checking(self._problems, files), descriptor_limit)
         if addresses.is_unix(self._listener) and self._listener.accept in _FOR_TCP:
             why = "connecting to a Unix socket can be neither refused nor stalled: CLOSE, RESET and HOLD work"
             self._problems.add(self._at("accept"), why)

@@ -5,26 +5,43 @@ from typing import Final, Literal
 
 from answerback.core.plan import Limits
 from answerback.language import bounds, durations
-from answerback.language.context import Linting
-from answerback.language.problems import Problems, step_into
+from answerback.language.context import Checking, Linting
+from answerback.language.fields import Field, Number, Time, Where, describe
+from answerback.language.problems import step_into
 from answerback.v1 import config_pb2 as v1
 
 DEFAULTS: Final = Limits()
-TIMEOUTS: Final = ("idle_timeout", "request_timeout", "write_timeout", "lifetime")
+FIELDS: Final = describe(
+    v1.Limits,
+    Where.LISTENER,
+    max_connections=Field(
+        "limits: {max_connections: 100}",
+        default="`0`: no bound",
+        words="the hard limit of descriptors at most",
+    ),
+    max_connections_per_peer=Field("limits: {max_connections_per_peer: 10}", default="`0`: no bound"),
+    idle_timeout=Time("limits: {idle_timeout: 30s}", default="`5m`", words="0: none", most=bounds.MAX_TIMEOUT),
+    request_timeout=Time("limits: {request_timeout: 500ms}", default="`30s`", words="0: none", most=bounds.MAX_TIMEOUT),
+    write_timeout=Time("limits: {write_timeout: 10s}", default="`30s`", words="0: none", most=bounds.MAX_TIMEOUT),
+    lifetime=Time("limits: {lifetime: 1h}", default="`0`", words="0: none", most=bounds.MAX_TIMEOUT),
+    max_request_bytes=Number(
+        "limits: {max_request_bytes: 4096}",
+        default="`1048576` bytes",
+        words="a request is always bounded",
+        least=1,
+        most=bounds.MAX_REQUEST_BYTES,
+        unit="bytes",
+    ),
+)
 
 _Timeout = Literal["idle_timeout", "request_timeout", "write_timeout", "lifetime"]
 
 
-def check_limits(given: v1.Limits, path: str, problems: Problems, descriptor_limit: int | None) -> None:
+def check_limits(given: v1.Limits, path: str, checking: Checking, descriptor_limit: int | None) -> None:
     """Report what is wrong with them. `descriptor_limit`: how many descriptors a process may have, if that is known."""
-    for field in TIMEOUTS:
-        if given.HasField(field):
-            bounds.duration(getattr(given, field), bounds.MAX_TIMEOUT, step_into(path, field), problems)
-    if given.HasField("max_request_bytes"):
-        here = step_into(path, "max_request_bytes")
-        bounds.between(given.max_request_bytes, 1, bounds.MAX_REQUEST_BYTES, here, problems)
+    FIELDS.check(given, path, checking)
     if descriptor_limit is not None and 0 <= descriptor_limit < given.max_connections:  # RLIM_INFINITY is -1
-        problems.add(
+        checking.add(
             step_into(path, "max_connections"),
             f"{given.max_connections} is past the hard limit of {descriptor_limit} descriptors (ulimit -Hn)",
         )

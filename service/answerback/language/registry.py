@@ -14,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from answerback.language.context import Checking
+from answerback.language.fields import Fields, Where
 
 # Rule: a kind is named where it is registered, by its field in the schema, and nowhere else.
 
@@ -33,13 +34,19 @@ class Kind:
     name: str = ""
     """Of its field; set where it is registered."""
     example: ClassVar[str] = ""
-    """What a file says to use it, as the value of its family's field."""
+    """Fields of a listener or of a rule, as its family says, which use it."""
+    words: ClassVar[str] = ""
+    """What it may be, as far as neither its type nor its fields say it."""
+    fields: ClassVar[Fields | None] = None
+    """Those of its message, if it has some."""
 
     on_unix: ClassVar[str] = ""
     """What is not as expected on a listener with a Unix socket, for a warning; empty if nothing is."""
 
     def check(self, given: Any, path: str, checking: Checking) -> None:
         """Report what is wrong with it. `given` is the value of its field, `path` the field's."""
+        if self.fields is not None:
+            self.fields.check(given, path, checking)
 
     def texts(self, given: Any, path: str) -> Iterable[Text]:  # noqa: ARG002 - most have none of their own
         """Text of its own that stands for bytes; not that of payloads and literals in it."""
@@ -53,9 +60,10 @@ C = TypeVar("C", bound=type)
 class Family(Generic[K]):
     """The kinds of one oneof, by the names of their fields."""
 
-    def __init__(self, message: type[Message], noun: str, oneof: str = "kind") -> None:
+    def __init__(self, message: type[Message], noun: str, where: Where, oneof: str = "kind") -> None:
         self.message = message
         self.noun = noun
+        self.where = where
         self._oneof = oneof
         self._kinds: dict[str, K] = {}
 

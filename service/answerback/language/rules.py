@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
+from typing import Final
 
 from answerback.core.plan import Replies, Rule, Then
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
 from answerback.language.problems import Problems
 from answerback.language.steps import check_script, check_state_name, compile_script
@@ -16,6 +18,41 @@ THEN: Mapping[int, Then] = {
     v1.Replies.THEN_NEXT_RULE: Then.NEXT_RULE,
     v1.Replies.THEN_RANDOM: Then.RANDOM,
 }
+
+RULE: Final = describe(
+    v1.Rule,
+    Where.RULE,
+    name=Field(
+        "name: greeting",
+        default="`rules[N]`",
+        words="128 printable characters at most; unique in its listener",
+    ),
+    event=Field("event: CONNECT", default="`REQUEST`"),
+    when=Field("when: PING", default="every request", words="of the peer alone, unless the event is `REQUEST`"),
+    in_states=Field(
+        '{in_states: ["", ready], do: [state: ready]}',
+        default="every state",
+        words="128 characters each at most; a listener has 1000 at most, and states times rules are 500,000 at most",
+    ),
+    times=Field("times: 2", default="`0`: always"),
+    scope=Field("{scope: CONNECTION, times: 1}", default="`LISTENER`"),
+    do=Field(r'do: [send: "+PONG\r\n", close]', default="nothing is done"),
+    replies=Field(r'replies: {of: [[send: "busy\n"], [send: "ok\n"]]}', default="none", words="in place of `do`"),
+)
+REPLIES: Final = describe(
+    v1.Replies,
+    Where.RULE,
+    of=Field(r'replies: {of: [[send: "busy\n"], [reset]]}', words="at least one"),
+    then=Field(r'replies: {of: [[send: "a\n"], [send: "b\n"]], then: CYCLE}', default="`HOLD`"),
+    weights=Field(
+        "replies: {of: [[echo], [reset]], then: RANDOM, weights: [99, 1]}",
+        default="all alike",
+        words="0 or more, as many as replies; with `RANDOM`",
+    ),
+)
+SCRIPT: Final = describe(
+    v1.Script, Where.RULE, do=Field("replies: {of: [{do: [echo, close]}]}", default="nothing is done")
+)
 
 
 def rule_key(rule: v1.Rule, index: int) -> str:

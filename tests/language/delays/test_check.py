@@ -38,8 +38,8 @@ WRONG = {
     ],
     "{normal: {}}": ["normal.mean: missing: it has no default", "normal.deviation: missing: it has no default"],
     "{lognormal: {median: 0, sigma: 11, max: 2h}}": [
-        "lognormal.max: must be 0 to 1h, not 2h",
         "lognormal.median: must be more than 0",
+        "lognormal.max: must be 0 to 1h, not 2h",
         "lognormal.sigma: must be more than 0, at most 10, not 11",
     ],
     "{lognormal: {median: 1s, sigma: 0}}": ["lognormal.sigma: missing: it has no default"],

@@ -4,8 +4,8 @@ from abc import abstractmethod
 from typing import Any
 
 from answerback.core.delays import Delay
-from answerback.language import durations
 from answerback.language.context import Checking
+from answerback.language.fields import Where
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import step_into
 from answerback.language.registry import Family, Kind
@@ -20,7 +20,7 @@ class DelayKind(Kind):
         """Make the delay of a checked value."""
 
 
-DELAYS: Family[DelayKind] = Family(v1.Delay, "delay")
+DELAYS: Family[DelayKind] = Family(v1.Delay, "delay", Where.RULE)
 
 
 def check_delay(given: v1.Delay, path: str, checking: Checking) -> None:
@@ -36,16 +36,3 @@ def compile_delay(given: v1.Delay) -> Delay:
     """Make a core delay. Raises ValueError for what `check_delay` would have reported."""
     kind, value = DELAYS.chosen(given)
     return kind.compile(value)
-
-
-def check_durations(given: Any, path: str, checking: Checking, *names: str) -> None:
-    """Check the durations of these fields, as far as they are given."""
-    for name in names:
-        if given.HasField(name):
-            checking.duration(getattr(given, name), f"{path}.{name}")
-
-
-def check_more_than_zero(given: Any, path: str, checking: Checking, name: str) -> None:
-    """Check that a duration, if it is given, is not 0."""
-    if given.HasField(name) and not durations.nanoseconds(getattr(given, name)):
-        checking.add(f"{path}.{name}", "must be more than 0")

@@ -2,21 +2,26 @@
 
 from answerback.core import delays
 from answerback.language import durations
-from answerback.language.context import Checking
-from answerback.language.delays.base import DELAYS, DelayKind, check_durations, check_more_than_zero
+from answerback.language.delays.base import DELAYS, DelayKind
+from answerback.language.fields import Time, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Delay.Exponential,
+    Where.RULE,
+    mean=Time("do: [delay: {exponential: {mean: 1s}}]", zero="must be more than 0"),
+    max=Time(
+        "do: [delay: {exponential: {mean: 1s, max: 5s}}]", default="`1h`", words="what would be longer is that long"
+    ),
+)
 
 
 @DELAYS.kind("exponential")
 class ExponentialKind(DelayKind):
     """The time until the next of events that come at any moment."""
 
-    example = "{exponential: {mean: 50ms, max: 2s}}"
-
-    def check(self, given: v1.Delay.Exponential, path: str, checking: Checking) -> None:
-        """A mean of more than 0."""
-        check_durations(given, path, checking, "mean", "max")
-        check_more_than_zero(given, path, checking, "mean")
+    fields = FIELDS
+    example = "do: [delay: {exponential: {mean: 50ms}}]"
 
     def compile(self, given: v1.Delay.Exponential) -> delays.Delay:
         """Make the delay."""

@@ -12,7 +12,7 @@ from answerback.language.delays.base import DELAYS, DelayKind
 class FixedKind(DelayKind):
     """Always as long."""
 
-    example = "200ms"
+    example = "do: [delay: {fixed: 300ms}]"
 
     def check(self, given: Duration, path: str, checking: Checking) -> None:
         """The same time each time, 1 h at most."""

@@ -6,22 +6,36 @@ from typing import Final
 from answerback.core import delays
 from answerback.language import durations
 from answerback.language.context import Checking
-from answerback.language.delays.base import DELAYS, DelayKind, check_durations, check_more_than_zero
+from answerback.language.delays.base import DELAYS, DelayKind
+from answerback.language.fields import Field, Time, Where, describe
 from answerback.v1 import config_pb2 as v1
 
 MAX_SIGMA: Final = 10  # of a logarithm: one time in six, more than 22,000 times the median
+
+
+FIELDS = describe(
+    v1.Delay.Lognormal,
+    Where.RULE,
+    median=Time("do: [delay: {lognormal: {median: 5ms, sigma: 1}}]", zero="must be more than 0"),
+    sigma=Field("do: [delay: {lognormal: {median: 5ms, sigma: 0.25}}]", words="more than 0, to 10"),
+    max=Time(
+        "do: [delay: {lognormal: {median: 5ms, sigma: 2, max: 1s}}]",
+        default="`1h`",
+        words="what would be longer is that long",
+    ),
+)
 
 
 @DELAYS.kind("lognormal")
 class LognormalKind(DelayKind):
     """About a median, with a long tail above."""
 
-    example = "{lognormal: {median: 20ms, sigma: 0.8}}"
+    fields = FIELDS
+    example = "do: [delay: {lognormal: {median: 20ms, sigma: 0.5}}]"
 
     def check(self, given: v1.Delay.Lognormal, path: str, checking: Checking) -> None:
         """A median of more than 0, and a sigma that numbers can bear."""
-        check_durations(given, path, checking, "median", "max")
-        check_more_than_zero(given, path, checking, "median")
+        FIELDS.check(given, path, checking)
         if not isfinite(given.sigma) or not 0 <= given.sigma <= MAX_SIGMA:
             checking.add(f"{path}.sigma", f"must be more than 0, at most {MAX_SIGMA}, not {given.sigma:g}")
 

@@ -2,20 +2,24 @@
 
 from answerback.core import delays
 from answerback.language import durations
-from answerback.language.context import Checking
-from answerback.language.delays.base import DELAYS, DelayKind, check_durations
+from answerback.language.delays.base import DELAYS, DelayKind
+from answerback.language.fields import Time, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Delay.Normal,
+    Where.RULE,
+    mean=Time("do: [delay: {normal: {mean: 1s, deviation: 250ms}}]"),
+    deviation=Time("do: [delay: {normal: {mean: 80ms, deviation: 10ms}}]"),
+)
 
 
 @DELAYS.kind("normal")
 class NormalKind(DelayKind):
     """About a mean, as often above as below."""
 
-    example = "{normal: {mean: 100ms, deviation: 20ms}}"
-
-    def check(self, given: v1.Delay.Normal, path: str, checking: Checking) -> None:
-        """Both within bounds."""
-        check_durations(given, path, checking, "mean", "deviation")
+    fields = FIELDS
+    example = "do: [delay: {normal: {mean: 100ms, deviation: 20ms}}]"
 
     def compile(self, given: v1.Delay.Normal) -> delays.Delay:
         """Make the delay."""

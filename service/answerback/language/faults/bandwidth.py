@@ -2,14 +2,22 @@
 
 from answerback.core import faults
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Field, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Fault.Bandwidth,
+    Where.LISTENER,
+    bytes_per_second=Field("faults: [{bandwidth: {bytes_per_second: 1000000}}]", words="1 to 18446744073709551615"),
+)
 
 
 @FAULTS.kind("bandwidth")
 class BandwidthKind(FaultKind):
     """Replies come slowly."""
 
-    example = "bandwidth: {bytes_per_second: 1024}"
+    fields = FIELDS
+    example = "faults: [{bandwidth: {bytes_per_second: 2400}}]"
     needs_bytes = True
 
     def compile(self, given: v1.Fault.Bandwidth) -> faults.Effect:

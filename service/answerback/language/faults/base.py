@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from answerback.core import faults
 from answerback.language import bounds
 from answerback.language.context import Checking, Linting
+from answerback.language.fields import Field, Where, describe
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import step_into
 from answerback.language.registry import Family, Kind
@@ -31,7 +32,26 @@ class FaultKind(Kind):
         return None
 
 
-FAULTS: Family[FaultKind] = Family(v1.Fault, "fault")
+FAULTS: Family[FaultKind] = Family(v1.Fault, "fault", Where.LISTENER)
+
+FIELDS = describe(
+    v1.Fault,
+    Where.LISTENER,
+    name=Field(
+        "faults: [{name: lossy, drop: {}}]",
+        default="`faults[N]`",
+        words="128 printable characters at most; unique in its listener",
+    ),
+    probability=Field(
+        "faults: [{probability: 0.01, reset: {}}]",
+        default="`1`",
+        words="0 to 1; 0 is as if the fault were not there",
+    ),
+    scope=Field("faults: [{scope: CONNECTION, probability: 0.1, hang: {}}]", default="`REQUEST`"),
+    after=Field("faults: [{after: 100, cut: {bytes: 3}}]", default="`0` replies"),
+    first=Field("faults: [{first: 2, reset: {}}]", default="`0`: always"),
+    every=Field("faults: [{every: 10, latency: 1s}]", default="`1`", words="0 is 1"),
+)
 
 
 def fault_key(fault: v1.Fault, index: int) -> str:

@@ -5,16 +5,29 @@ from typing import Final
 from answerback.core import faults
 from answerback.language.context import Checking
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Field, Where, describe
 from answerback.v1 import config_pb2 as v1
 
 DEFAULT_BYTES: Final = 1
+
+
+FIELDS = describe(
+    v1.Fault.Corrupt,
+    Where.LISTENER,
+    bytes=Field(
+        "faults: [{corrupt: {bytes: 3}}]",
+        default="`1` byte",
+        words="1 to 4294967295; all that there are, if the reply is shorter",
+    ),
+)
 
 
 @FAULTS.kind("corrupt")
 class CorruptKind(FaultKind):
     """Replies have wrong bytes in them."""
 
-    example = "corrupt: {bytes: 2}"
+    fields = FIELDS
+    example = "faults: [corrupt]"
     needs_bytes = True
 
     def check(self, given: v1.Fault.Corrupt, path: str, checking: Checking) -> None:

@@ -2,14 +2,27 @@
 
 from answerback.core import faults
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Field, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Fault.Cut,
+    Where.LISTENER,
+    bytes=Field(
+        "faults: [{cut: {bytes: 512}}]",
+        default="`0` bytes",
+        words="of the reply, or, with `scope: CONNECTION`, of all replies that it strikes on the connection",
+    ),
+    reset=Field("faults: [{cut: {bytes: 4, reset: true}}]", words="`true` ends by RST, `false` in order"),
+)
 
 
 @FAULTS.kind("cut")
 class CutKind(FaultKind):
     """Replies end before their end."""
 
-    example = "cut: {bytes: 10}"
+    fields = FIELDS
+    example = "faults: [cut]"
     needs_bytes = True
 
     def compile(self, given: v1.Fault.Cut) -> faults.Effect:

@@ -9,7 +9,7 @@ from answerback.v1 import config_pb2 as v1
 class DropKind(FaultKind):
     """Replies are not sent."""
 
-    example = "drop"
+    example = "faults: [drop]"
     needs_bytes = True
 
     def compile(self, given: v1.Fault.Drop) -> faults.Effect:  # noqa: ARG002 - it has no fields

@@ -2,20 +2,27 @@
 
 from answerback.core import faults
 from answerback.language import durations
-from answerback.language.context import Checking
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Field, Time, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Fault.Hang,
+    Where.LISTENER,
+    after=Time("faults: [{hang: {after: 500ms}}]", default="`0`", words="from the beginning of the reply"),
+    ignore_fin=Field(
+        "faults: [{hang: {ignore_fin: true}}]",
+        words="`true` stays open although the peer has closed its half, until its RST, `lifetime` or a drain",
+    ),
+)
 
 
 @FAULTS.kind("hang")
 class HangKind(FaultKind):
     """Replies stop, and the connection stays open."""
 
-    example = "hang"
-
-    def check(self, given: v1.Fault.Hang, path: str, checking: Checking) -> None:
-        """Check when it hangs."""
-        checking.duration(given.after, f"{path}.after")
+    fields = FIELDS
+    example = "faults: [hang]"
 
     def compile(self, given: v1.Fault.Hang) -> faults.Effect:
         """Make the effect."""

@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class LatencyKind(FaultKind):
     """Each reply is late."""
 
-    example = "latency: 200ms"
+    example = "faults: [{latency: {lognormal: {median: 20ms, sigma: 0.5}}}]"
 
     def check(self, given: v1.Delay, path: str, checking: Checking) -> None:
         """Check the delay."""

@@ -2,21 +2,24 @@
 
 from answerback.core import faults
 from answerback.language import durations
-from answerback.language.context import Checking
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Time, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Fault.Reset,
+    Where.LISTENER,
+    after=Time("faults: [{reset: {after: 500ms}}]", default="`0`", words="from the beginning of the reply"),
+)
 
 
 @FAULTS.kind("reset")
 class ResetKind(FaultKind):
     """Replies end in a reset."""
 
-    example = "reset: {after: 100ms}"
+    fields = FIELDS
+    example = "faults: [reset]"
     on_unix = "a Unix socket has no RST: the peer reads the end, as after a close"
-
-    def check(self, given: v1.Fault.Reset, path: str, checking: Checking) -> None:
-        """Check when it resets."""
-        checking.duration(given.after, f"{path}.after")
 
     def compile(self, given: v1.Fault.Reset) -> faults.Effect:
         """Make the effect."""

@@ -4,23 +4,34 @@ from answerback.core import faults
 from answerback.language import durations, payloads
 from answerback.language.context import Checking
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Field, Number, Time, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Fault.Slice,
+    Where.LISTENER,
+    size=Number("faults: [{slice: {size: 100}}]", least=1, most=payloads.MAX_BYTES, unit="bytes"),
+    variation=Field(
+        "faults: [{slice: {size: 10, variation: 9}}]",
+        default="`0` bytes",
+        words="less than `size`; a piece has by chance so many more or less",
+    ),
+    gap=Time("faults: [{slice: {size: 1, gap: 20ms}}]", default="`0`", words="between two pieces"),
+)
 
 
 @FAULTS.kind("slice")
 class SliceKind(FaultKind):
     """Replies come in pieces."""
 
-    example = "slice: {size: 16, gap: 10ms}"
+    fields = FIELDS
+    example = "faults: [{slice: {size: 1}}]"
     needs_bytes = True
 
     def check(self, given: v1.Fault.Slice, path: str, checking: Checking) -> None:
-        """A size within bounds, and a variation that leaves at least one byte."""
-        checking.duration(given.gap, f"{path}.gap")
-        if not given.size:
-            return  # said already
-        checking.between(given.size, 1, payloads.MAX_BYTES, f"{path}.size")
-        if given.variation >= given.size:
+        """Within bounds, and a variation that leaves at least one byte."""
+        FIELDS.check(given, path, checking)
+        if given.size and given.variation >= given.size:
             checking.add(f"{path}.variation", f"must be less than size, {given.size}, not {given.variation}")
 
     def compile(self, given: v1.Fault.Slice) -> faults.Effect:

@@ -4,14 +4,22 @@ from answerback.core import faults
 from answerback.language.context import Checking
 from answerback.language.delays import check_delay, compile_delay
 from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.fields import Field, Where, describe
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Fault.SlowClose,
+    Where.LISTENER,
+    delay=Field("faults: [{slow_close: {delay: 2s}}]"),
+)
 
 
 @FAULTS.kind("slow_close")
 class SlowCloseKind(FaultKind):
     """Connections close late."""
 
-    example = "slow_close: {delay: 2s}"
+    fields = FIELDS
+    example = "faults: [{slow_close: {delay: 1s}}]"
 
     def check(self, given: v1.Fault.SlowClose, path: str, checking: Checking) -> None:
         """Check the delay."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, cast
 
 from answerback.core.framing import Buffer, Framing, Malformed
 from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.fields import Where
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import step_into
 from answerback.language.registry import Family, Kind
@@ -36,7 +37,7 @@ class FramingKind(Kind):
         """Report what is probably not meant, beside the limits of its listener."""
 
 
-FRAMINGS: Family[FramingKind] = Family(v1.Framing, "framing")
+FRAMINGS: Family[FramingKind] = Family(v1.Framing, "framing", Where.LISTENER)
 
 
 def check_framing(given: v1.Framing, path: str, checking: Checking) -> None:

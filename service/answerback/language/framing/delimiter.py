@@ -3,8 +3,16 @@
 from answerback.core import framing as core
 from answerback.core.escapes import quote
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Framing.Delimiter,
+    Where.LISTENER,
+    end=Field("framing: {delimiter: {end: {hex: 03}}}", words="bytes, at least one"),
+    keep=Field('framing: {delimiter: {end: ";", keep: true}}'),
+)
 
 
 @FRAMINGS.kind("delimiter")
@@ -12,7 +20,8 @@ class DelimiterKind(FramingKind):
     """Chosen bytes end a request."""
 
     runtime = core.Delimiter
-    example = "{delimiter: {end: {hex: '00'}}}"
+    fields = FIELDS
+    example = r'framing: {delimiter: "\0"}'
 
     def check(self, given: v1.Framing.Delimiter, path: str, checking: Checking) -> None:
         """At least one byte."""

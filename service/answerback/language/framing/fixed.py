@@ -3,9 +3,19 @@
 from answerback.core import framing as core
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.language.payloads import says_nothing
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Framing.Fixed,
+    Where.RULE,
+    size=Number("do: [frame: {fixed: {size: 16}}]", least=1, most=bounds.MAX_REQUEST_BYTES, unit="bytes"),
+    size_from=Field(
+        'do: [frame: {fixed: {size_from: "${u16be:request[2:4]}"}}]', words="a template; only in `frame` and `take`"
+    ),
+)
 
 
 @FRAMINGS.kind("fixed")
@@ -13,18 +23,18 @@ class FixedKind(FramingKind):
     """A request is so many bytes."""
 
     runtime = core.Fixed
-    example = "{fixed: {size: 8}}"
+    fields = FIELDS
+    example = "framing: {fixed: {size: 4}}"
 
     def check(self, given: v1.Framing.Fixed, path: str, checking: Checking) -> None:
         """A size within bounds, or, in a step, a template for one."""
+        FIELDS.check(given, path, checking)
         kind = given.WhichOneof("bytes")
         if kind is None:
             checking.add(path, says_nothing(given))
-        elif kind == "size":
-            checking.between(given.size, 1, bounds.MAX_REQUEST_BYTES, f"{path}.size")
-        elif checking.in_step:
+        elif kind == "size_from" and checking.in_step:
             checking.template(given.size_from, f"{path}.size_from")
-        else:
+        elif kind == "size_from":
             checking.add(
                 f"{path}.size_from",
                 "is settled when a step runs: a listener's own framing has a size; use it in frame or take",

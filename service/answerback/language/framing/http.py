@@ -11,7 +11,7 @@ class HttpKind(FramingKind):
     """A request of HTTP/1.1 (RFC 9112), head and body."""
 
     runtime = core.Http
-    example = "http"
+    example = "framing: http"
 
     def compile(self, given: v1.Framing.Http, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no fields
         """Make the framing."""

@@ -2,9 +2,16 @@
 
 from answerback.core import framing as core
 from answerback.language import durations
-from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.context import Compiling, Linting
+from answerback.language.fields import Time, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Framing.Idle,
+    Where.LISTENER,
+    gap=Time("framing: {idle: {gap: 50ms}}", zero="must be more than 0: no silence ends nothing"),
+)
 
 
 @FRAMINGS.kind("idle")
@@ -12,15 +19,8 @@ class IdleKind(FramingKind):
     """Silence ends a request."""
 
     runtime = core.Idle
-    example = "{idle: {gap: 50ms}}"
-
-    def check(self, given: v1.Framing.Idle, path: str, checking: Checking) -> None:
-        """A gap of more than 0."""
-        if not given.HasField("gap"):
-            return
-        checking.duration(given.gap, f"{path}.gap")
-        if not durations.nanoseconds(given.gap):
-            checking.add(f"{path}.gap", "must be more than 0: no silence ends nothing")
+    fields = FIELDS
+    example = "framing: {idle: {gap: 20ms}}"
 
     def compile(self, given: v1.Framing.Idle, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
         """Make the framing."""

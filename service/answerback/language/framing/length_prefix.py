@@ -4,11 +4,34 @@ from typing import Final
 
 from answerback.core import framing as core
 from answerback.language import bounds
-from answerback.language.context import Checking, Compiling
+from answerback.language.context import Compiling
+from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
 
 MAX_OFFSET: Final = 65535  # of a length: protocols have it within their first bytes
+
+
+FIELDS = describe(
+    v1.Framing.LengthPrefix,
+    Where.LISTENER,
+    offset=Number(
+        "framing: {length_prefix: {offset: 1, width: 4, adjust: -4}}",
+        default="`0` bytes",
+        most=MAX_OFFSET,
+        unit="bytes",
+    ),
+    width=Number("framing: {length_prefix: {width: 2}}", least=1, most=8, unit="bytes"),
+    little_endian=Field("framing: {length_prefix: {width: 4, little_endian: true}}"),
+    adjust=Number(
+        "framing: {length_prefix: {width: 4, adjust: -4}}",
+        default="`0` bytes",
+        least=-bounds.MAX_REQUEST_BYTES,
+        most=bounds.MAX_REQUEST_BYTES,
+        unit="bytes",
+    ),
+    strip=Field("framing: {length_prefix: {width: 2, strip: true}}"),
+)
 
 
 @FRAMINGS.kind("length_prefix")
@@ -16,15 +39,8 @@ class LengthPrefixKind(FramingKind):
     """A number in the request says how long it is."""
 
     runtime = core.LengthPrefix
-    example = "{length_prefix: {offset: 4, width: 2}}"
-
-    def check(self, given: v1.Framing.LengthPrefix, path: str, checking: Checking) -> None:
-        """Numbers within bounds."""
-        checking.between(given.offset, 0, MAX_OFFSET, f"{path}.offset")
-        if given.width:
-            checking.between(given.width, 1, 8, f"{path}.width")
-        most = bounds.MAX_REQUEST_BYTES
-        checking.between(given.adjust, -most, most, f"{path}.adjust")
+    fields = FIELDS
+    example = "framing: {length_prefix: {offset: 4, width: 2}}"
 
     def compile(self, given: v1.Framing.LengthPrefix, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - no bytes
         """Make the framing."""

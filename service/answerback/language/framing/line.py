@@ -2,8 +2,15 @@
 
 from answerback.core import framing as core
 from answerback.language.context import Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Framing.Line,
+    Where.LISTENER,
+    keep_ending=Field("framing: {line: {keep_ending: true}}"),
+)
 
 
 @FRAMINGS.kind("line")
@@ -11,7 +18,8 @@ class LineKind(FramingKind):
     """LF ends a request, CRLF too."""
 
     runtime = core.Line
-    example = "{line: {keep_ending: true}}"
+    fields = FIELDS
+    example = "framing: line"
 
     def compile(self, given: v1.Framing.Line, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
         """Make the framing."""

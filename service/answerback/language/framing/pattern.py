@@ -5,9 +5,19 @@ from collections.abc import Iterator
 from answerback.core import framing as core
 from answerback.core.patterns import PatternError
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.language.registry import Text
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Framing.Pattern,
+    Where.LISTENER,
+    end=Field(
+        "framing: {pattern: {end: '[.!?]'}}",
+        words=r"RE2 without `^`, `$`, `\b`, `\B`, `\A`, `\z`, which look beside the match; at least one byte",
+    ),
+)
 
 
 @FRAMINGS.kind("pattern")
@@ -15,7 +25,8 @@ class PatternKind(FramingKind):
     """A match of a pattern ends a request."""
 
     runtime = core.Pattern
-    example = "{pattern: {end: '10=[0-9]{3}\\x01'}}"
+    fields = FIELDS
+    example = r"framing: {pattern: {end: '\x0110=[0-9]{3}\x01'}}"
 
     def check(self, given: v1.Framing.Pattern, path: str, checking: Checking) -> None:
         """A pattern that RE2 takes and that can end a request."""

@@ -4,11 +4,21 @@ from typing import Final
 
 from answerback.core import framing as core
 from answerback.language import bounds
-from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.context import Compiling, Linting
+from answerback.language.fields import Number, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
 
 DEFAULT_READ_BYTES: Final = 1024  # both of the original servers took that much for a request
+
+
+FIELDS = describe(
+    v1.Framing.Read,
+    Where.LISTENER,
+    max_bytes=Number(
+        "framing: {read: {max_bytes: 65536}}", default="`1024` bytes", least=1, most=bounds.MAX_READ_BYTES, unit="bytes"
+    ),
+)
 
 
 @FRAMINGS.kind("read")
@@ -16,12 +26,8 @@ class ReadKind(FramingKind):
     """Each read of the socket is a request."""
 
     runtime = core.Read
-    example = "{read: {max_bytes: 256}}"
-
-    def check(self, given: v1.Framing.Read, path: str, checking: Checking) -> None:
-        """A number of bytes that one read can have."""
-        if given.HasField("max_bytes"):
-            checking.between(given.max_bytes, 1, bounds.MAX_READ_BYTES, f"{path}.max_bytes")
+    fields = FIELDS
+    example = "framing: {read: {max_bytes: 512}}"
 
     def compile(self, given: v1.Framing.Read, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
         """Make the framing."""

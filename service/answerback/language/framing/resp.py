@@ -11,7 +11,7 @@ class RespKind(FramingKind):
     """A command of Redis (RESP2): an array of bulk strings, or a line."""
 
     runtime = core.Resp
-    example = "resp"
+    example = "framing: resp"
 
     def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no fields
         """Make the framing."""

@@ -11,7 +11,7 @@ class UntilEofKind(FramingKind):
     """All until the peer closes its half is one request."""
 
     runtime = core.UntilEof
-    example = "until_eof"
+    example = "framing: until_eof"
 
     def compile(self, given: v1.Framing.UntilEof, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no fields
         """Make the framing."""

@@ -12,7 +12,7 @@ from answerback.v1 import config_pb2 as v1
 class AllKind(Listed):
     """Every one of these holds."""
 
-    example = "{all: [{prefix: 'GET '}, {suffix: '?'}]}"
+    example = "when: {all: [{prefix: A}, {suffix: Z}]}"
 
     def compile(self, given: v1.Match.List, compiling: Compiling) -> matching.Matcher:
         """Make the match."""

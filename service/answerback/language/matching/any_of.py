@@ -12,7 +12,7 @@ from answerback.v1 import config_pb2 as v1
 class AnyKind(Listed):
     """At least one of these holds."""
 
-    example = "{any: [PING, {prefix: 'QUIT'}]}"
+    example = "when: {any: [PING, ping]}"
 
     def compile(self, given: v1.Match.List, compiling: Compiling) -> matching.Matcher:
         """Make the match."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from answerback.core.matching import Matcher, Reason
 from answerback.language.captures import NONE, Captures
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import step_into
 from answerback.language.registry import Family, Kind
@@ -45,7 +46,7 @@ class MatchKind(Kind):
         return NONE
 
 
-MATCHES: Family[MatchKind] = Family(v1.Match, "condition")
+MATCHES: Family[MatchKind] = Family(v1.Match, "condition", Where.RULE)
 
 
 def check_match(match: v1.Match, path: str, checking: Checking) -> None:
@@ -119,3 +120,12 @@ def check_range(given: v1.Match.Range, path: str, checking: Checking) -> None:
 def ends(given: v1.Match.Range) -> tuple[int, int | None]:
     """The least and the most of a range; None if it has no most."""
     return given.min, given.max if given.HasField("max") else None
+
+
+LIST = describe(v1.Match.List, Where.RULE, of=Field("when: {any: {of: [a, b]}}", default="none", words="at least one"))
+RANGE = describe(
+    v1.Match.Range,
+    Where.RULE,
+    min=Field("when: {size: {min: 1, max: 64}}", default="`0`"),
+    max=Field("when: {request_number: {max: 3}}", default="no bound", words="`min` at least"),
+)

@@ -4,19 +4,38 @@ from answerback.core import matching
 from answerback.core.matching import misses
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.matching.base import MATCHES, MatchKind
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Match.Slice,
+    Where.RULE,
+    offset=Number(
+        "when: {bytes: {offset: 2, equals: {hex: 00 01}}}",
+        default="`0` bytes",
+        most=bounds.MAX_REQUEST_BYTES,
+        unit="bytes",
+    ),
+    equals=Field("when: {bytes: {equals: {hex: 16 03}}}", words="at least one byte"),
+    mask=Field(
+        "when: {bytes: {equals: {hex: 80}, mask: {hex: 80}}}",
+        default="every bit",
+        words="as many bytes; the bits that are compared",
+    ),
+)
 
 
 @MATCHES.kind("bytes")
 class BytesKind(MatchKind):
     """The request has these bytes at this place."""
 
-    example = "{bytes: {offset: 2, equals: {hex: '00 01'}}}"
+    fields = FIELDS
+    example = "when: {bytes: {offset: 7, equals: {hex: 03}}}"
 
     def check(self, given: v1.Match.Slice, path: str, checking: Checking) -> None:
         """A place within a request, at least one byte, and a mask that is as long as what it masks."""
-        checking.between(given.offset, 0, bounds.MAX_REQUEST_BYTES, f"{path}.offset")
+        FIELDS.check(given, path, checking)
         equals = checking.not_empty(given.equals, f"{path}.equals") if given.HasField("equals") else None
         mask = checking.content(given.mask, f"{path}.mask") if given.HasField("mask") else None
         if equals is not None and mask is not None and len(equals) != len(mask):

@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class ContainsKind(Literal):
     """These bytes stand somewhere in the request."""
 
-    example = "{contains: {text: error, ignore_case: true}}"
+    example = "when: {contains: {text: error, ignore_case: true}}"
 
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
         """Make the match."""

@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class EqualsKind(Literal):
     """The request is these bytes."""
 
-    example = "PING"
+    example = "when: {equals: {hex: 00 00 00 08}}"
 
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
         """Make the match."""

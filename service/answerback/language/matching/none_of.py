@@ -12,7 +12,7 @@ class NotKind(MatchKind):
     """This does not hold."""
 
     needs_request = False
-    example = "{not: {prefix: '#'}}"
+    example = 'when: {not: {prefix: "#"}}'
 
     def check(self, given: v1.Match, path: str, checking: Checking) -> None:
         """Check the condition in it."""

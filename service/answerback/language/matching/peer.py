@@ -13,7 +13,8 @@ from answerback.language.problems import quoted
 class PeerKind(MatchKind):
     """The peer's address is this one, or in this network."""
 
-    example = "{peer: 10.0.0.0/8}"
+    words = "an IP address or a network"
+    example = "when: {peer: 10.0.0.0/8}"
     needs_request = False
     on_unix = "never matches: peers of a Unix socket have no address"
 

@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class PrefixKind(Literal):
     """The request begins with these bytes."""
 
-    example = "{prefix: 'GET '}"
+    example = 'when: {prefix: "GET "}'
 
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
         """Make the match."""

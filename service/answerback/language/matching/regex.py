@@ -15,7 +15,8 @@ from answerback.language.registry import Text
 class RegexKind(MatchKind):
     """An RE2 pattern matches somewhere in the request."""
 
-    example = "{regex: '^GET /items/(?P<id>[0-9]+)'}"
+    words = "RE2, in a program of 8 MiB at most; all patterns of a configuration have 2,000,000 instructions"
+    example = r"when: {regex: '(?i)^EHLO \S+$'}"
 
     def check(self, given: str, path: str, checking: Checking) -> None:
         """A pattern that RE2 takes, with names for its groups that templates can tell apart."""

@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class RequestNumberKind(MatchKind):
     """It is the connection's first request (1), its second, and so on."""
 
-    example = "{request_number: {min: 3}}"
+    example = "when: {request_number: {max: 1}}"
 
     def check(self, given: v1.Match.Range, path: str, checking: Checking) -> None:
         """A range with something in it; requests are numbered from 1."""

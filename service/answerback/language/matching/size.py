@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class SizeKind(MatchKind):
     """The request has so many bytes."""
 
-    example = "{size: {min: 1, max: 80}}"
+    example = "when: {size: {min: 100}}"
 
     def check(self, given: v1.Match.Range, path: str, checking: Checking) -> None:
         """A range with something in it."""

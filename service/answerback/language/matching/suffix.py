@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class SuffixKind(Literal):
     """The request ends with these bytes."""
 
-    example = "{suffix: '?'}"
+    example = "when: {suffix: .html}"
 
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
         """Make the match."""

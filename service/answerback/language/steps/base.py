@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from answerback.core import steps, templates
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Where
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import quoted, step_into
 from answerback.language.registry import Family, Kind
@@ -37,7 +38,7 @@ class StepKind(Kind):
         return None
 
 
-STEPS: Family[StepKind] = Family(v1.Step, "step")
+STEPS: Family[StepKind] = Family(v1.Step, "step", Where.RULE)
 
 
 def check_script(script: Iterable[v1.Step], path: str, checking: Checking) -> None:

@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 class CloseKind(StepKind):
     """Close in order."""
 
-    example = "close"
+    example = "do: [close]"
     ends = "ends the connection"
 
     def compile(self, given: v1.Step.Close, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields

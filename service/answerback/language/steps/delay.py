@@ -12,7 +12,7 @@ from answerback.v1 import config_pb2 as v1
 class DelayStepKind(StepKind):
     """Wait before the next step."""
 
-    example = "delay: 200ms"
+    example = "do: [delay: 1.5s]"
 
     def check(self, given: v1.Delay, path: str, checking: Checking) -> None:
         """Check the delay."""

@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 class DiscardKind(StepKind):
     """Do nothing: the request is taken and not answered."""
 
-    example = "discard"
+    example = "do: [discard]"
 
     def compile(self, given: v1.Step.Discard, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
         """Make the step."""

@@ -5,34 +5,47 @@ from typing import Final
 from answerback.core import steps
 from answerback.language import durations, payloads
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Number, Time, Where, describe
 from answerback.language.steps.base import STEPS, StepKind
 from answerback.v1 import config_pb2 as v1
 
 MAX_PIECES: Final = 65_536  # of a dribble: each is kept until its time has come
 
 
+FIELDS = describe(
+    v1.Step.Dribble,
+    Where.RULE,
+    payload=Field("do: [dribble: {payload: {file: reply.bin}, size: 100, gap: 1s}]", words="bytes, 16 MiB at most"),
+    chunks=Number("do: [dribble: {payload: abc, chunks: 2, gap: 1s}]", least=1, most=MAX_PIECES, unit="pieces"),
+    size=Number(
+        "do: [dribble: {payload: abc, size: 1, gap: 1s}]",
+        words="in a piece; 65536 pieces at most",
+        least=1,
+        most=payloads.MAX_BYTES,
+        unit="bytes",
+    ),
+    gap=Time("do: [dribble: {payload: abc, size: 1, gap: 10ms}]"),
+)
+
+
 @STEPS.kind("dribble")
 class DribbleKind(StepKind):
     """Send bytes in pieces."""
 
-    example = "dribble: {payload: slowly, size: 1, gap: 100ms}"
+    fields = FIELDS
+    example = r'do: [dribble: {payload: "abcdefgh\n", chunks: 3, gap: 100ms}]'
     sends = True
 
     def check(self, given: v1.Step.Dribble, path: str, checking: Checking) -> None:
         """Pieces of bounded number, with a gap between them."""
+        FIELDS.check(given, path, checking)
         data = checking.content(given.payload, f"{path}.payload") if given.HasField("payload") else None
         kind = given.WhichOneof("pieces")
         if kind is None:
             checking.add(path, payloads.says_nothing(given))
-        elif kind == "chunks":
-            checking.between(given.chunks, 1, MAX_PIECES, f"{path}.chunks")
-        else:
-            checking.between(given.size, 1, payloads.MAX_BYTES, f"{path}.size")
-            if data is not None and given.size and len(data) > given.size * MAX_PIECES:
-                pieces = -(-len(data) // given.size)
-                checking.add(f"{path}.size", f"makes {pieces} pieces; there can be {MAX_PIECES}")
-        if given.HasField("gap"):
-            checking.duration(given.gap, f"{path}.gap")
+        elif kind == "size" and data is not None and given.size and len(data) > given.size * MAX_PIECES:
+            pieces = -(-len(data) // given.size)
+            checking.add(f"{path}.size", f"makes {pieces} pieces; there can be {MAX_PIECES}")
 
     def compile(self, given: v1.Step.Dribble, compiling: Compiling) -> steps.Step:
         """Make the step."""

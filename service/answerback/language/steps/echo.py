@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 class EchoKind(StepKind):
     """Send the request as rules see it."""
 
-    example = "echo"
+    example = "do: [echo]"
     sends = True
     needs_request = True
 

@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 class FrameKind(StepKind):
     """Cut what follows this request under another framing."""
 
-    example = "frame: {fixed: {size: 16}}"
+    example = r'do: [frame: {delimiter: "\r\n.\r\n"}]'
 
     def check(self, given: v1.Framing, path: str, checking: Checking) -> None:
         """Check the framing."""

@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 class HalfCloseKind(StepKind):
     """Send FIN, and go on reading."""
 
-    example = "half_close"
+    example = r'do: [send: "last words\n", half_close]'
     half_closes = True
 
     def compile(self, given: v1.Step.HalfClose, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields

@@ -2,15 +2,26 @@
 
 from answerback.core import steps
 from answerback.language.context import Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.steps.base import STEPS, StepKind
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Step.Hold,
+    Where.RULE,
+    ignore_fin=Field(
+        "do: [hold: {ignore_fin: true}]",
+        words="`true` stays open although the peer has closed its half, until its RST, `lifetime` or a drain",
+    ),
+)
 
 
 @STEPS.kind("hold")
 class HoldKind(StepKind):
     """Say nothing more, and do not close."""
 
-    example = "hold"
+    fields = FIELDS
+    example = "do: [hold]"
     ends = "says nothing more"
 
     def compile(self, given: v1.Step.Hold, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes

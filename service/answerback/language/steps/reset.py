@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 class ResetKind(StepKind):
     """Reset the connection."""
 
-    example = "reset"
+    example = "do: [reset]"
     ends = "ends the connection"
     on_unix = "a Unix socket has no RST: the peer reads the end, as after a close"
 

@@ -10,7 +10,8 @@ from answerback.v1 import config_pb2 as v1
 class SendKind(StepKind):
     """Send bytes."""
 
-    example = "send: '+PONG\\r\\n'"
+    words = "bytes, 16 MiB at most"
+    example = r'do: [send: "220 ready\r\n"]'
     sends = True
 
     def check(self, given: v1.Payload, path: str, checking: Checking) -> None:

@@ -2,16 +2,25 @@
 
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Where, describe
 from answerback.language.framing import check_framing, compile_framing
 from answerback.language.steps.base import STEPS, StepKind, check_variable_name
 from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Step.Take,
+    Where.RULE,
+    framing=Field('do: [take: {framing: {fixed: {size_from: "${request}"}}, set: body}]'),
+    set=Field("do: [take: {framing: line, set: rest}]", words="a variable's name, as that of `set`"),
+)
 
 
 @STEPS.kind("take")
 class TakeKind(StepKind):
     """Read one more frame into a variable."""
 
-    example = "take: {framing: line, set: password}"
+    fields = FIELDS
+    example = "do: [take: {framing: line, set: rest}]"
     reads = True
 
     def check(self, given: v1.Step.Take, path: str, checking: Checking) -> None:
