@@ -38,7 +38,18 @@ def test_an_object_for_each_step(api: Any, cli: Any) -> None:
         "state": "DRAIN_STATE_DRAINING",
         "connections_open": 100,
         "connections_closed": 100,
+        "connections_reset": 0,
     }
+
+
+def test_the_grace_period_is_passed_on_and_what_was_reset_is_told(api: Any, cli: Any) -> None:
+    api.answers["Drain"] = [pb.DrainResponse(state=pb.DRAIN_STATE_DRAINED, connections_closed=200, connections_reset=3)]
+    result = cli("drain", "--grace", "5s")
+    assert result.stdout == "drained: 200 connections closed (3 of them reset), 0 open\n"
+    assert cli("drain", "--grace", "0s").exit_code == 0
+    assert cli("drain").exit_code == 0
+    graces = [request.grace.seconds if request.HasField("grace") else None for request in api.asked]
+    assert graces == [5, 0, None]
 
 
 def read(terminal: int) -> str:

@@ -110,7 +110,7 @@ class Operations:
         if self.fault:
             raise self.fault
         yield DrainProgress(DrainState.DRAINING, 3, 0)
-        yield DrainProgress(DrainState.DRAINED, 0, 3)
+        yield DrainProgress(DrainState.DRAINED, 0, 3, reset=1)
 
     async def resume(self, *asked: str) -> list[str]:
         self.asked.append(asked)
@@ -166,10 +166,12 @@ async def test_drain(stub: Any, operations: Operations) -> None:
     request = pb.DrainRequest(listener="a", over=Duration(seconds=30))
     assert [progress async for progress in stub.Drain(request)] == [
         pb.DrainResponse(state=pb.DRAIN_STATE_DRAINING, connections_open=3),
-        pb.DrainResponse(state=pb.DRAIN_STATE_DRAINED, connections_closed=3),
+        pb.DrainResponse(state=pb.DRAIN_STATE_DRAINED, connections_closed=3, connections_reset=1),
     ]
     assert len([progress async for progress in stub.Drain(pb.DrainRequest())]) == 2
-    assert operations.asked == [("a", 30.0), ("", 0.0)]
+    (done,) = [progress async for progress in stub.Drain(pb.DrainRequest(grace=Duration(nanos=5 * 10**8)))][1:]
+    assert done.connections_reset == 1
+    assert operations.asked == [("a", 30.0, None), ("", 0.0, None), ("", 0.0, 0.5)]
     operations.fault = NoSuchListener("a")
     with pytest.raises(aio.AioRpcError) as caught:
         await anext(aiter(stub.Drain(request)))

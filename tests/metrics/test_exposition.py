@@ -187,5 +187,5 @@ def test_the_counts_of_one_listener(tally: Tally, places: Places, slots: list[Bo
     slots[1].accepted()
     slots[1].closed(CloseReason.DRAIN, probe=False)
     slots[1].unmatched(1)
-    assert read_counts(tally, places, "hello") == Counts(accepted=2, open=1, requests=1)
+    assert read_counts(tally, places, "hello") == Counts(accepted=2, open=1, requests=1, aborted=0)
     assert read_counts(tally, places, "unheard of") == Counts(0, 0, 0)

@@ -40,8 +40,12 @@ class Client:
 
     async def ask(self, request: bytes = b"hi") -> bytes:
         """The next line that comes back; empty if the server closes."""
-        self._writer.write(request + b"\n")
+        self.say(request)
         return await self.line()
+
+    def say(self, request: bytes) -> None:
+        """Send a line."""
+        self._writer.write(request + b"\n")
 
     async def line(self) -> bytes:
         async with asyncio.timeout(SECONDS):

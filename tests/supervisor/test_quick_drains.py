@@ -15,8 +15,10 @@ from tests.supervisor.supervising import Supervised, config, refused, until
 from tests.supervisor.talking import Client, ends, lines, talking
 
 
-async def drain(supervisor: Supervised, name: str = "", over: float = 0.0) -> list[DrainProgress]:
-    return [progress async for progress in supervisor.operations.drain(name, over)]
+async def drain(
+    supervisor: Supervised, name: str = "", over: float = 0.0, grace: float | None = None
+) -> list[DrainProgress]:
+    return [progress async for progress in supervisor.operations.drain(name, over, grace)]
 
 
 async def test_a_drain_answers_what_it_owes_closes_in_order_and_refuses(supervise: Supervise) -> None:
@@ -108,6 +110,58 @@ async def test_a_stuck_connection_is_open_until_a_second_drain_or_its_own_end(su
     await stuck.close()
     await supervisor.stop(abort=True)
     assert supervisor.balance() == (2, 2, 0)
+
+
+async def test_what_is_open_after_the_grace_period_is_reset_and_told(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), lines("other"), workers=2)
+    (other,) = await talking(supervisor, 1, "other")
+    idle, stuck, slow = await talking(supervisor, 3)
+    assert [await stuck.ask(b"stuck"), await slow.ask(b"slow")] == [b"begun", b"begun"]
+    began = monotonic()
+    ending = asyncio.ensure_future(ends([idle, slow]))
+    progress = await drain(supervisor, "hello", over=0.2, grace=0.8)
+    assert monotonic() - began >= 1.0
+    assert progress[-1] == DrainProgress(DrainState.DRAINED, 0, 3, reset=1)
+    assert [data for data, _ in await ending] == [b"", b"done\n"]
+    with pytest.raises(RuntimeError, match="reset"):
+        await stuck.end()
+    assert supervisor.closed(CloseReason.ABORTED) == 1
+    assert supervisor.balance() == (3, 3, 0)
+    assert await other.ask() == b"one"
+    await other.close()
+
+
+async def test_without_a_grace_period_what_does_not_close_at_once_is_reset(supervise: Supervise) -> None:
+    supervisor = await supervise(lines())
+    (stuck,) = await talking(supervisor, 1)
+    assert await stuck.ask(b"stuck") == b"begun"
+    assert (await drain(supervisor, grace=0.0))[-1] == DrainProgress(DrainState.DRAINED, 0, 1, reset=1)
+    await stuck.close()
+
+
+async def test_the_grace_period_is_that_of_the_server_unless_given(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), grace=0.3)
+    (stuck,) = await talking(supervisor, 1)
+    assert await stuck.ask(b"stuck") == b"begun"
+    assert (await drain(supervisor))[-1].reset == 1
+    await stuck.close()
+
+
+async def test_a_drain_ends_although_scripts_hang(supervise: Supervise) -> None:
+    """`hold` is closed in order at once, with and without `ignore_fin`; nothing is reset."""
+    hangs = lines().replace("  - do:", "  - {when: hold, do: [hold: {ignore_fin: true}]}\n  - do:", 1)
+    supervisor = await supervise(hangs, "- {name: held, address: '127.0.0.1:0', accept: HOLD}")
+    clients = await talking(supervisor, 2)
+    held = await Client.connect(supervisor, "held")
+    clients[0].say(b"hold")
+    await until(lambda: supervisor.status().listeners[0].counts.requests == 3)
+    await until(lambda: supervisor.status().listeners[1].counts.open == 1)
+    ending = asyncio.ensure_future(ends([*clients, held]))
+    progress = await drain(supervisor, grace=600.0)
+    assert progress[-1] == DrainProgress(DrainState.DRAINED, 0, 3)
+    assert [data for data, _ in await ending] == [b"", b"", b""]
+    assert supervisor.closed(CloseReason.DRAIN) == 2
+    assert supervisor.closed(CloseReason.DRAIN, "held") == 1
 
 
 async def test_the_drain_delay_serves_on_and_is_over_in_time(supervise: Supervise) -> None:

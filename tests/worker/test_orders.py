@@ -23,6 +23,9 @@ class Noted(SimpleNamespace):
     def drain(self, over: float) -> None:
         self.told.append(over)
 
+    def abort(self) -> None:
+        self.told.append("reset")
+
     def drain_no_more(self) -> None:
         self.told.append("no more")
 
@@ -46,6 +49,13 @@ async def test_connections_are_closed_over_as_many_seconds_as_the_milliseconds_s
     made._received(received(Order(close_connections=CloseConnections(listeners=["two"], over_milliseconds=1500))))
     made._received(received(Order(close_connections=CloseConnections(listeners=["one", "two", "gone"]))))
     assert (listeners["one"].told, listeners["two"].told) == ([0.0], [1.5, 0.0])
+
+
+async def test_connections_are_reset_if_the_order_says_so(worker: Any) -> None:
+    made, listeners, _ = worker
+    order = CloseConnections(listeners=["two", "gone"], reset=True)
+    made._received(received(Order(close_connections=order)))
+    assert (listeners["one"].told, listeners["two"].told) == ([], ["reset"])
 
 
 async def test_connections_are_kept_of_the_listeners_that_are_named(worker: Any) -> None:

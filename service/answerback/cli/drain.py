@@ -32,18 +32,27 @@ Examples:
     metavar="TIME",
     help="In which time to close connections, spread evenly.",
 )
+@click.option(
+    "--grace",
+    type=options.Duration(),
+    metavar="TIME",
+    show_default="that of `serve`",
+    help="How long replies in progress may take after that; then they are reset.",
+)
 @options.output("table", "json")
 @options.endpoint
-def command(listener: str, over: float, form: str, server: str) -> None:
+def command(listener: str, over: float, grace: float | None, form: str, server: str) -> None:
     """Refuse whoever connects, close what is open, each connection at the end of its reply, and stay up.
 
-    Readiness fails at once. Ends when no connection is left, or `answerback resume` ends the drain; interrupting this
-    command does not.
+    Readiness fails at once. What is open after --over and --grace is reset. Ends when no connection is left, or
+    `answerback resume` ends the drain; interrupting this command does not.
     """
     from answerback.cli.client import connected
     from answerback.v1.operations_service_pb2 import DrainRequest
 
     request = DrainRequest(listener=listener, over=options.duration(over))
+    if grace is not None:
+        request.grace.CopyFrom(options.duration(grace))
     with connected(server) as client:
         answers = client.drain(request)
         if form == "table" and sys.stdout.isatty():
@@ -77,6 +86,7 @@ def _shown(answers: "Iterable[DrainResponse]") -> "Iterator[DrainResponse]":
             yield answer
 
 
-def _line(state: str, connections_open: int, connections_closed: int) -> str:
+def _line(state: str, connections_open: int, connections_closed: int, connections_reset: int) -> str:
     word = state.removeprefix("DRAIN_STATE_").lower()
-    return f"{word}: {connections_closed} connections closed, {connections_open} open"
+    reset = f" ({connections_reset} of them reset)" if connections_reset else ""
+    return f"{word}: {connections_closed} connections closed{reset}, {connections_open} open"

@@ -70,11 +70,13 @@ class OperationsService(OperationsServiceServicer):
 
     async def Drain(self, request: pb.DrainRequest, context: Context) -> AsyncIterator[pb.DrainResponse]:
         """How far the drain is, until it is over."""
-        async for progress in self._supervisor.operations.drain(request.listener, seconds(request, "over", 0.0)):
+        over, grace = seconds(request, "over", 0.0), seconds(request, "grace", None)
+        async for progress in self._supervisor.operations.drain(request.listener, over, grace):
             yield pb.DrainResponse(
                 state=DRAINS[progress.state],
                 connections_open=progress.open,
                 connections_closed=progress.closed,
+                connections_reset=progress.reset,
             )
 
     async def Resume(self, request: pb.ResumeRequest, context: Context) -> pb.ResumeResponse:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from answerback.core.actions import CloseReason
 from answerback.metrics.books import ACCEPTED, BLOCK, CLOSED, OPEN, REQUESTS
 from answerback.metrics.tally import Places, Tally
 
@@ -70,6 +71,8 @@ class Counts:
     accepted: int
     open: int
     requests: int
+    aborted: int = 0
+    """Connections that were reset when a grace period was over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +136,4 @@ def read_counts(tally: Tally, places: Places, listener: str) -> Counts:
     if place is None:
         return Counts(0, 0, 0)
     block = read_block(tally, place)
-    return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS])
+    return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS], block[CLOSED + CloseReason.ABORTED])

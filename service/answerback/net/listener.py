@@ -141,6 +141,12 @@ class Listener:
         self._spread.cancel()
         self._spread = Spread(self.loop, sorted(self.connections, key=age), self._drain_one, over)
 
+    def abort(self) -> None:
+        """Reset every connection."""
+        self._spread.cancel()
+        for connection in tuple(self.connections):
+            connection.abort(CloseReason.ABORTED)
+
     def drain_no_more(self) -> None:
         """Leave alone whoever has not been told to finish yet."""
         self._spread.cancel()

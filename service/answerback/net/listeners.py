@@ -7,7 +7,6 @@ import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, count
 
-from answerback.core.actions import CloseReason
 from answerback.core.plan import Accept, Plan
 from answerback.metrics.claims import Claims
 from answerback.metrics.peers import Admission
@@ -138,8 +137,7 @@ class Listeners:
         """Reset every connection, and accept no more."""
         self._hand_over(list(self._acceptors))
         for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
-            for connection in tuple(listener.connections):
-                connection.abort(CloseReason.ABORTED)
+            listener.abort()
 
     async def closed(self) -> None:
         """Wait until no connection is open."""

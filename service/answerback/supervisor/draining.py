@@ -3,7 +3,7 @@
     announced    not serving, by health; whoever connects is served still, for the drain delay
     shut         connecting is refused; what had queued was accepted before
     draining     connections are closed in order, spread over a time, each at the end of its reply
-    drained      none is left
+    drained      none is left; after the grace period, what is open still has been reset
 
 It lasts until `resume`, whatever changes of the configuration come meanwhile.
 """
@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Final
 
 from answerback.internal.v1.link_pb2 import CloseConnections, KeepConnections, Order
+from answerback.metrics.reading import Counts
 from answerback.supervisor import audit
 from answerback.supervisor.bell import Bell
 from answerback.supervisor.crew import Crew
@@ -36,9 +37,10 @@ Exclusively = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 class Drain:
     """One drain, as it was asked for."""
 
-    def __init__(self, listener: str, over: float) -> None:
+    def __init__(self, listener: str, over: float, grace: float) -> None:
         self.listener = listener
         self.over = over
+        self.grace = grace
         self.progress = DrainProgress(DrainState.DRAINING, 0, 0)
         self.changed = Bell()
         self.resumed = False
@@ -63,19 +65,19 @@ class Draining:
         self,
         crew: Crew,
         rollout: Rollout,
-        open_connections: Callable[[str], int],
+        counts: Callable[[str], Counts],
         delay: float,
         exclusively: Exclusively,
         proceed: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        """`open_connections` of a listener, by the books; `delay`: how long to accept on, in seconds.
+        """`counts` of a listener, by the books; `delay`: how long to accept on, in seconds.
 
         `proceed` raises Stopping if there is no use in going on; `changed` is called when health may be another.
         """
         self._crew = crew
         self._rollout = rollout
-        self._open_connections = open_connections
+        self._counts = counts
         self._drained = rollout.drained
         self._delay = delay
         self._exclusively = exclusively
@@ -83,16 +85,18 @@ class Draining:
         self._changed = changed
         self._running: dict[Drain, asyncio.Task[None]] = {}
 
-    async def drain(self, listener: str, over: float) -> AsyncIterator[DrainProgress]:
+    async def drain(self, listener: str, over: float, grace: float) -> AsyncIterator[DrainProgress]:
         """Drain a listener, or all and those to come; what is open is closed within `over` seconds, evenly spread.
+
+        What is open `grace` seconds after that is reset.
 
         How far it is, until it is over. Raises Stopping; ChangeFailed if it could not begin, then nothing has changed.
         """
         self._proceed()
-        drain = Drain(listener, over)
+        drain = Drain(listener, over, grace)
         fresh = self._drained.announce(listener)
         self._changed()
-        audit.note("draining", listener=listener, over=over)
+        audit.note("draining", listener=listener, over=over, grace=grace)
         for other in self._running:
             other.orders = other.orders and not other.concerns(listener)
         task = asyncio.get_running_loop().create_task(self._run(drain, fresh=fresh))
@@ -164,32 +168,37 @@ class Draining:
     async def _watch(self, drain: Drain) -> None:
         """Tell how far it is, until it is over."""
         names = [drain.listener] if drain.listener else self._rollout.names
-        began = self._open(names)
-        repeat = monotonic() + drain.over + REPEAT
+        began, reset_before = self._open(names), self._reset(names)
+        deadline = monotonic() + drain.over + drain.grace
+        repeat = min(deadline, deadline - drain.grace + REPEAT)
         while True:
             left = self._open(names)
-            progress = partial(DrainProgress, open=left, closed=max(0, began - left))
+            reset = self._reset(names) - reset_before
+            progress = partial(DrainProgress, open=left, closed=max(0, began - left), reset=reset)
             if drain.resumed:
                 return drain.tell(progress(DrainState.RESUMED))
             if not left and self._crew.complete:
-                log.info("drained", extra={"listener": drain.listener or "all"})
+                log.info("drained", extra={"listener": drain.listener or "all", "reset": reset})
                 return drain.tell(progress(DrainState.DRAINED))
             self._proceed()
             drain.tell(progress(DrainState.DRAINING))
-            if monotonic() > repeat:
-                repeat += REPEAT
-                self._order(drain, 0.0)
+            if monotonic() >= repeat:
+                self._order(drain, 0.0, reset=repeat >= deadline)
+                repeat = repeat + REPEAT if repeat >= deadline else min(deadline, repeat + REPEAT)
             await asyncio.sleep(POLL)
 
-    def _order(self, drain: Drain, over: float) -> None:
+    def _order(self, drain: Drain, over: float, *, reset: bool = False) -> None:
         if drain.orders:
             names = [name for name in self._rollout.names if self._drained.shut(name) and drain.listener in ("", name)]
-            order = CloseConnections(listeners=names, over_milliseconds=round(over * 1000))
+            order = CloseConnections(listeners=names, over_milliseconds=round(over * 1000), reset=reset)
             for worker in self._crew.hands:
                 worker.tell(Order(close_connections=order))
 
     def _open(self, names: Collection[str]) -> int:
-        return sum(map(self._open_connections, names))
+        return sum(self._counts(name).open for name in names)
+
+    def _reset(self, names: Collection[str]) -> int:
+        return sum(self._counts(name).aborted for name in names)
 
     def _over(self, drain: Drain, task: "asyncio.Task[None]") -> None:
         del self._running[drain]

@@ -50,10 +50,10 @@ class Operations:
         self._draining = draining
         self._exclusively = exclusively
 
-    def drain(self, listener: str = "", over: float = 0.0) -> AsyncIterator[DrainProgress]:
-        """See Draining.drain. Raises NoSuchListener."""
+    def drain(self, listener: str = "", over: float = 0.0, grace: float | None = None) -> AsyncIterator[DrainProgress]:
+        """See Draining.drain; the grace period is that of the server unless given. Raises NoSuchListener."""
         self._check(listener)
-        return self._draining.drain(listener, over)
+        return self._draining.drain(listener, over, self._options.grace if grace is None else grace)
 
     async def resume(self, listener: str = "") -> list[str]:
         """See Draining.resume. Raises NoSuchListener."""

@@ -39,6 +39,8 @@ class DrainProgress:
     """Connections."""
     closed: int
     """Connections, since the listeners were shut."""
+    reset: int = 0
+    """Connections of those, which were still open after the grace period."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Supervisor:
         return Draining(
             self._crew,
             self._rollout,
-            lambda name: read_counts(self.tally, self.places, name).open,
+            lambda name: read_counts(self.tally, self.places, name),
             self.options.drain_delay,
             self._turns.take,
             self._not_stopping,

@@ -195,6 +195,7 @@ class DrainRequest(_message.Message):
 
     LISTENER_FIELD_NUMBER: _builtins.int
     OVER_FIELD_NUMBER: _builtins.int
+    GRACE_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
     """Drain this listener alone; empty: all, and those that are created meanwhile."""
     @_builtins.property
@@ -203,15 +204,22 @@ class DrainRequest(_message.Message):
         all at once; all at once unless given, at most 1 h.
         """
 
+    @_builtins.property
+    def grace(self) -> _duration_pb2.Duration:
+        """How long after that connections may take to finish; what is open then is reset, so that a drain always ends. That
+        of `serve --grace` unless given, at most 1 h.
+        """
+
     def __init__(
         self,
         *,
         listener: _builtins.str = ...,
         over: _duration_pb2.Duration | None = ...,
+        grace: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["over", b"over"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grace", b"grace", "over", b"over"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener", b"listener", "over", b"over"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grace", b"grace", "listener", b"listener", "over", b"over"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,22 +232,26 @@ class DrainResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CONNECTIONS_OPEN_FIELD_NUMBER: _builtins.int
     CONNECTIONS_CLOSED_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_RESET_FIELD_NUMBER: _builtins.int
     state: Global___DrainState.ValueType
     """How far all the listeners are that were asked for."""
     connections_open: _builtins.int
     """That have yet to end."""
     connections_closed: _builtins.int
     """Since the listeners were shut."""
+    connections_reset: _builtins.int
+    """Of those closed: still open when the grace period was over, and reset."""
     def __init__(
         self,
         *,
         state: Global___DrainState.ValueType = ...,
         connections_open: _builtins.int = ...,
         connections_closed: _builtins.int = ...,
+        connections_reset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections_closed", b"connections_closed", "connections_open", b"connections_open", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections_closed", b"connections_closed", "connections_open", b"connections_open", "connections_reset", b"connections_reset", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

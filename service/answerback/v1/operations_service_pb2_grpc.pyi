@@ -41,6 +41,8 @@ class OperationsServiceStub:
     accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
     of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
 
+    Connections that are still open after the grace period are reset.
+
     Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
     if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
     listener; UNAVAILABLE if it could not begin, or the server shuts down meanwhile.
@@ -77,6 +79,8 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
     accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
     of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+
+    Connections that are still open after the grace period are reset.
 
     Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
     if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
@@ -123,6 +127,8 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
         accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
         of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+
+        Connections that are still open after the grace period are reset.
 
         Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
         if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such

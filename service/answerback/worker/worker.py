@@ -166,7 +166,10 @@ class Worker:
     def _close_connections(self, received: Received[Order]) -> None:
         order = received.message.close_connections
         for listener in self._listeners.named(order.listeners):
-            listener.drain(order.over_milliseconds / 1000)
+            if order.reset:
+                listener.abort()
+            else:
+                listener.drain(order.over_milliseconds / 1000)
 
     def _keep_connections(self, received: Received[Order]) -> None:
         for listener in self._listeners.named(received.message.keep_connections.listeners):

@@ -26,7 +26,7 @@ from answerback.v1 import config_pb2 as answerback_dot_v1_dot_config__pb2
 from answerback.v1 import problem_pb2 as answerback_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!answerback/internal/v1/link.proto\x12\x16\x61nswerback.internal.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\"\xe4\x04\n\x05Order\x12\x32\n\x07prepare\x18\x01 \x01(\x0b\x32\x1f.answerback.internal.v1.PrepareH\x00\x12\x30\n\x06\x63ommit\x18\x02 \x01(\x0b\x32\x1e.answerback.internal.v1.CommitH\x00\x12.\n\x05\x61\x62ort\x18\x03 \x01(\x0b\x32\x1d.answerback.internal.v1.AbortH\x00\x12.\n\x05\x61\x64opt\x18\x04 \x01(\x0b\x32\x1d.answerback.internal.v1.AdoptH\x00\x12\x32\n\x07release\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.ReleaseH\x00\x12.\n\x05\x64rain\x18\x06 \x01(\x0b\x32\x1d.answerback.internal.v1.DrainH\x00\x12,\n\x04stop\x18\x07 \x01(\x0b\x32\x1c.answerback.internal.v1.StopH\x00\x12?\n\x0ereset_counters\x18\x08 \x01(\x0b\x32%.answerback.internal.v1.ResetCountersH\x00\x12\x45\n\x11\x63lose_connections\x18\t \x01(\x0b\x32(.answerback.internal.v1.CloseConnectionsH\x00\x12\x43\n\x10keep_connections\x18\n \x01(\x0b\x32\'.answerback.internal.v1.KeepConnectionsH\x00\x12.\n\x05pause\x18\x0b \x01(\x0b\x32\x1d.answerback.internal.v1.PauseH\x00\x42\x06\n\x04kind\"\xc7\x02\n\x07Prepare\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12%\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x39\n\x05\x66iles\x18\x03 \x03(\x0b\x32*.answerback.internal.v1.Prepare.FilesEntry\x12\x36\n\x06places\x18\x04 \x03(\x0b\x32&.answerback.internal.v1.ListenerPlaces\x12\x33\n\x07sockets\x18\x05 \x03(\x0b\x32\".answerback.internal.v1.SocketName\x12-\n\x0e\x64\x65\x66\x61ult_engine\x18\x06 \x01(\x0e\x32\x15.answerback.v1.Engine\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"K\n\x06\x43ommit\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12/\n\x07\x66illers\x18\x02 \x03(\x0b\x32\x1e.answerback.internal.v1.Filler\"J\n\x05\x41\x62ort\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12/\n\x07\x66illers\x18\x02 \x03(\x0b\x32\x1e.answerback.internal.v1.Filler\"\x18\n\x05Pause\x12\x0f\n\x07sockets\x18\x01 \x03(\t\"{\n\x05\x41\x64opt\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x33\n\x07sockets\x18\x02 \x03(\x0b\x32\".answerback.internal.v1.SocketName\x12/\n\x07\x66illers\x18\x03 \x03(\x0b\x32\x1e.answerback.internal.v1.Filler\"\x17\n\x07Release\x12\x0c\n\x04slot\x18\x01 \x01(\r\"5\n\x05\x44rain\x12\x11\n\tsucceeded\x18\x01 \x01(\x08\x12\x19\n\x11over_milliseconds\x18\x02 \x01(\x04\"@\n\x10\x43loseConnections\x12\x11\n\tlisteners\x18\x01 \x03(\t\x12\x19\n\x11over_milliseconds\x18\x02 \x01(\x04\"$\n\x0fKeepConnections\x12\x11\n\tlisteners\x18\x01 \x03(\t\"\x1f\n\rResetCounters\x12\x0e\n\x06places\x18\x01 \x03(\r\"\x06\n\x04Stop\"\'\n\nSocketName\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\"4\n\x06\x46iller\x12\x0e\n\x06socket\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\x8a\x01\n\x0eListenerPlaces\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\r\n\x05rules\x18\x03 \x03(\r\x12\x0e\n\x06socket\x18\x04 \x01(\t\x12\x10\n\x08\x63ounters\x18\x05 \x03(\r\x12\x0e\n\x06\x66\x61ults\x18\x06 \x03(\r\x12\x16\n\x0e\x66\x61ult_counters\x18\x07 \x03(\r\"\x87\x03\n\x06Report\x12,\n\x04\x62\x65\x61t\x18\x01 \x01(\x0b\x32\x1c.answerback.internal.v1.BeatH\x00\x12\x34\n\x08prepared\x18\x02 \x01(\x0b\x32 .answerback.internal.v1.PreparedH\x00\x12\x32\n\x07refused\x18\x03 \x01(\x0b\x32\x1f.answerback.internal.v1.RefusedH\x00\x12\x36\n\tcommitted\x18\x04 \x01(\x0b\x32!.answerback.internal.v1.CommittedH\x00\x12\x32\n\x07\x64rained\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.DrainedH\x00\x12?\n\x0e\x63ounters_reset\x18\x06 \x01(\x0b\x32%.answerback.internal.v1.CountersResetH\x00\x12\x30\n\x06paused\x18\x07 \x01(\x0b\x32\x1e.answerback.internal.v1.PausedH\x00\x42\x06\n\x04kind\" \n\x04\x42\x65\x61t\x12\x18\n\x10lag_microseconds\x18\x01 \x01(\x04\"\x1c\n\x08Prepared\x12\x10\n\x08revision\x18\x01 \x01(\x04\"E\n\x07Refused\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x08problems\x18\x02 \x03(\x0b\x32\x16.answerback.v1.Problem\"\x1d\n\tCommitted\x12\x10\n\x08revision\x18\x01 \x01(\x04\"\t\n\x07\x44rained\"\x0f\n\rCountersReset\"\x08\n\x06Pausedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!answerback/internal/v1/link.proto\x12\x16\x61nswerback.internal.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\"\xe4\x04\n\x05Order\x12\x32\n\x07prepare\x18\x01 \x01(\x0b\x32\x1f.answerback.internal.v1.PrepareH\x00\x12\x30\n\x06\x63ommit\x18\x02 \x01(\x0b\x32\x1e.answerback.internal.v1.CommitH\x00\x12.\n\x05\x61\x62ort\x18\x03 \x01(\x0b\x32\x1d.answerback.internal.v1.AbortH\x00\x12.\n\x05\x61\x64opt\x18\x04 \x01(\x0b\x32\x1d.answerback.internal.v1.AdoptH\x00\x12\x32\n\x07release\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.ReleaseH\x00\x12.\n\x05\x64rain\x18\x06 \x01(\x0b\x32\x1d.answerback.internal.v1.DrainH\x00\x12,\n\x04stop\x18\x07 \x01(\x0b\x32\x1c.answerback.internal.v1.StopH\x00\x12?\n\x0ereset_counters\x18\x08 \x01(\x0b\x32%.answerback.internal.v1.ResetCountersH\x00\x12\x45\n\x11\x63lose_connections\x18\t \x01(\x0b\x32(.answerback.internal.v1.CloseConnectionsH\x00\x12\x43\n\x10keep_connections\x18\n \x01(\x0b\x32\'.answerback.internal.v1.KeepConnectionsH\x00\x12.\n\x05pause\x18\x0b \x01(\x0b\x32\x1d.answerback.internal.v1.PauseH\x00\x42\x06\n\x04kind\"\xc7\x02\n\x07Prepare\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12%\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x15.answerback.v1.Config\x12\x39\n\x05\x66iles\x18\x03 \x03(\x0b\x32*.answerback.internal.v1.Prepare.FilesEntry\x12\x36\n\x06places\x18\x04 \x03(\x0b\x32&.answerback.internal.v1.ListenerPlaces\x12\x33\n\x07sockets\x18\x05 \x03(\x0b\x32\".answerback.internal.v1.SocketName\x12-\n\x0e\x64\x65\x66\x61ult_engine\x18\x06 \x01(\x0e\x32\x15.answerback.v1.Engine\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"K\n\x06\x43ommit\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12/\n\x07\x66illers\x18\x02 \x03(\x0b\x32\x1e.answerback.internal.v1.Filler\"J\n\x05\x41\x62ort\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12/\n\x07\x66illers\x18\x02 \x03(\x0b\x32\x1e.answerback.internal.v1.Filler\"\x18\n\x05Pause\x12\x0f\n\x07sockets\x18\x01 \x03(\t\"{\n\x05\x41\x64opt\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x33\n\x07sockets\x18\x02 \x03(\x0b\x32\".answerback.internal.v1.SocketName\x12/\n\x07\x66illers\x18\x03 \x03(\x0b\x32\x1e.answerback.internal.v1.Filler\"\x17\n\x07Release\x12\x0c\n\x04slot\x18\x01 \x01(\r\"5\n\x05\x44rain\x12\x11\n\tsucceeded\x18\x01 \x01(\x08\x12\x19\n\x11over_milliseconds\x18\x02 \x01(\x04\"O\n\x10\x43loseConnections\x12\x11\n\tlisteners\x18\x01 \x03(\t\x12\x19\n\x11over_milliseconds\x18\x02 \x01(\x04\x12\r\n\x05reset\x18\x03 \x01(\x08\"$\n\x0fKeepConnections\x12\x11\n\tlisteners\x18\x01 \x03(\t\"\x1f\n\rResetCounters\x12\x0e\n\x06places\x18\x01 \x03(\r\"\x06\n\x04Stop\"\'\n\nSocketName\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\"4\n\x06\x46iller\x12\x0e\n\x06socket\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\x8a\x01\n\x0eListenerPlaces\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\r\n\x05rules\x18\x03 \x03(\r\x12\x0e\n\x06socket\x18\x04 \x01(\t\x12\x10\n\x08\x63ounters\x18\x05 \x03(\r\x12\x0e\n\x06\x66\x61ults\x18\x06 \x03(\r\x12\x16\n\x0e\x66\x61ult_counters\x18\x07 \x03(\r\"\x87\x03\n\x06Report\x12,\n\x04\x62\x65\x61t\x18\x01 \x01(\x0b\x32\x1c.answerback.internal.v1.BeatH\x00\x12\x34\n\x08prepared\x18\x02 \x01(\x0b\x32 .answerback.internal.v1.PreparedH\x00\x12\x32\n\x07refused\x18\x03 \x01(\x0b\x32\x1f.answerback.internal.v1.RefusedH\x00\x12\x36\n\tcommitted\x18\x04 \x01(\x0b\x32!.answerback.internal.v1.CommittedH\x00\x12\x32\n\x07\x64rained\x18\x05 \x01(\x0b\x32\x1f.answerback.internal.v1.DrainedH\x00\x12?\n\x0e\x63ounters_reset\x18\x06 \x01(\x0b\x32%.answerback.internal.v1.CountersResetH\x00\x12\x30\n\x06paused\x18\x07 \x01(\x0b\x32\x1e.answerback.internal.v1.PausedH\x00\x42\x06\n\x04kind\" \n\x04\x42\x65\x61t\x12\x18\n\x10lag_microseconds\x18\x01 \x01(\x04\"\x1c\n\x08Prepared\x12\x10\n\x08revision\x18\x01 \x01(\x04\"E\n\x07Refused\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x08problems\x18\x02 \x03(\x0b\x32\x16.answerback.v1.Problem\"\x1d\n\tCommitted\x12\x10\n\x08revision\x18\x01 \x01(\x04\"\t\n\x07\x44rained\"\x0f\n\rCountersReset\"\x08\n\x06Pausedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,33 +54,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DRAIN']._serialized_start=1392
   _globals['_DRAIN']._serialized_end=1445
   _globals['_CLOSECONNECTIONS']._serialized_start=1447
-  _globals['_CLOSECONNECTIONS']._serialized_end=1511
-  _globals['_KEEPCONNECTIONS']._serialized_start=1513
-  _globals['_KEEPCONNECTIONS']._serialized_end=1549
-  _globals['_RESETCOUNTERS']._serialized_start=1551
-  _globals['_RESETCOUNTERS']._serialized_end=1582
-  _globals['_STOP']._serialized_start=1584
-  _globals['_STOP']._serialized_end=1590
-  _globals['_SOCKETNAME']._serialized_start=1592
-  _globals['_SOCKETNAME']._serialized_end=1631
-  _globals['_FILLER']._serialized_start=1633
-  _globals['_FILLER']._serialized_end=1685
-  _globals['_LISTENERPLACES']._serialized_start=1688
-  _globals['_LISTENERPLACES']._serialized_end=1826
-  _globals['_REPORT']._serialized_start=1829
-  _globals['_REPORT']._serialized_end=2220
-  _globals['_BEAT']._serialized_start=2222
-  _globals['_BEAT']._serialized_end=2254
-  _globals['_PREPARED']._serialized_start=2256
-  _globals['_PREPARED']._serialized_end=2284
-  _globals['_REFUSED']._serialized_start=2286
-  _globals['_REFUSED']._serialized_end=2355
-  _globals['_COMMITTED']._serialized_start=2357
-  _globals['_COMMITTED']._serialized_end=2386
-  _globals['_DRAINED']._serialized_start=2388
-  _globals['_DRAINED']._serialized_end=2397
-  _globals['_COUNTERSRESET']._serialized_start=2399
-  _globals['_COUNTERSRESET']._serialized_end=2414
-  _globals['_PAUSED']._serialized_start=2416
-  _globals['_PAUSED']._serialized_end=2424
+  _globals['_CLOSECONNECTIONS']._serialized_end=1526
+  _globals['_KEEPCONNECTIONS']._serialized_start=1528
+  _globals['_KEEPCONNECTIONS']._serialized_end=1564
+  _globals['_RESETCOUNTERS']._serialized_start=1566
+  _globals['_RESETCOUNTERS']._serialized_end=1597
+  _globals['_STOP']._serialized_start=1599
+  _globals['_STOP']._serialized_end=1605
+  _globals['_SOCKETNAME']._serialized_start=1607
+  _globals['_SOCKETNAME']._serialized_end=1646
+  _globals['_FILLER']._serialized_start=1648
+  _globals['_FILLER']._serialized_end=1700
+  _globals['_LISTENERPLACES']._serialized_start=1703
+  _globals['_LISTENERPLACES']._serialized_end=1841
+  _globals['_REPORT']._serialized_start=1844
+  _globals['_REPORT']._serialized_end=2235
+  _globals['_BEAT']._serialized_start=2237
+  _globals['_BEAT']._serialized_end=2269
+  _globals['_PREPARED']._serialized_start=2271
+  _globals['_PREPARED']._serialized_end=2299
+  _globals['_REFUSED']._serialized_start=2301
+  _globals['_REFUSED']._serialized_end=2370
+  _globals['_COMMITTED']._serialized_start=2372
+  _globals['_COMMITTED']._serialized_end=2401
+  _globals['_DRAINED']._serialized_start=2403
+  _globals['_DRAINED']._serialized_end=2412
+  _globals['_COUNTERSRESET']._serialized_start=2414
+  _globals['_COUNTERSRESET']._serialized_end=2429
+  _globals['_PAUSED']._serialized_start=2431
+  _globals['_PAUSED']._serialized_end=2439
 # @@protoc_insertion_point(module_scope)

@@ -306,8 +306,11 @@ class CloseConnections(_message.Message):
 
     LISTENERS_FIELD_NUMBER: _builtins.int
     OVER_MILLISECONDS_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
     over_milliseconds: _builtins.int
     """In which time, spread evenly over it, the oldest first."""
+    reset: _builtins.bool
+    """Reset them instead, all at once."""
     @_builtins.property
     def listeners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -315,10 +318,11 @@ class CloseConnections(_message.Message):
         *,
         listeners: _abc.Iterable[_builtins.str] | None = ...,
         over_milliseconds: _builtins.int = ...,
+        reset: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["listeners", b"listeners", "over_milliseconds", b"over_milliseconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listeners", b"listeners", "over_milliseconds", b"over_milliseconds", "reset", b"reset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
