@@ -1,0 +1,334 @@
+# ruff: noqa: E501 - lines begin further left in the files that these texts become
+"""One kind of each family that the language does not have, as CONTRIBUTING says to write it.
+
+Each is a field in the schema and three files: the runtime in `core`, the description in `language`, and a test.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+PROTO: Final = "proto/answerback/v1/config.proto"
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A kind that is added: texts of the schema with what stands before or behind them then, and new files."""
+
+    family: str
+    name: str
+    message: tuple[str, str]
+    """A place in the schema, and what is written before it."""
+    member: tuple[str, str]
+    """The last member of the choice, and what is written behind it."""
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def touched(self) -> set[str]:
+        """Every file that is written by hand."""
+        return {PROTO, *self.files}
+
+
+FAULT: Final = Addition(
+    "Fault",
+    "twice",
+    ("  // The bytes of a reply are not sent;", "  // Every piece of a reply is sent twice.\n  message Twice {}\n"),
+    ("    Drop drop = 15;\n", "    Twice twice = 99;\n"),
+    {
+        "service/answerback/core/faults/twice.py": '''"""`twice`: a reply comes twice, piece by piece."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.steps import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """Sends everything twice."""
+
+    def touches(self, outcome: Outcome) -> bool:
+        """See `Effect.touches`."""
+        return sends(outcome)
+
+    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+        """See `Effect.on`."""
+        for outcome in reply:
+            yield outcome
+            if sends(outcome):
+                yield outcome
+''',
+        "service/answerback/language/faults/twice.py": '''"""`twice`: replies come twice."""
+
+from answerback.core import faults
+from answerback.core.faults.twice import Twice
+from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.v1 import config_pb2 as v1
+
+
+@FAULTS.kind("twice")
+class TwiceKind(FaultKind):
+    """Replies come twice."""
+
+    example = "faults: [twice]"
+    needs_bytes = True
+
+    def compile(self, given: v1.Fault.Twice) -> faults.Effect:  # noqa: ARG002 - it has no fields
+        """Make the effect."""
+        return Twice()
+''',
+        "tests/core/faults/test_twice.py": """from answerback.core.actions import Send
+from answerback.core.faults.twice import Twice
+from tests.core.faults.faulty import conversation
+
+
+def test_a_reply_comes_twice() -> None:
+    conversation(Twice()) >> b"x\\n" << Send(b"xx")
+""",
+    },
+)
+
+STEP: Final = Addition(
+    "Step",
+    "shout",
+    (
+        "  // Do nothing: the request is taken and not answered.\n",
+        "  // Send the request in capitals.\n  message Shout {\n    // How often.\n    uint32 times = 1;\n  }\n",
+    ),
+    ("    Take take = 13;\n", "    Shout shout = 99;\n"),
+    {
+        "service/answerback/core/shout.py": '''"""The step `shout`."""
+
+from answerback.core.actions import Send
+from answerback.core.steps import Step
+
+
+def shout(times: int) -> Step:
+    """Send the request in capitals, so many times."""
+    return lambda turn: Send(turn.request.upper() * times)
+''',
+        "service/answerback/language/steps/shout.py": '''"""`shout`: send the request in capitals."""
+
+from answerback.core import steps
+from answerback.core.shout import shout
+from answerback.language.context import Compiling
+from answerback.language.fields import Number, Where, describe
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+
+@STEPS.kind("shout")
+class ShoutKind(StepKind):
+    """Send the request in capitals."""
+
+    fields = describe(
+        v1.Step.Shout,
+        Where.RULE,
+        times=Number("do: [shout: {times: 2}]", default="`1`", least=1, most=9),
+    )
+    example = "do: [shout]"
+    sends = True
+    needs_request = True
+
+    def compile(self, given: v1.Step.Shout, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes
+        """Make the step."""
+        return shout(given.times or 1)
+''',
+        "tests/language/steps/test_shout.py": """from answerback.core.actions import Send
+from answerback.language.check import check
+from tests.core.playbook import Playbook
+from tests.language.compiling import only
+from tests.language.configurations import listener, rule, said
+
+
+def test_a_request_comes_back_in_capitals() -> None:
+    plan = only(listener(framing="line", rules="[{do: [shout: {times: 2}]}]"))
+    Playbook(plan) >> b"hi\\n" << Send(b"HIHI")
+
+
+def test_times_has_bounds() -> None:
+    assert said(check(rule("do: [shout: {times: 10}]"), {})) == [
+        "listeners[0].rules[0].do[0].shout.times: must be 1 to 9, not 10"
+    ]
+""",
+    },
+)
+
+MATCH: Final = Addition(
+    "Match",
+    "palindrome",
+    ("", ""),
+    (
+        "    Range request_number = 12;\n",
+        "    // Whether the request reads the same from its end.\n    bool palindrome = 99;\n",
+    ),
+    {
+        "service/answerback/core/matching/palindrome.py": '''"""The match `palindrome`."""
+
+from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.turn import Turn
+
+
+def palindrome(wanted: bool) -> Matcher:
+    """The request reads the same from its end, or it does not."""
+    return lambda request, _turn: (request == request[::-1]) is wanted
+
+
+def why_no_palindrome(wanted: bool) -> Reason:
+    """See `palindrome`."""
+    matches = palindrome(wanted)
+
+    def reason(request: bytes, turn: Turn) -> Miss | None:
+        return None if matches(request, turn) else Miss(f"is {'no' if wanted else 'a'} palindrome")
+
+    return reason
+''',
+        "service/answerback/language/matching/palindrome.py": '''"""`palindrome`: the request reads the same from its end."""
+
+from answerback.core.matching import Matcher, Reason
+from answerback.core.matching.palindrome import palindrome, why_no_palindrome
+from answerback.language.context import Compiling
+from answerback.language.matching.base import MATCHES, MatchKind
+
+
+@MATCHES.kind("palindrome")
+class PalindromeKind(MatchKind):
+    """The request reads the same from its end."""
+
+    example = "when: {palindrome: true}"
+
+    def compile(self, given: bool, compiling: Compiling) -> Matcher:  # noqa: ARG002 - it has no bytes
+        """Make the match."""
+        return palindrome(given)
+
+    def explain(self, given: bool, compiling: Compiling) -> Reason:  # noqa: ARG002 - it has no bytes
+        """Say what it is."""
+        return why_no_palindrome(given)
+''',
+        "tests/core/matching/test_palindrome.py": """from answerback.core.matching.palindrome import palindrome, why_no_palindrome
+from tests.core.matching.turns import asked
+from tests.core.turns import MadeUp
+
+
+def test_a_palindrome_reads_the_same_from_its_end() -> None:
+    assert asked(palindrome(wanted=True), b"abba")
+    assert not asked(palindrome(wanted=True), b"abc")
+    miss = why_no_palindrome(wanted=True)(b"abc", MadeUp())
+    assert miss is not None
+    assert miss.why == "is no palindrome"
+""",
+    },
+)
+
+FRAMING: Final = Addition(
+    "Framing",
+    "pairs",
+    ("  // A command of Redis (RESP2):", "  // Every two bytes are a request.\n  message Pairs {}\n"),
+    ("    Resp resp = 10;\n", "    Pairs pairs = 99;\n"),
+    {
+        "service/answerback/core/framing/pairs.py": '''"""Framing by pairs of bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerback.core.framing.base import MOST, Buffer, Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs(Plain):
+    """Every two bytes are a request."""
+
+    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
+        """See `Framing.cut`."""
+        end = min(len(buffer) // 2, MOST) * 2
+        return [bytes(buffer[at : at + 2]) for at in range(0, end, 2)], end
+
+    def taken(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
+        """See `Framing.taken`."""
+        return requests * 2
+
+    def least(self, buffer: Buffer) -> int:  # noqa: ARG002 - as above
+        """See `Framing.least`."""
+        return 2
+''',
+        "service/answerback/language/framing/pairs.py": '''"""`pairs`: every two bytes are a request."""
+
+from answerback.core.framing import Framing
+from answerback.core.framing.pairs import Pairs
+from answerback.language.context import Compiling
+from answerback.language.framing.base import FRAMINGS, FramingKind
+from answerback.v1 import config_pb2 as v1
+
+
+@FRAMINGS.kind("pairs")
+class PairsKind(FramingKind):
+    """Every two bytes are a request."""
+
+    runtime = Pairs
+    example = "framing: pairs"
+
+    def compile(self, given: v1.Framing.Pairs, compiling: Compiling) -> Framing:  # noqa: ARG002 - it has no fields
+        """Make the framing."""
+        return Pairs()
+''',
+        "tests/core/framing/test_pairs.py": """from answerback.core.framing.pairs import Pairs
+from tests.core.framing.cutting import check_case
+
+
+def test_two_bytes_are_a_request() -> None:
+    check_case(Pairs(), b"abcde", [b"ab", b"cd"], b"e")
+""",
+    },
+)
+
+DELAY: Final = Addition(
+    "Delay",
+    "coin",
+    ("  // The exponential distribution:", "  // Nothing, or a second.\n  message Coin {}\n"),
+    ("    Exponential exponential = 5;\n", "    Coin coin = 99;\n"),
+    {
+        "service/answerback/core/coin.py": '''"""The delay `coin`."""
+
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """Nothing, or a second."""
+
+    def draw(self, chance: Random) -> float:
+        """See `Delay.draw`."""
+        return float(chance.randint(0, 1))
+''',
+        "service/answerback/language/delays/coin.py": '''"""`coin`: nothing, or a second."""
+
+from answerback.core.coin import Coin
+from answerback.core.delays import Delay
+from answerback.language.delays.base import DELAYS, DelayKind
+from answerback.v1 import config_pb2 as v1
+
+
+@DELAYS.kind("coin")
+class CoinKind(DelayKind):
+    """Nothing, or a second."""
+
+    example = "do: [delay: {coin: {}}]"
+
+    def compile(self, given: v1.Delay.Coin) -> Delay:  # noqa: ARG002 - it has no fields
+        """Make the delay."""
+        return Coin()
+''',
+        "tests/core/test_coin.py": """from random import Random
+
+from answerback.core.coin import Coin
+
+
+def test_a_coin_has_two_sides() -> None:
+    chance = Random(1)
+    assert {Coin().draw(chance) for _ in range(20)} == {0.0, 1.0}
+""",
+    },
+)
+
+ADDITIONS: Final = (FAULT, STEP, MATCH, FRAMING, DELAY)

@@ -1,0 +1,100 @@
+"""A new kind is a field in the schema, a runtime, a description and a test: one of each is added to a copy."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from answerback.language.reference import FAMILIES
+from tests.docs.consoles import ROOT
+from tests.workshop.additions import ADDITIONS, PROTO, Addition
+
+# A copy is generated, checked and tested, which takes 20 s.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+MOST_FILES = 5
+COPIED = ("proto", "service", "tests", "tools", "docs", "bench", "pyproject.toml", "Makefile", "README.md", "buf.yaml")
+NOT_COPIED = shutil.ignore_patterns("node_modules", "__pycache__")
+CHECKS = ("tests/language/test_registry.py", "tests/language/test_reference.py", "tests/test_generated.py")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree with one kind more in every family, and what is generated of it."""
+    folder = tmp_path_factory.mktemp("tree")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(
+                source, folder / name, symlinks=True, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
+            )
+        else:
+            shutil.copy(source, folder / name)
+    for addition in ADDITIONS:
+        add(addition, folder)
+    for module in ("tools.proto", "tools.reference", "tools.api_reference"):
+        run(folder, "-m", module)
+    return folder
+
+
+def add(addition: Addition, folder: Path) -> None:
+    """Write what a kind needs."""
+    schema = folder / PROTO
+    text = schema.read_text()
+    for (place, written), behind in ((addition.message, False), (addition.member, True)):
+        assert place in text
+        text = text.replace(place, place + written if behind else written + place, 1)
+    schema.write_text(text)
+    for name, source in addition.files.items():
+        path = folder / name
+        assert not path.exists()
+        path.write_text(source)
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """Run this Python in the copy; what it printed, if it succeeded."""
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": f"{folder}/service:{folder}"}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def python_files(additions: Sequence[Addition]) -> list[str]:
+    return [name for addition in additions for name in addition.files]
+
+
+@pytest.mark.parametrize("addition", ADDITIONS, ids=lambda addition: addition.family)
+def test_a_kind_is_a_handful_of_files_written_by_hand(addition: Addition) -> None:
+    assert len(addition.touched) == 4
+    assert len(addition.touched) <= MOST_FILES
+
+
+def test_every_family_is_tried() -> None:
+    assert {addition.family for addition in ADDITIONS} == {family.message.DESCRIPTOR.name for family in FAMILIES}
+
+
+def test_the_checks_of_the_tree_take_the_new_kinds(copy: Path) -> None:
+    tests = [name for name in python_files(ADDITIONS) if name.startswith("tests/")]
+    run(copy, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *CHECKS, *tests)
+
+
+def test_types_lint_and_format_of_the_new_files_are_clean(copy: Path) -> None:
+    run(copy, "-m", "mypy", *(name for name in python_files(ADDITIONS) if name.startswith("service/")))
+    run(copy, "-m", "ruff", "check", *python_files(ADDITIONS))
+    run(copy, "-m", "ruff", "format", "--check", *python_files(ADDITIONS))
+
+
+def test_explain_and_check_know_the_new_kinds(copy: Path) -> None:
+    (copy / "new.yaml").write_text(
+        "listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    framing: pairs\n    faults: [twice]\n"
+        "    rules: [{when: {palindrome: true}, do: [{delay: {coin: {}}}, shout]}, {do: [send: no]}]\n"
+    )
+    run(copy, "-m", "answerback.cli", "check", "new.yaml")
+    told = run(copy, "-m", "answerback.cli", "explain", "new.yaml", "--say", "abaa")
+    for shown in ('request 1: "ab" (pairs)', "is no palindrome", "faults[0] strikes: twice", '< "AAAA"'):
+        assert shown in told
