@@ -10,7 +10,8 @@ from grpc import StatusCode
 
 from answerback.control import errors
 from answerback.control.authorisation import PermissionDenied, Unauthenticated
-from answerback.control.limits import Kind, TooManyCalls
+from answerback.control.limits import Kind, TooManyBytes, TooManyCalls
+from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
@@ -76,7 +77,15 @@ def violations(status: Status) -> list[tuple[str, str]]:
             str(PermissionDenied("/a.B/C")),
         ),
         (TooManyCalls(Kind.READ, 2), StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", str(TooManyCalls(Kind.READ, 2))),
-        (errors.MalformedRequest("no"), StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST", "no"),
+        (TooManyBytes(Kind.READ, 9), StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_BYTES", str(TooManyBytes(Kind.READ, 9))),
+        (RequestUnfinished("late"), StatusCode.DEADLINE_EXCEEDED, "REQUEST_UNFINISHED", "late"),
+        (TooManyParts(), StatusCode.INVALID_ARGUMENT, "TOO_MANY_PARTS", str(TooManyParts())),
+        (
+            MalformedRequest("/a.B/C"),
+            StatusCode.INVALID_ARGUMENT,
+            "MALFORMED_REQUEST",
+            "these bytes are no request of a.B/C",
+        ),
     ],
 )
 def test_each_error_of_the_table_has_its_status(error: Exception, code: StatusCode, reason: str, message: str) -> None:

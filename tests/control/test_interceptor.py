@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import grpc
@@ -19,7 +20,7 @@ from answerback.control import schema, server
 from answerback.control.address import parse
 from answerback.control.authorisation import CHANGES, READS, Permit, Tokens
 from answerback.control.credentials import Protection
-from answerback.control.interceptor import Guard
+from answerback.control.interceptor import Guard, HangUps
 from answerback.control.limits import MOST, Kind, Limits
 from answerback.control.server import MAX_CONFIG_BYTES, AdminServer
 from answerback.supervisor import Supervisor
@@ -332,3 +333,59 @@ async def test_whatever_fails_inside_stays_inside(name: str, tokens: Tokens, cap
     (record,) = caplog.records
     assert record.message == f"{caught.value.details()} in /test.Service/{name}"
     assert record.exc_info is not None
+
+
+class Gone:
+    """The context of a call whose client has hung up."""
+
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
+    def peer_identities(self) -> None:
+        return None
+
+    def add_done_callback(self, _: Any) -> None:
+        pass
+
+    async def read(self) -> bytes:
+        return b""
+
+    async def write(self, _: bytes) -> None:
+        raise aio.InternalError("failed")
+
+    async def abort_with_status(self, _: Any) -> None:
+        raise aio.InternalError("failed")
+
+
+@pytest.mark.parametrize("function", [answer, fail_at_once], ids=["in an answer", "in an error"])
+async def test_a_client_that_hangs_up_is_mentioned_at_debug_alone(
+    function: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    handler = grpc.unary_unary_rpc_method_handler(function, bytes, bytes)
+    details: Any = SimpleNamespace(method="/test.Service/Method", invocation_metadata=())
+
+    async def found(_: Any) -> Any:
+        return handler
+
+    guarded: Any = await Guard(Tokens(), Limits()).intercept_service(found, details)
+    with pytest.raises(asyncio.CancelledError):
+        await guarded.stream_stream(None, Gone())
+    said = [(record.levelname, record.message) for record in caplog.records if not record.exc_info]
+    assert ("DEBUG", "the client left during /test.Service/Method") in said
+    assert [name for name, _ in said if name != "DEBUG"] == []
+
+
+@pytest.mark.parametrize(
+    "error, kept", [(aio.InternalError("batch"), False), (KeyError("ours"), True), (None, True)], ids=str
+)
+def test_what_grpc_says_of_hang_ups_is_kept_out_of_the_log(error: Exception | None, kept: bool) -> None:
+    information = (type(error), error, None) if error else None
+    record = logging.LogRecord("grpc._cython.cygrpc", logging.ERROR, "", 0, "raised", (), information)
+    assert HangUps().filter(record) is kept
+
+
+@pytest.mark.usefixtures("admin")
+async def test_the_log_of_grpc_is_without_hang_ups() -> None:
+    filters = logging.getLogger("grpc._cython.cygrpc").filters
+    assert [type(each) for each in filters] == [HangUps]

@@ -1,37 +1,95 @@
 """How many calls at a time."""
 
-from contextlib import ExitStack
+import asyncio
 
 import pytest
 
+from answerback.control import limits as limits_module
 from answerback.control.authorisation import CHANGES, READS
-from answerback.control.limits import MOST, STREAMS, Kind, Limits, TooManyCalls, kind_of
+from answerback.control.limits import MOST, STREAMS, Kind, Limits, TooManyBytes, TooManyCalls, kind_of
 from answerback.control.schema import POOL
 
 
 def test_past_the_limit_it_is_refused_until_one_is_over() -> None:
     limits = Limits({Kind.WATCH: 2, Kind.READ: 1})
-    with ExitStack() as stack:
-        stack.enter_context(limits.place(Kind.WATCH))
-        with limits.place(Kind.WATCH):
-            with pytest.raises(TooManyCalls) as caught, limits.place(Kind.WATCH):
-                pytest.fail("there was no room")
-            assert str(caught.value) == "2 watches at a time are all there may be; try again later"
-            with limits.place(Kind.READ):
-                pass  # is counted apart
-        stack.enter_context(limits.place(Kind.WATCH))
+    limits.enter(Kind.WATCH)
+    place = limits.enter(Kind.WATCH)
+    with pytest.raises(TooManyCalls) as caught:
+        limits.enter(Kind.WATCH)
+    assert str(caught.value) == "2 watches at a time are all there may be; try again later"
+    limits.enter(Kind.READ)  # is counted apart
+    place.leave()
+    limits.enter(Kind.WATCH)
 
 
-def test_what_fails_gives_its_place_back() -> None:
+def test_a_place_that_is_left_twice_is_given_back_once() -> None:
     limits = Limits({Kind.CHANGE: 1})
-    for _ in range(3):
-        with pytest.raises(KeyError), limits.place(Kind.CHANGE):
-            raise KeyError
+    place = limits.enter(Kind.CHANGE)
+    place.leave()
+    place.leave()
+    limits.enter(Kind.CHANGE)
+    with pytest.raises(TooManyCalls):
+        limits.enter(Kind.CHANGE)
 
 
-def test_every_kind_has_a_limit_and_a_connection_has_room_for_all_of_them() -> None:
+def test_calls_of_a_kind_hold_as_many_bytes_as_there_may_be() -> None:
+    limits = Limits(call_bytes=100)
+    places = [limits.enter(Kind.READ) for _ in range(3)]
+    places[0].hold(60)
+    places[1].hold(40)
+    with pytest.raises(TooManyBytes) as caught:
+        places[2].hold(1)
+    assert str(caught.value) == "reads in progress hold 100 bytes, which is all there may be; try again later"
+    limits.enter(Kind.CHANGE).hold(100)  # is counted apart
+    places[0].leave()
+    places[2].hold(60)
+    with pytest.raises(TooManyBytes):
+        places[2].hold(1)
+
+
+def test_a_single_call_holds_more_than_there_may_be() -> None:
+    limits = Limits(call_bytes=100)
+    large, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
+    large.hold(1000)
+    with pytest.raises(TooManyBytes):
+        other.hold(1)
+    large.release()
+    other.hold(1)
+
+
+def test_a_call_that_is_over_holds_nothing_more() -> None:
+    limits = Limits(call_bytes=100)
+    place, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
+    place.leave()
+    place.hold(100)  # its client has left while it was being answered
+    place.release()
+    other.hold(100)
+
+
+async def test_a_watch_waits_for_room_in_turn() -> None:
+    limits = Limits(call_bytes=100)
+    first, second = limits.enter(Kind.WATCH), limits.enter(Kind.WATCH)
+    await first.hold_in_turn(100)
+    waiting = asyncio.create_task(second.hold_in_turn(50))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    first.release()
+    await waiting
+    with pytest.raises(TooManyBytes):
+        first.hold(51)
+
+
+async def test_a_watch_that_finds_no_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits_module, "ROOM_SECONDS", 0.01)
+    limits = Limits(call_bytes=100)
+    limits.enter(Kind.WATCH).hold(100)
+    with pytest.raises(TooManyBytes):
+        await limits.enter(Kind.WATCH).hold_in_turn(1)
+
+
+def test_every_kind_has_a_limit_and_a_connection_has_room_for_all_of_each() -> None:
     assert set(MOST) == set(Kind)
-    assert sum(MOST.values()) < STREAMS
+    assert max(MOST.values()) < STREAMS
 
 
 @pytest.mark.parametrize(

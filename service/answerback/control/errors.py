@@ -18,8 +18,10 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from answerback.control.authorisation import PermissionDenied, Unauthenticated
-from answerback.control.limits import TooManyCalls
+from answerback.control.limits import TooManyBytes, TooManyCalls
+from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
+from answerback.language.parts import MAX_PARTS
 from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
 from answerback.supervisor import (
@@ -55,10 +57,6 @@ class BadArgument(Exception):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.problem = Problem(field, message)
-
-
-class MalformedRequest(Exception):
-    """The bytes of a request are not those of its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +159,18 @@ def _too_many_calls(error: TooManyCalls) -> Answer:
     return Answer(StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", str(error))
 
 
+def _too_many_bytes(error: TooManyBytes) -> Answer:
+    return Answer(StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_BYTES", str(error))
+
+
+def _request_unfinished(error: RequestUnfinished) -> Answer:
+    return Answer(StatusCode.DEADLINE_EXCEEDED, "REQUEST_UNFINISHED", str(error))
+
+
+def _too_many_parts(error: TooManyParts) -> Answer:
+    return Answer(StatusCode.INVALID_ARGUMENT, "TOO_MANY_PARTS", str(error), {"most": str(MAX_PARTS)})
+
+
 def _malformed_request(error: MalformedRequest) -> Answer:
     return Answer(StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST", str(error))
 
@@ -185,6 +195,9 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     Unauthenticated: _unauthenticated,
     PermissionDenied: _permission_denied,
     TooManyCalls: _too_many_calls,
+    TooManyBytes: _too_many_bytes,
+    RequestUnfinished: _request_unfinished,
+    TooManyParts: _too_many_parts,
     MalformedRequest: _malformed_request,
 }
 

@@ -1,27 +1,31 @@
 """What stands around every method: who calls is asked, exceptions become statuses, and internals stay inside.
 
-A call's way: its token (before a byte of the request is read) → a place among the calls of its kind → the request is
-parsed → the method → the response is serialised. Whatever is raised on the way is answered here.
+A call's way: its token (before a byte of the request is read) → the bytes of its request → a place among the calls of
+its kind, until the call is done → the request is parsed → the method → the response is serialised, and sent if clients
+have read enough of the others. Whatever is raised on the way is answered here.
 """
 
 # Rule: between the bytes that come and the bytes that go nothing is left to gRPC, which tells clients what was raised.
 
-import functools
+import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 from urllib.parse import unquote
 
 import grpc
 from grpc import aio
 from grpc_status import rpc_status
 
-from answerback.control import errors
+from answerback.control import errors, schema
 from answerback.control.authorisation import PermissionDenied, Tokens, Unauthenticated, authorise
-from answerback.control.limits import Kind, Limits, kind_of
+from answerback.control.limits import Kind, Limits, Place, kind_of
+from answerback.control.receiving import LARGE, Receiver
 from answerback.supervisor import audit
+from answerback.supervisor.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +39,11 @@ class Guard(aio.ServerInterceptor):
     By the table of `errors`, or as an internal error with an incident's id.
     """
 
-    def __init__(self, tokens: Tokens, limits: Limits) -> None:
+    def __init__(self, tokens: Tokens, limits: Limits, receiver: Receiver | None = None) -> None:
         self._tokens = tokens
         self._limits = limits
+        self._receiver = receiver or Receiver()
+        self._turns = {kind: Turns(lambda: None) for kind in Kind}
 
     async def intercept_service(
         self,
@@ -59,12 +65,18 @@ class Guard(aio.ServerInterceptor):
         def still_may() -> None:
             authorise(self._tokens.authenticate(metadata), method)
 
-        return _Guarded(handler, method, permit.identity, kind, self._limits, still_may).handler
+        return _Guarded(
+            handler, method, permit.identity, kind, self._limits, self._receiver, self._turns[kind], still_may
+        ).handler
 
 
 @dataclass(frozen=True, slots=True)
 class _Guarded:
-    """A method's handler, and what is around it. The four kinds of gRPC's methods are two to us."""
+    """A method's handler, and what is around it.
+
+    To gRPC every method is one of streams, which is the same on the wire: then it reads no message before it is asked
+    to, and what is sent is sent from here.
+    """
 
     inner: Any
     method: str
@@ -72,66 +84,65 @@ class _Guarded:
     """What its token has proved of the caller."""
     kind: Kind
     limits: Limits
+    receiver: Receiver
+    turns: Turns
     still_may: Callable[[], None]
 
     @property
     def handler(self) -> Handler:
         """It takes bytes and gives bytes: what they mean is found out within the guard."""
-        inner = self.inner
-        kind = ("stream" if inner.request_streaming else "unary") + (
-            "_stream" if inner.response_streaming else "_unary"
-        )
-        function = getattr(inner, kind)
-        wrapped = self._streaming(function) if inner.response_streaming else self._single(function)
-        made: Handler = getattr(grpc, f"{kind}_rpc_method_handler")(wrapped)
+        made: Handler = grpc.stream_stream_rpc_method_handler(self._call)
         return made
 
-    def _single(self, function: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[bytes]]:
-        @functools.wraps(function)
-        async def guarded(request: Any, context: Context) -> bytes:
-            audit.CALLER.set(caller(context, self.identity))  # each call has a context of its own
-            try:
-                with self.limits.place(self.kind):
-                    response: bytes = self.inner.response_serializer(await function(self._parsed(request), context))
-                    return response
-            except aio.AbortError:
-                raise
-            except Exception as error:  # noqa: BLE001 — whatever it is, it is answered for here
-                await _answer(error, self.method, context)
-
-        return guarded
-
-    def _streaming(
-        self, function: Callable[[Any, Context], AsyncIterator[Any]]
-    ) -> Callable[[Any, Context], AsyncIterator[bytes]]:
-        @functools.wraps(function)
-        async def guarded(request: Any, context: Context) -> AsyncIterator[bytes]:
-            audit.CALLER.set(caller(context, self.identity))
-            try:
-                with self.limits.place(self.kind):
-                    async for response in function(self._parsed(request), context):
-                        self.still_may()  # a token that is taken back ends what it began
-                        yield self.inner.response_serializer(response)
-            except aio.AbortError:
-                raise
-            except Exception as error:  # noqa: BLE001 — as above
-                await _answer(error, self.method, context)
-
-        return guarded
-
-    def _parsed(self, request: Any) -> Any:
-        """The message of a request, or the messages of a stream of them. Raises MalformedRequest."""
-        return self._each(request) if self.inner.request_streaming else self._message(request)
-
-    async def _each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        async for request in requests:
-            yield self._message(request)
-
-    def _message(self, data: bytes) -> Any:
+    async def _call(self, _requests: Any, context: Context) -> None:
+        audit.CALLER.set(caller(context, self.identity))  # each call has a context of its own
         try:
-            return self.inner.request_deserializer(data)
-        except Exception:  # noqa: BLE001 — what a parser raises is its own affair
-            raise errors.MalformedRequest(f"these bytes are no request of {self.method[1:]}") from None
+            data = await self.receiver.first(context, self.method)
+            place = self.limits.enter(self.kind)
+            context.add_done_callback(cast(Any, lambda _: place.leave()))  # its stubs want keywords
+            place.hold(len(data))
+            if self.inner.response_streaming:
+                await self._stream(data, context, place)
+            else:
+                await self._single(data, context, place)
+        except aio.AbortError:
+            raise
+        except aio.InternalError:
+            raise _left(self.method) from None
+        except Exception as error:  # noqa: BLE001 — whatever it is, it is answered for here
+            await _answer(error, self.method, context)
+
+    async def _single(self, data: bytes, context: Context, place: Place) -> None:
+        function = self.inner.stream_unary if self.inner.request_streaming else self.inner.unary_unary
+
+        async def work() -> bytes:
+            answer: bytes = self.inner.response_serializer(await function(await self._request(data, context), context))
+            return answer
+
+        # The large ones of a kind are served one at a time: what is made of their bytes is ten times as large.
+        answer = await (self.turns.take(work) if len(data) >= LARGE else work())
+        place.release()
+        place.hold(len(answer))  # until the call is done: it is only then that the client has read it
+        await context.write(answer)
+
+    async def _stream(self, data: bytes, context: Context, place: Place) -> None:
+        function = self.inner.stream_stream if self.inner.request_streaming else self.inner.unary_stream
+        request = await self._request(data, context)
+        place.release()
+        async with aclosing(function(request, context)) as responses:
+            async for response in responses:
+                self.still_may()  # a token that is taken back ends what it began
+                answer = self.inner.response_serializer(response)
+                await place.hold_in_turn(len(answer))
+                await context.write(answer)
+                place.release()
+
+    async def _request(self, data: bytes, context: Context) -> Any:
+        """The message of a request, or the messages of a stream of them. Raises MalformedRequest, TooManyParts."""
+        deserialize, kind = self.inner.request_deserializer, schema.REQUESTS.get(self.method)
+        if self.inner.request_streaming:
+            return self.receiver.each(data, context, self.method, deserialize, kind)
+        return await self.receiver.parsed(data, self.method, deserialize, kind)
 
 
 def caller(context: Context, identity: str = "") -> audit.Caller:
@@ -159,5 +170,25 @@ async def _answer(error: Exception, method: str, context: Context) -> NoReturn:
         incident = uuid.uuid4().hex[:12]
         log.error("internal error %s in %s", incident, method, exc_info=error)
         status = errors.internal(incident)
-    await context.abort_with_status(rpc_status.to_status(status))
+    try:
+        await context.abort_with_status(rpc_status.to_status(status))
+    except aio.InternalError:
+        raise _left(method) from None
     raise AssertionError("abort_with_status raises")
+
+
+def _left(method: str) -> asyncio.CancelledError:
+    """What a client that has hung up is to gRPC, where it was in the middle of sending something to it."""
+    log.debug("the client left during %s", method)
+    return asyncio.CancelledError()
+
+
+class HangUps(logging.Filter):
+    """Keeps out of the log what gRPC says, with its traceback, of clients that hang up before a call is over."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is about anything else."""
+        if not (record.exc_info and isinstance(record.exc_info[1], aio.InternalError)):
+            return True
+        log.debug("a client left before its call was over")
+        return False

@@ -1,10 +1,11 @@
 """How many calls are served at a time, by their kind, so that none of one kind keeps those of another waiting."""
 
-# Rule: what is too much is refused at once; nothing queues here.
+# Rule: what is too much is refused at once; only a watch waits, which is late rather than over.
+# Rule: a call holds its place until gRPC is done with it: an answer that its client does not read is kept until then.
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -32,8 +33,9 @@ MOST: Final[Mapping[Kind, int]] = {
     Kind.HEALTH_WATCH: 100,
     Kind.REFLECTION: 20,
 }
-# Of one connection; past it HTTP/2 has a client's calls wait, its own probes too: so it is more than all of the above.
-STREAMS: Final = 1000
+STREAMS: Final = 200  # of one connection; past it HTTP/2 has a client's calls wait, each costs 16 KiB of metadata
+CALL_BYTES: Final = 16 << 20  # that calls of one kind hold; each costs three: ours, gRPC's, and the message
+ROOM_SECONDS: Final = 30.0  # that a watch waits for the clients of others to read
 
 
 class TooManyCalls(Exception):
@@ -43,23 +45,94 @@ class TooManyCalls(Exception):
         super().__init__(f"{most} {kind.value} at a time are all there may be; try again later")
 
 
-class Limits:
-    """Counts the calls in progress."""
+class TooManyBytes(Exception):
+    """Calls of a kind have as many bytes in requests that are being served, and in answers that are not read yet."""
 
-    def __init__(self, most: Mapping[Kind, int] = MOST) -> None:
+    def __init__(self, kind: Kind, most: int) -> None:
+        super().__init__(f"{kind.value} in progress hold {most} bytes, which is all there may be; try again later")
+
+
+class Place:
+    """What a call holds: one of the places of its kind, and bytes: its request, or an answer until it is read."""
+
+    def __init__(self, limits: "Limits", kind: Kind) -> None:
+        self._limits = limits
+        self._kind = kind
+        self._bytes = 0
+        self._over = False
+
+    def hold(self, size: int) -> None:
+        """Hold `size` bytes more. Raises TooManyBytes."""
+        if not self._limits.has_room(self._kind, size):
+            raise TooManyBytes(self._kind, self._limits.call_bytes)
+        self._count(size)
+
+    async def hold_in_turn(self, size: int) -> None:
+        """The same, once there is room for it. Raises TooManyBytes after ROOM_SECONDS."""
+        try:
+            async with asyncio.timeout(ROOM_SECONDS):
+                while not self._limits.has_room(self._kind, size):
+                    await self._limits.more_room()
+        except TimeoutError:
+            raise TooManyBytes(self._kind, self._limits.call_bytes) from None
+        self._count(size)
+
+    def release(self) -> None:
+        """Hold no bytes any more."""
+        self._count(-self._bytes)
+
+    def leave(self) -> None:
+        """Give everything back; may be called again."""
+        if not self._over:
+            self.release()
+            self._over = True
+            self._limits.leave(self._kind)
+
+    def _count(self, size: int) -> None:
+        if not self._over:
+            self._bytes += size
+            self._limits.count_bytes(self._kind, size)
+
+
+class Limits:
+    """Counts the calls in progress, and the bytes that they hold."""
+
+    def __init__(self, most: Mapping[Kind, int] = MOST, call_bytes: int = CALL_BYTES) -> None:
+        self.call_bytes = call_bytes
         self._most = most
         self._now: Counter[Kind] = Counter()
+        self._bytes: Counter[Kind] = Counter()
+        self._waiting: list[asyncio.Future[None]] = []
 
-    @contextmanager
-    def place(self, kind: Kind) -> Iterator[None]:
-        """Holds a place for a call. Raises TooManyCalls."""
+    def enter(self, kind: Kind) -> Place:
+        """A place for a call. Raises TooManyCalls."""
         if self._now[kind] >= self._most[kind]:
             raise TooManyCalls(kind, self._most[kind])
         self._now[kind] += 1
-        try:
-            yield
-        finally:
-            self._now[kind] -= 1
+        return Place(self, kind)
+
+    def leave(self, kind: Kind) -> None:
+        """A call is over."""
+        self._now[kind] -= 1
+
+    def has_room(self, kind: Kind, size: int) -> bool:
+        """Whether a call may hold so many bytes now; if no other holds any, it may, however many they are."""
+        return not self._bytes[kind] or self._bytes[kind] + size <= self.call_bytes
+
+    def count_bytes(self, kind: Kind, size: int) -> None:
+        """So many bytes more, or less, are held."""
+        self._bytes[kind] += size
+        if size < 0:
+            for each in self._waiting:
+                if not each.done():
+                    each.set_result(None)
+            self._waiting.clear()
+
+    async def more_room(self) -> None:
+        """Wait until some have been given back."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
 
 
 def kind_of(method: str, *, streaming: bool) -> Kind:

@@ -4,7 +4,7 @@ grpcio-health-checking 1.80 has no `List` (in grpc/grpc-proto's health.proto sin
 v1alpha, of which v1 is the same under another name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from google.protobuf import message_factory, text_format
@@ -84,6 +84,13 @@ def _pool() -> DescriptorPool:
 
 
 POOL: Final = _pool()
+
+REQUESTS: Final[Mapping[str, Any]] = {
+    f"/{service}/{method.name}": method.input_type
+    for service in SERVICES
+    for method in POOL.FindServiceByName(service).methods  # type: ignore[no-untyped-call]
+}
+"""The descriptor of what each method takes, by its path."""
 
 
 def _message(name: str) -> Any:

@@ -1,5 +1,6 @@
 """The gRPC server of the control API."""
 
+import logging
 import os
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from answerback.control.address import Address
 from answerback.control.config_service import ConfigService
 from answerback.control.credentials import Protection, load
 from answerback.control.health import Health, add_health
-from answerback.control.interceptor import Guard
+from answerback.control.interceptor import Guard, HangUps
 from answerback.control.limits import STREAMS, Limits
 from answerback.control.listener_service import ListenerService
 from answerback.control.obstacles import obstacle
@@ -24,10 +25,27 @@ from answerback.v1.operations_service_pb2_grpc import add_OperationsServiceServi
 
 OWNER_ALONE: Final = 0o177  # as a umask: what remains is 0600
 MAX_CONFIG_BYTES: Final = 4 << 20
+CONNECTIONS: Final = 128  # each costs some 20 KiB when it is idle, and some MiB when it floods
+HANDSHAKE_MS: Final = 5_000
+IDLE_MS: Final = 300_000  # without a call
+IDENTITY_ALONE: Final = 1 << 0  # a bit for each of grpc_compression_algorithm
+METADATA_BYTES: Final = 16 << 10  # of a call, names and 32 bytes for each included: tokens are shorter
 OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.so_reuseport", 0),  # on by default: a second server would share the port silently
     ("grpc.max_receive_message_length", MAX_CONFIG_BYTES + (64 << 10)),  # and a comment, and an etag
     ("grpc.max_concurrent_streams", STREAMS),
+    ("grpc.max_allowed_incoming_connections", CONNECTIONS),
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),  # TLS, and the first frames
+    ("grpc.max_connection_idle_ms", IDLE_MS),  # clients connect again by themselves
+    # 0: PINGs are answered, however many come. Past a number of them gRPC queues a GOAWAY for each, of 4 KiB.
+    ("grpc.http2.max_ping_strikes", 0),
+    # A message is inflated before its size is looked at, so none is taken that is compressed: UNIMPLEMENTED.
+    ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ALONE),
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+    # What is read ahead of a call stays at 64 KiB a connection, and the buffers of reading do not grow with a flood.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.tcp_receive_buffer_size", 16 << 10),
     ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone is found out
     ("grpc.keepalive_timeout_ms", 20_000),
     # Whoever has connected by a certificate that is no longer taken is to show another; what is in progress goes on.
@@ -51,6 +69,7 @@ class AdminServer:
         reflection: bool = False,
     ) -> None:
         credentials = load(protection or Protection(), address)
+        _without_hang_ups()
         self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=OPTIONS)
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
         add_ListenerServiceServicer_to_server(ListenerService(supervisor), self._server)
@@ -69,6 +88,12 @@ class AdminServer:
     async def stop(self, grace: float = 0.0) -> None:
         """Take no more calls; those in progress are cancelled after `grace` seconds."""
         await self._server.stop(grace)
+
+
+def _without_hang_ups() -> None:
+    logger = logging.getLogger("grpc._cython.cygrpc")
+    if not any(isinstance(each, HangUps) for each in logger.filters):
+        logger.addFilter(HangUps())
 
 
 def _listen(server: aio.Server, address: Address, credentials: grpc.ServerCredentials | None) -> int:

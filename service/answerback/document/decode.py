@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 
 from answerback.document.yaml_tree import Fields, Items, Node, Scalar
 from answerback.language import durations
-from answerback.language.problems import Problems, quoted, step_into
+from answerback.language.parts import DURATION_PARTS, MAX_PARTS, TOO_MANY
+from answerback.language.problems import Enough, Problems, quoted, step_into
 from answerback.v1 import options_pb2
 
 # Rule: nothing here names a message, a field or a value of the configuration language. The schema does.
@@ -92,6 +93,7 @@ class _Reader:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
+        self._parts = 0
 
     def message(self, node: Node, message: Message, path: str, depth: int) -> None:
         """Fill an empty message."""
@@ -103,6 +105,7 @@ class _Reader:
         elif isinstance(node, Fields):
             self._fields(node, message, path, depth)
         elif isinstance(node, Scalar) and node.text in words(kind):
+            self._part(kind.fields_by_name[node.text], path, node)
             getattr(message, node.text).SetInParent()
         elif isinstance(node, Scalar) and node.is_null:
             self._nothing(node, message, path)
@@ -167,7 +170,9 @@ class _Reader:
     def _field(self, node: Node, message: Message, field: FieldDescriptor, path: str, depth: int) -> None:
         if field.is_repeated:
             self._list(node, message, field, path, depth)
-        elif field.message_type is not None:
+            return
+        self._part(field, path, node)
+        if field.message_type is not None:
             child = getattr(message, field.name)
             if not (isinstance(node, Scalar) and node.is_null):
                 child.SetInParent()
@@ -186,12 +191,20 @@ class _Reader:
         container = getattr(message, field.name)
         for index, item in enumerate(node.items):
             here = f"{path}[{index}]"
+            self._part(field, here, item)
             if field.message_type is not None:
                 self.message(item, container.add(), here, depth + 1)
             else:
                 value = self._scalar(item, field, here)
                 if value is not None:
                     container.append(value)
+
+    def _part(self, field: FieldDescriptor, path: str, node: Node) -> None:
+        """Count it, as `parts` counts what comes over the wire. Raises Enough."""
+        self._parts += 1 + (DURATION_PARTS if field.message_type is _DURATION else 0)
+        if self._parts > MAX_PARTS:
+            self._problem(path, TOO_MANY, node)
+            raise Enough
 
     def _scalar(self, node: Node, field: FieldDescriptor, path: str) -> Any:
         """The value, or None after a problem."""

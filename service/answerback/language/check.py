@@ -61,10 +61,9 @@ def _check(
     descriptor_limit: int | None,
     problems: Problems,
 ) -> None:
-    listeners = list(config.listeners)
-    if len(listeners) > MAX_LISTENERS:
-        problems.add("listeners", f"{len(listeners)} listeners; there can be {MAX_LISTENERS}")
-        del listeners[MAX_LISTENERS:]
+    listeners = config.listeners[:MAX_LISTENERS]
+    if len(config.listeners) > MAX_LISTENERS:
+        problems.add("listeners", f"{len(config.listeners)} listeners; there can be {MAX_LISTENERS}")
     _fields(config, problems)
     _names(listeners, problems)
     _addresses(listeners, reserved, problems)

@@ -12,11 +12,16 @@ from answerback.language.problems import step_into
 
 def messages(message: Message, path: str = "") -> Iterator[tuple[str, Message]]:
     """A message and every one in it, each with its path."""
-    pending: list[tuple[str, Message]] = [(path, message)]
+    yield path, message
+    # Iterators, not lists: a list has an object for each message in it as soon as one of them is looked at.
+    pending = [_children(message, path)]
     while pending:
-        here, current = pending.pop()
-        yield here, current
-        pending.extend(reversed(list(_children(current, here))))
+        for here, current in pending[-1]:
+            yield here, current
+            pending.append(_children(current, here))
+            break
+        else:
+            pending.pop()
 
 
 def _children(message: Message, path: str) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,108 @@
+"""The message of a request, received within bounds: of time, of how many at once, and of what is in it."""
+
+# Rule: a request that arrives slowly costs whoever sends it, not those whose requests arrive at once.
+# Rule: what takes long is done beside the event loop.
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from grpc import aio
+
+from answerback.language.parts import MAX_PARTS, NoMessage, check_parts
+from answerback.language.parts import TooManyParts as MorePartsThanMayBe
+
+Context = aio.ServicerContext[Any, Any]
+
+SECONDS: Final = 10.0  # for one request, once its call has begun
+CROWD: Final = 6  # requests in the middle of a message: 4 MiB each. Where there are more, the oldest give way,
+AT_ONCE: Final = 0.1  # unless they have begun just now: a request of a client that behaves comes in one piece,
+MOST: Final = 200  # or there are as many as this
+LARGE: Final = 16 << 10  # bytes from which on a message is read beside the event loop: 5 ms at worst
+
+
+class RequestUnfinished(Exception):
+    """The message of a request has not arrived in time."""
+
+
+class TooManyParts(Exception):
+    """A request has more in it than is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the request has more than {MAX_PARTS} fields and list items, which is as many as are read")
+
+
+class MalformedRequest(Exception):
+    """The bytes of a request are not those of its message."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"these bytes are no request of {method[1:]}")
+
+
+class Receiver:
+    """Receives the requests of one server."""
+
+    def __init__(self, seconds: float = SECONDS, crowd: int = CROWD, most: int = MOST) -> None:
+        self._seconds = seconds
+        self._crowd = crowd
+        self._most = most
+        self._arriving: dict[asyncio.Timeout, float] = {}  # and when each began, the oldest first
+
+    async def first(self, context: Context, method: str) -> bytes:
+        """The first message of a call. Raises RequestUnfinished, MalformedRequest."""
+        begun = asyncio.get_running_loop().time()
+        timeout = asyncio.timeout(self._seconds)
+        try:
+            async with timeout:
+                self._make_room(begun)
+                self._arriving[timeout] = begun
+                data: Any = await context.read()
+        except TimeoutError:
+            raise RequestUnfinished(
+                f"the request did not arrive within {self._seconds:g} s, or kept others waiting"
+            ) from None
+        finally:
+            self._arriving.pop(timeout, None)
+        if data is aio.EOF:
+            raise MalformedRequest(method)
+        return bytes(data)
+
+    async def parsed(self, data: bytes, method: str, deserialize: Any, kind: Any) -> Any:
+        """The message. Raises TooManyParts, MalformedRequest."""
+        if len(data) < LARGE:
+            return _parse(data, method, deserialize, kind)
+        return await asyncio.to_thread(_parse, data, method, deserialize, kind)
+
+    async def each(
+        self, first: bytes, context: Context, method: str, deserialize: Any, kind: Any
+    ) -> AsyncIterator[Any]:
+        """The messages of a stream of them. Raises TooManyParts, MalformedRequest."""
+        data: Any = first
+        while data is not aio.EOF:
+            yield await self.parsed(data, method, deserialize, kind)
+            data = await context.read()
+
+    def _make_room(self, now: float) -> None:
+        """Have the oldest give way."""
+        while len(self._arriving) >= self._most:
+            oldest = next(iter(self._arriving))
+            del self._arriving[oldest]
+            oldest.reschedule(now)
+        excess = len(self._arriving) + 1 - self._crowd
+        for timeout, begun in list(self._arriving.items())[: max(0, excess)]:
+            when = timeout.when()
+            if when is not None and when > begun + AT_ONCE:
+                timeout.reschedule(max(now, begun + AT_ONCE))
+
+
+def _parse(data: bytes, method: str, deserialize: Any, kind: Any) -> Any:
+    try:
+        if kind is not None:
+            check_parts(data, kind)
+        return deserialize(data)
+    except MorePartsThanMayBe:
+        raise TooManyParts from None
+    except NoMessage:
+        raise MalformedRequest(method) from None
+    except Exception:  # noqa: BLE001 — what a parser raises is its own affair
+        raise MalformedRequest(method) from None
