@@ -54,7 +54,7 @@ problem.
 | `STORE_CORRUPT` | DATA_LOSS | The history is damaged; nothing has changed. |
 | `PLACES_EXHAUSTED` | RESOURCE_EXHAUSTED | Too many listeners, rules and faults have come and gone: restart `serve`. |
 | `TOO_MANY_CALLS` | RESOURCE_EXHAUSTED | As many calls of this kind are in progress as there may be: try again. |
-| `TOO_MANY_BYTES` | RESOURCE_EXHAUSTED | Calls of this kind hold 16 MiB of requests and unread answers: try again. |
+| `TOO_MANY_BYTES` | RESOURCE_EXHAUSTED | Calls of this kind hold 12 MiB of requests and unread answers: try again. |
 | `REQUEST_UNFINISHED` | DEADLINE_EXCEEDED | Its message did not arrive in 10 s, or gave way to those that came whole. |
 | `TOO_MANY_PARTS` | INVALID_ARGUMENT | The request has more than 200,000 fields and list items. |
 | `STOPPING` | UNAVAILABLE | The server shuts down. |

@@ -117,3 +117,12 @@ def test_no_watch_is_counted_with_what_ends(service: str) -> None:
             assert kind not in {Kind.PROBE, Kind.READ}
         else:
             assert kind not in {Kind.WATCH, Kind.HEALTH_WATCH}
+
+
+def test_equal_answers_are_kept_once() -> None:
+    limits = Limits()
+    first, again, other = bytes(1000), bytes(bytearray(1000)), bytes(999)
+    assert again is not first
+    assert limits.shared(first) is first
+    assert limits.shared(again) is first
+    assert limits.shared(other) is other

@@ -121,6 +121,7 @@ class _Guarded:
 
         # The large ones of a kind are served one at a time: what is made of their bytes is ten times as large.
         answer = await (self.turns.take(work) if len(data) >= LARGE else work())
+        answer = self.limits.shared(answer)
         place.release()
         place.hold(len(answer))  # until the call is done: it is only then that the client has read it
         await context.write(answer)
@@ -132,7 +133,8 @@ class _Guarded:
         async with aclosing(function(request, context)) as responses:
             async for response in responses:
                 self.still_may()  # a token that is taken back ends what it began
-                answer = self.inner.response_serializer(response)
+                answer = self.limits.shared(self.inner.response_serializer(response))
+                del response  # it is large, and this may take long
                 await place.hold_in_turn(len(answer))
                 await context.write(answer)
                 place.release()

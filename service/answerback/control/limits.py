@@ -34,7 +34,7 @@ MOST: Final[Mapping[Kind, int]] = {
     Kind.REFLECTION: 20,
 }
 STREAMS: Final = 200  # of one connection; past it HTTP/2 has a client's calls wait, each costs 16 KiB of metadata
-CALL_BYTES: Final = 16 << 20  # that calls of one kind hold; each costs three: ours, gRPC's, and the message
+CALL_BYTES: Final = 12 << 20  # that calls of one kind hold; each costs three: ours, gRPC's, and the message
 ROOM_SECONDS: Final = 30.0  # that a watch waits for the clients of others to read
 
 
@@ -103,6 +103,7 @@ class Limits:
         self._now: Counter[Kind] = Counter()
         self._bytes: Counter[Kind] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
+        self._answer = b""
 
     def enter(self, kind: Kind) -> Place:
         """A place for a call. Raises TooManyCalls."""
@@ -118,6 +119,12 @@ class Limits:
     def has_room(self, kind: Kind, size: int) -> bool:
         """Whether a call may hold so many bytes now; if no other holds any, it may, however many they are."""
         return not self._bytes[kind] or self._bytes[kind] + size <= self.call_bytes
+
+    def shared(self, answer: bytes) -> bytes:
+        """The same bytes, in one copy with the answer before if they are equal: watches are told the same."""
+        if answer != self._answer:
+            self._answer = answer
+        return self._answer
 
     def count_bytes(self, kind: Kind, size: int) -> None:
         """So many bytes more, or less, are held."""
