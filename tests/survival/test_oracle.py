@@ -67,14 +67,6 @@ def test_what_a_refused_change_says_is_wrong() -> None:
 
 
 ENDS = [("eof", b""), ("eof", b"<m1 a"), ("reset", b""), ("refused", b""), ("stalled", b""), ("silence", b"")]
-    ("eof", b""),
-    ("eof", b"<m1 a"),
-    ("reset", b""),
-    ("refused", b""),
-    ("stalled", b""),
-    ("silence", b""),
-    ("extra", b""),
-]
 
 
 @pytest.mark.parametrize("end, heard", ENDS)
