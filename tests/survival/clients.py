@@ -131,6 +131,8 @@ class Client:
 
     def _exchange(self) -> Exchange:
         request = b"ask %d" % self.chance.getrandbits(40) + b"." * self.chance.choice((0, 0, 0, 3000))
+        if self.chance.random() < 0.3:
+            request = b"same"  # whose reply is always the same, and may be remembered
         exchange = Exchange(request, monotonic())
         self.seen.exchanges.append(exchange)
         return exchange

@@ -62,6 +62,7 @@ class Version:
     def configured(self) -> dict[str, Any]:
         """The listener of a configuration."""
         sends: list[dict[str, Any]] = [{"send": {"template": f"<{self.mark} ${{request}}"}}]
+        last = {"send": f" {self.mark}>\n"}
         if self.file:
             sends += [{"send": " "}, {"send": {"file": self.file}}]
         return {
@@ -73,8 +74,8 @@ class Version:
             "limits": LIMITS[self.limits],
             "faults": [FAULTS[fault] for fault in self.faults],
             "rules": [
-                {"name": "ask", "when": {"prefix": "ask "}, "do": [*sends, {"send": f" {self.mark}>\n"}]},
-                {"name": "bye", "when": "bye", "do": [{"send": f"<{self.mark} bye {self.mark}>\n"}, "close"]},
+                {"name": "ask", "when": {"prefix": "ask "}, "do": [*sends, last]},
+                {"name": "same", "when": "same", "do": [{"send": f"<{self.mark} same"}, *sends[1:], last]},
             ],
         }
 
