@@ -115,14 +115,15 @@ class Client:
         if self.chance.random() < 0.05:  # it only wanted to know whether somebody is there
             self.seen.end = "abandoned" if self.chance.random() < 0.5 else "left"
             return
-        for _ in range(self.chance.choice((1, 1, 1, 2, 3, 8))):
+        rounds, pause = self.chance.choice(((1, 0.0), (1, 0.0), (2, 0.0), (3, 0.01), (8, 0.1), (20, 0.15)))
+        for _ in range(rounds):
             together = [self._exchange() for _ in range(self.chance.choice((1, 1, 1, 2, 5)))]
             await self._say(sock, b"".join(each.request + b"\n" for each in together))
             for exchange in together:
                 await self._hear(sock, exchange)
                 if self.seen.end:
                     return
-            await asyncio.sleep(self.chance.choice((0, 0, 0.01, 0.1)))
+            await asyncio.sleep(pause)  # the longest talks last through several changes
         if self.chance.random() < 0.3:
             sock.shutdown(socket.SHUT_WR)
             await self._until_end(sock)

@@ -107,10 +107,10 @@ class Copy:
 
 
 class Runner:
-    """Runs mutants, several beside each other."""
+    """Runs mutants, several beside each other, in copies that are made first: the tree may change meanwhile."""
 
     def __init__(self, root: Path, folder: Path, beside: int) -> None:
-        self._root = root
+        self._sources: dict[str, bytes] = {}
         self._copies = [Copy(_copied(root, folder / str(number))) for number in range(beside)]
         self._clean: dict[Phase, float] = {}
         self._waiting: dict[Phase, list[Job]] = {}
@@ -119,7 +119,9 @@ class Runner:
 
     def run(self, mutants: Sequence[Mutation], until: float, tell: Callable[[str], None]) -> Iterator[Verdict]:
         """Each one's fate, as it becomes known; none is begun after `until`. Raises UncleanError."""
-        jobs = [Job(mutant, list(phases(mutant.file, self._root))) for mutant in mutants]
+        untouched = self._copies[0].path
+        jobs = [Job(mutant, list(phases(mutant.file, untouched))) for mutant in mutants]
+        self._sources = {file: (untouched / PACKAGE / file).read_bytes() for file in {each.file for each in mutants}}
         ready: list[Job] = []
         try:
             while jobs or ready or any(copy.pid for copy in self._copies):
@@ -156,8 +158,7 @@ class Runner:
         copy.job, copy.phase, copy.since = job, phase, time.monotonic()
         copy.limit = max(LEAST_SECONDS, TIMES * clean) if clean is not None else 600.0
         if job.mutant:
-            source = (self._root / PACKAGE / job.mutant.file).read_bytes()
-            copy.write(job.mutant.file, job.mutant.applied(source))
+            copy.write(job.mutant.file, job.mutant.applied(self._sources[job.mutant.file]))
         copy.noticed.unlink(missing_ok=True)
         copy.pid = _forked(copy, phase)
         copy.descriptor = os.pidfd_open(copy.pid)
@@ -193,7 +194,7 @@ class Runner:
             self._clean[phase] = time.monotonic() - copy.since
             ready += self._waiting.pop(phase)
             return None
-        copy.write(job.mutant.file, (self._root / PACKAGE / job.mutant.file).read_bytes())
+        copy.write(job.mutant.file, self._sources[job.mutant.file])
         if passed and len(job.phases) > 1:
             job.phases.pop(0)
             ready.insert(0, job)
