@@ -76,7 +76,7 @@ class Client:
         self.seen = Seen(version.name, version.address, monotonic())
         self._loop = asyncio.get_running_loop()
         self._held = b""
-        self._patience = PATIENCE
+        self._same = chance.choice((0.0, 0.3, 1.0))
 
     async def talk(self) -> Seen:
         """Connect, ask, listen, leave."""
@@ -132,7 +132,7 @@ class Client:
 
     def _exchange(self) -> Exchange:
         request = b"ask %d" % self.chance.getrandbits(40) + b"." * self.chance.choice((0, 0, 0, 3000))
-        if self.chance.random() < 0.3:
+        if self.chance.random() < self._same:
             request = b"same"  # whose reply is always the same, and may be remembered
         exchange = Exchange(request, monotonic())
         self.seen.exchanges.append(exchange)
