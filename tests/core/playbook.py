@@ -83,6 +83,7 @@ class Somewhere:
     local_port: int = 8000
     chance: Random = field(default_factory=lambda: Random(1))
     counters: dict[int, int] = field(default_factory=dict)
+    clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
@@ -119,6 +120,7 @@ class Playbook:
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []
         opened.append(self)
+        self.turns = 0  # given, after one was used up
 
     def __rshift__(self, happening: bytes | After | Happening) -> "Playbook":
         assert not self.heard, f"not expected: {self.heard}"
@@ -187,6 +189,10 @@ class Playbook:
                 if self.room < 0:
                     session.blocked(self.now)
                     return
-            if not session.awaits_flush:
+            if session.awaits_flush:
+                actions = session.flushed(self.now)
+            elif session.wants_turn:
+                self.turns += 1
+                actions = session.take_turn(self.now)
+            else:
                 return
-            actions = session.flushed(self.now)

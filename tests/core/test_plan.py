@@ -1,3 +1,4 @@
+from copy import copy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -8,18 +9,16 @@ from hypothesis import strategies as st
 from answerback.core import matching, steps
 from answerback.core.actions import Send
 from answerback.core.plan import (
-    RECALLED_BYTES,
-    RECALLED_MOST,
     Asked,
     ListenerPlan,
     PlanInForce,
-    Recalled,
     Replies,
     Rule,
     Rules,
     Selector,
     Then,
 )
+from answerback.core.recall import RECALLED_BYTES, RECALLED_MOST, Recalled
 from answerback.core.steps import Step
 from answerback.core.turn import Turn
 
@@ -50,9 +49,21 @@ class Asker:
         return self.left >= 0
 
 
+def in_parts(selector: Selector, request: bytes, turn: Asked) -> Rule | None:
+    """What a search in parts finds."""
+    search = selector.search_in_parts(request, turn)
+    while True:
+        try:
+            next(search)
+        except StopIteration as found:
+            return cast("Rule | None", found.value)
+
+
 def select(written: list[Rule], request: bytes, turn: Asker | None = None) -> Rule | None:
     selector, asked = Selector(written), cast(Asked, turn or Asker())
+    again = copy(asked)
     found = selector.search(request, asked)
+    assert in_parts(selector, request, again) is found
     if selector.look_up is not None:
         assert selector.look_up(request) is found
     return found
@@ -81,19 +92,19 @@ def test_what_is_remembered_is_bounded() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     for number in range(3 * RECALLED_MOST):
-        selector.recall(b"%d" % number, 1, answering)
+        selector.recalled.store(b"%d" % number, 1, answering)
         assert selector.recalled[b"%d" % number] is None
-        selector.recall(b"%d" % number, 1, answering)
+        selector.recalled.store(b"%d" % number, 1, answering)
         assert len(selector.recalled) <= RECALLED_MOST
     assert selector.recalled[b"%d" % number] == Recalled((Send(b"yes"),), 1, 7)
-    selector.recall(bytes(RECALLED_BYTES + 1), 1, answering)
+    selector.recalled.store(bytes(RECALLED_BYTES + 1), 1, answering)
     assert bytes(RECALLED_BYTES + 1) not in selector.recalled
 
 
 def test_only_what_is_always_the_same_is_remembered() -> None:
     echoing = Rule("", 7, (steps.echo(),))
     selector = Selector([echoing])
-    selector.recall(b"a", 1, echoing)
+    selector.recalled.store(b"a", 1, echoing)
     assert not selector.recalled
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
-from answerback.core.answering import OUTPUT_AHEAD, READ_AHEAD
+from answerback.core.answering import READ_AHEAD
 from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Fixed, Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.playing import OUTPUT_AHEAD
 from answerback.core.turn import Turn
 from tests.core.playbook import Playbook, after, connected, drain, eof
 

@@ -1,6 +1,6 @@
 """How what is heard is answered: framed, matched, and what is left kept for what comes next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from answerback.core.actions import Action, CloseReason
@@ -9,17 +9,18 @@ from answerback.core.faults import farewell
 from answerback.core.framing import MOST, Buffer, Framing, Malformed
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
-from answerback.core.playing import Playing, Surroundings
+from answerback.core.playing import OUTPUT_AHEAD, Playing, Surroundings
+from answerback.core.steps import Step
 
 # Rule: one request at a time. Later bytes wait in the buffer and are framed when their turn comes.
 
 READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in the kernel
-# Bytes of replies before the kernel must have taken them: a client that never reads costs no more.
-OUTPUT_AHEAD = 64 << 10
 
 NO_BYTES = ((b"",), 0)
 # Requests in a row that take no byte (`frame` with a size of 0): a rule that asks for one more each time has no end.
 EMPTY_IN_A_ROW = 64
+# Stands for the rule on a request that is still searched for.
+SEARCHING = Rule("", -1, (lambda _turn: None,))
 
 
 class Answering(Playing):
@@ -87,26 +88,31 @@ class Answering(Playing):
         actions: list[Action] = []
         matched: list[Rule | None] = []
         size = 0
-        stop = False
+        stop = late = False
+        # Up to `MOST` look-ups take less than 0.1 ms; what takes longer is followed by a look at the clock.
+        timed = len(requests) > 1 and self._selector.look_up is None
         for request in requests:
             if end > limit and len(request) > limit:
                 actions += self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
                 break
             rule = self._rule_on(request)
             matched.append(rule)
-            if rule is None:
-                continue
-            if rule.reply is not None:
-                actions.append(rule.reply)
-                size += len(rule.reply.data)
-            else:
-                self.request = request
-                size += self._play(self._script_of(rule), actions, now)
-                stop = self._script is not None or self._phase != OPEN or self._framing is not framing
-            if stop or size >= OUTPUT_AHEAD:
+            if rule is not None:
+                if rule.reply is not None:
+                    actions.append(rule.reply)
+                    size += len(rule.reply.data)
+                else:
+                    size += self._play(self._script_on(request, rule), actions, now)
+                    stop = self._script is not None or self._phase != OPEN or self._framing is not framing
+                    timed = True
+                if stop or size >= OUTPUT_AHEAD:
+                    break
+            if timed and len(matched) < len(requests) and self._out_of_time():
+                late = True
+                self._give_way()
                 break
         answered = len(matched)
-        more = stop or (for_one and answered > 0) or answered == MOST or size >= OUTPUT_AHEAD
+        more = stop or late or (for_one and answered > 0) or answered == MOST or size >= OUTPUT_AHEAD
         if answered < len(requests) and framing is not None:  # then it is the one that cut them
             end = framing.taken(buffer, answered)
         elif answered and not (more or ended) and end == len(buffer):
@@ -126,20 +132,33 @@ class Answering(Playing):
             rule = selector.look_up(request)
         else:
             self.request, self.captures = request, None
-            rule = selector.search(request, self)
+            known = selector.known
+            if known is not None and request in known:
+                rule = known[request]
+            elif len(request) > selector.at_once:
+                return SEARCHING
+            else:
+                rule = selector.search(request, self)
+                if known is not None:
+                    known.store(request, rule)
         if rule is None:
             self._ledger.unmatched(1)
         else:
             self._ledger.requested(rule.place, 1)
         return rule
 
+    def _script_on(self, request: bytes, rule: Rule) -> Iterator[Step]:
+        """What is done about a request that this rule matches."""
+        self.request = request
+        return self._found_on_request(self._selector, request) if rule is SEARCHING else self._script_of(rule)
+
     def _remember(self, matched: Sequence[Rule | None]) -> None:
         """Have what was heard answered without this much ado when it is heard again, if the bytes alone decide."""
         rule, heard, selector = matched[0], self._buffer, self._selector
-        if rule is None or matched.count(rule) < len(matched) or self._framing is not self._plan.framing:
+        if matched.count(rule) < len(matched) or self._framing is not self._plan.framing:
             return
-        if selector.look_up is not None and type(heard) is bytes:
-            selector.recall(heard, len(matched), rule)
+        if selector.by_bytes and type(heard) is bytes:
+            selector.recalled.store(heard, len(matched), rule)
 
     def _resume(self, now: float) -> Sequence[Action]:
         """Go on with the script in progress."""
@@ -204,6 +223,7 @@ class Answering(Playing):
             self._empty = 0 if taken else self._empty + 1
             if self._script is not None and self._taking is None:
                 self.wants_read = not self._eof and left < READ_AHEAD
+            self.wants_read = self.wants_read and self._turn_began is not None
             return NOTHING  # `flushed` goes on, or the script
         framing = self._framing if self._taking is None else self._taking.framing
         assert framing is not None
@@ -239,12 +259,13 @@ class Answering(Playing):
     def _leave(self, now: float) -> Sequence[Action]:
         """The peer has sent FIN, or a drain has come, and nothing is owed: a rule on that has its say, then the end."""
         actions: list[Action] = []
+        reason = CloseReason.PEER_EOF if self._eof else CloseReason.DRAIN
         self._script = self._taking = None  # what was still to be taken will not come
         if not self._farewell:
             self._farewell = True
-            if self._begin(self._plan.on_eof if self._eof else self._plan.on_drain, actions, now):
+            if self._begin(self._plan.on_eof if self._eof else self._plan.on_drain, actions, now, reason):
                 return actions  # `flushed` comes back here
-        return self._close(CloseReason.PEER_EOF if self._eof else CloseReason.DRAIN, now)
+        return self._close(reason, now)
 
     def _close(self, reason: CloseReason, now: float) -> Sequence[Action]:
         """Close in order, nothing being owed; a fault may have it take its time."""

@@ -54,6 +54,17 @@ class Sets:
                 insort(found, position)
         yield from found
 
+    def matching_in_parts(self, data: bytes) -> Iterator[int]:
+        """The same, and -1 after each search."""
+        found: list[int] = []
+        for first, search in self._searches:
+            while found and found[0] < first:
+                yield found.pop(0)
+            for position in search(data):
+                insort(found, position)
+            yield -1
+        yield from found
+
 
 def loose_ends(parts: Sequence[bytes]) -> int:
     """How often a pattern of these tokens may go on in more than one way, for bytes without limit.

@@ -1,6 +1,6 @@
 """What a worker runs: a configuration, compiled, immutable, swapped by reference."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -11,7 +11,9 @@ from answerback.core.actions import Send
 from answerback.core.faults import Fault
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
+from answerback.core.matching.effort import WEIGHED_BYTES, effort_of, in_parts
 from answerback.core.pattern_sets import Sets
+from answerback.core.recall import ReplyCache, RuleCache
 from answerback.core.steps import Step
 from answerback.core.turn import Turn
 
@@ -47,9 +49,11 @@ class Limits:
     max_request_bytes: int = 1 << 20
 
 
-RECALLED_MOST = 256  # answers remembered by a selector
-RECALLED_BYTES = 1024  # heard at once, at most, for that
 MANY_PATTERNS = 8  # a set costs more to search than a few patterns one by one
+# What is tried without a look at the clock, by `Effort.weight`: some 0.2 ms.
+WEIGHT_AT_ONCE = 2048
+PATTERN_IN_SET_WEIGHT = 2  # a set of 64 takes some 10 us
+KNOWN_FROM_WEIGHT = 64  # what is found by trying less is found again as fast as it is looked up
 
 
 class Then(Enum):
@@ -133,16 +137,6 @@ class Asked(Turn, Protocol):
         """Whether a counted rule may match once more; if so, this was the time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """The answer to everything that was heard at once: the same as ever, so that it need not be found anew."""
-
-    actions: tuple[Send, ...]
-    requests: int
-    place: int
-    """Of the one rule that matched them all."""
-
-
 class Selector:
     """Finds the first rule that matches a request.
 
@@ -150,15 +144,33 @@ class Selector:
     only those written before the one that the table found. Many patterns are searched for together.
     """
 
-    __slots__ = ("_all_in_sets", "_by_equality", "_last", "_otherwise", "_sets", "_tried", "look_up", "recalled")
+    __slots__ = (
+        "_all_in_sets",
+        "_by_equality",
+        "_last",
+        "_otherwise",
+        "_sets",
+        "_tried",
+        "at_once",
+        "by_bytes",
+        "known",
+        "look_up",
+        "recalled",
+    )
 
     look_up: Callable[[bytes], Rule | None] | None
-    """The same as `search`, where the request's bytes alone decide."""
-    recalled: dict[bytes, Recalled | None]
+    """The same as `search`, where a table says it."""
+    by_bytes: bool
+    """Whether the request's bytes alone decide, each time alike."""
+    recalled: ReplyCache
     """What was answered to these bytes before, where nothing stood before them; None for those heard once."""
+    known: RuleCache | None
+    """What was found for a request before, where the bytes alone decide, and it takes long to find."""
+    at_once: int
+    """How long a request may be for `search`, in bytes; longer ones want `search_in_parts`."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.recalled = {}
+        self.recalled = ReplyCache()
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
         self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
         self._otherwise: Rule | None = None
@@ -180,6 +192,7 @@ class Selector:
                 position += in_sets
         self.look_up = None
         self._all_in_sets = bool(self._tried) and all(position >= 0 for _, _, position in self._tried)
+        self._weigh()
         if self._tried:
             return
         if self._by_equality:
@@ -190,20 +203,15 @@ class Selector:
             otherwise = self._otherwise
             self.look_up = lambda _request: otherwise
 
-    def recall(self, heard: bytes, requests: int, rule: Rule) -> None:
-        """Remember that these bytes are so many requests, which one rule answers with its constant reply.
-
-        Heard once, they are only noted: what is never heard again is not worth more.
-        """
-        recalled = self.recalled
-        if heard in recalled:
-            assert rule.reply is not None
-            data = rule.reply.data * requests
-            recalled[heard] = Recalled((Send(data),) if data else (), requests, rule.place)
-        elif len(heard) <= RECALLED_BYTES and rule.reply is not None:
-            if len(recalled) == RECALLED_MOST:
-                recalled.clear()
-            recalled[heard] = None
+    def _weigh(self) -> None:
+        """Work out what it takes to search, and whether what is found can be remembered."""
+        efforts = [effort_of(rule.matches) for _, rule, _ in self._tried if rule.matches is not None]
+        self.by_bytes = all(effort.by_bytes for effort in efforts) and not any(
+            rule.counted for _, rule, _ in self._tried
+        )
+        weight = sum(_weight(rule, position) for _, rule, position in self._tried)
+        self.at_once = (WEIGHT_AT_ONCE // max(1, weight)) * WEIGHED_BYTES - 1
+        self.known = RuleCache() if self.by_bytes and weight >= KNOWN_FROM_WEIGHT else None
 
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""
@@ -226,6 +234,46 @@ class Selector:
                 return rule
         return found
 
+    def search_in_parts(self, request: bytes, turn: Asked) -> Generator[None, None, Rule | None]:
+        """The same as `search`, which gives way again and again, so that other connections can have their turn."""
+        before, found = self._by_equality.get(request, (self._last, self._otherwise))
+        times = 1 + len(request) // WEIGHED_BYTES
+        tried = 0
+        for rule in self._possible(request, before):
+            if rule is None or tried > WEIGHT_AT_ONCE:
+                tried = 0
+                yield
+            if rule is None:
+                continue
+            weight = _weight(rule, -1) * times
+            tried += weight
+            if rule.matches is None:
+                matched = True
+            elif weight > WEIGHT_AT_ONCE:
+                matched = yield from in_parts(rule.matches, request, turn)
+            else:
+                matched = rule.matches(request, turn)
+            if matched and (not rule.counted or turn.claim(rule)):
+                return rule
+        return found
+
+    def _possible(self, request: bytes, before: int) -> Iterator[Rule | None]:
+        """The rules to try, without those whose patterns a set has not found; None after each search of a set."""
+        matching: Iterator[int] | None = None
+        reached = -1
+        for index, rule, position in self._tried:
+            if index > before:
+                break
+            if position >= 0 and self._sets is not None:
+                matching = matching or self._sets.matching_in_parts(request)
+                while reached < position:
+                    reached = next(matching, len(self._tried))
+                    if reached < 0:
+                        yield None
+                if reached != position:
+                    continue
+            yield rule
+
     def _search_sets(self, request: bytes, turn: Asked, before: int) -> Rule | None:
         """The same where all that is tried are patterns in sets: those that match are gone through, and no others."""
         tried, sets = self._tried, self._sets
@@ -240,6 +288,13 @@ class Selector:
             if rule.matches is not None and rule.matches(request, turn) and (not rule.counted or turn.claim(rule)):
                 return rule
         return None
+
+
+def _weight(rule: Rule, position: int) -> int:
+    """What it takes to try a rule, whose pattern stands there in the sets, or in none."""
+    if position >= 0:
+        return PATTERN_IN_SET_WEIGHT
+    return 1 if rule.matches is None else effort_of(rule.matches).weight
 
 
 class _Table(dict[bytes, Rule | None]):

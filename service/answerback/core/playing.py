@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from answerback.core.actions import Action, CloseReason, HalfClose, Send
 from answerback.core.counting import take
 from answerback.core.ending import HALF_CLOSED, NOTHING, Ending
-from answerback.core.faults import Fault, Own, Reply, through
+from answerback.core.faults import Fault, Own, Reply, farewell, through
 from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce, Rule, Rules, Selector
 from answerback.core.steps import END_AS_TOO_LARGE, End, Hold, Outcome, Step, Switch, Take, Wait
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 # Rule: a script is taken up where it was left: what is kept of it is the iterator of its remaining steps.
 
 HOLD_SECONDS = 3600.0  # how long `hold` holds where the listener has no lifetime
+# Bytes of replies before the kernel must have taken them: a client that never reads costs no more.
+OUTPUT_AHEAD = 64 << 10
+# The time that a connection may use before other connections get their turn. 60 connections that each use it up in one
+# iteration of the event loop take 60 ms. To stop and go on costs some 10 us, 1 % of it.
+TURN_SECONDS = 0.001
+FREE_STEPS = 3  # steps of a script that are taken before the clock is read: most scripts have no more
+STEPS_AT_ONCE = 8  # steps that a fault may swallow before the clock is read
 END_OF_HANG: Final = End(by_reset=False, reason=CloseReason.LIFETIME)
 
 
@@ -46,6 +53,9 @@ class Surroundings(Setting, Protocol):
     def claim(self, place: int, most: int) -> int | None:
         """Take the next number, from 0, of this counter; None once `most` are taken (0: never)."""
 
+    def clock(self) -> float:
+        """The time, by the clock that a session's `now` is from."""
+
 
 class Playing(Ending):
     """A session's script, and the turn that its steps take part in. See `turn.Turn`."""
@@ -66,6 +76,7 @@ class Playing(Ending):
         "_state",
         "_surroundings",
         "_taking",
+        "_turn_began",
         "_variables",
         "captures",
         "deadline",
@@ -89,12 +100,18 @@ class Playing(Ending):
         self._taking: Take | None = None  # the frame that it waits for
         self._chosen: tuple[Step, ...] = ()  # the script of the counted rule that matched
         self._variables: dict[str, bytes] | None = None
+        self._turn_began: float | None = 0.0  # None: it was used up, and the next one is waited for
         self._own_counts: dict[str, int] | None = None
         self._own_faults: dict[Fault, Own] | None = None
         self.captures: Captures | None = None
         self.number = 0
         self.request = b""
         self.deadline = inf
+
+    @property
+    def wants_turn(self) -> bool:
+        """Whether there is work that waits for nothing but a turn; then nothing is read."""
+        return self._turn_began is None
 
     @property
     def state(self) -> str:
@@ -176,25 +193,66 @@ class Playing(Ending):
         assert self._surroundings is not None, "the connection is gone"
         return self._surroundings
 
-    def _begin(self, rules: Rules, actions: list[Action], now: float) -> bool:
-        """An event that is no request: play the script of the first rule that matches; False if there is none."""
+    def _out_of_time(self) -> bool:
+        """Whether this turn has taken its time."""
+        began, surroundings = self._turn_began, self._surroundings
+        return began is None or (surroundings is not None and surroundings.clock() - began >= TURN_SECONDS)
+
+    def _give_way(self) -> None:
+        """Go on when the next turn is given."""
+        self._turn_began = None
+        self.wants_read = False
+
+    def _begin(self, rules: Rules, actions: list[Action], now: float, otherwise: CloseReason | None = None) -> bool:
+        """An event that is no request: play the script of the first rule that matches; False if there is none.
+
+        It is True too if the search takes long; if that finds none, the connection is closed, and `otherwise` is why.
+        """
         if not rules.any:
             return False
         self.request, self.captures = b"", None
-        rule = rules.of(self._state).search(b"", self)
-        if rule is None:
-            return False
-        self._ledger.matched(rule.place)
+        selector = rules.of(self._state)
+        if selector.at_once < 0:
+            script = self._found_on_event(selector, otherwise)
+        else:
+            rule = selector.search(b"", self)
+            if rule is None:
+                return False
+            self._ledger.matched(rule.place)
+            script = self._script_of(rule)
         self._on_request = False
-        self._play(self._script_of(rule), actions, now)
+        self._play(script, actions, now)
         if self._script is None or self._taking is not None:
             self.awaits_flush = True  # what follows is done, or taken, from there
         return True
 
+    def _found_on_event(self, selector: Selector, otherwise: CloseReason | None) -> Iterator[Step]:
+        """What follows from an event by a search that takes long: it gives way at each None."""
+        rule = yield from selector.search_in_parts(b"", self)
+        if rule is not None:
+            self._ledger.matched(rule.place)
+            yield from self._script_of(rule)
+        elif otherwise is not None:
+            yield from farewell(self._plan.faults, otherwise, self)
+
+    def _found_on_request(self, selector: Selector, request: bytes) -> Iterator[Step]:
+        """What is answered to a request by a search that takes long: it gives way at each None."""
+        rule = yield from selector.search_in_parts(request, self)
+        if selector.known is not None:
+            selector.known.store(request, rule)
+        if rule is None:
+            self._ledger.unmatched(1)
+        else:
+            self._ledger.requested(rule.place, 1)
+            yield from self._script_of(rule)
+
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
-        """Take steps until one waits (`_script` is what is left then), or ends the conversation; the bytes sent."""
+        """Take steps until one waits, or ends the conversation, or the turn is over; the bytes sent.
+
+        `_script` is what is left then.
+        """
         size = 0
-        for step in script:
+        for taken, step in enumerate(script, 1):
             try:
                 outcome = step(self) if callable(step) else step
             except TooLong:
@@ -204,8 +262,12 @@ class Playing(Ending):
                     actions.append(outcome)
                     size += len(outcome.data)
             elif isinstance(outcome, GeneratorType):
-                return size + self._play(chain(outcome, script), actions, now)
+                return size + self._play(chain(outcome, self._resolved(script)), actions, now)
             elif outcome is not None and not self._obey(outcome, script, actions, now):
+                break
+            if (taken > FREE_STEPS and self._out_of_time()) or size >= OUTPUT_AHEAD:
+                self._pause(script, inf)
+                self._give_way()
                 break
         return size
 
@@ -254,7 +316,7 @@ class Playing(Ending):
 
     def _resolved(self, script: Iterable[Step]) -> Reply:
         """What a script comes to, each step being taken when it is asked for."""
-        for step in script:
+        for number, step in enumerate(script, 1):
             try:
                 outcome = step(self) if callable(step) else step
             except TooLong:
@@ -263,6 +325,8 @@ class Playing(Ending):
                 yield from outcome
             else:
                 yield outcome
+            if not number % STEPS_AT_ONCE:
+                yield None  # so that it can give way where a fault lets nothing else through
 
     def _pause(self, script: Iterator[Step], until: float) -> None:
         self._script = script
@@ -279,3 +343,4 @@ class Playing(Ending):
         """Nothing will be asked any more: let go of the connection, which holds this."""
         self._script = self._taking = self._surroundings = self._own_faults = None
         self._resume_at = inf
+        self._turn_began = 0.0

@@ -8,13 +8,15 @@ that come back, in order:
     receive, eof         what the peer sent; nothing comes after `eof`
     fin                  the peer has sent FIN, but the bytes before it have not been read; `eof` follows when they have
     blocked, flushed     the kernel took only part of what was to be sent; it has taken all of it
+    take_turn            it is this connection's turn again, after it used up one: see `wants_turn`
     wake                 `deadline` has passed
     drain                finish what is in progress, then close in order
     lost                 the connection is gone; the session says nothing more
 
 After performing actions with nothing left unsent, the driver calls `flushed` if `awaits_flush`; it reads only while
 `wants_read`; and it calls `wake` at `deadline`, which is never later than the first thing due (it may be earlier: then
-`wake` does nothing but move it).
+`wake` does nothing but move it). A session that has used up its time (`playing.TURN_SECONDS`) stops, and keeps what is
+left of its work; the driver lets other connections have their turns, then calls `take_turn`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +27,7 @@ from answerback.core.answering import READ_AHEAD, Answering
 from answerback.core.ending import CLOSING, HALF_CLOSED, NOTHING, OPEN
 from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce
-from answerback.core.playing import Hanging, Surroundings
+from answerback.core.playing import TURN_SECONDS, Hanging, Surroundings
 
 # Rule: nothing here knows the time; callers pass it.
 # Rule: what is done for every request is done here in line; what is rare has a method of its own.
@@ -80,7 +82,11 @@ class Session(Answering):
                 self._answered = requests = recalled.requests
                 self.number += requests
                 self.awaits_flush = True
-                self._ledger.requested(recalled.place, requests)
+                place = recalled.place
+                if place >= 0:
+                    self._ledger.requested(place, requests)
+                else:
+                    self._ledger.unmatched(requests)
                 return recalled.actions
             self._buffer = data
             self._searched = 0
@@ -88,9 +94,12 @@ class Session(Answering):
             buffer += data
         else:
             self._buffer = bytearray(buffer) + data
+        if self._turn_began is None:
+            return NOTHING
         if (self._script is not None and self._taking is None) or self._blocked_since != inf:
             self.wants_read = len(self._buffer) < READ_AHEAD
             return NOTHING
+        self._turn_began = now
         return self._converse(now)
 
     def eof(self, now: float) -> Sequence[Action]:
@@ -102,6 +111,7 @@ class Session(Answering):
         if self._busy:
             return self._end_in_order(CloseReason.PEER_GAVE_UP) if self._fin_ends_hang else NOTHING
         if self._buffer or self._taking is not None or self._in_force.plan is not self._plan:
+            self._turn_began = now
             return self._converse(now)
         return self._leave(now)  # as most do: nothing is owed, and nothing half said
 
@@ -136,22 +146,43 @@ class Session(Answering):
             self._heard_at = now
         if self._phase <= HALF_CLOSED:
             if self._buffer or self._eof or self._draining or self._framing is None or self._taking is not None:
-                return NOTHING if self._busy else self._converse(now)
+                if self._busy:
+                    return NOTHING
+                began = self._turn_began
+                if began is not None and now - began >= TURN_SECONDS and (self._buffer or self._framing is None):
+                    self._give_way()
+                    return NOTHING
+                return self._converse(now)
         elif self._phase == CLOSING:
             self._linger(now)
             self.deadline = min(self.deadline, self._linger_until)
         return NOTHING
+
+    def take_turn(self, now: float) -> Sequence[Action]:
+        """Go on with the work that was left when the last turn was used up."""
+        if self._turn_began is not None or self._blocked_since != inf:
+            return NOTHING
+        self._turn_began = now
+        self.wants_read = not self._eof and len(self._buffer) < READ_AHEAD
+        if self._script is not None and self._taking is None:
+            return self._resume(now)
+        return self._converse(now)
 
     def drain(self, now: float) -> Sequence[Action]:
         """Finish what is in progress, a half-heard request too, then close in order."""
         self._draining = True
         if type(self._script) is Hanging:
             return self._end_in_order(CloseReason.DRAIN)
-        return NOTHING if self._phase > HALF_CLOSED or self._busy else self._converse(now)
+        if self._phase > HALF_CLOSED or self._busy:
+            return NOTHING
+        self._turn_began = now
+        return self._converse(now)
 
     def wake(self, now: float) -> Sequence[Action]:
         """The deadline has passed."""
         actions = NOTHING
+        if self._turn_began is not None:
+            self._turn_began = now
         for due, act in self._timers(now):
             if now >= due:
                 actions = act()
@@ -168,6 +199,8 @@ class Session(Answering):
             return
         yield self.born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
         yield self._resume_at, lambda: self._resume(now)
+        if self._turn_began is None:  # it is the peer's silence that is timed, from the end of this work on
+            yield now + limits.idle_timeout, lambda: NOTHING
         if self._busy:
             return
         yield self._partial_since + limits.request_timeout, lambda: self._end_in_order(CloseReason.REQUEST_TIMEOUT)
@@ -178,8 +211,9 @@ class Session(Answering):
 
     @property
     def _busy(self) -> bool:
-        """Whether a reply is in progress: waiting for its next step, or for the kernel; not for the peer."""
-        return (self._script is not None and self._taking is None) or self._blocked_since != inf
+        """Whether a reply is in progress: waiting for its next step, the kernel, or a turn; not for the peer."""
+        script_waits = self._script is not None and self._taking is None
+        return script_waits or self._blocked_since != inf or self._turn_began is None
 
     @property
     def _fin_ends_hang(self) -> bool:
@@ -190,6 +224,7 @@ class Session(Answering):
         """Nothing was heard for so long: the rules on IDLE, or the end."""
         actions: list[Action] = []
         self._heard_at = now
-        if self._taking is not None or not self._begin(self._plan.on_idle, actions, now):
+        idle = CloseReason.IDLE_TIMEOUT
+        if self._taking is not None or not self._begin(self._plan.on_idle, actions, now, idle):
             actions += self._close(CloseReason.IDLE_TIMEOUT, now)
         return actions

@@ -1,5 +1,6 @@
 """A session that is watched: which rule it finds and why not an earlier one, which steps it takes, what it leaves."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -141,7 +142,9 @@ class _Search(Selector):
     def __init__(self, rules: Sequence[Rule], home: WatchedRules) -> None:
         super().__init__(rules)
         self._home = home
-        self.look_up = None  # so that each request comes by here
+        self.look_up = self.known = None  # so that each request comes by here
+        self.at_once = sys.maxsize
+        self.by_bytes = False
 
     def search(self, request: bytes, turn: Asking) -> Rule | None:
         """See `Selector.search`."""

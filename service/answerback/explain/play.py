@@ -167,6 +167,8 @@ class _Stage(Ledger):
             self._look(session)
             if session.awaits_flush:
                 actions = session.flushed(self.now)
+            elif session.wants_turn:
+                actions = session.take_turn(self.now)
             elif session.closing:
                 actions = session.eof(self.now)
             else:

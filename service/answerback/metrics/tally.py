@@ -18,6 +18,9 @@ K = TypeVar("K")
 #       workers under the lock alone; the supervisor never takes it (see `peers`).
 
 REGION_CELLS = 1 << 21  # 16 MiB of address space a slot; memory is taken as cells are first written
+# The last cell of a region: how often its worker has gone on, with whatever it is that takes it long. It is no count of
+# anything; the supervisor looks whether it moves.
+PROGRESS = REGION_CELLS - 1
 SHARED_CELLS = 1 << 23  # 64 MiB: the peers' table, a row of counts per slot
 LOCK_OFFSET = 0  # any byte would do: record locks are about offsets, not content
 
@@ -117,7 +120,7 @@ class Places:
         return given[key]
 
     def _take(self, what: object, cells: int) -> int:
-        if self._next + cells > REGION_CELLS:
+        if self._next + cells > PROGRESS:
             raise PlacesExhausted(f"no place left in the tally for {what!r}: restart to free those of the past")
         place, self._next = self._next, self._next + cells
         return place

@@ -37,7 +37,7 @@ class CallbackConnection(Connection):
         try:
             if session.greets:
                 self._perform(session.connected(monotonic()))
-            if session.wants_read:
+            if session.wants_read and not self.host.run_queue.over:
                 self._read()
             else:
                 self._watch()
@@ -67,8 +67,30 @@ class CallbackConnection(Connection):
         except Exception:
             self.failed()
 
-    def wake(self) -> None:
-        """See `Connection.wake`."""
+    def stand_in_line(self) -> None:
+        """See `readiness.Ready`."""
+        self.host.readiness.watch(self._fd, self, 0, self._watched)
+        self._watched = 0
+        self.host.run_queue.add(self)
+
+    def run_turn(self) -> None:
+        """See `run_queue.Runnable`."""
+        try:
+            if self._unsent is not None:
+                self._write()
+            now = monotonic()
+            if self._fd >= 0 and self.session.deadline <= now:
+                self._perform(self.session.wake(now))
+            if self._fd >= 0 and self.session.wants_turn:
+                self._perform(self.session.take_turn(now))
+            elif self._fd >= 0 and self.session.wants_read:
+                self._read()
+            self._watch()
+        except Exception:
+            self.failed()
+
+    def keep_time(self) -> None:
+        """See `Connection.keep_time`."""
         try:
             self._perform(self.session.wake(monotonic()))
             self._watch()
@@ -129,6 +151,8 @@ class CallbackConnection(Connection):
 
     def _while_not_reading(self) -> int:
         """What reading would tell: the peer's FIN once, and then its RST."""
+        if self._unsent is None and self.session.wants_turn:
+            self.host.run_queue.add_heavy(self)
         if not self.session.fin_noted:
             return FIN
         return ERRORS if self._unsent is None else 0

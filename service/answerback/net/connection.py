@@ -21,6 +21,7 @@ from answerback.metrics.books import Books
 from answerback.metrics.claims import Claims
 from answerback.net.deadlines import Deadlines
 from answerback.net.readiness import Readiness
+from answerback.net.run_queue import RunQueue
 
 # Rule: each connection goes through `closed` once, whatever ends it.
 
@@ -40,6 +41,7 @@ class Host(Protocol):
     books: Books
     deadlines: Deadlines
     readiness: Readiness
+    run_queue: RunQueue
     chance: Random
     claims: Claims
 
@@ -67,6 +69,9 @@ class Connection(ABC):
         self.alarm: int | None = None
         self.due = inf
         self.heard = False  # whether the peer ever sent a byte
+
+    clock = staticmethod(monotonic)
+    """See `playing.Surroundings`."""
 
     @property
     def connection_id(self) -> str:
@@ -114,6 +119,7 @@ class Connection(ABC):
         """The socket is closed, or will be before anything else happens: enter it in the books."""
         if self.alarm is not None:
             self.host.deadlines.clear(self)
+        self.host.run_queue.forget(self)
         self.books.closed(reason, not self.heard and reason in PROBE_REASONS)
         self.host.left(self, self.counted_peer)
 
@@ -147,9 +153,33 @@ class Connection(ABC):
     def begin(self) -> None:
         """Take up the conversation."""
 
-    @abstractmethod
     def wake(self) -> None:
-        """The session's deadline has come, or is near."""
+        """The session's deadline has come, or is near: see to it, or stand in line for it."""
+        run_queue = self.host.run_queue
+        if run_queue.over:
+            run_queue.add(self)
+            return
+        began = monotonic()
+        self.keep_time()
+        now = monotonic()
+        run_queue.charge(self, now - began, now)
+
+    @abstractmethod
+    def keep_time(self) -> None:
+        """Tell the session that its deadline has come, or is near."""
+
+    def stand_in_line(self) -> None:
+        """See `readiness.Ready`."""
+        self.host.run_queue.add(self)
+
+    @property
+    def finished(self) -> bool:
+        """See `run_queue.Runnable`."""
+        return self.session.over
+
+    @abstractmethod
+    def run_turn(self) -> None:
+        """See `run_queue.Runnable`."""
 
     @abstractmethod
     def drain(self) -> None:

@@ -15,6 +15,7 @@ from typing import cast
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import Connection, Host, reason_of, reset_on_close
 from answerback.net.readiness import ERRORS, FIN
+from answerback.net.run_queue import NOTABLE_SECONDS
 
 # Rule: only the coroutine speaks to the session, but for `abort`, which ends both.
 # Rule: the coroutine awaits nothing but `news`; whoever has some calls `_go_on`.
@@ -44,6 +45,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         "_dismissed",
         "_drained",
         "_gone",
+        "_inbox",
         "_listens",
         "_opening",
         "_reads",
@@ -61,6 +63,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._dismissed: CloseReason | None = None  # why nobody is to talk here
         self._drained = False  # whether the session has to be told of a drain once it has heard what is here
         self._gone = False
+        self._inbox: list[bytes] | None = None  # what was read before it is this connection's turn
         self._opening = False
         self._reads = True
         self._listens = 0  # the events we are told of while the transport does not read
@@ -75,13 +78,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._dismissed = reason
         self.begin()
 
-    def wake(self) -> None:
-        """See `Connection.wake`."""
+    def keep_time(self) -> None:
+        """See `Connection.keep_time`."""
         self._go_on(self.session.wake)
 
     def drain(self) -> None:
         """See `Connection.drain`."""
-        if self._coroutine is None or self._something_waits():
+        if self._coroutine is None or self._inbox or self._something_waits():
             self._drained = True  # what came before the drain is still answered
         else:
             self._go_on(self.session.drain)
@@ -103,12 +106,42 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._coroutine is None:
-            self._start()
-        self._go_on(data)
-        if self._drained:
-            self._drained = False
-            self._go_on(self.session.drain)
+        run_queue = self.host.run_queue
+        if run_queue.over or self._inbox or self in run_queue.heavy:
+            self._stand_in_line(data)
+            return
+        began = monotonic()
+        self._hear(data)
+        now = monotonic()
+        if now - began > NOTABLE_SECONDS:
+            run_queue.charge(self, now - began, now)
+
+    def run_turn(self) -> None:
+        """See `run_queue.Runnable`."""
+        if self._gone:
+            return
+        session = self.session
+        if session.deadline <= monotonic():
+            self._go_on(session.wake)
+        if session.wants_turn:
+            self._go_on(session.take_turn)
+        elif self._inbox:
+            first, *rest = self._inbox
+            self._inbox = rest or None
+            self._hear(first)
+        self._line_up()
+
+    def _line_up(self) -> None:
+        """Stand in line again if there is more to do, or read on."""
+        session = self.session
+        if self._gone:
+            return
+        if self._inbox and not session.wants_turn:
+            self.host.run_queue.add(self)
+        elif session.wants_read is not self._reads:
+            self._read_or_not()
+        if session.deadline < self.due:
+            self.keep_deadline()
 
     def eof_received(self) -> bool:
         """See `asyncio.Protocol`: the peer's FIN ends its half alone."""
@@ -131,6 +164,26 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         """See `asyncio.BaseProtocol`."""
         if not self._gone:
             self._lost(exc if isinstance(exc, OSError) else ConnectionResetError(errno.ECONNRESET, "it is gone"))
+
+    def _hear(self, data: bytes) -> None:
+        """Have the session hear this; if nothing at all, of the peer's FIN."""
+        if self._coroutine is None:
+            self._start()
+        self._go_on(data)
+        if self._drained and not self._inbox:
+            self._drained = False
+            self._go_on(self.session.drain)
+
+    def _stand_in_line(self, data: bytes) -> None:
+        """Keep what was read until it is this connection's turn, and read no more."""
+        if self._inbox is None:
+            self._inbox = []
+        self._inbox.append(data)
+        self.heard = self.heard or data != b""
+        if self._reads:
+            self._reads = False
+            cast(asyncio.Transport, self._transport).pause_reading()
+        self.host.run_queue.add(self)
 
     async def _open(self) -> None:
         """Have the loop make a transport over the accepted socket."""
@@ -193,6 +246,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 self.keep_deadline()
             if session.wants_read is not self._reads or not self._reads:
                 self._read_or_not()
+            if not session.wants_read and session.wants_turn:
+                self.host.run_queue.add_heavy(self)
             happened = await news()
             if type(happened) is not bytes:
                 actions = happened(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
@@ -288,6 +343,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._gone = True
         self._coroutine = None
         self._listen(0)
+        if self._inbox:
+            self.books.received(sum(map(len, self._inbox)))
+            self._inbox = None
         if self._transport is not None:
             self._transport.abort()
         elif not self._opening:  # else `connection_made` does it

@@ -45,8 +45,18 @@ class HeldConnection(Connection):
         else:
             self._close(CloseReason.PEER_GAVE_UP)
 
-    def wake(self) -> None:
-        """See `Connection.wake`."""
+    def run_turn(self) -> None:
+        """See `run_queue.Runnable`: its deadline has come."""
+        if not self.finished:
+            self.keep_time()
+
+    @property
+    def finished(self) -> bool:
+        """See `run_queue.Runnable`: or somebody else has taken it up."""
+        return self.sock.fileno() < 0
+
+    def keep_time(self) -> None:
+        """See `Connection.keep_time`."""
         if monotonic() < self._until:
             self.host.deadlines.set(self, self._until)
         else:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from random import Random
+from time import monotonic
 from typing import Protocol
 
 from answerback.core.actions import CloseReason
@@ -18,6 +19,7 @@ from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
 from answerback.net.held import HeldConnection
 from answerback.net.readiness import Readiness
+from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
 from answerback.net.spread import Spread
 
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
@@ -42,6 +44,7 @@ class Worker(Protocol):
     claims: Claims
     deadlines: Deadlines
     readiness: Readiness
+    run_queue: RunQueue
 
     def next_connection_id(self) -> str:
         """See `connection.Host.next_connection_id`."""
@@ -58,6 +61,7 @@ class Listener:
         self.loop = worker.loop
         self.deadlines = worker.deadlines
         self.readiness = worker.readiness
+        self.run_queue = worker.run_queue
         self.in_force = PlanInForce(plan)
         self._driver = DRIVERS[plan.engine]
         self.books = Books(worker.region, plan.block)
@@ -101,6 +105,9 @@ class Listener:
         connection = self._driver(self, descriptor, family, peer)
         self.connections.add(connection)
         connection.begin()
+        now = monotonic()
+        if now - connection.session.born > NOTABLE_SECONDS:
+            self.run_queue.charge(connection, now - connection.session.born, now)
 
     def left(self, connection: Connection, peer: bytes | None) -> None:
         """See `connection.Host.left`."""

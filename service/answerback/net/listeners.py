@@ -15,6 +15,7 @@ from answerback.net.acceptor import NOBODY, Acceptor
 from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
 from answerback.net.readiness import Readiness
+from answerback.net.run_queue import RunQueue
 from answerback.net.silence import end_silence, silence
 
 # Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
@@ -38,7 +39,8 @@ class Listeners:
         self.admission = Admission(tally, region)
         self.claims = Claims(tally)
         self.deadlines = Deadlines(loop)
-        self.readiness = Readiness(loop)
+        self.run_queue = RunQueue(loop, self.region)
+        self.readiness = Readiness(loop, self.run_queue)
         self._slot = slot
         self._process = os.getpid()  # a successor in the slot must not repeat its numbers
         self._numbers = count(1)

@@ -7,7 +7,10 @@ it out of the epoll by itself (epoll(7)).
 
 import asyncio
 import select
+from time import monotonic
 from typing import Protocol
+
+from answerback.net.run_queue import NOTABLE_SECONDS, SHARE_SECONDS, Runnable, RunQueue
 
 # Rule: a descriptor is forgotten before it is closed: its number may be another's at once.
 
@@ -19,20 +22,24 @@ ERRORS = select.EPOLLET
 EVENTS_A_TURN = 256
 
 
-class Ready(Protocol):
+class Ready(Runnable, Protocol):
     """What can be told."""
 
     def ready(self, events: int) -> None:
         """These events (READABLE, WRITABLE, FIN, EPOLLHUP, EPOLLERR) have come."""
 
+    def stand_in_line(self) -> None:
+        """Events have come, and are to be dealt with in its turn."""
+
 
 class Readiness:
     """Which sockets are watched, and for whom. Level-triggered: what is not dealt with is told again."""
 
-    __slots__ = ("_by_descriptor", "_epoll", "_loop")
+    __slots__ = ("_by_descriptor", "_epoll", "_loop", "_run_queue")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, run_queue: RunQueue) -> None:
         self._loop = loop
+        self._run_queue = run_queue
         self._epoll = select.epoll()
         self._by_descriptor: dict[int, Ready] = {}
         loop.add_reader(self._epoll.fileno(), self._dispatch)
@@ -58,8 +65,21 @@ class Readiness:
         self._epoll.close()
 
     def _dispatch(self) -> None:
-        of = self._by_descriptor.get
+        of, run_queue = self._by_descriptor.get, self._run_queue
+        heavy = run_queue.heavy
+        before = monotonic()
+        until = before + SHARE_SECONDS
         for descriptor, events in self._epoll.poll(0, EVENTS_A_TURN):
             who = of(descriptor)
-            if who is not None:  # else another of this turn has ended it
-                who.ready(events)
+            if who is None:  # another of this turn has ended it
+                continue
+            if events & (READABLE | WRITABLE) and (run_queue.over or who in heavy):
+                who.stand_in_line()
+                continue
+            who.ready(events)
+            now = monotonic()
+            if now - before > NOTABLE_SECONDS:
+                run_queue.charge(who, now - before, now)
+            if now > until:
+                run_queue.stop()
+            before = now

@@ -1,8 +1,9 @@
 """Matches made of others."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.matching.effort import Effort, InParts, effort_of, in_parts, with_effort
 from answerback.core.turn import Turn
 
 
@@ -18,7 +19,15 @@ def all_of(matchers: Sequence[Matcher]) -> Matcher:
                 return False
         return True
 
-    return matches
+    def parts(request: bytes, turn: Turn) -> Generator[None, None, bool]:
+        before = turn.captures
+        for matcher in chosen:
+            if not (yield from in_parts(matcher, request, turn)):
+                turn.captures = before
+                return False
+        return True
+
+    return with_effort(matches, _together(chosen, parts))
 
 
 def any_of(matchers: Sequence[Matcher]) -> Matcher:
@@ -31,7 +40,13 @@ def any_of(matchers: Sequence[Matcher]) -> Matcher:
                 return True
         return False
 
-    return matches
+    def parts(request: bytes, turn: Turn) -> Generator[None, None, bool]:
+        for matcher in chosen:
+            if (yield from in_parts(matcher, request, turn)):
+                return True
+        return False
+
+    return with_effort(matches, _together(chosen, parts))
 
 
 def none_of(matcher: Matcher) -> Matcher:
@@ -43,7 +58,20 @@ def none_of(matcher: Matcher) -> Matcher:
         turn.captures = before
         return not matched
 
-    return matches
+    def parts(request: bytes, turn: Turn) -> Generator[None, None, bool]:
+        before = turn.captures
+        matched = yield from in_parts(matcher, request, turn)
+        turn.captures = before
+        return not matched
+
+    return with_effort(matches, _together((matcher,), parts))
+
+
+def _together(matchers: Sequence[Matcher], parts: InParts) -> Effort:
+    """What it takes to try all of them."""
+    efforts = [effort_of(matcher) for matcher in matchers]
+    weight = 1 + sum(effort.weight for effort in efforts)
+    return Effort(weight, all(effort.by_bytes for effort in efforts), parts)
 
 
 def why_not_all(reasons: Sequence[Reason]) -> Reason:

@@ -2,6 +2,7 @@
 
 from answerback.core import patterns
 from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.matching.effort import REGEX_WEIGHT, Effort, with_effort
 from answerback.core.turn import Turn
 
 
@@ -19,7 +20,7 @@ def regex(pattern: str) -> Matcher:
         turn.captures = found
         return True
 
-    return matches
+    return with_effort(matches, Effort(REGEX_WEIGHT, by_bytes=True))
 
 
 def why_not_found(pattern: str) -> Reason:

@@ -1,6 +1,7 @@
 """Matches by bytes at a place, some of their bits, if a mask says which."""
 
 from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.matching.effort import by_bytes
 from answerback.core.turn import Turn
 
 
@@ -14,12 +15,12 @@ def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Match
         raise ValueError(f"bytes are at an offset of 0 or more, not {offset}")
     end = offset + len(literal)
     if mask is None:
-        return lambda request, _turn: request.startswith(literal, offset)
+        return by_bytes(lambda request, _turn: request.startswith(literal, offset))
     if len(mask) != len(literal):
         raise ValueError(f"a mask of {len(mask)} bytes, for {len(literal)} that are compared")
     bits = int.from_bytes(mask)
     wanted = int.from_bytes(literal) & bits
-    return lambda request, _turn: len(request) >= end and int.from_bytes(request[offset:end]) & bits == wanted
+    return by_bytes(lambda request, _turn: len(request) >= end and int.from_bytes(request[offset:end]) & bits == wanted)
 
 
 def why_other_bytes(offset: int, literal: bytes, mask: bytes | None = None) -> Reason:

@@ -3,13 +3,14 @@
 from math import inf
 
 from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.matching.effort import by_bytes
 from answerback.core.turn import Turn
 
 
 def size(least: int = 0, most: int | None = None) -> Matcher:
     """The request has so many bytes at least, and so many at most, if there is a most."""
     bound = inf if most is None else most
-    return lambda request, _turn: least <= len(request) <= bound
+    return by_bytes(lambda request, _turn: least <= len(request) <= bound)
 
 
 def request_number(first: int = 0, last: int | None = None) -> Matcher:

@@ -1,0 +1,142 @@
+"""Gives each connection of a worker its turn, so that none waits long for another's work.
+
+A turn is bounded by the session (`playing.TURN_SECONDS`). A connection with work left stands in line here, and so does
+one that has something to read after a turn that was long: it is not read at once. In each iteration of the event loop
+connections from the line get turns for `RUN_SECONDS`; between two iterations the loop polls for the others' events.
+
+    connections whose turns are short    go first, as long as there is time
+    connections whose last turn was long  round robin, at least one in each iteration
+"""
+
+import asyncio
+from collections import deque
+from time import monotonic
+from typing import Protocol
+
+from answerback.core.playing import TURN_SECONDS
+from answerback.metrics.books import Cells
+from answerback.metrics.tally import PROGRESS
+
+# Rule: a connection stands in line once at most.
+# Rule: what takes time is charged by whoever has called it: the epoll, the acceptors, the transports, the timers.
+
+RUN_SECONDS = 0.004  # of turns from the line, in one iteration
+# Of events dealt with at once in one iteration; after that, connections with events stand in line. With `RUN_SECONDS`
+# and the turn that ends each, an iteration takes some 11 ms at most where turns are kept.
+SHARE_SECONDS = 0.005
+# Shorter events are not charged: 50 connections that are answered in 20 us each are an iteration as it should be.
+NOTABLE_SECONDS = 0.0001
+
+
+class Runnable(Protocol):
+    """What stands in line: a connection."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is closed."""
+
+    def run_turn(self) -> None:
+        """Do what there is to do, for one turn. Nothing, if it is closed."""
+
+
+class RunQueue:
+    """The line of a worker's connections."""
+
+    __slots__ = (
+        "_began",
+        "_cells",
+        "_heavy_line",
+        "_line",
+        "_loop",
+        "_queued",
+        "_scheduled",
+        "_spent",
+        "heavy",
+        "over",
+    )
+
+    over: bool
+    """Whether this iteration has had its share of time: who has an event now stands in line."""
+    heavy: set[Runnable]
+    """Connections whose last turn was long."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, region: Cells) -> None:
+        """`region` is where in the tally the worker's progress is counted."""
+        self._loop = loop
+        self._cells = region
+        self._line: deque[Runnable] = deque()
+        self._heavy_line: deque[Runnable] = deque()
+        self._queued: set[Runnable] = set()
+        self.heavy = set()
+        self.over = False
+        self._spent = 0.0  # in events that were charged since `_began`
+        self._began = 0.0
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        """How many connections stand in line."""
+        return len(self._queued)
+
+    def add(self, who: Runnable) -> None:
+        """Stand in line, unless it does."""
+        if who not in self._queued:
+            self._queued.add(who)
+            (self._heavy_line if who in self.heavy else self._line).append(who)
+            self._schedule()
+
+    def add_heavy(self, who: Runnable) -> None:
+        """Stand in line, behind connections whose turns are short: its turn was used up."""
+        self.heavy.add(who)
+        self.add(who)
+
+    def forget(self, who: Runnable) -> None:
+        """It is closed. If it stands in line, its turn is a short one."""
+        self.heavy.discard(who)
+
+    def charge(self, who: Runnable, seconds: float, now: float) -> None:
+        """An event of this connection has taken so long."""
+        self._cells[PROGRESS] += 1
+        if seconds >= TURN_SECONDS and not who.finished:
+            self.heavy.add(who)
+        if now - self._began > 2 * SHARE_SECONDS:
+            self._began, self._spent = now - seconds, 0.0
+        self._spent += seconds
+        if self._spent >= SHARE_SECONDS:
+            self.stop()
+
+    def stop(self) -> None:
+        """This iteration has had its share of time."""
+        self.over = True
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._run)  # the loop polls before
+
+    def _run(self) -> None:
+        now = monotonic()
+        self._scheduled = self.over = False
+        self._began, self._spent = now, 0.0
+        until = now + RUN_SECONDS
+        for _ in range(len(self._line)):
+            if now >= until:
+                break
+            now = self._turn(self._line.popleft(), now)
+        for _ in range(len(self._heavy_line)):
+            now = self._turn(self._heavy_line.popleft(), now)
+            if now >= until:
+                break
+        if self._queued:
+            self._schedule()
+
+    def _turn(self, who: Runnable, began: float) -> float:
+        """Give it a turn; when that has ended."""
+        self._cells[PROGRESS] += 1
+        self._queued.discard(who)
+        self.heavy.discard(who)
+        who.run_turn()
+        now = monotonic()
+        if now - began >= TURN_SECONDS and not who.finished:
+            self.heavy.add(who)
+        return now
