@@ -1,6 +1,6 @@
 """How what is heard is answered: framed, matched, and what is left kept for what comes next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import inf
 
 from answerback.core.actions import Action, CloseReason
@@ -10,7 +10,6 @@ from answerback.core.framing import MOST, Buffer, Framing, Malformed
 from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
 from answerback.core.playing import OUTPUT_AHEAD, Playing, Surroundings
-from answerback.core.steps import Step
 
 # Rule: one request at a time. Later bytes wait in the buffer and are framed when their turn comes.
 
@@ -102,7 +101,10 @@ class Answering(Playing):
                     actions.append(rule.reply)
                     size += len(rule.reply.data)
                 else:
-                    size += self._play(self._script_on(request, rule), actions, now)
+                    self.request = request
+                    found = rule is not SEARCHING
+                    script = self._script_of(rule) if found else self._found_on_request(self._selector, request)
+                    size += self._play(script, actions, now)
                     stop = self._script is not None or self._phase != OPEN or self._framing is not framing
                     timed = True
                 if stop or size >= OUTPUT_AHEAD:
@@ -147,17 +149,12 @@ class Answering(Playing):
             self._ledger.requested(rule.place, 1)
         return rule
 
-    def _script_on(self, request: bytes, rule: Rule) -> Iterator[Step]:
-        """What is done about a request that this rule matches."""
-        self.request = request
-        return self._found_on_request(self._selector, request) if rule is SEARCHING else self._script_of(rule)
-
     def _remember(self, matched: Sequence[Rule | None]) -> None:
         """Have what was heard answered without this much ado when it is heard again, if the bytes alone decide."""
         rule, heard, selector = matched[0], self._buffer, self._selector
         if matched.count(rule) < len(matched) or self._framing is not self._plan.framing:
             return
-        if selector.by_bytes and type(heard) is bytes:
+        if selector.remembers and type(heard) is bytes:
             selector.recalled.store(heard, len(matched), rule)
 
     def _resume(self, now: float) -> Sequence[Action]:

@@ -108,18 +108,16 @@ class Rule:
     """Whether the listener has faults, which each reply goes through."""
     reply: Send | None = field(init=False)
     """All that the rule does, if that is the same for every request and does nothing but send."""
+    counted: bool = field(init=False)
+    """Whether what it does depends on how often it has matched."""
 
     def __post_init__(self) -> None:
         """Work out what need not be worked out for each request."""
+        object.__setattr__(self, "counted", self.times > 0 or self.replies is not None)  # frozen for everybody else
         sends = [step for step in self.steps if isinstance(step, Send)]
         fixed = len(sends) == len(self.steps) and not self.counted and not self.faulted
         reply = Send(b"".join(action.data for action in sends)) if fixed else None
-        object.__setattr__(self, "reply", reply)  # the dataclass is frozen for everybody else
-
-    @property
-    def counted(self) -> bool:
-        """Whether what it does depends on how often it has matched."""
-        return self.times > 0 or self.replies is not None
+        object.__setattr__(self, "reply", reply)
 
     @property
     def most(self) -> int:
@@ -152,16 +150,16 @@ class Selector:
         "_sets",
         "_tried",
         "at_once",
-        "by_bytes",
         "known",
         "look_up",
         "recalled",
+        "remembers",
     )
 
     look_up: Callable[[bytes], Rule | None] | None
     """The same as `search`, where a table says it."""
-    by_bytes: bool
-    """Whether the request's bytes alone decide, each time alike."""
+    remembers: bool
+    """Whether answers are remembered: the bytes alone decide, and a look-up is no slower than the search."""
     recalled: ReplyCache
     """What was answered to these bytes before, where nothing stood before them; None for those heard once."""
     known: RuleCache | None
@@ -205,13 +203,13 @@ class Selector:
 
     def _weigh(self) -> None:
         """Work out what it takes to search, and whether what is found can be remembered."""
-        efforts = [effort_of(rule.matches) for _, rule, _ in self._tried if rule.matches is not None]
-        self.by_bytes = all(effort.by_bytes for effort in efforts) and not any(
-            rule.counted for _, rule, _ in self._tried
-        )
+        tried = [rule for _, rule, _ in self._tried]
+        by_bytes = all(rule.matches is None or effort_of(rule.matches).by_bytes for rule in tried)
+        same_each_time = by_bytes and not any(rule.counted for rule in tried)
         weight = sum(_weight(rule, position) for _, rule, position in self._tried)
         self.at_once = (WEIGHT_AT_ONCE // max(1, weight)) * WEIGHED_BYTES - 1
-        self.known = RuleCache() if self.by_bytes and weight >= KNOWN_FROM_WEIGHT else None
+        self.known = RuleCache() if same_each_time and weight >= KNOWN_FROM_WEIGHT else None
+        self.remembers = not tried or self.known is not None
 
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""

@@ -251,8 +251,8 @@ class Playing(Ending):
 
         `_script` is what is left then.
         """
-        size = 0
-        for taken, step in enumerate(script, 1):
+        size, free = 0, FREE_STEPS
+        for step in script:
             try:
                 outcome = step(self) if callable(step) else step
             except TooLong:
@@ -265,7 +265,8 @@ class Playing(Ending):
                 return size + self._play(chain(outcome, self._resolved(script)), actions, now)
             elif outcome is not None and not self._obey(outcome, script, actions, now):
                 break
-            if (taken > FREE_STEPS and self._out_of_time()) or size >= OUTPUT_AHEAD:
+            free -= 1
+            if free < 0 and (size >= OUTPUT_AHEAD or self._out_of_time()):
                 self._pause(script, inf)
                 self._give_way()
                 break

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 RECALLED_MOST: Final = 256  # answers remembered by a selector
 RECALLED_BYTES: Final = 1024  # heard at once, at most, for that
-# Of everything that one cache of a selector remembers: requests, replies, and ENTRY_BYTES for each.
-CACHE_BYTES: Final = 1 << 20
+CACHE_BYTES: Final = 1 << 20  # of replies in one cache, or of requests, each with ENTRY_BYTES for what surrounds it
 ENTRY_BYTES: Final = 400
 UNMATCHED: Final = -1  # the place of a rule that there is none of
 
@@ -36,7 +35,7 @@ class ReplyCache(dict[bytes, Recalled | None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.size_bytes = 0
+        self.size_bytes = 0  # of replies
 
     def store(self, heard: bytes, requests: int, rule: "Rule | None") -> None:
         """Remember that these bytes are so many requests, which one rule answers with its constant reply, or no rule.
@@ -47,19 +46,16 @@ class ReplyCache(dict[bytes, Recalled | None]):
             return
         if heard in self:
             data = b"" if rule is None or rule.reply is None else rule.reply.data * requests
-            self._make_room(len(data))
+            self.size_bytes += len(data)
+            if self.size_bytes > CACHE_BYTES:
+                self._empty()
+                self.size_bytes = len(data)
             place = UNMATCHED if rule is None else rule.place
             self[heard] = Recalled((Send(data),) if data else (), requests, place)
         elif len(heard) <= RECALLED_BYTES:
             if len(self) == RECALLED_MOST:
                 self._empty()
-            self._make_room(len(heard) + ENTRY_BYTES)
             self[heard] = None
-
-    def _make_room(self, size_bytes: int) -> None:
-        if self.size_bytes + size_bytes > CACHE_BYTES:
-            self._empty()
-        self.size_bytes += size_bytes
 
     def _empty(self) -> None:
         self.clear()

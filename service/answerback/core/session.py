@@ -90,12 +90,13 @@ class Session(Answering):
                 return recalled.actions
             self._buffer = data
             self._searched = 0
-        elif type(buffer) is bytearray:
-            buffer += data
         else:
-            self._buffer = bytearray(buffer) + data
-        if self._turn_began is None:
-            return NOTHING
+            if type(buffer) is bytearray:
+                buffer += data
+            else:
+                self._buffer = bytearray(buffer) + data
+            if self._turn_began is None:
+                return NOTHING
         if (self._script is not None and self._taking is None) or self._blocked_since != inf:
             self.wants_read = len(self._buffer) < READ_AHEAD
             return NOTHING

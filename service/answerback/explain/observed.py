@@ -144,7 +144,7 @@ class _Search(Selector):
         self._home = home
         self.look_up = self.known = None  # so that each request comes by here
         self.at_once = sys.maxsize
-        self.by_bytes = False
+        self.remembers = False
 
     def search(self, request: bytes, turn: Asking) -> Rule | None:
         """See `Selector.search`."""
