@@ -60,6 +60,8 @@ class Answering(Playing):
             actions, at, more = self._answer(now, ended)
         except Malformed:
             return self._end_in_order(CloseReason.MALFORMED_REQUEST)
+        if self._turn_began is None and not more:
+            return actions  # a request is still followed
         if self._phase == OPEN:
             self._keep(at)
             if self._buffer or more or self._eof or self._draining or self._taking is not None:
@@ -114,7 +116,8 @@ class Answering(Playing):
                 self._give_way()
                 break
         answered = len(matched)
-        more = stop or late or (for_one and answered > 0) or answered == MOST or size >= OUTPUT_AHEAD
+        unfinished = framing is not None and framing.unfinished
+        more = stop or late or (answered > 0 and (for_one or unfinished)) or answered == MOST or size >= OUTPUT_AHEAD
         if answered < len(requests) and framing is not None:  # then it is the one that cut them
             end = framing.taken(buffer, answered)
         elif answered and not (more or ended) and end == len(buffer):
@@ -175,7 +178,7 @@ class Answering(Playing):
             return (bytes(buffer),), len(buffer)
         if framing is None and self._empty >= EMPTY_IN_A_ROW:
             raise Malformed(f"{EMPTY_IN_A_ROW} requests in a row without a byte")
-        requests, end = NO_BYTES if framing is None else framing.cut(buffer, self._searched)
+        requests, end = NO_BYTES if framing is None else self._search(framing)
         if self._framing_before is None or not requests:
             return requests, end
         self._framing, self._framing_before = self._framing_before, None  # the other was for one request
@@ -183,15 +186,26 @@ class Answering(Playing):
             end = framing.taken(buffer, 1)
         return requests[:1], end
 
+    def _search(self, framing: Framing) -> tuple[Sequence[bytes], int]:
+        """See `Framing.cut`; it is called as long as it has more to do, and this turn has time left."""
+        requests, end = framing.cut(self._buffer, self._searched)
+        while framing.unfinished and not requests:
+            self._searched = len(self._buffer)
+            if self._out_of_time():
+                self._give_way()
+                break
+            requests, end = framing.cut(self._buffer, self._searched)
+        return requests, end
+
     def _take(self, now: float, *, ended: bool = False) -> Sequence[Action]:
         """Read the frame that the script waits for; `ended`: what is there is one as it stands."""
         taking = self._taking
         assert taking is not None
-        frames, end = taking.framing.cut(self._buffer, self._searched)
+        frames, end = self._search(taking.framing)
         if not frames and (ended or (self._eof and taking.framing.rest and self._buffer)):
             frames, end = (bytes(self._buffer),), len(self._buffer)
         if not frames:
-            return self._rest(False, 0, now)
+            return self._rest(False, 0, now) if self._turn_began is not None else NOTHING
         if len(frames[0]) > self._plan.limits.max_request_bytes:
             return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
         self._keep(end if len(frames) == 1 else taking.framing.taken(self._buffer, 1))

@@ -24,6 +24,13 @@ class Framing(Protocol):
     def gap(self) -> float:
         """The seconds of silence that make a request of what is there; `inf` if silence makes none."""
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether `cut` stopped because it had done enough at once: there may be more requests in the same bytes.
+
+        If it found none, it goes on from there when it is called again with all of them as `searched`.
+        """
+
     def begin(self) -> "Framing":
         """This framing, for one connection from here on: it may keep what it knows of the request half heard."""
 
@@ -51,6 +58,7 @@ class Plain:
 
     rest: ClassVar[bool] = False
     gap: ClassVar[float] = inf
+    unfinished: bool = False
 
     def begin(self) -> Self:
         """See `Framing.begin`."""

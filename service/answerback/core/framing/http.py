@@ -41,6 +41,10 @@ class Http(Walked):
             if heard.stage == BODY:
                 heard.least = heard.at - heard.start
                 return begin + heard.at if size >= heard.at else 0
+            if not heard.credit:
+                heard.least = heard.at - heard.start
+                return 0
+            heard.credit -= 1
             follow = _FOLLOW[heard.stage]
             if not follow(buffer, begin, heard):
                 heard.seen = size

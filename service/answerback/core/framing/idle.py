@@ -14,6 +14,7 @@ class Idle:
     gap: float
 
     rest: ClassVar[bool] = True
+    unfinished: ClassVar[bool] = False
 
     def begin(self) -> Self:
         """See `Framing.begin`."""

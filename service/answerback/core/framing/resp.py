@@ -33,7 +33,8 @@ class Resp(Walked):
             heard.at, heard.stage = end - begin, BULK
         at, left, size = begin + heard.at, heard.left, len(buffer)
         least = 0  # of this bulk string
-        while left:
+        while left and heard.credit:
+            heard.credit -= 1
             start = _number_end(buffer, at, b"$")
             if not start:
                 least = size - at

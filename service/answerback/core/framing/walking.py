@@ -3,17 +3,22 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import ClassVar
+from sys import maxsize
+from typing import ClassVar, Final
 
 from answerback.core.framing.base import MOST, Buffer, Malformed, Plain
+
+PARTS_AT_ONCE: Final = 256  # parts of requests that one `cut` goes through: 0.5 ms
+NO_ENDS: Final[list[int]] = []
 
 
 class Heard:
     """How far a request was followed that is not whole. Positions count from the first byte of its frame."""
 
-    __slots__ = ("at", "least", "left", "seen", "size", "stage", "start")
+    __slots__ = ("at", "credit", "least", "left", "seen", "size", "stage", "start")
 
-    def __init__(self) -> None:
+    def __init__(self, credit: int = PARTS_AT_ONCE) -> None:
+        self.credit = credit  # how many parts more may be gone through now
         self.start = 0  # of the request within its frame
         self.at = 0  # the part that is not whole begins here
         self.seen = 0  # that part's end was looked for up to here, in vain
@@ -24,7 +29,10 @@ class Heard:
 
 
 Walk = Callable[[Buffer, int, Heard], int]
-"""Follows the frame that begins there, from where `Heard` left off; where it ends, or 0 if it is not whole."""
+"""Follows the frame that begins there, from where `Heard` left off, as far as its credit goes.
+
+Where the frame ends, or 0 if it is not whole, or the credit is used up.
+"""
 
 
 class Walked:
@@ -34,6 +42,7 @@ class Walked:
 
     rest: ClassVar[bool] = False
     gap: ClassVar[float] = inf
+    unfinished: ClassVar[bool] = False
 
     @abstractmethod
     def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
@@ -59,10 +68,14 @@ class Walked:
 class Walker(Plain):
     """Walks one connection's stream."""
 
-    __slots__ = ("_heard", "_walk")
+    __slots__ = ("_ends", "_heard", "_walk", "unfinished")
+
+    unfinished: bool
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
+        self._ends = NO_ENDS  # of the requests that were found last, if there are several; and the size of the buffer
+        self.unfinished = False
         self._heard: Heard | None = None  # of the request that was not whole when it was last looked for
 
     def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
@@ -70,7 +83,10 @@ class Walker(Plain):
         heard, self._heard = self._heard, None
         if heard is None or not searched or heard.size != searched:
             heard = Heard()
+        heard.credit = PARTS_AT_ONCE
+        self.unfinished = False
         requests: list[bytes] = []
+        ends: list[int] = []
         at, size, walk = 0, len(buffer), self._walk
         while at < size and len(requests) < MOST:
             try:
@@ -82,17 +98,23 @@ class Walker(Plain):
             if not end:
                 heard.size = size - at
                 self._heard = heard
+                self.unfinished = not heard.credit
                 break
             requests.append(bytes(buffer[at + heard.start : end]))
-            at, heard = end, Heard()
+            ends.append(end)
+            at, heard = end, Heard(heard.credit)
+        self._ends = [*ends, size] if len(ends) > 1 else NO_ENDS
         return requests, at
 
     def taken(self, buffer: Buffer, requests: int) -> int:
         """See `Framing.taken`."""
         self._heard = None
+        ends = self._ends
+        if 0 < requests < len(ends) and ends[-1] == len(buffer):
+            return ends[requests - 1]
         at = 0
         for _ in range(requests):
-            at = self._walk(buffer, at, Heard())
+            at = self._walk(buffer, at, Heard(maxsize))
         return at
 
     def least(self, buffer: Buffer) -> int:
