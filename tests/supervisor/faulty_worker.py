@@ -4,13 +4,15 @@
 
 It fails at that revision, in that slot (`any` for all). Moments: `before prepared`, `after prepared`, `before commit`,
 `before committed`, `after committed`, by the report that is sent then, and `start`. Faults: `refuse` (where that is
-possible), `raise`, `die`, `hang` (the whole process), `stall` (only the compiling thread).
+possible), `raise`, `die`, `hang` (the whole process), `stall` (only the thread: the compiling one, or the loop's),
+`spin` (an endless loop), `stall beside a thread` (which goes on), `crawl` (for 3 s, in the loop's thread).
 """
 
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -18,6 +20,7 @@ from answerback.core.plan import Plan
 from answerback.internal.v1.link_pb2 import Prepare, Report
 from answerback.language.problems import Problem, Refused
 from answerback.link import Link
+from answerback.metrics.tally import PROGRESS, Tally
 from answerback.net.listeners import NO_FILLERS, Fillers, Listeners
 from answerback.worker import start, worker
 from answerback.worker.plans import Compiled, compile_order
@@ -34,8 +37,27 @@ def fail() -> NoReturn:
         raise RuntimeError("a fault on purpose")
     if FAULT == "hang":
         os.kill(os.getpid(), signal.SIGSTOP)
+    if FAULT == "stall beside a thread":
+        threading.Thread(target=go_on, daemon=True).start()
+    while FAULT == "spin":
+        pass
     threading.Event().wait()
     raise AssertionError("the wait has no end")
+
+
+def go_on() -> None:
+    while True:
+        threading.Event().wait(0.01)
+
+
+def crawl() -> None:
+    """Keep the loop busy with work that goes on, for longer than a test's watchdog is patient."""
+    given = start.Arguments.parse(sys.argv[1:])
+    cells = Tally(given.tally, given.slots).region(given.region)
+    until = time.monotonic() + 3.0
+    while time.monotonic() < until:
+        cells[PROGRESS] += 1
+        threading.Event().wait(0.1)
 
 
 class FaultyLink(Link[Any]):
@@ -46,7 +68,7 @@ class FaultyLink(Link[Any]):
             fail()
         super().send(message, sockets)
         if concerned and f"after {kind}" == MOMENT:
-            fail()
+            crawl() if FAULT == "crawl" else fail()
 
 
 class FaultyListeners(Listeners):

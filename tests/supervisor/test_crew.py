@@ -9,7 +9,7 @@ import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.supervisor import Pace, State
-from answerback.supervisor.crew import TICK
+from answerback.supervisor.crew import LATE_SECONDS
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import QUICK, Asking, Supervised, ask, config, faulty, listener, reset, until
 
@@ -59,14 +59,14 @@ async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pyt
     answers = asyncio.ensure_future(supervisor.answers())
     await supervisor.until_replaced(0, pid)
     assert await answers == {b"one"}
-    assert "worker 0 hung: no beat for 2 s, and was killed" in caplog.text
+    assert "worker 0 hung: no beat and no progress for 2 s, and was killed" in caplog.text
 
 
 async def test_a_supervisor_that_was_held_up_blames_nobody(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1, pace=Pace(silence=2.0))
     (worker,) = supervisor._crew.workers
     worker.heard -= 100  # as if nothing had been heard for long,
-    supervisor._crew._ticked -= 3 * TICK  # because nobody here was listening
+    supervisor._crew._ticked -= 2 * LATE_SECONDS  # because nobody here was listening
     await until(lambda: supervisor._crew._ticked > worker.heard)
     assert supervisor.status().workers[0].restarts == 0
     assert await supervisor.answers() == {b"one"}

@@ -17,7 +17,11 @@ from answerback.supervisor.sockets import Sockets
 # Rule: a region of the tally has one writer: the dead are buried before their successors are started there, and who
 #       succeeds somebody who still lives starts in the spare region.
 
-TICK = 0.5  # seconds between two looks at the workers
+# Seconds between two looks at the workers. One that is stuck is killed after `pace.silence` and two of these at most:
+# its progress is seen up to one of them late.
+TICK = 0.25
+
+LATE_SECONDS = 1.0  # between two looks: this process was held up, and so may the workers have been
 
 log = logging.getLogger(__name__)
 
@@ -254,15 +258,18 @@ class Crew:
         await process.in_time(process.started, limit, f"did not come up within {limit:g} s")
 
     def _watch(self) -> None:
-        """Kill who has been silent, unless it is this process that was held up: then the silence starts again."""
+        """Kill workers that are stuck, unless it is this process that was held up: then the silence starts again.
+
+        A worker that neither beats nor makes progress is stuck, unless it was ready to run and got no processor.
+        """
         now = monotonic()
-        late = now - self._ticked > 2 * TICK
+        late = now - self._ticked > LATE_SECONDS
         self._ticked = now
         for process in self.processes:
-            if late:
+            if process.progressed(self._tally) or late:
                 process.heard = now
-            elif process.started.done() and now - process.heard > self._pace.silence:
-                process.kill(f"hung: no beat for {self._pace.silence:g} s")
+            elif process.started.done() and process.stuck(now, self._pace.silence):
+                process.kill(f"hung: no beat and no progress for {self._pace.silence:g} s")
         self.provide()
         self._changed()
         self._tick = asyncio.get_running_loop().call_later(TICK, self._watch)

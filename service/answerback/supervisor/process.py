@@ -10,12 +10,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from answerback.internal.v1.link_pb2 import Order, Report
 from answerback.link import Link, Received
-from answerback.metrics.tally import Tally
+from answerback.metrics.tally import PROGRESS, Tally
 from answerback.supervisor.options import Options
 
 # Rule: a process is over when it has been waited for, not when its link is: only then does nobody write its part of
@@ -56,6 +57,8 @@ class WorkerProcess:
         """Its first beat."""
         self.over: asyncio.Future[int] = self._loop.create_future()
         """Its exit status, once it has been waited for; negative: the signal that killed it."""
+        self._progress = -1
+        self._timed = self._ran = self._waited = 0.0  # when it was heard, and its processor times soon after that
         self._answers: dict[str, asyncio.Future[Report]] = {}
         ours, theirs = socket.socketpair()
         self._execed = self.heard = monotonic()
@@ -103,6 +106,23 @@ class WorkerProcess:
                 self.kill(charge)
                 await asyncio.shield(self.over)
             raise Gone(self.obituary)
+
+    def progressed(self, tally: Tally) -> bool:
+        """Whether it has gone on with work since this was asked last. A worker without work does not: it beats."""
+        before, self._progress = self._progress, tally.region(self.region)[PROGRESS]
+        return before != self._progress and before >= 0
+
+    def stuck(self, now: float, silence: float) -> bool:
+        """Whether nothing was heard for so many seconds, and not because it waited for a processor for half of them.
+
+        If it has run for half of them, it is stuck however long it has waited beside that.
+        """
+        ran, waited = processor_times(self.pid)
+        if self.heard != self._timed:
+            self._timed, self._ran, self._waited = self.heard, ran, waited
+        if now - self.heard <= silence:
+            return False
+        return waited - self._waited < silence / 2 or ran - self._ran > silence / 2
 
     def kill(self, charge: str) -> None:
         """Kill it, for a reason that goes into its obituary."""
@@ -178,6 +198,15 @@ def _exec(slot: int, region: int, options: Options, tally: Tally, link: socket.s
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(link.fileno(), tally.fd))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def processor_times(pid: int) -> tuple[float, float]:
+    """How long a process's main thread has run, and was ready to run and had to wait, in seconds; 0 if nobody knows."""
+    try:
+        ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):  # a kernel without CONFIG_SCHED_INFO
+        return 0.0, 0.0
+    return int(ran) / 1e9, int(waited) / 1e9
 
 
 def _signal_name(number: int) -> str:

@@ -75,6 +75,16 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
         [CHUNKED.replace(b"chunked", b"gzip,, Chunked ,") + b"0\r\n\r\n"],
         b"",
     ),
+    "as many lengths as there may be": (
+        b"P /\r\n" + b"Content-Length: 0\r\n" * 16 + b"\r\n",
+        [b"P /\r\n" + b"Content-Length: 0\r\n" * 16 + b"\r\n"],
+        b"",
+    ),
+    "as many folded lines as there may be": (
+        b"P /\r\nTransfer-Encoding: gzip," + b"\r\n gzip," * 15 + b"\r\n chunked\r\n\r\n0\r\n\r\n",
+        [b"P /\r\nTransfer-Encoding: gzip," + b"\r\n gzip," * 15 + b"\r\n chunked\r\n\r\n0\r\n\r\n"],
+        b"",
+    ),
     "codings in several fields": (
         b"P /\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         [b"P /\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
@@ -121,6 +131,9 @@ MALFORMED: list[tuple[bytes, str]] = [
     (head(b"Transfer-Encoding: chunked, gzip"), LAST_CODING),
     (head(b"Transfer-Encoding: chunked, chunked"), LAST_CODING),
     (head(b"Transfer-Encoding: gzip,", b" chunked"), LAST_CODING),
+    (head(*[b"Content-Length: 1"] * 17), "too many lengths"),
+    (head(b"Transfer-Encoding: gzip,", *[b" gzip,"] * 16, b" chunked"), "too many lengths"),
+    (head(b"Transfer-Encoding: " + b"," * 16384 + b"chunked"), "too many lengths"),
     (CHUNKED + b"\r\n", NO_SIZE),
     (CHUNKED + b"x\r\n", NO_SIZE),
     (CHUNKED + b"-1\r\n", NO_SIZE),

@@ -14,8 +14,11 @@ HEAD, BODY, CHUNK, DATA, TRAILERS = range(5)
 END_OF_FIELDS: Final = re.compile(rb"\n\r?\n")
 # The fields that say how long the body is, with what stands wrongly before the colon (5.1), and folded lines (5.2).
 LENGTH_FIELDS: Final = re.compile(
-    rb"\n(?:(content-length)|transfer-encoding)([ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE
+    rb"\n(?:(content-length)|transfer-encoding)([ \t]*):([^\n]*(?:\n[ \t][^\n]*){0,16})", re.IGNORECASE
 )
+MOST_LENGTHS: Final = 16  # such fields, and folded lines of one; who sends more wants to keep the server busy
+LONGEST_VALUE: Final = 16384  # bytes of such a field: all the codings that there are take less
+FOLDED: Final = re.compile(rb"\n[ \t]")
 LENGTH: Final = re.compile(rb"[0-9]{1,20}")  # as many digits as h11 takes; no body is as long as that
 CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")  # with its extensions (7.1.1)
 
@@ -83,10 +86,12 @@ def _body_length(buffer: Buffer, begin: int, end: int) -> int:
     """The bytes of the body behind this head, or CHUNKED (RFC 9112, 6.3)."""
     lengths: list[bytes] = []
     codings: list[bytes] = []
-    for field in LENGTH_FIELDS.finditer(buffer, begin, end):
+    for number, field in enumerate(LENGTH_FIELDS.finditer(buffer, begin, end), 1):
         content_length, blank, value = field.groups()
         if blank:
             raise Malformed("white space before a colon")
+        if number > MOST_LENGTHS or len(value) > LONGEST_VALUE or FOLDED.match(buffer, field.end(), end):
+            raise Malformed("too many lengths")
         (lengths if content_length else codings).extend(part.strip(b" \t\r").lower() for part in value.split(b","))
     if codings:
         if lengths:

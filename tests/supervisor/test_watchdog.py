@@ -1,0 +1,89 @@
+"""The watchdog tells a worker that is stuck, which is killed and replaced, from one that is slow, which is not."""
+
+import os
+import signal
+from time import monotonic
+
+import pytest
+
+from answerback.metrics.tally import PROGRESS
+from answerback.supervisor import Pace, process
+from answerback.supervisor.crew import TICK
+from answerback.supervisor.process import processor_times
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import Supervised, faulty, until
+
+IMPATIENT = Pace(silence=1.0, answer=10.0)
+BEFORE_REPLACED = 6.0  # seconds that a stuck worker has, with the patience that is the default
+
+
+async def until_killed(supervisor: Supervised, pid: int) -> None:
+    await until(lambda: supervisor.pids()[0] not in (0, pid))
+    assert "hung: no beat and no progress for 1 s" in supervisor._crew.last_death
+
+
+@pytest.mark.parametrize("fault", ["spin", "stall", "stall beside a thread"])
+async def test_a_worker_whose_loop_is_stuck_is_replaced(supervise: Supervise, fault: str) -> None:
+    supervisor = await supervise(pace=IMPATIENT, worker_command=faulty("after committed", fault, revision=1))
+    await until_killed(supervisor, supervisor.pids()[0])
+
+
+async def test_a_stopped_worker_is_replaced(supervise: Supervise) -> None:
+    supervisor = await supervise(pace=IMPATIENT)
+    await until_killed(supervisor, supervisor.kill(0, signal.SIGSTOP))
+    assert await supervisor.answers(count=3) == {b"one"}
+
+
+async def test_a_worker_that_is_slow_and_makes_progress_is_not_killed(supervise: Supervise) -> None:
+    supervisor = await supervise(pace=IMPATIENT, worker_command=faulty("after committed", "crawl", revision=1))
+    (worker,) = supervisor._crew.workers
+    beat = worker.lag
+    await until(lambda: worker.lag != beat and worker.lag > 2.0)  # the beat that was due meanwhile
+    assert [(each.pid, each.restarts) for each in supervisor.status().workers] == [(worker.pid, 0)]
+
+
+async def test_a_stuck_worker_is_found_within_the_time_that_is_promised() -> None:
+    startup = 0.3
+    assert Pace().silence + 2 * TICK + startup < BEFORE_REPLACED
+
+
+async def test_a_worker_that_waits_for_a_processor_is_not_killed(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(pace=IMPATIENT)
+    (worker,) = supervisor._crew.workers
+    times = (1.0, 1.0)
+    monkeypatch.setattr(process, "processor_times", lambda _pid: times)
+    worker.heard = now = monotonic()
+    assert not worker.stuck(now, 1.0)
+    for ran, waited, stuck in [
+        (0.0, 0.0, True),
+        (0.0, 0.49, True),
+        (0.0, 0.51, False),
+        (0.49, 9.0, False),
+        (0.51, 9.0, True),
+    ]:
+        times = (1.0 + ran, 1.0 + waited)
+        assert worker.stuck(now + 1.1, 1.0) is stuck, (ran, waited)
+        assert not worker.stuck(now + 0.9, 1.0)
+    worker.heard = now + 1.0
+    assert not worker.stuck(now + 1.5, 1.0)
+    assert not worker.stuck(now + 1.9, 1.0), "each silence is measured by itself"
+
+
+async def test_progress_is_what_moved_since_the_last_look(supervise: Supervise) -> None:
+    supervisor = await supervise()
+    (worker,) = supervisor._crew.workers
+    supervisor._crew.stop_watching()
+    cells = supervisor.tally.region(worker.region)
+    worker.progressed(supervisor.tally)
+    assert not worker.progressed(supervisor.tally)
+    cells[PROGRESS] += 1
+    assert worker.progressed(supervisor.tally)
+    assert not worker.progressed(supervisor.tally)
+
+
+def test_processor_times_of_this_process_move_and_of_none_are_zero() -> None:
+    ran, _ = processor_times(os.getpid())
+    assert ran > 0
+    assert processor_times(1 << 22) == (0.0, 0.0)
