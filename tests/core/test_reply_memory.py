@@ -3,7 +3,8 @@
 from answerback.core import matching, steps
 from answerback.core.actions import Send
 from answerback.core.framing import Delimiter, Line, Read
-from answerback.core.plan import RECALLED_BYTES, RECALLED_MOST, ListenerPlan, Recalled, Rule, Selector
+from answerback.core.plan import ListenerPlan, Rule, Selector
+from answerback.core.recall import RECALLED_BYTES, RECALLED_MOST, Recalled
 from tests.core.plans import plan, rule, say, template
 from tests.core.playbook import Playbook, after
 
@@ -167,20 +168,20 @@ def test_memory_has_room_for_exactly_so_many_and_then_begins_again() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     for number in range(RECALLED_MOST):
-        selector.recall(b"%d" % number, 1, answering)
+        selector.recalled.store(b"%d" % number, 1, answering)
     assert len(selector.recalled) == RECALLED_MOST
-    selector.recall(b"0", 1, answering)
+    selector.recalled.store(b"0", 1, answering)
     assert len(selector.recalled) == RECALLED_MOST, "one that is known needs no more room"
     assert selector.recalled[b"0"] == Recalled((Send(b"yes"),), 1, 7)
-    selector.recall(b"one more", 1, answering)
+    selector.recalled.store(b"one more", 1, answering)
     assert list(selector.recalled) == [b"one more"]
 
 
 def test_the_longest_bytes_that_are_remembered() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
-    selector.recall(bytes(RECALLED_BYTES), 1, answering)
-    selector.recall(bytes(RECALLED_BYTES + 1), 1, answering)
+    selector.recalled.store(bytes(RECALLED_BYTES), 1, answering)
+    selector.recalled.store(bytes(RECALLED_BYTES + 1), 1, answering)
     assert list(selector.recalled) == [bytes(RECALLED_BYTES)]
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from answerback.config.document import load
 from answerback.core import matching, steps
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Send
 from answerback.core.faults import Drop, Fault
@@ -21,10 +20,11 @@ from answerback.core.plan import WEIGHT_AT_ONCE, Limits, ListenerPlan, PlanInFor
 from answerback.core.playing import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS
 from answerback.core.session import Session
 from answerback.core.turn import Turn
+from answerback.document.document import load
 from answerback.v1 import config_pb2 as v1
-from tests.config.compiling import only
 from tests.core.plans import plan, rule, say, template
 from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof
+from tests.language.compiling import only
 
 FLOOD = 64 << 10
 WAIT = 0.100  # seconds that another connection may have to wait

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_a_lasting_half_close_does_not_keep_the_worker_busy(serving: Serving) ->
     class Counting:
         ready = staticmethod(count(watcher.ready))
 
-    dispatch[fd] = Counting()
+    dispatch[fd] = cast("Any", Counting())
     assert client.hear_all() == b""
     assert ended(serving) == {CloseReason.PEER_EOF: 1}
     assert told <= 3

@@ -80,11 +80,6 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
         [b"P /\r\n" + b"Content-Length: 0\r\n" * 16 + b"\r\n"],
         b"",
     ),
-    "as many folded lines as there may be": (
-        b"P /\r\nTransfer-Encoding: gzip," + b"\r\n gzip," * 15 + b"\r\n chunked\r\n\r\n0\r\n\r\n",
-        [b"P /\r\nTransfer-Encoding: gzip," + b"\r\n gzip," * 15 + b"\r\n chunked\r\n\r\n0\r\n\r\n"],
-        b"",
-    ),
     "codings in several fields": (
         b"P /\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         [b"P /\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
