@@ -193,8 +193,8 @@ async def test_what_the_file_named_can_be_given_back_through_the_api(supervise: 
     (tmp_path / "page").write_bytes(b"from a file")
     (tmp_path / "secret").write_bytes(b"hush")
     supervisor = await supervise(listener("{file: page}"))
-    await supervisor.update(config(listener("{file: page}"), listener("{file: page}", name="second")))
-    assert await supervisor.answers("second") == {b"from a file"}
+    await supervisor.update(config(listener("{file: page}"), listener("two", name="second")))
+    assert await supervisor.answers() == {b"from a file"}
     with pytest.raises(Refused, match="no files are read through the API"):
         await supervisor.update(config(listener("{file: secret}")))
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from answerback.language import payloads
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.language.traverse import messages
@@ -36,7 +38,7 @@ def read_files(config: v1.Config, read: Read) -> tuple[dict[str, bytes], list[Pr
     problems = Problems()
     left = MAX_BYTES_IN_ALL
     with suppress(Enough):
-        for path, name in _names(config):
+        for path, name in file_names(config):
             if name not in files and name not in refused:
                 try:
                     files[name] = _one(name, read, left)
@@ -48,11 +50,11 @@ def read_files(config: v1.Config, read: Read) -> tuple[dict[str, bytes], list[Pr
     return files, problems.found()
 
 
-def _names(config: v1.Config) -> Iterator[tuple[str, str]]:
-    """Every `file` field: its path and what it says."""
-    for path, message in messages(config):
+def file_names(part: Message, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every `file` field of a configuration, or of a part of one: its path and what it says."""
+    for place, message in messages(part, path):
         if isinstance(message, payloads.Source) and message.WhichOneof("bytes") == "file":
-            yield step_into(path, "file"), message.file
+            yield step_into(place, "file"), message.file
 
 
 def _one(name: str, read: Read, left: int) -> bytes:

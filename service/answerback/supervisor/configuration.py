@@ -3,16 +3,18 @@
 import asyncio
 import resource
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from answerback.document.document import Document
 from answerback.language.builtin import BUILT_IN
 from answerback.language.check import check
 from answerback.language.files import FilesBeneath, read_files
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import Enough, Problem, Problems, Refused, quoted
 from answerback.supervisor import revisions
 from answerback.supervisor.file import Look
 from answerback.supervisor.options import Options
+from answerback.supervisor.outside_files import WHY, misplaced
 from answerback.supervisor.revisions import FILE, Revision
 from answerback.v1 import config_pb2 as v1
 
@@ -48,15 +50,15 @@ class Configurations:
         """What a look at the file of `--config` has shown. Raises Refused, with lines and columns."""
         return await self._checked(look, FILE)
 
-    async def given(self, config: v1.Config, kept: Mapping[str, bytes], origin: str) -> Found:
+    async def given(self, config: v1.Config, active: Revision, origin: str) -> Found:
         """A configuration that came through the API. Raises Refused.
 
-        `kept`: files of the revision in force. What is in that and cannot be read here (it was named by the file of
-        `--config`, which may name any) is taken from there, so that what was shown can be given back.
+        What the active revision has and the API cannot read (it was named by the file of `--config`, which may name
+        any) is taken from there, so that what was shown can be given back: see `outside_files`.
         """
         own = v1.Config()
         own.CopyFrom(config)
-        return await self._checked(await asyncio.to_thread(self._read, Document(own), kept), origin)
+        return await self._checked(await asyncio.to_thread(self._read, Document(own), active), origin)
 
     async def kept(self, revision: Revision, origin: str) -> Found:
         """The content of a revision, its files as they were then. Raises Refused if it could not be taken today."""
@@ -68,19 +70,25 @@ class Configurations:
             raise Refused(problems)
         return Found(look.document, look.files, origin)
 
-    def _read(self, document: Document, kept: Mapping[str, bytes]) -> Look:
+    def _read(self, document: Document, active: Revision) -> Look:
         read = FilesBeneath(self._options.files)
+        outside: set[str] = set()
 
         def read_or_keep(name: str) -> bytes:
             try:
                 return read(name)
             except OSError:
-                if name in kept:
-                    return kept[name]
-                raise
+                if name not in active.files:
+                    raise
+                outside.add(name)
+                return active.files[name]
 
         files, problems = read_files(document.config, read_or_keep)
-        return Look(document, files, tuple(problems), "")
+        wrong = Problems()
+        with suppress(Enough):
+            for path, name in misplaced(document.config, active.config, outside) if outside else ():
+                wrong.add(path, f"cannot use {quoted(name)}: {WHY}")
+        return Look(document, files, (*problems, *wrong.found()), "")
 
     def _examine(self, look: Look) -> list[Problem]:
         _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -159,7 +159,7 @@ class Supervisor:
         """
 
         async def find() -> Found:
-            return await self._configurations.given(edit(self.current.config), self.current.files, origin)
+            return await self._configurations.given(edit(self.current.config), self.current, origin)
 
         return await self._asked(find, etag, comment, origin, validate_only=validate_only)
 
@@ -178,7 +178,7 @@ class Supervisor:
     async def validate(self, config: v1.Config) -> list[Problem]:
         """Everything that is wrong with a configuration, as far as it is known before it is tried."""
         try:
-            await self._configurations.given(config, self.current.files, API)
+            await self._configurations.given(config, self.current, API)
         except Refused as refused:
             return list(refused.problems)
         return []
