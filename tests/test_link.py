@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from answerback import link
-from answerback.internal.v1.link_pb2 import Commit, Drain, Order, Prepare
+from answerback.internal.v1.link_pb2 import Commit, Drain, File, Order, Prepare
 from answerback.link import HEADER, Link, MessageTooLarge, Received
 from tests.descriptors import descriptors
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
+
+
+def page(size: int) -> File:
+    return File(name="page", data=os.urandom(size))
 
 
 class End:
@@ -87,7 +91,7 @@ def commit(revision: int) -> Order:
 
 def frame(order: Order) -> bytes:
     content = order.SerializeToString()
-    return HEADER.pack(len(content), 0) + content
+    return HEADER.pack(len(content), 0, 0) + content
 
 
 def close(received: Received[Order]) -> None:
@@ -128,7 +132,7 @@ async def test_frames_that_come_together_are_told_apart(ends: Ends) -> None:
 
 async def test_a_message_larger_than_any_socket_buffer_arrives(pair: Pair) -> None:
     one, other = pair
-    large = Order(prepare=Prepare(files={"page": os.urandom(17 << 20)}))
+    large = Order(prepare=Prepare(files=[page(17 << 20)]))
     one.link.send(large)
     one.link.send(commit(1))
     heard = await other.until(2)
@@ -157,7 +161,7 @@ async def test_sockets_travel_with_their_message(pair: Pair, sockets: list[socke
 
 async def test_the_sender_may_close_what_it_sent_at_once(pair: Pair) -> None:
     one, other = pair
-    one.link.send(Order(prepare=Prepare(files={"page": bytes(4 << 20)})))  # what follows has to wait
+    one.link.send(Order(prepare=Prepare(files=[page(4 << 20)])))  # what follows has to wait
     sent = socket.socket()
     sent.bind(("127.0.0.1", 0))
     name = sent.getsockname()
@@ -195,14 +199,14 @@ async def test_sending_to_an_end_that_is_gone_is_no_error(ends: Ends) -> None:
 
 async def test_what_is_no_message_ends_the_link(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
     end, far = ends
-    far.send(HEADER.pack(3, 0) + b"\xff\xff\xff")
+    far.send(HEADER.pack(3, 0, 0) + b"\xff\xff\xff")
     await end.until_closed()
     assert "answerback.internal.v1.Order" in caplog.text
 
 
 async def test_a_size_past_all_bounds_ends_the_link(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
     end, far = ends
-    far.send(struct.pack("=II", 0xFFFFFFFF, 0))
+    far.send(struct.pack("=III", 0xFFFFFFFF, 0, 0))
     await end.until_closed()
     assert "4294967295 bytes" in caplog.text
 
@@ -211,7 +215,7 @@ async def test_a_message_too_large_is_refused_by_its_sender(pair: Pair, monkeypa
     monkeypatch.setattr(link, "MOST_BYTES", 100)
     one, other = pair
     with pytest.raises(MessageTooLarge, match=r"\d+ bytes, at most 100"):
-        one.link.send(Order(prepare=Prepare(files={"page": bytes(101)})))
+        one.link.send(Order(prepare=Prepare(files=[page(101)])))
     one.link.send(commit(1))
     assert (await other.until(1))[0].message == commit(1)
 
@@ -309,7 +313,7 @@ async def test_closing_leaves_nothing_open(sockets: list[socket.socket]) -> None
     before = descriptors()
     near, far = socket.socketpair()
     one, other = End(near), End(far)
-    one.link.send(Order(prepare=Prepare(files={"page": bytes(4 << 20)})))
+    one.link.send(Order(prepare=Prepare(files=[page(4 << 20)])))
     one.link.send(commit(1), sockets[:10])
     one.link.close()
     await other.until_closed()

@@ -23,6 +23,7 @@ from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
 from answerback.language.addresses import is_unix
+from answerback.language.contents import Contents
 from answerback.supervisor import Options, Retention, Status, Supervisor
 from answerback.supervisor.revisions import KEPT
 from answerback.supervisor.state import State
@@ -74,11 +75,11 @@ async def serve(options: ServeOptions) -> int:
     logs.configure(options.log_format, options.log_level)
     told_options = _supervisor_options(options)
     async with AsyncExitStack() as stack:
-        store = None
+        store, contents = None, Contents()
         if options.state is not None:
-            store = await State.open(options.state, told_options.retention)
+            store = await State.open(options.state, told_options.retention, contents)
             stack.push_async_callback(store.close)
-        supervisor = Supervisor(told_options, store=store)
+        supervisor = Supervisor(told_options, store=store, contents=contents)
         admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         http = await site.serve(supervisor, options.metrics)

@@ -1,8 +1,9 @@
-"""Framed messages between supervisor and worker, with sockets beside them, over a connected Unix stream socket.
+"""Framed messages between supervisor and worker, with descriptors beside them, over a connected Unix stream socket.
 
 On the wire a frame is
 
-    u32 size of the message | u32 number of sockets | one byte for every 200 sockets, which carries them | the message
+    u32 size of the message | u32 number of sockets | u32 number of files |
+    one byte for every 200 descriptors, which carries them, those of the sockets first | the message
 
 in the machine's byte order: both ends run on it.
 """
@@ -28,11 +29,11 @@ from google.protobuf.message import DecodeError, Message
 
 M = TypeVar("M", bound=Message)
 
-HEADER = struct.Struct("=II")
+HEADER = struct.Struct("=III")
 DESCRIPTOR = struct.Struct("=i")
 MOST_AT_ONCE = 200  # descriptors; more than 253 (SCM_MAX_FD) in one message is EINVAL
 ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_AT_ONCE * DESCRIPTOR.size)
-MOST_BYTES = 256 << 20  # of a message: far past any configuration with its files, and short of all memory
+MOST_BYTES = 256 << 20  # of a message: far past any configuration with its small files, and short of all memory
 RETRY_SECONDS = 0.01  # while too many descriptors are in flight (ETOOMANYREFS)
 PEER_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
@@ -45,12 +46,20 @@ class MessageTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[M]):
-    """A message and the sockets that came with it, which belong to whoever receives it."""
+    """A message and the sockets and files that came with it, which belong to the receiver."""
 
     message: M
     sockets: Sequence[socket.socket]
     lost: int = 0
-    """How many sockets were sent with it and not delivered, for want of descriptors; then `sockets` is empty."""
+    """How many descriptors were sent with it and not delivered, because none were free; then there are none at all."""
+    files: Sequence[int] = ()
+    """Descriptors."""
+
+    def close(self) -> None:
+        """Close all that came with it."""
+        for sock in self.sockets:
+            sock.close()
+        close_all(self.files)
 
 
 class _Piece(Enum):
@@ -84,8 +93,9 @@ class Link(Generic[M]):
         self._piece = _Piece.HEADER
         self._buffer = bytearray(HEADER.size)
         self._filled = 0
-        self._expected = 0  # sockets of the frame that is being read
-        self._sockets: list[socket.socket] = []
+        self._expected = 0  # descriptors of the frame that is being read
+        self._files = 0  # how many of them are no sockets
+        self._descriptors: list[int] = []
         self._rights = 0  # pieces still to come that carry some
         self._size = 0
         self._unsent: deque[tuple[memoryview, list[int]]] = deque()
@@ -94,19 +104,19 @@ class Link(Generic[M]):
         sock.setblocking(False)
         self._loop.add_reader(sock.fileno(), self._readable)
 
-    def send(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
-        """Send a message, with sockets that the caller may close right after.
+    def send(self, message: Message, sockets: Sequence[socket.socket] = (), files: Sequence[int] = ()) -> None:
+        """Send a message, with sockets and descriptors of files that the caller may close right after.
 
         Nothing happens if the other end is gone; `closed` tells, or has told. Raises MessageTooLarge, or OSError if
-        there are no descriptors for copies of the sockets; then nothing is sent.
+        there are no descriptors for copies of them; then nothing is sent.
         """
         if not self._open:
             return
         content = message.SerializeToString()
         if len(content) > MOST_BYTES:
             raise MessageTooLarge(f"{len(content)} bytes, at most {MOST_BYTES} can be passed to a worker")
-        copies = duplicates(sockets)
-        self._unsent.append((memoryview(HEADER.pack(len(content), len(copies))), []))
+        copies = duplicates([*(sock.fileno() for sock in sockets), *files])
+        self._unsent.append((memoryview(HEADER.pack(len(content), len(sockets), len(files))), []))
         for first in range(0, len(copies), MOST_AT_ONCE):
             self._unsent.append((memoryview(b"\0"), copies[first : first + MOST_AT_ONCE]))
         if content:
@@ -126,8 +136,7 @@ class Link(Generic[M]):
         for _, copies in self._unsent:
             close_all(copies)
         self._unsent.clear()
-        for sock in self._sockets:
-            sock.close()
+        close_all(self._descriptors)
         self._sock.close()
 
     def _end(self) -> None:
@@ -157,7 +166,8 @@ class Link(Generic[M]):
 
     def _begin(self) -> bool:
         """A header is complete."""
-        self._size, self._expected = HEADER.unpack(self._buffer)
+        self._size, sockets, self._files = HEADER.unpack(self._buffer)
+        self._expected = sockets + self._files
         if self._size > MOST_BYTES:
             log.error("link failed: a message of %d bytes was announced", self._size)
             return False
@@ -179,7 +189,7 @@ class Link(Generic[M]):
         for level, kind, content in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 whole = len(content) - len(content) % DESCRIPTOR.size  # MSG_CTRUNC may cut anywhere
-                self._sockets += [socket.socket(fileno=number) for (number,) in DESCRIPTOR.iter_unpack(content[:whole])]
+                self._descriptors += [number for (number,) in DESCRIPTOR.iter_unpack(content[:whole])]
         if not data:
             return False
         self._rights -= 1
@@ -187,22 +197,22 @@ class Link(Generic[M]):
 
     def _finish(self) -> bool:
         """A frame is complete."""
-        content, sockets = bytes(self._buffer), self._sockets
-        lost = self._expected - len(sockets)
+        content, descriptors = bytes(self._buffer), self._descriptors
+        lost = self._expected - len(descriptors)
         if lost:
-            for sock in sockets:
-                sock.close()
-            sockets = []
+            close_all(descriptors)
+            descriptors = []
         self._piece, self._buffer, self._filled = _Piece.HEADER, bytearray(HEADER.size), 0
-        self._sockets = []
+        self._descriptors = []
         try:
             message = self._kind.FromString(content)
         except DecodeError:
             log.exception("link failed: what came is no %s", self._kind.DESCRIPTOR.full_name)
-            for sock in sockets:
-                sock.close()
+            close_all(descriptors)
             return False
-        self._received(Received(message, sockets, lost))
+        first_file = len(descriptors) - self._files if descriptors else 0
+        sockets = [socket.socket(fileno=number) for number in descriptors[:first_file]]
+        self._received(Received(message, sockets, lost, descriptors[first_file:]))
         return True
 
     def _write(self) -> None:
@@ -242,11 +252,11 @@ class Link(Generic[M]):
         self._writing = waiting
 
 
-def duplicates(sockets: Sequence[socket.socket]) -> list[int]:
+def duplicates(descriptors: Sequence[int]) -> list[int]:
     """A descriptor more of each. Raises OSError, and has made none."""
     copies: list[int] = []
     try:
-        copies.extend(os.dup(sock.fileno()) for sock in sockets)
+        copies.extend(os.dup(descriptor) for descriptor in descriptors)
     except OSError:
         close_all(copies)
         raise

@@ -142,7 +142,7 @@ class Playbook:
         assert self.heard, f"silent, not {expected}"
         heard = self.heard.pop(0)
         if isinstance(expected, Send) and isinstance(heard, Send):
-            data = heard.data  # however the replies were cut
+            data = bytes(heard.data)  # however the replies were cut
             while len(data) < len(expected.data) and self.heard and isinstance(self.heard[0], Send):
                 data += self.heard.pop(0).data  # type: ignore[union-attr]
             heard, rest = Send(data[: len(expected.data)]), data[len(expected.data) :]

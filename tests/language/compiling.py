@@ -1,12 +1,13 @@
 """What the tests of compiling share: plans, and a turn to ask them about."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from answerback.core.plan import Engine, ListenerPlan, Plan, Rule
 from answerback.language.compile import compile_plan
+from answerback.language.contents import Files
 from answerback.v1 import config_pb2 as v1
 from tests.language.configurations import places
 
@@ -35,12 +36,12 @@ class Turn:
         return True
 
 
-def compiled(config: v1.Config, files: Mapping[str, bytes] | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
+def compiled(config: v1.Config, files: Files | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
     where = places(config)
     return compile_plan(config, files or {}, revision=7, places=where.__getitem__, default_engine=engine)
 
 
-def only(config: v1.Config, files: Mapping[str, bytes] | None = None) -> ListenerPlan:
+def only(config: v1.Config, files: Files | None = None) -> ListenerPlan:
     """The plan of the one listener."""
     (plan,) = compiled(config, files).listeners.values()
     return plan

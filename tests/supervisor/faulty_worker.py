@@ -61,12 +61,12 @@ def crawl() -> None:
 
 
 class FaultyLink(Link[Any]):
-    def send(self, message: Any, sockets: Any = ()) -> None:
+    def send(self, message: Any, sockets: Any = (), files: Any = ()) -> None:
         kind = message.WhichOneof("kind") if isinstance(message, Report) else ""
         concerned = kind in ("prepared", "committed") and getattr(message, kind).revision == int(REVISION)
         if concerned and f"before {kind}" == MOMENT:
             fail()
-        super().send(message, sockets)
+        super().send(message, sockets, files)
         if concerned and f"after {kind}" == MOMENT:
             crawl() if FAULT == "crawl" else fail()
 

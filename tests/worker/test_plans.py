@@ -4,7 +4,7 @@ import pytest
 
 from answerback.core.plan import Engine
 from answerback.document.document import load
-from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
+from answerback.internal.v1.link_pb2 import File, ListenerPlaces, Prepare
 from answerback.language.addresses import socket_key
 from answerback.language.problems import Refused
 from answerback.v1 import config_pb2 as v1
@@ -25,7 +25,9 @@ def order(
         ListenerPlaces(listener=each.name, block=1000 * ord(each.name), rules=[1], socket=socket_key(each))
         for each in config.listeners
     ]
-    return Prepare(revision=revision, config=config, files={"page": page}, places=places, default_engine=engine)
+    return Prepare(
+        revision=revision, config=config, files=[File(name="page", data=page)], places=places, default_engine=engine
+    )
 
 
 def test_a_plan() -> None:

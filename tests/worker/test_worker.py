@@ -18,6 +18,7 @@ from answerback.internal.v1.link_pb2 import (
     Adopt,
     Commit,
     Drain,
+    File,
     Filler,
     ListenerPlaces,
     Order,
@@ -220,7 +221,7 @@ async def test_without_its_supervisor_it_ends(worker: Ordered) -> None:
 
 async def test_a_large_configuration_does_not_hold_up_those_who_are_served(worker: Ordered) -> None:
     await worker.serve(1)
-    order = Prepare(revision=2, files={"large": os.urandom(17 << 20)})
+    order = Prepare(revision=2, files=[File(name="large", data=os.urandom(17 << 20))])
     worker.link.send(Order(prepare=order))
     assert (await worker.answer()).prepared.revision == 2
     assert await worker.ask() == b"one"

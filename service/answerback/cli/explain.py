@@ -1,6 +1,6 @@
 """`answerback explain`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -12,6 +12,7 @@ from answerback.cli import options, output, source
 
 if TYPE_CHECKING:
     from answerback.explain import Event, Moment, Transcript
+    from answerback.language.contents import Files
     from answerback.v1 import config_pb2 as v1
 
 
@@ -129,7 +130,7 @@ def _moments(order: Sequence[str], say: Sequence[str], at: Sequence[float], eof:
     return moments
 
 
-def _accepted(file: str) -> tuple["v1.Config", Mapping[str, bytes]]:
+def _accepted(file: str) -> tuple["v1.Config", "Files"]:
     """A configuration that could be served. Raises ClickException with every problem, exit code 2."""
     try:
         examined = source.examine(file)

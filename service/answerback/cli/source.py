@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerback.cli.output import printable
+from answerback.language.contents import Files
 from answerback.language.problems import Problem
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Examined:
     """What a file says, and what is wrong with it and probably not meant, as it stands in the file."""
 
     config: "v1.Config"
-    files: Mapping[str, bytes]
+    files: Files
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
 

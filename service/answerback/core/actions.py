@@ -36,9 +36,9 @@ class CloseReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Hand these bytes to the kernel."""
+    """Hand these bytes to the kernel. A view is of a large payload, which all connections share: nobody copies it."""
 
-    data: bytes
+    data: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,9 @@ class Rule:
         """Work out what need not be worked out for each request."""
         object.__setattr__(self, "counted", self.times > 0 or self.replies is not None)  # frozen for everybody else
         sends = [step for step in self.steps if isinstance(step, Send)]
-        fixed = len(sends) == len(self.steps) and not self.counted and not self.faulted
-        reply = Send(b"".join(action.data for action in sends)) if fixed else None
+        small = [action.data for action in sends if isinstance(action.data, bytes)]  # a large one is not to be copied
+        fixed = len(small) == len(self.steps) and not self.counted and not self.faulted
+        reply = Send(b"".join(small)) if fixed else None
         object.__setattr__(self, "reply", reply)
 
     @property

@@ -70,9 +70,9 @@ Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | Several | None
 Step = Outcome | Callable[[Turn], Outcome]
 
 
-def send(payload: bytes | Template) -> Step:
+def send(payload: bytes | memoryview | Template) -> Step:
     """Send these bytes, or what the template makes of the turn."""
-    if isinstance(payload, bytes):
+    if isinstance(payload, bytes | memoryview):
         return Send(payload)
     render = payload.render
     return lambda turn: Send(render(turn))
@@ -99,9 +99,9 @@ def delay_drawn(delay: Delay) -> Step:
     return lambda turn: Wait(draw(turn.chance))
 
 
-def dribble(payload: bytes | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
+def dribble(payload: bytes | memoryview | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
     """Send it in so many pieces, the first the longer ones, or in pieces of so many bytes, with the gap between."""
-    if isinstance(payload, bytes):
+    if isinstance(payload, bytes | memoryview):
         return lambda _turn: _pieces(payload, chunks, size, gap)
     render = payload.render
     return lambda turn: _pieces(render(turn), chunks, size, gap)
@@ -182,7 +182,7 @@ def take_of_size(size: Template, variable: str) -> Step:
     return taking
 
 
-def _pieces(data: bytes, chunks: int, size: int, gap: float) -> Several:
+def _pieces(data: bytes | memoryview, chunks: int, size: int, gap: float) -> Several:
     least, longer = divmod(len(data), chunks) if chunks else (size, 0)
     at = number = 0
     while at < len(data):

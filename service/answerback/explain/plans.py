@@ -1,6 +1,6 @@
 """A listener's plan, compiled as a worker compiles it, and then watched."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from answerback.core.faults import COUNTERS
@@ -10,13 +10,14 @@ from answerback.explain.events import FaultName
 from answerback.explain.observed import WatchedRules, Watcher
 from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
+from answerback.language.contents import Files
 from answerback.language.context import Compiling
 from answerback.language.faults import fault_key
 from answerback.language.matching import explain_match
 from answerback.v1 import config_pb2 as v1
 
 
-def compiled(listener: v1.Listener, files: Mapping[str, bytes]) -> ListenerPlan:
+def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
     """The plan; the place of a rule or a fault is its index among the listener's. Raises config.Refused."""
     rules, faults = range(len(listener.rules)), range(len(listener.faults))
     places = link_pb2.ListenerPlaces(
@@ -36,9 +37,7 @@ def compiled(listener: v1.Listener, files: Mapping[str, bytes]) -> ListenerPlan:
     return plan.listeners[listener.name]
 
 
-def watched(
-    plan: ListenerPlan, listener: v1.Listener, files: Mapping[str, bytes], watcher: Callable[[], Watcher]
-) -> ListenerPlan:
+def watched(plan: ListenerPlan, listener: v1.Listener, files: Files, watcher: Callable[[], Watcher]) -> ListenerPlan:
     """The same plan; its rules tell the watcher."""
     reasons = _reasons(listener, files)
 
@@ -63,7 +62,7 @@ def fault_names(listener: v1.Listener) -> list[FaultName]:
     ]
 
 
-def _reasons(listener: v1.Listener, files: Mapping[str, bytes]) -> dict[int, Reason]:
+def _reasons(listener: v1.Listener, files: Files) -> dict[int, Reason]:
     """Why each rule's match does not hold, by the rule's index."""
     return {
         index: explain_match(rule.when, Compiling(files))

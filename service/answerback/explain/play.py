@@ -1,6 +1,6 @@
 """The stage: a clock of its own, and a peer that says what it is told to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -17,6 +17,7 @@ from answerback.explain import events, plans
 from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
 from answerback.explain.observed import Watched
 from answerback.explain.surroundings import surroundings
+from answerback.language.contents import Files
 from answerback.language.framing import describe, objection, waits_for
 from answerback.v1 import config_pb2 as v1
 
@@ -35,7 +36,7 @@ class Moment:
 
 
 def explain(
-    listener: v1.Listener, files: Mapping[str, bytes], moments: Sequence[Moment], *, peer: str, begun: datetime
+    listener: v1.Listener, files: Files, moments: Sequence[Moment], *, peer: str, begun: datetime
 ) -> Transcript:
     """What a listener's first connection, from `peer`, comes to, and why.
 
@@ -48,7 +49,7 @@ def explain(
 class _Stage(Ledger):
     """One connection's stage. It watches the session, and is its ledger."""
 
-    def __init__(self, listener: v1.Listener, files: Mapping[str, bytes], peer: str, begun: datetime) -> None:
+    def __init__(self, listener: v1.Listener, files: Files, peer: str, begun: datetime) -> None:
         self.now = 0.0
         plan = plans.compiled(listener, files)
         self._faults = plans.fault_names(listener)
@@ -178,7 +179,7 @@ class _Stage(Ledger):
         for action in actions:
             match action:
                 case Send(data) if data:
-                    self._transcript.add(events.Sent(self.now, data))
+                    self._transcript.add(events.Sent(self.now, bytes(data)))
                 case HalfClose() if self._session.half_closed:
                     self._transcript.add(events.HalfCloses(self.now))
                 case Close(reason) | Reset(reason) | Abort(reason):

@@ -1,7 +1,7 @@
 """Everything that may be wrong with a configuration beside its form, whether it came from a file or through the API."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 
@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-not-found]  # types-protobuf forgot it
 
 from answerback.language import addresses, bounds
+from answerback.language.contents import Files
 from answerback.language.context import Checking
 from answerback.language.faults import check_fault, fault_key
 from answerback.language.framing import check_framing
@@ -37,7 +38,7 @@ _MAX_COUNTED_NAME = 128  # of a rule or fault: it is the value of a metric's lab
 
 def check(
     config: v1.Config,
-    files: Mapping[str, bytes],
+    files: Files,
     *,
     reserved: Sequence[tuple[str, str]] = (),
     descriptor_limit: int | None = None,
@@ -56,7 +57,7 @@ def check(
 
 def _check(
     config: v1.Config,
-    files: Mapping[str, bytes],
+    files: Files,
     reserved: Sequence[tuple[str, str]],
     descriptor_limit: int | None,
     problems: Problems,
@@ -132,7 +133,7 @@ class _Listener:
         self._path = path
         self._problems = problems
 
-    def check(self, files: Mapping[str, bytes], descriptor_limit: int | None, most_rules: int) -> None:
+    def check(self, files: Files, descriptor_limit: int | None, most_rules: int) -> None:
         """Find everything; of the rules, only so many are looked at."""
         bounds.enum(v1.Engine.DESCRIPTOR, self._listener.engine, self._at("engine"), self._problems)
         bounds.enum(v1.Accept.DESCRIPTOR, self._listener.accept, self._at("accept"), self._problems)

@@ -1,10 +1,11 @@
 """A checked configuration to a core plan. Workers import this: neither yaml nor anything heavy comes with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from answerback.core.faults import Fault
 from answerback.core.plan import Engine, ListenerPlan, Plan, Rules
 from answerback.internal.v1 import link_pb2
+from answerback.language.contents import Files
 from answerback.language.context import Compiling
 from answerback.language.enums import accept_of, engine_of
 from answerback.language.faults import compile_fault, fault_key
@@ -17,7 +18,7 @@ from answerback.v1 import config_pb2 as v1
 
 def compile_plan(
     config: v1.Config,
-    files: Mapping[str, bytes],
+    files: Files,
     *,
     revision: int,
     places: Callable[[str], link_pb2.ListenerPlaces],
@@ -41,7 +42,7 @@ def compile_plan(
 
 
 def _listener(
-    listener: v1.Listener, files: Mapping[str, bytes], places: link_pb2.ListenerPlaces, default_engine: Engine
+    listener: v1.Listener, files: Files, places: link_pb2.ListenerPlaces, default_engine: Engine
 ) -> ListenerPlan:
     names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
     counters = places.counters or [0] * len(names)  # none where no rule needs one

@@ -1,6 +1,5 @@
 """What a kind is given to work with: `Checking`, `Compiling` or `Linting`, as what is done with it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
@@ -9,6 +8,7 @@ from answerback.core import patterns, templates
 from answerback.core.plan import Limits
 from answerback.language import bounds, payloads
 from answerback.language.captures import NONE, Captures
+from answerback.language.contents import Files
 from answerback.language.problems import Problems, step_into
 from answerback.v1 import config_pb2 as v1
 
@@ -20,7 +20,7 @@ class Checking:
     """What may be asked, and where problems go, while a part of a configuration is checked."""
 
     problems: Problems
-    files: Mapping[str, bytes]
+    files: Files
     """The content of what `file` fields name; what is missing was reported when it was read."""
     captures: Captures = NONE
     """What the templates of the rule may look up."""
@@ -61,21 +61,21 @@ class Checking:
         self.problems.compiled(path, compiled.programsize)
         return True
 
-    def content(self, payload: payloads.Source, path: str) -> bytes | None:
-        """The bytes, if nothing is wrong with them and they are the same each time."""
+    def content(self, payload: payloads.Source, path: str) -> bytes | memoryview | None:
+        """The bytes, if nothing is wrong with them and they are the same each time. Large files are not copied."""
         kind = payload.WhichOneof("bytes")
         if isinstance(payload, v1.Payload) and kind == "template":
             template = self.template(payload.template, step_into(path, kind))
             return template.constant if template else None
         try:
-            return payloads.decode(payload, self.files)
+            return payloads.shared(payload, self.files)
         except payloads.MissingFile:
             return None
         except ValueError as problem:
             self.add(step_into(path, kind) if kind else path, str(problem))
             return None
 
-    def not_empty(self, payload: payloads.Source, path: str) -> bytes | None:
+    def not_empty(self, payload: payloads.Source, path: str) -> bytes | memoryview | None:
         """The same of bytes of which there must be some."""
         found = self.content(payload, path)
         if found == b"":
@@ -111,7 +111,7 @@ class Linting:
 class Compiling:
     """What a checked part of a configuration is compiled with."""
 
-    files: Mapping[str, bytes]
+    files: Files
     """The content of what `file` fields name."""
     captures: Captures = NONE
     """What the templates of the rule may look up."""
@@ -122,6 +122,12 @@ class Compiling:
             return self.literal(payload)
         template = self.template(payload.template)
         return template if template.constant is None else template.constant
+
+    def shared(self, payload: v1.Payload) -> bytes | memoryview | templates.Template:
+        """The same for what is sent as it stands: a large file is not copied. Raises ValueError."""
+        if payload.WhichOneof("bytes") != "template":
+            return payloads.shared(payload, self.files)
+        return self.content(payload)
 
     def literal(self, payload: payloads.Source) -> bytes:
         """Bytes that are the same each time. Raises ValueError."""

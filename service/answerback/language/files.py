@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from answerback.language import payloads
+from answerback.language.contents import Content, Contents, TooLarge
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
@@ -17,23 +19,23 @@ from answerback.v1 import config_pb2 as v1
 # Rule: whoever can call the API can name any file; only those beneath a folder that the operator chose are read.
 # Rule: a file is regular, and read without waiting: no device, no pipe, no end of memory.
 
-MAX_BYTES_IN_ALL = 64 << 20  # every worker gets all of them, with each change
+MAX_BYTES_IN_ALL = 64 << 20  # kept in memory as long as a configuration names them
 
 _LONGEST_NAME = 4096  # PATH_MAX; resolving longer ones is quadratic
 
-Read = Callable[[str], bytes]
+Read = Callable[[str], Content]
 
 
 class Refusal(OSError):
     """A file is not read, whether or not it is there."""
 
 
-def read_files(config: v1.Config, read: Read) -> tuple[dict[str, bytes], list[Problem]]:
+def read_files(config: v1.Config, read: Read) -> tuple[dict[str, Content], list[Problem]]:
     """The content of everything that a `file` field names, and why something could not be read.
 
     `read` gets the name as given; it raises OSError. A file is read once, however often it is named.
     """
-    files: dict[str, bytes] = {}
+    files: dict[str, Content] = {}
     refused: dict[str, str] = {}
     problems = Problems()
     left = MAX_BYTES_IN_ALL
@@ -57,7 +59,7 @@ def file_names(part: Message, path: str = "") -> Iterator[tuple[str, str]]:
             yield step_into(place, "file"), message.file
 
 
-def _one(name: str, read: Read, left: int) -> bytes:
+def _one(name: str, read: Read, left: int) -> Content:
     if not name or "\0" in name or len(name) > _LONGEST_NAME:
         raise Refusal(errno.EINVAL, "that is no file's name")
     data = read(name)
@@ -69,21 +71,25 @@ def _one(name: str, read: Read, left: int) -> bytes:
 class FilesBeside:
     """Files as a configuration file may name them: relative to its folder, or anywhere."""
 
-    def __init__(self, config_path: Path) -> None:
+    def __init__(self, config_path: Path, contents: Contents | None = None) -> None:
+        """Without `contents`, every content is plain bytes."""
         self._folder = config_path.parent
+        self._contents = contents
 
-    def __call__(self, name: str) -> bytes:
+    def __call__(self, name: str) -> Content:
         """The content. Raises OSError."""
-        return _content(os.open(self._folder / name, _FLAGS))
+        return _content(os.open(self._folder / name, _FLAGS), self._contents)
 
 
 class FilesBeneath:
     """Files as the API may name them: in a folder or below it, wherever links lead; none without a folder."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, contents: Contents | None = None) -> None:
+        """Without `contents`, every content is plain bytes."""
         self._folder = folder
+        self._contents = contents
 
-    def __call__(self, name: str) -> bytes:
+    def __call__(self, name: str) -> Content:
         """The content. Raises OSError."""
         if self._folder is None:
             raise Refusal(
@@ -93,7 +99,7 @@ class FilesBeneath:
         real = Path(os.path.realpath(top / name))  # Path.resolve raises RuntimeError for a link to itself
         if not real.is_relative_to(top):
             raise Refusal(errno.EACCES, "it is outside the folder that `serve --files` names")
-        return _content(_open_beneath(top, real.relative_to(top)))
+        return _content(_open_beneath(top, real.relative_to(top)), self._contents)
 
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -113,14 +119,21 @@ def _open_beneath(top: Path, resolved: Path) -> int:
         os.close(at)
 
 
-def _content(descriptor: int) -> bytes:
+def _content(descriptor: int, contents: Contents | None) -> Content:
+    """What an open file holds; it is closed."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refusal(errno.EINVAL, "that is not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(payloads.MAX_BYTES + 1)
+        return (contents or _PLAIN).read(descriptor, payloads.MAX_BYTES)
+    except TooLarge:
+        raise Refusal(errno.EFBIG, f"it is longer than {payloads.MAX_BYTES} bytes") from None
+    except OSError as error:
+        if error.errno == errno.EMFILE:
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            raise Refusal(errno.EMFILE, f"no descriptor is free to keep it (RLIMIT_NOFILE is {limit})") from None
+        raise
     finally:
         os.close(descriptor)
-    if len(data) > payloads.MAX_BYTES:
-        raise Refusal(errno.EFBIG, f"it is longer than {payloads.MAX_BYTES} bytes")
-    return data
+
+
+_PLAIN = Contents(large=payloads.MAX_BYTES + 1)

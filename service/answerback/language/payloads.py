@@ -3,13 +3,13 @@
 import base64
 import binascii
 import string
-from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
+from answerback.language.contents import Files, view_of
 from answerback.v1 import config_pb2 as v1
 
-MAX_BYTES = 16 << 20  # of one payload: each is held by every worker
+MAX_BYTES = 16 << 20  # of one payload
 
 _HEX_DIGITS = frozenset(string.hexdigits)
 _BASE64_DIGITS = frozenset(string.ascii_letters + string.digits + "+/")
@@ -29,8 +29,15 @@ def says_nothing(message: Message) -> str:
     return f"says nothing: give {', '.join(names)} or {last}" if names else f"says nothing: give {last}"
 
 
-def decode(payload: Source, files: Mapping[str, bytes]) -> bytes:
+def decode(payload: Source, files: Files) -> bytes:
     """The bytes. Raises ValueError, whose text says what is wrong with the field that is given."""
+    data = shared(payload, files)
+    return data if isinstance(data, bytes) else bytes(data)
+
+
+def shared(payload: Source, files: Files) -> bytes | memoryview:
+    """The bytes; those of a large file are not copied. Raises ValueError, as `decode` does."""
+    data: bytes | memoryview
     kind = payload.WhichOneof("bytes")
     if kind == "text":
         data = payload.text.encode()
@@ -41,7 +48,7 @@ def decode(payload: Source, files: Mapping[str, bytes]) -> bytes:
     elif kind == "file":
         if payload.file not in files:
             raise MissingFile("the file was not read")
-        data = files[payload.file]
+        data = view_of(files[payload.file])
     elif kind == "template":
         raise ValueError("a template is not the same bytes each time")
     else:

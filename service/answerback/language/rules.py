@@ -6,6 +6,7 @@ from typing import Final
 
 from answerback.core.plan import Replies, Rule, Then
 from answerback.language import bounds
+from answerback.language.contents import Files
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
@@ -74,7 +75,7 @@ def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]
         yield f"{path}.replies.of[{index}].do", script.do
 
 
-def check_rule(rule: v1.Rule, path: str, files: Mapping[str, bytes], problems: Problems) -> None:
+def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems) -> None:
     """Report everything that is wrong with a rule, but for its name."""
     bounds.enum(v1.Event.DESCRIPTOR, rule.event, f"{path}.event", problems)
     bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
@@ -106,9 +107,7 @@ def _check_then(replies: v1.Replies, path: str, problems: Problems) -> None:
         problems.add(at, "at least one is more than 0, and their sum is a number")
 
 
-def compile_rule(
-    rule: v1.Rule, name: str, place: int, counter: int, files: Mapping[str, bytes], *, faulted: bool
-) -> Rule:
+def compile_rule(rule: v1.Rule, name: str, place: int, counter: int, files: Files, *, faulted: bool) -> Rule:
     """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError.
 
     `faulted`: whether the listener has faults.

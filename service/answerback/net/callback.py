@@ -172,7 +172,10 @@ class CallbackConnection(Connection):
         while True:
             only = actions[0] if len(actions) == 1 else None
             data = only.data if type(only) is Send else self._gather(actions)
-            if data:
+            if isinstance(data, list):
+                if not self._send_apart(data):
+                    return
+            elif data:
                 if self._unsent is not None:
                     self._unsent.append(memoryview(data))
                 elif not self._send(data):
@@ -185,7 +188,16 @@ class CallbackConnection(Connection):
             if not actions and not session.awaits_flush:
                 return
 
-    def _send(self, data: bytes) -> bool:
+    def _send_apart(self, chunks: Sequence[bytes | memoryview]) -> bool:
+        """Send these one after another, not joined. False if the connection is lost."""
+        for chunk in chunks:
+            if self._unsent is not None:
+                self._unsent.append(memoryview(chunk))
+            elif not self._send(chunk):
+                return False
+        return True
+
+    def _send(self, data: bytes | memoryview) -> bool:
         """Give it to the kernel; what that does not take waits until there is room. False if the connection is lost."""
         try:
             taken = self.sock.send(data, DONT_WAIT)

@@ -136,9 +136,9 @@ class Connection(ABC):
         self.books.failed()
         self.abort(CloseReason.ERROR)
 
-    def _gather(self, actions: Sequence[Action]) -> bytes:
-        """What is to be sent; how it is to end is noted, or done if it cannot wait."""
-        chunks = []
+    def _gather(self, actions: Sequence[Action]) -> bytes | memoryview | list[bytes | memoryview]:
+        """What is to be sent, joined unless a part of it is large; how it ends is noted, or done if it cannot wait."""
+        chunks: list[bytes | memoryview] = []
         for action in actions:
             if type(action) is Send:
                 chunks.append(action.data)
@@ -147,7 +147,9 @@ class Connection(ABC):
                 return b""
             else:
                 self._ending = action
-        return b"".join(chunks)
+        if len(chunks) == 1:
+            return chunks[0]
+        return chunks if memoryview in map(type, chunks) else b"".join(chunks)
 
     @abstractmethod
     def begin(self) -> None:

@@ -302,7 +302,10 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             data = only.data if type(only) is Send else self._gather(actions)
             if self._gone:
                 return True
-            if data:
+            if isinstance(data, list):
+                for chunk in data:
+                    self._write(chunk)
+            elif data:
                 self._write(data)
             if self._unsent:
                 return False
@@ -312,7 +315,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             if not actions and not session.awaits_flush:
                 return True
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         """Give it to the transport, which gives the kernel at once what that takes."""
         transport = self._transport
         assert transport is not None

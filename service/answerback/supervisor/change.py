@@ -6,8 +6,19 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from answerback.core.plan import Engine
-from answerback.internal.v1.link_pb2 import Abort, Commit, Filler, ListenerPlaces, Order, Pause, Prepare, SocketName
+from answerback.internal.v1.link_pb2 import (
+    Abort,
+    Commit,
+    File,
+    Filler,
+    ListenerPlaces,
+    Order,
+    Pause,
+    Prepare,
+    SocketName,
+)
 from answerback.language.addresses import socket_key
+from answerback.language.contents import Files, Large, Sealed
 from answerback.language.enums import ENGINE_VALUES
 from answerback.language.faults import fault_key
 from answerback.language.problems import Problem, Refused
@@ -63,6 +74,25 @@ def names_of(config: v1.Config) -> Names:
     )
 
 
+def files_of(files: Files, had: Collection[bytes]) -> tuple[list[File], list[int]]:
+    """The files of a configuration as a worker is told of them, and the descriptors that it needs for them.
+
+    `had`: the digests of the large contents that it has. Each content is passed once.
+    """
+    named: list[File] = []
+    passed: dict[bytes, int] = {}
+    for name, content in files.items():
+        if not isinstance(content, Large):
+            named.append(File(name=name, data=content))
+            continue
+        assert isinstance(content, Sealed)
+        needed = content.digest not in had and content.digest not in passed
+        if needed:
+            passed[content.digest] = content.fileno()
+        named.append(File(name=name, digest=content.digest, size=len(content), passed=needed))
+    return named, list(passed.values())
+
+
 class TwoPhaseChange:
     """One revision, on its way to the workers."""
 
@@ -80,11 +110,11 @@ class TwoPhaseChange:
         """
         self._fillers = fillers
         self._number = revision.number
+        self._files = revision.files
         self._order = Order(
             prepare=Prepare(
                 revision=revision.number,
                 config=revision.config,
-                files=revision.files,
                 places=places,
                 default_engine=ENGINE_VALUES[engine],
             )
@@ -126,8 +156,12 @@ class TwoPhaseChange:
         order = Order()
         order.CopyFrom(self._order)
         order.prepare.sockets.extend(SocketName(key=key, slot=worker.slot) for key in sockets)
+        named, passed = files_of(self._files, worker.contents)
+        order.prepare.files.extend(named)
         try:
-            report = await worker.ask(order, "prepared", "refused", within=self._within, sockets=list(sockets.values()))
+            report = await worker.ask(
+                order, "prepared", "refused", within=self._within, sockets=list(sockets.values()), files=passed
+            )
         except (Gone, MessageTooLarge, OSError) as failure:
             if worker.leaving and worker.over.done():
                 return None  # it has finished; that is in nobody's way
@@ -156,4 +190,5 @@ class TwoPhaseChange:
                 log.warning("%s instead of committing revision %d", gone, self._number)
             return False
         worker.committed(self._number)
+        worker.contents = frozenset(each.digest for each in self._files.values() if isinstance(each, Large))
         return not worker.leaving

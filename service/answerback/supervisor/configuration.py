@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from answerback.document.document import Document
 from answerback.language.builtin import BUILT_IN
 from answerback.language.check import check
+from answerback.language.contents import Content, Contents, Files
 from answerback.language.files import FilesBeneath, read_files
 from answerback.language.problems import Enough, Problem, Problems, Refused, quoted
 from answerback.supervisor import revisions
@@ -26,7 +27,7 @@ class Found:
     """A configuration that nothing is wrong with, as far as it is known before it is tried."""
 
     document: Document
-    files: Mapping[str, bytes]
+    files: Files
     """What its `file` fields name."""
     origin: str
 
@@ -39,8 +40,10 @@ class Found:
 class Configurations:
     """Finds out whether configurations can be put in force."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, contents: Contents | None = None) -> None:
+        """`contents`: where what files hold is kept."""
         self._options = options
+        self._contents = contents or Contents()
 
     async def built_in(self) -> Found:
         """The built-in one. Raises Refused: it may be in the way of our own ports."""
@@ -71,10 +74,10 @@ class Configurations:
         return Found(look.document, look.files, origin)
 
     def _read(self, document: Document, active: Revision) -> Look:
-        read = FilesBeneath(self._options.files)
+        read = FilesBeneath(self._options.files, self._contents)
         outside: set[str] = set()
 
-        def read_or_keep(name: str) -> bytes:
+        def read_or_keep(name: str) -> Content:
             try:
                 return read(name)
             except OSError:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from answerback.language.contents import Content, Contents, digest_of, view_of
 from answerback.supervisor.revisions import FILE, Conflict, Entry, Retention, Revision, StoreCorrupt, fingerprint
 from answerback.v1 import config_pb2 as v1
 
@@ -52,9 +53,10 @@ class TooNew(Exception):
 class Database:
     """One connection. Everything may raise sqlite3.Error or StoreCorrupt."""
 
-    def __init__(self, folder: Path, retention: Retention) -> None:
-        """Open or make it. Raises OSError and TooNew as well."""
+    def __init__(self, folder: Path, retention: Retention, contents: Contents | None = None) -> None:
+        """Open or make it; what files held is kept in `contents`. Raises OSError and TooNew as well."""
         self._retention = retention
+        self._contents = contents or Contents()
         path = folder / NAME
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # configurations may hold secrets
         # The journal is deleted to commit; EXTRA waits until the folder on disk knows, so that no power failure brings
@@ -95,7 +97,7 @@ class Database:
         except DecodeError:
             raise StoreCorrupt(f"revision {number} is no configuration") from None
         named = self._connection.execute("SELECT name, digest FROM files WHERE number = ?", (number,)).fetchall()
-        files = {name: self._content(digest) for name, digest in named}
+        files = {name: self._file(digest) for name, digest in named}
         return Revision(number, entry.etag, config, files, entry.time, entry.origin, entry.comment, entry.identity)
 
     def page(self, before: int, count: int) -> Sequence[Entry]:
@@ -166,9 +168,11 @@ class Database:
             applied = fingerprint(revision.config, revision.files)
             self._connection.execute("UPDATE state SET file = ?", (applied,))
 
-    def _keep(self, data: bytes) -> bytes:
-        digest = hashlib.sha256(data).digest()
-        self._connection.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (digest, data))
+    def _keep(self, content: Content) -> bytes:
+        """Have a content in the table; its digest."""
+        digest = digest_of(content)
+        if self._one("SELECT 1 FROM contents WHERE digest = ?", digest) is None:
+            self._connection.execute("INSERT INTO contents VALUES (?, ?)", (digest, view_of(content)))
         return digest
 
     def _prune(self, newest: Revision) -> None:
@@ -179,6 +183,10 @@ class Database:
         if self._connection.execute("DELETE FROM revisions WHERE number < ?", (first,)).rowcount:
             self._connection.execute("DELETE FROM files WHERE number < ?", (first,))
             self._connection.execute(_UNUSED)
+
+    def _file(self, digest: bytes) -> Content:
+        """What a file held: in memory still, or read."""
+        return self._contents.known(digest) or self._contents.of(self._content(digest))
 
     def _content(self, digest: bytes) -> bytes:
         data: bytes | None = self._one("SELECT data FROM contents WHERE digest = ?", digest)

@@ -7,13 +7,14 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from answerback.document.document import Document, load
+from answerback.language.contents import Contents, Files, digest_of
 from answerback.language.files import FilesBeside, read_files
 from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import PlacesExhausted
@@ -34,7 +35,7 @@ class Look:
     """The file and those that it names, as they were at one moment."""
 
     document: Document
-    files: Mapping[str, bytes]
+    files: Files
     problems: tuple[Problem, ...]
     """Of reading what it names."""
     digest: str
@@ -44,8 +45,10 @@ class Look:
 class ConfigFile:
     """Looks at the file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, contents: Contents | None = None) -> None:
+        """`contents`: where what it names is kept."""
         self.path = path
+        self._contents = contents or Contents()
         self._parsed: tuple[bytes, Document] = b"", load(b"")
 
     def look(self) -> Look:
@@ -59,8 +62,8 @@ class ConfigFile:
         if text != former:
             document = load(text)
             self._parsed = text, document
-        files, problems = read_files(document.config, FilesBeside(self.path))
-        parts = [text, *(part for name, data in files.items() for part in (name.encode(), data))]
+        files, problems = read_files(document.config, FilesBeside(self.path, self._contents))
+        parts = [text, *(part for name, data in files.items() for part in (name.encode(), digest_of(data)))]
         digest = _digest([*parts, *(str(problem).encode() for problem in problems)])
         return Look(document, files, tuple(problems), digest)
 
@@ -68,8 +71,11 @@ class ConfigFile:
 class Reloads:
     """Has the file applied again. `apply` puts what was seen in force, as `Supervisor.update` does."""
 
-    def __init__(self, path: Path, apply: Callable[[Look], Awaitable[Change]]) -> None:
-        self._file = ConfigFile(path)
+    def __init__(
+        self, path: Path, apply: Callable[[Look], Awaitable[Change]], contents: Contents | None = None
+    ) -> None:
+        """`contents`: where what the file names is kept."""
+        self._file = ConfigFile(path, contents)
         self._apply = apply
         self._settled = ""
         """The digest of what was put in force, or refused."""

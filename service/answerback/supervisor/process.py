@@ -47,6 +47,8 @@ class WorkerProcess:
         self.lag = 0.0
         self.up_since = 0.0
         """When it first committed a configuration, by the monotonic clock."""
+        self.contents: frozenset[bytes] = frozenset()
+        """The digests of the large contents that it has: those of the configuration that it committed last."""
         self.leaving = False
         """Whether a successor has taken its place: it accepts no more, and is to finish what it has."""
         self.ending = False
@@ -79,12 +81,19 @@ class WorkerProcess:
         """Send an order that is not answered. Raises MessageTooLarge, OSError."""
         self._link.send(order, sockets)
 
-    async def ask(self, order: Order, *answers: str, within: float, sockets: Sequence[socket.socket] = ()) -> Report:
+    async def ask(
+        self,
+        order: Order,
+        *answers: str,
+        within: float,
+        sockets: Sequence[socket.socket] = (),
+        files: Sequence[int] = (),
+    ) -> Report:
         """Send an order, and wait for one of its answers, by their names in Report.
 
         Raises Gone if the worker dies before, or lets the time pass and is killed; MessageTooLarge, OSError.
         """
-        self._link.send(order, sockets)
+        self._link.send(order, sockets, files)
         answer = self.expect(*answers)
         await self.in_time(answer, within, f"did not answer {order.WhichOneof('kind')} within {within:g} s")
         return answer.result()

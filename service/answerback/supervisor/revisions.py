@@ -1,11 +1,12 @@
 """The revisions of the configuration, and where they are kept."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from answerback.language.contents import Files, Large, digest_of
 from answerback.supervisor.bell import Bell
 from answerback.v1 import config_pb2 as v1
 
@@ -31,7 +32,7 @@ class Revision:
     """Names it among the revisions of all histories."""
     config: v1.Config
     """As given."""
-    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    files: Files = field(default_factory=dict, repr=False)
     """What its `file` fields name, as it was when the revision was made."""
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     origin: str = BUILT_IN
@@ -45,10 +46,11 @@ class Revision:
         """What the history says of it."""
         return Entry(self.number, self.etag, self.time, self.origin, self.comment, self.identity)
 
-    @property
-    def size(self) -> int:
-        """Of its content, in bytes."""
-        return self.config.ByteSize() + sum(map(len, self.files.values()))
+    def size(self, counted: set[Large]) -> int:
+        """Of its content, in bytes, but for large files that are among `counted`, to which its own are added."""
+        new = [each for each in self.files.values() if not isinstance(each, Large) or each not in counted]
+        counted.update(each for each in new if isinstance(each, Large))
+        return self.config.ByteSize() + sum(map(len, new))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,12 @@ class RevisionStore(Protocol):
         """Let go of it. Nothing may be asked of it afterwards."""
 
 
-def fingerprint(config: v1.Config, files: Mapping[str, bytes]) -> bytes:
+def fingerprint(config: v1.Config, files: Files) -> bytes:
     """The same for the same content, and for no other."""
     whole = hashlib.sha256(config.SerializeToString(deterministic=True))
     for name in sorted(files):
-        for part in (name.encode(), files[name]):
-            whole.update(hashlib.sha256(part).digest())
+        whole.update(hashlib.sha256(name.encode()).digest())
+        whole.update(digest_of(files[name]))
     return whole.digest()
 
 
@@ -206,8 +208,8 @@ class RevisionsInMemory:
         since = self._retention.since(newest)
         in_time = min(number for number, kept in self._kept.items() if kept.time >= since)
         first = self._retention.first(newest, in_time)
-        size = 0
+        size, counted = 0, set[Large]()
         for number in sorted(self._kept, reverse=True):
-            size += self._kept[number].size
+            size += self._kept[number].size(counted)
             if number < first or (size > self._limit and number < newest.number):
                 del self._kept[number]

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from answerback.language.contents import Contents
 from answerback.supervisor.bell import Bell
 from answerback.supervisor.database import NAME, Database, TooNew
 from answerback.supervisor.outcomes import StartError
@@ -45,11 +46,12 @@ class State:
         self._appended = Bell()
 
     @classmethod
-    async def open(cls, folder: Path, retention: Retention) -> "State":
-        """Open the directory, or make it. Raises StartError, which says what to do."""
+    async def open(cls, folder: Path, retention: Retention, contents: Contents | None = None) -> "State":
+        """Open the directory, or make it; what files held is kept in `contents`. Raises StartError."""
         thread = ThreadPoolExecutor(1, "state")
         try:
-            database, lock = await asyncio.get_running_loop().run_in_executor(thread, _open, folder, retention)
+            loop = asyncio.get_running_loop()
+            database, lock = await loop.run_in_executor(thread, _open, folder, retention, contents)
         except BaseException:
             thread.shutdown(wait=False)
             raise
@@ -110,6 +112,8 @@ class State:
             raise kind(f"--state {self._folder}: {what}") from None
         except StoreCorrupt as error:
             raise StoreCorrupt(f"--state {self._folder}: {error}") from None
+        except OSError as error:  # no descriptor is free for what a file held
+            raise StoreFailed(f"--state {self._folder}: {error.strerror or error}") from None
 
 
 def explained(error: sqlite3.Error) -> tuple[type[StoreFailed], str, str]:
@@ -118,7 +122,7 @@ def explained(error: sqlite3.Error) -> tuple[type[StoreFailed], str, str]:
     return FAILURES.get(code, (StoreFailed, str(error), "look at the directory, and at the system's log"))
 
 
-def _open(folder: Path, retention: Retention) -> tuple[Database, int]:
+def _open(folder: Path, retention: Retention, contents: Contents | None) -> tuple[Database, int]:
     """In the thread. Raises StartError."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -126,7 +130,7 @@ def _open(folder: Path, retention: Retention) -> tuple[Database, int]:
     except OSError as error:
         raise _refusal(folder, error.strerror or str(error), WRITABLE) from None
     try:
-        return Database(folder, retention), lock
+        return Database(folder, retention, contents), lock
     except BaseException as error:
         os.close(lock)
         match error:

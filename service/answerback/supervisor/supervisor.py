@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from answerback.language.addresses import socket_key
+from answerback.language.contents import Contents
 from answerback.language.enums import accept_of, engine_of
 from answerback.language.problems import Problem, Refused
 from answerback.metrics.reading import read_counts, read_open
@@ -54,8 +55,11 @@ class Supervisor:
         pace: Pace | None = None,
         store: RevisionStore | None = None,
         clock: Clock = time_of_day,
+        contents: Contents | None = None,
     ) -> None:
         """`store` keeps the revisions; without one, they end with this process. `clock` dates them.
+
+        `contents`: where what files hold is kept, if others keep theirs there too.
 
         Raises OSError if there is no memory for the tally.
         """
@@ -67,8 +71,9 @@ class Supervisor:
         self.series = Series(self.places, lambda place: read_open(self.tally, place))
         self.health = Health()
         self._pace = pace or Pace()
-        self._configurations = Configurations(options)
-        self._reloads = Reloads(options.config_path, self._reapply) if options.config_path else None
+        contents = contents or Contents()
+        self._configurations = Configurations(options, contents)
+        self._reloads = Reloads(options.config_path, self._reapply, contents) if options.config_path else None
         self._sockets = Sockets(options.workers)
         self._crew = Crew(
             options, self._pace, self.tally, self.places, self._sockets, boot=self._boot, changed=self._changed

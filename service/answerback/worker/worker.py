@@ -25,11 +25,12 @@ from answerback.internal.v1.link_pb2 import (
     Report,
     SocketName,
 )
+from answerback.language.contents import Large, Mapped
 from answerback.language.problems import Problem as FoundProblem
 from answerback.language.problems import Refused as ConfigRefused
-from answerback.link import Link, Received
+from answerback.link import Link, Received, close_all
 from answerback.metrics.tally import Tally
-from answerback.net import descriptors
+from answerback.net import descriptors as reserve
 from answerback.net.listeners import Fillers, Listeners
 from answerback.v1.problem_pb2 import Problem
 from answerback.worker.plans import Compiled, compile_order
@@ -69,7 +70,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self.ended: asyncio.Future[int] = self._loop.create_future()
         """The exit status."""
-        self._link = Link(link, Order, self._received, self._orphaned, descriptors.reserve_released)
+        self._link = Link(link, Order, self._received, self._orphaned, reserve.reserve_released)
         self._orders: Mapping[str, Callable[[Received[Order]], None]] = {
             "prepare": self._prepare,
             "commit": self._commit,
@@ -101,19 +102,28 @@ class Worker:
     def _prepare(self, received: Received[Order]) -> None:
         order = received.message.prepare
         self._forget()
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if received.lost:
-            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            text = (
-                f"has no descriptors free for {received.lost} of {len(order.sockets)} sockets (RLIMIT_NOFILE {limit})"
-            )
+            asked = len(order.sockets) + sum(each.passed for each in order.files)
+            text = f"has no descriptors free for {received.lost} of {asked} sockets and files (RLIMIT_NOFILE {limit})"
             self._refuse(order.revision, [FoundProblem("", text)])
             return
-        sockets = by_key(order.sockets, received.sockets)
-        self._do(self._compile(order, sockets))
-
-    async def _compile(self, order: Prepare, sockets: Mapping[str, socket.socket]) -> None:
         try:
-            compiled = await self._loop.run_in_executor(None, compile_order, order, self._in_force)
+            large = mapped_files(order, received.files)
+        except OSError as error:
+            received.close()
+            text = f"cannot map {len(received.files)} files: {error.strerror} (RLIMIT_NOFILE {limit})"
+            self._refuse(order.revision, [FoundProblem("", text)])
+            return
+        close_all(received.files)
+        sockets = by_key(order.sockets, received.sockets)
+        self._do(self._compile(order, sockets, large))
+
+    async def _compile(
+        self, order: Prepare, sockets: Mapping[str, socket.socket], large: Mapping[bytes, Large]
+    ) -> None:
+        try:
+            compiled = await self._loop.run_in_executor(None, compile_order, order, self._in_force, large)
         except Exception as error:
             for sock in sockets.values():
                 sock.close()
@@ -213,6 +223,16 @@ class Worker:
 def by_key(names: Sequence[SocketName], sockets: Sequence[socket.socket]) -> dict[str, socket.socket]:
     """The sockets that came with an order, by their keys."""
     return {name.key: sock for name, sock in zip(names, sockets, strict=True)}
+
+
+def mapped_files(order: Prepare, descriptors: Sequence[int]) -> dict[bytes, Large]:
+    """The large contents that came with an order, by digest. Raises OSError if one cannot be mapped."""
+    passed = [each for each in order.files if each.passed]
+    with reserve.reserve_released():
+        return {
+            each.digest: Mapped(descriptor, each.digest, each.size)
+            for each, descriptor in zip(passed, descriptors, strict=True)
+        }
 
 
 def by_address(fillers: Iterable[Filler]) -> Fillers:

@@ -9,7 +9,7 @@ DATA = bytes(range(100))
 
 def corrupted(count: int, *reply: bytes, seed: int = 1) -> list[bytes]:
     found = comes_of(Corrupt(count), *map(Send, reply), seed=seed)
-    return [each.data for each in found if isinstance(each, Send)]
+    return [bytes(each.data) for each in found if isinstance(each, Send)]
 
 
 def wrong(count: int, *reply: bytes, seed: int = 1) -> list[list[int]]:

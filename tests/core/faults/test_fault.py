@@ -178,7 +178,7 @@ def played(target: ListenerPlan, pieces: list[bytes], seed: int) -> tuple[list[t
     for when, action in book.transcript:
         before = together[-1] if together else (0.0, HalfClose())
         if isinstance(action, Send) and isinstance(before[1], Send) and before[0] == when:
-            together[-1] = when, Send(before[1].data + action.data)
+            together[-1] = when, Send(bytes(before[1].data) + action.data)
         else:
             together.append((when, action))
     return together, book.account.strikes

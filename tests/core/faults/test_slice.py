@@ -5,7 +5,7 @@ from tests.core.faults.faulty import comes_of
 
 
 def pieces(reply: list[Outcome]) -> list[bytes]:
-    return [each.data for each in reply if isinstance(each, Send)]
+    return [bytes(each.data) for each in reply if isinstance(each, Send)]
 
 
 def test_a_reply_comes_in_pieces_with_a_gap_between_two() -> None:

@@ -25,7 +25,7 @@ def played(plan: ListenerPlan, talk: list[Happening], surroundings: Somewhere) -
         at = round((when - 1000) * 1000)
         match action:
             case Send(data):
-                heard.say(at, data)
+                heard.say(at, bytes(data))
             case HalfClose():
                 heard.say(at, "fin")
             case Close(reason) | Reset(reason) | Abort(reason):

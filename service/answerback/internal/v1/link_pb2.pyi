@@ -22,8 +22,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Order(_message.Message):
-    """What the supervisor says to a worker, one framed message each. Sockets travel beside it (SCM_RIGHTS), in the
-    order in which `sockets` names them.
+    """What the supervisor says to a worker, one framed message each. Sockets and files travel beside it (SCM_RIGHTS), in the
+    order in which `sockets` and `files` name them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -92,26 +92,6 @@ class Prepare(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    @_typing.final
-    class FilesEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.bytes
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.bytes = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     REVISION_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
@@ -123,7 +103,7 @@ class Prepare(_message.Message):
     @_builtins.property
     def config(self) -> _config_pb2.Config: ...
     @_builtins.property
-    def files(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]:
         """What `file` names, read by the supervisor."""
 
     @_builtins.property
@@ -137,7 +117,7 @@ class Prepare(_message.Message):
         *,
         revision: _builtins.int = ...,
         config: _config_pb2.Config | None = ...,
-        files: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        files: _abc.Iterable[Global___File] | None = ...,
         places: _abc.Iterable[Global___ListenerPlaces] | None = ...,
         sockets: _abc.Iterable[Global___SocketName] | None = ...,
         default_engine: _config_pb2.Engine.ValueType = ...,
@@ -149,6 +129,48 @@ class Prepare(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Prepare: _TypeAlias = Prepare  # noqa: Y015
+
+@_typing.final
+class File(_message.Message):
+    """What a file holds that a configuration names. A small content is in the message. A large one is in a sealed memfd, whose
+    descriptor travels beside the first message that the worker needs it for, in the order of the files that say `passed`.
+    A worker keeps it as long as the configuration that it serves names it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As the configuration says it."""
+    data: _builtins.bytes
+    """The content, if it is small."""
+    digest: _builtins.bytes
+    """Of a large content: its SHA-256, and its size in bytes."""
+    size: _builtins.int
+    passed: _builtins.bool
+    """Whether the descriptor of the large content is passed with this message."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        data: _builtins.bytes | None = ...,
+        digest: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        passed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_data", b"_data", "data", b"data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_data", b"_data", "data", b"data", "digest", b"digest", "name", b"name", "passed", b"passed", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__data: _TypeAlias = _typing.Literal["data"]  # noqa: Y015
+    _WhichOneofArgType__data: _TypeAlias = _typing.Literal["_data", b"_data"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__data) -> _WhichOneofReturnType__data | None: ...
+
+Global___File: _TypeAlias = File  # noqa: Y015
 
 @_typing.final
 class Commit(_message.Message):

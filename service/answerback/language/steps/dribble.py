@@ -52,5 +52,5 @@ class DribbleKind(StepKind):
         if not given.chunks and not given.size:
             raise ValueError("a dribble has no pieces")
         return steps.dribble(
-            compiling.content(given.payload), chunks=given.chunks, size=given.size, gap=durations.seconds(given.gap)
+            compiling.shared(given.payload), chunks=given.chunks, size=given.size, gap=durations.seconds(given.gap)
         )

@@ -20,4 +20,4 @@ class SendKind(StepKind):
 
     def compile(self, given: v1.Payload, compiling: Compiling) -> steps.Step:
         """Make the step."""
-        return steps.send(compiling.content(given))
+        return steps.send(compiling.shared(given))

@@ -1,0 +1,244 @@
+"""Large contents: kept once, sealed, shared, and read again when a file may have changed."""
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from answerback.language import contents, payloads
+from answerback.language.contents import Content, Contents, Large, Mapped, Sealed, TooLarge, digest_of, view_of
+from answerback.language.files import FilesBeside
+from tests.descriptors import descriptors
+
+LARGE = 1000  # bytes, for these tests
+HOUR = 3_600_000_000_000
+
+
+@pytest.fixture
+def pool() -> Contents:
+    return Contents(large=LARGE)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "page"
+    path.write_bytes(bytes(range(250)) * 8)
+    return path
+
+
+def read(pool: Contents, path: Path, most: int = 1 << 20) -> Content:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return pool.read(descriptor, most)
+    finally:
+        os.close(descriptor)
+
+
+def sealed(content: Content) -> Sealed:
+    assert isinstance(content, Sealed)
+    return content
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """So many may be opened within."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]  # none is free below the highest
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1 + count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
+
+
+@pytest.mark.parametrize("size, large", [(0, False), (LARGE - 1, False), (LARGE, True), (LARGE + 1, True)])
+def test_a_content_is_shared_from_a_size_on(pool: Contents, file: Path, size: int, large: bool) -> None:
+    data = os.urandom(size)
+    file.write_bytes(data)
+    for content in (read(pool, file), pool.of(data)):
+        assert isinstance(content, Large) is large
+        assert len(content) == size
+        assert bytes(view_of(content)) == data
+        assert digest_of(content) == hashlib.sha256(data).digest()
+
+
+def test_chunks_are_put_together(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "CHUNK_BYTES", 7)
+    assert bytes(view_of(read(pool, file))) == file.read_bytes()
+
+
+def test_equal_contents_are_one_object(pool: Contents, file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(file.read_bytes())
+    first = read(pool, file)
+    assert read(pool, other) is first
+    assert pool.of(file.read_bytes()) is first
+    assert pool.known(digest_of(first)) is first
+
+
+def test_contents_are_equal_by_digest_whoever_holds_them(pool: Contents) -> None:
+    one, same, another = pool.of(b"a" * LARGE), Contents(large=LARGE).of(b"a" * LARGE), pool.of(b"b" * LARGE)
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != another
+    assert one != b"a" * LARGE
+    mapped = Mapped(sealed(one).fileno(), digest_of(one), LARGE)
+    assert mapped == one
+    assert bytes(mapped.view()) == b"a" * LARGE
+
+
+def test_nobody_can_change_a_shared_content(pool: Contents) -> None:
+    content = sealed(pool.of(b"a" * LARGE))
+    assert fcntl.fcntl(content.fileno(), fcntl.F_GET_SEALS) == contents.SEALS
+    with pytest.raises(PermissionError):
+        os.pwrite(content.fileno(), b"b", 0)
+    with pytest.raises(PermissionError):
+        os.ftruncate(content.fileno(), 1)
+    with pytest.raises(PermissionError):
+        mmap.mmap(content.fileno(), LARGE, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    assert content.view().readonly
+    with pytest.raises(TypeError):
+        content.view()[0] = 1
+
+
+def test_a_content_that_nothing_refers_to_is_let_go_of(pool: Contents, file: Path) -> None:
+    before = descriptors()
+    first = read(pool, file)
+    digest = digest_of(first)
+    assert not descriptors() <= before
+    del first
+    assert descriptors() <= before
+    assert pool.known(digest) is None
+    assert bytes(view_of(read(pool, file))) == file.read_bytes()
+
+
+def test_a_view_outlives_its_content(pool: Contents) -> None:
+    view = view_of(pool.of(b"a" * LARGE))
+    assert bytes(view) == b"a" * LARGE
+    owner = sealed(pool.of(b"b" * LARGE))
+    mapped = Mapped(owner.fileno(), owner.digest, LARGE)
+    del owner
+    view = mapped.view()
+    del mapped
+    assert bytes(view) == b"b" * LARGE
+
+
+def settle(path: Path, monkeypatch: pytest.MonkeyPatch, after: int = HOUR) -> None:
+    """Have it be so long after the file was changed."""
+    now = path.stat().st_ctime_ns + after
+    monkeypatch.setattr("time.time_ns", lambda: now)
+
+
+def test_a_file_that_has_settled_is_not_read_again(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(file, monkeypatch)
+    first = read(pool, file)
+    monkeypatch.setattr(os, "pread", None)
+    assert read(pool, file) is first
+
+
+@pytest.mark.parametrize("after", [0, contents.SETTLED_NANOSECONDS - 1, -HOUR])
+def test_a_file_that_was_changed_just_now_is_read_again(
+    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    settle(file, monkeypatch, after)
+    keep = read(pool, file)
+    status = file.stat()
+    monkeypatch.setattr(contents, "_stamp", lambda _: (status.st_size, 0, 0))  # written again within the same tick
+    file.write_bytes(b"b" * status.st_size)
+    assert bytes(view_of(read(pool, file))) == b"b" * status.st_size
+    assert keep
+
+
+@pytest.mark.parametrize("way", ["written", "replaced", "cut", "longer", "old times"])
+def test_a_file_that_has_changed_is_read_again(
+    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    settle(file, monkeypatch)
+    first, status = read(pool, file), file.stat()
+    data = {"cut": b"b" * LARGE, "longer": b"b" * 5000}.get(way, b"b" * status.st_size)
+    if way == "replaced":
+        (file.parent / "new").write_bytes(data)
+        os.utime(file.parent / "new", ns=(status.st_atime_ns, status.st_mtime_ns))
+        (file.parent / "new").rename(file)
+    else:
+        file.write_bytes(data)
+    if way == "old times":
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert bytes(view_of(read(pool, file))) == data
+    assert bytes(view_of(first)) == bytes(range(250)) * 8
+
+
+def test_what_has_changed_while_it_was_read_is_read_again(
+    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(file, monkeypatch)
+    write = contents._write
+    written: list[int] = []
+
+    def meanwhile(descriptor: int, data: bytes) -> None:
+        if not written:
+            written.append(file.write_bytes(b"b" * file.stat().st_size))
+        write(descriptor, data)
+
+    monkeypatch.setattr(contents, "_write", meanwhile)
+    mixed = read(pool, file)
+    assert bytes(view_of(read(pool, file))) == file.read_bytes()
+    assert mixed
+
+
+def test_there_is_a_most_whether_or_not_it_was_read_before(
+    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(file, monkeypatch)
+    before = descriptors()
+    for most in (10, LARGE - 1, LARGE, 1999):
+        with pytest.raises(TooLarge):
+            read(pool, file, most)
+    assert descriptors() <= before
+    keep = read(pool, file, 2000)
+    with pytest.raises(TooLarge):
+        read(pool, file, 1999)
+    assert keep
+
+
+def test_a_file_that_is_cut_while_it_is_read_ends_there(
+    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = contents._write
+
+    def meanwhile(descriptor: int, data: bytes) -> None:
+        os.truncate(file, LARGE)
+        write(descriptor, data)
+
+    monkeypatch.setattr(contents, "_write", meanwhile)
+    assert len(read(pool, file)) == LARGE
+
+
+def test_without_a_descriptor_it_says_so_and_keeps_nothing(pool: Contents, file: Path) -> None:
+    before = descriptors()
+    with descriptors_left(1), pytest.raises(OSError, match="no descriptor is free to keep it") as refused:
+        FilesBeside(file, pool)("page")
+    with descriptors_left(0), pytest.raises(OSError, match="Too many open files"):
+        pool.of(b"a" * LARGE)
+    assert refused.value.errno == errno.EMFILE
+    assert descriptors() <= before
+    assert len(FilesBeside(file, pool)("page")) == 2000
+
+
+def test_files_are_plain_bytes_where_nothing_keeps_them(file: Path) -> None:
+    with file.open("wb") as large:
+        large.truncate(payloads.MAX_BYTES)
+    before = descriptors()
+    content = FilesBeside(file)("page")
+    assert isinstance(content, bytes)
+    assert len(content) == payloads.MAX_BYTES
+    assert descriptors() <= before
