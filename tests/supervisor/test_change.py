@@ -103,7 +103,8 @@ async def test_a_worker_without_descriptors_refuses_and_serves_on(supervise: Sup
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (16, 16))
     many = [listener(str(number), name=f"added-{number}") for number in range(20)]
     with pytest.raises(
-        ChangeFailed, match=r"worker 1 has no descriptors free for \d+ of 20 sockets \(RLIMIT_NOFILE 16\); nothing"
+        ChangeFailed,
+        match=r"worker 1 has no descriptors free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 16\); nothing",
     ):
         await supervisor.update(config(NEW, *many))
     await agreed(supervisor, b"old", 1)
