@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from answerback.config import Refused
-from answerback.config.contents import LARGE_BYTES
 from answerback.internal.v1.link_pb2 import Order, Report
+from answerback.language.contents import LARGE_BYTES
+from answerback.language.problems import Refused
 from answerback.supervisor import ChangeFailed, Retention
 from answerback.supervisor.process import WorkerProcess
 from tests.supervisor.conftest import Supervise

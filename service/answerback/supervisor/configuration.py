@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
