@@ -45,7 +45,7 @@ class ReplyCache(dict[bytes, Recalled | None]):
         if rule is not None and rule.reply is None:
             return
         if heard in self:
-            data = b"" if rule is None or rule.reply is None else rule.reply.data * requests
+            data = b"" if rule is None or rule.reply is None else bytes(rule.reply.data) * requests
             self.size_bytes += len(data)
             if self.size_bytes > CACHE_BYTES:
                 self._empty()
