@@ -4,6 +4,8 @@
 
 import asyncio
 import os
+import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.core import playbook
 from tests.thoroughness import THOROUGH
+
+# A shell has what it starts in the background ignore SIGINT, and whatever is started from there inherits that: no test's
+# process could be interrupted, and no shell of theirs could trap it. One that is handled is the default again after exec.
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline per example fails on a busy machine, not on a slow function; the suite's own timeout catches what hangs.
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,5 +1,6 @@
 """bench.memory: what is weighed, and that the scales work."""
 
+import itertools
 import resource
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def test_as_many_connections_as_the_hard_limit_allows(monkeypatch: pytest.Monkey
     assert memory.connections_possible(100) == 100
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, resource.RLIM_INFINITY))
     assert memory.connections_possible(10_000) == 10_000
+
+
+def test_memory_that_is_never_steady_is_weighed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, where other processes map the same libraries and leave again."""
+    weights = itertools.count(0, 2 * memory.STEADY_BYTES)
+    clock = itertools.count()
+    monkeypatch.setattr(memory, "pss", lambda _pids: next(weights))
+    monkeypatch.setattr(memory.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(memory.time, "monotonic", lambda: next(clock))
+    assert memory.steady_pss([1]) == (memory.STEADY_S + 1) * 2 * memory.STEADY_BYTES
+    assert 3 * memory.STEADY_S < 60, "it is weighed three times within the time of a test"
 
 
 def test_connections_are_weighed_before_and_after_an_answer(tmp_path: Path) -> None:
