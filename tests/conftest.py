@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from tests.core import playbook
 from tests.thoroughness import THOROUGH
 
-# A shell has what it starts in the background ignore SIGINT, and whatever is started from there inherits that: no test's
-# process could be interrupted, and no shell of theirs could trap it. One that is handled is the default again after exec.
+# A shell has what it starts in the background ignore SIGINT, and whatever is started from there inherits that: then no
+# test could interrupt a process, and no shell could trap it. A signal that is handled is the default again after exec.
 if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

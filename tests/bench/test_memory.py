@@ -43,8 +43,8 @@ def test_memory_that_is_never_steady_is_weighed_all_the_same(monkeypatch: pytest
     weights = itertools.count(0, 2 * memory.STEADY_BYTES)
     clock = itertools.count()
     monkeypatch.setattr(memory, "pss", lambda _pids: next(weights))
-    monkeypatch.setattr(memory.time, "sleep", lambda _seconds: None)
-    monkeypatch.setattr(memory.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
     assert memory.steady_pss([1]) == (memory.STEADY_S + 1) * 2 * memory.STEADY_BYTES
     assert 3 * memory.STEADY_S < 60, "it is weighed three times within the time of a test"
 
