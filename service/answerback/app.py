@@ -24,6 +24,7 @@ from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
 from answerback.language.addresses import is_unix
 from answerback.language.contents import Contents
+from answerback.logs.formatting import printable
 from answerback.supervisor import Options, Retention, Status, Supervisor
 from answerback.supervisor.revisions import KEPT
 from answerback.supervisor.state import State
@@ -196,7 +197,8 @@ def banner(status: Status, config: Config, admin: str, http: str) -> str:
     lines = [f"  {name:{names}}  {address:{addresses}}  {what}" for name, address, what in rows]
     workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"
     head = f"Answerback {__version__} serves revision {status.revision} with {workers}. Ctrl-C stops it."
-    return "\n".join((head, *lines, f"Try: {first_command(status, config)}", ""))
+    said = (head, *lines, f"Try: {first_command(status, config)}")
+    return "".join(f"{printable(each)}\n" for each in said)  # a path may have anything in it
 
 
 def first_command(status: Status, config: Config) -> str:

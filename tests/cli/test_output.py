@@ -91,6 +91,43 @@ def test_a_table_is_wide_enough_for_its_readers(capsys: pytest.CaptureFixture[st
     ]
 
 
+UNSEEN = "\x00\x1b\x7f\x80\x9b\xad\u034f\u115f\u200b\u200e\u2028\u2029\u202e\u2066\ufe0f\ufeff\ud800\ufffe\U000e0101"
+
+
+@pytest.mark.parametrize("one", UNSEEN, ids=ascii)
+def test_what_is_not_plainly_seen_is_escaped(one: str, capsys: pytest.CaptureFixture[str]) -> None:
+    escaped = output.printable(f"a{one}b")
+    assert escaped.isascii()
+    assert escaped[1] == "\\"
+    output.line(f"é{one}")
+    assert capsys.readouterr().out == f"é{output.printable(one)}\n"
+    text = output.as_json({"é": [one]})
+    assert one not in text
+    assert "é" in text
+    assert json.loads(text) == {"é": [one]}
+    (scalar,) = output._yaml(one)
+    assert one not in scalar
+
+
+@pytest.mark.parametrize("text", ["plain", "é", "\N{SNOWMAN}", "日本語", "\N{GRINNING FACE}", "\\x1b", "[red]"])
+def test_what_is_plainly_seen_stays(text: str) -> None:
+    assert output.printable(text) == text
+    assert text.replace("\\", "\\\\") in output.as_json([text])
+
+
+@given(st.text())
+def test_whatever_the_text_json_says_the_same_on_one_line(text: str) -> None:
+    written = output.as_json({text: text})
+    assert json.loads(written) == {text: text}
+    assert written.isprintable()
+
+
+def test_lines_of_ours_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    output.document("one\n  two\x1b\n")
+    output.line("one\ntwo")
+    assert capsys.readouterr().out == "one\n  two\\x1b\none\\ntwo\n"
+
+
 def test_what_could_steer_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     assert output.printable("a\x1b[31m\n\N{SNOWMAN}\x9b") == "a\\x1b[31m\\n\N{SNOWMAN}\\x9b"
     output.table(("X",), [("\x1b[31m",)])

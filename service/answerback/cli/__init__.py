@@ -11,9 +11,11 @@ few seconds in a container, and must not pay for gRPC.
 
 import importlib
 import os
-from typing import Final
+from typing import Any, Final
 
 import click
+
+from answerback.cli.output import printable
 
 GROUPS: Final = {
     "Answer": ("serve",),
@@ -38,6 +40,14 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"answerback.cli.{cmd_name.replace('-', '_')}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what is said of its failure goes through the same door as what it prints."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = "\n".join(map(printable, error.message.split("\n")))
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by what they are for."""

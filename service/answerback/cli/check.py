@@ -43,11 +43,11 @@ def command(file: str, form: str, admin: str, metrics: str) -> None:
 
 def _lines(file: str, problems: Sequence["Problem"], warnings: Sequence["Problem"]) -> None:
     for line in source.lines(file, problems):
-        click.echo(line)
+        output.line(line)
     for line in source.lines(file, warnings, "warning: "):
-        click.echo(line)
+        output.line(line)
     verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "can be served"
-    click.echo(f"{source.name(file)}: {verdict}", err=True)
+    output.line(f"{source.name(file)}: {verdict}", err=True)
 
 
 def _listed(severity: str, problems: Sequence["Problem"]) -> list[dict[str, Any]]:

@@ -9,10 +9,12 @@ from typing import cast
 
 import click
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from answerback.cli import channel, credentials
+from answerback.cli import channel, credentials, output
 from answerback.cli.credentials import Credentials
 from answerback.language.problems import Problem, Refused
 from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
@@ -45,7 +47,7 @@ class Client:
     def update_config(self, request: config_service_pb2.UpdateConfigRequest) -> config_service_pb2.UpdateConfigResponse:
         """Put a configuration in force."""
         try:
-            with self._answered():
+            with self._answered(changes=True):
                 return self._config.UpdateConfig(request, timeout=self._timeout)
         except Refused as refused:
             # A status has room for some of the problems; the check knows all of the configuration's.
@@ -55,7 +57,7 @@ class Client:
         self, request: config_service_pb2.RollbackConfigRequest
     ) -> config_service_pb2.RollbackConfigResponse:
         """Put an earlier configuration in force again."""
-        with self._answered():
+        with self._answered(changes=True):
             return self._config.RollbackConfig(request, timeout=self._timeout)
 
     def get_revision(self, number: int) -> config_service_pb2.Revision:
@@ -101,21 +103,21 @@ class Client:
         self, request: listener_service_pb2.CreateListenerRequest
     ) -> listener_service_pb2.CreateListenerResponse:
         """Add a listener."""
-        with self._answered():
+        with self._answered(changes=True):
             return self._listeners.CreateListener(request, timeout=self._timeout)
 
     def update_listener(
         self, request: listener_service_pb2.UpdateListenerRequest
     ) -> listener_service_pb2.UpdateListenerResponse:
         """Change a listener."""
-        with self._answered():
+        with self._answered(changes=True):
             return self._listeners.UpdateListener(request, timeout=self._timeout)
 
     def delete_listener(
         self, request: listener_service_pb2.DeleteListenerRequest
     ) -> listener_service_pb2.DeleteListenerResponse:
         """Remove a listener."""
-        with self._answered():
+        with self._answered(changes=True):
             return self._listeners.DeleteListener(request, timeout=self._timeout)
 
     def drain(self, request: operations_service_pb2.DrainRequest) -> Iterator[operations_service_pb2.DrainResponse]:
@@ -150,33 +152,33 @@ class Client:
         return [Problem(found.path, found.message) for found in answer.problems]
 
     @contextmanager
-    def _answered(self) -> Iterator[None]:
+    def _answered(self, *, changes: bool = False) -> Iterator[None]:
+        """A call; only one that changes the configuration raises Refused, whatever the server says."""
         try:
             yield
         except grpc.RpcError as error:
-            raise self._failure(error) from None
+            raise self._failure(error, changes=changes) from None
 
-    def _failure(self, error: grpc.RpcError) -> Exception:
+    def _failure(self, error: grpc.RpcError, *, changes: bool) -> Exception:
         """What a command says of a failed call. Every error that a stub raises is a call as well."""
         call = cast(grpc.Call, error)
-        problems = _violations(call)
+        problems = _violations(call) if changes else []
         return Refused(problems) if problems else click.ClickException(self._text(call))
 
     def _text(self, error: grpc.Call) -> str:
+        details = output.printable(error.details() or "")  # a line, whoever has written it
         match error.code():
-            case grpc.StatusCode.UNAVAILABLE if rpc_status.from_call(error) is None:
-                return (
-                    f"no responder answers at {self._server}: {error.details()}\n{self._advice(error.details() or '')}"
-                )
+            case grpc.StatusCode.UNAVAILABLE if _status(error) is None:
+                return f"no responder answers at {self._server}: {details}\n{self._advice(details)}"
             case grpc.StatusCode.UNAUTHENTICATED:
                 named = "--token-file or ANSWERBACK_TOKEN_FILE names the file that holds it."
-                return f"{self._server}: {error.details()}\n{named}"
+                return f"{self._server}: {details}\n{named}"
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 return f"{self._server} did not answer within {self._timeout:g} s (--timeout)"
             case grpc.StatusCode.UNIMPLEMENTED:
-                return f"what answers at {self._server} is no Answerback of this version: {error.details()}"
+                return f"what answers at {self._server} is no Answerback of this version: {details}"
             case _:
-                return f"{self._server}: {error.details()}"
+                return f"{self._server}: {details}"
 
     def _advice(self, details: str) -> str:
         """What to look at when a connection has failed, by gRPC's words for it."""
@@ -189,13 +191,25 @@ class Client:
         return "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
 
 
+def _status(error: grpc.Call) -> Status | None:
+    """The status that travels beside the code and its text; None without one, or with one that is none."""
+    try:
+        status: Status | None = rpc_status.from_call(error)
+    except (ValueError, DecodeError):
+        return None
+    return status
+
+
 def _violations(error: grpc.Call) -> list[Problem]:
     """The problems of a refused configuration, as many as the status had room for; none for any other failure."""
-    status = rpc_status.from_call(error)
+    status = _status(error)
     info, bad = ErrorInfo(), BadRequest()
-    for detail in status.details if status is not None else ():
-        detail.Unpack(info)
-        detail.Unpack(bad)
+    try:
+        for detail in status.details if status is not None else ():
+            detail.Unpack(info)
+            detail.Unpack(bad)
+    except DecodeError:
+        return []
     if info.reason != "CONFIG_REFUSED":
         return []
     return [Problem(violation.field, violation.description) for violation in bad.field_violations]

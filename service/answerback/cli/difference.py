@@ -5,9 +5,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-import click
-
-from answerback.cli.output import printable
+from answerback.cli import output
 
 if TYPE_CHECKING:
     from answerback.v1.config_pb2 import Config
@@ -27,6 +25,4 @@ def write(difference: list[str], *, err: bool = False) -> None:
     """Print it, in colours on a terminal alone."""
     coloured = (sys.stderr if err else sys.stdout).isatty() and not os.environ.get("NO_COLOR")
     for line in difference:
-        text = printable(line)
-        colour = COLOURS.get(line[:1]) if coloured else None
-        click.echo(click.style(text, fg=colour) if colour else text, err=err, color=coloured)
+        output.line(line, err=err, colour=COLOURS.get(line[:1]) if coloured else None)

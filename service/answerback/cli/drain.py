@@ -1,13 +1,12 @@
 """`answerback drain`."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from answerback.cli import options
+from answerback.cli import options, output
 
 if TYPE_CHECKING:
     from answerback.v1.operations_service_pb2 import DrainResponse
@@ -60,16 +59,14 @@ def command(listener: str, over: float, grace: float | None, form: str, server: 
         last: dict[str, Any] = {}
         for last in _data(answers):
             if form == "json":
-                click.echo(json.dumps(last))
+                output.line(output.as_json(last))
             elif not sys.stdout.isatty():
-                click.echo(_line(**last))
+                output.line(_line(**last))
     if form == "table" and sys.stdout.isatty():
-        click.echo(_line(**last))
+        output.line(_line(**last))
 
 
 def _data(answers: "Iterable[DrainResponse]") -> Iterator[dict[str, Any]]:
-    from answerback.cli import output
-
     return (output.plain(answer) for answer in answers)
 
 
@@ -86,7 +83,7 @@ def _shown(answers: "Iterable[DrainResponse]") -> "Iterator[DrainResponse]":
             yield answer
 
 
-def _line(state: str, connections_open: int, connections_closed: int, connections_reset: int) -> str:
-    word = state.removeprefix("DRAIN_STATE_").lower()
+def _line(state: str | int, connections_open: int, connections_closed: int, connections_reset: int) -> str:
+    word = str(state).removeprefix("DRAIN_STATE_").lower()
     reset = f" ({connections_reset} of them reset)" if connections_reset else ""
     return f"{word}: {connections_closed} connections closed{reset}, {connections_open} open"

@@ -97,7 +97,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     transcript = explain(_chosen(config, listener), files, moments, peer=peer, begun=datetime.now(UTC))
     if form == "table":
         for line in _lines(transcript):
-            click.echo(line)
+            output.line(line)
     else:
         output.write(_data(source.name(file), transcript), form)
     if not transcript.answered:
@@ -165,8 +165,7 @@ _MEETS = {
 def _lines(transcript: "Transcript") -> Iterator[str]:
     """`SECONDS > "said"`, `SECONDS < "sent"`, and between them what happens."""
     for event in transcript.events:
-        for line in _told(event):
-            yield output.printable(line)
+        yield from _told(event)
     if transcript.cut_short:
         yield f"{_MARGIN}… and so on: these are the first {len(transcript.events)} events"
 

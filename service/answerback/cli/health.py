@@ -39,9 +39,9 @@ def command(metrics: str, timeout: float, form: str) -> None:
     if form != "table":
         output.write({"ready": ready, "detail": detail}, form)
     elif ready:
-        click.echo(detail)
+        output.document(detail)
     else:
-        click.echo(f"Error: {detail}", err=True)
+        output.document(f"Error: {detail}", err=True)
     if not ready:
         raise click.exceptions.Exit(1)
 

@@ -80,7 +80,8 @@ def get(name: str, form: str, server: str, timeout: float) -> None:
     if form == "json":
         output.write(output.canonical(config), form)
     else:
-        click.echo(f"# revision {answer.revision}, etag {answer.etag}\n{dump(config)}", nl=False)
+        output.line(f"# revision {answer.revision}, etag {answer.etag}")
+        output.document(dump(config))
 
 
 @command.command(
@@ -164,9 +165,10 @@ def delete(name: str, form: str, server: str, timeout: float, **change: Any) -> 
 
 
 def _engine(listener: Any) -> str:
+    from answerback.cli.output import word
     from answerback.v1.config_pb2 import Engine
 
-    return Engine.Name(listener.engine).removeprefix("ENGINE_") if listener.engine else "-"
+    return word(Engine, listener.engine, "ENGINE_") if listener.engine else "-"
 
 
 def _common(change: dict[str, Any]) -> dict[str, Any]:

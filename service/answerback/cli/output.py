@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import click
 
+# Rule: this is the one door to the terminal: what a server, a peer or a file says is written by `line`, `document`,
+#       `write` and `table`, which escape what could steer a terminal or hide in a text. No other module prints.
 # Rule: nothing from a peer or a file is taken as rich's markup.
 
 UNBOUNDED: Final = 1 << 16  # columns of what is no terminal: whoever reads it cuts it
@@ -19,6 +21,49 @@ _WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y
 def on_terminal() -> bool:
     """Whether there is somebody to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+# Printable for Python, and invisible or drawn over what stands before (Unicode's Default_Ignorable_Code_Point).
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that is not plainly seen: a comment may come from anybody.
+
+    These are controls (C0, DEL, C1), line and paragraph separators, marks of direction, characters without a width,
+    surrogates and unassigned ones.
+    """
+    if text.isprintable() and (text.isascii() or not _INVISIBLE.search(text)):
+        return text
+    return "".join(one if _seen(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def _seen(one: str) -> bool:
+    return one.isprintable() and not _INVISIBLE.match(one)
+
+
+def line(text: str = "", *, err: bool = False, colour: str | None = None) -> None:
+    """Print one line, whatever is in the text. `colour` is for a terminal."""
+    shown = printable(text)
+    click.echo(click.style(shown, fg=colour) if colour else shown, err=err, color=bool(colour) or None)
+
+
+def document(text: str, *, err: bool = False) -> None:
+    """Print lines that are ours: what a server says in them has its line ends escaped already."""
+    for each in text.rstrip("\n").split("\n"):
+        line(each, err=err)
+
+
+def as_json(data: Any, indent: int | None = None) -> str:
+    """JSON, with escapes for what is not plainly seen; any reader takes them for the same text."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(
+        one if one == "\n" or _seen(one) else json.dumps(one)[1:-1].replace("\x7f", "\\u007f") for one in text
+    )
 
 
 def plain(message: Any) -> dict[str, Any]:
@@ -37,7 +82,11 @@ def canonical(config: Any) -> dict[str, Any]:
     """A configuration as data, as the API and `show` speak it."""
     from google.protobuf import json_format
 
-    return json_format.MessageToDict(config, preserving_proto_field_name=True)
+    try:
+        data: dict[str, Any] = json_format.MessageToDict(config, preserving_proto_field_name=True)
+    except (json_format.Error, ValueError) as error:
+        raise _unfit(error) from None
+    return data
 
 
 def moment(stamp: str | None) -> str:
@@ -58,25 +107,39 @@ def _plain_field(message: Any, field: Any) -> Any:
 
 def _plain_value(value: Any, field: Any) -> Any:
     if field.enum_type is not None:
-        return field.enum_type.values_by_number[value].name
+        known = field.enum_type.values_by_number.get(value)
+        return known.name if known else value  # of a newer server
     if field.message_type is None:
         return value
     if field.message_type.file.package == "google.protobuf":
-        return value.ToJsonString()
+        return _time(value)
     return canonical(value) if field.message_type.full_name == "answerback.v1.Config" else plain(value)
 
 
-def printable(text: str) -> str:
-    """The text with control characters escaped: a comment may come from anybody, and a terminal obeys them."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+def _time(value: Any) -> str:
+    try:
+        return str(value.ToJsonString())
+    except ValueError as error:
+        raise _unfit(error) from None
+
+
+def _unfit(error: Exception) -> click.ClickException:
+    return click.ClickException(f"what the server answered cannot be shown: {error}")
+
+
+def word(enum: Any, number: int, prefix: str) -> str:
+    """A value of an enum without its prefix; the number, if only a newer version knows it."""
+    known = enum.DESCRIPTOR.values_by_number.get(number)
+    return str(known.name).removeprefix(prefix) if known else str(number)
 
 
 def write(data: Mapping[str, Any], form: str) -> None:
     """Print data as `json` or `yaml`."""
     if form == "json":
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        document(as_json(data, indent=2))
     else:
-        click.echo("\n".join(_yaml(data)))
+        for each in _yaml(data):
+            line(each)
 
 
 def _yaml(value: Any) -> Iterable[str]:
@@ -93,7 +156,7 @@ def _yaml(value: Any) -> Iterable[str]:
         yield value
     else:
         quoted = json.dumps(value, ensure_ascii=False)
-        yield "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in quoted)
+        yield "".join(one if _seen(one) else f"\\U{ord(one):08x}" for one in quoted)
 
 
 def _nested(key: str, item: Any, indent: str) -> Iterable[str]:
@@ -107,7 +170,7 @@ def _nested(key: str, item: Any, indent: str) -> Iterable[str]:
 def changed(answer: Any, form: str, *, dry_run: bool) -> None:
     """Print what became of a change: a sentence, or the answer without the configuration, which is known."""
     if form == "table":
-        click.echo(_said(answer, dry_run=dry_run))
+        line(_said(answer, dry_run=dry_run))
     else:
         data = plain(answer)
         data.pop("config", None)

@@ -33,6 +33,6 @@ def command(listener: str, rule: str, fault: str, form: str, server: str, timeou
     with connected(server, timeout) as client:
         answer = client.reset_counters(ResetCountersRequest(listener=listener, rule=rule, fault=fault))
     if form == "table":
-        click.echo(f"{answer.counters} counter{'s' if answer.counters != 1 else ''} reset")
+        output.line(f"{answer.counters} counter{'s' if answer.counters != 1 else ''} reset")
     else:
         output.write(output.plain(answer), form)

@@ -1,7 +1,5 @@
 """`answerback restart`."""
 
-import json
-
 import click
 
 from answerback.cli import options
@@ -50,10 +48,10 @@ def command(over: float, grace: float | None, form: str, server: str) -> None:
     with connected(server) as client:
         for step in client.restart_workers(request):
             data = output.plain(step)
-            click.echo(json.dumps(data) if form == "json" else _line(**data))
+            output.line(output.as_json(data) if form == "json" else _line(**data))
 
 
-def _line(worker: int, step: str, pid: int, connections: int) -> str:
+def _line(worker: int, step: str | int, pid: int, connections: int) -> str:
     if step == "RESTART_STEP_SUCCEEDED":
         return f"worker {worker}: process {pid} serves; {connections} connections of the former one are to be closed"
     return f"worker {worker}: restarted" + (f"; {connections} connections were cut off" if connections else "")

@@ -25,6 +25,6 @@ def command(listener: str, form: str, server: str, timeout: float) -> None:
     with connected(server, timeout) as client:
         answer = client.resume(ResumeRequest(listener=listener))
     if form == "table":
-        click.echo(f"listening again: {', '.join(answer.listeners)}" if answer.listeners else "nothing was drained")
+        output.line(f"listening again: {', '.join(answer.listeners)}" if answer.listeners else "nothing was drained")
     else:
         output.write(output.plain(answer), form)

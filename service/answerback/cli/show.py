@@ -1,6 +1,5 @@
 """`answerback show`."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -46,20 +45,21 @@ def command(revision: int | None, form: str, server: str, timeout: float) -> Non
     if form == "table":
         _table(config)
     elif form == "json":
-        click.echo(json.dumps(output.canonical(config), indent=2, ensure_ascii=False))
+        output.write(output.canonical(config), form)
     else:
-        click.echo(f"# revision {number}, etag {etag}\n{dump(config)}", nl=False)
+        output.line(f"# revision {number}, etag {etag}")
+        output.document(dump(config))
 
 
 def _table(config: "Config") -> None:
-    from answerback.cli.output import table
+    from answerback.cli.output import table, word
     from answerback.v1.config_pb2 import Engine
 
     table(
         ("LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES"),
         (
             (
-                *(one.name, one.address, Engine.Name(one.engine).removeprefix("ENGINE_") if one.engine else "-"),
+                *(one.name, one.address, word(Engine, one.engine, "ENGINE_") if one.engine else "-"),
                 *(one.framing.WhichOneof("kind") or "read", len(one.rules)),
             )
             for one in config.listeners

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerback.cli.output import printable
+from answerback.cli import output
 from answerback.language.contents import Files
 from answerback.language.problems import Problem
 
@@ -70,13 +70,13 @@ def lines(path: str, problems: Iterable[Problem], severity: str = "") -> Iterabl
     """`FILE:LINE:COLUMN: PATH: MESSAGE`, as editors and terminals know to jump to."""
     for problem in problems:
         place = f"{name(path)}:{problem.line}:{problem.column}" if problem.line is not None else name(path)
-        yield printable(f"{place}: {severity}{replace(problem, line=None)}")
+        yield f"{place}: {severity}{replace(problem, line=None)}"
 
 
 def refuse(path: str, problems: Iterable[Problem], consequence: str) -> click.ClickException:
     """The error of a refused configuration: every problem on a line of standard error, then how many."""
     found = list(problems)
     for line in lines(path, found):
-        click.echo(line, err=True)
+        output.line(line, err=True)
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     return click.ClickException(f"{name(path)}: {count}; {consequence}")

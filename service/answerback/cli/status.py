@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import click
 
-from answerback.cli import options
+from answerback.cli import options, output
 
 LISTENS: Final = "DRAIN_STATE_UNSPECIFIED"
 
@@ -22,7 +22,6 @@ Examples:
 @options.server
 def command(form: str, server: str, timeout: float) -> None:
     """Print how a running responder is doing: its listeners, workers, and last changes."""
-    from answerback.cli import output
     from answerback.cli.client import connected
 
     with connected(server, timeout) as client:
@@ -37,8 +36,9 @@ def _tables(status: dict[str, Any]) -> None:
     from answerback.cli.output import moment, table
 
     reason = f": {status['reason']}" if status["reason"] else ""
-    click.echo(f"Answerback {status['version']}  {_word(status['state'], 'STATE_')}{reason}")
-    click.echo(f"revision {status['revision']} (etag {status['etag']}), up since {moment(status.get('start_time'))}\n")
+    output.line(f"Answerback {status['version']}  {_word(status['state'], 'STATE_')}{reason}")
+    output.line(f"revision {status['revision']} (etag {status['etag']}), up since {moment(status.get('start_time'))}")
+    output.line()
     table(
         ("LISTENER", "ADDRESS", "ENGINE", "MODE", "ACCEPTED", "OPEN", "REQUESTS"),
         (
@@ -50,7 +50,7 @@ def _tables(status: dict[str, Any]) -> None:
             for one in status["listeners"]
         ),
     )
-    click.echo()
+    output.line()
     table(
         ("WORKER", "PID", "REVISION", "RESTARTS", "SINCE"),
         (
@@ -58,31 +58,27 @@ def _tables(status: dict[str, Any]) -> None:
             for one in status["workers"]
         ),
     )
-    click.echo()
+    output.line()
     for name in ("applied", "refused"):
         _change(name, status.get(f"last_{name}"))
     _file(status.get("config_file"))
 
 
 def _change(name: str, change: dict[str, Any] | None) -> None:
-    from answerback.cli.output import moment, printable
-
     if change is None:
         return
     comment = f": {change['comment']}" if change["comment"] else ""
-    click.echo(printable(f"last {name}  {moment(change['time'])}  from {change['origin']}{comment}"))
+    output.line(f"last {name}  {output.moment(change.get('time'))}  from {change['origin']}{comment}")
     for problem in change["problems"]:
-        click.echo(printable(f"  {problem['path']}: {problem['message']}"))
+        output.line(f"  {problem['path']}: {problem['message']}")
 
 
 def _file(file: dict[str, Any] | None) -> None:
-    from answerback.cli.output import printable
-
     if file is not None:
         how = "watched" if file["watched"] else "applied again by SIGHUP"
         state = "what it says was not applied" if file["problems"] else "applied"
-        click.echo(printable(f"config file   {file['path']} ({how}): {state}"))
+        output.line(f"config file   {file['path']} ({how}): {state}")
 
 
-def _word(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix)
+def _word(name: str | int, prefix: str) -> str:
+    return str(name).removeprefix(prefix)

@@ -1,6 +1,5 @@
 """`answerback watch`."""
 
-import json
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ def command(after: str, form: str, server: str) -> None:
         with connected(server) as client:
             for answer in client.watch_config(after):
                 data = output.plain(answer)
-                click.echo(json.dumps(data, ensure_ascii=False) if form == "json" else output.printable(_line(data)))
+                output.line(output.as_json(data) if form == "json" else _line(data))
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
