@@ -8,7 +8,7 @@ import pytest
 from answerback.core.actions import CloseReason
 from answerback.metrics.books import ACCEPT_ERRORS, ACCEPT_FAILED
 from answerback.metrics.reading import read_block
-from answerback.supervisor import DrainProgress, DrainState, State, draining
+from answerback.supervisor import DrainProgress, DrainState, State, Stopping, draining
 from answerback.v1 import config_pb2 as v1
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, config, refused, until
@@ -145,6 +145,18 @@ async def test_the_grace_period_is_that_of_the_server_unless_given(supervise: Su
     assert await stuck.ask(b"stuck") == b"begun"
     assert (await drain(supervisor))[-1].reset == 1
     await stuck.close()
+
+
+async def test_a_drain_of_a_server_that_has_stopped_is_refused_before_anything_is_said(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    supervisor = await supervise()
+    await supervisor.stop()
+    with pytest.raises(Stopping):
+        async for _ in supervisor.operations.drain():
+            pass
+    assert not [line for line in caplog.messages if "drain" in line]
 
 
 async def test_a_drain_ends_although_scripts_hang(supervise: Supervise) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 
 import pytest
@@ -39,6 +41,22 @@ async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_bal
     assert [worker.restarts for worker in supervisor.status().workers] == [1, 0]
     assert supervisor.pids()[1] == before[1]
     assert not alive(pid)
+
+
+async def test_a_successor_that_does_not_beat_in_time_is_killed_and_replaced(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(workers=1, pace=Pace(answer=30.0, backoff=(0.02,)))
+    silent = (sys.executable, "-c", "import time; time.sleep(60)")
+    crew, real, pid = supervisor._crew, supervisor.options, supervisor.pids()[0]
+    monkeypatch.setattr(crew, "_options", replace(real, worker_command=silent))
+    monkeypatch.setattr(crew, "_pace", replace(crew._pace, start=0.2))
+    supervisor.kill(0)
+    await until(lambda: "did not come up within 0.2 s" in crew.last_death)
+    monkeypatch.setattr(crew, "_options", real)
+    monkeypatch.setattr(crew, "_pace", replace(crew._pace, start=30.0))
+    await supervisor.until_replaced(0, pid)
+    assert await supervisor.answers() == {b"one"}
 
 
 async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
@@ -241,5 +259,6 @@ def test_each_death_in_a_row_has_a_longer_wait_until_one_has_served_for_long(clo
 
 def test_the_pace_is_what_the_documents_say() -> None:
     pace = Pace()
+    assert (pace.start, pace.answer) == (10.0, 5.0)
     assert (pace.silence, pace.deaths, pace.memory, pace.adopt_from) == (5.0, 5, 60.0, 1.0)
     assert pace.backoff == (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)

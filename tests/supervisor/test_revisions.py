@@ -177,6 +177,14 @@ async def test_memory_is_bounded_and_the_newest_stays() -> None:
     assert await numbers(store) == [10]
 
 
+@pytest.mark.parametrize("less, kept", [(0, [2, 1]), (1, [2])])
+async def test_memory_is_bounded_to_the_byte(less: int, kept: list[int]) -> None:
+    both = sum(each.size for each in await fill(RevisionsInMemory("abc"), 2))
+    store = RevisionsInMemory("abc", limit=both - less)
+    await fill(store, 2)
+    assert await numbers(store) == kept
+
+
 def test_a_fingerprint_is_of_the_whole_content() -> None:
     contents: list[dict[str, bytes]] = [{}, {"x": b""}, {"x": b"y"}, {"xy": b""}, {"x": b"", "y": b""}]
     prints = [fingerprint(config("b"), {}), *(fingerprint(config("a"), files) for files in contents)]

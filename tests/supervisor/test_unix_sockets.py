@@ -148,3 +148,11 @@ def test_what_another_has_put_there_meanwhile_stays(tmp_path: Path, caplog: pyte
         file.remove()
     assert f"{path}: File exists; it stays {path}.drained" in caplog.text
     assert [each.read_text() for each in tmp_path.iterdir()] == ["another's"]
+
+
+def test_a_file_that_is_removed_meanwhile_is_out_of_the_way(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead(path)
+    found = os.lstat(path)
+    Path(path).unlink()
+    monkeypatch.setattr(os, "lstat", lambda _path: found)
+    unix_sockets.make_way(path)
