@@ -89,7 +89,7 @@ class Client:
             self.seen.end = self.seen.end or "reset"
         finally:
             self.seen.ended = monotonic()
-            if self.seen.end in {"silence", "abandoned"}:
+            if self.seen.end == "abandoned" or (self.seen.end == "silence" and self.chance.random() < 0.5):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
             sock.close()
         return self.seen
@@ -195,7 +195,7 @@ class Judge:
 
     def may_be_silent(self, seen: Seen, now: float) -> bool:
         return any(
-            each.version.accept in {"STALL", "HOLD"} or "drop" in each.version.faults
+            each.version.accept in {"STALL", "HOLD"} or {"drop", "hang"} & set(each.version.faults)
             for each in self.world.possible(self._identities(seen, now), seen.began, now)
         )
 
@@ -261,7 +261,7 @@ class Judge:
                 found = {"accept"} & ({"accept"} if accepts & {"STALL", "HOLD"} else set())
             case "silence":
                 found |= {"accept"} if "HOLD" in accepts else set()
-                found |= {"drop"} & faults
+                found |= {"drop", "hang"} & faults
             case "eof":
                 found |= faults & {"cut", "drop", "corrupt"}
                 found |= faults & {"reset"} if unix else set()

@@ -85,6 +85,7 @@ def test_an_end_without_a_reason_is_wrong(end: str, heard: bytes) -> None:
         ({"faults": ("cut",)}, "eof", b"<m1 ask 1"),
         ({"faults": ("reset",)}, "reset", b"<m1 a"),
         ({"faults": ("drop",)}, "silence", b""),
+        ({"faults": ("hang",)}, "silence", b""),
         ({"limits": "idle"}, "eof", b""),
         ({"limits": "few"}, "reset", b""),
     ],

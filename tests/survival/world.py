@@ -24,6 +24,7 @@ TIMED_FAULTS: dict[str, dict[str, Any]] = {
 LOSING_FAULTS: dict[str, dict[str, Any]] = {
     "cut": {"probability": 0.2, "cut": {"bytes": 9}},
     "reset": {"probability": 0.2, "reset": {}},
+    "hang": {"probability": 0.2, "hang": {}},
     "drop": {"probability": 0.2, "drop": {}},
     "corrupt": {"probability": 0.2, "corrupt": {"bytes": 1}},
 }
