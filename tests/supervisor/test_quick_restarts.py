@@ -7,7 +7,7 @@ import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.metrics.tally import Places, Tally
-from answerback.supervisor import Restarted, RestartInProgress, RestartStep, State, Stopping
+from answerback.supervisor import Restarted, RestartInProgress, RestartStep, State
 from answerback.supervisor.restarting import Restarting
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, alive, config, until
@@ -158,18 +158,6 @@ def left_after(over: float, grace: float, drained_after: float | None = None) ->
         (began, drain), (ended, stop) = runner.run(leave()).orders
     assert stop.HasField("stop")
     return ended - began, drain.drain
-
-
-async def test_a_restart_of_a_server_that_has_stopped_is_refused_before_anything_is_said(
-    supervise: Supervise, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    supervisor = await supervise()
-    await supervisor.stop()
-    with pytest.raises(Stopping):
-        async for _ in supervisor.operations.restart_workers(0.0):
-            pass
-    assert not [line for line in caplog.messages if "restarted" in line]
 
 
 @pytest.mark.parametrize("over, grace", [(0.0, 8.0), (600.0, 8.0), (8.0, 600.0), (30.0, 0.0), (0.25, 0.5)])

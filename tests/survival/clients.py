@@ -272,7 +272,7 @@ class Judge:
                 found |= {"accept"} if "RESET" in accepts else set()
                 found |= {"max_connections"} if "few" in limits else set()
                 found |= in_order | (faults & {"cut"}) if unix and not partial else set()
-                if not found and not answered and not partial and (moving or len(accepts) > 1):
+                if not answered and not partial and (moving or len(accepts) > 1):
                     found.add("a move in mid-handshake")
             case "extra":
                 found |= faults & {"corrupt", "drop"}
