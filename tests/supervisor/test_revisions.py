@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from answerback.language.contents import Large
 from answerback.supervisor.revisions import (
     FILE,
     Conflict,
@@ -179,7 +180,8 @@ async def test_memory_is_bounded_and_the_newest_stays() -> None:
 
 @pytest.mark.parametrize("less, kept", [(0, [2, 1]), (1, [2])])
 async def test_memory_is_bounded_to_the_byte(less: int, kept: list[int]) -> None:
-    both = sum(each.size for each in await fill(RevisionsInMemory("abc"), 2))
+    seen = set[Large]()
+    both = sum(each.size(seen) for each in await fill(RevisionsInMemory("abc"), 2))
     store = RevisionsInMemory("abc", limit=both - less)
     await fill(store, 2)
     assert await numbers(store) == kept

@@ -211,7 +211,9 @@ class Judge:
             yield f"it ended by {seen.end} after {_short(last)}, and nothing explains that"
 
     def _identities(self, seen: Seen, now: float) -> set[int]:
-        return self.world.at(seen.address, seen.began, seen.connected or now)
+        """Who may have accepted it: it may wait for that until its first reply, where a worker has died."""
+        first = seen.exchanges[0].done if seen.exchanges else 0.0
+        return self.world.at(seen.address, seen.began, first or now)
 
     def _said(self, seen: Seen, exchange: Exchange) -> bool:
         """Whether a version that was possible between the request and the reply says so."""

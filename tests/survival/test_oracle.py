@@ -173,3 +173,17 @@ def test_each_process_has_a_level_of_its_own() -> None:
 
 def test_too_little_says_nothing() -> None:
     assert slope([noisy(1.0, 5)]).least == -inf
+
+
+def test_a_client_may_be_accepted_by_whoever_is_there_before_its_first_reply() -> None:
+    """It queues where a worker has died, and the listener is another one by the time that there is a successor."""
+    another = Version(2, "another", ADDRESS, "m2")
+    world = world_of(ONE)
+    world.propose({"another": another}).taken()
+    world.periods[0].gone = world.periods[0].end = 101.0
+    world.periods[1].begin = 101.0
+    late = seen(b"<m2 ask 1 m2>\n", at=100.5)
+    late.exchanges[0].done = late.ended = 102.0
+    assert faults(world, late) == []
+    late.exchanges.insert(0, Exchange(b"ask 1", 100.5, b"<m1 ask 1 m1>\n", 100.6))
+    assert faults(world, late)
