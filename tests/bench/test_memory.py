@@ -46,7 +46,6 @@ def test_memory_that_is_never_steady_is_weighed_all_the_same(monkeypatch: pytest
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     assert memory.steady_pss([1]) == (memory.STEADY_S + 1) * 2 * memory.STEADY_BYTES
-    assert 3 * memory.STEADY_S < 60, "it is weighed three times within the time of a test"
 
 
 def test_connections_are_weighed_before_and_after_an_answer(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""Each family is read from its own place: no two are alike where everything has another value."""
+
+from answerback.core.actions import CloseReason
+from answerback.metrics import books
+from answerback.metrics.books import ACCEPT_ERRORS, BLOCK, REJECTIONS, Books
+from answerback.metrics.exposition import Exposition
+from answerback.metrics.reading import Facts, read_counts, read_open
+from answerback.metrics.tally import Places, Tally
+from tests.metrics.conftest import FakeWorker
+from tests.metrics.test_exposition import values
+
+# The first cell of a family that has one for each value of its second label, and these values.
+ROWS = {
+    "connections_closed_total": (books.CLOSED, "reason", [reason.label for reason in CloseReason]),
+    "connections_rejected_total": (books.REJECTED, "reason", REJECTIONS),
+    "accept_errors_total": (books.ACCEPT_FAILED, "errno", ACCEPT_ERRORS),
+}
+CELLS = {
+    "connections_accepted_total": books.ACCEPTED,
+    "connections_open": books.OPEN,
+    "received_bytes_total": books.RECEIVED_BYTES,
+    "sent_bytes_total": books.SENT_BYTES,
+    "requests_total": books.REQUESTS,
+    "requests_unmatched_total": books.UNMATCHED,
+    "requests_truncated_total": books.TRUNCATED,
+    "probes_total": books.PROBES,
+    "session_errors_total": books.SESSION_ERRORS,
+}
+FACTS = Facts(
+    version="1.2.3",
+    revision=11,
+    last_applied=12.25,
+    last_refused=13.5,
+    workers=(
+        FakeWorker(0, revision=21, restarts=22, start_seconds=23.5, loop_lag_seconds=24.5),
+        FakeWorker(1, running=False, revision=31, restarts=32, start_seconds=33.5, loop_lag_seconds=34.5),
+    ),
+    applied=14,
+    refused=15,
+    file_refused=False,
+    ready=True,
+)
+BY_FACT = {
+    "config_revision": 11,
+    "config_last_applied_timestamp_seconds": 12.25,
+    "config_last_refused_timestamp_seconds": 13.5,
+    "config_applied_total": 14,
+    "config_refused_total": 15,
+    "config_file_refused": 0,
+    "ready": 1,
+    "workers": 1,
+}
+BY_WORKER = {
+    "worker_config_revision": (21, 31),
+    "worker_restarts_total": (22, 32),
+    "worker_start_seconds": (23.5, 33.5),
+    "worker_loop_lag_seconds": (24.5, 34.5),
+}
+
+
+def numbered(tally: Tally, place: int) -> None:
+    """Give every cell of a block another number, one part of it in each slot."""
+    for slot in range(2):
+        cells = tally.region(slot)
+        for offset in range(BLOCK):
+            cells[place + offset] = (1000 + offset) * (slot + 1)
+
+
+def test_each_family_of_a_listener_is_read_from_its_cell(tally: Tally, places: Places) -> None:
+    numbered(tally, places.listeners["hello"])
+    found = values(Exposition(tally, lambda: places, lambda: FACTS))
+
+    def one(name: str, **labels: str) -> float:
+        return found["answerback_" + name, frozenset({"listener": "hello", **labels}.items())]
+
+    for name, offset in CELLS.items():
+        assert one(name) == 3 * (1000 + offset), name
+    for name, (first, label, series) in ROWS.items():
+        for offset, each in enumerate(series, first):
+            assert one(name, **{label: each}) == 3 * (1000 + offset), each
+    assert one("injected_delay_seconds_total") == 3 * (1000 + books.DELAY_NANOSECONDS) / 1e9
+    assert one("request_duration_seconds_sum") == 3 * (1000 + books.DURATION_NANOSECONDS) / 1e9
+    buckets = range(books.DURATION, books.DURATION + len(books.DURATION_BOUNDS) + 1)
+    assert one("request_duration_seconds_count") == sum(3 * (1000 + offset) for offset in buckets)
+
+
+def test_each_fact_is_in_its_family(tally: Tally, places: Places) -> None:
+    found = values(Exposition(tally, lambda: places, lambda: FACTS))
+    for name, expected in BY_FACT.items():
+        assert found["answerback_" + name, frozenset()] == expected, name
+    for name, of_each in BY_WORKER.items():
+        for worker, expected_of_one in enumerate(of_each):
+            assert found["answerback_" + name, frozenset({("worker", str(worker))})] == expected_of_one, name
+
+
+def test_what_is_most_asked_of_a_listener_is_read_from_its_cells(tally: Tally, places: Places) -> None:
+    place = places.listeners["hello"]
+    numbered(tally, place)
+    offsets = (books.ACCEPTED, books.OPEN, books.REQUESTS, books.CLOSED + CloseReason.ABORTED)
+    expected = [3 * (1000 + offset) for offset in offsets]
+    counts = read_counts(tally, places, "hello")
+    assert [counts.accepted, counts.open, counts.requests, counts.aborted] == expected
+    assert read_open(tally, place) == expected[1]
+    counts = read_counts(tally, places, "nobody")
+    assert [counts.accepted, counts.open, counts.requests, counts.aborted] == [0, 0, 0, 0]
+
+
+def test_each_count_moves_its_own_cell_and_no_other(tally: Tally) -> None:
+    cells = tally.region(0)
+    counts = Books(cells, 200)  # as far from the beginning as another listener's block would be
+    rule, fault = 900, 901
+    moves = [
+        (counts.accepted, {books.ACCEPTED: 1, books.OPEN: 1}),
+        (
+            lambda: counts.closed(CloseReason.LIFETIME, probe=False),
+            {books.CLOSED + CloseReason.LIFETIME: 1, books.OPEN: -1},
+        ),
+        (lambda: counts.received(7), {books.RECEIVED_BYTES: 7}),
+        (lambda: counts.sent(8), {books.SENT_BYTES: 8}),
+        (lambda: counts.unmatched(3), {books.REQUESTS: 3, books.UNMATCHED: 3}),
+        (lambda: counts.requested(rule, 4), {books.REQUESTS: 4, rule - 200: 4}),
+        (lambda: counts.matched(rule), {rule - 200: 1}),
+        (lambda: counts.struck(fault), {fault - 200: 1}),
+        (counts.truncated, {books.TRUNCATED: 1}),
+        (counts.failed, {books.SESSION_ERRORS: 1}),
+        (lambda: counts.delayed(1.5), {books.DELAY_NANOSECONDS: 1_500_000_000}),
+    ]
+    for move, expected in moves:
+        before = cells[:2000].tolist()
+        move()
+        both = enumerate(zip(before, cells[:2000], strict=True), -200)
+        assert {offset: now - was for offset, (was, now) in both if now != was} == expected
