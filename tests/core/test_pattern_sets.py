@@ -62,7 +62,9 @@ def test_no_pattern_is_searched_for_sooner_than_it_is_needed(monkeypatch: pytest
 def test_a_set_that_does_not_compile_is_halved(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     many = patterns.many
     monkeypatch.setattr(
-        patterns, "many", lambda some, *, anchored: many(some, anchored=anchored) if len(some) <= most else None
+        patterns,
+        "many",
+        lambda some, *, anchored, memory: many(some, anchored=anchored, memory=memory) if len(some) <= most else None,
     )
     ordered = [f"a{number}" for number in range(20)]
     assert list(Sets(ordered).matching(b"a1 a7 a19")) == [1, 7, 19]
@@ -70,7 +72,9 @@ def test_a_set_that_does_not_compile_is_halved(most: int, monkeypatch: pytest.Mo
 
 def test_a_set_that_ran_out_of_memory_is_searched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """RE2 then answers as if nothing matched."""
-    monkeypatch.setattr(patterns, "many", lambda _some, *, anchored: lambda _data: None if anchored else [])
+    monkeypatch.setattr(
+        patterns, "many", lambda _some, *, anchored, memory: lambda _data: None if anchored and memory else []
+    )
     assert list(Sets(["^a", "^b", "^ab"]).matching(b"ab")) == [0, 2]
 
 

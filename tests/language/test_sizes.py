@@ -37,9 +37,17 @@ def delay(seconds: int) -> v1.Config:
     return doing(v1.Step(delay=v1.Delay(fixed=Duration(seconds=seconds))))
 
 
-def regex(size: int) -> v1.Config:
+def repeated(size: int) -> v1.Config:
+    """Requests are so short (the default framing reads 1024 bytes) that the program alone bounds the pattern."""
     config = doing(v1.Step(close=v1.Step.Close()))
     config.listeners[0].rules[0].when.regex = "a" * size
+    return config
+
+
+def searched(request_bytes: int) -> v1.Config:
+    config = repeated(508)
+    config.listeners[0].framing.line.SetInParent()
+    config.listeners[0].limits.max_request_bytes = request_bytes
     return config
 
 
@@ -58,26 +66,58 @@ LIMITS: dict[str, tuple[Callable[[int], v1.Config], int, int, str]] = {
         3601,
         "listeners[0].rules[0].do[0].delay.fixed: must be 0 to 1h, not 1h1s",
     ),
-    # A program of 8 MiB: how much of a pattern that is RE2 alone knows, about 699,000 bytes.
     "a pattern": (
-        regex,
-        690_000,
-        710_000,
-        "listeners[0].rules[0].when.regex: RE2 refuses it: pattern too large - compile failed",
+        repeated,
+        3995,
+        3996,
+        (
+            "listeners[0].rules[0].when.regex: "
+            "too large: RE2 would make up to 4001 instructions of it; a pattern has 4000 "
+            "at most. Repeat less (`{n,m}` counts each time), or write several rules"
+        ),
+    ),
+    "a pattern and the longest request": (
+        searched,
+        1 << 20,
+        (1 << 20) + 1,
+        (
+            "listeners[0].rules[0].when.regex: counts as 512 RE2 instructions (more than it has if it has groups): "
+            "with requests of up to 1048577 bytes it may be 511, so that no request takes seconds. Shorten it, write "
+            "several rules, or set limits.max_request_bytes to 1048576"
+        ),
     ),
 }
 
 
-def test_all_patterns_together() -> None:
+def test_all_patterns_of_a_configuration_have_a_largest_size() -> None:
     """What is behind the one with which they are too many is not looked at: it would cost what it is not worth."""
-    large, config = f"({'a' * 300}){{1000}}", rules(100)
+    config = rules(200)
     for each in config.listeners[0].rules:
-        each.when.regex = large
+        each.when.regex = "a" * 3995  # 4,000 instructions
     (problem,) = check(config, {})
-    assert str(problem).startswith("listeners[0].rules[6].when.regex: RE2 makes 30")
-    assert str(problem).endswith(" so far; all patterns together can have 2000000")
-    del config.listeners[0].rules[6:]
+    assert str(problem) == (
+        "listeners[0].rules[125].when.regex: counts as 4000 instructions, 504000 with the patterns before it; all "
+        "patterns of a configuration have 500000 at most. Write fewer or shorter patterns; equals, prefix, suffix and "
+        "contains need none"
+    )
+    del config.listeners[0].rules[125:]
     assert check(config, {}) == []
+
+
+def test_small_patterns_count_as_50_instructions_each() -> None:
+    config = rules(2)
+    config.listeners[0].rules[0].when.any.of.extend([v1.Match(regex="a")] * 10_001)
+    (problem,) = [each for each in check(config, {}) if "counts as" in each.message]
+    assert problem.path == "listeners[0].rules[0].when.any.of[10000].regex"
+
+
+def test_a_pattern_that_frames_counts_among_all() -> None:
+    config = listening(2)
+    step = v1.Step(take=v1.Step.Take(framing=v1.Framing(pattern=v1.Framing.Pattern(end="[ab]" * 250)), set="x"))
+    config.listeners[0].rules.add().do.extend([step] * 2000)
+    (problem,) = check(config, {})
+    assert problem.path == "listeners[0].rules[0].do[199].take.framing.pattern.end"
+    assert problem.message.startswith("counts as 2000 instructions, 501000 with the patterns before it")
 
 
 @pytest.mark.parametrize("made, at, past, why", LIMITS.values(), ids=LIMITS)

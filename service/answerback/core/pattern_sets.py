@@ -19,6 +19,7 @@ from answerback.core.pattern_syntax import ASSERTIONS, anchored, repetitions, to
 # How many go into a set, by their loose ends; with more than two, each goes alone. 64 with one take 1 to 2 µs, and so
 # do 8 with two, once the states are there; 50 with two take 9 µs for every byte. 5,000 do not compile.
 MOST_IN_A_SET: Final = {0: 64, 1: 64, 2: 8}
+MOST_INSTRUCTIONS: Final = 2000  # of a set: it compiles in 5 ms at the worst
 FEW_REPETITIONS: Final = 4  # more than those, of something that may begin anywhere, are as many places to be in
 
 Search = Callable[[bytes], Sequence[int]]
@@ -30,18 +31,23 @@ class Sets:
 
     __slots__ = ("_searches",)
 
-    def __init__(self, ordered: Sequence[str]) -> None:
+    def __init__(self, ordered: Sequence[str], *, copies: int = 1) -> None:
+        """`copies`: how many sets of these patterns there may be, which share the memory that the patterns have."""
         self._searches: list[tuple[int, Search]] = []  # each with the first position that it may find
-        alike: dict[tuple[bool, int], list[int]] = defaultdict(
-            list
-        )  # by whether they are anchored, and how many go together
+        # By whether they are anchored, and how many go together.
+        alike: dict[tuple[bool, int], list[int]] = defaultdict(list)
+        sizes = [patterns.compile(pattern).programsize for pattern in ordered]
+        # A set takes 2 ns for each instruction and byte at the worst, where a pattern alone takes 6.
+        most_instructions = min(MOST_INSTRUCTIONS, 2 * patterns.most_instructions(patterns.compiler().request_bytes))
         for position, pattern in enumerate(ordered):
-            patterns.compile(pattern)
             parts = list(tokens(pattern))
-            alike[anchored(parts), MOST_IN_A_SET.get(loose_ends(parts), 1)].append(position)
+            if sizes[position] > most_instructions // 2:
+                alike[False, 1].append(position)
+            else:
+                alike[anchored(parts), MOST_IN_A_SET.get(loose_ends(parts), 1)].append(position)
         for (at_the_beginning, most), positions in alike.items():
-            for start in range(0, len(positions), most):
-                self._searches += _together(ordered, positions[start : start + most], at_the_beginning)
+            for together in _pieces(positions, sizes, most, most_instructions):
+                self._searches += _together(ordered, together, at_the_beginning, copies)
         self._searches.sort(key=lambda search: search[0])
 
     def matching(self, data: bytes) -> Iterator[int]:
@@ -99,25 +105,53 @@ def _ends_plainly(repeated: bytes, behind: Sequence[bytes]) -> bool:
     return not patterns.bytes_of(repeated) & patterns.bytes_of(following)
 
 
-def _alone(ordered: Sequence[str], position: int) -> Search:
+def _pieces(positions: Sequence[int], sizes: Sequence[int], most: int, instructions: int) -> Iterator[list[int]]:
+    """The positions, in order, in pieces of `most` at most, and of so many instructions."""
+    piece: list[int] = []
+    left = instructions
+    for position in positions:
+        if piece and (len(piece) == most or sizes[position] > left):
+            yield piece
+            piece, left = [], instructions
+        piece.append(position)
+        left -= sizes[position]
+    if piece:
+        yield piece
+
+
+def _search(ordered: Sequence[str], position: int, *, captures: bool) -> Search:
     """Search for one pattern."""
-    search = patterns.compile(ordered[position], captures=False).search
+    search = patterns.compile(ordered[position], captures=captures).search
     found = (position,)
     return lambda data: () if search(data) is None else found
 
 
-def _together(ordered: Sequence[str], positions: Sequence[int], at_the_beginning: bool) -> Iterator[tuple[int, Search]]:
+def _alone(ordered: Sequence[str], position: int) -> Search:
+    """Search for one pattern that is in no set."""
+    return _search(ordered, position, captures=False)
+
+
+def _instead(ordered: Sequence[str], position: int) -> Search:
+    """Search for one pattern of a set that cannot tell, with the object that the rule's own match has."""
+    return _search(ordered, position, captures=True)
+
+
+def _together(
+    ordered: Sequence[str], positions: Sequence[int], at_the_beginning: bool, copies: int
+) -> Iterator[tuple[int, Search]]:
     """Search for these in one pass, or in several if they are too many for one."""
     if len(positions) == 1:
         yield positions[0], _alone(ordered, positions[0])
         return
-    matching = patterns.many([ordered[position] for position in positions], anchored=at_the_beginning)
+    memory = patterns.compiler().memory * len(positions) // (2 * copies)
+    some = [ordered[position] for position in positions]
+    matching = patterns.many(some, anchored=at_the_beginning, memory=memory)
     if matching is not None:
-        yield positions[0], _in_one_pass(matching, positions, [_alone(ordered, position) for position in positions])
+        yield positions[0], _in_one_pass(matching, positions, [_instead(ordered, position) for position in positions])
     else:
         half = len(positions) // 2
-        yield from _together(ordered, positions[:half], at_the_beginning)
-        yield from _together(ordered, positions[half:], at_the_beginning)
+        yield from _together(ordered, positions[:half], at_the_beginning, copies)
+        yield from _together(ordered, positions[half:], at_the_beginning, copies)
 
 
 def _in_one_pass(

@@ -6,24 +6,25 @@ https://github.com/google/re2/wiki/Syntax
 import re
 from collections.abc import Iterator, Sequence
 from math import inf
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
-# Rule: a pattern is compiled first: here it is known to be one that RE2 takes.
+# Rule: nothing here raises, or takes more than linear time, for any text: `pattern_size` reads it before RE2 does.
+# Rule: the answers are right for patterns that RE2 takes. A token without an end, which RE2 rejects, has all the rest.
 # Rule: bytes, as patterns are about bytes: each of a character's UTF-8 bytes is one to match.
 
 TOKEN: Final = re.compile(
     rb"""
       \\Q (?P<quoted>.*?) (?:\\E|\Z)
-    | \\ (?: [pP](?:\{[^}]*\}|.) | x(?:\{[^}]*\}|..) | [0-7]{1,3} | . )
-    | \[ \^? \]? (?: \[:[^\]]*:\] | \\. | [^\]\\] )* \]
-    | \( (?: \? (?: P?<[^>]*> | [imsU-]* [:)] ) )?
-    | [*+?]\?? | \{\d+(?:,\d*)?\}\??
+    | \\ (?: [pP] (?: \{ [^}]*+ (?:\}|\Z) | . ) | x (?: \{ [^}]*+ (?:\}|\Z) | .. ) | [0-7]{1,3} | . )
+    | \[ \^? \]? (?: \[:\^?[a-z]++:\] | \\. | [^\]\\] )*+ (?: \] | \Z )
+    | \( (?: \? (?: P? < [^>]*+ (?:>|\Z) | [imsU-]* [:)] ) )?
+    | [*+?]\?? | \{ (?: 0|[1-9]\d{0,8} ) (?: , (?: 0|[1-9]\d{0,8} )? )? \} \??
     | .
     """,
     re.VERBOSE | re.DOTALL,
 )
 
-_FLAGS: Final = re.compile(rb"\(\?[imsU-]*[:)]")
+_FLAGS: Final = re.compile(rb"\(\?([imsU]*)(?:-([imsU]*))?[:)]")
 
 ASSERTIONS: Final = frozenset({b"^", b"$", rb"\A", rb"\z", rb"\b", rb"\B"})
 
@@ -38,28 +39,108 @@ def tokens(pattern: str) -> Iterator[bytes]:
             yield from (rb"\x%02x" % byte for byte in quoted)
 
 
+T = TypeVar("T")
+
+
+class Parts(Protocol[T]):
+    """What is made of a pattern's parts, from the inside out. See `fold`."""
+
+    def nothing(self) -> T:
+        """The empty pattern; also what an assertion matches."""
+
+    def one(self, token: bytes, flags: frozenset[str]) -> T:
+        """A token that stands for one byte, under these of the flags `imsU`."""
+
+    def asserted(self, token: bytes) -> T:
+        """One of ASSERTIONS."""
+
+    def then(self, first: T, second: T) -> T:
+        """One after the other."""
+
+    def either(self, one: T, other: T) -> T:
+        """Two alternatives."""
+
+    def repeated(self, inner: T, least: int, most: float) -> T:
+        """The same several times; `most` may be `inf`."""
+
+    def captured(self, inner: T) -> T:
+        """A capturing group."""
+
+
+def fold(pattern: str, parts: Parts[T]) -> T:
+    """Build something from a pattern's parts, without recursion, however deeply its groups are nested."""
+    outer: list[tuple[T | None, T, frozenset[str], bool]] = []
+    before: T | None = None  # the alternatives before this one
+    branch = atom = parts.nothing()  # this alternative without its last atom; that atom
+    flags = frozenset[str]()
+    for token in tokens(pattern):
+        if token in ASSERTIONS:
+            branch, atom = parts.then(branch, atom), parts.asserted(token)
+        elif (changed := _FLAGS.fullmatch(token)) and token.endswith(b")"):
+            flags = _with(flags, changed)  # a repetition that follows is of the atom before
+        elif token.startswith(b"("):
+            outer.append((before, parts.then(branch, atom), flags, changed is None))
+            before, branch, atom = None, parts.nothing(), parts.nothing()
+            flags = _with(flags, changed) if changed else flags
+        elif token == b")":
+            if outer:
+                inner = parts.then(branch, atom) if before is None else parts.either(before, parts.then(branch, atom))
+                before, branch, flags, captures = outer.pop()
+                atom = parts.captured(inner) if captures else inner
+        elif token == b"|":
+            last = parts.then(branch, atom)
+            before = last if before is None else parts.either(before, last)
+            branch = atom = parts.nothing()
+        elif (most := repetitions(token)) is not None:
+            atom = parts.repeated(atom, _least(token), most)
+        else:
+            branch, atom = parts.then(branch, atom), parts.one(token, flags)
+    while outer:  # groups without an end: RE2 refuses those
+        branch = parts.then(outer.pop()[1], branch)
+    last = parts.then(branch, atom)
+    return last if before is None else parts.either(before, last)
+
+
+def _with(flags: frozenset[str], changed: re.Match[bytes]) -> frozenset[str]:
+    on, off = (part.decode() if part else "" for part in changed.groups())
+    return (flags | frozenset(on)) - frozenset(off)
+
+
+def _least(token: bytes) -> int:
+    """The fewest repetitions that a token asks for."""
+    if not token.startswith(b"{"):
+        return int(token.startswith(b"+"))
+    return int(token.rstrip(b"?").strip(b"{}").partition(b",")[0])
+
+
+class _Widest:
+    """The most bytes that each part may match."""
+
+    def nothing(self) -> float:
+        return 0
+
+    def one(self, _token: bytes, _flags: frozenset[str]) -> float:
+        return 1
+
+    def asserted(self, _token: bytes) -> float:
+        return 0
+
+    def then(self, first: float, second: float) -> float:
+        return first + second
+
+    def either(self, one: float, other: float) -> float:
+        return max(one, other)
+
+    def repeated(self, inner: float, _least: int, most: float) -> float:
+        return inner * most if inner else 0  # nothing, however often, is nothing
+
+    def captured(self, inner: float) -> float:
+        return inner
+
+
 def widest(pattern: str) -> float:
     """The most bytes that the pattern may match; `inf` if there is no most."""
-    outer: list[tuple[float, float]] = []
-    widest_branch = branch = atom = 0.0  # of the alternatives before this one; of this one without its last atom
-    for token in tokens(pattern):
-        if token in ASSERTIONS or (token.startswith(b"(?") and token.endswith(b")")):
-            branch, atom = branch + atom, 0
-        elif token.startswith(b"("):
-            outer.append((widest_branch, branch + atom))
-            widest_branch = branch = atom = 0
-        elif token == b")":
-            inner = max(widest_branch, branch + atom)
-            widest_branch, branch = outer.pop()
-            atom = inner
-        elif token == b"|":
-            widest_branch = max(widest_branch, branch + atom)
-            branch = atom = 0
-        elif (most := repetitions(token)) is not None:
-            atom = atom * most if atom else 0  # nothing, however often, is nothing
-        else:
-            branch, atom = branch + atom, 1
-    return max(widest_branch, branch + atom)
+    return fold(pattern, _Widest())
 
 
 def repetitions(token: bytes) -> float | None:

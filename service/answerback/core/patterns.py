@@ -1,19 +1,103 @@
-"""Regular expressions over bytes: RE2, in linear time whatever the pattern and the peer's bytes."""
+"""Regular expressions over bytes: RE2, in linear time and bounded memory whatever the pattern and the peer's bytes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+from answerback.core.pattern_size import TooLarge, check_size
 
 # Rule: the one module that knows RE2.
+# Rule: RE2 sees no pattern before `check_size` has.
 
-MAX_PROGRAM_BYTES = 8 << 20
-
-Find = Callable[[bytes | bytearray, int, int], int]
-"""Where the first match within these bounds ends; 0 if there is none, or if it is empty at the very beginning."""
+MAX_MEMORY: Final = 1 << 20  # of one pattern: with more, the automaton is no faster, and takes longer to fill
+DEFAULT_MEMORY: Final = 512 << 10  # of one pattern where no budget is shared out, as in a command
+LEAST_MEMORY: Final = 2 << 10
+INSTRUCTION_BYTES: Final = 16
+ENOUGH_MEMORY: Final = 8 << 20  # for the program of any pattern that `check_size` takes, and any set
+MAX_SEARCH: Final = 1 << 29  # instructions times bytes of one search: 3 s of CPU at the worst
+DEFAULT_REQUEST_BYTES: Final = 1 << 20
+CAPTURES_AS_ONE: Final = 16  # a search that tells so many groups takes twice the time
 
 
 class PatternError(ValueError):
-    """RE2 refuses the pattern; the text says why."""
+    """The pattern cannot be used: it would be too much work, or RE2 refuses it; the text says why."""
+
+
+class Compiler:
+    """Compiles patterns, each once, and shares out memory among them.
+
+    RE2 builds an automaton as it searches, and keeps it; an input can be made to need ever more of it. `memory` is what
+    one pattern may have for that, its searches with and without groups together, and its part in sets.
+    `request_bytes`: the longest request that they will search. `pause` is called after each; whoever compiles in a
+    thread lets others go on there, because RE2 holds the interpreter while it compiles.
+    """
+
+    def __init__(
+        self,
+        memory: int = DEFAULT_MEMORY,
+        request_bytes: int = DEFAULT_REQUEST_BYTES,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.memory = memory
+        self.request_bytes = request_bytes
+        self._pause = pause
+        self._compiled: dict[tuple[str, bool], Any] = {}
+
+    def compile(self, pattern: str, captures: bool) -> Any:
+        """See `compile`."""
+        found = self._compiled.get((pattern, captures))
+        if found is None:
+            found = self._compile(pattern, captures)
+            self._compiled[pattern, captures] = found
+        return found
+
+    def _compile(self, pattern: str, captures: bool) -> Any:
+        try:
+            program = check_size(pattern) * INSTRUCTION_BYTES
+        except TooLarge as problem:
+            raise PatternError(str(problem)) from None
+        least = max(self.memory // 2, program)
+        found = with_memory(least, lambda memory: _compile(pattern.encode(), _options(captures, memory)))
+        self._pause()
+        return found
+
+    def set_of(self, patterns: Sequence[str], anchored: bool, memory: int) -> Any:
+        """A compiled RE2 set of these, and of a last one that always matches. Raises PatternError."""
+        found = with_memory(memory, lambda memory: _set(patterns, anchored, memory))
+        self._pause()
+        return found
+
+
+_compiler: ContextVar[Compiler | None] = ContextVar("pattern_compiler", default=None)
+
+
+def compiler() -> Compiler:
+    """The one that `compiling` has set; one of its own where none has."""
+    return _compiler.get() or Compiler()
+
+
+@contextmanager
+def compiling(with_this: Compiler) -> Iterator[None]:
+    """Have everything compiled by this one, and kept by nothing else."""
+    token = _compiler.set(with_this)
+    try:
+        yield
+    finally:
+        _compiler.reset(token)
+
+
+def with_memory(memory: int, make: Callable[[int], Any]) -> Any:
+    """Compile with so much memory, or with as little more as it takes."""
+    memory = min(MAX_MEMORY, max(LEAST_MEMORY, memory))
+    while True:
+        try:
+            return make(memory)
+        except PatternError as problem:
+            if "too large" not in str(problem) or memory >= ENOUGH_MEMORY:
+                raise
+        memory *= 2
 
 
 def compile(pattern: str, *, captures: bool = True) -> Any:  # noqa: A001 - as `re` calls it
@@ -23,7 +107,21 @@ def compile(pattern: str, *, captures: bool = True) -> Any:  # noqa: A001 - as `
 
     Raises PatternError.
     """
-    return _compile(pattern.encode(), _options(captures))
+    return compiler().compile(pattern, captures)
+
+
+def search_cost(pattern: str) -> float:
+    """What a search for a pattern takes for each byte at the worst, in instructions: without an automaton, all of them.
+
+    Raises PatternError.
+    """
+    compiled = compile(pattern)
+    return float(compiled.programsize * (1 + compiled.groups / CAPTURES_AS_ONE))
+
+
+def most_instructions(request_bytes: int) -> int:
+    """How many a search may have, so that it is over in time with the longest request."""
+    return MAX_SEARCH // request_bytes
 
 
 def _compile(pattern: bytes, options: Any) -> Any:
@@ -34,6 +132,22 @@ def _compile(pattern: bytes, options: Any) -> Any:
     except re2.error as problem:
         detail = problem.args[0]
         raise PatternError(detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)) from None
+    finally:
+        re2.purge()  # it would keep the last 128, whose automata nobody counts
+
+
+def _set(patterns: Sequence[str], anchored: bool, memory: int) -> Any:
+    import re2  # noqa: PLC0415 - as above
+
+    made = (re2.Set.MatchSet if anchored else re2.Set.SearchSet)(_options(False, memory))
+    try:
+        for pattern in patterns:
+            made.Add(pattern.encode())
+        made.Add(b"")
+        made.Compile()
+    except re2.error as problem:
+        raise PatternError(f"too large together: {problem}") from None
+    return made
 
 
 class Groups:
@@ -69,35 +183,18 @@ def searcher(pattern: str) -> Callable[[bytes], Groups | None]:
     return searched
 
 
-def finder(pattern: str) -> Find:
-    """A function that says where the first match ends. Raises PatternError."""
-    search = compile(pattern, captures=False).search
-
-    def find(data: bytes | bytearray, begin: int, end: int) -> int:
-        match = search(data, begin, end)
-        return 0 if match is None else int(match.end())
-
-    return find
-
-
-def many(patterns: Sequence[str], *, anchored: bool) -> Callable[[bytes], list[int] | None] | None:
+def many(patterns: Sequence[str], *, anchored: bool, memory: int) -> Callable[[bytes], list[int] | None] | None:
     """A function that says in one pass which of the patterns match, in no order; None if they are too many.
 
     The function returns None where RE2 ran out of memory, so that it is not known. `anchored`: all of them match at the
     beginning or nowhere, and need not be looked for further on.
     """
-    import re2  # noqa: PLC0415 - as above
-
-    patterns_set = (re2.Set.MatchSet if anchored else re2.Set.SearchSet)(_options(captures=False))
     try:
-        for pattern in patterns:
-            patterns_set.Add(pattern.encode())
-        # RE2 tells that it ran out of memory as it tells that nothing matches: by an empty answer. This always matches.
-        always = patterns_set.Add(b"")
-        patterns_set.Compile()
-    except re2.error:
+        match = compiler().set_of(patterns, anchored, memory).Match
+    except PatternError:
         return None
-    match = patterns_set.Match
+    # RE2 tells that it ran out of memory as it tells that nothing matches: by an empty answer. The last always matches.
+    always = len(patterns)
 
     def matching(data: bytes) -> list[int] | None:
         found: Any = match(data)  # its stubs promise something else
@@ -109,20 +206,35 @@ def many(patterns: Sequence[str], *, anchored: bool) -> Callable[[bytes], list[i
     return None if matching(b"") is None else matching
 
 
+ANY_BYTE: Final = frozenset(range(256))
+
+
 @lru_cache(maxsize=1024)
 def bytes_of(token: bytes) -> frozenset[int]:
-    """The bytes that a token matches which stands for one: all that it may match, whatever flags come before it."""
-    compiled = [_compile(flags + token, _options(captures=False)) for flags in (b"(?s)", b"(?is)")]
-    return frozenset(match.start() for each in compiled for match in each.finditer(bytes(range(256))))
+    r"""The bytes that a token may match which stands for one, whatever flags come before it.
+
+    For one with `\p` or `\P`, which take long under `(?i)`, all there are.
+    """
+    if rb"\p" in token or rb"\P" in token:
+        return ANY_BYTE
+    return bytes_under(token, "s") | bytes_under(token, "is")
 
 
-@lru_cache(maxsize=2)
-def _options(captures: bool) -> Any:
+@lru_cache(maxsize=1024)
+def bytes_under(token: bytes, flags: str) -> frozenset[int]:
+    """The bytes that a token matches which stands for one, under these of the flags `i` and `s`."""
+    one_or_more = b"(?%s:%s)+" % (flags.encode(), token)
+    found = _compile(one_or_more, _options(False, DEFAULT_MEMORY)).finditer(bytes(range(256)))
+    return frozenset(byte for match in found for byte in range(match.start(), match.end()))
+
+
+@lru_cache(maxsize=64)
+def _options(captures: bool, memory: int) -> Any:
     import re2  # noqa: PLC0415 - as above
 
     options: Any = re2.Options()
     options.encoding = options.Encoding.LATIN1
     options.log_errors = False
-    options.max_mem = MAX_PROGRAM_BYTES
+    options.max_mem = memory
     options.never_capture = not captures
     return options

@@ -49,6 +49,7 @@ class Limits:
     max_request_bytes: int = 1 << 20
 
 
+MOST_IN_SETS = 10_000  # patterns, in those of all states: each state has sets of its own, which are compiled for it
 MANY_PATTERNS = 8  # a set costs more to search than a few patterns one by one
 # What is tried without a look at the clock, by `Effort.weight`: some 0.2 ms.
 WEIGHT_AT_ONCE = 2048
@@ -168,7 +169,8 @@ class Selector:
     at_once: int
     """How long a request may be for `search`, in bytes; longer ones want `search_in_parts`."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], *, copies: int = 1) -> None:
+        """`copies`: how many selectors these rules may be in."""
         self.recalled = ReplyCache()
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
         self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
@@ -180,7 +182,8 @@ class Selector:
                 break
         rules = rules[: self._last]  # nothing behind it can be reached
         patterns = [rule.pattern for rule in rules if rule.pattern is not None]
-        self._sets = Sets(patterns) if len(patterns) >= MANY_PATTERNS else None
+        together = MANY_PATTERNS <= len(patterns) <= MOST_IN_SETS // copies
+        self._sets = Sets(patterns, copies=copies) if together else None
         position = 0
         for index, rule in enumerate(rules):
             if rule.equals is not None and not rule.counted:
@@ -315,10 +318,12 @@ class Rules:
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
         self.written = tuple(rules)  # in their order, for whoever explains what these do
         self.any = bool(rules)
-        self._otherwise = Selector([rule for rule in rules if not rule.in_states])
         names = {name for rule in rules for name in rule.in_states}
+        copies = len(names) + 1
+        self._otherwise = Selector([rule for rule in rules if not rule.in_states], copies=copies)
         self._by_state = {
-            name: Selector([rule for rule in rules if not rule.in_states or name in rule.in_states]) for name in names
+            name: Selector([rule for rule in rules if not rule.in_states or name in rule.in_states], copies=copies)
+            for name in names
         }
 
     def of(self, state: str) -> Selector:
@@ -326,7 +331,7 @@ class Rules:
         return self._by_state.get(state, self._otherwise)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ListenerPlan:
     """How one listener's connections are answered."""
 

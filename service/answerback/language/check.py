@@ -1,13 +1,14 @@
 """Everything that may be wrong with a configuration beside its form, whether it came from a file or through the API."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-not-found]  # types-protobuf forgot it
 
+from answerback.core import patterns
 from answerback.language import addresses, bounds
 from answerback.language.contents import Files
 from answerback.language.context import Checking
@@ -15,6 +16,7 @@ from answerback.language.faults import check_fault, fault_key
 from answerback.language.framing import check_framing
 from answerback.language.limits import check_limits
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
+from answerback.language.requests import longest_request
 from answerback.language.rules import check_rule, rule_key
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
@@ -42,15 +44,16 @@ def check(
     *,
     reserved: Sequence[tuple[str, str]] = (),
     descriptor_limit: int | None = None,
+    pause: Callable[[], None] = lambda: None,
 ) -> list[Problem]:
     """Every problem of a configuration; none if it can be put in force.
 
     `files`: what could be read of its files; what is missing there has been reported by `read_files`.
     `reserved`: what our own ports are for, and their addresses (`("the admin API", "127.0.0.1:50051")`).
-    `descriptor_limit`: how many descriptors a process may have at most.
+    `descriptor_limit`: how many descriptors a process may have at most. `pause` is called after each pattern.
     """
     problems = Problems()
-    with suppress(Enough):
+    with suppress(Enough), patterns.compiling(patterns.Compiler(patterns.LEAST_MEMORY, pause=pause)):
         _check(config, files, reserved, descriptor_limit, problems)
     return problems.found()
 
@@ -147,9 +150,10 @@ class _Listener:
             why = "peers of a Unix socket have no address to tell them apart: set max_connections"
             self._problems.add(self._at("limits.max_connections_per_peer"), why)
         rules = self._listener.rules[:most_rules]
+        request_bytes = longest_request(self._listener)
         self._keys("rules", [rule_key(rule, index) for index, rule in enumerate(rules)])
         for index, rule in enumerate(rules):
-            check_rule(rule, f"{self._path}.rules[{index}]", files, self._problems)
+            check_rule(rule, f"{self._path}.rules[{index}]", files, self._problems, request_bytes=request_bytes)
         self._faults(Checking(self._problems, files))
         states = {state for rule in rules for state in rule.in_states}
         if len(states) > MAX_STATES:

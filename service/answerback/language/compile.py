@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from answerback.core import patterns
 from answerback.core.faults import Fault
 from answerback.core.plan import Engine, ListenerPlan, Plan, Rules
 from answerback.internal.v1 import link_pb2
@@ -12,6 +13,7 @@ from answerback.language.faults import compile_fault, fault_key
 from answerback.language.framing import compile_framing
 from answerback.language.limits import compile_limits
 from answerback.language.problems import Problem, Refused
+from answerback.language.requests import longest_request
 from answerback.language.rules import compile_rule, rule_key
 from answerback.v1 import config_pb2 as v1
 
@@ -23,17 +25,22 @@ def compile_plan(
     revision: int,
     places: Callable[[str], link_pb2.ListenerPlaces],
     default_engine: Engine,
+    pattern_memory: int = patterns.DEFAULT_MEMORY,
+    pause: Callable[[], None] = lambda: None,
 ) -> Plan:
     """The plan of a configuration that `check` found nothing wrong with.
 
     `files`: the content of what its `file` fields name. `places`: by a listener's name, where its counts and those of
-    its rules and faults stand, and the key of its socket. Raises Refused if it cannot be compiled after all.
+    its rules and faults stand, and the key of its socket. `pattern_memory`: what the automata of each pattern may take.
+    `pause` is called after each pattern. Raises Refused if it cannot be compiled after all.
     """
     problems: list[Problem] = []
     compiled: dict[str, ListenerPlan] = {}
     for index, listener in enumerate(config.listeners):
+        compiler = patterns.Compiler(pattern_memory, longest_request(listener), pause)
         try:
-            compiled[listener.name] = _listener(listener, files, places(listener.name), default_engine)
+            with patterns.compiling(compiler):
+                compiled[listener.name] = _listener(listener, files, places(listener.name), default_engine)
         except ValueError as problem:
             problems.append(Problem(f"listeners[{index}]", f"cannot be compiled: {problem}"))
     if problems:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.duration_pb2 import Duration
 
 from answerback.core import patterns, templates
+from answerback.core.pattern_size import TooLarge, check_size
 from answerback.core.plan import Limits
 from answerback.language import bounds, payloads
 from answerback.language.captures import NONE, Captures
@@ -52,13 +53,17 @@ class Checking:
         bounds.duration(given, most, path, self.problems)
 
     def pattern(self, text: str, path: str) -> bool:
-        """Whether RE2 takes a pattern; if not, the problem is reported."""
+        """Whether a pattern is small enough, and RE2 takes it; if not, the problem is reported. Raises Enough."""
         try:
-            compiled = patterns.compile(text)
+            self.problems.pattern(path, check_size(text))
+        except TooLarge as problem:
+            self.add(path, str(problem))
+            return False
+        try:
+            patterns.compile(text)
         except patterns.PatternError as problem:
             self.add(path, f"RE2 refuses it: {problem}")
             return False
-        self.problems.compiled(path, compiled.programsize)
         return True
 
     def content(self, payload: payloads.Source, path: str) -> bytes | memoryview | None:

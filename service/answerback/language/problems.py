@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 MOST_PROBLEMS = 1000  # a list that nobody reads to its end; what garbage costs stays bounded
 QUOTED = 60  # characters of a value that a message repeats
-MOST_INSTRUCTIONS = 2_000_000  # of RE2, in all patterns: compiling them takes a second, and 22 bytes each to keep
+MOST_INSTRUCTIONS = 500_000  # of RE2, in all patterns: compiling them takes 0.7 s at the worst
+LEAST_INSTRUCTIONS = 50  # what the smallest pattern costs beside its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,16 @@ class Problems:
             self._found.append(Problem("", f"there may be more than these {MOST_PROBLEMS} problems"))
             raise Enough
 
-    def compiled(self, path: str, instructions: int) -> None:
-        """A pattern was compiled, to so many instructions. Raises Enough where they are too many together."""
-        self._instructions += instructions
+    def pattern(self, path: str, instructions: int) -> None:
+        """A pattern of up to so many instructions is to be compiled. Raises Enough if they are too many together."""
+        self._instructions += max(instructions, LEAST_INSTRUCTIONS)
         if self._instructions > MOST_INSTRUCTIONS:
-            most = f"all patterns together can have {MOST_INSTRUCTIONS}"
-            self.add(path, f"RE2 makes {instructions} instructions of it, {self._instructions} so far; {most}")
+            most = f"all patterns of a configuration have {MOST_INSTRUCTIONS} at most"
+            self.add(
+                path,
+                f"counts as {instructions} instructions, {self._instructions} with the patterns before it; {most}. "
+                "Write fewer or shorter patterns; equals, prefix, suffix and contains need none",
+            )
             raise Enough
 
     def found(self) -> list[Problem]:

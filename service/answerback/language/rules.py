@@ -11,6 +11,7 @@ from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
 from answerback.language.problems import Problems
+from answerback.language.requests import check_searches
 from answerback.language.steps import check_script, check_state_name, compile_script
 from answerback.v1 import config_pb2 as v1
 
@@ -75,8 +76,11 @@ def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]
         yield f"{path}.replies.of[{index}].do", script.do
 
 
-def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems) -> None:
-    """Report everything that is wrong with a rule, but for its name."""
+def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, request_bytes: int) -> None:
+    """Report everything that is wrong with a rule, but for its name.
+
+    `request_bytes`: the longest request that its listener may have.
+    """
     bounds.enum(v1.Event.DESCRIPTOR, rule.event, f"{path}.event", problems)
     bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
     checking = Checking(problems, files, captures_of(rule.when), event_without_request(rule))
@@ -84,6 +88,7 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems) -> No
         check_state_name(state, f"{path}.in_states[{index}]", checking)
     if rule.HasField("when"):
         check_match(rule.when, f"{path}.when", checking)
+        check_searches(rule.when, f"{path}.when", request_bytes, problems)
     if rule.do and rule.HasField("replies"):
         problems.add(f"{path}.replies", "only one of do and replies can be given")
     for here, script in scripts(rule, path):

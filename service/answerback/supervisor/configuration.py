@@ -10,6 +10,7 @@ from answerback.language.builtin import BUILT_IN
 from answerback.language.check import check
 from answerback.language.contents import Content, Contents, Files
 from answerback.language.files import FilesBeneath, read_files
+from answerback.language.pacing import Pacer
 from answerback.language.problems import Enough, Problem, Problems, Refused, quoted
 from answerback.supervisor import revisions
 from answerback.supervisor.file import Look
@@ -94,5 +95,11 @@ class Configurations:
 
     def _examine(self, look: Look) -> list[Problem]:
         _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wrong = check(look.document.config, look.files, reserved=self._options.reserved, descriptor_limit=limit)
+        wrong = check(
+            look.document.config,
+            look.files,
+            reserved=self._options.reserved,
+            descriptor_limit=limit,
+            pause=Pacer(),
+        )
         return [*look.document.problems, *look.document.located([*look.problems, *wrong])]

@@ -1,18 +1,21 @@
 """Configurations to plans: what has not changed is not compiled again, and stays the object it was."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from answerback.core import patterns
 from answerback.core.plan import Engine, ListenerPlan, Plan
 from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Content, Files, Large
 from answerback.language.enums import engine_named
+from answerback.language.pacing import Pacer
 from answerback.language.problems import Problem, Refused
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
+from answerback.worker.pattern_memory import PatternMemory
 
 # Rule: nothing here touches the event loop: it runs in a thread.
 
@@ -40,10 +43,16 @@ class Compiled:
     """The large contents that it uses, by digest."""
 
 
-def compile_order(order: Prepare, former: Compiled, passed: Mapping[bytes, Large] = NOTHING_PASSED) -> Compiled:
+def compile_order(
+    order: Prepare,
+    former: Compiled,
+    passed: Mapping[bytes, Large] = NOTHING_PASSED,
+    memory: PatternMemory | None = None,
+) -> Compiled:
     """What the supervisor wants prepared. Raises Refused with every problem.
 
-    `passed`: the large contents that came with the order, by digest; the others are those of `former`.
+    `passed`: the large contents that came with the order, by digest; the others are those of `former`. `memory`: for
+    the patterns of all plans that this worker has.
     """
     large = {
         each.digest: passed[each.digest] if each.digest in passed else former.large[each.digest]
@@ -53,18 +62,23 @@ def compile_order(order: Prepare, former: Compiled, passed: Mapping[bytes, Large
     files = {each.name: each.data if each.HasField("data") else large[each.digest] for each in order.files}
     places = {each.listener: each for each in order.places}
     engine = engine_named(order.default_engine)
-    sources: dict[str, Source] = {}
+    sources = {
+        listener.name: Source(_bytes(listener), _bytes(places[listener.name]), _files_of(listener, files), engine)
+        for listener in order.config.listeners
+    }
+    changed = {name for name, source in sources.items() if former.sources.get(name) != source}
+    compiler = _Compiler(
+        [listener for listener in order.config.listeners if listener.name in changed], memory or PatternMemory()
+    )
     plans: dict[str, ListenerPlan] = {}
     problems: list[Problem] = []
     for index, listener in enumerate(order.config.listeners):
-        place = places[listener.name]
-        source = Source(_bytes(listener), _bytes(place), _files_of(listener, files), engine)
-        sources[listener.name] = source
-        if former.sources.get(listener.name) == source:
-            plans[listener.name] = former.plan.listeners[listener.name]
+        name = listener.name
+        if name not in changed:
+            plans[name] = former.plan.listeners[name]
             continue
         try:
-            plans[listener.name] = _compile(listener, place, source, order.revision)
+            plans[name] = compiler.compile(listener, places[name], sources[name], order.revision)
         except Refused as refused:
             problems += [_moved(problem, index) for problem in refused.problems]
     if problems:
@@ -72,12 +86,39 @@ def compile_order(order: Prepare, former: Compiled, passed: Mapping[bytes, Large
     return Compiled(Plan(order.revision, plans), sources, large)
 
 
-def _compile(listener: v1.Listener, place: ListenerPlaces, source: Source, revision: int) -> ListenerPlan:
-    alone = v1.Config(listeners=[listener])
-    plan = compile_plan(
-        alone, source.files, revision=revision, places=lambda _: place, default_engine=source.default_engine
+class _Compiler:
+    """Compiles listeners, whose patterns share alike what there is of memory."""
+
+    def __init__(self, listeners: Sequence[v1.Listener], memory: PatternMemory) -> None:
+        self._memory = memory
+        self._patterns = {listener.name: _count_patterns(listener) for listener in listeners}
+        count = max(1, sum(self._patterns.values()))
+        self._share = min(2 * patterns.MAX_MEMORY, memory.half() // count)
+        self._pause = Pacer()
+
+    def compile(self, listener: v1.Listener, place: ListenerPlaces, source: Source, revision: int) -> ListenerPlan:
+        """The plan of a listener. Raises Refused."""
+        plan = compile_plan(
+            v1.Config(listeners=[listener]),
+            source.files,
+            revision=revision,
+            places=lambda _: place,
+            default_engine=source.default_engine,
+            pattern_memory=self._share,
+            pause=self._pause,
+        ).listeners[listener.name]
+        self._memory.hold(plan, self._share * self._patterns[listener.name])
+        return plan
+
+
+def _count_patterns(listener: v1.Listener) -> int:
+    """How many patterns a listener has."""
+    found = (message for _, message in messages(listener))
+    return sum(
+        isinstance(message, v1.Framing.Pattern)
+        or (isinstance(message, v1.Match) and message.WhichOneof("kind") == "regex")
+        for message in found
     )
-    return plan.listeners[listener.name]
 
 
 def _moved(problem: Problem, index: int) -> Problem:

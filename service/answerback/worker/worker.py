@@ -33,6 +33,7 @@ from answerback.metrics.tally import Tally
 from answerback.net import descriptors as reserve
 from answerback.net.listeners import Fillers, Listeners
 from answerback.v1.problem_pb2 import Problem
+from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_order
 
 # Rule: what is prepared is beside what is in force, and touches it nowhere, until it is committed.
@@ -66,6 +67,7 @@ class Worker:
         self._slot = slot
         self._listeners = Listeners(self._loop, tally, slot, region)
         self._in_force = Compiled()
+        self._pattern_memory = PatternMemory()
         self._ready: Ready | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.ended: asyncio.Future[int] = self._loop.create_future()
@@ -123,7 +125,9 @@ class Worker:
         self, order: Prepare, sockets: Mapping[str, socket.socket], large: Mapping[bytes, Large]
     ) -> None:
         try:
-            compiled = await self._loop.run_in_executor(None, compile_order, order, self._in_force, large)
+            compiled = await self._loop.run_in_executor(
+                None, compile_order, order, self._in_force, large, self._pattern_memory
+            )
         except Exception as error:
             for sock in sockets.values():
                 sock.close()

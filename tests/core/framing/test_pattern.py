@@ -1,17 +1,19 @@
 import re
-from typing import Any, Final
+from random import Random
+from typing import Final
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from answerback.core import patterns
-from answerback.core.framing import MOST, Buffer, Framing, Pattern, check_pattern
+from answerback.core.framing import MOST, Pattern, automaton, check_pattern, places
 from answerback.core.patterns import PatternError
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
     Outcome,
+    byte_by_byte,
     check_case,
     check_cutting_never_matters,
     check_taken,
@@ -131,51 +133,76 @@ def test_what_cannot_end_a_request(pattern: str, why: str) -> None:
         assert str(caught.value) == why
 
 
-class Counting:
-    """Searches that count the bytes they are given."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.searched = 0
-        finder = patterns.finder
-
-        def counted(pattern: str) -> patterns.Find:
-            find = finder(pattern)
-
-            def count(data: Buffer, begin: int, end: int) -> int:
-                self.searched += end - begin
-                return find(data, begin, end)
-
-            return count
-
-        monkeypatch.setattr(patterns, "finder", counted)
-
-    def of(self, framing: Framing, pieces: list[bytes]) -> int:
-        self.searched = 0
-        cut(framing, pieces)
-        return self.searched
+FLAGGED = st.builds(
+    lambda flags, some: "".join(part for pair in zip(flags, some, strict=False) for part in pair),
+    st.lists(st.sampled_from(["", "(?i)", "(?s)", "(?-i)", "(?s-i)", "(?i:", "(?:", "(", ")", "|"]), max_size=6),
+    st.lists(
+        st.sampled_from(["a", "B", ".", "[a-b]", "[^A]", r"\QaB\E", r"\C", "a{2}", "b*", "(?i){2}", r"\d?"]), max_size=6
+    ),
+)
 
 
-@pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Any:
-    return Counting(monkeypatch)
+@given(pattern=PATTERNS | FLAGGED, stream=streams(b"a", b"B", b"A", b"b", b"\n", b"aB"))
+def test_re2_agrees_byte_by_byte(pattern: str, stream: bytes) -> None:
+    framing, search = ending(pattern), patterns.compile(pattern).search
+    requests, heard = [], b""
+    for at in range(len(stream)):
+        heard += stream[at : at + 1]
+        if search(heard):
+            requests.append(heard)
+            heard = b""
+    assert cut(framing, [stream]) == Outcome(requests, heard)
 
 
-def test_a_long_request_takes_linear_work(counting: Counting) -> None:
-    fix, size = Pattern(FIX.pattern), 10_000
-    assert counting.of(fix, [b"\x01"] * size) <= 8 * size
-    assert counting.of(fix, [b"\x01" * size]) <= 2 * size
-    assert counting.of(fix, [b"\x01" * size + MESSAGE]) <= 5 * size
+@pytest.mark.parametrize("most", [1, 2, 5])
+@given(pattern=PATTERNS, stream=STREAMS)
+def test_what_the_automaton_forgets_it_works_out_again(most: int, pattern: str, stream: bytes) -> None:
+    framing = ending(pattern)
+    framing._automaton._most = framing._automaton._left = most
+    assert cut(framing, byte_by_byte(stream)) == plainly(pattern, stream)
+    assert sum(len(state) for state in framing._automaton._states.values()) <= most
 
 
-def test_a_request_costs_nothing_of_those_behind_it(counting: Counting) -> None:
-    """Though each match of this one might go on to the end of them all."""
-    assert counting.of(Pattern("(?s)<.*>"), [b"<ab>" * 10_000]) <= 10_000 * 1000
+@pytest.mark.parametrize("skip_after", [1, 2])
+@given(pattern=PATTERNS, stream=STREAMS)
+def test_bytes_that_change_nothing_are_passed_over(skip_after: int, pattern: str, stream: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automaton, "SKIP_AFTER", skip_after)
+        framing = ending(pattern)
+        assert cut(framing, [stream]) == plainly(pattern, stream)
+        assert cut(framing, byte_by_byte(stream)) == plainly(pattern, stream)
 
 
-def test_of_a_pattern_without_limit_what_arrives_at_once_takes_linear_work(counting: Counting) -> None:
-    size = 1 << 16
-    assert counting.of(Pattern("(?s)<.*>"), [b"<" + b"a" * size]) <= 3 * size
-    assert counting.of(Pattern("(?s)<.*>"), [b"<" + b"a" * size + b">"]) <= 20 * size  # halving
+def test_hostile_bytes_leave_no_more_than_the_memory_of_a_pattern() -> None:
+    """Each of these bytes makes a state that was not there before."""
+    with patterns.compiling(patterns.Compiler(memory=1 << 17)):
+        framing = Pattern("(?s)a.{200}c")
+    cut(framing, [bytes(Random(1).choices(b"ab", k=20_000))])
+    assert 0 < sum(len(state) for state in framing._automaton._states.values()) <= (1 << 17) // 128
+
+
+def test_connections_share_an_automaton_and_keep_their_places() -> None:
+    one, other = FIX.begin(), FIX.begin()
+    assert one.cut(MESSAGE[:-1], 0) == ([], 0)
+    assert other.cut(b"12\x01", 0) == ([], 0)
+    assert one.cut(MESSAGE, len(MESSAGE) - 1) == ([MESSAGE], len(MESSAGE))
+
+
+def test_an_ending_has_a_largest_size() -> None:
+    assert Pattern("a{256}").pattern
+    with pytest.raises(PatternError) as caught:
+        Pattern("(?:a{128}){2}b")
+    assert str(caught.value) == (
+        "names 257 bytes; where a pattern ends a request it can be 256, each repetition counted. Write only how a "
+        "request ends, or use length_prefix or fixed"
+    )
+
+
+@pytest.mark.parametrize(
+    "pattern, count", [("abc", 3), ("a|bc", 3), ("(a+b?)*", 2), ("a{2,5}", 5), ("a{3,}", 3), ("a{0}b", 1)]
+)
+def test_places_count_repetitions(pattern: str, count: int) -> None:
+    assert places(pattern) == count
 
 
 def test_what_is_left_at_the_end_is_no_request() -> None:

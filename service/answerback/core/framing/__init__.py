@@ -1,5 +1,6 @@
 """How bytes become requests: a file for each way; `base` is what all share, `walking` what those of many parts do."""
 
+from answerback.core.framing.automaton import places
 from answerback.core.framing.base import MOST, Buffer, Framing, Malformed
 from answerback.core.framing.delimiter import Delimiter
 from answerback.core.framing.fixed import Fixed
@@ -33,4 +34,5 @@ __all__ = [
     "Resp",
     "UntilEof",
     "check_pattern",
+    "places",
 ]

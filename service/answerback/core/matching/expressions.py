@@ -20,7 +20,8 @@ def regex(pattern: str) -> Matcher:
         turn.captures = found
         return True
 
-    return with_effort(matches, Effort(REGEX_WEIGHT, by_bytes=True))
+    weight = max(REGEX_WEIGHT, int(patterns.search_cost(pattern)))
+    return with_effort(matches, Effort(weight, by_bytes=True))
 
 
 def why_not_found(pattern: str) -> Reason:
@@ -30,7 +31,16 @@ def why_not_found(pattern: str) -> Reason:
     def reason(request: bytes, turn: Turn) -> Miss | None:
         if matches(request, turn):
             return None
-        anyhow = patterns.compile(f"(?i){pattern}", captures=False).search(request) is not None
-        return Miss(f"nothing in it matches {pattern}" + (", but for the case of its letters" if anyhow else ""))
+        return Miss(
+            f"nothing in it matches {pattern}"
+            + (", but for the case of its letters" if _in_any_case(pattern, request) else "")
+        )
 
     return reason
+
+
+def _in_any_case(pattern: str, request: bytes) -> bool:
+    try:
+        return patterns.compile(f"(?i){pattern}", captures=False).search(request) is not None
+    except patterns.PatternError:
+        return False  # some classes are too much work in both cases

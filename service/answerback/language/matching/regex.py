@@ -15,7 +15,7 @@ from answerback.language.registry import Text
 class RegexKind(MatchKind):
     """An RE2 pattern matches somewhere in the request."""
 
-    words = "RE2, in a program of 8 MiB at most; all patterns of a configuration have 2,000,000 instructions"
+    words = "RE2, of 4,000 instructions at most, see [patterns](patterns.md)"
     example = r"when: {regex: '(?i)^EHLO \S+$'}"
 
     def check(self, given: str, path: str, checking: Checking) -> None:

@@ -1,0 +1,46 @@
+"""How long the requests of a listener may be, and how long it may take to search them."""
+
+from math import ceil
+
+from answerback.core import patterns
+from answerback.language.framing.read import DEFAULT_READ_BYTES
+from answerback.language.limits import compile_limits
+from answerback.language.problems import Problems, step_into
+from answerback.language.traverse import messages
+from answerback.v1 import config_pb2 as v1
+
+
+def longest_request(listener: v1.Listener) -> int:
+    """The bytes of the longest request that a listener's rules may see."""
+    most = max(1, compile_limits(listener.limits).max_request_bytes)
+    if any(isinstance(message, v1.Step) and message.WhichOneof("kind") == "frame" for _, message in messages(listener)):
+        return most
+    kind = listener.framing.WhichOneof("kind") or "read"
+    if kind == "read":
+        most = min(most, listener.framing.read.max_bytes or DEFAULT_READ_BYTES)
+    elif kind == "fixed":
+        most = min(most, listener.framing.fixed.size)
+    return max(1, most)
+
+
+def check_searches(match: v1.Match, path: str, request_bytes: int, problems: Problems) -> None:
+    """Report patterns that may search a request of so many bytes for seconds: nothing interrupts one search."""
+    most = patterns.most_instructions(request_bytes)
+    for here, message in messages(match, path):
+        if not isinstance(message, v1.Match) or message.WhichOneof("kind") != "regex":
+            continue
+        cost = _cost(message.regex)
+        if cost > most:
+            problems.add(
+                step_into(here, "regex"),
+                f"counts as {ceil(cost)} RE2 instructions (more than it has if it has groups): with requests of up to "
+                f"{request_bytes} bytes it may be {most}, so that no request takes seconds. Shorten it, write several "
+                f"rules, or set limits.max_request_bytes to {max(1, int(patterns.MAX_SEARCH / cost))}",
+            )
+
+
+def _cost(pattern: str) -> float:
+    try:
+        return patterns.search_cost(pattern)
+    except patterns.PatternError:
+        return 0  # reported already

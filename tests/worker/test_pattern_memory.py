@@ -1,0 +1,177 @@
+"""The memory of patterns: what a peer sends does not make a worker grow without limit."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from answerback.core import patterns
+from answerback.document.document import load
+from answerback.internal.v1.link_pb2 import Commit, ListenerPlaces, Order, Prepare
+from answerback.language.addresses import socket_key
+from answerback.language.compile import compile_plan
+from answerback.language.problems import Refused
+from answerback.v1 import config_pb2 as v1
+from answerback.worker import plans
+from answerback.worker.pattern_memory import TOTAL_BYTES, PatternMemory
+from answerback.worker.plans import Compiled, compile_order
+from tests.worker.test_worker import Ordered, listening
+
+PATTERNS = 200
+HOSTILE = bytes(Random(1).choices(b"ax", k=1900)) + b"\n"  # with more, RE2 would start its automata again
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Ordered]:
+    made = Ordered()
+    yield made
+    made.link.close()
+    await made.ended()
+    for sock in made.sockets.values():
+        sock.close()
+
+
+def loose(revision: int) -> v1.Config:
+    """Patterns that may be anywhere within: almost each byte makes a new state of each of their automata."""
+    config = v1.Config(listeners=[v1.Listener(name="hello", address="127.0.0.1:0")])
+    config.listeners[0].framing.line.SetInParent()
+    for number in range(PATTERNS):
+        config.listeners[0].rules.add().when.regex = rf"(?s)a.{{18}}b{revision}{number}"
+    config.listeners[0].rules.add().do.add().send.text = "done\n"
+    return config
+
+
+def order(config: v1.Config, revision: int) -> Prepare:
+    places = [
+        ListenerPlaces(listener=each.name, rules=range(len(each.rules)), socket=socket_key(each))
+        for each in config.listeners
+    ]
+    return Prepare(revision=revision, config=config, places=places, default_engine=v1.ENGINE_CALLBACK)
+
+
+async def serve(worker: Ordered, revision: int) -> None:
+    prepare = order(loose(revision), revision)
+    key = prepare.places[0].socket
+    prepare.places[0].block = worker.places.listener("hello")
+    prepare.places[0].rules[:] = [worker.places.rule("hello", f"rules[{index}]") for index in range(PATTERNS + 1)]
+    new = key not in worker.sockets
+    if new:
+        worker.sockets[key] = listening()
+        prepare.sockets.add(key=key)
+    worker.link.send(Order(prepare=prepare), [worker.sockets[key]] if new else [])
+    assert (await worker.answer()).HasField("prepared")
+    worker.link.send(Order(commit=Commit(revision=revision)))
+    assert (await worker.answer()).committed.revision == revision
+
+
+def send_hostile(peers: Sequence[socket.socket]) -> None:
+    for peer in peers:
+        peer.sendall(HOSTILE)
+        assert peer.recv(100) == b"done\n"
+
+
+def resident(worker: Ordered) -> int:
+    """MiB."""
+    pages = Path(f"/proc/{worker.process.pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * 4 // 1024
+
+
+async def test_hostile_input_to_200_loose_patterns_stays_within_the_budget(worker: Ordered) -> None:
+    """Without a budget, each line takes 60 MiB."""
+    await serve(worker, 1)
+    with socket.create_connection(("127.0.0.1", worker.port())) as former:
+        former.settimeout(60)
+        before = resident(worker)
+        await asyncio.to_thread(send_hostile, [former])
+        await serve(worker, 2)
+        with socket.create_connection(("127.0.0.1", worker.port())) as later:
+            later.settimeout(60)
+            await asyncio.to_thread(send_hostile, [former, later])  # the former still goes by the former plan, or not
+        assert resident(worker) - before <= 32
+
+
+def test_a_share_is_half_of_what_is_free() -> None:
+    memory, one, other = PatternMemory(1000), Refused([]), Refused([])
+    memory.hold(one, memory.half())
+    memory.hold(other, memory.half())
+    assert memory.half() == 125
+    del one
+    gc.collect()
+    assert memory.half() == 375
+    del other
+    gc.collect()
+    assert memory.half() == 500
+
+
+def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What each pattern may take, in the order in which listeners are compiled."""
+    shares: list[int] = []
+
+    def compile_noted(*args: object, pattern_memory: int, **named: object) -> object:
+        shares.append(pattern_memory)
+        return compile_plan(*args, pattern_memory=pattern_memory, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plans, "compile_plan", compile_noted)
+    return shares
+
+
+def test_the_patterns_of_a_plan_share_half_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = held(monkeypatch)
+    memory = PatternMemory()
+    first = compile_order(order(loose(1), 1), Compiled(), memory=memory)
+    second = compile_order(order(loose(2), 2), first, memory=memory)
+    assert shares == [TOTAL_BYTES // 2 // PATTERNS, TOTAL_BYTES // 4 // PATTERNS]
+    del first
+    gc.collect()
+    compile_order(order(loose(3), 3), second, memory=memory)
+    assert shares[2] > TOTAL_BYTES // 3 // PATTERNS
+
+
+def test_what_has_not_changed_keeps_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = held(monkeypatch)
+    memory = PatternMemory()
+    first = compile_order(order(loose(1), 1), Compiled(), memory=memory)
+    free = memory.half()
+    second = compile_order(order(loose(1), 2), first, memory=memory)
+    del first
+    gc.collect()
+    assert (len(shares), memory.half()) == (1, free)
+    assert second.plan.revision == 2
+
+
+def test_a_plan_that_is_refused_holds_nothing() -> None:
+    memory, config = PatternMemory(), loose(1)
+    config.listeners.add(name="wrong", address="127.0.0.1:0").rules.add().when.regex = "("
+    with pytest.raises(Refused):
+        compile_order(order(config, 1), Compiled(), memory=memory)
+    gc.collect()
+    assert memory.half() == TOTAL_BYTES // 2
+
+
+def test_every_kind_of_pattern_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = held(monkeypatch)
+    text = """
+listeners:
+- name: a
+  address: 127.0.0.1:0
+  framing: {pattern: {end: x}}
+  rules:
+  - when: {any: {of: [{regex: a}, {not: {regex: b}}]}}
+    do: [{take: {framing: {pattern: {end: y}}, set: z}}]
+  - {do: [{frame: {pattern: {end: z}}}]}
+"""
+    compile_order(order(load(text).config, 1), Compiled(), memory=PatternMemory(5000))
+    assert shares == [500]
+
+
+def test_a_few_patterns_have_no_more_than_they_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares, memory = held(monkeypatch), PatternMemory()
+    config = load("listeners: [{name: a, address: '127.0.0.1:0', rules: [{when: {regex: a}}]}]").config
+    compiled = compile_order(order(config, 1), Compiled(), memory=memory)
+    assert shares == [2 * patterns.MAX_MEMORY]
+    assert memory.half() == (TOTAL_BYTES - 2 * patterns.MAX_MEMORY) // 2
+    assert compiled.plan.listeners
