@@ -17,6 +17,7 @@ from answerback.core.playing import TURN_SECONDS
 from answerback.metrics import books
 from answerback.metrics.tally import PROGRESS, REGION_CELLS
 from answerback.net import acceptor, run_queue, spread
+from answerback.net.coroutine import CoroutineConnection
 from answerback.net.run_queue import RUN_SECONDS, SHARE_SECONDS, RunQueue
 from tests.net.conftest import Client, Serving
 from tests.waiting import eventually
@@ -308,20 +309,67 @@ def test_a_change_of_the_plan_answers_the_rest_of_what_is_in_line(serving: Servi
     assert client.hear(1) == b"n"
 
 
-def test_what_is_read_while_others_have_had_their_share_is_answered_in_its_turn(serving: Serving) -> None:
+def have_had_their_share(serving: Serving) -> None:
+    serving.listeners.run_queue.over = True
+
+
+def was_long(serving: Serving) -> None:
+    (connection,) = serving.listeners._listeners["it"].connections
+    serving.listeners.run_queue.heavy.add(connection)
+
+
+@pytest.mark.parametrize("happens", [have_had_their_share, was_long])
+def test_what_a_client_sends_is_answered_in_its_turn_after_a_long_one(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Serving], None]
+) -> None:
+    turns = 0
+    turn = RunQueue._turn
+
+    def counting(*arguments: Any) -> float:
+        nonlocal turns
+        turns += 1
+        return turn(*arguments)
+
+    monkeypatch.setattr(RunQueue, "_turn", counting)
     serving.commit(plan(LAST))
     client = serving.connect().say(b"last 0\n")
     assert client.hear(7) == b"last 0\n"
     for number in range(1, 5):
-        serving.call(serving.listeners.run_queue.stop)
+        serving.call(happens, serving)
         data = b"last %d\n" % number
         assert client.say(data).hear(7) == data
+        eventually(lambda: not serving.listeners.run_queue.heavy and not serving.listeners.run_queue.over)
+        assert turns == number
+    serving.call(happens, serving)
     client.finish()
     assert client.hear_all() == b""
+    assert turns == 5, "the peer's FIN too"
     client.close()
     serving.settle()
     assert serving.count(books.REQUESTS) == 5
+    assert serving.count(books.RECEIVED_BYTES) == 35
     assert serving.closed(CloseReason.PEER_EOF) == 1
+
+
+def test_bytes_that_stand_in_line_are_counted_when_the_connection_is_lost(serving: Serving) -> None:
+    serving.commit(plan(LAST))
+    client = serving.connect().say(b"last 0\n")
+    assert client.hear(7) == b"last 0\n"
+    (connection,) = serving.listeners._listeners["it"].connections
+    if not isinstance(connection, CoroutineConnection):
+        pytest.skip("this engine leaves them in the kernel")
+    serving.call(connection._stand_in_line, b"12345")
+    serving.call(connection.abort, CloseReason.ABORTED)
+    assert serving.count(books.RECEIVED_BYTES) == 12
+
+
+def test_a_deadline_that_comes_when_others_have_had_their_share_is_kept(serving: Serving) -> None:
+    late = Rule("late", 5002, (steps.delay_fixed(0.05), steps.send(b"late")), matching.prefix(b"l"))
+    serving.commit(plan(late))
+    client = serving.connect().say(b"l\n")
+    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    serving.call(have_had_their_share, serving)
+    assert client.hear(4) == b"late"
 
 
 def test_many_drains_at_once_leave_others_their_turns(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
