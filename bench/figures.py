@@ -68,6 +68,17 @@ def ruled(title: str, limit: float, unit: str, kind: str, measure: Callable[[Rul
     return Figure(title, limit, unit, ("rules",), ("callback",), found)
 
 
+def fair(engine: str, attackers: int, limit_ms: float) -> Figure:
+    """At most so long do 99 of 100 requests of well-behaved clients wait beside so many attackers."""
+
+    def found(results: Results) -> float | None:
+        wanted = (engine, attackers)
+        return next((each.p99_ms for each in results.fairness if (each.engine, each.attackers) == wanted), None)
+
+    title = f"{engine.upper()}, p99 of others beside {attackers} attacker{'s' * (attackers > 1)}"
+    return Figure(title, limit_ms, "ms", ("fairness",), (engine,), found)
+
+
 FIGURES = (
     ratio("CALLBACK / C floor", "callback", "floor", "persistent", 1.6),
     ratio("CALLBACK / C floor", "callback", "floor", "one-shot", 1.6),
@@ -80,6 +91,10 @@ FIGURES = (
     Figure("worker, exec to first beat", 300.0, "ms", ("start",), ("callback",), first_beat_ms),
     ruled("1,000 exact rules / one", 1.2, "×", "exact", lambda each: each.ratio.median),
     ruled("50 regex rules, beyond one", 10.0, "µs", "regex", lambda each: each.more.median),
+    fair("callback", 1, 20.0),
+    fair("callback", 60, 100.0),
+    fair("coroutine", 1, 20.0),
+    fair("coroutine", 60, 100.0),
     killed(
         "workers killed: µs from connection to connection", 500.0, lambda each: 1e6 / each.connections_per_second, "µs"
     ),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figures import KIB
-from bench.results import Comparison, Cost, Kills, Results, Ruled
+from bench.results import Comparison, Cost, Fairness, Kills, Results, Ruled
 from bench.roster import ALL_MODES, ROSTER
 
 WIDTH = 118  # where there is no terminal to ask
@@ -41,6 +41,8 @@ def print_report(results: Results, console: Console) -> None:
         print_start(results, console)
     for ruled in results.rules:
         print_rules(ruled, console)
+    for fairness in results.fairness:
+        print_fairness(fairness, console)
     if results.kills:
         print_kills(results.kills, console)
     if results.verdicts:
@@ -127,6 +129,14 @@ def print_rules(ruled: Ruled, console: Console) -> None:
     console.print(
         f"{ruled.many:,} {ruled.kind} rules: {many:.2f} µs, one {one:.2f} µs; "
         f"{ratio.median:.2f} × ({ratio.least:.2f}–{ratio.greatest:.2f}), {ruled.more.median:.2f} µs more"
+    )
+
+
+def print_fairness(fairness: Fairness, console: Console) -> None:
+    """How long well-behaved clients wait beside attackers, in a line."""
+    console.print(
+        f"{fairness.engine}, {fairness.attackers} attackers: p99 of other clients {fairness.p99_ms:.1f} ms, "
+        f"alone {fairness.calm_p99_ms:.1f} ms; the longest wait {fairness.worst_ms:.1f} ms of {fairness.requests:,}"
     )
 
 

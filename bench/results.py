@@ -85,6 +85,18 @@ class Ruled:
 
 
 @dataclass(frozen=True, slots=True)
+class Fairness:
+    """How long well-behaved clients of an engine wait for a reply, alone and while attackers flood its listener."""
+
+    engine: str
+    attackers: int
+    requests: int  # of the well-behaved clients, beside the attackers
+    calm_p99_ms: float
+    p99_ms: float
+    worst_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """What could not be run or measured, and why."""
 
@@ -122,6 +134,7 @@ class Results:
     start: Start | None = None
     kills: Kills | None = None
     rules: list[Ruled] = field(default_factory=list)
+    fairness: list[Fairness] = field(default_factory=list)
     books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

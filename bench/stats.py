@@ -6,6 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
 
 
@@ -37,6 +38,13 @@ def spread(samples: Sequence[float]) -> Spread:
     if not samples:
         raise ValueError("no samples to summarise")
     return Spread(median(samples), min(samples), max(samples), tuple(samples))
+
+
+def percentile(samples: Sequence[float], part: float) -> float:
+    """The least of the samples that at least this part of them does not exceed; raises ValueError for none."""
+    if not samples:
+        raise ValueError("no samples to summarise")
+    return sorted(samples)[max(0, ceil(part * len(samples)) - 1)]
 
 
 def ratio(pairs: Sequence[Pair]) -> Spread:

@@ -11,7 +11,7 @@ from bench import memory
 
 def test_everything_is_run_unless_said_otherwise() -> None:
     options = bench.parse([])
-    assert options.parts == ["persistent", "one-shot", "pipelined", "rules", "memory", "start", "kill"]
+    assert options.parts == ["persistent", "one-shot", "pipelined", "rules", "memory", "start", "fairness", "kill"]
     assert options.pairs >= 7
     assert options.connections == memory.CONNECTIONS == 10_000
     assert options.json is None

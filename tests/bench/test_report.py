@@ -9,11 +9,11 @@ from rich.console import Console
 
 from bench import figures, report
 from bench.figures import FIGURES, judge
-from bench.results import Comparison, Cost, Kills, Memory, Missing, Results, Ruled, Start, Verdict
+from bench.results import Comparison, Cost, Fairness, Kills, Memory, Missing, Results, Ruled, Start, Verdict
 from bench.roster import ALL_MODES, PAIRINGS, ROSTER
 from bench.stats import spread
 
-ALL_PARTS = (*ALL_MODES, "rules", "memory", "start", "kill")
+ALL_PARTS = (*ALL_MODES, "rules", "memory", "start", "fairness", "kill")
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
 
@@ -29,6 +29,11 @@ def results() -> Results:
     found.kills = Kills(4, 2400.0, 9000, 7, 29, 0)
     one, many = spread([30.0]), spread([27.0, 42.0])
     found.rules += [Ruled(kind, 50, one, many, spread([0.9]), spread([12.0])) for kind in ("exact", "regex")]
+    found.fairness += [
+        Fairness(engine, attackers, 2000, 0.5, p99, 30.0)
+        for engine in ("callback", "coroutine")
+        for attackers, p99 in ((1, 20.0), (60, 101.0))
+    ]
     found.books_astray = 0
     return found
 
@@ -45,6 +50,10 @@ def test_every_figure_is_judged(results: Results) -> None:
         "CALLBACK, idle connection": (2.0, True),
         "COROUTINE, idle connection": (6200 / 1024, False),
         "worker, exec to first beat": (300.0, True),
+        "CALLBACK, p99 of others beside 1 attacker": (20.0, True),
+        "CALLBACK, p99 of others beside 60 attackers": (101.0, False),
+        "COROUTINE, p99 of others beside 1 attacker": (20.0, True),
+        "COROUTINE, p99 of others beside 60 attackers": (101.0, False),
         "workers killed: µs from connection to connection": (1e6 / 2400, True),
         "workers killed: failures beyond crashed + 1 a kill": (0, True),
         "workers killed: kills that crashed nothing": (0, True),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.stats import Pair, ratio, spread
+from bench.stats import Pair, percentile, ratio, spread
 
 
 def test_a_spread_is_the_median_with_the_extremes() -> None:
@@ -23,3 +23,11 @@ def test_drift_that_hits_both_sides_of_a_pair_divides_out() -> None:
     pairs = [Pair(subject=slowness * 3, baseline=slowness * 2) for slowness in (1.0, 1.5, 9.0)]
     found = ratio(pairs)
     assert found.least == found.median == found.greatest == 1.5
+
+
+def test_a_percentile_is_one_of_the_samples() -> None:
+    samples = [float(number) for number in range(200, 0, -1)]
+    assert [percentile(samples, part) for part in (0.0, 0.5, 0.99, 1.0)] == [1.0, 100.0, 198.0, 200.0]
+    assert percentile([7.0], 0.99) == 7.0
+    with pytest.raises(ValueError, match="no samples"):
+        percentile([], 0.5)

@@ -1,0 +1,42 @@
+"""bench.fairness: a configuration and a flood that mean what is measured, and the part as a whole."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from answerback.document.document import load
+from bench import __main__ as bench
+from bench.fairness import ATTACKERS, FLOOD_BYTES, RULES, configuration, flood
+from bench.load import REQUEST
+from tests.language.compiling import Turn, selected
+
+
+def test_the_clients_have_a_rule_and_the_attackers_have_none() -> None:
+    document = load(configuration())
+    assert not document.problems
+    assert len(document.config.listeners[0].rules) == 1 + RULES
+    rule = selected(document.config, Turn(REQUEST.rstrip()))
+    assert rule is not None
+    assert rule.name == "rules[0]"
+    for request in (b"", b"abc", flood().split(b"\n")[-2]):
+        assert selected(document.config, Turn(request)) is None
+
+
+def test_the_flood_is_as_long_as_it_says_and_half_of_it_differs() -> None:
+    requests = flood().split(b"\n")
+    assert sum(map(len, requests)) + len(requests) - 1 == FLOOD_BYTES
+    assert requests.count(b"") == FLOOD_BYTES // 2
+    assert len(set(requests)) > FLOOD_BYTES // 10
+
+
+@pytest.mark.long
+def test_the_part_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "found.json"
+    assert bench.main(["--smoke", "--parts", "fairness", "--json", str(path)]) == 0
+    found = json.loads(path.read_text())
+    assert found["missing"] == []
+    measured = [(each["engine"], each["attackers"]) for each in found["fairness"]]
+    assert measured == [(engine, attackers) for engine in ("callback", "coroutine") for attackers in ATTACKERS]
+    assert all(each["worst_ms"] >= each["p99_ms"] > 0 for each in found["fairness"])
+    assert "60 attackers: p99 of other clients" in capsys.readouterr().out
