@@ -1,10 +1,22 @@
 """Replies remembered for bytes heard before: they are given again only where the same bytes mean the same."""
 
+import pytest
+
 from answerback.core import matching, steps
 from answerback.core.actions import Send
 from answerback.core.framing import Delimiter, Line, Read
-from answerback.core.plan import ListenerPlan, Rule, Selector
-from answerback.core.recall import RECALLED_BYTES, RECALLED_MOST, Recalled
+from answerback.core.matching.effort import Effort, with_effort
+from answerback.core.plan import KNOWN_FROM_WEIGHT, ListenerPlan, Rule, Selector
+from answerback.core.recall import (
+    CACHE_BYTES,
+    ENTRY_BYTES,
+    RECALLED_BYTES,
+    RECALLED_MOST,
+    Recalled,
+    ReplyCache,
+    RuleCache,
+)
+from answerback.core.turn import Turn
 from tests.core.plans import plan, rule, say, template
 from tests.core.playbook import Playbook, after
 
@@ -183,6 +195,87 @@ def test_the_longest_bytes_that_are_remembered() -> None:
     selector.recalled.store(bytes(RECALLED_BYTES), 1, answering)
     selector.recalled.store(bytes(RECALLED_BYTES + 1), 1, answering)
     assert list(selector.recalled) == [bytes(RECALLED_BYTES)]
+
+
+@pytest.mark.parametrize("rules", [[], [rule(say(b"A"), when=b"x")]], ids=["no rule", "another rule"])
+def test_unmatched_requests_are_remembered(rules: list[Rule]) -> None:
+    book = Playbook(plan(*rules))
+    for number in range(1, 4):
+        book >> b"a\nb\n"
+        assert book.silent().account.unmatched_requests == 2 * number
+        assert remembered(book, b"a\nb\n") is (number > 1)
+        assert len(book.account.durations) == 2 * number
+        assert book.session.number == 2 * number
+    assert book.account.rules == []
+    book >> b"a\n"
+    assert book.silent().account.unmatched_requests == 7
+
+
+def slow(tried: list[bytes], *, pure: bool = True, holds: bool = False, taken: steps.Step = None) -> list[Rule]:
+    """Rules that take long to search, so that what they find is remembered, if the bytes alone decide."""
+
+    def matches(request: bytes, _turn: Turn) -> bool:
+        tried.append(request)
+        return holds
+
+    matcher = with_effort(matches, Effort(by_bytes=pure))
+    return [Rule("", 1, (taken,) if taken else (), matcher)] * KNOWN_FROM_WEIGHT
+
+
+def test_a_request_that_takes_long_to_find_no_rule_for_is_searched_for_once() -> None:
+    tried: list[bytes] = []
+    book = Playbook(plan(*slow(tried))) >> b"a\na\na\n" >> b"b\na\n"
+    assert book.silent().account.unmatched_requests == 5
+    assert tried == [b"a"] * KNOWN_FROM_WEIGHT + [b"b"] * KNOWN_FROM_WEIGHT
+
+
+def test_a_rule_that_takes_long_to_find_is_searched_for_once() -> None:
+    tried: list[bytes] = []
+    book = Playbook(plan(*slow(tried), rule(say(b"."), place=7))) >> b"a\na\n" << Send(b"..")
+    assert book.account.rules == [7, 7]
+    assert len(tried) == KNOWN_FROM_WEIGHT
+
+
+@pytest.mark.parametrize("pure,taken", [(False, None), (True, steps.echo())], ids=["not of the bytes", "no constant"])
+def test_what_may_differ_next_time_is_searched_for_each_time(pure: bool, taken: steps.Step) -> None:
+    tried: list[bytes] = []
+    book = Playbook(plan(*slow(tried, pure=pure, holds=taken is not None, taken=taken)))
+    for data in (b"a\na\n", b"a\n"):
+        book >> data
+        book.heard.clear()
+    assert len(tried) == 3 * (1 if taken else KNOWN_FROM_WEIGHT)
+
+
+def test_a_counted_rule_among_slow_ones_is_searched_for_each_time() -> None:
+    tried: list[bytes] = []
+    book = Playbook(plan(*slow(tried), rule(say(b"1"), times=1), rule(say(b".")))) >> b"a\na\n" << Send(b"1.")
+    assert len(tried) == 2 * KNOWN_FROM_WEIGHT
+    assert not remembered(book, b"a\na\n")
+
+
+def test_a_search_that_takes_less_is_not_worth_remembering() -> None:
+    tried: list[bytes] = []
+    Playbook(plan(*slow(tried)[1:])) >> b"a\na\n"
+    assert len(tried) == 2 * (KNOWN_FROM_WEIGHT - 1)
+
+
+def test_memory_is_bounded_in_bytes() -> None:
+    answering = Rule("", 7, (Send(bytes(CACHE_BYTES // 4)),))
+    cache = ReplyCache()
+    for number in range(20):
+        for _ in range(2):
+            cache.store(b"%d" % number, 1, answering)
+        kept = sum(len(each.actions[0].data) for each in cache.values() if each is not None)
+        assert kept == cache.size_bytes <= CACHE_BYTES
+        assert cache[b"%d" % number] is not None
+    rules = RuleCache()
+    for number in range(CACHE_BYTES // ENTRY_BYTES + 10):
+        rules.store(b"%d" % number, None)
+        assert b"%d" % number in rules
+        assert len(rules) * ENTRY_BYTES <= CACHE_BYTES
+    rules.store(bytes(RECALLED_BYTES + 1), None)
+    assert bytes(RECALLED_BYTES + 1) not in rules
+    assert len(rules) < 50, "it was emptied when it was full"
 
 
 def test_plans_with_equal_framings_are_taken_and_with_others_kept() -> None:
