@@ -51,6 +51,8 @@ class Seen:
     end: str = ""
     """refused, stalled, reset, eof, silence, or left: the client closed, having heard all that it had asked for."""
     ended: float = 0.0
+    gave_up: bool = False
+    """Whether it waited no longer because nothing could be expected."""
     sent: int = 0
     received: int = 0
 
@@ -184,7 +186,8 @@ class Client:
 
     def _may_be_silent(self) -> bool:
         """Whether a version that may be active says nothing; `judge` looks at it again when more is known."""
-        return Judge(self.world).may_be_silent(self.seen, monotonic())
+        self.seen.gave_up = Judge(self.world).may_be_silent(self.seen, monotonic())
+        return self.seen.gave_up
 
 
 class Judge:
@@ -254,6 +257,8 @@ class Judge:
         in_order |= {"the listener was removed"} if gone else set()
         in_order |= {"accept"} if "CLOSE" in accepts else set()
         found: set[str] = {f"a worker died ({each})" for each in done & {"kill", "death"}} if seen.connected else set()
+        if seen.end in {"stalled", "silence"} and seen.gave_up:
+            found.add("a version that may say nothing, and was refused meanwhile")
         match seen.end:
             case "refused":
                 found = {"accept"} if "REFUSE" in accepts else set()
