@@ -220,7 +220,7 @@ class Campaign:
 
     def unbalanced(self, metrics: Metrics) -> list[str]:
         """Listeners of which accepted is not open + closed, or of which clients know more than the counters."""
-        wrong = [name for name in self.world.current if not metrics.balanced(name)]
+        wrong = [f"{name}: accepted is not open + closed" for name in self.world.current if not metrics.balanced(name)]
         for name, known in self.books.items():
             accepted = metrics.value("connections_accepted_total", listener=name)
             requests = metrics.value("requests_total", listener=name)
