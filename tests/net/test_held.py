@@ -1,5 +1,6 @@
 """`accept` in a worker: CLOSE, RESET and HOLD on both engines and both loops, and what a switch does to the queue."""
 
+import asyncio
 import socket
 import threading
 from contextlib import suppress
@@ -177,3 +178,52 @@ def test_a_socket_that_does_not_listen_is_let_alone_until_it_does(serving: Servi
         serving.commit(ECHO)
         assert serving.connect().say(b"hi").hear(2) == b"hi"
     assert sum(serving.count(books.ACCEPT_FAILED + n) for n in range(len(books.ACCEPT_ERRORS))) == 0
+
+
+@pytest.mark.parametrize("accept", [Accept.RESET, Accept.CLOSE, Accept.HOLD, Accept.REFUSE])
+def test_what_is_queued_at_an_address_that_is_left_is_accepted_as_before(serving: Serving, accept: Accept) -> None:
+    serving.commit(ECHO)
+    busy, go_on = threading.Event(), threading.Event()
+
+    def move() -> None:
+        busy.set()
+        assert go_on.wait(10)
+        serving.listeners.commit(Plan(2, {"it": serving.placed(accepting(accept), "elsewhere")}), {})
+
+    moving = threading.Thread(target=serving.call, args=(move,))
+    moving.start()
+    assert busy.wait(10)
+    queued = [serving.connect().say(b"hi") for _ in range(5)]
+    go_on.set()
+    moving.join()
+    assert [client.hear(2) for client in queued] == [b"hi"] * 5
+    assert [client.say(b"on").hear(2) for client in queued] == [b"on"] * 5
+    with pytest.raises(ConnectionRefusedError):
+        serving.connect()
+
+
+def test_a_worker_that_leaves_accepts_on_at_an_address_that_was_left(serving: Serving) -> None:
+    serving.commit(ECHO)
+    serving.call(serving.listeners.expect_silence, ["it"])
+    serving.commit()
+    serving.call(lambda: serving.listeners.drain(succeeded=True))
+    ended = asyncio.run_coroutine_threadsafe(serving.listeners.closed(), serving.loop)
+    client = serving.connect().say(b"hi")
+    assert client.hear(2) == b"hi"
+    assert client.hear_all() == b""
+    client.close()
+    eventually(lambda: serving.count(books.OPEN) == 0)
+    assert not ended.done()
+    serving.call(serving.listeners.stop_accepting, ["it"])
+    ended.result(10)
+    with pytest.raises(ConnectionRefusedError):
+        serving.connect()
+
+
+def test_an_aborted_change_takes_the_announced_silence_back(serving: Serving) -> None:
+    serving.commit(ECHO)
+    serving.call(serving.listeners.expect_silence, ["it"])
+    serving.call(serving.listeners.resume, {})
+    serving.commit()
+    with pytest.raises(ConnectionRefusedError):
+        serving.connect()

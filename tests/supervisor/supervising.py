@@ -1,6 +1,7 @@
 """A supervisor with real workers, and clients of it."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -118,9 +119,10 @@ def ask(port: int, request: bytes = b"hi\n") -> bytes:
 
 
 def refused(port: int) -> bool:
-    """Whether nothing listens."""
+    """Whether nothing listens. A socket that is about to close answers nothing."""
     with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) != 0
+        client.settimeout(0.1)
+        return client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 class Asking:

@@ -43,6 +43,7 @@ def test_permissions_are_those_of_the_umask(path: str) -> None:
     finally:
         os.umask(former)
     with sock:
+        unix_sockets.show(path)
         assert stat.S_IMODE(os.lstat(path).st_mode) == 0o660
     file.remove()
     file.remove()
@@ -54,6 +55,7 @@ def test_what_a_dead_one_has_left_is_replaced(path: str) -> None:
     sock, file = unix_sockets.bind(path)
     with sock:
         sock.listen()
+        unix_sockets.show(path)
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
     file.remove()
@@ -86,7 +88,7 @@ def test_what_is_no_socket_is_left_alone(path: str) -> None:
 def test_another_s_file_is_left_alone(path: str) -> None:
     sock, file = unix_sockets.bind(path)
     sock.close()
-    Path(path).unlink()
+    Path(path + unix_sockets.HIDDEN).unlink()
     dead(path)
     file.remove()
     assert os.path.lexists(path)
@@ -105,8 +107,19 @@ async def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) ->
 
 def test_what_was_not_decided_leaves_no_file(sockets: Sockets, path: str) -> None:
     with sockets.binding([f"unix:{path}"]):
-        assert os.path.lexists(path)
+        assert os.path.lexists(path + unix_sockets.HIDDEN)
+        assert not os.path.lexists(path)
+    assert not os.path.lexists(path + unix_sockets.HIDDEN)
     assert not os.path.lexists(path)
+
+
+def test_a_hidden_socket_of_a_dead_process_is_replaced_and_of_another_is_not(path: str) -> None:
+    dead(path + unix_sockets.HIDDEN)
+    sock, _ = unix_sockets.bind(path)
+    with sock:
+        sock.listen()
+        with pytest.raises(OSError, match="in use"):
+            unix_sockets.bind(path)
 
 
 def test_why_it_cannot_listen(sockets: Sockets, path: str) -> None:
@@ -146,7 +159,7 @@ def test_what_another_has_put_there_meanwhile_stays(tmp_path: Path, caplog: pyte
         path.write_text("another's")
         unix_sockets.show(str(path))
         file.remove()
-    assert f"{path}: File exists; it stays {path}.drained" in caplog.text
+    assert f"{path}: File exists; it stays {path}.hidden" in caplog.text
     assert [each.read_text() for each in tmp_path.iterdir()] == ["another's"]
 
 

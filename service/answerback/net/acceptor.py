@@ -12,6 +12,8 @@ from math import inf
 from time import monotonic
 from typing import Final
 
+from answerback.net.silence import end_inherited, is_silent
+
 # Rule: what the kernel has queued is accepted, or counted as not accepted, before anything is built for it.
 
 BATCH = 64  # connections accepted before others get their turn: each costs some 50 µs,
@@ -42,6 +44,9 @@ class Acceptor:
         self.accepting = True
         self._queues = True  # whether there may be a queue
         self._fillers: Collection[tuple[str, int]] = NOBODY
+        self.silent = is_silent(sock)
+        """Whether the socket is silent, or may be at any moment: see `silence`."""
+        self._may_inherit = self.silent
         self._rest_over: asyncio.TimerHandle | None = None
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
@@ -51,6 +56,14 @@ class Acceptor:
     def pass_over(self, fillers: Collection[tuple[str, int]]) -> None:
         """Of what is queued now, close those who come from these addresses: they fill the queue, and are nobody."""
         self._fillers = fillers
+
+    def expect_silence(self) -> None:
+        """The socket may fall silent from now on."""
+        self.silent = self._may_inherit = True
+
+    def silence_over(self) -> None:
+        """The socket is not silent any more. Connections in its queue may have inherited the silence still."""
+        self.silent = False
 
     def empty(self) -> None:
         """Accept what is queued, unless stopped."""
@@ -83,28 +96,38 @@ class Acceptor:
         """Accept what is queued, so many at most, and until then; whether there may be more."""
         # The public accept() looks up the family and type anew for each connection, in 3 µs.
         accept, accepted = self.sock._accept, self.accepted  # type: ignore[attr-defined]  # noqa: SLF001
-        family, fillers = self._family, self._fillers
+        family = self._family
+        special = self._may_inherit or bool(self._fillers)
         for _ in range(most):
             try:
                 descriptor, peer = accept()
             except BlockingIOError:
                 self._fillers = NOBODY  # they were queued before these were named
+                self._may_inherit = self.silent
                 return False
             except OSError as error:
+                if error.errno in CLOSED:
+                    self.stop()
+                    return False
                 self.failed(errno.errorcode.get(error.errno or 0, "other"))
                 if error.errno in SHORTAGES:
                     self._back_off()
                     return False
-                if error.errno in CLOSED:
-                    self.stop()
-                    return False
                 continue
-            if fillers and peer[:2] in fillers:
-                os.close(descriptor)
+            if special and not self._prepared(descriptor, peer):
                 continue
             accepted(descriptor, family, peer)
             if until < inf and monotonic() > until:
                 break
+        return True
+
+    def _prepared(self, descriptor: int, peer: tuple[str, int]) -> bool:
+        """Free a connection of the silence that it may have inherited; or close it, if it only filled the queue."""
+        if peer[:2] in self._fillers:
+            os.close(descriptor)
+            return False
+        if self._may_inherit:
+            end_inherited(descriptor, self._family)
         return True
 
     def _back_off(self) -> None:

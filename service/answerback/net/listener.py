@@ -24,6 +24,10 @@ from answerback.net.spread import Spread
 
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 
+# A client that has just connected may be about to ask: its request is on its way, or is sent again, because a silent
+# socket dropped it (after 0.2 s at the least, RFC 6298 as Linux has it).
+FIRST_REQUEST_SECONDS = 1.0
+
 DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
     Engine.CALLBACK: CallbackConnection,
     Engine.COROUTINE: CoroutineConnection,
@@ -70,6 +74,7 @@ class Listener:
         self.claims = worker.claims
         self.next_connection_id = worker.next_connection_id
         self._spread = Spread(self.loop, (), self._drain_one, 0.0)
+        self._drains = 0  # how many have been taken back
         self._admission = worker.admission
         self._left = worker.connection_left
 
@@ -84,9 +89,13 @@ class Listener:
                 if isinstance(connection, HeldConnection):
                     connection.release()
 
-    def accepted(self, descriptor: int, family: int, address: object) -> None:
-        """A connection was accepted: turn it away, or take up the conversation."""
+    def accepted(self, descriptor: int, family: int, address: object, former: Accept | None = None) -> None:
+        """A connection was accepted: turn it away, or take up the conversation.
+
+        `former`: what `accept` was, at an address that the plan has left or closed since.
+        """
         plan = self.in_force.plan
+        accept = plan.accept if former is None else former
         limits = plan.limits
         peer = None
         if limits.max_connections or limits.max_connections_per_peer:
@@ -99,8 +108,8 @@ class Listener:
                 return
         else:
             self.books.accepted()
-        if plan.accept is not Accept.NORMAL and plan.accept in MISBEHAVING:  # an enum's hash is costly
-            self._misbehave(plan.accept, descriptor, family, peer)
+        if accept is not Accept.NORMAL and accept in MISBEHAVING:  # an enum's hash is costly
+            self._misbehave(accept, descriptor, family, peer)
             return
         connection = self._driver(self, descriptor, family, peer)
         self.connections.add(connection)
@@ -156,9 +165,21 @@ class Listener:
 
     def drain_no_more(self) -> None:
         """Leave alone whoever has not been told to finish yet."""
+        self._drains += 1
         self._spread.cancel()
 
     def _drain_one(self, connection: Connection) -> None:
+        left = connection.session.born + FIRST_REQUEST_SECONDS - monotonic()
+        if left > 0 and not connection.heard:
+            self.loop.call_later(left, self._drain_late, connection, self._drains)
+        else:
+            self._drain_now(connection)
+
+    def _drain_late(self, connection: Connection, drains: int) -> None:
+        if drains == self._drains:
+            self._drain_now(connection)
+
+    def _drain_now(self, connection: Connection) -> None:
         if connection in self.connections:
             connection.drain()
 

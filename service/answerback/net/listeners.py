@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain, count
 
 from answerback.core.plan import Accept, Plan
@@ -20,6 +21,7 @@ from answerback.net.silence import end_silence, silence
 
 # Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
 # Rule: where the queue is to be full (STALL), nobody accepts, and those who fill it are never counted.
+# Rule: an address that falls silent is accepted on as before, until told to stop: a client in mid-handshake gets in.
 # Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
 # Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
 
@@ -49,6 +51,7 @@ class Listeners:
         self._by_socket: dict[str, Listener] = {}
         self._acceptors: dict[tuple[str, int], Acceptor] = {}
         self._paused: frozenset[str] = frozenset()
+        self._announced: frozenset[str] = frozenset()
         self._draining = False
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -65,12 +68,13 @@ class Listeners:
         """Put a plan in force. `sockets`, by key, are those new to this slot, listening, and ours from now on.
 
         Removed listeners drain; on an address that none uses any more, what is queued is accepted first, but for the
-        `fillers`, where nobody accepted so far.
+        `fillers`, where nobody accepted so far. Where silence is expected, it is accepted on until `stop_accepting`.
         """
-        self._paused = frozenset()
+        self._paused = self._announced = frozenset()
         self._pass_over(fillers)
         self._empty_where_accept_changes(plan)
-        former = self._listeners
+        former, served = self._listeners, self._by_socket
+        accepts = {key: listener.in_force.plan.accept for key, listener in served.items()}
         self._listeners = {}
         for name, listener_plan in plan.listeners.items():
             listener = former.pop(name, None)
@@ -81,11 +85,16 @@ class Listeners:
         self._by_socket = {listener.in_force.plan.socket: listener for listener in self._listeners.values()}
         for key, acceptor in list(self._acceptors.items()):
             target = self._by_socket.get(key[0])
-            if target is None:
+            accept = target.in_force.plan.accept if target is not None else Accept.REFUSE
+            if acceptor.silent and accept is Accept.REFUSE:
+                if key[0] in served and accepts[key[0]] is not Accept.REFUSE:
+                    self._accept_late(acceptor, served[key[0]], accepts[key[0]])
+            elif target is None:
                 self._retire(key)
             else:
+                acceptor.silence_over()
                 acceptor.accepted, acceptor.failed = target.accepted, target.books.accept_failed
-                self._attend(acceptor, target.in_force.plan.accept)
+                self._attend(acceptor, accept)
         for name, sock in sockets.items():
             self._accept_on(name, self._slot, sock, fillers)
         for listener in former.values():
@@ -106,12 +115,35 @@ class Listeners:
                 acceptor.pause()
 
     def resume(self, fillers: Fillers) -> None:
-        """Accept again where that was paused."""
+        """Accept again where that was paused, and expect no silence where the latest change was to bring it."""
         paused, self._paused = self._paused, frozenset()
+        announced, self._announced = self._announced, frozenset()
         self._pass_over(fillers)
         for (key, _), acceptor in self._acceptors.items():
-            if key in paused:
+            if key in announced:
+                acceptor.silence_over()
+            if key in paused and acceptor.silent:
+                acceptor.resume()
+            elif key in paused:
                 self._attend(acceptor, self._by_socket[key].in_force.plan.accept)
+
+    def expect_silence(self, keys: Collection[str]) -> None:
+        """These addresses are about to fall silent."""
+        new = {key for (key, _), acceptor in self._acceptors.items() if key in keys and not acceptor.silent}
+        self._announced |= new
+        for (key, _), acceptor in self._acceptors.items():
+            if key in new:
+                acceptor.expect_silence()
+
+    def stop_accepting(self, keys: Collection[str]) -> None:
+        """Accept what is queued at these addresses, then no more; leave those that no listener uses."""
+        for key in [key for key in self._acceptors if key[0] in keys]:
+            if key[0] in self._by_socket:
+                self._acceptors[key].empty()
+                self._acceptors[key].stop()
+            else:
+                self._retire(key)
+        self.connection_left()
 
     def adopt(self, slot: int, sockets: Mapping[str, socket.socket], fillers: Fillers = NO_FILLERS) -> None:
         """Accept for another slot too, on these sockets, which belong to this from now on."""
@@ -129,9 +161,10 @@ class Listeners:
         """
         self._draining = True
         if succeeded:
-            self._hand_over(list(self._acceptors))
-        for key in list(self._acceptors):
-            self._retire(key)
+            self._hand_over([key for key in self._acceptors if key[0] in self._by_socket])
+        else:
+            for key in list(self._acceptors):
+                self._retire(key)
         for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
             listener.drain(over)
 
@@ -142,8 +175,8 @@ class Listeners:
             listener.abort()
 
     async def closed(self) -> None:
-        """Wait until no connection is open."""
-        while self.open_connections:
+        """Wait until no connection is open, and none can come from an address that was left."""
+        while self.open_connections or any(key not in self._by_socket for key, _ in self._acceptors):
             waiting = self.loop.create_future()
             self._waiting.append(waiting)
             await waiting
@@ -168,10 +201,26 @@ class Listeners:
         accept = listener.in_force.plan.accept
         if accept is Accept.REFUSE and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             acceptor.empty()  # what a predecessor has left
-        if name in self._paused:
+        if accept is Accept.REFUSE and acceptor.silent:
+            self._accept_late(acceptor, listener, Accept.NORMAL)
+        elif name in self._paused:
             acceptor.pause()
         else:
             self._attend(acceptor, accept)
+
+    def _accept_late(self, acceptor: Acceptor, listener: Listener, accept: Accept) -> None:
+        """Go on accepting on a silent socket as before, for a listener that has left or closed the address."""
+        if accept is Accept.HOLD and listener.in_force.plan.accept is Accept.NORMAL:
+            accept = Accept.NORMAL  # it has released those that it held
+        acceptor.accepted = partial(self._accepted_late, listener, accept)
+        acceptor.resume()
+
+    def _accepted_late(self, listener: Listener, accept: Accept, descriptor: int, family: int, address: object) -> None:
+        listener.accepted(descriptor, family, address, accept)
+        if self._listeners.get(listener.name) is not listener:
+            self._leaving.add(listener)
+            listener.drain()
+            self.connection_left()
 
     def _attend(self, acceptor: Acceptor, accept: Accept) -> None:
         """Accept, or do not, as the mode wants it."""
@@ -191,8 +240,8 @@ class Listeners:
         accepts = {each.socket: each.accept for each in plan.listeners.values()}
         for (name, _), acceptor in self._acceptors.items():
             accept = accepts.get(name)
-            if accept in (None, Accept.STALL):
-                continue  # it is emptied when it is retired; or has been, and is full now
+            if accept is Accept.STALL or name not in self._by_socket:
+                continue  # it has been emptied, and is full now; or was left before
             if accept is not self._by_socket[name].in_force.plan.accept:
                 acceptor.empty()
 
@@ -207,12 +256,21 @@ class Listeners:
         """Accept what is queued on a socket, then stop listening, for whoever else holds it too, and close it."""
         acceptor = self._acceptors.pop(key)
         sock = acceptor.sock
-        silence(sock)  # or whoever comes between the next steps is reset
+        acceptor.expect_silence()
+        silence(sock)  # or a client that connects between the next steps is reset
+        if sock.family == socket.AF_UNIX:  # what is queued on one outlives its shutdown, and nothing is added
+            _shut_down(sock)
         acceptor.empty()
         acceptor.stop()
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError as error:  # it did not listen any more
-            log.debug("stopped listening already: %s", error)
+        if sock.family != socket.AF_UNIX:
+            _shut_down(sock)
         end_silence(sock)  # others may hold it, and listen again
         sock.close()
+
+
+def _shut_down(sock: socket.socket) -> None:
+    """Stop listening, whoever else holds it."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError as error:  # it did not listen any more
+        log.debug("stopped listening already: %s", error)

@@ -1,17 +1,19 @@
 """How a listening socket meets those who connect: by its queue, by silence, or by a refusal.
 
-    door       before the decision (BEGIN, TURN)          after it
-    OPEN       listens, silent if it did not listen       `open_`: nobody is silent
-    STALLED    listens; its queue is filled (`filling`)   nothing: nobody accepts
-    REFUSED    silent, until its queue has been emptied   `refuse`
+    door       before the decision (BEGIN, TURN)            after it (SETTLE)
+    OPEN       listens, silent if it did not listen         not silent
+    STALLED    the same; its queue is filled (`filling`)    not silent: nobody accepts
+    REFUSED    as it was                                    silent until its clients are in (`closing`), then `refuse`
+    CLOSING    as it was                                    silent until its clients are in, then closed
 
-Silence comes first on the way to a refusal: from then on nothing is added to the queue, so that whoever empties it
-knows when that is done. Not every kernel permits it to everybody; where it does not, who connects in that very moment
-is reset. What is done to a socket here holds for every copy of it, in whatever process.
+A socket that did not listen is silent until the decision, so that a change which fails has answered no client. A
+socket that is to listen no more falls silent first: no handshake begins any more, and those in progress come to their
+end. What is done to a socket here holds for every copy of it, in whatever process.
 """
 
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Final
 
@@ -19,8 +21,8 @@ from answerback.core.plan import Accept
 from answerback.net.silence import end_silence, silence
 from answerback.supervisor import unix_sockets
 
-# Rule: a Unix socket is asked no filter. It is hidden from those who connect, by its name; that is enough for a drain.
-# Rule: what can fail is in BEGIN and TURN; TURN_BACK, `open_` and `refuse` succeed.
+# Rule: a Unix socket is silent by having another name, which no client knows.
+# Rule: what can fail is in BEGIN and TURN; TURN_BACK, SETTLE and `refuse` succeed.
 
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
@@ -33,6 +35,7 @@ class Door(Enum):
     OPEN = "a queue"
     STALLED = "silence"
     REFUSED = "a refusal"
+    CLOSING = "silence, until it is closed"
 
 
 BY_ACCEPT: Final = {Accept.STALL: Door.STALLED, Accept.REFUSE: Door.REFUSED}
@@ -54,15 +57,29 @@ def listen(sock: socket.socket) -> None:
     sock.listen(BACKLOG)
 
 
-def listen_again(sock: socket.socket) -> None:
-    """Listen, if it does not, and let whoever connects queue. Raises OSError."""
-    end_silence(sock)
+def stay(sock: socket.socket) -> None:
+    """Listen, silent if it did not listen. Raises OSError."""
     if not listens(sock):
-        listen(sock)
+        fall_silent(sock)
+
+
+def hide_file(sock: socket.socket) -> None:
+    """Have no client find a Unix socket. Raises OSError."""
+    if sock.family == socket.AF_UNIX:
+        unix_sockets.hide(sock.getsockname())
+
+
+def hush(sock: socket.socket) -> None:
+    """Answer no new client, if it listens."""
+    if sock.family == socket.AF_UNIX:
+        with suppress(OSError):  # it is removed, or has been hidden before
+            unix_sockets.hide(sock.getsockname())
+    elif listens(sock):
+        silence(sock)
 
 
 def fall_silent(sock: socket.socket) -> None:
-    """Listen, and answer nobody, as far as that is permitted; what is queued stays. Raises OSError."""
+    """Listen, and answer no new client; what is queued stays. Raises OSError."""
     if sock.family == socket.AF_UNIX:
         unix_sockets.hide(sock.getsockname())
     else:
@@ -80,6 +97,10 @@ def open_(sock: socket.socket) -> None:
     end_silence(sock)
 
 
+def nothing(_: socket.socket) -> None:
+    """It is well as it is."""
+
+
 def refuse(sock: socket.socket) -> None:
     """Do not listen, and keep the address. What is queued is reset."""
     if sock.family == socket.AF_UNIX:  # it would never listen again; nobody finds it instead
@@ -94,9 +115,26 @@ def refuse(sock: socket.socket) -> None:
 
 Way = Callable[[socket.socket], None]
 
-BEGIN: Final[Mapping[Door, Way]] = {Door.OPEN: listen, Door.STALLED: listen, Door.REFUSED: refuse}
+BEGIN: Final[Mapping[Door, Way]] = {Door.OPEN: fall_silent, Door.STALLED: fall_silent, Door.REFUSED: refuse}
 """How a socket that is new begins."""
-TURN: Final[Mapping[Door, Way]] = {Door.OPEN: fall_silent, Door.STALLED: listen_again, Door.REFUSED: fall_silent}
+TURN: Final[Mapping[Door, Way]] = {
+    Door.OPEN: fall_silent,
+    Door.STALLED: stay,
+    Door.REFUSED: hide_file,
+    Door.CLOSING: nothing,
+}
 """What is done on the way to another door, before it is decided."""
-TURN_BACK: Final[Mapping[Door, Way]] = {Door.OPEN: open_, Door.STALLED: end_silence, Door.REFUSED: fall_silent}
+TURN_BACK: Final[Mapping[Door, Way]] = {
+    Door.OPEN: open_,
+    Door.STALLED: end_silence,
+    Door.REFUSED: fall_silent,
+    Door.CLOSING: fall_silent,
+}
 """What undoes that, for a socket that listened, by the door that it had."""
+SETTLE: Final[Mapping[Door, Way]] = {
+    Door.OPEN: open_,
+    Door.STALLED: end_silence,
+    Door.REFUSED: hush,
+    Door.CLOSING: hush,
+}
+"""What is done once it is decided."""

@@ -120,7 +120,7 @@ class Draining:
             before = self._drained.saved()
             resumed.extend(self._drained.resume(listener, self._rollout.names))
             try:
-                await self._rollout.turn(self._crew.hands, lambda: self._crew.attended)
+                await self._rollout.turn(self._crew.hands)
             except BaseException:
                 self._drained.restore(before)
                 raise
@@ -156,7 +156,7 @@ class Draining:
         before = self._drained.saved()
         try:
             if self._drained.close(drain.listener):
-                await self._rollout.turn(self._crew.hands, lambda: self._crew.attended)
+                await self._rollout.turn(self._crew.hands)
         except BaseException:
             self._drained.restore(before)
             if fresh:

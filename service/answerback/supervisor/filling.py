@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from answerback.internal.v1.link_pb2 import Filler
+from answerback.net.silence import reach_silent
 
 # Where a connection queues is up to a hash of its address. Of n sockets, one is without any after 32 n of them in
 # one of 10^13 cases.
@@ -90,6 +91,7 @@ async def _connected(family: int, where: Address) -> socket.socket | None:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
+        reach_silent(sock)  # what did not listen before is silent until the decision
         async with asyncio.timeout(CONNECT_SECONDS):
             await asyncio.get_running_loop().sock_connect(sock, where)
     except TimeoutError:

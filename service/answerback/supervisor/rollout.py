@@ -5,10 +5,11 @@ TwoPhaseChange        every worker is prepared; where a queue is to be full, nob
 Sockets.turning       what is new listens, queues are filled; whatever goes wrong until here changes nothing
 record                the decision: from here on there is no way back
 TwoPhaseChange        every worker commits, or dies, and its successor starts with the new revision
+Closing               addresses that were left, or refuse clients now, are let go of when no client is in mid-handshake
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from answerback.language.problems import Problem, Refused
 from answerback.metrics.tally import Places
 from answerback.supervisor import audit
 from answerback.supervisor.change import TwoPhaseChange, places_of
+from answerback.supervisor.closing import Closing
 from answerback.supervisor.configuration import Found
 from answerback.supervisor.counters import Counters
 from answerback.supervisor.doors import Door, door_of
@@ -45,7 +47,14 @@ class Rollout:
     """Puts revisions in force; `current` is the one that is."""
 
     def __init__(
-        self, options: Options, pace: Pace, places: Places, sockets: Sockets, store: RevisionStore, clock: Clock
+        self,
+        options: Options,
+        pace: Pace,
+        places: Places,
+        sockets: Sockets,
+        closing: Closing,
+        store: RevisionStore,
+        clock: Clock,
     ) -> None:
         self.current: Revision | None = None
         self._clock = clock
@@ -54,6 +63,7 @@ class Rollout:
         self._places = places
         self.counters = Counters(places)
         self._sockets = sockets
+        self._closing = closing
         self._store = store
         self.drained = Drained()
 
@@ -68,15 +78,14 @@ class Rollout:
         comment: str,
         hands: Hands,
         proceed: Callable[[], None],
-        attended: Callable[[], Iterable[int]],
         *,
         kept: Revision | None = None,
     ) -> int:
         """Put a configuration in force on the workers that `hands` gives; how many serve it then.
 
         `kept`: the revision that it is, if the store has it already. `proceed` is called before the decision, and may
-        raise; `attended` says at the end on which slots' sockets somebody accepts. Raises Refused, ChangeFailed,
-        StoreFailed, PlacesExhausted, and what `hands` and `proceed` raise; then nothing has changed.
+        raise. Raises Refused, ChangeFailed, StoreFailed, PlacesExhausted, and what `hands` and `proceed` raise; then
+        nothing has changed.
         """
         revision = kept or await self._next(found, comment)
         counters = self.counters.proposed(found.config)
@@ -89,15 +98,14 @@ class Rollout:
             try:
                 proceed()
                 doors = self._doors(revision.config, keys)
-                await change.pause(workers, self._sockets.to_be_stalled(doors))
+                await self._announce(change, workers, doors)
                 await self._decide(revision, bound, doors, keep=kept is None)
                 self.counters.decide(counters)
             except BaseException:
                 change.abort(workers)
                 raise
         count = await change.commit(workers)
-        self._sockets.close(set(self._sockets.keys) - set(keys))
-        self._sockets.settle(attended())
+        await self._closing.begin()
         self.drained.keep(listener.name for listener in found.config.listeners)
         return count
 
@@ -114,9 +122,9 @@ class Rollout:
             raise Gone(process.obituary) from None
         if not await change.commit([process]):
             raise Gone(process.obituary)
-        self._sockets.settle([process.slot])
+        await self._closing.begin()
 
-    async def turn(self, workers: Sequence[WorkerProcess], attended: Callable[[], Iterable[int]]) -> None:
+    async def turn(self, workers: Sequence[WorkerProcess]) -> None:
         """Have workers and sockets go by what is drained now. Raises ChangeFailed; then nothing has changed."""
         assert self.current is not None
         counters = self.counters.proposed(self.current.config)
@@ -125,7 +133,7 @@ class Rollout:
         await change.prepare(workers, lambda _: {})
         doors = self._doors(self.current.config, [place.socket for place in places])
         try:
-            await change.pause(workers, self._sockets.to_be_stalled(doors))
+            await self._announce(change, workers, doors)
             async with self._sockets.turning({}, doors):
                 pass
         except BaseException as error:
@@ -134,7 +142,7 @@ class Rollout:
                 raise ChangeFailed(f"{error}; nothing has changed") from None
             raise
         await change.commit(workers)
-        self._sockets.settle(attended())
+        await self._closing.begin()
 
     async def note_file(self, found: Found) -> None:
         """What is in force was found in the file as well. Raises NotRecorded."""
@@ -142,6 +150,15 @@ class Rollout:
             await self._store.note_file(fingerprint(found.config, found.files))
         except StoreFailed as error:
             raise NotRecorded(error) from None
+
+    async def _announce(
+        self, change: TwoPhaseChange, workers: Sequence[WorkerProcess], doors: Mapping[str, Door]
+    ) -> None:
+        """Tell workers where to accept no more, and where silence is about to come. Raises ChangeFailed."""
+        await change.pause(workers, self._sockets.to_be_stalled(doors))
+        obstacles = await self._closing.expect_silence(workers, self._sockets.to_be_silent(doors))
+        if obstacles:
+            raise ChangeFailed(f"{'; '.join(obstacles)}; nothing has changed")
 
     async def _next(self, found: Found, comment: str) -> Revision:
         newest = self.current or await self._store.newest()
@@ -167,9 +184,10 @@ class Rollout:
         self.current = revision
 
     def _doors(self, config: v1.Config, keys: Sequence[str]) -> dict[str, Door]:
-        """How those who connect are met, by the keys of the listeners, in their order."""
+        """How those who connect are met, by the keys of the listeners, in their order; what has no listener closes."""
         served = self.drained.applied(config).listeners
-        return {key: door_of(accept_of(listener)) for key, listener in zip(keys, served, strict=True)}
+        doors = {key: door_of(accept_of(listener)) for key, listener in zip(keys, served, strict=True)}
+        return dict.fromkeys(self._sockets.keys, Door.CLOSING) | doors
 
     def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:
         revision = replace(revision, config=self.drained.applied(revision.config))

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from answerback.internal.v1.link_pb2 import Drain, Order, Stop
+from answerback.supervisor.closing import Closing
 from answerback.supervisor.crew import Crew
 from answerback.supervisor.options import Options
 from answerback.supervisor.process import WorkerProcess
@@ -22,13 +23,17 @@ RESERVE_SHARE: Final = 0.25  # of it at most
 log = logging.getLogger(__name__)
 
 
-async def shut_down(crew: Crew, sockets: Sockets, options: Options, abort: asyncio.Event) -> None:
+async def shut_down(crew: Crew, sockets: Sockets, closing: Closing, options: Options, abort: asyncio.Event) -> None:
     """Drain the workers, then end them. `abort` cuts short whatever is in progress."""
     reserve = min(RESERVE_SECONDS, options.grace * RESERVE_SHARE)
     deadline = monotonic() + options.grace - reserve
     aborted = asyncio.get_running_loop().create_task(abort.wait())
     try:
         await asyncio.wait((aborted,), timeout=min(options.drain_delay, deadline - monotonic()))
+        crew.stand_in()
+        silent = asyncio.get_running_loop().create_task(closing.silence_all(deadline - monotonic()))
+        await asyncio.wait((silent, aborted), return_when=asyncio.FIRST_COMPLETED)
+        silent.cancel()
         drained = _drain(crew, sockets)
         if drained and not aborted.done():
             everything = asyncio.gather(*drained)
@@ -45,7 +50,6 @@ async def shut_down(crew: Crew, sockets: Sockets, options: Options, abort: async
 
 def _drain(crew: Crew, sockets: Sockets) -> list[asyncio.Task[None]]:
     """Have what is queued accepted, and nothing more; a task for each worker, done when it has no connection left."""
-    crew.stand_in()
     crew.let_go()
     loop = asyncio.get_running_loop()
     drained = []

@@ -4,12 +4,13 @@ A worker gets a copy of those of its slot. What queues on a socket survives the 
 too, and waits for whoever accepts on it next.
 """
 
-# Rule: a socket is bound before a change is decided and listens only once it is.
+# Rule: a socket is bound before a change is decided, and answers clients only once it is.
+# Rule: a socket that is to listen no more is silent until no handshake is in progress there: see `closing`.
 # Rule: what is bound and not kept is closed.
 
 import errno
 import socket
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from answerback.internal.v1.link_pb2 import Filler
 from answerback.language.addresses import Listening, UnixAddress, of_key
 from answerback.supervisor import unix_sockets
-from answerback.supervisor.doors import BEGIN, TURN, TURN_BACK, Door, listens, open_, refuse
+from answerback.supervisor.doors import BEGIN, SETTLE, TURN, TURN_BACK, Door, hush, listens, refuse
 from answerback.supervisor.filling import Fillers
 from answerback.supervisor.outcomes import ChangeFailed
 from answerback.supervisor.unix_sockets import SocketFile
@@ -69,7 +70,29 @@ class Sockets:
 
     def of(self, slot: int) -> dict[str, socket.socket]:
         """The sockets of one slot, by key."""
-        return {key: bound.sockets[slot] for key, bound in self._kept.items()}
+        return {key: bound.sockets[slot] for key, bound in self._kept.items() if self._doors[key] is not Door.CLOSING}
+
+    @property
+    def closing(self) -> dict[str, Sequence[socket.socket]]:
+        """The sockets, by key, that are silent and will listen no more, once no handshake is in progress there."""
+
+        def waits(key: str, bound: Bound) -> bool:
+            door = self._doors[key]
+            return door is Door.CLOSING or (door is Door.REFUSED and any(map(listens, bound.sockets)))
+
+        return {key: bound.sockets for key, bound in self._kept.items() if waits(key, bound)}
+
+    def to_be_silent(self, doors: Mapping[str, Door]) -> list[str]:
+        """The addresses that listen, and will not once `doors` is decided."""
+        silent = (Door.REFUSED, Door.CLOSING)
+        return [key for key, door in self._doors.items() if door not in silent and doors.get(key) in silent]
+
+    def hush_all(self) -> None:
+        """Answer no new client any more, anywhere."""
+        for key, bound in self._kept.items():
+            self._doors[key] = Door.CLOSING
+            for sock in bound.sockets:
+                hush(sock)
 
     def address(self, key: str) -> str:
         """Where a key listens, HOST:PORT; empty if it does not."""
@@ -104,7 +127,7 @@ class Sockets:
 
     def fillers(self) -> Collection[Filler]:
         """Connections of our own that fill queues, or wait still in one that they filled."""
-        self._fillers.forget_ended(self._not_stalled(self._fillers.keys))
+        self.forget_fillers()
         return self._fillers.names()
 
     def to_be_stalled(self, doors: Mapping[str, Door]) -> list[str]:
@@ -118,8 +141,8 @@ class Sockets:
         """Decide within: listen on what is new, keep it, and have addresses meet those who connect as `doors` says.
 
         Of what `doors` does not name, the new is open and the rest stays as it is. Raises CannotListen, ChangeFailed;
-        then, and if an exception comes from within, all is as before. Who is to be REFUSED has to be accepted or
-        refused yet: see `settle`.
+        then, and if an exception comes from within, all is as before. Those that are `closing` then have clients who
+        are yet to be accepted: see `finish`.
         """
         changed = [key for key in self._kept if doors.get(key, self._doors[key]) is not self._doors[key]]
         shut = {sock for key in changed for sock in self._kept[key].sockets if not listens(sock)}
@@ -136,22 +159,26 @@ class Sockets:
             raise
         self._kept.update(bound)
         self._doors |= dict.fromkeys(bound, Door.OPEN) | {key: doors[key] for key in (*bound, *changed) if key in doors}
-        for key in changed:
-            if self._doors[key] is Door.OPEN:
-                for sock in self._kept[key].sockets:
-                    open_(sock)
+        for key in (*bound, *changed):
+            for sock in self._kept[key].sockets:
+                SETTLE[self._doors[key]](sock)
 
-    def settle(self, slots: Iterable[int]) -> None:
-        """What queued on these slots' sockets has been taken: refuse where that is wanted."""
-        wanted = [self._kept[key] for key, door in self._doors.items() if door is Door.REFUSED]
-        for slot in slots:
-            for bound in wanted:
-                refuse(bound.sockets[slot])
+    def finish(self, keys: Iterable[str], slots: Collection[int]) -> None:
+        """What queued at these addresses, on these slots' sockets, has been taken: refuse, or close our copies."""
+        for key in keys:
+            if self._doors.get(key) is Door.CLOSING:
+                self.close([key])
+            elif self._doors.get(key) is Door.REFUSED:
+                for slot in slots:
+                    refuse(self._kept[key].sockets[slot])
+
+    def forget_fillers(self) -> None:
+        """Close those connections of our own that fill no queue any more, and have been closed at the other end."""
         self._fillers.forget_ended(self._not_stalled(self._fillers.keys))
 
     def close(self, keys: Iterable[str]) -> None:
         """Close our copies."""
-        for key in keys:
+        for key in list(keys):
             if key in self._kept:
                 _close(self._kept.pop(key))
                 del self._doors[key]

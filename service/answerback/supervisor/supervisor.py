@@ -18,6 +18,7 @@ from answerback.metrics.series import Series
 from answerback.metrics.tally import Places, Tally
 from answerback.net import descriptors
 from answerback.supervisor.change import names_of
+from answerback.supervisor.closing import Closing
 from answerback.supervisor.condition import Condition
 from answerback.supervisor.configuration import Configurations, Found
 from answerback.supervisor.crew import Crew
@@ -80,9 +81,16 @@ class Supervisor:
         )
         self._store = store or RevisionsInMemory(self.instance, options.retention)
         self.history = History(self._store)
-        self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._store, clock)
         self._record = Record()
         self._turns = Turns(self._not_stopping)
+        self._closing = Closing(
+            self._sockets,
+            lambda: self._crew.hands,
+            lambda: self._crew.attended,
+            self._turns.between,
+            self._pace.answer,
+        )
+        self._rollout = Rollout(options, self._pace, self.places, self._sockets, self._closing, self._store, clock)
         self._condition = Condition(self.health, self._crew, self._rollout, self._pace)
         self._draining = self._may_drain()
         self.operations = self._operations()
@@ -203,7 +211,7 @@ class Supervisor:
         if abort:
             self._abort.set()
         if self._stopping is None:
-            work = shut_down(self._crew, self._sockets, self.options, self._abort)
+            work = shut_down(self._crew, self._sockets, self._closing, self.options, self._abort)
             self._stopping = asyncio.get_running_loop().create_task(work)
             self._condition.stopping = True
             if self._reloads:
@@ -301,9 +309,7 @@ class Supervisor:
         return sum(worker.revision == self.current.number for worker in self._crew.workers)
 
     async def _apply(self, found: Found, comment: str, hands: Hands, *, kept: Revision | None = None) -> int:
-        count = await self._rollout.apply(
-            found, comment, hands, self._not_stopping, lambda: self._crew.attended, kept=kept
-        )
+        count = await self._rollout.apply(found, comment, hands, self._not_stopping, kept=kept)
         self._record.took(self.current, count)
         self.series.configured(names_of(self.current.config))
         self._crew.provide_anew()
@@ -320,6 +326,7 @@ class Supervisor:
 
     async def _give_up(self) -> None:
         """Undo a start that did not succeed."""
+        self._closing.stop()
         for process in self._crew.processes:
             process.kill("the responder did not start")
             await asyncio.shield(process.over)

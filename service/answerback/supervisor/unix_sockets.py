@@ -26,7 +26,7 @@ REASONS: Final[Mapping[int, str]] = {
 }
 
 
-HIDDEN: Final = ".drained"  # behind the name of a socket that nobody is to connect to for a while
+HIDDEN: Final = ".hidden"  # behind the name of a socket that no client is to connect to for a while
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,11 @@ class SocketFile:
 
 
 def bind(path: str) -> tuple[socket.socket, SocketFile]:
-    """A socket at a path, which does not listen yet, with the permissions that the umask leaves. Raises OSError."""
+    """A socket for a path, with the permissions that the umask leaves; hidden, and not listening yet. Raises OSError.
+
+    It is bound at the path itself, so that `ss` and its clients see that as its name.
+    """
+    make_way(path + HIDDEN)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         try:
@@ -58,10 +62,12 @@ def bind(path: str) -> tuple[socket.socket, SocketFile]:
                 raise
             make_way(path)
             sock.bind(path)
-        return sock, SocketFile(path, _identity(path))
+        file = SocketFile(path, _identity(path))
+        hide(path)
     except OSError:
         sock.close()
         raise
+    return sock, file
 
 
 def make_way(path: str) -> None:

@@ -23,7 +23,9 @@ from answerback.internal.v1.link_pb2 import (
     Prepared,
     Refused,
     Report,
+    SilenceExpected,
     SocketName,
+    StoppedAccepting,
 )
 from answerback.language.contents import Large, Mapped
 from answerback.language.problems import Problem as FoundProblem
@@ -77,6 +79,8 @@ class Worker:
             "prepare": self._prepare,
             "commit": self._commit,
             "pause": self._pause,
+            "expect_silence": self._expect_silence,
+            "stop_accepting": self._stop_accepting,
             "abort": self._abort,
             "adopt": self._adopt,
             "release": lambda received: self._listeners.release(received.message.release.slot),
@@ -155,6 +159,14 @@ class Worker:
     def _pause(self, received: Received[Order]) -> None:
         self._listeners.pause(received.message.pause.sockets)
         self._link.send(Report(paused=Paused()))
+
+    def _expect_silence(self, received: Received[Order]) -> None:
+        self._listeners.expect_silence(received.message.expect_silence.sockets)
+        self._link.send(Report(silence_expected=SilenceExpected()))
+
+    def _stop_accepting(self, received: Received[Order]) -> None:
+        self._listeners.stop_accepting(received.message.stop_accepting.sockets)
+        self._link.send(Report(stopped_accepting=StoppedAccepting()))
 
     def _abort(self, received: Received[Order]) -> None:
         self._forget()

@@ -39,6 +39,8 @@ class Order(_message.Message):
     CLOSE_CONNECTIONS_FIELD_NUMBER: _builtins.int
     KEEP_CONNECTIONS_FIELD_NUMBER: _builtins.int
     PAUSE_FIELD_NUMBER: _builtins.int
+    EXPECT_SILENCE_FIELD_NUMBER: _builtins.int
+    STOP_ACCEPTING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -61,6 +63,10 @@ class Order(_message.Message):
     def keep_connections(self) -> Global___KeepConnections: ...
     @_builtins.property
     def pause(self) -> Global___Pause: ...
+    @_builtins.property
+    def expect_silence(self) -> Global___ExpectSilence: ...
+    @_builtins.property
+    def stop_accepting(self) -> Global___StopAccepting: ...
     def __init__(
         self,
         *,
@@ -75,12 +81,14 @@ class Order(_message.Message):
         close_connections: Global___CloseConnections | None = ...,
         keep_connections: Global___KeepConnections | None = ...,
         pause: Global___Pause | None = ...,
+        expect_silence: Global___ExpectSilence | None = ...,
+        stop_accepting: Global___StopAccepting | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "expect_silence", "stop_accepting"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -245,6 +253,59 @@ class Pause(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
+class ExpectSilence(_message.Message):
+    """These listening sockets are about to answer no new client. A connection accepted on one of them from now on may have
+    inherited that, and has to be freed of it. Workers accept there until StopAccepting, although the next Commit removes
+    the address or refuses clients; an Abort takes it back. Answered by SilenceExpected.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sockets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys of the addresses."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpectSilence: _TypeAlias = ExpectSilence  # noqa: Y015
+
+@_typing.final
+class StopAccepting(_message.Message):
+    """Accept what is queued on these sockets, then no more. Stop listening on those that no listener uses, and close them.
+    Answered by StoppedAccepting.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOCKETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sockets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys of the addresses."""
+
+    def __init__(
+        self,
+        *,
+        sockets: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sockets", b"sockets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopAccepting: _TypeAlias = StopAccepting  # noqa: Y015
 
 @_typing.final
 class Adopt(_message.Message):
@@ -528,6 +589,8 @@ class Report(_message.Message):
     DRAINED_FIELD_NUMBER: _builtins.int
     COUNTERS_RESET_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    SILENCE_EXPECTED_FIELD_NUMBER: _builtins.int
+    STOPPED_ACCEPTING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def beat(self) -> Global___Beat: ...
     @_builtins.property
@@ -542,6 +605,10 @@ class Report(_message.Message):
     def counters_reset(self) -> Global___CountersReset: ...
     @_builtins.property
     def paused(self) -> Global___Paused: ...
+    @_builtins.property
+    def silence_expected(self) -> Global___SilenceExpected: ...
+    @_builtins.property
+    def stopped_accepting(self) -> Global___StoppedAccepting: ...
     def __init__(
         self,
         *,
@@ -552,12 +619,14 @@ class Report(_message.Message):
         drained: Global___Drained | None = ...,
         counters_reset: Global___CountersReset | None = ...,
         paused: Global___Paused | None = ...,
+        silence_expected: Global___SilenceExpected | None = ...,
+        stopped_accepting: Global___StoppedAccepting | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained", "counters_reset", "paused"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -690,3 +759,33 @@ class Paused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Paused: _TypeAlias = Paused  # noqa: Y015
+
+@_typing.final
+class SilenceExpected(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SilenceExpected: _TypeAlias = SilenceExpected  # noqa: Y015
+
+@_typing.final
+class StoppedAccepting(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoppedAccepting: _TypeAlias = StoppedAccepting  # noqa: Y015

@@ -1,0 +1,185 @@
+"""Changes that leave or close an address, under load: a client whose `connect` has returned is answered.
+
+A client that connects too late is refused; or, if it met an address that was about to close, after a second.
+"""
+
+import os
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from answerback.cli.client import connected
+from answerback.document.document import load
+from answerback.v1.config_service_pb2 import UpdateConfigRequest
+from tests.ports import free_port
+from tests.system.conftest import CALL_SECONDS, Responder, Start
+from tests.system.test_unprivileged import UNDER
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.long
+
+CHANGES = 10
+ANSWERED = 100  # clients between two changes
+CLIENTS = 16
+GOOD = {"answered", "refused"}
+
+LISTENER = """
+listeners:
+  - name: it
+    address: '{host}:{port}'
+    framing: line
+    engine: {engine}
+    accept: {accept}
+    rules: [{{do: [send: "ok\\n", close]}}]
+"""
+NONE = "listeners: []"
+
+
+class Load:
+    """Clients that connect to some ports all the time, and ask; what became of them."""
+
+    def __init__(self, host: str, *ports: int) -> None:
+        self.seen: Counter[tuple[int, str]] = Counter()
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(host, ports[number % len(ports)])) for number in range(CLIENTS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def more(self, port: int) -> None:
+        """Wait until so many more have been answered."""
+        until = self.seen[port, "answered"] + ANSWERED
+        eventually(lambda: self.seen[port, "answered"] >= until, what=f"answers at {port}: {self.seen}")
+
+    def stop(self) -> Counter[tuple[int, str]]:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        return self.seen
+
+    def _run(self, host: str, port: int) -> None:
+        while not self._over.wait(0.001):
+            self.seen[port, fate(host, port)] += 1
+
+
+def fate(host: str, port: int) -> str:
+    """What becomes of one client."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as client:
+        client.settimeout(CALL_SECONDS)
+        try:
+            client.connect((host, port))
+        except ConnectionRefusedError:
+            return "refused"
+        except ConnectionResetError:
+            return "reset in connect"
+        try:
+            client.sendall(b"hi\n")
+            answer = client.recv(16)
+        except OSError as error:
+            return type(error).__name__
+        return "answered" if answer == b"ok\n" else f"answered {answer!r}"
+
+
+@pytest.fixture(params=["callback", "coroutine"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[pytest.param((), id="as it is"), pytest.param(UNDER, id="unprivileged")])
+def under(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    if request.param and os.geteuid():
+        pytest.skip("this user has no privilege anyway")
+    return tuple(request.param)
+
+
+@pytest.fixture
+def loads() -> Iterator[list[Load]]:
+    made: list[Load] = []
+    yield made
+    for load_ in made:
+        load_.stop()
+
+
+def change(running: Responder) -> Callable[[str], None]:
+    def update(text: str) -> None:
+        with connected(running.admin, CALL_SECONDS) as client:
+            client.update_config(UpdateConfigRequest(config=load(text).config))
+
+    return update
+
+
+def outcomes(seen: Counter[tuple[int, str]], port: int) -> set[str]:
+    return {what for at, what in seen if at == port}
+
+
+def configured(port: int, engine: str, accept: str = "NORMAL", host: str = "127.0.0.1") -> str:
+    return LISTENER.format(host=host, port=port, engine=engine, accept=accept)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_moves(responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int) -> None:
+    ports = free_port(), free_port()
+    running = responder(configured(ports[0], engine), "--workers", str(workers), under=under)
+    load_ = Load("127.0.0.1", *ports)
+    loads.append(load_)
+    for number in range(CHANGES):
+        load_.more(ports[number % 2])
+        change(running)(configured(ports[(number + 1) % 2], engine))
+    seen = load_.stop()
+    assert outcomes(seen, ports[0]) | outcomes(seen, ports[1]) <= GOOD, seen
+    assert running.stop() == 0
+
+
+def test_moves_of_ipv6(responder: Start, loads: list[Load], engine: str) -> None:
+    ports = free_port(), free_port()
+    running = responder(configured(ports[0], engine, host="[::1]"), "--workers", "2")
+    load_ = Load("::1", *ports)
+    loads.append(load_)
+    for number in range(CHANGES // 2):
+        load_.more(ports[number % 2])
+        change(running)(configured(ports[(number + 1) % 2], engine, host="[::1]"))
+    seen = load_.stop()
+    assert outcomes(seen, ports[0]) | outcomes(seen, ports[1]) <= GOOD, seen
+
+
+@pytest.mark.parametrize("accept", ["RESET", "CLOSE"])
+def test_moves_that_change_accept(responder: Start, loads: list[Load], engine: str, accept: str) -> None:
+    """At one port it is NORMAL; there nobody may meet the other mode."""
+    here, there = free_port(), free_port()
+    running = responder(configured(here, engine), "--workers", "2")
+    load_ = Load("127.0.0.1", here)
+    loads.append(load_)
+    for _ in range(CHANGES // 2):
+        load_.more(here)
+        change(running)(configured(there, engine, accept))
+        change(running)(configured(here, engine))
+    assert outcomes(load_.stop(), here) <= GOOD, load_.seen
+
+
+@pytest.mark.parametrize("away", ["removed", "REFUSE"])
+def test_there_and_away(responder: Start, loads: list[Load], engine: str, away: str) -> None:
+    port = free_port()
+    running = responder(configured(port, engine), "--workers", "2")
+    load_ = Load("127.0.0.1", port)
+    loads.append(load_)
+    for _ in range(CHANGES // 2):
+        load_.more(port)
+        change(running)(NONE if away == "removed" else configured(port, engine, away))
+        change(running)(configured(port, engine))
+    assert outcomes(load_.stop(), port) <= GOOD, load_.seen
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_end(responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int) -> None:
+    port = free_port()
+    for _ in range(3):
+        running = responder(configured(port, engine), "--workers", str(workers), under=under)
+        load_ = Load("127.0.0.1", port)
+        loads.append(load_)
+        load_.more(port)
+        assert running.stop() == 0
+        assert outcomes(load_.stop(), port) <= GOOD, load_.seen
