@@ -38,7 +38,24 @@ def test_ports_are_published_on_loopback_alone(service: dict[str, Any]) -> None:
 
 @each_service
 def test_images_are_named_with_their_release(service: dict[str, Any]) -> None:
-    assert re.search(r":(v?\d+\.\d+\.\d+|\$\{\w+:-answerback:dev\}|dev\})$", service["image"])
+    assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w./]+:(v?\d+\.\d+\.\d+|dev)\}", service["image"])
+
+
+def release(service: str) -> tuple[int, ...]:
+    found = re.search(r":v?(\d+)\.(\d+)\.(\d+)\}$", SERVICES[service]["image"])
+    assert found
+    return tuple(map(int, found.groups()))
+
+
+def test_grafana_has_the_security_fixes_of_its_line() -> None:
+    assert release("grafana") >= (12, 4, 10)
+
+
+def test_the_variables_of_images_are_those_that_a_release_writes() -> None:
+    named = {service["image"][2:].partition(":-")[0] for service in SERVICES.values()}
+    said = (DEPLOY.parent / "docs" / "releasing.md").read_text()
+    assert named == {"ANSWERBACK_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE"}
+    assert all(f"{name}=" in said for name in named)
 
 
 @each_service

@@ -18,6 +18,7 @@ from answerback.control.listener_service import ListenerService
 from answerback.control.obstacles import obstacle
 from answerback.control.operations_service import OperationsService
 from answerback.control.reflection import add as add_reflection
+from answerback.net import descriptors
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
@@ -34,7 +35,6 @@ OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.so_reuseport", 0),  # on by default: a second server would share the port silently
     ("grpc.max_receive_message_length", MAX_CONFIG_BYTES + (64 << 10)),  # and a comment, and an etag
     ("grpc.max_concurrent_streams", STREAMS),
-    ("grpc.max_allowed_incoming_connections", CONNECTIONS),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),  # TLS, and the first frames
     ("grpc.max_connection_idle_ms", IDLE_MS),  # clients connect again by themselves
     # 0: PINGs are answered, however many come. Past a number of them gRPC queues a GOAWAY for each, of 4 KiB.
@@ -70,7 +70,7 @@ class AdminServer:
     ) -> None:
         credentials = load(protection or Protection(), address)
         _without_hang_ups()
-        self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=OPTIONS)
+        self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=_options())
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
         add_ListenerServiceServicer_to_server(ListenerService(supervisor), self._server)
         add_OperationsServiceServicer_to_server(OperationsService(supervisor), self._server)
@@ -88,6 +88,11 @@ class AdminServer:
     async def stop(self, grace: float = 0.0) -> None:
         """Take no more calls; those in progress are cancelled after `grace` seconds."""
         await self._server.stop(grace)
+
+
+def _options() -> list[tuple[str, Any]]:
+    """OPTIONS, and how many connections there may be, so that a worker can be replaced whatever their number."""
+    return [*OPTIONS, ("grpc.max_allowed_incoming_connections", descriptors.bounded(CONNECTIONS))]
 
 
 def _without_hang_ups() -> None:

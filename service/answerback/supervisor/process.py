@@ -17,6 +17,7 @@ from typing import Final
 from answerback.internal.v1.link_pb2 import Order, Report
 from answerback.link import Link, Received
 from answerback.metrics.tally import PROGRESS, Tally
+from answerback.net import descriptors
 from answerback.supervisor.options import Options
 
 # Rule: a process is over when it has been waited for, not when its link is: only then does nobody write its part of
@@ -62,14 +63,15 @@ class WorkerProcess:
         self._progress = -1
         self._timed = self._ran = self._waited = 0.0  # when it was heard, and its processor times soon after that
         self._answers: dict[str, asyncio.Future[Report]] = {}
-        ours, theirs = socket.socketpair()
-        self._execed = self.heard = monotonic()
-        with theirs:
-            try:
-                self._process = _exec(slot, region, options, tally, theirs)
-            except OSError:
-                ours.close()
-                raise
+        with descriptors.reserve_released():
+            ours, theirs = socket.socketpair()
+            self._execed = self.heard = monotonic()
+            with theirs:
+                try:
+                    self._process = _exec(slot, region, options, tally, theirs)
+                except OSError:
+                    ours.close()
+                    raise
         self.pid = self._process.pid
         self._link = Link(ours, Report, self._received, self._hung_up)
         threading.Thread(target=self._wait, name=f"worker-{slot}", daemon=True).start()
@@ -79,7 +81,7 @@ class WorkerProcess:
 
     def tell(self, order: Order, sockets: Sequence[socket.socket] = ()) -> None:
         """Send an order that is not answered. Raises MessageTooLarge, OSError."""
-        self._link.send(order, sockets)
+        self._send(order, sockets)
 
     async def ask(
         self,
@@ -93,10 +95,18 @@ class WorkerProcess:
 
         Raises Gone if the worker dies before, or lets the time pass and is killed; MessageTooLarge, OSError.
         """
-        self._link.send(order, sockets, files)
+        self._send(order, sockets, files)
         answer = self.expect(*answers)
         await self.in_time(answer, within, f"did not answer {order.WhichOneof('kind')} within {within:g} s")
         return answer.result()
+
+    def _send(self, order: Order, sockets: Sequence[socket.socket], files: Sequence[int] = ()) -> None:
+        """Send an order; the reserve is there for copies of the sockets."""
+        if not sockets and not files:
+            self._link.send(order)
+            return
+        with descriptors.reserve_released():
+            self._link.send(order, sockets, files)
 
     def expect(self, *answers: str) -> asyncio.Future[Report]:
         """The next of these reports. It may never come: see `over`."""

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, cast
 
+from answerback.net import descriptors
+
 # Rule: a new connection always gets a place. When all are taken, the oldest connection that has not finished its
 #       request is closed for it: a probe sends its request at once, so strangers cannot keep it out.
 # Rule: a connection holds its place for CONNECTION_SECONDS at most, however slowly its peer sends or reads.
@@ -23,12 +25,13 @@ class Bound:
 
     def __init__(
         self,
-        connections: int = CONNECTIONS,
+        connections: int | None = None,
         per_peer: int = CONNECTIONS_PER_PEER,
         request_seconds: float = REQUEST_SECONDS,
         seconds: float = CONNECTION_SECONDS,
     ) -> None:
-        self.connections = connections
+        """`connections`: CONNECTIONS, or as many as the limit of descriptors allows, unless given."""
+        self.connections = descriptors.bounded(CONNECTIONS) if connections is None else connections
         self.per_peer = per_peer
         self.request_seconds = request_seconds
         self.seconds = seconds
