@@ -78,10 +78,10 @@ class FaultyListeners(Listeners):
         super().commit(plan, sockets, fillers)
 
 
-def faulty_compile(order: Prepare, former: Compiled, passed: Any) -> Compiled:
+def faulty_compile(order: Prepare, *given: Any) -> Compiled:
     if MOMENT == "before prepared" and FAULT in ("refuse", "stall") and order.revision == int(REVISION):
         fail()
-    return compile_order(order, former, passed)
+    return compile_order(order, *given)
 
 
 if __name__ == "__main__":
