@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -73,6 +73,8 @@ class Job:
     mutant: Mutation | None
     phases: list[Phase]
     started: float = field(default_factory=time.monotonic)
+    again: bool = False
+    """Whether tests have failed without a mutation once."""
 
 
 @dataclass
@@ -147,12 +149,14 @@ class Runner:
 
     def _begin(self, copy: Copy, job: Job, tell: Callable[[str], None]) -> None:
         phase = job.phases[0]
-        clean = self._clean.get(phase)
+        whole = replace(phase, without=())
+        clean = self._clean.get(whole)
         if clean is None and job.mutant is not None:
-            if phase in self._waiting:  # another copy finds out at this moment
-                self._waiting[phase].append(job)
+            if whole in self._waiting:  # another copy finds out at this moment
+                self._waiting[whole].append(job)
                 return
-            self._waiting[phase] = [job]
+            self._waiting[whole] = [job]
+            phase = whole
             job = Job(None, [phase])
             tell(f"without a mutation: {' '.join(phase.paths)}")
         copy.job, copy.phase, copy.since = job, phase, time.monotonic()
@@ -189,6 +193,9 @@ class Runner:
         copy.job = None
         passed = code in {0, NO_TESTS}
         if job.mutant is None:
+            if not passed and not job.again:  # a test that fails now and then is another's business
+                ready.insert(0, Job(None, job.phases, again=True))
+                return None
             if not passed:
                 raise UncleanError(f"fails without a mutation: {' '.join(phase.arguments())}\n{_tail(copy.output)}")
             self._clean[phase] = time.monotonic() - copy.since
