@@ -269,3 +269,15 @@ def test_tests_that_fail_by_themselves_are_an_error(project: Path, tmp_path_fact
 
 def test_no_mutant_is_begun_once_the_time_is_up(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert fates(project, tmp_path_factory.mktemp("copies"), until=-1) == {}
+
+
+def test_tests_that_fail_once_by_themselves_are_tried_again(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    seen = project / "seen"
+    flaky = f"\n\ndef test_flaky():\n    from pathlib import Path\n    if not Path({str(seen)!r}).exists():\n"
+    flaky += f"        Path({str(seen)!r}).touch()\n        assert False\n"
+    (project / "tests" / "net" / "test_a.py").write_text(TESTS + flaky)
+    found = fates(project, tmp_path_factory.mktemp("copies"), "5 -> 6")
+    assert found["unused 5 -> 6"] == "survived "
+    assert seen.exists()
