@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -80,6 +81,16 @@ async def test_get_status(stub: Any, supervisor: Any) -> None:
     assert answer.last_refused.problems[0].path == "listeners[0].name"
     assert (answer.config_file.path, answer.config_file.watched) == ("answerback.yaml", True)
     assert answer.config_file.problems[0].path == "listeners[0].name"
+
+
+@pytest.mark.parametrize("state", DrainState)
+async def test_get_status_says_of_each_listener_how_far_its_drain_is(
+    stub: Any, supervisor: Any, state: DrainState
+) -> None:
+    draining = replace(STATUS.listeners[0], drain=state)
+    supervisor.state = replace(STATUS, listeners=[draining])
+    (listener,) = (await stub.GetStatus(pb.GetStatusRequest())).listeners
+    assert pb.DrainState.Name(listener.drain) == f"DRAIN_STATE_{state.name}"
 
 
 async def test_nothing_was_applied_or_refused_yet(stub: Any, supervisor: Any) -> None:

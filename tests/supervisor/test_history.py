@@ -107,3 +107,16 @@ async def test_what_has_not_come_yet_cannot_have_been_seen() -> None:
     await fill(store, 1)
     with pytest.raises(NotOfThisHistory, match="abc-2: this history has come to revision 1 only"):
         await anext(History(store).watch("abc-2"))
+
+
+async def test_watching_from_the_newest_on_waits_for_what_comes_next() -> None:
+    store = RevisionsInMemory("abc")
+    made = await fill(store, 2)
+    watch = History(store).watch(made[1].etag)
+    coming = asyncio.ensure_future(anext(watch))
+    await asyncio.sleep(0)
+    assert not coming.done()
+    third = revision(3, store=store)
+    await store.append(third, after=2)
+    seen = await coming
+    assert (seen.revision, seen.skipped) == (third, 0)

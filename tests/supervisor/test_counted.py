@@ -1,0 +1,60 @@
+"""Which rules and faults have a counter that all workers share, each way of counting by itself."""
+
+import pytest
+
+from answerback.metrics.tally import Places
+from answerback.supervisor.counters import Counters
+from answerback.v1 import config_pb2 as v1
+
+SEND = v1.Step(send=v1.Payload(text="x"))
+RULES = {
+    "times": v1.Rule(times=1),
+    "replies": v1.Rule(replies=v1.Replies()),
+}
+FAULTS = {
+    "after": v1.Fault(after=1),
+    "first": v1.Fault(first=1),
+    "every": v1.Fault(every=2),
+}
+
+
+def found(*listeners: v1.Listener) -> int:
+    return len(Counters(Places()).proposed(v1.Config(listeners=listeners)))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_that_counts_has_a_counter(name: str) -> None:
+    assert found(v1.Listener(name="it", rules=[v1.Rule(), RULES[name]])) == 1
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_that_counts_has_a_counter(name: str) -> None:
+    assert found(v1.Listener(name="it", faults=[v1.Fault(probability=0.5), FAULTS[name]])) == 1
+
+
+def test_the_same_rule_of_two_listeners_counts_for_each() -> None:
+    counters = Counters(Places())
+    config = v1.Config(listeners=[v1.Listener(name=name, rules=[RULES["times"]]) for name in ("one", "two")])
+    counters.decide(counters.proposed(config))
+    assert [len(counters.places(name)) for name in ("", "one", "two", "three")] == [2, 1, 1, 0]
+
+
+def test_places_are_all_cells_of_what_is_asked_for_and_of_nothing_else() -> None:
+    counters = Counters(Places())
+    config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]], faults=[FAULTS["every"]])])
+    counters.decide(counters.proposed(config))
+    (rule,) = counters.places("it", [(v1.Rule, "rules[0]")])
+    (fault,) = counters.places("it", [(v1.Fault, "faults[0]")])
+    assert (len(rule), len(fault)) == (1, 2)
+    assert not {*rule} & {*fault}
+    assert counters.places("it", [(v1.Fault, "rules[0]")]) == []
+    assert sorted(cell for part in counters.places() for cell in part) == sorted([*rule, *fault])
+
+
+def test_what_was_proposed_and_not_decided_is_not_kept() -> None:
+    counters = Counters(Places())
+    config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]])])
+    ((_, first),) = counters.proposed(config).values()
+    ((_, second),) = counters.proposed(config).values()
+    assert first != second
+    assert counters.places() == []
