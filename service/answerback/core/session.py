@@ -8,6 +8,7 @@ that come back, in order:
     receive, eof         what the peer sent; nothing comes after `eof`
     fin                  the peer has sent FIN, but the bytes before it have not been read; `eof` follows when they have
     blocked, flushed     the kernel took only part of what was to be sent; it has taken all of it
+    progressed           the peer has taken enough of that for its time to begin again
     take_turn            it is this connection's turn again, after it used up one: see `wants_turn`
     wake                 `deadline` has passed
     drain                finish what is in progress, then close in order
@@ -46,6 +47,11 @@ class Session(Answering):
         self._blocked_since = inf
         limits = self._plan.limits
         self.deadline = now + min(limits.idle_timeout, limits.lifetime)
+
+    @property
+    def active_at(self) -> float:
+        """When the peer was last heard, or a reply ended."""
+        return self._heard_at
 
     @property
     def greets(self) -> bool:
@@ -133,6 +139,11 @@ class Session(Answering):
         if self._blocked_since == inf:
             self._blocked_since = now
             self.deadline = min(self.deadline, now + self._plan.limits.write_timeout)
+
+    def progressed(self, now: float) -> None:
+        """The peer takes what it is sent: `write_timeout` begins again."""
+        if self._blocked_since != inf:
+            self._blocked_since = now
 
     def flushed(self, now: float) -> Sequence[Action]:
         """The kernel has taken all that was to be sent."""

@@ -12,6 +12,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
+from answerback.net.delivery import bound_send_buffer, bound_send_time
 from answerback.net.silence import end_inherited, is_silent
 
 # Rule: what the kernel has queued is accepted, or counted as not accepted, before anything is built for it.
@@ -42,6 +43,7 @@ class Acceptor:
         self.failed = failed
         self._family = int(sock.family)
         self.accepting = True
+        self._write_timeout = inf  # that of the kernel, which has none
         self._queues = True  # whether there may be a queue
         self._fillers: Collection[tuple[str, int]] = NOBODY
         self.silent = is_silent(sock)
@@ -50,7 +52,9 @@ class Acceptor:
         self._rest_over: asyncio.TimerHandle | None = None
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+            # Accepted sockets inherit these.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            bound_send_buffer(sock)
         self._watch()
 
     def pass_over(self, fillers: Collection[tuple[str, int]]) -> None:
@@ -64,6 +68,12 @@ class Acceptor:
     def silence_over(self) -> None:
         """The socket is not silent any more. Connections in its queue may have inherited the silence still."""
         self.silent = False
+
+    def bound(self, write_timeout: float) -> None:
+        """Have the kernel end connections, of those accepted from now on, whose peers take nothing for so long."""
+        if self.sock.family != socket.AF_UNIX and write_timeout != self._write_timeout:
+            self._write_timeout = write_timeout
+            bound_send_time(self.sock, write_timeout)
 
     def empty(self) -> None:
         """Accept what is queued, unless stopped."""

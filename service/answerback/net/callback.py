@@ -11,6 +11,7 @@ from time import monotonic
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
+from answerback.net.delivery import LARGE
 from answerback.net.readiness import ERRORS, FIN, GONE, READABLE, WRITABLE
 
 # Rule: nothing here waits. Nothing is registered that a one-shot conversation would not need.
@@ -41,6 +42,8 @@ class CallbackConnection(Connection):
                 self._read()
             else:
                 self._watch()
+            if self._fd >= 0:
+                self.keep_deadline()
         except Exception:
             self.failed()
 
@@ -79,8 +82,8 @@ class CallbackConnection(Connection):
             if self._unsent is not None:
                 self._write()
             now = monotonic()
-            if self._fd >= 0 and self.session.deadline <= now:
-                self._perform(self.session.wake(now))
+            if self._fd >= 0 and (min(self.session.deadline, self._look_at) <= now or self.departing):
+                self.keep_time()
             if self._fd >= 0 and self.session.wants_turn:
                 self._perform(self.session.take_turn(now))
             elif self._fd >= 0 and self.session.wants_read:
@@ -92,8 +95,16 @@ class CallbackConnection(Connection):
     def keep_time(self) -> None:
         """See `Connection.keep_time`."""
         try:
-            self._perform(self.session.wake(monotonic()))
-            self._watch()
+            now = monotonic()
+            if self.departing:
+                reason = self.departs()
+                if reason is not None:
+                    self._close(reason)
+            elif self.on_time(now):
+                self._perform(self.session.wake(now))
+                self._watch()
+                if self._fd >= 0 and not self.departing:
+                    self.keep_deadline()
         except Exception:
             self.failed()
 
@@ -151,6 +162,8 @@ class CallbackConnection(Connection):
 
     def _while_not_reading(self) -> int:
         """What reading would tell: the peer's FIN once, and then its RST."""
+        if self.departing:
+            return 0
         if self._unsent is None and self.session.wants_turn:
             self.host.run_queue.add_heavy(self)
         if not self.session.fin_noted:
@@ -209,8 +222,17 @@ class CallbackConnection(Connection):
         self.books.sent(taken)
         if taken < len(data):
             self._unsent = deque((memoryview(data)[taken:],))
-            self.session.blocked(monotonic())
+            now = monotonic()
+            self.session.blocked(now)
+            self.sent_much(now)
+        elif taken >= LARGE:
+            self.sent_much(monotonic())
         return True
+
+    @property
+    def unsent(self) -> int:
+        """See `Connection.unsent`."""
+        return 0 if self._unsent is None else sum(map(len, self._unsent))
 
     def _write(self) -> None:
         unsent = self._unsent
@@ -243,7 +265,7 @@ class CallbackConnection(Connection):
         elif type(ending) is Reset:
             reset_on_close(self.sock)
             self._close(ending.reason)
-        elif type(ending) is Close:
+        elif type(ending) is Close and not self.depart(ending):
             self._close(ending.reason)
 
     def _lost(self, error: OSError) -> None:

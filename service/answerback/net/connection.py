@@ -8,28 +8,40 @@ import socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from random import Random
 from time import monotonic
 from typing import Protocol
 
-from answerback.core.actions import Abort, Action, CloseReason, Send
+from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.plan import PlanInForce
 from answerback.core.session import Session
 from answerback.metrics.books import Books
 from answerback.metrics.claims import Claims
 from answerback.net.deadlines import Deadlines
+from answerback.net.delivery import PROGRESS, acknowledged, unread
 from answerback.net.readiness import Readiness
 from answerback.net.run_queue import RunQueue
 
 # Rule: each connection goes through `closed` once, whatever ends it.
 
 READ_BYTES = 64 << 10
+SEVERAL = 2  # requests: what they were answered together may be much
+DEPART_SECONDS = 0.25  # between two looks at what a peer has taken, that is all we wait for
 LINGER_ZERO = struct.pack("ii", 1, 0)  # close(2) sends RST (socket(7), SO_LINGER)
 PROBE_REASONS = (CloseReason.PEER_EOF, CloseReason.PEER_RESET)
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The conversation is over, and the socket is kept until the peer has taken what it was sent."""
+
+    reason: CloseReason
 
 
 class Host(Protocol):
@@ -55,7 +67,20 @@ class Host(Protocol):
 class Connection(ABC):
     """A connection and its session. A driver adds how bytes come and go."""
 
-    __slots__ = ("_ending", "_id", "alarm", "books", "counted_peer", "due", "heard", "host", "session", "sock")
+    __slots__ = (
+        "_ending",
+        "_goal",
+        "_id",
+        "_look_at",
+        "alarm",
+        "books",
+        "counted_peer",
+        "due",
+        "heard",
+        "host",
+        "session",
+        "sock",
+    )
 
     def __init__(self, host: Host, sock: socket.SocketType, peer: bytes | None) -> None:
         """`sock` was just accepted; `peer` is its packed address if it counts towards a limit."""
@@ -64,8 +89,10 @@ class Connection(ABC):
         self.counted_peer = peer
         self.books = host.books
         self.session = Session(host.in_force, host.books, monotonic(), self)
+        self._look_at = self.session.born + host.in_force.plan.limits.write_timeout
+        self._goal: int | None = None  # what the peer has to have acknowledged by then, if that is known
         self._id: str | None = None
-        self._ending: Action | None = None  # what to do once the kernel has taken everything
+        self._ending: Action | Departure | None = None  # what to do once the kernel has taken everything
         self.alarm: int | None = None
         self.due = inf
         self.heard = False  # whether the peer ever sent a byte
@@ -110,8 +137,8 @@ class Connection(ABC):
         return self.host.claims.claim(place, most)
 
     def keep_deadline(self) -> None:
-        """Be woken in time for the session's deadline."""
-        deadline = self.session.deadline
+        """Be woken in time for the session's deadline, and to look what the peer has taken."""
+        deadline = min(self.session.deadline, self._look_at)
         if deadline < self.due:
             self.host.deadlines.set(self, deadline)
 
@@ -122,6 +149,84 @@ class Connection(ABC):
         self.host.run_queue.forget(self)
         self.books.closed(reason, not self.heard and reason in PROBE_REASONS)
         self.host.left(self, self.counted_peer)
+
+    # ── What the peer has taken ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    @abstractmethod
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken."""
+
+    @property
+    def departing(self) -> bool:
+        """Whether the conversation is over, and only the socket is kept: see `depart`."""
+        return type(self._ending) is Departure
+
+    def sent_much(self, now: float) -> None:
+        """Begin to time how the peer takes what it was sent, unless it is behind already."""
+        if self._goal is None or self._acknowledged() >= self._goal:
+            self._look_on(now)
+            self.keep_deadline()
+
+    def on_time(self, now: float) -> bool:
+        """Whether the peer takes what it is sent; if not, the connection has been reset."""
+        if now < self._look_at:
+            return True
+        if self._goal is None or self._acknowledged() >= self._goal or self._is_unix_and_talks():
+            self._look_on(now)
+            return True
+        self.abort(CloseReason.WRITE_TIMEOUT)
+        return False
+
+    def _is_unix_and_talks(self) -> bool:
+        """Whether what is left may be another reply than that of the last look, for all that the kernel tells."""
+        if self.sock.family != socket.AF_UNIX or self.unsent:
+            return False
+        return self.session.active_at > self._look_at - self.host.in_force.plan.limits.write_timeout
+
+    def _look_on(self, now: float) -> None:
+        """The peer is on time: see what it has to take next."""
+        left = self._left()
+        self._goal = self._acknowledged() + min(left, PROGRESS) if left else None
+        self._look_at = now + self.host.in_force.plan.limits.write_timeout
+        self.session.progressed(now)
+
+    def _left(self) -> int:
+        return unread(self.sock) + self.unsent
+
+    def _acknowledged(self) -> int:
+        """Bytes that the peer has taken; on a Unix socket, where nobody counts them, what is left, negated."""
+        return -self._left() if self.sock.family == socket.AF_UNIX else acknowledged(self.sock)
+
+    def depart(self, ending: Close) -> bool:
+        """Close the socket only when the peer has taken everything; False if that can be done at once.
+
+        Who has had one small reply is not asked about: the kernel looks after that, as `TCP_USER_TIMEOUT` says.
+        """
+        if (self._goal is None and self.session.number < SEVERAL) or not self._owes():
+            return False
+        with suppress(OSError):  # it has been done
+            self.sock.shutdown(socket.SHUT_WR)
+        self._ending = Departure(ending.reason)
+        self.host.deadlines.set(self, monotonic() + DEPART_SECONDS)
+        if self._goal is None:
+            self._look_on(monotonic())
+        return True
+
+    def _owes(self) -> bool:
+        """Whether a TCP peer has not acknowledged all that it was sent, but for our FIN."""
+        return self.sock.family != socket.AF_UNIX and self.error() is None and unread(self.sock) > 1
+
+    def departs(self) -> CloseReason | None:
+        """Of one that departs: why, if it can be closed now. If it cannot, it waits on, or has been reset."""
+        ending = self._ending
+        assert type(ending) is Departure
+        if not self._owes():
+            return ending.reason
+        now = monotonic()
+        if self.on_time(now):
+            self.host.deadlines.set(self, min(now + DEPART_SECONDS, self._look_at))
+        return None
 
     def error(self) -> OSError | None:
         """The error that the socket has, the peer's RST for example."""
@@ -206,4 +311,6 @@ def reason_of(error: OSError) -> CloseReason:
     """Why a connection ended on which a system call failed."""
     if error.errno in (errno.ECONNRESET, errno.EPIPE):
         return CloseReason.PEER_RESET
+    if error.errno == errno.ETIMEDOUT:  # TCP_USER_TIMEOUT
+        return CloseReason.WRITE_TIMEOUT
     return CloseReason.PEER_LOST

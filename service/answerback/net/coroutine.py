@@ -14,6 +14,7 @@ from typing import cast
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import Connection, Host, reason_of, reset_on_close
+from answerback.net.delivery import LARGE
 from answerback.net.readiness import ERRORS, FIN
 from answerback.net.run_queue import NOTABLE_SECONDS
 
@@ -80,7 +81,16 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     def keep_time(self) -> None:
         """See `Connection.keep_time`."""
-        self._go_on(self.session.wake)
+        if self._gone:
+            return
+        if self.departing:
+            reason = self.departs()
+            if reason is not None:
+                self._finish(reason)
+        elif self.on_time(monotonic()):
+            self._go_on(self.session.wake)
+            if not self.session.over:
+                self.keep_deadline()
 
     def drain(self) -> None:
         """See `Connection.drain`."""
@@ -121,8 +131,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if self._gone:
             return
         session = self.session
-        if session.deadline <= monotonic():
-            self._go_on(session.wake)
+        if min(session.deadline, self._look_at) <= monotonic() or self.departing:
+            self.keep_time()
         if session.wants_turn:
             self._go_on(session.take_turn)
         elif self._inbox:
@@ -240,7 +250,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         while True:
             while not self._perform(actions):
                 actions = await self._room()
-            if self._gone:
+            if self._gone or session.over:
                 return
             if session.deadline < self.due:
                 self.keep_deadline()
@@ -262,7 +272,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         """Wait until the kernel has taken what was written, or something else happens: what the session wants then."""
         session, transport = self.session, self._transport
         assert transport is not None
-        session.blocked(monotonic())
+        now = monotonic()
+        session.blocked(now)
+        self.sent_much(now)
         self.keep_deadline()
         if session.wants_read is not self._reads or not self._reads:
             self._read_or_not()
@@ -325,6 +337,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         transport.write(data)
         self._unsent = transport.get_write_buffer_size()
         self.books.sent(before + len(data) - self._unsent)
+        if len(data) >= LARGE and not self._unsent:
+            self.sent_much(monotonic())
+
+    @property
+    def unsent(self) -> int:
+        """See `Connection.unsent`: `_unsent` is brought up to date when the coroutine goes on."""
+        return self._transport.get_write_buffer_size() if self._unsent and self._transport is not None else 0
 
     def _end(self) -> None:
         """Everything is in the kernel: half-close, close or reset."""
@@ -336,10 +355,22 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             reset_on_close(self.sock)
             self._leave(ending.reason)
         elif type(ending) is Close:
-            self._gone = True
-            self._listen(0)
-            self._transport.close()
-            self.closed(ending.reason)
+            if self.depart(ending):
+                if self._reads:
+                    self._reads = False
+                    self._transport.pause_reading()
+                self._listen(0)
+            else:
+                self._finish(ending.reason)
+
+    def _finish(self, reason: CloseReason) -> None:
+        """Close, everything having been done."""
+        assert self._transport is not None
+        self._gone = True
+        self._coroutine = None
+        self._listen(0)
+        self._transport.close()
+        self.closed(reason)
 
     def _leave(self, reason: CloseReason) -> None:
         """Drop the connection: what the kernel has not taken is lost."""

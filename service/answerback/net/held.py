@@ -55,6 +55,11 @@ class HeldConnection(Connection):
         """See `run_queue.Runnable`: or somebody else has taken it up."""
         return self.sock.fileno() < 0
 
+    @property
+    def unsent(self) -> int:
+        """See `Connection.unsent`."""
+        return 0
+
     def keep_time(self) -> None:
         """See `Connection.keep_time`."""
         if monotonic() < self._until:

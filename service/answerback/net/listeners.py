@@ -94,6 +94,7 @@ class Listeners:
             else:
                 acceptor.silence_over()
                 acceptor.accepted, acceptor.failed = target.accepted, target.books.accept_failed
+                acceptor.bound(target.in_force.plan.limits.write_timeout)
                 self._attend(acceptor, accept)
         for name, sock in sockets.items():
             self._accept_on(name, self._slot, sock, fillers)
@@ -196,6 +197,7 @@ class Listeners:
             sock.close()
             return
         acceptor = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
+        acceptor.bound(listener.in_force.plan.limits.write_timeout)
         self._acceptors[name, slot] = acceptor
         acceptor.pass_over(fillers.get(name, NOBODY))
         accept = listener.in_force.plan.accept

@@ -1674,7 +1674,9 @@ class Limits(_message.Message):
 
     @_builtins.property
     def write_timeout(self) -> _duration_pb2.Duration:
-        """Within which the kernel must have taken a reply whole, from when it first refused some of it; 30s unless given. Resets."""
+        """Within which the peer must have taken 64 KiB of what it was sent, or all of it (TCP acknowledges it), also while the
+        connection is being closed; 30s unless given. Resets. What is less than 16 KiB may have up to twice as long.
+        """
 
     @_builtins.property
     def lifetime(self) -> _duration_pb2.Duration:

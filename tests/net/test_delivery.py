@@ -1,0 +1,295 @@
+"""Replies that a peer does not read, or reads slowly: both engines, both loops, and what holds on Unix sockets."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from time import monotonic
+
+import pytest
+
+from answerback.core import steps
+from answerback.core.actions import CloseReason
+from answerback.core.framing import Line
+from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.metrics import books
+from answerback.net import connection, delivery
+from answerback.net.connection import Connection, reason_of
+from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER
+from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
+from tests.waiting import eventually
+
+SO_MEMINFO = 55  # linux/sock_diag.h: nine numbers of 32 bits
+WMEM_QUEUED = 5
+SHORT = 0.4
+SMALL = b"x" * (LARGE - 1)
+LARGER = b"x" * (100 << 10)  # the kernel takes it whole
+HUGE = b"x" * (4 << 20)  # it does not take this whole
+
+
+def plan(*taken: steps.Step, write_timeout: float = SHORT) -> ListenerPlan:
+    rules = Rules([Rule("rule", 5000, taken)])
+    return ListenerPlan(
+        "it", "", framing=Line(keep_ending=False), on_request=rules, limits=Limits(write_timeout=write_timeout)
+    )
+
+
+def asked(serving: Serving, receive_buffer: int = 4096) -> Client:
+    """A client that has been sent its reply; it has room for half as much as its receive buffer has."""
+    client = serving.connect(receive_buffer=receive_buffer).say(b"a\n")
+    eventually(lambda: serving.count(books.SENT_BYTES) > 0)
+    return client
+
+
+def ended(serving: Serving) -> dict[CloseReason, int]:
+    serving.settle()
+    return {reason: serving.closed(reason) for reason in CloseReason if serving.closed(reason)}
+
+
+def connections(serving: Serving) -> tuple[Connection, ...]:
+    return tuple(serving.listeners._listeners["it"].connections)
+
+
+@pytest.fixture(params=KINDS)
+def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    with serving_as(request.param) as it:
+        yield it
+
+
+@pytest.fixture(params=UNIX_KINDS)
+def unix_serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    with serving_as(request.param) as it:
+        yield it
+
+
+# ── A peer that reads nothing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("reply", [SMALL, LARGER, HUGE], ids=["small", "whole", "huge"])
+def test_a_reply_that_is_not_taken_in_time_ends_the_connection(serving: Serving, reply: bytes) -> None:
+    serving.commit(plan(steps.send(reply)))
+    began = monotonic()
+    client = asked(serving)
+    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert monotonic() - began >= SHORT
+    with pytest.raises(ConnectionResetError):
+        client.hear_all()
+
+
+def test_a_small_reply_behind_others_that_were_read_ends_the_connection_too(serving: Serving) -> None:
+    serving.commit(plan(steps.send(SMALL)))
+    client = asked(serving)
+    assert client.hear(len(SMALL)) == SMALL
+    client.say(b"b\n")
+    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+
+
+@pytest.mark.parametrize("half_closed", [False, True])
+@pytest.mark.parametrize("reply", [LARGER, HUGE], ids=["whole", "huge"])
+def test_a_reply_before_a_close_is_timed_too(serving: Serving, reply: bytes, half_closed: bool) -> None:
+    serving.commit(plan(steps.send(reply), steps.close()))
+    client = asked(serving)
+    if half_closed:
+        client.finish()
+    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    with pytest.raises(ConnectionResetError):
+        client.hear_all()
+
+
+def test_several_small_replies_before_a_close_are_timed_too(serving: Serving) -> None:
+    serving.commit(plan(steps.send(SMALL[:5000])))
+    client = asked(serving)
+    client.say(b"b\n")
+    eventually(lambda: serving.count(books.REQUESTS) == 2)
+    client.finish()
+    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+
+
+def test_without_a_write_timeout_it_waits(serving: Serving) -> None:
+    serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=float("inf")))
+    client = asked(serving)
+    assert client.hear_all() == LARGER
+
+
+# ── A peer that reads slowly ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def sip(client: Client, size: int, gap: float) -> bytes:
+    """Read so much at a time, until there is no more."""
+    heard, pause = b"", threading.Event()
+    while piece := client.sock.recv(size):
+        heard += piece
+        pause.wait(gap)
+    return heard
+
+
+@pytest.mark.parametrize("taken", [(steps.send(HUGE),), (steps.send(LARGER), steps.close())], ids=["huge", "closed"])
+def test_a_reader_that_trickles_is_ended(serving: Serving, taken: tuple[steps.Step, ...]) -> None:
+    serving.commit(plan(*taken))
+    client = asked(serving)
+    with pytest.raises(ConnectionResetError):
+        sip(client, 256, 0.02)
+    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+
+
+def test_a_reader_that_is_slow_but_takes_enough_gets_everything(serving: Serving) -> None:
+    reply = HUGE[: 1 << 20]
+    serving.commit(plan(steps.send(reply), steps.close(), write_timeout=1.0))
+    began = monotonic()
+    client = asked(serving, receive_buffer=64 << 10)
+    assert sip(client, PROGRESS, 0.1) == reply
+    assert monotonic() - began > 1.2  # longer than the timeout, and each second more than is asked for
+    client.close()
+    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+
+
+def test_a_reader_that_takes_the_rest_in_time_stays(serving: Serving) -> None:
+    serving.commit(plan(steps.send(LARGER)))
+    client = asked(serving)
+    assert client.hear(len(LARGER)) == LARGER
+    (at_first,) = connections(serving)
+    looked_at = at_first._look_at
+    eventually(lambda: at_first._look_at > looked_at + SHORT, what="two looks")
+    assert at_first._goal is None
+    assert serving.count(books.OPEN) == 1
+    client.say(b"b\n")
+    assert client.hear(len(LARGER)) == LARGER
+
+
+@pytest.mark.parametrize("serving", [*KINDS, *UNIX_KINDS], indirect=True)
+def test_a_reader_that_is_always_one_small_reply_behind_stays(serving: Serving) -> None:
+    serving.commit(plan(steps.send(SMALL)))
+    client = asked(serving)
+    began = monotonic()
+    while monotonic() < began + 4 * SHORT:
+        client.say(b"b\n")
+        assert client.hear(len(SMALL)) == SMALL
+    assert serving.count(books.OPEN) == 1
+
+
+# ── The socket is kept until the peer has everything ──────────────────────────────────────────────────────────────
+
+
+def departing(serving: Serving) -> bool:
+    return any(each.departing for each in connections(serving))
+
+
+def test_a_closed_connection_is_open_until_the_peer_has_read_everything(serving: Serving) -> None:
+    serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
+    client = asked(serving).finish()
+    eventually(lambda: departing(serving))
+    assert serving.count(books.OPEN) == 1
+    assert client.hear_all() == LARGER
+    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+
+
+def test_a_drain_waits_for_it_and_an_abort_does_not(serving: Serving) -> None:
+    serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
+    client = asked(serving).finish()
+    eventually(lambda: departing(serving))
+    serving.call(serving.listeners.drain)
+    assert serving.count(books.OPEN) == 1
+    serving.call(serving.listeners.abort)
+    assert ended(serving) == {CloseReason.ABORTED: 1}
+    with pytest.raises(ConnectionResetError):
+        client.hear_all()
+
+
+def test_a_peer_that_resets_meanwhile_changes_nothing_of_the_reason(serving: Serving) -> None:
+    serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
+    client = asked(serving).finish()
+    eventually(lambda: departing(serving))
+    client.reset()
+    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+
+
+# ── What it costs ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def noted_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The descriptors that a look is taken at, each a system call."""
+    looks: list[int] = []
+
+    def look(sock: socket.SocketType) -> int:
+        looks.append(sock.fileno())
+        return 0
+
+    for name in ("unread", "acknowledged"):
+        monkeypatch.setattr(connection, name, look)
+    return looks
+
+
+def test_one_small_reply_is_not_asked_about(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = noted_looks(monkeypatch)
+    serving.commit(plan(steps.send(SMALL), steps.close(), write_timeout=30.0))
+    for _ in range(5):
+        client = serving.connect().say(b"a\n")
+        assert client.hear_all() == SMALL
+        client.close()
+    assert ended(serving) == {CloseReason.SERVER_CLOSE: 5}
+    assert looks == []
+
+
+def test_persistent_small_replies_are_not_asked_about_one_by_one(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = noted_looks(monkeypatch)
+    serving.commit(plan(steps.echo(), write_timeout=30.0))
+    client = serving.connect()
+    for _ in range(50):
+        assert client.say(b"a\n").hear(1) == b"a"
+    assert looks == []
+
+
+def test_the_kernel_keeps_little_for_a_peer_that_does_not_read(serving: Serving) -> None:
+    serving.commit(plan(steps.send(HUGE), write_timeout=30.0))
+    for _ in range(3):
+        asked(serving)
+    eventually(lambda: len([each for each in connections(serving) if each.unsent]) == 3)
+    for each in connections(serving):
+        memory = struct.unpack("9I", each.sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))
+        assert memory[WMEM_QUEUED] <= 2 * SEND_BUFFER + (128 << 10)
+
+
+def test_accepted_sockets_inherit_the_bounds(serving: Serving) -> None:
+    it = plan(steps.echo(), write_timeout=7.0)
+    for seconds, milliseconds in ((7.0, 8000), (2.5, 3500), (float("inf"), 0), (1e9, delivery.MOST_MILLISECONDS)):
+        serving.commit(replace(it, limits=Limits(write_timeout=seconds)))
+        client = serving.connect().say(b"a\n")
+        assert client.hear(1) == b"a"
+        (accepted,) = connections(serving)
+        assert accepted.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
+        assert accepted.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SEND_BUFFER
+        client.reset()
+        serving.settle()
+
+
+def test_a_timeout_of_the_kernel_is_the_write_timeout() -> None:
+    assert reason_of(TimeoutError(110, "Connection timed out")) is CloseReason.WRITE_TIMEOUT
+    assert reason_of(OSError(113, "No route to host")) is CloseReason.PEER_LOST
+
+
+# ── Unix sockets ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("reply", [SMALL, LARGER, HUGE], ids=["small", "whole", "huge"])
+def test_a_unix_peer_that_does_not_read_is_ended(unix_serving: Serving, reply: bytes) -> None:
+    unix_serving.commit(plan(steps.send(reply)))
+    asked(unix_serving)
+    assert ended(unix_serving) == {CloseReason.WRITE_TIMEOUT: 1}
+
+
+def test_a_unix_peer_that_reads_slowly_and_enough_gets_everything(unix_serving: Serving) -> None:
+    reply = HUGE[: 1 << 20]
+    unix_serving.commit(plan(steps.send(reply), steps.close(), write_timeout=1.0))
+    client = asked(unix_serving)
+    assert sip(client, PROGRESS, 0.1) == reply
+
+
+def test_what_a_unix_peer_has_not_read_outlives_the_close(unix_serving: Serving) -> None:
+    """The peer holds it, in its own receive queue: there is nothing to wait for."""
+    unix_serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
+    client = asked(unix_serving).finish()
+    assert ended(unix_serving) == {CloseReason.SERVER_CLOSE: 1}
+    assert client.hear_all() == LARGER
