@@ -150,7 +150,13 @@ WORKERS: Final = Row(
     "Workers and configuration",
     (
         Panel("Event loop lag", [gauge("worker_loop_lag_seconds", "instance", "worker")], "s"),
-        Panel("Restarts", [growth("worker_restarts_total", "instance", "worker")]),
+        Panel(
+            "Restarts",
+            [
+                growth("worker_restarts_total", "instance", "worker"),
+                growth("worker_planned_restarts_total", "instance", "worker"),
+            ],
+        ),
         Panel("Start, exec to first beat", [gauge("worker_start_seconds", "instance", "worker")], "s"),
         Panel(
             "Revision in force, and of each worker",

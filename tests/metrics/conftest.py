@@ -15,6 +15,7 @@ class FakeWorker:
     running: bool = True
     revision: int = 3
     restarts: int = 0
+    planned_restarts: int = 0
     start_seconds: float = 0.125
     loop_lag_seconds: float = 0.0005
 

@@ -32,8 +32,10 @@ FACTS = Facts(
     last_applied=12.25,
     last_refused=13.5,
     workers=(
-        FakeWorker(0, revision=21, restarts=22, start_seconds=23.5, loop_lag_seconds=24.5),
-        FakeWorker(1, running=False, revision=31, restarts=32, start_seconds=33.5, loop_lag_seconds=34.5),
+        FakeWorker(0, revision=21, restarts=22, planned_restarts=25, start_seconds=23.5, loop_lag_seconds=24.5),
+        FakeWorker(
+            1, running=False, revision=31, restarts=32, planned_restarts=35, start_seconds=33.5, loop_lag_seconds=34.5
+        ),
     ),
     applied=14,
     refused=15,
@@ -53,6 +55,7 @@ BY_FACT = {
 BY_WORKER = {
     "worker_config_revision": (21, 31),
     "worker_restarts_total": (22, 32),
+    "worker_planned_restarts_total": (25, 35),
     "worker_start_seconds": (23.5, 33.5),
     "worker_loop_lag_seconds": (24.5, 34.5),
 }

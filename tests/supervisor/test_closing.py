@@ -206,7 +206,7 @@ async def test_a_restart_of_the_workers_loses_none_who_are_half_in(supervise: Su
     clients = half_in(supervisor)
     await supervisor.update(config(listener("two", address=f"127.0.0.1:{free_port()}")))
     restart = asyncio.create_task(finished(supervisor.operations.restart_workers(0.0, PATIENCE)))
-    await until(lambda: any(worker.restarts for worker in supervisor.status().workers))
+    await until(lambda: any(worker.planned_restarts for worker in supervisor.status().workers))
     assert await ask(clients) == {b"two"}
     await restart
     assert not waits(supervisor)

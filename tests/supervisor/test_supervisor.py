@@ -367,3 +367,22 @@ async def test_a_status_without_listeners_says_all_else(supervise: Supervise) ->
     status = supervisor.status(listeners=False)
     assert not status.listeners
     assert replace(supervisor.status(), listeners=[], workers=status.workers) == status
+
+
+async def test_a_file_that_says_what_is_active_again_is_refused_no_more(supervise: Supervise) -> None:
+    supervisor = await supervise()
+    good = supervisor.path.read_text()
+    supervisor.path.write_text("listeners: nonsense")
+    await supervisor.reload()
+    refused_at = supervisor.status().last_refused
+    applied_at = supervisor.status().last_applied
+    assert refused_at is not None
+    assert applied_at is not None
+    assert refused_at.time > applied_at.time
+    supervisor.path.write_text(good)
+    await supervisor.reload()
+    status = supervisor.status()
+    assert status.last_applied is not None
+    assert status.last_applied.time > refused_at.time
+    assert status.last_applied.origin == "file"
+    assert (status.revision, status.applied, status.refused) == (1, 1, 1)

@@ -121,6 +121,7 @@ def _worker(status: WorkerStatus) -> pb.WorkerStatus:
         pid=status.pid,
         revision=status.revision,
         restarts=status.restarts,
+        planned_restarts=status.planned_restarts,
         start_time=timestamp(status.start_time) if status.start_time is not None else None,
     )
 

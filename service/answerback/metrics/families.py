@@ -147,7 +147,7 @@ FAMILIES: Final = (
     Family(
         "config_last_applied_timestamp_seconds",
         Kind.GAUGE,
-        "When a configuration was last put in force, in Unix time; 0 for never.",
+        "When a configuration was last put in force, or applied and found active already, in Unix time; 0 for never.",
         NONE,
         fact(lambda facts: facts.last_applied),
     ),
@@ -207,6 +207,13 @@ FAMILIES: Final = (
         "How often the worker has died and been replaced.",
         WORKER,
         each_worker(lambda worker: worker.restarts),
+    ),
+    Family(
+        "worker_planned_restarts_total",
+        Kind.COUNTER,
+        "How often the worker has been replaced as planned, by RestartWorkers.",
+        WORKER,
+        each_worker(lambda worker: worker.planned_restarts),
     ),
     Family(
         "worker_start_seconds",

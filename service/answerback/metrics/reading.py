@@ -29,7 +29,11 @@ class WorkerFacts(Protocol):
 
     @property
     def restarts(self) -> int:
-        """How often a process in this slot has been replaced."""
+        """How often a process in this slot has died and been replaced."""
+
+    @property
+    def planned_restarts(self) -> int:
+        """How often a process in this slot has been replaced as planned."""
 
     @property
     def start_seconds(self) -> float:
@@ -49,7 +53,7 @@ class Facts:
     revision: int
     """The configuration in force; 0 before the first."""
     last_applied: float
-    """When a configuration was last put in force, in seconds of Unix time; 0 for never."""
+    """When a configuration was last put in force, or found active already, in seconds of Unix time; 0 for never."""
     last_refused: float
     """When one was last refused, in seconds of Unix time; 0 for never."""
     workers: Sequence[WorkerFacts]

@@ -167,7 +167,7 @@ class Crew:
         former.leaving = True
         self.leaving = former
         slot.process, slot.region, self._spare = successor, self._spare, slot.region
-        slot.restarts += 1
+        slot.planned_restarts += 1
         self._tasks[slot.index].cancel()
         self._keep_from_now_on(slot)
         for other in self.slots:

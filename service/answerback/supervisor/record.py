@@ -32,6 +32,10 @@ class Record:
         )
         self.last_applied = LastChange(revision.time, revision.origin, revision.comment)
 
+    def confirmed(self, origin: str, comment: str) -> None:
+        """A configuration was applied that is active already: nothing is refused any more."""
+        self.last_applied = LastChange(datetime.now(UTC), origin, comment)
+
     @contextmanager
     def refusals(self, origin: str, comment: str) -> Iterator[None]:
         """Remember a refusal that is raised within."""

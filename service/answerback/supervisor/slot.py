@@ -22,6 +22,8 @@ class Slot:
     process: WorkerProcess | None = None
     """The latest; it may be dead."""
     restarts: int = 0
+    """After deaths."""
+    planned_restarts: int = 0
     failures: int = 0
     """How many workers died here in succession, none having served for long."""
     orphaned: bool = False
@@ -46,7 +48,7 @@ class Slot:
         """How it is doing."""
         process = self.process
         if process is None:
-            return WorkerStatus(self.index, 0, False, 0, self.restarts, None, 0.0, 0.0)
+            return WorkerStatus(self.index, 0, False, 0, self.restarts, None, 0.0, 0.0, self.planned_restarts)
         over = process.over.done()
         return WorkerStatus(
             index=self.index,
@@ -54,6 +56,7 @@ class Slot:
             running=process.started.done() and not over,
             revision=0 if over else process.revision,
             restarts=self.restarts,
+            planned_restarts=self.planned_restarts,
             start_time=process.start_time,
             start_seconds=process.start_seconds,
             loop_lag_seconds=process.lag,

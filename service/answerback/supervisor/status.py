@@ -55,13 +55,15 @@ class WorkerStatus:
     revision: int
     """What its new connections are served by; 0 before the first."""
     restarts: int
-    """How often a process in this slot has been replaced."""
+    """How often a process in this slot has died and been replaced."""
     start_time: datetime | None
     """Of the latest process."""
     start_seconds: float
     """From exec to the first beat of the latest process; 0 before it."""
     loop_lag_seconds: float
     """By how much its latest beat came late."""
+    planned_restarts: int = 0
+    """How often a process in this slot has been replaced as planned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,7 @@ class Supervisor:
         if found.config == current.config and found.files == current.files:
             if found.origin == FILE:
                 await self._rollout.note_file(found)
+            self._record.confirmed(found.origin, comment)
             return Change(current, changed=False, workers=self._serving)
 
         async def workers() -> list[WorkerProcess]:

@@ -467,6 +467,7 @@ class WorkerStatus(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     RESTARTS_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    PLANNED_RESTARTS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """From 0; a successor inherits it."""
     pid: _builtins.int
@@ -475,6 +476,8 @@ class WorkerStatus(_message.Message):
     """The one its new connections are served by; 0 before the first."""
     restarts: _builtins.int
     """How often it has died and been replaced."""
+    planned_restarts: _builtins.int
+    """How often it has been replaced as planned, by RestartWorkers; not among `restarts`."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Of the process."""
@@ -487,10 +490,11 @@ class WorkerStatus(_message.Message):
         revision: _builtins.int = ...,
         restarts: _builtins.int = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        planned_restarts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "pid", b"pid", "restarts", b"restarts", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "pid", b"pid", "planned_restarts", b"planned_restarts", "restarts", b"restarts", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
