@@ -76,3 +76,21 @@ def test_the_configuration_itself_is_not_touched() -> None:
     before = CONFIG.SerializeToString(deterministic=True)
     shut("").applied(CONFIG)
     assert CONFIG.SerializeToString(deterministic=True) == before
+
+
+def test_a_listener_is_not_announced_again_while_everything_is_drained() -> None:
+    drained = Drained()
+    assert drained.announce("")
+    assert not drained.announce("a")
+    assert not shut("").announce("b")
+
+
+def test_a_listener_that_was_shut_by_itself_stays_so_when_another_is_resumed_of_all() -> None:
+    drained = shut("a")
+    drained.announce("")  # announced, and not shut yet
+    assert drained.resume("b", NAMES) == ["b"]
+    assert refusing(drained) == ["a"]
+    drained = shut("")
+    drained.announce("a")  # which is shut with all
+    drained.resume("b", NAMES)
+    assert refusing(drained) == ["a"]

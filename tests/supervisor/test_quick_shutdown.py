@@ -1,0 +1,101 @@
+"""The end of a server, in fractions of a second. More in test_shutdown.py."""
+
+import asyncio
+import signal
+from time import monotonic
+
+import pytest
+
+from answerback.core.actions import CloseReason
+from answerback.supervisor import State
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import Supervised, alive, refused, until
+from tests.supervisor.talking import SECONDS, Client, ends, lines, talking
+
+
+async def stopped(supervisor: Supervised) -> float:
+    """Stop it; how long that took."""
+    began = monotonic()
+    async with asyncio.timeout(SECONDS):
+        await supervisor.stop()
+    return monotonic() - began
+
+
+async def test_replies_in_progress_are_finished_and_nothing_is_left(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), workers=2)
+    clients, port, pids = await talking(supervisor, 6), supervisor.port(), supervisor.pids()
+    assert await clients[0].ask(b"slow") == b"begun"
+    ending = asyncio.ensure_future(ends(clients))
+    await stopped(supervisor)
+    assert [data for data, _ in await ending] == [b"done\n", *[b""] * 5]
+    assert supervisor.closed(CloseReason.DRAIN) == 6
+    assert supervisor.balance() == (6, 6, 0)
+    assert refused(port)
+    assert not any(map(alive, pids))
+
+
+async def test_health_says_so_before_anything_is_closed(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), drain_delay=0.2)
+    began = monotonic()
+    stopping = asyncio.ensure_future(stopped(supervisor))
+    await asyncio.sleep(0)
+    statuses = supervisor.health.statuses
+    assert [statuses[name] for name in ("readiness", "listener/hello", "liveness")] == [False, False, True]
+    assert (supervisor.status().state, supervisor.health.reason) == (State.DRAINING, "shutting down")
+    (client,) = await talking(supervisor, 1)
+    _, ended = await client.end()
+    assert ended - began >= 0.19, "it accepts on for the drain delay"
+    await stopping
+
+
+@pytest.mark.parametrize("delay", [0.0, 600.0])
+async def test_what_is_stuck_is_reset_within_the_grace_period(supervise: Supervise, delay: float) -> None:
+    supervisor = await supervise(lines(), grace=0.8, drain_delay=delay)
+    client = await Client.connect(supervisor)
+    assert await client.ask(b"stuck") == b"begun"
+    took = await stopped(supervisor)
+    assert took >= 0.59, "three quarters of the time are for what is in progress"
+    with pytest.raises(RuntimeError):
+        await client.end()
+    assert supervisor.closed(CloseReason.ABORTED) == 1
+    assert supervisor.balance() == (1, 1, 0)
+
+
+async def test_a_second_stop_that_aborts_does_not_wait(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), grace=600.0)
+    client = await Client.connect(supervisor)
+    assert await client.ask(b"stuck") == b"begun"
+    stopping = asyncio.ensure_future(stopped(supervisor))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(SECONDS):
+        await supervisor.stop(abort=True)
+    await stopping
+    with pytest.raises(RuntimeError):
+        await client.end()
+
+
+async def test_a_worker_that_does_not_answer_is_killed_and_its_connections_are_counted(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), grace=0.8)
+    (client,) = await talking(supervisor, 1)
+    (pid,) = supervisor.pids()
+    supervisor.kill(0, signal.SIGSTOP)
+    await stopped(supervisor)
+    assert not alive(pid)
+    assert supervisor.closed(CloseReason.CRASHED) == 1
+    assert supervisor.balance() == (1, 1, 0)
+    await client.close()
+
+
+async def test_a_worker_that_dies_at_the_end_is_not_replaced(supervise: Supervise) -> None:
+    supervisor = await supervise(lines(), workers=2, grace=600.0)
+    client = await Client.connect(supervisor)
+    assert await client.ask(b"stuck") == b"begun"
+    port = supervisor.port()
+    stopping = asyncio.ensure_future(stopped(supervisor))
+    await until(lambda: refused(port))
+    for slot, pid in enumerate(supervisor.pids()):
+        if pid:
+            supervisor.kill(slot)
+    await stopping
+    assert [worker.restarts for worker in supervisor.status().workers] == [0, 0]
+    await client.close()
