@@ -29,7 +29,7 @@ HOSTILE = (
     "\x85\x90\x9b31m\x9d"  # C1
     "\u200b\u200d\u200e\u202a\u202e\u2066\u2069\u2028\u2029\u00ad\ufeff"  # without a width, directions, separators
     "\u034f\u115f\u3164\ufe0f\U000e0041\U000e0101\U000f0000\ufffe"
-    "Error: forged"
+    "\nError: forged"
 )
 # What a terminal obeys, what is not seen, what makes two lines of one. Python's idea of what prints has the rest.
 FORBIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u034f\u115f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
@@ -272,6 +272,17 @@ def test_what_a_metrics_port_says_does_not_reach_the_terminal_as_it_is(status: i
     check(result)
     assert "[red]x[/red]" in result.output
     assert result.exit_code == (0 if status == 200 else 1)
+
+
+@pytest.mark.parametrize(
+    "args", [("check", "/no/{}"), ("rollback", "{}"), ("{}",), ("listeners", "{}"), ("show", "--{}")]
+)
+def test_an_argument_does_not_reach_the_terminal_as_it_is(cli: Cli, args: tuple[str, ...]) -> None:
+    hostile_text = HOSTILE.replace("\0", "").replace("\n", "")
+    result = cli(*(each.format(hostile_text) for each in args))
+    check(result)
+    assert result.exit_code in {1, 2}
+    assert "[red]x[/red]" in result.stderr
 
 
 def test_no_module_of_the_command_line_prints_but_by_the_one_door() -> None:

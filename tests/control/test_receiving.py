@@ -19,9 +19,11 @@ from answerback.control.limits import MOST, Kind, Limits
 from answerback.control.receiving import LARGE, MalformedRequest, Receiver, RequestUnfinished
 from answerback.language.parts import MAX_PARTS
 from answerback.v1.config_service_pb2 import ValidateConfigRequest
+from tests.system import flooding
 from tests.waiting import eventually
 
 EMPTY_LISTENER = b"\x0a\x00"
+ADDRESSES: dict[aio.Channel, str] = {}
 VALIDATE = "/answerback.v1.ConfigService/ValidateConfig"
 
 
@@ -138,6 +140,7 @@ async def serving(function: Callable[..., Any], limits: Limits | None = None) ->
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ADDRESSES[channel] = f"127.0.0.1:{port}"
         yield channel
     await server.stop(None)
 
@@ -145,6 +148,11 @@ async def serving(function: Callable[..., Any], limits: Limits | None = None) ->
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what the server does in its own time."""
     await asyncio.to_thread(eventually, condition)
+
+
+def _address(channel: aio.Channel) -> str:
+    """Where the server of a channel listens."""
+    return ADDRESSES[channel]
 
 
 def ask(channel: aio.Channel, data: bytes) -> Any:
@@ -264,6 +272,22 @@ async def test_what_a_call_holds_is_given_back_when_it_is_over() -> None:
     async with serving(validate, limits) as channel:
         assert len(await ask(channel, b"")) == 1 << 20
         assert await reason(ask(channel, b"\xff")) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
+        await until(lambda: not limits._now[Kind.READ])
+        assert limits._bytes[Kind.READ] == 0
+
+
+async def test_an_answer_holds_its_place_until_its_client_has_read_it_or_left() -> None:
+    async def validate(*_: Any) -> bytes:
+        return bytes(1 << 20)
+
+    limits = Limits(MOST)
+    async with serving(validate, limits) as channel:
+        assert await ask(channel, b"")
+        await until(lambda: not limits._now[Kind.READ])
+        with flooding.connect(_address(channel)) as peer:
+            peer.sendall(flooding.BEGIN + flooding.call(flooding.VALIDATE_CONFIG, 0, flooding.message()))
+            await until(lambda: limits._bytes[Kind.READ] == 1 << 20)
+            assert limits._now[Kind.READ] == 1
         await until(lambda: not limits._now[Kind.READ])
         assert limits._bytes[Kind.READ] == 0
 

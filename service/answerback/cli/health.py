@@ -39,11 +39,16 @@ def command(metrics: str, timeout: float, form: str) -> None:
     if form != "table":
         output.write({"ready": ready, "detail": detail}, form)
     elif ready:
-        output.document(detail)
+        output.line(_one_line(detail))
     else:
-        output.document(f"Error: {detail}", err=True)
+        output.line(f"Error: {_one_line(detail)}", err=True)
     if not ready:
         raise click.exceptions.Exit(1)
+
+
+def _one_line(detail: str) -> str:
+    """What it says, and what it adds to that."""
+    return "; ".join(detail.split("\n"))
 
 
 def _asked(metrics: str, timeout: float) -> tuple[bool, str]:
