@@ -505,6 +505,40 @@ async def test_a_probe_is_answered_while_all_others_wait_for_answers(house: Hous
     await server.close()
 
 
+async def test_a_new_connection_is_not_closed_for_another_while_its_peer_has_some_that_are_answered(
+    house: House,
+) -> None:
+    house.bound = Bound(connections=10, per_peer=3, new_seconds=60)
+    house.go_on = threading.Event()
+    server = await house.open()
+    scrapes = [asyncio.create_task(say(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")) for _ in range(2)]
+    await until(lambda: house.bound.asked == 2)
+    ((reader, writer),) = await house.hold(server, 1)
+    await until(lambda: house.bound.open == 3)
+    await house.hold(server, 1)
+    assert await scrapes[0] == b""
+    writer.write(PROBE)
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+    house.go_on.set()
+    assert b" 200 OK" in await scrapes[1]
+    await server.close()
+
+
+async def test_a_connection_that_had_its_time_to_ask_goes_before_those_that_are_answered(house: House) -> None:
+    house.bound = Bound(connections=10, per_peer=3, new_seconds=0)
+    house.go_on = threading.Event()
+    server = await house.open()
+    scrapes = [asyncio.create_task(say(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")) for _ in range(2)]
+    await until(lambda: house.bound.asked == 2)
+    held = await house.hold(server, 1)
+    await until(lambda: house.bound.open == 3)
+    assert (await ask(server, "/healthz")).status == 200
+    assert await closed(held[0])
+    house.go_on.set()
+    assert [b" 200 OK" in await scrape for scrape in scrapes] == [True, True]
+    await server.close()
+
+
 @pytest.mark.parametrize("prober", ["127.0.0.1", "127.0.0.2"])
 async def test_probes_are_answered_while_a_peer_holds_hundreds_of_slow_connections(house: House, prober: str) -> None:
     server = await house.open()

@@ -9,12 +9,14 @@ from typing import Final, cast
 from answerback.net import descriptors
 
 # Rule: a new connection always gets a place. When all are taken, the oldest connection that has not finished its
-#       request is closed for it: a probe sends its request at once, so strangers cannot keep it out.
+#       request is closed for it: a probe sends its request at once, so strangers cannot keep it out. Where a peer has
+#       several that are being answered, one of these goes before one that has come just now.
 # Rule: a connection holds its place for CONNECTION_SECONDS at most, however slowly its peer sends or reads.
 
 CONNECTIONS: Final = 64  # a scraper, some probes and a few people; each costs some 100 kB at worst
 CONNECTIONS_PER_PEER: Final = 16  # one address; a /64 is one peer with IPv6
 REQUEST_SECONDS: Final = 5.0  # for the request line and the headers
+NEW_SECONDS: Final = 0.25  # in which a probe has sent its request, unless its machine is very busy
 CONNECTION_SECONDS: Final = 10.0  # for one request and its response: there are no second ones
 
 NETWORK_BITS: Final = 64  # of an IPv6 address: a host has all addresses of its network
@@ -29,12 +31,14 @@ class Bound:
         per_peer: int = CONNECTIONS_PER_PEER,
         request_seconds: float = REQUEST_SECONDS,
         seconds: float = CONNECTION_SECONDS,
+        new_seconds: float = NEW_SECONDS,
     ) -> None:
         """`connections`: CONNECTIONS, or as many as the limit of descriptors allows, unless given."""
         self.connections = descriptors.bounded(CONNECTIONS) if connections is None else connections
         self.per_peer = per_peer
         self.request_seconds = request_seconds
         self.seconds = seconds
+        self.new_seconds = new_seconds
         self._places: dict[BoundedProtocol, None] = {}  # the oldest first
 
     @property
@@ -61,10 +65,19 @@ class Bound:
         self._places.pop(place, None)
 
     def _evict(self, places: "list[BoundedProtocol]") -> None:
-        """Close the oldest that has not finished its request, else the oldest; of the peer that has most of them."""
-        candidates = [place for place in places if not place.asked] or places
-        counts = Counter(place.peer for place in candidates)
-        victim = max(candidates, key=lambda place: counts[place.peer])  # the first, so the oldest, of those with most
+        """Close one of these connections, the oldest first."""
+        counts = Counter(place.peer for place in places)
+        since = asyncio.get_running_loop().time() - self.new_seconds
+        waited = [place for place in places if not place.asked and place.began <= since]
+        if waited:
+            victim = max(
+                waited, key=lambda place: counts[place.peer]
+            )  # the first, so the oldest, of the peer with most
+        else:
+            most = max(counts.values())
+            heaviest = [place for place in places if counts[place.peer] == most]
+            answered_first = most > 1
+            victim = next((place for place in heaviest if place.asked == answered_first), heaviest[0])
         self.leave(victim)
         victim.end()
 
@@ -79,6 +92,8 @@ class BoundedProtocol(asyncio.Protocol):
         self.peer = ""
         self.asked = False
         """Whether the request is complete."""
+        self.began = 0.0
+        """When it was accepted, by the loop's clock."""
         self._bound = bound
         self._inner = make(self._complete)
         self._transport: asyncio.Transport | None = None
@@ -89,6 +104,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.peer = network_of(transport.get_extra_info("peername"))
         loop = asyncio.get_running_loop()
+        self.began = loop.time()
         self._timers = [
             loop.call_later(self._bound.request_seconds, self._end_unasked),
             loop.call_later(self._bound.seconds, self.end),
