@@ -467,8 +467,9 @@ async def test_a_peer_at_its_bound_loses_its_own_oldest(house: House) -> None:
     await server.close()
 
 
-async def test_the_peer_with_most_connections_gives_way(house: House) -> None:
-    house.bound.connections = 4
+@pytest.mark.parametrize("new_seconds", [0, 60])
+async def test_the_peer_with_most_connections_gives_way(house: House, new_seconds: float) -> None:
+    house.bound = Bound(connections=4, new_seconds=new_seconds)
     server = await house.open()
     lonely = (await house.hold(server, 1, peer="127.0.0.9"))[0]  # the oldest of all
     many = await house.hold(server, 3, peer="127.0.0.8")
