@@ -198,7 +198,8 @@ class Judge:
 
     def may_be_silent(self, seen: Seen, now: float) -> bool:
         return any(
-            each.version.accept in {"STALL", "HOLD"} or {"drop", "hang"} & set(each.version.faults)
+            each.version.accept in {"STALL", "HOLD"}
+            or (bool(seen.connected) and bool({"drop", "hang"} & set(each.version.faults)))
             for each in self.world.possible(self._identities(seen, now), seen.began, now)
         )
 
@@ -265,7 +266,7 @@ class Judge:
                 found |= {"moved"} if moving else set()
                 found |= done & {"drain", "stop"}
             case "stalled":
-                found = {"accept"} & ({"accept"} if accepts & {"STALL", "HOLD"} else set())
+                found |= {"accept"} if accepts & {"STALL", "HOLD"} else set()
             case "silence":
                 found |= {"accept"} if "HOLD" in accepts else set()
                 found |= {"drop", "hang"} & faults

@@ -124,6 +124,14 @@ def test_a_removed_listener_closes_in_order_and_refuses() -> None:
     assert faults(world, seen(b"", end="refused", at=103.0, connected=False)) == []
 
 
+@pytest.mark.parametrize("end", ["stalled", "silence"])
+def test_a_silence_that_was_to_be_expected_is_right_although_the_change_was_rejected(end: str) -> None:
+    silent = seen(b"", end=end, connected=end == "silence")
+    assert faults(world_of(ONE), silent)
+    silent.gave_up = True
+    assert faults(world_of(ONE), silent) == []
+
+
 async def test_a_client_that_is_answered_by_nobody_says_so(unused_tcp_port: int) -> None:
     version = renewed(ONE, "m1", address=f"127.0.0.1:{unused_tcp_port}")
     found = await Client(world_of(version), version, random.Random(1)).talk()
