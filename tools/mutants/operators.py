@@ -7,56 +7,19 @@ Not mutated, because no test could or should notice: annotations, docstrings and
 # Rule: a mutation replaces text on the lines it stands on; no other line moves.
 
 import ast
-import io
-import re
-import tokenize
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
 
-COMPARISONS: Final = {
-    ast.Lt: ("<", "<="),
-    ast.LtE: ("<=", "<"),
-    ast.Gt: (">", ">="),
-    ast.GtE: (">=", ">"),
-    ast.Eq: ("==", "!="),
-    ast.NotEq: ("!=", "=="),
-    ast.Is: ("is", "is not"),
-    ast.IsNot: ("is not", "is"),
-    ast.In: ("in", "not in"),
-    ast.NotIn: ("not in", "in"),
-}
-ARITHMETIC: Final = {
-    ast.Add: ("+", "-"),
-    ast.Sub: ("-", "+"),
-    ast.Mult: ("*", "+"),
-    ast.Div: ("/", "*"),
-    ast.FloorDiv: ("//", "*"),
-    ast.Mod: ("%", "//"),
-    ast.LShift: ("<<", ">>"),
-    ast.RShift: (">>", "<<"),
-    ast.BitAnd: ("&", "|"),
-    ast.BitOr: ("|", "&"),
-    ast.BitXor: ("^", "&"),
-    ast.Pow: ("**", "*"),
-}
-NAMES: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
-METHODS: Final = {
-    "startswith": "endswith",
-    "endswith": "startswith",
-    "find": "rfind",
-    "rfind": "find",
-    "popleft": "pop",
-    "partition": "rpartition",
-    "rpartition": "partition",
-    "discard": "add",
-    "add": "discard",
-}
-# What is removed with them is noticed by the type checker, or makes no difference while the program runs.
-DECORATORS_KEPT: Final = {"override", "overload", "final", "abstractmethod", "dataclass", "runtime_checkable"}
-LOGGERS: Final = {"log", "logger", "_log", "logging"}
-FUNCTIONS_SKIPPED: Final = {"__repr__", "__str__"}
-NO_CONTEXT: Final = '__import__("contextlib").nullcontext()'
+from tools.mutants.syntax import is_log, is_simple, is_text, is_type, name_of, operator_tokens, shortened
+from tools.mutants.tables import (
+    ARITHMETIC,
+    COMPARISONS,
+    DECORATORS_KEPT,
+    FUNCTIONS_SKIPPED,
+    METHODS,
+    NAMES,
+    NO_CONTEXT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +77,7 @@ class _Finder(ast.NodeVisitor):
         self._starts = [0]
         for line in source.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line.encode()))
-        self._tokens = _operator_tokens(source, self._starts)
+        self._tokens = operator_tokens(source, self._starts)
         self._scope: list[str] = []
         self._returns: list[bool] = []
 
@@ -133,7 +96,7 @@ class _Finder(ast.NodeVisitor):
     def _note(self, line: int, start: int, end: int, replacement: str) -> None:
         before = self._encoded[start:end].decode()
         padded = replacement + "\n" * (before.count("\n") - replacement.count("\n"))
-        change = f"{_short(before)} -> {_short(replacement)}"
+        change = f"{shortened(before)} -> {shortened(replacement)}"
         text = self._lines[line - 1].strip()
         self.found.append(Mutation(self.file, ".".join(self._scope), line, text, change, start, end, padded))
 
@@ -166,7 +129,7 @@ class _Finder(ast.NodeVisitor):
     def visit_arg(self, node: ast.arg) -> None: ...
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        if any(_name(base) in {"Protocol", "NamedTuple", "TypedDict"} for base in node.bases):
+        if any(name_of(base) in {"Protocol", "NamedTuple", "TypedDict"} for base in node.bases):
             return
         self._scope.append(node.name)
         for statement in node.body:
@@ -174,11 +137,11 @@ class _Finder(ast.NodeVisitor):
         self._scope.pop()
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        if node.name in FUNCTIONS_SKIPPED or any(_name(each) == "overload" for each in node.decorator_list):
+        if node.name in FUNCTIONS_SKIPPED or any(name_of(each) == "overload" for each in node.decorator_list):
             return
         self._scope.append(node.name)
         for decorator in node.decorator_list:
-            if _name(decorator) not in DECORATORS_KEPT and isinstance(decorator, ast.Call | ast.Name | ast.Attribute):
+            if name_of(decorator) not in DECORATORS_KEPT and isinstance(decorator, ast.Call | ast.Name | ast.Attribute):
                 start = self._encoded.rindex(b"@", 0, self._start(decorator))
                 self._note(decorator.lineno, start, self._end(decorator), "")
         for default in [*node.args.defaults, *node.args.kw_defaults]:
@@ -193,7 +156,7 @@ class _Finder(ast.NodeVisitor):
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  # the name that ast calls
 
     def visit_If(self, node: ast.If) -> None:
-        if _name(node.test) == "TYPE_CHECKING":
+        if name_of(node.test) == "TYPE_CHECKING":
             return
         self._negate(node.test)
         self.generic_visit(node)
@@ -214,9 +177,9 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        if isinstance(node.op, ast.BitOr) and _is_type(node.left):  # a union of types
+        if isinstance(node.op, ast.BitOr) and is_type(node.left):  # a union of types
             return
-        if type(node.op) in ARITHMETIC and not _is_text(node.left) and not _is_text(node.right):
+        if type(node.op) in ARITHMETIC and not is_text(node.left) and not is_text(node.right):
             before, after = ARITHMETIC[type(node.op)]
             self._swap_operator(node.left, node.right, before, after)
         self.generic_visit(node)
@@ -252,13 +215,13 @@ class _Finder(ast.NodeVisitor):
                 self._replace(node, 'b"?"')
 
     def visit_Call(self, node: ast.Call) -> None:
-        if _is_log(node) or _name(node.func) in {"TypeVar", "NewType", "cast", "Final"}:
+        if is_log(node) or name_of(node.func) in {"TypeVar", "NewType", "cast", "Final"}:
             return
         positional = [each for each in node.args if not isinstance(each, ast.Starred)]
         if len(positional) == len(node.args) > 1 and self._text(node.args[0]) != self._text(node.args[1]):
             first, second = node.args[:2]
             between = self._encoded[self._end(first) : self._start(second)].decode()
-            if "\n" not in between and _name(node.func) not in {"isinstance", "setattr", "getattr"}:
+            if "\n" not in between and name_of(node.func) not in {"isinstance", "setattr", "getattr"}:
                 swapped = self._text(second) + between + self._text(first)
                 self._note(first.lineno, self._start(first), self._end(second), swapped)
         if isinstance(node.func, ast.Name) and node.func.id in NAMES:
@@ -281,22 +244,22 @@ class _Finder(ast.NodeVisitor):
     # ── Statements ────────────────────────────────────────────────────────────────────────────────────────────────
     def visit_Expr(self, node: ast.Expr) -> None:
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(value, ast.Constant) or (isinstance(value, ast.Call) and _is_log(value)):
+        if isinstance(value, ast.Constant) or (isinstance(value, ast.Call) and is_log(value)):
             return  # a docstring, `...`, or a line for the log
         self._replace(node, "pass")
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        if any(_name(target) in {"__slots__", "__all__", "__match_args__"} for target in node.targets):
+        if any(name_of(target) in {"__slots__", "__all__", "__match_args__"} for target in node.targets):
             return
         if all(isinstance(target, ast.Attribute | ast.Subscript) for target in node.targets):
             self._replace(node, "pass")
-        elif not self._scope and _is_type(node.value):  # an alias
+        elif not self._scope and is_type(node.value):  # an alias
             return
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is None or (not self._scope and _is_type(node.value)):
+        if node.value is None or (not self._scope and is_type(node.value)):
             return
         if isinstance(node.target, ast.Attribute) and self._scope[-1:] != ["__init__"]:
             self._replace(node, "pass")
@@ -338,7 +301,7 @@ class _Finder(ast.NodeVisitor):
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         first = node.body[0]
         if not isinstance(first, ast.Raise):
-            self._note(first.lineno, self._start(first), self._start(first), "raise; ") if _is_simple(first) else None
+            self._note(first.lineno, self._start(first), self._start(first), "raise; ") if is_simple(first) else None
         for statement in node.body:
             self.visit(statement)
 
@@ -349,59 +312,3 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     visit_AsyncWith = visit_With  # noqa: N815  # as above
-
-
-def _operator_tokens(source: str, starts: list[int]) -> list[tuple[str, int, int]]:
-    """The operators and words of a file, with their places in bytes."""
-    lines = source.splitlines(keepends=True)
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in {tokenize.OP, tokenize.NAME}:
-            (row, column), (_, ending) = token.start, token.end
-            line = lines[row - 1]
-            start = starts[row - 1] + len(line[:column].encode())
-            found.append((token.string, start, start + len(line[column:ending].encode())))
-    return found
-
-
-def _name(node: ast.expr) -> str:
-    """The last part of a name that is called, subscripted or used."""
-    match node:
-        case ast.Name():
-            return node.id
-        case ast.Attribute():
-            return node.attr
-        case ast.Call():
-            return _name(node.func)
-        case ast.Subscript():
-            return _name(node.value)
-    return ""
-
-
-def _is_log(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and _name(call.func.value) in LOGGERS
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
-
-
-def _is_type(node: ast.expr) -> bool:
-    """Whether it looks like a type: a name that begins with a capital letter, or is one of the built-in ones."""
-    if isinstance(node, ast.BinOp):
-        return _is_type(node.left)
-    name = _name(node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ""
-    return name in {"int", "str", "bytes", "float", "bool", "dict", "list", "tuple", "set"} or bool(
-        re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name)
-    )
-
-
-def _is_simple(node: ast.stmt) -> bool:
-    """Whether another statement may stand before it on its line."""
-    return not hasattr(node, "body") and not isinstance(node, ast.Match)
-
-
-def _short(text: str) -> str:
-    """On one line, and not longer than a line of a list."""
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:57]}..."
