@@ -275,6 +275,7 @@ class Judge:
                 found |= faults & {"reset"} if unix else set()
                 found |= {"accept"} if accepts & {"RESET"} and unix else set()
                 found |= in_order if not partial else set()
+                found |= {"lifetime"} if "short" in limits else set()  # it ends a reply in progress too
             case "reset":
                 found |= faults & {"reset"}
                 found |= {"accept"} if "RESET" in accepts else set()

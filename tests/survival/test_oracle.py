@@ -87,6 +87,7 @@ def test_an_end_without_a_reason_is_wrong(end: str, heard: bytes) -> None:
         ({"faults": ("drop",)}, "silence", b""),
         ({"faults": ("hang",)}, "silence", b""),
         ({"limits": "idle"}, "eof", b""),
+        ({"limits": "short"}, "eof", b"<m1 a"),
         ({"limits": "few"}, "reset", b""),
     ],
 )
