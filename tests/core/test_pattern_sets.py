@@ -78,6 +78,36 @@ def test_a_set_that_ran_out_of_memory_is_searched_one_by_one(monkeypatch: pytest
     assert list(Sets(["^a", "^b", "^ab"]).matching(b"ab")) == [0, 2]
 
 
+@pytest.mark.parametrize("request_bytes, searches", [(1024, 2), (1 << 20, 4), (4 << 20, 10), (64 << 20, 10)])
+def test_a_set_has_fewer_instructions_the_longer_requests_may_be(request_bytes: int, searches: int) -> None:
+    """2,000 at most, which compile in 5 ms; twice 2^29 divided by the bytes of the longest request."""
+    ordered = [f"^{'a' * 300}{number}" for number in range(10)]  # 307 instructions each
+    with patterns.compiling(patterns.Compiler(request_bytes=request_bytes)):
+        sets = Sets(ordered)
+    assert len(sets._searches) == searches
+    assert list(sets.matching(b"a" * 300 + b"7")) == [7]
+
+
+def test_a_set_has_the_memory_of_its_patterns_shared_among_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, many = [], patterns.many
+
+    def noted(some: Sequence[str], *, anchored: bool, memory: int) -> object:
+        given.append(memory)
+        return many(some, anchored=anchored, memory=memory)
+
+    monkeypatch.setattr(patterns, "many", noted)
+    with patterns.compiling(patterns.Compiler(memory=6000)):
+        Sets([f"a{number}" for number in range(10)])
+        Sets([f"a{number}" for number in range(10)], copies=3)
+    assert given == [30_000, 10_000]
+
+
+@given(ordered=st.lists(WHOLE, max_size=12), data=STREAMS)
+def test_without_memory_the_same_is_found(ordered: list[str], data: bytes) -> None:
+    with patterns.compiling(patterns.Compiler(memory=0)):
+        assert list(Sets(ordered).matching(data)) == one_by_one(ordered, data)
+
+
 def test_one_that_re2_refuses() -> None:
     with pytest.raises(PatternError):
         Sets(["a", "("])

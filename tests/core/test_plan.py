@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core import matching, steps
+from answerback.core import matching, plan, steps
 from answerback.core.actions import Send
 from answerback.core.plan import (
     Asked,
@@ -245,3 +245,17 @@ def test_a_rule_of_equality_is_tried_in_its_place_among_many_patterns(place: int
         found = select(written, b"ba", Asker(left=1))
         assert found is not None
         assert found.name == ("equal" if first >= place else f"pattern {first}")
+
+
+def test_patterns_of_many_states_are_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each state would have sets of its own, which take time to compile and memory."""
+    monkeypatch.setattr(plan, "MOST_IN_SETS", 27)
+    named = [Rule(f"{number}", 0, (), matching.regex(f"a{number}"), pattern=f"a{number}") for number in range(9)]
+    in_two = [replace(each, in_states=("one", "two")) for each in named]
+    in_three = [replace(each, in_states=("one", "two", "three")) for each in named]
+    assert Rules(in_two).of("one")._sets is not None
+    assert Rules(in_three).of("one")._sets is None
+    for rules in (Rules(in_two), Rules(in_three)):
+        found = rules.of("one").search(b"xa7", cast(Asked, Asker()))
+        assert found is not None
+        assert found.name == "7"

@@ -96,19 +96,28 @@ def test_all_patterns_of_a_configuration_have_a_largest_size() -> None:
         each.when.regex = "a" * 3995  # 4,000 instructions
     (problem,) = check(config, {})
     assert str(problem) == (
-        "listeners[0].rules[125].when.regex: counts as 4000 instructions, 504000 with the patterns before it; all "
-        "patterns of a configuration have 500000 at most. Write fewer or shorter patterns; equals, prefix, suffix and "
+        "listeners[0].rules[62].when.regex: counts as 4000 instructions, 252000 with the patterns before it; all "
+        "patterns of a configuration have 250000 at most. Write fewer or shorter patterns; equals, prefix, suffix and "
         "contains need none"
     )
-    del config.listeners[0].rules[125:]
+    del config.listeners[0].rules[62:]
     assert check(config, {}) == []
 
 
-def test_small_patterns_count_as_50_instructions_each() -> None:
+def test_small_patterns_count_as_25_instructions_each() -> None:
     config = rules(2)
     config.listeners[0].rules[0].when.any.of.extend([v1.Match(regex="a")] * 10_001)
     (problem,) = [each for each in check(config, {}) if "counts as" in each.message]
     assert problem.path == "listeners[0].rules[0].when.any.of[10000].regex"
+
+
+def test_unicode_classes_count_as_150_instructions_more() -> None:
+    config = rules(200)
+    for each in config.listeners[0].rules:
+        each.when.regex = r"\pL" * 32  # 16 ranges of bytes each, at most
+    (problem,) = check(config, {})
+    assert problem.path == "listeners[0].rules[47].when.regex"
+    assert problem.message.startswith("counts as 5317 instructions, 255216 with")
 
 
 def test_a_pattern_that_frames_counts_among_all() -> None:
@@ -116,8 +125,8 @@ def test_a_pattern_that_frames_counts_among_all() -> None:
     step = v1.Step(take=v1.Step.Take(framing=v1.Framing(pattern=v1.Framing.Pattern(end="[ab]" * 250)), set="x"))
     config.listeners[0].rules.add().do.extend([step] * 2000)
     (problem,) = check(config, {})
-    assert problem.path == "listeners[0].rules[0].do[199].take.framing.pattern.end"
-    assert problem.message.startswith("counts as 2000 instructions, 501000 with the patterns before it")
+    assert problem.path == "listeners[0].rules[0].do[99].take.framing.pattern.end"
+    assert problem.message.startswith("counts as 2000 instructions, 250500 with the patterns before it")
 
 
 @pytest.mark.parametrize("made, at, past, why", LIMITS.values(), ids=LIMITS)

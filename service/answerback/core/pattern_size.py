@@ -19,6 +19,7 @@ MAX_INSTRUCTIONS: Final = 4000  # of one pattern: 5 ms at the worst, most take o
 MAX_PROPERTIES: Final = 32  # `\p` and `\P`: up to 0.3 ms each
 MAX_GROUPS: Final = 100  # a search that tells its groups copies where each is, for each byte
 
+PROPERTY_COST: Final = 150  # of instructions, which take about as long as one of those
 PROGRAM: Final = 5  # instructions that every pattern has
 
 _CLASS_ITEM: Final = re.compile(
@@ -84,6 +85,11 @@ class _Sizes:
 def instructions(pattern: str) -> int:
     """How many instructions RE2 makes of a pattern, at most."""
     return int(min(fold(pattern, _Sizes()).instructions, 1 << 40)) + PROGRAM
+
+
+def compile_cost(pattern: str) -> int:
+    """How long RE2 takes to compile a pattern, as the number of instructions that take as long. Raises TooLarge."""
+    return check_size(pattern) + PROPERTY_COST * fold(pattern, _Properties())[0]
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.duration_pb2 import Duration
 
 from answerback.core import patterns, templates
-from answerback.core.pattern_size import TooLarge, check_size
+from answerback.core.pattern_size import TooLarge, compile_cost
 from answerback.core.plan import Limits
 from answerback.language import bounds, payloads
 from answerback.language.captures import NONE, Captures
@@ -55,7 +55,7 @@ class Checking:
     def pattern(self, text: str, path: str) -> bool:
         """Whether a pattern is small enough, and RE2 takes it; if not, the problem is reported. Raises Enough."""
         try:
-            self.problems.pattern(path, check_size(text))
+            self.problems.pattern(path, compile_cost(text))
         except TooLarge as problem:
             self.add(path, str(problem))
             return False

@@ -3,10 +3,11 @@
 import time
 
 SLICE = 0.002  # seconds of work between two pauses
+SHARE = 0.5  # of the time worked, for others
 
 
 class Pacer:
-    """Called now and then by a thread at work: sleeps for as long as it has worked since the last time.
+    """Called now and then by a thread at work: sleeps for half as long as it has worked since the last time.
 
     What holds the interpreter for some milliseconds at a time, as RE2 does when it compiles, would otherwise take it
     again each time that the event loop gives it up for a system call.
@@ -19,5 +20,5 @@ class Pacer:
         """Sleep, if it was long enough."""
         worked = time.thread_time() - self._since
         if worked >= SLICE:
-            time.sleep(worked)  # noqa: TID251 - it runs in a thread, and its purpose is to let the others run
+            time.sleep(SHARE * worked)  # noqa: TID251 - it runs in a thread, and its purpose is to let the others run
             self._since = time.thread_time()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 MOST_PROBLEMS = 1000  # a list that nobody reads to its end; what garbage costs stays bounded
 QUOTED = 60  # characters of a value that a message repeats
-MOST_INSTRUCTIONS = 500_000  # of RE2, in all patterns: compiling them takes 0.7 s at the worst
-LEAST_INSTRUCTIONS = 50  # what the smallest pattern costs beside its own
+MOST_INSTRUCTIONS = 250_000  # of RE2, in all patterns: a worker compiles them in 2 s of CPU at the worst
+LEAST_INSTRUCTIONS = 25  # what the smallest pattern costs beside its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ from answerback.v1 import config_pb2 as v1
 # Rule: every answer is waited for before anything is aborted, so that none is taken for one to a later order.
 # Rule: after the decision nothing is asked any more: who does not commit is dead, or dies.
 
+# How many times longer than other answers a worker may take to prepare: it compiles up to 250,000 instructions of
+# patterns, with pauses. A worker that is stuck sends no heartbeat, and ends sooner.
+PREPARE = 4
+
 SocketsOf = Callable[[int], Mapping[str, socket.socket]]
 
 log = logging.getLogger(__name__)
@@ -160,7 +164,12 @@ class TwoPhaseChange:
         order.prepare.files.extend(named)
         try:
             report = await worker.ask(
-                order, "prepared", "refused", within=self._within, sockets=list(sockets.values()), files=passed
+                order,
+                "prepared",
+                "refused",
+                within=PREPARE * self._within,
+                sockets=list(sockets.values()),
+                files=passed,
             )
         except (Gone, MessageTooLarge, OSError) as failure:
             if worker.leaving and worker.over.done():

@@ -41,7 +41,7 @@ class Pace:
     start: float = 10.0
     """From exec to the first beat; it takes some 0.1 on an idle machine."""
     answer: float = 5.0
-    """For a worker to prepare or commit a change."""
+    """For a worker to commit a change; it may take four times as long to prepare one."""
     silence: float = 5.0
     """Without a beat, which comes twice a second, a worker is taken for hung."""
     backoff: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
