@@ -116,11 +116,12 @@ class Answering(Playing):
                 self._give_way()
                 break
         answered = len(matched)
-        unfinished = framing is not None and framing.unfinished
+        rest = end < len(buffer)
+        unfinished = rest and framing is not None and framing.unfinished
         more = stop or late or (answered > 0 and (for_one or unfinished)) or answered == MOST or size >= OUTPUT_AHEAD
         if answered < len(requests) and framing is not None:  # then it is the one that cut them
             end = framing.taken(buffer, answered)
-        elif answered and not (more or ended) and end == len(buffer):
+        elif answered and not (more or ended or rest):
             self._remember(matched)
         if answered:
             self._started = now
@@ -178,7 +179,9 @@ class Answering(Playing):
             return (bytes(buffer),), len(buffer)
         if framing is None and self._empty >= EMPTY_IN_A_ROW:
             raise Malformed(f"{EMPTY_IN_A_ROW} requests in a row without a byte")
-        requests, end = NO_BYTES if framing is None else self._search(framing)
+        requests, end = NO_BYTES if framing is None else framing.cut(buffer, self._searched)
+        if not requests and framing is not None and framing.unfinished:
+            requests, end = self._cut_on(framing)
         if self._framing_before is None or not requests:
             return requests, end
         self._framing, self._framing_before = self._framing_before, None  # the other was for one request
@@ -186,22 +189,24 @@ class Answering(Playing):
             end = framing.taken(buffer, 1)
         return requests[:1], end
 
-    def _search(self, framing: Framing) -> tuple[Sequence[bytes], int]:
-        """See `Framing.cut`; it is called as long as it has more to do, and this turn has time left."""
-        requests, end = framing.cut(self._buffer, self._searched)
-        while framing.unfinished and not requests:
+    def _cut_on(self, framing: Framing) -> tuple[Sequence[bytes], int]:
+        """See `Framing.cut`, which is called again as long as it has more to do, and this turn has time left."""
+        while True:
             self._searched = len(self._buffer)
             if self._out_of_time():
                 self._give_way()
-                break
+                return (), 0
             requests, end = framing.cut(self._buffer, self._searched)
-        return requests, end
+            if requests or not framing.unfinished:
+                return requests, end
 
     def _take(self, now: float, *, ended: bool = False) -> Sequence[Action]:
         """Read the frame that the script waits for; `ended`: what is there is one as it stands."""
         taking = self._taking
         assert taking is not None
-        frames, end = self._search(taking.framing)
+        frames, end = taking.framing.cut(self._buffer, self._searched)
+        if not frames and taking.framing.unfinished:
+            frames, end = self._cut_on(taking.framing)
         if not frames and (ended or (self._eof and taking.framing.rest and self._buffer)):
             frames, end = (bytes(self._buffer),), len(self._buffer)
         if not frames:
