@@ -92,19 +92,19 @@ def test_what_is_remembered_is_bounded() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     for number in range(3 * RECALLED_MOST):
-        selector.recalled.store(b"%d" % number, 1, answering)
+        selector.replies.store(b"%d" % number, 1, answering)
         assert selector.recalled[b"%d" % number] is None
-        selector.recalled.store(b"%d" % number, 1, answering)
+        selector.replies.store(b"%d" % number, 1, answering)
         assert len(selector.recalled) <= RECALLED_MOST
     assert selector.recalled[b"%d" % number] == Recalled((Send(b"yes"),), 1, 7)
-    selector.recalled.store(bytes(RECALLED_BYTES + 1), 1, answering)
+    selector.replies.store(bytes(RECALLED_BYTES + 1), 1, answering)
     assert bytes(RECALLED_BYTES + 1) not in selector.recalled
 
 
 def test_only_what_is_always_the_same_is_remembered() -> None:
     echoing = Rule("", 7, (steps.echo(),))
     selector = Selector([echoing])
-    selector.recalled.store(b"a", 1, echoing)
+    selector.replies.store(b"a", 1, echoing)
     assert not selector.recalled
 
 

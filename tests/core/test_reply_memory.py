@@ -180,20 +180,20 @@ def test_memory_has_room_for_exactly_so_many_and_then_begins_again() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     for number in range(RECALLED_MOST):
-        selector.recalled.store(b"%d" % number, 1, answering)
+        selector.replies.store(b"%d" % number, 1, answering)
     assert len(selector.recalled) == RECALLED_MOST
-    selector.recalled.store(b"0", 1, answering)
+    selector.replies.store(b"0", 1, answering)
     assert len(selector.recalled) == RECALLED_MOST, "one that is known needs no more room"
     assert selector.recalled[b"0"] == Recalled((Send(b"yes"),), 1, 7)
-    selector.recalled.store(b"one more", 1, answering)
+    selector.replies.store(b"one more", 1, answering)
     assert list(selector.recalled) == [b"one more"]
 
 
 def test_the_longest_bytes_that_are_remembered() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
-    selector.recalled.store(bytes(RECALLED_BYTES), 1, answering)
-    selector.recalled.store(bytes(RECALLED_BYTES + 1), 1, answering)
+    selector.replies.store(bytes(RECALLED_BYTES), 1, answering)
+    selector.replies.store(bytes(RECALLED_BYTES + 1), 1, answering)
     assert list(selector.recalled) == [bytes(RECALLED_BYTES)]
 
 
@@ -265,9 +265,9 @@ def test_memory_is_bounded_in_bytes() -> None:
     for number in range(20):
         for _ in range(2):
             cache.store(b"%d" % number, 1, answering)
-        kept = sum(len(each.actions[0].data) for each in cache.values() if each is not None)
+        kept = sum(len(each.actions[0].data) for each in cache.entries.values() if each is not None)
         assert kept == cache.size_bytes <= CACHE_BYTES
-        assert cache[b"%d" % number] is not None
+        assert cache.entries[b"%d" % number] is not None
     rules = RuleCache()
     for number in range(CACHE_BYTES // ENTRY_BYTES + 10):
         rules.store(b"%d" % number, None)

@@ -159,7 +159,7 @@ class Answering(Playing):
         if matched.count(rule) < len(matched) or self._framing is not self._plan.framing:
             return
         if selector.remembers and type(heard) is bytes:
-            selector.recalled.store(heard, len(matched), rule)
+            selector.replies.store(heard, len(matched), rule)
 
     def _resume(self, now: float) -> Sequence[Action]:
         """Go on with the script in progress."""

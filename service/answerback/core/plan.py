@@ -13,7 +13,7 @@ from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
 from answerback.core.matching.effort import WEIGHED_BYTES, effort_of, in_parts
 from answerback.core.pattern_sets import Sets
-from answerback.core.recall import ReplyCache, RuleCache
+from answerback.core.recall import Recalled, ReplyCache, RuleCache
 from answerback.core.steps import Step
 from answerback.core.turn import Turn
 
@@ -156,14 +156,17 @@ class Selector:
         "look_up",
         "recalled",
         "remembers",
+        "replies",
     )
 
     look_up: Callable[[bytes], Rule | None] | None
     """The same as `search`, where a table says it."""
     remembers: bool
     """Whether answers are remembered: the bytes alone decide, and a look-up is no slower than the search."""
-    recalled: ReplyCache
+    recalled: dict[bytes, Recalled | None]
     """What was answered to these bytes before, where nothing stood before them; None for those heard once."""
+    replies: ReplyCache
+    """What keeps them."""
     known: RuleCache | None
     """What was found for a request before, where the bytes alone decide, and it takes long to find."""
     at_once: int
@@ -171,7 +174,8 @@ class Selector:
 
     def __init__(self, rules: Sequence[Rule], *, copies: int = 1) -> None:
         """`copies`: how many selectors these rules may be in."""
-        self.recalled = ReplyCache()
+        self.replies = ReplyCache()
+        self.recalled = self.replies.entries
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
         self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
         self._otherwise: Rule | None = None
