@@ -99,7 +99,7 @@ async def test_a_held_connection_that_is_reset_is_no_probe(supervise: Supervise)
     await until(lambda: supervisor.balance() == (1, 0, 1))
     reset(client)
     await until(lambda: supervisor.balance() == (1, 1, 0))
-    assert supervisor.closed(CloseReason.PEER_RESET) == 1
+    assert supervisor.closed(CloseReason.PEER_GAVE_UP) == 1
 
 
 async def test_clients_of_a_stall_are_served_at_its_end_and_the_fillers_are_not_counted(supervise: Supervise) -> None:
