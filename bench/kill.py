@@ -29,7 +29,7 @@ APART_S = 1.5  # from kill to kill: time for a successor
 PATIENCE_S = 10  # for the last connections, and for the books to come to rest
 AT_ONCE = 128  # connections begun before those that are open are looked after
 
-_CRASHED = re.compile(r'^answerback_connections_closed_total\{[^}]*reason="crashed"[^}]*\} (\S+)', re.MULTILINE)
+_CRASHED = re.compile(r'^answerback_connections_closed_total\{[^}]*reason="worker_crashed"[^}]*\} (\S+)', re.MULTILINE)
 
 
 @dataclass(slots=True)

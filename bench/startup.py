@@ -13,7 +13,7 @@ from bench.server import CouldNotRun, Server
 from bench.stats import spread
 
 STARTS = 10
-METRIC = "answerback_worker_start_seconds"
+METRIC = "answerback_worker_startup_duration_seconds"
 TIMEOUT_S = 10
 POLL_S = 0.01
 

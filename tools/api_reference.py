@@ -47,12 +47,12 @@ problem.
 | `LISTENER_EXISTS` | ALREADY_EXISTS | There is one of that name. |
 | `ETAG_MISMATCH` | ABORTED | Somebody else has changed the configuration meanwhile: look again, and decide. |
 | `RESTART_IN_PROGRESS` | ABORTED | Workers are restarted one by one, once at a time. |
-| `NOT_OF_THIS_HISTORY` | OUT_OF_RANGE | The etag is of another history: begin with the revision in force. |
+| `STALE_PAGE_TOKEN` | OUT_OF_RANGE | The etag is of another history: begin with the revision in force. |
 | `CHANGE_FAILED` | UNAVAILABLE | A worker or the machine could not take the change; nothing has changed. |
 | `STORE_FAILED` | UNAVAILABLE | The revision could not be kept; nothing has changed. |
 | `STORE_FULL` | RESOURCE_EXHAUSTED | There is no room for the revision; nothing has changed. |
 | `STORE_CORRUPT` | DATA_LOSS | The history is damaged; nothing has changed. |
-| `PLACES_EXHAUSTED` | RESOURCE_EXHAUSTED | Too many listeners, rules and faults have come and gone: restart `serve`. |
+| `COUNTERS_EXHAUSTED` | RESOURCE_EXHAUSTED | Too many listeners, rules and faults were created: restart `serve`. |
 | `TOO_MANY_CALLS` | RESOURCE_EXHAUSTED | As many calls of this kind are in progress as there may be: try again. |
 | `TOO_MANY_BYTES` | RESOURCE_EXHAUSTED | Calls of this kind hold 12 MiB of requests and unread answers: try again. |
 | `REQUEST_UNFINISHED` | DEADLINE_EXCEEDED | Its message did not arrive in 10 s, or gave way to those that came whole. |

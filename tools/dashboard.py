@@ -132,7 +132,7 @@ PURPOSE: Final = Row(
             [
                 rate("requests_unmatched_total", "listener", what="unmatched"),
                 rate("requests_truncated_total", "listener", what="truncated"),
-                rate("probes_total", "listener", what="said nothing"),
+                rate("connections_without_data_total", "listener", what="said nothing"),
             ],
             "reqps",
         ),
@@ -149,7 +149,7 @@ TROUBLE: Final = Row(
 WORKERS: Final = Row(
     "Workers and configuration",
     (
-        Panel("Event loop lag", [gauge("worker_loop_lag_seconds", "instance", "worker")], "s"),
+        Panel("Event loop lag", [gauge("worker_event_loop_lag_seconds", "instance", "worker")], "s"),
         Panel(
             "Restarts",
             [
@@ -157,7 +157,7 @@ WORKERS: Final = Row(
                 growth("worker_planned_restarts_total", "instance", "worker"),
             ],
         ),
-        Panel("Start, exec to first beat", [gauge("worker_start_seconds", "instance", "worker")], "s"),
+        Panel("Start, exec to first beat", [gauge("worker_startup_duration_seconds", "instance", "worker")], "s"),
         Panel(
             "Revision in force, and of each worker",
             [gauge("config_revision", "instance"), gauge("worker_config_revision", "instance", "worker")],
@@ -167,8 +167,8 @@ WORKERS: Final = Row(
             "Configurations applied and refused",
             [
                 growth("config_applied_total", "instance", what="applied"),
-                growth("config_refused_total", "instance", what="refused"),
-                gauge("config_file_refused", "instance", what="file is refused"),
+                growth("config_rejected_total", "instance", what="refused"),
+                gauge("config_file_rejected", "instance", what="file is refused"),
             ],
         ),
     ),
@@ -177,7 +177,7 @@ ROWS: Final = (NOW, TRAFFIC, LATENCY, PURPOSE, TROUBLE, WORKERS)
 
 ANNOTATIONS: Final = (
     ("Applied", "green", "answerback_config_last_applied_timestamp_seconds"),
-    ("Refused", "red", "answerback_config_last_refused_timestamp_seconds"),
+    ("Refused", "red", "answerback_config_last_rejected_timestamp_seconds"),
 )
 VARIABLES: Final = (
     ("job", "label_values(answerback_build_info, job)"),

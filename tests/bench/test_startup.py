@@ -3,6 +3,7 @@
 import pytest
 
 from bench import books, server, startup
+from bench.startup import METRIC
 
 BALANCED = """\
 # HELP answerback_connections_accepted_total Connections accepted.
@@ -10,7 +11,7 @@ BALANCED = """\
 answerback_connections_accepted_total{listener="a"} 7.0
 answerback_connections_accepted_total{listener="b"} 5.0
 answerback_connections_closed_total{listener="a",reason="peer_eof"} 6.0
-answerback_connections_closed_total{listener="a",reason="crashed"} 0.0
+answerback_connections_closed_total{listener="a",reason="worker_crashed"} 0.0
 answerback_connections_closed_total{listener="b",reason="peer_eof"} 5.0
 answerback_connections_open{listener="a"} 1.0
 answerback_connections_open{listener="b"} 0.0
@@ -21,10 +22,13 @@ answerback_connections_open{listener="b"} 0.0
     "exposition, seconds",
     [
         ("", None),
-        ('answerback_worker_start_seconds{worker="0"} 0.0\n', None),  # no beat yet
-        ('# HELP answerback_worker_start_seconds x\nanswerback_worker_start_seconds{worker="0"} 0.125\n', 0.125),
+        (f'{METRIC}{{worker="0"}} 0.0\n', None),  # no beat yet
         (
-            'answerback_worker_start_seconds{worker="0"} 1e-1\nanswerback_worker_start_seconds{worker="1"} 0.2\n',
+            f'# HELP {METRIC} x\n{METRIC}{{worker="0"}} 0.125\n',
+            0.125,
+        ),
+        (
+            f'{METRIC}{{worker="0"}} 1e-1\n{METRIC}{{worker="1"}} 0.2\n',
             0.2,
         ),
     ],

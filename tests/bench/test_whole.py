@@ -35,7 +35,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"""\
-answerback_worker_start_seconds{worker="0"} 0.125
+answerback_worker_startup_duration_seconds{worker="0"} 0.125
 answerback_connections_accepted_total{listener="bench"} 5
 answerback_connections_closed_total{listener="bench",reason="peer_eof"} 3
 answerback_connections_open{listener="bench"} 1

@@ -81,8 +81,8 @@ def test_programs_get_data() -> None:
     result = explain("--say", r"PIN\xff\r\n", "-o", "json")
     data = json.loads(result.stdout)
     assert (data["file"], data["listener"], data["answered"], data["cut_short"]) == ("<stdin>", "pong", False, False)
-    assert [event["what"] for event in data["events"]] == ["said", "asked", "open"]
-    assert data["events"][0] == {"what": "said", "at": 0.0, "data": r"PIN\xff\r\n"}
+    assert [event["type"] for event in data["events"]] == ["received", "evaluated", "open"]
+    assert data["events"][0] == {"type": "received", "at": 0.0, "data": r"PIN\xff\r\n"}
     asked = data["events"][1]
     assert (asked["event"], asked["request"], asked["rule"]) == ("REQUEST", r"PIN\xff", None)
     assert asked["passed_over"][0] == {
@@ -173,12 +173,12 @@ listeners:
   - name: store
     address: 127.0.0.1:7000
     framing: line
-    faults: [{name: late, first: 1, latency: 1s}]
+    faults: [{name: late, times: 1, latency: 1s}]
     rules:
       - when: put
-        do: [take: {framing: {fixed: {size: 2}}, set: body}, state: full, frame: {delimiter: ";"}]
+        do: [receive: {framing: {fixed: {size: 2}}, into: body}, state: full, framing: {delimiter: ";"}]
       - when: hold
-        do: [hold]
+        do: [hang]
       - do: [echo, half_close]
     limits: {lifetime: 1m}
 """
@@ -199,7 +199,7 @@ listeners:
         "    1.000 s < closes its half (FIN), and goes on reading",
         '    1.000 s   stays open, in the state "full"',
     ]
-    ignoring = config.replace("do: [hold]", "do: [hold: {ignore_fin: true}]")
+    ignoring = config.replace("do: [hang]", "do: [hang: {ignore_fin: true}]")
     assert (
         "            says nothing more, and does not close when the peer closes its half (FIN)"
         in explain("--say", r"hold\n", stdin=ignoring).stdout.splitlines()
@@ -207,5 +207,5 @@ listeners:
     held = explain("--say", r"hold\n", stdin=config).stdout.splitlines()
     assert held[-2:] == [
         "            says nothing more, and does not close",
-        "   60.000 s < closes in order (FIN): lifetime",
+        "   60.000 s < closes in order (FIN): max_lifetime",
     ]

@@ -8,13 +8,13 @@ from google.protobuf.duration_pb2 import Duration
 from answerback.supervisor import ChangeFailed
 from answerback.v1 import operations_service_pb2 as pb
 
-SUCCEEDED = pb.RestartWorkersResponse(step=pb.RESTART_STEP_SUCCEEDED, worker=1, pid=4711, connections=5)
+REPLACED = pb.RestartWorkersResponse(step=pb.RESTART_STEP_REPLACED, worker=1, pid=4711, connections=5)
 RESTARTED = pb.RestartWorkersResponse(step=pb.RESTART_STEP_RESTARTED, worker=1, pid=4711)
 CUT_OFF = pb.RestartWorkersResponse(step=pb.RESTART_STEP_RESTARTED, worker=2, pid=4712, connections=3)
 
 
 def test_a_line_for_each_step(api: Any, cli: Any) -> None:
-    api.answers["RestartWorkers"] = [SUCCEEDED, RESTARTED, CUT_OFF]
+    api.answers["RestartWorkers"] = [REPLACED, RESTARTED, CUT_OFF]
     result = cli("restart", "--over", "1m30s", "--grace", "500ms")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
@@ -26,14 +26,14 @@ def test_a_line_for_each_step(api: Any, cli: Any) -> None:
 
 
 def test_an_object_for_each_step(api: Any, cli: Any) -> None:
-    api.answers["RestartWorkers"] = [SUCCEEDED]
+    api.answers["RestartWorkers"] = [REPLACED]
     (line,) = cli("restart", "-o", "json").stdout.splitlines()
-    assert json.loads(line) == {"worker": 1, "step": "RESTART_STEP_SUCCEEDED", "pid": 4711, "connections": 5}
+    assert json.loads(line) == {"worker": 1, "step": "RESTART_STEP_REPLACED", "pid": 4711, "connections": 5}
     assert api.asked == [pb.RestartWorkersRequest(over=Duration(seconds=1))]
 
 
 def test_one_that_fails(api: Any, cli: Any) -> None:
-    api.answers["RestartWorkers"] = [SUCCEEDED, ChangeFailed("no successor for worker 2")]
+    api.answers["RestartWorkers"] = [REPLACED, ChangeFailed("no successor for worker 2")]
     result = cli("restart")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
     assert result.stderr.endswith("no successor for worker 2\n")

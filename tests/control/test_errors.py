@@ -66,9 +66,9 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (NotRecorded(Conflict("2")), StatusCode.UNAVAILABLE, "CHANGE_FAILED", str(NotRecorded(Conflict("2")))),
         (StoreFailed("locked"), StatusCode.UNAVAILABLE, "STORE_FAILED", "locked"),
         (NotKept("3"), StatusCode.NOT_FOUND, "REVISION_NOT_KEPT", "3"),
-        (NotOfThisHistory("4"), StatusCode.OUT_OF_RANGE, "NOT_OF_THIS_HISTORY", "4"),
+        (NotOfThisHistory("4"), StatusCode.OUT_OF_RANGE, "STALE_PAGE_TOKEN", "4"),
         (Stopping(), StatusCode.UNAVAILABLE, "STOPPING", str(Stopping()) or "the server is shutting down"),
-        (PlacesExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", "full"),
+        (PlacesExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", "full"),
         (Unauthenticated("who?"), StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", "who?"),
         (
             PermissionDenied("/a.B/C"),

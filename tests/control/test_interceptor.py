@@ -102,7 +102,9 @@ def reason_of(error: aio.AioRpcError) -> str:
 
 @pytest.mark.parametrize("path, method", METHODS)
 @pytest.mark.parametrize(
-    "metadata", [(), bearer(WRONG), bearer(FULL[:-1]), (("authorization", FULL),)], ids=["none", "wrong", "cut", "bare"]
+    "metadata",
+    [(), bearer(WRONG), bearer(FULL[:-1]), (("authorization", FULL),)],
+    ids=["none", "wrong", "cut", "bare"],
 )
 async def test_no_method_is_for_those_without_a_token(
     guarded: aio.Channel, supervisor: Any, path: str, method: Any, metadata: Any

@@ -111,7 +111,7 @@ class Operations:
 
     async def restart_workers(self, over: float, grace: float | None) -> AsyncIterator[Restarted]:
         self.asked.append((over, grace))
-        yield Restarted(1, RestartStep.SUCCEEDED, 4711, 5)
+        yield Restarted(1, RestartStep.REPLACED, 4711, 5)
         if self.fault:
             raise self.fault
         yield Restarted(1, RestartStep.RESTARTED, 4711, 0)
@@ -142,7 +142,7 @@ def operations(supervisor: Any) -> Operations:
 async def test_restart_workers(stub: Any, operations: Operations) -> None:
     steps = [step async for step in stub.RestartWorkers(pb.RestartWorkersRequest())]
     assert steps == [
-        pb.RestartWorkersResponse(worker=1, step=pb.RESTART_STEP_SUCCEEDED, pid=4711, connections=5),
+        pb.RestartWorkersResponse(worker=1, step=pb.RESTART_STEP_REPLACED, pid=4711, connections=5),
         pb.RestartWorkersResponse(worker=1, step=pb.RESTART_STEP_RESTARTED, pid=4711),
     ]
     times = pb.RestartWorkersRequest(over=Duration(seconds=3), grace=Duration())

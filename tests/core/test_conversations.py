@@ -72,7 +72,7 @@ def test_a_count_of_the_connections_own() -> None:
 @pytest.mark.parametrize(
     "then,heard",
     [
-        (Then.HOLD, b"122222"),
+        (Then.REPEAT_LAST, b"122222"),
         (Then.CYCLE, b"121212"),
         (Then.NEXT_RULE, b"12----"),
     ],
@@ -118,7 +118,7 @@ def test_half_close_says_no_more_and_listens() -> None:
 
 
 def test_what_waited_is_not_answered_behind_a_half_close() -> None:
-    book = Playbook(plan(rule(steps.delay_fixed(1), steps.half_close(), steps.frame_of_size(template("0")))))
+    book = Playbook(plan(rule(steps.delay_fixed(1), steps.half_close(), steps.set_framing_of_size(template("0")))))
     book >> b"x\ny\nz" >> eof >> after(1) << HalfClose() << Close(CloseReason.PEER_EOF)
     assert book.account.rules == [0]
     assert book.account.truncations == 0
@@ -150,48 +150,48 @@ def test_half_close_behind_the_peers_fin() -> None:
 
 
 def test_hold_holds_until_the_lifetime_ends() -> None:
-    book = Playbook(plan(rule(steps.hold(), say(b"never")))) >> b"x\ny\n" >> after(HOLD_SECONDS - 1)
-    book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
-    short = plan(rule(steps.hold()), limits=Limits(lifetime=3))
-    Playbook(short) >> b"x\n" >> after(3) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
-    long = plan(rule(steps.hold()), limits=Limits(lifetime=2 * HOLD_SECONDS))
+    book = Playbook(plan(rule(steps.hang(), say(b"never")))) >> b"x\ny\n" >> after(HOLD_SECONDS - 1)
+    book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
+    short = plan(rule(steps.hang()), limits=Limits(lifetime=3))
+    Playbook(short) >> b"x\n" >> after(3) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
+    long = plan(rule(steps.hang()), limits=Limits(lifetime=2 * HOLD_SECONDS))
     book = (Playbook(long) >> b"x\n" >> after(2 * HOLD_SECONDS - 1)).silent()
-    book >> after(1) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+    book >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
 
 
 @pytest.mark.parametrize("ignore_fin", [False, True])
 def test_a_drain_ends_a_hold_in_order_at_once(ignore_fin: bool) -> None:
-    held = plan(rule(steps.hold(ignore_fin=ignore_fin)))
+    held = plan(rule(steps.hang(ignore_fin=ignore_fin)))
     book = Playbook(held) >> b"x\n" >> drain << HalfClose()
     book >> eof << Close(CloseReason.DRAIN)
-    later = plan(rule(steps.delay_fixed(1), steps.hold(ignore_fin=ignore_fin)))
+    later = plan(rule(steps.delay_fixed(1), steps.hang(ignore_fin=ignore_fin)))
     Playbook(later) >> b"x\n" >> drain >> after(1) << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
 
 def test_a_drain_ends_a_hold_that_ignores_a_fin_which_has_come() -> None:
-    Playbook(plan(rule(steps.hold(ignore_fin=True)))) >> b"x\n" >> eof >> drain << Close(CloseReason.DRAIN)
+    Playbook(plan(rule(steps.hang(ignore_fin=True)))) >> b"x\n" >> eof >> drain << Close(CloseReason.DRAIN)
 
 
 def test_a_fin_ends_a_hold_unless_it_is_ignored() -> None:
-    Playbook(plan(rule(steps.hold()))) >> b"x\ny" >> after(9) >> eof << Close(CloseReason.PEER_GAVE_UP)
+    Playbook(plan(rule(steps.hang()))) >> b"x\ny" >> after(9) >> eof << Close(CloseReason.PEER_GAVE_UP)
     (
-        Playbook(plan(rule(steps.half_close(), steps.hold())))
+        Playbook(plan(rule(steps.half_close(), steps.hang())))
         >> b"x\n"
         << HalfClose()
         >> eof
         << Close(CloseReason.PEER_GAVE_UP)
     )
-    book = Playbook(plan(rule(steps.hold(ignore_fin=True)))) >> b"x\n" >> eof >> after(HOLD_SECONDS - 1)
-    book.silent() >> after(1) << Close(CloseReason.LIFETIME)
+    book = Playbook(plan(rule(steps.hang(ignore_fin=True)))) >> b"x\n" >> eof >> after(HOLD_SECONDS - 1)
+    book.silent() >> after(1) << Close(CloseReason.MAX_LIFETIME)
 
 
 def test_a_hold_after_the_fin_ends_at_once() -> None:
-    until_eof = plan(rule(steps.send(b"hm"), steps.hold()), framing=UntilEof())
+    until_eof = plan(rule(steps.send(b"hm"), steps.hang()), framing=UntilEof())
     Playbook(until_eof) >> b"all" >> eof << Send(b"hm") << Close(CloseReason.PEER_GAVE_UP)
 
 
 def test_a_fin_behind_bytes_that_are_not_read_ends_a_hold_in_order() -> None:
-    book = Playbook(plan(rule(steps.hold()))) >> b"x\n" + b"y" * READ_AHEAD
+    book = Playbook(plan(rule(steps.hang()))) >> b"x\n" + b"y" * READ_AHEAD
     wanted = [book.session.wants_read]
     book >> fin << HalfClose()
     assert [*wanted, book.session.wants_read] == [False, True]  # what is there is discarded, up to the FIN
@@ -199,20 +199,20 @@ def test_a_fin_behind_bytes_that_are_not_read_ends_a_hold_in_order() -> None:
 
 
 def test_a_fin_behind_bytes_that_are_not_read_is_noted_during_a_delay() -> None:
-    later = plan(rule(steps.delay_fixed(1), steps.send(b"owed"), steps.hold()))
+    later = plan(rule(steps.delay_fixed(1), steps.send(b"owed"), steps.hang()))
     book = Playbook(later) >> b"x\n" + b"y" * READ_AHEAD >> fin
     book.silent() >> after(1) << Send(b"owed") << HalfClose() >> eof << Close(CloseReason.PEER_GAVE_UP)
-    ignoring = plan(rule(steps.hold(ignore_fin=True)))
+    ignoring = plan(rule(steps.hang(ignore_fin=True)))
     (Playbook(ignoring) >> b"x\n" + b"y" * READ_AHEAD >> fin >> after(100)).silent()
 
 
 @pytest.mark.parametrize("ignore_fin", [False, True])
 def test_a_reset_during_a_hold_is_counted_as_giving_up(ignore_fin: bool) -> None:
-    book = Playbook(plan(rule(steps.hold(ignore_fin=ignore_fin)))) >> b"x\n"
+    book = Playbook(plan(rule(steps.hang(ignore_fin=ignore_fin)))) >> b"x\n"
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_GAVE_UP
     book = Playbook(plan(rule(steps.delay_fixed(9)))) >> b"x\n"
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
-    book = Playbook(plan(rule(steps.hold()))) >> b"x\n"
+    book = Playbook(plan(rule(steps.hang()))) >> b"x\n"
     assert book.session.lost(CloseReason.PEER_LOST) == CloseReason.PEER_LOST
 
 
@@ -245,7 +245,7 @@ def test_a_rule_on_eof_has_a_last_word() -> None:
 
 
 def test_a_rule_on_eof_has_a_last_word_where_a_frame_was_still_to_be_taken() -> None:
-    target = plan(rule(steps.take(LINE, "more"), say(b"never")), on_eof=Rules([rule(say(b"bye\n"))]))
+    target = plan(rule(steps.receive(LINE, "more"), say(b"never")), on_eof=Rules([rule(say(b"bye\n"))]))
     Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 

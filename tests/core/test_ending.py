@@ -18,8 +18,8 @@ def test_a_close_in_order_waits_as_the_documents_say() -> None:
 def test_reasons_keep_their_numbers_for_workers_of_another_version_read_them() -> None:
     """Each is a place in the shared counters; a new one goes to the end."""
     labels = (
-        "peer_eof server_close peer_reset server_reset idle_timeout request_timeout write_timeout lifetime "
-        "request_too_large drain aborted error peer_lost crashed malformed_request reply_too_large"
+        "peer_eof server_close peer_reset server_reset idle_timeout request_timeout write_timeout max_lifetime "
+        "request_too_large drain aborted internal_error peer_lost worker_crashed malformed_request reply_too_large"
     )
     assert [reason.label for reason in CloseReason][:16] == labels.split()
     assert [int(reason) for reason in CloseReason] == list(range(len(CloseReason)))

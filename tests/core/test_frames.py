@@ -14,9 +14,13 @@ from tests.core.playbook import Playbook, after, eof
 def test_a_frame_step_rules_what_is_behind_its_own_request() -> None:
     target = plan(
         rule(
-            say(b"go\n"), steps.frame(Delimiter(b".", keep=False)), steps.state("data"), when=b"DATA", in_states=("",)
+            say(b"go\n"),
+            steps.set_framing(Delimiter(b".", keep=False)),
+            steps.state("data"),
+            when=b"DATA",
+            in_states=("",),
         ),
-        rule(say(template("${len:request}\n")), steps.frame(LINE), steps.state(""), in_states=("data",)),
+        rule(say(template("${len:request}\n")), steps.set_framing(LINE), steps.state(""), in_states=("data",)),
         rule(say(b"?\n")),
     )
     Playbook(target) >> b"a\nDATA\none\ntwo.b\nDATA\n" << Send(b"?\ngo\n7\n?\ngo\n")
@@ -28,7 +32,7 @@ def test_a_frame_of_a_size_is_for_one_request(size: int, body: bytes) -> None:
     target = plan(
         rule(say(template("body ${request}\n")), steps.state(""), in_states=("body",)),
         rule(say(b"line\n"), when=b"x"),
-        rule(steps.frame_of_size(template("${request}")), steps.state("body")),
+        rule(steps.set_framing_of_size(template("${request}")), steps.state("body")),
     )
     whole = str(size).encode() + b"\n" + body
     book = Playbook(target) >> whole << Send(b"body " + body + b"\n") >> b"x\n" << Send(b"line\n")
@@ -38,7 +42,7 @@ def test_a_frame_of_a_size_is_for_one_request(size: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("pause", [(), (steps.delay_fixed(0.01),)])
 def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[steps.Step, ...]) -> None:
-    book = Playbook(plan(rule(*pause, steps.frame_of_size(template("0")), steps.discard()))) >> b"x\n"
+    book = Playbook(plan(rule(*pause, steps.set_framing_of_size(template("0")), steps.discard()))) >> b"x\n"
     if pause:
         book >> after(1)
     book << HalfClose() >> eof << Close(CloseReason.MALFORMED_REQUEST)
@@ -48,18 +52,18 @@ def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[ste
 def test_requests_without_a_byte_may_be_many_if_others_come_between() -> None:
     target = plan(
         rule(say(b"."), steps.state(""), in_states=("body",)),
-        rule(steps.state("body"), steps.frame_of_size(template("0"))),
+        rule(steps.state("body"), steps.set_framing_of_size(template("0"))),
     )
     Playbook(target) >> b"\n" * 3 * EMPTY_IN_A_ROW << Send(b"." * 3 * EMPTY_IN_A_ROW)
 
 
 def test_a_size_that_is_no_number_closes() -> None:
-    book = Playbook(plan(rule(steps.frame_of_size(template("${request}"))))) >> b"x\n" << HalfClose()
+    book = Playbook(plan(rule(steps.set_framing_of_size(template("${request}"))))) >> b"x\n" << HalfClose()
     book >> eof << Close(CloseReason.MALFORMED_REQUEST)
 
 
 def test_take_reads_a_body_in_the_middle_of_a_script() -> None:
-    script = (steps.take_of_size(template("${request}"), "body"), say(template("got ${vars.body}\n")))
+    script = (steps.receive_of_size(template("${request}"), "body"), say(template("got ${vars.body}\n")))
     target = plan(rule(say(b"line\n"), when=b"x"), rule(*script))
     Playbook(target) >> b"3\na\nbx\n0\nx\n" << Send(b"got a\nb\nline\ngot \nline\n")
     book = Playbook(target) >> b"3\na" >> b"\n"
@@ -68,59 +72,61 @@ def test_take_reads_a_body_in_the_middle_of_a_script() -> None:
 
 
 def test_take_under_a_framing_of_its_own() -> None:
-    script = (say(b"more?\n"), steps.take(LINE, "more"), say(template("${request}+${vars.more}\n")))
+    script = (say(b"more?\n"), steps.receive(LINE, "more"), say(template("${request}+${vars.more}\n")))
     book = Playbook(plan(rule(*script))) >> b"a\n" << Send(b"more?\n")
     book >> after(1) >> b"b\nc\nd\n" << Send(b"a+b\nmore?\nc+d\n")
 
 
 def test_what_is_taken_must_come_in_time() -> None:
-    target = plan(rule(steps.take(LINE, "more")), limits=Limits(request_timeout=5))
+    target = plan(rule(steps.receive(LINE, "more")), limits=Limits(request_timeout=5))
     Playbook(target) >> b"a\n" >> after(5) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
 
 
 def test_silence_ends_what_is_taken_under_the_idle_framing() -> None:
-    target = plan(rule(steps.take(Idle(0.2), "more"), say(template("<${vars.more}>"))))
+    target = plan(rule(steps.receive(Idle(0.2), "more"), say(template("<${vars.more}>"))))
     book = Playbook(target) >> b"a\nb" >> after(0.19) >> b"c\n" >> after(0.19)
     book.silent() >> after(0.01) << Send(b"<bc\n>")
 
 
 def test_silence_does_not_end_what_is_taken_under_another_framing() -> None:
-    script = (steps.take(LINE, "more"), say(template("<${vars.more}>")))
+    script = (steps.receive(LINE, "more"), say(template("<${vars.more}>")))
     book = Playbook(plan(rule(*script), framing=Idle(0.2), limits=Limits(request_timeout=3, idle_timeout=2)))
     book >> b"a" >> after(0.2) >> b"b" >> after(1)
     book.silent() >> b"c\n" << Send(b"<bc>")
 
 
 def test_the_idle_clock_of_what_is_taken_begins_when_it_is_waited_for() -> None:
-    script = (steps.delay_fixed(5), steps.take(LINE, "more"))
+    script = (steps.delay_fixed(5), steps.receive(LINE, "more"))
     book = Playbook(plan(rule(*script), limits=Limits(idle_timeout=6))) >> b"a\n" >> after(10.9)
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.IDLE_TIMEOUT)
 
 
 def test_the_peer_leaves_before_what_is_taken_has_come() -> None:
-    book = Playbook(plan(rule(steps.take(LINE, "more"), say(b"x")))) >> b"a\nhal" >> eof << Close(CloseReason.PEER_EOF)
+    book = (
+        Playbook(plan(rule(steps.receive(LINE, "more"), say(b"x")))) >> b"a\nhal" >> eof << Close(CloseReason.PEER_EOF)
+    )
     assert book.account.truncations == 1
 
 
 def test_a_rule_on_eof_has_its_say_instead_of_a_script_that_waits_for_a_frame() -> None:
     last = Rules([rule(say(b"bye\n"))])
-    target = plan(rule(steps.take(LINE, "more"), say(b"x")), on_eof=last)
+    target = plan(rule(steps.receive(LINE, "more"), say(b"x")), on_eof=last)
     Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
 def test_nothing_can_be_taken_behind_the_peers_fin() -> None:
-    last = Rules([rule(say(b"bye\n"), steps.take(LINE, "more"), say(b"x"))])
+    last = Rules([rule(say(b"bye\n"), steps.receive(LINE, "more"), say(b"x"))])
     Playbook(plan(on_eof=last)) >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
 def test_what_is_taken_may_be_there_already() -> None:
-    nudge = Rules([rule(steps.take(Fixed(2), "half"), say(template("${vars.half}!")))])
+    nudge = Rules([rule(steps.receive(Fixed(2), "half"), say(template("${vars.half}!")))])
     book = Playbook(plan(rule(say(template("<${request}>"))), limits=Limits(idle_timeout=1), on_idle=nudge))
     book >> b"abc" >> after(1) << Send(b"ab!") >> b"\n" << Send(b"<c>")
 
 
 def test_the_time_of_a_request_begins_anew_behind_another_framing() -> None:
-    target = plan(rule(steps.frame(Fixed(4)), say(b"ok\n")), limits=Limits(request_timeout=1))
+    target = plan(rule(steps.set_framing(Fixed(4)), say(b"ok\n")), limits=Limits(request_timeout=1))
     book = Playbook(target) >> b"a" >> after(0.9) >> b"\nrest"[:3] << Send(b"ok\n") >> after(0.9)
     book.silent() >> after(0.1) << HalfClose()
 
@@ -158,6 +164,6 @@ def test_many_frames_of_a_fixed_size() -> None:
 
 
 def test_each_piece_of_what_is_taken_does_not_start_its_time_again() -> None:
-    target = plan(rule(steps.take(LINE, "more")), limits=Limits(request_timeout=5))
+    target = plan(rule(steps.receive(LINE, "more")), limits=Limits(request_timeout=5))
     book = Playbook(target) >> b"a\n" >> after(1) >> b"b" >> after(3) >> b"c" >> after(0.75)
     book.silent() >> after(0.25) << HalfClose()

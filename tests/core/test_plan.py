@@ -189,7 +189,7 @@ def test_each_state_has_its_rules_and_those_of_all_states() -> None:
 
 @pytest.mark.parametrize(
     "then,most",
-    [(Then.HOLD, 0), (Then.CYCLE, 0), (Then.RANDOM, 0), (Then.NEXT_RULE, 2)],
+    [(Then.REPEAT_LAST, 0), (Then.CYCLE, 0), (Then.RANDOM, 0), (Then.NEXT_RULE, 2)],
 )
 def test_how_often_a_rule_can_match(then: Then, most: int) -> None:
     replies = Replies(((), ()), then)

@@ -79,7 +79,7 @@ def test_a_remembered_request_waits_for_the_reply_in_progress() -> None:
 
 
 def test_a_remembered_request_is_part_of_the_frame_that_a_script_takes() -> None:
-    taking = rule(steps.take(Line(keep_ending=False), "x"), say(b"taken"), when=b"take")
+    taking = rule(steps.receive(Line(keep_ending=False), "x"), say(b"taken"), when=b"take")
     book = heard_twice(Playbook(plan(taking, rule(say(b"fast")))), b"a\n", b"fast")
     book >> b"take\n"
     book.silent() >> b"a\n" << Send(b"taken")
@@ -93,7 +93,7 @@ def test_a_remembered_request_is_part_of_the_half_request_before_it() -> None:
 
 def test_bytes_heard_under_another_framing_are_neither_remembered_nor_given_a_remembered_reply() -> None:
     """`frame` has another framing cut what follows: the same bytes are other requests there."""
-    switch = rule(steps.frame(Read(1024)), when=b"raw")
+    switch = rule(steps.set_framing(Read(1024)), when=b"raw")
     book = heard_twice(Playbook(plan(switch, rule(say(b".")))), b"a\nb\n", b"..")
     book >> b"raw\n"
     for _ in range(3):
@@ -107,7 +107,7 @@ def test_bytes_heard_under_another_framing_are_neither_remembered_nor_given_a_re
 
 def test_bytes_heard_under_a_framing_for_one_request_are_not_remembered() -> None:
     """On another connection the same bytes are cut by the listener's framing."""
-    once = rule(steps.frame_of_size(template("4")), say(b"?"), when=b"raw")
+    once = rule(steps.set_framing_of_size(template("4")), say(b"?"), when=b"raw")
     target = plan(once, rule(say(b".")))
     first = Playbook(target)
     for _ in range(3):

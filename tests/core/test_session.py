@@ -190,7 +190,7 @@ def test_a_reply_taken_in_time_starts_the_clock_again() -> None:
 
 def test_a_lifetime_ends_a_busy_connection_too() -> None:
     book = Playbook(plan(rule(steps.delay_fixed(60), steps.echo()), lifetime=5)) >> b"x\n" >> after(5)
-    book << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+    book << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
 
 
 @pytest.mark.parametrize("stream", [b"x" * 11 + b"\n", b"x" * 11, b"ok\n" + b"x" * 11])
@@ -346,7 +346,7 @@ def test_what_was_answered_before_makes_no_difference(chunks: list[bytes]) -> No
         rule(steps.discard(), when=b"c", place=2),
         rule(steps.state("other"), when=b"on", place=3),
         rule(steps.state(""), when=b"off", place=4),
-        rule(steps.frame(Fixed(2)), when=b"two", place=5),
+        rule(steps.set_framing(Fixed(2)), when=b"two", place=5),
         replace(rule(steps.send(b"B"), when=b"b", place=6), in_states=("other",)),
     ]
     known = plan(*rules)

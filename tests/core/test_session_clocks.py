@@ -64,12 +64,12 @@ def test_a_request_behind_another_has_its_time_from_when_that_is_answered() -> N
 
 def test_a_lifetime_is_counted_from_the_beginning_whatever_is_said() -> None:
     book = Playbook(limited(rule(say(b"x")), lifetime=10)) >> after(9) >> b"a\n" << Send(b"x")
-    ends_at(book, 1, CloseReason.LIFETIME)
+    ends_at(book, 1, CloseReason.MAX_LIFETIME)
 
 
 def test_a_lifetime_ends_a_connection_in_the_middle_of_a_delay() -> None:
     book = Playbook(limited(rule(steps.delay_fixed(100), say(b"x")), lifetime=10)) >> b"a\n"
-    ends_at(book, 10, CloseReason.LIFETIME)
+    ends_at(book, 10, CloseReason.MAX_LIFETIME)
 
 
 def test_a_write_timeout_begins_with_the_first_refusal_of_the_kernel() -> None:

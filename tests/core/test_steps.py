@@ -64,8 +64,8 @@ def test_half_close() -> None:
 
 
 def test_hold() -> None:
-    assert taken(steps.hold()) == Hold(ignore_fin=False)
-    assert taken(steps.hold(ignore_fin=True)) == Hold(ignore_fin=True)
+    assert taken(steps.hang()) == Hold(ignore_fin=False)
+    assert taken(steps.hang(ignore_fin=True)) == Hold(ignore_fin=True)
 
 
 def test_state() -> None:
@@ -99,7 +99,7 @@ def test_dribble_nothing() -> None:
 
 
 def test_frame() -> None:
-    assert taken(steps.frame(Line(keep_ending=False))) == Switch(Line(keep_ending=False))
+    assert taken(steps.set_framing(Line(keep_ending=False))) == Switch(Line(keep_ending=False))
 
 
 @pytest.mark.parametrize(
@@ -111,20 +111,20 @@ def test_frame() -> None:
     ],
 )
 def test_frame_of_size(text: str, outcome: Outcome) -> None:
-    assert taken(steps.frame_of_size(template(text))) == outcome
+    assert taken(steps.set_framing_of_size(template(text))) == outcome
     assert steps.END_AS_MALFORMED.reason == CloseReason.MALFORMED_REQUEST
 
 
 def test_take() -> None:
-    assert taken(steps.take(Line(keep_ending=False), "a")) == Take(Line(keep_ending=False), "a")
+    assert taken(steps.receive(Line(keep_ending=False), "a")) == Take(Line(keep_ending=False), "a")
 
 
 def test_take_of_size() -> None:
     turn = Said()
-    assert taken(steps.take_of_size(template("3"), "a")) == Take(Fixed(3), "a")
-    assert taken(steps.take_of_size(template("0"), "a"), turn) is None
+    assert taken(steps.receive_of_size(template("3"), "a")) == Take(Fixed(3), "a")
+    assert taken(steps.receive_of_size(template("0"), "a"), turn) is None
     assert turn.variables == {"a": b""}
-    assert taken(steps.take_of_size(template("x"), "a")) == steps.END_AS_MALFORMED
+    assert taken(steps.receive_of_size(template("x"), "a")) == steps.END_AS_MALFORMED
 
 
 def test_only_what_depends_on_the_request_is_worked_out_for_each() -> None:

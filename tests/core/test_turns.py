@@ -474,7 +474,7 @@ def test_requests_of_many_parts_are_found_whole(
 @PARTED
 def test_a_frame_of_many_parts_is_taken_whole(framing: Http | Resp, request_of: Callable[[int], bytes]) -> None:
     request = request_of(10 * PARTS_AT_ONCE)
-    target = plan(rule(steps.take(framing, "more"), say(template("${vars.more}"))), framing=Fixed(1))
+    target = plan(rule(steps.receive(framing, "more"), say(template("${vars.more}"))), framing=Fixed(1))
     book = Playbook(target, surroundings=LATE) >> b"a" + request + b"b" << Send(request)
     assert book.account.rules == [0, 0]
 

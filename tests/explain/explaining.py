@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from answerback.document.document import load
 from answerback.explain import Moment, Transcript, explain
-from answerback.explain.events import Asked, Sent
+from answerback.explain.events import Evaluated, Sent
 from answerback.language.check import check
 
 BEGUN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,9 +33,9 @@ def sent(transcript: Transcript) -> list[tuple[float, bytes]]:
 
 def asked(transcript: Transcript) -> list[tuple[bytes, str | None]]:
     """Requests, and the names of the rules that match them."""
-    return [(event.request, event.rule.name if event.rule else None) for event in only(transcript, Asked)]
+    return [(event.request, event.rule.name if event.rule else None) for event in only(transcript, Evaluated)]
 
 
 def misses(transcript: Transcript, request: int = 0) -> Sequence[str]:
     """Why rules were passed over for a request."""
-    return [f"{each.rule}: {each.miss.why}" for each in only(transcript, Asked)[request].passed_over]
+    return [f"{each.rule}: {each.miss.why}" for each in only(transcript, Evaluated)[request].passed_over]

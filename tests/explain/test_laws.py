@@ -39,13 +39,13 @@ def in_words(transcript: Transcript) -> Heard:  # noqa: C901 - one case an event
                 heard.say(at, "fin")
             case e.Closed(_, reset, reason):
                 heard.say(at, f"{'reset' if reset else 'close'} {reason}")
-            case e.Asked(event="REQUEST", rule=None):
+            case e.Evaluated(event="REQUEST", rule=None):
                 heard.unmatched += 1
-            case e.Asked(event="REQUEST", rule=e.RuleName(_, index)):
+            case e.Evaluated(event="REQUEST", rule=e.RuleName(_, index)):
                 heard.rules.append(index)
-            case e.Asked(rule=e.RuleName(_, index)):
+            case e.Evaluated(rule=e.RuleName(_, index)):
                 heard.events.append(index)
-            case e.Left(why=why) if why.startswith("the peer closed its half"):
+            case e.Incomplete(why=why) if why.startswith("the peer closed its half"):
                 heard.truncated += 1
             case e.Waits(_, seconds):
                 heard.delays.append(round(seconds * 1000))

@@ -19,10 +19,10 @@ PING = r"""framing: line, rules: [
 
 def test_what_is_said_is_cut_matched_and_answered() -> None:
     assert told(PING, b"PING\r\nECHO a\n").events == [
-        e.Said(0, b"PING\r\nECHO a\n"),
-        e.Asked(0, "REQUEST", 1, b"PING", "line", "", e.RuleName("ping", 0)),
+        e.Received(0, b"PING\r\nECHO a\n"),
+        e.Evaluated(0, "REQUEST", 1, b"PING", "line", "", e.RuleName("ping", 0)),
         e.Sent(0, b"+PONG\r\n"),
-        e.Asked(
+        e.Evaluated(
             0,
             "REQUEST",
             2,
@@ -45,13 +45,13 @@ def test_what_no_rule_matches_is_not_answered_and_the_nearest_miss_is_marked() -
         'rules[1]: does not begin with "ECHO ": byte 0 is "Q", not "E"',
         'rules[2] quit: is not "QUIT": byte 3 is "E", not "T"',
     ]
-    assert [each.nearest for each in only(transcript, e.Asked)[0].passed_over] == [False, False, True]
+    assert [each.nearest for each in only(transcript, e.Evaluated)[0].passed_over] == [False, False, True]
     assert not transcript.answered
 
 
 def test_what_is_no_request_yet_is_left() -> None:
     transcript = told(PING, b"PING\r\nPIN")
-    assert transcript.events[-2:] == [e.Left(0, b"PIN", "line", "a line ends with LF"), e.Open(0, "")]
+    assert transcript.events[-2:] == [e.Incomplete(0, b"PIN", "line", "a line ends with LF"), e.Open(0, "")]
     assert not transcript.answered
 
 
@@ -59,9 +59,9 @@ def test_what_comes_behind_a_close_is_not_heard() -> None:
     transcript = told(PING, b"QUIT\nPING\n", Moment(1, b"PING\n"))
     assert transcript.events[-4:] == [
         e.Sent(0, b"+OK\r\n"),
-        e.Unheard(0, b"PING\n"),
+        e.Discarded(0, b"PING\n"),
         e.Closed(0, reset=False, reason="server_close"),
-        e.Unheard(1, b"PING\n"),
+        e.Discarded(1, b"PING\n"),
     ]
     assert not transcript.answered
     assert told(PING, b"QUIT\n").answered
@@ -84,9 +84,9 @@ def test_replies_keep_their_order_beside_the_requests() -> None:
     rules = "rules: [{when: a, do: [delay: 1s, send: A]}, {do: [send: B]}]"
     transcript = told(f"framing: line, {rules}", b"a\nb\na\n")
     kinds = [
-        (event.request if isinstance(event, e.Asked) else event.data)
+        (event.request if isinstance(event, e.Evaluated) else event.data)
         for event in transcript.events
-        if isinstance(event, e.Asked | e.Sent)
+        if isinstance(event, e.Evaluated | e.Sent)
     ]
     assert kinds == [b"a", b"A", b"b", b"B", b"a", b"A"]
 
@@ -96,7 +96,7 @@ def test_states_and_variables_are_told_as_they_change() -> None:
         {in_states: [in], do: [send: {template: "${vars.name}"}]},
         {do: [set: {name: name, value: {template: "${request}"}}, state: in]}]"""
     transcript = told(f"framing: line, {rules}", b"ada\nx\n")
-    assert transcript.events[2:4] == [e.Remembers(0, "name", b"ada"), e.Enters(0, "in")]
+    assert transcript.events[2:4] == [e.VariableSet(0, "name", b"ada"), e.Enters(0, "in")]
     assert misses(transcript) == ['rules[0]: is for the state "in"; the connection is in ""']
     assert sent(transcript) == [(0, b"ada")]
     assert transcript.events[-1] == e.Open(0, "in")
@@ -104,14 +104,14 @@ def test_states_and_variables_are_told_as_they_change() -> None:
 
 def test_framings_change_in_the_middle() -> None:
     rules = r"""rules: [
-        {when: data, do: [frame: {delimiter: "."}]},
-        {when: five, do: [frame: {fixed: {size_from: "5"}}]},
-        {when: line, do: [frame: line]},
+        {when: data, do: [framing: {delimiter: "."}]},
+        {when: five, do: [framing: {fixed: {size_from: "5"}}]},
+        {when: line, do: [framing: line]},
         {do: [send: {template: "<${request}>"}]}]"""
     transcript = told(f"framing: line, {rules}", b"five\n12345data\na\nb.line.c\n")
-    framings = [event.framing for event in only(transcript, e.Asked)]
+    framings = [event.framing for event in only(transcript, e.Evaluated)]
     assert framings == ["line", "fixed, 5 bytes", "line", 'delimiter "."', 'delimiter "."', "line"]
-    assert [(event.framing, event.once) for event in only(transcript, e.Reframes)] == [
+    assert [(event.framing, event.once) for event in only(transcript, e.FramingChanged)] == [
         ("fixed, 5 bytes", True),
         ('delimiter "."', False),
         ("line", False),
@@ -120,15 +120,15 @@ def test_framings_change_in_the_middle() -> None:
 
 
 def test_a_body_is_taken() -> None:
-    rules = 'rules: [{do: [take: {framing: {fixed: {size: 5}}, set: body}, send: {template: "${vars.body}"}]}]'
+    rules = 'rules: [{do: [receive: {framing: {fixed: {size: 5}}, into: body}, send: {template: "${vars.body}"}]}]'
     transcript = told(f"framing: line, {rules}", b"put\n123", Moment(1, b"45"))
-    assert only(transcript, e.Takes, e.Remembers) == [
+    assert only(transcript, e.Takes, e.VariableSet) == [
         e.Takes(0, "fixed, 5 bytes", "body"),
-        e.Remembers(1, "body", b"12345"),
+        e.VariableSet(1, "body", b"12345"),
     ]
     assert sent(transcript) == [(1, b"12345")]
     waiting = told(f"framing: line, {rules}", b"put\n123")
-    assert waiting.events[-2] == e.Left(0, b"123", "fixed, 5 bytes", "2 more bytes at least")
+    assert waiting.events[-2] == e.Incomplete(0, b"123", "fixed, 5 bytes", "2 more bytes at least")
 
 
 def test_rules_that_have_matched_often_enough_are_passed_over() -> None:
@@ -151,7 +151,7 @@ def test_events_have_their_rules() -> None:
         {event: EOF, do: [send: bye]},
         {do: [send: got]}]"""
     transcript = told(rules, Moment(3), Moment(3, b"x"), Moment(3.5, eof=True))
-    assert [(event.at, event.event) for event in only(transcript, e.Asked)] == [
+    assert [(event.at, event.event) for event in only(transcript, e.Evaluated)] == [
         (0, "CONNECT"),
         (2, "IDLE"),
         (3, "REQUEST"),
@@ -165,7 +165,7 @@ def test_a_request_that_ends_with_the_stream_is_answered_before_the_farewell() -
     rules = "framing: until_eof, rules: [{event: EOF, do: [send: bye]}, {do: [send: got]}]"
     transcript = told(rules, b"all of it", Moment(0, eof=True))
     kinds = [type(event) for event in transcript.events]
-    assert kinds == [e.Said, e.SaidEof, e.Asked, e.Sent, e.Asked, e.Sent, e.Closed]
+    assert kinds == [e.Received, e.ReceivedEof, e.Evaluated, e.Sent, e.Evaluated, e.Sent, e.Closed]
     assert sent(transcript) == [(0, b"got"), (0, b"bye")]
     assert transcript.answered
 
@@ -188,7 +188,7 @@ def test_why_the_connection_is_closed_on_the_peer(listener: str, said: bytes, re
     transcript = told(listener, said)
     closed = transcript.events[-1]
     assert closed == e.Closed(0, reset=False, reason=reason)
-    (rest,) = only(transcript, e.Left)
+    (rest,) = only(transcript, e.Incomplete)
     assert rest.why.endswith(left)
     assert said.endswith(rest.data)
     assert not transcript.answered
@@ -197,7 +197,7 @@ def test_why_the_connection_is_closed_on_the_peer(listener: str, said: bytes, re
 def test_a_request_that_never_ends_times_out() -> None:
     transcript = told("framing: line, limits: {request_timeout: 2s}", b"PIN", Moment(5))
     assert transcript.events[1:] == [
-        e.Left(2, b"PIN", "line", "a line ends with LF"),
+        e.Incomplete(2, b"PIN", "line", "a line ends with LF"),
         e.Closed(2, reset=False, reason="request_timeout"),
     ]
     assert not transcript.answered
@@ -206,7 +206,7 @@ def test_a_request_that_never_ends_times_out() -> None:
 def test_a_stream_that_ends_within_a_request() -> None:
     transcript = told("framing: {fixed: {size: 4}}", b"123", Moment(1, eof=True))
     assert transcript.events[2:] == [
-        e.Left(1, b"123", "fixed, 4 bytes", "the peer closed its half; 1 more byte at least"),
+        e.Incomplete(1, b"123", "fixed, 4 bytes", "the peer closed its half; 1 more byte at least"),
         e.Closed(1, reset=False, reason="peer_eof"),
     ]
     assert not transcript.answered
@@ -215,28 +215,28 @@ def test_a_stream_that_ends_within_a_request() -> None:
 def test_what_waits_in_the_kernel_is_not_heard_after_a_close() -> None:
     said = b"x\n" + b"y" * (READ_AHEAD + READ_BYTES)
     transcript = told("framing: line, rules: [{do: [delay: 1s, close]}]", said)
-    unheard = b"".join(event.data for event in only(transcript, e.Unheard))
+    unheard = b"".join(event.data for event in only(transcript, e.Discarded))
     assert unheard == said[2:]
     assert not transcript.answered
 
 
 def test_every_way_to_end() -> None:
     assert told("rules: [{do: [send: a, reset]}]", b"x").events[-1] == e.Closed(0, reset=True, reason="server_reset")
-    held = told("limits: {lifetime: 10s}, rules: [{do: [hold]}]", b"x")
-    assert held.events[-2:] == [e.Holds(0), e.Closed(10, reset=False, reason="lifetime")]
-    gone = told("rules: [{do: [hold]}]", b"x", Moment(2, eof=True))
-    assert gone.events[-3:] == [e.Holds(0), e.SaidEof(2), e.Closed(2, reset=False, reason="peer_gave_up")]
-    unread = told("rules: [{do: [hold]}]", b"x", Moment(1, b"y" * (200 << 10)), Moment(2, eof=True))
+    held = told("limits: {lifetime: 10s}, rules: [{do: [hang]}]", b"x")
+    assert held.events[-2:] == [e.Holds(0), e.Closed(10, reset=False, reason="max_lifetime")]
+    gone = told("rules: [{do: [hang]}]", b"x", Moment(2, eof=True))
+    assert gone.events[-3:] == [e.Holds(0), e.ReceivedEof(2), e.Closed(2, reset=False, reason="peer_gave_up")]
+    unread = told("rules: [{do: [hang]}]", b"x", Moment(1, b"y" * (200 << 10)), Moment(2, eof=True))
     assert unread.events[-2] == e.Closed(2, reset=False, reason="peer_gave_up")
-    assert isinstance(unread.events[-1], e.Unheard)
-    stays = told("limits: {lifetime: 9s}, rules: [{do: [hold: {ignore_fin: true}]}]", b"x", Moment(2, eof=True))
+    assert isinstance(unread.events[-1], e.Discarded)
+    stays = told("limits: {lifetime: 9s}, rules: [{do: [hang: {ignore_fin: true}]}]", b"x", Moment(2, eof=True))
     assert stays.events[-3:] == [
         e.Holds(0, ignore_fin=True),
-        e.SaidEof(2),
-        e.Closed(9, reset=False, reason="lifetime"),
+        e.ReceivedEof(2),
+        e.Closed(9, reset=False, reason="max_lifetime"),
     ]
     half = told("rules: [{do: [send: a, half_close]}]", b"x", Moment(1, b"y"))
-    assert half.events[-4:] == [e.Sent(0, b"a"), e.HalfCloses(0), e.Unheard(1, b"y"), e.Open(1, "")]
+    assert half.events[-4:] == [e.Sent(0, b"a"), e.HalfCloses(0), e.Discarded(1, b"y"), e.Open(1, "")]
     silent = told("limits: {idle_timeout: 3s}", Moment(3))
     assert silent.events == [e.Closed(3, reset=False, reason="idle_timeout")]
     assert silent.answered
@@ -266,7 +266,7 @@ def test_nobody_has_an_address_at_a_unix_socket() -> None:
 @pytest.mark.parametrize("accept", ["REFUSE", "STALL", "CLOSE", "RESET", "HOLD"])
 def test_whoever_meets_a_listener_that_accepts_nobody_is_not_heard(accept: str) -> None:
     transcript = told(f"accept: {accept}, rules: [{{event: CONNECT, do: [send: hi]}}]", Moment(1, b"x"))
-    assert transcript.events == [e.Meets(0, accept), e.Unheard(1, b"x")]
+    assert transcript.events == [e.AcceptMode(0, accept), e.Discarded(1, b"x")]
     assert not transcript.answered
 
 
@@ -301,11 +301,11 @@ def test_an_error_is_no_answer(reason: CloseReason) -> None:
 
 def test_faults_are_told_when_they_strike() -> None:
     faults = """faults: [
-        {name: late, after: 1, latency: 500ms},
-        {first: 1, cut: {bytes: 3}}]"""
+        {name: late, skip: 1, latency: 500ms},
+        {times: 1, truncate: {bytes: 3}}]"""
     transcript = told(f"framing: line, rules: [{{do: [send: abcdef]}}], {faults}", b"\n")
     assert transcript.events[2:] == [
-        e.Strikes(0, e.FaultName("faults[1]", 1, "cut")),
+        e.Strikes(0, e.FaultName("faults[1]", 1, "truncate")),
         e.Sent(0, b"abc"),
         e.Closed(0, reset=False, reason="server_close"),
     ]

@@ -39,7 +39,7 @@ listeners:
         do: [close]
       - {when: {size: {min: 1, max: 2}}, do: [half_close]}
       - {when: {prefix: {file: end.bin}}}
-      - {when: {bytes: {offset: 2, equals: {text: "a"}, mask: {base64: Dw==}}}, do: [hold]}
+      - {when: {bytes: {offset: 2, equals: {text: "a"}, mask: {base64: Dw==}}}, do: [hang]}
       - {when: {request_number: {max: 3}}, do: [dribble: {payload: abc, chunks: 2, gap: 10ms}]}
       - when: {regex: "^set (?P<name>.*)$"}
         in_states: ["", ready]
@@ -52,7 +52,7 @@ listeners:
       - name: turns
         scope: LISTENER
         replies: {of: [[echo], {do: [close]}, []], then: RANDOM, weights: [1, 0.5, 0]}
-      - {event: IDLE, replies: {of: [[hold: {ignore_fin: true}]], then: HOLD}}
+      - {event: IDLE, replies: {of: [[hang: {ignore_fin: true}]], then: REPEAT_LAST}}
       - {event: EOF, replies: {of: [[]], then: CYCLE}}
       - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
       - do:
@@ -61,10 +61,10 @@ listeners:
           - delay: {lognormal: {median: 10ms, sigma: 0.5, max: 1s}}
           - delay: {exponential: {mean: 10ms, max: 1s}}
     faults:
-      - {name: late, probability: 0.5, scope: CONNECTION, after: 1, first: 2, every: 3, latency: 10ms}
-      - {scope: REQUEST, bandwidth: {bytes_per_second: 1000}}
+      - {name: late, probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3, latency: 10ms}
+      - {target: REPLY, bandwidth: {bytes_per_second: 1000}}
       - slice: {size: 10, variation: 5, gap: 1ms}
-      - cut: {bytes: 100, reset: true}
+      - truncate: {bytes: 100, reset: true}
       - hang: {after: 1s, ignore_fin: true}
       - reset: {after: 1s}
       - slow_close: {delay: {exponential: {mean: 1s}}}
@@ -84,20 +84,20 @@ listeners:
     framing: read
     rules:
       - do:
-          - frame: {read: {max_bytes: 10}}
-          - frame: {delimiter: {end: {file: end.bin}, keep: true}}
-          - frame: {delimiter: {end: {hex: "0a"}}}
-          - frame: {pattern: {end: "\\r?\\n"}}
-          - frame: {fixed: {size: 4}}
-          - frame: {fixed: {size_from: "${request}"}}
-          - take:
+          - framing: {read: {max_bytes: 10}}
+          - framing: {delimiter: {end: {file: end.bin}, keep: true}}
+          - framing: {delimiter: {end: {hex: "0a"}}}
+          - framing: {pattern: {end: "\\r?\\n"}}
+          - framing: {fixed: {size: 4}}
+          - framing: {fixed: {size_from: "${request}"}}
+          - receive:
               framing: {length_prefix: {offset: 1, width: 2, little_endian: true, adjust: -2, strip: true}}
-              set: v
-          - take: {framing: {fixed: {size_from: "${vars.v}"}}, set: w}
-          - frame: {idle: {gap: 50ms}}
-          - frame: until_eof
-          - frame: http
-          - frame: resp
+              into: v
+          - receive: {framing: {fixed: {size_from: "${vars.v}"}}, into: w}
+          - framing: {idle: {gap: 50ms}}
+          - framing: until_eof
+          - framing: http
+          - framing: resp
 """
 
 

@@ -144,8 +144,8 @@ steps = st.one_of(
     st.builds(v1.Step, dribble=dribbles),
     st.builds(v1.Step, state=texts),
     st.builds(v1.Step, set=st.builds(v1.Step.Set, name=variables, value=payloads)),
-    st.builds(v1.Step, frame=step_framings),
-    st.builds(v1.Step, take=st.builds(v1.Step.Take, framing=step_framings, set=variables)),
+    st.builds(v1.Step, framing=step_framings),
+    st.builds(v1.Step, receive=st.builds(v1.Step.Receive, framing=step_framings, into=variables)),
     st.sampled_from(
         [
             v1.Step(echo=v1.Step.Echo()),
@@ -153,8 +153,8 @@ steps = st.one_of(
             v1.Step(close=v1.Step.Close()),
             v1.Step(half_close=v1.Step.HalfClose()),
             v1.Step(reset=v1.Step.Reset()),
-            v1.Step(hold=v1.Step.Hold()),
-            v1.Step(hold=v1.Step.Hold(ignore_fin=True)),
+            v1.Step(hang=v1.Step.Hang()),
+            v1.Step(hang=v1.Step.Hang(ignore_fin=True)),
         ]
     ),
 )
@@ -195,7 +195,7 @@ effects = st.one_of(
     st.builds(v1.Fault.Slice, size=st.integers(10, 16 << 20), variation=st.integers(0, 9), gap=times).map(
         lambda pieces: {"slice": pieces}
     ),
-    st.builds(v1.Fault.Cut, bytes=whole, reset=booleans).map(lambda cut: {"cut": cut}),
+    st.builds(v1.Fault.Truncate, bytes=whole, reset=booleans).map(lambda truncate: {"truncate": truncate}),
     st.builds(v1.Fault.Hang, after=times | st.none(), ignore_fin=booleans).map(lambda hang: {"hang": hang}),
     st.builds(v1.Fault.Reset, after=times | st.none()).map(lambda reset: {"reset": reset}),
     delays.map(lambda delay: {"slow_close": v1.Fault.SlowClose(delay=delay)}),
@@ -208,9 +208,9 @@ effects = st.one_of(
 def faults(draw: st.DrawFn) -> v1.Fault:
     return v1.Fault(
         probability=draw(st.floats(0, 1) | st.none()),
-        scope=draw(st.sampled_from(v1.Fault.Scope.values())),
-        after=draw(whole),
-        first=draw(whole),
+        target=draw(st.sampled_from(v1.Fault.Target.values())),
+        skip=draw(whole),
+        times=draw(whole),
         every=draw(whole),
         **draw(effects),
     )

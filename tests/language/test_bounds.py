@@ -60,7 +60,7 @@ def test_the_api_may_bring_any_number_for_an_enum() -> None:
         "engine: there is no value 7; known: ENGINE_CALLBACK, ENGINE_COROUTINE",
         "rules[0].event: there is no value -1; known: EVENT_REQUEST, EVENT_CONNECT, EVENT_IDLE, EVENT_EOF, EVENT_DRAIN",
         "rules[0].scope: there is no value 3; known: SCOPE_LISTENER, SCOPE_CONNECTION",
-        "rules[0].replies.then: there is no value 5; known: THEN_HOLD, THEN_CYCLE, THEN_NEXT_RULE, THEN_RANDOM",
+        "rules[0].replies.then: there is no value 5; known: THEN_REPEAT_LAST, THEN_CYCLE, THEN_NEXT_RULE, THEN_RANDOM",
     ]
 
 

@@ -158,8 +158,8 @@ REQUIRED = {
     "rules: [{do: [{dribble: {payload: a, chunks: 3}}]}]": "rules[0].do[0].dribble.gap",
     "rules: [{do: [{set: {value: a}}]}]": "rules[0].do[0].set.name",
     "rules: [{do: [{set: {name: a}}]}]": "rules[0].do[0].set.value",
-    "rules: [{do: [{take: {set: a}}]}]": "rules[0].do[0].take.framing",
-    "rules: [{do: [{take: {framing: line}}]}]": "rules[0].do[0].take.set",
+    "rules: [{do: [{receive: {into: a}}]}]": "rules[0].do[0].receive.framing",
+    "rules: [{do: [{receive: {framing: line}}]}]": "rules[0].do[0].receive.into",
 }
 
 

@@ -80,13 +80,13 @@ STEPS = {
     "close": END_IN_ORDER,
     "half_close": HalfClose(),
     "reset": END_BY_RESET,
-    "hold": Hold(),
-    "hold: {ignore_fin: true}": Hold(ignore_fin=True),
-    "frame: line": Switch(Line(keep_ending=False)),
-    "frame: {fixed: {size: 3}}": Switch(Fixed(3)),
-    "frame: {fixed: {size_from: '${len:request}'}}": Switch(Fixed(4), once=True),
-    "take: {framing: line, set: x}": Take(Line(keep_ending=False), "x"),
-    "take: {framing: {fixed: {size_from: '7'}}, set: x}": Take(Fixed(7), "x"),
+    "hang": Hold(),
+    "hang: {ignore_fin: true}": Hold(ignore_fin=True),
+    "framing: line": Switch(Line(keep_ending=False)),
+    "framing: {fixed: {size: 3}}": Switch(Fixed(3)),
+    "framing: {fixed: {size_from: '${len:request}'}}": Switch(Fixed(4), once=True),
+    "receive: {framing: line, into: x}": Take(Line(keep_ending=False), "x"),
+    "receive: {framing: {fixed: {size_from: '7'}}, into: x}": Take(Fixed(7), "x"),
 }
 
 
@@ -127,8 +127,8 @@ def test_templates_have_the_captures_of_the_rules_patterns() -> None:
 
 
 THEN = {
-    "": Then.HOLD,
-    ", then: HOLD": Then.HOLD,
+    "": Then.REPEAT_LAST,
+    ", then: REPEAT_LAST": Then.REPEAT_LAST,
     ", then: CYCLE": Then.CYCLE,
     ", then: NEXT_RULE": Then.NEXT_RULE,
     ", then: RANDOM": Then.RANDOM,

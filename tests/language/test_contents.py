@@ -158,13 +158,13 @@ def test_a_file_that_was_changed_just_now_is_read_again(
     assert keep
 
 
-@pytest.mark.parametrize("way", ["written", "replaced", "cut", "longer", "old times"])
+@pytest.mark.parametrize("way", ["written", "replaced", "truncate", "longer", "old times"])
 def test_a_file_that_has_changed_is_read_again(
     pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     settle(file, monkeypatch)
     first, status = read(pool, file), file.stat()
-    data = {"cut": b"b" * LARGE, "longer": b"b" * 5000}.get(way, b"b" * status.st_size)
+    data = {"truncate": b"b" * LARGE, "longer": b"b" * 5000}.get(way, b"b" * status.st_size)
     if way == "replaced":
         (file.parent / "new").write_bytes(data)
         os.utime(file.parent / "new", ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -28,7 +28,7 @@ def test_each_file_is_read_once() -> None:
 def test_whatever_may_name_a_file_has_it_read() -> None:
     config = rule(
         "when: {all: [{equals: {file: a}}, {bytes: {equals: {file: b}, mask: {file: c}}}]},"
-        "do: [send: {file: d}, frame: {delimiter: {end: {file: e}}}, set: {name: x, value: {file: f}}]"
+        "do: [send: {file: d}, framing: {delimiter: {end: {file: e}}}, set: {name: x, value: {file: f}}]"
     )
     config.listeners[0].framing.delimiter.end.file = "g"
     named = dict.fromkeys("abcdefg", b".")

@@ -48,8 +48,8 @@ def test_framings_that_never_give_a_request() -> None:
     assert advice(limits="{max_request_bytes: 1000}", framing="{fixed: {size: 1001}}") == [
         "framing.fixed.size: more than max_request_bytes: every request closes the connection",
     ]
-    assert advice("rules: [{do: [frame: {idle: {gap: 31s}}]}]", framing="{idle: {gap: 30s}}") == [
-        "rules[0].do[0].frame.idle.gap: never ends a request: request_timeout closes the connection before",
+    assert advice("rules: [{do: [framing: {idle: {gap: 31s}}]}]", framing="{idle: {gap: 30s}}") == [
+        "rules[0].do[0].framing.idle.gap: never ends a request: request_timeout closes the connection before",
     ]
     assert advice(limits="{idle_timeout: 1s}", framing="{idle: {gap: 2s}}") == [
         "framing.idle.gap: never ends a request: idle_timeout closes the connection before",

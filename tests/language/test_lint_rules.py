@@ -31,9 +31,9 @@ def test_a_rule_behind_one_with_the_same_condition() -> None:
     ]
 
 
-@pytest.mark.parametrize("end", ["close", "reset", "hold"])
+@pytest.mark.parametrize("end", ["close", "reset", "hang"])
 def test_steps_behind_the_end(end: str) -> None:
-    what = "says nothing more" if end == "hold" else "ends the connection"
+    what = "says nothing more" if end == "hang" else "ends the connection"
     assert advice(f"rules: [{{do: [echo, {end}, discard, close]}}]") == [
         f"rules[0].do[2]: never taken: do[1] {what}",
     ]
@@ -43,17 +43,17 @@ def test_steps_behind_the_end(end: str) -> None:
 @pytest.mark.parametrize(
     "listener,warned",
     [
-        ("rules: [{event: EOF, do: [hold]}]", True),
-        ("rules: [{event: EOF, do: [hold: {ignore_fin: true}]}]", False),
-        ("framing: until_eof\nrules: [{do: [hold]}]", True),
-        ("framing: until_eof\nrules: [{do: [hold: {ignore_fin: true}]}]", False),
-        ("framing: until_eof\nrules: [{event: CONNECT, do: [hold]}]", False),
-        ("framing: line\nrules: [{event: REQUEST, do: [hold]}]", False),
+        ("rules: [{event: EOF, do: [hang]}]", True),
+        ("rules: [{event: EOF, do: [hang: {ignore_fin: true}]}]", False),
+        ("framing: until_eof\nrules: [{do: [hang]}]", True),
+        ("framing: until_eof\nrules: [{do: [hang: {ignore_fin: true}]}]", False),
+        ("framing: until_eof\nrules: [{event: CONNECT, do: [hang]}]", False),
+        ("framing: line\nrules: [{event: REQUEST, do: [hang]}]", False),
     ],
 )
-def test_a_hold_after_the_peers_fin_closes_at_once(listener: str, warned: bool) -> None:
+def test_a_hang_after_the_peers_fin_closes_at_once(listener: str, warned: bool) -> None:
     why = "closes at once: the peer has closed its half already, unless ignore_fin is true"
-    assert advice(listener) == ([f"rules[0].do[0].hold: {why}"] if warned else [])
+    assert advice(listener) == ([f"rules[0].do[0].hang: {why}"] if warned else [])
 
 
 def test_an_echo_of_nothing() -> None:
@@ -162,7 +162,7 @@ def test_steps_of_replies_are_looked_at_too() -> None:
 
 
 def test_what_is_sent_behind_half_a_close() -> None:
-    assert advice("rules: [{do: [half_close, delay: 1s, echo, send: x, take: {framing: line, set: x}]}]") == [
+    assert advice("rules: [{do: [half_close, delay: 1s, echo, send: x, receive: {framing: line, into: x}]}]") == [
         "rules[0].do[2]: sends nothing: do[0] has closed our half",
         "rules[0].do[4]: hears nothing: do[0] has closed our half",
     ]

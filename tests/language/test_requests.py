@@ -24,9 +24,9 @@ LONGEST = [
     ("framing: line", 1 << 20),
     ("framing: http, limits: {max_request_bytes: 67108864}", 64 << 20),
     ("framing: {pattern: {end: x}}", 1 << 20),
-    ("framing: {fixed: {size: 4}}, rules: [{do: [{frame: line}]}]", 1 << 20),
-    ("rules: [{replies: {of: [[{frame: http}]]}}]", 1 << 20),
-    ("framing: {fixed: {size: 4}}, rules: [{do: [{take: {framing: line, set: x}}]}]", 4),
+    ("framing: {fixed: {size: 4}}, rules: [{do: [{framing: line}]}]", 1 << 20),
+    ("rules: [{replies: {of: [[{framing: http}]]}}]", 1 << 20),
+    ("framing: {fixed: {size: 4}}, rules: [{do: [{receive: {framing: line, into: x}}]}]", 4),
 ]
 
 

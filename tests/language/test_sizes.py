@@ -122,10 +122,10 @@ def test_unicode_classes_count_as_150_instructions_more() -> None:
 
 def test_a_pattern_that_frames_counts_among_all() -> None:
     config = listening(2)
-    step = v1.Step(take=v1.Step.Take(framing=v1.Framing(pattern=v1.Framing.Pattern(end="[ab]" * 250)), set="x"))
+    step = v1.Step(receive=v1.Step.Receive(framing=v1.Framing(pattern=v1.Framing.Pattern(end="[ab]" * 250)), into="x"))
     config.listeners[0].rules.add().do.extend([step] * 2000)
     (problem,) = check(config, {})
-    assert problem.path == "listeners[0].rules[0].do[99].take.framing.pattern.end"
+    assert problem.path == "listeners[0].rules[0].do[99].receive.framing.pattern.end"
     assert problem.message.startswith("counts as 2000 instructions, 250500 with the patterns before it")
 
 

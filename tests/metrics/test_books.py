@@ -38,7 +38,7 @@ from answerback.metrics.tally import Tally
 from tests.metrics.dying import LIMITED, MOVES, PEER, RULE, Fuse, keep_books
 
 ROOT = Path(__file__).resolve().parents[2]
-CRASHED = CLOSED + CloseReason.CRASHED
+CRASHED = CLOSED + CloseReason.WORKER_CRASHED
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ CELLS = {
     "requests_total": books.REQUESTS,
     "requests_unmatched_total": books.UNMATCHED,
     "requests_truncated_total": books.TRUNCATED,
-    "probes_total": books.PROBES,
+    "connections_without_data_total": books.PROBES,
     "session_errors_total": books.SESSION_ERRORS,
 }
 FACTS = Facts(
@@ -45,10 +45,10 @@ FACTS = Facts(
 BY_FACT = {
     "config_revision": 11,
     "config_last_applied_timestamp_seconds": 12.25,
-    "config_last_refused_timestamp_seconds": 13.5,
+    "config_last_rejected_timestamp_seconds": 13.5,
     "config_applied_total": 14,
-    "config_refused_total": 15,
-    "config_file_refused": 0,
+    "config_rejected_total": 15,
+    "config_file_rejected": 0,
     "ready": 1,
     "workers": 1,
 }
@@ -56,8 +56,8 @@ BY_WORKER = {
     "worker_config_revision": (21, 31),
     "worker_restarts_total": (22, 32),
     "worker_planned_restarts_total": (25, 35),
-    "worker_start_seconds": (23.5, 33.5),
-    "worker_loop_lag_seconds": (24.5, 34.5),
+    "worker_startup_duration_seconds": (23.5, 33.5),
+    "worker_event_loop_lag_seconds": (24.5, 34.5),
 }
 
 
@@ -115,8 +115,8 @@ def test_each_count_moves_its_own_cell_and_no_other(tally: Tally) -> None:
     moves = [
         (counts.accepted, {books.ACCEPTED: 1, books.OPEN: 1}),
         (
-            lambda: counts.closed(CloseReason.LIFETIME, probe=False),
-            {books.CLOSED + CloseReason.LIFETIME: 1, books.OPEN: -1},
+            lambda: counts.closed(CloseReason.MAX_LIFETIME, probe=False),
+            {books.CLOSED + CloseReason.MAX_LIFETIME: 1, books.OPEN: -1},
         ),
         (lambda: counts.received(7), {books.RECEIVED_BYTES: 7}),
         (lambda: counts.sent(8), {books.SENT_BYTES: 8}),

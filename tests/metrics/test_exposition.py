@@ -121,12 +121,12 @@ def test_facts(exposition: Exposition, workers: "list[FakeWorker]") -> None:
     workers[1].running = False
     assert value(exposition, "config_revision") == 3
     assert value(exposition, "config_last_applied_timestamp_seconds") == 1_700_000_000.25
-    assert value(exposition, "config_last_refused_timestamp_seconds") == 0
+    assert value(exposition, "config_last_rejected_timestamp_seconds") == 0
     assert value(exposition, "workers") == 1
     assert value(exposition, "worker_config_revision", worker="1") == 3
     assert value(exposition, "worker_restarts_total", worker="1") == 2
-    assert value(exposition, "worker_start_seconds", worker="0") == 0.125
-    assert value(exposition, "worker_loop_lag_seconds", worker="0") == 0.0005
+    assert value(exposition, "worker_startup_duration_seconds", worker="0") == 0.125
+    assert value(exposition, "worker_event_loop_lag_seconds", worker="0") == 0.0005
     assert value(exposition, "build_info", version="1.2.3") == 1
 
 

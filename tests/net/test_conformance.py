@@ -178,7 +178,7 @@ def test_a_peers_reset_during_a_delay(serving: Serving) -> None:
     [
         (Limits(idle_timeout=0.1), b"a\n", CloseReason.IDLE_TIMEOUT),
         (Limits(request_timeout=0.1), b"a\nhalf", CloseReason.REQUEST_TIMEOUT),
-        (Limits(lifetime=0.1), b"a\n", CloseReason.LIFETIME),
+        (Limits(lifetime=0.1), b"a\n", CloseReason.MAX_LIFETIME),
         (Limits(max_request_bytes=10), b"a\n" + b"x" * 11, CloseReason.REQUEST_TOO_LARGE),
     ],
 )
@@ -202,7 +202,7 @@ def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: py
     with pytest.raises(ConnectionResetError):
         serving.connect().say(b"bad\n").hear_all()
     assert other.say(b"b\n").hear(1) == b"b"
-    assert serving.count(books.SESSION_ERRORS) == serving.closed(CloseReason.ERROR) == 1
+    assert serving.count(books.SESSION_ERRORS) == serving.closed(CloseReason.INTERNAL_ERROR) == 1
     assert "broken step" in caplog.text
 
 

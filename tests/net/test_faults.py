@@ -12,7 +12,6 @@ from answerback.core.delays import Fixed, Uniform
 from answerback.core.faults import (
     Bandwidth,
     Corrupt,
-    Cut,
     Drop,
     Effect,
     Fault,
@@ -21,6 +20,7 @@ from answerback.core.faults import (
     Reset,
     Slice,
     SlowClose,
+    Truncate,
 )
 from answerback.core.framing import Line
 from answerback.core.plan import ListenerPlan, Rule, Rules
@@ -106,7 +106,7 @@ def test_slice(serving: Serving) -> None:
 
 @pytest.mark.parametrize("unread", [b"", MORE])
 def test_cut_by_fin(serving: Serving, unread: bytes) -> None:
-    serving.commit(plan(Cut(42, by_reset=False)))
+    serving.commit(plan(Truncate(42, by_reset=False)))
     client = serving.connect().say(b"a\n" + unread)
     assert client.hear_all() == REPLY[:42]
     client.finish()
@@ -116,7 +116,7 @@ def test_cut_by_fin(serving: Serving, unread: bytes) -> None:
 
 @pytest.mark.parametrize("unread", [b"", b"b\n" * 1000])
 def test_cut_by_rst(serving: Serving, unread: bytes) -> None:
-    serving.commit(plan(Cut(42, by_reset=True)))
+    serving.commit(plan(Truncate(42, by_reset=True)))
     client = serving.connect().say(b"a\n" + unread)
     with pytest.raises(ConnectionResetError):
         client.hear_all()
@@ -192,13 +192,13 @@ def test_corrupt(serving: Serving) -> None:
 
 
 def test_drop(serving: Serving) -> None:
-    serving.commit(plan(fault(Drop(), first=2), script=CLOSING))
+    serving.commit(plan(fault(Drop(), times=2), script=CLOSING))
     assert [serving.connect().say(b"a\n").hear_all() for _ in range(4)] == [b"", b"", REPLY, REPLY]
     assert strikes(serving) == 2
 
 
 def test_several(serving: Serving) -> None:
-    serving.commit(plan(Latency(Fixed(0.05)), Slice(20, 0, 0.02), Cut(50, by_reset=False), SlowClose(Fixed(0.05))))
+    serving.commit(plan(Latency(Fixed(0.05)), Slice(20, 0, 0.02), Truncate(50, by_reset=False), SlowClose(Fixed(0.05))))
     client = serving.connect().say(b"a\nb\n")
     with Watch() as watch:
         assert client.hear_all() == REPLY[:50]
@@ -219,7 +219,7 @@ CHANCY = plan(
     fault(Corrupt(3), probability=0.7),
     fault(Slice(30, 20, 0), 1, probability=0.5),
     fault(Latency(Uniform(0, 0.001)), 2),
-    fault(Cut(60, by_reset=False), 3, probability=0.2),
+    fault(Truncate(60, by_reset=False), 3, probability=0.2),
 )
 
 

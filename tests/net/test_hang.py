@@ -57,7 +57,7 @@ def ended(serving: Serving) -> dict[CloseReason, int]:
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @pytest.mark.parametrize(
-    "hung", [plan(steps.hold()), plan(steps.echo(), faults=(Fault("hung", 5001, Hang(0)),))], ids=["step", "fault"]
+    "hung", [plan(steps.hang()), plan(steps.echo(), faults=(Fault("hung", 5001, Hang(0)),))], ids=["step", "fault"]
 )
 def test_a_fin_ends_a_hang_at_once(serving: Serving, hung: ListenerPlan, unread: bytes) -> None:
     serving.commit(hung)
@@ -69,22 +69,22 @@ def test_a_fin_ends_a_hang_at_once(serving: Serving, hung: ListenerPlan, unread:
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @with_rst
 def test_a_reset_ends_a_hang_at_once(serving: Serving, unread: bytes) -> None:
-    serving.commit(plan(steps.hold()))
+    serving.commit(plan(steps.hang()))
     asked(serving, unread).reset()
     assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 def test_a_fin_that_is_ignored_changes_nothing_until_the_lifetime_ends(serving: Serving, unread: bytes) -> None:
-    serving.commit(plan(steps.hold(ignore_fin=True), lifetime=0.5))
+    serving.commit(plan(steps.hang(ignore_fin=True), lifetime=0.5))
     asked(serving, unread).finish()
-    assert ended(serving) == {CloseReason.LIFETIME: 1}
+    assert ended(serving) == {CloseReason.MAX_LIFETIME: 1}
 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @with_rst
 def test_a_reset_behind_a_fin_that_is_ignored_ends_the_hang(serving: Serving, unread: bytes) -> None:
-    serving.commit(plan(steps.hold(ignore_fin=True)))
+    serving.commit(plan(steps.hang(ignore_fin=True)))
     client = asked(serving, unread).finish()
     eventually(lambda: fin_noted(serving))
     client.reset()
@@ -125,7 +125,7 @@ def test_a_reset_during_a_delay_ends_the_connection_at_once(serving: Serving, fi
 
 
 def test_a_fin_during_a_delay_ends_the_hang_behind_it(serving: Serving) -> None:
-    serving.commit(plan(steps.delay_fixed(0.3), steps.send(b"owed"), steps.hold()))
+    serving.commit(plan(steps.delay_fixed(0.3), steps.send(b"owed"), steps.hang()))
     assert asked(serving, UNREAD).finish().hear_all() == b"owed"
     assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
 
@@ -133,7 +133,7 @@ def test_a_fin_during_a_delay_ends_the_hang_behind_it(serving: Serving) -> None:
 @pytest.mark.parametrize("ignore_fin", [False, True])
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 def test_a_drain_ends_a_hang_in_order_at_once(serving: Serving, ignore_fin: bool, unread: bytes) -> None:
-    serving.commit(plan(steps.hold(ignore_fin=ignore_fin)))
+    serving.commit(plan(steps.hang(ignore_fin=ignore_fin)))
     client = asked(serving, unread)
     serving.call(serving.listeners.drain)
     assert client.hear_all() == b""
@@ -174,7 +174,7 @@ def test_a_lasting_half_close_does_not_keep_the_worker_busy(serving: Serving) ->
 
 
 def test_hung_connections_of_all_kinds_balance(serving: Serving) -> None:
-    serving.commit(plan(steps.hold()))
+    serving.commit(plan(steps.hang()))
     clients = [serving.connect().say(b"a\n") for _ in range(30)]
     eventually(lambda: serving.count(books.REQUESTS) == 30)
     for number, client in enumerate(clients):

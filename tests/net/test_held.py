@@ -82,7 +82,7 @@ def test_who_is_held_goes_when_the_lifetime_is_over(serving: Serving) -> None:
     assert client.hear_all() == b""
     client.close()
     serving.settle()
-    assert serving.closed(CloseReason.LIFETIME) == 1
+    assert serving.closed(CloseReason.MAX_LIFETIME) == 1
 
 
 def test_without_a_lifetime_it_is_an_hour(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_without_a_lifetime_it_is_an_hour(serving: Serving, monkeypatch: pytest.
     assert client.hear_all() == b""
     client.close()
     serving.settle()
-    assert serving.closed(CloseReason.LIFETIME) == 1
+    assert serving.closed(CloseReason.MAX_LIFETIME) == 1
 
 
 def test_who_is_held_is_closed_in_order_by_a_drain(serving: Serving) -> None:

@@ -125,7 +125,7 @@ def test_a_session_that_raises_ends_its_connection_alone_and_is_counted(
     other = serving.connect().say(b"a\n")
     assert other.hear(2) == b"a\n"
     assert is_reset(serving.connect().say(b"fail\n"))
-    eventually(lambda: serving.closed(CloseReason.ERROR) == 1)
+    eventually(lambda: serving.closed(CloseReason.INTERNAL_ERROR) == 1)
     assert serving.count(books.SESSION_ERRORS) == 1
     assert [(each.message, vars(each)["listener"]) for each in caplog.records if each.levelname == "ERROR"] == [
         ("session failed, connection aborted", "it")

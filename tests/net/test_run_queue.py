@@ -274,7 +274,7 @@ def test_a_connection_in_line_ends_with_its_lifetime(serving: Serving) -> None:
     assert client.hear_all() == b""
     client.close()
     serving.settle()
-    assert serving.closed(CloseReason.LIFETIME) == 1
+    assert serving.closed(CloseReason.MAX_LIFETIME) == 1
     assert serving.count(books.REQUESTS) < FLOOD.count(b"\n")
 
 

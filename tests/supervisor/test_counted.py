@@ -12,8 +12,8 @@ RULES = {
     "replies": v1.Rule(replies=v1.Replies()),
 }
 FAULTS = {
-    "after": v1.Fault(after=1),
-    "first": v1.Fault(first=1),
+    "skip": v1.Fault(skip=1),
+    "times": v1.Fault(times=1),
     "every": v1.Fault(every=2),
 }
 

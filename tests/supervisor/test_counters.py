@@ -23,20 +23,20 @@ def test_what_counts_nothing_has_no_counter(counters: Counters) -> None:
 
 
 def test_what_is_not_changed_keeps_its_counter(counters: Counters) -> None:
-    first = counters.proposed(config(v1.Rule(times=1), v1.Fault(first=1)))
+    first = counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1)))
     places = [first[RULE][1], first[FAULT][1]]
     assert places == [0, 1]
     counters.decide(first)
-    again = counters.proposed(config(v1.Rule(times=1), v1.Fault(first=1)))
+    again = counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1)))
     assert [again[RULE][1], again[FAULT][1]] == places
 
 
 def test_what_is_changed_begins_anew(counters: Counters) -> None:
-    counters.decide(counters.proposed(config(v1.Rule(times=1), v1.Fault(first=1))))
-    changed = counters.proposed(config(v1.Rule(times=2), v1.Fault(first=1, every=2)))
+    counters.decide(counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1))))
+    changed = counters.proposed(config(v1.Rule(times=2), v1.Fault(times=1, every=2)))
     assert (changed[RULE][1], changed[FAULT][1]) == (3, 4)  # behind the fault's two
 
 
 def test_a_rule_and_a_fault_of_one_name_count_apart(counters: Counters) -> None:
-    found = counters.proposed(config(v1.Rule(name="a", times=1), v1.Fault(name="a", after=1)))
+    found = counters.proposed(config(v1.Rule(name="a", times=1), v1.Fault(name="a", skip=1)))
     assert len({place for _, place in found.values()}) == 2

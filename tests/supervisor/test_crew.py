@@ -36,7 +36,7 @@ async def test_who_is_killed_loses_what_it_had_and_nothing_else(supervise: Super
         await supervisor.until_replaced(round_ % 2, pid)
     await clients.more(300)
     await clients.stop()
-    crashed = supervisor.closed(CloseReason.CRASHED)
+    crashed = supervisor.closed(CloseReason.WORKER_CRASHED)
     assert crashed >= 1
     assert clients.failures <= crashed + 4  # one for each kill: accepted, and not yet in the books
     assert [worker.restarts for worker in supervisor.status().workers] == [2, 2]
@@ -172,7 +172,7 @@ async def test_connections_of_the_dead_count_for_no_peer(supervise: Supervise) -
     second = socket.create_connection(("127.0.0.1", supervisor.port()))
     second.sendall(b"hi")
     await until(lambda: supervisor.balance()[2] == 1)
-    assert supervisor.closed(CloseReason.CRASHED) == 1
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 1
     reset(second)
 
 

@@ -259,7 +259,7 @@ async def test_a_worker_killed_meanwhile_takes_its_connections_with_it_and_its_s
     last = (await draining)[-1]
     assert (last.state, last.open) == (DrainState.DRAINED, 0)
     assert refused(port)
-    assert supervisor.closed(CloseReason.CRASHED) == 20
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 20
     await supervisor.operations.resume()
     assert {len(client.recv(0)) for client in clients(supervisor, 8)} == {0}
 

@@ -55,7 +55,7 @@ async def test_that_of_one_rule_begins_afresh(supervise: Supervise) -> None:
 
 
 async def test_that_of_one_fault_begins_afresh(supervise: Supervise) -> None:
-    supervisor = await supervise(HELLO + "  faults: [{name: once, first: 1, drop: {}}]\n")
+    supervisor = await supervise(HELLO + "  faults: [{name: once, times: 1, drop: {}}]\n")
     assert await five(supervisor) == [b"", *AFRESH[1:]]
     assert await supervisor.operations.reset_counters("hello", fault="once") == 1
     assert await five(supervisor) == [b"", *[b"yes"] * 4]

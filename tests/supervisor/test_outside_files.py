@@ -13,7 +13,7 @@ from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import ANY, config
 
 SECRET = "{when: {equals: s3cret}, do: [send: {file: secret}]}"
-FAULT = "{first: 1, latency: 1ms}"
+FAULT = "{times: 1, latency: 1ms}"
 
 
 def listening(*rules: str, name: str = "a", address: str = ANY, more: str = "") -> str:

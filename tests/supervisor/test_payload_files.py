@@ -136,10 +136,10 @@ async def test_requests_that_come_together_are_answered_in_order(supervise: Supe
     [
         ("corrupt: {bytes: 5}", lambda sent: sum(a != b for a, b in zip(sent, LARGE, strict=True)) == 5),
         ("slice: {size: 50000, gap: 1ms}", lambda sent: sent == LARGE),
-        ("cut: {bytes: 270000}", lambda sent: sent == LARGE[:270_000]),
+        ("truncate: {bytes: 270000}", lambda sent: sent == LARGE[:270_000]),
         ("bandwidth: {bytes_per_second: 20000000}", lambda sent: sent == LARGE),
     ],
-    ids=["corrupt", "slice", "cut", "bandwidth"],
+    ids=["corrupt", "slice", "truncate", "bandwidth"],
 )
 @pytest.mark.usefixtures("page")
 async def test_faults_work_on_a_large_file(supervise: Supervise, engine: str, fault: str, check: Any) -> None:

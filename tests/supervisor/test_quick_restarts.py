@@ -34,7 +34,7 @@ async def test_each_worker_is_replaced_and_its_connections_end_in_order(supervis
     assert [(step.worker, step.step, step.pid) for step in steps] == [
         (worker, step, after[worker]) for worker in (0, 1) for step in RestartStep
     ]
-    assert sum(step.connections for step in steps if step.step is RestartStep.SUCCEEDED) == 8
+    assert sum(step.connections for step in steps if step.step is RestartStep.REPLACED) == 8
     assert sum(step.connections for step in steps if step.step is RestartStep.RESTARTED) == 0
     assert supervisor.closed(CloseReason.DRAIN) == 8
     assert supervisor.balance() == (8, 8, 0)
@@ -70,7 +70,7 @@ async def test_a_change_meanwhile_reaches_both_and_a_second_restart_is_refused(s
     stuck, idle = await talking(supervisor, 2)
     assert await stuck.ask(b"stuck") == b"begun"
     steps = supervisor.operations.restart_workers(600.0, PATIENTLY)
-    assert (await anext(steps)).step is RestartStep.SUCCEEDED
+    assert (await anext(steps)).step is RestartStep.REPLACED
     with pytest.raises(RestartInProgress):
         await restart(supervisor)
     change = await supervisor.update(config(lines(answer="two")))
@@ -82,7 +82,7 @@ async def test_a_change_meanwhile_reaches_both_and_a_second_restart_is_refused(s
     assert former is not None
     former.kill("has been looked at for long enough")
     assert [(step.step, step.connections) async for step in steps] == [(RestartStep.RESTARTED, 2)]
-    assert supervisor.closed(CloseReason.CRASHED) == 2
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 2
     for client in (stuck, idle, new):
         await client.close()
     assert supervisor._crew.leaving is None

@@ -81,7 +81,7 @@ async def test_a_worker_that_does_not_answer_is_killed_and_its_connections_are_c
     supervisor.kill(0, signal.SIGSTOP)
     await stopped(supervisor)
     assert not alive(pid)
-    assert supervisor.closed(CloseReason.CRASHED) == 1
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 1
     assert supervisor.balance() == (1, 1, 0)
     await client.close()
 

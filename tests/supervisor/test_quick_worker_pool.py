@@ -31,7 +31,7 @@ async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_bal
     pid = supervisor.kill(0)
     lost = [client for client, id_ in zip(clients, ids, strict=True) if id_.startswith(b"%d-" % pid)]
     await supervisor.until_replaced(0, pid)
-    assert supervisor.closed(CloseReason.CRASHED) == len(lost)
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == len(lost)
     for client in clients:
         assert await client.ask() == (b"" if client in lost else b"one")
         await client.close()
@@ -159,7 +159,7 @@ async def test_a_peer_limit_forgets_the_connections_of_a_dead_worker(supervise: 
             await until(lambda: supervisor.balance()[2] == 1)
             assert await asyncio.to_thread(ask, supervisor.port(), b"") == b""
             await supervisor.until_replaced(0, supervisor.kill(0))
-        assert supervisor.closed(CloseReason.CRASHED) == round_ + 1
+        assert supervisor.closed(CloseReason.WORKER_CRASHED) == round_ + 1
 
 
 async def test_an_end_serves_those_who_queue_where_no_worker_is(supervise: Supervise) -> None:

@@ -94,7 +94,7 @@ async def test_a_change_reaches_who_leaves_and_who_comes(supervise: Supervise) -
         assert said(client, b"hi\n") == b"one\n"
         assert said(stuck, b"stuck\n") == b"begun "
         steps = supervisor.operations.restart_workers(600.0, PATIENTLY)
-        assert (await anext(steps)).step is RestartStep.SUCCEEDED
+        assert (await anext(steps)).step is RestartStep.REPLACED
         change = await supervisor.update(config(LINES.replace("one", "two"), listener("new", name="new")))
         assert change.workers == 1
         assert said(client, b"hi\n") == b"two\n"
@@ -148,7 +148,7 @@ async def test_who_leaves_is_killed_and_the_books_balance(supervise: Supervise) 
         os.kill(former.pid, signal.SIGKILL)
         (restarted,) = [step async for step in steps]
     assert restarted.connections == 1
-    assert supervisor.closed(CloseReason.CRASHED) == 1
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 1
     assert supervisor.balance() == (1, 1, 0)
 
 

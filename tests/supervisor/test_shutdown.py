@@ -124,7 +124,7 @@ async def test_a_worker_that_does_not_end_is_killed(supervise: Supervise) -> Non
     await supervisor.stop()
     assert monotonic() - began < 1
     assert not any(map(alive, pids))
-    assert supervisor.closed(CloseReason.CRASHED) == 2
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 2
     assert supervisor.balance() == (2, 2, 0)
     for client in clients:
         client.close()

@@ -271,7 +271,7 @@ class Judge:
                 found |= {"accept"} if "HOLD" in accepts else set()
                 found |= {"drop", "hang"} & faults
             case "eof":
-                found |= faults & {"cut", "drop", "corrupt"}
+                found |= faults & {"truncate", "drop", "corrupt"}
                 found |= faults & {"reset"} if unix else set()
                 found |= {"accept"} if accepts & {"RESET"} and unix else set()
                 found |= in_order if not partial else set()
@@ -280,7 +280,7 @@ class Judge:
                 found |= faults & {"reset"}
                 found |= {"accept"} if "RESET" in accepts else set()
                 found |= {"max_connections"} if "few" in limits else set()
-                found |= in_order | (faults & {"cut"}) if unix and not partial else set()
+                found |= in_order | (faults & {"truncate"}) if unix and not partial else set()
                 if not answered and not partial and (moving or len(accepts) > 1):
                     found.add("a move in mid-handshake")
             case "extra":

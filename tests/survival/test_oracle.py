@@ -82,7 +82,7 @@ def test_an_end_without_a_reason_is_wrong(end: str, heard: bytes) -> None:
         ({"accept": "HOLD"}, "silence", b""),
         ({"accept": "CLOSE"}, "eof", b""),
         ({"accept": "RESET"}, "reset", b""),
-        ({"faults": ("cut",)}, "eof", b"<m1 ask 1"),
+        ({"faults": ("truncate",)}, "eof", b"<m1 ask 1"),
         ({"faults": ("reset",)}, "reset", b"<m1 a"),
         ({"faults": ("drop",)}, "silence", b""),
         ({"faults": ("hang",)}, "silence", b""),

@@ -22,7 +22,7 @@ TIMED_FAULTS: dict[str, dict[str, Any]] = {
 }
 """Faults that change when something comes, and not what."""
 LOSING_FAULTS: dict[str, dict[str, Any]] = {
-    "cut": {"probability": 0.2, "cut": {"bytes": 9}},
+    "truncate": {"probability": 0.2, "truncate": {"bytes": 9}},
     "reset": {"probability": 0.2, "reset": {}},
     "hang": {"probability": 0.2, "hang": {}},
     "drop": {"probability": 0.2, "drop": {}},

@@ -50,7 +50,7 @@ class Account:
         yield "request_duration_seconds_count", one, requests - self.unfinished
         yield "requests_unmatched_total", one, self.unmatched
         yield "requests_truncated_total", one, self.truncated
-        yield "probes_total", one, self.probes
+        yield "connections_without_data_total", one, self.probes
         yield "injected_delay_seconds_total", one, self.delay
         for reason, count in self.closed.items():
             yield "connections_closed_total", one | {"reason": reason}, count

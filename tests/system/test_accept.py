@@ -263,7 +263,7 @@ def test_the_books_know_whoever_was_accepted_and_nobody_else(switched: Switched)
         ("connections_closed_total", one | {"reason": "server_close"}, CLIENTS),
         ("connections_closed_total", one | {"reason": "server_reset"}, CLIENTS),
         ("connections_closed_total", one | {"reason": "peer_reset"}, 2),
-        ("probes_total", one, 0),
+        ("connections_without_data_total", one, 0),
         ("requests_total", one, 0),
     ]
     eventually(lambda: not switched.metrics().differences(expected), what="the books")

@@ -25,8 +25,8 @@ listeners:
     random_seed: 11
     rules: [{do: [send: "0123456789"]}]
     faults:
-      - {name: recovers, after: 3, first: 7, every: 2, reset: {}}
-      - {name: wrong, scope: CONNECTION, probability: 0.5, corrupt: {bytes: 2}}
+      - {name: recovers, skip: 3, times: 7, every: 2, reset: {}}
+      - {name: wrong, target: CONNECTION, probability: 0.5, corrupt: {bytes: 2}}
       - {name: off, probability: 0, drop: {}}
 """
 
@@ -78,7 +78,7 @@ def test_counts_go_on_while_the_fault_is_not_changed(responder: Start, tmp_path:
     changed.listeners[0].rules[0].do[0].send.text = "another"
     applied(dump(changed))
     assert [heard(running) is None for _ in range(4)] == [False, True, False, True]
-    changed.listeners[0].faults[0].after = 1
+    changed.listeners[0].faults[0].skip = 1
     applied(dump(changed))
     assert [heard(running) is None for _ in range(4)] == [False, False, True, False]
 

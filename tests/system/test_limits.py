@@ -144,7 +144,7 @@ async def test_places_come_back_when_workers_are_killed(responder: Start) -> Non
             os.kill(pid, signal.SIGKILL)
         crowd.inside.clear()
         metrics = await crowd.known()
-        assert metrics.value("connections_closed_total", listener=listener, reason="crashed") == MOST
+        assert metrics.value("connections_closed_total", listener=listener, reason="worker_crashed") == MOST
         assert metrics.balanced(listener)
         assert await crowd.enter(PEERS * 10) == MOST
 
@@ -188,8 +188,8 @@ async def ended(running: Responder, listener: str, reason: str, before: float) -
         ("idle", b"", b"", "idle_timeout"),
         ("idle", b"PING\n", b"PONG", "idle_timeout"),
         ("heard", b"PING\nPIN", b"PONG", "request_timeout"),
-        ("lived", b"PING\n", b"PONG", "lifetime"),
-        ("lived", b"", b"", "lifetime"),
+        ("lived", b"PING\n", b"PONG", "max_lifetime"),
+        ("lived", b"", b"", "max_lifetime"),
         ("long", b"PING\n" + b"x" * 101, b"PONG", "request_too_large"),
         ("long", b"PING\n" + b"x" * 101 + b"\n", b"PONG", "request_too_large"),
     ],

@@ -125,7 +125,7 @@ def test_workers_killed_during_a_drain(responder: Start, clients: ExitStack) -> 
     assert draining.returncode == 0
     assert said.splitlines()[-1].startswith("drained: ")
     metrics = Metrics.scrape(running.metrics)
-    assert metrics.value("connections_closed_total", listener="kept", reason="crashed") == CLIENTS
+    assert metrics.value("connections_closed_total", listener="kept", reason="worker_crashed") == CLIENTS
     assert metrics.balanced("kept")
     with pytest.raises(ConnectionRefusedError):
         running.connect("once")

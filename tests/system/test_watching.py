@@ -120,7 +120,7 @@ def test_a_bad_file_is_said_everywhere_and_changes_nothing(path: Path, swap: Swa
         assert status["config_file"]["watched"]
         assert status["config_file"]["problems"][0]["path"] == "listeners[0].nome"
         metrics = Metrics.scrape(running.metrics)
-        assert metrics.value("config_file_refused") == metrics.value("config_refused_total") == 1
+        assert metrics.value("config_file_rejected") == metrics.value("config_rejected_total") == 1
         assert "what it says was not applied" in running.cli("status").stdout
         assert refused in urllib.request.urlopen(f"http://{running.metrics}/").read().decode()
         assert len(running.told(part=refused)) == 1
@@ -128,7 +128,7 @@ def test_a_bad_file_is_said_everywhere_and_changes_nothing(path: Path, swap: Swa
         swap(path, text(listener("mended")))
         eventually(lambda: running.ask(b"hi") == b"mended", what="the mended file")
         eventually(lambda: readyz(running) == "ok\n", what="nothing to complain of")
-        assert Metrics.scrape(running.metrics).value("config_file_refused") == 0
+        assert Metrics.scrape(running.metrics).value("config_file_rejected") == 0
         assert running.stop() == 0
     finally:
         end(running)
@@ -164,7 +164,7 @@ def test_a_file_that_is_being_written_does_not_take_effect(path: Path) -> None:
                 break
         else:
             pytest.fail("the machine is too busy to write in time")
-        assert Metrics.scrape(running.metrics).value("config_refused_total") == 0
+        assert Metrics.scrape(running.metrics).value("config_rejected_total") == 0
         assert running.stop() == 0
     finally:
         end(running)

@@ -73,7 +73,7 @@ async def test_metrics_are_those_of_its_tally_and_status(server: Server, supervi
     assert 'answerback_connections_accepted_total{listener="hello"} 5.0' in lines
     assert "answerback_config_revision 7.0" in lines
     assert "answerback_config_last_applied_timestamp_seconds 1.767323045e+09" in lines
-    assert "answerback_config_last_refused_timestamp_seconds 1.7000000005e+09" in lines
+    assert "answerback_config_last_rejected_timestamp_seconds 1.7000000005e+09" in lines
     assert "answerback_workers 1.0" in lines
     assert 'answerback_worker_restarts_total{worker="1"} 3.0' in lines
 
@@ -82,7 +82,7 @@ async def test_what_never_happened_was_at_0(server: Server, supervisor: FakeSupe
     supervisor.shown = replace(supervisor.shown, last_applied=None, last_refused=None)
     lines = (await get(server, "/metrics")).splitlines()
     assert "answerback_config_last_applied_timestamp_seconds 0.0" in lines
-    assert "answerback_config_last_refused_timestamp_seconds 0.0" in lines
+    assert "answerback_config_last_rejected_timestamp_seconds 0.0" in lines
 
 
 async def test_probes_are_its_health(server: Server, supervisor: FakeSupervisor) -> None:
@@ -102,9 +102,9 @@ async def test_readiness_says_what_does_not_make_it_fail(server: Server, supervi
     assert await get(server, "/readyz") == f"ok\n{text}"
     assert await get(server, "/healthz") == "ok\n"
     lines = (await get(server, "/metrics")).splitlines()
-    assert "answerback_config_file_refused 1.0" in lines
+    assert "answerback_config_file_rejected 1.0" in lines
     assert "answerback_ready 1.0" in lines
-    assert "answerback_config_refused_total 1.0" in lines
+    assert "answerback_config_rejected_total 1.0" in lines
     assert text.strip() in await get(server, "/")
 
 

@@ -161,8 +161,8 @@ listeners:
   framing: {pattern: {end: x}}
   rules:
   - when: {any: {of: [{regex: a}, {not: {regex: b}}]}}
-    do: [{take: {framing: {pattern: {end: y}}, set: z}}]
-  - {do: [{frame: {pattern: {end: z}}}]}
+    do: [{receive: {framing: {pattern: {end: y}}, into: z}}]
+  - {do: [{framing: {pattern: {end: z}}}]}
 """
     compile_order(order(load(text).config, 1), Compiled(), memory=PatternMemory(5000))
     assert shares == [500]

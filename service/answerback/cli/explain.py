@@ -176,15 +176,15 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
 
     time = f"{event.at:9.3f} s"
     match event:
-        case events.Said(_, data):
+        case events.Received(_, data):
             yield f'{time} > "{escape(data)}"'
-        case events.SaidEof():
+        case events.ReceivedEof():
             yield f"{time} > closes its half (FIN)"
-        case events.Meets(_, accept):
+        case events.AcceptMode(_, accept):
             yield f"{time}   {_MEETS[accept]}: accept is {accept}"
-        case events.Unheard(_, data):
+        case events.Discarded(_, data):
             yield f"{time} > {quote(data)}: not heard, the connection is closed"
-        case events.Asked():
+        case events.Evaluated():
             yield from _asked(event)
         case events.Sent(_, data):
             yield f'{time} < "{escape(data)}"'
@@ -197,15 +197,15 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
             yield f"{_MARGIN}says nothing more, and does not close{until}"
         case events.Enters(_, state):
             yield f'{_MARGIN}enters the state "{state}"'
-        case events.Remembers(_, name, value):
+        case events.VariableSet(_, name, value):
             yield f"{_MARGIN}remembers vars.{name}: {quote(value)}"
-        case events.Reframes(_, framing, once):
+        case events.FramingChanged(_, framing, once):
             yield f"{_MARGIN}cuts {'the next request' if once else 'what follows'} by {framing}"
         case events.Takes(_, framing, variable):
             yield f"{_MARGIN}reads one more frame ({framing}) into vars.{variable}"
         case events.HalfCloses():
             yield f"{time} < closes its half (FIN), and goes on reading"
-        case events.Left(_, data, framing, why):
+        case events.Incomplete(_, data, framing, why):
             yield f"{_MARGIN}no request: {quote(data)} ({framing}): {why}"
         case events.Closed(_, reset, reason):
             yield f"{time} < {'resets (RST)' if reset else 'closes in order (FIN)'}: {reason}"
@@ -232,14 +232,8 @@ def _data(file: str, transcript: "Transcript") -> dict[str, Any]:
         "listener": transcript.listener,
         "answered": transcript.answered,
         "cut_short": transcript.cut_short,
-        "events": [{"what": _what(event), **_plain(event)} for event in transcript.events],
+        "events": [{"type": event.type, **_plain(event)} for event in transcript.events],
     }
-
-
-def _what(event: "Event") -> str:
-    """`HalfCloses` to `half_closes`."""
-    name = type(event).__name__
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _plain(value: Any) -> Any:

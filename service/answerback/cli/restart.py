@@ -52,6 +52,6 @@ def command(over: float, grace: float | None, form: str, server: str) -> None:
 
 
 def _line(worker: int, step: str | int, pid: int, connections: int) -> str:
-    if step == "RESTART_STEP_SUCCEEDED":
+    if step == "RESTART_STEP_REPLACED":
         return f"worker {worker}: process {pid} serves; {connections} connections of the former one are to be closed"
     return f"worker {worker}: restarted" + (f"; {connections} connections were cut off" if connections else "")

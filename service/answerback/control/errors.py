@@ -136,7 +136,7 @@ def _not_kept(error: NotKept) -> Answer:
 
 
 def _not_of_this_history(error: NotOfThisHistory) -> Answer:
-    return Answer(StatusCode.OUT_OF_RANGE, "NOT_OF_THIS_HISTORY", str(error))
+    return Answer(StatusCode.OUT_OF_RANGE, "STALE_PAGE_TOKEN", str(error))
 
 
 def _stopping(error: Stopping) -> Answer:
@@ -144,7 +144,7 @@ def _stopping(error: Stopping) -> Answer:
 
 
 def _places_exhausted(error: PlacesExhausted) -> Answer:
-    return Answer(StatusCode.RESOURCE_EXHAUSTED, "PLACES_EXHAUSTED", str(error))
+    return Answer(StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", str(error))
 
 
 def _unauthenticated(error: Unauthenticated) -> Answer:

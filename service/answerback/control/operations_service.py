@@ -37,7 +37,7 @@ DRAINS: Final = {
     DrainState.RESUMED: pb.DRAIN_STATE_RESUMED,
 }
 STEPS: Final = {
-    RestartStep.SUCCEEDED: pb.RESTART_STEP_SUCCEEDED,
+    RestartStep.REPLACED: pb.RESTART_STEP_REPLACED,
     RestartStep.RESTARTED: pb.RESTART_STEP_RESTARTED,
 }
 RESTART_OVER: Final = 1.0  # seconds: who was accepted just now has said by then what it wants

@@ -60,7 +60,7 @@ KNOWN_FROM_WEIGHT = 64  # what is found by trying less is found again as fast as
 class Then(Enum):
     """What comes once a rule has given each of its replies."""
 
-    HOLD = "the last one again and again"
+    REPEAT_LAST = "the last one again and again"
     CYCLE = "the first one again"
     NEXT_RULE = "the rule matches no more"
     RANDOM = "any of them, by weight, from the start"
@@ -71,7 +71,7 @@ class Replies:
     """What a rule does the first time, the second time, and so on."""
 
     of: tuple[tuple[Step, ...], ...]
-    then: Then = Then.HOLD
+    then: Then = Then.REPEAT_LAST
     weights: tuple[float, ...] = ()
 
     def choose(self, turn_number: int, chance: Random) -> tuple[Step, ...]:

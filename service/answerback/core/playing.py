@@ -31,7 +31,7 @@ OUTPUT_AHEAD = 64 << 10
 TURN_SECONDS = 0.001
 FREE_STEPS = 3  # steps of a script that are taken before the clock is read: most scripts have no more
 STEPS_AT_ONCE = 8  # steps that a fault may swallow before the clock is read
-END_OF_HANG: Final = End(by_reset=False, reason=CloseReason.LIFETIME)
+END_OF_HANG: Final = End(by_reset=False, reason=CloseReason.MAX_LIFETIME)
 
 
 class Hanging(Iterator[Step]):

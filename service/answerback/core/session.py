@@ -209,7 +209,7 @@ class Session(Answering):
         yield self._linger_until, self._finish
         if self._phase > HALF_CLOSED:
             return
-        yield self.born + limits.lifetime, lambda: self._end_in_order(CloseReason.LIFETIME)
+        yield self.born + limits.lifetime, lambda: self._end_in_order(CloseReason.MAX_LIFETIME)
         yield self._resume_at, lambda: self._resume(now)
         if self._turn_began is None:  # it is the peer's silence that is timed, from the end of this work on
             yield now + limits.idle_timeout, lambda: NOTHING

@@ -112,7 +112,7 @@ def half_close() -> Step:
     return HalfClose()
 
 
-def hold(*, ignore_fin: bool = False) -> Step:
+def hang(*, ignore_fin: bool = False) -> Step:
     """Say nothing more, and do not close before the peer does or the lifetime ends."""
     return Hold(ignore_fin)
 
@@ -145,12 +145,12 @@ def set_variable(name: str, value: bytes | Template) -> Step:
     return remember
 
 
-def frame(framing: Framing) -> Step:
+def set_framing(framing: Framing) -> Step:
     """Cut what follows this request under another framing."""
     return Switch(framing)
 
 
-def frame_of_size(size: Template) -> Step:
+def set_framing_of_size(size: Template) -> Step:
     """Take so many bytes as the next request, then return to the framing before."""
 
     def switch(turn: Turn) -> Outcome:
@@ -162,12 +162,12 @@ def frame_of_size(size: Template) -> Step:
     return switch
 
 
-def take(framing: Framing, variable: str) -> Step:
+def receive(framing: Framing, variable: str) -> Step:
     """Read one more frame, under its own framing, into a variable."""
     return Take(framing, variable)
 
 
-def take_of_size(size: Template, variable: str) -> Step:
+def receive_of_size(size: Template, variable: str) -> Step:
     """Read so many bytes into a variable."""
 
     def taking(turn: Turn) -> Outcome:

@@ -58,6 +58,21 @@ def short_words(enum: EnumDescriptor) -> dict[str, int]:
     return {value.name.removeprefix(prefix): value.number for value in enum.values if value.number}
 
 
+def renamed(kind: Descriptor, word: str) -> str:
+    """The name of a field that was called `word` before; empty if none was."""
+    return next((field.name for field in kind.fields if _option(field, options_pb2.formerly) == word), "")
+
+
+def renamed_value(enum: EnumDescriptor, word: str) -> str:
+    """The word of an enum's value that was called `word` before; empty if none was."""
+    number = next((each.number for each in enum.values if _option(each, options_pb2.formerly_value) == word), None)
+    return next((today for today, value in short_words(enum).items() if value == number), "")
+
+
+def _option(described: Any, option: Any) -> str:
+    return str(described.GetOptions().Extensions[option])
+
+
 def read(node: Node, message: Message, problems: Problems) -> None:
     """Fill an empty message with what the nodes say; what is wrong goes to `problems`. Raises Enough."""
     _Reader(problems).message(node, message, "", 1)
@@ -124,7 +139,9 @@ class _Reader:
     def _unfit(self, node: Node, kind: Descriptor, path: str) -> None:
         known = words(kind)
         if known and isinstance(node, Scalar):
-            if node.text in kind.fields_by_name:
+            if today := renamed(kind, node.text):
+                self._problem(path, f"`{node.text}` is called `{today}`", node)
+            elif node.text in kind.fields_by_name:
                 self._problem(path, f"{node.text} needs a value: write {{{node.text}: …}}", node)
             else:
                 self._problem(path, f"no such word: {quoted(node.text)}{_suggestion(node.text, known)}", node)
@@ -160,6 +177,9 @@ class _Reader:
         found: FieldDescriptor | None = kind.fields_by_name.get(key.text)
         if found is None:
             here = step_into(path, key.text) if _NAME.fullmatch(key.text) else path
+            if today := renamed(kind, key.text):
+                self._problem(here, f"`{key.text}` is called `{today}`", key)
+                return None
             said = "no such field" if here != path else f"no such field: {quoted(key.text)}"
             hint = (
                 "; YAML 1.2 has no merge keys" if key.text == "<<" else _suggestion(key.text, list(kind.fields_by_name))
@@ -273,6 +293,8 @@ def _enum(node: Scalar, field: FieldDescriptor) -> int:
         return known[word]
     if full is not None and full.number:
         return int(full.number)
+    if today := renamed_value(field.enum_type, word):
+        raise ValueError(f"`{node.text}` is called `{today}`")
     raise ValueError(f"no such word: {quoted(node.text)}{_suggestion(node.text, list(known))}")
 
 

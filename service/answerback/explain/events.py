@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from answerback.core.actions import CloseReason
 from answerback.core.matching import Miss
@@ -60,40 +60,45 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Received:
     """The peer sends bytes."""
 
+    type: ClassVar[str] = "received"
     at: float
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class SaidEof:
+class ReceivedEof:
     """The peer closes its half."""
 
+    type: ClassVar[str] = "received_eof"
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Meets:
+class AcceptMode:
     """The listener is not NORMAL, and so whoever connects meets this, and no conversation."""
 
+    type: ClassVar[str] = "accept_mode"
     at: float
     accept: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unheard:
+class Discarded:
     """The peer sends bytes to a connection that listens no more."""
 
+    type: ClassVar[str] = "discarded"
     at: float
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Evaluated:
     """A request was framed, or another event came, and a rule was looked for."""
 
+    type: ClassVar[str] = "evaluated"
     at: float
     event: str
     number: int
@@ -109,6 +114,7 @@ class Asked:
 class Sent:
     """Bytes are sent."""
 
+    type: ClassVar[str] = "sent"
     at: float
     data: bytes
 
@@ -117,6 +123,7 @@ class Sent:
 class Waits:
     """The next step is taken so many seconds later."""
 
+    type: ClassVar[str] = "waiting"
     at: float
     seconds: float
 
@@ -125,6 +132,7 @@ class Waits:
 class Strikes:
     """A fault strikes the reply."""
 
+    type: ClassVar[str] = "fault_applied"
     at: float
     fault: FaultName
 
@@ -133,6 +141,7 @@ class Strikes:
 class Holds:
     """Nothing more is said, and the connection stays open until the peer closes it."""
 
+    type: ClassVar[str] = "hanging"
     at: float
     ignore_fin: bool = False
     """Whether it stays open although the peer closes its half."""
@@ -142,23 +151,26 @@ class Holds:
 class Enters:
     """The connection is in another state."""
 
+    type: ClassVar[str] = "state_entered"
     at: float
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class Remembers:
+class VariableSet:
     """A variable has a value."""
 
+    type: ClassVar[str] = "variable_set"
     at: float
     name: str
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Reframes:
+class FramingChanged:
     """What follows is cut under another framing."""
 
+    type: ClassVar[str] = "framing_changed"
     at: float
     framing: str
     once: bool
@@ -169,6 +181,7 @@ class Reframes:
 class Takes:
     """One more frame is read, into a variable."""
 
+    type: ClassVar[str] = "receiving"
     at: float
     framing: str
     variable: str
@@ -178,13 +191,15 @@ class Takes:
 class HalfCloses:
     """FIN is sent; what the peer says is not answered any more."""
 
+    type: ClassVar[str] = "half_closed"
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Incomplete:
     """Bytes that are no request: yet, or any more."""
 
+    type: ClassVar[str] = "incomplete"
     at: float
     data: bytes
     framing: str
@@ -195,6 +210,7 @@ class Left:
 class Closed:
     """The connection is closed: in order (FIN), or reset (RST)."""
 
+    type: ClassVar[str] = "closed"
     at: float
     reset: bool
     reason: str
@@ -204,26 +220,27 @@ class Closed:
 class Open:
     """Everything was said, nothing is in progress, and the connection stays as it is."""
 
+    type: ClassVar[str] = "open"
     at: float
     state: str
 
 
 Event = (
-    Said
-    | SaidEof
-    | Meets
-    | Unheard
-    | Asked
+    Received
+    | ReceivedEof
+    | AcceptMode
+    | Discarded
+    | Evaluated
     | Sent
     | Waits
     | Strikes
     | Holds
     | Enters
-    | Remembers
-    | Reframes
+    | VariableSet
+    | FramingChanged
     | Takes
     | HalfCloses
-    | Left
+    | Incomplete
     | Closed
     | Open
 )
@@ -261,7 +278,7 @@ class Transcript:
 
 def _wrong(event: Event) -> bool:
     match event:
-        case Asked(event="REQUEST", rule=None) | Left() | Unheard():
+        case Evaluated(event="REQUEST", rule=None) | Incomplete() | Discarded():
             return True
         case Closed(reason=reason):
             return reason in {error.label for error in ERRORS}

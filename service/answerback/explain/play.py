@@ -87,10 +87,10 @@ class _Stage(Ledger):
 
     def _nobody(self, moments: Sequence[Moment]) -> Transcript:
         """There is no conversation: the listener is told to have none."""
-        self._add(events.Meets(self.now, self._plan.accept.name))
+        self._add(events.AcceptMode(self.now, self._plan.accept.name))
         for moment in moments:
             if moment.data:
-                self._add(events.Unheard(moment.at, moment.data))
+                self._add(events.Discarded(moment.at, moment.data))
         return self._transcript
 
     def _add(self, event: Event) -> None:
@@ -112,13 +112,13 @@ class _Stage(Ledger):
 
     def _happen(self, moment: Moment) -> None:
         if moment.data and (self._session.over or self._session.half_closed):
-            self._add(events.Unheard(self.now, moment.data))
+            self._add(events.Discarded(self.now, moment.data))
         elif moment.data:
-            self._add(events.Said(self.now, moment.data))
+            self._add(events.Received(self.now, moment.data))
             self._unread += moment.data
             self._read()
         if moment.eof and not self._session.over:
-            self._add(events.SaidEof(self.now))
+            self._add(events.ReceivedEof(self.now))
             self._fin = True
             self._read()
 
@@ -129,7 +129,7 @@ class _Stage(Ledger):
             del self._unread[:READ_BYTES]
             self._perform(self._session.receive(data, self.now))
         if self._unread and self._session.over:
-            self._add(events.Unheard(self.now, bytes(self._unread)))
+            self._add(events.Discarded(self.now, bytes(self._unread)))
             self._unread.clear()
         if self._fin and not self._session.over:
             self._hear_fin()
@@ -200,7 +200,7 @@ class _Stage(Ledger):
         for name, value in turn.variables.items():
             if self._variables.get(name) != value:
                 self._variables[name] = value
-                self._add(events.Remembers(self.now, name, value))
+                self._add(events.VariableSet(self.now, name, value))
 
     # ── See `observed.Watcher` ────────────────────────────────────────────────────────────────────────────────────
 
@@ -214,7 +214,7 @@ class _Stage(Ledger):
         self._look(turn)
         request = event == "REQUEST"
         self._add(
-            events.Asked(
+            events.Evaluated(
                 self.now,
                 event,
                 turn.number if request else 0,
@@ -245,7 +245,7 @@ class _Stage(Ledger):
             case Switch(framing, once):
                 self._framing_before = self._framing if once else None
                 self._framing = framing
-                self._add(events.Reframes(self.now, describe(framing), once))
+                self._add(events.FramingChanged(self.now, describe(framing), once))
             case Take(framing, variable):
                 self._taking = framing
                 self._add(events.Takes(self.now, describe(framing), variable))
@@ -267,7 +267,7 @@ class _Stage(Ledger):
         elif reason == CloseReason.REQUEST_TIMEOUT:
             self._left(rest, framing, waits_for(framing, rest))
         else:
-            self._add(events.Unheard(self.now, rest))
+            self._add(events.Discarded(self.now, rest))
 
     def _behind_requests(self, buffer: bytes) -> bytes:
         """What is in the session's buffer behind the requests that were found in it."""
@@ -278,7 +278,7 @@ class _Stage(Ledger):
         return buffer[self._cut_by.taken(buffer, self._requests) :]
 
     def _left(self, data: bytes, framing: Framing, why: str) -> None:
-        self._add(events.Left(self.now, data, describe(framing), why))
+        self._add(events.Incomplete(self.now, data, describe(framing), why))
 
     # ── See `core.ledger.Ledger` ──────────────────────────────────────────────────────────────────────────────────
 

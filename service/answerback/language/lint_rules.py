@@ -31,7 +31,7 @@ def lint_rules(listener: v1.Listener, linting: Linting) -> None:
         for script_path, script in scripts(rule, here):
             _steps(script, event_without_request(rule), script_path, problems)
             if behind_fin:
-                _holds(script, script_path, problems)
+                _behind_fin(script, script_path, problems)
 
 
 # ── Which rule acts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -172,11 +172,12 @@ def _is_behind_fin(listener: v1.Listener, rule: v1.Rule) -> bool:
     return request and listener.framing.WhichOneof("kind") == "until_eof"
 
 
-def _holds(script: Sequence[v1.Step], path: str, problems: Problems) -> None:
+def _behind_fin(script: Sequence[v1.Step], path: str, problems: Problems) -> None:
     for index, step in enumerate(script):
-        if step.WhichOneof("kind") == "hold" and not step.hold.ignore_fin:
-            why = "closes at once: the peer has closed its half already, unless ignore_fin is true"
-            problems.add(f"{path}[{index}].hold", why)
+        kind = STEPS.of(step)
+        why = kind.behind_fin(getattr(step, kind.name)) if kind else ""
+        if kind and why:
+            problems.add(f"{path}[{index}].{kind.name}", why)
 
 
 def _step(path: str, index: int) -> str:

@@ -6,10 +6,10 @@ from answerback.v1 import config_pb2 as v1
 BYTES = describe(
     v1.Bytes,
     Where.RULE,
-    text=Field(r'do: [frame: {delimiter: {end: {text: "\r\n.\r\n"}}}]'),
-    hex=Field("do: [frame: {delimiter: {end: {hex: 03}}}]"),
-    base64=Field("do: [frame: {delimiter: {end: {base64: AA==}}}]"),
-    file=Field("do: [frame: {delimiter: {end: {file: end.bin}}}]"),
+    text=Field(r'do: [framing: {delimiter: {end: {text: "\r\n.\r\n"}}}]'),
+    hex=Field("do: [framing: {delimiter: {end: {hex: 03}}}]"),
+    base64=Field("do: [framing: {delimiter: {end: {base64: AA==}}}]"),
+    file=Field("do: [framing: {delimiter: {end: {file: end.bin}}}]"),
 )
 LITERAL = describe(
     v1.Literal,

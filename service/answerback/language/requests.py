@@ -13,7 +13,9 @@ from answerback.v1 import config_pb2 as v1
 def longest_request(listener: v1.Listener) -> int:
     """The bytes of the longest request that a listener's rules may see."""
     most = max(1, compile_limits(listener.limits).max_request_bytes)
-    if any(isinstance(message, v1.Step) and message.WhichOneof("kind") == "frame" for _, message in messages(listener)):
+    if any(
+        isinstance(message, v1.Step) and message.WhichOneof("kind") == "framing" for _, message in messages(listener)
+    ):
         return most
     kind = listener.framing.WhichOneof("kind") or "read"
     if kind == "read":

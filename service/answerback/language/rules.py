@@ -140,6 +140,6 @@ def _compile_replies(replies: v1.Replies, compiling: Compiling) -> Replies:
         raise ValueError("there are no replies")
     return Replies(
         of=tuple(compile_script(script.do, compiling) for script in replies.of),
-        then=THEN.get(replies.then, Then.HOLD),
+        then=THEN.get(replies.then, Then.REPEAT_LAST),
         weights=tuple(replies.weights),
     )

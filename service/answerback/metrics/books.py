@@ -143,6 +143,6 @@ class Books:
         cells = self._cells
         first = self._closed
         orphans = int(cells[self._block]) - sum(cells[first : first + len(CloseReason)])
-        cells[first + CloseReason.CRASHED] += orphans
+        cells[first + CloseReason.WORKER_CRASHED] += orphans
         cells[self._open] = 0
         return orphans

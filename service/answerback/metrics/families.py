@@ -50,7 +50,7 @@ FAMILIES: Final = (
         row(books.REJECTED, books.REJECTIONS),
     ),
     Family(
-        "probes_total",
+        "connections_without_data_total",
         Kind.COUNTER,
         "Connections that the peer left without having sent a byte; they are among the closed. Those held by "
         "`accept: HOLD` are not looked at, and none of them is one.",
@@ -152,7 +152,7 @@ FAMILIES: Final = (
         fact(lambda facts: facts.last_applied),
     ),
     Family(
-        "config_last_refused_timestamp_seconds",
+        "config_last_rejected_timestamp_seconds",
         Kind.GAUGE,
         "When a configuration was last refused, in Unix time; 0 for never.",
         NONE,
@@ -166,14 +166,14 @@ FAMILIES: Final = (
         fact(lambda facts: facts.applied),
     ),
     Family(
-        "config_refused_total",
+        "config_rejected_total",
         Kind.COUNTER,
         "Configurations refused, or that workers could not take, wherever they came from.",
         NONE,
         fact(lambda facts: facts.refused),
     ),
     Family(
-        "config_file_refused",
+        "config_file_rejected",
         Kind.GAUGE,
         "1 while what the file of --config says is not in force because it was refused, else 0.",
         NONE,
@@ -216,14 +216,14 @@ FAMILIES: Final = (
         each_worker(lambda worker: worker.planned_restarts),
     ),
     Family(
-        "worker_start_seconds",
+        "worker_startup_duration_seconds",
         Kind.GAUGE,
         "From the worker's exec to its first beat; 0 before it.",
         WORKER,
         each_worker(lambda worker: worker.start_seconds),
     ),
     Family(
-        "worker_loop_lag_seconds",
+        "worker_event_loop_lag_seconds",
         Kind.GAUGE,
         "By how much the latest beat of the worker's event loop came late.",
         WORKER,

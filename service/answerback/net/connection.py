@@ -239,7 +239,7 @@ class Connection(ABC):
             "session failed, connection aborted", extra={"listener": self.host.name}
         )
         self.books.failed()
-        self.abort(CloseReason.ERROR)
+        self.abort(CloseReason.INTERNAL_ERROR)
 
     def _gather(self, actions: Sequence[Action]) -> bytes | memoryview | list[bytes | memoryview]:
         """What is to be sent, joined unless a part of it is large; how it ends is noted, or done if it cannot wait."""

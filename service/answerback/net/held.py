@@ -65,7 +65,7 @@ class HeldConnection(Connection):
         if monotonic() < self._until:
             self.host.deadlines.set(self, self._until)
         else:
-            self._hand_over(CloseReason.LIFETIME)
+            self._hand_over(CloseReason.MAX_LIFETIME)
 
     def release(self) -> None:
         """Have the conversation begin."""

@@ -39,7 +39,7 @@ class Counters:
                 if rule.times or rule.HasField("replies"):
                     propose((listener.name, v1.Rule, rule_key(rule, index)), rule, 1)
             for index, fault in enumerate(listener.faults):
-                if fault.after or fault.first or fault.every:
+                if fault.skip or fault.times or fault.every:
                     propose((listener.name, v1.Fault, fault_key(fault, index)), fault, faults.COUNTERS)
         return proposed
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class RestartStep(Enum):
     """How far the restart of one worker is."""
 
-    SUCCEEDED = "succeeded"
+    REPLACED = "replaced"
     """A successor serves; the former worker closes what it has."""
     RESTARTED = "restarted"
     """The former worker has ended."""
@@ -94,7 +94,7 @@ class Restarting:
                 ) from None
             former = self._crew.leaving
             if succeeded and former is not None:
-                steps.put_nowait(self._step(slot, former, RestartStep.SUCCEEDED))
+                steps.put_nowait(self._step(slot, former, RestartStep.REPLACED))
                 await self._leave(former, over, grace)
                 steps.put_nowait(self._step(slot, former, RestartStep.RESTARTED, self._crew.bury_leaver()))
 

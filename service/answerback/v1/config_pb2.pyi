@@ -334,8 +334,8 @@ class Framing(_message.Message):
         size: _builtins.int
         """1 to 67108864."""
         size_from: _builtins.str
-        """A template, settled when its step runs; only for `frame` and `take`. What is no number closes the connection. With
-        `frame` it is for one request, behind which the framing before it returns; 0 makes an empty one, 64 in a row at most.
+        """A template, settled when its step runs; only for `framing` and `receive`. What is no number closes the connection. With
+        `framing` it is for one request, behind which the framing before it returns; 0 makes an empty one, 64 in a row at most.
         """
         def __init__(
             self,
@@ -579,7 +579,7 @@ class Replies(_message.Message):
     class _ThenEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Replies._Then.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         THEN_UNSPECIFIED: Replies._Then.ValueType  # 0
-        THEN_HOLD: Replies._Then.ValueType  # 1
+        THEN_REPEAT_LAST: Replies._Then.ValueType  # 1
         """The last one again and again."""
         THEN_CYCLE: Replies._Then.ValueType  # 2
         """The first one again."""
@@ -592,7 +592,7 @@ class Replies(_message.Message):
         """What comes once each has had its turn."""
 
     THEN_UNSPECIFIED: Replies.Then.ValueType  # 0
-    THEN_HOLD: Replies.Then.ValueType  # 1
+    THEN_REPEAT_LAST: Replies.Then.ValueType  # 1
     """The last one again and again."""
     THEN_CYCLE: Replies.Then.ValueType  # 2
     """The first one again."""
@@ -605,7 +605,7 @@ class Replies(_message.Message):
     THEN_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
     then: Global___Replies.Then.ValueType
-    """The default is HOLD."""
+    """The default is REPEAT_LAST."""
     @_builtins.property
     def of(self) -> _containers.RepeatedCompositeFieldContainer[Global___Script]:
         """At least one."""
@@ -1057,7 +1057,7 @@ class Step(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
-    class Hold(_message.Message):
+    class Hang(_message.Message):
         """Send nothing more, and keep the connection open until the peer closes or resets it, or `lifetime` is over (1 h if
         there is none). A drain closes it in order at once.
         """
@@ -1105,14 +1105,14 @@ class Step(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
-    class Take(_message.Message):
+    class Receive(_message.Message):
         """Read one more frame, under a framing of its own, in the middle of the script; the listener's framing goes on behind it."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         FRAMING_FIELD_NUMBER: _builtins.int
-        SET_FIELD_NUMBER: _builtins.int
-        set: _builtins.str
+        INTO_FIELD_NUMBER: _builtins.int
+        into: _builtins.str
         """The variable that the frame goes to."""
         @_builtins.property
         def framing(self) -> Global___Framing:
@@ -1122,11 +1122,11 @@ class Step(_message.Message):
             self,
             *,
             framing: Global___Framing | None = ...,
-            set: _builtins.str = ...,
+            into: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing", "set", b"set"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing", "into", b"into"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1138,11 +1138,11 @@ class Step(_message.Message):
     CLOSE_FIELD_NUMBER: _builtins.int
     HALF_CLOSE_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
-    HOLD_FIELD_NUMBER: _builtins.int
+    HANG_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     SET_FIELD_NUMBER: _builtins.int
-    FRAME_FIELD_NUMBER: _builtins.int
-    TAKE_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
+    RECEIVE_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """Enter a state: `in_states` of rules look at it."""
     @_builtins.property
@@ -1162,15 +1162,15 @@ class Step(_message.Message):
     @_builtins.property
     def reset(self) -> Global___Step.Reset: ...
     @_builtins.property
-    def hold(self) -> Global___Step.Hold: ...
+    def hang(self) -> Global___Step.Hang: ...
     @_builtins.property
     def set(self) -> Global___Step.Set: ...
     @_builtins.property
-    def frame(self) -> Global___Framing:
+    def framing(self) -> Global___Framing:
         """Frame what comes behind this request otherwise from now on."""
 
     @_builtins.property
-    def take(self) -> Global___Step.Take: ...
+    def receive(self) -> Global___Step.Receive: ...
     def __init__(
         self,
         *,
@@ -1182,17 +1182,17 @@ class Step(_message.Message):
         close: Global___Step.Close | None = ...,
         half_close: Global___Step.HalfClose | None = ...,
         reset: Global___Step.Reset | None = ...,
-        hold: Global___Step.Hold | None = ...,
+        hang: Global___Step.Hang | None = ...,
         state: _builtins.str = ...,
         set: Global___Step.Set | None = ...,
-        frame: Global___Framing | None = ...,
-        take: Global___Step.Take | None = ...,
+        framing: Global___Framing | None = ...,
+        receive: Global___Step.Receive | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "frame", b"frame", "half_close", b"half_close", "hold", b"hold", "kind", b"kind", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state", "take", b"take"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "frame", b"frame", "half_close", b"half_close", "hold", b"hold", "kind", b"kind", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state", "take", b"take"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hold", "state", "set", "frame", "take"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1362,25 +1362,25 @@ class Fault(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    class _Scope:
+    class _Target:
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Fault._Scope.ValueType], _builtins.type):
+    class _TargetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Fault._Target.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
-        SCOPE_UNSPECIFIED: Fault._Scope.ValueType  # 0
-        SCOPE_REQUEST: Fault._Scope.ValueType  # 1
+        TARGET_UNSPECIFIED: Fault._Target.ValueType  # 0
+        TARGET_REPLY: Fault._Target.ValueType  # 1
         """For each reply a coin; the replies of all connections are counted together, over all workers."""
-        SCOPE_CONNECTION: Fault._Scope.ValueType  # 2
+        TARGET_CONNECTION: Fault._Target.ValueType  # 2
         """For each connection one coin, at the first reply that could be struck; its replies are counted by themselves."""
 
-    class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    class Target(_Target, metaclass=_TargetEnumTypeWrapper):
         """For what a coin is tossed, and replies are counted."""
 
-    SCOPE_UNSPECIFIED: Fault.Scope.ValueType  # 0
-    SCOPE_REQUEST: Fault.Scope.ValueType  # 1
+    TARGET_UNSPECIFIED: Fault.Target.ValueType  # 0
+    TARGET_REPLY: Fault.Target.ValueType  # 1
     """For each reply a coin; the replies of all connections are counted together, over all workers."""
-    SCOPE_CONNECTION: Fault.Scope.ValueType  # 2
+    TARGET_CONNECTION: Fault.Target.ValueType  # 2
     """For each connection one coin, at the first reply that could be struck; its replies are counted by themselves."""
 
     @_typing.final
@@ -1434,7 +1434,7 @@ class Fault(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
-    class Cut(_message.Message):
+    class Truncate(_message.Message):
         """The connection ends before the reply does."""
 
         DESCRIPTOR: _descriptor.Descriptor
@@ -1442,7 +1442,7 @@ class Fault(_message.Message):
         BYTES_FIELD_NUMBER: _builtins.int
         RESET_FIELD_NUMBER: _builtins.int
         bytes: _builtins.int
-        """How many bytes get through: of the reply, or, with scope CONNECTION, of all replies that it strikes on the connection."""
+        """How many bytes get through: of the reply, or, with target CONNECTION, of all replies that it strikes on the connection."""
         reset: _builtins.bool
         """End by RST; unless set, in order."""
         def __init__(
@@ -1459,7 +1459,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class Hang(_message.Message):
-        """Nothing more is sent, and the connection is held, as by the step `hold`."""
+        """Nothing more is sent, and the connection is held, as by the step `hang`."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1469,7 +1469,7 @@ class Fault(_message.Message):
         """Keep the connection open although the peer has closed its half (FIN); its RST still ends it."""
         @_builtins.property
         def after(self) -> _duration_pb2.Duration:
-            """How long the reply goes on before, without the time that `take` waits for the peer; 0 to 1 h, 0 unless given."""
+            """How long the reply goes on before, without the time that `receive` waits for the peer; 0 to 1 h, 0 unless given."""
 
         def __init__(
             self,
@@ -1492,7 +1492,7 @@ class Fault(_message.Message):
         AFTER_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def after(self) -> _duration_pb2.Duration:
-            """How long after the beginning of the reply, without the time that `take` waits for the peer; 0 to 1 h, 0 unless given."""
+            """How long after the beginning of the reply, without the time that `receive` waits for the peer; 0 to 1 h, 0 unless given."""
 
         def __init__(
             self,
@@ -1566,14 +1566,14 @@ class Fault(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
-    SCOPE_FIELD_NUMBER: _builtins.int
-    AFTER_FIELD_NUMBER: _builtins.int
-    FIRST_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
     EVERY_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     BANDWIDTH_FIELD_NUMBER: _builtins.int
     SLICE_FIELD_NUMBER: _builtins.int
-    CUT_FIELD_NUMBER: _builtins.int
+    TRUNCATE_FIELD_NUMBER: _builtins.int
     HANG_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
     SLOW_CLOSE_FIELD_NUMBER: _builtins.int
@@ -1583,11 +1583,11 @@ class Fault(_message.Message):
     """Names the fault in metrics; `faults[N]` (from 0) unless given. Unique within its listener."""
     probability: _builtins.float
     """How often the coin says yes, 0 to 1; 1 unless given. 0: as if the fault were not there."""
-    scope: Global___Fault.Scope.ValueType
-    """The default is REQUEST."""
-    after: _builtins.int
+    target: Global___Fault.Target.ValueType
+    """The default is REPLY."""
+    skip: _builtins.int
     """How many replies are spared first."""
-    first: _builtins.int
+    times: _builtins.int
     """How often it strikes; then it strikes no more. 0: always. Exact over all workers."""
     every: _builtins.int
     """Which of the replies behind those spared can be struck: each second, each third; 0 and 1: every one."""
@@ -1600,7 +1600,7 @@ class Fault(_message.Message):
     @_builtins.property
     def slice(self) -> Global___Fault.Slice: ...
     @_builtins.property
-    def cut(self) -> Global___Fault.Cut: ...
+    def truncate(self) -> Global___Fault.Truncate: ...
     @_builtins.property
     def hang(self) -> Global___Fault.Hang: ...
     @_builtins.property
@@ -1616,27 +1616,27 @@ class Fault(_message.Message):
         *,
         name: _builtins.str = ...,
         probability: _builtins.float | None = ...,
-        scope: Global___Fault.Scope.ValueType = ...,
-        after: _builtins.int = ...,
-        first: _builtins.int = ...,
+        target: Global___Fault.Target.ValueType = ...,
+        skip: _builtins.int = ...,
+        times: _builtins.int = ...,
         every: _builtins.int = ...,
         latency: Global___Delay | None = ...,
         bandwidth: Global___Fault.Bandwidth | None = ...,
         slice: Global___Fault.Slice | None = ...,
-        cut: Global___Fault.Cut | None = ...,
+        truncate: Global___Fault.Truncate | None = ...,
         hang: Global___Fault.Hang | None = ...,
         reset: Global___Fault.Reset | None = ...,
         slow_close: Global___Fault.SlowClose | None = ...,
         corrupt: Global___Fault.Corrupt | None = ...,
         drop: Global___Fault.Drop | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "cut", b"cut", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "after", b"after", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "cut", b"cut", "drop", b"drop", "every", b"every", "first", b"first", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "probability", b"probability", "reset", b"reset", "scope", b"scope", "slice", b"slice", "slow_close", b"slow_close"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "every", b"every", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "probability", b"probability", "reset", b"reset", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
     _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["latency", "bandwidth", "slice", "cut", "hang", "reset", "slow_close", "corrupt", "drop"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["latency", "bandwidth", "slice", "truncate", "hang", "reset", "slow_close", "corrupt", "drop"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__probability) -> _WhichOneofReturnType__probability | None: ...

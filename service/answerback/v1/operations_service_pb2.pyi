@@ -57,7 +57,7 @@ class _RestartStep:
 class _RestartStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RestartStep.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     RESTART_STEP_UNSPECIFIED: _RestartStep.ValueType  # 0
-    RESTART_STEP_SUCCEEDED: _RestartStep.ValueType  # 1
+    RESTART_STEP_REPLACED: _RestartStep.ValueType  # 1
     """A successor serves; the former worker accepts no more, and closes what it has."""
     RESTART_STEP_RESTARTED: _RestartStep.ValueType  # 2
     """The former worker has ended."""
@@ -65,7 +65,7 @@ class _RestartStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RestartSt
 class RestartStep(_RestartStep, metaclass=_RestartStepEnumTypeWrapper): ...
 
 RESTART_STEP_UNSPECIFIED: RestartStep.ValueType  # 0
-RESTART_STEP_SUCCEEDED: RestartStep.ValueType  # 1
+RESTART_STEP_REPLACED: RestartStep.ValueType  # 1
 """A successor serves; the former worker accepts no more, and closes what it has."""
 RESTART_STEP_RESTARTED: RestartStep.ValueType  # 2
 """The former worker has ended."""

@@ -13,9 +13,15 @@ DESCRIPTOR: _descriptor.FileDescriptor
 SHORTHAND_FIELD_NUMBER: _builtins.int
 WORD_FIELD_NUMBER: _builtins.int
 REQUIRED_FIELD_NUMBER: _builtins.int
+FORMERLY_FIELD_NUMBER: _builtins.int
+FORMERLY_VALUE_FIELD_NUMBER: _builtins.int
 shorthand: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.str]
 """The field that a bare scalar or list fills: `when: PING` is `when: {equals: {text: PING}}`."""
 word: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.bool]
 """A bare word names a member without content: `framing: line` is `framing: {line: {}}`."""
 required: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """There is no default: the message says nothing without this field, and so no bare word names it."""
+formerly: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
+"""What the field was called before: a file that says so is told the new name."""
+formerly_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
+"""What the value was called before, without its prefix."""

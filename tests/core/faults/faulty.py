@@ -27,7 +27,7 @@ ANSWERS = (
     rule(steps.reset(), when=b"reset"),
     rule(steps.discard(), when=b"nothing"),
     rule(steps.dribble(b"dribbled", size=4, gap=1), when=b"dribble"),
-    rule(steps.take(Line(keep_ending=False), "more"), steps.send(templates.compile("${vars.more}")), when=b"take"),
+    rule(steps.receive(Line(keep_ending=False), "more"), steps.send(templates.compile("${vars.more}")), when=b"take"),
     rule(steps.echo()),
 )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from answerback.core import steps, templates
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.delays import Exponential, Fixed, Uniform
-from answerback.core.faults import Bandwidth, Corrupt, Cut, Drop, Fault, Hang, Latency, Slice, SlowClose
+from answerback.core.faults import Bandwidth, Corrupt, Drop, Fault, Hang, Latency, Slice, SlowClose, Truncate
 from answerback.core.faults import Reset as Resetting
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.turn import Turn
@@ -36,12 +36,12 @@ def struck(target: Fault, replies: int, connections: int = 1, seed: int = 1) -> 
     "when, pattern",
     [
         ({}, "XXXXXXXX"),
-        ({"after": 3}, "---XXXXX"),
-        ({"first": 2}, "XX------"),
+        ({"skip": 3}, "---XXXXX"),
+        ({"times": 2}, "XX------"),
         ({"every": 3}, "--X--X--"),
-        ({"after": 1, "first": 2}, "-XX-----"),
-        ({"after": 2, "every": 2}, "---X-X-X"),
-        ({"after": 1, "every": 2, "first": 2}, "--X-X---"),
+        ({"skip": 1, "times": 2}, "-XX-----"),
+        ({"skip": 2, "every": 2}, "---X-X-X"),
+        ({"skip": 1, "every": 2, "times": 2}, "--X-X---"),
     ],
 )
 @pytest.mark.parametrize("connections", [1, 3])
@@ -50,7 +50,7 @@ def test_which_replies_are_struck(when: dict[str, Any], pattern: str, connection
 
 
 def test_a_connections_own_counts() -> None:
-    assert struck(fault(Drop(), per_connection=True, after=1, first=1), 8, 2) == "--XX----"
+    assert struck(fault(Drop(), per_connection=True, skip=1, times=1), 8, 2) == "--XX----"
 
 
 def test_by_chance() -> None:
@@ -61,7 +61,7 @@ def test_by_chance() -> None:
 
 
 def test_it_strikes_so_often_whatever_chance_says() -> None:
-    assert struck(fault(Drop(), probability=0.5, first=3), 200).count("X") == 3
+    assert struck(fault(Drop(), probability=0.5, times=3), 200).count("X") == 3
 
 
 def test_one_coin_for_a_connection() -> None:
@@ -71,12 +71,12 @@ def test_one_coin_for_a_connection() -> None:
 
 
 def test_a_reply_without_what_it_changes_is_not_counted() -> None:
-    conversation(fault(Drop(), first=1)) >> b"nothing\nhello\nhello\n" << Send(b"hello, world\n")
+    conversation(fault(Drop(), times=1)) >> b"nothing\nhello\nhello\n" << Send(b"hello, world\n")
 
 
 def test_faults_strike_in_the_order_written() -> None:
-    conversation(Drop(), Cut(0, by_reset=True)) >> b"hello\n"
-    conversation(Cut(0, by_reset=True), Drop()) >> b"hello\n" << Reset(CloseReason.SERVER_RESET)
+    conversation(Drop(), Truncate(0, by_reset=True)) >> b"hello\n"
+    conversation(Truncate(0, by_reset=True), Drop()) >> b"hello\n" << Reset(CloseReason.SERVER_RESET)
     book = conversation(Latency(Fixed(1)), Resetting(0.5)) >> b"hello\n" >> after(0.5)
     book << Reset(CloseReason.SERVER_RESET)
 
@@ -152,10 +152,10 @@ def test_a_constant_reply_is_not_worked_out_beforehand() -> None:
 ALL = (
     fault(Latency(Exponential(0.2)), probability=0.7, counter=100),
     fault(Bandwidth(500), "b", every=2, counter=102),
-    fault(Slice(3, 2, 0.05), "s", after=1, counter=104),
+    fault(Slice(3, 2, 0.05), "s", skip=1, counter=104),
     fault(Corrupt(2), "c", probability=0.5, counter=106),
     fault(Drop(), "d", probability=0.1, per_connection=True, counter=108),
-    fault(Cut(60, by_reset=False), "k", per_connection=True, probability=0.5, counter=110),
+    fault(Truncate(60, by_reset=False), "k", per_connection=True, probability=0.5, counter=110),
     fault(Hang(1), "h", probability=0.05, counter=112),
     fault(Resetting(0.5), "r", probability=0.05, counter=114),
     fault(SlowClose(Uniform(0.1, 2)), "f", counter=116),

@@ -10,7 +10,7 @@ from tests.core.playbook import after, eof
 @pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"reset\n", b"nothing\n"])
 def test_nothing_is_said_and_the_connection_is_held(request_line: bytes) -> None:
     book = conversation(Hang(0)) >> request_line >> b"hello\n" >> after(HOLD_SECONDS - 1)
-    book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.LIFETIME)
+    book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
     assert book.account.strikes == [7]
 
 
@@ -18,7 +18,7 @@ def test_nothing_is_said_and_the_connection_is_held(request_line: bytes) -> None
 def test_the_peers_fin_ends_it_unless_that_is_ignored(request_line: bytes) -> None:
     conversation(Hang(0)) >> request_line >> after(100) >> eof << Close(CloseReason.PEER_GAVE_UP)
     book = conversation(Hang(0, ignore_fin=True)) >> request_line >> eof >> after(HOLD_SECONDS - 1)
-    book.silent() >> after(1) << Close(CloseReason.LIFETIME)
+    book.silent() >> after(1) << Close(CloseReason.MAX_LIFETIME)
 
 
 def test_a_fin_before_it_hangs_is_noted_and_ends_it_then() -> None:

@@ -22,9 +22,9 @@ small = st.integers(0, 4)
 def short_faults(draw: st.DrawFn) -> v1.Fault:
     """Those that are seen in a short conversation."""
     fault = draw(faults())
-    fault.after, fault.first, fault.every = draw(small), draw(small), draw(small)
-    if fault.WhichOneof("kind") == "cut":
-        fault.cut.bytes = draw(small)
+    fault.skip, fault.times, fault.every = draw(small), draw(small), draw(small)
+    if fault.WhichOneof("kind") == "truncate":
+        fault.truncate.bytes = draw(small)
     elif fault.WhichOneof("kind") == "slice":
         fault.slice.CopyFrom(v1.Fault.Slice(size=3, variation=2))
     return fault
@@ -64,7 +64,7 @@ def test_faults_that_spare_every_reply_change_nothing(
     config: v1.Config, given: list[v1.Fault], talk: list[Happening]
 ) -> None:
     for fault in given:
-        fault.after, fault.every = 1 << 60, 0
+        fault.skip, fault.every = 1 << 60, 0
     assert played(only(with_faults(config, given)), talk, Somewhere()) == played(only(config), talk, Somewhere())
 
 

@@ -47,7 +47,7 @@ def test_a_peer_that_leaves_while_it_is_waited_for() -> None:
 
 def test_limits_close_at_once() -> None:
     book = Playbook(plan(SLOW, limits=Limits(lifetime=2.5))) >> b"abc\n" << Send(b"a") >> eof >> after(1) << Send(b"b")
-    book >> after(1) << Send(b"c") >> after(0.5) << Close(CloseReason.LIFETIME)
+    book >> after(1) << Send(b"c") >> after(0.5) << Close(CloseReason.MAX_LIFETIME)
 
 
 def test_a_reset_is_none() -> None:
@@ -55,7 +55,7 @@ def test_a_reset_is_none() -> None:
 
 
 def test_it_counts_closes() -> None:
-    once = plan(fault(SLOW, first=1))
+    once = plan(fault(SLOW, times=1))
     book = Playbook(once)
     surroundings = book.session._surroundings
     book >> b"hello\n" << Send(b"hello, world\n") >> eof >> after(1) << Close(CloseReason.PEER_EOF)

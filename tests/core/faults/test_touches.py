@@ -4,7 +4,7 @@ import pytest
 
 from answerback.core.actions import HalfClose, Send
 from answerback.core.delays import Fixed
-from answerback.core.faults import Bandwidth, Corrupt, Cut, Drop, Effect, Hang, Latency, Reset, SlowClose
+from answerback.core.faults import Bandwidth, Corrupt, Drop, Effect, Hang, Latency, Reset, SlowClose, Truncate
 from answerback.core.faults import Slice as Sliced
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome, Wait
 
@@ -21,7 +21,7 @@ BYTES = {"bytes"}
 TOUCHES: list[tuple[Effect, set[str]]] = [
     (Bandwidth(10), BYTES),
     (Corrupt(1), BYTES),
-    (Cut(3, by_reset=False), BYTES),
+    (Truncate(3, by_reset=False), BYTES),
     (Drop(), BYTES),
     (Sliced(3, 0, 0.5), BYTES),
     (Latency(Fixed(1.0)), {"bytes", "half close", "close", "reset"}),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LINGER = 2_000  # how long a close in order waits for the peer's FIN
 EMPTY_IN_A_ROW = 64  # requests without a byte
-HOLD = 3_600_000  # how long `hold` holds without a lifetime
+HANG = 3_600_000  # how long `hang` hangs without a lifetime
 DEFAULTS = {"idle_timeout": 300_000, "request_timeout": 30_000, "lifetime": 0}
 
 
@@ -186,7 +186,7 @@ class Model:
             return None
         self._set_clock(due)
         if due == self._dies:
-            raise Over("lifetime")
+            raise Over("max_lifetime")
         if due == late:
             raise Over("request_timeout")
         if due == ended:
@@ -203,17 +203,17 @@ class Model:
             self._hear()
         self._set_clock(end)
         if end == self._dies:
-            raise Over("lifetime")
+            raise Over("max_lifetime")
 
-    def _hang(self, given: v1.Step.Hold) -> None:
+    def _hang(self, given: v1.Step.Hang) -> None:
         """Until the peer or the server wants it over."""
-        end = min(self._now + HOLD, self._dies)
+        end = min(self._now + HANG, self._dies)
         while not self._draining:
             if self._eof and not given.ignore_fin:
                 raise Over("peer_gave_up")
             if self._next_time() >= end:
                 self._set_clock(end)
-                raise Over("lifetime")
+                raise Over("max_lifetime")
             self._hear()
         raise Over("drain")
 
@@ -279,16 +279,16 @@ class Model:
             self._half_closed, self._bytes = True, b""
         elif kind == "reset":
             raise Reset
-        elif kind == "hold":
-            self._hang(step.hold)
+        elif kind == "hang":
+            self._hang(step.hang)
         elif kind == "state":
             self.state = step.state
         elif kind == "set":
             self.variables[step.set.name] = self._payload(step.set.value)
-        elif kind == "frame":
-            self._frame(step.frame)
-        elif kind == "take":
-            self.variables[step.take.set] = self._taken(step.take.framing)
+        elif kind == "framing":
+            self._frame(step.framing)
+        elif kind == "receive":
+            self.variables[step.receive.into] = self._taken(step.receive.framing)
 
     def _send(self, data: bytes) -> None:
         if not self._half_closed:

@@ -117,20 +117,20 @@ sends = one("send", payloads)
 
 
 def steps_within(framings: st.SearchStrategy[Language]) -> st.SearchStrategy[Any]:
-    """Steps, whose `frame` and `take` go by these."""
+    """Steps, whose `framing` and `receive` go by these."""
     dribbles = {"payload": payloads, "gap": pauses}
-    taken = st.fixed_dictionaries({"framing": framings | sized, "set": st.just("x")})
+    taken = st.fixed_dictionaries({"framing": framings | sized, "into": st.just("x")})
     return st.one_of(
         sends,
         sends,
         one("delay", pauses),
         one("state", st.sampled_from(STATES)),
         one("set", st.fixed_dictionaries({"name": st.just("x"), "value": payloads})),
-        one("frame", framings | sized),
-        one("take", taken),
+        one("framing", framings | sized),
+        one("receive", taken),
         one("dribble", st.fixed_dictionaries({**dribbles, "chunks": st.integers(1, 4)})),
         one("dribble", st.fixed_dictionaries({**dribbles, "size": st.integers(1, 4)})),
-        st.sampled_from(["echo", "discard", "close", "half_close", "reset", "hold", {"hold": {"ignore_fin": True}}]),
+        st.sampled_from(["echo", "discard", "close", "half_close", "reset", "hang", {"hang": {"ignore_fin": True}}]),
     )
 
 
@@ -169,7 +169,7 @@ def rules(draw: st.DrawFn, framings: st.SearchStrategy[Language]) -> Language:
     if draw(st.integers(0, 3)):
         return rule | {"do": knowing(known, draw(scripts))}
     of = knowing(known, draw(st.lists(scripts, min_size=1, max_size=3)))
-    then = draw(st.sampled_from(["HOLD", "CYCLE", "NEXT_RULE", "RANDOM"]))
+    then = draw(st.sampled_from(["REPEAT_LAST", "CYCLE", "NEXT_RULE", "RANDOM"]))
     weights = {"weights": [0] * (len(of) - 1) + [1]} if then == "RANDOM" else {}
     return rule | {"replies": {"of": of, "then": then, **weights}}
 

@@ -45,7 +45,7 @@ def test_all_at_once() -> None:
 
 
 def test_names() -> None:
-    assert problems("{name: a, drop: {}}", "drop", "{name: a, hang: {}}", "{name: 'faults[1]', cut: {}}") == [
+    assert problems("{name: a, drop: {}}", "drop", "{name: a, hang: {}}", "{name: 'faults[1]', truncate: {}}") == [
         "[2].name: 'a' is what faults[0] is counted under already",
         "[3].name: 'faults[1]' is what faults[1] is counted under already",
     ]
@@ -65,8 +65,8 @@ def test_so_many_and_no_more() -> None:
 
 def test_what_only_the_api_can_say() -> None:
     config = listener()
-    config.listeners[0].faults.add(scope=9, probability=float("nan"), drop=v1.Fault.Drop())
+    config.listeners[0].faults.add(target=9, probability=float("nan"), drop=v1.Fault.Drop())
     assert said(check(config, {})) == [
-        "listeners[0].faults[0].scope: there is no value 9; known: SCOPE_REQUEST, SCOPE_CONNECTION",
+        "listeners[0].faults[0].target: there is no value 9; known: TARGET_REPLY, TARGET_CONNECTION",
         "listeners[0].faults[0].probability: must be 0 to 1, not nan",
     ]

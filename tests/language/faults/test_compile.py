@@ -4,7 +4,6 @@ from answerback.core.delays import Exponential, Fixed
 from answerback.core.faults import (
     Bandwidth,
     Corrupt,
-    Cut,
     Drop,
     Effect,
     Fault,
@@ -13,6 +12,7 @@ from answerback.core.faults import (
     Reset,
     Slice,
     SlowClose,
+    Truncate,
 )
 from answerback.language.faults import compile_fault
 from answerback.v1 import config_pb2 as v1
@@ -25,8 +25,8 @@ EFFECTS = {
     "bandwidth: {bytes_per_second: 10}": Bandwidth(10),
     "slice: {size: 3}": Slice(3, 0, 0),
     "slice: {size: 3, variation: 2, gap: 10ms}": Slice(3, 2, 0.01),
-    "cut: {}": Cut(0, by_reset=False),
-    "cut: {bytes: 5, reset: true}": Cut(5, by_reset=True),
+    "truncate: {}": Truncate(0, by_reset=False),
+    "truncate: {bytes: 5, reset: true}": Truncate(5, by_reset=True),
     "hang: {}": Hang(0),
     "hang: {after: 1s}": Hang(1),
     "hang: {ignore_fin: true}": Hang(0, ignore_fin=True),
@@ -49,9 +49,9 @@ def test_each_fault(text: str, effect: Effect) -> None:
 
 
 def test_when_it_strikes() -> None:
-    when = "probability: 0.5, scope: CONNECTION, after: 1, first: 2, every: 3"
+    when = "probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3"
     assert compiled(f"drop, {{name: it, {when}, drop: {{}}}}")[1] == Fault(
-        "it", 601, Drop(), probability=0.5, per_connection=True, after=1, first=2, every=3, counter=702
+        "it", 601, Drop(), probability=0.5, per_connection=True, skip=1, times=2, every=3, counter=702
     )
 
 

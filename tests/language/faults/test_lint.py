@@ -11,26 +11,29 @@ def test_switched_off() -> None:
     assert faults("{probability: 0, drop: {}}") == ["[0]: never strikes: its probability is 0"]
 
 
-@pytest.mark.parametrize("first", ["hang", "reset", "cut", "drop", "{probability: 1, every: 1, reset: {after: 0}}"])
+@pytest.mark.parametrize(
+    "first", ["hang", "reset", "truncate", "drop", "{probability: 1, every: 1, reset: {after: 0}}"]
+)
 def test_behind_one_that_leaves_no_bytes_of_any_reply(first: str) -> None:
-    needing = "{bandwidth: {bytes_per_second: 1}}, {slice: {size: 1}}, cut, corrupt, drop"
+    needing = "{bandwidth: {bytes_per_second: 1}}, {slice: {size: 1}}, truncate, corrupt, drop"
     assert faults(f"{first}, {{latency: 1s}}, hang, reset, {{slow_close: {{delay: 1s}}}}, {needing}") == [
         f"[{index}]: never strikes: faults[0] leaves no bytes of any reply" for index in range(5, 10)
     ]
 
 
-@pytest.mark.parametrize("when", ["probability: 0.5", "after: 1", "first: 1", "every: 2"])
+@pytest.mark.parametrize("when", ["probability: 0.5", "skip: 1", "times: 1", "every: 2"])
 def test_one_that_spares_some_replies(when: str) -> None:
     assert (
         faults(
-            f"{{{when}, reset: {{}}}}, {{{when}, drop: {{}}}}, {{reset: {{after: 1s}}}}, {{cut: {{bytes: 1}}}}, corrupt"
+            f"{{{when}, reset: {{}}}}, {{{when}, drop: {{}}}}, {{reset: {{after: 1s}}}},"
+            "{truncate: {bytes: 1}}, corrupt"
         )
         == []
     )
 
 
-@pytest.mark.parametrize("when", ["after: 1", "every: 2"])
+@pytest.mark.parametrize("when", ["skip: 1", "every: 2"])
 def test_a_connection_is_closed_once(when: str) -> None:
-    assert faults(f"{{scope: CONNECTION, {when}, slow_close: {{delay: 1s}}}}") == [
+    assert faults(f"{{target: CONNECTION, {when}, slow_close: {{delay: 1s}}}}") == [
         "[0]: never strikes: a connection is closed once"
     ]

@@ -67,9 +67,15 @@ def test_a_size() -> None:
 
 def test_a_size_is_settled_in_steps_alone() -> None:
     assert problems("{fixed: {size_from: '${request}'}}") == [
-        "fixed.size_from: is settled when a step runs: a listener's own framing has a size; use it in frame or take",
+        (
+            "fixed.size_from: is settled when a step runs: a listener's own framing has a size;"
+            " use it in framing or receive"
+        ),
     ]
-    for step in ("frame: {fixed: {size_from: '${request}'}}", "take: {framing: {fixed: {size_from: '4'}}, set: it}"):
+    for step in (
+        "framing: {fixed: {size_from: '${request}'}}",
+        "receive: {framing: {fixed: {size_from: '4'}}, into: it}",
+    ):
         assert check(rule(f"do: [{step}]"), {}) == []
 
 

@@ -59,15 +59,15 @@ def test_states() -> None:
 
 @pytest.mark.parametrize("name", ["a", "_", "A-1_b", "v" * 128])
 def test_variables(name: str) -> None:
-    assert problems(f"set: {{name: {name}, value: x}}, take: {{framing: line, set: {name}}}") == []
+    assert problems(f"set: {{name: {name}, value: x}}, receive: {{framing: line, into: {name}}}") == []
 
 
 @pytest.mark.parametrize("name", ["1a", "-a", "a.b", "a b", "é"])
 def test_what_is_no_variable(name: str) -> None:
     why = f"letters, digits, `_` and `-`, the first no digit, 128 at most, not {name!r}"
-    assert problems(f"set: {{name: {name}, value: x}}, take: {{framing: line, set: {name}}}") == [
+    assert problems(f"set: {{name: {name}, value: x}}, receive: {{framing: line, into: {name}}}") == [
         f"[0].set.name: {why}",
-        f"[1].take.set: {why}",
+        f"[1].receive.into: {why}",
     ]
 
 
@@ -75,8 +75,10 @@ FRAMINGS = members(v1.Framing())
 
 
 def test_framings_of_steps() -> None:
-    assert problems("frame: {}, take: {framing: {delimiter: ''}, set: x}, frame: {fixed: {size_from: '${a}'}}") == [
-        f"[0].frame: says nothing: give {FRAMINGS}",
-        "[1].take.framing.delimiter.end: at least one byte is needed",
-        "[2].frame.fixed.size_from: unknown placeholder 'a' (at character 3)",
+    assert problems(
+        "framing: {}, receive: {framing: {delimiter: ''}, into: x}, framing: {fixed: {size_from: '${a}'}}"
+    ) == [
+        f"[0].framing: says nothing: give {FRAMINGS}",
+        "[1].receive.framing.delimiter.end: at least one byte is needed",
+        "[2].framing.fixed.size_from: unknown placeholder 'a' (at character 3)",
     ]

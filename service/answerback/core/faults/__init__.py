@@ -7,7 +7,6 @@ stream. So faults compose in the order written, never reorder replies, and work 
 from answerback.core.faults.bandwidth import Bandwidth
 from answerback.core.faults.base import Effect, Reply, Strike
 from answerback.core.faults.corrupt import Corrupt
-from answerback.core.faults.cut import Cut
 from answerback.core.faults.drop import Drop
 from answerback.core.faults.fault import COUNTERS, Fault, Own, farewell, through
 from answerback.core.faults.hang import Hang
@@ -15,6 +14,7 @@ from answerback.core.faults.latency import Latency
 from answerback.core.faults.reset import Reset
 from answerback.core.faults.slice import Slice
 from answerback.core.faults.slow_close import SlowClose
+from answerback.core.faults.truncate import Truncate
 
 # Rule: an effect is shared by all its connections and keeps nothing of them; what it keeps is in the Strike.
 # Rule: nothing is looked at before its time: a step is taken when the reply has come to it, with all its waits.
@@ -24,7 +24,6 @@ __all__ = [
     "COUNTERS",
     "Bandwidth",
     "Corrupt",
-    "Cut",
     "Drop",
     "Effect",
     "Fault",
@@ -36,6 +35,7 @@ __all__ = [
     "Slice",
     "SlowClose",
     "Strike",
+    "Truncate",
     "farewell",
     "through",
 ]

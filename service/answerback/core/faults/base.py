@@ -18,7 +18,7 @@ class Strike:
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
-        self.sent = 0  # bytes of replies that `cut` has let through
+        self.sent = 0  # bytes of replies that `truncate` has let through
 
 
 class Effect(Protocol):

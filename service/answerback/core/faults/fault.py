@@ -62,9 +62,9 @@ class Fault:
     """More than 0: a fault that never strikes is in no plan."""
     per_connection: bool = False
     """Whether one coin is tossed for a whole connection, and the connection's replies are counted by themselves."""
-    after: int = 0
+    skip: int = 0
     """How many replies are spared first."""
-    first: int = 0
+    times: int = 0
     """How often it strikes; 0 for always."""
     every: int = 1
     """Which of the replies behind those are struck: every one, every other one, …"""
@@ -104,12 +104,12 @@ class Fault:
     def _due(self, claim: Claim) -> bool:
         """Whether it is this reply's turn."""
         if self.every == 1:
-            return not self.after or claim(self.counter, self.after) is None
+            return not self.skip or claim(self.counter, self.skip) is None
         number = claim(self.counter, 0)
-        return number is not None and number >= self.after and (number - self.after + 1) % self.every == 0
+        return number is not None and number >= self.skip and (number - self.skip + 1) % self.every == 0
 
     def _has_turns_left(self, claim: Claim) -> bool:
-        return not self.first or claim(self.counter + 1, self.first) is not None
+        return not self.times or claim(self.counter + 1, self.times) is not None
 
 
 def through(faults: Sequence[Fault], reply: Reply, connection: Struck) -> Reply:

@@ -47,9 +47,9 @@ FIELDS = describe(
         default="`1`",
         words="0 to 1; 0 is as if the fault were not there",
     ),
-    scope=Field("faults: [{scope: CONNECTION, probability: 0.1, hang: {}}]", default="`REQUEST`"),
-    after=Field("faults: [{after: 100, cut: {bytes: 3}}]", default="`0` replies"),
-    first=Field("faults: [{first: 2, reset: {}}]", default="`0`: always"),
+    target=Field("faults: [{target: CONNECTION, probability: 0.1, hang: {}}]", default="`REPLY`"),
+    skip=Field("faults: [{skip: 100, truncate: {bytes: 3}}]", default="`0` replies"),
+    times=Field("faults: [{times: 2, reset: {}}]", default="`0`: always"),
     every=Field("faults: [{every: 10, latency: 1s}]", default="`1`", words="0 is 1"),
 )
 
@@ -61,7 +61,7 @@ def fault_key(fault: v1.Fault, index: int) -> str:
 
 def check_fault(given: v1.Fault, path: str, checking: Checking) -> None:
     """Report what is wrong with a fault, but for its name."""
-    bounds.enum(v1.Fault.Scope.DESCRIPTOR, given.scope, f"{path}.scope", checking.problems)
+    bounds.enum(v1.Fault.Target.DESCRIPTOR, given.target, f"{path}.target", checking.problems)
     if not 0 <= (given.probability if given.HasField("probability") else 1) <= 1:  # NaN is neither
         checking.add(f"{path}.probability", f"must be 0 to 1, not {given.probability:g}")
     kind = FAULTS.of(given)
@@ -84,9 +84,9 @@ def compile_fault(given: v1.Fault, name: str, place: int, counter: int) -> fault
         place=place,
         effect=kind.compile(value),
         probability=given.probability if given.HasField("probability") else 1.0,
-        per_connection=given.scope == v1.Fault.SCOPE_CONNECTION,
-        after=given.after,
-        first=given.first,
+        per_connection=given.target == v1.Fault.TARGET_CONNECTION,
+        skip=given.skip,
+        times=given.times,
         every=given.every or 1,
         counter=counter,
     )
@@ -116,4 +116,4 @@ def _never_applies(fault: v1.Fault, kind: FaultKind) -> str | None:
 
 def _always(fault: v1.Fault) -> bool:
     certain = not fault.HasField("probability") or fault.probability >= 1
-    return certain and not fault.after and not fault.first and fault.every <= 1
+    return certain and not fault.skip and not fault.times and fault.every <= 1

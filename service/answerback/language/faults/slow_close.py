@@ -32,6 +32,6 @@ class SlowCloseKind(FaultKind):
 
     def never_applies(self, fault: v1.Fault) -> str | None:
         """A connection closes once, so nothing is left to skip."""
-        if fault.scope == v1.Fault.SCOPE_CONNECTION and (fault.after or fault.every > 1):
+        if fault.target == v1.Fault.TARGET_CONNECTION and (fault.skip or fault.every > 1):
             return "a connection is closed once"
         return None

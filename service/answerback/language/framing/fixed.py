@@ -11,9 +11,10 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Framing.Fixed,
     Where.RULE,
-    size=Number("do: [frame: {fixed: {size: 16}}]", least=1, most=bounds.MAX_REQUEST_BYTES, unit="bytes"),
+    size=Number("do: [framing: {fixed: {size: 16}}]", least=1, most=bounds.MAX_REQUEST_BYTES, unit="bytes"),
     size_from=Field(
-        'do: [frame: {fixed: {size_from: "${u16be:request[2:4]}"}}]', words="a template; only in `frame` and `take`"
+        'do: [framing: {fixed: {size_from: "${u16be:request[2:4]}"}}]',
+        words="a template; only in steps",
     ),
 )
 
@@ -37,7 +38,7 @@ class FixedKind(FramingKind):
         elif kind == "size_from":
             checking.add(
                 f"{path}.size_from",
-                "is settled when a step runs: a listener's own framing has a size; use it in frame or take",
+                "is settled when a step runs: a listener's own framing has a size; use it in framing or receive",
             )
 
     def compile(self, given: v1.Framing.Fixed, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes

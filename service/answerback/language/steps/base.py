@@ -37,6 +37,10 @@ class StepKind(Kind):
         """The state that it enters, if it enters one."""
         return None
 
+    def behind_fin(self, given: Any) -> str:  # noqa: ARG002 - most do what they always do
+        """What is not as expected where the peer has closed its half already, for a warning; empty if nothing is."""
+        return ""
+
 
 STEPS: Family[StepKind] = Family(v1.Step, "step", Where.RULE)
 

@@ -1,4 +1,4 @@
-"""`cut`: a reply ends before its end."""
+"""`truncate`: a reply ends before its end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Truncate:
     """Lets so many bytes through, then ends the connection: by FIN, or by RST."""
 
     size: int

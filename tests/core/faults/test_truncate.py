@@ -1,7 +1,7 @@
 import pytest
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.core.faults import Cut
+from answerback.core.faults import Truncate
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Wait
 from tests.core.faults.faulty import comes_of, conversation, fault
 from tests.core.playbook import eof
@@ -9,28 +9,28 @@ from tests.core.playbook import eof
 
 @pytest.mark.parametrize("by_reset, end", [(False, HalfClose()), (True, Reset(CloseReason.SERVER_RESET))])
 def test_a_reply_ends_before_its_end(by_reset: bool, end: Action) -> None:
-    conversation(Cut(9, by_reset)) >> b"hello\nhello\n" << Send(b"hello, wo") << end
+    conversation(Truncate(9, by_reset)) >> b"hello\nhello\n" << Send(b"hello, wo") << end
 
 
 def test_nothing_gets_through() -> None:
-    conversation(Cut(0, by_reset=False)) >> b"hello\n" << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
+    conversation(Truncate(0, by_reset=False)) >> b"hello\n" << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
 
 
 def test_a_reply_of_just_so_many_bytes_is_the_last() -> None:
-    conversation(Cut(13, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\n") << HalfClose()
+    conversation(Truncate(13, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\n") << HalfClose()
 
 
 def test_a_shorter_reply_is_whole() -> None:
-    book = conversation(Cut(14, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\nhello, world\n")
+    book = conversation(Truncate(14, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\nhello, world\n")
     book.silent()
 
 
 def test_of_all_that_a_connection_is_sent() -> None:
-    cut = fault(Cut(20, by_reset=False), per_connection=True)
+    cut = fault(Truncate(20, by_reset=False), per_connection=True)
     conversation(cut) >> b"hello\n" << Send(b"hello, world\n") >> b"hello\n" << Send(b"hello, ") << HalfClose()
 
 
 def test_what_is_no_bytes_passes_and_nothing_comes_behind_the_end() -> None:
     reply = (Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), Wait(1), Send(b"e"))
-    assert comes_of(Cut(3, by_reset=False), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bc"), END_IN_ORDER]
-    assert comes_of(Cut(4, by_reset=True), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), END_BY_RESET]
+    assert comes_of(Truncate(3, by_reset=False), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bc"), END_IN_ORDER]
+    assert comes_of(Truncate(4, by_reset=True), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), END_BY_RESET]

@@ -1,4 +1,4 @@
-"""`frame`: cut what follows this request under another framing."""
+"""`framing`: cut what follows this request under another framing."""
 
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
@@ -7,11 +7,11 @@ from answerback.language.steps.base import STEPS, StepKind
 from answerback.v1 import config_pb2 as v1
 
 
-@STEPS.kind("frame")
-class FrameKind(StepKind):
+@STEPS.kind("framing")
+class FramingStepKind(StepKind):
     """Cut what follows this request under another framing."""
 
-    example = r'do: [frame: {delimiter: "\r\n.\r\n"}]'
+    example = r'do: [framing: {delimiter: "\r\n.\r\n"}]'
 
     def check(self, given: v1.Framing, path: str, checking: Checking) -> None:
         """Check the framing."""
@@ -20,5 +20,5 @@ class FrameKind(StepKind):
     def compile(self, given: v1.Framing, compiling: Compiling) -> steps.Step:
         """Make the step; a size may be settled when it runs."""
         if given.fixed.WhichOneof("bytes") == "size_from":
-            return steps.frame_of_size(compiling.template(given.fixed.size_from))
-        return steps.frame(compile_framing(given, compiling))
+            return steps.set_framing_of_size(compiling.template(given.fixed.size_from))
+        return steps.set_framing(compile_framing(given, compiling))

@@ -1,0 +1,35 @@
+"""`hang`: say nothing more, and do not close."""
+
+from answerback.core import steps
+from answerback.language.context import Compiling
+from answerback.language.fields import Field, Where, describe
+from answerback.language.steps.base import STEPS, StepKind
+from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Step.Hang,
+    Where.RULE,
+    ignore_fin=Field(
+        "do: [hang: {ignore_fin: true}]",
+        words="`true` stays open although the peer has closed its half, until its RST, `lifetime` or a drain",
+    ),
+)
+
+
+@STEPS.kind("hang")
+class HangStepKind(StepKind):
+    """Say nothing more, and do not close."""
+
+    fields = FIELDS
+    example = "do: [hang]"
+    ends = "says nothing more"
+
+    def compile(self, given: v1.Step.Hang, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes
+        """Make the step."""
+        return steps.hang(ignore_fin=given.ignore_fin)
+
+    def behind_fin(self, given: v1.Step.Hang) -> str:
+        """It ends with the peer's FIN."""
+        if given.ignore_fin:
+            return ""
+        return "closes at once: the peer has closed its half already, unless ignore_fin is true"

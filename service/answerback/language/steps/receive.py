@@ -1,0 +1,36 @@
+"""`receive`: read one more frame into a variable."""
+
+from answerback.core import steps
+from answerback.language.context import Checking, Compiling
+from answerback.language.fields import Field, Where, describe
+from answerback.language.framing import check_framing, compile_framing
+from answerback.language.steps.base import STEPS, StepKind, check_variable_name
+from answerback.v1 import config_pb2 as v1
+
+FIELDS = describe(
+    v1.Step.Receive,
+    Where.RULE,
+    framing=Field('do: [receive: {framing: {fixed: {size_from: "${request}"}}, into: body}]'),
+    into=Field("do: [receive: {framing: line, into: rest}]", words="a variable's name, as that of `set`"),
+)
+
+
+@STEPS.kind("receive")
+class ReceiveKind(StepKind):
+    """Read one more frame into a variable."""
+
+    fields = FIELDS
+    example = "do: [receive: {framing: line, into: rest}]"
+    reads = True
+
+    def check(self, given: v1.Step.Receive, path: str, checking: Checking) -> None:
+        """Check the framing and the name."""
+        if given.HasField("framing"):
+            check_framing(given.framing, f"{path}.framing", checking)
+        check_variable_name(given.into, f"{path}.into", checking)
+
+    def compile(self, given: v1.Step.Receive, compiling: Compiling) -> steps.Step:
+        """Make the step; a size may be settled when it runs."""
+        if given.framing.fixed.WhichOneof("bytes") == "size_from":
+            return steps.receive_of_size(compiling.template(given.framing.fixed.size_from), given.into)
+        return steps.receive(compile_framing(given.framing, compiling), given.into)
