@@ -25,7 +25,8 @@ from answerback.core.plan import Engine
 from answerback.language.addresses import is_unix
 from answerback.language.contents import Contents
 from answerback.logs.formatting import printable
-from answerback.supervisor import Options, Retention, Status, Supervisor
+from answerback.metrics.tally import Tally
+from answerback.supervisor import Options, Retention, StartError, Status, Supervisor, limits
 from answerback.supervisor.revisions import KEPT
 from answerback.supervisor.state import State
 from answerback.v1.config_pb2 import Config
@@ -68,7 +69,14 @@ class ServeOptions:
 
 def run(options: ServeOptions) -> int:
     """Serve until told to stop; the exit code. Raises StartError or config.Refused if it cannot begin."""
-    return uvloop.run(serve(options))
+    limits.check(options.workers)
+    try:
+        return uvloop.run(serve(options))
+    except (OSError, MemoryError, RuntimeError) as error:
+        shortage = limits.shortage(error)
+        if shortage is None:
+            raise
+        raise StartError(shortage) from None
 
 
 async def serve(options: ServeOptions) -> int:
@@ -80,7 +88,10 @@ async def serve(options: ServeOptions) -> int:
         if options.state is not None:
             store = await State.open(options.state, told_options.retention, contents)
             stack.push_async_callback(store.close)
-        supervisor = Supervisor(told_options, store=store, contents=contents)
+        try:
+            supervisor = Supervisor(told_options, store=store, contents=contents)
+        except OSError as error:
+            raise StartError(limits.no_room(error, Tally.size(told_options.workers + 1))) from None
         admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         http = await site.serve(supervisor, options.metrics)

@@ -176,3 +176,26 @@ def test_a_failure_before_the_commit_leaves_nothing(open_database: Open, monkeyp
     assert database.newest() == 0
     database.append(revision(database, 1), 0)
     assert database.newest() == 1
+
+
+def test_a_database_that_was_cut_short_is_never_taken_for_a_new_history(open_database: Open, tmp_path: Path) -> None:
+    first = open_database()
+    for number in (1, 2, 3):
+        first.append(revision(first, number, page=bytes([number]) * 5000), number - 1)
+    first.close()
+    path = tmp_path / NAME
+    whole = path.read_bytes()
+    for size in (*range(0, 600, 50), *range(1024, len(whole), 1024), len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises((StoreCorrupt, sqlite3.DatabaseError)):
+            open_database()
+        assert path.read_bytes() == whole[:size]
+    path.write_bytes(whole)
+    assert open_database().newest() == 3
+
+
+def test_a_creation_that_was_cut_short_is_begun_again(open_database: Open, tmp_path: Path) -> None:
+    for name in ("revisions.new", "revisions.new-journal"):
+        (tmp_path / name).write_bytes(b"half")
+    assert open_database().newest() == 0
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -213,3 +214,65 @@ def environ_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+# ── Too little of something ─────────────────────────────────────────────────────────────────────────────────────────
+STRANGER = 54321  # a user who has no process
+READ_ONLY = "-all,+dac_read_search"  # the interpreter may be installed where only root looks
+AS_STRANGER = (
+    *("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"),
+    *(f"--inh-caps={READ_ONLY}", f"--ambient-caps={READ_ONLY}", f"--bounding-set={READ_ONLY}"),
+)
+NO_THREAD = "Error: cannot start: no thread can be started; raise RLIMIT_NPROC (`ulimit -u`), RLIMIT_AS (`ulimit -v`), "
+
+
+@pytest.mark.parametrize("limit", [8, 16, 67])
+def test_too_few_descriptors(serve: Serve, limit: int) -> None:
+    result = serve(HELLO, under=("prlimit", f"--nofile={limit}"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: cannot start: RLIMIT_NOFILE is {limit}, and 68 are needed; raise it (`ulimit -n`)\n"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
+@pytest.mark.parametrize("limit", [1, 16])
+def test_too_few_processes(serve: Serve, limit: int) -> None:
+    result = serve(HELLO, under=(*AS_STRANGER, "prlimit", f"--nproc={limit}"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(NO_THREAD)
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_room_for_the_shared_memory(serve: Serve) -> None:
+    result = serve(HELLO, under=("prlimit", "--fsize=1000000"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(
+        r"Error: cannot start: no room for the \d+ MiB of address space that all processes share for counters: "
+        r"RLIMIT_FSIZE is 1000000; raise it \(`ulimit -f`\)\n",
+        result.stderr,
+    )
+
+
+@pytest.mark.parametrize("mebibytes", [250, 350])
+def test_too_little_address_space(serve: Serve, mebibytes: int) -> None:
+    result = serve(HELLO, under=("prlimit", f"--as={mebibytes << 20}"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: cannot start: ")
+    assert "RLIMIT_AS (`ulimit -v`)" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 511])
+def test_an_empty_or_short_database_is_no_new_history(serve: Serve, tmp_path: Path, size: int) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    database = state / "revisions.sqlite3"
+    database.write_bytes((b"SQLite format 3\0" + bytes(512))[:size])
+    result = serve(HELLO, "--state", str(state))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: --state {state}: revisions.sqlite3 is damaged: it has {size} byte{'s' * (size != 1)}; "
+        "put a copy of it in its place, or move it away: a new history begins then\n"
+    )
+    assert database.stat().st_size == size

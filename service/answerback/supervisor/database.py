@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import sqlite3
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -26,6 +27,9 @@ from answerback.supervisor.revisions import FILE, Conflict, Entry, Retention, Re
 from answerback.v1 import config_pb2 as v1
 
 NAME: Final = "revisions.sqlite3"
+UNFINISHED: Final = "revisions.new"
+HEADER_BYTES: Final = 512  # of the smallest page; every database has one
+MAGIC: Final = b"SQLite format 3\0"
 APPLICATION: Final = 0x416E7362  # "Ansb": what file(1) and others tell our databases by
 VERSION: Final = 1  # of the schema; one that is larger was written by a later Answerback
 PATIENCE: Final = 5.0  # seconds to wait for another program that reads, as one does that makes a copy
@@ -50,6 +54,63 @@ class TooNew(Exception):
     """A later Answerback has written it."""
 
 
+def _connected(path: Path) -> sqlite3.Connection:
+    # The journal is deleted to commit; EXTRA waits until the folder on disk knows, so that no power failure brings it
+    # back, and takes back what was acknowledged.
+    connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(folder: Path) -> None:
+    """A database without a revision. It gets its name when it is whole: an empty file is a damaged one."""
+    unfinished = folder / UNFINISHED
+    unfinished.unlink(missing_ok=True)
+    (folder / f"{UNFINISHED}-journal").unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # it may hold secrets
+    connection = _connected(unfinished)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            connection.execute(statement)
+        connection.execute("INSERT INTO state VALUES (?, ?)", (secrets.token_hex(6), b""))
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    unfinished.rename(folder / NAME)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_size(path: Path) -> None:
+    """Raises StoreCorrupt for a file that was cut short; SQLite takes some of them for empty, others for whole.
+
+    See sqlite.org/fileformat.html, 1.3: the size of a page, and how many there are. Where a journal says that a change
+    was interrupted, SQLite restores what was before.
+    """
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+        size = os.fstat(file.fileno()).st_size
+    if len(header) < HEADER_BYTES:
+        raise StoreCorrupt(f"{NAME} is damaged: it has {size} byte{'s' * (size != 1)}")
+    if header.startswith(MAGIC) and not os.path.lexists(f"{path}-journal"):
+        (page,) = struct.unpack_from(">H", header, 16)
+        (pages,) = struct.unpack_from(">I", header, 28)
+        whole = (page if page > 1 else 1 << 16) * pages
+        if size < whole:
+            raise StoreCorrupt(f"{NAME} is damaged: it has {size} bytes, and should have {whole}")
+
+
 class Database:
     """One connection. Everything may raise sqlite3.Error or StoreCorrupt."""
 
@@ -58,13 +119,11 @@ class Database:
         self._retention = retention
         self._contents = contents or Contents()
         path = folder / NAME
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # configurations may hold secrets
-        # The journal is deleted to commit; EXTRA waits until the folder on disk knows, so that no power failure brings
-        # it back, and takes back what was acknowledged.
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        if not os.path.lexists(path):
+            _create(folder)
+        _check_size(path)
+        self._connection = _connected(path)
         try:
-            self._connection.execute("PRAGMA journal_mode = DELETE")
-            self._connection.execute("PRAGMA synchronous = EXTRA")
             self.history = self._begin()
         except BaseException:
             self._connection.close()
@@ -138,19 +197,14 @@ class Database:
             self._connection.execute("UPDATE state SET file = ?", (applied,))
 
     def _begin(self) -> str:
-        """Make the tables if there are none; the name of the history. It writes, to know that it can."""
+        """The name of the history. It writes, to know that it can."""
         with self._transaction():
             application, version = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
-            if not application and not self._one("SELECT count(*) FROM sqlite_schema"):
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    self._connection.execute(statement)
-                self._connection.execute("INSERT INTO state VALUES (?, ?)", (secrets.token_hex(6), b""))
-                self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            elif application != APPLICATION:
+            if application != APPLICATION:
                 raise StoreCorrupt(f"{NAME} is the database of another program")
-            elif version > VERSION:
+            if version > VERSION:
                 raise TooNew(f"{NAME} has schema {version}, and this Answerback knows no later one than {VERSION}")
-            elif (found := self._one("PRAGMA quick_check(1)")) != "ok":
+            if (found := self._one("PRAGMA quick_check(1)")) != "ok":
                 raise StoreCorrupt(f"{NAME}: {' '.join(found.split())}")
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
         self.newest()
