@@ -11,7 +11,7 @@ from answerback import __version__, app, logs
 from answerback.app import ServeOptions, banner, first_command, reachable, serve
 from answerback.core.plan import Accept, Engine
 from answerback.language.builtin import BUILT_IN
-from answerback.metrics.reading import Counts
+from answerback.metrics.snapshot import Counts
 from answerback.supervisor import ListenerStatus, StartError, State, Status, Supervisor, WorkerStatus
 from answerback.v1.config_pb2 import Config, Framing, Listener
 

@@ -25,10 +25,10 @@ from answerback.core.plan import Engine
 from answerback.language.addresses import is_unix
 from answerback.language.contents import Contents
 from answerback.logs.formatting import printable
-from answerback.metrics.tally import Tally
+from answerback.shared.counters import SharedCounters
 from answerback.supervisor import Options, Retention, StartError, Status, Supervisor, limits
-from answerback.supervisor.revisions import KEPT
-from answerback.supervisor.state import State
+from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.store import KEPT
 from answerback.v1.config_pb2 import Config
 from answerback.web import site
 
@@ -91,7 +91,7 @@ async def serve(options: ServeOptions) -> int:
         try:
             supervisor = Supervisor(told_options, store=store, contents=contents)
         except OSError as error:
-            raise StartError(limits.no_room(error, Tally.size(told_options.workers + 1))) from None
+            raise StartError(limits.no_room(error, SharedCounters.size(told_options.workers + 1))) from None
         admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         http = await site.serve(supervisor, options.metrics)

@@ -14,8 +14,8 @@ from answerback.language.builtin import BUILT_IN
 from answerback.language.problems import Problem
 from answerback.supervisor import Change, Revision, Supervisor
 from answerback.supervisor.health import Health
-from answerback.supervisor.history import History
-from answerback.supervisor.revisions import RevisionsInMemory
+from answerback.supervisor.revisions.history import History
+from answerback.supervisor.revisions.store import RevisionsInMemory
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 REVISION = Revision(7, "abc-7", BUILT_IN, time=WHEN)

@@ -14,7 +14,7 @@ from answerback.control.server import MAX_CONFIG_BYTES
 from answerback.language.builtin import BUILT_IN
 from answerback.language.problems import Problem, Refused
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
-from answerback.supervisor.revisions import Retention, RevisionsInMemory
+from answerback.supervisor.revisions.store import Retention, RevisionsInMemory
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_pb2 import Config, Listener
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub

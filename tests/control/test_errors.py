@@ -14,7 +14,7 @@ from answerback.control.limits import Kind, TooManyBytes, TooManyCalls
 from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.problems import Problem, Refused
-from answerback.metrics.tally import PlacesExhausted
+from answerback.shared.counters import CountersExhausted
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,
@@ -28,7 +28,7 @@ from answerback.supervisor import (
     StoreFailed,
     StoreFull,
 )
-from answerback.supervisor.revisions import Conflict
+from answerback.supervisor.revisions.store import Conflict
 from tools import api_reference
 
 
@@ -68,7 +68,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (NotKept("3"), StatusCode.NOT_FOUND, "REVISION_NOT_KEPT", "3"),
         (NotOfThisHistory("4"), StatusCode.OUT_OF_RANGE, "STALE_PAGE_TOKEN", "4"),
         (Stopping(), StatusCode.UNAVAILABLE, "STOPPING", str(Stopping()) or "the server is shutting down"),
-        (PlacesExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", "full"),
+        (CountersExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", "full"),
         (Unauthenticated("who?"), StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", "who?"),
         (
             PermissionDenied("/a.B/C"),

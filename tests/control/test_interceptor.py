@@ -342,7 +342,7 @@ async def test_whatever_fails_inside_stays_inside(name: str, tokens: Tokens, cap
     assert record.exc_info is not None
 
 
-class Gone:
+class WorkerDied:
     """The context of a call whose client has hung up."""
 
     def peer(self) -> str:
@@ -377,7 +377,7 @@ async def test_a_client_that_hangs_up_is_mentioned_at_debug_alone(
 
     guarded: Any = await Guard(Tokens(), Limits()).intercept_service(found, details)
     with pytest.raises(asyncio.CancelledError):
-        await guarded.stream_stream(None, Gone())
+        await guarded.stream_stream(None, WorkerDied())
     said = [(record.levelname, record.message) for record in caplog.records if not record.exc_info]
     assert ("DEBUG", "the client left during /test.Service/Method") in said
     assert [name for name, _ in said if name != "DEBUG"] == []

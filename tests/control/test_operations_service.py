@@ -16,7 +16,7 @@ from answerback.control import operations_service
 from answerback.core.plan import Accept, Engine
 from answerback.language.editing import NoSuchListener
 from answerback.language.problems import Problem
-from answerback.metrics.reading import Counts
+from answerback.metrics.snapshot import Counts
 from answerback.supervisor import (
     ChangeFailed,
     DrainProgress,

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from answerback.metrics.reading import Facts
-from answerback.metrics.tally import Places, Tally
+from answerback.metrics.snapshot import Facts
+from tests.shared.conftest import places, tally
+
+__all__ = ["facts", "places", "tally", "workers"]
 
 
 @dataclass
@@ -28,18 +30,3 @@ def workers() -> list[FakeWorker]:
 @pytest.fixture
 def facts(workers: list[FakeWorker]) -> Callable[[], Facts]:
     return lambda: Facts(version="1.2.3", revision=3, last_applied=1_700_000_000.25, last_refused=0.0, workers=workers)
-
-
-@pytest.fixture
-def tally() -> Tally:
-    return Tally.create(2)
-
-
-@pytest.fixture
-def places() -> Places:
-    places = Places()
-    places.listener("hello")
-    places.rule("hello", "greet")
-    places.rule("hello", "rules[1]")
-    places.fault("hello", "lossy")
-    return places

@@ -1,30 +1,30 @@
 """Each family is read from its own place: no two are alike where everything has another value."""
 
 from answerback.core.actions import CloseReason
-from answerback.metrics import books
-from answerback.metrics.books import ACCEPT_ERRORS, BLOCK, REJECTIONS, Books
 from answerback.metrics.exposition import Exposition
-from answerback.metrics.reading import Facts, read_counts, read_open
-from answerback.metrics.tally import Places, Tally
+from answerback.metrics.snapshot import Facts, read_counts, read_open
+from answerback.shared import listener_counters
+from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.listener_counters import ACCEPT_ERRORS, BLOCK, REJECTIONS, ListenerCounters
 from tests.metrics.conftest import FakeWorker
 from tests.metrics.test_exposition import values
 
 # The first cell of a family that has one for each value of its second label, and these values.
 ROWS = {
-    "connections_closed_total": (books.CLOSED, "reason", [reason.label for reason in CloseReason]),
-    "connections_rejected_total": (books.REJECTED, "reason", REJECTIONS),
-    "accept_errors_total": (books.ACCEPT_FAILED, "errno", ACCEPT_ERRORS),
+    "connections_closed_total": (listener_counters.CLOSED, "reason", [reason.label for reason in CloseReason]),
+    "connections_rejected_total": (listener_counters.REJECTED, "reason", REJECTIONS),
+    "accept_errors_total": (listener_counters.ACCEPT_FAILED, "errno", ACCEPT_ERRORS),
 }
 CELLS = {
-    "connections_accepted_total": books.ACCEPTED,
-    "connections_open": books.OPEN,
-    "received_bytes_total": books.RECEIVED_BYTES,
-    "sent_bytes_total": books.SENT_BYTES,
-    "requests_total": books.REQUESTS,
-    "requests_unmatched_total": books.UNMATCHED,
-    "requests_truncated_total": books.TRUNCATED,
-    "connections_without_data_total": books.PROBES,
-    "session_errors_total": books.SESSION_ERRORS,
+    "connections_accepted_total": listener_counters.ACCEPTED,
+    "connections_open": listener_counters.OPEN,
+    "received_bytes_total": listener_counters.RECEIVED_BYTES,
+    "sent_bytes_total": listener_counters.SENT_BYTES,
+    "requests_total": listener_counters.REQUESTS,
+    "requests_unmatched_total": listener_counters.UNMATCHED,
+    "requests_truncated_total": listener_counters.TRUNCATED,
+    "connections_without_data_total": listener_counters.PROBES,
+    "session_errors_total": listener_counters.SESSION_ERRORS,
 }
 FACTS = Facts(
     version="1.2.3",
@@ -61,7 +61,7 @@ BY_WORKER = {
 }
 
 
-def numbered(tally: Tally, place: int) -> None:
+def numbered(tally: SharedCounters, place: int) -> None:
     """Give every cell of a block another number, one part of it in each slot."""
     for slot in range(2):
         cells = tally.region(slot)
@@ -69,7 +69,7 @@ def numbered(tally: Tally, place: int) -> None:
             cells[place + offset] = (1000 + offset) * (slot + 1)
 
 
-def test_each_family_of_a_listener_is_read_from_its_cell(tally: Tally, places: Places) -> None:
+def test_each_family_of_a_listener_is_read_from_its_cell(tally: SharedCounters, places: CounterLayout) -> None:
     numbered(tally, places.listeners["hello"])
     found = values(Exposition(tally, lambda: places, lambda: FACTS))
 
@@ -81,13 +81,13 @@ def test_each_family_of_a_listener_is_read_from_its_cell(tally: Tally, places: P
     for name, (first, label, series) in ROWS.items():
         for offset, each in enumerate(series, first):
             assert one(name, **{label: each}) == 3 * (1000 + offset), each
-    assert one("injected_delay_seconds_total") == 3 * (1000 + books.DELAY_NANOSECONDS) / 1e9
-    assert one("request_duration_seconds_sum") == 3 * (1000 + books.DURATION_NANOSECONDS) / 1e9
-    buckets = range(books.DURATION, books.DURATION + len(books.DURATION_BOUNDS) + 1)
+    assert one("injected_delay_seconds_total") == 3 * (1000 + listener_counters.DELAY_NANOSECONDS) / 1e9
+    assert one("request_duration_seconds_sum") == 3 * (1000 + listener_counters.DURATION_NANOSECONDS) / 1e9
+    buckets = range(listener_counters.DURATION, listener_counters.DURATION + len(listener_counters.DURATION_BOUNDS) + 1)
     assert one("request_duration_seconds_count") == sum(3 * (1000 + offset) for offset in buckets)
 
 
-def test_each_fact_is_in_its_family(tally: Tally, places: Places) -> None:
+def test_each_fact_is_in_its_family(tally: SharedCounters, places: CounterLayout) -> None:
     found = values(Exposition(tally, lambda: places, lambda: FACTS))
     for name, expected in BY_FACT.items():
         assert found["answerback_" + name, frozenset()] == expected, name
@@ -96,10 +96,15 @@ def test_each_fact_is_in_its_family(tally: Tally, places: Places) -> None:
             assert found["answerback_" + name, frozenset({("worker", str(worker))})] == expected_of_one, name
 
 
-def test_what_is_most_asked_of_a_listener_is_read_from_its_cells(tally: Tally, places: Places) -> None:
+def test_what_is_most_asked_of_a_listener_is_read_from_its_cells(tally: SharedCounters, places: CounterLayout) -> None:
     place = places.listeners["hello"]
     numbered(tally, place)
-    offsets = (books.ACCEPTED, books.OPEN, books.REQUESTS, books.CLOSED + CloseReason.ABORTED)
+    offsets = (
+        listener_counters.ACCEPTED,
+        listener_counters.OPEN,
+        listener_counters.REQUESTS,
+        listener_counters.CLOSED + CloseReason.ABORTED,
+    )
     expected = [3 * (1000 + offset) for offset in offsets]
     counts = read_counts(tally, places, "hello")
     assert [counts.accepted, counts.open, counts.requests, counts.aborted] == expected
@@ -108,25 +113,25 @@ def test_what_is_most_asked_of_a_listener_is_read_from_its_cells(tally: Tally, p
     assert [counts.accepted, counts.open, counts.requests, counts.aborted] == [0, 0, 0, 0]
 
 
-def test_each_count_moves_its_own_cell_and_no_other(tally: Tally) -> None:
+def test_each_count_moves_its_own_cell_and_no_other(tally: SharedCounters) -> None:
     cells = tally.region(0)
-    counts = Books(cells, 200)  # as far from the beginning as another listener's block would be
+    counts = ListenerCounters(cells, 200)  # as far from the beginning as another listener's block would be
     rule, fault = 900, 901
     moves = [
-        (counts.accepted, {books.ACCEPTED: 1, books.OPEN: 1}),
+        (counts.accepted, {listener_counters.ACCEPTED: 1, listener_counters.OPEN: 1}),
         (
             lambda: counts.closed(CloseReason.MAX_LIFETIME, probe=False),
-            {books.CLOSED + CloseReason.MAX_LIFETIME: 1, books.OPEN: -1},
+            {listener_counters.CLOSED + CloseReason.MAX_LIFETIME: 1, listener_counters.OPEN: -1},
         ),
-        (lambda: counts.received(7), {books.RECEIVED_BYTES: 7}),
-        (lambda: counts.sent(8), {books.SENT_BYTES: 8}),
-        (lambda: counts.unmatched(3), {books.REQUESTS: 3, books.UNMATCHED: 3}),
-        (lambda: counts.requested(rule, 4), {books.REQUESTS: 4, rule - 200: 4}),
+        (lambda: counts.received(7), {listener_counters.RECEIVED_BYTES: 7}),
+        (lambda: counts.sent(8), {listener_counters.SENT_BYTES: 8}),
+        (lambda: counts.unmatched(3), {listener_counters.REQUESTS: 3, listener_counters.UNMATCHED: 3}),
+        (lambda: counts.requested(rule, 4), {listener_counters.REQUESTS: 4, rule - 200: 4}),
         (lambda: counts.matched(rule), {rule - 200: 1}),
         (lambda: counts.struck(fault), {fault - 200: 1}),
-        (counts.truncated, {books.TRUNCATED: 1}),
-        (counts.failed, {books.SESSION_ERRORS: 1}),
-        (lambda: counts.delayed(1.5), {books.DELAY_NANOSECONDS: 1_500_000_000}),
+        (counts.truncated, {listener_counters.TRUNCATED: 1}),
+        (counts.failed, {listener_counters.SESSION_ERRORS: 1}),
+        (lambda: counts.delayed(1.5), {listener_counters.DELAY_NANOSECONDS: 1_500_000_000}),
     ]
     for move, expected in moves:
         before = cells[:2000].tolist()

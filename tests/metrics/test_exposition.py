@@ -10,12 +10,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from answerback.core.actions import CloseReason
-from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Books
 from answerback.metrics.exposition import Abandoned, Exposition
 from answerback.metrics.families import FAMILIES, PREFIX
-from answerback.metrics.reading import Counts, Facts, read_counts
 from answerback.metrics.samples import Kind
-from answerback.metrics.tally import Places, Tally
+from answerback.metrics.snapshot import Counts, Facts, read_counts
+from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, ListenerCounters
 
 if TYPE_CHECKING:
     from tests.metrics.conftest import FakeWorker
@@ -24,13 +24,13 @@ Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def exposition(tally: Tally, places: Places, facts: Callable[[], Facts]) -> Exposition:
+def exposition(tally: SharedCounters, places: CounterLayout, facts: Callable[[], Facts]) -> Exposition:
     return Exposition(tally, lambda: places, facts)
 
 
 @pytest.fixture
-def slots(tally: Tally, places: Places) -> list[Books]:
-    return [Books(tally.region(slot), places.listeners["hello"]) for slot in range(2)]
+def slots(tally: SharedCounters, places: CounterLayout) -> list[ListenerCounters]:
+    return [ListenerCounters(tally.region(slot), places.listeners["hello"]) for slot in range(2)]
 
 
 def values(exposition: Exposition) -> Values:
@@ -70,7 +70,7 @@ def test_every_family_is_there_with_its_kind_and_help(exposition: Exposition) ->
         assert any(line.startswith(f"# HELP {PREFIX}{family.name} ") for line in lines)
 
 
-def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[Books]) -> None:
+def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     for books in slots:
         books.accepted()
         books.received(100)
@@ -82,13 +82,13 @@ def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[Books]) 
     assert value(exposition, "received_bytes_total", listener="hello") == 200
 
 
-def test_faults_are_told_apart(exposition: Exposition, slots: list[Books], places: Places) -> None:
+def test_faults_are_told_apart(exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout) -> None:
     for books in slots:
         books.struck(places.faults["hello", "lossy"])
     assert value(exposition, "faults_applied_total", listener="hello", fault="lossy") == 2
 
 
-def test_rules_are_told_apart(exposition: Exposition, slots: list[Books], places: Places) -> None:
+def test_rules_are_told_apart(exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout) -> None:
     slots[0].requested(places.rules["hello", "greet"], 1)
     slots[1].requested(places.rules["hello", "greet"], 1)
     slots[1].matched(places.rules["hello", "rules[1]"])
@@ -99,7 +99,7 @@ def test_rules_are_told_apart(exposition: Exposition, slots: list[Books], places
     assert value(exposition, "requests_unmatched_total", listener="hello") == 1
 
 
-def test_the_histogram_is_cumulative_and_complete(exposition: Exposition, slots: list[Books]) -> None:
+def test_the_histogram_is_cumulative_and_complete(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     slots[0].answered(0.002, 2)
     slots[1].answered(0.25, 1)
     slots[1].answered(100.0, 1)
@@ -111,7 +111,7 @@ def test_the_histogram_is_cumulative_and_complete(exposition: Exposition, slots:
     assert value(exposition, f"{name}_sum", listener="hello") == pytest.approx(100.254)
 
 
-def test_times_are_in_seconds(exposition: Exposition, slots: list[Books]) -> None:
+def test_times_are_in_seconds(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     slots[0].delayed(1.5)
     slots[1].delayed(0.25)
     assert value(exposition, "injected_delay_seconds_total", listener="hello") == 1.75
@@ -130,14 +130,14 @@ def test_facts(exposition: Exposition, workers: "list[FakeWorker]") -> None:
     assert value(exposition, "build_info", version="1.2.3") == 1
 
 
-def test_listeners_and_rules_that_come_later_are_shown(exposition: Exposition, places: Places) -> None:
+def test_listeners_and_rules_that_come_later_are_shown(exposition: Exposition, places: CounterLayout) -> None:
     places.listener("later")
     places.rule("later", "new")
     assert value(exposition, "connections_accepted_total", listener="later") == 0
     assert value(exposition, "rule_matches_total", listener="later", rule="new") == 0
 
 
-def test_names_are_escaped(exposition: Exposition, places: Places) -> None:
+def test_names_are_escaped(exposition: Exposition, places: CounterLayout) -> None:
     odd = 'a "quoted"\\name\nof two lines'
     places.listener(odd)
     assert value(exposition, "connections_open", listener=odd) == 0
@@ -172,7 +172,7 @@ def test_an_abandoned_render_stops_at_the_next_family(exposition: Exposition, op
 
 
 @pytest.mark.programs
-def test_promtool_has_nothing_to_say(exposition: Exposition, slots: list[Books]) -> None:
+def test_promtool_has_nothing_to_say(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     slots[0].accepted()
     slots[0].answered(0.2, 1)
     promtool = shutil.which("promtool")
@@ -182,7 +182,9 @@ def test_promtool_has_nothing_to_say(exposition: Exposition, slots: list[Books])
     assert (report.returncode, report.stdout, report.stderr) == (0, b"", b"")
 
 
-def test_the_counts_of_one_listener(tally: Tally, places: Places, slots: list[Books]) -> None:
+def test_the_counts_of_one_listener(
+    tally: SharedCounters, places: CounterLayout, slots: list[ListenerCounters]
+) -> None:
     slots[0].accepted()
     slots[1].accepted()
     slots[1].closed(CloseReason.DRAIN, probe=False)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.metrics.books import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS
 from answerback.metrics.families import FAMILIES, LABELS, PREFIX
 from answerback.metrics.samples import Family, Kind
+from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md").read_text()
 ROW = re.compile(r"\| `(?P<name>\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]+) \| (?P<help>[^|]+) \|")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from answerback.metrics.exposition import Exposition
-from answerback.metrics.reading import Facts, read_open
 from answerback.metrics.series import REMOVED_SECONDS, Names, Series
-from answerback.metrics.tally import Places, Tally
+from answerback.metrics.snapshot import Facts, read_open
+from answerback.shared.counters import CounterLayout, SharedCounters
 
 NONE = Names(frozenset(), frozenset(), frozenset())
 
@@ -26,15 +26,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def series(places: Places, tally: Tally, clock: Clock) -> Series:
+def series(places: CounterLayout, tally: SharedCounters, clock: Clock) -> Series:
     return Series(places, lambda place: read_open(tally, place), clock=clock)
 
 
-def everything(places: Places) -> Names:
+def everything(places: CounterLayout) -> Names:
     return Names(frozenset(places.listeners), frozenset(places.rules), frozenset(places.faults))
 
 
-def test_what_is_configured_is_shown_however_long(series: Series, places: Places, clock: Clock) -> None:
+def test_what_is_configured_is_shown_however_long(series: Series, places: CounterLayout, clock: Clock) -> None:
     series.configured(everything(places))
     clock.now += 10 * REMOVED_SECONDS
     shown = series.shown()
@@ -47,7 +47,7 @@ def test_what_was_never_in_force_is_not_shown(series: Series) -> None:
     assert not series.shown().listeners  # a place was given to it, by a change that failed
 
 
-def test_what_is_removed_is_shown_for_a_while(series: Series, places: Places, clock: Clock) -> None:
+def test_what_is_removed_is_shown_for_a_while(series: Series, places: CounterLayout, clock: Clock) -> None:
     series.configured(everything(places))
     series.configured(NONE)
     clock.now += REMOVED_SECONDS - 1
@@ -61,7 +61,7 @@ def test_what_is_removed_is_shown_for_a_while(series: Series, places: Places, cl
     assert not shown.faults
 
 
-def test_a_rule_and_a_fault_go_alone(series: Series, places: Places, clock: Clock) -> None:
+def test_a_rule_and_a_fault_go_alone(series: Series, places: CounterLayout, clock: Clock) -> None:
     series.configured(everything(places))
     series.configured(Names(frozenset({"hello"}), frozenset({("hello", "greet")}), frozenset()))
     clock.now += REMOVED_SECONDS
@@ -71,7 +71,7 @@ def test_a_rule_and_a_fault_go_alone(series: Series, places: Places, clock: Cloc
     assert not shown.faults
 
 
-def test_a_later_change_does_not_prolong_it(series: Series, places: Places, clock: Clock) -> None:
+def test_a_later_change_does_not_prolong_it(series: Series, places: CounterLayout, clock: Clock) -> None:
     series.configured(everything(places))
     series.configured(NONE)
     clock.now += REMOVED_SECONDS - 1
@@ -80,7 +80,7 @@ def test_a_later_change_does_not_prolong_it(series: Series, places: Places, cloc
     assert not series.shown().listeners
 
 
-def test_what_comes_back_is_shown_again_with_its_counts(series: Series, places: Places, clock: Clock) -> None:
+def test_what_comes_back_is_shown_again_with_its_counts(series: Series, places: CounterLayout, clock: Clock) -> None:
     before = dict(places.rules)
     series.configured(everything(places))
     series.configured(NONE)
@@ -91,7 +91,9 @@ def test_what_comes_back_is_shown_again_with_its_counts(series: Series, places: 
     assert series.shown().rules == before  # in the same cells
 
 
-def test_a_listener_with_open_connections_stays(series: Series, places: Places, tally: Tally, clock: Clock) -> None:
+def test_a_listener_with_open_connections_stays(
+    series: Series, places: CounterLayout, tally: SharedCounters, clock: Clock
+) -> None:
     opened = places.listeners["hello"] + 1
     tally.region(1)[opened] = 1
     series.configured(everything(places))
@@ -109,7 +111,7 @@ def test_a_listener_with_open_connections_stays(series: Series, places: Places, 
 
 
 def test_scrapes_shrink_after_many_rules_are_removed(
-    series: Series, places: Places, tally: Tally, clock: Clock, facts: Callable[[], Facts]
+    series: Series, places: CounterLayout, tally: SharedCounters, clock: Clock, facts: Callable[[], Facts]
 ) -> None:
     exposition = Exposition(tally, series.shown, facts)
     series.configured(everything(places))

@@ -16,10 +16,10 @@ import uvloop
 
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Engine, ListenerPlan, Plan
-from answerback.metrics import books
-from answerback.metrics.tally import Places, Tally
 from answerback.net.acceptor import BACKLOG
 from answerback.net.listeners import Listeners
+from answerback.shared import listener_counters
+from answerback.shared.counters import CounterLayout, SharedCounters
 
 T = TypeVar("T")
 
@@ -85,8 +85,8 @@ class Serving:
         """On Unix sockets in `folder`, if it is given."""
         self.engine = engine
         self.folder = folder
-        self.tally = Tally.create(1)
-        self.places = Places()
+        self.tally = SharedCounters.create(1)
+        self.places = CounterLayout()
         self.loop = new_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -127,7 +127,7 @@ class Serving:
         return int(self.tally.region(0)[self.places.listener(name) + offset])
 
     def closed(self, reason: CloseReason, name: str = "it") -> int:
-        return self.count(books.CLOSED + reason, name)
+        return self.count(listener_counters.CLOSED + reason, name)
 
     def settle(self) -> None:
         """Wait until no connection is open."""
@@ -136,7 +136,7 @@ class Serving:
     def check_balance(self, name: str = "it") -> None:
         """Accepted = closed + open."""
         closed = sum(self.closed(reason, name) for reason in CloseReason)
-        assert self.count(books.ACCEPTED, name) == closed + self.count(books.OPEN, name)
+        assert self.count(listener_counters.ACCEPTED, name) == closed + self.count(listener_counters.OPEN, name)
 
     def stop(self) -> None:
         for client in self.clients:
@@ -145,7 +145,7 @@ class Serving:
         self.settle()
         for name in self.places.listeners:
             self.check_balance(name)
-            assert self.count(books.OPEN, name) == 0
+            assert self.count(listener_counters.OPEN, name) == 0
         self.call(lambda: None)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)

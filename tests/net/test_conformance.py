@@ -13,7 +13,7 @@ from answerback.core.actions import CloseReason
 from answerback.core.framing import Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.turn import Turn
-from answerback.metrics import books
+from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
 from tests.waiting import eventually
 
@@ -63,8 +63,8 @@ def test_hello(serving: Serving) -> None:
     serving.clients[0].close()
     serving.settle()
     assert serving.closed(CloseReason.SERVER_CLOSE) == 1
-    assert serving.closed(CloseReason.PEER_EOF) == serving.count(books.PROBES) == 1
-    assert (serving.count(books.RECEIVED_BYTES), serving.count(books.SENT_BYTES)) == (13, 13)
+    assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.PROBES) == 1
+    assert (serving.count(listener_counters.RECEIVED_BYTES), serving.count(listener_counters.SENT_BYTES)) == (13, 13)
 
 
 def test_pipelined_lines(serving: Serving) -> None:
@@ -73,9 +73,9 @@ def test_pipelined_lines(serving: Serving) -> None:
     assert client.hear(9) == b"a\nslow\nb\n"
     assert client.say(b"d\n").finish().hear_all() == b"cd\n"
     serving.settle()
-    assert serving.count(books.REQUESTS) == 4
-    assert serving.count(books.DELAY_NANOSECONDS) == 100_000_000
-    assert sum(serving.count(books.DURATION + place) for place in range(20)) == 4
+    assert serving.count(listener_counters.REQUESTS) == 4
+    assert serving.count(listener_counters.DELAY_NANOSECONDS) == 100_000_000
+    assert sum(serving.count(listener_counters.DURATION + place) for place in range(20)) == 4
 
 
 def test_many_requests_that_are_not_answered_hold_up_none_behind_them(serving: Serving) -> None:
@@ -84,19 +84,19 @@ def test_many_requests_that_are_not_answered_hold_up_none_behind_them(serving: S
     assert client.hear(9) == b"answer me"
     assert client.say(b"b\n" * 1000).finish().hear_all() == b""
     serving.settle()
-    assert (serving.count(books.REQUESTS), serving.count(books.UNMATCHED)) == (2001, 2000)
-    assert sum(serving.count(books.DURATION + place) for place in range(20)) == 2001
+    assert (serving.count(listener_counters.REQUESTS), serving.count(listener_counters.UNMATCHED)) == (2001, 2000)
+    assert sum(serving.count(listener_counters.DURATION + place) for place in range(20)) == 2001
 
 
 def test_requests_that_waited_and_are_not_answered_are_timed_too(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo(), when=b"slow")))
     client = serving.connect().say(b"slow\n")
-    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 1)
     assert client.say(b"a\nb\n").hear(4) == b"slow"
-    eventually(lambda: serving.count(books.REQUESTS) == 3)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 3)
     assert client.finish().hear_all() == b""
     serving.settle()
-    assert sum(serving.count(books.DURATION + place) for place in range(20)) == 3
+    assert sum(serving.count(listener_counters.DURATION + place) for place in range(20)) == 3
 
 
 def test_delay_then_close(serving: Serving) -> None:
@@ -107,10 +107,10 @@ def test_delay_then_close(serving: Serving) -> None:
 def test_a_slow_reader_gets_everything(serving: Serving) -> None:
     serving.commit(plan(rule(steps.send(BIG))))
     client = serving.connect(receive_buffer=4096).say(b"a\nb\n").finish()
-    eventually(lambda: serving.count(books.SENT_BYTES) > 0)
+    eventually(lambda: serving.count(listener_counters.SENT_BYTES) > 0)
     assert client.hear_all() == BIG + BIG
     serving.settle()
-    assert serving.count(books.SENT_BYTES) == 2 * len(BIG)
+    assert serving.count(listener_counters.SENT_BYTES) == 2 * len(BIG)
 
 
 @WITH_RST
@@ -127,7 +127,7 @@ def test_replies_owed_at_eof_are_sent(serving: Serving) -> None:
     serving.commit(SERVICES)
     assert serving.connect().say(b"slow\nhalf").finish().hear_all() == b"slow\n"
     serving.settle()
-    assert serving.closed(CloseReason.PEER_EOF) == serving.count(books.TRUNCATED) == 1
+    assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.TRUNCATED) == 1
 
 
 def test_a_client_that_goes_on_talking_after_our_close_is_not_reset(serving: Serving) -> None:
@@ -138,7 +138,7 @@ def test_a_client_that_goes_on_talking_after_our_close_is_not_reset(serving: Ser
         client.say(b"still here")
     client.finish()
     serving.settle()
-    assert serving.count(books.RECEIVED_BYTES) == 200
+    assert serving.count(listener_counters.RECEIVED_BYTES) == 200
     assert serving.closed(CloseReason.SERVER_CLOSE) == 1
 
 
@@ -167,7 +167,7 @@ def test_a_peers_reset_is_told_from_its_eof(serving: Serving) -> None:
 def test_a_peers_reset_during_a_delay(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo())))
     client = serving.connect().say(b"a\n")
-    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 1)
     client.reset()
     serving.settle()
     assert serving.closed(CloseReason.PEER_RESET) == 1
@@ -202,7 +202,7 @@ def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: py
     with pytest.raises(ConnectionResetError):
         serving.connect().say(b"bad\n").hear_all()
     assert other.say(b"b\n").hear(1) == b"b"
-    assert serving.count(books.SESSION_ERRORS) == serving.closed(CloseReason.INTERNAL_ERROR) == 1
+    assert serving.count(listener_counters.SESSION_ERRORS) == serving.closed(CloseReason.INTERNAL_ERROR) == 1
     assert "broken step" in caplog.text
 
 
@@ -219,7 +219,7 @@ def test_a_removed_listener_drains(serving: Serving) -> None:
     serving.commit(SERVICES, replace(SERVICES, name="other"))
     busy, idle = serving.connect().say(b"slow\n"), serving.connect().say(b"a\n")
     assert idle.hear(2) == b"a\n"
-    eventually(lambda: serving.count(books.REQUESTS) == 2)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 2)
     serving.commit(replace(SERVICES, name="other"))
     assert idle.hear_all() == b""
     assert busy.hear_all() == b"slow\n"
@@ -232,14 +232,14 @@ def test_a_renamed_listener_keeps_its_socket(serving: Serving) -> None:
     serving.commit(SERVICES)
     serving.commit(replace(SERVICES, name="renamed", socket="it"))
     assert serving.connect().say(b"a\n").hear(2) == b"a\n"
-    assert (serving.count(books.ACCEPTED), serving.count(books.ACCEPTED, "renamed")) == (0, 1)
+    assert (serving.count(listener_counters.ACCEPTED), serving.count(listener_counters.ACCEPTED, "renamed")) == (0, 1)
 
 
 def test_draining_finishes_and_refuses(serving: Serving) -> None:
     serving.commit(SERVICES)
     busy, idle = serving.connect().say(b"slow\n"), serving.connect().say(b"a\n")
     assert idle.hear(2) == b"a\n"
-    eventually(lambda: serving.count(books.REQUESTS) == 2)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 2)
     serving.call(serving.listeners.drain)
     assert (idle.hear_all(), busy.hear_all()) == (b"", b"slow\n")
     idle.close()
@@ -282,9 +282,9 @@ def test_what_is_past_a_limit_is_turned_away(serving: Serving) -> None:
     assert [client.hear(2) for client in clients] == [b"a\n"] * 2
     assert serving.connect().hear_all() == b""
     clients[0].close()
-    eventually(lambda: serving.count(books.OPEN) == 1)
+    eventually(lambda: serving.count(listener_counters.OPEN) == 1)
     assert serving.connect().say(b"a\n").hear(2) == b"a\n"
-    assert (serving.count(books.ACCEPTED), serving.count(books.REJECTED)) == (3, 1)
+    assert (serving.count(listener_counters.ACCEPTED), serving.count(listener_counters.REJECTED)) == (3, 1)
 
 
 def test_adopted_sockets_are_served_and_given_back(serving: Serving) -> None:
@@ -306,7 +306,7 @@ def test_without_descriptors_clients_wait_and_are_counted(serving: Serving) -> N
     serving.commit(HELLO)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     waiting = serving.connect()
-    eventually(lambda: serving.count(books.ACCEPTED) == 1)
+    eventually(lambda: serving.count(listener_counters.ACCEPTED) == 1)
     client = serving.connect  # its socket needs a descriptor itself, so the limit falls between connect and accept
     serving.call(lambda: None)
     try:
@@ -321,7 +321,7 @@ def test_without_descriptors_clients_wait_and_are_counted(serving: Serving) -> N
 
         waiting_now: list[object] = []
         asyncio.run_coroutine_threadsafe(connect_exhausted(), serving.loop).result(10)
-        emfile = books.ACCEPT_FAILED + books.ACCEPT_ERRORS.index("EMFILE")
+        emfile = listener_counters.ACCEPT_FAILED + listener_counters.ACCEPT_ERRORS.index("EMFILE")
         eventually(lambda: serving.count(emfile) > 0)
         assert serving.count(emfile) < 50
     finally:

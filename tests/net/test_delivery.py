@@ -13,10 +13,10 @@ from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.metrics import books
 from answerback.net import connection, delivery
 from answerback.net.connection import Connection, reason_of
 from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER
+from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
 
@@ -38,7 +38,7 @@ def plan(*taken: steps.Step, write_timeout: float = SHORT) -> ListenerPlan:
 def asked(serving: Serving, receive_buffer: int = 4096) -> Client:
     """A client that has been sent its reply; it has room for half as much as its receive buffer has."""
     client = serving.connect(receive_buffer=receive_buffer).say(b"a\n")
-    eventually(lambda: serving.count(books.SENT_BYTES) > 0)
+    eventually(lambda: serving.count(listener_counters.SENT_BYTES) > 0)
     return client
 
 
@@ -101,7 +101,7 @@ def test_several_small_replies_before_a_close_are_timed_too(serving: Serving) ->
     serving.commit(plan(steps.send(SMALL[:5000])))
     client = asked(serving)
     client.say(b"b\n")
-    eventually(lambda: serving.count(books.REQUESTS) == 2)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 2)
     client.finish()
     assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
 
@@ -152,7 +152,7 @@ def test_a_reader_that_takes_the_rest_in_time_stays(serving: Serving) -> None:
     looked_at = at_first._look_at
     eventually(lambda: at_first._look_at > looked_at + SHORT, what="two looks")
     assert at_first._goal is None
-    assert serving.count(books.OPEN) == 1
+    assert serving.count(listener_counters.OPEN) == 1
     client.say(b"b\n")
     assert client.hear(len(LARGER)) == LARGER
 
@@ -165,7 +165,7 @@ def test_a_reader_that_is_always_one_small_reply_behind_stays(serving: Serving) 
     while monotonic() < began + 4 * SHORT:
         client.say(b"b\n")
         assert client.hear(len(SMALL)) == SMALL
-    assert serving.count(books.OPEN) == 1
+    assert serving.count(listener_counters.OPEN) == 1
 
 
 # ── The socket is kept until the peer has everything ──────────────────────────────────────────────────────────────
@@ -179,7 +179,7 @@ def test_a_closed_connection_is_open_until_the_peer_has_read_everything(serving:
     serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
     client = asked(serving).finish()
     eventually(lambda: departing(serving))
-    assert serving.count(books.OPEN) == 1
+    assert serving.count(listener_counters.OPEN) == 1
     assert client.hear_all() == LARGER
     assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
 
@@ -189,7 +189,7 @@ def test_a_drain_waits_for_it_and_an_abort_does_not(serving: Serving) -> None:
     client = asked(serving).finish()
     eventually(lambda: departing(serving))
     serving.call(serving.listeners.drain)
-    assert serving.count(books.OPEN) == 1
+    assert serving.count(listener_counters.OPEN) == 1
     serving.call(serving.listeners.abort)
     assert ended(serving) == {CloseReason.ABORTED: 1}
     with pytest.raises(ConnectionResetError):

@@ -24,7 +24,7 @@ from answerback.core.faults import (
 )
 from answerback.core.framing import Line
 from answerback.core.plan import ListenerPlan, Rule, Rules
-from answerback.metrics import books
+from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
 from tests.net.test_conformance import SPARE
 
@@ -84,7 +84,7 @@ def test_latency(serving: Serving) -> None:
         assert client.say(b"a\nb\n").hear(200) == REPLY * 2
     assert watch.seconds >= 0.2
     assert strikes(serving) == 2
-    assert serving.count(books.DELAY_NANOSECONDS) == 200_000_000
+    assert serving.count(listener_counters.DELAY_NANOSECONDS) == 200_000_000
 
 
 def test_bandwidth(serving: Serving) -> None:
@@ -122,14 +122,14 @@ def test_cut_by_rst(serving: Serving, unread: bytes) -> None:
         client.hear_all()
     serving.settle()
     assert serving.closed(CloseReason.SERVER_RESET) == 1
-    assert serving.count(books.SENT_BYTES) == 42
+    assert serving.count(listener_counters.SENT_BYTES) == 42
 
 
 def test_hang(serving: Serving) -> None:
     serving.commit(plan(Hang(0)))
     client = serving.connect().say(b"a\nb\n")
     assert is_silent(client)
-    assert serving.count(books.OPEN) == strikes(serving) == 1
+    assert serving.count(listener_counters.OPEN) == strikes(serving) == 1
     assert client.finish().hear_all() == b""
     serving.settle()
     assert serving.closed(CloseReason.PEER_GAVE_UP) == 1
@@ -139,7 +139,7 @@ def test_hang_that_ignores_a_fin(serving: Serving) -> None:
     serving.commit(plan(Hang(0, ignore_fin=True)))
     client = serving.connect().say(b"a\nb\n")
     assert is_silent(client.finish())
-    assert serving.count(books.OPEN) == strikes(serving) == 1
+    assert serving.count(listener_counters.OPEN) == strikes(serving) == 1
 
 
 def test_hang_in_the_middle_of_a_reply(serving: Serving) -> None:
@@ -157,7 +157,7 @@ def test_reset(serving: Serving, unread: bytes) -> None:
         serving.connect().say(b"a\n" + unread).hear_all()
     serving.settle()
     assert serving.closed(CloseReason.SERVER_RESET) == strikes(serving) == 1
-    assert serving.count(books.SENT_BYTES) == 0
+    assert serving.count(listener_counters.SENT_BYTES) == 0
 
 
 def test_reset_in_the_middle_of_a_reply(serving: Serving) -> None:

@@ -5,18 +5,18 @@ import threading
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.metrics import books
 from answerback.net import listener
+from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
-from tests.net.test_held import ECHO
+from tests.net.test_held_connection import ECHO
 from tests.waiting import eventually
 
 
 def connected(serving: Serving) -> Client:
     """A client that was accepted, and has said nothing."""
-    before = serving.count(books.ACCEPTED)
+    before = serving.count(listener_counters.ACCEPTED)
     client = serving.connect()
-    eventually(lambda: serving.count(books.ACCEPTED) > before)
+    eventually(lambda: serving.count(listener_counters.ACCEPTED) > before)
     return client
 
 

@@ -13,7 +13,7 @@ from answerback.core.actions import CloseReason
 from answerback.core.plan import Engine, ListenerPlan
 from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
-from answerback.metrics import books
+from answerback.shared import listener_counters
 from answerback.v1 import config_pb2 as v1
 from tests.core.framing.cutting import CUTS, in_pieces
 from tests.core.model import strategies
@@ -22,7 +22,11 @@ from tests.core.model.playing import FIRST_PLACE, played
 from tests.core.playbook import Somewhere
 from tests.net.conftest import Serving
 
-COUNTED = {"requests": books.REQUESTS, "unmatched": books.UNMATCHED, "truncated": books.TRUNCATED}
+COUNTED = {
+    "requests": listener_counters.REQUESTS,
+    "unmatched": listener_counters.UNMATCHED,
+    "truncated": listener_counters.TRUNCATED,
+}
 
 
 def without_waiting(listener: strategies.Language) -> strategies.Language:

@@ -12,7 +12,7 @@ from answerback.core.answering import READ_AHEAD
 from answerback.core.faults import Fault, Hang
 from answerback.core.framing import Line
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.metrics import books
+from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
 
@@ -43,10 +43,12 @@ def plan(*taken: steps.Step, faults: tuple[Fault, ...] = (), **limits: float) ->
 def asked(serving: Serving, behind: bytes = b"") -> Client:
     """A client whose request has been taken; `behind` is sent when no more is read, so that it stays unread."""
     client = serving.connect().say(b"a\n")
-    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 1)
     if behind:
         client.say(b"y" * READ_AHEAD)
-        eventually(lambda: serving.count(books.RECEIVED_BYTES) == 2 + READ_AHEAD, what="all that is read ahead")
+        eventually(
+            lambda: serving.count(listener_counters.RECEIVED_BYTES) == 2 + READ_AHEAD, what="all that is read ahead"
+        )
     return client.say(behind)
 
 
@@ -176,7 +178,7 @@ def test_a_lasting_half_close_does_not_keep_the_worker_busy(serving: Serving) ->
 def test_hung_connections_of_all_kinds_balance(serving: Serving) -> None:
     serving.commit(plan(steps.hang()))
     clients = [serving.connect().say(b"a\n") for _ in range(30)]
-    eventually(lambda: serving.count(books.REQUESTS) == 30)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 30)
     for number, client in enumerate(clients):
         if number % 3 == 0:
             client.finish()

@@ -15,9 +15,9 @@ from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import Accept, Limits, ListenerPlan, Plan, Rule, Rules
 from answerback.core.turn import Turn
-from answerback.metrics import books
 from answerback.net import acceptor as acceptors
 from answerback.net.acceptor import BATCH, SHORTAGES, Acceptor
+from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
 
@@ -103,7 +103,7 @@ def test_a_wait_for_all_to_be_closed_ends_with_the_last_of_all(serving: Serving)
     for client, name, left in ((first, "it", 1), (second, "it", 0), (third, "other", 0)):
         assert not closed.done()
         client.reset()
-        eventually(lambda name=name, left=left: serving.count(books.OPEN, name) == left)  # type: ignore[misc]
+        eventually(lambda name=name, left=left: serving.count(listener_counters.OPEN, name) == left)  # type: ignore[misc]
         serving.call(lambda: None)
     eventually(closed.done)
 
@@ -112,9 +112,9 @@ def test_a_listener_that_comes_again_under_its_name_counts_on(serving: Serving, 
     serving.addresses.pop("it")
     serving.commit(plan(), plan("other"))
     assert serving.connect().say(b"a\n").hear(2) == b"a\n"
-    assert (serving.count(books.ACCEPTED), serving.count(books.OPEN)) == (2, 2)
+    assert (serving.count(listener_counters.ACCEPTED), serving.count(listener_counters.OPEN)) == (2, 2)
     leaving.reset()
-    eventually(lambda: serving.count(books.OPEN) == 1)
+    eventually(lambda: serving.count(listener_counters.OPEN) == 1)
 
 
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +126,7 @@ def test_a_session_that_raises_ends_its_connection_alone_and_is_counted(
     assert other.hear(2) == b"a\n"
     assert is_reset(serving.connect().say(b"fail\n"))
     eventually(lambda: serving.closed(CloseReason.INTERNAL_ERROR) == 1)
-    assert serving.count(books.SESSION_ERRORS) == 1
+    assert serving.count(listener_counters.SESSION_ERRORS) == 1
     assert [(each.message, vars(each)["listener"]) for each in caplog.records if each.levelname == "ERROR"] == [
         ("session failed, connection aborted", "it")
     ]
@@ -138,12 +138,12 @@ def test_a_session_that_raises_ends_its_connection_alone_and_is_counted(
 def test_a_probe_is_who_leaves_without_a_byte(serving: Serving, ending: str, reason: CloseReason, said: bytes) -> None:
     serving.commit(plan())
     client = serving.connect()
-    eventually(lambda: serving.count(books.ACCEPTED) == 1)
+    eventually(lambda: serving.count(listener_counters.ACCEPTED) == 1)
     if said:
         assert client.say(said).hear(2) == b"a\n"
     getattr(client, ending)()
     eventually(lambda: serving.closed(reason) == 1)
-    assert serving.count(books.PROBES) == (said == b"")
+    assert serving.count(listener_counters.PROBES) == (said == b"")
 
 
 # ── The acceptor ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,7 +288,7 @@ def test_a_pause_takes_what_is_queued_and_nobody_after_until_it_is_resumed(servi
     assert early[0].hear(6) == b"early\n"
     late = serving.connect().say(b"late\n")
     assert serving.connect("other").say(b"a\n").hear(2) == b"a\n"
-    assert serving.count(books.ACCEPTED) == 1
+    assert serving.count(listener_counters.ACCEPTED) == 1
     serving.call(serving.listeners.resume, {})
     assert late.hear(5) == b"late\n"
 

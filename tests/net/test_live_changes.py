@@ -11,18 +11,18 @@ from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rule, Rules
-from answerback.metrics import books
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.listener import Listener, packed
 from answerback.net.listeners import Listeners
+from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
 from tests.waiting import eventually
 
 BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
 SPARE = 5000
-TURNED_AWAY = books.REJECTED + books.REJECTIONS.index("max_connections_per_peer")
+TURNED_AWAY = listener_counters.REJECTED + listener_counters.REJECTIONS.index("max_connections_per_peer")
 
 
 def answering(*taken: steps.Step, **more: object) -> ListenerPlan:
@@ -73,7 +73,7 @@ def test_a_held_connection_is_taken_up_by_the_engine_of_the_day(serving: Serving
     other = next(engine for engine in Engine if engine is not serving.engine)
     serving.commit(replace(ECHO, accept=Accept.HOLD))
     client = serving.connect().say(b"a\n")
-    eventually(lambda: serving.count(books.ACCEPTED) == 1)
+    eventually(lambda: serving.count(listener_counters.ACCEPTED) == 1)
     serving.engine = other
     serving.commit(ECHO)
     assert client.hear(2) == b"a\n"
@@ -105,7 +105,7 @@ def test_who_queues_at_a_listener_that_is_removed_is_served(serving: Serving, co
         assert client.hear_all() == b"%d\n" % number
         client.close()
     serving.settle()
-    assert serving.count(books.ACCEPTED) == serving.closed(CloseReason.DRAIN) == count
+    assert serving.count(listener_counters.ACCEPTED) == serving.closed(CloseReason.DRAIN) == count
 
 
 def test_who_queues_when_everything_is_drained_is_served(serving: Serving) -> None:
@@ -115,7 +115,7 @@ def test_who_queues_when_everything_is_drained_is_served(serving: Serving) -> No
         assert client.hear_all() == b"%d\n" % number
         client.close()
     serving.settle()
-    assert serving.count(books.ACCEPTED) == serving.closed(CloseReason.DRAIN) == QUEUED
+    assert serving.count(listener_counters.ACCEPTED) == serving.closed(CloseReason.DRAIN) == QUEUED
 
 
 def test_who_queues_and_is_silent_when_everything_is_drained_is_closed(serving: Serving) -> None:
@@ -158,7 +158,7 @@ def test_who_queues_when_a_successor_takes_over_is_left_to_it(serving: Serving) 
     accepted, _ = listening.accept()
     with accepted, listening:
         assert accepted.recv(10) == b"0\n"
-    assert serving.count(books.ACCEPTED) == 0
+    assert serving.count(listener_counters.ACCEPTED) == 0
 
 
 @pytest.mark.parametrize("accept", [Accept.CLOSE, Accept.RESET, Accept.HOLD, Accept.REFUSE])
@@ -217,23 +217,23 @@ def blocked(serving: Serving, **limits: float) -> Client:
 
 def test_what_is_said_while_the_kernel_is_blocked_is_counted(serving: Serving) -> None:
     client = blocked(serving).say(b"b\nc")
-    eventually(lambda: serving.count(books.RECEIVED_BYTES) == 5)
-    assert serving.count(books.REQUESTS) == 1
+    eventually(lambda: serving.count(listener_counters.RECEIVED_BYTES) == 5)
+    assert serving.count(listener_counters.REQUESTS) == 1
     assert client.finish().hear_all() == BIG + BIG
     client.close()
     serving.settle()
-    assert serving.count(books.RECEIVED_BYTES) == 5
-    assert serving.count(books.SENT_BYTES) == 2 * len(BIG)
-    assert serving.closed(CloseReason.PEER_EOF) == serving.count(books.TRUNCATED) == 1
+    assert serving.count(listener_counters.RECEIVED_BYTES) == 5
+    assert serving.count(listener_counters.SENT_BYTES) == 2 * len(BIG)
+    assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.TRUNCATED) == 1
 
 
 def test_bytes_are_counted_as_sent_when_the_kernel_takes_them(serving: Serving) -> None:
     client = blocked(serving)
-    taken = serving.count(books.SENT_BYTES)
+    taken = serving.count(listener_counters.SENT_BYTES)
     assert 0 < taken < len(BIG)
     heard = client.hear(taken)
     assert heard + client.hear(len(BIG) - taken) == BIG
-    eventually(lambda: serving.count(books.SENT_BYTES) == len(BIG))
+    eventually(lambda: serving.count(listener_counters.SENT_BYTES) == len(BIG))
 
 
 def test_a_write_timeout_runs_from_the_first_refusal_whatever_is_said_meanwhile(serving: Serving) -> None:
@@ -243,7 +243,7 @@ def test_a_write_timeout_runs_from_the_first_refusal_whatever_is_said_meanwhile(
     since = connection.session._blocked_since
     for number in range(1, 4):
         client.say(b"x")
-        eventually(lambda number=number: serving.count(books.RECEIVED_BYTES) == 2 + number)  # type: ignore[misc]
+        eventually(lambda number=number: serving.count(listener_counters.RECEIVED_BYTES) == 2 + number)  # type: ignore[misc]
         assert serving.call(lambda: connection.session._blocked_since) == since
 
 
@@ -309,13 +309,13 @@ def test_a_peer_with_a_zone_is_counted_towards_its_limit_and_let_in_again(servin
         listener_of(serving).accepted(accepted.detach(), socket.AF_INET6, ("fe80::1%eth0", 4000, 0, 2))
 
     def counts() -> tuple[int, int]:
-        return serving.count(books.ACCEPTED), serving.count(TURNED_AWAY)
+        return serving.count(listener_counters.ACCEPTED), serving.count(TURNED_AWAY)
 
     serving.call(come)
     serving.call(come)
     assert counts() == (1, 1)
     ours[0].close()
-    eventually(lambda: serving.count(books.OPEN) == 0)
+    eventually(lambda: serving.count(listener_counters.OPEN) == 0)
     serving.call(come)
     assert counts() == (2, 1)
     for sock in (listening, *ours):

@@ -14,11 +14,11 @@ from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.playing import TURN_SECONDS
-from answerback.metrics import books
-from answerback.metrics.tally import PROGRESS, REGION_CELLS
-from answerback.net import acceptor, run_queue, spread
+from answerback.net import acceptor, run_queue, stagger
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.run_queue import RUN_SECONDS, SHARE_SECONDS, RunQueue
+from answerback.shared import listener_counters
+from answerback.shared.counters import PROGRESS, REGION_CELLS
 from tests.net.conftest import Client, Serving
 from tests.waiting import eventually
 
@@ -220,13 +220,13 @@ def test_a_flood_leaves_others_their_turns(serving: Serving, attackers: int) -> 
     with watched(serving) as watch:
         for _ in range(attackers):
             serving.connect().say(FLOOD)
-        eventually(lambda: len(serving.listeners.run_queue) > 0 or serving.count(books.REQUESTS) > 1000)
+        eventually(lambda: len(serving.listeners.run_queue) > 0 or serving.count(listener_counters.REQUESTS) > 1000)
         for _ in range(5):
             for other in others:
                 assert other.say(b"ping\n").hear(5) == b"pong\n"
         left = serving.connect().say(b"ping\n")
         assert left.hear(5) == b"pong\n", "a connection that comes during the flood is answered too"
-    asked = serving.count(books.REQUESTS)
+    asked = serving.count(listener_counters.REQUESTS)
     assert asked < attackers * FLOOD.count(b"\n"), "the flood was not over by then"
     assert max(watch.iterations) < WAIT
 
@@ -242,8 +242,8 @@ def test_a_flood_is_answered_whole_in_order_and_counted(serving: Serving) -> Non
         assert client.hear_all() == b"".join(numbers)
         client.close()
     serving.settle()
-    assert serving.count(books.REQUESTS) == 9000
-    assert serving.count(books.RECEIVED_BYTES) == 3 * len(b"".join(numbers))
+    assert serving.count(listener_counters.REQUESTS) == 9000
+    assert serving.count(listener_counters.RECEIVED_BYTES) == 3 * len(b"".join(numbers))
     assert serving.closed(CloseReason.PEER_EOF) == 3
     assert not serving.listeners.run_queue.heavy
     assert serving.call(len, serving.listeners.run_queue) == 0
@@ -253,8 +253,8 @@ def in_line(serving: Serving, target: ListenerPlan) -> Client:
     """A client whose connection has much to do still."""
     serving.commit(target)
     client = serving.connect().say(FLOOD)
-    eventually(lambda: serving.count(books.REQUESTS) > 0)
-    assert serving.count(books.REQUESTS) < FLOOD.count(b"\n")
+    eventually(lambda: serving.count(listener_counters.REQUESTS) > 0)
+    assert serving.count(listener_counters.REQUESTS) < FLOOD.count(b"\n")
     return client
 
 
@@ -275,7 +275,7 @@ def test_a_connection_in_line_ends_with_its_lifetime(serving: Serving) -> None:
     client.close()
     serving.settle()
     assert serving.closed(CloseReason.MAX_LIFETIME) == 1
-    assert serving.count(books.REQUESTS) < FLOOD.count(b"\n")
+    assert serving.count(listener_counters.REQUESTS) < FLOOD.count(b"\n")
 
 
 def test_a_connection_in_line_is_gone_with_its_peers_reset(serving: Serving) -> None:
@@ -291,7 +291,7 @@ def test_a_drain_waits_for_what_is_in_line_and_lets_others_go_first(serving: Ser
     size = len(b"last 1\n")
     client = serving.connect().say(b"x\n" * 1500 + b"last 1\n")
     other = serving.connect()
-    eventually(lambda: serving.count(books.REQUESTS) > 0 and serving.count(books.OPEN) == 2)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) > 0 and serving.count(listener_counters.OPEN) == 2)
     serving.call(serving.listeners.drain)
     assert other.hear_all() == b""
     assert client.hear(size) == b"last 1\n"
@@ -300,7 +300,7 @@ def test_a_drain_waits_for_what_is_in_line_and_lets_others_go_first(serving: Ser
     other.close()
     serving.settle()
     assert serving.closed(CloseReason.DRAIN) == 2
-    assert serving.count(books.REQUESTS) == 1501
+    assert serving.count(listener_counters.REQUESTS) == 1501
 
 
 def test_a_change_of_the_plan_answers_the_rest_of_what_is_in_line(serving: Serving) -> None:
@@ -346,8 +346,8 @@ def test_what_a_client_sends_is_answered_in_its_turn_after_a_long_one(
     assert turns == 5, "the peer's FIN too"
     client.close()
     serving.settle()
-    assert serving.count(books.REQUESTS) == 5
-    assert serving.count(books.RECEIVED_BYTES) == 35
+    assert serving.count(listener_counters.REQUESTS) == 5
+    assert serving.count(listener_counters.RECEIVED_BYTES) == 35
     assert serving.closed(CloseReason.PEER_EOF) == 1
 
 
@@ -360,23 +360,23 @@ def test_bytes_that_stand_in_line_are_counted_when_the_connection_is_lost(servin
         pytest.skip("this engine leaves them in the kernel")
     serving.call(connection._stand_in_line, b"12345")
     serving.call(connection.abort, CloseReason.ABORTED)
-    assert serving.count(books.RECEIVED_BYTES) == 12
+    assert serving.count(listener_counters.RECEIVED_BYTES) == 12
 
 
 def test_a_deadline_that_comes_when_others_have_had_their_share_is_kept(serving: Serving) -> None:
     late = Rule("late", 5002, (steps.delay_fixed(0.05), steps.send(b"late")), matching.prefix(b"l"))
     serving.commit(plan(late))
     client = serving.connect().say(b"l\n")
-    eventually(lambda: serving.count(books.REQUESTS) == 1)
+    eventually(lambda: serving.count(listener_counters.REQUESTS) == 1)
     serving.call(have_had_their_share, serving)
     assert client.hear(4) == b"late"
 
 
 def test_many_drains_at_once_leave_others_their_turns(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "TURN_SECONDS", 0.0)  # one of them, and then the others' events
+    monkeypatch.setattr(stagger, "TURN_SECONDS", 0.0)  # one of them, and then the others' events
     serving.commit(plan())
     clients = [serving.connect() for _ in range(20)]
-    eventually(lambda: serving.count(books.OPEN) == 20)
+    eventually(lambda: serving.count(listener_counters.OPEN) == 20)
     serving.call(serving.listeners.drain)
     for client in clients:
         assert client.hear_all() == b""
@@ -393,9 +393,9 @@ def test_accepting_many_leaves_others_their_turns(serving: Serving, monkeypatch:
     take = made._take
 
     def counting(*arguments: Any) -> bool:
-        before = serving.count(books.ACCEPTED)
+        before = serving.count(listener_counters.ACCEPTED)
         more = take(*arguments)
-        taken.append(serving.count(books.ACCEPTED) - before)
+        taken.append(serving.count(listener_counters.ACCEPTED) - before)
         return more
 
     monkeypatch.setattr(made, "_take", counting)

@@ -21,10 +21,10 @@ from typing import Any
 from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import Committed, Order, Prepared, Report
 from answerback.supervisor import Options, Retention, Supervisor, supervisor
-from answerback.supervisor.crew import Crew
-from answerback.supervisor.database import Database
-from answerback.supervisor.process import WorkerProcess
-from answerback.supervisor.state import State
+from answerback.supervisor.revisions.sqlite import Database
+from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.workers.pool import WorkerPool
+from answerback.supervisor.workers.process import WorkerProcess
 from answerback.v1 import config_pb2 as v1
 
 STEPS = ("prepare", "prepared", "kept", "commit", "committed", "answer")
@@ -75,7 +75,7 @@ class AgreeingWorker:
         BOMB.at("committed")
 
 
-class AgreeingCrew(Crew):
+class AgreeingCrew(WorkerPool):
     worker: Any = AgreeingWorker()
 
     @property
@@ -139,7 +139,7 @@ async def serve(folder: Path, step: str, chance: random.Random) -> None:
 
 def main() -> None:
     folder, step, times, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    vars(supervisor).update(Crew=AgreeingCrew)
+    vars(supervisor).update(WorkerPool=AgreeingCrew)
     vars(sys.modules[State.__module__]).update(Database=CountingDatabase)
     for trial in range(times):
         pid = os.fork()  # noqa: TID251 - without gRPC or threads; to import everything anew would take half a second

@@ -20,8 +20,8 @@ from answerback.core.plan import Plan
 from answerback.internal.v1.link_pb2 import Prepare, Report
 from answerback.language.problems import Problem, Refused
 from answerback.link import Link
-from answerback.metrics.tally import PROGRESS, Tally
 from answerback.net.listeners import NO_FILLERS, Fillers, Listeners
+from answerback.shared.counters import PROGRESS, SharedCounters
 from answerback.worker import start, worker
 from answerback.worker.plans import Compiled, compile_order
 
@@ -53,7 +53,7 @@ def go_on() -> None:
 def crawl() -> None:
     """Keep the loop busy with work that goes on, for longer than a test's watchdog is patient."""
     given = start.Arguments.parse(sys.argv[1:])
-    cells = Tally(given.tally, given.slots).region(given.region)
+    cells = SharedCounters(given.tally, given.slots).region(given.region)
     until = time.monotonic() + 3.0
     while time.monotonic() < until:
         cells[PROGRESS] += 1

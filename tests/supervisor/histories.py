@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from answerback.supervisor.revisions import Revision, RevisionStore
+from answerback.supervisor.revisions.store import Revision, RevisionStore
 from answerback.v1 import config_pb2 as v1
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

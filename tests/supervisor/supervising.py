@@ -17,14 +17,14 @@ from typing import Any
 
 from answerback.core.actions import CloseReason
 from answerback.document.document import load
-from answerback.metrics.books import ACCEPTED, CLOSED, OPEN
-from answerback.metrics.reading import read_block
-from answerback.supervisor import Options, Pace, RevisionStore, Supervisor
-from answerback.supervisor.rollout import Clock, time_of_day
+from answerback.metrics.snapshot import read_block
+from answerback.shared.listener_counters import ACCEPTED, CLOSED, OPEN
+from answerback.supervisor import Options, RevisionStore, Supervisor, Timeouts
+from answerback.supervisor.rollout.rollout import Clock, time_of_day
 from answerback.v1 import config_pb2 as v1
 
 HERE = Path(__file__).parent
-QUICK = Pace(answer=1.0, silence=2.0)
+QUICK = Timeouts(answer=1.0, silence=2.0)
 ANY = "127.0.0.1:0"
 
 
@@ -60,7 +60,7 @@ class Supervised(Supervisor):
         self,
         path: Path,
         *,
-        pace: Pace = QUICK,
+        pace: Timeouts = QUICK,
         store: RevisionStore | None = None,
         clock: Clock = time_of_day,
         **options: Any,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerback.metrics.tally import Places
-from answerback.supervisor.counters import Counters
+from answerback.shared.counters import CounterLayout
+from answerback.supervisor.rollout.rule_counters import Counters
 from answerback.v1 import config_pb2 as v1
 
 SEND = v1.Step(send=v1.Payload(text="x"))
@@ -19,7 +19,7 @@ FAULTS = {
 
 
 def found(*listeners: v1.Listener) -> int:
-    return len(Counters(Places()).proposed(v1.Config(listeners=listeners)))
+    return len(Counters(CounterLayout()).proposed(v1.Config(listeners=listeners)))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -33,14 +33,14 @@ def test_a_fault_that_counts_has_a_counter(name: str) -> None:
 
 
 def test_the_same_rule_of_two_listeners_counts_for_each() -> None:
-    counters = Counters(Places())
+    counters = Counters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name=name, rules=[RULES["times"]]) for name in ("one", "two")])
     counters.decide(counters.proposed(config))
     assert [len(counters.places(name)) for name in ("", "one", "two", "three")] == [2, 1, 1, 0]
 
 
 def test_places_are_all_cells_of_what_is_asked_for_and_of_nothing_else() -> None:
-    counters = Counters(Places())
+    counters = Counters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]], faults=[FAULTS["every"]])])
     counters.decide(counters.proposed(config))
     (rule,) = counters.places("it", [(v1.Rule, "rules[0]")])
@@ -52,7 +52,7 @@ def test_places_are_all_cells_of_what_is_asked_for_and_of_nothing_else() -> None
 
 
 def test_what_was_proposed_and_not_decided_is_not_kept() -> None:
-    counters = Counters(Places())
+    counters = Counters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]])])
     ((_, first),) = counters.proposed(config).values()
     ((_, second),) = counters.proposed(config).values()

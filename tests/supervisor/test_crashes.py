@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.supervisor.revisions import Retention
-from answerback.supervisor.state import State
+from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.store import Retention
 from tests.supervisor.crashing_supervisor import KEPT, STEPS, text_of
 from tests.supervisor.histories import numbers
 from tests.thoroughness import THOROUGH

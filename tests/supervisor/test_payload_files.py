@@ -17,7 +17,7 @@ from answerback.internal.v1.link_pb2 import Order, Report
 from answerback.language.contents import LARGE_BYTES
 from answerback.language.problems import Refused
 from answerback.supervisor import ChangeFailed, Retention
-from answerback.supervisor.process import WorkerProcess
+from answerback.supervisor.workers.process import WorkerProcess
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, config, faulty, until
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from answerback.supervisor import ChangeFailed
-from answerback.supervisor.outcomes import EtagMismatch
-from answerback.supervisor.revisions import StoreFailed
+from answerback.supervisor.errors import EtagMismatch
+from answerback.supervisor.revisions.store import StoreFailed
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, config, faulty, listener, until

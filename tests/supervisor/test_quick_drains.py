@@ -6,9 +6,10 @@ from time import monotonic
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.metrics.books import ACCEPT_ERRORS, ACCEPT_FAILED
-from answerback.metrics.reading import read_block
-from answerback.supervisor import DrainProgress, DrainState, State, Stopping, draining
+from answerback.metrics.snapshot import read_block
+from answerback.shared.listener_counters import ACCEPT_ERRORS, ACCEPT_FAILED
+from answerback.supervisor import DrainProgress, DrainState, State, Stopping
+from answerback.supervisor.operations import draining
 from answerback.v1 import config_pb2 as v1
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, config, refused, until

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.metrics.tally import Places, Tally
+from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor import Restarted, RestartInProgress, RestartStep, State
-from answerback.supervisor.restarting import Restarting
+from answerback.supervisor.operations.rolling_restart import RollingRestart
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, alive, config, until
 from tests.supervisor.talking import Client, ends, lines, talking
@@ -150,7 +150,7 @@ def left_after(over: float, grace: float, drained_after: float | None = None) ->
 
     async def leave() -> Leaver:
         leaver = Leaver(drained_after)
-        work = Restarting(Tally.create(1), Places(), cast(Any, None), lambda: None)
+        work = RollingRestart(SharedCounters.create(1), CounterLayout(), cast(Any, None), lambda: None)
         await work._leave(cast(Any, leaver), over, grace)
         return leaver
 

@@ -12,15 +12,15 @@ import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.internal.v1.link_pb2 import Order
-from answerback.supervisor import Pace, State
-from answerback.supervisor.crew import TICK
-from answerback.supervisor.slot import Deaths, Slot
+from answerback.supervisor import State, Timeouts
+from answerback.supervisor.workers.pool import TICK
+from answerback.supervisor.workers.slot import CrashLoop, Slot
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import alive, ask, config, listener, until
 from tests.supervisor.talking import lines, talking
 
-AWAY = Pace(backoff=(60.0,), adopt_from=1.0)
-ALONE = Pace(backoff=(60.0,), adopt_from=61.0)
+AWAY = Timeouts(backoff=(60.0,), adopt_from=1.0)
+ALONE = Timeouts(backoff=(60.0,), adopt_from=61.0)
 
 
 async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_balance(supervise: Supervise) -> None:
@@ -46,7 +46,7 @@ async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_bal
 async def test_a_successor_that_does_not_beat_in_time_is_killed_and_replaced(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    supervisor = await supervise(workers=1, pace=Pace(answer=30.0, backoff=(0.02,)))
+    supervisor = await supervise(workers=1, pace=Timeouts(answer=30.0, backoff=(0.02,)))
     silent = (sys.executable, "-c", "import time; time.sleep(60)")
     crew, real, pid = supervisor._crew, supervisor.options, supervisor.pids()[0]
     monkeypatch.setattr(crew, "_options", replace(real, worker_command=silent))
@@ -60,7 +60,7 @@ async def test_a_successor_that_does_not_beat_in_time_is_killed_and_replaced(
 
 
 async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
-    supervisor = await supervise(workers=2, pace=Pace(silence=2.0))
+    supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
     pid, other = supervisor.pids()
     supervisor.kill(0, signal.SIGSTOP)
     supervisor._crew.slots[0].process.heard -= 100  # type: ignore[union-attr]  # it has been silent for long
@@ -74,7 +74,7 @@ async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pyt
 async def test_a_worker_is_killed_once_it_has_been_silent_for_longer_than_is_bearable(
     supervise: Supervise, silent: float, killed: bool
 ) -> None:
-    supervisor = await supervise(workers=1, pace=Pace(silence=2.0))
+    supervisor = await supervise(workers=1, pace=Timeouts(silence=2.0))
     crew = supervisor._crew
     (worker,) = crew.workers
     crew.stop_watching()
@@ -86,7 +86,7 @@ async def test_a_worker_is_killed_once_it_has_been_silent_for_longer_than_is_bea
 
 async def test_a_supervisor_that_was_held_up_kills_nobody(supervise: Supervise) -> None:
     """As after the machine was paused: nothing was heard for long, because nobody here was listening."""
-    supervisor = await supervise(workers=2, pace=Pace(silence=2.0))
+    supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
     pids = supervisor.pids()
     workers = supervisor._crew.workers
     for worker in workers:
@@ -117,7 +117,7 @@ async def test_a_sibling_serves_the_queue_of_a_slot_without_worker(supervise: Su
 async def test_a_sibling_stands_in_from_the_length_of_a_wait_on_and_until_it_is_over(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    supervisor = await supervise(listener("one"), workers=2, pace=Pace(backoff=(0.3, 0.1), adopt_from=0.3))
+    supervisor = await supervise(listener("one"), workers=2, pace=Timeouts(backoff=(0.3, 0.1), adopt_from=0.3))
     slot, sibling = supervisor._crew.slots[0], supervisor._crew.workers[1]
     told: list[str] = []
     tell = sibling.tell
@@ -138,7 +138,7 @@ async def test_a_sibling_stands_in_from_the_length_of_a_wait_on_and_until_it_is_
 
 
 async def test_without_any_worker_clients_wait_and_health_says_why(supervise: Supervise) -> None:
-    supervisor = await supervise(workers=1, pace=Pace(backoff=(0.3,), adopt_from=0.3))
+    supervisor = await supervise(workers=1, pace=Timeouts(backoff=(0.3,), adopt_from=0.3))
     pid = supervisor.kill(0)
     await until(lambda: supervisor.status().state is State.NOT_SERVING)
     assert supervisor.health.reason == "no worker is up: worker 0 was killed by SIGKILL"
@@ -204,13 +204,13 @@ class Moment:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Moment:
     clock = Moment()
-    monkeypatch.setattr("answerback.supervisor.slot.monotonic", clock)
+    monkeypatch.setattr("answerback.supervisor.workers.slot.monotonic", clock)
     return clock
 
 
 @pytest.mark.parametrize("within, many", [(59.9, True), (60.0, False), (61.0, False)])
 def test_five_deaths_are_too_many_if_they_are_within_its_memory(clock: Moment, within: float, many: bool) -> None:
-    deaths = Deaths(Pace())
+    deaths = CrashLoop(Timeouts())
     for number in range(5):
         assert not deaths.too_many
         clock.now = 1000.0 + within * number / 4
@@ -219,7 +219,7 @@ def test_five_deaths_are_too_many_if_they_are_within_its_memory(clock: Moment, w
 
 
 def test_too_many_deaths_are_forgotten_once_none_has_come_for_as_long(clock: Moment) -> None:
-    deaths = Deaths(Pace())
+    deaths = CrashLoop(Timeouts())
 
     def too_many() -> bool:
         return deaths.too_many
@@ -245,7 +245,7 @@ class Dead:
 
 
 def test_each_death_in_a_row_has_a_longer_wait_until_one_has_served_for_long(clock: Moment) -> None:
-    pace = Pace()
+    pace = Timeouts()
     slot = Slot(0, 0)
     assert [slot.delay_after_death(pace) for _ in range(10)] == [*pace.backoff, 30.0, 30.0]
     clock.now = 5000.0
@@ -258,7 +258,7 @@ def test_each_death_in_a_row_has_a_longer_wait_until_one_has_served_for_long(clo
 
 
 def test_the_pace_is_what_the_documents_say() -> None:
-    pace = Pace()
+    pace = Timeouts()
     assert (pace.start, pace.answer) == (10.0, 5.0)
     assert (pace.silence, pace.deaths, pace.memory, pace.adopt_from) == (5.0, 5, 60.0, 1.0)
     assert pace.backoff == (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)

@@ -12,11 +12,11 @@ import pytest
 
 from answerback.language.editing import NoSuchListener, created, deleted
 from answerback.language.problems import Refused
-from answerback.metrics.reading import read_open
 from answerback.metrics.series import Series
+from answerback.metrics.snapshot import read_open
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping, Supervisor
 from answerback.supervisor.options import Options
-from answerback.supervisor.revisions import Conflict, Revision, RevisionsInMemory
+from answerback.supervisor.revisions.store import Conflict, Revision, RevisionsInMemory
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Asking, alive, config, listener, refused, text, until

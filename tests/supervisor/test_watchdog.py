@@ -6,14 +6,15 @@ from time import monotonic
 
 import pytest
 
-from answerback.metrics.tally import PROGRESS
-from answerback.supervisor import Pace, process
-from answerback.supervisor.crew import TICK
-from answerback.supervisor.process import processor_times
+from answerback.shared.counters import PROGRESS
+from answerback.supervisor import Timeouts
+from answerback.supervisor.workers import process
+from answerback.supervisor.workers.pool import TICK
+from answerback.supervisor.workers.process import processor_times
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, faulty, until
 
-IMPATIENT = Pace(silence=1.0, answer=10.0)
+IMPATIENT = Timeouts(silence=1.0, answer=10.0)
 BEFORE_REPLACED = 6.0  # seconds that a stuck worker has, with the patience that is the default
 
 
@@ -44,7 +45,7 @@ async def test_a_worker_that_is_slow_and_makes_progress_is_not_killed(supervise:
 
 async def test_a_stuck_worker_is_found_within_the_time_that_is_promised() -> None:
     startup = 0.3
-    assert Pace().silence + 2 * TICK + startup < BEFORE_REPLACED
+    assert Timeouts().silence + 2 * TICK + startup < BEFORE_REPLACED
 
 
 async def test_a_worker_that_waits_for_a_processor_is_not_killed(

@@ -29,7 +29,7 @@ QUIET_CLIENTS: Final = 60
 
 
 @dataclass
-class Books:
+class ListenerCounters:
     """What clients know of a listener."""
 
     established: int = 0
@@ -70,7 +70,7 @@ class Campaign:
     def __init__(self, running: Responder, changes: Changes, chaos: Chaos, world: World, seed: str) -> None:
         self.running, self.changes, self.chaos, self.world, self.seed = running, changes, chaos, world, seed
         self.findings = Findings()
-        self.books = {name: Books() for name in STABLE}
+        self.books = {name: ListenerCounters() for name in STABLE}
         self.measurements = Measurements(running.process.pid)
         self.journal = running.log.with_name("journal")
         self._began = monotonic()
@@ -203,10 +203,10 @@ class Campaign:
     def _open(self) -> float:
         return self._metrics().total("connections_open")
 
-    async def quiet_load(self) -> dict[str, Books]:
+    async def quiet_load(self) -> dict[str, ListenerCounters]:
         """A load that nothing disturbs; what clients know of it."""
         chance = random.Random(f"{self.seed} quiet")
-        books = {name: Books() for name in self.world.current}
+        books = {name: ListenerCounters() for name in self.world.current}
 
         async def one(name: str) -> None:
             seen = await Client(self.world, self.world.current[name], chance).talk()
@@ -228,7 +228,7 @@ class Campaign:
                 wrong.append(f"{name}: {accepted} accepted, {requests} requests; clients know of {known}")
         return wrong
 
-    async def differences(self, before: Metrics, books: dict[str, Books]) -> list[str]:
+    async def differences(self, before: Metrics, books: dict[str, ListenerCounters]) -> list[str]:
         """Where the counters have not grown by exactly what clients did."""
 
         def found() -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.net import descriptors
+from answerback.net import fd_reserve
 from tests.system.conftest import Responder, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
@@ -62,7 +62,7 @@ def test_a_worker_is_replaced_while_both_ports_are_full(responder: Start, strang
     fill(running.metrics, strangers, b"GET /healthz HTTP/1.1\r\n")
     fill(running.admin, strangers, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")  # a whole HTTP/2 preface
     assert Metrics.scrape(running.metrics).value("workers") == 2  # what was accepted before is counted now
-    bound = 2 * descriptors.LEAST + 4  # and what is being closed
+    bound = 2 * fd_reserve.LEAST + 4  # and what is being closed
     assert open_descriptors(running.process.pid) <= before + bound < soft_limit(running.process.pid)
     os.kill(workers[0], signal.SIGKILL)
     running.told(part="serves again")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.supervisor.file import EQUAL_LOOKS, LOOK_SECONDS
+from answerback.supervisor.rollout.config_file import EQUAL_LOOKS, LOOK_SECONDS
 from tests.supervisor.supervising import listener, text
 from tests.system.conftest import Responder, await_listening, end, launch
 from tests.system.scraping import Metrics

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from answerback.core.plan import Accept, Engine
-from answerback.metrics.reading import Counts
+from answerback.metrics.snapshot import Counts
 from answerback.supervisor.status import LastChange, ListenerStatus, State, Status, WorkerStatus
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from answerback.supervisor.outcomes import StartError
+from answerback.supervisor.errors import StartError
 from answerback.web.bounded import Bound, network_of
 from answerback.web.handler import HEADERS
 from answerback.web.server import OPEN_METRICS, PAGE, TEXT_METRICS, Server, start

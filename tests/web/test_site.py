@@ -12,7 +12,7 @@ import pytest
 
 from answerback.language.problems import Problem
 from answerback.metrics.series import Names, Series
-from answerback.metrics.tally import Places, Tally
+from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor.health import Health
 from answerback.supervisor.status import FileStatus, LastChange, Status
 from answerback.web import site
@@ -28,8 +28,8 @@ class FakeSupervisor:
     """As much of one as is shown."""
 
     shown: Status
-    tally: Tally = field(default_factory=lambda: Tally.create(2))
-    places: Places = field(default_factory=Places)
+    tally: SharedCounters = field(default_factory=lambda: SharedCounters.create(2))
+    places: CounterLayout = field(default_factory=CounterLayout)
     health: Health = field(default_factory=Health)
     start_time: datetime = START
 

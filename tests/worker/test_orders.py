@@ -10,8 +10,8 @@ import pytest
 
 from answerback.internal.v1.link_pb2 import CloseConnections, Drain, KeepConnections, Order, Report, ResetCounters
 from answerback.link import Link, Received
-from answerback.metrics.tally import Tally
 from answerback.net.listeners import Listeners
+from answerback.shared.counters import SharedCounters
 from answerback.worker.worker import Worker
 
 
@@ -33,7 +33,7 @@ class Noted(SimpleNamespace):
 @pytest.fixture
 async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Queue[Report]"]]:
     ours, theirs = socket.socketpair()
-    made = Worker(theirs, Tally.create(1), 0, 0)
+    made = Worker(theirs, SharedCounters.create(1), 0, 0)
     listeners = {name: Noted(told=[], connections=()) for name in ("one", "two")}
     made._listeners._listeners = cast(Any, listeners)
     reports: asyncio.Queue[Report] = asyncio.Queue()

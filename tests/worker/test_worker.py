@@ -31,10 +31,10 @@ from answerback.internal.v1.link_pb2 import (
 )
 from answerback.language.addresses import socket_key
 from answerback.link import Link, Received
-from answerback.metrics.books import ACCEPTED
-from answerback.metrics.reading import read_block
-from answerback.metrics.tally import Places, Tally
-from answerback.supervisor.filling import queued
+from answerback.metrics.snapshot import read_block
+from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.listener_counters import ACCEPTED
+from answerback.supervisor.sockets.backlog_filler import queued
 from tests.supervisor.supervising import ask, refused, until
 
 LATE = "{delay: 200ms},"
@@ -44,7 +44,7 @@ class Ordered:
     """A worker in slot 0 of two, and what it reported."""
 
     def __init__(self) -> None:
-        self.tally, self.places = Tally.create(2), Places()
+        self.tally, self.places = SharedCounters.create(2), CounterLayout()
         ours, theirs = socket.socketpair()
         words = f"--link {theirs.fileno()} --tally {self.tally.fd} --slots 2 --slot 0 --region 0"
         words += " --log-format text --log-level info"

@@ -26,28 +26,44 @@ MORE: Final = {
     "core/ending.py": ("tests/core/test_session.py", "tests/core/test_conversations.py"),
     "core/plan.py": ("tests/core/test_session.py",),
     "net/c*.py": ("tests/net/test_conformance.py", "tests/net/test_live_changes.py"),
-    "net/listener*.py": ("tests/net/test_conformance.py", "tests/net/test_live_changes.py", "tests/net/test_held.py"),
+    "net/listener*.py": (
+        "tests/net/test_conformance.py",
+        "tests/net/test_live_changes.py",
+        "tests/net/test_held_connection.py",
+    ),
     "net/acceptor.py": ("tests/net/test_conformance.py",),
     "net/deadlines.py": ("tests/net/test_timers.py",),
-    "supervisor/crew.py": ("tests/supervisor/test_quick_worker_pool.py", "tests/supervisor/test_supervisor.py"),
-    "supervisor/slot.py": ("tests/supervisor/test_quick_worker_pool.py",),
-    "supervisor/process.py": ("tests/supervisor/test_quick_worker_pool.py",),
-    "supervisor/rollout.py": ("tests/supervisor/test_supervisor.py", "tests/supervisor/test_quick_worker_pool.py"),
-    "supervisor/change.py": ("tests/supervisor/test_supervisor.py", "tests/supervisor/test_rollback.py"),
-    "supervisor/drain*.py": ("tests/supervisor/test_quick_drains.py",),
-    "supervisor/restarting.py": ("tests/supervisor/test_quick_restarts.py",),
-    "supervisor/doors.py": ("tests/supervisor/test_quick_accept_modes.py",),
-    "supervisor/filling.py": ("tests/supervisor/test_quick_accept_modes.py",),
+    "supervisor/workers/pool.py": ("tests/supervisor/test_quick_worker_pool.py", "tests/supervisor/test_supervisor.py"),
+    "supervisor/workers/slot.py": ("tests/supervisor/test_quick_worker_pool.py",),
+    "supervisor/workers/process.py": ("tests/supervisor/test_quick_worker_pool.py",),
+    "supervisor/rollout/rollout.py": (
+        "tests/supervisor/test_supervisor.py",
+        "tests/supervisor/test_quick_worker_pool.py",
+    ),
+    "supervisor/rollout/two_phase.py": ("tests/supervisor/test_supervisor.py", "tests/supervisor/test_rollback.py"),
+    "supervisor/operations/draining.py": ("tests/supervisor/test_quick_drains.py",),
+    "supervisor/operations/rolling_restart.py": ("tests/supervisor/test_quick_restarts.py",),
+    "supervisor/sockets/listen_state.py": ("tests/supervisor/test_quick_accept_modes.py",),
+    "supervisor/sockets/backlog_filler.py": ("tests/supervisor/test_quick_accept_modes.py",),
 }
 """Quick tests that run first, beside the mirror."""
 LONG: Final = {
-    "supervisor/filling.py": ("tests/supervisor/test_doors.py",),
-    "supervisor/slot.py": ("tests/supervisor/test_crew.py",),
-    "supervisor/process.py": ("tests/supervisor/test_crew.py", "tests/supervisor/test_shutdown.py"),
-    "supervisor/supervisor.py": ("tests/supervisor/test_shutdown.py", "tests/supervisor/test_crew.py"),
-    "supervisor/rollout.py": ("tests/supervisor/test_change.py", "tests/supervisor/test_crew.py"),
-    "supervisor/drained.py": ("tests/supervisor/test_draining.py",),
-    "supervisor/status.py": ("tests/supervisor/test_draining.py",),
+    "supervisor/sockets/backlog_filler.py": ("tests/supervisor/sockets/test_listen_state.py",),
+    "supervisor/workers/slot.py": ("tests/supervisor/workers/test_pool.py",),
+    "supervisor/workers/process.py": (
+        "tests/supervisor/workers/test_pool.py",
+        "tests/supervisor/operations/test_shutdown.py",
+    ),
+    "supervisor/supervisor.py": (
+        "tests/supervisor/operations/test_shutdown.py",
+        "tests/supervisor/workers/test_pool.py",
+    ),
+    "supervisor/rollout/rollout.py": (
+        "tests/supervisor/rollout/test_two_phase.py",
+        "tests/supervisor/workers/test_pool.py",
+    ),
+    "supervisor/rollout/drained.py": ("tests/supervisor/operations/test_draining.py",),
+    "supervisor/status.py": ("tests/supervisor/operations/test_draining.py",),
 }
 """Tests marked `long` that run last, beside the mirror's."""
 

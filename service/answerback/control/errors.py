@@ -23,7 +23,7 @@ from answerback.control.receiving import MalformedRequest, RequestUnfinished, To
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.parts import MAX_PARTS
 from answerback.language.problems import Problem, Refused
-from answerback.metrics.tally import PlacesExhausted
+from answerback.shared.counters import CountersExhausted
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,
@@ -143,7 +143,7 @@ def _stopping(error: Stopping) -> Answer:
     return Answer(StatusCode.UNAVAILABLE, "STOPPING", str(error) or "the server is shutting down")
 
 
-def _places_exhausted(error: PlacesExhausted) -> Answer:
+def _places_exhausted(error: CountersExhausted) -> Answer:
     return Answer(StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", str(error))
 
 
@@ -191,7 +191,7 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     NotKept: _not_kept,
     NotOfThisHistory: _not_of_this_history,
     Stopping: _stopping,
-    PlacesExhausted: _places_exhausted,
+    CountersExhausted: _places_exhausted,
     Unauthenticated: _unauthenticated,
     PermissionDenied: _permission_denied,
     TooManyCalls: _too_many_calls,

@@ -25,7 +25,7 @@ from answerback.control.authorisation import PermissionDenied, Tokens, Unauthent
 from answerback.control.limits import Kind, Limits, Place, kind_of
 from answerback.control.receiving import LARGE, Receiver
 from answerback.supervisor import audit
-from answerback.supervisor.turns import Turns
+from answerback.supervisor.aio.serial import SerialRunner
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Guard(aio.ServerInterceptor):
         self._tokens = tokens
         self._limits = limits
         self._receiver = receiver or Receiver()
-        self._turns = {kind: Turns(lambda: None) for kind in Kind}
+        self._turns = {kind: SerialRunner(lambda: None) for kind in Kind}
 
     async def intercept_service(
         self,
@@ -85,7 +85,7 @@ class _Guarded:
     kind: Kind
     limits: Limits
     receiver: Receiver
-    turns: Turns
+    turns: SerialRunner
     still_may: Callable[[], None]
 
     @property

@@ -3,7 +3,7 @@
 import socket
 
 from answerback.control.address import Address
-from answerback.supervisor import unix_sockets
+from answerback.supervisor.sockets import unix
 
 
 def obstacle(address: Address) -> str:
@@ -28,9 +28,9 @@ def _tcp(host: str, port: int) -> str:
 
 def _unix(path: str) -> str:
     try:
-        sock, file = unix_sockets.bind(path)
+        sock, file = unix.bind(path)
     except OSError as error:
-        return unix_sockets.reason(error)
+        return unix.reason(error)
     sock.close()
     file.remove()
     return ""

@@ -18,7 +18,7 @@ from answerback.control.listener_service import ListenerService
 from answerback.control.obstacles import obstacle
 from answerback.control.operations_service import OperationsService
 from answerback.control.reflection import add as add_reflection
-from answerback.net import descriptors
+from answerback.net import fd_reserve
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
@@ -92,7 +92,7 @@ class AdminServer:
 
 def _options() -> list[tuple[str, Any]]:
     """OPTIONS, and how many connections there may be, so that a worker can be replaced whatever their number."""
-    return [*OPTIONS, ("grpc.max_allowed_incoming_connections", descriptors.bounded(CONNECTIONS))]
+    return [*OPTIONS, ("grpc.max_allowed_incoming_connections", fd_reserve.bounded(CONNECTIONS))]
 
 
 def _without_hang_ups() -> None:

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Ledger(Protocol):
-    """One listener's counts, as far as a session moves them (`answerback.metrics.books.Books` is the real one)."""
+    """One listener's counts, as far as a session moves them: `shared.listener_counters.ListenerCounters` keeps them."""
 
     def requested(self, rule: int, requests: int) -> None:
         """So many requests were framed, and the rule with this place matched them."""

@@ -11,11 +11,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from answerback.metrics.books import DURATION_BOUNDS
 from answerback.metrics.families import FAMILIES, PREFIX
-from answerback.metrics.reading import Facts, Placed, Reading, read
 from answerback.metrics.samples import Distribution, Family, Kind
-from answerback.metrics.tally import Tally
+from answerback.metrics.snapshot import Facts, Placed, Reading, read
+from answerback.shared.counters import SharedCounters
+from answerback.shared.listener_counters import DURATION_BOUNDS
 
 # Rule: `render` is called in a thread; it reads, and takes no lock.
 # Rule: nothing is kept between scrapes; the tally is the only place of a count.
@@ -33,7 +33,7 @@ class Abandoned(Exception):
 class Exposition:
     """Renders all families. `shown` and `facts` are called once a scrape."""
 
-    def __init__(self, tally: Tally, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
+    def __init__(self, tally: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._families = _Families(tally, shown, facts)
         self._registry.register(self._families)
@@ -54,7 +54,7 @@ class Exposition:
 
 
 class _Families(Collector):
-    def __init__(self, tally: Tally, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
+    def __init__(self, tally: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
         self._tally = tally
         self._shown = shown
         self._facts = facts

@@ -6,8 +6,8 @@ docs/reference/metrics.md says the same to the user; a test compares them.
 from typing import Final
 
 from answerback.core.actions import CloseReason
-from answerback.metrics import books
 from answerback.metrics.samples import Family, Kind, build, cell, durations, each_worker, fact, matches, row, strikes
+from answerback.shared import listener_counters
 
 # Rule: base units; labels only from LABELS and the build's, and never what a peer chose.
 # Rule: every series that can be known is there from 0: a rate over a series that begins with 1 misses its first.
@@ -26,28 +26,28 @@ FAMILIES: Final = (
         Kind.COUNTER,
         "Connections accepted.",
         LISTENER,
-        cell(books.ACCEPTED),
+        cell(listener_counters.ACCEPTED),
     ),
     Family(
         "connections_open",
         Kind.GAUGE,
         "Connections open now, those that wait for the peer's FIN included.",
         LISTENER,
-        cell(books.OPEN),
+        cell(listener_counters.OPEN),
     ),
     Family(
         "connections_closed_total",
         Kind.COUNTER,
         "Connections closed, by reason.",
         ("listener", "reason"),
-        row(books.CLOSED, CLOSE_REASONS),
+        row(listener_counters.CLOSED, CLOSE_REASONS),
     ),
     Family(
         "connections_rejected_total",
         Kind.COUNTER,
         "Connections turned away at once for a limit; they are not among the accepted.",
         ("listener", "reason"),
-        row(books.REJECTED, books.REJECTIONS),
+        row(listener_counters.REJECTED, listener_counters.REJECTIONS),
     ),
     Family(
         "connections_without_data_total",
@@ -55,21 +55,21 @@ FAMILIES: Final = (
         "Connections that the peer left without having sent a byte; they are among the closed. Those held by "
         "`accept: HOLD` are not looked at, and none of them is one.",
         LISTENER,
-        cell(books.PROBES),
+        cell(listener_counters.PROBES),
     ),
     Family(
         "accept_errors_total",
         Kind.COUNTER,
         "Failures of accept(2), by errno.",
         ("listener", "errno"),
-        row(books.ACCEPT_FAILED, books.ACCEPT_ERRORS),
+        row(listener_counters.ACCEPT_FAILED, listener_counters.ACCEPT_ERRORS),
     ),
     Family(
         "session_errors_total",
         Kind.COUNTER,
         "Exceptions raised inside a session; each closed its own connection alone.",
         LISTENER,
-        cell(books.SESSION_ERRORS),
+        cell(listener_counters.SESSION_ERRORS),
     ),
     # ── requests ──
     Family(
@@ -77,21 +77,21 @@ FAMILIES: Final = (
         Kind.COUNTER,
         "Requests received, matched or not.",
         LISTENER,
-        cell(books.REQUESTS),
+        cell(listener_counters.REQUESTS),
     ),
     Family(
         "requests_unmatched_total",
         Kind.COUNTER,
         "Requests that no rule matched.",
         LISTENER,
-        cell(books.UNMATCHED),
+        cell(listener_counters.UNMATCHED),
     ),
     Family(
         "requests_truncated_total",
         Kind.COUNTER,
         "Streams that ended in the middle of a request; what there was of it is not among the requests.",
         LISTENER,
-        cell(books.TRUNCATED),
+        cell(listener_counters.TRUNCATED),
     ),
     Family(
         "rule_matches_total",
@@ -112,7 +112,7 @@ FAMILIES: Final = (
         Kind.COUNTER,
         "Time that rules and faults asked to wait.",
         LISTENER,
-        cell(books.DELAY_NANOSECONDS, 1e-9),
+        cell(listener_counters.DELAY_NANOSECONDS, 1e-9),
     ),
     Family(
         "faults_applied_total",
@@ -127,14 +127,14 @@ FAMILIES: Final = (
         Kind.COUNTER,
         "Bytes read from connections.",
         LISTENER,
-        cell(books.RECEIVED_BYTES),
+        cell(listener_counters.RECEIVED_BYTES),
     ),
     Family(
         "sent_bytes_total",
         Kind.COUNTER,
         "Bytes that the kernel took to be sent.",
         LISTENER,
-        cell(books.SENT_BYTES),
+        cell(listener_counters.SENT_BYTES),
     ),
     # ── configuration ──
     Family(

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from answerback.metrics import books
-from answerback.metrics.reading import Facts, Reading, WorkerFacts
+from answerback.metrics.snapshot import Facts, Reading, WorkerFacts
+from answerback.shared import listener_counters
 
 
 class Kind(Enum):
@@ -68,8 +68,10 @@ def row(first: int, names: Sequence[str]) -> Callable[[Reading], Iterator[Sample
 def durations(reading: Reading) -> Iterator[Distribution]:
     """The histogram in every listener's block."""
     for name, block in reading.listeners.items():
-        counts = block[books.DURATION : books.DURATION + len(books.DURATION_BOUNDS) + 1]
-        yield Distribution((name,), tuple(counts), block[books.DURATION_NANOSECONDS] / 1e9)
+        counts = block[
+            listener_counters.DURATION : listener_counters.DURATION + len(listener_counters.DURATION_BOUNDS) + 1
+        ]
+        yield Distribution((name,), tuple(counts), block[listener_counters.DURATION_NANOSECONDS] / 1e9)
 
 
 def matches(reading: Reading) -> Iterator[Sample]:

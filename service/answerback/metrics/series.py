@@ -11,7 +11,7 @@ from operator import itemgetter
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from answerback.metrics.tally import Places
+from answerback.shared.counters import CounterLayout
 
 # Rule: `configured` is called in the event loop, `shown` in the thread that renders: both take the lock, briefly.
 
@@ -74,7 +74,7 @@ class Series:
 
     def __init__(
         self,
-        places: Places,
+        places: CounterLayout,
         open_at: Callable[[int], int],
         *,
         clock: Callable[[], float] = monotonic,

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from answerback.net.delivery import bound_send_buffer, bound_send_time
-from answerback.net.silence import end_inherited, is_silent
+from answerback.net.syn_filter import end_inherited, is_silent
 
 # Rule: what the kernel has queued is accepted, or counted as not accepted, before anything is built for it.
 

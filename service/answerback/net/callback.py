@@ -12,7 +12,7 @@ from time import monotonic
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
 from answerback.net.delivery import LARGE
-from answerback.net.readiness import ERRORS, FIN, GONE, READABLE, WRITABLE
+from answerback.net.poller import ERRORS, FIN, GONE, READABLE, WRITABLE
 
 # Rule: nothing here waits. Nothing is registered that a one-shot conversation would not need.
 # Rule: every read and write says MSG_DONTWAIT; that saves the call that would make the socket non-blocking.

@@ -19,12 +19,12 @@ from typing import Protocol
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.plan import PlanInForce
 from answerback.core.session import Session
-from answerback.metrics.books import Books
-from answerback.metrics.claims import Claims
 from answerback.net.deadlines import Deadlines
 from answerback.net.delivery import PROGRESS, acknowledged, unread
-from answerback.net.readiness import Readiness
+from answerback.net.poller import Readiness
 from answerback.net.run_queue import RunQueue
+from answerback.shared.listener_counters import ListenerCounters
+from answerback.shared.sequences import SharedSequences
 
 # Rule: each connection goes through `closed` once, whatever ends it.
 
@@ -50,12 +50,12 @@ class Host(Protocol):
     name: str
     loop: asyncio.AbstractEventLoop
     in_force: PlanInForce
-    books: Books
+    books: ListenerCounters
     deadlines: Deadlines
     readiness: Readiness
     run_queue: RunQueue
     chance: Random
-    claims: Claims
+    claims: SharedSequences
 
     def next_connection_id(self) -> str:
         """One that no other connection of this run has."""

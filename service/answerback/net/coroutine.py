@@ -15,7 +15,7 @@ from typing import cast
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import Connection, Host, reason_of, reset_on_close
 from answerback.net.delivery import LARGE
-from answerback.net.readiness import ERRORS, FIN
+from answerback.net.poller import ERRORS, FIN
 from answerback.net.run_queue import NOTABLE_SECONDS
 
 # Rule: only the coroutine speaks to the session, but for `abort`, which ends both.

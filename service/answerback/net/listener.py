@@ -10,17 +10,17 @@ from typing import Protocol
 
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Accept, Engine, ListenerPlan, PlanInForce
-from answerback.metrics.books import Books, Cells
-from answerback.metrics.claims import Claims
-from answerback.metrics.peers import Admission
+from answerback.net.admission import Admission
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
-from answerback.net.held import HeldConnection
-from answerback.net.readiness import Readiness
+from answerback.net.held_connection import HeldConnection
+from answerback.net.poller import Readiness
 from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
-from answerback.net.spread import Spread
+from answerback.net.stagger import Staggered
+from answerback.shared.listener_counters import Cells, ListenerCounters
+from answerback.shared.sequences import SharedSequences
 
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 
@@ -45,7 +45,7 @@ class Worker(Protocol):
     loop: asyncio.AbstractEventLoop
     region: Cells
     admission: Admission
-    claims: Claims
+    claims: SharedSequences
     deadlines: Deadlines
     readiness: Readiness
     run_queue: RunQueue
@@ -68,12 +68,12 @@ class Listener:
         self.run_queue = worker.run_queue
         self.in_force = PlanInForce(plan)
         self._driver = DRIVERS[plan.engine]
-        self.books = Books(worker.region, plan.block)
+        self.books = ListenerCounters(worker.region, plan.block)
         self.connections: set[Connection] = set()
         self.chance = chance_of(plan)
         self.claims = worker.claims
         self.next_connection_id = worker.next_connection_id
-        self._spread = Spread(self.loop, (), self._drain_one, 0.0)
+        self._spread = Staggered(self.loop, (), self._drain_one, 0.0)
         self._drains = 0  # how many have been taken back
         self._admission = worker.admission
         self._left = worker.connection_left
@@ -155,7 +155,7 @@ class Listener:
     def drain(self, over: float = 0.0) -> None:
         """Have every connection finish what is in progress, then close in order; the oldest first, over so many s."""
         self._spread.cancel()
-        self._spread = Spread(self.loop, sorted(self.connections, key=age), self._drain_one, over)
+        self._spread = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, over)
 
     def abort(self) -> None:
         """Reset every connection."""

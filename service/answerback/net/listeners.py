@@ -9,15 +9,15 @@ from functools import partial
 from itertools import chain, count
 
 from answerback.core.plan import Accept, Plan
-from answerback.metrics.claims import Claims
-from answerback.metrics.peers import Admission
-from answerback.metrics.tally import Tally
 from answerback.net.acceptor import NOBODY, Acceptor
+from answerback.net.admission import Admission
 from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
-from answerback.net.readiness import Readiness
+from answerback.net.poller import Readiness
 from answerback.net.run_queue import RunQueue
-from answerback.net.silence import end_silence, silence
+from answerback.net.syn_filter import end_silence, silence
+from answerback.shared.counters import SharedCounters
+from answerback.shared.sequences import SharedSequences
 
 # Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
 # Rule: where the queue is to be full (STALL), nobody accepts, and those who fill it are never counted.
@@ -35,11 +35,11 @@ NO_FILLERS: Fillers = {}
 class Listeners:
     """What a worker serves. `slot` is the worker's own; it may accept for others too. It counts in `region`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tally: Tally, slot: int, region: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, tally: SharedCounters, slot: int, region: int) -> None:
         self.loop = loop
         self.region = tally.region(region)
         self.admission = Admission(tally, region)
-        self.claims = Claims(tally)
+        self.claims = SharedSequences(tally)
         self.deadlines = Deadlines(loop)
         self.run_queue = RunQueue(loop, self.region)
         self.readiness = Readiness(loop, self.run_queue)

@@ -14,8 +14,8 @@ from time import monotonic
 from typing import Protocol
 
 from answerback.core.playing import TURN_SECONDS
-from answerback.metrics.books import Cells
-from answerback.metrics.tally import PROGRESS
+from answerback.shared.counters import PROGRESS
+from answerback.shared.listener_counters import Cells
 
 # Rule: a connection stands in line once at most.
 # Rule: what takes time is charged by whoever has called it: the epoll, the acceptors, the transports, the timers.

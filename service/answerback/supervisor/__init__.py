@@ -1,34 +1,18 @@
-"""Workers, restarts, sockets, revisions.
+"""The process that owns everything but the connections: sockets, workers, revisions, operations.
 
-A newcomer's map of this room:
-
-    supervisor        what is in force, and changes of it
-      configuration   a configuration is found, read and checked
-      file            the file of --config, read again when told to or when it has changed
-      rollout         a revision on its way into force
-      change          the two phases of a change on the workers
-      revisions       what was in force, and where that is kept
-        state         the same on disk
-          database    as SQLite keeps it
-      history         the same, for those who ask
-      first           what is served first
-      sockets         the listening sockets, of every address and slot
-        doors         how one of them meets those who connect
-      crew            the workers: started, watched, replaced
-        slot          the place of a worker
-        process       one worker's process and the link to it
-      operations      what is asked of a running responder, beside changes
-        restarting    the workers replaced one by one
-        draining      listeners shut for a while, and what is open there ended
-      shutdown        the end, in order and in time
-    health, status, record    what is said to those who ask
-    audit             who changed what, in the log
+supervisor     puts the rooms below together: what is active, and changes of it
+rollout/       a configuration on its way to the workers: found, checked, decided in two phases, counted
+workers/       the worker processes: started, watched, replaced
+sockets/       the listening sockets of every address and slot: opened, closed, stalled, and left
+revisions/     the history of the configuration, in memory or in SQLite
+operations/    what an operator asks for beside changes: drain, resume, rolling restart, counters, shutdown
+aio/           two tools for asyncio: a broadcast, and operations one at a time
+readiness      whether the server is ready, from all of the above; health and status tell it
+audit          who changed what, in the log
+options        how it was started; errors: what callers have to expect
 """
 
-from answerback.supervisor.health import Health
-from answerback.supervisor.history import History, NotKept, NotOfThisHistory, Page, Seen
-from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import (
+from answerback.supervisor.errors import (
     Change,
     ChangeFailed,
     EtagMismatch,
@@ -38,8 +22,11 @@ from answerback.supervisor.outcomes import (
     StartError,
     Stopping,
 )
-from answerback.supervisor.restarting import Restarted, RestartStep
-from answerback.supervisor.revisions import (
+from answerback.supervisor.health import Health
+from answerback.supervisor.operations.rolling_restart import Restarted, RestartStep
+from answerback.supervisor.options import Options, Timeouts
+from answerback.supervisor.revisions.history import History, NotKept, NotOfThisHistory, Page, Seen
+from answerback.supervisor.revisions.store import (
     Entry,
     Retention,
     Revision,
@@ -77,7 +64,6 @@ __all__ = [
     "NotOfThisHistory",
     "NotRecorded",
     "Options",
-    "Pace",
     "Page",
     "RestartInProgress",
     "RestartStep",
@@ -94,5 +80,6 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "Supervisor",
+    "Timeouts",
     "WorkerStatus",
 ]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from answerback.supervisor.bell import Bell
+from answerback.supervisor.aio.notifier import Notifier
 
 LIVENESS: Final = "liveness"
 READINESS: Final = "readiness"
@@ -25,7 +25,7 @@ class Health:
         """Why it is not serving; empty when it is."""
         self.statuses: Mapping[str, bool] = MappingProxyType(dict.fromkeys(ALL, False) | {LIVENESS: True})
         """Replaced whole by each change."""
-        self._changed = Bell()
+        self._changed = Notifier()
 
     @property
     def serving(self) -> bool:

@@ -8,7 +8,7 @@ import resource
 import threading
 from typing import Final
 
-from answerback.supervisor.outcomes import StartError
+from answerback.supervisor.errors import StartError
 
 DESCRIPTORS: Final = 64  # of this process, before the first listener; 40 were too few to read the configuration
 DESCRIPTORS_PER_WORKER: Final = 4

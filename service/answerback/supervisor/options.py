@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from answerback.core.plan import Engine
-from answerback.supervisor.revisions import Retention
+from answerback.supervisor.revisions.store import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Timeouts:
     """How patient the supervisor is, in seconds."""
 
     start: float = 10.0

@@ -7,7 +7,7 @@ from enum import Enum
 
 from answerback.core.plan import Accept, Engine
 from answerback.language.problems import Problem
-from answerback.metrics.reading import Counts
+from answerback.metrics.snapshot import Counts
 
 
 class State(Enum):

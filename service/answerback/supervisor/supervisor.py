@@ -13,32 +13,40 @@ from answerback.language.addresses import socket_key
 from answerback.language.contents import Contents
 from answerback.language.enums import accept_of, engine_of
 from answerback.language.problems import Problem, Refused
-from answerback.metrics.reading import read_counts, read_open
 from answerback.metrics.series import Series
-from answerback.metrics.tally import Places, Tally
-from answerback.net import descriptors
-from answerback.supervisor.change import names_of
-from answerback.supervisor.closing import Closing
-from answerback.supervisor.condition import Condition
-from answerback.supervisor.configuration import Configurations, Found
-from answerback.supervisor.crew import Crew
-from answerback.supervisor.draining import Draining
-from answerback.supervisor.file import Look, Reloads
-from answerback.supervisor.first import cannot_restore, first
+from answerback.metrics.snapshot import read_counts, read_open
+from answerback.net import fd_reserve
+from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.supervisor.aio.serial import SerialRunner
+from answerback.supervisor.errors import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
 from answerback.supervisor.health import Health
-from answerback.supervisor.history import History
-from answerback.supervisor.operations import Operations
-from answerback.supervisor.options import Options, Pace
-from answerback.supervisor.outcomes import Change, ChangeFailed, EtagMismatch, NotRecorded, StartError, Stopping
-from answerback.supervisor.process import Gone, WorkerProcess
-from answerback.supervisor.record import Record
-from answerback.supervisor.restarting import Restarting
-from answerback.supervisor.revisions import API, FILE, ROLLBACK, Revision, RevisionsInMemory, RevisionStore, StoreFailed
-from answerback.supervisor.rollout import Clock, Hands, Rollout, time_of_day
-from answerback.supervisor.shutdown import shut_down
-from answerback.supervisor.sockets import Sockets
+from answerback.supervisor.operations.draining import DrainController
+from answerback.supervisor.operations.operations import Operations
+from answerback.supervisor.operations.rolling_restart import RollingRestart
+from answerback.supervisor.operations.shutdown import shut_down
+from answerback.supervisor.options import Options, Timeouts
+from answerback.supervisor.readiness import Condition
+from answerback.supervisor.revisions.history import History
+from answerback.supervisor.revisions.store import (
+    API,
+    FILE,
+    ROLLBACK,
+    Revision,
+    RevisionsInMemory,
+    RevisionStore,
+    StoreFailed,
+)
+from answerback.supervisor.rollout.candidate import Configurations, Found
+from answerback.supervisor.rollout.change_stats import Record
+from answerback.supervisor.rollout.config_file import Look, Reloads
+from answerback.supervisor.rollout.initial import cannot_restore, first
+from answerback.supervisor.rollout.rollout import Clock, Hands, Rollout, time_of_day
+from answerback.supervisor.rollout.two_phase import names_of
+from answerback.supervisor.sockets.closing import Closing
+from answerback.supervisor.sockets.table import Sockets
 from answerback.supervisor.status import ListenerStatus, Status
-from answerback.supervisor.turns import Turns
+from answerback.supervisor.workers.pool import WorkerPool
+from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 from answerback.v1 import config_pb2 as v1
 
 # Rule: nothing of a refused configuration takes effect, anywhere.
@@ -53,7 +61,7 @@ class Supervisor:
         self,
         options: Options,
         *,
-        pace: Pace | None = None,
+        pace: Timeouts | None = None,
         store: RevisionStore | None = None,
         clock: Clock = time_of_day,
         contents: Contents | None = None,
@@ -67,22 +75,22 @@ class Supervisor:
         self.options = options
         self.instance = secrets.token_hex(6)
         self.start_time = datetime.now(UTC)
-        self.tally = Tally.create(options.workers + 1)  # one region is spare: see Crew.succeed
-        self.places = Places()
+        self.tally = SharedCounters.create(options.workers + 1)  # one region is spare: see Crew.succeed
+        self.places = CounterLayout()
         self.series = Series(self.places, lambda place: read_open(self.tally, place))
         self.health = Health()
-        self._pace = pace or Pace()
+        self._pace = pace or Timeouts()
         contents = contents or Contents()
         self._configurations = Configurations(options, contents)
         self._reloads = Reloads(options.config_path, self._reapply, contents) if options.config_path else None
         self._sockets = Sockets(options.workers)
-        self._crew = Crew(
+        self._crew = WorkerPool(
             options, self._pace, self.tally, self.places, self._sockets, boot=self._boot, changed=self._changed
         )
         self._store = store or RevisionsInMemory(self.instance, options.retention)
         self.history = History(self._store)
         self._record = Record()
-        self._turns = Turns(self._not_stopping)
+        self._turns = SerialRunner(self._not_stopping)
         self._closing = Closing(
             self._sockets,
             lambda: self._crew.hands,
@@ -97,8 +105,8 @@ class Supervisor:
         self._abort = asyncio.Event()
         self._stopping: asyncio.Task[None] | None = None
 
-    def _may_drain(self) -> Draining:
-        return Draining(
+    def _may_drain(self) -> DrainController:
+        return DrainController(
             self._crew,
             self._rollout,
             lambda name: read_counts(self.tally, self.places, name),
@@ -109,7 +117,7 @@ class Supervisor:
         )
 
     def _operations(self) -> Operations:
-        restarting = Restarting(self.tally, self.places, self._crew, self._not_stopping)
+        restarting = RollingRestart(self.tally, self.places, self._crew, self._not_stopping)
         return Operations(
             self.options, self._pace, self._crew, self._rollout, restarting, self._draining, self._turns.take
         )
@@ -123,13 +131,13 @@ class Supervisor:
 
     async def start(self) -> None:
         """Put the first configuration in force, on new workers. Raises Refused or StartError; then nothing runs."""
-        descriptors.reserve()
+        fd_reserve.reserve()
         try:
             await self._begin()
         except (NotRecorded, StoreFailed) as error:
             await self._give_up()
             raise StartError(str(error)) from None
-        except (Gone, ChangeFailed) as error:
+        except (WorkerDied, ChangeFailed) as error:
             await self._give_up()
             raise StartError(f"{error} before it served; its own messages say more") from None
         except OSError as error:
@@ -153,7 +161,7 @@ class Supervisor:
     ) -> Change:
         """Put a configuration in force, on every worker, or change nothing.
 
-        Raises Refused, EtagMismatch, ChangeFailed, Stopping, PlacesExhausted.
+        Raises Refused, EtagMismatch, ChangeFailed, Stopping, CountersExhausted.
         """
         return await self.edit(lambda _: config, etag=etag, comment=comment, origin=origin, validate_only=validate_only)
 
@@ -322,7 +330,7 @@ class Supervisor:
             raise Stopping
 
     async def _boot(self, process: WorkerProcess) -> None:
-        """Have a successor serve what is in force. Raises Gone."""
+        """Have a successor serve what is in force. Raises WorkerDied."""
         await self._turns.between(lambda: self._rollout.boot(process))
 
     async def _give_up(self) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, cast
 
-from answerback.net import descriptors
+from answerback.net import fd_reserve
 
 # Rule: a new connection always gets a place. When all are taken, the oldest connection that has not finished its
 #       request is closed for it: a probe sends its request at once, so strangers cannot keep it out. Where a peer has
@@ -34,7 +34,7 @@ class Bound:
         new_seconds: float = NEW_SECONDS,
     ) -> None:
         """`connections`: CONNECTIONS, or as many as the limit of descriptors allows, unless given."""
-        self.connections = descriptors.bounded(CONNECTIONS) if connections is None else connections
+        self.connections = fd_reserve.bounded(CONNECTIONS) if connections is None else connections
         self.per_peer = per_peer
         self.request_seconds = request_seconds
         self.seconds = seconds

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from answerback.supervisor.outcomes import StartError
+from answerback.supervisor.errors import StartError
 from answerback.web.accepting import Accepting
 from answerback.web.bounded import Bound, BoundedProtocol
 from answerback.web.flights import Flights

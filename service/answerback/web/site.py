@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from answerback import __version__
 from answerback.metrics.exposition import Exposition
-from answerback.metrics.reading import Facts
+from answerback.metrics.snapshot import Facts
 from answerback.supervisor import Supervisor
 from answerback.supervisor.status import LastChange, State, Status
 from answerback.web import server

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import uvloop
 
 from answerback import logs
-from answerback.metrics.tally import Tally
-from answerback.net import descriptors
+from answerback.net import fd_reserve
+from answerback.shared.counters import SharedCounters
 from answerback.worker import parent
 from answerback.worker.worker import Worker
 
@@ -26,14 +26,14 @@ def main(words: Sequence[str]) -> int:
     logs.configure(given.log_format, given.log_level, worker=given.slot)
     link = socket.socket(fileno=given.link)
     parent.end_with_parent(link)
-    descriptors.reserve()
+    fd_reserve.reserve()
     gc.enable()
     gc.freeze()  # what is loaded by now stays: each full collection would look at it for 8 ms, of everyone's time
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serve(link, Tally(given.tally, given.slots), given.slot, given.region))
+    return loop.run_until_complete(serve(link, SharedCounters(given.tally, given.slots), given.slot, given.region))
 
 
-async def serve(link: socket.socket, tally: Tally, slot: int, region: int) -> int:
+async def serve(link: socket.socket, tally: SharedCounters, slot: int, region: int) -> int:
     """Carry out orders until one is to end."""
     return await Worker(link, tally, slot, region).ended
 

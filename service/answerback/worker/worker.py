@@ -31,9 +31,9 @@ from answerback.language.contents import Large, Mapped
 from answerback.language.problems import Problem as FoundProblem
 from answerback.language.problems import Refused as ConfigRefused
 from answerback.link import Link, Received, close_all
-from answerback.metrics.tally import Tally
-from answerback.net import descriptors as reserve
+from answerback.net import fd_reserve as reserve
 from answerback.net.listeners import Fillers, Listeners
+from answerback.shared.counters import SharedCounters
 from answerback.v1.problem_pb2 import Problem
 from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_order
@@ -63,7 +63,7 @@ class Ready:
 class Worker:
     """Serves in one slot, as its supervisor orders."""
 
-    def __init__(self, link: socket.socket, tally: Tally, slot: int, region: int) -> None:
+    def __init__(self, link: socket.socket, tally: SharedCounters, slot: int, region: int) -> None:
         """In a running event loop; it beats from its next turn on. `region` is where in the tally it counts."""
         self._loop = asyncio.get_running_loop()
         self._slot = slot

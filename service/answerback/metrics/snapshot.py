@@ -1,0 +1,143 @@
+"""What is read at a scrape: the tally over all slots, and what the supervisor knows of itself and its workers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerback.core.actions import CloseReason
+from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.listener_counters import ACCEPTED, BLOCK, CLOSED, OPEN, REQUESTS
+
+# Rule: a later transition is read before the earlier one that it follows (closed before accepted, matches before
+#       requests), so that no reading shows more of it.
+
+
+class WorkerFacts(Protocol):
+    """A slot and the process in it, if there is one."""
+
+    @property
+    def index(self) -> int:
+        """The slot, from 0."""
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, and it has said that it is up."""
+
+    @property
+    def revision(self) -> int:
+        """The configuration it serves; 0 before the first."""
+
+    @property
+    def restarts(self) -> int:
+        """How often a process in this slot has died and been replaced."""
+
+    @property
+    def planned_restarts(self) -> int:
+        """How often a process in this slot has been replaced as planned."""
+
+    @property
+    def start_seconds(self) -> float:
+        """From exec to the first beat of the latest process; 0 before it."""
+
+    @property
+    def loop_lag_seconds(self) -> float:
+        """By how much its latest beat came late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known beside the tally."""
+
+    version: str
+    """Of this program."""
+    revision: int
+    """The configuration in force; 0 before the first."""
+    last_applied: float
+    """When a configuration was last put in force, or found active already, in seconds of Unix time; 0 for never."""
+    last_refused: float
+    """When one was last refused, in seconds of Unix time; 0 for never."""
+    workers: Sequence[WorkerFacts]
+    """By slot."""
+    applied: int = 0
+    """How many configurations were put in force since the start."""
+    refused: int = 0
+    """How many were refused."""
+    file_refused: bool = False
+    """Whether what the configuration's file says was refused."""
+    ready: bool = False
+    """Whether it serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is most asked of a listener's books, over all slots."""
+
+    accepted: int
+    open: int
+    requests: int
+    aborted: int = 0
+    """Connections that were reset when a grace period was over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at everything: sums over all slots."""
+
+    listeners: Mapping[str, Sequence[int]]
+    """A block of cells by listener."""
+    rules: Mapping[tuple[str, str], int]
+    """Matches by listener and rule."""
+    faults: Mapping[tuple[str, str], int]
+    """Strikes by listener and fault."""
+    facts: Facts
+
+
+class Placed(Protocol):
+    """The cells of listeners, rules and faults, by name: all (`CounterLayout`), or those with series (`Shown`)."""
+
+    @property
+    def listeners(self) -> Mapping[str, int]:
+        """Where each listener's block begins."""
+
+    @property
+    def rules(self) -> Mapping[tuple[str, str], int]:
+        """The cell of each rule's matches."""
+
+    @property
+    def faults(self) -> Mapping[tuple[str, str], int]:
+        """The cell of each fault's strikes."""
+
+
+def read(tally: SharedCounters, places: Placed, facts: Facts) -> Reading:
+    """Sum over all slots."""
+    regions = [tally.region(slot) for slot in range(tally.slots)]
+    rules, faults = (
+        {key: sum([cells[place] for cells in regions]) for key, place in named.items()}
+        for named in (places.rules, places.faults)
+    )
+    listeners = {name: read_block(tally, place) for name, place in places.listeners.items()}
+    return Reading(listeners, rules, faults, facts)
+
+
+def read_block(tally: SharedCounters, place: int) -> Sequence[int]:
+    """The block of cells that begins at `place`, summed over all slots."""
+    rows: list[list[int]] = []
+    for slot in range(tally.slots):
+        cells = tally.region(slot)[place : place + BLOCK]
+        ends = cells[CLOSED:].tolist()
+        rows.append(cells[:CLOSED].tolist() + ends)
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def read_open(tally: SharedCounters, place: int) -> int:
+    """How many connections are open of the listener whose block begins at `place`."""
+    return sum(tally.region(slot)[place + OPEN] for slot in range(tally.slots))
+
+
+def read_counts(tally: SharedCounters, places: CounterLayout, listener: str) -> Counts:
+    """Of one listener; all 0 if it was never given a place."""
+    place = places.listeners.get(listener)
+    if place is None:
+        return Counts(0, 0, 0)
+    block = read_block(tally, place)
+    return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS], block[CLOSED + CloseReason.ABORTED])

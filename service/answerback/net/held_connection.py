@@ -1,0 +1,91 @@
+"""A connection that is accepted, and neither read nor answered: `accept: HOLD`.
+
+The listener is NORMAL again     an engine's connection takes it up, as if it had been accepted just now
+lifetime, drain, the peer's FIN  the same closes it in order
+the peer's RST, abort            it is closed here
+"""
+
+import socket
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+
+from answerback.core.actions import CloseReason
+from answerback.core.playing import HOLD_SECONDS
+from answerback.net.connection import Connection, Host, reset_on_close
+from answerback.net.poller import FIN
+
+# Rule: nothing is read here, so that whoever takes over misses nothing.
+
+TakeUp = Callable[["HeldConnection", CloseReason | None], None]
+
+
+class HeldConnection(Connection):
+    """Waits until somebody else takes up the connection."""
+
+    __slots__ = ("_take_up", "_until")
+
+    def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None, take_up: TakeUp) -> None:
+        """`take_up` is to go on with `sock`, or, if a reason is given, to end it in order."""
+        super().__init__(host, socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer)
+        self.heard = True  # who knows: nobody looked; so it does not pass for a probe
+        self._take_up = take_up
+        lifetime = host.in_force.plan.limits.lifetime
+        self._until = monotonic() + (HOLD_SECONDS if lifetime == inf else lifetime)
+
+    def begin(self) -> None:
+        """Wait."""
+        self.host.readiness.watch(self.sock.fileno(), self, FIN, 0)
+        self.host.deadlines.set(self, self._until)
+
+    def ready(self, _events: int) -> None:
+        """See `readiness.Ready`: the peer has left, by FIN or RST."""
+        if self.error() is None:
+            self._hand_over(CloseReason.PEER_GAVE_UP)
+        else:
+            self._close(CloseReason.PEER_GAVE_UP)
+
+    def run_turn(self) -> None:
+        """See `run_queue.Runnable`: its deadline has come."""
+        if not self.finished:
+            self.keep_time()
+
+    @property
+    def finished(self) -> bool:
+        """See `run_queue.Runnable`: or somebody else has taken it up."""
+        return self.sock.fileno() < 0
+
+    @property
+    def unsent(self) -> int:
+        """See `Connection.unsent`."""
+        return 0
+
+    def keep_time(self) -> None:
+        """See `Connection.keep_time`."""
+        if monotonic() < self._until:
+            self.host.deadlines.set(self, self._until)
+        else:
+            self._hand_over(CloseReason.MAX_LIFETIME)
+
+    def release(self) -> None:
+        """Have the conversation begin."""
+        self._hand_over(None)
+
+    def drain(self) -> None:
+        """See `Connection.drain`."""
+        self._hand_over(CloseReason.DRAIN)
+
+    def abort(self, reason: CloseReason) -> None:
+        """See `Connection.abort`."""
+        reset_on_close(self.sock)
+        self._close(reason)
+
+    def _hand_over(self, end: CloseReason | None) -> None:
+        self.host.readiness.watch(self.sock.fileno(), self, 0, FIN)
+        self.host.deadlines.clear(self)
+        self._take_up(self, end)
+
+    def _close(self, reason: CloseReason) -> None:
+        self.host.readiness.forget(self.sock.fileno())
+        self.sock.close()
+        self.closed(reason)

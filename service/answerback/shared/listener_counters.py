@@ -1,0 +1,148 @@
+"""The books of one listener in one slot: each count has one place, and one function that moves it.
+
+At rest, accepted = closed (by reason) + open, over all slots; the three are counted independently.
+"""
+
+from bisect import bisect_left
+from typing import Final
+
+from answerback.core.actions import CloseReason
+
+# Rule: a count is moved by one function, here; drivers and sessions call it at the transition itself.
+# Rule: a block's layout is fixed for the life of a tally, which outlives workers.
+
+Cells = memoryview  # of u64 (format "Q")
+
+# Upper bounds of the request duration histogram, in seconds: loopback answers take tens of µs, scripted delays minutes.
+DURATION_BOUNDS: Final = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+)  # fmt: skip
+
+# Why accept(2) failed; any other errno counts as the last.
+ACCEPT_ERRORS: Final = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "EPROTO", "EPERM", "other")
+# Why a connection was turned away as soon as it was accepted. Such a one is in none of the other books.
+REJECTIONS: Final = ("max_connections", "max_connections_per_peer")
+
+# A listener's block, in cells from its first.
+ACCEPTED: Final = 0
+OPEN: Final = 1
+RECEIVED_BYTES: Final = 2
+SENT_BYTES: Final = 3
+REQUESTS: Final = 4
+UNMATCHED: Final = 5
+TRUNCATED: Final = 6
+PROBES: Final = 7
+DELAY_NANOSECONDS: Final = 8
+DURATION_NANOSECONDS: Final = 9
+SESSION_ERRORS: Final = 10
+CLOSED: Final = 16  # one per CloseReason
+DURATION: Final = 48  # one per bound, and one above them
+REJECTED: Final = 80
+ACCEPT_FAILED: Final = 88
+BLOCK: Final = 104
+
+
+class ListenerCounters:
+    """One listener's counts in one slot. `answerback.core.ledger.Ledger` is the part that sessions move.
+
+    `cells` is the slot's region of the tally, `block` where the listener's block begins in it.
+    """
+
+    __slots__ = ("_block", "_cells", "_closed", "_duration", "_open", "_received", "_requests", "_seconds", "_sent")
+
+    def __init__(self, cells: Cells, block: int) -> None:
+        self._cells = cells
+        self._block = block
+        self._open = block + OPEN
+        self._received = block + RECEIVED_BYTES
+        self._sent = block + SENT_BYTES
+        self._requests = block + REQUESTS
+        self._closed = block + CLOSED
+        self._duration = block + DURATION
+        self._seconds = block + DURATION_NANOSECONDS
+
+    def accepted(self) -> None:
+        """A connection was accepted, and is open."""
+        cells = self._cells
+        cells[self._block] += 1
+        cells[self._open] += 1
+
+    def closed(self, reason: CloseReason, probe: bool) -> None:
+        """An open connection is closed; a probe is one that left without having sent a byte."""
+        cells = self._cells
+        cells[self._closed + reason] += 1
+        cells[self._open] -= 1
+        if probe:
+            cells[self._block + PROBES] += 1
+
+    def received(self, size: int) -> None:
+        """So many bytes were read from a socket."""
+        self._cells[self._received] += size
+
+    def sent(self, size: int) -> None:
+        """The kernel took so many bytes."""
+        self._cells[self._sent] += size
+
+    def requested(self, rule: int, requests: int) -> None:
+        """See `Ledger.requested`."""
+        cells = self._cells
+        cells[self._requests] += requests
+        cells[rule] += requests
+
+    def unmatched(self, requests: int) -> None:
+        """See `Ledger.unmatched`."""
+        cells = self._cells
+        cells[self._requests] += requests
+        cells[self._block + UNMATCHED] += requests
+
+    def matched(self, rule: int) -> None:
+        """See `Ledger.matched`."""
+        self._cells[rule] += 1
+
+    def struck(self, fault: int) -> None:
+        """See `Ledger.struck`."""
+        self._cells[fault] += 1
+
+    def answered(self, seconds: float, requests: int) -> None:
+        """See `Ledger.answered`."""
+        cells = self._cells
+        cells[self._duration + bisect_left(DURATION_BOUNDS, seconds)] += requests
+        cells[self._seconds] += int(seconds * 1e9) * requests
+
+    def delayed(self, seconds: float) -> None:
+        """See `Ledger.delayed`."""
+        self._cells[self._block + DELAY_NANOSECONDS] += round(seconds * 1e9)
+
+    def truncated(self) -> None:
+        """See `Ledger.truncated`."""
+        self._cells[self._block + TRUNCATED] += 1
+
+    def failed(self) -> None:
+        """A session raised an exception; its connection is closed with reason `error`."""
+        self._cells[self._block + SESSION_ERRORS] += 1
+
+    def rejected(self, limit: str) -> None:
+        """A connection was turned away; `limit` is one of REJECTIONS."""
+        self._cells[self._block + REJECTED + REJECTIONS.index(limit)] += 1
+
+    def accept_failed(self, errno_name: str) -> None:
+        """accept(2) failed with this errno (`EMFILE`)."""
+        known = errno_name if errno_name in ACCEPT_ERRORS else "other"
+        self._cells[self._block + ACCEPT_FAILED + ACCEPT_ERRORS.index(known)] += 1
+
+    def open(self) -> int:
+        """How many connections are open."""
+        return int(self._cells[self._open])
+
+    def bury(self) -> int:
+        """After the worker of this slot has died: close its orphans as crashed; how many there were.
+
+        What was accepted and not closed is an orphan, whatever the count of open connections had come to.
+        """
+        cells = self._cells
+        first = self._closed
+        orphans = int(cells[self._block]) - sum(cells[first : first + len(CloseReason)])
+        cells[first + CloseReason.WORKER_CRASHED] += orphans
+        cells[self._open] = 0
+        return orphans

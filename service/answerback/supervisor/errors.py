@@ -1,0 +1,63 @@
+"""What comes of asking the supervisor for something."""
+
+from dataclasses import dataclass
+
+from answerback.language.problems import quoted
+from answerback.supervisor.revisions.store import Conflict, Revision, StoreFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A configuration was taken."""
+
+    revision: Revision
+    """The one in force; of a change that was only to be validated, what was asked for under the number in force."""
+    changed: bool
+    """False if it was in force already, or only to be validated."""
+    workers: int
+    """How many serve it."""
+
+
+class StartError(Exception):
+    """The responder cannot start; the text says what to do."""
+
+
+class EtagMismatch(Exception):
+    """The change was meant for another revision than the one in force."""
+
+    def __init__(self, current: str) -> None:
+        super().__init__(f"another revision is in force by now; its etag is {current}")
+        self.current = current
+
+
+class ChangeFailed(Exception):
+    """A worker or the store could not take it, which is not the configuration's fault. Nothing has changed anywhere."""
+
+
+class NotRecorded(ChangeFailed):
+    """The store could not keep the revision, and so it is not in force."""
+
+    def __init__(self, reason: Conflict | StoreFailed) -> None:
+        super().__init__(f"the revision cannot be recorded: {reason}; nothing has changed")
+        self.reason = reason
+
+
+class NoSuchCounter(Exception):
+    """A listener has no rule or fault of the name."""
+
+    def __init__(self, listener: str, kind: str, name: str) -> None:
+        super().__init__(f"listener {quoted(listener)} has no {kind} {quoted(name)}")
+
+
+class RestartInProgress(Exception):
+    """The workers are being restarted already."""
+
+    def __init__(self) -> None:
+        super().__init__("the workers are being restarted already; `answerback status` shows since when each has run")
+
+
+class Stopping(Exception):
+    """No change is made any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the responder is shutting down")

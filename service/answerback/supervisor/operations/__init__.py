@@ -1,0 +1,1 @@
+"""What an operator asks for: drain, resume, rolling restart, shutdown, resetting counters."""

@@ -1,0 +1,100 @@
+"""The history of the configuration, for those who ask: one revision, a page of them, all as they come."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from answerback.supervisor.revisions.store import Entry, Revision, RevisionStore
+
+# Rule: a watcher's queue is the history itself: it is read on as fast as the watcher takes it, so that a slow one costs
+#       nothing, and is told how many were no longer kept when it came to them.
+
+WHOLE_PAGE_BYTES: Final = 3 << 20  # of configurations: clients take messages of 4 MiB unless told otherwise
+
+_MARK: Final = re.compile(r".*-([1-9][0-9]{0,17})", re.ASCII | re.DOTALL)
+
+
+class NotKept(Exception):
+    """There is no such revision, or not any more."""
+
+
+class NotOfThisHistory(Exception):
+    """What names a place in the history belongs to another one, or to none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the history, the newest first."""
+
+    revisions: Sequence[Revision | Entry]
+    next_token: str
+    """What to ask for the next page with; empty after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A revision that came into force."""
+
+    revision: Revision
+    skipped: int
+    """How many between this and the one seen before were not kept long enough to be seen."""
+
+
+class History:
+    """Reads a store. Everything may raise StoreFailed."""
+
+    def __init__(self, store: RevisionStore) -> None:
+        self._store = store
+
+    async def get(self, number: int) -> Revision:
+        """One revision. Raises NotKept."""
+        found = await self._store.get(number)
+        if found is None:
+            raise NotKept(f"revision {number} is not in the history; `answerback history` lists what is")
+        return found
+
+    async def page(self, token: str, count: int, *, whole: bool) -> Page:
+        """At most `count` revisions, with their content if `whole`; then perhaps fewer.
+
+        Raises NotOfThisHistory.
+        """
+        before = self._number(token) if token else 1 << 62
+        entries = await self._store.page(before, count + 1)
+        listed: Sequence[Revision | Entry] = entries[:count]
+        if whole:
+            listed = await self._whole(entries[:count])
+        more = len(entries) > len(listed) > 0
+        return Page(listed, listed[-1].etag if more else "")
+
+    async def watch(self, after_etag: str) -> AsyncIterator[Seen]:
+        """Every revision past the one of an etag, or from the newest on; without end.
+
+        Raises NotOfThisHistory.
+        """
+        newest = await self._store.newest()
+        number = newest.number if newest is not None else 0
+        after = self._number(after_etag) if after_etag else max(number - 1, 0)
+        if after > number:
+            raise NotOfThisHistory(f"{after_etag}: this history has come to revision {number} only")
+        async for revision in self._store.watch(after):
+            yield Seen(revision, revision.number - after - 1)
+            after = revision.number
+
+    async def _whole(self, entries: Sequence[Entry]) -> list[Revision]:
+        found: list[Revision] = []
+        size = 0
+        for entry in entries:
+            revision = await self._store.get(entry.number)
+            size += revision.config.ByteSize() if revision is not None else 0
+            if revision is None or (found and size > WHOLE_PAGE_BYTES):
+                break  # it has been pruned meanwhile, and so have those before it; or the next page begins with it
+            found.append(revision)
+        return found
+
+    def _number(self, mark: str) -> int:
+        """The number of an etag of this history; a page's token is the etag of its last revision."""
+        matched = _MARK.fullmatch(mark)
+        if matched is None or mark != self._store.etag(int(matched[1])):
+            raise NotOfThisHistory(f"{mark!r} is of another history than this one; begin without it")
+        return int(matched[1])

@@ -1,0 +1,165 @@
+"""The directory of `--state`: the history that outlives the process, held by one process at a time."""
+
+# Rule: SQLite is asked in one thread, never on the event loop: a disk may be slow.
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from answerback.language.contents import Contents
+from answerback.supervisor.aio.notifier import Notifier
+from answerback.supervisor.errors import StartError
+from answerback.supervisor.revisions.sqlite import NAME, Database, TooNew
+from answerback.supervisor.revisions.store import Entry, Retention, Revision, StoreCorrupt, StoreFailed, StoreFull
+
+LOCK: Final = "lock"
+
+T = TypeVar("T")
+
+WRITABLE: Final = "give a directory that can be written to"
+DAMAGED: Final = "put a copy of it in its place, or move it away: a new history begins then"
+# SQLite's primary result codes (sqlite.org/rescode.html): what is said of them, and what to do.
+FAILURES: Final[dict[int, tuple[type[StoreFailed], str, str]]] = {
+    sqlite3.SQLITE_FULL: (StoreFull, "there is no room left", "make some, or give another directory"),
+    sqlite3.SQLITE_READONLY: (StoreFailed, f"{NAME} cannot be written to", WRITABLE),
+    sqlite3.SQLITE_CANTOPEN: (StoreFailed, "no file can be made in it", WRITABLE),
+    sqlite3.SQLITE_BUSY: (StoreFailed, f"another program has locked {NAME}", "`fuser` shows which: let it finish"),
+    sqlite3.SQLITE_CORRUPT: (StoreCorrupt, f"{NAME} is damaged", DAMAGED),
+    sqlite3.SQLITE_NOTADB: (StoreCorrupt, f"{NAME} is no database", DAMAGED),
+}
+
+
+class State:
+    """A RevisionStore in a directory. `open` gives one; `close` must follow."""
+
+    def __init__(self, folder: Path, thread: ThreadPoolExecutor, database: Database, lock: int) -> None:
+        self._folder = folder
+        self._thread = thread
+        self._database = database
+        self._lock = lock
+        self._appended = Notifier()
+
+    @classmethod
+    async def open(cls, folder: Path, retention: Retention, contents: Contents | None = None) -> "State":
+        """Open the directory, or make it; what files held is kept in `contents`. Raises StartError."""
+        thread = ThreadPoolExecutor(1, "state")
+        try:
+            loop = asyncio.get_running_loop()
+            database, lock = await loop.run_in_executor(thread, _open, folder, retention, contents)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(folder, thread, database, lock)
+
+    def etag(self, number: int) -> str:
+        """See RevisionStore."""
+        return self._database.etag(number)
+
+    async def newest(self) -> Revision | None:
+        """See RevisionStore."""
+        return await self._ask(lambda: self._database.get(self._database.newest()))
+
+    async def get(self, number: int) -> Revision | None:
+        """See RevisionStore."""
+        return await self._ask(lambda: self._database.get(number))
+
+    async def page(self, before: int, count: int) -> Sequence[Entry]:
+        """See RevisionStore."""
+        return await self._ask(lambda: self._database.page(before, count))
+
+    async def append(self, revision: Revision, *, after: int) -> None:
+        """See RevisionStore."""
+        await self._ask(lambda: self._database.append(revision, after))
+        self._appended.ring()
+
+    async def watch(self, after: int) -> AsyncIterator[Revision]:
+        """See RevisionStore."""
+        while True:
+            news = self._appended.next()
+            revision = await self._ask(partial(self._database.past, after))
+            if revision is None:
+                await news
+            else:
+                after = revision.number
+                yield revision
+
+    async def applied_file(self) -> bytes:
+        """See RevisionStore."""
+        return await self._ask(self._database.applied_file)
+
+    async def note_file(self, applied: bytes) -> None:
+        """See RevisionStore."""
+        await self._ask(lambda: self._database.note_file(applied))
+
+    async def close(self) -> None:
+        """See RevisionStore."""
+        await self._ask(self._database.close)
+        self._thread.shutdown()
+        os.close(self._lock)
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        """Have the thread do something. Raises StoreFailed."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+        except sqlite3.Error as error:
+            kind, what, _ = explained(error)
+            raise kind(f"--state {self._folder}: {what}") from None
+        except StoreCorrupt as error:
+            raise StoreCorrupt(f"--state {self._folder}: {error}") from None
+        except OSError as error:  # no descriptor is free for what a file held
+            raise StoreFailed(f"--state {self._folder}: {error.strerror or error}") from None
+
+
+def explained(error: sqlite3.Error) -> tuple[type[StoreFailed], str, str]:
+    """What an error of SQLite means: as what it is raised, what is said, what to do."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the extended code says more in its rest
+    return FAILURES.get(code, (StoreFailed, str(error), "look at the directory, and at the system's log"))
+
+
+def _open(folder: Path, retention: Retention, contents: Contents | None) -> tuple[Database, int]:
+    """In the thread. Raises StartError."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = _locked(folder)
+    except OSError as error:
+        raise _refusal(folder, error.strerror or str(error), WRITABLE) from None
+    try:
+        return Database(folder, retention, contents), lock
+    except BaseException as error:
+        os.close(lock)
+        match error:
+            case sqlite3.Error():
+                _, what, advice = explained(error)
+                raise _refusal(folder, what, advice) from None
+            case StoreCorrupt():
+                raise _refusal(folder, str(error), DAMAGED) from None
+            case TooNew():
+                raise _refusal(folder, str(error), "serve it with the version that wrote it") from None
+            case OSError():
+                raise _refusal(folder, error.strerror or str(error), WRITABLE) from None
+        raise
+
+
+def _locked(folder: Path) -> int:
+    """The descriptor of the lock, which ends with the process however it ends. Raises OSError or StartError."""
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        advice = f"give each a directory of its own; `fuser {folder / LOCK}` shows which it is"
+        raise _refusal(folder, "another responder uses it", advice) from None
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _refusal(folder: Path, what: str, advice: str) -> StartError:
+    return StartError(f"--state {folder}: {what}; {advice}")

@@ -1,0 +1,64 @@
+"""What became of configurations: how many were put in force, how many were refused, and the last of each."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from answerback.language.problems import Problem, Refused
+from answerback.supervisor import audit
+from answerback.supervisor.errors import ChangeFailed
+from answerback.supervisor.revisions.store import Revision
+from answerback.supervisor.status import LastChange
+
+
+class Record:
+    """Kept from the start of the process."""
+
+    def __init__(self) -> None:
+        self.applied = 0
+        self.refused = 0
+        self.last_applied: LastChange | None = None
+        self.last_refused: LastChange | None = None
+
+    def took(self, revision: Revision, workers: int) -> None:
+        """A revision is in force, on so many workers."""
+        self.applied += 1
+        audit.note(
+            f"revision {revision.number} is in force",
+            revision=revision.number,
+            origin=revision.origin,
+            comment=revision.comment,
+            workers=workers,
+        )
+        self.last_applied = LastChange(revision.time, revision.origin, revision.comment)
+
+    def confirmed(self, origin: str, comment: str) -> None:
+        """A configuration was applied that is active already: nothing is refused any more."""
+        self.last_applied = LastChange(datetime.now(UTC), origin, comment)
+
+    @contextmanager
+    def refusals(self, origin: str, comment: str) -> Iterator[None]:
+        """Remember a refusal that is raised within."""
+        try:
+            yield
+        except Exception as error:
+            problems = _problems(error)
+            if problems:
+                self.refused += 1
+                self.last_refused = LastChange(datetime.now(UTC), origin, comment, problems)
+            audit.note("a change was refused", origin=origin, comment=comment, reason=_reason(error))
+            raise
+
+
+def _problems(error: Exception) -> Sequence[Problem]:
+    """What is wrong with the configuration, or could not be done with it; none if it was not come to that."""
+    if isinstance(error, Refused):
+        return error.problems
+    return [Problem("", str(error))] if isinstance(error, ChangeFailed) else ()
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, Refused):
+        return str(error) or type(error).__name__
+    first, *others = error.problems
+    return f"{first} (and {len(others)} more)" if others else str(first)

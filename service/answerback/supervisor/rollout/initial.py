@@ -1,0 +1,41 @@
+"""What is served first: what the file says, the newest revision of the state, or the built-in configuration."""
+
+# Rule: the file goes before the state only if it says something else than when it was last applied; else a change that
+#       was made through the API would be lost by a restart.
+
+from answerback.language.problems import Refused
+from answerback.supervisor.errors import StartError
+from answerback.supervisor.revisions.store import Revision, RevisionStore, fingerprint
+from answerback.supervisor.rollout.candidate import Configurations, Found
+from answerback.supervisor.rollout.config_file import Look
+
+
+async def first(
+    configurations: Configurations, store: RevisionStore, look: Look | None
+) -> tuple[Found, Revision | None]:
+    """The configuration, and the revision that it is, unless it is to become a new one.
+
+    `look`: at the file, if there is one. Raises Refused, StartError and StoreFailed.
+    """
+    kept = await store.newest()
+    said = await configurations.seen(look) if look is not None else None
+    if said is not None:
+        content = fingerprint(said.config, said.files)
+        if kept is None or content not in (await store.applied_file(), fingerprint(kept.config, kept.files)):
+            return said, None
+        await store.note_file(content)
+    if kept is None:
+        return await configurations.built_in(), None
+    try:
+        return await configurations.kept(kept, kept.origin), kept
+    except Refused as refused:
+        raise cannot_restore(kept, refused) from None
+
+
+def cannot_restore(kept: Revision, refused: Refused) -> StartError:
+    """A revision was served, and cannot be now."""
+    problems = "; ".join(map(str, refused.problems))
+    return StartError(
+        f"revision {kept.number}, which was in force last, cannot be served: {problems}; "
+        "mend that, or give another --state, or a --config that says something new"
+    )

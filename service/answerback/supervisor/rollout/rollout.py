@@ -1,0 +1,208 @@
+"""A revision on its way into force, and the one that is.
+
+Sockets.binding       the addresses that are new are bound
+TwoPhaseChange        every worker is prepared; where a queue is to be full, nobody accepts any more
+Sockets.turning       what is new listens, queues are filled; whatever goes wrong until here changes nothing
+record                the decision: from here on there is no way back
+TwoPhaseChange        every worker commits, or dies, and its successor starts with the new revision
+Closing               addresses that were left, or refuse clients now, are let go of when no client is in mid-handshake
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from answerback.internal.v1.link_pb2 import ListenerPlaces
+from answerback.language.enums import accept_of
+from answerback.language.problems import Problem, Refused
+from answerback.shared.counters import CounterLayout
+from answerback.supervisor import audit
+from answerback.supervisor.errors import ChangeFailed, NotRecorded
+from answerback.supervisor.options import Options, Timeouts
+from answerback.supervisor.revisions.store import Conflict, Revision, RevisionStore, StoreFailed, fingerprint
+from answerback.supervisor.rollout.candidate import Found
+from answerback.supervisor.rollout.drained import Drained
+from answerback.supervisor.rollout.rule_counters import Counters
+from answerback.supervisor.rollout.two_phase import TwoPhaseChange, places_of
+from answerback.supervisor.sockets.closing import Closing
+from answerback.supervisor.sockets.listen_state import ListenState, door_of
+from answerback.supervisor.sockets.table import Bound, CannotListen, Sockets
+from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
+from answerback.v1 import config_pb2 as v1
+
+# Rule: one at a time; whoever calls holds the lock.
+
+Hands = Callable[[], Awaitable[list[WorkerProcess]]]
+Clock = Callable[[], datetime]
+
+
+def time_of_day() -> datetime:
+    """The clock that dates revisions; it may step."""
+    return datetime.now(UTC)
+
+
+class Rollout:
+    """Puts revisions in force; `current` is the one that is."""
+
+    def __init__(
+        self,
+        options: Options,
+        pace: Timeouts,
+        places: CounterLayout,
+        sockets: Sockets,
+        closing: Closing,
+        store: RevisionStore,
+        clock: Clock,
+    ) -> None:
+        self.current: Revision | None = None
+        self._clock = clock
+        self._options = options
+        self._pace = pace
+        self._places = places
+        self.counters = Counters(places)
+        self._sockets = sockets
+        self._closing = closing
+        self._store = store
+        self.drained = Drained()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the listeners in force."""
+        return [listener.name for listener in self.current.config.listeners] if self.current else []
+
+    async def apply(
+        self,
+        found: Found,
+        comment: str,
+        hands: Hands,
+        proceed: Callable[[], None],
+        *,
+        kept: Revision | None = None,
+    ) -> int:
+        """Put a configuration in force on the workers that `hands` gives; how many serve it then.
+
+        `kept`: the revision that it is, if the store has it already. `proceed` is called before the decision, and may
+        raise. Raises Refused, ChangeFailed, StoreFailed, CountersExhausted, and what `hands` and `proceed` raise; then
+        nothing has changed.
+        """
+        revision = kept or await self._next(found, comment)
+        counters = self.counters.proposed(found.config)
+        places = places_of(found.config, self._places, counters)
+        keys = [place.socket for place in places]
+        with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
+            workers = await hands()
+            change = self._two_phases(revision, places)
+            await change.prepare(workers, lambda slot: {key: each.sockets[slot] for key, each in bound.items()})
+            try:
+                proceed()
+                doors = self._doors(revision.config, keys)
+                await self._announce(change, workers, doors)
+                await self._decide(revision, bound, doors, keep=kept is None)
+                self.counters.decide(counters)
+            except BaseException:
+                change.abort(workers)
+                raise
+        count = await change.commit(workers)
+        await self._closing.begin()
+        self.drained.keep(listener.name for listener in found.config.listeners)
+        return count
+
+    async def boot(self, process: WorkerProcess) -> None:
+        """Have a successor serve what is in force. Raises WorkerDied."""
+        assert self.current is not None
+        counters = self.counters.proposed(self.current.config)  # they are in force: none is new
+        change = self._two_phases(self.current, places_of(self.current.config, self._places, counters))
+        try:
+            await change.prepare([process], self._sockets.of)
+        except (Refused, ChangeFailed) as refusal:
+            process.kill(f"could not take over: {refusal}")
+            await asyncio.shield(process.over)
+            raise WorkerDied(process.exit_reason) from None
+        if not await change.commit([process]):
+            raise WorkerDied(process.exit_reason)
+        await self._closing.begin()
+
+    async def turn(self, workers: Sequence[WorkerProcess]) -> None:
+        """Have workers and sockets go by what is drained now. Raises ChangeFailed; then nothing has changed."""
+        assert self.current is not None
+        counters = self.counters.proposed(self.current.config)
+        places = places_of(self.current.config, self._places, counters)
+        change = self._two_phases(self.current, places)
+        await change.prepare(workers, lambda _: {})
+        doors = self._doors(self.current.config, [place.socket for place in places])
+        try:
+            await self._announce(change, workers, doors)
+            async with self._sockets.turning({}, doors):
+                pass
+        except BaseException as error:
+            change.abort(workers)
+            if isinstance(error, CannotListen):
+                raise ChangeFailed(f"{error}; nothing has changed") from None
+            raise
+        await change.commit(workers)
+        await self._closing.begin()
+
+    async def note_file(self, found: Found) -> None:
+        """What is in force was found in the file as well. Raises NotRecorded."""
+        try:
+            await self._store.note_file(fingerprint(found.config, found.files))
+        except StoreFailed as error:
+            raise NotRecorded(error) from None
+
+    async def _announce(
+        self, change: TwoPhaseChange, workers: Sequence[WorkerProcess], doors: Mapping[str, ListenState]
+    ) -> None:
+        """Tell workers where to accept no more, and where silence is about to come. Raises ChangeFailed."""
+        await change.pause(workers, self._sockets.to_be_stalled(doors))
+        obstacles = await self._closing.expect_silence(workers, self._sockets.to_be_silent(doors))
+        if obstacles:
+            raise ChangeFailed(f"{'; '.join(obstacles)}; nothing has changed")
+
+    async def _next(self, found: Found, comment: str) -> Revision:
+        newest = self.current or await self._store.newest()
+        number = newest.number + 1 if newest is not None else 1
+        etag = self._store.etag(number)
+        caller = audit.CALLER.get()
+        identity = caller.identity if caller is not None else ""
+        return Revision(number, etag, found.config, found.files, self._clock(), found.origin, comment, identity)
+
+    async def _decide(
+        self, revision: Revision, bound: Mapping[str, Bound], doors: Mapping[str, ListenState], *, keep: bool
+    ) -> None:
+        """Listen, and record the revision: it is in force, or, if anything is raised, it is not.
+
+        Listening comes first, because it can fail: somebody may have taken the port since it was bound.
+        """
+        async with self._sockets.turning(bound, doors):
+            try:
+                if keep:
+                    await self._store.append(revision, after=revision.number - 1)
+            except (Conflict, StoreFailed) as error:
+                raise NotRecorded(error) from None
+        self.current = revision
+
+    def _doors(self, config: v1.Config, keys: Sequence[str]) -> dict[str, ListenState]:
+        """How those who connect are met, by the keys of the listeners, in their order; what has no listener closes."""
+        served = self.drained.applied(config).listeners
+        doors = {key: door_of(accept_of(listener)) for key, listener in zip(keys, served, strict=True)}
+        return dict.fromkeys(self._sockets.keys, ListenState.CLOSING) | doors
+
+    def _two_phases(self, revision: Revision, places: Sequence[ListenerPlaces]) -> TwoPhaseChange:
+        revision = replace(revision, config=self.drained.applied(revision.config))
+        return TwoPhaseChange(revision, places, self._options.default_engine, self._pace.answer, self._sockets.fillers)
+
+
+@contextmanager
+def blaming_listeners(found: Found, keys: Sequence[str]) -> Iterator[None]:
+    """Turn CannotListen into problems of the listeners, whose `keys` are given in their order."""
+    try:
+        yield
+    except CannotListen as error:
+        problems = [
+            Problem(f"listeners[{index}].address", f"{found.config.listeners[index].address}: {error.reasons[key]}")
+            for index, key in enumerate(keys)
+            if key in error.reasons
+        ]
+        raise Refused(found.document.located(problems)) from None

@@ -1,0 +1,1 @@
+"""The listening sockets, which outlive the workers: bound, opened, closed, stalled."""

@@ -1,0 +1,144 @@
+"""How a listening socket meets those who connect: by its queue, by silence, or by a refusal.
+
+    door       before the decision (BEGIN, TURN)            after it (SETTLE)
+    OPEN       listens, silent if it did not listen         not silent
+    STALLED    the same; its queue is filled (`filling`)    not silent: nobody accepts
+    REFUSED    as it was                                    silent until its clients are in (`closing`), then `refuse`
+    CLOSING    as it was                                    silent until its clients are in, then closed
+
+A socket that did not listen is silent until the decision, so that a change which fails has answered no client. A
+socket that is to listen no more falls silent first: no handshake begins any more, and those in progress come to their
+end. What is done to a socket here holds for every copy of it, in whatever process.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from enum import Enum
+from typing import Final
+
+from answerback.core.plan import Accept
+from answerback.net.syn_filter import end_silence, silence
+from answerback.supervisor.sockets import unix
+
+# Rule: a Unix socket is silent by having another name, which no client knows.
+# Rule: what can fail is in BEGIN and TURN; TURN_BACK, SETTLE and `refuse` succeed.
+
+# A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
+# lesser of it and net.core.somaxconn, which is 4096 too.
+BACKLOG: Final = 4096
+
+
+class ListenState(Enum):
+    """What those who connect to a socket meet."""
+
+    OPEN = "a queue"
+    STALLED = "silence"
+    REFUSED = "a refusal"
+    CLOSING = "silence, until it is closed"
+
+
+BY_ACCEPT: Final = {Accept.STALL: ListenState.STALLED, Accept.REFUSE: ListenState.REFUSED}
+
+
+def door_of(accept: Accept) -> ListenState:
+    """What the kernel is to do for a mode; the rest is up to the workers."""
+    return BY_ACCEPT.get(accept, ListenState.OPEN)
+
+
+def listens(sock: socket.socket) -> bool:
+    """Whether it has a queue."""
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def listen(sock: socket.socket) -> None:
+    """Listen. Raises OSError."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # those it accepts have it too, and outlive it
+    sock.listen(BACKLOG)
+
+
+def stay(sock: socket.socket) -> None:
+    """Listen, silent if it did not listen. Raises OSError."""
+    if not listens(sock):
+        fall_silent(sock)
+
+
+def hide_file(sock: socket.socket) -> None:
+    """Have no client find a Unix socket. Raises OSError."""
+    if sock.family == socket.AF_UNIX:
+        unix.hide(sock.getsockname())
+
+
+def hush(sock: socket.socket) -> None:
+    """Answer no new client, if it listens."""
+    if sock.family == socket.AF_UNIX:
+        with suppress(OSError):  # it is removed, or has been hidden before
+            unix.hide(sock.getsockname())
+    elif listens(sock):
+        silence(sock)
+
+
+def fall_silent(sock: socket.socket) -> None:
+    """Listen, and answer no new client; what is queued stays. Raises OSError."""
+    if sock.family == socket.AF_UNIX:
+        unix.hide(sock.getsockname())
+    else:
+        silence(sock)
+    if not listens(sock):
+        listen(sock)
+
+
+def open_(sock: socket.socket) -> None:
+    """Let whoever connects queue, on a socket that listens."""
+    if sock.family == socket.AF_UNIX:
+        unix.show(sock.getsockname())
+        return
+    sock.listen(BACKLOG)  # after a stall
+    end_silence(sock)
+
+
+def nothing(_: socket.socket) -> None:
+    """It is well as it is."""
+
+
+def refuse(sock: socket.socket) -> None:
+    """Do not listen, and keep the address. What is queued is reset."""
+    if sock.family == socket.AF_UNIX:  # it would never listen again; nobody finds it instead
+        unix.hide(sock.getsockname())
+        return
+    if listens(sock):
+        sock.shutdown(socket.SHUT_RDWR)  # at once for every copy, where close() waits for the last one
+    end_silence(sock)
+    # With it set, any process that sets it too could listen here.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
+
+Way = Callable[[socket.socket], None]
+
+BEGIN: Final[Mapping[ListenState, Way]] = {
+    ListenState.OPEN: fall_silent,
+    ListenState.STALLED: fall_silent,
+    ListenState.REFUSED: refuse,
+}
+"""How a socket that is new begins."""
+TURN: Final[Mapping[ListenState, Way]] = {
+    ListenState.OPEN: fall_silent,
+    ListenState.STALLED: stay,
+    ListenState.REFUSED: hide_file,
+    ListenState.CLOSING: nothing,
+}
+"""What is done on the way to another door, before it is decided."""
+TURN_BACK: Final[Mapping[ListenState, Way]] = {
+    ListenState.OPEN: open_,
+    ListenState.STALLED: end_silence,
+    ListenState.REFUSED: fall_silent,
+    ListenState.CLOSING: fall_silent,
+}
+"""What undoes that, for a socket that listened, by the door that it had."""
+SETTLE: Final[Mapping[ListenState, Way]] = {
+    ListenState.OPEN: open_,
+    ListenState.STALLED: end_silence,
+    ListenState.REFUSED: hush,
+    ListenState.CLOSING: hush,
+}
+"""What is done once it is decided."""

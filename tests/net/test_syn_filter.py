@@ -1,0 +1,126 @@
+"""Silence on a listening socket, on a real one; nothing here needs a privilege."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from answerback.net.syn_filter import end_inherited, end_silence, is_silent, reach_silent, silence
+
+PATIENCE = 0.3  # seconds, of a client that is to get no answer: the kernel repeats a SYN after one second
+SECONDS = 10.0
+
+FAMILIES = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
+
+
+@pytest.fixture(params=FAMILIES)
+def listening(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with socket.create_server((request.param, 0), family=FAMILIES[request.param]) as sock:
+        sock.settimeout(SECONDS)
+        yield sock
+
+
+def half_in(listening: socket.socket) -> socket.socket:
+    """A client whose handshake is in progress.
+
+    With TCP_DEFER_ACCEPT (tcp(7)) a handshake ends with the first data; the client takes it for ended before.
+    """
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
+    return socket.create_connection(listening.getsockname()[:2], SECONDS)
+
+
+def test_a_client_gets_no_answer_until_the_silence_ends(listening: socket.socket) -> None:
+    where = listening.getsockname()[:2]
+    assert not is_silent(listening)
+    assert silence(listening)
+    assert is_silent(listening)
+    with pytest.raises(TimeoutError):
+        socket.create_connection(where, PATIENCE)
+    end_silence(listening)
+    assert not is_silent(listening)
+    with socket.create_connection(where, SECONDS):
+        listening.accept()[0].close()
+
+
+def test_silence_holds_for_every_copy_of_a_socket(listening: socket.socket) -> None:
+    with listening.dup() as copy:
+        silence(copy)
+        assert is_silent(listening)
+
+
+def test_a_queued_connection_is_accepted(listening: socket.socket) -> None:
+    with socket.create_connection(listening.getsockname()[:2], SECONDS) as client:
+        silence(listening)
+        accepted, _ = listening.accept()
+        with accepted:
+            client.sendall(b"hi")
+            assert accepted.recv(2) == b"hi"
+
+
+def test_a_handshake_in_progress_ends_in_a_connection(listening: socket.socket) -> None:
+    with half_in(listening) as client:
+        silence(listening)
+        client.sendall(b"hi")
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.recv(2) == b"hi"
+
+
+def test_such_a_connection_inherits_the_silence_and_is_freed_of_it(listening: socket.socket) -> None:
+    with half_in(listening) as client:
+        silence(listening)
+        client.sendall(b"hi")
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.recv(2) == b"hi"
+            client.sendall(b"more")
+            accepted.settimeout(PATIENCE / 3)  # the client sends again after 0.2 s
+            with pytest.raises(TimeoutError):
+                accepted.recv(4)
+            end_inherited(accepted.fileno(), accepted.family)
+            accepted.settimeout(SECONDS)
+            assert accepted.recv(4) == b"more"
+    assert is_silent(listening)
+
+
+@pytest.mark.parametrize("host", FAMILIES)
+def test_a_socket_of_both_families_is_silent_for_both(host: str) -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        silence(both)
+        with pytest.raises(TimeoutError):
+            socket.create_connection((host, both.getsockname()[1]), PATIENCE)
+
+
+def test_a_connection_of_our_own_reaches_a_silent_socket(listening: socket.socket) -> None:
+    silence(listening)
+    with socket.socket(listening.family) as client:
+        client.settimeout(SECONDS)
+        reach_silent(client)
+        client.connect(listening.getsockname()[:2])
+
+
+def test_a_unix_socket_has_no_such_silence() -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        assert not silence(sock)
+        assert not is_silent(sock)
+        end_silence(sock)
+
+
+UNPRIVILEGED = """
+import os, socket
+from answerback.net.syn_filter import silence
+if not os.geteuid():
+    os.setresuid(65534, 65534, 65534)
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    with socket.socket(family) as sock:
+        sock.bind((host, 0))
+        sock.listen()
+        print(os.geteuid() != 0, silence(sock))
+"""
+
+
+def test_no_privilege_is_needed() -> None:
+    said = subprocess.run([sys.executable, "-c", UNPRIVILEGED], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["True"] * 4

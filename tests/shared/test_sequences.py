@@ -1,0 +1,147 @@
+"""Numbers that all workers share: each is given once, under a lock that other processes respect."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from answerback.core.plan import Limits, ListenerPlan
+from answerback.net.admission import Admission
+from answerback.shared.counters import SharedCounters
+from answerback.shared.sequences import SharedSequences
+
+PLACE, OTHER = 7, 8
+
+# Holds the lock until another process waits for it, or its input ends; writes a cell while it has it.
+HOLDER = """
+import os, select, sys
+from answerback.shared.counters import Tally
+
+tally = Tally(int(sys.argv[1]), 2)
+inode = f":{os.fstat(tally.fd).st_ino} "
+
+
+def somebody_waits():
+    with open("/proc/locks") as locks:
+        return any("->" in line and inode in line for line in locks)
+
+
+with tally.locked():
+    print("locked", flush=True)
+    while not somebody_waits() and not select.select([sys.stdin], [], [], 0.002)[0]:
+        pass
+    tally.counters[int(sys.argv[2])] = 5
+"""
+
+
+@contextmanager
+def locked_elsewhere(tally: SharedCounters) -> Iterator[None]:
+    """Another process has the lock, and writes 5 to PLACE before it lets go of it."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tally.fd), str(PLACE)],
+        pass_fds=(tally.fd,),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        yield
+        holder.communicate(timeout=20)
+        assert holder.returncode == 0
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+@pytest.fixture
+def claims(tally: SharedCounters) -> SharedSequences:
+    return SharedSequences(tally)
+
+
+@pytest.mark.parametrize("most", [0, 100])
+def test_a_claim_waits_for_the_lock_of_another_process(
+    tally: SharedCounters, claims: SharedSequences, most: int
+) -> None:
+    with locked_elsewhere(tally):
+        assert claims.claim(PLACE, most) == 5
+    assert tally.counters[PLACE] == 6
+
+
+def test_a_count_that_ends_while_the_lock_is_waited_for_gives_no_number(
+    tally: SharedCounters, claims: SharedSequences
+) -> None:
+    with locked_elsewhere(tally):
+        assert claims.claim(PLACE, 5) is None
+    assert tally.counters[PLACE] == 5
+
+
+def test_a_reset_waits_for_the_lock_of_another_process(tally: SharedCounters, claims: SharedSequences) -> None:
+    with locked_elsewhere(tally):
+        claims.reset([PLACE])
+    assert tally.counters[PLACE] == 0
+
+
+LIMITED = ListenerPlan("it", "", limits=Limits(max_connections=9, max_connections_per_peer=9))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda admission: admission.admit(LIMITED, b"\x7f\0\0\1", lambda: None),
+        lambda admission: admission.left(LIMITED, b"\x7f\0\0\1"),
+    ],
+    ids=["admit", "left"],
+)
+def test_counting_peers_waits_for_the_lock_of_another_process(
+    tally: SharedCounters, act: Callable[[Admission], object]
+) -> None:
+    admission = Admission(tally, 0)
+    admission.admit(LIMITED, b"\x7f\0\0\1", lambda: None)
+    with locked_elsewhere(tally):
+        act(admission)
+        assert tally.counters[PLACE] == 5, "it did not wait until the other process was done"
+
+
+def test_the_lock_is_free_after_each_use_and_after_an_exception(tally: SharedCounters, claims: SharedSequences) -> None:
+    claims.claim(PLACE, 0)
+    claims.reset([PLACE])
+    with pytest.raises(ZeroDivisionError), tally.locked():
+        raise ZeroDivisionError
+    holder = subprocess.run(
+        [sys.executable, "-c", HOLDER, str(tally.fd), str(PLACE)],
+        pass_fds=(tally.fd,),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        timeout=20,
+    )
+    assert holder.stdout == b"locked\n"
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_exactly_so_many_numbers_are_given(claims: SharedSequences, most: int) -> None:
+    assert [claims.claim(PLACE, most) for _ in range(most + 2)] == [*range(most), None, None]
+
+
+def test_without_a_bound_numbers_go_on(claims: SharedSequences) -> None:
+    assert [claims.claim(PLACE, 0) for _ in range(5)] == [0, 1, 2, 3, 4]
+
+
+def test_each_place_counts_for_itself(claims: SharedSequences) -> None:
+    assert [claims.claim(PLACE, 0), claims.claim(OTHER, 0), claims.claim(PLACE, 0)] == [0, 0, 1]
+
+
+def test_a_reset_begins_the_places_that_are_named_again(claims: SharedSequences) -> None:
+    for _ in range(3):
+        claims.claim(PLACE, 3)
+        claims.claim(OTHER, 0)
+    claims.reset([PLACE])
+    assert [claims.claim(PLACE, 3), claims.claim(OTHER, 0)] == [0, 3]
+
+
+def test_a_bound_that_is_raised_gives_the_numbers_in_between(claims: SharedSequences) -> None:
+    assert [claims.claim(PLACE, 1), claims.claim(PLACE, 1)] == [0, None]
+    assert [claims.claim(PLACE, 3) for _ in range(3)] == [1, 2, None]

@@ -1,0 +1,86 @@
+"""One thing at a time, to its end."""
+
+import asyncio
+
+import pytest
+
+from answerback.supervisor.aio.serial import SerialRunner
+
+
+class Closed(Exception):
+    """No more turns."""
+
+
+def refuse() -> None:
+    raise Closed
+
+
+async def test_the_next_begins_when_the_one_before_has_ended() -> None:
+    turns = SerialRunner(lambda: None)
+    said: list[str] = []
+    go_on = asyncio.Event()
+
+    async def first() -> None:
+        said.append("first begins")
+        await go_on.wait()
+        said.append("first ends")
+
+    async def second() -> None:
+        said.append("second")
+
+    waiting = [asyncio.ensure_future(turns.take(first)), asyncio.ensure_future(turns.between(second))]
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*waiting)
+    assert said == ["first begins", "first ends", "second"]
+
+
+async def test_what_has_begun_is_finished_though_the_caller_leaves() -> None:
+    turns = SerialRunner(lambda: None)
+    begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await go_on.wait()
+        ended.set()
+
+    caller = asyncio.ensure_future(turns.take(work))
+    await begun.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    await ended.wait()
+
+
+async def test_who_leaves_before_has_not_asked() -> None:
+    turns = SerialRunner(lambda: None)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def long() -> None:
+        begun.set()
+        await go_on.wait()
+
+    async def never() -> None:
+        pytest.fail("nobody asks any more")
+
+    before = asyncio.ensure_future(turns.take(long))
+    await begun.wait()
+    caller = asyncio.ensure_future(turns.take(never))
+    await asyncio.sleep(0)
+    caller.cancel()
+    go_on.set()
+    await before
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
+async def test_a_turn_that_is_not_permitted_is_none_and_the_next_has_its_own() -> None:
+    turns = SerialRunner(refuse)
+
+    async def nothing() -> int:
+        return 7
+
+    with pytest.raises(Closed):
+        await turns.take(nothing)
+    assert await turns.between(nothing) == 7

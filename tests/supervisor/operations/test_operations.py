@@ -1,0 +1,92 @@
+"""What is asked of a running responder, beside changes and restarts."""
+
+import asyncio
+import signal
+
+import pytest
+
+from answerback.language.editing import NoSuchListener
+from answerback.supervisor import ChangeFailed, NoSuchCounter, Timeouts
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import Supervised, ask, config, until
+
+COUNTING = """
+- name: {name}
+  address: 127.0.0.1:0
+  rules:
+  - {{name: twice, times: 2, do: [{{send: no}}, close]}}
+  - name: turns
+    replies: {{of: [[{{send: a}}, close], [{{send: b}}, close]], then: NEXT_RULE}}
+  - do: [{{send: yes}}, close]
+"""
+HELLO, OTHER = COUNTING.format(name="hello"), COUNTING.format(name="other")
+AFRESH = [b"no", b"no", b"a", b"b", b"yes"]
+
+
+async def five(supervisor: Supervised, name: str = "hello") -> list[bytes]:
+    """The next five answers."""
+    return [await asyncio.to_thread(ask, supervisor.port(name)) for _ in range(5)]
+
+
+async def test_all_counters_begin_afresh(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, OTHER, workers=2)
+    assert await five(supervisor) == await five(supervisor, "other") == AFRESH
+    assert await five(supervisor) == [b"yes"] * 5
+    assert await supervisor.operations.reset_counters() == 4
+    assert await five(supervisor) == await five(supervisor, "other") == AFRESH
+    assert supervisor.status().listeners[0].counts.requests == 15, "what is measured goes on"
+    assert supervisor.current.number == 1
+
+
+async def test_those_of_one_listener_begin_afresh(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, OTHER)
+    assert await five(supervisor) == await five(supervisor, "other") == AFRESH
+    assert await supervisor.operations.reset_counters("hello") == 2
+    assert await five(supervisor) == AFRESH
+    assert await five(supervisor, "other") == [b"yes"] * 5
+
+
+async def test_that_of_one_rule_begins_afresh(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO)
+    assert await five(supervisor) == AFRESH
+    assert await supervisor.operations.reset_counters("hello", "turns") == 1
+    assert await five(supervisor) == [b"a", b"b", b"yes", b"yes", b"yes"]
+    assert await supervisor.operations.reset_counters("hello", "rules[2]") == 0, "it counts nothing"
+
+
+async def test_that_of_one_fault_begins_afresh(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO + "  faults: [{name: once, times: 1, drop: {}}]\n")
+    assert await five(supervisor) == [b"", *AFRESH[1:]]
+    assert await supervisor.operations.reset_counters("hello", fault="once") == 1
+    assert await five(supervisor) == [b"", *[b"yes"] * 4]
+    assert await supervisor.operations.reset_counters("hello") == 3
+    assert await five(supervisor) == [b"", *AFRESH[1:]]
+
+
+async def test_what_is_not_there_is_not_reset(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO)
+    with pytest.raises(NoSuchListener):
+        await supervisor.operations.reset_counters("nobody")
+    with pytest.raises(NoSuchCounter, match="listener 'hello' has no rule 'none'"):
+        await supervisor.operations.reset_counters("hello", "none")
+    with pytest.raises(NoSuchCounter, match="listener 'hello' has no fault 'none'"):
+        await supervisor.operations.reset_counters("hello", fault="none")
+    await supervisor.update(config(" []"))
+    assert await supervisor.operations.reset_counters() == 0
+
+
+async def test_another_worker_does_it_if_one_hangs(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, workers=2)
+    assert await five(supervisor) == AFRESH
+    pid = supervisor.kill(0, signal.SIGSTOP)
+    assert await supervisor.operations.reset_counters() == 2
+    await supervisor.until_replaced(0, pid)
+    assert await five(supervisor) == AFRESH
+
+
+async def test_without_a_worker_nothing_is_reset(supervise: Supervise) -> None:
+    supervisor = await supervise(HELLO, pace=Timeouts(backoff=(60.0,)))
+    supervisor.kill(0)
+    await until(lambda: supervisor.pids() == [0])
+    with pytest.raises(ChangeFailed, match="no worker is up to do it; nothing has changed"):
+        await supervisor.operations.reset_counters()

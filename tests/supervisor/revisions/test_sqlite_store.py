@@ -1,0 +1,150 @@
+"""The directory of `--state`: whose it is, and what is refused."""
+
+import asyncio
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from answerback.supervisor import StartError
+from answerback.supervisor.revisions.sqlite import NAME, VERSION
+from answerback.supervisor.revisions.sqlite_store import LOCK, State, explained
+from answerback.supervisor.revisions.store import Retention, StoreCorrupt, StoreFailed, StoreFull
+from tests.supervisor.histories import fill, numbers, revision
+
+KEEP = Retention()
+
+HOLDER = """
+import asyncio, sys
+from pathlib import Path
+from answerback.supervisor.revisions.store import Retention
+from answerback.supervisor.revisions.sqlite_store import State
+
+async def main():
+    await State.open(Path(sys.argv[1]), Retention())
+    print("held", flush=True)
+    await asyncio.get_running_loop().create_future()
+
+asyncio.run(main())
+"""
+
+
+async def refused(folder: Path, message: str) -> None:
+    with pytest.raises(StartError, match=re.escape(f"--state {folder}: ") + message) as raised:
+        await State.open(folder, KEEP)
+    assert "\n" not in str(raised.value)
+    assert "; " in str(raised.value)  # what to do
+
+
+async def reopened(folder: Path) -> None:
+    await (await State.open(folder, KEEP)).close()
+
+
+async def test_it_is_made_for_us_alone_and_outlives_the_process(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    state = await State.open(folder, KEEP)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    made = await fill(state, 3)
+    await state.close()
+    again = await State.open(folder, KEEP)
+    assert await again.newest() == made[-1]
+    await again.append(revision(4, store=again), after=3)
+    assert await numbers(again) == [4, 3, 2, 1]
+    await again.close()
+
+
+async def test_another_responder_has_it(tmp_path: Path) -> None:
+    state = await State.open(tmp_path, KEEP)
+    await refused(tmp_path, f"another responder uses it; give each a directory of its own; `fuser .*/{LOCK}` shows")
+    await state.close()
+    await reopened(tmp_path)
+
+
+def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        asyncio.run(refused(tmp_path, "another responder uses it"))
+        holder.kill()
+    asyncio.run(reopened(tmp_path))
+
+
+async def test_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    await refused(tmp_path / "file", "File exists; give a directory that can be written to")
+    await refused(tmp_path / "no" / "parent", "No such file or directory; give a directory")
+
+
+async def test_a_later_version(tmp_path: Path) -> None:
+    await reopened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    await refused(tmp_path, f"{NAME} has schema 2, and .*; serve it with the version that wrote it")
+
+
+@pytest.mark.parametrize("damage", [b"not a database" * 999, b"\0" * 8192])
+async def test_no_database(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / NAME).write_bytes(damage)
+    await refused(tmp_path, f"{NAME} is (no database|damaged); put a copy of it in its place, or move it away")
+    assert (tmp_path / NAME).read_bytes() == damage
+
+
+async def test_a_refusal_lets_go_of_the_directory(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"not a database" * 999)
+    await refused(tmp_path, "")
+    (tmp_path / NAME).unlink()
+    await reopened(tmp_path)
+
+
+async def test_damage_while_it_is_used(tmp_path: Path) -> None:
+    state = await State.open(tmp_path, KEEP)
+    await fill(state, 1)
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
+        connection.execute("UPDATE contents SET data = x'00'")
+    with pytest.raises(StoreCorrupt, match=f"--state {re.escape(str(tmp_path))}: .* is damaged"):
+        await state.get(1)
+    await state.close()
+
+
+async def test_a_file_that_is_moved_away_takes_nothing_more(tmp_path: Path) -> None:
+    """What SQLite would still write there, nobody would find again."""
+    state = await State.open(tmp_path, KEEP)
+    await fill(state, 1)
+    (tmp_path / NAME).rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreFailed):
+        await state.append(revision(2, store=state), after=1)
+    (tmp_path / "elsewhere").rename(tmp_path / NAME)
+    await state.append(revision(2, store=state), after=1)
+    assert await numbers(state) == [2, 1]
+    await state.close()
+
+
+async def test_a_copy_can_be_made_meanwhile(tmp_path: Path) -> None:
+    state = await State.open(tmp_path, KEEP)
+    await fill(state, 2)
+    with closing(sqlite3.connect(tmp_path / NAME)) as source, closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        source.backup(copy)
+        assert copy.execute("SELECT max(number) FROM revisions").fetchone() == (2,)
+    await state.append(revision(3, store=state), after=2)
+    await state.close()
+
+
+@pytest.mark.parametrize(
+    "code, kind",
+    [
+        (sqlite3.SQLITE_FULL, StoreFull),
+        (sqlite3.SQLITE_READONLY, StoreFailed),
+        (sqlite3.SQLITE_IOERR | (4 << 8), StoreFailed),
+        (sqlite3.SQLITE_CORRUPT, StoreCorrupt),
+        (sqlite3.SQLITE_CORRUPT | (1 << 8), StoreCorrupt),
+    ],
+)
+def test_what_sqlite_says_and_what_it_means(code: int, kind: type[StoreFailed]) -> None:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode = code
+    assert explained(error)[0] is kind
+    assert all(explained(error)[1:])

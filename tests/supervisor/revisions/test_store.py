@@ -1,0 +1,194 @@
+"""Where revisions are kept: what every store does, and the one in memory alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from answerback.language.contents import Large
+from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.store import (
+    FILE,
+    Conflict,
+    Retention,
+    RevisionsInMemory,
+    RevisionStore,
+    fingerprint,
+)
+from tests.supervisor.histories import config, fill, numbers, revision
+
+Open = Callable[..., Awaitable[RevisionStore]]
+
+
+@pytest.fixture(params=["memory", "directory"])
+async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Open a store of either kind: `await open_store(Retention(count=3))`."""
+    opened: list[RevisionStore] = []
+
+    async def start(retention: Retention | None = None) -> RevisionStore:
+        if request.param == "memory":
+            store: RevisionStore = RevisionsInMemory("abc", retention)
+        else:
+            store = await State.open(tmp_path / "state", retention or Retention())
+        opened.append(store)
+        return store
+
+    yield start
+    for store in opened:
+        await store.close()
+
+
+# ── Every store ─────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_all_are_kept_as_they_were_given(open_store: Open) -> None:
+    store = await open_store()
+    assert (await store.newest(), await store.get(1), await store.page(9, 9)) == (None, None, [])
+    given = {
+        "files": {"page": b"\0\xff", "empty": b""},
+        "comment": "why\n\N{SNOWMAN}",
+        "origin": "api",
+        "identity": "alice",
+    }
+    first, second = await fill(store, 2, **given)
+    assert (await store.newest(), await store.get(1), await store.get(2), await store.get(3)) == (
+        *(second, first, second),
+        None,
+    )
+
+
+async def test_an_etag_is_of_the_history_and_the_number(open_store: Open) -> None:
+    store = await open_store()
+    (first,) = await fill(store, 1)
+    history, _, number = first.etag.rpartition("-")
+    assert history
+    assert number == "1"
+    found = await store.get(1)
+    assert found is not None
+    assert found.etag == first.etag == store.etag(1)
+
+
+async def test_pages_are_the_newest_first(open_store: Open) -> None:
+    store = await open_store()
+    made = await fill(store, 5, comment="why")
+    assert list(await store.page(1 << 62, 2)) == [made[4].entry, made[3].entry]
+    assert list(await store.page(4, 2)) == [made[2].entry, made[1].entry]
+    assert list(await store.page(2, 2)) == [made[0].entry]
+    assert list(await store.page(1, 2)) == []
+
+
+@pytest.mark.parametrize("after", [0, 2])
+async def test_who_saw_another_newest_is_refused(open_store: Open, after: int) -> None:
+    store = await open_store()
+    await fill(store, 1)
+    with pytest.raises(Conflict, match=f"revision 1 is the newest, not {after}"):
+        await store.append(revision(3, store=store), after=after)
+    assert await numbers(store) == [1]
+
+
+async def test_watching(open_store: Open) -> None:
+    store = await open_store()
+    await fill(store, 1)
+    watch = store.watch(0)
+    assert (await anext(watch)).number == 1
+    news = asyncio.ensure_future(anext(watch))
+    await store.newest()
+    assert not news.done()
+    await store.append(revision(2, store=store), after=1)
+    assert (await news).number == 2
+
+
+async def test_a_slow_watcher_reads_the_history_in_order(open_store: Open) -> None:
+    store = await open_store()
+    watch = store.watch(0)
+    await fill(store, 3)
+    assert [(await anext(watch)).number for _ in range(3)] == [1, 2, 3]
+
+
+async def test_a_slow_watcher_goes_on_with_what_is_still_kept(open_store: Open) -> None:
+    store = await open_store(Retention(count=2))
+    watch = store.watch(0)
+    await fill(store, 5)
+    assert [(await anext(watch)).number for _ in range(2)] == [4, 5]
+
+
+@pytest.mark.parametrize("count, kept", [(1, [5]), (2, [5, 4]), (9, [5, 4, 3, 2, 1])])
+async def test_so_many_are_kept(open_store: Open, count: int, kept: list[int]) -> None:
+    store = await open_store(Retention(count=count))
+    await fill(store, 5)
+    assert await numbers(store) == kept
+
+
+async def test_what_is_too_old_goes_when_another_comes(open_store: Open) -> None:
+    store = await open_store(Retention(age=timedelta(minutes=10)))
+    for number, minutes in ((1, 0), (2, 5), (3, 10)):
+        await store.append(revision(number, store=store, minutes=minutes), after=number - 1)
+    assert await numbers(store) == [3, 2, 1]
+    await store.append(revision(4, store=store, minutes=10.5), after=3)
+    assert await numbers(store) == [4, 3, 2]
+    await store.append(revision(5, store=store, minutes=600), after=4)
+    assert await numbers(store) == [5]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_steps_changes_no_order(open_store: Open, hours: int) -> None:
+    store = await open_store(Retention(count=4))
+    watch = store.watch(0)
+    for number, minutes in ((1, 0), (2, 60 * hours), (3, 1), (4, 60 * hours + 1), (5, 2)):
+        await store.append(revision(number, store=store, minutes=minutes), after=number - 1)
+    assert await numbers(store) == [5, 4, 3, 2]
+    assert [(await anext(watch)).number for _ in range(4)] == [2, 3, 4, 5]
+    newest = await store.newest()
+    assert newest is not None
+    assert newest.number == 5
+
+
+async def test_a_clock_that_stepped_back_leaves_no_gap(open_store: Open) -> None:
+    """Revision 2 seems older than the age, but one before it is not: the history stays in one piece."""
+    store = await open_store(Retention(age=timedelta(minutes=10)))
+    for number, minutes in ((1, 60), (2, 0), (3, 61)):
+        await store.append(revision(number, store=store, minutes=minutes), after=number - 1)
+    assert await numbers(store) == [3, 2, 1]
+
+
+async def test_any_age_can_be_asked_for(open_store: Open) -> None:
+    store = await open_store(Retention(age=timedelta.max))
+    await fill(store, 2)
+    assert await numbers(store) == [2, 1]
+
+
+async def test_the_file_that_was_applied_is_remembered(open_store: Open) -> None:
+    store = await open_store()
+    assert await store.applied_file() == b""
+    first = revision(1, store=store, origin=FILE, files={"a": b"b"})
+    await store.append(first, after=0)
+    await store.append(revision(2, store=store, origin="api"), after=1)
+    assert await store.applied_file() == fingerprint(first.config, first.files)
+    await store.note_file(b"another")
+    assert await store.applied_file() == b"another"
+
+
+# ── In memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_memory_is_bounded_and_the_newest_stays() -> None:
+    store = RevisionsInMemory("abc", limit=2500)
+    await fill(store, 9, files={"a": bytes(1000)})
+    assert await numbers(store) == [9, 8]
+    await store.append(replace(revision(10, store=store), files={"a": bytes(5000)}), after=9)
+    assert await numbers(store) == [10]
+
+
+@pytest.mark.parametrize("less, kept", [(0, [2, 1]), (1, [2])])
+async def test_memory_is_bounded_to_the_byte(less: int, kept: list[int]) -> None:
+    seen = set[Large]()
+    both = sum(each.size(seen) for each in await fill(RevisionsInMemory("abc"), 2))
+    store = RevisionsInMemory("abc", limit=both - less)
+    await fill(store, 2)
+    assert await numbers(store) == kept
+
+
+def test_a_fingerprint_is_of_the_whole_content() -> None:
+    contents: list[dict[str, bytes]] = [{}, {"x": b""}, {"x": b"y"}, {"xy": b""}, {"x": b"", "y": b""}]
+    prints = [fingerprint(config("b"), {}), *(fingerprint(config("a"), files) for files in contents)]
+    assert len(set(prints)) == len(prints)
+    assert fingerprint(config("a"), {"x": b"1", "y": b"2"}) == fingerprint(config("a"), {"y": b"2", "x": b"1"})

@@ -1,0 +1,84 @@
+"""A configuration before it is put in force."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from answerback.language.builtin import BUILT_IN
+from answerback.language.problems import Problem, Refused
+from answerback.supervisor.options import Options
+from answerback.supervisor.revisions.store import Revision
+from answerback.supervisor.rollout.candidate import Configurations
+from answerback.supervisor.rollout.config_file import ConfigFile
+from answerback.v1 import config_pb2 as v1
+from tests.supervisor.supervising import config, listener, text
+
+PAGE = config(listener("{file: page}"))
+
+
+def active(of: v1.Config = BUILT_IN, files: Mapping[str, bytes] | None = None) -> Revision:
+    return Revision(1, "abc-1", of, files or {})
+
+
+async def test_the_built_in_one() -> None:
+    found = await Configurations(Options()).built_in()
+    assert (found.config, found.origin, dict(found.files)) == (BUILT_IN, "built-in", {})
+
+
+async def test_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener("{file: page}")))
+    (tmp_path / "page").write_bytes(b"content")
+    found = await Configurations(Options()).seen(ConfigFile(path).look())
+    assert (found.config, found.origin, dict(found.files)) == (PAGE, "file", {"page": b"content"})
+
+
+async def test_form_and_content_are_refused_together_with_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener(), listener(address="1.2.3.4:5").replace("rules", "rulse")))
+    with pytest.raises(Refused) as raised:
+        await Configurations(Options()).seen(ConfigFile(path).look())
+    assert [(problem.path, problem.line) for problem in raised.value.problems] == [
+        ("listeners[1].rulse", 9),
+        ("listeners[1].name", 7),
+    ]
+
+
+async def test_what_is_given_is_copied() -> None:
+    given = config(listener())
+    found = await Configurations(Options()).given(given, active(), "api")
+    given.Clear()
+    assert (found.config, found.origin) == (config(listener()), "api")
+
+
+async def test_a_kept_file_serves_where_none_can_be_read(tmp_path: Path) -> None:
+    kept = {"page": b"kept"}
+    found = await Configurations(Options()).given(PAGE, active(PAGE, kept), "api")
+    assert dict(found.files) == kept
+    (tmp_path / "page").write_bytes(b"read")
+    found = await Configurations(Options(files=tmp_path)).given(PAGE, active(PAGE, kept), "api")
+    assert dict(found.files) == {"page": b"read"}
+
+
+async def test_a_file_that_is_neither_kept_nor_readable() -> None:
+    with pytest.raises(Refused) as raised:
+        await Configurations(Options()).given(PAGE, active(), "api")
+    assert [problem.path for problem in raised.value.problems] == ["listeners[0].rules[0].do[0].send.file"]
+
+
+async def test_our_own_ports_are_reserved() -> None:
+    reserved = (("the admin API", "127.0.0.1:50051"),)
+    with pytest.raises(Refused) as raised:
+        await Configurations(Options(reserved=reserved)).given(
+            config(listener(address="0.0.0.0:50051")), active(), "api"
+        )
+    message = "0.0.0.0:50051 is in the way of the admin API (127.0.0.1:50051)"
+    assert raised.value.problems == (Problem("listeners[0].address", message),)
+
+
+async def test_a_limit_past_the_descriptors_of_a_process() -> None:
+    limited = config(listener() + "  limits: {max_connections: 4000000000}\n")
+    with pytest.raises(Refused) as raised:
+        await Configurations(Options()).given(limited, active(), "api")
+    assert [problem.path for problem in raised.value.problems] == ["listeners[0].limits.max_connections"]

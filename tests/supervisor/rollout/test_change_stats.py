@@ -1,0 +1,66 @@
+"""What became of configurations."""
+
+import logging
+
+import pytest
+
+from answerback.language.problems import Problem, Refused
+from answerback.supervisor.errors import ChangeFailed, EtagMismatch
+from answerback.supervisor.revisions.store import Revision
+from answerback.supervisor.rollout.change_stats import Record
+from tests.supervisor.supervising import config
+
+
+def test_what_was_taken(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    record = Record()
+    record.took(Revision(1, "a-1", config(), origin="file"), 2)
+    revision = Revision(2, "a-2", config(), origin="api", comment="why")
+    record.took(revision, 2)
+    assert [(line.message, line.__dict__.get("comment")) for line in caplog.records] == [
+        ("revision 1 is in force", None),
+        ("revision 2 is in force", "why"),
+    ]
+    assert record.applied == 2
+    assert record.last_applied is not None
+    taken = record.last_applied
+    assert (taken.time, taken.origin, taken.comment) == (revision.time, "api", "why")
+
+
+@pytest.mark.parametrize(
+    "error, problem",
+    [
+        (Refused([Problem("listeners", "why")]), Problem("listeners", "why")),
+        (ChangeFailed("worker 0 died"), Problem("", "worker 0 died")),
+    ],
+)
+def test_what_was_refused(error: Exception, problem: Problem, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    record = Record()
+    with pytest.raises(type(error)), record.refusals("api", "comment"):
+        raise error
+    assert record.refused == 1
+    assert record.last_refused is not None
+    refused = record.last_refused
+    assert (refused.origin, refused.comment, list(refused.problems)) == ("api", "comment", [problem])
+    (line,) = caplog.records
+    assert line.message == "a change was refused"
+    assert (vars(line)["origin"], vars(line)["comment"], vars(line)["reason"]) == ("api", "comment", str(problem))
+
+
+def test_other_failures_refuse_no_configuration_and_are_noted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    record = Record()
+    with pytest.raises(EtagMismatch), record.refusals("api", ""):
+        raise EtagMismatch("a-1")
+    assert (record.refused, record.last_refused) == (0, None)
+    (line,) = caplog.records
+    assert vars(line)["reason"] == "another revision is in force by now; its etag is a-1"
+
+
+def test_the_first_of_many_problems_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(Refused), Record().refusals("file", ""):
+        raise Refused([Problem("a", "x", 1, 2), Problem("b", "y"), Problem("c", "z")])
+    (line,) = caplog.records
+    assert vars(line)["reason"] == "1:2: a: x (and 2 more)"

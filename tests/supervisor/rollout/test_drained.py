@@ -1,0 +1,96 @@
+"""Which listeners are drained."""
+
+from answerback.supervisor.rollout.drained import Drained
+from answerback.v1 import config_pb2 as v1
+
+NAMES = ["a", "b"]
+CONFIG = v1.Config(listeners=[v1.Listener(name=name, accept=v1.ACCEPT_HOLD) for name in NAMES])
+
+
+def shut(*names: str) -> Drained:
+    drained = Drained()
+    for name in names:
+        drained.announce(name)
+        drained.close(name)
+    return drained
+
+
+def refusing(drained: Drained) -> list[str]:
+    return [each.name for each in drained.applied(CONFIG).listeners if each.accept == v1.ACCEPT_REFUSE]
+
+
+def test_what_is_announced_is_not_shut_yet() -> None:
+    drained = Drained()
+    assert drained.announce("a")
+    assert (drained.announced("a"), drained.shut("a"), refusing(drained)) == (True, False, [])
+    assert not drained.announce("a")
+    assert drained.close("a")
+    assert not drained.close("a")
+    assert (drained.shut("a"), drained.announced("b"), refusing(drained)) == (True, False, ["a"])
+
+
+def test_everything_is_drained_and_what_is_to_come() -> None:
+    drained = shut("")
+    assert drained.shut("yet to come")
+    assert drained.everything([])
+    assert refusing(drained) == NAMES
+    assert drained.resume("", NAMES) == NAMES
+    assert not drained.announced("a")
+
+
+def test_each_one_drained_is_everything() -> None:
+    drained = shut("a")
+    assert not drained.everything(NAMES)
+    drained.announce("b")
+    assert drained.everything(NAMES)
+    assert not Drained().everything([])
+
+
+def test_one_is_resumed_of_all() -> None:
+    drained = shut("")
+    assert drained.resume("a", NAMES) == ["a"]
+    assert refusing(drained) == ["b"]
+    assert not drained.announced("yet to come")
+    assert drained.resume("a", NAMES) == []
+
+
+def test_a_name_that_went_is_forgotten() -> None:
+    drained = shut("a", "b")
+    drained.keep(["b", "c"])
+    assert not drained.announced("a")
+    assert drained.shut("b")
+    everything = shut("")
+    everything.keep(["c"])
+    assert everything.shut("c")
+
+
+def test_it_can_be_undone() -> None:
+    drained = shut("a")
+    saved = drained.saved()
+    drained.resume("", NAMES)
+    drained.restore(saved)
+    assert refusing(drained) == ["a"]
+
+
+def test_the_configuration_itself_is_not_touched() -> None:
+    before = CONFIG.SerializeToString(deterministic=True)
+    shut("").applied(CONFIG)
+    assert CONFIG.SerializeToString(deterministic=True) == before
+
+
+def test_a_listener_is_not_announced_again_while_everything_is_drained() -> None:
+    drained = Drained()
+    assert drained.announce("")
+    assert not drained.announce("a")
+    assert not shut("").announce("b")
+
+
+def test_a_listener_that_was_shut_by_itself_stays_so_when_another_is_resumed_of_all() -> None:
+    drained = shut("a")
+    drained.announce("")  # announced, and not shut yet
+    assert drained.resume("b", NAMES) == ["b"]
+    assert refusing(drained) == ["a"]
+    drained = shut("")
+    drained.announce("a")  # which is shut with all
+    drained.resume("b", NAMES)
+    assert refusing(drained) == ["a"]

@@ -1,0 +1,171 @@
+"""The files of Unix sockets."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerback.supervisor.sockets import unix
+from answerback.supervisor.sockets.table import CannotListen, Sockets
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "it.sock")
+
+
+@pytest.fixture
+def sockets() -> Iterator[Sockets]:
+    made = Sockets(2)
+    yield made
+    made.close_all()
+
+
+def there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def dead(path: str) -> None:
+    """What one that was killed has left."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(path)
+        sock.listen()
+
+
+def test_permissions_are_those_of_the_umask(path: str) -> None:
+    former = os.umask(0o117)
+    try:
+        sock, file = unix.bind(path)
+    finally:
+        os.umask(former)
+    with sock:
+        unix.show(path)
+        assert stat.S_IMODE(os.lstat(path).st_mode) == 0o660
+    file.remove()
+    file.remove()
+    assert not os.path.lexists(path)
+
+
+def test_what_a_dead_one_has_left_is_replaced(path: str) -> None:
+    dead(path)
+    sock, file = unix.bind(path)
+    with sock:
+        sock.listen()
+        unix.show(path)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+    file.remove()
+
+
+@pytest.mark.parametrize("backlog", [10, 0])
+def test_where_somebody_answers_is_no_place(path: str, backlog: int) -> None:
+    with socket.socket(socket.AF_UNIX) as taken, socket.socket(socket.AF_UNIX) as client:
+        taken.bind(path)
+        taken.listen(backlog)
+        client.connect(path)  # with a backlog of 0 the queue is full
+        with pytest.raises(OSError) as refused:
+            unix.bind(path)
+        assert refused.value.errno == errno.EADDRINUSE
+    assert os.path.lexists(path)
+
+
+def test_what_is_no_socket_is_left_alone(path: str) -> None:
+    Path(path).write_text("precious")
+    with pytest.raises(OSError) as refused:
+        unix.bind(path)
+    assert unix.reason(refused.value) == "something is there that is no socket"
+    Path(path).unlink()
+    Path(path).symlink_to("elsewhere")
+    with pytest.raises(OSError):
+        unix.bind(path)
+    assert Path(path).is_symlink()
+
+
+def test_another_s_file_is_left_alone(path: str) -> None:
+    sock, file = unix.bind(path)
+    sock.close()
+    Path(path + unix.HIDDEN).unlink()
+    dead(path)
+    file.remove()
+    assert os.path.lexists(path)
+
+
+async def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) -> None:
+    key = f"unix:{path}"
+    with sockets.binding([key]) as bound:
+        async with sockets.turning(bound):
+            pass
+    assert sockets.of(0)[key] is sockets.of(1)[key]
+    assert sockets.address(key) == key
+    sockets.close([key])
+    assert not there(path)
+
+
+def test_what_was_not_decided_leaves_no_file(sockets: Sockets, path: str) -> None:
+    with sockets.binding([f"unix:{path}"]):
+        assert os.path.lexists(path + unix.HIDDEN)
+        assert not os.path.lexists(path)
+    assert not os.path.lexists(path + unix.HIDDEN)
+    assert not os.path.lexists(path)
+
+
+def test_a_hidden_socket_of_a_dead_process_is_replaced_and_of_another_is_not(path: str) -> None:
+    dead(path + unix.HIDDEN)
+    sock, _ = unix.bind(path)
+    with sock:
+        sock.listen()
+        with pytest.raises(OSError, match="in use"):
+            unix.bind(path)
+
+
+def test_why_it_cannot_listen(sockets: Sockets, path: str) -> None:
+    keys = [f"unix:{path}/none", f"unix:{path}", "unix:/none/it.sock"]
+    Path(path).touch()
+    with pytest.raises(CannotListen) as raised, sockets.binding(keys):
+        pass
+    assert raised.value.reasons == {
+        keys[0]: "there is no such folder",
+        keys[1]: "something is there that is no socket",
+        keys[2]: "there is no such folder",
+    }
+
+
+def test_a_hidden_socket_is_not_found_until_it_is_shown(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    sock, file = unix.bind(path)
+    with sock:
+        sock.listen()
+        for _ in range(2):
+            unix.hide(path)
+            assert not Path(path).exists()
+        unix.show(path)
+        unix.show(path)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        unix.hide(path)
+        file.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_another_has_put_there_meanwhile_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "s"
+    sock, file = unix.bind(str(path))
+    with sock:
+        unix.hide(str(path))
+        path.write_text("another's")
+        unix.show(str(path))
+        file.remove()
+    assert f"{path}: File exists; it stays {path}.hidden" in caplog.text
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["another's"]
+
+
+def test_a_file_that_is_removed_meanwhile_is_out_of_the_way(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead(path)
+    found = os.lstat(path)
+    Path(path).unlink()
+    monkeypatch.setattr(os, "lstat", lambda _path: found)
+    unix.make_way(path)

@@ -1,0 +1,202 @@
+"""Workers die, hang and stay away: nobody who queues is lost, and the books balance."""
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from answerback.core.actions import CloseReason
+from answerback.supervisor import State, Timeouts
+from answerback.supervisor.workers.pool import LATE_SECONDS
+from tests.supervisor.conftest import Supervise
+from tests.supervisor.supervising import QUICK, Asking, Supervised, ask, config, faulty, listener, reset, until
+
+pytestmark = pytest.mark.long
+
+SLOWLY = listener("late", more="{delay: 20ms},")
+AWAY = Timeouts(backoff=(1.5,), adopt_from=1.0)
+AT_ONCE = Timeouts(backoff=(0.0,))
+
+
+async def at_rest(supervisor: Supervised) -> None:
+    """The books balance: nothing is open, and what was accepted was closed."""
+    await until(lambda: supervisor.balance()[2] == 0)
+    accepted, closed, open_ = supervisor.balance()
+    assert (closed, open_) == (accepted, 0)
+
+
+async def test_who_is_killed_loses_what_it_had_and_nothing_else(supervise: Supervise) -> None:
+    supervisor = await supervise(SLOWLY, workers=2)
+    clients = Asking(supervisor.port(), 48, pause=0)
+    for round_ in range(4):
+        await clients.more(300)
+        pid = supervisor.kill(round_ % 2)
+        await supervisor.until_replaced(round_ % 2, pid)
+    await clients.more(300)
+    await clients.stop()
+    crashed = supervisor.closed(CloseReason.WORKER_CRASHED)
+    assert crashed >= 1
+    assert clients.failures <= crashed + 4  # one for each kill: accepted, and not yet in the books
+    assert [worker.restarts for worker in supervisor.status().workers] == [2, 2]
+    await at_rest(supervisor)
+    accepted, _, _ = supervisor.balance()
+    assert accepted <= clients.answers.total() + len(clients.errors) <= accepted + 4
+
+
+async def test_the_successor_goes_on_counting(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=1)
+    assert await supervisor.answers(count=3) == {b"one"}
+    await supervisor.until_replaced(0, supervisor.kill(0))
+    assert await supervisor.answers(count=3) == {b"one"}
+    assert supervisor.status().listeners[0].counts.requests == 6
+
+
+async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
+    supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
+    pid = supervisor.kill(0, signal.SIGSTOP)
+    answers = asyncio.ensure_future(supervisor.answers())
+    await supervisor.until_replaced(0, pid)
+    assert await answers == {b"one"}
+    assert "worker 0 hung: no beat and no progress for 2 s, and was killed" in caplog.text
+
+
+async def test_a_supervisor_that_was_held_up_blames_nobody(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=1, pace=Timeouts(silence=2.0))
+    (worker,) = supervisor._crew.workers
+    worker.heard -= 100  # as if nothing had been heard for long,
+    supervisor._crew._ticked -= 2 * LATE_SECONDS  # because nobody here was listening
+    await until(lambda: supervisor._crew._ticked > worker.heard)
+    assert supervisor.status().workers[0].restarts == 0
+    assert await supervisor.answers() == {b"one"}
+
+
+async def test_a_sibling_stands_in_while_a_slot_waits(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    supervisor = await supervise(workers=2, pace=AWAY)
+    clients = Asking(supervisor.port(), 2)
+    pid = supervisor.kill(0)
+    await until(lambda: supervisor.pids()[0] == 0)
+    await supervisor.update(config(listener("one"), listener("added", name="added")))
+    assert await supervisor.answers() == {b"one"}, "connections of both slots are answered meanwhile"
+    assert await supervisor.answers("added") == {b"added"}, "those to new addresses too"
+    assert supervisor.pids()[0] == 0
+    assert "worker 1 accepts for slot 0 too" in caplog.text
+    await supervisor.until_replaced(0, pid)
+    await clients.more()
+    await clients.stop()
+    assert clients.failures <= 2
+
+
+async def test_who_stands_in_may_die_too(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=3, pace=AWAY)
+    supervisor.kill(0)
+    await until(lambda: supervisor.pids()[0] == 0)
+    supervisor.kill(1)
+    await until(lambda: supervisor.pids()[1] == 0)
+    assert await supervisor.answers(count=36) == {b"one"}
+    assert supervisor.pids()[:2] == [0, 0]
+
+
+async def test_with_nobody_left_they_wait_for_the_first_to_return(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=1, pace=AWAY)
+    pid = supervisor.kill(0)
+    await until(lambda: supervisor.status().state == State.NOT_SERVING)
+    assert supervisor.health.reason == "no worker is up: worker 0 was killed by SIGKILL"
+    assert not supervisor.health.statuses["listener/hello"]
+    change = await supervisor.update(config(listener("two")))
+    assert (change.changed, change.workers) == (True, 0)
+    assert await supervisor.answers() == {b"two"}
+    await supervisor.until_replaced(0, pid)
+    await until(lambda: supervisor.health.serving)
+
+
+async def test_five_deaths_within_its_memory_and_it_says_why(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=2, pace=AT_ONCE)
+    for _ in range(4):
+        await supervisor.until_replaced(1, supervisor.kill(1))
+    assert supervisor.health.serving
+    await supervisor.until_replaced(1, supervisor.kill(1, signal.SIGSEGV))
+    assert supervisor.status().state == State.NOT_SERVING
+    assert supervisor.health.reason == "5 workers died within 60 s, the last one: worker 1 was killed by SIGSEGV"
+    assert dict(supervisor.health.statuses) == {
+        "": False,
+        "readiness": False,
+        "listener/hello": False,
+        "liveness": True,
+    }
+    assert await supervisor.answers() == {b"one"}, "it goes on all the same"
+    supervisor._crew.deaths._times.extend([-1000.0] * 5)  # as if they had died long ago
+    await until(lambda: supervisor.health.serving)
+    assert supervisor.status().state == State.SERVING
+
+
+async def until_died(supervisor: Supervised, exit_reason: str) -> None:
+    await until(lambda: supervisor._crew.last_death.startswith(exit_reason))
+
+
+async def test_a_successor_that_does_not_come_up_is_tried_again(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = await supervise(workers=1, pace=Timeouts(backoff=(0.05,)))
+    (real,) = {supervisor.options}
+    pid = supervisor.pids()[0]
+    for command, exit_reason in [
+        (("/no/python",), "worker 0 cannot be started: "),
+        (faulty("start", "raise"), "worker 0 exited with status 1"),
+        (faulty("before prepared", "refuse", revision=1), "worker 0 could not take over: listeners[0]: this worker"),
+    ]:
+        options = Supervised(supervisor.path, worker_command=command).options
+        monkeypatch.setattr(supervisor._crew, "_options", options)
+        supervisor._crew.last_death = ""
+        supervisor._crew.slots[0].failures = 0
+        if supervisor.pids()[0]:
+            supervisor.kill(0)
+        await until_died(supervisor, exit_reason)
+    assert supervisor.health.reason
+    monkeypatch.setattr(supervisor._crew, "_options", real)
+    await supervisor.until_replaced(0, pid)
+    assert await supervisor.answers() == {b"one"}
+
+
+async def test_connections_of_the_dead_count_for_no_peer(supervise: Supervise) -> None:
+    limited = listener(more="{delay: 1m},") + "  limits: {max_connections_per_peer: 1}\n"
+    supervisor = await supervise(limited, workers=1)
+    first = socket.create_connection(("127.0.0.1", supervisor.port()))
+    first.sendall(b"hi")
+    await until(lambda: supervisor.balance()[2] == 1)
+    assert await asyncio.to_thread(ask, supervisor.port(), b"") == b"", "the second is turned away"
+    await supervisor.until_replaced(0, supervisor.kill(0))
+    first.close()
+    second = socket.create_connection(("127.0.0.1", supervisor.port()))
+    second.sendall(b"hi")
+    await until(lambda: supervisor.balance()[2] == 1)
+    assert supervisor.closed(CloseReason.WORKER_CRASHED) == 1
+    reset(second)
+
+
+def blocked_signals(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
+    return int(mask, 16)
+
+
+async def test_signals_for_the_supervisor_alone_are_ignored(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=1)
+    pid = supervisor.pids()[0]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        supervisor.kill(0, number)
+    assert await supervisor.answers() == {b"one"}
+    assert supervisor.pids() == [pid]
+    assert blocked_signals(pid) == 0
+
+
+async def test_a_successor_may_be_told_to_come_up_during_a_change(supervise: Supervise) -> None:
+    supervisor = await supervise(workers=2, pace=QUICK)
+    pid = supervisor.kill(0)
+    await until(lambda: supervisor.pids()[0] != pid)
+    for number in range(5):
+        await supervisor.update(config(listener(str(number))))
+    await supervisor.until_replaced(0, pid)
+    assert await supervisor.answers() == {b"4"}

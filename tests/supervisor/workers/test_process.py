@@ -1,0 +1,125 @@
+"""One worker's process: its answers, its end, and what is said of it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from answerback.internal.v1.link_pb2 import Commit, Order, Prepare, Stop
+from answerback.shared.counters import SharedCounters
+from answerback.supervisor.options import Options
+from answerback.supervisor.workers.process import UNTIMELY, WorkerDied, WorkerProcess
+from tests.supervisor.supervising import alive, faulty
+
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    tally = SharedCounters.create(1)
+    started: list[WorkerProcess] = []
+
+    def start(*command: str) -> WorkerProcess:
+        options = Options(worker_command=command) if command else Options()
+        started.append(WorkerProcess(0, 0, options, tally))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill("the test is over")
+        await process.over
+
+
+def program(text: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", text)
+
+
+async def test_it_comes_up_and_says_so(start: Start) -> None:
+    process = start()
+    assert not process.started.done()
+    await process.in_time(process.started, 20, "")
+    assert 0 < process.start_seconds < 20
+    assert (process.up, process.exit_reason) == (False, "worker 0 lives")
+    report = await process.ask(Order(prepare=Prepare(revision=3)), "prepared", "refused", within=20)
+    assert report.prepared.revision == 3
+    await process.ask(Order(commit=Commit(revision=3)), "committed", within=20)
+    process.committed(3)
+    assert (process.up, process.revision) == (True, 3)
+
+
+async def test_it_ends_when_told(start: Start) -> None:
+    process = start()
+    await process.started
+    process.ending = True
+    process.tell(Order(stop=Stop()))
+    assert await process.over == 0
+    assert process.exit_reason == "worker 0 exited with status 0"
+    assert not alive(process.pid)
+
+
+@pytest.mark.parametrize(
+    "text, exit_reason",
+    [
+        ("import os; os._exit(7)", "worker 0 exited with status 7"),
+        ("import os; os.kill(os.getpid(), 11)", "worker 0 was killed by SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 40)", "worker 0 was killed by signal 40"),
+    ],
+)
+async def test_obituaries(start: Start, text: str, exit_reason: str) -> None:
+    process = start(*program(text))
+    with pytest.raises(WorkerDied, match=exit_reason):
+        await process.in_time(process.started, 20, "")
+    assert not process.up
+
+
+async def test_who_does_not_come_up_is_killed(start: Start) -> None:
+    process = start(*faulty("start", "hang"))
+    with pytest.raises(WorkerDied, match="worker 0 slept, and was killed"):
+        await process.in_time(process.started, 0.2, "slept")
+    assert process.over.result() == -signal.SIGKILL
+
+
+async def test_who_does_not_answer_is_killed(start: Start) -> None:
+    process = start()
+    await process.started
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerDied, match=r"worker 0 did not answer prepare within 0.2 s, and was killed"):
+        await process.ask(Order(prepare=Prepare()), "prepared", within=0.2)
+
+
+async def test_asking_the_dead(start: Start) -> None:
+    process = start(*program("pass"))
+    await process.over
+    with pytest.raises(WorkerDied, match="worker 0 exited with status 0"):
+        await process.ask(Order(prepare=Prepare()), "prepared", within=20)
+
+
+async def test_who_hangs_up_and_lives_on_is_killed(start: Start) -> None:
+    process = start(*program("import os, signal, sys; os.close(int(sys.argv[2])); signal.pause()"))
+    assert await process.over == -signal.SIGKILL
+
+
+async def test_a_limit_that_comes_late_because_of_us_is_set_anew(start: Start) -> None:
+    process = start()
+    await process.started
+    answer = asyncio.ensure_future(process.ask(Order(prepare=Prepare()), "prepared", within=0.05))
+    os.kill(process.pid, signal.SIGSTOP)  # it cannot answer meanwhile
+    await asyncio.sleep(0)
+    blocked(UNTIMELY + 0.1)
+    os.kill(process.pid, signal.SIGCONT)
+    assert (await answer).HasField("prepared")
+
+
+def blocked(seconds: float) -> None:
+    """The event loop is held up."""
+    time.sleep(seconds)  # noqa: TID251 - it is what holds it up
+
+
+async def test_it_inherits_nothing_but_link_and_tally(start: Start) -> None:
+    listing = "import os, sys; sys.exit(len(os.listdir('/proc/self/fd')) - 1)"
+    process = start(*program(listing))
+    assert await process.over == 5, "standard input, output, error, link and tally"

@@ -1,0 +1,78 @@
+"""What a slot remembers of its workers, and all slots of their deaths."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.listener_counters import ListenerCounters
+from answerback.supervisor.options import Timeouts
+from answerback.supervisor.workers import slot as module
+from answerback.supervisor.workers.process import WorkerProcess
+from answerback.supervisor.workers.slot import CrashLoop, Slot, bury
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(module, "monotonic", lambda: clock.now)
+    return clock
+
+
+def worker(up_since: float) -> WorkerProcess:
+    return cast("WorkerProcess", SimpleNamespace(up_since=up_since))
+
+
+def test_back_off_grows_to_its_last_step(clock: Any) -> None:
+    slot = Slot(0, 0, worker(up_since=clock.now))
+    assert [slot.delay_after_death(Timeouts()) for _ in range(9)] == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_who_has_served_for_long_is_replaced_at_once(clock: Any) -> None:
+    slot = Slot(0, 0, worker(up_since=clock.now))
+    for _ in range(5):
+        slot.delay_after_death(Timeouts())
+    slot.process = worker(up_since=clock.now)
+    clock.now += 60
+    assert [slot.delay_after_death(Timeouts()), slot.failures] == [0, 1]
+
+
+@pytest.mark.usefixtures("clock")
+def test_who_never_served_has_not_served_for_long() -> None:
+    slot = Slot(0, 0, worker(up_since=0.0))
+    assert [slot.delay_after_death(Timeouts()) for _ in range(3)] == [0, 0.5, 1]
+
+
+def test_five_deaths_in_a_minute_are_too_many_until_a_minute_passes_without(clock: Any) -> None:
+    deaths = CrashLoop(Timeouts())
+    seen = []
+    for died, seconds in [(4, 40), (1, 0), (0, 59), (1, 0), (0, 59), (0, 1)]:
+        for _ in range(died):
+            deaths.add()
+        clock.now += seconds
+        seen.append(deaths.too_many)
+    assert seen == [False, True, True, True, True, False]
+
+
+def test_five_deaths_in_longer_than_a_minute_are_not(clock: Any) -> None:
+    deaths = CrashLoop(Timeouts())
+    for _ in range(20):
+        deaths.add()
+        clock.now += 15
+        assert not deaths.too_many
+
+
+def test_an_empty_slot() -> None:
+    status = Slot(3, 3).status()
+    assert (status.index, status.pid, status.running, status.revision) == (3, 0, False, 0)
+
+
+def test_burying_closes_the_books_of_every_listener_in_this_slot_alone() -> None:
+    tally, places = SharedCounters.create(2), CounterLayout()
+    blocks = [places.listener("a"), places.listener("b")]
+    for slot in range(2):
+        for block in blocks:
+            ListenerCounters(tally.region(slot), block).accepted()
+    assert bury(tally, places, 1) == 2
+    assert [ListenerCounters(tally.region(slot), block).open() for slot in range(2) for block in blocks] == [1, 1, 0, 0]
