@@ -31,7 +31,8 @@ COUNTED = {
 
 def without_waiting(listener: strategies.Language) -> strategies.Language:
     """The same listener, but nothing in it takes long."""
-    text = re.sub(r"[1-9]\d*m?s", "1ms", json.dumps({**listener, "limits": {}})).replace('"hold"', '"discard"')
+    text = re.sub(r"[1-9]\d*m?s", "1ms", json.dumps({**listener, "limits": {}}))
+    text = re.sub(r'\{"hang": \{[^}]*\}\}|"hang"', '"discard"', text)
     limits = {key: value for key, value in listener["limits"].items() if key == "max_request_bytes"}
     return {**json.loads(text), "limits": limits}
 
