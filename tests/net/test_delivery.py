@@ -112,6 +112,20 @@ def test_without_a_write_timeout_it_waits(serving: Serving) -> None:
     assert client.hear_all() == LARGER
 
 
+def test_a_further_reply_does_not_begin_the_time_again_unless_the_peer_takes_what_it_has(serving: Serving) -> None:
+    serving.commit(plan(steps.send(LARGER), write_timeout=30.0))
+    client = asked(serving)
+    (waiting,) = connections(serving)
+    eventually(lambda: waiting._goal is not None)
+    begun = waiting._look_at
+    client.say(b"b\n")
+    eventually(lambda: serving.count(books.REQUESTS) == 2 and serving.count(books.SENT_BYTES) > len(LARGER))
+    assert waiting._look_at == begun
+    client.hear(2 * len(LARGER))
+    client.say(b"c\n")
+    eventually(lambda: waiting._look_at > begun, what="the time that begins again")
+
+
 # ── A peer that reads slowly ──────────────────────────────────────────────────────────────────────────────────────
 
 
