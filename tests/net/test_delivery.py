@@ -119,7 +119,11 @@ def test_a_further_reply_does_not_begin_the_time_again_unless_the_peer_takes_wha
     eventually(lambda: waiting._goal is not None)
     begun = waiting._look_at
     client.say(b"b\n")
-    eventually(lambda: serving.count(books.REQUESTS) == 2 and serving.count(books.SENT_BYTES) > len(LARGER))
+    eventually(
+        lambda: (
+            serving.count(listener_counters.REQUESTS) == 2 and serving.count(listener_counters.SENT_BYTES) > len(LARGER)
+        )
+    )
     assert waiting._look_at == begun
     client.hear(2 * len(LARGER))
     client.say(b"c\n")
