@@ -48,7 +48,7 @@ def test_a_template_sees_the_turn() -> None:
     book << Send(b"it 192.0.2.1:40000 8000 7-1 1 x\n") << Send(b"it 192.0.2.1:40000 8000 7-1 2 y\n")
 
 
-def test_a_template_that_grows_too_large_closes() -> None:
+def test_template_too_large_in_a_rule_closes_the_connection() -> None:
     def endless(_turn: Turn) -> None:
         raise templates.TooLong
 
@@ -117,7 +117,7 @@ def test_half_close_says_no_more_and_listens() -> None:
     assert book.account.rules == [0]
 
 
-def test_what_waited_is_not_answered_behind_a_half_close() -> None:
+def test_requests_queued_behind_half_close_are_not_answered() -> None:
     book = Playbook(plan(rule(steps.delay_fixed(1), steps.half_close(), steps.set_framing_of_size(template("0")))))
     book >> b"x\ny\nz" >> eof >> after(1) << HalfClose() << Close(CloseReason.PEER_EOF)
     assert book.account.rules == [0]

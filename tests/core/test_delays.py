@@ -73,7 +73,7 @@ def test_one_that_is_off_by_little_would_be_found(delay: Delay, theory: Callable
     assert distance(drawn(delay), theory) > CRITICAL
 
 
-def test_what_they_are_described_by() -> None:
+def test_delay_distributions_have_their_mean_and_median() -> None:
     assert fmean(drawn(Normal(5, 1))) == pytest.approx(5, rel=0.01)
     assert median(drawn(Lognormal(0.2, 0.5))) == pytest.approx(0.2, rel=0.02)
     assert fmean(drawn(Exponential(0.3))) == pytest.approx(0.3, rel=0.02)

@@ -21,7 +21,7 @@ def test_bytes_are_written_as_c_writes_them(data: bytes, text: str) -> None:
 
 
 @given(st.binary())
-def test_what_is_written_reads_back_and_is_printable(data: bytes) -> None:
+def test_escaped_bytes_are_printable_and_unescape_to_the_same(data: bytes) -> None:
     assert escape(data).isprintable()
     assert escape(data).isascii()
     assert unescape(escape(data)) == data
@@ -37,7 +37,7 @@ def test_more_is_read_than_is_written(text: str, data: bytes) -> None:
 @pytest.mark.parametrize(
     "text, what", [(r"a\q", r"\q (at 1)"), ("a\\", "a backslash at the end (at 1)"), (r"\x4", r"\x (at 0)")]
 )
-def test_what_is_no_escape_is_refused_with_its_place(text: str, what: str) -> None:
+def test_unknown_escape_is_rejected_with_its_position(text: str, what: str) -> None:
     with pytest.raises(ValueError) as refused:
         unescape(text)
     assert str(refused.value) == rf"{what} is no escape: there are \r \n \t \0 \\ \" \' and \xNN"

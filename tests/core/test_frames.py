@@ -77,7 +77,7 @@ def test_take_under_a_framing_of_its_own() -> None:
     book >> after(1) >> b"b\nc\nd\n" << Send(b"a+b\nmore?\nc+d\n")
 
 
-def test_what_is_taken_must_come_in_time() -> None:
+def test_receive_step_past_request_timeout_closes() -> None:
     target = plan(rule(steps.receive(LINE, "more")), limits=Limits(request_timeout=5))
     Playbook(target) >> b"a\n" >> after(5) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
 
@@ -119,7 +119,7 @@ def test_nothing_can_be_taken_behind_the_peers_fin() -> None:
     Playbook(plan(on_eof=last)) >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
-def test_what_is_taken_may_be_there_already() -> None:
+def test_receive_step_takes_bytes_that_arrived_before() -> None:
     nudge = Rules([rule(steps.receive(Fixed(2), "half"), say(template("${vars.half}!")))])
     book = Playbook(plan(rule(say(template("<${request}>"))), limits=Limits(idle_timeout=1), on_idle=nudge))
     book >> b"abc" >> after(1) << Send(b"ab!") >> b"\n" << Send(b"<c>")

@@ -22,7 +22,7 @@ FRAMINGS = {
 
 
 @given(st.data(), st.sampled_from(sorted(FRAMINGS)))
-def test_a_plain_model_agrees(data: st.DataObject, kind: str) -> None:
+def test_session_agrees_with_plain_model_of_the_language(data: st.DataObject, kind: str) -> None:
     config = strategies.read(data.draw(strategies.listeners(FRAMINGS[kind])))
     plan, (listener,) = only(config), config.listeners
     shared, surroundings = Counts(), Somewhere()
@@ -31,7 +31,9 @@ def test_a_plain_model_agrees(data: st.DataObject, kind: str) -> None:
 
 
 @given(strategies.listeners(strategies.whole_framings), strategies.streams, CUTS, st.sampled_from([1, 51, 3001]))
-def test_cutting_never_matters(listener: strategies.Language, stream: bytes, cuts: list[int], left: int) -> None:
+def test_session_of_any_listener_answers_alike_however_the_stream_is_cut(
+    listener: strategies.Language, stream: bytes, cuts: list[int], left: int
+) -> None:
     """What is said, when, and how often what happened: the same, however the stream was cut."""
     plan = only(strategies.read(listener))
 

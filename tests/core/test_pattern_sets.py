@@ -20,7 +20,7 @@ def one_by_one(ordered: Sequence[str], data: bytes) -> list[int]:
 
 
 @given(ordered=st.lists(WHOLE, max_size=12), data=STREAMS)
-def test_what_is_found_together_is_what_is_found_one_by_one(ordered: list[str], data: bytes) -> None:
+def test_pattern_sets_find_the_same_as_single_patterns(ordered: list[str], data: bytes) -> None:
     assert list(Sets(ordered).matching(data)) == one_by_one(ordered, data)
 
 
@@ -108,7 +108,7 @@ def test_without_memory_the_same_is_found(ordered: list[str], data: bytes) -> No
         assert list(Sets(ordered).matching(data)) == one_by_one(ordered, data)
 
 
-def test_one_that_re2_refuses() -> None:
+def test_pattern_sets_with_pattern_rejected_by_re2_raise_pattern_error() -> None:
     with pytest.raises(PatternError):
         Sets(["a", "("])
 
@@ -141,7 +141,7 @@ def test_loose_ends(pattern: str, loose: int) -> None:
     assert loose_ends(list(tokens(pattern))) == loose
 
 
-def test_what_was_found_first_is_given_before_another_search_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pattern_sets_yield_a_match_before_the_next_search(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[int] = []
 
     def alone(_ordered: Sequence[str], position: int) -> Callable[[bytes], Sequence[int]]:

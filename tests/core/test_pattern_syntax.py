@@ -25,7 +25,7 @@ TOKENS = [
 
 
 @pytest.mark.parametrize("pattern, parts", TOKENS)
-def test_tokens(pattern: str, parts: list[bytes]) -> None:
+def test_pattern_is_split_into_its_tokens(pattern: str, parts: list[bytes]) -> None:
     patterns.compile(pattern)
     assert list(tokens(pattern)) == parts
 
@@ -49,7 +49,7 @@ WIDEST = [
 
 
 @pytest.mark.parametrize("pattern, most", WIDEST)
-def test_widest(pattern: str, most: float) -> None:
+def test_pattern_widest_match_is_computed(pattern: str, most: float) -> None:
     patterns.compile(pattern)
     assert widest(pattern) == most
 

@@ -41,7 +41,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("pattern, why", REFUSED.items())
-def test_what_re2_refuses_it_says_quietly(pattern: str, why: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_pattern_rejected_by_re2_raises_and_prints_nothing(
+    pattern: str, why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(PatternError) as caught:
         patterns.compile(pattern)
     assert str(caught.value) == why
@@ -100,7 +102,7 @@ def test_no_pattern_takes_more_than_linear_time() -> None:
     assert time.process_time() - began < 20
 
 
-def test_what_needs_no_pattern_never_loads_re2() -> None:
+def test_re2_is_not_loaded_without_a_pattern() -> None:
     script = "import sys; import answerback.core.session, answerback.language.compile; print('re2' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"

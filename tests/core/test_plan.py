@@ -88,7 +88,7 @@ def test_a_table_does_not_grow_with_what_it_is_asked() -> None:
     assert len(selector.look_up.__self__) == 1  # type: ignore[attr-defined]
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_reply_memory_of_a_plan_is_bounded() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     for number in range(3 * RECALLED_MOST):
@@ -101,7 +101,7 @@ def test_what_is_remembered_is_bounded() -> None:
     assert bytes(RECALLED_BYTES + 1) not in selector.recalled
 
 
-def test_only_what_is_always_the_same_is_remembered() -> None:
+def test_reply_memory_keeps_constant_replies_only() -> None:
     echoing = Rule("", 7, (steps.echo(),))
     selector = Selector([echoing])
     selector.replies.store(b"a", 1, echoing)

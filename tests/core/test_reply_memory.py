@@ -118,7 +118,7 @@ def test_bytes_heard_under_a_framing_for_one_request_are_not_remembered() -> Non
     Playbook(target) >> b"a\nb\n" << Send(b"..")
 
 
-def test_what_is_remembered_in_one_state_is_not_given_in_another() -> None:
+def test_remembered_reply_is_not_given_in_another_state() -> None:
     to = rule(steps.state("in"), when=b"enter")
     inside, outside = rule(say(b"in"), in_states=("in",), place=1), rule(say(b"out"))
     book = heard_twice(Playbook(plan(to, inside, outside)), b"a\n", b"out")
@@ -237,7 +237,7 @@ def test_a_rule_that_takes_long_to_find_is_searched_for_once() -> None:
 
 
 @pytest.mark.parametrize("pure,taken", [(False, None), (True, steps.echo())], ids=["not of the bytes", "no constant"])
-def test_what_may_differ_next_time_is_searched_for_each_time(pure: bool, taken: steps.Step) -> None:
+def test_variable_match_or_reply_is_searched_for_each_time(pure: bool, taken: steps.Step) -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried, pure=pure, holds=taken is not None, taken=taken)))
     for data in (b"a\na\n", b"a\n"):

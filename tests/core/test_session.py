@@ -48,7 +48,7 @@ SERVICES = plan(
 )
 
 
-def test_hello() -> None:
+def test_session_of_hello_plan_answers_and_closes() -> None:
     book = Playbook(HELLO) >> b"anyone there?" << Send(b"Hello, World!") << HalfClose()
     book >> eof << Close(CloseReason.SERVER_CLOSE)
     assert book.session.over
@@ -93,13 +93,13 @@ def test_replies_owed_at_the_peers_eof_are_sent() -> None:
     book.silent() >> after(0.25) << Send(b"slow\n") << Close(CloseReason.PEER_EOF)
 
 
-def test_what_is_short_of_a_frame_at_eof_is_truncated_not_a_request() -> None:
+def test_incomplete_frame_at_eof_is_counted_as_truncated() -> None:
     book = Playbook(SERVICES) >> b"a\nhalf" << Send(b"a\n")
     book >> eof << Close(CloseReason.PEER_EOF)
     assert (len(book.account.rules), book.account.truncations) == (1, 1)
 
 
-def test_what_is_left_behind_a_delay_at_eof_is_a_read() -> None:
+def test_bytes_left_behind_a_delay_at_eof_are_one_read() -> None:
     book = Playbook(plan(rule(steps.delay_fixed(1), steps.echo()), framing=Read(4))) >> b"abcdef" >> eof
     book >> after(2) << Send(b"abcdef") << Close(CloseReason.PEER_EOF)
 
@@ -295,7 +295,9 @@ def heard(
     st.sampled_from([LINE, Line(keep_ending=True)]),
     st.sampled_from([1 << 20, 4, 6]),
 )
-def test_cutting_never_matters(words: list[bytes], cuts: set[int], framing: Framing, longest: int) -> None:
+def test_session_answers_alike_however_the_stream_is_cut(
+    words: list[bytes], cuts: set[int], framing: Framing, longest: int
+) -> None:
     target = replace(SERVICES, framing=framing, limits=Limits(max_request_bytes=longest))
     stream = b"".join(words)
     places = [0, *sorted(cut for cut in cuts if 0 < cut < len(stream)), len(stream)]
@@ -317,7 +319,7 @@ def test_the_deadline_is_never_later_than_what_is_due() -> None:
     assert (Playbook(target) >> b"x" >> b"\n" << Send(b"+PONG\r\n") >> after(9)).session.deadline == 1010
 
 
-def test_what_is_heard_again_is_answered_and_counted_again() -> None:
+def test_repeated_request_is_answered_and_counted_each_time() -> None:
     book = Playbook(plan(PONG))
     for _ in range(3):
         book >> b"PING\r\nPING\n" << Send(b"+PONG\r\n" * 2)
@@ -339,7 +341,7 @@ def said(book: Playbook, chunk: bytes) -> bytes:
         max_size=30,
     )
 )
-def test_what_was_answered_before_makes_no_difference(chunks: list[bytes]) -> None:
+def test_session_answers_alike_with_and_without_remembered_replies(chunks: list[bytes]) -> None:
     """One session of a listener that has heard it all before, one of a listener that has not."""
     rules = [
         rule(steps.send(b"A"), when=b"a", place=1),

@@ -34,16 +34,16 @@ def template(text: str) -> templates.Template:
     return templates.compile(text)
 
 
-def test_send() -> None:
+def test_send_step_sends_constant_or_template() -> None:
     assert taken(steps.send(b"hi")) == Send(b"hi")
     assert taken(steps.send(template("<${request}>"))) == Send(b"<said>")
 
 
-def test_echo() -> None:
+def test_echo_step_sends_the_request() -> None:
     assert taken(steps.echo()) == Send(b"said")
 
 
-def test_discard() -> None:
+def test_discard_step_sends_nothing() -> None:
     assert taken(steps.discard()) is None
 
 
@@ -51,11 +51,11 @@ def test_delay_fixed() -> None:
     assert taken(steps.delay_fixed(0.25)) == Wait(0.25)
 
 
-def test_close() -> None:
+def test_close_step_ends_in_order() -> None:
     assert taken(steps.close()) is END_IN_ORDER
 
 
-def test_reset() -> None:
+def test_reset_step_ends_by_reset() -> None:
     assert taken(steps.reset()) is END_BY_RESET
 
 
@@ -63,12 +63,12 @@ def test_half_close() -> None:
     assert taken(steps.half_close()) == HalfClose()
 
 
-def test_hold() -> None:
+def test_hang_step_holds_with_or_without_ignoring_fin() -> None:
     assert taken(steps.hang()) == Hold(ignore_fin=False)
     assert taken(steps.hang(ignore_fin=True)) == Hold(ignore_fin=True)
 
 
-def test_state() -> None:
+def test_state_step_sets_the_state() -> None:
     turn = Said()
     assert taken(steps.state("in"), turn) is None
     assert turn.state == "in"
@@ -85,7 +85,7 @@ def test_set_variable() -> None:
     "chunks,size,pieces",
     [(3, 0, [b"abc", b"de", b"fg"]), (1, 0, [b"abcdefg"]), (9, 0, list(b"abcdefg")), (0, 3, [b"abc", b"def", b"g"])],
 )
-def test_dribble(chunks: int, size: int, pieces: list[bytes | int]) -> None:
+def test_dribble_step_sends_pieces_with_gaps(chunks: int, size: int, pieces: list[bytes | int]) -> None:
     wanted: list[Send | Wait] = []
     for piece in pieces:
         wanted += [Wait(0.1), Send(piece if isinstance(piece, bytes) else bytes((piece,)))]
@@ -98,7 +98,7 @@ def test_dribble_nothing() -> None:
     assert pieces_of(steps.dribble(template("${vars.none}"), size=3, gap=1)) == []
 
 
-def test_frame() -> None:
+def test_set_framing_step_switches_the_framing() -> None:
     assert taken(steps.set_framing(Line(keep_ending=False))) == Switch(Line(keep_ending=False))
 
 
@@ -115,7 +115,7 @@ def test_frame_of_size(text: str, outcome: Outcome) -> None:
     assert steps.END_AS_MALFORMED.reason == CloseReason.MALFORMED_REQUEST
 
 
-def test_take() -> None:
+def test_receive_step_takes_a_frame_into_a_variable() -> None:
     assert taken(steps.receive(Line(keep_ending=False), "a")) == Take(Line(keep_ending=False), "a")
 
 
@@ -127,7 +127,7 @@ def test_take_of_size() -> None:
     assert taken(steps.receive_of_size(template("x"), "a")) == steps.END_AS_MALFORMED
 
 
-def test_only_what_depends_on_the_request_is_worked_out_for_each() -> None:
+def test_constant_steps_are_computed_once_not_for_each_request() -> None:
     fixed = [steps.send(b"hi"), steps.delay_fixed(1), steps.close(), steps.reset()]
     assert not any(map(callable, fixed))
     assert callable(steps.echo())

@@ -257,7 +257,7 @@ def test_a_match_made_of_many_gives_way_between_them() -> None:
     assert book.turns >= len(parts) // 11
 
 
-def test_what_a_long_search_finds_is_answered_once_in_order_and_counted() -> None:
+def test_long_search_is_answered_once_in_order_and_counted() -> None:
     watch = Stopwatch()
     parts = [watch.matcher(at, TURN_SECONDS) for at in range(WEIGHT_AT_ONCE + 1)]
     made = matching.all_of([matching.none_of(matching.any_of(parts)), matching.prefix(b"a")])
@@ -369,7 +369,7 @@ def rest(session: Session, watch: Stopwatch) -> list[Action]:
     return done
 
 
-def test_what_comes_while_it_waits_is_answered_behind_the_rest() -> None:
+def test_bytes_received_while_waiting_for_a_turn_are_answered_last() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
     assert session.receive(b"late\n", watch.now) == ()
@@ -407,7 +407,7 @@ def test_the_lifetime_ends_it_while_it_waits_and_the_rest_is_not_answered() -> N
     assert not session.wants_turn
 
 
-def test_it_does_not_idle_out_while_it_waits_but_afterwards() -> None:
+def test_session_waiting_for_its_turn_idles_out_only_afterwards() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch, idle_timeout=5.0, request_timeout=3.0), watch)
     for _ in range(3):
@@ -420,7 +420,7 @@ def test_it_does_not_idle_out_while_it_waits_but_afterwards() -> None:
     assert list(done) == [HalfClose()]
 
 
-def test_it_waits_for_the_kernel_before_it_takes_its_turn() -> None:
+def test_session_with_blocked_kernel_takes_its_turn_after_the_flush() -> None:
     watch = Stopwatch()
     session = watch.session(echoing(watch))
     session.receive(b"x\ny\nz\n", watch.now)

@@ -22,7 +22,7 @@ def wrong(count: int, *reply: bytes, seed: int = 1) -> list[list[int]]:
 
 @pytest.mark.parametrize("count", [1, 2, 50, 100])
 @pytest.mark.parametrize("seed", range(20))
-def test_so_many_bytes_are_wrong_and_no_more(count: int, seed: int) -> None:
+def test_corrupt_fault_changes_exactly_count_bytes(count: int, seed: int) -> None:
     assert len(wrong(count, DATA, seed=seed)[0]) == count
 
 
@@ -30,7 +30,7 @@ def test_a_short_reply_is_wrong_altogether() -> None:
     assert wrong(9, b"abc") == [[0, 1, 2]]
 
 
-def test_what_is_left_of_them_goes_to_what_is_sent_next() -> None:
+def test_corrupt_fault_carries_rest_of_count_into_next_sends() -> None:
     first, second, third = wrong(5, b"abc", DATA, DATA)
     assert (len(first), len(second), len(third)) == (3, 2, 0)
 

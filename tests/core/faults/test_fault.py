@@ -53,14 +53,14 @@ def test_a_connections_own_counts() -> None:
     assert struck(fault(Drop(), per_connection=True, skip=1, times=1), 8, 2) == "--XX----"
 
 
-def test_by_chance() -> None:
+def test_fault_with_probability_strikes_at_its_rate_and_by_seed() -> None:
     found = struck(fault(Drop(), probability=0.25), 2000)
     assert 420 < found.count("X") < 580
     assert found == struck(fault(Drop(), probability=0.25), 2000)
     assert found != struck(fault(Drop(), probability=0.25), 2000, seed=2)
 
 
-def test_it_strikes_so_often_whatever_chance_says() -> None:
+def test_fault_with_probability_and_times_strikes_that_many_times() -> None:
     assert struck(fault(Drop(), probability=0.5, times=3), 200).count("X") == 3
 
 
@@ -100,7 +100,7 @@ def test_later_steps_see_what_earlier_ones_did() -> None:
     assert seen == [1]
 
 
-def test_a_template_that_grows_too_large_closes() -> None:
+def test_template_too_large_behind_a_fault_closes_the_connection() -> None:
     def endless(_turn: Turn) -> None:
         raise templates.TooLong
 
@@ -128,7 +128,7 @@ def test_no_faults_leave_no_trace() -> None:
     assert not surroundings.counters
 
 
-def test_a_change_is_for_the_next_request() -> None:
+def test_changed_faults_apply_from_the_next_request() -> None:
     book = conversation(Latency(Fixed(2))) >> b"abc\nabc\n" >> after(1)
     book.in_force.plan = plan(Drop())
     book >> after(1) << Send(b"a") >> after(2) << Send(b"bc") >> after(10)
@@ -188,7 +188,7 @@ WORDS = [b"hello\n", b"abc\n", b"quit\n", b"nothing\r\n", b"dribble\n", b"take\n
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12), st.sets(st.integers(0, 60)), st.integers(0, 1000))
-def test_cutting_never_matters(words: list[bytes], cuts: set[int], seed: int) -> None:
+def test_faults_strike_alike_however_the_stream_is_cut(words: list[bytes], cuts: set[int], seed: int) -> None:
     stream = b"".join(words)
     places = [0, *sorted(cut for cut in cuts if 0 < cut < len(stream)), len(stream)]
     whole = played(plan(*ALL), [stream] if stream else [], seed)

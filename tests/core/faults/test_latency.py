@@ -16,7 +16,7 @@ def test_a_reply_comes_later() -> None:
     assert book.account.strikes == [7]
 
 
-def test_it_is_added_to_what_the_reply_waits_itself() -> None:
+def test_latency_is_added_to_delays_of_the_reply() -> None:
     book = conversation(SECOND) >> b"abc\n" >> after(1) << Send(b"a") >> after(1) << Send(b"b")
     book.silent()
 

@@ -44,7 +44,7 @@ def with_faults(config: v1.Config, given: list[v1.Fault]) -> v1.Config:
     CUTS,
     st.sampled_from([1, 51, 3001]),
 )
-def test_cutting_never_matters(
+def test_faults_on_any_listener_strike_alike_however_the_stream_is_cut(
     config: v1.Config, given: list[v1.Fault], stream: bytes, cuts: list[int], left: int
 ) -> None:
     plan = only(with_faults(config, given))

@@ -33,6 +33,6 @@ def test_a_connection_that_is_closed_before_is_not_reset() -> None:
     conversation(Resetting(1)) >> b"quit\n" << Send(b"bye\n") << HalfClose()
 
 
-def test_what_take_waits_for_does_not_count() -> None:
+def test_reset_fault_delay_does_not_include_waiting_in_receive() -> None:
     book = conversation(Resetting(1)) >> b"take\n" >> after(10)
     book.silent() >> b"this\n" << Send(b"this") >> after(1) << RESET

@@ -35,7 +35,7 @@ def test_closes_that_are_nobodys(happening: Happening, reason: CloseReason) -> N
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(reason)
 
 
-def test_what_take_waited_for_is_not_taken_any_more() -> None:
+def test_slow_close_with_receive_pending_ignores_late_request() -> None:
     book = Playbook(plan(SLOW, limits=Limits(idle_timeout=5))) >> b"take\n" >> after(5) >> b"this\n" >> after(0.9)
     book.silent() >> after(0.1) << HalfClose()
 
@@ -54,7 +54,7 @@ def test_a_reset_is_none() -> None:
     assert (conversation(SLOW) >> b"reset\n" << Reset(CloseReason.SERVER_RESET)).account.strikes == []
 
 
-def test_it_counts_closes() -> None:
+def test_slow_close_with_times_counts_closes() -> None:
     once = plan(fault(SLOW, times=1))
     book = Playbook(once)
     surroundings = book.session._surroundings

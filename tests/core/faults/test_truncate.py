@@ -30,7 +30,7 @@ def test_of_all_that_a_connection_is_sent() -> None:
     conversation(cut) >> b"hello\n" << Send(b"hello, world\n") >> b"hello\n" << Send(b"hello, ") << HalfClose()
 
 
-def test_what_is_no_bytes_passes_and_nothing_comes_behind_the_end() -> None:
+def test_truncate_passes_waits_and_sends_nothing_after_the_end() -> None:
     reply = (Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), Wait(1), Send(b"e"))
     assert comes_of(Truncate(3, by_reset=False), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bc"), END_IN_ORDER]
     assert comes_of(Truncate(4, by_reset=True), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), END_BY_RESET]

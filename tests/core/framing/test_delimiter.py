@@ -30,17 +30,21 @@ CASES = [
 
 
 @pytest.mark.parametrize("framing, stream, requests, left", CASES)
-def test_requests(framing: Delimiter, stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_delimiter_framing_cuts_stream_into_requests(
+    framing: Delimiter, stream: bytes, requests: list[bytes], left: bytes
+) -> None:
     check_case(framing, stream, requests, left)
 
 
 @given(end=ENDS, keep=st.booleans(), stream=STREAMS, where=CUTS, kind=KINDS)
-def test_cutting_never_matters(end: bytes, keep: bool, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_delimiter_framing_cut_anywhere_finds_same_requests(
+    end: bytes, keep: bool, stream: bytes, where: list[int], kind: type[bytes]
+) -> None:
     check_cutting_never_matters(Delimiter(end, keep), stream, where, kind)
 
 
 @given(end=ENDS, keep=st.booleans(), stream=STREAMS)
-def test_a_plain_model_agrees(end: bytes, keep: bool, stream: bytes) -> None:
+def test_delimiter_framing_agrees_with_plain_model(end: bytes, keep: bool, stream: bytes) -> None:
     requests, heard = [], b""
     for at in range(len(stream)):
         heard += stream[at : at + 1]
@@ -51,11 +55,11 @@ def test_a_plain_model_agrees(end: bytes, keep: bool, stream: bytes) -> None:
 
 
 @given(end=ENDS, keep=st.booleans(), stream=STREAMS)
-def test_what_was_taken(end: bytes, keep: bool, stream: bytes) -> None:
+def test_delimiter_framing_taken_is_start_of_next_request(end: bytes, keep: bool, stream: bytes) -> None:
     check_taken(Delimiter(end, keep), stream)
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_delimiter_framing_cuts_long_buffer_in_batches() -> None:
     stream = b"ab" * (3 * MOST + 1)
     found, end = Delimiter(b"ab").cut(stream, 0)
     assert (len(found), end) == (MOST, 2 * MOST)
@@ -74,12 +78,12 @@ LEAST = [
 
 
 @pytest.mark.parametrize("framing, buffer, least", LEAST)
-def test_how_long_a_request_will_be_at_least(framing: Delimiter, buffer: bytes, least: int) -> None:
+def test_delimiter_framing_gives_least_request_size(framing: Delimiter, buffer: bytes, least: int) -> None:
     assert framing.least(buffer) == least
 
 
 @pytest.mark.parametrize("more", [b"a", b"\r", b"\r\n.\r"])
-def test_a_long_request_takes_linear_work(more: bytes) -> None:
+def test_delimiter_framing_cuts_long_request_in_linear_work(more: bytes) -> None:
     check_linear(MAIL, b"", more)
 
 
@@ -88,11 +92,11 @@ def test_there_is_an_end() -> None:
         Delimiter(b"")
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_delimiter_framing_rest_at_eof_is_no_request() -> None:
     assert (MAIL.rest, MAIL.gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_delimiter_framings_with_equal_options_are_equal() -> None:
     assert Delimiter(b"a") == Delimiter(b"a", keep=False)
     assert Delimiter(b"a") != Delimiter(b"b")
     assert Delimiter(b"a") != Delimiter(b"a", keep=True)

@@ -14,17 +14,19 @@ CASES = [
 
 
 @pytest.mark.parametrize("size, stream, requests, left", CASES)
-def test_requests(size: int, stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_fixed_framing_cuts_stream_into_requests(size: int, stream: bytes, requests: list[bytes], left: bytes) -> None:
     check_case(Fixed(size), stream, requests, left)
 
 
 @given(size=st.integers(1, 40), stream=st.binary(max_size=100), where=CUTS, kind=KINDS)
-def test_cutting_never_matters(size: int, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_fixed_framing_cut_anywhere_finds_same_requests(
+    size: int, stream: bytes, where: list[int], kind: type[bytes]
+) -> None:
     check_cutting_never_matters(Fixed(size), stream, where, kind)
 
 
 @given(size=st.integers(1, 40), stream=st.binary(max_size=100))
-def test_a_plain_model_agrees(size: int, stream: bytes) -> None:
+def test_fixed_framing_agrees_with_plain_model(size: int, stream: bytes) -> None:
     requests, left = [], stream
     while len(left) >= size:
         request, left = left[:size], left[size:]
@@ -33,11 +35,11 @@ def test_a_plain_model_agrees(size: int, stream: bytes) -> None:
 
 
 @given(size=st.integers(1, 40), stream=st.binary(max_size=100))
-def test_what_was_taken(size: int, stream: bytes) -> None:
+def test_fixed_framing_taken_is_start_of_next_request(size: int, stream: bytes) -> None:
     check_taken(Fixed(size), stream)
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_fixed_framing_cuts_long_buffer_in_batches() -> None:
     found, end = Fixed(1).cut(b"a" * (2 * MOST), 0)
     assert (len(found), end) == (MOST, MOST)
 
@@ -53,9 +55,9 @@ def test_a_request_has_at_least_one_byte(size: int) -> None:
         Fixed(size)
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_fixed_framing_rest_at_eof_is_no_request() -> None:
     assert (Fixed(1).rest, Fixed(1).gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_fixed_framings_with_equal_options_are_equal() -> None:
     assert Fixed(1) == Fixed(1) != Fixed(2)

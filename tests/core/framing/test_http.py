@@ -89,7 +89,7 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("stream, requests, left", CASES.values(), ids=CASES)
-def test_requests(stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_http_framing_cuts_stream_into_requests(stream: bytes, requests: list[bytes], left: bytes) -> None:
     check_case(HTTP, stream, requests, left)
 
 
@@ -142,7 +142,7 @@ MALFORMED: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize("stream, fault", MALFORMED)
-def test_malformed(stream: bytes, fault: str) -> None:
+def test_http_framing_with_malformed_request_reports_fault(stream: bytes, fault: str) -> None:
     check_case(HTTP, stream, [], b"", fault)
     check_case(HTTP, GET + GET + stream, [GET, GET], b"", fault)
 
@@ -161,23 +161,23 @@ STREAMS = st.lists(LIKELY | streams(*PARTS, most=6), max_size=4).map(b"".join)
 
 
 @given(stream=STREAMS, where=CUTS, kind=KINDS)
-def test_cutting_never_matters(stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_http_framing_cut_anywhere_finds_same_requests(stream: bytes, where: list[int], kind: type[bytes]) -> None:
     check_cutting_never_matters(HTTP, stream, where, kind)
 
 
 @given(stream=STREAMS)
-def test_a_plain_model_agrees(stream: bytes) -> None:
+def test_http_framing_agrees_with_plain_model(stream: bytes) -> None:
     expected, outcome = plainly(stream), cut(HTTP, [stream])
     assert (outcome.requests, outcome.left, bool(outcome.fault)) == (*expected[:2], bool(expected.fault))
 
 
 @given(stream=STREAMS)
-def test_what_was_taken(stream: bytes) -> None:
+def test_http_framing_taken_is_start_of_next_request(stream: bytes) -> None:
     check_taken(HTTP, stream)
     check_taken(HTTP.begin(), stream)
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_http_framing_cuts_long_buffer_in_batches() -> None:
     found, end = HTTP.cut(GET * 2 * MOST, 0)
     assert (len(found), end) == (MOST, MOST * len(GET))
 
@@ -196,7 +196,7 @@ LEAST = [
 
 
 @pytest.mark.parametrize("buffer, least", LEAST)
-def test_how_long_a_request_will_be_at_least(buffer: bytes, least: int) -> None:
+def test_http_framing_gives_least_request_size(buffer: bytes, least: int) -> None:
     begun = HTTP.begin()
     assert HTTP.least(buffer) == begun.least(buffer) == least
     assert begun.cut(buffer, 0) == ([], 0)
@@ -228,14 +228,16 @@ class CountedSearch:
 
 
 @pytest.mark.parametrize("begin, more", LONG.values(), ids=LONG)
-def test_a_long_request_takes_linear_work(begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http_framing_cuts_long_request_in_linear_work(
+    begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(http, "END_OF_FIELDS", CountedSearch())
     check_linear(HTTP, begin, more)
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_http_framing_rest_at_eof_is_no_request() -> None:
     assert (HTTP.rest, HTTP.gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_http_framings_with_equal_options_are_equal() -> None:
     assert Http() == HTTP

@@ -6,7 +6,7 @@ from tests.core.framing.cutting import KINDS, cut
 
 
 @given(pieces=st.lists(st.binary(min_size=1, max_size=5), max_size=5), kind=KINDS)
-def test_no_bytes_end_a_request(pieces: list[bytes], kind: type[bytes]) -> None:
+def test_idle_framing_never_ends_request_by_its_bytes(pieces: list[bytes], kind: type[bytes]) -> None:
     assert cut(Idle(0.2), pieces, kind) == ([], b"".join(pieces), "")
 
 
@@ -14,13 +14,13 @@ def test_silence_ends_it_and_so_does_the_end() -> None:
     assert (Idle(0.2).gap, Idle(0.2).rest) == (0.2, True)
 
 
-def test_nothing_is_taken() -> None:
+def test_idle_framing_takes_no_bytes() -> None:
     assert Idle(0.2).taken(b"abc", 0) == 0
 
 
-def test_how_long_a_request_will_be_at_least() -> None:
+def test_idle_framing_gives_least_request_size() -> None:
     assert Idle(0.2).least(b"abc") == 3
 
 
-def test_equal_framings_are_equal() -> None:
+def test_idle_framings_with_equal_options_are_equal() -> None:
     assert Idle(0.2) == Idle(0.2) != Idle(0.3)

@@ -36,7 +36,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("framing, stream, requests, left", CASES)
-def test_requests(framing: LengthPrefix, stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_length_prefix_framing_cuts_stream_into_requests(
+    framing: LengthPrefix, stream: bytes, requests: list[bytes], left: bytes
+) -> None:
     check_case(framing, stream, requests, left)
 
 
@@ -55,7 +57,9 @@ STREAMS = streams(b"\x00", b"\x01", b"\x02", b"\x00\x00\x00", b"abc", most=60)
 
 
 @given(framing=FRAMINGS, stream=STREAMS, where=CUTS, kind=KINDS)
-def test_cutting_never_matters(framing: LengthPrefix, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_length_prefix_framing_cut_anywhere_finds_same_requests(
+    framing: LengthPrefix, stream: bytes, where: list[int], kind: type[bytes]
+) -> None:
     check_cutting_never_matters(framing, stream, where, kind)
 
 
@@ -81,16 +85,16 @@ def plainly(framing: LengthPrefix, stream: bytes) -> Outcome:
 
 
 @given(framing=FRAMINGS, stream=STREAMS)
-def test_a_plain_model_agrees(framing: LengthPrefix, stream: bytes) -> None:
+def test_length_prefix_framing_agrees_with_plain_model(framing: LengthPrefix, stream: bytes) -> None:
     assert cut(framing, [stream]) == plainly(framing, stream)
 
 
 @given(framing=FRAMINGS, stream=STREAMS)
-def test_what_was_taken(framing: LengthPrefix, stream: bytes) -> None:
+def test_length_prefix_framing_taken_is_start_of_next_request(framing: LengthPrefix, stream: bytes) -> None:
     check_taken(framing, stream)
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_length_prefix_framing_cuts_long_buffer_in_batches() -> None:
     found, end = STRIPPED.cut(b"\x01a" * (2 * MOST), 0)
     assert (len(found), end) == (MOST, 2 * MOST)
 
@@ -107,7 +111,7 @@ LEAST = [
 
 
 @pytest.mark.parametrize("framing, buffer, least", LEAST)
-def test_how_long_a_request_will_be_at_least(framing: LengthPrefix, buffer: bytes, least: int) -> None:
+def test_length_prefix_framing_gives_least_request_size(framing: LengthPrefix, buffer: bytes, least: int) -> None:
     assert framing.least(buffer) == least
 
 
@@ -117,10 +121,10 @@ def test_a_length_stands_somewhere(offset: int, width: int) -> None:
         LengthPrefix(offset, width)
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_length_prefix_framing_rest_at_eof_is_no_request() -> None:
     assert (MODBUS.rest, MODBUS.gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_length_prefix_framings_with_equal_options_are_equal() -> None:
     assert LengthPrefix(4, 2, little_endian=False, adjust=0, strip=False) == MODBUS
     assert len({MODBUS, POSTGRES, STRIPPED, LengthPrefix(4, 2, strip=True)}) == 4

@@ -27,13 +27,17 @@ CASES = [
 
 
 @pytest.mark.parametrize("framing, stream, requests, left", CASES)
-def test_requests(framing: Line, stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_line_framing_cuts_stream_into_requests(
+    framing: Line, stream: bytes, requests: list[bytes], left: bytes
+) -> None:
     check_case(framing, stream, requests, left)
 
 
 @pytest.mark.parametrize("framing", LINES)
 @given(stream=STREAMS, where=CUTS, kind=KINDS)
-def test_cutting_never_matters(framing: Line, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_line_framing_cut_anywhere_finds_same_requests(
+    framing: Line, stream: bytes, where: list[int], kind: type[bytes]
+) -> None:
     check_cutting_never_matters(framing, stream, where, kind)
 
 
@@ -47,12 +51,12 @@ def test_lines_are_what_they_always_were(framing: Line, stream: bytes) -> None:
 
 @pytest.mark.parametrize("framing", LINES)
 @given(stream=STREAMS)
-def test_what_was_taken(framing: Line, stream: bytes) -> None:
+def test_line_framing_taken_is_start_of_next_request(framing: Line, stream: bytes) -> None:
     check_taken(framing, stream)
 
 
 @pytest.mark.parametrize("framing", LINES)
-def test_a_long_buffer_is_cut_little_by_little(framing: Line) -> None:
+def test_line_framing_cuts_long_buffer_in_batches(framing: Line) -> None:
     stream = b"\n" * (3 * MOST + 1)
     found, end = framing.cut(stream, 0)
     assert (len(found), end) == (MOST, MOST)
@@ -67,7 +71,7 @@ LEAST = [
 
 
 @pytest.mark.parametrize("framing, buffer, least", LEAST)
-def test_how_long_a_request_will_be_at_least(framing: Line, buffer: bytes, least: int) -> None:
+def test_line_framing_gives_least_request_size(framing: Line, buffer: bytes, least: int) -> None:
     assert framing.least(buffer) == least
 
 
@@ -75,10 +79,10 @@ def test_a_long_line_takes_linear_work() -> None:
     check_linear(Line(), b"", b"a")
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_line_framing_rest_at_eof_is_no_request() -> None:
     assert (Line().rest, Line().gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_line_framings_with_equal_options_are_equal() -> None:
     """A connection keeps its plan to its end if the framing has changed, so what is the same must not look changed."""
     assert Line() == Line(keep_ending=False) != Line(keep_ending=True)

@@ -42,7 +42,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("framing, stream, requests, left", CASES)
-def test_requests(framing: Pattern, stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_pattern_framing_cuts_stream_into_requests(
+    framing: Pattern, stream: bytes, requests: list[bytes], left: bytes
+) -> None:
     check_case(framing, stream, requests, left)
 
 
@@ -83,17 +85,19 @@ def plainly(pattern: str, stream: bytes) -> Outcome:
 
 
 @given(pattern=PATTERNS, stream=STREAMS)
-def test_a_plain_model_agrees(pattern: str, stream: bytes) -> None:
+def test_pattern_framing_agrees_with_plain_model(pattern: str, stream: bytes) -> None:
     assert cut(ending(pattern), [stream]) == plainly(pattern, stream)
 
 
 @given(pattern=PATTERNS, stream=STREAMS, where=CUTS, kind=KINDS)
-def test_cutting_never_matters(pattern: str, stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_pattern_framing_cut_anywhere_finds_same_requests(
+    pattern: str, stream: bytes, where: list[int], kind: type[bytes]
+) -> None:
     check_cutting_never_matters(ending(pattern), stream, where, kind)
 
 
 @given(pattern=PATTERNS, stream=STREAMS)
-def test_what_was_taken(pattern: str, stream: bytes) -> None:
+def test_pattern_framing_taken_is_start_of_next_request(pattern: str, stream: bytes) -> None:
     check_taken(ending(pattern), stream)
 
 
@@ -102,12 +106,12 @@ def test_any_bytes_are_heard(stream: bytes) -> None:
     assert b"".join((outcome := cut(FIX, [stream])).requests) + outcome.left == stream
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_pattern_framing_cuts_long_buffer_in_batches() -> None:
     found, end = FIX.cut(MESSAGE * 2 * MOST, 0)
     assert (len(found), end) == (MOST, MOST * len(MESSAGE))
 
 
-def test_how_long_a_request_will_be_at_least() -> None:
+def test_pattern_framing_gives_least_request_size() -> None:
     assert FIX.least(b"abc") == 3
 
 
@@ -126,7 +130,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("pattern, why", REFUSED.items())
-def test_what_cannot_end_a_request(pattern: str, why: str) -> None:
+def test_pattern_framing_with_unusable_pattern_is_rejected(pattern: str, why: str) -> None:
     for refuse in (check_pattern, Pattern):
         with pytest.raises(PatternError) as caught:
             refuse(pattern)
@@ -156,7 +160,7 @@ def test_re2_agrees_byte_by_byte(pattern: str, stream: bytes) -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 5])
 @given(pattern=PATTERNS, stream=STREAMS)
-def test_what_the_automaton_forgets_it_works_out_again(most: int, pattern: str, stream: bytes) -> None:
+def test_pattern_framing_recomputes_evicted_automaton_states(most: int, pattern: str, stream: bytes) -> None:
     framing = ending(pattern)
     framing._automaton._most = framing._automaton._left = most
     assert cut(framing, byte_by_byte(stream)) == plainly(pattern, stream)
@@ -205,10 +209,10 @@ def test_places_count_repetitions(pattern: str, count: int) -> None:
     assert places(pattern) == count
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_pattern_framing_rest_at_eof_is_no_request() -> None:
     assert (FIX.rest, FIX.gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_pattern_framings_with_equal_options_are_equal() -> None:
     assert Pattern("a") == Pattern("a") != Pattern("b")
     assert repr(Pattern("a")) == "Pattern(pattern='a')"

@@ -15,7 +15,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("size, reads, requests", CASES)
-def test_requests(size: int, reads: list[bytes], requests: list[bytes]) -> None:
+def test_read_framing_cuts_stream_into_requests(size: int, reads: list[bytes], requests: list[bytes]) -> None:
     for kind in (bytes, bytearray):
         assert cut(Read(size), reads, kind) == (requests, b"", "")
 
@@ -28,24 +28,24 @@ def test_a_read_is_cut_by_itself(stream: bytes, size: int, where: list[int], kin
 
 
 @given(stream=st.binary(max_size=500), size=st.integers(1, 5))
-def test_what_was_taken(stream: bytes, size: int) -> None:
+def test_read_framing_taken_is_start_of_next_request(stream: bytes, size: int) -> None:
     check_taken(Read(size), stream)
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_read_framing_cuts_long_buffer_in_batches() -> None:
     stream = b"a" * (3 * MOST + 1)
     found, end = Read(1).cut(stream, 0)
     assert (len(found), end) == (MOST, MOST)
     assert len(cut(Read(1), [stream]).requests) == len(stream)
 
 
-def test_how_long_a_request_will_be_at_least() -> None:
+def test_read_framing_gives_least_request_size() -> None:
     assert Read(10).least(b"abc") == 3
 
 
-def test_what_is_left_at_the_end_is_a_request() -> None:
+def test_read_framing_rest_at_eof_is_a_request() -> None:
     assert (Read(10).rest, Read(10).gap) == (True, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_read_framings_with_equal_options_are_equal() -> None:
     assert Read(5) == Read(5) != Read(6)

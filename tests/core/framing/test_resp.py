@@ -37,7 +37,7 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("stream, requests, left", CASES.values(), ids=CASES)
-def test_requests(stream: bytes, requests: list[bytes], left: bytes) -> None:
+def test_resp_framing_cuts_stream_into_requests(stream: bytes, requests: list[bytes], left: bytes) -> None:
     check_case(RESP, stream, requests, left)
 
 
@@ -61,7 +61,7 @@ MALFORMED: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize("stream, fault", MALFORMED)
-def test_malformed(stream: bytes, fault: str) -> None:
+def test_resp_framing_with_malformed_request_reports_fault(stream: bytes, fault: str) -> None:
     check_case(RESP, stream, [], b"", fault)
     check_case(RESP, GET + b"PING\r\n" + stream, [GET, b"PING\r\n"], b"", fault)
 
@@ -89,23 +89,23 @@ STREAMS = st.lists(ARRAYS | PARTS, max_size=5).map(b"".join)
 
 
 @given(stream=STREAMS, where=CUTS, kind=KINDS)
-def test_cutting_never_matters(stream: bytes, where: list[int], kind: type[bytes]) -> None:
+def test_resp_framing_cut_anywhere_finds_same_requests(stream: bytes, where: list[int], kind: type[bytes]) -> None:
     check_cutting_never_matters(RESP, stream, where, kind)
 
 
 @given(stream=STREAMS)
-def test_a_plain_model_agrees(stream: bytes) -> None:
+def test_resp_framing_agrees_with_plain_model(stream: bytes) -> None:
     expected, outcome = plainly(stream), cut(RESP, [stream])
     assert (outcome.requests, outcome.left, bool(outcome.fault)) == (*expected[:2], bool(expected.fault))
 
 
 @given(stream=STREAMS)
-def test_what_was_taken(stream: bytes) -> None:
+def test_resp_framing_taken_is_start_of_next_request(stream: bytes) -> None:
     check_taken(RESP, stream)
     check_taken(RESP.begin(), stream)
 
 
-def test_a_long_buffer_is_cut_little_by_little() -> None:
+def test_resp_framing_cuts_long_buffer_in_batches() -> None:
     found, end = RESP.cut(GET * 2 * MOST, 0)
     assert (len(found), end) == (MOST, MOST * len(GET))
 
@@ -124,7 +124,7 @@ LEAST = [
 
 
 @pytest.mark.parametrize("buffer, least", LEAST)
-def test_how_long_a_request_will_be_at_least(buffer: bytes, least: int) -> None:
+def test_resp_framing_gives_least_request_size(buffer: bytes, least: int) -> None:
     begun = RESP.begin()
     assert RESP.least(buffer) == begun.least(buffer) == least
     assert begun.cut(buffer, 0) == ([], 0)
@@ -140,13 +140,13 @@ LONG = {
 
 
 @pytest.mark.parametrize("begin, more", LONG.values(), ids=LONG)
-def test_a_long_request_takes_linear_work(begin: bytes, more: bytes) -> None:
+def test_resp_framing_cuts_long_request_in_linear_work(begin: bytes, more: bytes) -> None:
     check_linear(RESP, begin, more)
 
 
-def test_what_is_left_at_the_end_is_no_request() -> None:
+def test_resp_framing_rest_at_eof_is_no_request() -> None:
     assert (RESP.rest, RESP.gap) == (False, float("inf"))
 
 
-def test_equal_framings_are_equal() -> None:
+def test_resp_framings_with_equal_options_are_equal() -> None:
     assert Resp() == RESP

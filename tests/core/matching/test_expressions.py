@@ -11,13 +11,13 @@ from tests.core.matching.turns import asked
 from tests.core.turns import MadeUp
 
 
-def test_regex() -> None:
+def test_regex_match_with_anchors_fits_the_whole_request() -> None:
     matches = matching.regex(r"^a.c$")
     assert asked(matches, b"a\xffc")
     assert not any(asked(matches, other) for other in [b"xabc", b"abcd", b"ac", b"a\nc"])
 
 
-def test_it_is_searched_for() -> None:
+def test_regex_match_without_anchors_is_searched_for() -> None:
     assert asked(matching.regex("b+"), b"abbc")
 
 
@@ -39,7 +39,7 @@ def test_without_a_match_the_turn_is_as_it_was() -> None:
     assert turn.captures is before
 
 
-def test_one_that_re2_refuses() -> None:
+def test_regex_match_rejected_by_re2_raises_pattern_error() -> None:
     with pytest.raises(PatternError):
         matching.regex("(")
 

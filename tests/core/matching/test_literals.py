@@ -11,26 +11,26 @@ from tests.core.matching.turns import asked
 short = st.lists(st.sampled_from([b"a", b"A", b"b", b"\x00", b"\xc3", b"\xe3"]), max_size=5).map(b"".join)
 
 
-def test_equals() -> None:
+def test_equals_match_holds_for_the_exact_bytes_only() -> None:
     matches = matching.equals(b"PING")
     assert asked(matches, b"PING")
     assert not any(asked(matches, other) for other in [b"ping", b"PIN", b"PINGS", b""])
 
 
-def test_prefix() -> None:
+def test_prefix_match_holds_at_the_start_only() -> None:
     matches = matching.prefix(b"GET ")
     assert asked(matches, b"GET ")
     assert asked(matches, b"GET /")
     assert not any(asked(matches, other) for other in [b"get /", b" GET /", b"GET", b""])
 
 
-def test_suffix() -> None:
+def test_suffix_match_holds_at_the_end_only() -> None:
     matches = matching.suffix(b"bye")
     assert asked(matches, b"good bye")
     assert not any(asked(matches, other) for other in [b"good BYE", b"bye ", b"ye", b""])
 
 
-def test_contains() -> None:
+def test_contains_match_holds_anywhere() -> None:
     matches = matching.contains(b"\x00\xff")
     assert asked(matches, b"a\x00\xffb")
     assert not any(asked(matches, other) for other in [b"\x00a\xff", b"\x00", b""])

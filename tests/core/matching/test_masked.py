@@ -13,7 +13,7 @@ def test_byte_string() -> None:
     assert not asked(matches, bytes.fromhex("000100000006 01"))
 
 
-def test_only_the_bits_of_the_mask_are_compared() -> None:
+def test_bytes_match_with_mask_compares_masked_bits_only() -> None:
     matches = matching.byte_string(1, b"\x8f\x00", b"\xf0\x01")
     assert asked(matches, b"\x00\x80\xfe")
     assert not asked(matches, b"\x00\x90\xfe")
@@ -22,7 +22,9 @@ def test_only_the_bits_of_the_mask_are_compared() -> None:
 
 
 @given(request_bytes=st.binary(max_size=4), offset=st.integers(0, 4), literal_and_mask=st.data())
-def test_a_plain_model_agrees(request_bytes: bytes, offset: int, literal_and_mask: st.DataObject) -> None:
+def test_bytes_match_agrees_with_plain_model(
+    request_bytes: bytes, offset: int, literal_and_mask: st.DataObject
+) -> None:
     few = st.integers(0, 4).flatmap(lambda size: st.tuples(*[st.binary(min_size=size, max_size=size)] * 2))
     literal, mask = literal_and_mask.draw(few)
     there = len(request_bytes) >= offset + len(literal)

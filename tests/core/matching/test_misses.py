@@ -60,7 +60,7 @@ def test_bytes_miss_where_they_do_not_match(request_bytes: bytes, offset: int, l
         (b"PING", None),
     ],
 )
-def test_equals(request_bytes: bytes, miss: Miss | None) -> None:
+def test_equals_miss_names_the_first_differing_byte(request_bytes: bytes, miss: Miss | None) -> None:
     assert misses.equals(b"PING")(request_bytes, MadeUp()) == miss
 
 
@@ -71,21 +71,21 @@ def test_case_is_ignored_where_the_match_ignores_it() -> None:
     )
 
 
-def test_prefix() -> None:
+def test_prefix_miss_names_the_first_differing_byte() -> None:
     assert misses.prefix(b"GET ")(b"GET /", MadeUp()) is None
     assert misses.prefix(b"GET ")(b"GEX", MadeUp()) == Miss(
         'does not begin with "GET ": byte 2 is "X", not "T"', 2, b"T", b"X"
     )
 
 
-def test_suffix() -> None:
+def test_suffix_miss_names_the_first_differing_byte() -> None:
     assert misses.suffix(b"bye")(b"good xye", MadeUp()) == Miss(
         'does not end with "bye": byte 5 is "x", not "b"', 5, b"b", b"x"
     )
     assert why(misses.suffix(b"bye"), b"ye") == 'does not end with "bye": it is shorter'
 
 
-def test_contains() -> None:
+def test_contains_miss_names_where_the_best_attempt_ends() -> None:
     assert misses.contains(b"abc")(b"xabxxa", MadeUp()) == Miss(
         'does not contain "abc": byte 3 is "x", not "c"', 3, b"c", b"x"
     )
@@ -93,13 +93,13 @@ def test_contains() -> None:
     assert why(misses.contains(b"abc"), b"xyz") == 'does not contain "abc", nor its first byte'
 
 
-def test_regex() -> None:
+def test_regex_miss_says_when_only_case_differs() -> None:
     assert why(misses.regex("^ECHO (.*)$"), b"PING") == "nothing in it matches ^ECHO (.*)$"
     assert why(misses.regex("^ECHO"), b"echo") == "nothing in it matches ^ECHO, but for the case of its letters"
     assert misses.regex("^ECHO")(b"ECHO", MadeUp()) is None
 
 
-def test_bytes() -> None:
+def test_bytes_miss_names_the_byte_or_the_missing_length() -> None:
     assert misses.byte_string(1, b"\x03\x04")(b"\x00\x03\x05", MadeUp()) == Miss(
         "byte 2 is 05, not 04", 2, b"\x04", b"\x05"
     )
@@ -118,7 +118,7 @@ def test_sizes_and_numbers() -> None:
     assert misses.request_number(1, 1)(b"", MadeUp(number=1)) is None
 
 
-def test_peer() -> None:
+def test_peer_miss_names_address_and_network() -> None:
     assert why(misses.peer("10.0.0.0/8"), b"") == "comes from 192.0.2.7, not from 10.0.0.0/8"
     assert why(misses.peer("10.0.0.0/8"), b"", MadeUp(peer=("", 0))) == (
         "comes from what has no address, not from 10.0.0.0/8"
@@ -142,6 +142,6 @@ def test_any_tells_the_nearest() -> None:
     assert why(misses.any_of([]), b"") == "there is nothing to match"
 
 
-def test_not() -> None:
+def test_not_miss_says_that_the_request_matches() -> None:
     assert why(misses.none_of(misses.prefix(b"a")), b"ab") == "matches what it should not"
     assert misses.none_of(misses.prefix(b"a"))(b"b", MadeUp()) is None

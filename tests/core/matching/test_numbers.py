@@ -14,7 +14,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize("ends, inside, outside", RANGES)
-def test_size(ends: tuple[int, int | None], inside: list[int], outside: list[int]) -> None:
+def test_size_match_holds_within_its_range(ends: tuple[int, int | None], inside: list[int], outside: list[int]) -> None:
     matches = matching.size(*ends)
     assert all(asked(matches, bytes(size)) for size in inside)
     assert not any(asked(matches, bytes(size)) for size in outside)

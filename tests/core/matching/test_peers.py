@@ -24,7 +24,7 @@ PEERS = [
 
 
 @pytest.mark.parametrize("network, host, inside", PEERS)
-def test_peer(network: str, host: str, inside: bool) -> None:
+def test_peer_match_holds_for_addresses_of_its_network(network: str, host: str, inside: bool) -> None:
     assert asked(matching.peer(network), b"", MadeUp(peer=(host, 40000))) is inside
 
 
@@ -36,6 +36,6 @@ def test_ipaddress_agrees(address: object, of: object, prefix: int) -> None:
 
 
 @pytest.mark.parametrize("network", ["", "example.org", "10.0.0.0/33", "10.0.0.1/8", "1.2.3"])
-def test_what_is_no_network(network: str) -> None:
+def test_peer_match_with_invalid_network_is_rejected(network: str) -> None:
     with pytest.raises(ValueError, match=r"network|host bits"):
         matching.peer(network)

@@ -15,7 +15,7 @@ moments = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31), timezones=s
 @given(st.lists(st.sampled_from(SHARED).map("%{}".format) | st.sampled_from(["-", "T", " "])), moments)
 @example(["%" + name for name in SHARED], datetime(2024, 12, 30, 12, tzinfo=UTC))  # in the first week of 2025
 @example(["%I %p"], datetime(2024, 2, 29, 0, tzinfo=UTC))
-def test_it_writes_what_strftime_writes(parts: list[str], moment: datetime) -> None:
+def test_clock_format_writes_the_same_as_datetime_strftime(parts: list[str], moment: datetime) -> None:
     form = "".join(parts)
     assert strftime(form)(moment) == moment.strftime(form).encode()
 
@@ -32,7 +32,7 @@ def test_text_stands_as_it_is() -> None:
 @pytest.mark.parametrize(
     "form, directive, at", [("%Y %Q", "%Q", 3), ("%", "%", 0), ("%%%c", "%c", 2), ("%-d", "%-", 0)]
 )
-def test_what_is_not_known_is_refused(form: str, directive: str, at: int) -> None:
+def test_clock_format_with_unknown_directive_is_rejected(form: str, directive: str, at: int) -> None:
     with pytest.raises(UnknownDirective) as refused:
         strftime(form)
     assert (refused.value.directive, refused.value.position) == (directive, at)

@@ -35,7 +35,7 @@ def test_each_is_here() -> None:
 
 
 @pytest.mark.parametrize("call, makes", MAKES.items())
-def test_what_it_makes(call: str, makes: bytes) -> None:
+def test_template_function_renders_its_result(call: str, makes: bytes) -> None:
     assert templates.compile("${" + call + "}").render(MadeUp(DATA)) == makes
 
 

@@ -113,7 +113,7 @@ def test_any_text_is_a_template_or_refused_with_its_place(text: str) -> None:
 
 
 @given(anything, turns)
-def test_what_is_compiled_is_rendered(text: str, turn: MadeUp) -> None:
+def test_any_compiled_template_renders_or_is_too_long(text: str, turn: MadeUp) -> None:
     with suppress(TemplateError, TooLong):
         template = templates.compile(text, NAMES, 2)
         assert len(template.render(turn)) <= MOST

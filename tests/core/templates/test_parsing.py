@@ -83,7 +83,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("text, position, message", REFUSED, ids=[ascii(row[0]) for row in REFUSED])
-def test_refused(text: str, position: int, message: str) -> None:
+def test_invalid_template_is_rejected_with_message_and_position(text: str, position: int, message: str) -> None:
     with pytest.raises(TemplateError) as refused:
         templates.compile(text, ["body", "what"], 2)
     assert (refused.value.message, refused.value.position) == (message, position)
@@ -110,7 +110,7 @@ def test_functions_nest_so_deep_and_no_deeper() -> None:
         templates.compile("${" + "len:" * 100_000)
 
 
-def test_what_is_too_long_whatever_the_turn_is_refused() -> None:
+def test_template_always_too_long_is_rejected_when_compiled() -> None:
     assert templates.compile("x" * MOST).constant == b"x" * MOST
     with pytest.raises(TemplateError, match="longer than 1048576 bytes, whatever its values"):
         templates.compile("x" * MOST + "${request}${hex:00}")

@@ -51,7 +51,7 @@ def test_captures_that_another_pattern_has_are_empty() -> None:
     assert rendered("<${2}${what}>", MadeUp()) == b"<>"
 
 
-def test_uuid() -> None:
+def test_uuid_placeholder_makes_distinct_version_4_uuids_by_seed() -> None:
     turn = MadeUp(seed=3)
     made = [rendered("${uuid}", turn).decode() for _ in range(50)]
     assert all(str(UUID(text)) == text for text in made)
@@ -61,25 +61,25 @@ def test_uuid() -> None:
     assert [rendered("${uuid}", again).decode() for _ in range(50)] == made
 
 
-def test_random() -> None:
+def test_random_placeholder_makes_bytes_by_seed() -> None:
     assert rendered("${random:300}", MadeUp(seed=3)) == MadeUp(seed=3).chance.randbytes(300)
     assert rendered("${tohex:random:2}", MadeUp(seed=3)) == MadeUp(seed=3).chance.randbytes(2).hex().encode()
 
 
-def test_now() -> None:
+def test_now_placeholder_formats_the_time() -> None:
     turn = MadeUp(moment=datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC))
     assert rendered("${now:%d %b %Y, %T}", turn) == b"31 Dec 1999, 23:59:59"
     assert rendered("${len:now:%F}", turn) == b"10"
 
 
-def test_hex() -> None:
+def test_hex_placeholder_decodes_digits_and_blanks() -> None:
     assert rendered("${hex:00 2a}${hex:FFfe}${hex: 01\t02 }", MadeUp()) == b"\x00\x2a\xff\xfe\x01\x02"
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abcdefghij"])
 @pytest.mark.parametrize("first", ["", "0", "1", "4", "-1", "-2", "-7", "99", "-99"])
 @pytest.mark.parametrize("last", ["", "0", "1", "4", "-1", "-2", "-7", "99", "-99"])
-def test_slices(data: bytes, first: str, last: str) -> None:
+def test_placeholder_slice_equals_a_python_slice(data: bytes, first: str, last: str) -> None:
     expected = data[int(first) if first else None : int(last) if last else None]
     for text in (f"request[{first}:{last}]", f"vars.a[{first}:{last}]", f"1[{first}:{last}]", f"body[{first}:{last}]"):
         turn = MadeUp(data, Groups({1: data, b"body": data}), variables={"a": data})

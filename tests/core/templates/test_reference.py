@@ -55,7 +55,7 @@ def test_a_size_is_read_as_said() -> None:
 
 
 @pytest.mark.parametrize("text, said", REFUSALS)
-def test_a_refusal_is_what_is_said(text: str, said: str) -> None:
+def test_rejection_in_templates_reference_is_the_actual_message(text: str, said: str) -> None:
     with pytest.raises(TemplateError) as refused:
         compiled(text)
     assert str(refused.value) == said

@@ -20,7 +20,7 @@ from tests.core.turns import Groups, MadeUp, matched
         ("a${now:%%}", None),
     ],
 )
-def test_constant(text: str, constant: bytes | None) -> None:
+def test_template_without_turn_values_has_a_constant(text: str, constant: bytes | None) -> None:
     template = templates.compile(text)
     assert template.constant == constant
     if constant is not None:
@@ -42,7 +42,7 @@ def test_a_rendering_is_bounded(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [9, 10_000])
-def test_what_would_be_too_long_is_not_made_first(count: int) -> None:
+def test_template_too_long_raises_before_allocating_it(count: int) -> None:
     template = templates.compile("${request}" * count)
     turn = MadeUp(b"x" * MOST)
     tracemalloc.start()
