@@ -26,7 +26,7 @@ READ = {
 
 
 @pytest.mark.parametrize("text, canonical", READ.items())
-def test_it_reads(text: str, canonical: str) -> None:
+def test_address_text_is_parsed_to_canonical_form(text: str, canonical: str) -> None:
     assert str(addresses.parse(text)) == canonical
 
 
@@ -64,7 +64,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text, why", REFUSED.items())
-def test_it_refuses(text: str, why: str) -> None:
+def test_invalid_address_text_is_rejected(text: str, why: str) -> None:
     with pytest.raises(ValueError) as caught:
         addresses.parse(text)
     assert str(caught.value) == why
@@ -95,7 +95,7 @@ OVERLAPS = [
 
 
 @pytest.mark.parametrize("one, other, overlap", OVERLAPS)
-def test_overlaps(one: str, other: str, overlap: bool) -> None:
+def test_addresses_overlap_in_both_directions_or_neither(one: str, other: str, overlap: bool) -> None:
     first, second = addresses.parse(one), addresses.parse(other)
     assert first.overlaps(second) is second.overlaps(first) is overlap
 

@@ -4,6 +4,6 @@ from answerback.language.check import check
 from tests.language.configurations import HELLO
 
 
-def test_it_is_the_hello_conversation() -> None:
+def test_builtin_configuration_equals_the_hello_example() -> None:
     assert load(HELLO).config == BUILT_IN
     assert check(BUILT_IN, {}) == []

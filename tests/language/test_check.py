@@ -21,12 +21,12 @@ def two(first: str, second: str) -> v1.Config:
 
 
 @pytest.mark.parametrize("name", ["a", "0", "A.b_c-d", "x" * 63])
-def test_names(name: str) -> None:
+def test_listener_name_within_63_characters_is_valid(name: str) -> None:
     assert check(v1.Config(listeners=[v1.Listener(name=name, address="127.0.0.1:0")]), {}) == []
 
 
 @pytest.mark.parametrize("name", ["-a", ".a", "a b", "é", "a\n", "x" * 64, "a/b"])
-def test_what_is_no_name(name: str) -> None:
+def test_listener_name_with_other_characters_is_rejected(name: str) -> None:
     (problem,) = check(v1.Config(listeners=[v1.Listener(name=name, address="127.0.0.1:0")]), {})
     assert problem.path == "listeners[0].name"
     assert problem.message.startswith(
@@ -164,7 +164,7 @@ REQUIRED = {
 
 
 @pytest.mark.parametrize("text, path", REQUIRED.items())
-def test_what_is_missing(text: str, path: str) -> None:
+def test_required_field_missing_is_rejected(text: str, path: str) -> None:
     assert said(check(listener(text), {})) == [f"listeners[0].{path}: missing: it has no default"]
 
 

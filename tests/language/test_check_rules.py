@@ -40,7 +40,7 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize("replies, found", WEIGHTS.items())
-def test_weights(replies: str, found: list[str]) -> None:
+def test_reply_weights_that_do_not_fit_are_rejected(replies: str, found: list[str]) -> None:
     assert problems(f"replies: {replies}") == found
 
 

@@ -23,7 +23,7 @@ from tests.language.strategies import configs, few
 
 @few
 @given(configs())
-def test_what_is_right_can_be_compiled(config: v1.Config) -> None:
+def test_every_valid_configuration_compiles(config: v1.Config) -> None:
     plan = compiled(config)
     assert list(plan.listeners) == [each.name for each in config.listeners]
 
@@ -101,7 +101,7 @@ def test_places_and_names_go_by_the_order_written() -> None:
     assert filed.steps == (Send(b"from a file"),)
 
 
-def test_engines() -> None:
+def test_listener_engine_defaults_to_the_option() -> None:
     plan = compiled(load(WHOLE).config, WHOLE_FILES, Engine.CALLBACK)
     assert [each.engine for each in plan.listeners.values()] == [Engine.CALLBACK, Engine.COROUTINE]
     for engine in Engine:
@@ -139,7 +139,7 @@ UNCHECKED = {
 
 
 @pytest.mark.parametrize("text, why", UNCHECKED.items())
-def test_what_was_not_checked_is_refused(text: str, why: str) -> None:
+def test_compile_of_unchecked_invalid_listener_is_rejected(text: str, why: str) -> None:
     with pytest.raises(Refused) as caught:
         compiled(listener(text))
     assert str(caught.value) == f"listeners[0]: cannot be compiled: {why}"

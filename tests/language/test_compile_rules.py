@@ -91,7 +91,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("text, outcome", STEPS.items())
-def test_steps(text: str, outcome: Outcome) -> None:
+def test_step_compiles_to_its_outcome(text: str, outcome: Outcome) -> None:
     assert outcomes(text, Turn(b"said")) == [outcome]
 
 
@@ -102,13 +102,13 @@ def test_steps(text: str, outcome: Outcome) -> None:
         ("payload: {template: '${request}'}, size: 3, gap: 0", [Send(b"sai"), Wait(0.0), Send(b"d")]),
     ],
 )
-def test_dribble(text: str, pieces: list[Outcome]) -> None:
+def test_dribble_step_compiles_to_pieces_and_waits(text: str, pieces: list[Outcome]) -> None:
     (outcome,) = outcomes(f"dribble: {{{text}}}", Turn(b"said"))
     assert isinstance(outcome, GeneratorType)
     assert list(outcome) == pieces
 
 
-def test_what_is_the_same_each_time_is_worked_out_beforehand() -> None:
+def test_constant_sends_are_joined_when_compiled() -> None:
     chosen = selected(rule("do: [send: hi, send: {template: ' ${hex:21}$$'}]"), Turn())
     assert chosen is not None
     assert chosen.reply == Send(b"hi !$")
@@ -136,7 +136,7 @@ THEN = {
 
 
 @pytest.mark.parametrize("text, then", THEN.items())
-def test_replies(text: str, then: Then) -> None:
+def test_replies_compile_with_their_order(text: str, then: Then) -> None:
     chosen = selected(rule(f"replies: {{of: [[send: a, close], []]{text}}}"), Turn())
     assert chosen is not None
     assert chosen.replies is not None
@@ -145,7 +145,7 @@ def test_replies(text: str, then: Then) -> None:
     assert chosen.replies.weights == ()
 
 
-def test_weights() -> None:
+def test_replies_compile_with_their_weights() -> None:
     chosen = selected(rule("replies: {of: [[], []], then: RANDOM, weights: [3, 0.5]}"), Turn())
     assert chosen is not None
     assert chosen.replies is not None

@@ -96,7 +96,7 @@ def test_contents_are_equal_by_digest_whoever_holds_them(pool: Contents) -> None
     assert bytes(mapped.view()) == b"a" * LARGE
 
 
-def test_nobody_can_change_a_shared_content(pool: Contents) -> None:
+def test_shared_content_is_sealed_against_writes(pool: Contents) -> None:
     content = sealed(pool.of(b"a" * LARGE))
     assert fcntl.fcntl(content.fileno(), fcntl.F_GET_SEALS) == contents.SEALS
     with pytest.raises(PermissionError):
@@ -177,9 +177,7 @@ def test_a_file_that_has_changed_is_read_again(
     assert bytes(view_of(first)) == bytes(range(250)) * 8
 
 
-def test_what_has_changed_while_it_was_read_is_read_again(
-    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_changed_while_read_is_read_again(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(file, monkeypatch)
     write = contents._write
     written: list[int] = []

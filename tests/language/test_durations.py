@@ -23,7 +23,7 @@ READ = {
 
 
 @pytest.mark.parametrize("text, nanoseconds", READ.items())
-def test_it_reads(text: str, nanoseconds: int) -> None:
+def test_duration_text_is_parsed_to_nanoseconds(text: str, nanoseconds: int) -> None:
     assert durations.nanoseconds(durations.parse(text)) == nanoseconds
 
 
@@ -44,7 +44,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text, why", REFUSED.items())
-def test_it_refuses(text: str, why: str) -> None:
+def test_invalid_duration_text_is_rejected(text: str, why: str) -> None:
     with pytest.raises(ValueError) as caught:
         durations.parse(text)
     assert str(caught.value) == why
@@ -62,12 +62,12 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("text, written", WRITTEN.items())
-def test_it_writes_the_shortest(text: str, written: str) -> None:
+def test_duration_is_written_in_its_shortest_form(text: str, written: str) -> None:
     assert durations.written(durations.parse(text)) == written
 
 
 @given(st.integers(-315_576_000_000, 315_576_000_000), st.integers(0, 10**9 - 1))
-def test_what_is_written_is_read_back(seconds: int, nanos: int) -> None:
+def test_written_duration_is_parsed_to_the_same(seconds: int, nanos: int) -> None:
     given_duration = Duration(seconds=seconds, nanos=nanos if seconds >= 0 else -nanos)
     if abs(durations.nanoseconds(given_duration)) <= 315_576_000_000 * 10**9:
         assert durations.parse(durations.written(given_duration)) == given_duration

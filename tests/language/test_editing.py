@@ -56,7 +56,7 @@ def test_a_listener_is_deleted() -> None:
     assert names(deleted(config(), "a")) == ["b"]
 
 
-def test_what_is_not_there_cannot_be_deleted_unless_it_may_be_missing() -> None:
+def test_delete_of_missing_listener_fails_unless_allow_missing() -> None:
     with pytest.raises(NoSuchListener, match="there is no listener 'c'"):
         deleted(config(), "c")
     assert deleted(config(), "c", allow_missing=True) == config()

@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_read_is_a_problem_wherever_it_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ['""', '"a\\0b"', "a/" * 3000])
-def test_what_is_no_name(name: str) -> None:
+def test_payload_file_with_invalid_name_is_rejected(name: str) -> None:
     _, (problem,) = read_files(rule(f"do: [send: {{file: {name}}}]"), lambda _: b"")
     assert problem.message.endswith("that is no file's name")
 
@@ -131,7 +131,7 @@ def test_without_a_folder_nothing_is_read() -> None:
     )
 
 
-def test_only_regular_files_are_read_and_without_waiting(folder: Path) -> None:
+def test_payload_file_that_is_not_regular_is_rejected_without_waiting(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "loop").symlink_to("loop")
     for read in (FilesBeside(folder / "a.yaml"), FilesBeneath(folder)):

@@ -71,7 +71,7 @@ def test_timeouts_behind_the_end_of_life() -> None:
     assert advice(limits="{lifetime: 10s, idle_timeout: 0}") == []
 
 
-def test_what_a_unix_socket_does_not_have() -> None:
+def test_lint_on_unix_socket_warns_of_peer_match_and_reset() -> None:
     text = "rules: [{when: {peer: 10.0.0.0/8}, do: [reset]}, {do: [close]}]\nfaults: [{reset: {}}]"
     assert advice(text, address="unix:/run/a.sock") == [
         "rules[0].when.peer: never matches: peers of a Unix socket have no address",

@@ -128,7 +128,7 @@ def test_a_connection_begins_in_the_empty_state() -> None:
 
 
 @pytest.mark.parametrize("limit", ["times: 2", "replies: {of: [[]], then: NEXT_RULE}"])
-def test_what_comes_to_an_end_leaves_something_to_the_next(limit: str) -> None:
+def test_lint_does_not_call_rules_behind_limited_rule_unreachable(limit: str) -> None:
     assert advice(f"rules: [{{{limit}}}, {{when: x, {limit}}}, {{when: x}}, {{}}]") == []
     assert advice(f"rules: [{{}}, {{{limit}}}]") == ["rules[1]: never reached: rules[0] takes everything"]
 
@@ -161,7 +161,7 @@ def test_steps_of_replies_are_looked_at_too() -> None:
     ]
 
 
-def test_what_is_sent_behind_half_a_close() -> None:
+def test_lint_warns_of_steps_behind_half_close() -> None:
     assert advice("rules: [{do: [half_close, delay: 1s, echo, send: x, receive: {framing: line, into: x}]}]") == [
         "rules[0].do[2]: sends nothing: do[0] has closed our half",
         "rules[0].do[4]: hears nothing: do[0] has closed our half",

@@ -22,7 +22,7 @@ READ = [
 
 
 @pytest.mark.parametrize("payload, data", READ)
-def test_it_decodes(payload: payloads.Source, data: bytes) -> None:
+def test_payload_is_decoded_to_its_bytes(payload: payloads.Source, data: bytes) -> None:
     assert payloads.decode(payload, {"reply": b"from a file"}) == data
 
 
@@ -46,7 +46,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("payload, why", REFUSED)
-def test_it_refuses(payload: payloads.Source, why: str) -> None:
+def test_invalid_payload_is_rejected(payload: payloads.Source, why: str) -> None:
     with pytest.raises(ValueError) as caught:
         payloads.decode(payload, {})
     assert str(caught.value) == why
@@ -71,7 +71,7 @@ def test_both_encodings_bring_any_bytes(data: bytes) -> None:
 
 
 @given(st.text(alphabet="AB=+/-_ \n", max_size=12))
-def test_what_is_taken_for_base64_is_what_encoding_it_again_gives(text: str) -> None:
+def test_accepted_base64_encodes_back_to_the_same_text(text: str) -> None:
     try:
         data = payloads.decode(v1.Payload(base64=text), {})
     except ValueError:

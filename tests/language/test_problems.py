@@ -15,7 +15,7 @@ def test_a_refusal_says_every_reason() -> None:
     assert [problem.path for problem in refused.problems] == ["a", "b"]
 
 
-def test_nobody_reads_more_than_a_thousand() -> None:
+def test_problems_stop_after_1000_with_a_notice() -> None:
     problems = Problems()
     for index in range(MOST_PROBLEMS - 1):
         problems.add(f"[{index}]", "wrong")
@@ -31,6 +31,6 @@ def test_a_quoted_value_is_escaped_and_short() -> None:
     assert quoted("x" * 1000) == "'" + "x" * 59 + "…'"
 
 
-def test_paths() -> None:
+def test_problem_path_joins_field_names() -> None:
     assert step_into("", "listeners") == "listeners"
     assert step_into("listeners[0]", "name") == "listeners[0].name"

@@ -124,6 +124,6 @@ def test_the_whole_examples_are_taken() -> None:
         assert warnings(load(example).config) == []
 
 
-def test_a_refusal_is_what_is_said() -> None:
+def test_rejection_in_configuration_reference_is_the_actual_message() -> None:
     blocks = dict(FENCE.findall(PAGE))
     assert problems_of(blocks["yaml refused"]) == dedent(blocks["text"]).splitlines()

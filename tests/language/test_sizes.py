@@ -130,7 +130,9 @@ def test_a_pattern_that_frames_counts_among_all() -> None:
 
 
 @pytest.mark.parametrize("made, at, past, why", LIMITS.values(), ids=LIMITS)
-def test_sizes(made: Callable[[int], v1.Config], at: int, past: int, why: str) -> None:
+def test_configuration_is_valid_at_each_size_limit_and_rejected_past_it(
+    made: Callable[[int], v1.Config], at: int, past: int, why: str
+) -> None:
     assert check(made(at), {}) == []
     assert [str(problem) for problem in check(made(past), {})] == [why]
 
@@ -143,7 +145,7 @@ def test_a_text() -> None:
     assert nodes.MAX_BYTES == 4 << 20
 
 
-def test_what_files_hold() -> None:
+def test_payload_file_past_its_size_limit_is_rejected() -> None:
     config = doing(v1.Step(send=v1.Payload(file="f")))
     assert check(config, {"f": bytes(payloads.MAX_BYTES)}) == []
     (problem,) = check(config, {"f": bytes(payloads.MAX_BYTES + 1)})

@@ -21,7 +21,7 @@ def problems(delay: str) -> list[str]:
         "{exponential: {mean: 1h, max: 1h}}",
     ],
 )
-def test_what_is_allowed(delay: str) -> None:
+def test_delay_at_its_bounds_is_valid(delay: str) -> None:
     assert problems(delay) == []
 
 
@@ -58,14 +58,14 @@ def test_everything_that_is_wrong(delay: str, wrong: list[str]) -> None:
 
 
 @pytest.mark.parametrize("sigma", [float("nan"), float("inf")])
-def test_what_only_the_api_can_say(sigma: float) -> None:
+def test_lognormal_sigma_nan_or_infinite_is_rejected(sigma: float) -> None:
     config = rule("do: [delay: {lognormal: {median: 1s, sigma: 1}}]")
     config.listeners[0].rules[0].do[0].delay.lognormal.sigma = sigma
     (problem,) = check(config, {})
     assert problem.message == f"must be more than 0, at most 10, not {sigma}"
 
 
-def test_what_says_nothing() -> None:
+def test_empty_delay_in_a_latency_fault_is_rejected() -> None:
     config = v1.Config(listeners=[v1.Listener(name="it", address="127.0.0.1:0")])
     config.listeners[0].faults.add().latency.SetInParent()
     assert said(check(config, {})) == [

@@ -24,7 +24,7 @@ def test_each_distribution(text: str, delay: Delay) -> None:
     assert compile_delay(rule(f"do: [delay: {text}]").listeners[0].rules[0].do[0].delay) == delay
 
 
-def test_what_says_nothing_is_refused() -> None:
+def test_compile_of_empty_delay_is_rejected() -> None:
     with pytest.raises(ValueError, match="a delay says nothing"):
         compile_delay(v1.Delay())
 

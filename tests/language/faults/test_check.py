@@ -31,7 +31,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("fault, wrong", WRONG.items())
-def test_what_is_wrong_with_one(fault: str, wrong: str) -> None:
+def test_invalid_fault_is_rejected_with_its_problem(fault: str, wrong: str) -> None:
     assert problems(fault) == [wrong]
 
 
@@ -44,7 +44,7 @@ def test_all_at_once() -> None:
     ]
 
 
-def test_names() -> None:
+def test_fault_name_duplicate_or_too_long_is_rejected() -> None:
     assert problems("{name: a, drop: {}}", "drop", "{name: a, hang: {}}", "{name: 'faults[1]', truncate: {}}") == [
         "[2].name: 'a' is what faults[0] is counted under already",
         "[3].name: 'faults[1]' is what faults[1] is counted under already",
@@ -58,12 +58,12 @@ def test_a_rule_and_a_fault_may_have_the_same_name() -> None:
     assert check(listener("rules: [{name: a}]\nfaults: [{name: a, drop: {}}]"), {}) == []
 
 
-def test_so_many_and_no_more() -> None:
+def test_more_than_max_faults_are_rejected() -> None:
     assert problems(*["drop"] * MAX_FAULTS) == []
     assert problems(*["drop"] * (MAX_FAULTS + 1)) == [f": {MAX_FAULTS + 1} faults; there can be {MAX_FAULTS}"]
 
 
-def test_what_only_the_api_can_say() -> None:
+def test_fault_with_unknown_target_or_nan_probability_is_rejected() -> None:
     config = listener()
     config.listeners[0].faults.add(target=9, probability=float("nan"), drop=v1.Fault.Drop())
     assert said(check(config, {})) == [

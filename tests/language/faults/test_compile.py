@@ -73,6 +73,6 @@ def test_a_listener_with_faults_works_no_reply_out_beforehand() -> None:
         assert (chosen.reply is None) is faulted
 
 
-def test_what_says_nothing_is_refused() -> None:
+def test_compile_of_empty_fault_is_rejected() -> None:
     with pytest.raises(ValueError, match="a fault says nothing"):
         compile_fault(v1.Fault(), "it", 0, 0)

@@ -32,7 +32,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("framing, path, least, most", NUMBERS)
-def test_numbers(framing: str, path: str, least: int, most: int) -> None:
+def test_framing_number_outside_its_bounds_is_rejected(framing: str, path: str, least: int, most: int) -> None:
     for right in (least, most):
         assert problems(f"{{{framing.format(right)}}}") == []
     wrong = [most + 1] if least == 0 or path.endswith("width") else [least - 1, most + 1]

@@ -29,7 +29,7 @@ COMPILED = {
 
 
 @pytest.mark.parametrize("text, compiled", COMPILED.items())
-def test_framings(text: str, compiled: framing.Framing) -> None:
+def test_framing_compiles_to_its_core_object(text: str, compiled: framing.Framing) -> None:
     assert compile_framing(listener(framing=text).listeners[0].framing, Compiling({"end": b"from a file"})) == compiled
 
 

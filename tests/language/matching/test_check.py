@@ -26,12 +26,12 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("text, problem", EMPTY.items())
-def test_what_says_nothing(text: str, problem: str) -> None:
+def test_empty_match_is_rejected(text: str, problem: str) -> None:
     assert problems(text) == [problem]
 
 
 @pytest.mark.parametrize("kind", ["equals", "prefix", "suffix", "contains"])
-def test_literals(kind: str) -> None:
+def test_literal_match_with_odd_hex_is_rejected(kind: str) -> None:
     assert problems(f"{{{kind}: {{hex: abc}}}}") == [f"{kind}.hex: odd number of digits"]
 
 
@@ -64,7 +64,7 @@ def test_a_group_has_a_name_that_templates_do_not_have(name: str) -> None:
     ]
 
 
-def test_ranges() -> None:
+def test_range_with_min_above_max_is_rejected() -> None:
     assert problems("{size: {min: 3, max: 2}}") == ["size: never holds: min, 3, is more than max, 2"]
     assert problems("{request_number: {min: 1, max: 0}}") == [
         "request_number: never holds: min, 1, is more than max, 0",
@@ -95,12 +95,12 @@ PEERS = {
 
 
 @pytest.mark.parametrize("text, why", PEERS.items())
-def test_what_is_no_peer(text: str, why: str) -> None:
+def test_peer_match_without_a_network_is_rejected(text: str, why: str) -> None:
     assert problems(f"{{peer: {text}}}") == [f"peer: {why}"]
 
 
 @pytest.mark.parametrize("text", ["192.0.2.7", "10.0.0.0/8", "'::1'", "fd00::/8", "0.0.0.0/0", "10.0.0.0/255.0.0.0"])
-def test_peers(text: str) -> None:
+def test_peer_match_with_address_or_network_is_valid(text: str) -> None:
     assert problems(f"{{peer: {text}}}") == []
 
 

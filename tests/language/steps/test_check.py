@@ -21,11 +21,11 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("text, problem", EMPTY.items())
-def test_what_says_nothing(text: str, problem: str) -> None:
+def test_empty_step_is_rejected(text: str, problem: str) -> None:
     assert problems(text) == [problem]
 
 
-def test_payloads() -> None:
+def test_step_payload_with_bad_encoding_is_rejected() -> None:
     assert problems("send: {hex: g}, dribble: {payload: {base64: A}, chunks: 1, gap: 0}") == [
         "[0].send.hex: 'g' is no hexadecimal digit",
         "[1].dribble.payload.base64: not base64: its length is no multiple of 4; it is padded with =",
@@ -33,7 +33,7 @@ def test_payloads() -> None:
 
 
 @pytest.mark.parametrize("delay, right", [("0", True), ("1h", True), ("-1ms", False), ("1h1s", False), ("61m", False)])
-def test_delays(delay: str, right: bool) -> None:
+def test_step_delay_outside_0_to_1h_is_rejected(delay: str, right: bool) -> None:
     written = {"61m": "1h1m"}.get(delay, delay)
     assert problems(f"delay: {delay}") == ([] if right else [f"[0].delay.fixed: must be 0 to 1h, not {written}"])
     assert problems(f"dribble: {{payload: a, size: 1, gap: {delay}}}") == (
@@ -52,18 +52,18 @@ def test_pieces_of_a_dribble() -> None:
     assert dribble("size: 1") == ["[0].dribble.size: makes 65537 pieces; there can be 65536"]
 
 
-def test_states() -> None:
+def test_state_name_longer_than_128_characters_is_rejected() -> None:
     assert problems("state: '', state: 'any thing'") == []
     assert problems(f"state: {'s' * 129}") == [f"[0].state: at most 128 characters, not '{'s' * 59}…'"]
 
 
 @pytest.mark.parametrize("name", ["a", "_", "A-1_b", "v" * 128])
-def test_variables(name: str) -> None:
+def test_variable_name_of_letters_digits_underscore_and_hyphen_is_valid(name: str) -> None:
     assert problems(f"set: {{name: {name}, value: x}}, receive: {{framing: line, into: {name}}}") == []
 
 
 @pytest.mark.parametrize("name", ["1a", "-a", "a.b", "a b", "é"])
-def test_what_is_no_variable(name: str) -> None:
+def test_variable_name_with_other_characters_is_rejected(name: str) -> None:
     why = f"letters, digits, `_` and `-`, the first no digit, 128 at most, not {name!r}"
     assert problems(f"set: {{name: {name}, value: x}}, receive: {{framing: line, into: {name}}}") == [
         f"[0].set.name: {why}",
