@@ -81,7 +81,7 @@ NOT_WORDS = {
 
 
 @pytest.mark.parametrize("text, said", NOT_WORDS.items())
-def test_what_is_no_word(text: str, said: str) -> None:
+def test_value_that_is_no_string_is_rejected_for_an_enum(text: str, said: str) -> None:
     assert problems(framing=text) == [said]
 
 
@@ -101,7 +101,7 @@ def test_an_enum_is_said_by_its_short_word_or_in_full(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["EVENT_UNSPECIFIED", "UNSPECIFIED", "2", "on"])
-def test_what_says_nothing_is_no_word_for_an_enum(word: str) -> None:
+def test_enum_value_unspecified_or_number_is_rejected(word: str) -> None:
     assert problems(rules=f"[event: {word}]") == [
         f"rules[0].event: no such word: {word!r}; known: REQUEST, CONNECT, IDLE, EOF, DRAIN",
     ]
@@ -144,7 +144,7 @@ NO_NUMBERS = {
 
 
 @pytest.mark.parametrize("text, said", NO_NUMBERS.items())
-def test_what_is_no_whole_number(text: str, said: str) -> None:
+def test_value_that_is_no_integer_is_rejected(text: str, said: str) -> None:
     assert problems(limits=f"{{max_connections: {text}}}") == [f"limits.max_connections: {said}"]
 
 
@@ -162,7 +162,7 @@ NO_BOOLEANS = {
 
 
 @pytest.mark.parametrize("text, said", NO_BOOLEANS.items())
-def test_what_is_no_boolean(text: str, said: str) -> None:
+def test_value_that_is_no_boolean_is_rejected(text: str, said: str) -> None:
     assert problems(framing=f"{{line: {{keep_ending: {text}}}}}") == [f"framing.line.keep_ending: {said}"]
 
 
@@ -184,7 +184,7 @@ NOT_EVEN_NUMBERS = {
 
 
 @pytest.mark.parametrize("text, said", NOT_EVEN_NUMBERS.items())
-def test_what_is_no_number(text: str, said: str) -> None:
+def test_value_that_is_no_float_is_rejected(text: str, said: str) -> None:
     assert problems(rules=f"[{{replies: {{weights: [{text}]}}}}]") == [f"rules[0].replies.weights[0]: {said}"]
 
 
@@ -194,7 +194,7 @@ def test_a_duration() -> None:
     assert limits.HasField("lifetime")
 
 
-def test_what_is_no_duration() -> None:
+def test_value_that_is_no_duration_is_rejected() -> None:
     assert problems(limits="{idle_timeout: 5, lifetime: {seconds: 5}, write_timeout: }") == [
         "limits.idle_timeout: a duration needs a unit: 5s, 5ms, not '5'",
         "limits.lifetime: a duration is expected, not a mapping",
@@ -297,6 +297,6 @@ def test_the_same_through_json() -> None:
         assert document.config == load(yaml).config
 
 
-def test_anchors() -> None:
+def test_yaml_anchor_and_alias_give_equal_messages() -> None:
     document = load("listeners: [{name: a, rules: [&r {do: [close]}, *r]}]")
     assert document.config.listeners[0].rules[0] == document.config.listeners[0].rules[1]

@@ -47,7 +47,7 @@ def test_a_configuration_may_have_no_listeners(text: str) -> None:
     assert load(text) == Document(v1.Config(), (), load(text).root)
 
 
-def test_what_is_no_text() -> None:
+def test_document_that_is_not_utf_8_is_rejected() -> None:
     assert problems_of("a: \ud800") == ["not UTF-8: surrogates not allowed (byte 3)"]
     assert [str(problem) for problem in load(b"a: \xff").problems] == ["not UTF-8: invalid start byte (byte 3)"]
 
@@ -85,7 +85,7 @@ listeners:
     ]
 
 
-def test_what_only_follows_is_not_said_twice() -> None:
+def test_document_problem_is_reported_once_without_its_consequences() -> None:
     text = "listeners: [{name: a, address: '1.1.1.1:1', rules: [{when: {prefx: a}, do: [delay: 5x, send: [a], clos]}]}]"
     assert [problem.split(": ")[1] for problem in problems_of(text)] == [
         "listeners[0].rules[0].when.prefx",

@@ -12,13 +12,13 @@ from tests.language.strategies import configs, few, texts
 
 @few
 @given(configs())
-def test_what_is_written_is_read_back_to_the_same(config: v1.Config) -> None:
+def test_dumped_configuration_loads_to_the_same(config: v1.Config) -> None:
     document = load(dump(config))
     assert document.problems == ()
     assert document.config == config
 
 
-def test_it_is_canonical() -> None:
+def test_dump_of_builtin_configuration_is_canonical_yaml() -> None:
     assert (
         dump(BUILT_IN)
         == """\
@@ -74,7 +74,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text, written", TEXTS.items())
-def test_text(text: str, written: str) -> None:
+def test_dumped_text_is_quoted_where_needed(text: str, written: str) -> None:
     config = listener("rules: [{when: x}]")
     config.listeners[0].rules[0].when.equals.text = text
     assert f"text: {written}\n" in dump(config)

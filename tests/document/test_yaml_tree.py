@@ -81,7 +81,7 @@ NOT_YAML = {
 
 
 @pytest.mark.parametrize("text, said", NOT_YAML.items())
-def test_what_is_not_yaml_is_one_problem(text: str, said: str) -> None:
+def test_text_that_is_not_yaml_is_one_problem(text: str, said: str) -> None:
     assert why(text) == said
 
 
