@@ -17,7 +17,7 @@ PING = r"""framing: line, rules: [
     {name: quit, when: QUIT, do: [send: "+OK\r\n", close]}]"""
 
 
-def test_what_is_said_is_cut_matched_and_answered() -> None:
+def test_explained_request_is_cut_matched_and_answered() -> None:
     assert told(PING, b"PING\r\nECHO a\n").events == [
         e.Received(0, b"PING\r\nECHO a\n"),
         e.Evaluated(0, "REQUEST", 1, b"PING", "line", "", e.RuleName("ping", 0)),
@@ -37,7 +37,7 @@ def test_what_is_said_is_cut_matched_and_answered() -> None:
     ]
 
 
-def test_what_no_rule_matches_is_not_answered_and_the_nearest_miss_is_marked() -> None:
+def test_explained_request_without_matching_rule_marks_the_nearest_miss() -> None:
     transcript = told(PING, b"QUIET\r\n")
     assert asked(transcript) == [(b"QUIET", None)]
     assert misses(transcript) == [
@@ -49,13 +49,13 @@ def test_what_no_rule_matches_is_not_answered_and_the_nearest_miss_is_marked() -
     assert not transcript.answered
 
 
-def test_what_is_no_request_yet_is_left() -> None:
+def test_explained_incomplete_request_is_left_open() -> None:
     transcript = told(PING, b"PING\r\nPIN")
     assert transcript.events[-2:] == [e.Incomplete(0, b"PIN", "line", "a line ends with LF"), e.Open(0, "")]
     assert not transcript.answered
 
 
-def test_what_comes_behind_a_close_is_not_heard() -> None:
+def test_explained_bytes_behind_a_close_are_discarded() -> None:
     transcript = told(PING, b"QUIT\nPING\n", Moment(1, b"PING\n"))
     assert transcript.events[-4:] == [
         e.Sent(0, b"+OK\r\n"),
@@ -212,7 +212,7 @@ def test_a_stream_that_ends_within_a_request() -> None:
     assert not transcript.answered
 
 
-def test_what_waits_in_the_kernel_is_not_heard_after_a_close() -> None:
+def test_explained_bytes_queued_in_the_kernel_at_a_close_are_discarded() -> None:
     said = b"x\n" + b"y" * (READ_AHEAD + READ_BYTES)
     transcript = told("framing: line, rules: [{do: [delay: 1s, close]}]", said)
     unheard = b"".join(event.data for event in only(transcript, e.Discarded))
@@ -255,7 +255,7 @@ def test_the_peer_and_the_clock_are_as_told() -> None:
     assert sent(transcript) == [(1, b"192.0.2.9 8000 03:04:06")]
 
 
-def test_nobody_has_an_address_at_a_unix_socket() -> None:
+def test_explained_client_of_unix_socket_has_no_address() -> None:
     rules = 'rules: [{when: {peer: 0.0.0.0/0}, do: [close]}, {do: [send: {template: "<${peer.host}>${local.port}"}]}]'
     document = load(f"listeners: [{{name: it, address: 'unix:/run/it:80', {rules}}}]")
     transcript = explain(document.config.listeners[0], {}, [Moment(0, b"x")], peer="192.0.2.7", begun=BEGUN)
@@ -264,7 +264,7 @@ def test_nobody_has_an_address_at_a_unix_socket() -> None:
 
 
 @pytest.mark.parametrize("accept", ["REFUSE", "STALL", "CLOSE", "RESET", "HOLD"])
-def test_whoever_meets_a_listener_that_accepts_nobody_is_not_heard(accept: str) -> None:
+def test_explained_client_of_non_accepting_listener_is_discarded(accept: str) -> None:
     transcript = told(f"accept: {accept}, rules: [{{event: CONNECT, do: [send: hi]}}]", Moment(1, b"x"))
     assert transcript.events == [e.AcceptMode(0, accept), e.Discarded(1, b"x")]
     assert not transcript.answered

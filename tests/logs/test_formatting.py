@@ -10,7 +10,7 @@ from tests.logs.conftest import Configure, Written
 HOSTILE = "a\nINFO forged: \x1b[2J\x7f\x85\u2028\u202e\udc80é"
 
 
-def test_text(stream: Written, configure: Configure) -> None:
+def test_text_log_line_has_time_level_message_and_fields(stream: Written, configure: Configure) -> None:
     log = configure("text", worker=1)
     log.warning("worker %s", "died", extra={"status": -9, "why": "out of memory"})
     time, rest = stream.text().split(" ", 1)
@@ -19,7 +19,7 @@ def test_text(stream: Written, configure: Configure) -> None:
     assert rest == 'WARNING somewhere: worker died worker=1 status=-9 why="out of memory"\n'
 
 
-def test_json(stream: Written, configure: Configure) -> None:
+def test_json_log_line_has_all_fields(stream: Written, configure: Configure) -> None:
     log = configure("json", worker=1)
     log.warning("worker %s", "died", extra={"status": -9})
     event = json.loads(stream.text())
@@ -34,7 +34,7 @@ def test_json(stream: Written, configure: Configure) -> None:
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
-def test_what_does_not_print_is_escaped(stream: Written, configure: Configure, form: str) -> None:
+def test_log_line_with_unprintable_characters_is_escaped(stream: Written, configure: Configure, form: str) -> None:
     log = configure(form)
     log.info("peer said %s", HOSTILE, extra={"field": HOSTILE})
     line, nothing = stream.text().split("\n")

@@ -23,7 +23,7 @@ def admitted(limiter: Limiter, records: list[logging.LogRecord], now: float = 0.
     return sum(limiter.admits(record, now) for record in records)
 
 
-def test_so_many_are_written_and_then_a_summary() -> None:
+def test_repeated_log_event_past_burst_is_summarised() -> None:
     limiter = Limiter()
     assert admitted(limiter, [event("no room for %s", "it")] * 537) == BURST
     assert limiter.due() == SECONDS
@@ -44,7 +44,7 @@ def test_a_few_need_no_summary() -> None:
 @pytest.mark.parametrize(
     "other", [event("no room for %s", "her"), event("it", name="b"), event("it", level=logging.WARNING)]
 )
-def test_what_differs_is_counted_apart(other: logging.LogRecord) -> None:
+def test_log_events_that_differ_are_limited_separately(other: logging.LogRecord) -> None:
     limiter = Limiter()
     assert admitted(limiter, [event("it")] * 10) == BURST
     assert admitted(limiter, [other] * 10) == BURST
@@ -55,11 +55,11 @@ def test_tracebacks_of_one_place_are_counted_together() -> None:
     assert admitted(Limiter(), [failure(number) for number in range(10)]) == BURST
 
 
-def test_what_reports_is_never_held_back() -> None:
+def test_log_event_at_info_is_never_limited() -> None:
     assert admitted(Limiter(), [event("revision 2 is in force", level=logging.INFO)] * 50) == 50
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_limiter_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limiting, "MOST", 3)
     limiter = Limiter()
     assert admitted(limiter, [event(f"text {number}") for number in range(9)] * 10) == 3 * BURST + 6 * 10

@@ -15,7 +15,7 @@ from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("level, logged", [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
-def test_level(stream: Written, configure: Configure, level: str, logged: int) -> None:
+def test_log_level_selects_events(stream: Written, configure: Configure, level: str, logged: int) -> None:
     log = configure("text", level)
     for each in logs.LEVELS:
         getattr(log, each)("event")
@@ -70,7 +70,7 @@ def test_logs_need_nothing_but_the_standard_library() -> None:
     assert ended.stdout == "False False\n"
 
 
-def test_what_is_repeated_is_held_back_and_counted_at_the_end(stream: Written, configure: Configure) -> None:
+def test_repeated_log_event_is_summarised_at_close(stream: Written, configure: Configure) -> None:
     log = configure("text")
     for _ in range(537):
         log.error("no room", extra={"slot": 1})
@@ -80,7 +80,7 @@ def test_what_is_repeated_is_held_back_and_counted_at_the_end(stream: Written, c
     assert stream.lines()[5].endswith("ERROR somewhere: no room … 532 more like this in 10 s repeated=532")
 
 
-def test_what_is_held_back_is_counted_when_its_time_is_over(
+def test_repeated_log_event_is_summarised_after_its_period(
     stream: Written, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("answerback.logs.limiting.SECONDS", 0.01)
@@ -100,7 +100,7 @@ os.write(1, b"all logged\\n")
 """
 
 
-def test_nobody_reads_standard_error_and_nothing_waits_for_it() -> None:
+def test_unread_standard_error_never_blocks_the_process() -> None:
     with subprocess.Popen([sys.executable, "-c", FLOOD], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

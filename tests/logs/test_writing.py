@@ -36,7 +36,7 @@ def test_without_a_line_there_is_no_thread() -> None:
     assert threading.active_count() == before
 
 
-def test_what_is_due_is_written_without_a_line() -> None:
+def test_log_writer_writes_due_summary_without_a_new_line() -> None:
     written = threading.Event()
     due = [(["later"], None), ([], 0.01)]
 

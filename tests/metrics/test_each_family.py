@@ -96,7 +96,7 @@ def test_each_fact_is_in_its_family(tally: SharedCounters, places: CounterLayout
             assert found["answerback_" + name, frozenset({("worker", str(worker))})] == expected_of_one, name
 
 
-def test_what_is_most_asked_of_a_listener_is_read_from_its_cells(tally: SharedCounters, places: CounterLayout) -> None:
+def test_listener_counts_are_read_from_their_cells(tally: SharedCounters, places: CounterLayout) -> None:
     place = places.listeners["hello"]
     numbered(tally, place)
     offsets = (

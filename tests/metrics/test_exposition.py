@@ -117,7 +117,7 @@ def test_times_are_in_seconds(exposition: Exposition, slots: list[ListenerCounte
     assert value(exposition, "injected_delay_seconds_total", listener="hello") == 1.75
 
 
-def test_facts(exposition: Exposition, workers: "list[FakeWorker]") -> None:
+def test_exposition_shows_configuration_and_worker_values(exposition: Exposition, workers: "list[FakeWorker]") -> None:
     workers[1].running = False
     assert value(exposition, "config_revision") == 3
     assert value(exposition, "config_last_applied_timestamp_seconds") == 1_700_000_000.25

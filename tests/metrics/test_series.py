@@ -34,7 +34,7 @@ def everything(places: CounterLayout) -> Names:
     return Names(frozenset(places.listeners), frozenset(places.rules), frozenset(places.faults))
 
 
-def test_what_is_configured_is_shown_however_long(series: Series, places: CounterLayout, clock: Clock) -> None:
+def test_series_of_configured_listener_never_expire(series: Series, places: CounterLayout, clock: Clock) -> None:
     series.configured(everything(places))
     clock.now += 10 * REMOVED_SECONDS
     shown = series.shown()
@@ -43,11 +43,11 @@ def test_what_is_configured_is_shown_however_long(series: Series, places: Counte
     assert shown.faults == places.faults
 
 
-def test_what_was_never_in_force_is_not_shown(series: Series) -> None:
+def test_series_of_configuration_never_active_are_not_shown(series: Series) -> None:
     assert not series.shown().listeners  # a place was given to it, by a change that failed
 
 
-def test_what_is_removed_is_shown_for_a_while(series: Series, places: CounterLayout, clock: Clock) -> None:
+def test_series_of_removed_listener_expire_after_a_while(series: Series, places: CounterLayout, clock: Clock) -> None:
     series.configured(everything(places))
     series.configured(NONE)
     clock.now += REMOVED_SECONDS - 1
@@ -80,7 +80,7 @@ def test_a_later_change_does_not_prolong_it(series: Series, places: CounterLayou
     assert not series.shown().listeners
 
 
-def test_what_comes_back_is_shown_again_with_its_counts(series: Series, places: CounterLayout, clock: Clock) -> None:
+def test_series_of_listener_added_again_keep_their_counts(series: Series, places: CounterLayout, clock: Clock) -> None:
     before = dict(places.rules)
     series.configured(everything(places))
     series.configured(NONE)

@@ -77,7 +77,7 @@ def test_a_probe_is_counted_beside_its_reason(books: ListenerCounters, cells: Ce
     assert moved(cells) == {ACCEPTED: 1, CLOSED + CloseReason.PEER_RESET: 1, PROBES: 1}
 
 
-def test_requests(books: ListenerCounters, cells: Cells) -> None:
+def test_listener_counters_count_requests(books: ListenerCounters, cells: Cells) -> None:
     books.requested(RULE, 1)
     books.requested(RULE, 16)
     books.unmatched(2)
@@ -86,7 +86,7 @@ def test_requests(books: ListenerCounters, cells: Cells) -> None:
     assert moved(cells) == {REQUESTS: 19, UNMATCHED: 2, RULE: 18, TRUNCATED: 1}
 
 
-def test_bytes(books: ListenerCounters, cells: Cells) -> None:
+def test_listener_counters_count_bytes(books: ListenerCounters, cells: Cells) -> None:
     books.received(3)
     books.received(1 << 40)
     books.sent(5)
@@ -118,7 +118,7 @@ def test_delays_add_up(books: ListenerCounters, cells: Cells) -> None:
     assert moved(cells) == {DELAY_NANOSECONDS: 2_900_000_000}
 
 
-def test_failures(books: ListenerCounters, cells: Cells) -> None:
+def test_listener_counters_count_failures(books: ListenerCounters, cells: Cells) -> None:
     books.failed()
     for limit in REJECTIONS:
         books.rejected(limit)

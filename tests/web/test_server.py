@@ -615,7 +615,7 @@ async def test_localhost_is_loopback(house: House) -> None:
     await server.close()
 
 
-async def test_a_port_in_use_is_said(house: House) -> None:
+async def test_metrics_port_in_use_is_a_start_error(house: House) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(StartError) as error:

@@ -78,7 +78,7 @@ async def test_metrics_are_those_of_its_tally_and_status(server: Server, supervi
     assert 'answerback_worker_restarts_total{worker="1"} 3.0' in lines
 
 
-async def test_what_never_happened_was_at_0(server: Server, supervisor: FakeSupervisor) -> None:
+async def test_metrics_timestamp_of_event_that_never_happened_is_0(server: Server, supervisor: FakeSupervisor) -> None:
     supervisor.shown = replace(supervisor.shown, last_applied=None, last_refused=None)
     lines = (await get(server, "/metrics")).splitlines()
     assert "answerback_config_last_applied_timestamp_seconds 0.0" in lines

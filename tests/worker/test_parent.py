@@ -29,7 +29,7 @@ signal.pause()
 """
 
 
-def test_it_ends_with_its_parent() -> None:
+def test_worker_ends_when_its_parent_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
@@ -40,7 +40,7 @@ def test_it_ends_with_its_parent() -> None:
         eventually(lambda: not alive(child), within=1)
 
 
-def test_who_was_orphaned_before_he_could_tell_is_told() -> None:
+def test_worker_orphaned_during_start_raises_orphaned() -> None:
     ours, theirs = socket.socketpair()  # made by this process, and so not by its parent
     program = """
 import socket, sys

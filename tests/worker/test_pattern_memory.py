@@ -131,7 +131,7 @@ def test_the_patterns_of_a_plan_share_half_of_what_is_free(monkeypatch: pytest.M
     assert shares[2] > TOTAL_BYTES // 3 // PATTERNS
 
 
-def test_what_has_not_changed_keeps_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_pattern_keeps_its_memory_share(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = held(monkeypatch)
     memory = PatternMemory()
     first = compile_order(order(loose(1), 1), Compiled(), memory=memory)

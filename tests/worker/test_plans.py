@@ -38,7 +38,7 @@ def test_a_plan() -> None:
     assert (plan.block, plan.socket, plan.engine) == (97000, "127.0.0.1:0#a", Engine.CALLBACK)
 
 
-def test_what_has_not_changed_stays_the_same_object() -> None:
+def test_unchanged_listener_plan_stays_the_same_object() -> None:
     former = compile_order(order(), Compiled())
     changed = compile_order(order(TWO.replace("echo", "close"), revision=2), former)
     assert changed.plan.revision == 2

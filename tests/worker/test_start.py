@@ -13,12 +13,12 @@ print(*sorted({"grpc", "prometheus_client", "yaml", "aiohttp", "click", "rich", 
 """
 
 
-def test_it_stays_light() -> None:
+def test_worker_start_loads_no_unneeded_modules() -> None:
     found = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     assert found.stdout == "\n"
 
 
-def test_arguments() -> None:
+def test_worker_arguments_are_parsed() -> None:
     words = "--link 5 --tally 4 --slots 2 --slot 1 --region 2 --log-format json --log-level debug".split()  # noqa: SIM905
     assert Arguments.parse(words) == Arguments(5, 4, 2, 1, 2, "json", "debug")
 

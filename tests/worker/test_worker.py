@@ -137,12 +137,12 @@ async def worker() -> AsyncIterator[Ordered]:
         sock.close()
 
 
-async def test_it_beats_from_its_start_on(worker: Ordered) -> None:
+async def test_worker_sends_beats_from_its_start(worker: Ordered) -> None:
     await until(lambda: len(worker.reports) >= 3)
     assert {report.WhichOneof("kind") for report in worker.reports} == {"beat"}
 
 
-async def test_what_is_prepared_is_not_served_until_it_is_committed(worker: Ordered) -> None:
+async def test_prepared_revision_is_not_served_before_commit(worker: Ordered) -> None:
     await worker.serve(1, "one")
     assert await worker.ask() == b"one"
     await worker.prepare(2, "two", "hello")
@@ -152,7 +152,7 @@ async def test_what_is_prepared_is_not_served_until_it_is_committed(worker: Orde
     assert await worker.ask() == b"two"
 
 
-async def test_what_is_aborted_is_forgotten_with_its_sockets(worker: Ordered) -> None:
+async def test_aborted_revision_is_dropped_and_its_sockets_closed(worker: Ordered) -> None:
     await worker.serve(1, "one")
     before = descriptors(worker)
     await worker.prepare(2, "two", "hello", "second", "third")
@@ -169,7 +169,7 @@ async def test_a_removed_listener_is_not_listened_on_by_anyone(worker: Ordered) 
     assert await worker.ask() == b"two"
 
 
-async def test_it_stands_in_for_another_slot_until_told_otherwise(worker: Ordered) -> None:
+async def test_worker_serves_adopted_slot_until_release(worker: Ordered) -> None:
     await worker.serve(1)
     with listening() as orphan:
         port = orphan.getsockname()[1]
@@ -188,7 +188,7 @@ def wait_readable(sock: socket.socket) -> None:
     assert select.select([sock], [], [], 10)[0], "somebody else has accepted it"
 
 
-async def test_draining(worker: Ordered) -> None:
+async def test_worker_drain_finishes_requests_and_keeps_running(worker: Ordered) -> None:
     await worker.serve(1, "late", more=LATE)
     answer = asyncio.ensure_future(worker.ask())
     await until(lambda: sum(worker.tally.region(0)[:2]) == 2)
@@ -199,7 +199,7 @@ async def test_draining(worker: Ordered) -> None:
     assert worker.process.poll() is None
 
 
-async def test_stopping(worker: Ordered) -> None:
+async def test_worker_stop_resets_connections_and_exits_with_0(worker: Ordered) -> None:
     await worker.serve(1, "late", more="{delay: 1h},")
     with socket.create_connection(("127.0.0.1", worker.port())) as client:
         client.sendall(b"hi")
@@ -228,7 +228,7 @@ async def test_a_large_configuration_does_not_hold_up_those_who_are_served(worke
     assert max(report.beat.lag_microseconds for report in worker.reports) < 2_000_000
 
 
-async def test_what_cannot_be_compiled_is_refused(worker: Ordered) -> None:
+async def test_prepare_of_configuration_that_does_not_compile_is_rejected(worker: Ordered) -> None:
     await worker.serve(1)
     refusal = await worker.prepare(2, "two", "hello", regex="(")
     assert [problem.path for problem in refusal.refused.problems] == ["listeners[0]"]
@@ -258,7 +258,7 @@ async def test_no_heavy_library_is_loaded_while_serving(worker: Ordered) -> None
 
 
 @pytest.mark.parametrize("end", ["abort", "commit"])
-async def test_it_pauses_where_it_is_told_and_passes_over_who_filled_the_queue(worker: Ordered, end: str) -> None:
+async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: Ordered, end: str) -> None:
     await worker.serve(1, "one", "hello", "second")
     key = "127.0.0.1:0#hello"
     worker.link.send(Order(pause=Pause(sockets=[key])))
