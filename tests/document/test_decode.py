@@ -81,7 +81,7 @@ NOT_WORDS = {
 
 
 @pytest.mark.parametrize("text, said", NOT_WORDS.items())
-def test_value_that_is_no_string_is_rejected_for_an_enum(text: str, said: str) -> None:
+def test_framing_word_unknown_or_without_value_is_rejected(text: str, said: str) -> None:
     assert problems(framing=text) == [said]
 
 
@@ -184,7 +184,7 @@ NOT_EVEN_NUMBERS = {
 
 
 @pytest.mark.parametrize("text, said", NOT_EVEN_NUMBERS.items())
-def test_value_that_is_no_float_is_rejected(text: str, said: str) -> None:
+def test_weight_that_is_no_number_is_rejected(text: str, said: str) -> None:
     assert problems(rules=f"[{{replies: {{weights: [{text}]}}}}]") == [f"rules[0].replies.weights[0]: {said}"]
 
 

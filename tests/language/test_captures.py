@@ -26,7 +26,7 @@ def test_no_condition() -> None:
     assert captures_of(v1.Match()) == NONE
 
 
-def test_captures_of_unreadable_pattern_are_unknown() -> None:
+def test_unknown_captures_have_every_name() -> None:
     assert "any" in UNKNOWN.names
     assert captures_in("(") is None
 

@@ -131,7 +131,7 @@ def test_whatever_protobuf_takes_is_counted(data: bytes) -> None:
 
 @few
 @given(configs())
-def test_parts_of_a_file_on_the_wire_are_within_its_own_count(config: v1.Config) -> None:
+def test_parts_of_a_valid_file_are_within_the_limit_of_the_api(config: v1.Config) -> None:
     """The bound of the file is reached first: what is served from one can be read, and given back."""
     wire = check_parts(config.SerializeToString(), CONFIG)
     root = yaml_tree.compose(dump(config))
