@@ -19,14 +19,14 @@ def everything(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-def test_what_nobody_asked_for_has_no_peer(caplog: pytest.LogCaptureFixture) -> None:
+def test_audit_line_without_caller_has_no_peer(caplog: pytest.LogCaptureFixture) -> None:
     audit.note("revision 1 is in force", revision=1, comment="")
     assert [(line.name, line.message, fields(line)) for line in caplog.records] == [
         ("answerback.audit", "revision 1 is in force", {"revision": 1})
     ]
 
 
-async def test_what_a_call_sets_off_is_its_caller_s(caplog: pytest.LogCaptureFixture) -> None:
+async def test_audit_line_of_task_started_by_a_call_names_its_caller(caplog: pytest.LogCaptureFixture) -> None:
     async def change() -> None:
         audit.note("100 % done", comment="why")
 

@@ -51,7 +51,7 @@ def test_places_are_all_cells_of_what_is_asked_for_and_of_nothing_else() -> None
     assert sorted(cell for part in counters.places() for cell in part) == sorted([*rule, *fault])
 
 
-def test_what_was_proposed_and_not_decided_is_not_kept() -> None:
+def test_proposed_counters_not_decided_are_not_kept() -> None:
     counters = Counters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]])])
     ((_, first),) = counters.proposed(config).values()

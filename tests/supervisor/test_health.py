@@ -46,7 +46,7 @@ async def test_watching_tells_of_changes_and_of_nothing_else() -> None:
     assert list(await news) == [health.statuses] * 2
 
 
-async def test_who_was_busy_sees_the_last_state() -> None:
+async def test_health_watch_of_busy_reader_yields_the_last_state() -> None:
     health = Health()
     watch = health.watch()
     await anext(watch)
@@ -55,7 +55,7 @@ async def test_who_was_busy_sees_the_last_state() -> None:
     assert (await anext(watch))["listener/a"]
 
 
-async def test_who_leaves_takes_nobody_along() -> None:
+async def test_cancelled_health_watch_leaves_the_others_waiting() -> None:
     health = Health()
     leaving, staying = health.watch(), health.watch()
     await anext(leaving)

@@ -216,7 +216,7 @@ async def test_a_worker_that_is_replaced_gets_it_again(supervise: Supervise, ord
 
 
 @pytest.mark.usefixtures("page")
-async def test_what_came_with_a_change_that_failed_is_passed_again(
+async def test_payload_file_of_a_failed_change_is_passed_again(
     supervise: Supervise, tmp_path: Path, orders: list[tuple[int, int]]
 ) -> None:
     command = faulty("before prepared", "refuse", slot=1)  # it refuses the first change

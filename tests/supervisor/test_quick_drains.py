@@ -113,7 +113,7 @@ async def test_a_stuck_connection_is_open_until_a_second_drain_or_its_own_end(su
     assert supervisor.balance() == (2, 2, 0)
 
 
-async def test_what_is_open_after_the_grace_period_is_reset_and_told(supervise: Supervise) -> None:
+async def test_connection_open_after_drain_grace_is_reset_and_reported(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), lines("other"), workers=2)
     (other,) = await talking(supervisor, 1, "other")
     idle, stuck, slow = await talking(supervisor, 3)

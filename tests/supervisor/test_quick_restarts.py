@@ -43,7 +43,7 @@ async def test_each_worker_is_replaced_and_its_connections_end_in_order(supervis
     await client.close()
 
 
-async def test_what_is_not_finished_in_time_is_reset_and_counted(supervise: Supervise) -> None:
+async def test_connection_unfinished_at_restart_grace_is_reset_and_counted(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     (client,) = await talking(supervisor, 1)
     assert await client.ask(b"stuck") == b"begun"

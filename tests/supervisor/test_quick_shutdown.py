@@ -49,7 +49,7 @@ async def test_health_says_so_before_anything_is_closed(supervise: Supervise) ->
 
 
 @pytest.mark.parametrize("delay", [0.0, 600.0])
-async def test_what_is_stuck_is_reset_within_the_grace_period(supervise: Supervise, delay: float) -> None:
+async def test_stuck_connection_is_reset_within_the_stop_grace_period(supervise: Supervise, delay: float) -> None:
     supervisor = await supervise(lines(), grace=0.8, drain_delay=delay)
     client = await Client.connect(supervisor)
     assert await client.ask(b"stuck") == b"begun"

@@ -59,7 +59,9 @@ async def test_a_successor_that_does_not_beat_in_time_is_killed_and_replaced(
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
+async def test_worker_silent_past_its_limit_is_replaced_and_no_other(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
     supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
     pid, other = supervisor.pids()
     supervisor.kill(0, signal.SIGSTOP)

@@ -13,7 +13,7 @@ from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import config, listener
 
 
-async def test_it_becomes_a_new_revision_with_the_old_content(supervise: Supervise) -> None:
+async def test_rollback_makes_a_new_revision_with_the_old_content(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2)
     await supervisor.update(config(listener("two")), comment="an attempt")
     change = await supervisor.rollback(1, comment="back")
@@ -47,13 +47,13 @@ async def test_files_are_as_they_were_then(supervise: Supervise, tmp_path: Path)
     assert await supervisor.answers() == {b"after"}
 
 
-async def test_what_is_in_force_makes_no_revision(supervise: Supervise) -> None:
+async def test_rollback_to_active_configuration_makes_no_revision(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     change = await supervisor.rollback(1)
     assert (change.changed, change.revision.number) == (False, 1)
 
 
-async def test_only_to_see(supervise: Supervise) -> None:
+async def test_rollback_with_validate_only_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     await supervisor.update(config(listener("two")))
     change = await supervisor.rollback(1, validate_only=True)
@@ -61,7 +61,7 @@ async def test_only_to_see(supervise: Supervise) -> None:
     assert await supervisor.answers() == {b"two"}
 
 
-async def test_what_changes_nothing(supervise: Supervise) -> None:
+async def test_rollback_with_stale_etag_or_unknown_revision_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     etag = supervisor.current.etag
     await supervisor.update(config(listener("two")))
@@ -82,7 +82,7 @@ async def test_a_port_that_has_been_taken_since_is_refused(supervise: Supervise)
     assert await supervisor.answers() == {b"two"}
 
 
-async def test_who_asked_is_remembered(supervise: Supervise) -> None:
+async def test_revision_records_the_identity_of_its_caller(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     assert supervisor.current.identity == ""
     token = CALLER.set(Caller("ipv4:127.0.0.1:1", "alice.example"))

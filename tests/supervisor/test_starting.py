@@ -13,7 +13,7 @@ from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, alive, config, faulty, listener, text, until
 
 
-async def test_it_serves_the_file_on_every_worker(supervise: Supervise) -> None:
+async def test_start_serves_the_configuration_file_on_every_worker(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2)
     assert await supervisor.answers() == {b"one"}
     status = supervisor.status()

@@ -48,7 +48,7 @@ async def test_an_equal_configuration_makes_no_revision(supervise: Supervise) ->
     assert (change.changed, change.workers, change.revision.number) == (False, 1, 1)
 
 
-async def test_etags(supervise: Supervise) -> None:
+async def test_update_with_stale_etag_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     first = supervisor.current.etag
     second = (await supervisor.update(config(listener("two")), etag=first)).revision.etag
@@ -84,7 +84,7 @@ async def test_an_edit_of_another_revision_is_not_tried(supervise: Supervise) ->
     assert supervisor.status().last_refused is None
 
 
-async def test_what_is_only_validated_changes_nothing(supervise: Supervise) -> None:
+async def test_supervisor_update_with_validate_only_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     asked = config(listener("two"))
     change = await supervisor.update(asked, validate_only=True)
@@ -130,7 +130,7 @@ async def test_a_port_taken_at_run_time_leaves_nothing_bound(supervise: Supervis
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_what_was_given_may_be_changed_by_its_owner(supervise: Supervise) -> None:
+async def test_configuration_changed_by_its_owner_after_an_update_is_unaffected(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     given = config(listener("two"))
     await supervisor.update(given)
@@ -170,7 +170,7 @@ class FullStore(RevisionsInMemory):
         await super().append(revision, after=after)
 
 
-async def test_what_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
+async def test_update_that_cannot_be_recorded_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "answerback.yaml"
     path.write_text(text(listener("one")))
     supervisor = Supervisor(Options(config_path=path), store=FullStore("abc"))
@@ -189,7 +189,7 @@ async def test_files_come_from_beside_the_configuration(supervise: Supervise, tm
     assert await supervisor.answers() == {b"from a file"}
 
 
-async def test_what_the_file_named_can_be_given_back_through_the_api(supervise: Supervise, tmp_path: Path) -> None:
+async def test_update_may_name_payload_files_of_the_active_configuration(supervise: Supervise, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"from a file")
     (tmp_path / "secret").write_bytes(b"hush")
     supervisor = await supervise(listener("{file: page}"))

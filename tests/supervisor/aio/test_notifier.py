@@ -13,7 +13,7 @@ async def test_everybody_who_waits_is_woken_once() -> None:
     assert not bell.next().done()
 
 
-async def test_who_asked_before_the_ring_hears_it_afterwards() -> None:
+async def test_notifier_waits_registered_before_the_ring_are_woken() -> None:
     bell = Notifier()
     news = bell.next()
     bell.ring()
@@ -21,7 +21,7 @@ async def test_who_asked_before_the_ring_hears_it_afterwards() -> None:
     await news
 
 
-async def test_who_leaves_takes_nobody_along() -> None:
+async def test_cancelled_notifier_wait_leaves_the_others_waiting() -> None:
     bell = Notifier()
     first, second = bell.next(), bell.next()
     first.cancel()
@@ -29,5 +29,5 @@ async def test_who_leaves_takes_nobody_along() -> None:
     await second
 
 
-def test_nobody_need_listen() -> None:
+def test_notifier_ring_without_waiters_does_nothing() -> None:
     Notifier().ring()

@@ -35,7 +35,7 @@ async def test_the_next_begins_when_the_one_before_has_ended() -> None:
     assert said == ["first begins", "first ends", "second"]
 
 
-async def test_what_has_begun_is_finished_though_the_caller_leaves() -> None:
+async def test_serial_runner_finishes_work_whose_caller_is_cancelled() -> None:
     turns = SerialRunner(lambda: None)
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -53,7 +53,7 @@ async def test_what_has_begun_is_finished_though_the_caller_leaves() -> None:
     await ended.wait()
 
 
-async def test_who_leaves_before_has_not_asked() -> None:
+async def test_serial_runner_skips_queued_work_whose_caller_is_cancelled() -> None:
     turns = SerialRunner(lambda: None)
     begun, go_on = asyncio.Event(), asyncio.Event()
 

@@ -136,7 +136,7 @@ async def test_replies_in_progress_are_finished(supervise: Supervise, clients: C
     assert slow.recv(100) == b""
 
 
-async def test_it_listens_again_where_it_did(supervise: Supervise) -> None:
+async def test_resumed_listener_listens_on_its_former_port(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, OTHER, workers=2)
     ports = [supervisor.port(name) for name in ("hello", "other")]
     await drain(supervisor)
@@ -194,7 +194,7 @@ async def test_a_drain_goes_on_although_whoever_asked_leaves(supervise: Supervis
     await until(lambda: supervisor.balance() == (3, 3, 0))
 
 
-async def test_who_queued_before_is_served(supervise: Supervise) -> None:
+async def test_clients_queued_before_a_drain_are_served(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2)
     port = supervisor.port()
     answers: list[bytes] = []
@@ -310,7 +310,7 @@ async def test_a_restart_of_the_workers_stays_shut(supervise: Supervise) -> None
     connect(supervisor).close()
 
 
-async def test_the_end_comes_meanwhile(supervise: Supervise, clients: Clients) -> None:
+async def test_stop_during_a_drain_ends_it_and_closes_in_order(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO, workers=2, grace=5.0)
     port = supervisor.port()
     open_ = clients(supervisor, 4)
@@ -326,7 +326,9 @@ async def test_the_end_comes_meanwhile(supervise: Supervise, clients: Clients) -
         await drain(supervisor)
 
 
-async def test_what_cannot_begin_changes_nothing(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_drain_or_resume_that_fails_changes_nothing(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
     supervisor = await supervise(HELLO)
 
     async def fails(*_: object) -> None:
@@ -348,7 +350,7 @@ async def test_what_cannot_begin_changes_nothing(supervise: Supervise, monkeypat
     connect(supervisor).close()
 
 
-async def test_there_is_no_such_listener(supervise: Supervise) -> None:
+async def test_drain_or_resume_of_unknown_listener_fails(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO)
     with pytest.raises(NoSuchListener):
         await drain(supervisor, "nobody")

@@ -63,7 +63,7 @@ async def test_that_of_one_fault_begins_afresh(supervise: Supervise) -> None:
     assert await five(supervisor) == [b"", *AFRESH[1:]]
 
 
-async def test_what_is_not_there_is_not_reset(supervise: Supervise) -> None:
+async def test_reset_of_unknown_counter_fails(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO)
     with pytest.raises(NoSuchListener):
         await supervisor.operations.reset_counters("nobody")

@@ -77,7 +77,7 @@ async def test_idle_connections_are_closed_in_order_spread_over_the_time(supervi
         client.close()
 
 
-async def test_what_is_not_finished_in_time_is_reset(supervise: Supervise) -> None:
+async def test_connection_unfinished_at_restart_grace_is_reset(supervise: Supervise) -> None:
     supervisor = await supervise(LINES)
     with connect(supervisor) as client:
         assert said(client, b"stuck\n") == b"begun "
@@ -113,7 +113,7 @@ async def test_one_restart_at_a_time(supervise: Supervise) -> None:
     assert len(await restart(supervisor)) == 2
 
 
-async def test_it_goes_on_although_whoever_asked_leaves(supervise: Supervise) -> None:
+async def test_rolling_restart_continues_after_its_caller_leaves(supervise: Supervise) -> None:
     supervisor = await supervise(workers=2)
     before = supervisor.pids()
     steps = supervisor.operations.restart_workers(0.0, PATIENTLY)
@@ -137,7 +137,7 @@ async def test_a_successor_that_does_not_come_up_changes_nothing(supervise: Supe
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_who_leaves_is_killed_and_the_books_balance(supervise: Supervise) -> None:
+async def test_leaving_worker_killed_during_restart_keeps_counters_balanced(supervise: Supervise) -> None:
     supervisor = await supervise(LINES)
     with connect(supervisor) as client:
         assert said(client, b"stuck\n") == b"begun "

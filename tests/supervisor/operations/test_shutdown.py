@@ -51,7 +51,7 @@ async def test_not_serving_is_said_before_anything_else(supervise: Supervise) ->
     await stopping
 
 
-async def test_what_is_in_progress_is_finished(supervise: Supervise) -> None:
+async def test_stop_finishes_replies_in_progress(supervise: Supervise) -> None:
     supervisor = await supervise(PATIENT, workers=2)
     port = supervisor.port()
     clients = [connect(supervisor) for _ in range(8)]
@@ -130,7 +130,7 @@ async def test_a_worker_that_does_not_end_is_killed(supervise: Supervise) -> Non
         client.close()
 
 
-async def test_who_dies_while_draining_is_not_replaced(supervise: Supervise) -> None:
+async def test_worker_that_dies_during_stop_is_not_replaced(supervise: Supervise) -> None:
     supervisor = await supervise(STUCK, workers=2, grace=4.0)
     client = connect(supervisor)
     await until(lambda: supervisor.balance()[2] == 1)

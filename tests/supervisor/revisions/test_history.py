@@ -102,7 +102,7 @@ async def test_a_slow_watcher_is_told_what_it_missed() -> None:
     assert [(each.revision.number, each.skipped) for each in seen] == [(5, 3), (6, 0), (7, 0)]
 
 
-async def test_what_has_not_come_yet_cannot_have_been_seen() -> None:
+async def test_watch_after_a_future_etag_is_rejected() -> None:
     store = RevisionsInMemory("abc")
     await fill(store, 1)
     with pytest.raises(NotOfThisHistory, match="abc-2: this history has come to revision 1 only"):

@@ -39,7 +39,7 @@ def sql(folder: Path, statement: str) -> list[tuple[object, ...]]:
         return connection.execute(statement).fetchall()
 
 
-def test_what_was_kept_is_there_when_it_is_opened_again(open_database: Open) -> None:
+def test_revision_in_database_is_read_after_reopening(open_database: Open) -> None:
     first = open_database()
     first.append(revision(first, 1, page=b"content"), 0)
     first.close()
@@ -55,7 +55,7 @@ def test_every_history_has_a_name_of_its_own(open_database: Open, tmp_path: Path
     assert open_database().history != first.history
 
 
-def test_nobody_else_may_read_it(open_database: Open, tmp_path: Path) -> None:
+def test_database_file_is_readable_by_its_owner_only(open_database: Open, tmp_path: Path) -> None:
     open_database()
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
 
@@ -98,7 +98,9 @@ def test_damaged_content_is_said_and_never_served(
         database.get(1)
 
 
-def test_what_is_no_configuration_is_not_served(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revision_that_is_no_configuration_raises_store_corrupt(
+    open_database: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = open_database()
     with monkeypatch.context() as patched:
         patched.setattr(v1.Config, "SerializeToString", lambda *_, **__: b"\xff")

@@ -44,7 +44,7 @@ async def reopened(folder: Path) -> None:
     await (await State.open(folder, KEEP)).close()
 
 
-async def test_it_is_made_for_us_alone_and_outlives_the_process(tmp_path: Path) -> None:
+async def test_state_directory_is_private_and_keeps_revisions(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     state = await State.open(folder, KEEP)
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -143,7 +143,7 @@ async def test_a_copy_can_be_made_meanwhile(tmp_path: Path) -> None:
         (sqlite3.SQLITE_CORRUPT | (1 << 8), StoreCorrupt),
     ],
 )
-def test_what_sqlite_says_and_what_it_means(code: int, kind: type[StoreFailed]) -> None:
+def test_sqlite_error_code_maps_to_a_store_error(code: int, kind: type[StoreFailed]) -> None:
     error = sqlite3.OperationalError("as SQLite says it")
     error.sqlite_errorcode = code
     assert explained(error)[0] is kind

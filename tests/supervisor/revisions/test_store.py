@@ -79,7 +79,7 @@ async def test_pages_are_the_newest_first(open_store: Open) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 2])
-async def test_who_saw_another_newest_is_refused(open_store: Open, after: int) -> None:
+async def test_append_after_another_revision_than_the_newest_conflicts(open_store: Open, after: int) -> None:
     store = await open_store()
     await fill(store, 1)
     with pytest.raises(Conflict, match=f"revision 1 is the newest, not {after}"):
@@ -87,7 +87,7 @@ async def test_who_saw_another_newest_is_refused(open_store: Open, after: int) -
     assert await numbers(store) == [1]
 
 
-async def test_watching(open_store: Open) -> None:
+async def test_watch_yields_kept_and_then_new_revisions(open_store: Open) -> None:
     store = await open_store()
     await fill(store, 1)
     watch = store.watch(0)
@@ -114,13 +114,13 @@ async def test_a_slow_watcher_goes_on_with_what_is_still_kept(open_store: Open) 
 
 
 @pytest.mark.parametrize("count, kept", [(1, [5]), (2, [5, 4]), (9, [5, 4, 3, 2, 1])])
-async def test_so_many_are_kept(open_store: Open, count: int, kept: list[int]) -> None:
+async def test_store_with_retention_count_keeps_the_newest(open_store: Open, count: int, kept: list[int]) -> None:
     store = await open_store(Retention(count=count))
     await fill(store, 5)
     assert await numbers(store) == kept
 
 
-async def test_what_is_too_old_goes_when_another_comes(open_store: Open) -> None:
+async def test_revision_past_retention_age_is_dropped_at_the_next_append(open_store: Open) -> None:
     store = await open_store(Retention(age=timedelta(minutes=10)))
     for number, minutes in ((1, 0), (2, 5), (3, 10)):
         await store.append(revision(number, store=store, minutes=minutes), after=number - 1)

@@ -45,7 +45,7 @@ async def test_form_and_content_are_refused_together_with_their_places(tmp_path:
     ]
 
 
-async def test_what_is_given_is_copied() -> None:
+async def test_candidate_configuration_is_a_copy_of_what_was_given() -> None:
     given = config(listener())
     found = await Configurations(Options()).given(given, active(), "api")
     given.Clear()

@@ -11,7 +11,7 @@ from answerback.supervisor.rollout.change_stats import Record
 from tests.supervisor.supervising import config
 
 
-def test_what_was_taken(caplog: pytest.LogCaptureFixture) -> None:
+def test_change_stats_record_an_applied_revision(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     record = Record()
     record.took(Revision(1, "a-1", config(), origin="file"), 2)
@@ -34,7 +34,9 @@ def test_what_was_taken(caplog: pytest.LogCaptureFixture) -> None:
         (ChangeFailed("worker 0 died"), Problem("", "worker 0 died")),
     ],
 )
-def test_what_was_refused(error: Exception, problem: Problem, caplog: pytest.LogCaptureFixture) -> None:
+def test_change_stats_record_a_rejected_change(
+    error: Exception, problem: Problem, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     record = Record()
     with pytest.raises(type(error)), record.refusals("api", "comment"):

@@ -49,7 +49,7 @@ def test_a_look_is_another_when_content_is_and_only_then(path: Path) -> None:
     assert seen.look().digest == digests[3]
 
 
-def test_what_cannot_be_read_is_a_problem(path: Path) -> None:
+def test_configuration_file_that_cannot_be_read_is_a_problem(path: Path) -> None:
     path.unlink()
     look = ConfigFile(path).look()
     assert look.document.problems == (Problem("", f"cannot read {path}: No such file or directory"),)
@@ -123,13 +123,17 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     return Looks(monkeypatch)
 
 
-async def test_what_is_in_force_is_not_applied_again(looks: Looks, reloads: Reloads, applying: Applying) -> None:
+async def test_watched_file_equal_to_active_configuration_is_not_applied(
+    looks: Looks, reloads: Reloads, applying: Applying
+) -> None:
     reloads.watch()
     await looks.more()
     assert (applying.applied, reloads.status.watched) == ([], True)
 
 
-async def test_what_has_changed_is_applied_once(path: Path, looks: Looks, reloads: Reloads, applying: Applying) -> None:
+async def test_watched_file_that_changed_is_applied_once(
+    path: Path, looks: Looks, reloads: Reloads, applying: Applying
+) -> None:
     reloads.watch()
     write(path, text(listener("two")))
     await until(lambda: applying.applied)
@@ -138,7 +142,7 @@ async def test_what_has_changed_is_applied_once(path: Path, looks: Looks, reload
     assert look.document.config == config(listener("two"))
 
 
-async def test_what_goes_on_changing_is_not_applied(
+async def test_watched_file_still_being_written_is_not_applied(
     path: Path, looks: Looks, reloads: Reloads, applying: Applying
 ) -> None:
     def write_on() -> None:
@@ -152,7 +156,7 @@ async def test_what_goes_on_changing_is_not_applied(
     await until(lambda: applying.applied)
 
 
-async def test_what_is_refused_is_said_once_for_each_content(
+async def test_watched_file_rejected_is_logged_once_for_each_content(
     path: Path, looks: Looks, reloads: Reloads, applying: Applying, caplog: pytest.LogCaptureFixture
 ) -> None:
     applying.outcome = Refused([Problem("listeners[0].name", "is missing", 2, 3), Problem("", "and more")])

@@ -19,7 +19,7 @@ def refusing(drained: Drained) -> list[str]:
     return [each.name for each in drained.applied(CONFIG).listeners if each.accept == v1.ACCEPT_REFUSE]
 
 
-def test_what_is_announced_is_not_shut_yet() -> None:
+def test_drain_announced_is_not_yet_shut() -> None:
     drained = Drained()
     assert drained.announce("a")
     assert (drained.announced("a"), drained.shut("a"), refusing(drained)) == (True, False, [])
@@ -64,7 +64,7 @@ def test_a_name_that_went_is_forgotten() -> None:
     assert everything.shut("c")
 
 
-def test_it_can_be_undone() -> None:
+def test_drained_listeners_are_restored_from_saved() -> None:
     drained = shut("a")
     saved = drained.saved()
     drained.resume("", NAMES)

@@ -62,7 +62,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             await supervisor.end()
 
 
-async def test_what_was_changed_survives_a_restart(start: Start) -> None:
+async def test_changed_configuration_is_served_after_a_restart(start: Start) -> None:
     first = await start(text(listener("one")))
     change = await first.update(config(listener("two")), comment="why")
     await first.end()
@@ -155,7 +155,7 @@ async def test_a_bad_file_refuses_the_start_whatever_is_kept(start: Start) -> No
     assert await (await start()).answers() == {b"one"}
 
 
-async def test_what_can_be_served_no_more_is_no_fault_of_the_files(start: Start) -> None:
+async def test_start_with_unservable_stored_revision_names_the_revision(start: Start) -> None:
     address = f"127.0.0.1:{free_port()}"
     first = await start(text(listener("one")))
     await first.update(config(listener("two", address=address)))

@@ -17,12 +17,12 @@ def counters() -> Counters:
     return Counters(CounterLayout())
 
 
-def test_what_counts_nothing_has_no_counter(counters: Counters) -> None:
+def test_rule_or_fault_that_counts_nothing_has_no_shared_counter(counters: Counters) -> None:
     assert counters.proposed(BUILT_IN) == {}
     assert counters.proposed(config(v1.Rule(), v1.Fault(probability=0.5, drop=v1.Fault.Drop()))) == {}
 
 
-def test_what_is_not_changed_keeps_its_counter(counters: Counters) -> None:
+def test_unchanged_rule_or_fault_keeps_its_shared_counter(counters: Counters) -> None:
     first = counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1)))
     places = [first[RULE][1], first[FAULT][1]]
     assert places == [0, 1]
@@ -31,7 +31,7 @@ def test_what_is_not_changed_keeps_its_counter(counters: Counters) -> None:
     assert [again[RULE][1], again[FAULT][1]] == places
 
 
-def test_what_is_changed_begins_anew(counters: Counters) -> None:
+def test_changed_rule_or_fault_gets_a_new_shared_counter(counters: Counters) -> None:
     counters.decide(counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1))))
     changed = counters.proposed(config(v1.Rule(times=2), v1.Fault(times=1, every=2)))
     assert (changed[RULE][1], changed[FAULT][1]) == (3, 4)  # behind the fault's two

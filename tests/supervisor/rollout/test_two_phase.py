@@ -89,7 +89,7 @@ async def test_a_failure_after_the_decision_is_made_good_by_a_successor(
     await served(clients, b"old", b"new")
 
 
-async def test_what_a_refused_change_bound_is_free_again(supervise: Supervise) -> None:
+async def test_ports_bound_by_a_rejected_change_are_released(supervise: Supervise) -> None:
     supervisor = await supervise(OLD, workers=2, worker_command=faulty("before prepared", "refuse", slot=1))
     with pytest.raises(Refused):
         await supervisor.update(config(NEW, ADDED))

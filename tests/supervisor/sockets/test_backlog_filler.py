@@ -52,7 +52,7 @@ def gets_in(sock: socket.socket) -> bool:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
 @pytest.mark.parametrize("count", [1, 2, 4])
-async def test_nobody_gets_in_and_those_who_fill_are_known(
+async def test_filled_backlog_admits_no_client_and_fillers_are_known(
     listening: Listening, fillers: Fillers, host: str, count: int
 ) -> None:
     sockets = listening(host, count)
@@ -69,7 +69,7 @@ async def test_nobody_gets_in_and_those_who_fill_are_known(
     assert {name.socket for name in fillers.names()} == {KEY}
 
 
-async def test_who_queues_already_fills_the_queue(listening: Listening, fillers: Fillers) -> None:
+async def test_clients_already_queued_count_towards_a_filled_backlog(listening: Listening, fillers: Fillers) -> None:
     (sock,) = listening()
     with socket.create_connection(sock.getsockname()):
         await fillers.fill(KEY, [sock])
@@ -106,7 +106,9 @@ async def test_where_nothing_comes_through_it_fails(
     assert gets_in(sock)
 
 
-async def test_only_who_was_closed_at_the_other_end_is_forgotten(listening: Listening, fillers: Fillers) -> None:
+async def test_backlog_filler_forgets_only_connections_closed_by_the_listener(
+    listening: Listening, fillers: Fillers
+) -> None:
     sockets = listening(count=2)
     await fillers.fill(KEY, sockets)
     fillers.forget_ended([KEY])

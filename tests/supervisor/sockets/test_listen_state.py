@@ -100,7 +100,9 @@ async def test_a_new_address_begins_as_it_should(sockets: Sockets, key: str, doo
 
 
 @pytest.mark.parametrize("one, other", WAYS)
-async def test_there_and_back(sockets: Sockets, key: str, one: ListenState, other: ListenState) -> None:
+async def test_listen_state_switches_to_any_other_and_back(
+    sockets: Sockets, key: str, one: ListenState, other: ListenState
+) -> None:
     for door in (one, other, one, other):
         await turn(sockets, key, door)
         assert meets(sockets, key) == {door}
@@ -119,7 +121,7 @@ async def test_a_decision_that_is_not_taken_changes_nothing(
     assert meets(sockets, key) == {other}
 
 
-async def test_nobody_gets_in_before_the_decision(sockets: Sockets, key: str, filters: bool) -> None:
+async def test_listener_opening_admits_no_client_before_the_decision(sockets: Sockets, key: str, filters: bool) -> None:
     await turn(sockets, key, ListenState.REFUSED)
     async with sockets.turning({}, {key: ListenState.OPEN}):
         assert meets(sockets, key, 2) == {ListenState.STALLED if filters else ListenState.OPEN}
@@ -139,7 +141,7 @@ async def test_all_that_cannot_turn_is_undone(sockets: Sockets, key: str, monkey
     assert meets(sockets, other) == {ListenState.REFUSED}
 
 
-async def test_what_is_queued_outlives_silence(sockets: Sockets, key: str, filters: bool) -> None:
+async def test_connections_queued_before_refusing_are_still_accepted(sockets: Sockets, key: str, filters: bool) -> None:
     await turn(sockets, key, ListenState.OPEN)
     host, _, port = sockets.address(key).rpartition(":")
     queued = [socket.create_connection((host, int(port))) for _ in range(5)]
@@ -186,7 +188,7 @@ async def test_no_stranger_can_listen_in_our_place(sockets: Sockets, key: str, d
         assert caught.value.errno == errno.EADDRINUSE
 
 
-async def test_what_was_accepted_does_not_keep_the_address_from_the_next_run(key: str) -> None:
+async def test_address_with_time_wait_connections_is_bound_by_the_next_run(key: str) -> None:
     first = Sockets(SLOTS)
     await turn(first, key, ListenState.REFUSED)
     await turn(first, key, ListenState.OPEN)

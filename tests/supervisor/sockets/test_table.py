@@ -82,7 +82,7 @@ async def test_connections_are_spread_over_the_slots(sockets: Sockets) -> None:
         client.close()
 
 
-async def test_what_is_bound_answers_no_client_before_the_decision(sockets: Sockets) -> None:
+async def test_bound_socket_answers_no_client_before_the_decision(sockets: Sockets) -> None:
     with sockets.binding([ANY]) as bound:
         port = int(bound[ANY].address.rpartition(":")[2])
         assert not listening(port)
@@ -91,14 +91,14 @@ async def test_what_is_bound_answers_no_client_before_the_decision(sockets: Sock
     assert listening(port)
 
 
-async def test_what_is_bound_and_not_kept_is_free_again(sockets: Sockets) -> None:
+async def test_bound_address_not_kept_is_released(sockets: Sockets) -> None:
     with sockets.binding([ANY]) as bound:
         address = bound[ANY].address
     assert not sockets.keys
     await listen(sockets, address)
 
 
-async def test_what_is_listened_on_already_is_not_bound_again(sockets: Sockets) -> None:
+async def test_address_already_listened_on_is_not_bound_again(sockets: Sockets) -> None:
     before = (await listen(sockets, ANY))[ANY]
     with sockets.binding([ANY, ANY]) as bound:
         assert bound == {}
@@ -196,7 +196,7 @@ except CannotListen as error:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
-def test_a_privileged_port() -> None:
+def test_bind_to_privileged_port_without_rights_gives_advice() -> None:
     said = subprocess.run([sys.executable, "-c", PRIVILEGED], capture_output=True, text=True, check=True).stdout
     assert re.fullmatch(r"127.0.0.1:7: a privileged port; choose one from \d+ on, or .*\n", said)
 

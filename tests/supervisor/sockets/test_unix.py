@@ -50,7 +50,7 @@ def test_permissions_are_those_of_the_umask(path: str) -> None:
     assert not os.path.lexists(path)
 
 
-def test_what_a_dead_one_has_left_is_replaced(path: str) -> None:
+def test_unix_socket_file_left_by_a_dead_process_is_replaced(path: str) -> None:
     dead(path)
     sock, file = unix.bind(path)
     with sock:
@@ -73,7 +73,7 @@ def test_where_somebody_answers_is_no_place(path: str, backlog: int) -> None:
     assert os.path.lexists(path)
 
 
-def test_what_is_no_socket_is_left_alone(path: str) -> None:
+def test_unix_path_that_is_no_socket_is_left_alone(path: str) -> None:
     Path(path).write_text("precious")
     with pytest.raises(OSError) as refused:
         unix.bind(path)
@@ -105,7 +105,7 @@ async def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) ->
     assert not there(path)
 
 
-def test_what_was_not_decided_leaves_no_file(sockets: Sockets, path: str) -> None:
+def test_unix_socket_not_decided_leaves_no_file(sockets: Sockets, path: str) -> None:
     with sockets.binding([f"unix:{path}"]):
         assert os.path.lexists(path + unix.HIDDEN)
         assert not os.path.lexists(path)
@@ -151,7 +151,7 @@ def test_a_hidden_socket_is_not_found_until_it_is_shown(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_another_has_put_there_meanwhile_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unix_path_taken_by_another_file_meanwhile_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "s"
     sock, file = unix.bind(str(path))
     with sock:

@@ -27,7 +27,7 @@ async def at_rest(supervisor: Supervised) -> None:
     assert (closed, open_) == (accepted, 0)
 
 
-async def test_who_is_killed_loses_what_it_had_and_nothing_else(supervise: Supervise) -> None:
+async def test_killed_worker_loses_its_own_connections_only(supervise: Supervise) -> None:
     supervisor = await supervise(SLOWLY, workers=2)
     clients = Asking(supervisor.port(), 48, pause=0)
     for round_ in range(4):
@@ -53,7 +53,9 @@ async def test_the_successor_goes_on_counting(supervise: Supervise) -> None:
     assert supervisor.status().listeners[0].counts.requests == 6
 
 
-async def test_a_worker_that_hangs_is_replaced(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
+async def test_hanging_worker_is_replaced_and_its_clients_are_answered(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
     supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
     pid = supervisor.kill(0, signal.SIGSTOP)
     answers = asyncio.ensure_future(supervisor.answers())
@@ -89,7 +91,7 @@ async def test_a_sibling_stands_in_while_a_slot_waits(supervise: Supervise, capl
     assert clients.failures <= 2
 
 
-async def test_who_stands_in_may_die_too(supervise: Supervise) -> None:
+async def test_stand_in_worker_may_die_and_clients_are_still_answered(supervise: Supervise) -> None:
     supervisor = await supervise(workers=3, pace=AWAY)
     supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)

@@ -38,7 +38,7 @@ def program(text: str) -> tuple[str, ...]:
     return (sys.executable, "-c", text)
 
 
-async def test_it_comes_up_and_says_so(start: Start) -> None:
+async def test_worker_process_starts_prepares_and_commits(start: Start) -> None:
     process = start()
     assert not process.started.done()
     await process.in_time(process.started, 20, "")
@@ -51,7 +51,7 @@ async def test_it_comes_up_and_says_so(start: Start) -> None:
     assert (process.up, process.revision) == (True, 3)
 
 
-async def test_it_ends_when_told(start: Start) -> None:
+async def test_worker_process_told_to_stop_exits_with_0(start: Start) -> None:
     process = start()
     await process.started
     process.ending = True
@@ -69,21 +69,21 @@ async def test_it_ends_when_told(start: Start) -> None:
         ("import os; os.kill(os.getpid(), 40)", "worker 0 was killed by signal 40"),
     ],
 )
-async def test_obituaries(start: Start, text: str, exit_reason: str) -> None:
+async def test_worker_process_that_died_has_an_exit_reason(start: Start, text: str, exit_reason: str) -> None:
     process = start(*program(text))
     with pytest.raises(WorkerDied, match=exit_reason):
         await process.in_time(process.started, 20, "")
     assert not process.up
 
 
-async def test_who_does_not_come_up_is_killed(start: Start) -> None:
+async def test_worker_process_that_does_not_start_in_time_is_killed(start: Start) -> None:
     process = start(*faulty("start", "hang"))
     with pytest.raises(WorkerDied, match="worker 0 slept, and was killed"):
         await process.in_time(process.started, 0.2, "slept")
     assert process.over.result() == -signal.SIGKILL
 
 
-async def test_who_does_not_answer_is_killed(start: Start) -> None:
+async def test_worker_process_that_does_not_answer_an_order_is_killed(start: Start) -> None:
     process = start()
     await process.started
     os.kill(process.pid, signal.SIGSTOP)
@@ -98,7 +98,7 @@ async def test_asking_the_dead(start: Start) -> None:
         await process.ask(Order(prepare=Prepare()), "prepared", within=20)
 
 
-async def test_who_hangs_up_and_lives_on_is_killed(start: Start) -> None:
+async def test_worker_process_that_closes_its_link_is_killed(start: Start) -> None:
     process = start(*program("import os, signal, sys; os.close(int(sys.argv[2])); signal.pause()"))
     assert await process.over == -signal.SIGKILL
 
@@ -119,7 +119,7 @@ def blocked(seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251 - it is what holds it up
 
 
-async def test_it_inherits_nothing_but_link_and_tally(start: Start) -> None:
+async def test_worker_process_inherits_only_link_and_counters(start: Start) -> None:
     listing = "import os, sys; sys.exit(len(os.listdir('/proc/self/fd')) - 1)"
     process = start(*program(listing))
     assert await process.over == 5, "standard input, output, error, link and tally"

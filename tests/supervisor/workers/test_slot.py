@@ -29,7 +29,7 @@ def test_back_off_grows_to_its_last_step(clock: Any) -> None:
     assert [slot.delay_after_death(Timeouts()) for _ in range(9)] == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_who_has_served_for_long_is_replaced_at_once(clock: Any) -> None:
+def test_worker_that_served_long_is_replaced_without_delay(clock: Any) -> None:
     slot = Slot(0, 0, worker(up_since=clock.now))
     for _ in range(5):
         slot.delay_after_death(Timeouts())
@@ -39,7 +39,7 @@ def test_who_has_served_for_long_is_replaced_at_once(clock: Any) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_who_never_served_has_not_served_for_long() -> None:
+def test_worker_that_never_served_is_replaced_with_growing_delay() -> None:
     slot = Slot(0, 0, worker(up_since=0.0))
     assert [slot.delay_after_death(Timeouts()) for _ in range(3)] == [0, 0.5, 1]
 
