@@ -78,7 +78,7 @@ def test_a_peer_counts_for_each_listener_alone(doors: list[ListenState]) -> None
     assert doors[2].enter(one) == doors[2].enter(other) == "max_connections_per_peer"
 
 
-def test_who_is_turned_away_is_counted_nowhere(doors: list[ListenState]) -> None:
+def test_connection_past_a_limit_leaves_the_shared_cells_unchanged(doors: list[ListenState]) -> None:
     plan = limited(most=1, per_peer=1)
     assert doors[0].enter(plan) is None
     before = [door.tally.region(door.slot)[:200].tolist() for door in doors]

@@ -56,7 +56,7 @@ SERVICES = plan(
 BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
 
 
-def test_hello(serving: Serving) -> None:
+def test_hello_plan_answers_a_client_and_counts_a_probe(serving: Serving) -> None:
     serving.commit(HELLO)
     assert serving.connect().say(b"anyone there?").hear_all() == b"Hello, World!"
     serving.connect().finish().hear_all()
@@ -250,7 +250,7 @@ def test_draining_finishes_and_refuses(serving: Serving) -> None:
         serving.connect()
 
 
-def test_what_came_before_the_drain_is_still_answered(serving: Serving) -> None:
+def test_request_received_before_a_drain_is_answered(serving: Serving) -> None:
     serving.commit(SERVICES)
     clients = [serving.connect().say(b"a\n") for _ in range(3)]
     assert [client.hear(2) for client in clients] == [b"a\n"] * 3
@@ -276,7 +276,7 @@ def test_aborting_resets_everything(serving: Serving) -> None:
     assert serving.closed(CloseReason.ABORTED) == 3
 
 
-def test_what_is_past_a_limit_is_turned_away(serving: Serving) -> None:
+def test_connection_past_max_connections_is_closed_and_counted(serving: Serving) -> None:
     serving.commit(replace(SERVICES, limits=Limits(max_connections=2)))
     clients = [serving.connect().say(b"a\n") for _ in range(2)]
     assert [client.hear(2) for client in clients] == [b"a\n"] * 2

@@ -299,7 +299,7 @@ def test_moving_ten_thousand_deadlines_nearer_is_cut_into_slices() -> None:
 
 
 @pytest.mark.parametrize("wait", [1.0, 60.0])
-def test_what_is_cleared_leaves_nothing_behind(loop: Loop, deadlines: Deadlines, wait: float) -> None:
+def test_cleared_deadline_leaves_no_memory_and_no_timer(loop: Loop, deadlines: Deadlines, wait: float) -> None:
     empty = size_of(deadlines)
     sleepers = [Sleeper(loop, deadlines).set_in(wait + number / 5000) for number in range(10_000)]
     full = size_of(deadlines)

@@ -305,7 +305,7 @@ def test_a_unix_peer_that_reads_slowly_and_enough_gets_everything(unix_serving: 
     assert sip(client, PROGRESS, 0.1) == reply
 
 
-def test_what_a_unix_peer_has_not_read_outlives_the_close(unix_serving: Serving) -> None:
+def test_unix_peer_reads_the_whole_reply_after_the_close(unix_serving: Serving) -> None:
     """The peer holds it, in its own receive queue: there is nothing to wait for."""
     unix_serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
     client = asked(unix_serving).finish()

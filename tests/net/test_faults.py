@@ -77,7 +77,7 @@ def is_silent(client: Client) -> bool:
     return False
 
 
-def test_latency(serving: Serving) -> None:
+def test_latency_fault_delays_each_reply(serving: Serving) -> None:
     serving.commit(plan(Latency(Fixed(0.1))))
     client = serving.connect()
     with Watch() as watch:
@@ -87,7 +87,7 @@ def test_latency(serving: Serving) -> None:
     assert serving.count(listener_counters.DELAY_NANOSECONDS) == 200_000_000
 
 
-def test_bandwidth(serving: Serving) -> None:
+def test_bandwidth_fault_slows_a_reply(serving: Serving) -> None:
     serving.commit(plan(Bandwidth(500)))
     client = serving.connect()
     with Watch() as watch:
@@ -95,7 +95,7 @@ def test_bandwidth(serving: Serving) -> None:
     assert watch.seconds >= 0.2
 
 
-def test_slice(serving: Serving) -> None:
+def test_slice_fault_sends_a_reply_in_pieces(serving: Serving) -> None:
     serving.commit(plan(Slice(30, 5, 0.03)))
     client = serving.connect()
     with Watch() as watch:
@@ -125,7 +125,7 @@ def test_cut_by_rst(serving: Serving, unread: bytes) -> None:
     assert serving.count(listener_counters.SENT_BYTES) == 42
 
 
-def test_hang(serving: Serving) -> None:
+def test_hang_fault_sends_nothing_until_the_client_closes(serving: Serving) -> None:
     serving.commit(plan(Hang(0)))
     client = serving.connect().say(b"a\nb\n")
     assert is_silent(client)
@@ -151,7 +151,7 @@ def test_hang_in_the_middle_of_a_reply(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("unread", [b"", b"b\n" * 1000])
-def test_reset(serving: Serving, unread: bytes) -> None:
+def test_reset_fault_resets_the_connection(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(Reset(0)))
     with pytest.raises(ConnectionResetError):
         serving.connect().say(b"a\n" + unread).hear_all()
@@ -185,19 +185,19 @@ def test_slow_close(serving: Serving, script: tuple[steps.Step, ...]) -> None:
     assert serving.closed(reason) == 1
 
 
-def test_corrupt(serving: Serving) -> None:
+def test_corrupt_fault_changes_bytes_on_the_wire(serving: Serving) -> None:
     serving.commit(plan(Corrupt(3)))
     heard = serving.connect().say(b"a\n").hear(100)
     assert sum(was != came for was, came in zip(REPLY, heard, strict=True)) == 3
 
 
-def test_drop(serving: Serving) -> None:
+def test_drop_fault_with_times_drops_the_first_replies(serving: Serving) -> None:
     serving.commit(plan(fault(Drop(), times=2), script=CLOSING))
     assert [serving.connect().say(b"a\n").hear_all() for _ in range(4)] == [b"", b"", REPLY, REPLY]
     assert strikes(serving) == 2
 
 
-def test_several(serving: Serving) -> None:
+def test_several_faults_apply_in_their_order(serving: Serving) -> None:
     serving.commit(plan(Latency(Fixed(0.05)), Slice(20, 0, 0.02), Truncate(50, by_reset=False), SlowClose(Fixed(0.05))))
     client = serving.connect().say(b"a\nb\n")
     with Watch() as watch:
@@ -205,7 +205,7 @@ def test_several(serving: Serving) -> None:
     assert watch.seconds >= 0.13  # of 0.14 s; the client's clock began a little later
 
 
-def test_a_change_is_for_the_next_request(serving: Serving) -> None:
+def test_committed_faults_apply_to_the_next_request_of_a_connection(serving: Serving) -> None:
     serving.commit(plan())
     client = serving.connect().say(b"a\n")
     assert client.hear(100) == REPLY
@@ -232,7 +232,7 @@ def conversations(serving: Serving) -> list[bytes]:
     return found
 
 
-def test_the_same_seed_and_conversations_have_the_same_faults(serving: Serving) -> None:
+def test_listener_with_same_seed_repeats_its_faults(serving: Serving) -> None:
     serving.commit(CHANCY)
     first = conversations(serving)
     assert len({*first}) > 10

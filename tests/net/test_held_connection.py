@@ -52,7 +52,7 @@ def test_reset_is_reset(serving: Serving) -> None:
     assert serving.closed(CloseReason.SERVER_RESET) == serving.count(listener_counters.ACCEPTED) == 1
 
 
-def test_who_is_held_is_not_read(serving: Serving) -> None:
+def test_held_connection_is_not_read(serving: Serving) -> None:
     client = hold(serving)
     client.sock.settimeout(0.2)
     with pytest.raises(TimeoutError):
@@ -60,7 +60,7 @@ def test_who_is_held_is_not_read(serving: Serving) -> None:
     assert serving.count(listener_counters.RECEIVED_BYTES) == 0
 
 
-def test_who_is_held_is_served_by_the_plan_that_is_normal_again(serving: Serving) -> None:
+def test_held_connection_is_served_when_accept_is_normal_again(serving: Serving) -> None:
     client = hold(serving)
     serving.commit(GREETING)
     assert client.hear(8) == b"hello hi"
@@ -77,7 +77,7 @@ def test_another_mode_leaves_the_held_alone(serving: Serving) -> None:
     assert client.hear(2) == b"hi"
 
 
-def test_who_is_held_goes_when_the_lifetime_is_over(serving: Serving) -> None:
+def test_held_connection_is_closed_at_its_lifetime(serving: Serving) -> None:
     client = hold(serving, GREETING, lifetime=0.2)
     assert client.hear_all() == b""
     client.close()
@@ -95,7 +95,7 @@ def test_without_a_lifetime_it_is_an_hour(serving: Serving, monkeypatch: pytest.
     assert serving.closed(CloseReason.MAX_LIFETIME) == 1
 
 
-def test_who_is_held_is_closed_in_order_by_a_drain(serving: Serving) -> None:
+def test_held_connection_is_closed_in_order_by_a_drain(serving: Serving) -> None:
     client = hold(serving)
     serving.call(serving.listeners.drain)
     assert client.hear_all() == b""
@@ -104,13 +104,13 @@ def test_who_is_held_is_closed_in_order_by_a_drain(serving: Serving) -> None:
     assert serving.closed(CloseReason.DRAIN) == 1
 
 
-def test_who_is_held_is_closed_in_order_with_its_listener(serving: Serving) -> None:
+def test_held_connection_is_closed_in_order_with_its_listener(serving: Serving) -> None:
     client = hold(serving)
     serving.commit()
     assert client.hear_all() == b""
 
 
-def test_who_is_held_may_be_aborted(serving: Serving) -> None:
+def test_held_connection_is_reset_by_an_abort(serving: Serving) -> None:
     client = hold(serving)
     serving.call(serving.listeners.abort)
     with pytest.raises(ConnectionResetError):
@@ -118,7 +118,7 @@ def test_who_is_held_may_be_aborted(serving: Serving) -> None:
     assert serving.closed(CloseReason.ABORTED) == 1
 
 
-def test_who_is_held_may_reset_and_is_no_probe(serving: Serving) -> None:
+def test_held_connection_reset_by_its_client_is_not_a_probe(serving: Serving) -> None:
     hold(serving).reset()
     serving.settle()
     assert serving.closed(CloseReason.PEER_GAVE_UP) == 1
@@ -126,7 +126,7 @@ def test_who_is_held_may_reset_and_is_no_probe(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"x" * (16 << 10)], ids=["silent", "unread"])
-def test_the_fin_of_who_is_held_ends_it_at_once(serving: Serving, said: bytes) -> None:
+def test_fin_of_held_connection_ends_it_at_once(serving: Serving, said: bytes) -> None:
     serving.commit(accepting(Accept.HOLD))
     client = serving.connect().say(said).finish()
     assert client.hear_all() == b""
@@ -135,7 +135,7 @@ def test_the_fin_of_who_is_held_ends_it_at_once(serving: Serving, said: bytes) -
     assert serving.count(listener_counters.PROBES) == 0
 
 
-def test_who_is_held_counts_towards_the_limits(serving: Serving) -> None:
+def test_held_connection_counts_towards_the_limits(serving: Serving) -> None:
     first = hold(serving, max_connections_per_peer=1)
     with suppress(ConnectionResetError):  # closed with something unread
         assert serving.connect().say(b"x").hear_all() == b""
@@ -147,7 +147,7 @@ def test_who_is_held_counts_towards_the_limits(serving: Serving) -> None:
     serving.connect().say(b"next").hear(4)
 
 
-def test_what_is_queued_at_a_switch_is_accepted_as_before(serving: Serving) -> None:
+def test_connection_queued_at_an_accept_switch_is_accepted_as_before(serving: Serving) -> None:
     serving.commit(ECHO)
     busy, go_on = threading.Event(), threading.Event()
 
@@ -184,7 +184,7 @@ def test_a_socket_that_does_not_listen_is_let_alone_until_it_does(serving: Servi
 
 
 @pytest.mark.parametrize("accept", [Accept.RESET, Accept.CLOSE, Accept.HOLD, Accept.REFUSE])
-def test_what_is_queued_at_an_address_that_is_left_is_accepted_as_before(serving: Serving, accept: Accept) -> None:
+def test_connection_queued_at_a_former_address_is_accepted_as_before(serving: Serving, accept: Accept) -> None:
     serving.commit(ECHO)
     busy, go_on = threading.Event(), threading.Event()
 

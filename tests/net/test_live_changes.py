@@ -98,7 +98,7 @@ QUEUED = 70
 
 
 @pytest.mark.parametrize("count", [1, QUEUED])
-def test_who_queues_at_a_listener_that_is_removed_is_served(serving: Serving, count: int) -> None:
+def test_client_queued_at_a_removed_listener_is_served(serving: Serving, count: int) -> None:
     serving.commit(ECHO)
     clients = queue(serving, count, lambda: serving.listeners.commit(Plan(2, {}), {}))
     for number, client in enumerate(clients):
@@ -108,7 +108,7 @@ def test_who_queues_at_a_listener_that_is_removed_is_served(serving: Serving, co
     assert serving.count(listener_counters.ACCEPTED) == serving.closed(CloseReason.DRAIN) == count
 
 
-def test_who_queues_when_everything_is_drained_is_served(serving: Serving) -> None:
+def test_client_queued_at_a_drain_is_served(serving: Serving) -> None:
     serving.commit(ECHO)
     clients = queue(serving, QUEUED, serving.listeners.drain)
     for number, client in enumerate(clients):
@@ -118,7 +118,7 @@ def test_who_queues_when_everything_is_drained_is_served(serving: Serving) -> No
     assert serving.count(listener_counters.ACCEPTED) == serving.closed(CloseReason.DRAIN) == QUEUED
 
 
-def test_who_queues_and_is_silent_when_everything_is_drained_is_closed(serving: Serving) -> None:
+def test_silent_client_queued_at_a_drain_is_closed(serving: Serving) -> None:
     serving.commit(ECHO)
 
     def come_and_drain() -> None:
@@ -132,7 +132,7 @@ def test_who_queues_and_is_silent_when_everything_is_drained_is_closed(serving: 
     assert serving.closed(CloseReason.DRAIN) == 1
 
 
-def test_who_has_just_been_accepted_and_is_silent_is_closed_by_a_drain(serving: Serving) -> None:
+def test_silent_client_just_accepted_is_closed_by_a_drain(serving: Serving) -> None:
     """The COROUTINE engine has no transport for it yet."""
     serving.commit(ECHO)
 
@@ -149,7 +149,7 @@ def test_who_has_just_been_accepted_and_is_silent_is_closed_by_a_drain(serving: 
     assert serving.closed(CloseReason.DRAIN) == 1
 
 
-def test_who_queues_when_a_successor_takes_over_is_left_to_it(serving: Serving) -> None:
+def test_client_queued_at_a_takeover_is_left_to_the_successor(serving: Serving) -> None:
     listening = socket.create_server(("127.0.0.1", 0), backlog=100)
     serving.addresses["it"] = listening.getsockname()
     plan = serving.placed(ECHO, "it")
@@ -162,7 +162,7 @@ def test_who_queues_when_a_successor_takes_over_is_left_to_it(serving: Serving) 
 
 
 @pytest.mark.parametrize("accept", [Accept.CLOSE, Accept.RESET, Accept.HOLD, Accept.REFUSE])
-def test_who_queues_when_accept_changes_is_met_as_before(serving: Serving, accept: Accept) -> None:
+def test_client_queued_at_an_accept_change_is_met_as_before(serving: Serving, accept: Accept) -> None:
     serving.commit(ECHO)
     changed = serving.placed(replace(ECHO, accept=accept), "it")
     clients = queue(serving, 3, lambda: serving.listeners.commit(Plan(2, {"it": changed}), {}))
@@ -215,7 +215,7 @@ def blocked(serving: Serving, **limits: float) -> Client:
     return client
 
 
-def test_what_is_said_while_the_kernel_is_blocked_is_counted(serving: Serving) -> None:
+def test_bytes_received_while_the_kernel_is_blocked_are_counted(serving: Serving) -> None:
     client = blocked(serving).say(b"b\nc")
     eventually(lambda: serving.count(listener_counters.RECEIVED_BYTES) == 5)
     assert serving.count(listener_counters.REQUESTS) == 1

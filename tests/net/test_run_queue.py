@@ -319,7 +319,7 @@ def was_long(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("happens", [have_had_their_share, was_long])
-def test_what_a_client_sends_is_answered_in_its_turn_after_a_long_one(
+def test_request_after_a_long_turn_is_answered_in_its_turn(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Serving], None]
 ) -> None:
     turns = 0

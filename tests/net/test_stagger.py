@@ -85,7 +85,7 @@ def test_a_loop_that_was_held_up_makes_up_for_it(clock: Clock, done: list[tuple[
     assert len(done) == 2
 
 
-def test_what_is_cancelled_is_left_alone(clock: Clock, done: list[tuple[float, int]]) -> None:
+def test_cancelled_stagger_leaves_the_rest_alone(clock: Clock, done: list[tuple[float, int]]) -> None:
     begun = begin(clock, done, 4, 8.0)
     clock.go_on(103)
     begun.cancel()
@@ -94,6 +94,6 @@ def test_what_is_cancelled_is_left_alone(clock: Clock, done: list[tuple[float, i
     begun.cancel()
 
 
-def test_nobody_to_do_anything_to(clock: Clock, done: list[tuple[float, int]]) -> None:
+def test_stagger_over_no_connections_sets_no_timer(clock: Clock, done: list[tuple[float, int]]) -> None:
     begin(clock, done, 0, 8.0)
     assert not clock.timers
