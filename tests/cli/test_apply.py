@@ -57,7 +57,7 @@ def test_an_equal_configuration_changes_nothing(api: Any, cli: Any, file: Path) 
     assert cli("apply", str(file)).stdout == "revision 3 is in force already, and equal\n"
 
 
-def test_programs_get_data(api: Any, cli: Any, file: Path) -> None:
+def test_apply_with_json_output_prints_the_revision(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, etag="abc-4", changed=True, workers=2)
     result = cli("apply", "-o", "json", str(file))
     assert json.loads(result.stdout) == {"revision": 4, "etag": "abc-4", "changed": True, "workers": 2}
@@ -71,7 +71,7 @@ def test_a_bad_file_never_reaches_the_responder(api: Any, cli: Any, file: Path) 
     assert result.stderr.endswith(f"Error: {file}: 1 problem; nothing was changed\n")
 
 
-def test_what_the_responder_finds_is_located_in_the_file(api: Any, cli: Any, file: Path) -> None:
+def test_apply_rejected_by_the_server_prints_lines_of_the_file(api: Any, cli: Any, file: Path) -> None:
     problems = [Problem("listeners[0].address", "taken"), Problem("listeners[0].rules[0].do", "odd")]
     api.answers["UpdateConfig"] = Refused(problems[:1])
     found = (ProblemMessage(path=one.path, message=one.message) for one in problems)
@@ -85,7 +85,7 @@ def test_what_the_responder_finds_is_located_in_the_file(api: Any, cli: Any, fil
     )
 
 
-def test_what_is_gone_when_all_problems_are_asked_for_is_said_all_the_same(api: Any, cli: Any, file: Path) -> None:
+def test_apply_rejected_prints_the_problem_that_validation_no_longer_finds(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = Refused([Problem("listeners[0].address", "taken")])
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
     assert f"{file}:3:14: listeners[0].address: taken\n" in cli("apply", str(file)).stderr
@@ -136,7 +136,7 @@ def test_the_difference_is_shown_and_agreed_to(api: Any, cli: Any, file: Path) -
 
 @pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("said", [b"n\n", b"\n"])
-def test_who_does_not_agree_changes_nothing(api: Any, cli: Any, file: Path, said: bytes) -> None:
+def test_apply_not_confirmed_changes_nothing(api: Any, cli: Any, file: Path, said: bytes) -> None:
     result = cli("apply", str(file), stdin=said)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.endswith("Error: nothing was changed\n")
@@ -150,14 +150,14 @@ def test_yes_asks_nothing(cli: Any, file: Path) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_nobody_is_asked_about_nothing(api: Any, cli: Any, file: Path) -> None:
+def test_apply_without_changes_asks_no_confirmation(api: Any, cli: Any, file: Path) -> None:
     api.answers["GetConfig"].config.CopyFrom(load(TEXT).config)
     result = cli("apply", str(file))
     assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.usefixtures("terminal")
-def test_nobody_is_asked_about_what_is_refused(api: Any, cli: Any, file: Path) -> None:
+def test_apply_rejected_by_the_server_asks_no_confirmation(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = Refused([Problem("listeners[0].address", "taken")])
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
     result = cli("apply", str(file))

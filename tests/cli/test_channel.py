@@ -107,7 +107,7 @@ def test_no_proxy_sees_it(serve: Serve, token_file: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("server", ["192.0.2.1:50051", "answerback:50051", "dns:///localhost:50051", "0.0.0.0:50051"])
-def test_it_goes_nowhere_else_without_tls(server: str, token_file: Path) -> None:
+def test_token_is_not_sent_to_remote_server_without_tls(server: str, token_file: Path) -> None:
     assert problem(show(server, "--token-file", token_file)) == (
         f"a token (--token-file) is not sent to {server} in clear text: "
         "give --ca for TLS, or reach it by loopback or a Unix socket"
@@ -195,7 +195,7 @@ def test_one_has_tls_and_the_other_not(serve: Serve, authority: Authority, issue
     assert problem(show(server, "--ca", authority.certificate)).splitlines()[1] == CLIENT_WRONG
 
 
-def test_who_is_asked_for_a_token_is_told_how_to_show_one(cli: Any, api: Api) -> None:
+def test_command_without_needed_token_names_the_token_file_option(cli: Any, api: Api) -> None:
     api.answers["GetConfig"] = Unauthenticated("a token is needed")
     assert problem(cli("show")).splitlines() == [
         f"127.0.0.1:{api.port}: a token is needed",

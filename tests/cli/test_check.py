@@ -62,7 +62,7 @@ def test_a_warning_is_no_problem(file: Path) -> None:
     assert result.stderr == f"{file}: can be served\n"
 
 
-def test_programs_get_data(file: Path) -> None:
+def test_check_with_json_output_prints_the_problems(file: Path) -> None:
     file.write_text(BAD)
     result = check("-o", "json", str(file))
     data = json.loads(result.stdout)
@@ -86,7 +86,7 @@ def test_standard_input() -> None:
     assert (result.exit_code, result.stdout.splitlines()[1][:12]) == (1, "<stdin>:3:5:")
 
 
-def test_files_are_found_beside_it(file: Path) -> None:
+def test_check_reads_payload_files_beside_the_configuration(file: Path) -> None:
     file.write_text(GOOD.replace('"Hello, World!"', "{file: reply.txt}"))
     result = check(str(file))
     assert result.exit_code == 1
@@ -111,13 +111,13 @@ def test_whatever_is_in_it_is_said(file: Path, text: str) -> None:
     assert "Traceback" not in result.output
 
 
-def test_what_is_not_utf_8_is_said(file: Path) -> None:
+def test_check_of_file_not_utf_8_prints_the_problem(file: Path) -> None:
     file.write_bytes(b"listeners: \xff")
     assert f"{file}: not UTF-8" in check(str(file)).stdout
 
 
 @pytest.mark.parametrize("name, why", [("none", "No such file or directory"), (".", "Is a directory")])
-def test_no_file(tmp_path: Path, name: str, why: str) -> None:
+def test_check_of_missing_file_fails(tmp_path: Path, name: str, why: str) -> None:
     result = check(str(tmp_path / name))
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"Error: {tmp_path / name}: {why}\n"

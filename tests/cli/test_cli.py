@@ -34,7 +34,7 @@ def test_an_unknown_command_is_a_wrong_usage() -> None:
     assert "No such command 'sreve'" in result.stderr
 
 
-def test_version() -> None:
+def test_version_command_prints_the_version() -> None:
     result = CliRunner().invoke(main, ["version"])
     assert (result.exit_code, result.stdout.split()[:2]) == (0, ["answerback", __version__])
     data = json.loads(CliRunner().invoke(main, ["version", "-o", "json"]).stdout)

@@ -12,7 +12,7 @@ from answerback.supervisor import Stopping
 from tests.ports import free_port
 
 
-def test_nobody_there() -> None:
+def test_show_with_no_server_listening_fails_with_advice() -> None:
     server = f"127.0.0.1:{free_port()}"
     result = CliRunner().invoke(main, ["show", "--server", server])
     assert (result.exit_code, result.stdout) == (1, "")
@@ -21,7 +21,7 @@ def test_nobody_there() -> None:
     assert second == "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
 
 
-def test_no_answer() -> None:
+def test_show_with_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = f"127.0.0.1:{silent.getsockname()[1]}"
         result = CliRunner().invoke(main, ["show", "--server", server, "--timeout", "50ms"])
@@ -65,7 +65,7 @@ def test_a_server_that_stops_says_so_itself(api: Any, cli: Any) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "status", "apply", "history", "rollback", "watch"])
-def test_a_wrong_usage_is_exit_2(cli: Any, command: str) -> None:
+def test_admin_command_with_unknown_option_exits_with_2(cli: Any, command: str) -> None:
     result = cli(command, "--no-such-option")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "No such option" in result.stderr

@@ -45,7 +45,7 @@ def test_each_has_its_option_and_its_variable(asked: Any) -> None:
     assert found == [told] * 3
 
 
-def test_what_a_group_is_told_holds_for_its_commands_unless_they_are_told_else(asked: Any) -> None:
+def test_credential_options_of_a_group_are_defaults_of_its_commands(asked: Any) -> None:
     group, found = asked
     CliRunner().invoke(group, ["--ca", "a", "--token-file", "t", "command", "--token-file", "u"])
     assert found == [Credentials(token_file=Path("u"), ca=Path("a"))]

@@ -58,7 +58,7 @@ def test_a_difference_is_exit_1(cli: Any) -> None:
     )
 
 
-def test_what_would_be_refused_is_exit_2(api: Any, cli: Any, file: Path) -> None:
+def test_diff_of_invalid_configuration_exits_with_2(api: Any, cli: Any, file: Path) -> None:
     api.answers["ValidateConfig"].problems.append(Problem(path="listeners[0].address", message="taken"))
     result = cli("diff", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
@@ -73,7 +73,7 @@ def test_other_trouble_is_exit_2_too(cli: Any, args: tuple[str, ...]) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
-def test_nobody_answers(cli: Any, file: Path) -> None:
+def test_diff_with_no_server_listening_exits_with_2(cli: Any, file: Path) -> None:
     result = cli("diff", "--server", "unix:/none", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Is `answerback serve` running?" in result.stderr

@@ -19,7 +19,7 @@ HALF = pb.DrainResponse(state=pb.DRAIN_STATE_DRAINING, connections_open=100, con
 DONE = pb.DrainResponse(state=pb.DRAIN_STATE_DRAINED, connections_closed=200)
 
 
-def test_a_line_for_each_step(api: Any, cli: Any) -> None:
+def test_drain_prints_a_line_for_each_step(api: Any, cli: Any) -> None:
     api.answers["Drain"] = [BEGUN, HALF, DONE]
     result = cli("drain", "--over", "1m", "--listener", "a")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -31,7 +31,7 @@ def test_a_line_for_each_step(api: Any, cli: Any) -> None:
     assert api.asked == [pb.DrainRequest(listener="a", over=Duration(seconds=60))]
 
 
-def test_an_object_for_each_step(api: Any, cli: Any) -> None:
+def test_drain_with_json_output_prints_an_object_for_each_step(api: Any, cli: Any) -> None:
     api.answers["Drain"] = [HALF]
     (line,) = cli("drain", "-o", "json").stdout.splitlines()
     assert json.loads(line) == {
@@ -72,14 +72,14 @@ def test_a_bar_on_a_terminal(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.rstrip().endswith("drained: 200 connections closed, 0 open")
 
 
-def test_the_end_comes_meanwhile(api: Any, cli: Any) -> None:
+def test_drain_during_a_stop_fails(api: Any, cli: Any) -> None:
     api.answers["Drain"] = [BEGUN, Stopping()]
     result = cli("drain")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
     assert str(Stopping()) in result.stderr
 
 
-def test_there_is_no_such_listener(api: Any, cli: Any) -> None:
+def test_drain_and_resume_of_unknown_listener_fail(api: Any, cli: Any) -> None:
     api.answers["Drain"] = api.answers["Resume"] = NoSuchListener("a")
     for command in ("drain", "resume"):
         result = cli(command, "--listener", "a")
@@ -87,7 +87,7 @@ def test_there_is_no_such_listener(api: Any, cli: Any) -> None:
         assert result.stderr.endswith("there is no listener 'a'\n")
 
 
-def test_resume(api: Any, cli: Any) -> None:
+def test_resume_prints_the_resumed_listeners(api: Any, cli: Any) -> None:
     api.answers["Resume"] = pb.ResumeResponse(listeners=["a", "b"])
     result = cli("resume")
     assert (result.exit_code, result.stdout) == (0, "listening again: a, b\n")
@@ -97,5 +97,5 @@ def test_resume(api: Any, cli: Any) -> None:
     assert cli("resume").stdout == "nothing was drained\n"
 
 
-def test_no_time() -> None:
+def test_drain_with_invalid_duration_exits_with_2() -> None:
     assert CliRunner().invoke(drain.command, ["--over", "soon"]).exit_code == 2

@@ -40,7 +40,7 @@ def test_one_is_printed_as_it_stands(name: str) -> None:
     assert load(result.stdout).problems == ()
 
 
-def test_programs_get_data() -> None:
+def test_examples_with_json_output_prints_one_example() -> None:
     data = json.loads(examples("echo", "-o", "json").stdout)
     assert data["name"] == "echo"
     assert data["configuration"].startswith(f"# {data['purpose']}\n")
@@ -48,7 +48,7 @@ def test_programs_get_data() -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "../examples/echo", "echo.yaml", ""])
-def test_what_is_not_there_is_said(name: str) -> None:
+def test_examples_with_unknown_name_exits_with_2(name: str) -> None:
     result = examples(name)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"there is no example {name!r}; `answerback examples` lists those there are" in result.stderr

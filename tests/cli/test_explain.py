@@ -77,7 +77,7 @@ def test_the_exit_code_says_whether_a_rule_matched_everything(said: str, code: i
     assert explain("--say", said).exit_code == code
 
 
-def test_programs_get_data() -> None:
+def test_explain_with_json_output_prints_the_events() -> None:
     result = explain("--say", r"PIN\xff\r\n", "-o", "json")
     data = json.loads(result.stdout)
     assert (data["file"], data["listener"], data["answered"], data["cut_short"]) == ("<stdin>", "pong", False, False)
@@ -113,7 +113,7 @@ def test_a_listener_that_accepts_nobody(accept: str) -> None:
     assert result.exit_code == 1
 
 
-def test_silence() -> None:
+def test_explain_without_requests_prints_the_idle_timeout() -> None:
     assert explain("--at", "6m").stdout.splitlines() == ["  300.000 s < closes in order (FIN): idle_timeout"]
     assert explain().stdout.splitlines() == ["    0.000 s   stays open"]
 
@@ -147,14 +147,14 @@ def test_a_refused_file_is_refused_with_all_its_problems(tmp_path: Path) -> None
     assert (nobody.exit_code, "there is no listener to speak to" in nobody.stderr) == (2, True)
 
 
-def test_files_are_found_beside_it(tmp_path: Path) -> None:
+def test_explain_reads_payload_files_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "reply.txt").write_text("from a file")
     (tmp_path / "it.yaml").write_text(CONFIG.replace(r'"+PONG\r\n"', "{file: reply.txt}"))
     result = CliRunner().invoke(main, ["explain", str(tmp_path / "it.yaml"), "--say", r"PING\n"])
     assert '    0.000 s < "from a file"\n' in result.stdout
 
 
-def test_what_goes_on_forever_is_cut_short() -> None:
+def test_explain_of_endless_events_stops_after_10000() -> None:
     config = """listeners: [{name: a, address: "127.0.0.1:7000", limits: {idle_timeout: 1ms},
         rules: [{event: IDLE, do: [send: z]}]}]"""
     result = explain("--at", "1h", stdin=config)

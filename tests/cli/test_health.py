@@ -47,7 +47,7 @@ def ask(port: int, *args: str) -> Result:
     return CliRunner().invoke(command, ["--metrics", f"127.0.0.1:{port}", *args])
 
 
-def test_ready(probe: type[Probe]) -> None:
+def test_health_of_ready_server_exits_with_0(probe: type[Probe]) -> None:
     result = ask(probe.server_port)  # type: ignore[attr-defined]
     assert (result.exit_code, result.stdout, result.stderr) == (0, "ready\n", "")
 
@@ -58,7 +58,7 @@ def test_not_ready(probe: type[Probe]) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: not ready: draining\n")
 
 
-def test_programs_get_data(probe: type[Probe]) -> None:
+def test_health_with_json_output_prints_readiness(probe: type[Probe]) -> None:
     result = ask(probe.server_port, "-o", "json")  # type: ignore[attr-defined]
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"ready": True, "detail": "ready"})
     probe.status, probe.text = 503, b"draining\n"
@@ -66,14 +66,14 @@ def test_programs_get_data(probe: type[Probe]) -> None:
     assert (result.exit_code, result.stdout) == (1, 'ready: false\ndetail: "not ready: draining"\n')
 
 
-def test_nobody_there() -> None:
+def test_health_with_no_server_listening_fails() -> None:
     port = free_port()
     result = ask(port)
     assert result.exit_code == 1
     assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: Connection refused\n"
 
 
-def test_no_answer() -> None:
+def test_health_with_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         result = ask(port, "--timeout", "10ms")
@@ -108,7 +108,7 @@ def test_no_http() -> None:
         ("192.0.2.1:3", ("192.0.2.1", 3)),
     ],
 )
-def test_what_listens_everywhere_is_reached_through_loopback(address: str, reached: tuple[str, int]) -> None:
+def test_health_reaches_wildcard_address_through_loopback(address: str, reached: tuple[str, int]) -> None:
     assert _reachable(address) == reached
 
 

@@ -50,7 +50,7 @@ def test_all_of_them(api: Any, cli: Any) -> None:
     assert len(cli("history", "--limit", "0").stdout.splitlines()) == 1 + 25
 
 
-def test_who_asked_stands_beside_the_origin(api: Any, cli: Any) -> None:
+def test_history_prints_the_identity_beside_the_origin(api: Any, cli: Any) -> None:
     revision = Revision(number=1, time=NOON, origin="api", identity="alice.example", comment="why")
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[revision])
     assert cli("history").stdout.splitlines()[1].split()[2:] == ["api", "(alice.example)", "why"]

@@ -175,7 +175,7 @@ def test_no_answer_reaches_the_terminal_as_it_is(api: Api, ask: Callable[..., Re
 
 
 @pytest.mark.parametrize("what", ["status", "history", "watch", "resume", "listeners"])
-def test_what_it_says_is_shown_escaped_and_no_markup_is_obeyed(api: Api, ask: Callable[..., Result], what: str) -> None:
+def test_hostile_answer_is_printed_escaped_without_markup(api: Api, ask: Callable[..., Result], what: str) -> None:
     answers(api, 0)
     shown = ask(what, "table").stdout
     assert "[red]x[/red][link=http://evil]y[/link]\\x00\\x07\\x08\\x1b[2J" in shown
@@ -254,7 +254,7 @@ def test_a_question_on_a_terminal_shows_nothing_as_it_is(
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("status", [200, 503])
-def test_what_a_metrics_port_says_does_not_reach_the_terminal_as_it_is(status: int, form: str) -> None:
+def test_hostile_metrics_answer_is_printed_escaped(status: int, form: str) -> None:
     class Hostile(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status, "evil \x9b31m")

@@ -44,7 +44,7 @@ def test_a_table(api: Any, cli: Any) -> None:
     ]
 
 
-def test_data(api: Any, cli: Any) -> None:
+def test_listeners_with_json_output_prints_the_listeners(api: Any, cli: Any) -> None:
     api.answers["ListListeners"] = pb.ListListenersResponse(listeners=[A, B])
     listeners = json.loads(cli("listeners", "-o", "json").stdout)["listeners"]
     assert [one["name"] for one in listeners] == ["a", "b"]
@@ -52,7 +52,7 @@ def test_data(api: Any, cli: Any) -> None:
     assert cli("listeners", "-o", "yaml").stdout.startswith("listeners:\n")
 
 
-def test_what_is_got_can_be_given_back(api: Any, cli: Any) -> None:
+def test_listeners_get_output_is_accepted_by_update(api: Any, cli: Any) -> None:
     api.answers["GetListener"] = pb.GetListenerResponse(listener=A, revision=3, etag="abc-3")
     shown = cli("listeners", "get", "a").stdout
     assert shown.startswith("# revision 3, etag abc-3\n")
@@ -63,7 +63,7 @@ def test_what_is_got_can_be_given_back(api: Any, cli: Any) -> None:
     assert api.asked[-1] == pb.UpdateListenerRequest(listener=A, update_mask=FieldMask(paths=["*"]))
 
 
-def test_create(api: Any, cli: Any, file: Path) -> None:
+def test_listeners_create_sends_the_named_listener(api: Any, cli: Any, file: Path) -> None:
     api.answers["CreateListener"] = pb.CreateListenerResponse(listener=B, **MADE)
     result = cli("listeners", "create", str(file), "--name", "b", "--etag", "abc-2", "--comment", "why")
     assert (result.exit_code, result.stdout) == (0, DONE)
@@ -80,7 +80,7 @@ def test_update_some_fields(api: Any, cli: Any, file: Path) -> None:
     assert api.asked == [pb.UpdateListenerRequest(listener=A, update_mask=mask, allow_missing=True, validate_only=True)]
 
 
-def test_delete(api: Any, cli: Any) -> None:
+def test_listeners_delete_sends_the_name(api: Any, cli: Any) -> None:
     api.answers["DeleteListener"] = pb.DeleteListenerResponse(**MADE)
     assert cli("listeners", "delete", "a", "--allow-missing").stdout == DONE
     assert api.asked == [pb.DeleteListenerRequest(name="a", allow_missing=True)]
@@ -126,7 +126,9 @@ def test_a_file_that_is_no_configuration(cli: Any) -> None:
         (("delete", "c"), "DeleteListener", Refused([Problem("listeners[0]", "no")])),
     ],
 )
-def test_what_cannot_be(api: Any, cli: Any, words: tuple[str, ...], method: str, error: Exception) -> None:
+def test_listeners_command_rejected_by_the_server_fails(
+    api: Any, cli: Any, words: tuple[str, ...], method: str, error: Exception
+) -> None:
     api.answers[method] = error
     result = cli("listeners", *words, stdin=b"listeners: [{name: b, address: '127.0.0.1:2'}]")
     assert (result.exit_code, result.stdout) == (1, "")

@@ -24,7 +24,7 @@ def test_a_duration_is_written_as_in_a_configuration(text: str, seconds: float) 
 
 
 @pytest.mark.parametrize("text", ["", "s", "-1", "1d", "1e3", "8 s", "٣", "inf", "nan"])
-def test_what_is_no_duration_is_said(text: str) -> None:
+def test_option_with_invalid_duration_is_rejected(text: str) -> None:
     with pytest.raises(click.BadParameter) as caught:
         options.Duration().convert(text, None, None)
     assert caught.value.message == f"{text!r} is no duration: write 500ms, 8s or 1m30s"
@@ -34,7 +34,7 @@ def test_an_address_comes_out_as_written() -> None:
     assert options.Address().convert("[::1]:0", None, None) == "[::1]:0"
 
 
-def test_what_is_no_address_is_said() -> None:
+def test_option_with_invalid_address_is_rejected() -> None:
     with pytest.raises(click.BadParameter) as caught:
         options.Address().convert("here", None, None)
     assert caught.value.message == "'here' is not HOST:PORT"

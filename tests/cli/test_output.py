@@ -95,7 +95,7 @@ UNSEEN = "\x00\x1b\x7f\x80\x9b\xad\u034f\u115f\u200b\u200e\u2028\u2029\u202e\u20
 
 
 @pytest.mark.parametrize("one", UNSEEN, ids=ascii)
-def test_what_is_not_plainly_seen_is_escaped(one: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_escapes_invisible_characters_in_every_format(one: str, capsys: pytest.CaptureFixture[str]) -> None:
     escaped = output.printable(f"a{one}b")
     assert escaped.isascii()
     assert escaped[1] == "\\"
@@ -110,7 +110,7 @@ def test_what_is_not_plainly_seen_is_escaped(one: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("text", ["plain", "é", "\N{SNOWMAN}", "日本語", "\N{GRINNING FACE}", "\\x1b", "[red]"])
-def test_what_is_plainly_seen_stays(text: str) -> None:
+def test_output_keeps_printable_text(text: str) -> None:
     assert output.printable(text) == text
     assert text.replace("\\", "\\\\") in output.as_json([text])
 
@@ -128,7 +128,7 @@ def test_lines_of_ours_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "one\n  two\\x1b\none\\ntwo\n"
 
 
-def test_what_could_steer_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_escapes_terminal_control_sequences(capsys: pytest.CaptureFixture[str]) -> None:
     assert output.printable("a\x1b[31m\n\N{SNOWMAN}\x9b") == "a\\x1b[31m\\n\N{SNOWMAN}\\x9b"
     output.table(("X",), [("\x1b[31m",)])
     assert "\\x1b[31m" in capsys.readouterr().out

@@ -7,14 +7,14 @@ from answerback.supervisor import NoSuchCounter
 from answerback.v1 import operations_service_pb2 as pb
 
 
-def test_all(api: Any, cli: Any) -> None:
+def test_reset_counters_without_options_resets_all(api: Any, cli: Any) -> None:
     api.answers["ResetCounters"] = pb.ResetCountersResponse(counters=3)
     result = cli("reset-counters")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "3 counters reset\n", "")
     assert api.asked == [pb.ResetCountersRequest()]
 
 
-def test_one(api: Any, cli: Any) -> None:
+def test_reset_counters_with_rule_or_fault_resets_one(api: Any, cli: Any) -> None:
     api.answers["ResetCounters"] = pb.ResetCountersResponse(counters=1)
     assert cli("reset-counters", "--listener", "a", "--rule", "b").stdout == "1 counter reset\n"
     assert json.loads(cli("reset-counters", "--listener", "a", "--fault", "c", "-o", "json").stdout) == {"counters": 1}
@@ -30,7 +30,7 @@ def test_a_rule_of_nobody(cli: Any) -> None:
     assert "--rule and --fault need --listener" in result.stderr
 
 
-def test_what_is_not_there(api: Any, cli: Any) -> None:
+def test_reset_counters_of_unknown_rule_fails(api: Any, cli: Any) -> None:
     api.answers["ResetCounters"] = NoSuchCounter("a", "rule", "b")
     result = cli("reset-counters", "--listener", "a", "--rule", "b")
     assert (result.exit_code, result.stderr) == (1, f"Error: 127.0.0.1:{api.port}: listener 'a' has no rule 'b'\n")

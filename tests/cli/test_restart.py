@@ -13,7 +13,7 @@ RESTARTED = pb.RestartWorkersResponse(step=pb.RESTART_STEP_RESTARTED, worker=1, 
 CUT_OFF = pb.RestartWorkersResponse(step=pb.RESTART_STEP_RESTARTED, worker=2, pid=4712, connections=3)
 
 
-def test_a_line_for_each_step(api: Any, cli: Any) -> None:
+def test_restart_prints_a_line_for_each_step(api: Any, cli: Any) -> None:
     api.answers["RestartWorkers"] = [REPLACED, RESTARTED, CUT_OFF]
     result = cli("restart", "--over", "1m30s", "--grace", "500ms")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -25,7 +25,7 @@ def test_a_line_for_each_step(api: Any, cli: Any) -> None:
     assert api.asked == [pb.RestartWorkersRequest(over=Duration(seconds=90), grace=Duration(nanos=500_000_000))]
 
 
-def test_an_object_for_each_step(api: Any, cli: Any) -> None:
+def test_restart_with_json_output_prints_an_object_for_each_step(api: Any, cli: Any) -> None:
     api.answers["RestartWorkers"] = [REPLACED]
     (line,) = cli("restart", "-o", "json").stdout.splitlines()
     assert json.loads(line) == {"worker": 1, "step": "RESTART_STEP_REPLACED", "pid": 4711, "connections": 5}
@@ -39,5 +39,5 @@ def test_one_that_fails(api: Any, cli: Any) -> None:
     assert result.stderr.endswith("no successor for worker 2\n")
 
 
-def test_no_time(cli: Any) -> None:
+def test_restart_with_invalid_duration_exits_with_2(cli: Any) -> None:
     assert cli("restart", "--over", "soon").exit_code == 2

@@ -11,26 +11,26 @@ from answerback.v1 import config_service_pb2 as pb
 ANSWER = pb.RollbackConfigResponse(config=BUILT_IN, revision=9, etag="abc-9", changed=True, workers=2)
 
 
-def test_it_says_what_it_became(api: Any, cli: Any) -> None:
+def test_rollback_command_prints_the_new_revision(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = ANSWER
     result = cli("rollback", "3", "--comment", "too slow", "--etag", "abc-8")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 9 is in force on 2 workers\n", "")
     assert api.asked == [pb.RollbackConfigRequest(revision=3, comment="too slow", etag="abc-8")]
 
 
-def test_only_to_see(api: Any, cli: Any) -> None:
+def test_rollback_command_with_dry_run_changes_nothing(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = pb.RollbackConfigResponse(revision=8)
     assert cli("rollback", "3", "--dry-run").stdout == "it would be taken; revision 8 stays in force\n"
     assert api.asked == [pb.RollbackConfigRequest(revision=3, validate_only=True)]
 
 
-def test_json(api: Any, cli: Any) -> None:
+def test_rollback_command_with_json_output_prints_the_revision(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = ANSWER
     expected = {"revision": 9, "etag": "abc-9", "changed": True, "workers": 2}
     assert json.loads(cli("rollback", "3", "-o", "json").stdout) == expected
 
 
-def test_what_can_be_served_no_more_changes_nothing(api: Any, cli: Any) -> None:
+def test_rollback_command_rejected_prints_the_problems(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = Refused([Problem("listeners[0].address", "taken")])
     result = cli("rollback", "3")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -39,7 +39,7 @@ def test_what_can_be_served_no_more_changes_nothing(api: Any, cli: Any) -> None:
     )
 
 
-def test_what_is_not_kept(api: Any, cli: Any) -> None:
+def test_rollback_command_to_unknown_revision_fails(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = NotKept("revision 3 is not in the history")
     result = cli("rollback", "3")
     assert (result.exit_code, result.stderr) == (

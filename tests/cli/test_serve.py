@@ -85,7 +85,7 @@ def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp
         ("x",),
     ],
 )
-def test_a_wrong_usage_is_exit_2(told: list[ServeOptions], args: tuple[str, ...]) -> None:
+def test_serve_with_invalid_option_exits_with_2(told: list[ServeOptions], args: tuple[str, ...]) -> None:
     result = serve(*args)
     assert (result.exit_code, result.stdout) == (2, "")
     assert " serve [OPTIONS]\n" in result.stderr

@@ -8,7 +8,7 @@ from answerback.language.builtin import BUILT_IN
 from answerback.v1.config_service_pb2 import GetConfigResponse, GetRevisionRequest, GetRevisionResponse, Revision
 
 
-def test_what_is_shown_can_be_applied(api: Any, cli: Any) -> None:
+def test_show_output_loads_as_the_same_configuration(api: Any, cli: Any) -> None:
     api.answers["GetConfig"] = GetConfigResponse(config=BUILT_IN, revision=3, etag="abc-3")
     result = cli("show")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -57,13 +57,13 @@ def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> Non
     ]
 
 
-def test_what_is_drained_says_so(api: Any, cli: Any, status: GetStatusResponse) -> None:
+def test_status_of_drained_listener_says_drained(api: Any, cli: Any, status: GetStatusResponse) -> None:
     status.listeners[0].drain = DRAIN_STATE_DRAINED
     api.answers["GetStatus"] = status
     assert "hello     0.0.0.0:8000  CALLBACK  DRAINED       120" in cli("status").stdout
 
 
-def test_programs_get_data(api: Any, cli: Any, status: GetStatusResponse) -> None:
+def test_status_with_json_output_prints_the_status(api: Any, cli: Any, status: GetStatusResponse) -> None:
     api.answers["GetStatus"] = status
     data = json.loads(cli("status", "-o", "json").stdout)
     assert (data["state"], data["listeners"][0]["requests"], data["workers"][0]["pid"]) == (
