@@ -51,7 +51,7 @@ def test_the_bound_address_has_the_kernels_port() -> None:
     assert parse("unix:/a").bound(7) == "unix:/a"
 
 
-def test_what_is_ours_is_reserved() -> None:
+def test_admin_and_metrics_addresses_are_reserved() -> None:
     assert reserved("127.0.0.1:0", "127.0.0.1:0") == ()
     assert reserved("unix:/run/a", "0.0.0.0:9464") == (
         ("the admin API", "unix:/run/a"),

@@ -68,7 +68,7 @@ def test_the_read_token_is_for_what_changes_nothing(tokens: Tokens) -> None:
         assert str(caught.value) == f"the token is for reading alone, and {name} changes something"
 
 
-def test_what_nobody_has_thought_of_is_not_for_the_read_token() -> None:
+def test_read_token_on_unlisted_method_is_denied() -> None:
     with pytest.raises(PermissionDenied):
         authorise(Permit(Role.READ, ""), "/answerback.v1.ConfigService/NewMethod")
 
@@ -92,7 +92,9 @@ def test_the_scheme_is_in_any_case(tokens: Tokens, scheme: str) -> None:
         ([("authorization", b"Bearer \xff\xfe")], "the token is not one of this responder's, or no longer"),
     ],
 )
-def test_who_brings_none_is_told_so(tokens: Tokens, metadata: list[tuple[str, str | bytes]], reason: str) -> None:
+def test_call_without_valid_token_is_rejected_with_the_reason(
+    tokens: Tokens, metadata: list[tuple[str, str | bytes]], reason: str
+) -> None:
     with pytest.raises(Unauthenticated) as caught:
         tokens.authenticate(metadata)
     assert str(caught.value) == reason

@@ -40,7 +40,7 @@ def why(given: CertificateFiles) -> str:
     return str(caught.value)
 
 
-def test_what_serves_is_taken(authority: Authority, issued: Issued) -> None:
+def test_valid_certificate_and_key_are_loaded(authority: Authority, issued: Issued) -> None:
     pair = load(files(issued, authority.certificate))
     assert pair.certificate.content == issued.certificate.read_bytes()
     assert pair.until == "Jan  1 00:00:00 3000 GMT"
@@ -64,7 +64,7 @@ def test_the_key_of_another(authority: Authority, issued: Issued) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
-def test_what_is_no_key(issued: Issued, content: str) -> None:
+def test_key_file_without_pem_key_is_rejected(issued: Issued, content: str) -> None:
     issued.key.write_text(content)
     assert why(files(issued)) == f"{issued.key}: holds no private key in PEM without a passphrase"
 
@@ -77,7 +77,9 @@ def test_a_key_with_a_passphrase_asks_nobody_for_it(issued: Issued) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_what_is_no_certificate(authority: Authority, issued: Issued, content: bytes) -> None:
+def test_certificate_file_without_pem_certificate_is_rejected(
+    authority: Authority, issued: Issued, content: bytes
+) -> None:
     for spoilt in (issued.certificate, authority.certificate):
         before = spoilt.read_bytes()
         spoilt.write_bytes(content)
@@ -86,7 +88,7 @@ def test_what_is_no_certificate(authority: Authority, issued: Issued, content: b
 
 
 @pytest.mark.parametrize("which", ["certificate", "key", "client_ca"])
-def test_what_is_missing(authority: Authority, issued: Issued, which: str) -> None:
+def test_missing_certificate_or_key_file_is_rejected(authority: Authority, issued: Issued, which: str) -> None:
     given = files(issued, authority.certificate)
     path: Path = getattr(given, which)
     path.unlink()
@@ -127,7 +129,7 @@ KEYS: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", KEYS)
-async def test_what_is_taken_is_served_and_what_clients_do_not_take_is_refused(kind: str, tmp_path: Path) -> None:
+async def test_certificate_of_each_key_kind_is_served_or_rejected(kind: str, tmp_path: Path) -> None:
     make, reason = KEYS[kind]
     given = self_signed(tmp_path, make())
     if reason:
@@ -153,7 +155,7 @@ def fetch() -> Fetch:
     return Certificates._changed
 
 
-def test_it_is_loaded_anew_when_it_has_changed_and_not_else(
+def test_certificate_is_reloaded_only_when_its_file_changed(
     authority: Authority, issued: Issued, fetch: Fetch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -180,7 +182,7 @@ def test_a_half_written_pair_waits_for_its_other_half(
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("")])
-def test_what_cannot_serve_leaves_the_former(
+def test_invalid_new_certificate_leaves_the_former_active(
     authority: Authority, issued: Issued, fetch: Fetch, spoil: Callable[[Path], Any]
 ) -> None:
     certificates = Certificates(files(issued, authority.certificate))

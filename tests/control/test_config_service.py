@@ -105,7 +105,9 @@ async def test_a_configuration_of_4_mib_fits_and_a_larger_one_is_refused(stub: A
     assert failed.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_config_service_hides_unexpected_errors_behind_an_incident(
+    stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     supervisor.answer = KeyError("secret")
     with caplog.at_level(logging.ERROR, "answerback"):
         failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
@@ -180,7 +182,7 @@ async def test_watching_goes_on_after_an_etag(stub: Any, supervisor: Any) -> Non
     assert failed.code() == grpc.StatusCode.OUT_OF_RANGE
 
 
-async def test_who_waits_for_a_change_knows_at_once_that_it_is_heard(stub: Any, supervisor: Any) -> None:
+async def test_watch_config_sends_initial_metadata_at_once(stub: Any, supervisor: Any) -> None:
     await fill(supervisor.store, 1)
     watch = stub.WatchConfig(pb.WatchConfigRequest(after_etag="abc-1"))
     await watch.initial_metadata()

@@ -102,7 +102,7 @@ def test_each_error_of_the_table_has_its_status(error: Exception, code: StatusCo
         (StoreFailed("gone"), StatusCode.UNAVAILABLE, "STORE_FAILED"),
     ],
 )
-def test_what_the_store_cannot_do_is_said_alike_of_reads_and_changes(
+def test_store_failure_has_the_same_status_for_reads_and_changes(
     failure: StoreFailed, code: StatusCode, reason: str
 ) -> None:
     for error in (failure, NotRecorded(failure)):
@@ -115,14 +115,14 @@ def test_every_entry_of_the_table_is_tested_above() -> None:
     assert {type(error) for error, *_ in mark.args[1]} == set(errors.TABLE)
 
 
-def test_what_is_derived_from_an_entry_is_answered_as_it() -> None:
+def test_error_derived_from_a_known_one_has_its_status() -> None:
     class Worse(ChangeFailed):
         pass
 
     assert status_of(Worse("x")).code == StatusCode.UNAVAILABLE.value[0]
 
 
-def test_what_the_table_does_not_know_is_ours_to_answer_for() -> None:
+def test_unknown_error_is_internal_with_an_incident() -> None:
     assert errors.status_of(KeyError("secret")) is None
     status = errors.internal("0a1b")
     assert (status.code, status.message) == (StatusCode.INTERNAL.value[0], "internal error 0a1b")

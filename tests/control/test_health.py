@@ -67,7 +67,7 @@ async def test_watch_tells_every_change_and_nothing_else(stub: Any, supervisor: 
     call.cancel()
 
 
-async def test_what_is_watched_may_come_and_go(stub: Any, supervisor: Any) -> None:
+async def test_health_watch_of_listener_follows_its_coming_and_going(stub: Any, supervisor: Any) -> None:
     call = stub.Watch(HealthCheckRequest(service="listener/other"))
     assert (await call.read()).status == UNKNOWN
     supervisor.health.set("", ["hello", "other"])

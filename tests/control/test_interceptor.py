@@ -134,7 +134,7 @@ async def test_the_full_token_is_let_in_everywhere(guarded: aio.Channel, path: s
 
 
 @pytest.mark.parametrize("path, method", METHODS)
-async def test_what_is_no_message_is_the_clients_fault_and_told_plainly(
+async def test_malformed_request_is_invalid_argument(
     channel: aio.Channel, supervisor: Any, path: str, method: Any
 ) -> None:
     refused = await outcome(channel, path, method, request=b"\xff\xff\xff")
@@ -151,7 +151,7 @@ async def test_a_method_that_is_not_there(guarded: aio.Channel) -> None:
         assert caught.value.code() == code
 
 
-async def test_a_new_token_serves_the_next_call(guarded: aio.Channel, files: dict[str, Path]) -> None:
+async def test_replaced_token_file_applies_to_the_next_call(guarded: aio.Channel, files: dict[str, Path]) -> None:
     stub: Any = ConfigServiceStub(guarded)
     await stub.GetConfig(GetConfigRequest(), metadata=bearer(FULL))
     files["token_file"].write_text(WRONG)
@@ -268,7 +268,7 @@ async def endless(*_: Any) -> AsyncIterator[bytes]:
         yield bytes(1 << 16)
 
 
-async def test_who_stops_reading_and_leaves_gives_the_place_back() -> None:
+async def test_client_that_stops_reading_and_cancels_frees_its_place() -> None:
     guard = Guard(Tokens(), Limits({**MOST, Kind.CHANGE: 1}))
     handlers = {"Endless": grpc.unary_stream_rpc_method_handler(endless, bytes, bytes)}
     server = aio.server(interceptors=[guard])
@@ -386,7 +386,7 @@ async def test_a_client_that_hangs_up_is_mentioned_at_debug_alone(
 @pytest.mark.parametrize(
     "error, kept", [(aio.InternalError("batch"), False), (KeyError("ours"), True), (None, True)], ids=str
 )
-def test_what_grpc_says_of_hang_ups_is_kept_out_of_the_log(error: Exception | None, kept: bool) -> None:
+def test_grpc_log_of_hang_ups_is_filtered_out(error: Exception | None, kept: bool) -> None:
     information = (type(error), error, None) if error else None
     record = logging.LogRecord("grpc._cython.cygrpc", logging.ERROR, "", 0, "raised", (), information)
     assert HangUps().filter(record) is kept

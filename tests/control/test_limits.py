@@ -105,7 +105,7 @@ def test_every_kind_has_a_limit_and_a_connection_has_room_for_all_of_each() -> N
         ("/answerback.v1.OperationsService/RestartWorkers", True, Kind.CHANGE),
     ],
 )
-def test_what_each_method_is(method: str, streaming: bool, kind: Kind) -> None:
+def test_limit_kind_of_each_method_is_known(method: str, streaming: bool, kind: Kind) -> None:
     assert kind_of(method, streaming=streaming) is kind
 
 

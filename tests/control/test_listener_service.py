@@ -110,7 +110,7 @@ async def test_a_request_without_a_listener(stub: Any, method: str) -> None:
     assert violations(bad) == ["listener"]
 
 
-async def test_what_is_wrong_is_said_by_its_path_in_the_request(stub: Any, supervisor: Any) -> None:
+async def test_listener_problem_is_reported_by_its_path_in_the_request(stub: Any, supervisor: Any) -> None:
     supervisor.answer = Refused(
         [
             Problem("listeners[1].rules[0].do", "no"),

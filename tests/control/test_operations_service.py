@@ -173,7 +173,7 @@ async def test_a_restart_that_fails_says_so_behind_its_steps(stub: Any, operatio
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-async def test_drain(stub: Any, operations: Operations) -> None:
+async def test_drain_call_streams_progress_until_drained(stub: Any, operations: Operations) -> None:
     request = pb.DrainRequest(listener="a", over=Duration(seconds=30))
     assert [progress async for progress in stub.Drain(request)] == [
         pb.DrainResponse(state=pb.DRAIN_STATE_DRAINING, connections_open=3),
@@ -189,7 +189,7 @@ async def test_drain(stub: Any, operations: Operations) -> None:
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_resume(stub: Any, operations: Operations) -> None:
+async def test_resume_call_returns_the_resumed_listeners(stub: Any, operations: Operations) -> None:
     assert list((await stub.Resume(pb.ResumeRequest(listener="a"))).listeners) == ["a", "b"]
     assert operations.asked == [("a",)]
 
@@ -202,7 +202,9 @@ async def test_reset_counters(stub: Any, operations: Operations) -> None:
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_what_is_not_expected_stays_inside(stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_operations_service_hides_unexpected_errors(
+    stub: Any, supervisor: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     supervisor.state = KeyError("secret")
     with caplog.at_level(logging.CRITICAL), pytest.raises(aio.AioRpcError) as caught:
         await stub.GetStatus(pb.GetStatusRequest())

@@ -19,7 +19,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode, open_to_all", [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
-def test_what_it_holds_and_who_may_see_it(file: Path, mode: int, open_to_all: bool) -> None:
+def test_private_file_read_gives_content_and_whether_open_to_all(file: Path, mode: int, open_to_all: bool) -> None:
     file.chmod(mode)
     found = read(file)
     assert (found.content, found.open_to_all) == (b"secret", open_to_all)
@@ -34,7 +34,7 @@ def why(path: Path, most: int = 100) -> str:
     return text.removeprefix(f"{path}: ")
 
 
-def test_none(tmp_path: Path) -> None:
+def test_private_file_that_is_missing_is_rejected(tmp_path: Path) -> None:
     assert why(tmp_path / "none") == "No such file or directory"
 
 

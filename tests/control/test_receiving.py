@@ -265,7 +265,7 @@ async def test_a_large_request_whose_client_leaves_before_its_turn_is_not_served
     assert len(begun) == 2
 
 
-async def test_what_a_call_holds_is_given_back_when_it_is_over() -> None:
+async def test_ended_call_frees_its_place_and_bytes() -> None:
     async def validate(*_: Any) -> bytes:
         return bytes(1 << 20)
 

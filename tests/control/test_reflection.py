@@ -57,6 +57,6 @@ async def test_health_has_its_list(ask: Any) -> None:
     assert [one.name for one in pool.FindServiceByName("grpc.health.v1.Health").methods] == ["Check", "Watch", "List"]
 
 
-async def test_what_is_not_there_is_not_found(ask: Any) -> None:
+async def test_reflection_of_unknown_symbol_is_not_found(ask: Any) -> None:
     answer = await ask(file_containing_symbol="answerback.v1.NoService")
     assert answer.error_response.error_code == 5

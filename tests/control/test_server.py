@@ -30,7 +30,7 @@ async def revision_at(address: str) -> int:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
-async def test_it_says_where_it_listens(supervisor: Any, address: str) -> None:
+async def test_admin_server_reports_the_port_it_listens_on(supervisor: Any, address: str) -> None:
     server = server_at(supervisor, address)
     assert not server.address.endswith(":0")
     await server.start()
@@ -49,7 +49,7 @@ async def test_a_unix_socket_does(supervisor: Any, tmp_path: Path) -> None:
     await server.stop()
 
 
-async def test_a_port_in_use_is_said(supervisor: Any) -> None:
+async def test_admin_port_in_use_is_a_start_error(supervisor: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(StartError) as caught:
@@ -69,7 +69,7 @@ async def test_an_address_of_another_machine_is_said(supervisor: Any) -> None:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"])
-async def test_nobody_is_let_in_from_outside_unless_told(supervisor: Any, address: str) -> None:
+async def test_admin_server_on_remote_address_without_guard_does_not_start(supervisor: Any, address: str) -> None:
     with pytest.raises(StartError) as caught:
         server_at(supervisor, address)
     assert str(caught.value).startswith(f"--admin {address}: whoever reaches the admin API rules the responder")

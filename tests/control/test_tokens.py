@@ -41,7 +41,7 @@ def test_a_line_end_does_not_belong_to_it(file: Path, text: str) -> None:
         ("x" * (LONGEST + 1), f"has more than {LONGEST} bytes"),
     ],
 )
-def test_what_is_no_token(file: Path, text: str, reason: str) -> None:
+def test_token_file_without_valid_token_is_rejected(file: Path, text: str, reason: str) -> None:
     file.write_text(text)
     for use in (read, TokenFile):
         with pytest.raises(BadFile) as caught:
@@ -49,14 +49,14 @@ def test_what_is_no_token(file: Path, text: str, reason: str) -> None:
         assert str(caught.value) == f"{file}: {reason}"
 
 
-def test_it_fits_and_no_other_does(file: Path) -> None:
+def test_token_fits_itself_and_no_other(file: Path) -> None:
     token = TokenFile(file)
     assert token.fits(FIRST.encode())
     for other in (b"", FIRST[:-1].encode(), FIRST.encode() + b"0", FIRST.swapcase().encode() + b"x", SECOND.encode()):
         assert not token.fits(other)
 
 
-def test_it_is_compared_in_constant_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_comparison_uses_equal_lengths_in_constant_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:
@@ -81,7 +81,7 @@ def test_a_new_one_serves_the_next_call(file: Path, caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize("text", ["", "short", None])
-def test_what_cannot_be_taken_leaves_the_one_before(
+def test_invalid_new_token_leaves_the_former_active(
     file: Path, text: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = TokenFile(file)
@@ -110,7 +110,7 @@ def test_one_that_everybody_can_read_is_warned_of(
     assert [record.message for record in caplog.records] == expected
 
 
-def test_it_is_nowhere_to_be_seen(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_token_appears_in_no_log_and_no_attribute(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     file.chmod(0o644)
     token = TokenFile(file)
