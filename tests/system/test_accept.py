@@ -162,7 +162,7 @@ def walks(modes: Sequence[str]) -> list[str]:
 
 
 @every_engine
-def test_every_switch_between_two_modes(switched: Switched) -> None:
+def test_accept_mode_switches_from_any_to_any_other(switched: Switched) -> None:
     walk = walks(MODES)
     assert len(set(pairwise(walk))) == len(MODES) * (len(MODES) - 1)
     for mode in walk[1:]:
@@ -173,7 +173,7 @@ def test_every_switch_between_two_modes(switched: Switched) -> None:
 
 @every_engine
 @pytest.mark.parametrize("switched", OTHERS, indirect=True)
-def test_there_and_back(switched: Switched) -> None:
+def test_accept_mode_switches_from_normal_to_any_and_back(switched: Switched) -> None:
     for mode in MODES[1:]:
         switched.switch(mode)
         assert switched.try_many() == {mode: CLIENTS}, mode
@@ -197,7 +197,7 @@ def test_status_names_the_mode(switched: Switched) -> None:
     assert "STALL" in row.split()
 
 
-def test_who_waits_for_the_end_of_a_stall_is_served_then(switched: Switched) -> None:
+def test_client_waiting_in_a_stall_is_served_when_it_ends(switched: Switched) -> None:
     switched.switch("STALL")
     with ThreadPoolExecutor(CLIENTS) as pool:
         waiting = [pool.submit(switched.try_once, 30.0) for _ in range(CLIENTS)]
@@ -218,7 +218,7 @@ def test_open_connections_go_on_through_every_switch(switched: Switched) -> None
 
 
 @every_engine
-def test_who_is_held_is_answered_once_the_listener_is_normal_again(switched: Switched) -> None:
+def test_held_client_is_answered_once_accept_is_normal_again(switched: Switched) -> None:
     switched.switch("HOLD")
     with switched.running.connect() as talker, switched.running.connect() as finished:
         talker.sendall(b"hi\nhi\n")
@@ -234,7 +234,7 @@ def test_who_is_held_is_answered_once_the_listener_is_normal_again(switched: Swi
 
 
 @every_engine
-def test_who_is_held_is_let_go_by_a_drain(switched: Switched) -> None:
+def test_held_client_is_closed_in_order_by_sigterm(switched: Switched) -> None:
     switched.switch("HOLD")
     with switched.running.connect() as sock:
         sock.sendall(b"hi\n")
@@ -333,7 +333,7 @@ def test_a_successor_inherits_the_mode(switched: Switched, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", QUIET)
-def test_who_queues_for_a_dead_worker_is_served_by_a_successor(switched: Switched, mode: str) -> None:
+def test_client_queued_at_a_dead_worker_is_served_by_its_successor(switched: Switched, mode: str) -> None:
     switched.deaths = True
     for pid in worker_pids(switched.running):
         os.kill(pid, signal.SIGKILL)

@@ -79,7 +79,7 @@ def test_a_port_of_our_own_is_taken(serve: Serve, taken: int, what: str) -> None
     assert result.stderr == f"Error: --{what} 127.0.0.1:{taken}: Address already in use\n"
 
 
-def test_a_privileged_port(serve: Serve) -> None:
+def test_serve_on_privileged_port_without_rights_fails_with_advice(serve: Serve) -> None:
     if int(FIRST_UNPRIVILEGED.read_text()) <= 7:
         pytest.skip("there are no privileged ports here")
     result = serve(HELLO.replace("PORT", "7"), under=(sys.executable, "-c", UNPRIVILEGED))
@@ -97,7 +97,7 @@ def test_everything_in_the_way_is_said_at_once(serve: Serve, taken: int) -> None
     assert result.stderr.endswith("2 problems; nothing is served\n")
 
 
-def test_no_file(serve: Serve) -> None:
+def test_serve_with_missing_configuration_file_fails(serve: Serve) -> None:
     result = serve(None, "--config", "none.yaml")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "Error: cannot read none.yaml: No such file or directory\n"
@@ -147,7 +147,7 @@ def test_a_bad_configuration_is_told_everything_at_once(serve: Serve) -> None:
     assert error.endswith("answerback.yaml: 5 problems; nothing is served")
 
 
-def test_what_is_no_yaml(serve: Serve) -> None:
+def test_serve_with_invalid_yaml_fails_with_its_line(serve: Serve) -> None:
     result = serve("listeners: [\n")
     assert result.returncode == 1
     problem, error = result.stderr.splitlines()

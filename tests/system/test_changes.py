@@ -144,7 +144,7 @@ async def test_a_change_meant_for_another_revision_is_aborted(responder: Start) 
     assert await one_shot(running.where("once")) == b"1 1\n"
 
 
-async def test_what_is_only_validated_changes_nothing(responder: Start) -> None:
+async def test_update_call_with_validate_only_changes_nothing(responder: Start) -> None:
     running = responder(NUMBERED)
     async with stub_of(running) as stub:
         config = (await stub.GetConfig(pb.GetConfigRequest())).config

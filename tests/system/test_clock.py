@@ -66,7 +66,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def test_it_is_the_clock_that_steps(running: Responder, clock: Clock) -> None:
+def test_template_time_follows_a_clock_step(running: Responder, clock: Clock) -> None:
     for hours in (0, 1, -1):
         clock.put(hours)
         before, told, after = now(), running.ask(b"hour\n").decode().strip(), now()
@@ -86,7 +86,7 @@ def test_timers_do_not_know_of_it(running: Responder, clock: Clock) -> None:
             assert time.monotonic() - began >= 1.0
 
 
-def test_nobody_is_restarted_and_the_history_keeps_its_order(running: Responder, clock: Clock) -> None:
+def test_clock_step_restarts_no_worker_and_keeps_the_history_order(running: Responder, clock: Clock) -> None:
     before = processes(running)
     for revision, hours in ((2, 1), (3, -1), (4, 0)):
         clock.put(hours)

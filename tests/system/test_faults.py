@@ -84,7 +84,7 @@ def test_counts_go_on_while_the_fault_is_not_changed(responder: Start, tmp_path:
 
 
 @ENGINES
-def test_the_same_seed_and_conversations_have_the_same_faults(responder: Start, engine: str) -> None:
+def test_server_with_same_seed_repeats_its_faults(responder: Start, engine: str) -> None:
     def conversation() -> list[bytes | None]:
         running = responder(FAULTY, "--workers", "1", "--engine", engine)
         found = [heard(running) for _ in range(20)]

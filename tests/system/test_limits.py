@@ -194,7 +194,7 @@ async def ended(running: Responder, listener: str, reason: str, before: float) -
         ("long", b"PING\n" + b"x" * 101 + b"\n", b"PONG", "request_too_large"),
     ],
 )
-async def test_what_passes_a_limit_is_closed_in_order(
+async def test_connection_past_a_limit_is_closed_in_order(
     running: Responder, engine: str, limit: str, said: bytes, answer: bytes, reason: str
 ) -> None:
     listener = f"{limit}-{engine}"
@@ -206,7 +206,7 @@ async def test_what_passes_a_limit_is_closed_in_order(
 
 
 @each_engine
-async def test_who_does_not_read_is_reset(running: Responder, engine: str) -> None:
+async def test_client_that_does_not_read_is_reset_at_write_timeout(running: Responder, engine: str) -> None:
     listener = f"written-{engine}"
     before = closed(running, listener, "write_timeout")
     async with Talk(running.where(listener), Account(), receive_buffer=4096) as talk:

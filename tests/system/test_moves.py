@@ -121,7 +121,9 @@ def configured(port: int, engine: str, accept: str = "NORMAL", host: str = "127.
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_moves(responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int) -> None:
+def test_listener_moved_under_load_answers_every_connected_client(
+    responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
+) -> None:
     ports = free_port(), free_port()
     running = responder(configured(ports[0], engine), "--workers", str(workers), under=under)
     load_ = Load("127.0.0.1", *ports)

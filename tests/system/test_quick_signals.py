@@ -33,7 +33,7 @@ def test_an_idle_server_ends_with_exit_code_0(responder: Start, signum: signal.S
     assert "Traceback" not in running.log.read_text()
 
 
-def test_sighup_applies_the_file_again(responder: Start) -> None:
+def test_sighup_applies_the_changed_file(responder: Start) -> None:
     running = responder("listeners: [{name: a, address: '127.0.0.1:0', framing: line, rules: [{do: [send: one]}]}]")
     assert running.ask(b"hi\n") == b"one"
     running.config.write_text(running.config.read_text().replace("one", "two"))

@@ -112,7 +112,7 @@ def test_a_certificate_does_too_and_says_who_it_was(responder: Start, keys: Keys
     assert "PRIVATE KEY" not in running.log.read_text()
 
 
-def test_a_new_token_serves_the_next_call(responder: Start, keys: Keys) -> None:
+def test_serve_applies_a_replaced_token_file_to_the_next_call(responder: Start, keys: Keys) -> None:
     running = responder(ECHO, *keys.serve("token-file"))
     mine = written(keys.full.with_name("mine"), FULL)
     assert revision(running, Credentials(token_file=mine)) == 1
@@ -172,7 +172,7 @@ def test_its_own_commands_read_the_same_variable(responder: Start, keys: Keys, m
     assert running.cli("show").returncode == 1
 
 
-def test_what_everybody_can_read_is_warned_of(responder: Start, keys: Keys) -> None:
+def test_token_or_key_file_open_to_all_is_warned_of(responder: Start, keys: Keys) -> None:
     keys.full.chmod(0o644)
     keys.server.key.chmod(0o644)
     running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))

@@ -24,7 +24,7 @@ listeners:
 """
 
 
-def test_it_answers_where_it_says(responder: Start) -> None:
+def test_serve_answers_on_its_reported_address(responder: Start) -> None:
     running = responder(HELLO)
     assert running.ask(b"hi") == b"Hello, World!"
     assert running.stop() == 0
@@ -50,7 +50,7 @@ def test_the_commands_reach_it(responder: Start, tmp_path: Path) -> None:
     assert "from api: why\n" in running.cli("status").stdout
 
 
-def test_what_only_the_responder_can_refuse_is_told_with_its_lines(responder: Start, tmp_path: Path) -> None:
+def test_apply_rejected_by_a_running_server_prints_lines_of_the_file(responder: Start, tmp_path: Path) -> None:
     running = responder(HELLO)
     bad = tmp_path / "bad.yaml"
     for text, place in (

@@ -59,7 +59,7 @@ async def seconds_until_not_serving(running: Responder) -> float:
         return time.monotonic() - began
 
 
-def test_who_watches_readiness_knows_at_once_and_stuck_clients_are_reset_in_time(responder: Start) -> None:
+def test_sigterm_reports_not_serving_at_once_and_resets_stuck_clients(responder: Start) -> None:
     best = 10.0
     for _ in range(TRIES):
         running = responder(STUCK, "--workers", "2", "--grace", f"{GRACE:g}s")
@@ -77,7 +77,7 @@ def test_who_watches_readiness_knows_at_once_and_stuck_clients_are_reset_in_time
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_what_is_in_progress_is_finished(responder: Start, signum: signal.Signals) -> None:
+def test_sigterm_or_sigint_finishes_a_reply_in_progress(responder: Start, signum: signal.Signals) -> None:
     running = responder(STUCK)
     with begun(running, "slow") as peer:
         running.process.send_signal(signum)
@@ -100,7 +100,7 @@ def test_readiness_fails_while_it_drains_and_liveness_does_not(responder: Start)
         running.process.wait(10)
 
 
-def test_it_accepts_on_for_the_drain_delay(responder: Start) -> None:
+def test_sigterm_with_drain_delay_keeps_accepting(responder: Start) -> None:
     running = responder(STUCK, "--drain-delay", "60s", "--grace", "120s")
     running.process.send_signal(signal.SIGTERM)
     eventually(lambda: running.status()["state"] == "STATE_DRAINING", what="draining")
@@ -120,7 +120,7 @@ def test_a_second_signal_aborts(responder: Start) -> None:
         assert is_reset(peer)
 
 
-def test_it_ends_although_somebody_watches_and_somebody_reads_slowly(responder: Start) -> None:
+def test_sigterm_ends_despite_watches_and_slow_readers(responder: Start) -> None:
     running = responder(STUCK, "--grace", "1s")
     host, _, port = running.metrics.rpartition(":")
     with socket.create_connection((host, int(port))) as reader:
@@ -130,7 +130,7 @@ def test_it_ends_although_somebody_watches_and_somebody_reads_slowly(responder: 
         assert time.monotonic() - began < 2.0
 
 
-def test_sighup_applies_the_file_again(responder: Start) -> None:
+def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(responder: Start) -> None:
     running = responder(STUCK)
     changed = running.config.read_text().replace("done", "changed")
     running.config.write_text(changed)

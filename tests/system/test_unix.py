@@ -51,7 +51,7 @@ def ask(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
-def test_it_answers_on_all_workers_and_leaves_nothing(responder: Start, folder: Path, engine: str) -> None:
+def test_unix_listener_answers_on_all_workers_and_leaves_no_file(responder: Start, folder: Path, engine: str) -> None:
     path = folder / "it.sock"
     running = responder(config(path, engine=engine), "--workers", "2")
     assert [ask(path) for _ in range(100)] == [b"one"] * 100
@@ -77,7 +77,7 @@ def test_a_change_of_path_and_of_rules(responder: Start, folder: Path) -> None:
     assert running.stop() == 0
 
 
-def test_what_cannot_be_listened_on_changes_nothing(responder: Start, folder: Path) -> None:
+def test_apply_with_unusable_unix_path_changes_nothing(responder: Start, folder: Path) -> None:
     good, bad = folder / "good", folder / "bad"
     bad.write_text("precious")
     running = responder(config(good))

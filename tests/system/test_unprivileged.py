@@ -70,7 +70,7 @@ def capabilities(pid: int) -> int:
         return next(int(line.split()[1], 16) for line in status if line.startswith("CapEff"))
 
 
-def test_nobody_has_a_privilege_here(switched: Switched) -> None:
+def test_unprivileged_server_has_no_capabilities(switched: Switched) -> None:
     for pid in (switched.running.process.pid, *worker_pids(switched.running)):
         assert capabilities(pid) | CAN_READ == CAN_READ
         assert os.stat(f"/proc/{pid}").st_uid != 0  # noqa: PTH116
@@ -90,7 +90,7 @@ def test_a_stall_times_everybody_out_and_its_end_serves_within_a_second(switched
         assert accepted(switched) == round_ * (CLIENTS + 1)
 
 
-def test_who_waits_for_the_end_of_a_stall_is_served_then(switched: Switched) -> None:
+def test_unprivileged_client_waiting_in_a_stall_is_served_when_it_ends(switched: Switched) -> None:
     switched.switch("STALL")
     with ThreadPoolExecutor(CLIENTS) as pool:
         waiting = [pool.submit(switched.try_once, 30.0) for _ in range(CLIENTS)]
@@ -99,7 +99,7 @@ def test_who_waits_for_the_end_of_a_stall_is_served_then(switched: Switched) -> 
         assert {each.result() for each in waiting} == {"NORMAL"}
 
 
-def test_every_switch_between_two_modes(switched: Switched) -> None:
+def test_unprivileged_accept_mode_switches_from_any_to_any_other(switched: Switched) -> None:
     counted = 0
     for mode in walks(MODES)[1:]:
         switched.switch(mode)
@@ -182,7 +182,7 @@ def test_the_end_in_a_stall(switched: Switched) -> None:
     assert switched.try_once() == "REFUSE"
 
 
-def test_who_is_in_conversation_talks_on(switched: Switched) -> None:
+def test_unprivileged_accept_switch_leaves_open_connections_alone(switched: Switched) -> None:
     with ExitStack() as stack:
         talking = [stack.enter_context(switched.running.connect()) for _ in range(CLIENTS)]
         for mode in ("STALL", "REFUSE", "STALL", "NORMAL"):
