@@ -55,7 +55,7 @@ def test_without_listeners_the_first_command_makes_one() -> None:
     assert first_command(status(), Config()) == "answerback apply FILE"
 
 
-def test_what_listens_everywhere_is_reached_through_loopback() -> None:
+def test_app_reports_loopback_for_wildcard_addresses() -> None:
     assert [reachable(one) for one in ("0.0.0.0:1", "[::]:1", "10.0.0.1:1")] == ["127.0.0.1:1", "[::1]:1", "10.0.0.1:1"]
 
 
@@ -82,7 +82,7 @@ async def test_a_signal_ends_it_before_it_serves(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("quiet")
-async def test_what_it_was_told_reaches_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_serve_options_reach_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
 
     class Unwilling(Supervisor):

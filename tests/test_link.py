@@ -172,7 +172,7 @@ async def test_the_sender_may_close_what_it_sent_at_once(pair: Pair) -> None:
     close(heard[1])
 
 
-async def test_what_was_sent_before_the_end_is_heard_before_it(pair: Pair) -> None:
+async def test_link_message_sent_before_close_is_received(pair: Pair) -> None:
     one, other = pair
     one.link.send(commit(1))
     one.link.close()
@@ -197,7 +197,7 @@ async def test_sending_to_an_end_that_is_gone_is_no_error(ends: Ends) -> None:
     end.link.send(commit(2))
 
 
-async def test_what_is_no_message_ends_the_link(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
+async def test_link_with_malformed_message_is_closed(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
     end, far = ends
     far.send(HEADER.pack(3, 0, 0) + b"\xff\xff\xff")
     await end.until_closed()

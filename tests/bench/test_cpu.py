@@ -77,7 +77,7 @@ def test_server_and_client_share_as_little_as_possible(
     assert cores.shared == (len(usable) == 1)
 
 
-def test_what_is_started_while_pinned_stays_on_that_core() -> None:
+def test_process_started_while_pinned_stays_on_the_core() -> None:
     before = os.sched_getaffinity(0)
     core = max(before)
     with cpu.pinned(core):

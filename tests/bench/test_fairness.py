@@ -31,7 +31,7 @@ def test_the_flood_is_as_long_as_it_says_and_half_of_it_differs() -> None:
 
 
 @pytest.mark.long
-def test_the_part_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fairness_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "found.json"
     assert bench.main(["--smoke", "--parts", "fairness", "--json", str(path)]) == 0
     found = json.loads(path.read_text())

@@ -46,7 +46,7 @@ def test_a_container_is_removed_whatever_happens() -> None:
     assert said == ["run", "rm"]
 
 
-def test_what_docker_refuses_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_image_figures_print_the_error_of_docker(capsys: pytest.CaptureFixture[str]) -> None:
     def docker(*arguments: str) -> str:
         raise subprocess.CalledProcessError(125, ["docker", *arguments], stderr="No such image: ours\n")
 

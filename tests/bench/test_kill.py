@@ -53,5 +53,5 @@ def test_a_server_that_is_not_there_fails_them_all() -> None:
 
 
 @pytest.mark.parametrize("failed, lost", [(0, 0), (7, 0), (9, 2)])
-def test_what_the_books_do_not_account_for_is_lost(failed: int, lost: int) -> None:
+def test_kill_benchmark_counts_unexplained_failures_as_lost(failed: int, lost: int) -> None:
     assert Kills(2, 2500.0, 100, failed, crashed=5, astray=0).lost == lost

@@ -57,7 +57,7 @@ def test_a_run_too_short_for_the_clients_clock_has_an_infinite_rate() -> None:
         ("Error from server: ERR unknown command\n" + OUTPUT, "Error from server: ERR unknown command"),
     ],
 )
-def test_what_is_not_wholly_answered_is_no_measurement(output: str, message: str) -> None:
+def test_load_output_with_missing_answers_is_a_failure(output: str, message: str) -> None:
     with pytest.raises(LoadFailed, match=message):
         load.parse_load(output, 8000)
 

@@ -63,13 +63,13 @@ def test_every_figure_is_judged(results: Results) -> None:
     assert len(verdicts) == len(FIGURES)
 
 
-def test_what_was_not_measured_is_not_met() -> None:
+def test_figure_not_measured_is_not_met() -> None:
     verdicts = judge(Results("now", {}, {}), ALL_PARTS, ALL_CONTENDERS)
     assert len(verdicts) == len(FIGURES)
     assert not any(verdict.met for verdict in verdicts)
 
 
-def test_only_what_was_asked_for_is_judged(results: Results) -> None:
+def test_figures_of_parts_not_requested_are_not_judged(results: Results) -> None:
     assert [each.figure for each in judge(results, ["start"], ALL_CONTENDERS)] == ["worker, exec to first beat"]
     assert judge(results, ALL_PARTS, ["floor", "uvloop"]) == []
 

@@ -56,7 +56,7 @@ def test_the_configurations_name_the_address_that_is_replaced(name: str) -> None
         (["/nonexistent/server"], "server: No such file or directory"),
     ],
 )
-def test_what_does_not_start_says_why(command: list[str], message: str, tmp_path: Path) -> None:
+def test_contender_that_does_not_start_reports_why(command: list[str], message: str, tmp_path: Path) -> None:
     with (
         pytest.raises(CouldNotRun, match=message),
         started(Contender("x", "x", lambda _: Launch(command)), tmp_path, CORE),

@@ -55,7 +55,7 @@ def test_many_rules_are_judged_by_their_ratio_and_by_what_they_add() -> None:
 
 
 @pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="needs redis-benchmark")
-def test_the_part_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rules_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "found.json"
     assert bench.main(["--smoke", "--parts", "rules", "--json", str(path)]) == 0
     found = json.loads(path.read_text())

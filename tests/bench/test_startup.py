@@ -51,7 +51,7 @@ def test_the_books_balance_or_say_by_how_much_they_do_not(exposition: str, astra
     assert books.astray(exposition) == astray
 
 
-def test_what_is_started_keeps_its_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benchmarked_server_writes_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("SOMETHING", "else")
     said = server.as_installed()

@@ -18,28 +18,28 @@ MOST = 80_000_000  # bytes over its base
 BASE = "python:3.13-slim-trixie"
 
 
-def test_it_answers_hello_world_and_closes(run: Run) -> None:
+def test_container_answers_hello_world_and_closes(run: Run) -> None:
     assert ask(published(run())) == b"Hello, World!"
 
 
-def test_it_is_process_1_and_nobody_in_particular(run: Run) -> None:
+def test_container_runs_server_as_process_1_and_unprivileged_user(run: Run) -> None:
     container = run()
     assert docker("exec", container, "id", "-u").strip() == "65532"
     assert "answerback" in docker("exec", container, "cat", "/proc/1/cmdline")
 
 
-def test_it_has_no_rights_and_writes_nowhere(run: Run) -> None:
+def test_container_has_no_capabilities_and_writes_no_file(run: Run) -> None:
     container = run()
     status = docker("exec", container, "cat", "/proc/1/status")
     assert {"CapEff:\t0000000000000000", "NoNewPrivs:\t1"} <= set(status.splitlines())
     assert docker("diff", container).strip() == ""
 
 
-def test_it_is_not_much_larger_than_its_base(image: str) -> None:
+def test_image_is_little_larger_than_its_base(image: str) -> None:
     assert inspect(image)["Size"] - inspect(BASE)["Size"] <= MOST
 
 
-def test_it_has_what_runs_and_nothing_to_build_with(image: str) -> None:
+def test_image_has_no_build_tools(image: str) -> None:
     without = ("pip", "gcc", "cc", "make", "hatchling")
     look = f"for each in {' '.join(without)}; do ls /opt/answerback/bin/$each /opt/build 2>/dev/null; done; true"
     assert docker("run", "--rm", "--entrypoint", "sh", image, "-c", look) == ""
@@ -54,7 +54,7 @@ def test_its_modules_are_compiled(image: str) -> None:
     assert compiled >= sources > 100
 
 
-def test_it_says_what_it_is(image: str) -> None:
+def test_image_has_its_labels_and_entrypoint(image: str) -> None:
     config = inspect(image)["Config"]
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     assert (labels["title"], labels["version"], labels["licenses"]) == ("answerback", "test", "Apache-2.0")
@@ -92,7 +92,7 @@ def test_a_configuration_is_mounted_and_named_after_the_image(run: Run, tmp_path
     assert ask(published(container), b"anyone?") == b"anyone?"
 
 
-def test_it_does_not_start_with_its_control_api_open_to_all(image: str) -> None:
+def test_container_with_unguarded_admin_api_does_not_start(image: str) -> None:
     said = refused("run", "--rm", image, "serve", "--admin", "0.0.0.0:50051")
     assert "nothing guards it" in said
 

@@ -54,7 +54,7 @@ def guarded(run: Run, secrets: Path, *arguments: str) -> str:
     return run("serve", "--admin", "0.0.0.0:50051", *arguments, options=("--volume", f"{secrets}:/run/secrets:ro"))
 
 
-def test_whoever_has_the_token_changes_it_and_nobody_else(run: Run, secrets: Path) -> None:
+def test_container_change_needs_the_token(run: Run, secrets: Path) -> None:
     private(secrets / "token", TOKEN)
     container = guarded(run, secrets, "--token-file", "/run/secrets/token")
     for other in (("-plaintext",), bearer(OTHER)):
@@ -65,7 +65,7 @@ def test_whoever_has_the_token_changes_it_and_nobody_else(run: Run, secrets: Pat
     assert ask(inside(container)) == b"Changed."
 
 
-def test_a_new_token_serves_the_next_call(run: Run, secrets: Path) -> None:
+def test_container_applies_a_replaced_token_file_to_the_next_call(run: Run, secrets: Path) -> None:
     private(secrets / "token", TOKEN)
     container = guarded(run, secrets, "--token-file", "/run/secrets/token")
     private(secrets / "new", OTHER).rename(secrets / "token")
@@ -74,7 +74,7 @@ def test_a_new_token_serves_the_next_call(run: Run, secrets: Path) -> None:
         grpcurl(*bearer(TOKEN), admin(container), GET)
 
 
-def test_whoever_has_a_certificate_changes_it_and_nobody_else(run: Run, secrets: Path, tmp_path: Path) -> None:
+def test_container_change_needs_a_client_certificate(run: Run, secrets: Path, tmp_path: Path) -> None:
     authority, stranger = Authority(secrets), Authority(tmp_path, "stranger")
     server = authority.issue()
     for path in (server.certificate, server.key, authority.certificate):

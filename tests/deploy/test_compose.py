@@ -26,7 +26,7 @@ def mounts(service: dict[str, Any]) -> dict[str, str]:
 
 
 @each_service
-def test_what_is_mounted_is_there(service: dict[str, Any]) -> None:
+def test_compose_mounts_exist(service: dict[str, Any]) -> None:
     for here in mounts(service).values():
         assert (DEPLOY / here).exists() if here.startswith(".") else here in COMPOSE["volumes"], here
 
@@ -59,7 +59,7 @@ def test_the_variables_of_images_are_those_that_a_release_writes() -> None:
 
 
 @each_service
-def test_it_starts_when_what_it_needs_is_healthy(service: dict[str, Any]) -> None:
+def test_compose_service_starts_when_its_dependencies_are_healthy(service: dict[str, Any]) -> None:
     for name, needed in service.get("depends_on", {}).items():
         assert needed == {"condition": "service_healthy"}
         assert "healthcheck" in SERVICES[name]

@@ -14,7 +14,7 @@ def instructions(stage: str, name: str) -> list[str]:
     return re.findall(rf"^{name}\s+(.*)$", stage, re.MULTILINE)
 
 
-def test_what_runs_is_a_user_without_rights_named_by_number() -> None:
+def test_image_user_is_numeric_and_unprivileged() -> None:
     """A number, because an orchestrator (`runAsNonRoot`) cannot tell from a name whether it is root."""
     (user,) = instructions(STAGES[-1], "USER")
     match = re.fullmatch(r"(\d+):(\d+)", user)

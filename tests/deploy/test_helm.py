@@ -119,7 +119,7 @@ def test_serve_takes_its_arguments(values: Manifest) -> None:
 
 
 @each_of_the_matrix
-def test_what_is_mounted_is_there_and_what_is_named_is_mounted(values: Manifest) -> None:
+def test_chart_volumes_are_mounted_and_argument_paths_exist(values: Manifest) -> None:
     spec = pod(values)
     (container,) = spec["containers"]
     claims = [each["metadata"]["name"] for each in workload(values)["spec"].get("volumeClaimTemplates", [])]
@@ -219,7 +219,7 @@ def test_the_control_api_stays_within_the_pod_until_exposed() -> None:
     assert "50051" not in json.dumps(of_kind("Service", "NetworkPolicy"))
 
 
-def test_only_whom_one_names_reaches_the_control_api() -> None:
+def test_network_policy_admits_only_named_clients_to_the_admin_api() -> None:
     def admitted(values: Manifest) -> list[Any]:
         rules = one("NetworkPolicy", {"admin": values})["spec"]["ingress"]
         return [rule.get("from") for rule in rules if {"port": "admin", "protocol": "TCP"} in rule["ports"]]
@@ -245,7 +245,7 @@ def test_the_metrics_port_admits_the_own_namespace_unless_others_are_named(
     assert len(rule["from"]) == len(admitted) + bool(named)  # and the pod of `helm test`, where it is not in it
 
 
-def test_it_connects_to_nobody() -> None:
+def test_network_policy_allows_no_egress() -> None:
     spec = one("NetworkPolicy")["spec"]
     assert (spec["policyTypes"], spec["egress"]) == (["Ingress", "Egress"], [])
 

@@ -55,7 +55,7 @@ def test_a_transcript_is_commands_and_what_they_show() -> None:
         "$ trap 'echo bye; exit 130' INT; echo hi; while :; do sleep 0.1; done\nhi\n^C\nbye",
     ],
 )
-def test_what_is_shown_as_it_is_is_right(reader: Reader, shown: str) -> None:
+def test_console_with_actual_output_passes(reader: Reader, shown: str) -> None:
     reader.read(blocks(page("yaml\n# page.yaml\na: 127.0.0.1:8000", f"console\n{shown}")))
 
 
@@ -76,7 +76,7 @@ def test_what_is_shown_as_it_is_is_right(reader: Reader, shown: str) -> None:
         "later",
     ],
 )
-def test_what_is_shown_otherwise_fails_with_its_place(reader: Reader, shown: str) -> None:
+def test_console_with_other_output_fails_with_its_line(reader: Reader, shown: str) -> None:
     with pytest.raises(AssertionError, match=r"^page\.md:3: "):
         reader.read(blocks(page(f"console\n{shown}"), "page.md"))
 

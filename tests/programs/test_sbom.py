@@ -39,20 +39,20 @@ def pins() -> dict[str, str]:
     }
 
 
-def test_it_is_of_this_version(bill: Any) -> None:
+def test_sbom_names_this_version(bill: Any) -> None:
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     root = bill["metadata"]["component"]
     assert (root["name"], root["version"]) == ("answerback", answerback.__version__)
     assert bill["metadata"]["timestamp"].startswith("2023-11-14T22:13:20")
 
 
-def test_it_names_what_is_pinned_and_nothing_else(bill: Any) -> None:
+def test_sbom_lists_exactly_the_pinned_packages(bill: Any) -> None:
     named = {canonical(each["name"]): each["version"] for each in bill["components"]}
     assert named.items() <= pins().items()
     assert {each["purl"] for each in bill["components"]} == {f"pkg:pypi/{name}@{named[name]}" for name in named}
 
 
-def test_it_says_what_needs_what(bill: Any) -> None:
+def test_sbom_lists_the_dependencies_of_each_package(bill: Any) -> None:
     names = {each["bom-ref"]: canonical(each["name"]) for each in bill["components"]}
     needs = {each["ref"]: {names[on] for on in each.get("dependsOn", ())} for each in bill["dependencies"]}
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]

@@ -89,6 +89,6 @@ def test_grpcurl_without_what_is_asked_for_is_refused(run: Run, admin: str) -> N
         assert said in done.stderr, (given, done.stderr)
 
 
-def test_nobody_is_told_what_there_is(run: Run, admin: str) -> None:
+def test_reflection_is_off_in_the_security_guide(run: Run, admin: str) -> None:
     done = run(f'grpcurl -cacert ca.crt -H "authorization: Bearer $(cat token)" {admin} list')
     assert "does not support the reflection API" in done.stderr

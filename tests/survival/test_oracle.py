@@ -58,7 +58,7 @@ def test_a_mixture_of_two_versions_is_wrong_while_both_are_possible() -> None:
     assert faults(world, seen(b"<m1 ask 1 m2>\n", at=101.0))
 
 
-def test_what_a_refused_change_says_is_wrong() -> None:
+def test_oracle_reports_a_reply_of_a_rejected_change() -> None:
     world = world_of(ONE)
     proposal = world.propose({"it": renewed(ONE, "m2")})
     proposal.refused()
@@ -164,13 +164,13 @@ def noisy(rate: float, seconds: int, level: float = 50.0, seed: int = 1) -> list
     return [(float(at), level + rate * at + chance.gauss(0, 0.5)) for at in range(seconds)]
 
 
-def test_what_grows_is_seen_through_noise() -> None:
+def test_slope_of_noisy_growth_is_detected() -> None:
     found = slope([noisy(0.01, 600)])
     assert found.per_hour == pytest.approx(36, rel=0.2)
     assert found.least > 20
 
 
-def test_what_is_flat_is_flat() -> None:
+def test_slope_of_noisy_constant_is_flat() -> None:
     assert slope([noisy(0.0, 600)]).least < 1
 
 

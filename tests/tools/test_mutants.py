@@ -52,7 +52,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("source, expected", CHANGES)
-def test_what_is_changed(source: str, expected: list[str]) -> None:
+def test_mutations_of_a_source_are_listed(source: str, expected: list[str]) -> None:
     assert sorted(changes(source)) == sorted(expected)
 
 
@@ -74,7 +74,7 @@ SKIPPED = [
 
 
 @pytest.mark.parametrize("source", SKIPPED)
-def test_what_is_left_alone(source: str) -> None:
+def test_source_without_mutations_has_none(source: str) -> None:
     assert changes(source) == []
 
 
