@@ -23,7 +23,7 @@ def test_the_clients_have_a_rule_and_the_attackers_have_none() -> None:
         assert selected(document.config, Turn(request)) is None
 
 
-def test_the_flood_is_as_long_as_it_says_and_half_of_it_differs() -> None:
+def test_fairness_flood_has_its_length_and_half_differs() -> None:
     requests = flood().split(b"\n")
     assert sum(map(len, requests)) + len(requests) - 1 == FLOOD_BYTES
     assert requests.count(b"") - 1 == FLOOD_BYTES // 2, "the last is what is behind the last line end"

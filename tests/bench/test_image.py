@@ -12,7 +12,7 @@ from bench import image
     "usage, mebibytes",
     [("75.04MiB / 512MiB\n", 75.04), ("512KiB / 512MiB", 0.5), ("1.5GiB / 2GiB", 1536.0)],
 )
-def test_memory_is_read(usage: str, mebibytes: float) -> None:
+def test_image_memory_usage_is_parsed(usage: str, mebibytes: float) -> None:
     assert image.mebibytes(usage) == mebibytes
 
 

@@ -107,7 +107,7 @@ def test_a_right_answer_passes() -> None:
 
 
 @pytest.mark.parametrize("reply", [b"", b"+PONG\n", b"-ERR no\r\n", load.REPLY * 2])
-def test_any_other_answer_does_not(reply: bytes) -> None:
+def test_probe_of_server_with_wrong_answer_fails(reply: bytes) -> None:
     with answering(reply) as port, pytest.raises((LoadFailed, ConnectionError)):
         load.probe(port, 3)
 

@@ -9,7 +9,7 @@ from bench import __main__ as bench
 from bench import memory
 
 
-def test_everything_is_run_unless_said_otherwise() -> None:
+def test_benchmark_defaults_run_all_parts() -> None:
     options = bench.parse([])
     assert options.parts == ["persistent", "one-shot", "pipelined", "rules", "memory", "start", "fairness", "kill"]
     assert options.pairs >= 7
@@ -33,7 +33,7 @@ def test_wrong_options_are_refused(arguments: list[str], message: str, capsys: p
     assert message in capsys.readouterr().err
 
 
-def test_without_its_programs_it_says_what_is_missing_and_fails(
+def test_benchmark_without_its_programs_names_them_and_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -57,7 +57,7 @@ def test_a_smoke_run_judges_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Figures" not in shown
 
 
-def test_interrupted_it_shows_what_was_finished_and_judges_nothing(
+def test_benchmark_interrupted_reports_finished_parts_without_verdicts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(_bench: bench.Bench, _build: Path) -> None:

@@ -64,13 +64,13 @@ def test_contender_that_does_not_start_reports_why(command: list[str], message: 
         pytest.fail("it started")
 
 
-def test_a_server_whose_port_is_known_is_asked_until_it_ends() -> None:
+def test_contender_with_known_port_that_exits_is_reported() -> None:
     command = [sys.executable, "-c", "import sys; print('no such command', file=sys.stderr); sys.exit(2)"]
     with pytest.raises(CouldNotRun, match="exited with 2: no such command"), running(command, CORE, (1, 1)):
         pytest.fail("it started")
 
 
-def test_without_a_compiler_there_is_no_floor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_floor_contender_without_compiler_could_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CouldNotRun, match="no C compiler"):
         roster.floor(tmp_path)

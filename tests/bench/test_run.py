@@ -56,7 +56,7 @@ def test_pairings_of_other_modes_are_left_alone(bench: Played) -> None:
     assert bench.order == []
 
 
-def test_one_that_fails_is_left_out_of_the_mode_and_named(bench: Played) -> None:
+def test_contender_that_fails_is_left_out_and_named(bench: Played) -> None:
     bench.breaks = "slow"
     bench.run_mode(MODE, [Pairing("slow", "floor"), Pairing("fast", "floor")])
     assert [each.subject for each in bench.results.comparisons] == ["fast"]
@@ -66,7 +66,7 @@ def test_one_that_fails_is_left_out_of_the_mode_and_named(bench: Played) -> None
     assert "slow" not in {each.contender for each in bench.results.costs}
 
 
-def test_one_that_does_not_run_is_passed_over(bench: Played) -> None:
+def test_contender_that_does_not_run_is_skipped(bench: Played) -> None:
     bench.servers = {key: bench.servers[key] for key in ("floor", "fast")}
     bench.run_mode(MODE, [Pairing("slow", "floor"), Pairing("fast", "floor")])
     assert [each.subject for each in bench.results.comparisons] == ["fast"]

@@ -10,11 +10,11 @@ def test_a_spread_is_the_median_with_the_extremes() -> None:
     assert (found.median, found.least, found.greatest, found.samples) == (2.0, 1.0, 3.0, (3.0, 1.0, 2.0))
 
 
-def test_of_an_even_count_the_median_lies_between() -> None:
+def test_median_of_even_count_lies_between() -> None:
     assert spread([1.0, 2.0]).median == 1.5
 
 
-def test_nothing_cannot_be_summarised() -> None:
+def test_spread_of_no_samples_is_rejected() -> None:
     with pytest.raises(ValueError, match="no samples"):
         spread([])
 

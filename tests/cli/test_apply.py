@@ -99,7 +99,7 @@ def test_apply_rejected_prints_the_problem_that_validation_no_longer_finds(api: 
         (CommentTooLong("2000 characters"), "comment: 2000 characters"),
     ],
 )
-def test_other_failures_are_said_in_the_responders_words(
+def test_apply_that_fails_prints_the_error_of_the_server(
     api: Any, cli: Any, file: Path, error: Exception, text: str
 ) -> None:
     api.answers["UpdateConfig"] = error
@@ -144,7 +144,7 @@ def test_apply_not_confirmed_changes_nothing(api: Any, cli: Any, file: Path, sai
 
 
 @pytest.mark.usefixtures("terminal")
-def test_yes_asks_nothing(cli: Any, file: Path) -> None:
+def test_apply_with_yes_asks_no_confirmation(cli: Any, file: Path) -> None:
     result = cli("apply", "--yes", str(file))
     assert (result.exit_code, "[y/N]" in result.stderr, "+++" in result.stderr) == (0, False, True)
 

@@ -92,14 +92,14 @@ def test_a_token_goes_to_this_machine_in_clear_text(serve: Serve, token_file: Pa
         assert shown.tokens == [f"Bearer {TOKEN}"]
 
 
-def test_streams_are_shown_it_too(serve: Serve, token_file: Path, api: Api) -> None:
+def test_token_is_sent_with_streaming_calls(serve: Serve, token_file: Path, api: Api) -> None:
     api.answers["WatchConfig"] = [Stopping()]
     server, shown = serve()
     CliRunner().invoke(main, ["watch", "--server", server, "--token-file", str(token_file)])
     assert shown.tokens == [f"Bearer {TOKEN}"]
 
 
-def test_no_proxy_sees_it(serve: Serve, token_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_is_not_sent_to_a_proxy(serve: Serve, token_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     server, shown = serve()
     assert show(server, "--token-file", token_file).exit_code == 0
@@ -114,7 +114,9 @@ def test_token_is_not_sent_to_remote_server_without_tls(server: str, token_file:
     )
 
 
-def test_over_tls_it_goes(serve: Serve, authority: Authority, issued: Issued, token_file: Path) -> None:
+def test_token_is_sent_to_remote_server_over_tls(
+    serve: Serve, authority: Authority, issued: Issued, token_file: Path
+) -> None:
     server, shown = serve(tls(issued))
     name = server.replace("127.0.0.1", "localhost")
     assert show(server, "--ca", authority.certificate, "--token-file", token_file).exit_code == 0
@@ -163,7 +165,9 @@ CLIENT_WRONG = "It may have no TLS, or want another certificate than that of --c
 PLAIN_WRONG = "It may be reached by TLS alone: --ca names who has signed its certificate."
 
 
-def test_the_server_is_not_whom_it_should_be(serve: Serve, authority: Authority, tmp_path: Path) -> None:
+def test_server_with_wrong_certificate_is_rejected_with_advice(
+    serve: Serve, authority: Authority, tmp_path: Path
+) -> None:
     stranger = Authority(tmp_path, "stranger")
     for issued, believed in (
         (authority.issue(), stranger),
@@ -176,7 +180,9 @@ def test_the_server_is_not_whom_it_should_be(serve: Serve, authority: Authority,
         assert second == SERVER_WRONG
 
 
-def test_we_are_not_whom_it_lets_in(serve: Serve, authority: Authority, issued: Issued, tmp_path: Path) -> None:
+def test_client_with_wrong_certificate_is_rejected_with_advice(
+    serve: Serve, authority: Authority, issued: Issued, tmp_path: Path
+) -> None:
     server, _ = serve(tls(issued, authority.certificate))
     stranger, old = Authority(tmp_path, "stranger").issue(), authority.issue("old", not_after=LONG_AGO)
     ca = ("--ca", authority.certificate)
@@ -188,7 +194,7 @@ def test_we_are_not_whom_it_lets_in(serve: Serve, authority: Authority, issued: 
         assert problem(show(server, *args)).splitlines()[1] == CLIENT_WRONG
 
 
-def test_one_has_tls_and_the_other_not(serve: Serve, authority: Authority, issued: Issued) -> None:
+def test_tls_on_one_side_only_fails_with_advice(serve: Serve, authority: Authority, issued: Issued) -> None:
     server, _ = serve(tls(issued))
     assert problem(show(server)).splitlines()[1] == PLAIN_WRONG
     server, _ = serve()

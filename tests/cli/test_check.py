@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_good_file(file: Path) -> None:
+def test_check_of_valid_file_says_it_can_be_served(file: Path) -> None:
     result = check(str(file))
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{file}: can be served\n")
 
@@ -80,7 +80,7 @@ def test_check_with_json_output_prints_the_problems(file: Path) -> None:
     assert "ok: true\nproblems:\n  - severity: warning\n" in check("-o", "yaml", str(file)).stdout
 
 
-def test_standard_input() -> None:
+def test_check_reads_standard_input() -> None:
     assert check("-", stdin=GOOD).exit_code == 0
     result = check("-", stdin=BAD)
     assert (result.exit_code, result.stdout.splitlines()[1][:12]) == (1, "<stdin>:3:5:")
@@ -95,7 +95,7 @@ def test_check_reads_payload_files_beside_the_configuration(file: Path) -> None:
     assert check(str(file)).exit_code == 0
 
 
-def test_our_own_ports_are_not_free(file: Path) -> None:
+def test_check_rejects_ports_of_the_admin_api_and_metrics(file: Path) -> None:
     file.write_text(GOOD.replace("127.0.0.1:7000", "0.0.0.0:9464"))
     assert "listeners[0].address: " in check(str(file)).stdout
     assert check("--metrics", "127.0.0.1:0", str(file)).exit_code == 0
@@ -103,7 +103,7 @@ def test_our_own_ports_are_not_free(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "listeners: [", "\x00", "- a", "listeners: 7", "a: &a [*a]"])
-def test_whatever_is_in_it_is_said(file: Path, text: str) -> None:
+def test_check_of_odd_content_prints_problems_without_traceback(file: Path, text: str) -> None:
     file.write_text(text)
     result = check(str(file))
     assert result.exit_code == 1

@@ -23,7 +23,7 @@ def test_help_names_every_command_in_order() -> None:
     assert "answerback serve                      # answers" in result.stdout
 
 
-def test_every_module_of_a_command_is_named_as_it() -> None:
+def test_each_command_module_is_named_as_its_command() -> None:
     room = Path(sys.modules[main.__module__].__file__ or "").parent
     assert {name for name in COMMANDS if (room / f"{name.replace('-', '_')}.py").exists()} == set(COMMANDS)
 

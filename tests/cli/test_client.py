@@ -28,7 +28,7 @@ def test_show_with_silent_server_times_out() -> None:
     assert (result.exit_code, result.stderr) == (1, f"Error: {server} did not answer within 0.05 s (--timeout)\n")
 
 
-def test_something_else_answers() -> None:
+def test_show_with_server_that_is_not_grpc_fails() -> None:
     with socket.create_server(("127.0.0.1", 0)) as strange:
 
         def answer() -> None:

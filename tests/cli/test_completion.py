@@ -33,14 +33,14 @@ def test_the_shell_is_that_of_the_user() -> None:
 
 
 @pytest.mark.parametrize("shell", ["/bin/dash", ""])
-def test_another_shell_is_a_wrong_usage(shell: str) -> None:
+def test_completion_for_unknown_shell_exits_with_2(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion"], env={"SHELL": shell})
     assert (result.exit_code, result.stdout) == (2, "")
     assert "name the shell: one of bash, zsh, fish" in result.stderr
 
 
 @pytest.mark.parametrize("begun, completed", [("", set(COMMANDS)), ("st", {"status"}), ("x", {""})])
-def test_bash_completes(begun: str, completed: set[str]) -> None:
+def test_completion_in_bash_completes_commands_and_options(begun: str, completed: set[str]) -> None:
     bash, command = shutil.which("bash"), Path(sys.executable).with_name("answerback")
     assert bash is not None
     given = [bash, "-c", COMPLETE, "bash", str(command), begun]

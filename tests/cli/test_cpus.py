@@ -22,7 +22,7 @@ def own(root: Path, *lines: str) -> Path:
     return file
 
 
-def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
+def test_cpu_quota_without_control_groups_is_infinite(tmp_path: Path) -> None:
     assert cpus.quota(tmp_path, tmp_path / "none") == math.inf
 
 

@@ -29,7 +29,7 @@ def asked() -> tuple[click.Group, list[Credentials]]:
     return group, found
 
 
-def test_nothing_is_shown_unless_told(asked: Any) -> None:
+def test_credentials_without_options_are_empty(asked: Any) -> None:
     assert CliRunner().invoke(asked[0], ["command"]).exit_code == 0
     assert asked[1] == [Credentials()] == [credentials.given()]
 

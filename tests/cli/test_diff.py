@@ -68,7 +68,7 @@ def test_diff_of_invalid_configuration_exits_with_2(api: Any, cli: Any, file: Pa
 
 
 @pytest.mark.parametrize("args", [("none.yaml",), (), ("a", "b")])
-def test_other_trouble_is_exit_2_too(cli: Any, args: tuple[str, ...]) -> None:
+def test_diff_with_invalid_usage_exits_with_2(cli: Any, args: tuple[str, ...]) -> None:
     result = cli("diff", *args)
     assert (result.exit_code, result.stdout) == (2, "")
 

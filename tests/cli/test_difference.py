@@ -13,12 +13,12 @@ def test_equal_configurations_have_none() -> None:
     assert difference.lines(config, config, ("a", "b")) == []
 
 
-def test_elsewhere_it_is_plain_and_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_difference_written_to_a_pipe_is_plain_and_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     difference.write(LINES)
     assert capsys.readouterr().out == "--- a\n+++ b\n@@ -1 +1 @@\n-one\\x1b[2J\n+two\n three\n"
 
 
-def test_on_a_terminal_it_is_coloured_unless_nobody_wants_it(
+def test_difference_on_a_terminal_is_coloured_unless_no_color(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)

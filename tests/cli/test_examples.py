@@ -17,7 +17,7 @@ def examples(*args: str) -> Result:
 NAMES = [each["name"] for each in json.loads(examples("-o", "json").stdout)["examples"]]
 
 
-def test_they_are_listed_with_what_they_are_for() -> None:
+def test_examples_are_listed_with_their_purpose() -> None:
     result = examples()
     assert (result.exit_code, result.stderr) == (0, "")
     heading, *rows = result.stdout.splitlines()
@@ -26,14 +26,14 @@ def test_they_are_listed_with_what_they_are_for() -> None:
     assert next(row for row in rows if row.startswith("echo ")).split(maxsplit=1)[1].startswith("Echo (RFC 862): ")
 
 
-def test_there_is_what_people_start_with() -> None:
+def test_examples_include_common_services_and_protocols() -> None:
     small_services = {"echo", "discard", "chargen", "daytime", "qotd"}
     protocols = {"http", "redis", "redis-ping", "smtp", "pop3", "memcached", "modbus", "postgres", "agent-check"}
     assert small_services | protocols | {"hello", "tarpit", "flaky", "slow"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_is_printed_as_it_stands(name: str) -> None:
+def test_example_is_printed_unchanged(name: str) -> None:
     result = examples(name)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == resources.files("answerback").joinpath("examples", f"{name}.yaml").read_text("utf-8")

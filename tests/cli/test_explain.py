@@ -99,7 +99,7 @@ def test_a_transcript_can_be_said_again() -> None:
     assert json.loads(again.stdout) == data
 
 
-def test_another_listener_and_another_peer() -> None:
+def test_explain_with_listener_and_peer_options_uses_them() -> None:
     result = explain("--listener", "greeter", "--peer", "192.0.2.7", "--say", "x")
     assert result.exit_code == 0
     assert '    0.000 s < "\\x1b[31mhi\\n"\n' in result.stdout, "what a terminal would obey is escaped"
@@ -161,7 +161,7 @@ def test_explain_of_endless_events_stops_after_10000() -> None:
     assert result.stdout.splitlines()[-1] == "            … and so on: these are the first 10000 events"
 
 
-def test_help_works() -> None:
+def test_explain_help_states_its_exit_codes() -> None:
     result = CliRunner().invoke(main, ["explain", "--help"])
     assert result.exit_code == 0
     assert "Exit 0 if a rule matched everything that was said" in result.stdout

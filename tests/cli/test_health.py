@@ -52,7 +52,7 @@ def test_health_of_ready_server_exits_with_0(probe: type[Probe]) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "ready\n", "")
 
 
-def test_not_ready(probe: type[Probe]) -> None:
+def test_health_of_server_not_ready_fails_with_the_reason(probe: type[Probe]) -> None:
     probe.status, probe.text = 503, b"draining\n"
     result = ask(probe.server_port)  # type: ignore[attr-defined]
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: not ready: draining\n")
@@ -81,7 +81,7 @@ def test_health_with_silent_server_times_out() -> None:
     assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: timed out\n"
 
 
-def test_no_http() -> None:
+def test_health_with_server_that_is_not_http_fails() -> None:
     with socket.create_server(("127.0.0.1", 0)) as strange:
 
         def answer() -> None:

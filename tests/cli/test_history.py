@@ -44,7 +44,7 @@ def test_page_by_page_until_the_limit(api: Any, cli: Any) -> None:
     assert [request.page_token for request in api.asked] == ["", "more", "more"]
 
 
-def test_all_of_them(api: Any, cli: Any) -> None:
+def test_history_with_limit_0_prints_all_revisions(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST] * 25)
     assert len(cli("history").stdout.splitlines()) == 1 + 20
     assert len(cli("history", "--limit", "0").stdout.splitlines()) == 1 + 25

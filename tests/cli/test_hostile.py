@@ -160,7 +160,9 @@ def takes(what: str, form: str) -> bool:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("what", INVOCATIONS)
-def test_no_answer_reaches_the_terminal_as_it_is(api: Api, ask: Callable[..., Result], what: str, form: str) -> None:
+def test_hostile_answer_never_reaches_the_terminal_unescaped(
+    api: Api, ask: Callable[..., Result], what: str, form: str
+) -> None:
     if not takes(what, form) and what != "diff":
         pytest.skip(f"it has no -o {form}")
     for variant in range(VARIANTS):
@@ -213,7 +215,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("what", INVOCATIONS)
-def test_no_error_reaches_the_terminal_as_it_is(api: Api, ask: Callable[..., Result], what: str) -> None:
+def test_hostile_error_never_reaches_the_terminal_unescaped(api: Api, ask: Callable[..., Result], what: str) -> None:
     outcomes = [aborting(code, []) for code in CODES]
     outcomes.append(aborting(grpc.StatusCode.INVALID_ARGUMENT, list(REFUSED)))
     outcomes.append(aborting(grpc.StatusCode.INVALID_ARGUMENT, list(REFUSED), 3_000))  # another code beside it
@@ -240,7 +242,7 @@ def test_a_status_that_is_none_is_no_traceback(api: Api, ask: Callable[..., Resu
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_question_on_a_terminal_shows_nothing_as_it_is(
+def test_hostile_text_in_a_confirmation_is_printed_escaped(
     api: Api, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     monkeypatch.setattr(output, "on_terminal", lambda: True)
@@ -277,7 +279,7 @@ def test_hostile_metrics_answer_is_printed_escaped(status: int, form: str) -> No
 @pytest.mark.parametrize(
     "args", [("check", "/no/{}"), ("rollback", "{}"), ("{}",), ("listeners", "{}"), ("show", "--{}")]
 )
-def test_an_argument_does_not_reach_the_terminal_as_it_is(cli: Cli, args: tuple[str, ...]) -> None:
+def test_hostile_argument_is_printed_escaped(cli: Cli, args: tuple[str, ...]) -> None:
     hostile_text = HOSTILE.replace("\0", "").replace("\n", "")
     result = cli(*(each.format(hostile_text) for each in args))
     check(result)

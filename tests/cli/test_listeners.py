@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_table(api: Any, cli: Any) -> None:
+def test_listeners_without_output_option_prints_a_table(api: Any, cli: Any) -> None:
     api.answers["ListListeners"] = pb.ListListenersResponse(listeners=[A, B])
     result = cli("listeners")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -72,7 +72,7 @@ def test_listeners_create_sends_the_named_listener(api: Any, cli: Any, file: Pat
     assert (data["revision"], data["listener"]["name"]) == (3, "b")
 
 
-def test_update_some_fields(api: Any, cli: Any, file: Path) -> None:
+def test_listeners_update_with_fields_sends_an_update_mask(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateListener"] = pb.UpdateListenerResponse(revision=3)
     words = ("--name", "a", "--field", "rules", "--field", "limits.lifetime", "--allow-missing", "--dry-run")
     assert cli("listeners", "update", str(file), *words).stdout == "it would be taken; revision 3 stays in force\n"

@@ -63,7 +63,7 @@ def test_json_and_yaml_say_the_same(status: GetStatusResponse, capsys: pytest.Ca
 
 @settings(max_examples=30)
 @given(st.dictionaries(st.text("abyn_", min_size=1), TREES))
-def test_whatever_the_data_yaml_reads_it_back(data: dict[str, Any]) -> None:
+def test_output_as_yaml_loads_as_the_same_data(data: dict[str, Any]) -> None:
     def shown(value: Any) -> Any:
         """As a loader that gives everything back as written sees it."""
         if isinstance(value, dict):
@@ -116,7 +116,7 @@ def test_output_keeps_printable_text(text: str) -> None:
 
 
 @given(st.text())
-def test_whatever_the_text_json_says_the_same_on_one_line(text: str) -> None:
+def test_output_as_json_is_one_printable_line_with_the_same_data(text: str) -> None:
     written = output.as_json({text: text})
     assert json.loads(written) == {text: text}
     assert written.isprintable()

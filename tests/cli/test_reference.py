@@ -88,7 +88,7 @@ def test_the_options_of_all_that_call_the_control_api_are_those_of_one_table() -
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_every_option_says_what_it_does_and_shows_its_variable(name: str) -> None:
+def test_each_command_option_has_help_and_shows_its_variable(name: str) -> None:
     for option in options_of(name):
         assert (option.help or "").endswith("."), option.name
         assert bool(option.envvar) == bool(option.show_envvar), option.name

@@ -32,7 +32,7 @@ def test_restart_with_json_output_prints_an_object_for_each_step(api: Any, cli: 
     assert api.asked == [pb.RestartWorkersRequest(over=Duration(seconds=1))]
 
 
-def test_one_that_fails(api: Any, cli: Any) -> None:
+def test_restart_that_fails_prints_the_error(api: Any, cli: Any) -> None:
     api.answers["RestartWorkers"] = [REPLACED, ChangeFailed("no successor for worker 2")]
     result = cli("restart")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)

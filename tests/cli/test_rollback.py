@@ -48,6 +48,6 @@ def test_rollback_command_to_unknown_revision_fails(api: Any, cli: Any) -> None:
     )
 
 
-def test_no_number(cli: Any) -> None:
+def test_rollback_command_without_revision_exits_with_2(cli: Any) -> None:
     assert cli("rollback", "0").exit_code == 2
     assert cli("rollback").exit_code == 2

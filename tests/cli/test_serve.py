@@ -30,7 +30,7 @@ def serve(*args: str, **env: str) -> Any:
     return CliRunner().invoke(main, ["serve", *args], env=env)
 
 
-def test_the_defaults(told: list[ServeOptions]) -> None:
+def test_serve_without_options_uses_the_defaults(told: list[ServeOptions]) -> None:
     assert serve().exit_code == 0
     assert told == [ServeOptions(workers=default_workers())]
 
@@ -41,7 +41,7 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_default(told: li
     assert told == [ServeOptions(workers=3, metrics="0.0.0.0:9464", grace=60.0, log_format="json")]
 
 
-def test_everything_can_be_said_in_the_environment(told: list[ServeOptions], tmp_path: Path) -> None:
+def test_serve_takes_each_option_from_the_environment(told: list[ServeOptions], tmp_path: Path) -> None:
     said = ServeOptions(
         config=Path("a.yaml"),
         watch_config=True,

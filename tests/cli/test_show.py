@@ -32,7 +32,7 @@ def test_a_table_is_an_overview(api: Any, cli: Any) -> None:
     ]
 
 
-def test_an_earlier_one(api: Any, cli: Any) -> None:
+def test_show_with_revision_prints_that_revision(api: Any, cli: Any) -> None:
     revision = Revision(number=2, etag="abc-2", config=BUILT_IN)
     api.answers["GetRevision"] = GetRevisionResponse(revision=revision)
     result = cli("show", "--revision", "2")

@@ -34,7 +34,7 @@ def status() -> GetStatusResponse:
     return status
 
 
-def test_people_get_tables(api: Any, cli: Any, status: GetStatusResponse) -> None:
+def test_status_without_output_option_prints_tables(api: Any, cli: Any, status: GetStatusResponse) -> None:
     api.answers["GetStatus"] = status
     result = cli("status")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -74,7 +74,7 @@ def test_status_with_json_output_prints_the_status(api: Any, cli: Any, status: G
     assert 'last_refused:\n  time: "2026-01-02T03:07:00Z"\n  origin: file\n' in cli("status", "-o", "yaml").stdout
 
 
-def test_nothing_was_changed_or_refused_yet(api: Any, cli: Any) -> None:
+def test_status_without_changes_prints_no_last_change(api: Any, cli: Any) -> None:
     api.answers["GetStatus"] = GetStatusResponse(version="0.1.0")
     result = cli("status")
     assert result.exit_code == 0

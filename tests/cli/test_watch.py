@@ -37,14 +37,14 @@ def test_json_is_an_object_a_line(api: Any, cli: Any) -> None:
     assert (second["skipped"], second["revision"]["number"]) == (2, 6)
 
 
-def test_where_it_cannot_go_on(api: Any, cli: Any) -> None:
+def test_watch_after_an_etag_of_another_history_fails(api: Any, cli: Any) -> None:
     api.answers["WatchConfig"] = NotOfThisHistory("'abc-9' is of another history")
     result = cli("watch", "--after", "abc-9")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "is of another history" in result.stderr
 
 
-def test_an_interrupt_is_how_it_ends(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_interrupted_exits_with_130(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> Iterator[WatchConfigResponse]:
         yield FIRST
         raise KeyboardInterrupt

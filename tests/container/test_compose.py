@@ -41,7 +41,7 @@ def composed(image: str, prometheus: str, tmp_path: Path) -> Iterator[dict[str, 
         compose("down", "--volumes", "--timeout", "10", env=environment)
 
 
-def test_prometheus_scrapes_it_and_who_has_the_secret_rules_it(composed: dict[str, str]) -> None:
+def test_compose_is_scraped_by_prometheus_and_changed_with_the_secret(composed: dict[str, str]) -> None:
     host, port = compose("port", "answerback", "8000", env=composed).strip().rsplit(":", 1)
     assert [ask((host, int(port))) for _ in range(3)] == [b"Hello, World!"] * 3
     where = compose("port", "prometheus", "9090", env=composed).strip()

@@ -45,7 +45,7 @@ def test_image_has_no_build_tools(image: str) -> None:
     assert docker("run", "--rm", "--entrypoint", "sh", image, "-c", look) == ""
 
 
-def test_its_modules_are_compiled(image: str) -> None:
+def test_image_has_bytecode_for_each_module(image: str) -> None:
     """As many .pyc as .py: nobody can write them later."""
     count = "find /opt/answerback/lib -name '*.{}' | wc -l"
     sources, compiled = (
@@ -69,14 +69,14 @@ def test_workers_follow_the_limit_of_cpus(run: Run, cpus: int) -> None:
     assert len(status["workers"]) == min(cpus, len(os.sched_getaffinity(0)))
 
 
-def test_docker_stop_ends_it_in_order(run: Run) -> None:
+def test_docker_stop_ends_the_container_with_exit_code_0(run: Run) -> None:
     container = run()
     docker("stop", container)
     state = inspect(container)["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
 
 
-def test_docker_stop_ends_it_in_order_with_a_client_that_says_nothing(run: Run) -> None:
+def test_docker_stop_with_a_silent_client_ends_in_order(run: Run) -> None:
     container = run()
     with closing(socket.create_connection(inside(container), timeout=30)) as silent:
         eventually(lambda: _open_connections(container) == 1.0, what="the silent client is counted as open")

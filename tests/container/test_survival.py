@@ -61,7 +61,7 @@ def test_a_stop_under_load_loses_no_reply(run: Run, tmp_path: Path) -> None:
     assert inspect(container)["State"]["ExitCode"] == 0
 
 
-def test_killed_and_started_again_it_answers_as_it_was_told_last(run: Run) -> None:
+def test_container_killed_and_restarted_serves_the_last_configuration(run: Run) -> None:
     container = run("serve", "--state", STATE, options=("--volume", STATE))
     answerback(container, "apply", "-", say=answering("Changed."))
     docker("kill", container)
@@ -82,7 +82,7 @@ def test_on_a_full_volume_changes_are_refused_and_answers_go_on(run: Run) -> Non
     assert ask(inside(container)) == b"Changed."
 
 
-def test_a_read_only_volume_is_refused_at_start_and_keeps_what_it_has(run: Run, image: str) -> None:
+def test_container_with_read_only_state_volume_does_not_start(run: Run, image: str) -> None:
     container = run("serve", "--state", STATE, options=("--volume", STATE))
     answerback(container, "apply", "-", say=answering("Changed."))
     docker("stop", container)
@@ -93,7 +93,7 @@ def test_a_read_only_volume_is_refused_at_start_and_keeps_what_it_has(run: Run, 
     assert ask(inside(container)) == b"Changed."
 
 
-def test_after_a_pause_it_goes_on_with_the_same_workers(run: Run) -> None:
+def test_container_paused_continues_with_the_same_workers(run: Run) -> None:
     container = run()
     before = workers(container)
     with closing(socket.create_connection(inside(container), timeout=30)) as waiting:
