@@ -39,7 +39,7 @@ def test_an_address_is_read_and_known_to_be_private_or_not(text: str, expected: 
         ("unix:", "'unix:' names no path"),
     ],
 )
-def test_what_is_no_address_is_said(text: str, message: str) -> None:
+def test_invalid_admin_address_is_rejected(text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse(text)
     assert str(caught.value) == message

@@ -100,7 +100,7 @@ def test_call_without_valid_token_is_rejected_with_the_reason(
     assert str(caught.value) == reason
 
 
-def test_without_tokens_everybody_may_do_everything() -> None:
+def test_server_without_tokens_permits_every_call() -> None:
     assert Tokens().authenticate([]) == ANYBODY
     assert Tokens().authenticate([("authorization", "Bearer x")]) == ANYBODY
 
@@ -114,6 +114,6 @@ def test_a_read_token_alone_leaves_nobody_to_change_anything(tokens: Tokens) -> 
 
 
 @given(st.lists(st.tuples(st.sampled_from(["authorization", "other"]), VALUES), max_size=3))
-def test_nothing_that_is_made_up_lets_anybody_in(metadata: list[tuple[str, str | bytes]]) -> None:
+def test_call_with_random_metadata_is_unauthenticated(metadata: list[tuple[str, str | bytes]]) -> None:
     with TemporaryDirectory() as folder, pytest.raises(Unauthenticated):
         Tokens(token_file(Path(folder) / "full", FULL), None).authenticate(metadata)

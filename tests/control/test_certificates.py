@@ -51,7 +51,7 @@ def test_valid_certificate_and_key_are_loaded(authority: Authority, issued: Issu
     "given, reason",
     [({"not_after": LONG_AGO}, "certificate has expired"), ({"not_before": FAR_OFF}, "certificate is not yet valid")],
 )
-def test_its_time_is_not_now(authority: Authority, given: dict[str, Any], reason: str) -> None:
+def test_certificate_outside_its_validity_is_rejected(authority: Authority, given: dict[str, Any], reason: str) -> None:
     issued = authority.issue(**given)
     assert why(files(issued)) == f"{issued.certificate}: {reason}"
 
@@ -69,7 +69,7 @@ def test_key_file_without_pem_key_is_rejected(issued: Issued, content: str) -> N
     assert why(files(issued)) == f"{issued.key}: holds no private key in PEM without a passphrase"
 
 
-def test_a_key_with_a_passphrase_asks_nobody_for_it(issued: Issued) -> None:
+def test_key_with_passphrase_is_rejected_without_a_prompt(issued: Issued) -> None:
     key: Any = serialization.load_pem_private_key(issued.key.read_bytes(), None)
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     issued.key.write_bytes(key.private_bytes(pem, form, serialization.BestAvailableEncryption(b"secret")))
@@ -204,7 +204,7 @@ def test_a_key_that_everybody_can_read_is_warned_of(
     assert [record.message for record in caplog.records] == expected
 
 
-def test_nothing_is_left_open(issued: Issued) -> None:
+def test_loading_certificates_leaves_no_descriptor_open(issued: Issued) -> None:
     load(files(issued))
     before = descriptors()
     for _ in range(5):

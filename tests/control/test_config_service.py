@@ -32,12 +32,12 @@ async def failure(call: Any) -> aio.AioRpcError:
     return caught.value
 
 
-async def test_get_config(stub: Any) -> None:
+async def test_get_config_returns_configuration_revision_and_etag(stub: Any) -> None:
     answer = await stub.GetConfig(pb.GetConfigRequest())
     assert (answer.config, answer.revision, answer.etag) == (BUILT_IN, 7, "abc-7")
 
 
-async def test_update_config(stub: Any, supervisor: Any) -> None:
+async def test_update_config_passes_all_fields_to_the_supervisor(stub: Any, supervisor: Any) -> None:
     request = pb.UpdateConfigRequest(config=Config(), etag="abc-7", comment="why", validate_only=True)
     answer = await stub.UpdateConfig(request)
     assert supervisor.asked == [{"config": Config(), "etag": "abc-7", "comment": "why", "validate_only": True}]
@@ -133,7 +133,7 @@ async def test_list_revisions_page_by_page(stub: Any, supervisor: Any) -> None:
     assert second.next_page_token == ""
 
 
-async def test_list_revisions_whole(stub: Any, supervisor: Any) -> None:
+async def test_list_revisions_with_config_returns_configurations(stub: Any, supervisor: Any) -> None:
     made = await fill(supervisor.store, 2)
     answer = await stub.ListRevisions(pb.ListRevisionsRequest(with_config=True))
     assert [one.config for one in answer.revisions] == [made[1].config, made[0].config]
@@ -145,7 +145,7 @@ async def test_a_page_that_is_none(stub: Any, request_: Any) -> None:
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_get_revision(stub: Any, supervisor: Any) -> None:
+async def test_get_revision_returns_it_or_not_found(stub: Any, supervisor: Any) -> None:
     made = await fill(supervisor.store, 2)
     answer = await stub.GetRevision(pb.GetRevisionRequest(revision=1))
     assert (answer.revision.number, answer.revision.config) == (1, made[0].config)
@@ -154,7 +154,7 @@ async def test_get_revision(stub: Any, supervisor: Any) -> None:
         assert failed.code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_rollback_config(stub: Any, supervisor: Any) -> None:
+async def test_rollback_config_passes_all_fields_to_the_supervisor(stub: Any, supervisor: Any) -> None:
     request = pb.RollbackConfigRequest(revision=3, etag="abc-7", comment="why", validate_only=True)
     answer = await stub.RollbackConfig(request)
     assert supervisor.asked == [{"number": 3, "etag": "abc-7", "comment": "why", "validate_only": True}]
@@ -163,7 +163,7 @@ async def test_rollback_config(stub: Any, supervisor: Any) -> None:
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_watch_config(stub: Any, supervisor: Any) -> None:
+async def test_watch_config_streams_current_and_new_revisions(stub: Any, supervisor: Any) -> None:
     await fill(supervisor.store, 2)
     watch = stub.WatchConfig(pb.WatchConfigRequest())
     seen = await watch.read()
@@ -189,7 +189,7 @@ async def test_watch_config_sends_initial_metadata_at_once(stub: Any, supervisor
     watch.cancel()
 
 
-async def test_a_slow_watcher_delays_nobody_and_is_told_what_it_missed(stub: Any, supervisor: Any) -> None:
+async def test_watch_config_of_slow_client_skips_revisions_and_blocks_no_change(stub: Any, supervisor: Any) -> None:
     """It reads nothing while far more is changed than the connection takes, and than is kept."""
     store = supervisor.store = RevisionsInMemory("abc", Retention(count=10))
     supervisor.history._store = store

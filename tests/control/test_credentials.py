@@ -45,7 +45,7 @@ def why(protection: Protection, address: Any = LOOPBACK) -> list[str]:
 
 
 @pytest.mark.parametrize("address", PRIVATE, ids=text_of)
-def test_on_this_machine_nothing_need_guard_it(address: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_admin_api_on_loopback_needs_no_guard(address: Any, caplog: pytest.LogCaptureFixture) -> None:
     found = load(Protection(), address)
     assert (found.tokens.full, found.tokens.read, found.server) == (None, None, None)
     assert caplog.messages == []
@@ -66,7 +66,9 @@ def test_from_others_something_must(address: Any, given: dict[str, Any]) -> None
         ("admin_cert", "admin_key", "admin_client_ca", "token_file", "read_token_file"),
     ],
 )
-def test_any_of_these_does(given: dict[str, Any], names: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
+def test_admin_api_everywhere_is_guarded_by_each_kind_of_credential(
+    given: dict[str, Any], names: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
     found = load(only(given, *names), EVERYWHERE)
     assert found.server is not None
     assert (bool(found.tokens.full), bool(found.tokens.read)) == ("token_file" in names, "read_token_file" in names)
@@ -80,7 +82,7 @@ def test_a_token_in_clear_text_is_warned_of(given: dict[str, Any], caplog: pytes
     assert caplog.messages == ["tokens cross the network in clear text: give --admin-cert and --admin-key"]
 
 
-def test_told_so_it_is_open_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_admin_insecure_on_remote_address_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     load(Protection(admin_insecure=True), LOOPBACK)
     assert caplog.messages == []
     load(Protection(admin_insecure=True), EVERYWHERE)
@@ -99,18 +101,20 @@ def test_told_so_it_is_open_and_warned_of(caplog: pytest.LogCaptureFixture) -> N
         ),
     ],
 )
-def test_half_of_it(given: dict[str, Any], names: tuple[str, ...], problem: str) -> None:
+def test_incomplete_credential_options_are_rejected(
+    given: dict[str, Any], names: tuple[str, ...], problem: str
+) -> None:
     assert why(only(given, *names)) == [problem]
 
 
-def test_one_token_for_both_roles(given: dict[str, Any]) -> None:
+def test_same_token_for_both_roles_is_rejected(given: dict[str, Any]) -> None:
     given["read_token_file"].write_text(given["token_file"].read_text() + "\n")
     assert why(Protection(**given)) == [
         "--read-token-file: it holds the token of --token-file, which may do everything"
     ]
 
 
-def test_everything_that_is_wrong_is_said_at_once(given: dict[str, Any]) -> None:
+def test_all_credential_problems_are_reported_together(given: dict[str, Any]) -> None:
     given["token_file"].write_text("")
     given["read_token_file"].write_text("short")
     given["admin_key"].unlink()

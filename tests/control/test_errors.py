@@ -139,7 +139,7 @@ def test_the_problems_are_the_violations() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "\N{SNOWMAN}" * 5000, "%\n" * 5000])
-def test_whatever_is_wrong_the_status_fits(text: str) -> None:
+def test_status_with_many_long_problems_stays_within_its_budget(text: str) -> None:
     status = status_of(Refused([Problem(f"listeners[{n}].{text}", text) for n in range(1000)]))
     assert errors._size(status) <= errors.BUDGET
     assert info(status).metadata == {"total": "1000"}

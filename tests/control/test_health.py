@@ -44,7 +44,7 @@ async def test_check_follows_the_supervisor(stub: Any, supervisor: Any, name: st
     assert await check(stub, name) == NOT_SERVING
 
 
-async def test_the_process_lives_while_it_drains(stub: Any, supervisor: Any) -> None:
+async def test_liveness_stays_serving_during_a_drain(stub: Any, supervisor: Any) -> None:
     supervisor.health.set("draining", ["hello"])
     assert await check(stub, "liveness") == SERVING
 

@@ -161,9 +161,7 @@ async def test_replaced_token_file_applies_to_the_next_call(guarded: aio.Channel
     assert caught.value.code() == UNAUTHENTICATED
 
 
-async def test_a_token_that_is_taken_back_ends_what_it_watches(
-    guarded: aio.Channel, supervisor: Any, files: dict[str, Path]
-) -> None:
+async def test_revoked_token_ends_its_watches(guarded: aio.Channel, supervisor: Any, files: dict[str, Path]) -> None:
     stub: Any = HealthStub(guarded)
     watch = stub.Watch(HealthCheckRequest(service="readiness"), metadata=bearer(READ))
     await watch.read()
@@ -325,7 +323,9 @@ HANDLERS = {
 @pytest.mark.parametrize(
     "name, tokens", [*((name, Tokens()) for name in HANDLERS), ("Raises", Broken())], ids=[*HANDLERS, "Broken"]
 )
-async def test_whatever_fails_inside_stays_inside(name: str, tokens: Tokens, caplog: pytest.LogCaptureFixture) -> None:
+async def test_unexpected_handler_error_is_hidden_from_the_client(
+    name: str, tokens: Tokens, caplog: pytest.LogCaptureFixture
+) -> None:
     server = aio.server(interceptors=[Guard(tokens, Limits())])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", HANDLERS),))
     port = server.add_insecure_port("127.0.0.1:0")

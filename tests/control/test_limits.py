@@ -10,7 +10,7 @@ from answerback.control.limits import MOST, STREAMS, Kind, Limits, TooManyBytes,
 from answerback.control.schema import POOL
 
 
-def test_past_the_limit_it_is_refused_until_one_is_over() -> None:
+def test_call_past_the_limit_is_rejected_until_one_ends() -> None:
     limits = Limits({Kind.WATCH: 2, Kind.READ: 1})
     limits.enter(Kind.WATCH)
     place = limits.enter(Kind.WATCH)

@@ -44,7 +44,7 @@ def violations(error: Any) -> list[str]:
     return [one.field for one in found.field_violations]
 
 
-async def test_list_listeners(stub: Any) -> None:
+async def test_list_listeners_returns_all_with_revision_and_etag(stub: Any) -> None:
     assert await stub.ListListeners(pb.ListListenersRequest()) == pb.ListListenersResponse(
         listeners=[A, B], revision=7, etag="abc-7"
     )
@@ -58,14 +58,14 @@ async def test_list_listeners_in_pages(stub: Any) -> None:
     assert violations(bad) == ["page_token"]
 
 
-async def test_get_listener(stub: Any) -> None:
+async def test_get_listener_returns_it_or_not_found(stub: Any) -> None:
     assert await stub.GetListener(pb.GetListenerRequest(name="a")) == pb.GetListenerResponse(
         listener=A, revision=7, etag="abc-7"
     )
     await failure(stub.GetListener(pb.GetListenerRequest(name="c")), grpc.StatusCode.NOT_FOUND)
 
 
-async def test_create_listener(stub: Any, supervisor: Any) -> None:
+async def test_create_listener_adds_it_or_already_exists(stub: Any, supervisor: Any) -> None:
     answer = await stub.CreateListener(
         pb.CreateListenerRequest(listener=NEW, etag="abc-7", comment="why", validate_only=True)
     )
@@ -76,7 +76,7 @@ async def test_create_listener(stub: Any, supervisor: Any) -> None:
     await failure(stub.CreateListener(pb.CreateListenerRequest(listener=A)), grpc.StatusCode.ALREADY_EXISTS)
 
 
-async def test_update_listener(stub: Any, supervisor: Any) -> None:
+async def test_update_listener_with_full_mask_replaces_it(stub: Any, supervisor: Any) -> None:
     asked = Listener(name="a", address="127.0.0.1:9")
     answer = await stub.UpdateListener(pb.UpdateListenerRequest(listener=asked, update_mask=FieldMask(paths=["*"])))
     assert answer == pb.UpdateListenerResponse(listener=asked, revision=8, etag="abc-8", changed=True, workers=2)
@@ -95,7 +95,7 @@ async def test_a_bad_mask_is_refused_with_every_path(stub: Any) -> None:
     assert violations(bad) == ["update_mask.paths[0]", "update_mask.paths[2]"]
 
 
-async def test_delete_listener(stub: Any, supervisor: Any) -> None:
+async def test_delete_listener_removes_it_or_not_found(stub: Any, supervisor: Any) -> None:
     answer = await stub.DeleteListener(pb.DeleteListenerRequest(name="b"))
     assert answer == pb.DeleteListenerResponse(revision=8, etag="abc-8", changed=True, workers=2)
     assert list(supervisor.asked[0]["config"].listeners) == [A]
@@ -127,6 +127,6 @@ async def test_a_change_meant_for_another_revision(stub: Any, supervisor: Any) -
     await failure(stub.DeleteListener(pb.DeleteListenerRequest(name="a", etag="x")), grpc.StatusCode.ABORTED)
 
 
-async def test_comments_are_bounded(stub: Any) -> None:
+async def test_listener_change_with_too_long_comment_is_rejected(stub: Any) -> None:
     request = pb.DeleteListenerRequest(name="a", comment="x" * 1025)
     assert violations(await failure(stub.DeleteListener(request), grpc.StatusCode.INVALID_ARGUMENT)) == ["comment"]

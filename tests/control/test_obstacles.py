@@ -7,7 +7,7 @@ from answerback.control.address import parse
 from answerback.control.obstacles import obstacle
 
 
-def test_nothing_stands_in_the_way_of_a_free_port() -> None:
+def test_free_port_has_no_obstacle() -> None:
     assert obstacle(parse("127.0.0.1:0")) == ""
 
 

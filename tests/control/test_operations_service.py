@@ -56,7 +56,7 @@ def stub(channel: aio.Channel) -> Any:
     return OperationsServiceStub(channel)
 
 
-async def test_get_status(stub: Any, supervisor: Any) -> None:
+async def test_get_status_returns_the_state_of_the_supervisor(stub: Any, supervisor: Any) -> None:
     supervisor.state = STATUS
     answer = await stub.GetStatus(pb.GetStatusRequest())
     assert (answer.version, answer.instance, answer.revision, answer.etag) == (__version__, "abc", 7, "abc-7")
@@ -93,7 +93,7 @@ async def test_get_status_says_of_each_listener_how_far_its_drain_is(
     assert pb.DrainState.Name(listener.drain) == f"DRAIN_STATE_{state.name}"
 
 
-async def test_nothing_was_applied_or_refused_yet(stub: Any, supervisor: Any) -> None:
+async def test_get_status_before_the_first_change_omits_changes(stub: Any, supervisor: Any) -> None:
     supervisor.state = Status(State.STARTING, "starting", 0, "", (), (), None, None)
     answer = await stub.GetStatus(pb.GetStatusRequest())
     assert answer.state == pb.STATE_STARTING
@@ -139,7 +139,7 @@ def operations(supervisor: Any) -> Operations:
     return asked
 
 
-async def test_restart_workers(stub: Any, operations: Operations) -> None:
+async def test_restart_workers_streams_its_steps(stub: Any, operations: Operations) -> None:
     steps = [step async for step in stub.RestartWorkers(pb.RestartWorkersRequest())]
     assert steps == [
         pb.RestartWorkersResponse(worker=1, step=pb.RESTART_STEP_REPLACED, pid=4711, connections=5),
@@ -194,7 +194,7 @@ async def test_resume_call_returns_the_resumed_listeners(stub: Any, operations: 
     assert operations.asked == [("a",)]
 
 
-async def test_reset_counters(stub: Any, operations: Operations) -> None:
+async def test_reset_counters_call_returns_their_number(stub: Any, operations: Operations) -> None:
     assert (await stub.ResetCounters(pb.ResetCountersRequest(listener="a", rule="b", fault="c"))).counters == 3
     assert operations.asked == [("a", "b", "c")]
     with pytest.raises(aio.AioRpcError) as caught:

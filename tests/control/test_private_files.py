@@ -38,7 +38,7 @@ def test_private_file_that_is_missing_is_rejected(tmp_path: Path) -> None:
     assert why(tmp_path / "none") == "No such file or directory"
 
 
-def test_a_folder(tmp_path: Path) -> None:
+def test_private_file_that_is_a_directory_is_rejected(tmp_path: Path) -> None:
     assert why(tmp_path) == "Is a directory"
 
 
@@ -47,13 +47,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert why(tmp_path / "pipe") == "is no regular file; it is read again and again, so it must be one"
 
 
-def test_a_socket(tmp_path: Path) -> None:
+def test_private_file_that_is_a_socket_is_rejected(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(tmp_path / "socket"))
         assert why(tmp_path / "socket") == "No such device or address"
 
 
-def test_too_large(file: Path) -> None:
+def test_private_file_past_its_size_limit_is_rejected(file: Path) -> None:
     assert read(file, 6).content == b"secret"
     assert why(file, 5) == "has more than 5 bytes"
 
@@ -67,7 +67,7 @@ def test_no_descriptor_is_left_open(file: Path, tmp_path: Path) -> None:
     assert descriptors() <= before
 
 
-def test_trouble_is_told_once_and_again_after_it_was_over(caplog: pytest.LogCaptureFixture) -> None:
+def test_private_file_problem_is_logged_once_until_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
     trouble = Trouble("what was there")
     gone, empty = BadFile(Path("a"), "is gone"), BadFile(Path("a"), "is empty")
     for error in (gone, gone, empty):

@@ -91,7 +91,7 @@ async def test_in_a_crowd_a_message_that_has_just_begun_is_waited_for(monkeypatc
     assert await asyncio.gather(*arriving) == [b"whole"] * 20
 
 
-async def test_past_the_greatest_number_the_oldest_gives_way_at_once() -> None:
+async def test_unfinished_requests_past_the_maximum_end_the_oldest() -> None:
     receiver = Receiver(crowd=100, most=3)
     slow = [receive(receiver, Slow()) for _ in range(5)]
     for each in slow[:2]:
@@ -181,7 +181,7 @@ def _delimited(content: bytes) -> bytes:
     return b"\x0a" + size + bytes((length,)) + content
 
 
-async def test_a_request_with_too_many_parts_is_refused_before_it_is_parsed() -> None:
+async def test_request_with_too_many_parts_is_rejected_before_parsing() -> None:
     seen = []
 
     async def validate(request: Any, _: Any) -> bytes:
@@ -277,7 +277,7 @@ async def test_ended_call_frees_its_place_and_bytes() -> None:
         assert limits._bytes[Kind.READ] == 0
 
 
-async def test_an_answer_holds_its_place_until_its_client_has_read_it_or_left() -> None:
+async def test_unread_answer_holds_its_place_until_read_or_cancelled() -> None:
     async def validate(*_: Any) -> bytes:
         return bytes(1 << 20)
 

@@ -29,7 +29,7 @@ def test_a_page_has_its_size_unless_told_and_is_never_too_large() -> None:
     assert len(page(NAMES, str, MOST + 1, "")[0]) == MOST
 
 
-def test_the_last_page_says_so_even_if_it_is_full() -> None:
+def test_last_page_has_no_next_token_even_if_full() -> None:
     assert page(["a", "b"], str, 2, "") == (["a", "b"], "")
     assert page([], str, 2, "") == ([], "")
 
@@ -51,7 +51,7 @@ def test_a_size_below_nothing_is_refused() -> None:
         page(NAMES, str, -1, "")
 
 
-def test_the_longest_comment() -> None:
+def test_comment_past_1024_characters_is_rejected() -> None:
     check_comment("x" * COMMENT_LENGTH)
     with pytest.raises(CommentTooLong, match="1025 characters, at most 1024 are kept"):
         check_comment("x" * (COMMENT_LENGTH + 1))

@@ -57,7 +57,7 @@ async def test_admin_port_in_use_is_a_start_error(supervisor: Any) -> None:
     assert str(caught.value) == f"--admin {address}: Address already in use"
 
 
-async def test_two_servers_do_not_share_a_port(supervisor: Any, admin: AdminServer) -> None:
+async def test_admin_servers_do_not_share_a_port(supervisor: Any, admin: AdminServer) -> None:
     with pytest.raises(StartError, match="Address already in use"):
         server_at(supervisor, admin.address)
 
@@ -76,7 +76,7 @@ async def test_admin_server_on_remote_address_without_guard_does_not_start(super
     assert "--admin-insecure" in str(caught.value)
 
 
-async def test_told_so_it_listens_everywhere(supervisor: Any) -> None:
+async def test_admin_server_with_admin_insecure_listens_everywhere(supervisor: Any) -> None:
     server = server_at(supervisor, "0.0.0.0:0", admin_insecure=True)
     await server.start()
     port = server.address.rpartition(":")[2]
@@ -88,7 +88,7 @@ async def test_told_so_it_listens_everywhere(supervisor: Any) -> None:
     "address, asked, shown",
     [("127.0.0.1:0", False, True), ("127.0.0.1:0", True, True), ("0.0.0.0:0", False, False), ("0.0.0.0:0", True, True)],
 )
-async def test_where_others_reach_it_it_describes_itself_only_if_asked(
+async def test_reflection_on_remote_address_is_off_unless_requested(
     supervisor: Any, address: str, asked: bool, shown: bool
 ) -> None:
     protection = Protection(admin_insecure=True)

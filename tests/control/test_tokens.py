@@ -24,7 +24,7 @@ def written(path: Path, text: str, mode: int = 0o600) -> Path:
 
 
 @pytest.mark.parametrize("text", [FIRST, FIRST + "\n", f"  {FIRST}\r\n"])
-def test_a_line_end_does_not_belong_to_it(file: Path, text: str) -> None:
+def test_token_file_line_end_is_not_part_of_the_token(file: Path, text: str) -> None:
     file.write_text(text)
     assert read(file) == FIRST.encode()
 
@@ -99,7 +99,7 @@ def test_invalid_new_token_leaves_the_former_active(
 
 
 @pytest.mark.parametrize("mode, warned", [(0o600, False), (0o640, False), (0o644, True)])
-def test_one_that_everybody_can_read_is_warned_of(
+def test_token_file_open_to_all_is_warned_of_once(
     file: Path, mode: int, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     file.chmod(mode)

@@ -77,7 +77,7 @@ def test_a_count_of_the_connections_own() -> None:
         (Then.NEXT_RULE, b"12----"),
     ],
 )
-def test_replies_in_turn(then: Then, heard: bytes) -> None:
+def test_replies_are_given_in_their_order(then: Then, heard: bytes) -> None:
     replies = Replies(((say(b"1"),), (say(b"2"),)), then)
     Playbook(plan(rule(replies=replies), rule(say(b"-")))) >> b"a\n" * 6 << Send(heard)
 
@@ -111,7 +111,7 @@ def test_a_dribble_of_a_template_in_pieces_of_a_size() -> None:
     book << Send(b"ab") >> after(0.1) << Send(b"cd") >> after(0.1) << Send(b"!.")
 
 
-def test_half_close_says_no_more_and_listens() -> None:
+def test_half_close_sends_no_more_and_keeps_reading() -> None:
     book = Playbook(plan(rule(say(b"last\n"), steps.half_close()))) >> b"x\ny\n" << Send(b"last\n") << HalfClose()
     book >> after(60) >> b"more\n" >> eof << Close(CloseReason.PEER_EOF)
     assert book.account.rules == [0]
@@ -124,7 +124,7 @@ def test_requests_queued_behind_half_close_are_not_answered() -> None:
     assert book.account.truncations == 0
 
 
-def test_half_close_and_later_close() -> None:
+def test_close_after_half_close_ends_the_connection() -> None:
     script = (steps.half_close(), steps.delay_fixed(1), steps.close())
     book = Playbook(plan(rule(*script))) >> b"x\n" << HalfClose()
     book >> after(3) << Close(CloseReason.SERVER_CLOSE)
@@ -136,7 +136,7 @@ def test_a_half_closed_connection_idles_out() -> None:
     book.silent() >> after(4) << Close(CloseReason.IDLE_TIMEOUT)
 
 
-def test_half_close_behind_the_peers_fin() -> None:
+def test_half_close_after_fin_of_the_client_ends_the_connection() -> None:
     script = (steps.delay_fixed(1), say(b"x"), steps.half_close())
     (
         Playbook(plan(rule(*script)))
@@ -172,7 +172,7 @@ def test_a_drain_ends_a_hold_that_ignores_a_fin_which_has_come() -> None:
     Playbook(plan(rule(steps.hang(ignore_fin=True)))) >> b"x\n" >> eof >> drain << Close(CloseReason.DRAIN)
 
 
-def test_a_fin_ends_a_hold_unless_it_is_ignored() -> None:
+def test_hang_step_ends_at_fin_unless_ignored() -> None:
     Playbook(plan(rule(steps.hang()))) >> b"x\ny" >> after(9) >> eof << Close(CloseReason.PEER_GAVE_UP)
     (
         Playbook(plan(rule(steps.half_close(), steps.hang())))
@@ -270,7 +270,7 @@ def test_a_greeting_by_state_and_count() -> None:
     Playbook(target, surroundings=surroundings) >> connected << Send(b"hi\n")
 
 
-def test_a_connection_that_is_over_lets_go_of_what_surrounded_it() -> None:
+def test_closed_session_releases_its_surroundings() -> None:
     book = Playbook(plan(rule(steps.echo()))) >> eof << Close(CloseReason.PEER_EOF)
     assert book.session._surroundings is None
 
@@ -287,7 +287,7 @@ def test_replies_are_made_no_faster_than_they_are_taken(text: bytes | templates.
     assert sum(len(action.data) for action in made if isinstance(action, Send)) < 100_000
 
 
-def test_a_closing_connection_keeps_nothing_of_what_it_was_sent() -> None:
+def test_closing_session_discards_its_buffer() -> None:
     book = Playbook(plan(rule(say(b"bye\n"), steps.close()))) >> b"quit\n" + b"more" * 1000
     book << Send(b"bye\n") << HalfClose()
     assert not book.session._buffer

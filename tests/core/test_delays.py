@@ -69,7 +69,7 @@ def test_a_distribution_is_that_of_its_theory(delay: Delay, theory: Callable[[fl
         (Exponential(0.32), exponential),
     ],
 )
-def test_one_that_is_off_by_little_would_be_found(delay: Delay, theory: Callable[[float], float]) -> None:
+def test_delay_test_detects_a_slightly_wrong_distribution(delay: Delay, theory: Callable[[float], float]) -> None:
     assert distance(drawn(delay), theory) > CRITICAL
 
 
@@ -80,7 +80,7 @@ def test_delay_distributions_have_their_mean_and_median() -> None:
     assert set(drawn(Fixed(0.25), draws=3)) == {0.25}
 
 
-def test_tails_end() -> None:
+def test_delay_distributions_are_cut_at_their_bounds() -> None:
     below = drawn(Normal(0.1, 0.1))
     assert below.count(0.0) / DRAWS == pytest.approx(NormalDist().cdf(-1), rel=0.05)
     assert min(below) == 0

@@ -95,7 +95,7 @@ def test_silence_does_not_end_what_is_taken_under_another_framing() -> None:
     book.silent() >> b"c\n" << Send(b"<bc>")
 
 
-def test_the_idle_clock_of_what_is_taken_begins_when_it_is_waited_for() -> None:
+def test_receive_step_idle_clock_begins_when_it_waits() -> None:
     script = (steps.delay_fixed(5), steps.receive(LINE, "more"))
     book = Playbook(plan(rule(*script), limits=Limits(idle_timeout=6))) >> b"a\n" >> after(10.9)
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.IDLE_TIMEOUT)
@@ -114,7 +114,7 @@ def test_a_rule_on_eof_has_its_say_instead_of_a_script_that_waits_for_a_frame() 
     Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
-def test_nothing_can_be_taken_behind_the_peers_fin() -> None:
+def test_receive_step_after_fin_ends_the_connection() -> None:
     last = Rules([rule(say(b"bye\n"), steps.receive(LINE, "more"), say(b"x"))])
     Playbook(plan(on_eof=last)) >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
@@ -138,22 +138,22 @@ def test_silence_ends_a_request_of_the_idle_framing() -> None:
     assert book.account.truncations == 0
 
 
-def test_everything_until_eof_is_one_request() -> None:
+def test_until_eof_framing_answers_one_request_at_eof() -> None:
     book = Playbook(plan(rule(say(template("got ${len:request}\n")), steps.close()), framing=UntilEof()))
     book >> b"one " >> b"two" >> eof << Send(b"got 7\n") << Close(CloseReason.SERVER_CLOSE)
 
 
-def test_nothing_until_eof_is_no_request() -> None:
+def test_until_eof_framing_without_bytes_answers_nothing() -> None:
     Playbook(plan(rule(steps.echo()), framing=UntilEof())) >> eof << Close(CloseReason.PEER_EOF)
 
 
-def test_an_impossible_frame_closes_behind_the_replies_before_it() -> None:
+def test_malformed_frame_closes_after_the_earlier_replies() -> None:
     framing = LengthPrefix(offset=0, width=1, little_endian=False, adjust=-1, strip=False)
     book = Playbook(plan(rule(steps.echo()), framing=framing)) >> b"\x02a\x00b" << Send(b"\x02a") << HalfClose()
     book >> eof << Close(CloseReason.MALFORMED_REQUEST)
 
 
-def test_a_frame_too_long_is_seen_before_it_has_come() -> None:
+def test_frame_with_too_large_length_closes_before_it_arrives() -> None:
     framing = LengthPrefix(offset=0, width=4, little_endian=False, adjust=0, strip=False)
     book = Playbook(plan(framing=framing)) >> b"\x7f\xff\xff\xff" << HalfClose()
     book >> eof << Close(CloseReason.REQUEST_TOO_LARGE)

@@ -47,7 +47,7 @@ def test_session_of_any_listener_answers_alike_however_the_stream_is_cut(
 
 @few
 @given(configs(), strategies.talks())
-def test_nothing_that_is_configured_and_nothing_that_is_said_raises(config: v1.Config, talk: list[Happening]) -> None:
+def test_session_never_raises_for_any_configuration_and_talk(config: v1.Config, talk: list[Happening]) -> None:
     for plan in compiled(config).listeners.values():
         book = (Playbook(plan, room=1 << 20) >> connected).unheard()
         for at, what in talk:

@@ -28,7 +28,7 @@ MANY = [f"^{number} " if number % 3 else f"x{number}.*y" if number % 2 else f"a{
 
 
 @pytest.mark.parametrize("data", [b"7 ", b"x9y", b"a6b", b"7 x3x9yya6b", b"7 " + b"x333a666b" * 100 + b"y", b""])
-def test_a_thousand(data: bytes) -> None:
+def test_pattern_sets_of_a_thousand_find_the_same_as_single_patterns(data: bytes) -> None:
     assert list(Sets(MANY).matching(data)) == one_by_one(MANY, data)
 
 
@@ -42,7 +42,7 @@ def test_five_thousand_can_be_searched_for() -> None:
     assert list(Sets(ordered).matching(b"4999 yes")) == [4999]
 
 
-def test_no_pattern_is_searched_for_sooner_than_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pattern_sets_search_no_pattern_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[int] = []
 
     def alone(_ordered: Sequence[str], position: int) -> Callable[[bytes], Sequence[int]]:
@@ -103,7 +103,7 @@ def test_a_set_has_the_memory_of_its_patterns_shared_among_its_copies(monkeypatc
 
 
 @given(ordered=st.lists(WHOLE, max_size=12), data=STREAMS)
-def test_without_memory_the_same_is_found(ordered: list[str], data: bytes) -> None:
+def test_pattern_sets_without_memory_find_the_same(ordered: list[str], data: bytes) -> None:
     with patterns.compiling(patterns.Compiler(memory=0)):
         assert list(Sets(ordered).matching(data)) == one_by_one(ordered, data)
 
@@ -137,7 +137,7 @@ LOOSE = [
 
 
 @pytest.mark.parametrize("pattern, loose", LOOSE)
-def test_loose_ends(pattern: str, loose: int) -> None:
+def test_pattern_loose_ends_are_counted(pattern: str, loose: int) -> None:
     assert loose_ends(list(tokens(pattern))) == loose
 
 

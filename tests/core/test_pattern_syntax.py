@@ -58,7 +58,7 @@ SHORT = ["".join(letters) for size in range(6) for letters in product("ab\n", re
 
 
 @given(pattern=PATTERNS)
-def test_nothing_wider_matches(pattern: str) -> None:
+def test_pattern_widest_is_never_exceeded_by_a_match(pattern: str) -> None:
     matched = [len(text) for text in SHORT if re.fullmatch(pattern, text)]
     assert max(matched, default=0) <= widest(pattern)
     if widest(pattern) <= 5:
@@ -85,6 +85,6 @@ ANCHORED = [
 
 
 @pytest.mark.parametrize("pattern, plainly", ANCHORED)
-def test_whether_it_matches_at_the_beginning_or_nowhere(pattern: str, plainly: bool) -> None:
+def test_pattern_anchored_at_the_beginning_is_detected(pattern: str, plainly: bool) -> None:
     patterns.compile(pattern)
     assert anchored(list(tokens(pattern))) is plainly

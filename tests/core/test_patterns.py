@@ -74,7 +74,7 @@ def test_groups_by_number_and_by_name() -> None:
 
 
 @pytest.mark.parametrize("anchored", [True, False])
-def test_many_at_once(anchored: bool) -> None:
+def test_pattern_set_finds_all_matching_patterns(anchored: bool) -> None:
     matching = patterns.many(["^a", "^b", "^ab", "^[ac]"], anchored=anchored, memory=1 << 20)
     assert matching is not None
     assert sorted(matching(b"abc") or []) == [0, 2, 3]

@@ -76,11 +76,11 @@ def test_the_first_rule_that_matches_acts_in_the_order_written(written: list[Rul
     assert select(written, request_bytes) is first
 
 
-def test_without_rules_nothing_matches() -> None:
+def test_selector_without_rules_matches_nothing() -> None:
     assert select([], b"x") is None
 
 
-def test_a_table_does_not_grow_with_what_it_is_asked() -> None:
+def test_rule_table_does_not_grow_with_lookups() -> None:
     selector = Selector([equal(b"a")])
     assert selector.look_up is not None
     for number in range(1000):
@@ -213,7 +213,7 @@ def test_a_reply_that_is_always_the_same_is_made_once(taken: tuple[Step, ...], r
     assert Rule("", 0, taken).reply == reply
 
 
-def test_changing_what_is_in_force_changes_it_for_all() -> None:
+def test_active_plan_change_is_seen_by_all_holders() -> None:
     first, second = ListenerPlan("a", ""), ListenerPlan("a", "")
     in_force = PlanInForce(first)
     seen = in_force

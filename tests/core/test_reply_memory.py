@@ -85,7 +85,7 @@ def test_a_remembered_request_is_part_of_the_frame_that_a_script_takes() -> None
     book.silent() >> b"a\n" << Send(b"taken")
 
 
-def test_a_remembered_request_is_part_of_the_half_request_before_it() -> None:
+def test_remembered_request_bytes_can_complete_a_half_request() -> None:
     book = heard_twice(Playbook(plan(rule(steps.echo(), when=b"xa"), rule(say(b"no")))), b"a\n", b"no")
     book >> b"x"
     book.silent() >> b"a\n" << Send(b"xa")

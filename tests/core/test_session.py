@@ -66,7 +66,7 @@ def test_pipelined_lines_are_answered_in_order() -> None:
     assert len(book.account.durations) == 3
 
 
-def test_a_delay_holds_back_the_replies_behind_it() -> None:
+def test_delay_holds_back_the_replies_after_it() -> None:
     book = Playbook(SERVICES) >> b"slow\na\n"
     book.silent() >> after(0.24)
     book.silent() >> after(0.01) << Send(b"slow\na\n")
@@ -80,7 +80,7 @@ def test_a_delay_then_close() -> None:
     assert book.account.rules == [0]
 
 
-def test_a_slow_reader_is_not_answered_faster_than_it_reads() -> None:
+def test_slow_reader_is_answered_no_faster_than_it_reads() -> None:
     reply = b"x" * OUTPUT_AHEAD
     book = Playbook(plan(rule(steps.send(reply))), room=10) >> b"a\nb\nc\n" << Send(reply)
     book.silent().read(len(reply)) << Send(reply)
@@ -199,7 +199,7 @@ def test_too_long_a_request_closes(stream: bytes) -> None:
     book >> eof << Close(CloseReason.REQUEST_TOO_LARGE)
 
 
-def test_the_longest_request_is_taken_however_it_is_cut() -> None:
+def test_request_of_max_size_is_answered_however_it_is_cut() -> None:
     book = Playbook(plan(PONG, max_request_bytes=4)) >> b"PING\r" >> b"\n" << Send(b"+PONG\r\n")
     book.silent()
 
@@ -254,7 +254,7 @@ def test_a_lost_connection_has_nothing_due() -> None:
     assert book.session.deadline == inf
 
 
-def test_a_reset_after_our_fin_does_not_change_why_it_ended() -> None:
+def test_reset_after_our_fin_keeps_the_close_reason() -> None:
     book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.SERVER_CLOSE
 

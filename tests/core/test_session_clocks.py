@@ -105,7 +105,7 @@ def test_lingering_ends_with_the_last_byte_that_is_discarded(pieces: int) -> Non
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_the_longest_request(over: int) -> None:
+def test_request_past_max_bytes_is_rejected_whole_or_in_pieces(over: int) -> None:
     target = plan(rule(say(b"x")), limits=Limits(max_request_bytes=10))
     whole = Playbook(target) >> b"a" * (10 + over) + b"\n"
     in_pieces = Playbook(target)

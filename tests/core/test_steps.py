@@ -47,7 +47,7 @@ def test_discard_step_sends_nothing() -> None:
     assert taken(steps.discard()) is None
 
 
-def test_delay_fixed() -> None:
+def test_delay_step_waits() -> None:
     assert taken(steps.delay_fixed(0.25)) == Wait(0.25)
 
 
@@ -59,7 +59,7 @@ def test_reset_step_ends_by_reset() -> None:
     assert taken(steps.reset()) is END_BY_RESET
 
 
-def test_half_close() -> None:
+def test_half_close_step_closes_the_sending_half() -> None:
     assert taken(steps.half_close()) == HalfClose()
 
 
@@ -74,7 +74,7 @@ def test_state_step_sets_the_state() -> None:
     assert turn.state == "in"
 
 
-def test_set_variable() -> None:
+def test_set_step_sets_a_variable() -> None:
     turn = Said()
     taken(steps.set_variable("a", b"1"), turn)
     taken(steps.set_variable("b", template("${request}!")), turn)
@@ -93,7 +93,7 @@ def test_dribble_step_sends_pieces_with_gaps(chunks: int, size: int, pieces: lis
     assert pieces_of(steps.dribble(template("abc${hex:64}efg"), chunks=chunks, size=size, gap=0.1)) == wanted[1:]
 
 
-def test_dribble_nothing() -> None:
+def test_dribble_step_of_empty_payload_sends_nothing() -> None:
     assert pieces_of(steps.dribble(b"", chunks=3, gap=1)) == []
     assert pieces_of(steps.dribble(template("${vars.none}"), size=3, gap=1)) == []
 
@@ -110,7 +110,7 @@ def test_set_framing_step_switches_the_framing() -> None:
         ("${request}", steps.END_AS_MALFORMED),
     ],
 )
-def test_frame_of_size(text: str, outcome: Outcome) -> None:
+def test_set_framing_step_with_size_from_template_switches_or_ends(text: str, outcome: Outcome) -> None:
     assert taken(steps.set_framing_of_size(template(text))) == outcome
     assert steps.END_AS_MALFORMED.reason == CloseReason.MALFORMED_REQUEST
 
@@ -119,7 +119,7 @@ def test_receive_step_takes_a_frame_into_a_variable() -> None:
     assert taken(steps.receive(Line(keep_ending=False), "a")) == Take(Line(keep_ending=False), "a")
 
 
-def test_take_of_size() -> None:
+def test_receive_step_with_size_from_template_takes_or_ends() -> None:
     turn = Said()
     assert taken(steps.receive_of_size(template("3"), "a")) == Take(Fixed(3), "a")
     assert taken(steps.receive_of_size(template("0"), "a"), turn) is None

@@ -316,7 +316,7 @@ def test_a_long_script_gives_way_between_its_steps() -> None:
     assert book.account.rules == [0, 0]
 
 
-def test_a_script_waits_until_the_kernel_has_taken_what_it_has_sent() -> None:
+def test_script_with_much_output_waits_for_the_kernel() -> None:
     size = OUTPUT_AHEAD // 4
     book = Playbook(plan(rule(*[say(bytes(size))] * 40, say(b"."), steps.close())), room=size)
     book >> b"a\n"
@@ -378,21 +378,21 @@ def test_bytes_received_while_waiting_for_a_turn_are_answered_last() -> None:
     assert session.wants_read
 
 
-def test_fin_while_it_waits_ends_it_behind_the_rest() -> None:
+def test_fin_while_waiting_for_a_turn_closes_after_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
     assert session.eof(watch.now) == ()
     assert rest(session, watch) == [Send(b"y"), Send(b"z"), Close(CloseReason.PEER_EOF)]
 
 
-def test_a_drain_while_it_waits_ends_it_behind_the_rest() -> None:
+def test_drain_while_waiting_for_a_turn_closes_after_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
     assert session.drain(watch.now) == ()
     assert rest(session, watch) == [Send(b"y"), Send(b"z"), HalfClose()]
 
 
-def test_a_connection_that_is_lost_while_it_waits_wants_no_turn() -> None:
+def test_connection_lost_while_waiting_for_a_turn_wants_none() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
     assert session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
@@ -400,7 +400,7 @@ def test_a_connection_that_is_lost_while_it_waits_wants_no_turn() -> None:
     assert session.take_turn(watch.now) == ()
 
 
-def test_the_lifetime_ends_it_while_it_waits_and_the_rest_is_not_answered() -> None:
+def test_lifetime_while_waiting_for_a_turn_closes_without_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch, lifetime=10.0), watch)
     assert list(session.wake(1010.0)) == [HalfClose()]
@@ -432,7 +432,7 @@ def test_session_with_blocked_kernel_takes_its_turn_after_the_flush() -> None:
     assert rest(session, watch) == [Send(b"y"), Send(b"z")]
 
 
-def test_a_plan_that_comes_while_it_waits_answers_the_rest() -> None:
+def test_new_plan_while_waiting_for_a_turn_answers_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
     session._in_force.plan = plan(rule(say(b"new")))

@@ -22,13 +22,13 @@ def test_a_rate_of_less_than_a_byte_at_a_time() -> None:
     assert comes_of(Bandwidth(2), Send(b"ab")) == [Wait(0.5), Send(b"a"), Wait(0.5), Send(b"b")]
 
 
-def test_all_else_passes() -> None:
+def test_bandwidth_fault_passes_waits_and_ends() -> None:
     reply = (Wait(1), HalfClose(), END_IN_ORDER, None, Send(b""))
     assert comes_of(Bandwidth(1), *reply) == [*reply]
 
 
 @pytest.mark.parametrize("rate", [7, 100, 12345, 1 << 40])
-def test_at_no_time_was_more_sent_than_the_rate_allows(rate: int) -> None:
+def test_bandwidth_fault_never_exceeds_its_rate(rate: int) -> None:
     book = conversation(Bandwidth(rate)) >> b"hello\nabc\nhello\n" >> after(100)
     sent = 0
     for when, action in book.transcript:

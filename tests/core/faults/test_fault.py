@@ -64,13 +64,13 @@ def test_fault_with_probability_and_times_strikes_that_many_times() -> None:
     assert struck(fault(Drop(), probability=0.5, times=3), 200).count("X") == 3
 
 
-def test_one_coin_for_a_connection() -> None:
+def test_fault_per_connection_draws_once_for_each_connection() -> None:
     found = struck(fault(Drop(), probability=0.5, per_connection=True), 60, 20)
     assert found == found[:20] * 3
     assert 0 < found[:20].count("X") < 20
 
 
-def test_a_reply_without_what_it_changes_is_not_counted() -> None:
+def test_fault_with_times_counts_only_replies_it_changes() -> None:
     conversation(fault(Drop(), times=1)) >> b"nothing\nhello\nhello\n" << Send(b"hello, world\n")
 
 

@@ -8,20 +8,20 @@ from tests.core.playbook import after, eof
 
 
 @pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"reset\n", b"nothing\n"])
-def test_nothing_is_said_and_the_connection_is_held(request_line: bytes) -> None:
+def test_hang_fault_sends_nothing_and_holds_the_connection(request_line: bytes) -> None:
     book = conversation(Hang(0)) >> request_line >> b"hello\n" >> after(HOLD_SECONDS - 1)
     book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
     assert book.account.strikes == [7]
 
 
 @pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"reset\n", b"nothing\n"])
-def test_the_peers_fin_ends_it_unless_that_is_ignored(request_line: bytes) -> None:
+def test_hang_fault_ends_at_fin_unless_ignored(request_line: bytes) -> None:
     conversation(Hang(0)) >> request_line >> after(100) >> eof << Close(CloseReason.PEER_GAVE_UP)
     book = conversation(Hang(0, ignore_fin=True)) >> request_line >> eof >> after(HOLD_SECONDS - 1)
     book.silent() >> after(1) << Close(CloseReason.MAX_LIFETIME)
 
 
-def test_a_fin_before_it_hangs_is_noted_and_ends_it_then() -> None:
+def test_hang_fault_after_an_earlier_fin_ends_at_once() -> None:
     book = conversation(Hang(1.5)) >> b"abc\n" << Send(b"a") >> eof >> after(1) << Send(b"b") >> after(0.5)
     book << Close(CloseReason.PEER_GAVE_UP)
 

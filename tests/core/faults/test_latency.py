@@ -32,7 +32,7 @@ def test_an_end_comes_later_too() -> None:
     (conversation(SECOND) >> b"reset\n" >> after(1)) << Reset(CloseReason.SERVER_RESET)
 
 
-def test_there_is_nothing_to_delay_where_nothing_is_said() -> None:
+def test_latency_fault_does_not_strike_without_a_reply() -> None:
     book = conversation(SECOND) >> b"nothing\n" >> after(1)
     assert book.silent().account.strikes == []
 

@@ -10,7 +10,7 @@ RESET = Reset(CloseReason.SERVER_RESET)
 
 
 @pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"nothing\n"])
-def test_at_once(request_line: bytes) -> None:
+def test_reset_fault_without_delay_resets_at_once(request_line: bytes) -> None:
     assert (conversation(Resetting(0)) >> request_line << RESET).account.strikes == [7]
 
 
@@ -19,7 +19,7 @@ def test_in_the_middle_of_a_reply() -> None:
     book.silent() >> after(0.1) << RESET
 
 
-def test_so_long_after_the_beginning_of_a_reply_that_is_over() -> None:
+def test_reset_fault_with_delay_counts_from_the_beginning_of_the_reply() -> None:
     book = conversation(Resetting(1.5)) >> b"hello\nhello\n" << Send(b"hello, world\n") >> after(1.4)
     book.silent() >> after(0.1) << RESET
 

@@ -17,7 +17,7 @@ def test_a_reply_comes_in_pieces_with_a_gap_between_two() -> None:
     ]
 
 
-def test_there_is_a_gap_between_two_sends_as_well() -> None:
+def test_slice_fault_adds_a_gap_between_two_sends() -> None:
     assert comes_of(Slice(3, 0, 0), Send(b"ab"), Wait(1), Send(b"c")) == [Send(b"ab"), Wait(1), Wait(0), Send(b"c")]
 
 

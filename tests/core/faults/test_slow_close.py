@@ -11,7 +11,7 @@ from tests.core.playbook import Happening, Playbook, after, drain, eof
 SLOW = SlowClose(Fixed(1))
 
 
-def test_a_rules_close() -> None:
+def test_slow_close_delays_the_close_of_a_rule() -> None:
     book = conversation(SLOW) >> b"quit\nhello\n" << Send(b"bye\n") >> after(0.9)
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
     assert book.account.strikes == [7]
@@ -24,7 +24,7 @@ def test_the_close_that_answers_the_peers() -> None:
     assert len(book.account.durations) == 1
 
 
-def test_a_farewell_comes_before_it() -> None:
+def test_slow_close_comes_after_the_reply_to_eof() -> None:
     book = Playbook(plan(SLOW, on_eof=rule(steps.send(b"bye\n")))) >> eof << Send(b"bye\n") >> after(0.9)
     book.silent() >> after(0.1) << Close(CloseReason.PEER_EOF)
 
@@ -40,7 +40,7 @@ def test_slow_close_with_receive_pending_ignores_late_request() -> None:
     book.silent() >> after(0.1) << HalfClose()
 
 
-def test_a_peer_that_leaves_while_it_is_waited_for() -> None:
+def test_slow_close_with_fin_while_waiting_ends_as_planned() -> None:
     book = conversation(SLOW) >> drain >> after(0.5) >> eof >> after(0.5) << Close(CloseReason.DRAIN)
     assert book.session.over
 

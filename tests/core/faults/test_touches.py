@@ -32,5 +32,5 @@ TOUCHES: list[tuple[Effect, set[str]]] = [
 
 
 @pytest.mark.parametrize("effect, touched", TOUCHES)
-def test_a_fault_touches_what_it_changes_and_nothing_else(effect: Effect, touched: set[str]) -> None:
+def test_fault_touches_exactly_the_outcomes_it_changes(effect: Effect, touched: set[str]) -> None:
     assert {name for name, outcome in OUTCOMES.items() if effect.touches(outcome)} == touched

@@ -12,7 +12,7 @@ def test_a_reply_ends_before_its_end(by_reset: bool, end: Action) -> None:
     conversation(Truncate(9, by_reset)) >> b"hello\nhello\n" << Send(b"hello, wo") << end
 
 
-def test_nothing_gets_through() -> None:
+def test_truncate_fault_at_0_sends_nothing() -> None:
     conversation(Truncate(0, by_reset=False)) >> b"hello\n" << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
 
 
@@ -25,7 +25,7 @@ def test_a_shorter_reply_is_whole() -> None:
     book.silent()
 
 
-def test_of_all_that_a_connection_is_sent() -> None:
+def test_truncate_fault_per_connection_counts_all_replies() -> None:
     cut = fault(Truncate(20, by_reset=False), per_connection=True)
     conversation(cut) >> b"hello\n" << Send(b"hello, world\n") >> b"hello\n" << Send(b"hello, ") << HalfClose()
 

@@ -87,7 +87,7 @@ def test_delimiter_framing_cuts_long_request_in_linear_work(more: bytes) -> None
     check_linear(MAIL, b"", more)
 
 
-def test_there_is_an_end() -> None:
+def test_delimiter_framing_with_empty_end_is_rejected() -> None:
     with pytest.raises(ValueError, match="a delimiter has at least one byte"):
         Delimiter(b"")
 

@@ -10,7 +10,7 @@ def test_idle_framing_never_ends_request_by_its_bytes(pieces: list[bytes], kind:
     assert cut(Idle(0.2), pieces, kind) == ([], b"".join(pieces), "")
 
 
-def test_silence_ends_it_and_so_does_the_end() -> None:
+def test_idle_framing_ends_request_at_gap_and_at_eof() -> None:
     assert (Idle(0.2).gap, Idle(0.2).rest) == (0.2, True)
 
 

@@ -102,7 +102,7 @@ def test_pattern_framing_taken_is_start_of_next_request(pattern: str, stream: by
 
 
 @given(stream=st.binary())
-def test_any_bytes_are_heard(stream: bytes) -> None:
+def test_pattern_framing_loses_no_bytes(stream: bytes) -> None:
     assert b"".join((outcome := cut(FIX, [stream])).requests) + outcome.left == stream
 
 
@@ -205,7 +205,7 @@ def test_an_ending_has_a_largest_size() -> None:
 @pytest.mark.parametrize(
     "pattern, count", [("abc", 3), ("a|bc", 3), ("(a+b?)*", 2), ("a{2,5}", 5), ("a{3,}", 3), ("a{0}b", 1)]
 )
-def test_places_count_repetitions(pattern: str, count: int) -> None:
+def test_pattern_positions_count_repetitions(pattern: str, count: int) -> None:
     assert places(pattern) == count
 
 

@@ -10,7 +10,7 @@ def test_until_eof_framing_never_ends_request_by_its_bytes(pieces: list[bytes], 
     assert cut(UntilEof(), pieces, kind) == ([], b"".join(pieces), "")
 
 
-def test_the_end_ends_it_and_silence_does_not() -> None:
+def test_until_eof_framing_ends_request_at_eof_only() -> None:
     assert (UntilEof().rest, UntilEof().gap) == (True, float("inf"))
 
 

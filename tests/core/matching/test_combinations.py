@@ -20,21 +20,21 @@ ANY_OF = [([], False), ([never, always], True), ([always, never], True), ([never
 
 
 @pytest.mark.parametrize("matchers, answer", ALL_OF)
-def test_all_of(matchers: list[Matcher], answer: bool) -> None:
+def test_all_of_match_holds_if_every_part_does(matchers: list[Matcher], answer: bool) -> None:
     assert asked(matching.all_of(matchers), b"anything") is answer
 
 
 @pytest.mark.parametrize("matchers, answer", ANY_OF)
-def test_any_of(matchers: list[Matcher], answer: bool) -> None:
+def test_any_of_match_holds_if_one_part_does(matchers: list[Matcher], answer: bool) -> None:
     assert asked(matching.any_of(matchers), b"anything") is answer
 
 
-def test_none_of() -> None:
+def test_none_of_match_inverts_its_part() -> None:
     assert asked(matching.none_of(never), b"anything")
     assert not asked(matching.none_of(always), b"anything")
 
 
-def test_they_nest() -> None:
+def test_combined_matches_nest() -> None:
     assert asked(matching.all_of([matching.any_of([never, matching.none_of(never)]), always]), b"anything")
 
 
@@ -55,7 +55,7 @@ CAPTURED = [
 
 
 @pytest.mark.parametrize("matches, answer, captured", CAPTURED)
-def test_captures_are_of_what_made_it_match(matches: Matcher, answer: bool, captured: bytes | None) -> None:
+def test_captures_come_from_the_part_that_matched(matches: Matcher, answer: bool, captured: bytes | None) -> None:
     """What a rule captured that did not match in the end is not there for the next."""
     turn = MadeUp()
     assert asked(matches, b"abc", turn) is answer

@@ -31,7 +31,7 @@ def test_the_captures_are_the_turns() -> None:
         turn.captures.group("unknown")
 
 
-def test_without_a_match_the_turn_is_as_it_was() -> None:
+def test_regex_without_match_leaves_captures_unchanged() -> None:
     turn = MadeUp()
     assert asked(matching.regex("a"), b"a", turn)
     before = turn.captures
@@ -45,7 +45,7 @@ def test_regex_match_rejected_by_re2_raises_pattern_error() -> None:
 
 
 @given(pattern=PATTERNS, request_bytes=STREAMS, ends=st.sampled_from(["{}", "^(?:{})", "(?:{})$", "^(?:{})$"]))
-def test_another_engine_agrees(pattern: str, request_bytes: bytes, ends: str) -> None:
+def test_regex_match_agrees_with_python_re(pattern: str, request_bytes: bytes, ends: str) -> None:
     whole = ends.format(pattern)
     plainly = re.search(whole.replace("$", r"\Z").encode(), request_bytes)  # `$` also matches before a last LF there
     turn = MadeUp()

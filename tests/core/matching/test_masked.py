@@ -6,7 +6,7 @@ from answerback.core import matching
 from tests.core.matching.turns import asked
 
 
-def test_byte_string() -> None:
+def test_bytes_match_compares_at_its_offset() -> None:
     matches = matching.byte_string(7, b"\x03")
     assert asked(matches, bytes.fromhex("000100000006 01 03 00000002"))
     assert not asked(matches, bytes.fromhex("000100000006 01 04 00000002"))
@@ -39,7 +39,7 @@ def test_bytes_match_agrees_with_plain_model(
         assert asked(matches, request_bytes) == (there and same)
 
 
-def test_a_mask_is_as_long_as_what_it_is_for() -> None:
+def test_bytes_match_with_mask_of_other_length_is_rejected() -> None:
     with pytest.raises(ValueError, match="a mask of 1 bytes, for 2 that are compared"):
         matching.byte_string(0, b"ab", b"\xff")
 

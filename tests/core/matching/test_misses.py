@@ -19,7 +19,7 @@ def why(reason: Reason, request: bytes, turn: MadeUp | None = None) -> str:
     return miss.why
 
 
-def test_every_match_can_say_why_it_does_not_hold() -> None:
+def test_each_match_has_a_miss_explanation() -> None:
     made = {name for name in matching.__all__ if inspect.isfunction(getattr(matching, name))}
     assert set(misses.__all__) == made
     for name in made:
@@ -30,9 +30,7 @@ def test_every_match_can_say_why_it_does_not_hold() -> None:
 
 @pytest.mark.parametrize("kind", ["equals", "prefix", "suffix", "contains"])
 @given(request_bytes=pieces, literal=pieces, ignore_case=st.booleans())
-def test_a_literal_misses_where_it_does_not_match(
-    kind: str, request_bytes: bytes, literal: bytes, ignore_case: bool
-) -> None:
+def test_literal_miss_agrees_with_its_match(kind: str, request_bytes: bytes, literal: bytes, ignore_case: bool) -> None:
     turn = MadeUp(request_bytes)
     miss = getattr(misses, kind)(literal, ignore_case)(request_bytes, turn)
     assert (miss is None) == getattr(matching, kind)(literal, ignore_case)(request_bytes, turn)
@@ -64,7 +62,7 @@ def test_equals_miss_names_the_first_differing_byte(request_bytes: bytes, miss: 
     assert misses.equals(b"PING")(request_bytes, MadeUp()) == miss
 
 
-def test_case_is_ignored_where_the_match_ignores_it() -> None:
+def test_equals_miss_ignores_case_if_the_match_does() -> None:
     assert misses.equals(b"ping", True)(b"PING", MadeUp()) is None
     assert why(misses.equals(b"ping", True), b"PInG!") == (
         'is not "ping": it goes on with "!" at byte 4, where it should end'
@@ -109,7 +107,7 @@ def test_bytes_miss_names_the_byte_or_the_missing_length() -> None:
     )
 
 
-def test_sizes_and_numbers() -> None:
+def test_size_and_request_number_misses_name_the_range() -> None:
     assert why(misses.size(5), b"abc") == "has 3 bytes, not 5 or more"
     assert why(misses.size(1, 2), b"abc") == "has 3 bytes, not 1 to 2"
     assert why(misses.size(2, 2), b"abc") == "has 3 bytes, not 2"
@@ -126,13 +124,13 @@ def test_peer_miss_names_address_and_network() -> None:
     assert misses.peer("192.0.2.0/24")(b"", MadeUp()) is None
 
 
-def test_all_tells_the_first_that_does_not_hold() -> None:
+def test_all_of_miss_names_the_first_failing_part() -> None:
     both = misses.all_of([misses.prefix(b"a"), misses.suffix(b"z"), misses.size(9)])
     assert why(both, b"ab") == 'does not end with "z": byte 1 is "b", not "z"'
     assert both(b"a" * 8 + b"z", MadeUp()) is None
 
 
-def test_any_tells_the_nearest() -> None:
+def test_any_of_miss_names_the_nearest_part() -> None:
     either = misses.any_of([misses.size(9), misses.equals(b"QUIT"), misses.equals(b"QUERY"), misses.equals(b"x")])
     assert either(b"QUEST", MadeUp()) == Miss(
         'is none of 4; the nearest: is not "QUERY": byte 3 is "S", not "R"', 3, b"R", b"S"

@@ -21,7 +21,9 @@ def test_size_match_holds_within_its_range(ends: tuple[int, int | None], inside:
 
 
 @pytest.mark.parametrize("ends, inside, outside", RANGES)
-def test_request_number(ends: tuple[int, int | None], inside: list[int], outside: list[int]) -> None:
+def test_request_number_match_holds_within_its_range(
+    ends: tuple[int, int | None], inside: list[int], outside: list[int]
+) -> None:
     matches = matching.request_number(*ends)
     assert all(asked(matches, b"", MadeUp(number=number)) for number in inside)
     assert not any(asked(matches, b"", MadeUp(number=number)) for number in outside)

@@ -29,7 +29,7 @@ def test_peer_match_holds_for_addresses_of_its_network(network: str, host: str, 
 
 
 @given(address=st.ip_addresses(), of=st.ip_addresses(), prefix=st.integers(0, 32))
-def test_ipaddress_agrees(address: object, of: object, prefix: int) -> None:
+def test_peer_match_agrees_with_python_ipaddress(address: object, of: object, prefix: int) -> None:
     network = ip_network(f"{of}/{prefix}", strict=False)
     turn = MadeUp(peer=(str(address), 1))
     assert asked(matching.peer(str(network)), b"", turn) == (ip_address(str(address)) in network)

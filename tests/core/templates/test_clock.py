@@ -21,11 +21,11 @@ def test_clock_format_writes_the_same_as_datetime_strftime(parts: list[str], mom
 
 
 @given(moments)
-def test_seconds_since_1970(moment: datetime) -> None:
+def test_clock_format_s_writes_unix_seconds(moment: datetime) -> None:
     assert int(strftime("%s")(moment)) == int(moment.replace(microsecond=0).timestamp())
 
 
-def test_text_stands_as_it_is() -> None:
+def test_clock_format_keeps_literal_text() -> None:
     assert strftime("à %H h, 100%%")(MOMENT) == "à 03 h, 100%".encode()
 
 

@@ -29,7 +29,7 @@ MAKES = {
 }
 
 
-def test_each_is_here() -> None:
+def test_each_template_function_has_an_example() -> None:
     named = {name.partition(":")[0] for name in MAKES}
     assert named == {name for name in FUNCTIONS if not name.startswith("pad")} | {"pad3"}
 
@@ -40,7 +40,7 @@ def test_template_function_renders_its_result(call: str, makes: bytes) -> None:
 
 
 @pytest.mark.parametrize("call, makes", MAKES.items())
-def test_of_what_is_constant_it_is_worked_out_when_compiled(call: str, makes: bytes) -> None:
+def test_template_function_of_constant_is_computed_when_compiled(call: str, makes: bytes) -> None:
     literal = call.replace("request[0]", "hex:41").replace("request", "hex:" + DATA.hex())
     assert templates.compile("${" + literal + "}").constant == makes
 
@@ -69,11 +69,11 @@ def test_crc32_has_the_usual_check_value() -> None:
         ("u64be:0xffffffffffffffff", b"\xff" * 8),
     ],
 )
-def test_numbers_and_bytes(call: str, makes: bytes) -> None:
+def test_template_function_converts_numbers_and_bytes(call: str, makes: bytes) -> None:
     assert templates.compile("${" + call + "}", (), 2).render(MadeUp(DATA)) == makes
 
 
-def test_of_many_bytes_the_last_eight_are_the_number() -> None:
+def test_template_number_of_many_bytes_is_its_last_eight() -> None:
     assert templates.compile("${u64be:request}").render(MadeUp(b"\xff" * MOST + b"12345678")) == b"12345678"
 
 

@@ -103,7 +103,7 @@ def again(turn: MadeUp) -> MadeUp:
 
 
 @given(anything | st.text())
-def test_any_text_is_a_template_or_refused_with_its_place(text: str) -> None:
+def test_any_text_compiles_as_template_or_is_rejected_with_position(text: str) -> None:
     refusal = None
     try:
         templates.compile(text, NAMES, 2)
@@ -138,6 +138,6 @@ def test_a_template_behind_another_makes_what_both_make(first: str, second: str,
 
 
 @given(written)
-def test_without_a_value_it_is_constant(text: str) -> None:
+def test_template_without_placeholders_is_constant(text: str) -> None:
     constant = text.replace("${", "").replace("$", "")
     assert templates.compile(constant).constant == constant.encode()

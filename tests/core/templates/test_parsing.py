@@ -139,6 +139,6 @@ def test_a_reserved_word_that_is_a_capture_all_the_same_is_the_word() -> None:
         templates.compile("${peer}", ["peer"], 1)
 
 
-def test_names_of_variables() -> None:
+def test_template_variable_names_follow_the_rules() -> None:
     assert all(map(templates.is_variable, ["a", "_", "retry-count", "a1"]))
     assert not any(map(templates.is_variable, ["", "1", "-a", "a b", "a.b", "é", "a[0]"]))

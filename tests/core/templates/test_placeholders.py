@@ -27,7 +27,7 @@ def rendered(text: str, turn: MadeUp, groups: int = 2) -> bytes:
         ("vars.b", b""),
     ],
 )
-def test_what_is_looked_up(text: str, makes: bytes) -> None:
+def test_placeholder_renders_the_value_of_the_turn(text: str, makes: bytes) -> None:
     turn = MadeUp(
         b"GET \xff",
         peer=("::1", 5),
@@ -87,7 +87,7 @@ def test_placeholder_slice_equals_a_python_slice(data: bytes, first: str, last: 
 
 
 @pytest.mark.parametrize("index", [0, 1, 9, 10, -1, -2, -10, -11])
-def test_one_byte(index: int) -> None:
+def test_placeholder_index_renders_one_byte(index: int) -> None:
     data = b"abcdefghij"
     expected = data[index : index + 1 or None] if -10 <= index < 10 else b""
     assert rendered(f"${{request[{index}]}}", MadeUp(data)) == expected

@@ -34,12 +34,12 @@ def names(section: str) -> set[str]:
 
 
 @pytest.mark.parametrize("text, makes", [row[2:] for row in ROWS])
-def test_an_example_makes_what_it_is_said_to_make(text: str, makes: str) -> None:
+def test_example_in_templates_reference_renders_as_stated(text: str, makes: str) -> None:
     expected = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), makes).encode("latin-1")
     assert compiled(text).render(turn()) == expected
 
 
-def test_each_is_there() -> None:
+def test_templates_reference_names_every_placeholder_and_function() -> None:
     assert set(PLACEHOLDERS) <= names("Placeholders")
     assert {"now", "random", "hex", "vars.NAME"} <= names("Placeholders")
     assert {name for name in FUNCTIONS if not name.startswith("pad")} | {"pad3"} == names("Functions")

@@ -55,7 +55,7 @@ def test_template_too_long_raises_before_allocating_it(count: int) -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 8, 9, 20])
-def test_any_number_of_values(parts: int) -> None:
+def test_template_renders_any_number_of_placeholders(parts: int) -> None:
     template = templates.compile("".join(f"{index}:${{request}}/${{len:request}};" for index in range(parts)))
     assert template.render(MadeUp(b"ab")) == b"".join(b"%d:ab/2;" % index for index in range(parts))
 
@@ -94,7 +94,7 @@ def test_any_number_of_values(parts: int) -> None:
         ("9" * 10_000, None),
     ],
 )
-def test_number(text: str, number: int | None) -> None:
+def test_template_number_is_its_decimal_value_or_none(text: str, number: int | None) -> None:
     turn = MadeUp(b"ABCD", Groups({1: b"42", 2: b"4x", b"size": b"42"}))
     assert templates.compile(text, ["size"], 2).number(turn) == number
 
@@ -134,6 +134,6 @@ def test_number(text: str, number: int | None) -> None:
         ("got ${len:request}\n", "", b"one two", b"got 7\n"),
     ],
 )
-def test_conversations(text: str, pattern: str, request_: bytes, makes: bytes) -> None:
+def test_template_renders_protocol_replies(text: str, pattern: str, request_: bytes, makes: bytes) -> None:
     template = templates.compile(text, ["what", "body"], pattern.count("("))
     assert template.render(matched(pattern, request_)) == makes
