@@ -65,12 +65,12 @@ def test_compose_service_starts_when_its_dependencies_are_healthy(service: dict[
         assert "healthcheck" in SERVICES[name]
 
 
-def test_answerback_is_confined() -> None:
+def test_compose_server_is_confined() -> None:
     confined = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "mem_limit": "256m"}
     assert confined.items() <= OURS.items()
 
 
-def test_its_control_api_asks_for_the_secret() -> None:
+def test_compose_admin_api_needs_the_secret() -> None:
     assert OURS["environment"]["ANSWERBACK_TOKEN_FILE"] == f"/run/secrets/{OURS['secrets'][0]}"
     assert set(COMPOSE["secrets"]) == set(OURS["secrets"])
 
@@ -82,20 +82,20 @@ def test_serve_takes_its_arguments_and_its_environment() -> None:
     assert set(OURS["environment"]) <= known
 
 
-def test_its_configuration_is_one() -> None:
+def test_compose_configuration_is_valid() -> None:
     folder = mounts(OURS)["/etc/answerback"]
     checked = CliRunner().invoke(main, ["check", str(DEPLOY / folder / "answerback.yaml")])
     assert checked.exit_code == 0, checked.output
 
 
-def test_prometheus_scrapes_it_by_its_name() -> None:
+def test_compose_prometheus_scrapes_the_server_by_name() -> None:
     folder = DEPLOY / mounts(SERVICES["prometheus"])["/etc/prometheus"]
     scraped = yaml.safe_load((folder / "prometheus.yml").read_text())
     assert scraped["scrape_configs"][0]["static_configs"] == [{"targets": ["answerback:9464"]}]
     assert list(folder.glob(scraped["rule_files"][0]))
 
 
-def test_grafana_finds_the_dashboard_and_the_prometheus_beside_it() -> None:
+def test_compose_grafana_has_dashboard_and_data_source() -> None:
     there = mounts(SERVICES["grafana"])
     provisioning = DEPLOY / there["/etc/grafana/provisioning"]
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "answerback.yml").read_text())["providers"]

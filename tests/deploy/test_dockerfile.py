@@ -22,7 +22,7 @@ def test_image_user_is_numeric_and_unprivileged() -> None:
     assert "0" not in match.groups()
 
 
-def test_nothing_is_done_as_root_behind_the_user() -> None:
+def test_dockerfile_runs_nothing_after_the_user_is_set() -> None:
     _, _, behind = STAGES[-1].partition("\nUSER ")
     assert not re.search(r"^(RUN|COPY|ADD|USER)\b", behind, re.MULTILINE)
 
@@ -33,7 +33,7 @@ def test_the_folder_for_state_belongs_to_that_user_alone() -> None:
     assert f"install -d -o {owner} -g {group} -m 0700 /var/lib/answerback" in STAGES[-1]
 
 
-def test_it_serves_is_stopped_in_order_and_says_how_it_is() -> None:
+def test_dockerfile_sets_entrypoint_stop_signal_and_health_check() -> None:
     assert instructions(STAGES[-1], "ENTRYPOINT") == ['["answerback"]']
     assert instructions(STAGES[-1], "CMD") == ['["serve"]']
     assert instructions(STAGES[-1], "STOPSIGNAL") == ["SIGTERM"]
@@ -46,12 +46,12 @@ def test_the_admin_port_is_not_opened_to_others() -> None:
     assert "ANSWERBACK_METRICS=0.0.0.0:9464" in STAGES[-1]
 
 
-def test_both_stages_are_of_the_same_base() -> None:
+def test_dockerfile_stages_have_the_same_base() -> None:
     assert {stage.split()[0] for stage in STAGES} == {"${BASE}"}
 
 
 @pytest.mark.parametrize("name", ["ADD", "MAINTAINER"])
-def test_nothing_is_fetched_past_the_locks(name: str) -> None:
+def test_dockerfile_installs_only_locked_packages(name: str) -> None:
     assert instructions(TEXT, name) == []
     assert all(
         "--require-hashes" in line or "--no-index" in line

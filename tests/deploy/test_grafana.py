@@ -22,13 +22,13 @@ def test_the_file_is_what_the_tool_writes() -> None:
     assert dashboard.DASHBOARD.read_text() == dashboard.text(), "run `make proto`"
 
 
-def test_each_metric_in_it_exists() -> None:
+def test_dashboard_uses_only_existing_metrics() -> None:
     variables = [each.get("query", {}) for each in FOUND["templating"]["list"] if each["type"] == "query"]
     asked = {name for text in [*EXPRESSIONS, *(each["query"] for each in variables)] for name in METRIC.findall(text)}
     assert asked <= set(SERIES)
 
 
-def test_each_family_of_ours_is_in_it() -> None:
+def test_dashboard_shows_each_metric_family() -> None:
     shown = {SERIES[name] for text in EXPRESSIONS for name in METRIC.findall(text)}
     assert {family.name for family in FAMILIES} - shown == set()
 

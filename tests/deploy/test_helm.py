@@ -132,7 +132,7 @@ def test_chart_volumes_are_mounted_and_argument_paths_exist(values: Manifest) ->
 
 
 @each_of_the_matrix
-def test_every_pod_is_as_pod_security_restricted_wants_it(values: Manifest) -> None:
+def test_chart_pods_meet_pod_security_restricted(values: Manifest) -> None:
     (test,) = of_kind("Pod", values=values)
     for spec in (pod(values), test["spec"]):
         assert spec["automountServiceAccountToken"] is False
@@ -192,7 +192,7 @@ def test_the_configuration_is_one_and_is_watched(tmp_path: Path) -> None:
     assert "subPath" not in mount  # such a file is never changed by the kubelet
 
 
-def test_a_configuration_comes_out_as_it_went_in() -> None:
+def test_chart_configuration_is_rendered_unchanged() -> None:
     config = {
         "listeners": [{"name": "odd", "address": "0.0.0.0:8000", "rules": [{"do": [{"send": "${{x}} {{ y }}\r\n"}]}]}]
     }

@@ -48,7 +48,7 @@ def test_each_rule_does_what_its_unit_test_says() -> None:
     promtool("test", "rules", *TESTS)
 
 
-def test_each_alert_is_tried_where_it_fires_and_where_it_does_not() -> None:
+def test_each_alert_has_tests_where_it_fires_and_where_not() -> None:
     fires: set[str] = set()
     silent: set[str] = set()
     for file in TESTS:
@@ -70,7 +70,7 @@ def test_each_alert_leads_to_its_runbook(alert: str) -> None:
     assert re.search(rf"^## {alert}$", RUNBOOKS, re.MULTILINE)
 
 
-def test_there_is_no_runbook_without_an_alert() -> None:
+def test_each_runbook_belongs_to_an_alert() -> None:
     assert re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE) == ALERTS
 
 

@@ -44,7 +44,7 @@ def test_a_bare_scalar_fills_the_shorthand_field_of_each_message_on_the_way() ->
     ]
 
 
-def test_a_bare_list_fills_it_too() -> None:
+def test_bare_list_for_any_match_is_accepted() -> None:
     assert when("{any: [a, {prefix: b}]}") == when("{any: {of: [{equals: {text: a}}, {prefix: {text: b}}]}}")
 
 
@@ -107,7 +107,7 @@ def test_enum_value_unspecified_or_number_is_rejected(word: str) -> None:
     ]
 
 
-def test_an_enum_suggests() -> None:
+def test_misspelt_enum_value_gets_a_suggestion() -> None:
     assert problems(engine="corutine") == ["engine: no such word: 'corutine'; did you mean COROUTINE?"]
 
 
@@ -120,7 +120,7 @@ def test_text_is_what_is_written(text: str) -> None:
 
 
 @pytest.mark.parametrize("text, value", [("0", 0), ("4294967295", 4294967295), ("0x10", 16), ("0o17", 15)])
-def test_a_whole_number(text: str, value: int) -> None:
+def test_integer_field_is_decoded(text: str, value: int) -> None:
     limits = listener(limits=f"{{max_connections: {text}}}").listeners[0].limits
     assert limits.HasField("max_connections")
     assert limits.max_connections == value
@@ -149,7 +149,7 @@ def test_value_that_is_no_integer_is_rejected(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("text, value", [("true", True), ("True", True), ("FALSE", False)])
-def test_a_boolean(text: str, value: bool) -> None:
+def test_boolean_field_is_decoded(text: str, value: bool) -> None:
     assert framing(f"{{line: {{keep_ending: {text}}}}}").line.keep_ending is value
 
 
@@ -169,7 +169,7 @@ def test_value_that_is_no_boolean_is_rejected(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     "text, value", [("0", 0.0), ("3", 3.0), ("0.25", 0.25), ("1e3", 1000.0), ("2.5E-3", 0.0025), ("-1", -1.0)]
 )
-def test_a_number(text: str, value: float) -> None:
+def test_float_field_is_decoded(text: str, value: float) -> None:
     assert list(rule(f"replies: {{of: [[]], weights: [{text}]}}").listeners[0].rules[0].replies.weights) == [value]
 
 
@@ -188,7 +188,7 @@ def test_weight_that_is_no_number_is_rejected(text: str, said: str) -> None:
     assert problems(rules=f"[{{replies: {{weights: [{text}]}}}}]") == [f"rules[0].replies.weights[0]: {said}"]
 
 
-def test_a_duration() -> None:
+def test_duration_field_is_decoded() -> None:
     limits = listener(limits="{idle_timeout: 1m30s, lifetime: 0}").listeners[0].limits
     assert limits.idle_timeout == Duration(seconds=90)
     assert limits.HasField("lifetime")
@@ -205,7 +205,7 @@ def test_value_that_is_no_duration_is_rejected() -> None:
 # ── Mappings and lists ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_unknown_fields() -> None:
+def test_unknown_field_is_rejected_with_a_suggestion() -> None:
     assert problems(
         adress="1", limits="{idle_timout: 1s}", framing="{zebra: 1}", **{"<<": "{}", "[1]": "x", "a b": "x"}
     ) == [
@@ -228,7 +228,7 @@ def test_a_field_given_twice() -> None:
     ]
 
 
-def test_two_members_of_a_oneof() -> None:
+def test_two_members_of_a_oneof_are_rejected() -> None:
     assert problems(framing="{read: {}, line: {}}", rules="[{when: {equals: a, prefix: b, suffix: c}}]") == [
         "framing.line: only one of read and line can be given",
         "rules[0].when.prefix: only one of equals and prefix can be given",
@@ -252,7 +252,7 @@ def test_a_list_is_not_taken_for_a_value() -> None:
     ]
 
 
-def test_nothing_is_an_empty_list_or_a_message_of_defaults_and_else_a_problem() -> None:
+def test_empty_value_is_accepted_for_list_and_message_only() -> None:
     assert listener(rules="").listeners[0].rules == []
     assert listener(limits="").listeners[0].HasField("limits")
     assert problems(rules="[{when: , do: [~]}]", address="null") == [
@@ -262,7 +262,7 @@ def test_nothing_is_an_empty_list_or_a_message_of_defaults_and_else_a_problem() 
     ]
 
 
-def test_any_message_can_be_read_by_its_descriptor() -> None:
+def test_any_message_type_is_decoded_by_its_descriptor() -> None:
     message, problems = FieldMask(), Problems()
     node = compose("paths: [a, [b], on]")
     assert node is not None

@@ -26,7 +26,7 @@ def test_the_conversations_load_as_they_stand(name: str) -> None:
     assert load(dump(document.config)).config == document.config
 
 
-def test_everything_that_can_be_said_can_be_loaded() -> None:
+def test_configuration_with_every_field_is_loaded() -> None:
     document = load(WHOLE)
     assert document.problems == ()
     assert check(document.config, WHOLE_FILES) == []
@@ -127,17 +127,17 @@ def survives(text: str | bytes) -> None:
 
 
 @given(st.text())
-def test_any_text(text: str) -> None:
+def test_any_text_is_loaded_or_rejected(text: str) -> None:
     survives(text)
 
 
 @given(st.binary())
-def test_any_bytes(data: bytes) -> None:
+def test_any_bytes_are_loaded_or_rejected(data: bytes) -> None:
     survives(data)
 
 
 @given(st.sampled_from([*CONVERSATIONS.values(), WHOLE]), st.integers(0), st.binary(max_size=4))
-def test_any_bytes_in_any_configuration(text: str, at: int, data: bytes) -> None:
+def test_any_bytes_within_a_configuration_are_loaded_or_rejected(text: str, at: int, data: bytes) -> None:
     whole = text.encode()
     survives(whole[: at % len(whole)] + data + whole[at % len(whole) + len(data) :])
 
@@ -169,12 +169,12 @@ tokens = st.sampled_from([*words, *marks])
 
 
 @given(st.lists(tokens, max_size=40).map("".join))
-def test_any_row_of_words(text: str) -> None:
+def test_any_row_of_yaml_words_is_loaded_or_rejected(text: str) -> None:
     survives(text)
 
 
 @given(st.sampled_from([*CONVERSATIONS.values(), WHOLE]), st.randoms(use_true_random=False), st.integers(1, 6))
-def test_any_mutation(text: str, chance: random.Random, times: int) -> None:
+def test_mutated_text_is_loaded_or_rejected(text: str, chance: random.Random, times: int) -> None:
     for _ in range(times):
         at = chance.randrange(len(text) + 1)
         piece = chance.choice(
@@ -186,7 +186,7 @@ def test_any_mutation(text: str, chance: random.Random, times: int) -> None:
 
 @few
 @given(configs(), st.randoms(use_true_random=False))
-def test_any_mutation_of_any_configuration(config: v1.Config, chance: random.Random) -> None:
+def test_configuration_with_mutated_lines_is_loaded_or_rejected(config: v1.Config, chance: random.Random) -> None:
     lines = dump(config).splitlines()
     for _ in range(3):
         lines.insert(chance.randrange(len(lines) + 1), chance.choice(lines))

@@ -37,7 +37,7 @@ listeners:
     )
 
 
-def test_everything_is_written_in_full() -> None:
+def test_dump_writes_every_field_in_full() -> None:
     text = dump(load(WHOLE).config)
     assert load(text).config == load(WHOLE).config
     assert dump(load(text).config) == text
@@ -53,7 +53,7 @@ def test_everything_is_written_in_full() -> None:
         assert line in text
 
 
-def test_nothing_is_said_as_no_listeners() -> None:
+def test_dump_of_empty_configuration_has_no_listeners() -> None:
     assert dump(v1.Config()) == "listeners: []\n"
 
 
@@ -81,7 +81,7 @@ def test_dumped_text_is_quoted_where_needed(text: str, written: str) -> None:
 
 
 @given(texts)
-def test_other_readers_of_yaml_take_text_for_the_same_text(text: str) -> None:
+def test_dumped_text_is_the_same_for_another_yaml_loader(text: str) -> None:
     config = listener("rules: [{do: [send: x]}]")
     config.listeners[0].rules[0].do[0].send.text = text
     read = yaml.load(dump(config), Loader=yaml.CSafeLoader)  # noqa: TID251 - what others would do

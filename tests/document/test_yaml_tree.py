@@ -59,7 +59,7 @@ def test_duplicate_keys_are_kept_for_the_reader_to_refuse() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# a comment\n"])
-def test_there_may_be_no_document(text: str) -> None:
+def test_yaml_without_document_composes_to_none(text: str) -> None:
     assert compose(text) is None
 
 
@@ -132,7 +132,7 @@ def libyaml_takes(text: str) -> bool:
 
 
 @given(json_values.filter(lambda value: not isinstance(value, str)), st.booleans(), st.sampled_from([None, 2, "\t"]))
-def test_json_is_taken(value: object, ascii_only: bool, indent: int | str | None) -> None:
+def test_json_composes_as_yaml(value: object, ascii_only: bool, indent: int | str | None) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     if libyaml_takes(text):
         assert plain(compose(text)) == value
@@ -143,7 +143,7 @@ def test_a_pair_of_surrogates_is_a_character_in_json_alone() -> None:
     assert "invalid Unicode" in why('a: "\\ud83d\\ude00"')
 
 
-def test_recursion_is_bounded() -> None:
+def test_yaml_nesting_is_bounded() -> None:
     deepest = "[" * nodes.MAX_DEPTH + "]" * nodes.MAX_DEPTH
     assert compose(deepest) is not None
     assert sys.getrecursionlimit() > nodes.MAX_DEPTH * 4

@@ -80,6 +80,6 @@ def sent(heard: Heard) -> list[tuple[int, bytes | str]]:
 
 @few
 @given(configs(), strategies.talks())
-def test_whatever_is_configured_and_said_can_be_explained(config: v1.Config, talk: list[Happening]) -> None:
+def test_explain_never_fails_for_any_listener_and_talk(config: v1.Config, talk: list[Happening]) -> None:
     for listener in config.listeners:
         explained(listener, [each for each in talk if each.what != "drain"])

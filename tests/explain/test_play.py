@@ -242,7 +242,7 @@ def test_every_way_to_end() -> None:
     assert silent.answered
 
 
-def test_silence_ends_a_request_where_it_should() -> None:
+def test_explained_request_of_idle_framing_ends_at_the_gap() -> None:
     transcript = told("framing: {idle: {gap: 50ms}}, rules: [{do: [echo]}]", b"ab", Moment(0.02, b"c"))
     assert sent(transcript) == [(0.07, b"abc")]
 

@@ -43,5 +43,5 @@ def test_the_talk_goes_as_written(talk: Path) -> None:
         assert any(isinstance(event, Closed) for event in transcript.events) >= ends
 
 
-def test_there_are_talks() -> None:
+def test_explained_talks_exist() -> None:
     assert len(TALKS) > 10

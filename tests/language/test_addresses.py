@@ -71,7 +71,7 @@ def test_invalid_address_text_is_rejected(text: str, why: str) -> None:
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[0-9.:\[\]a-f%]{0,20}", fullmatch=True))
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_parses_as_address_or_is_rejected(text: str) -> None:
     try:
         address = addresses.parse(text)
     except ValueError:
@@ -120,7 +120,7 @@ OURS = [
 
 
 @pytest.mark.parametrize("ours, address, overlap", OURS)
-def test_our_own_ports(ours: str, address: str, overlap: bool) -> None:
+def test_address_overlapping_a_reserved_one_is_named(ours: str, address: str, overlap: bool) -> None:
     said = addresses.occupied(addresses.parse(address), [("the page", ours)])
     assert said == (f"the page ({ours})" if overlap else None)
 

@@ -22,7 +22,7 @@ def test_captures_of_a_condition(text: str, captures: Captures) -> None:
     assert found == captures
 
 
-def test_no_condition() -> None:
+def test_match_without_condition_has_no_captures() -> None:
     assert captures_of(v1.Match()) == NONE
 
 
@@ -31,6 +31,6 @@ def test_unknown_captures_have_every_name() -> None:
     assert captures_in("(") is None
 
 
-def test_names_given_twice() -> None:
+def test_capture_names_given_twice_are_found() -> None:
     assert twice_named("(?P<a>x)(?<b>y)(?P<a>z)(?P<c>)(?<b>)") == ["a", "b"]
     assert twice_named(r"(?P<a>x)\(?P<a>[(?P<a>]\Q(?P<a>\E(?i)(?:x)") == []

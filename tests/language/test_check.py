@@ -9,7 +9,7 @@ from tests.language.strategies import configs, few
 
 @few
 @given(configs())
-def test_nothing_is_wrong_with_what_is_right(config: v1.Config) -> None:
+def test_every_valid_configuration_has_no_problems(config: v1.Config) -> None:
     assert check(config, {}) == []
 
 
@@ -47,7 +47,7 @@ def test_a_name_is_used_once() -> None:
     assert said(check(config, {})) == ["listeners[1].name: a is the name of listeners[0] already"]
 
 
-def test_two_listeners_on_one_address() -> None:
+def test_listeners_on_overlapping_addresses_are_rejected() -> None:
     assert said(check(two("127.0.0.1:80", "0.0.0.0:80"), {})) == [
         "listeners[1].address: 0.0.0.0:80 is in the way of 127.0.0.1:80, the address of listeners[0]",
     ]
@@ -55,7 +55,7 @@ def test_two_listeners_on_one_address() -> None:
     assert check(two("127.0.0.1:0", "127.0.0.1:0"), {}) == []
 
 
-def test_two_listeners_on_one_unix_socket() -> None:
+def test_listeners_on_the_same_unix_socket_are_rejected() -> None:
     assert said(check(two("unix:/run/a", "unix:/run//a"), {})) == [
         "listeners[1].address: unix:/run/a is in the way of unix:/run/a, the address of listeners[0]"
     ]
@@ -79,7 +79,7 @@ def test_peers_of_a_unix_socket_cannot_be_told_apart() -> None:
     assert said(check(config, {})) == [f"listeners[0].limits.max_connections_per_peer: {why}"]
 
 
-def test_our_own_ports_are_taken() -> None:
+def test_listener_on_reserved_address_is_rejected() -> None:
     reserved = [("the admin API", "127.0.0.1:50051"), ("metrics", "0.0.0.0:9464")]
     assert said(check(two("0.0.0.0:50051", "127.0.0.1:9464"), {}, reserved=reserved)) == [
         "listeners[0].address: 0.0.0.0:50051 is in the way of the admin API (127.0.0.1:50051)",
@@ -87,7 +87,7 @@ def test_our_own_ports_are_taken() -> None:
     ]
 
 
-def test_listeners_are_counted() -> None:
+def test_more_than_256_listeners_are_rejected() -> None:
     config = v1.Config(
         listeners=[v1.Listener(name=f"l{n}", address=f"127.0.0.1:{n + 1}") for n in range(MAX_LISTENERS + 1)]
     )
@@ -108,7 +108,7 @@ def test_rules_are_counted_in_all() -> None:
     ]
 
 
-def test_rule_names() -> None:
+def test_rule_name_duplicate_or_invalid_is_rejected() -> None:
     config = listener(
         "rules: [{name: a}, {name: a}, {name: 'rules[3]'}, {}, {name: \"b\\n\"}, {name: %s}]" % ("x" * 129)
     )
@@ -168,7 +168,7 @@ def test_required_field_missing_is_rejected(text: str, path: str) -> None:
     assert said(check(listener(text), {})) == [f"listeners[0].{path}: missing: it has no default"]
 
 
-def test_states_are_counted() -> None:
+def test_more_than_1000_states_are_rejected() -> None:
     config = listener("rules: [{}, {}]")
     config.listeners[0].rules[0].in_states.extend(f"s{n}" for n in range(600))
     config.listeners[0].rules[1].in_states.extend(f"s{n}" for n in range(400, 1001))

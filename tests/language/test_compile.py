@@ -60,7 +60,7 @@ def test_a_rule_without_an_event_is_for_requests() -> None:
     assert not plan.on_connect.any
 
 
-def test_states_and_counts() -> None:
+def test_rule_compiles_with_its_states_and_counts() -> None:
     chosen = selected(listener("rules: [{in_states: [''], times: 3, scope: CONNECTION}, {}]"), Turn())
     assert chosen is not None
     assert (chosen.in_states, chosen.times, chosen.per_connection) == (("",), 3, True)
@@ -83,7 +83,7 @@ def test_counts_stand_at_their_places() -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "18446744073709551615"])
-def test_a_seed(seed: str) -> None:
+def test_listener_compiles_with_its_random_seed(seed: str) -> None:
     assert only(listener(random_seed=seed)).random_seed == int(seed)
 
 

@@ -114,7 +114,7 @@ def test_constant_sends_are_joined_when_compiled() -> None:
     assert chosen.reply == Send(b"hi !$")
 
 
-def test_states_and_variables() -> None:
+def test_state_and_set_steps_compile_to_their_effect() -> None:
     turn = Turn(b"said")
     text = "state: ready, set: {name: a, value: x}, set: {name: b, value: {template: '${vars.a}${request}'}}"
     assert outcomes(text, turn) == [None, None, None]

@@ -193,7 +193,7 @@ def test_file_changed_while_read_is_read_again(pool: Contents, file: Path, monke
     assert mixed
 
 
-def test_there_is_a_most_whether_or_not_it_was_read_before(
+def test_file_content_past_its_size_limit_is_rejected_each_time(
     pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(file, monkeypatch)
@@ -208,9 +208,7 @@ def test_there_is_a_most_whether_or_not_it_was_read_before(
     assert keep
 
 
-def test_a_file_that_is_cut_while_it_is_read_ends_there(
-    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_truncated_while_read_ends_there(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = contents._write
 
     def meanwhile(descriptor: int, data: bytes) -> None:
@@ -221,7 +219,7 @@ def test_a_file_that_is_cut_while_it_is_read_ends_there(
     assert len(read(pool, file)) == LARGE
 
 
-def test_without_a_descriptor_it_says_so_and_keeps_nothing(pool: Contents, file: Path) -> None:
+def test_content_without_free_descriptor_is_rejected_and_not_kept(pool: Contents, file: Path) -> None:
     before = descriptors()
     with descriptors_left(1), pytest.raises(OSError, match="no descriptor is free to keep it") as refused:
         FilesBeside(file, pool)("page")

@@ -25,7 +25,7 @@ TEMPLATES = {
 
 
 @pytest.mark.parametrize("template, why", TEMPLATES.items())
-def test_a_template_says_where_it_is_wrong(template: str, why: str) -> None:
+def test_template_problem_names_its_position(template: str, why: str) -> None:
     assert problems(f"do: [send: {{template: '{template}'}}]") == [f"do[0].send.template: {why}"]
 
 

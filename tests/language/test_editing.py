@@ -86,12 +86,12 @@ def test_a_field_within_a_message_that_is_not_set_is_cleared_alone() -> None:
     assert after.limits.lifetime.seconds == 2
 
 
-def test_clearing_within_what_is_not_there_leaves_it_away() -> None:
+def test_update_clearing_a_field_of_missing_message_adds_nothing() -> None:
     after = updated(config(), listener("{name: b}"), ["limits.idle_timeout"]).listeners[1]
     assert not after.HasField("limits")
 
 
-def test_a_field_within_another_member_of_a_oneof_enters_it() -> None:
+def test_update_of_field_in_other_oneof_member_switches_the_member() -> None:
     after = changed("{name: a, framing: {read: {max_bytes: 7}}}", "framing.read.max_bytes")
     assert after.framing.read.max_bytes == 7
     emptied = changed("{name: a, framing: line}", "framing.line.keep_ending")
@@ -104,14 +104,14 @@ def test_a_star_takes_everything() -> None:
     assert updated(config(), given, ["*"]).listeners[0] == given
 
 
-def test_without_a_mask_all_that_is_set_is_taken() -> None:
+def test_update_without_mask_takes_all_set_fields() -> None:
     after = changed("{name: a, limits: {idle_timeout: 9s}}")
     assert after.limits.idle_timeout.seconds == 9
     assert not after.limits.HasField("lifetime"), "each field whole"
     assert after.rules == config().listeners[0].rules
 
 
-def test_an_update_of_what_is_not_there_creates_it_if_it_may_be_missing() -> None:
+def test_update_of_missing_listener_creates_it_if_allow_missing() -> None:
     new = listener("{name: c, address: '127.0.0.1:3'}")
     with pytest.raises(NoSuchListener):
         updated(config(), new)
@@ -132,7 +132,7 @@ def test_every_bad_path_of_a_mask_is_said() -> None:
 
 
 @given(configs(), some.data())
-def test_whatever_is_edited_the_other_listeners_and_the_given_stay(before: v1.Config, data: some.DataObject) -> None:
+def test_edit_leaves_other_listeners_and_its_input_unchanged(before: v1.Config, data: some.DataObject) -> None:
     assume(before.listeners and len({each.name for each in before.listeners}) == len(before.listeners))
     given = v1.Config()
     given.CopyFrom(before)

@@ -25,7 +25,7 @@ def test_each_file_is_read_once() -> None:
     assert asked == ["a", "b"]
 
 
-def test_whatever_may_name_a_file_has_it_read() -> None:
+def test_each_field_that_names_a_payload_file_has_it_read() -> None:
     config = rule(
         "when: {all: [{equals: {file: a}}, {bytes: {equals: {file: b}, mask: {file: c}}}]},"
         "do: [send: {file: d}, framing: {delimiter: {end: {file: e}}}, set: {name: x, value: {file: f}}]"
@@ -36,7 +36,7 @@ def test_whatever_may_name_a_file_has_it_read() -> None:
     assert check(config, named) == []
 
 
-def test_a_file_that_cannot_be_read_is_a_problem_wherever_it_is_named() -> None:
+def test_unreadable_payload_file_is_a_problem_at_each_place() -> None:
     def read(name: str) -> bytes:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
@@ -81,7 +81,7 @@ def refusal(read: files.Read, name: str) -> str:
     return str(caught.value.strerror)
 
 
-def test_a_configuration_file_names_files_beside_it_or_anywhere(folder: Path) -> None:
+def test_configuration_file_may_name_payload_files_anywhere(folder: Path) -> None:
     read = FilesBeside(folder / "answerback.yaml")
     assert read("reply.bin") == b"\x00reply"
     assert read("deep/reply.bin") == b"deep"
@@ -101,7 +101,7 @@ def test_the_api_names_files_beneath_a_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../secret", "deep/../../secret", "link", "way/secret", "..", "/etc/passwd", "../inside2/x"]
 )
-def test_nothing_else_is_read_through_the_api(folder: Path, name: str) -> None:
+def test_api_reads_no_payload_file_outside_its_folder(folder: Path, name: str) -> None:
     (folder.parent / "inside2").mkdir()
     (folder.parent / "inside2" / "x").write_bytes(b"x")
     (folder / "link").symlink_to(folder.parent / "secret")
@@ -125,7 +125,7 @@ def test_a_link_put_there_between_looking_and_opening_is_not_followed(folder: Pa
         files._open_beneath(folder, Path("way/secret"))
 
 
-def test_without_a_folder_nothing_is_read() -> None:
+def test_api_without_files_folder_reads_no_payload_file() -> None:
     assert refusal(FilesBeneath(None), "reply.bin") == (
         "no files are read through the API unless `serve --files DIR` names their folder"
     )

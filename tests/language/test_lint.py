@@ -17,7 +17,7 @@ def test_advice_is_given_of_anything(config: v1.Config) -> None:
     assert all(problem.path for problem in warnings(config))
 
 
-def test_no_listeners() -> None:
+def test_lint_warns_of_configuration_without_listeners() -> None:
     assert said(warnings(v1.Config())) == ["listeners: none: nothing will be served"]
 
 
@@ -56,7 +56,7 @@ def test_framings_that_never_give_a_request() -> None:
     ]
 
 
-def test_nothing_is_ever_idle() -> None:
+def test_lint_warns_of_idle_rule_without_idle_timeout() -> None:
     assert advice("rules: [{event: IDLE, do: [close]}]", limits="{idle_timeout: 0}") == [
         "rules[0]: never reached: without idle_timeout, nothing is idle for too long",
     ]

@@ -114,7 +114,7 @@ def test_states_that_are_never_entered() -> None:
     ) == ["rules[0].in_states[3]: no `state` step of this listener enters 'c'"]
 
 
-def test_states_given_twice() -> None:
+def test_lint_warns_of_states_given_twice() -> None:
     assert advice("rules: [{when: x, in_states: ['', '']}]") == ["rules[0].in_states[1]: '' is given already"]
 
 

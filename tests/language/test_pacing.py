@@ -16,7 +16,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def test_a_thread_sleeps_half_as_long_as_it_worked(clock: list[float]) -> None:
+def test_pacer_sleeps_half_as_long_as_it_worked(clock: list[float]) -> None:
     pause = Pacer()
     clock[0] += 0.005
     pause()

@@ -100,7 +100,7 @@ def test_counting_stops_at_the_bound() -> None:
         b"\x0f",
     ],
 )
-def test_what_is_no_message_is_found_out(data: bytes) -> None:
+def test_part_count_of_malformed_message_is_rejected(data: bytes) -> None:
     with pytest.raises(NoMessage):
         check_parts(data, CONFIG)
 
@@ -118,7 +118,7 @@ def test_messages_in_one_another_are_counted_as_deep_as_protobuf_reads() -> None
 
 @few
 @given(st.binary(max_size=64))
-def test_whatever_protobuf_takes_is_counted(data: bytes) -> None:
+def test_part_count_accepts_whatever_protobuf_parses(data: bytes) -> None:
     try:
         v1.Config.FromString(data)
     except DecodeError:

@@ -65,7 +65,7 @@ def test_a_payload_has_a_largest_size() -> None:
 
 
 @given(st.binary())
-def test_both_encodings_bring_any_bytes(data: bytes) -> None:
+def test_hex_and_base64_payloads_carry_any_bytes(data: bytes) -> None:
     assert payloads.decode(v1.Payload(hex=data.hex(" ")), {}) == data
     assert payloads.decode(v1.Payload(base64=base64.b64encode(data).decode()), {}) == data
 

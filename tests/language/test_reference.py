@@ -104,7 +104,7 @@ def test_the_default_of_a_read_is_the_one_in_use() -> None:
     assert int(entry.default.split("`")[1]) == DEFAULT_READ_BYTES
 
 
-def test_shorthand_means_what_it_is_said_to_mean() -> None:
+def test_shorthand_in_configuration_reference_equals_its_full_form() -> None:
     table = PAGE.split("\n## Shorthand\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| [^|]+ \| `([^|]+)` \| `([^|]+)` \|$", table, re.MULTILINE)
     assert len(rows) == 8

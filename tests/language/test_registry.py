@@ -33,7 +33,7 @@ def test_the_families_that_warnings_go_through_are_all_but_delays() -> None:
 
 
 @pytest.mark.parametrize("family, kind", KINDS, ids=[f"{name}.{kind.name}" for name, kind in KINDS])
-def test_a_kind_says_what_it_is_and_has_an_example(family: str, kind: Kind) -> None:
+def test_each_kind_has_a_description_and_an_example(family: str, kind: Kind) -> None:
     assert (type(kind).__doc__ or "").endswith(".")
     assert kind.name in kind.example, family
 

@@ -89,7 +89,7 @@ LIMITS: dict[str, tuple[Callable[[int], v1.Config], int, int, str]] = {
 }
 
 
-def test_all_patterns_of_a_configuration_have_a_largest_size() -> None:
+def test_patterns_of_a_configuration_past_their_total_are_rejected() -> None:
     """What is behind the one with which they are too many is not looked at: it would cost what it is not worth."""
     config = rules(200)
     for each in config.listeners[0].rules:
@@ -137,7 +137,7 @@ def test_configuration_is_valid_at_each_size_limit_and_rejected_past_it(
     assert [str(problem) for problem in check(made(past), {})] == [why]
 
 
-def test_a_text() -> None:
+def test_configuration_text_past_4_mib_is_rejected() -> None:
     comment = "listeners: [] #"
     assert load(comment.ljust(nodes.MAX_BYTES, "x")).problems == ()
     (problem,) = load(comment.ljust(nodes.MAX_BYTES + 1, "x")).problems

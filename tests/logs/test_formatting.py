@@ -41,7 +41,7 @@ def test_log_line_with_unprintable_characters_is_escaped(stream: Written, config
     assert (line.isprintable(), nothing) == (True, "")
 
 
-def test_json_keeps_what_it_escapes(stream: Written, configure: Configure) -> None:
+def test_json_log_line_with_hostile_text_loads_as_the_same(stream: Written, configure: Configure) -> None:
     configure("json").info("peer said %s", HOSTILE)
     assert json.loads(stream.text())["message"] == f"peer said {HOSTILE}"
 

@@ -34,7 +34,7 @@ def test_a_stream_that_is_gone_costs_nothing(stream: Written, configure: Configu
     log.info("event")
 
 
-def test_warnings_are_events(stream: Written, configure: Configure) -> None:
+def test_python_warnings_are_logged(stream: Written, configure: Configure) -> None:
     configure("text")
     with warnings.catch_warnings():
         warnings.simplefilter("always")

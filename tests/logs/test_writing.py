@@ -28,7 +28,7 @@ def test_lines_come_in_their_order() -> None:
     assert stream.getvalue().split() == [str(number) for number in range(100)]
 
 
-def test_without_a_line_there_is_no_thread() -> None:
+def test_log_writer_without_lines_starts_no_thread() -> None:
     before = threading.active_count()
     writer = Writer(io.StringIO(), nothing_due, dropped)
     writer.flush(10)

@@ -137,13 +137,13 @@ def test_listeners_and_rules_that_come_later_are_shown(exposition: Exposition, p
     assert value(exposition, "rule_matches_total", listener="later", rule="new") == 0
 
 
-def test_names_are_escaped(exposition: Exposition, places: CounterLayout) -> None:
+def test_exposition_escapes_listener_names(exposition: Exposition, places: CounterLayout) -> None:
     odd = 'a "quoted"\\name\nof two lines'
     places.listener(odd)
     assert value(exposition, "connections_open", listener=odd) == 0
 
 
-def test_the_process_of_the_supervisor_is_beside_it(exposition: Exposition) -> None:
+def test_exposition_has_process_metrics_of_the_supervisor(exposition: Exposition) -> None:
     assert values(exposition)["process_open_fds", frozenset()] > 0
 
 

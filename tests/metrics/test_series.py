@@ -71,7 +71,9 @@ def test_a_rule_and_a_fault_go_alone(series: Series, places: CounterLayout, cloc
     assert not shown.faults
 
 
-def test_a_later_change_does_not_prolong_it(series: Series, places: CounterLayout, clock: Clock) -> None:
+def test_series_of_removed_listener_are_not_prolonged_by_a_later_change(
+    series: Series, places: CounterLayout, clock: Clock
+) -> None:
     series.configured(everything(places))
     series.configured(NONE)
     clock.now += REMOVED_SECONDS - 1

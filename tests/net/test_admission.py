@@ -87,7 +87,7 @@ def test_connection_past_a_limit_leaves_the_shared_cells_unchanged(doors: list[L
     assert [door.tally.region(door.slot)[:200].tolist() for door in doors] == before
 
 
-def test_without_limits_everyone_enters_and_nothing_is_written_to_the_table(doors: list[ListenState]) -> None:
+def test_admission_without_limits_admits_all_and_writes_nothing(doors: list[ListenState]) -> None:
     assert [doors[0].enter(PLAN) for _ in range(50)] == [None] * 50
     assert not any(doors[0].tally.shared[HEADER : HEADER + entries(3)])
 
@@ -156,7 +156,7 @@ def test_a_full_bucket_turns_new_peers_away_until_one_of_its_own_leaves_or_is_bu
     assert doors[2].enter(plan, ALICE) is None
 
 
-def test_all_slots_share_one_secret_and_tallies_do_not(doors: list[ListenState]) -> None:
+def test_admission_key_is_shared_by_slots_and_differs_between_servers(doors: list[ListenState]) -> None:
     keys = {door.admission._key(0, ALICE) for door in doors}
     assert len(keys) == 1
     assert Admission(SharedCounters.create(1), 0)._key(0, ALICE) not in keys
@@ -176,7 +176,7 @@ def test_the_table_fits_the_shared_region(slots: int) -> None:
         max_size=60,
     )
 )
-def test_whatever_happens_the_limits_are_exact(moves: list[tuple[str, int, bytes]]) -> None:
+def test_admission_limits_are_exact_for_any_sequence(moves: list[tuple[str, int, bytes]]) -> None:
     tally = SharedCounters.create(3)
     doors = [ListenState(tally, slot) for slot in range(3)]
     plan = limited(most=5, per_peer=3)

@@ -67,7 +67,7 @@ def test_hello_plan_answers_a_client_and_counts_a_probe(serving: Serving) -> Non
     assert (serving.count(listener_counters.RECEIVED_BYTES), serving.count(listener_counters.SENT_BYTES)) == (13, 13)
 
 
-def test_pipelined_lines(serving: Serving) -> None:
+def test_pipelined_lines_are_answered_in_order(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"a\nslow\r\nb\nc")
     assert client.hear(9) == b"a\nslow\nb\n"
@@ -99,7 +99,7 @@ def test_requests_that_waited_and_are_not_answered_are_timed_too(serving: Servin
     assert sum(serving.count(listener_counters.DURATION + place) for place in range(20)) == 3
 
 
-def test_delay_then_close(serving: Serving) -> None:
+def test_delay_and_close_ignore_later_requests(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.send(b"late"), steps.close())))
     assert serving.connect().say(b"x\ny\n").hear_all() == b"late"
 
@@ -265,7 +265,7 @@ def test_request_received_before_a_drain_is_answered(serving: Serving) -> None:
 
 
 @WITH_RST
-def test_aborting_resets_everything(serving: Serving) -> None:
+def test_abort_resets_all_connections(serving: Serving) -> None:
     serving.commit(SERVICES)
     clients = [serving.connect().say(b"a\n") for _ in range(3)]
     assert [client.hear(2) for client in clients] == [b"a\n"] * 3
@@ -302,7 +302,7 @@ def test_adopted_sockets_are_served_and_given_back(serving: Serving) -> None:
     other.close()
 
 
-def test_without_descriptors_clients_wait_and_are_counted(serving: Serving) -> None:
+def test_clients_without_free_descriptors_wait_and_are_counted(serving: Serving) -> None:
     serving.commit(HELLO)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     waiting = serving.connect()

@@ -223,7 +223,7 @@ def test_a_wake_may_set_a_deadline(loop: Loop, deadlines: Deadlines) -> None:
     assert sleeper.woken == 4
 
 
-def test_one_timer_of_the_loop_fires_all_of_them(loop: Loop, deadlines: Deadlines) -> None:
+def test_deadlines_share_one_timer_of_the_loop(loop: Loop, deadlines: Deadlines) -> None:
     sleepers = [Sleeper(loop, deadlines).set_in(2 - number / 1000) for number in range(1000)]
     assert loop.timers == 2  # and one moves what is far
     before, numbers = loop.made, count(1)

@@ -106,7 +106,7 @@ def test_several_small_replies_before_a_close_are_timed_too(serving: Serving) ->
     assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
 
 
-def test_without_a_write_timeout_it_waits(serving: Serving) -> None:
+def test_reply_without_write_timeout_waits_for_a_slow_reader(serving: Serving) -> None:
     serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=float("inf")))
     client = asked(serving)
     assert client.hear_all() == LARGER
@@ -202,7 +202,7 @@ def test_a_closed_connection_is_open_until_the_peer_has_read_everything(serving:
     assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
 
 
-def test_a_drain_waits_for_it_and_an_abort_does_not(serving: Serving) -> None:
+def test_unread_reply_is_waited_for_by_a_drain_and_reset_by_an_abort(serving: Serving) -> None:
     serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
     client = asked(serving).finish()
     eventually(lambda: departing(serving))
@@ -238,7 +238,7 @@ def noted_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return looks
 
 
-def test_one_small_reply_is_not_asked_about(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_reply_costs_no_look_at_the_kernel_queue(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = noted_looks(monkeypatch)
     serving.commit(plan(steps.send(SMALL), steps.close(), write_timeout=30.0))
     for _ in range(5):

@@ -105,7 +105,7 @@ def test_slice_fault_sends_a_reply_in_pieces(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("unread", [b"", MORE])
-def test_cut_by_fin(serving: Serving, unread: bytes) -> None:
+def test_truncate_fault_by_fin_ends_in_order(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(Truncate(42, by_reset=False)))
     client = serving.connect().say(b"a\n" + unread)
     assert client.hear_all() == REPLY[:42]
@@ -115,7 +115,7 @@ def test_cut_by_fin(serving: Serving, unread: bytes) -> None:
 
 
 @pytest.mark.parametrize("unread", [b"", b"b\n" * 1000])
-def test_cut_by_rst(serving: Serving, unread: bytes) -> None:
+def test_truncate_fault_by_rst_resets_after_the_bytes(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(Truncate(42, by_reset=True)))
     client = serving.connect().say(b"a\n" + unread)
     with pytest.raises(ConnectionResetError):
@@ -171,7 +171,7 @@ def test_reset_in_the_middle_of_a_reply(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("script", [CLOSING, (steps.send(REPLY),)])
-def test_slow_close(serving: Serving, script: tuple[steps.Step, ...]) -> None:
+def test_slow_close_fault_delays_the_fin(serving: Serving, script: tuple[steps.Step, ...]) -> None:
     serving.commit(plan(SlowClose(Fixed(0.1)), script=script))
     client = serving.connect()
     with Watch() as watch:

@@ -126,7 +126,7 @@ def test_a_reset_during_a_delay_ends_the_connection_at_once(serving: Serving, fi
     assert ended(serving) == {CloseReason.PEER_RESET: 1}
 
 
-def test_a_fin_during_a_delay_ends_the_hang_behind_it(serving: Serving) -> None:
+def test_fin_during_a_delay_ends_the_hang_after_it(serving: Serving) -> None:
     serving.commit(plan(steps.delay_fixed(0.3), steps.send(b"owed"), steps.hang()))
     assert asked(serving, UNREAD).finish().hear_all() == b"owed"
     assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}

@@ -44,7 +44,7 @@ def test_close_is_in_order_whatever_the_client_has_sent(serving: Serving) -> Non
     assert serving.count(listener_counters.RECEIVED_BYTES) == 1004
 
 
-def test_reset_is_reset(serving: Serving) -> None:
+def test_accept_reset_resets_each_connection(serving: Serving) -> None:
     serving.commit(accepting(Accept.RESET, GREETING))
     with pytest.raises(ConnectionResetError):
         serving.connect().hear(1)
@@ -68,7 +68,7 @@ def test_held_connection_is_served_when_accept_is_normal_again(serving: Serving)
     assert client.hear(5) == b"again"
 
 
-def test_another_mode_leaves_the_held_alone(serving: Serving) -> None:
+def test_held_connection_outlasts_switches_to_other_modes(serving: Serving) -> None:
     client = hold(serving)
     for accept in (Accept.CLOSE, Accept.RESET, Accept.STALL, Accept.REFUSE, Accept.HOLD):
         serving.commit(accepting(accept))
@@ -85,7 +85,9 @@ def test_held_connection_is_closed_at_its_lifetime(serving: Serving) -> None:
     assert serving.closed(CloseReason.MAX_LIFETIME) == 1
 
 
-def test_without_a_lifetime_it_is_an_hour(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_connection_without_lifetime_is_closed_after_an_hour(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert HOLD_SECONDS == 3600
     monkeypatch.setattr(held_connection, "HOLD_SECONDS", 0.3)
     client = hold(serving)
@@ -165,7 +167,7 @@ def test_connection_queued_at_an_accept_switch_is_accepted_as_before(serving: Se
     assert [client.hear(2) for client in queued] == [b"hi"] * 5
 
 
-def test_a_socket_that_does_not_listen_is_let_alone_until_it_does(serving: Serving) -> None:
+def test_socket_not_listening_is_not_accepted_from_until_it_listens(serving: Serving) -> None:
     serving.commit(ECHO)
     sock = next(iter(serving.listeners._acceptors.values())).sock
     for _ in range(2):

@@ -195,7 +195,7 @@ def accepting(serving: Serving) -> Iterator[Callable[..., tuple[Acceptor, list[s
         queue.close()
 
 
-def test_one_that_left_before_it_was_accepted_is_counted_and_the_next_is_taken(
+def test_client_gone_before_accept_is_counted_and_the_next_accepted(
     serving: Serving, accepting: Callable[..., tuple[Acceptor, list[str]]]
 ) -> None:
     acceptor, told = accepting(errno.ECONNABORTED, 0, errno.EPERM, 0)
@@ -204,7 +204,7 @@ def test_one_that_left_before_it_was_accepted_is_counted_and_the_next_is_taken(
 
 
 @pytest.mark.parametrize("number", sorted(SHORTAGES))
-def test_at_a_shortage_the_queue_is_left_alone_for_a_while(
+def test_accept_without_resources_backs_off(
     serving: Serving,
     accepting: Callable[..., tuple[Acceptor, list[str]]],
     number: int,
@@ -224,7 +224,7 @@ def test_at_a_shortage_the_queue_is_left_alone_for_a_while(
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF])
-def test_one_that_no_longer_listens_is_not_asked_again(
+def test_acceptor_of_socket_no_longer_listening_stops(
     serving: Serving, accepting: Callable[..., tuple[Acceptor, list[str]]], number: int
 ) -> None:
     acceptor, told = accepting(number, 0)
@@ -244,7 +244,7 @@ def test_a_turn_takes_no_more_than_a_batch(
     assert len(told) == 2 * BATCH + 1
 
 
-def test_the_seed_of_chance_begins_again_only_if_it_is_another(serving: Serving) -> None:
+def test_random_generator_restarts_only_if_the_seed_changes(serving: Serving) -> None:
     seeded = replace(plan(), random_seed=7)
     serving.commit(seeded)
     listener = serving.listeners._listeners["it"]
@@ -276,7 +276,7 @@ def test_a_socket_that_comes_during_a_drain_is_closed(serving: Serving) -> None:
     assert sock.fileno() < 0
 
 
-def test_a_pause_takes_what_is_queued_and_nobody_after_until_it_is_resumed(serving: Serving) -> None:
+def test_paused_listener_accepts_queued_clients_and_none_until_resumed(serving: Serving) -> None:
     serving.commit(plan(), plan("other"))
     early: list[Client] = []
 

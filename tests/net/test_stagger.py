@@ -48,7 +48,7 @@ def begin(clock: Clock, done: list[tuple[float, int]], count: int, over: float) 
     return Staggered(cast(Any, clock), connections, lambda one: done.append((clock.now - 100, cast(int, one))), over)
 
 
-def test_without_a_time_all_are_done_at_once(clock: Clock, done: list[tuple[float, int]]) -> None:
+def test_stagger_without_a_time_does_all_at_once(clock: Clock, done: list[tuple[float, int]]) -> None:
     begin(clock, done, 3, 0.0)
     assert done == [(0, 0), (0, 1), (0, 2)]
     assert not clock.timers
@@ -76,7 +76,7 @@ def test_many_in_a_short_time_take_few_turns(clock: Clock, done: list[tuple[floa
         assert sum(other <= when for other, _ in done) <= 10_000 * when + 1
 
 
-def test_a_loop_that_was_held_up_makes_up_for_it(clock: Clock, done: list[tuple[float, int]]) -> None:
+def test_stagger_catches_up_after_a_delayed_loop(clock: Clock, done: list[tuple[float, int]]) -> None:
     begin(clock, done, 4, 8.0)
     ((_, turn),) = clock.timers
     clock.timers.clear()

@@ -68,7 +68,7 @@ def test_a_handshake_in_progress_ends_in_a_connection(listening: socket.socket) 
             assert accepted.recv(2) == b"hi"
 
 
-def test_such_a_connection_inherits_the_silence_and_is_freed_of_it(listening: socket.socket) -> None:
+def test_connection_half_open_at_a_syn_filter_is_freed_when_accepted(listening: socket.socket) -> None:
     with half_in(listening) as client:
         silence(listening)
         client.sendall(b"hi")

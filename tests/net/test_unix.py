@@ -56,7 +56,7 @@ def test_a_peer_that_goes_with_something_unread_has_reset(serving: Serving) -> N
     assert serving.closed(CloseReason.PEER_RESET) == 1
 
 
-def test_aborted_connections_end(serving: Serving) -> None:
+def test_aborted_unix_connection_reads_eof(serving: Serving) -> None:
     serving.commit(plan(rule(steps.echo())))
     client = serving.connect().say(b"a\n")
     assert client.hear(1) == b"a"

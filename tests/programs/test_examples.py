@@ -89,7 +89,7 @@ def test_redis_benchmark_pings_inline_where_requests_are_lines(examples: Example
 # ── Mail ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_smtplib_sends_messages(examples: Examples) -> None:
+def test_smtplib_sends_messages_to_the_smtp_example(examples: Examples) -> None:
     with smtplib.SMTP(HOST, examples.ports["smtp"], timeout=10) as client:
         for number in (1, 2):  # the second as on a new connection
             assert client.sendmail("a@test", ["b@test", "c@test"], f"Subject: {number}\n\nQUIT\n.\nbody\n") == {}
@@ -137,7 +137,7 @@ def test_curl_gets_and_posts_over_one_connection(examples: Examples) -> None:
     assert output("curl", "-sS", "-X", "DELETE", "-w", "%{http_code}", url) == "405"
 
 
-def test_curl_reads_mail(examples: Examples) -> None:
+def test_curl_reads_mail_from_the_pop3_example(examples: Examples) -> None:
     url = f"pop3://ada:lovelace@{HOST}:{examples.ports['pop3']}/1"
     assert output("curl", "-sS", url).endswith("Subject: Engine\n\nIt works.\n")
 
@@ -216,7 +216,7 @@ def test_haproxy_does_as_the_agent_says(serve: Serve, tmp_path: Path) -> None:
         eventually(lambda: balancer.state("by_agent")[0].startswith("DRAIN"), what="the server is drained")
 
 
-def test_haproxy_checks_whether_it_pongs(serve: Serve, tmp_path: Path) -> None:
+def test_haproxy_check_follows_the_redis_ping_reply(serve: Serve, tmp_path: Path) -> None:
     config = dump(v1.Config(listeners=[listener("redis-ping", "PORT")]))
     responder = serve(config)
     command, balancer = balance(responder, tmp_path)
@@ -232,7 +232,7 @@ def test_haproxy_checks_whether_it_pongs(serve: Serve, tmp_path: Path) -> None:
 # ── Libraries ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_pymodbus_reads_registers(examples: Examples) -> None:
+def test_pymodbus_reads_registers_of_the_modbus_example(examples: Examples) -> None:
     from pymodbus.client import ModbusTcpClient
 
     with ModbusTcpClient(HOST, port=examples.ports["modbus"]) as client:

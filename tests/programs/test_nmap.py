@@ -36,7 +36,7 @@ def scan(port: int, *options: str) -> Found:
     return Found(*found.groups())
 
 
-def test_a_port_is_as_accept_says_and_as_it_says_next(serve: Serve) -> None:
+def test_nmap_sees_the_port_state_of_each_accept_mode(serve: Serve) -> None:
     responder = serve(CONFIG)
     for mode, state in (
         ("STALL", "filtered"),
@@ -63,7 +63,7 @@ def test_a_scan_is_counted_as_a_probe(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("name, service", [("daytime", "daytime"), ("pop3", "pop3"), ("memcached", "memcached")])
-def test_an_example_is_taken_for_what_it_is(serve: Serve, name: str, service: str) -> None:
+def test_nmap_recognises_the_protocol_of_an_example(serve: Serve, name: str, service: str) -> None:
     example = output(str(ANSWERBACK), "examples", name)
     responder = serve(re.sub(r"(?m)^( *(?:- )?address: \S*:)\d+", r"\1PORT", example))
     assert scan(responder.port, "-sV", "--version-intensity", "2") == Found("open", service)

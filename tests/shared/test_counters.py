@@ -49,14 +49,14 @@ def test_regions_and_the_shared_one_do_not_overlap() -> None:
     assert (len(tally.region(0)), len(tally.shared)) == (REGION_CELLS, SHARED_CELLS)
 
 
-def test_memory_is_taken_as_it_is_written() -> None:
+def test_shared_memory_is_allocated_as_it_is_written() -> None:
     tally = SharedCounters.create(4)
     tally.region(3)[0] = 1
     assert os.fstat(tally.fd).st_size == SharedCounters.size(4)
     assert os.fstat(tally.fd).st_blocks * 512 <= 64 << 10  # a page
 
 
-def test_another_mapping_sees_the_same_cells() -> None:
+def test_shared_counters_mapped_twice_have_the_same_cells() -> None:
     tally = SharedCounters.create(2)
     other = SharedCounters(os.dup(tally.fd), 2)
     tally.region(1)[5] += 3

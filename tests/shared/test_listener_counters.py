@@ -112,7 +112,7 @@ def test_durations_fall_into_their_bucket(books: ListenerCounters, cells: Cells,
     ) if count}  # fmt: skip
 
 
-def test_delays_add_up(books: ListenerCounters, cells: Cells) -> None:
+def test_listener_counters_sum_delays_exactly(books: ListenerCounters, cells: Cells) -> None:
     for _ in range(10):
         books.delayed(0.29)  # 0.29 * 1e9 is a little less than 290,000,000
     assert moved(cells) == {DELAY_NANOSECONDS: 2_900_000_000}
@@ -130,7 +130,7 @@ def test_listener_counters_count_failures(books: ListenerCounters, cells: Cells)
     assert moved(cells) == expected
 
 
-def test_a_block_has_room_for_all_of_it() -> None:
+def test_listener_counter_ranges_do_not_overlap() -> None:
     assert SESSION_ERRORS < CLOSED
     assert CLOSED + len(CloseReason) <= DURATION
     assert DURATION + len(DURATION_BOUNDS) + 1 <= REJECTED

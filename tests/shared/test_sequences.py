@@ -126,7 +126,7 @@ def test_exactly_so_many_numbers_are_given(claims: SharedSequences, most: int) -
     assert [claims.claim(PLACE, most) for _ in range(most + 2)] == [*range(most), None, None]
 
 
-def test_without_a_bound_numbers_go_on(claims: SharedSequences) -> None:
+def test_shared_sequence_without_bound_continues(claims: SharedSequences) -> None:
     assert [claims.claim(PLACE, 0) for _ in range(5)] == [0, 1, 2, 3, 4]
 
 

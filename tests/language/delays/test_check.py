@@ -53,7 +53,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("delay, wrong", WRONG.items())
-def test_everything_that_is_wrong(delay: str, wrong: list[str]) -> None:
+def test_invalid_delay_is_rejected_with_all_problems(delay: str, wrong: list[str]) -> None:
     assert problems(delay) == wrong
 
 

@@ -20,7 +20,7 @@ DELAYS = {
 
 
 @pytest.mark.parametrize("text, delay", DELAYS.items())
-def test_each_distribution(text: str, delay: Delay) -> None:
+def test_delay_compiles_to_its_distribution(text: str, delay: Delay) -> None:
     assert compile_delay(rule(f"do: [delay: {text}]").listeners[0].rules[0].do[0].delay) == delay
 
 

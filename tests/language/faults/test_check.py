@@ -35,7 +35,7 @@ def test_invalid_fault_is_rejected_with_its_problem(fault: str, wrong: str) -> N
     assert problems(fault) == [wrong]
 
 
-def test_all_at_once() -> None:
+def test_all_problems_of_faults_are_reported_together() -> None:
     assert problems("{probability: 2, slice: {size: 1, variation: 2, gap: 2h}}", "{reset: {after: 2h}}") == [
         "[0].probability: must be 0 to 1, not 2",
         "[0].slice.gap: must be 0 to 1h, not 2h",

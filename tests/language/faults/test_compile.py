@@ -44,18 +44,18 @@ def compiled(text: str) -> tuple[Fault, ...]:
 
 
 @pytest.mark.parametrize("text, effect", EFFECTS.items())
-def test_each_fault(text: str, effect: Effect) -> None:
+def test_fault_compiles_to_its_effect(text: str, effect: Effect) -> None:
     assert compiled(f"{{{text}}}") == (Fault("faults[0]", 600, effect, counter=700),)
 
 
-def test_when_it_strikes() -> None:
+def test_fault_compiles_with_its_conditions() -> None:
     when = "probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3"
     assert compiled(f"drop, {{name: it, {when}, drop: {{}}}}")[1] == Fault(
         "it", 601, Drop(), probability=0.5, per_connection=True, skip=1, times=2, every=3, counter=702
     )
 
 
-def test_one_that_is_switched_off_is_not_there() -> None:
+def test_fault_with_probability_0_is_not_compiled() -> None:
     assert compiled("{probability: 0, drop: {}}, hang") == (Fault("faults[1]", 601, Hang(0), counter=702),)
 
 

@@ -7,7 +7,7 @@ def faults(text: str) -> list[str]:
     return [line.removeprefix("faults") for line in advice(f"faults: [{text}]\nrules: [{{do: [send: x]}}]")]
 
 
-def test_switched_off() -> None:
+def test_lint_warns_of_fault_with_probability_0() -> None:
     assert faults("{probability: 0, drop: {}}") == ["[0]: never strikes: its probability is 0"]
 
 
@@ -22,7 +22,7 @@ def test_behind_one_that_leaves_no_bytes_of_any_reply(first: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["probability: 0.5", "skip: 1", "times: 1", "every: 2"])
-def test_one_that_spares_some_replies(when: str) -> None:
+def test_lint_does_not_call_faults_behind_conditional_fault_unreachable(when: str) -> None:
     assert (
         faults(
             f"{{{when}, reset: {{}}}}, {{{when}, drop: {{}}}}, {{reset: {{after: 1s}}}},"

@@ -61,7 +61,7 @@ def test_a_pattern_can_end_a_request(pattern: str, why: str) -> None:
     assert problems(r"{pattern: {end: '\x0110=\d{3}\x01'}}") == []
 
 
-def test_a_size() -> None:
+def test_fixed_framing_without_size_is_rejected() -> None:
     assert problems("{fixed: {}}") == ["fixed: says nothing: give size or size_from"]
 
 
@@ -87,6 +87,6 @@ def test_a_size_is_settled_in_steps_alone() -> None:
         ("61m", "must be 0 to 1h, not 1h1m"),
     ],
 )
-def test_a_gap(gap: str, problem: str) -> None:
+def test_idle_framing_gap_outside_its_bounds_is_rejected(gap: str, problem: str) -> None:
     assert problems(f"{{idle: {{gap: {gap}}}}}") == [f"idle.gap: {problem}"]
     assert problems("{idle: {gap: 1h}}") == []

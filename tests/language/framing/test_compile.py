@@ -33,7 +33,7 @@ def test_framing_compiles_to_its_core_object(text: str, compiled: framing.Framin
     assert compile_framing(listener(framing=text).listeners[0].framing, Compiling({"end": b"from a file"})) == compiled
 
 
-def test_the_default() -> None:
+def test_framing_defaults_to_read_of_1024_bytes() -> None:
     assert compile_framing(v1.Framing(), Compiling({})) == framing.Read(1024)
 
 

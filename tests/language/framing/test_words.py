@@ -29,7 +29,7 @@ def test_each_framing_has_its_words(framing: Framing, name: str, half_heard: byt
     assert objection(framing, half_heard) == ""
 
 
-def test_none_is_left_out() -> None:
+def test_framing_words_name_every_framing() -> None:
     kinds = {kind for kind in vars(core).values() if isinstance(kind, type) and hasattr(kind, "cut")} - {Framing}
     assert {type(framing) for framing, *_ in WORDS} == kinds
 

@@ -13,7 +13,7 @@ asked = st.binary(max_size=8) | st.text("aAé\n", max_size=6).map(str.encode)
 
 
 @given(match=matches, request_bytes=asked)
-def test_there_is_a_reason_exactly_where_there_is_no_match(match: v1.Match, request_bytes: bytes) -> None:
+def test_compiled_match_has_a_miss_exactly_if_it_does_not_hold(match: v1.Match, request_bytes: bytes) -> None:
     holds = compile_match(match, Compiling({}))(request_bytes, Turn(request_bytes))
     miss = explain_match(match, Compiling({}))(request_bytes, Turn(request_bytes))
     assert holds == (miss is None)

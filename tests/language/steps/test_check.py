@@ -74,7 +74,7 @@ def test_variable_name_with_other_characters_is_rejected(name: str) -> None:
 FRAMINGS = members(v1.Framing())
 
 
-def test_framings_of_steps() -> None:
+def test_step_with_invalid_framing_is_rejected() -> None:
     assert problems(
         "framing: {}, receive: {framing: {delimiter: ''}, into: x}, framing: {fixed: {size_from: '${a}'}}"
     ) == [
