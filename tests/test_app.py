@@ -51,7 +51,7 @@ def test_the_first_command_is_answered_by_the_first_listener(address: str, frami
     assert first_command(status(address), config) == command
 
 
-def test_without_listeners_the_first_command_makes_one() -> None:
+def test_banner_without_listeners_suggests_apply() -> None:
     assert first_command(status(), Config()) == "answerback apply FILE"
 
 
@@ -66,7 +66,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quiet")
-async def test_a_signal_ends_it_before_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_signal_during_start_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = asyncio.Event()
 
     class Slow(Supervisor):

@@ -46,7 +46,7 @@ def linked(page: Path) -> Iterator[tuple[Path, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_resolve(page: Path) -> None:
+def test_links_in_documentation_resolve(page: Path) -> None:
     broken = [
         (str(file), anchor)
         for file, anchor in linked(page)

@@ -22,11 +22,11 @@ def test_the_references_are_what_the_protos_say() -> None:
     assert api_reference.PAGE.read_text() == api_reference.page(), "run `make proto`"
 
 
-def test_protos_are_clean() -> None:
+def test_protos_pass_buf_lint() -> None:
     buf = subprocess.run([BUF, "lint"], cwd=proto.ROOT, capture_output=True, text=True, check=False)
     assert (buf.returncode, buf.stdout, buf.stderr) == (0, "", "")
 
 
-def test_protos_are_formatted() -> None:
+def test_protos_pass_buf_format() -> None:
     buf = subprocess.run([BUF, "format", "--diff"], cwd=proto.ROOT, capture_output=True, text=True, check=False)
     assert (buf.returncode, buf.stdout, buf.stderr) == (0, "", "")

@@ -107,7 +107,7 @@ async def test_messages_come_in_order_and_whole(pair: Pair) -> None:
     assert [received.message for received in await other.until(4)] == orders
 
 
-async def test_both_ends_speak(pair: Pair) -> None:
+async def test_link_carries_messages_in_both_directions(pair: Pair) -> None:
     one, other = pair
     one.link.send(commit(1))
     other.link.send(commit(2))
@@ -159,7 +159,7 @@ async def test_sockets_travel_with_their_message(pair: Pair, sockets: list[socke
         close(received)
 
 
-async def test_the_sender_may_close_what_it_sent_at_once(pair: Pair) -> None:
+async def test_link_socket_may_be_closed_by_its_sender_at_once(pair: Pair) -> None:
     one, other = pair
     one.link.send(Order(prepare=Prepare(files=[page(4 << 20)])))  # what follows has to wait
     sent = socket.socket()
@@ -258,7 +258,7 @@ async def test_sockets_that_find_no_room_are_missed_in_their_own_message(
     close(third)
 
 
-async def test_without_descriptors_for_copies_nothing_is_sent(pair: Pair, sockets: list[socket.socket]) -> None:
+async def test_link_without_free_descriptors_sends_nothing(pair: Pair, sockets: list[socket.socket]) -> None:
     one, other = pair
     before = descriptors()
     with descriptors_free(4), pytest.raises(OSError, match="Too many open files"):

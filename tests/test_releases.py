@@ -44,7 +44,7 @@ def test_every_requirement_is_pinned_by_hash(file: Path) -> None:
     assert [line for line in lines if not pinned.fullmatch(line)] == []
 
 
-def test_whatever_is_installed_is_checked_against_its_hash() -> None:
+def test_each_installed_package_is_checked_against_its_hash() -> None:
     """By the Makefile, the image, and what gets single programs."""
     for file in (ROOT / "Makefile", ROOT / "Dockerfile", ROOT / "tools/helm.py", ROOT / "tools/sbom.py"):
         assert "--require-hashes" in file.read_text(), file

@@ -88,7 +88,7 @@ async def test_killed_at_any_moment(tmp_path: Path) -> None:
     await check(tmp_path, client)
 
 
-async def test_there_are_no_more_steps(tmp_path: Path) -> None:
+async def test_crash_test_covers_every_statement(tmp_path: Path) -> None:
     """Else one of them would not be tried."""
     client = crash(tmp_path, f"statement {STATEMENTS + 1}", 1)
     assert (client.killed, client.survived) == (0, 1)

@@ -5,7 +5,7 @@ import asyncio
 from answerback.supervisor.health import Health
 
 
-def test_at_first_only_alive() -> None:
+def test_health_at_first_is_alive_and_not_ready() -> None:
     health = Health()
     assert dict(health.statuses) == {"": False, "readiness": False, "liveness": True}
     assert (health.wrong("readiness"), health.wrong("liveness")) == ("starting", None)

@@ -207,7 +207,9 @@ async def test_a_new_content_takes_the_place_of_the_old_one(supervise: Supervise
 
 
 @pytest.mark.usefixtures("page")
-async def test_a_worker_that_is_replaced_gets_it_again(supervise: Supervise, orders: list[tuple[int, int]]) -> None:
+async def test_payload_file_is_passed_again_to_a_replaced_worker(
+    supervise: Supervise, orders: list[tuple[int, int]]
+) -> None:
     supervisor = await supervise(serving("send: {file: page}, close"), workers=2)
     pid = supervisor.kill(0)
     await supervisor.until_replaced(0, pid)

@@ -68,7 +68,7 @@ async def test_each_mode_after_each_other_and_back(supervise: Supervise, engine:
 
 
 @pytest.mark.parametrize("mode", MODES[1:])
-async def test_a_server_starts_in_a_mode_and_a_successor_inherits_it(supervise: Supervise, mode: str) -> None:
+async def test_accept_mode_at_start_is_inherited_by_a_successor(supervise: Supervise, mode: str) -> None:
     supervisor = await supervise(served(mode))
     await all_meet(supervisor, mode, 3)
     await supervisor.until_replaced(0, supervisor.kill(0))

@@ -22,7 +22,7 @@ async def drain(
     return [progress async for progress in supervisor.operations.drain(name, over, grace)]
 
 
-async def test_a_drain_answers_what_it_owes_closes_in_order_and_refuses(supervise: Supervise) -> None:
+async def test_drain_finishes_replies_closes_in_order_and_refuses_clients(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), lines("other"), workers=2)
     clients, port = await talking(supervisor, 6), supervisor.port()
     assert await clients[0].ask(b"slow") == b"begun"
@@ -132,7 +132,7 @@ async def test_connection_open_after_drain_grace_is_reset_and_reported(supervise
     await other.close()
 
 
-async def test_without_a_grace_period_what_does_not_close_at_once_is_reset(supervise: Supervise) -> None:
+async def test_drain_without_grace_period_resets_open_connections(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     (stuck,) = await talking(supervisor, 1)
     assert await stuck.ask(b"stuck") == b"begun"

@@ -73,9 +73,7 @@ async def test_worker_silent_past_its_limit_is_replaced_and_no_other(
 
 
 @pytest.mark.parametrize("silent, killed", [(1.7, False), (2.01, True)])
-async def test_a_worker_is_killed_once_it_has_been_silent_for_longer_than_is_bearable(
-    supervise: Supervise, silent: float, killed: bool
-) -> None:
+async def test_worker_is_killed_only_after_its_silence_limit(supervise: Supervise, silent: float, killed: bool) -> None:
     supervisor = await supervise(workers=1, pace=Timeouts(silence=2.0))
     crew = supervisor._crew
     (worker,) = crew.workers
@@ -116,7 +114,7 @@ async def test_a_sibling_serves_the_queue_of_a_slot_without_worker(supervise: Su
     assert supervisor.status().state is State.SERVING
 
 
-async def test_a_sibling_stands_in_from_the_length_of_a_wait_on_and_until_it_is_over(
+async def test_sibling_stands_in_for_a_slot_during_a_long_backoff(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(listener("one"), workers=2, pace=Timeouts(backoff=(0.3, 0.1), adopt_from=0.3))
@@ -139,7 +137,7 @@ async def test_a_sibling_stands_in_from_the_length_of_a_wait_on_and_until_it_is_
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_without_any_worker_clients_wait_and_health_says_why(supervise: Supervise) -> None:
+async def test_pool_without_workers_keeps_clients_waiting_and_reports_why(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1, pace=Timeouts(backoff=(0.3,), adopt_from=0.3))
     pid = supervisor.kill(0)
     await until(lambda: supervisor.status().state is State.NOT_SERVING)
@@ -180,7 +178,7 @@ async def test_an_end_serves_those_who_queue_where_no_worker_is(supervise: Super
     assert supervisor.balance() == (24, 24, 0)
 
 
-async def test_five_deaths_are_too_many_and_it_serves_on(supervise: Supervise) -> None:
+async def test_five_worker_deaths_make_the_server_unhealthy_and_it_serves_on(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1)
     for _ in range(4):
         supervisor._crew.deaths.add()

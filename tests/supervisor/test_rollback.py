@@ -29,7 +29,7 @@ async def test_rollback_makes_a_new_revision_with_the_old_content(supervise: Sup
     assert supervisor.status().last_applied is not None
 
 
-async def test_without_a_comment_the_history_says_where_to(supervise: Supervise) -> None:
+async def test_rollback_without_comment_names_its_revision(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     await supervisor.update(config(listener("two")))
     assert (await supervisor.rollback(1)).revision.comment == "to revision 1"

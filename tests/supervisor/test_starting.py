@@ -30,7 +30,7 @@ async def test_start_serves_the_configuration_file_on_every_worker(supervise: Su
     assert status.listeners[0].counts.requests == 24
 
 
-async def test_health_while_serving(supervise: Supervise) -> None:
+async def test_health_of_serving_server_is_all_true(supervise: Supervise) -> None:
     supervisor = await supervise(listener(name="a"), listener(name="b"))
     assert supervisor.health.statuses == dict.fromkeys(["", "readiness", "liveness", "listener/a", "listener/b"], True)
 
@@ -69,7 +69,7 @@ async def test_a_worker_that_cannot_be_started(supervise: Supervise) -> None:
 
 
 @pytest.mark.parametrize("fault, text", [("die", "worker . was killed by SIGKILL"), ("raise", "exited with status 1")])
-async def test_a_worker_that_ends_before_it_serves(supervise: Supervise, fault: str, text: str) -> None:
+async def test_start_fails_if_a_worker_ends_before_it_serves(supervise: Supervise, fault: str, text: str) -> None:
     with pytest.raises(StartError, match=text):
         await supervise(worker_command=faulty("start", fault))
 

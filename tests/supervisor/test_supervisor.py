@@ -24,7 +24,7 @@ from tests.waiting import eventually
 
 
 # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_an_update_is_in_force_on_every_worker_when_it_returns(supervise: Supervise) -> None:
+async def test_update_is_active_on_every_worker_when_it_returns(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2)
     change = await supervisor.update(config(listener("two")), comment="because")
     assert (change.changed, change.workers, change.revision.number) == (True, 2, 2)
@@ -57,7 +57,7 @@ async def test_update_with_stale_etag_is_rejected(supervise: Supervise) -> None:
     assert supervisor.current.number == 2
 
 
-async def test_of_two_updates_of_one_revision_one_is_made(supervise: Supervise) -> None:
+async def test_two_updates_with_one_etag_make_one_revision(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     etag = supervisor.current.etag
     updates = [supervisor.update(config(listener(word)), etag=etag) for word in ("two", "three")]
@@ -229,7 +229,7 @@ async def test_reload_of_a_bad_file_says_why_and_changes_nothing(
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_reload_notices_a_changed_file_beside_it(supervise: Supervise, tmp_path: Path) -> None:
+async def test_reload_applies_a_changed_payload_file(supervise: Supervise, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"before")
     supervisor = await supervise(listener("{file: page}"))
     (tmp_path / "page").write_bytes(b"after")
@@ -337,7 +337,7 @@ def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
 
 
 # ── Metrics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_series_of_a_removed_listener_go_and_come_back_with_it(supervise: Supervise) -> None:
+async def test_series_of_removed_listener_return_when_it_is_added_again(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), listener("two", name="other"))
     now = 0.0
     supervisor.series = Series(
@@ -369,7 +369,7 @@ async def test_a_status_without_listeners_says_all_else(supervise: Supervise) ->
     assert replace(supervisor.status(), listeners=[], workers=status.workers) == status
 
 
-async def test_a_file_that_says_what_is_active_again_is_refused_no_more(supervise: Supervise) -> None:
+async def test_file_equal_to_active_configuration_ends_the_rejection(supervise: Supervise) -> None:
     supervisor = await supervise()
     good = supervisor.path.read_text()
     supervisor.path.write_text("listeners: nonsense")

@@ -41,7 +41,7 @@ def test_the_reply_of_the_version_that_was_active_is_right() -> None:
 
 
 @pytest.mark.parametrize("line", [b"<m1 ask 2 m1>\n", b"<m2 ask 1 m2>\n", b"<m1 ask 1 m2>\n", b"<m2 ask 1 m1>\n"])
-def test_another_reply_is_wrong(line: bytes) -> None:
+def test_oracle_reports_a_wrong_reply(line: bytes) -> None:
     assert faults(world_of(ONE), seen(line))
 
 
@@ -139,7 +139,7 @@ async def test_a_client_that_is_answered_by_nobody_says_so(unused_tcp_port: int)
     assert (found.end, found.connected) == ("refused", 0.0)
 
 
-async def test_a_client_notes_what_it_hears() -> None:
+async def test_survival_client_records_its_replies() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             writer.write(b"<m1 %b m1>\n" % line.strip())

@@ -302,7 +302,7 @@ class ConnectLoops:
 
 @every_engine
 @pytest.mark.parametrize("mode", ["REFUSE", "STALL", "CLOSE", "RESET"])
-def test_nothing_that_was_accepted_is_lost_by_switching(switched: Switched, mode: str) -> None:
+def test_accept_switch_loses_no_accepted_connection(switched: Switched, mode: str) -> None:
     loops = ConnectLoops(switched)
     loops.more("NORMAL")
     for _ in range(3):

@@ -88,7 +88,7 @@ def test_serve_on_privileged_port_without_rights_fails_with_advice(serve: Serve)
     assert len(result.stderr.splitlines()) == 2
 
 
-def test_everything_in_the_way_is_said_at_once(serve: Serve, taken: int) -> None:
+def test_serve_reports_all_unusable_addresses_together(serve: Serve, taken: int) -> None:
     text = HELLO.replace("PORT", str(taken)) + "  - {name: far, address: '192.0.2.1:8000'}\n"
     result = serve(text)
     assert result.returncode == 1
@@ -103,7 +103,7 @@ def test_serve_with_missing_configuration_file_fails(serve: Serve) -> None:
     assert result.stderr == "Error: cannot read none.yaml: No such file or directory\n"
 
 
-def test_an_unreadable_file(serve: Serve, tmp_path: Path) -> None:
+def test_serve_with_unreadable_configuration_file_fails(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "secret.yaml"
     file.write_text(HELLO)
     file.chmod(0)
@@ -170,7 +170,7 @@ def test_an_admin_api_for_everybody(serve: Serve) -> None:
     assert "--admin-insecure" in result.stderr
 
 
-def test_everything_that_is_wrong_with_what_guards_it(serve: Serve, tmp_path: Path) -> None:
+def test_serve_reports_all_credential_problems_together(serve: Serve, tmp_path: Path) -> None:
     old, short = Authority(tmp_path).issue(not_after=LONG_AGO), tmp_path / "token"
     short.write_text("secret")
     hidden = tmp_path / "hidden"
@@ -227,7 +227,7 @@ NO_THREAD = "Error: cannot start: no thread can be started; raise RLIMIT_NPROC (
 
 
 @pytest.mark.parametrize("limit", [8, 16, 67])
-def test_too_few_descriptors(serve: Serve, limit: int) -> None:
+def test_serve_with_too_few_descriptors_fails(serve: Serve, limit: int) -> None:
     result = serve(HELLO, under=("prlimit", f"--nofile={limit}"))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
@@ -237,7 +237,7 @@ def test_too_few_descriptors(serve: Serve, limit: int) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
 @pytest.mark.parametrize("limit", [1, 16])
-def test_too_few_processes(serve: Serve, limit: int) -> None:
+def test_serve_with_too_few_processes_fails(serve: Serve, limit: int) -> None:
     result = serve(HELLO, under=(*AS_STRANGER, "prlimit", f"--nproc={limit}"))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(NO_THREAD)

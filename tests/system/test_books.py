@@ -122,7 +122,7 @@ async def anything(chance: random.Random, address: Address, account: Account) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_whatever_is_said_every_connection_byte_and_request_is_counted(running: Responder, engine: str) -> None:
+async def test_counters_equal_client_totals_for_random_conversations(running: Responder, engine: str) -> None:
     listener, account = f"{engine}-any", Account()
     seed = random.getrandbits(32)  # from that which pytest-randomly prints
     await play(running.where(listener), account, [partial(anything, random.Random(seed))] * 200)
@@ -141,7 +141,7 @@ async def test_whatever_is_said_every_connection_byte_and_request_is_counted(run
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_one_shot_conversations_are_counted_and_timed_each(running: Responder, engine: str) -> None:
+async def test_counters_equal_client_totals_for_one_shot_conversations(running: Responder, engine: str) -> None:
     listener, account = f"{engine}-hello", Account()
     await play(running.where(listener), account, [greeted] * 500)
     metrics = await asyncio.to_thread(at_rest, running, listener, account.connections)

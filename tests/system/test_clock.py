@@ -73,7 +73,7 @@ def test_template_time_follows_a_clock_step(running: Responder, clock: Clock) ->
         assert told in {f"{true + timedelta(hours=hours):%H}" for true in (before, after)}
 
 
-def test_timers_do_not_know_of_it(running: Responder, clock: Clock) -> None:
+def test_timers_are_unaffected_by_a_clock_step(running: Responder, clock: Clock) -> None:
     """A delay and an idle time in progress are as long as they should be: no shorter, nor an hour longer."""
     for hours in (1, -1):
         with running.connect() as idle, running.connect() as slow:

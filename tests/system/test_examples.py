@@ -24,7 +24,7 @@ def test_each_example_has_a_talk() -> None:
 
 
 @pytest.mark.parametrize("talk", TALKS, ids=lambda talk: str(talk.stem))
-def test_each_example_says_what_it_is_for_and_how_to_try_it(talk: Path) -> None:
+def test_each_example_states_its_purpose_and_a_command_to_try(talk: Path) -> None:
     text = talk.with_suffix(".yaml").read_text()
     purpose, trial, *_ = text.splitlines()
     assert re.fullmatch(r"# \S.{20,109}\.", purpose)

@@ -36,7 +36,7 @@ def flood(responder: Start, chunks: Iterable[bytes]) -> Watched:
     return watched
 
 
-def test_pings_cost_little(responder: Start) -> None:
+def test_flood_of_pings_costs_little_memory(responder: Start) -> None:
     assert flood(responder, again(PINGS, 100)).growth <= MOST
 
 

@@ -70,7 +70,7 @@ def test_a_worker_is_replaced_while_both_ports_are_full(responder: Start, strang
     assert not [line for line in running.lines() if "cannot be started" in line["message"]]
 
 
-def test_the_metrics_port_answers_while_it_is_full(responder: Start, strangers: ExitStack) -> None:
+def test_metrics_port_answers_while_all_its_places_are_taken(responder: Start, strangers: ExitStack) -> None:
     running = start(responder)
     fill(running.metrics, strangers, b"GET /metrics HTTP/1.1\r\n")
     fill(running.admin, strangers, b"")

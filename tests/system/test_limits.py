@@ -128,7 +128,7 @@ async def test_max_connections_per_peer_is_exact_over_two_workers(running: Respo
 
 
 @each_engine
-async def test_both_limits_hold_together(running: Responder, engine: str) -> None:
+async def test_limits_per_listener_and_per_peer_hold_together(running: Responder, engine: str) -> None:
     async with AsyncExitStack() as stack:
         crowd = Crowd(running, f"both-{engine}", stack)
         assert await crowd.enter(PEERS[:1] * 10) == MOST_OF_PEER

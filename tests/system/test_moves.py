@@ -136,7 +136,9 @@ def test_listener_moved_under_load_answers_every_connected_client(
     assert running.stop() == 0
 
 
-def test_moves_of_ipv6(responder: Start, loads: list[Load], engine: str) -> None:
+def test_ipv6_listener_moved_under_load_answers_every_connected_client(
+    responder: Start, loads: list[Load], engine: str
+) -> None:
     ports = free_port(), free_port()
     running = responder(configured(ports[0], engine, host="[::1]"), "--workers", "2")
     load_ = Load("::1", *ports)
@@ -163,7 +165,9 @@ def test_moves_that_change_accept(responder: Start, loads: list[Load], engine: s
 
 
 @pytest.mark.parametrize("away", ["removed", "REFUSE"])
-def test_there_and_away(responder: Start, loads: list[Load], engine: str, away: str) -> None:
+def test_listener_removed_and_added_under_load_answers_every_connected_client(
+    responder: Start, loads: list[Load], engine: str, away: str
+) -> None:
     port = free_port()
     running = responder(configured(port, engine), "--workers", "2")
     load_ = Load("127.0.0.1", port)
@@ -176,7 +180,9 @@ def test_there_and_away(responder: Start, loads: list[Load], engine: str, away: 
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_the_end(responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int) -> None:
+def test_stop_under_load_answers_every_connected_client(
+    responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
+) -> None:
     port = free_port()
     for _ in range(3):
         running = responder(configured(port, engine), "--workers", str(workers), under=under)

@@ -12,7 +12,7 @@ from tests.waiting import eventually
 IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
-def test_one_signal_drains_and_another_one_aborts_although_sigint_was_ignored_at_the_start(responder: Start) -> None:
+def test_first_signal_drains_and_second_aborts_with_sigint_ignored_at_start(responder: Start) -> None:
     running = responder(STUCK, "--workers", "2", "--grace", "60s", under=IN_THE_BACKGROUND)
     with begun(running, "stuck") as stuck, begun(running, "slow") as slow:
         running.process.send_signal(signal.SIGINT)

@@ -71,7 +71,7 @@ def command(running: Responder, *args: str, stdin: str = "") -> "subprocess.Comp
     return running.cli(*args, "--server", local(running), stdin=stdin)
 
 
-def test_a_token_opens_it_to_others_and_nobody_else_changes_anything(responder: Start, keys: Keys) -> None:
+def test_admin_api_on_remote_address_needs_the_token(responder: Start, keys: Keys) -> None:
     running = responder(ECHO, "--admin", EVERYWHERE, *keys.serve("token-file", "read-token-file"))
     change = ECHO.replace("[echo]", "[echo, close]")
     token, look = ("--token-file", str(keys.full)), ("--token-file", str(keys.read))
@@ -97,7 +97,7 @@ def test_a_token_opens_it_to_others_and_nobody_else_changes_anything(responder: 
     assert [token for token in (FULL, READ, OTHER) if token in log] == []
 
 
-def test_a_certificate_does_too_and_says_who_it_was(responder: Start, keys: Keys) -> None:
+def test_admin_api_on_remote_address_accepts_a_client_certificate(responder: Start, keys: Keys) -> None:
     running = responder(ECHO, "--admin", EVERYWHERE, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
     trust = ("--ca", str(keys.authority.certificate))
     own = ("--cert", str(keys.client.certificate), "--key", str(keys.client.key))
@@ -164,7 +164,9 @@ def test_probes_need_no_token(responder: Start, keys: Keys) -> None:
     assert running.cli("health").returncode == 0
 
 
-def test_its_own_commands_read_the_same_variable(responder: Start, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_and_serve_read_the_same_token_file_variable(
+    responder: Start, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ANSWERBACK_TOKEN_FILE", str(keys.full))
     running = responder(ECHO)
     assert running.cli("show").returncode == 0

@@ -30,7 +30,7 @@ def test_serve_answers_on_its_reported_address(responder: Start) -> None:
     assert running.stop() == 0
 
 
-def test_the_commands_reach_it(responder: Start, tmp_path: Path) -> None:
+def test_commands_reach_a_running_server(responder: Start, tmp_path: Path) -> None:
     running = responder(HELLO, "--workers", "2")
     assert running.cli("health").stdout == "ok\n"
     shown = running.cli("show").stdout

@@ -86,7 +86,7 @@ def test_sigterm_or_sigint_finishes_a_reply_in_progress(responder: Start, signum
     assert running.process.wait(10) == 0
 
 
-def test_readiness_fails_while_it_drains_and_liveness_does_not(responder: Start) -> None:
+def test_readiness_fails_and_liveness_holds_during_a_drain(responder: Start) -> None:
     running = responder(STUCK, "--grace", "60s")
     with begun(running, "stuck"):
         running.process.send_signal(signal.SIGTERM)

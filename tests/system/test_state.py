@@ -205,7 +205,7 @@ def test_a_read_only_directory_is_refused_at_start(responder: Start, tmp_path: P
 
 
 @needs_mounts
-def test_a_directory_that_becomes_read_only_fails_the_call_until_it_is_mended(
+def test_update_with_read_only_state_directory_fails_until_it_is_writable(
     responder: Start, tmp_path: Path, mount: Mount
 ) -> None:
     state = tmp_path / "state"
@@ -228,7 +228,7 @@ def test_a_directory_that_becomes_read_only_fails_the_call_until_it_is_mended(
 
 
 # ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_of_50_writers_with_an_etag_each_revision_has_one_winner(responder: Start, tmp_path: Path) -> None:
+def test_each_revision_has_one_winner_of_50_writers_with_an_etag(responder: Start, tmp_path: Path) -> None:
     """Each reads what is in force and writes on top of it, until there are so many revisions."""
     running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"))
     api = Api(running)

@@ -170,7 +170,7 @@ def test_a_file_that_is_being_written_does_not_take_effect(path: Path) -> None:
         end(running)
 
 
-def test_a_file_that_it_names_is_watched_too(path: Path) -> None:
+def test_payload_file_of_watched_configuration_is_watched(path: Path) -> None:
     path.parent.mkdir()
     (path.parent / "page").write_bytes(b"first")
     path.write_text(text(listener("{file: page}")))

@@ -127,7 +127,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_accepted_mutation_needs_a_reason_and_the_line_it_is_on(tree: Path) -> None:
+def test_accepted_mutation_without_reason_or_line_is_rejected(tree: Path) -> None:
     listed = tree / "accepted.toml"
     listed.write_text(ENTRY.format(reason="nobody sees it"))
     assert accepted(listed, tree) == {("net/a.py", "", "x = 1", "1 -> 2"): "nobody sees it"}
@@ -146,7 +146,7 @@ def test_the_accepted_mutations_exist() -> None:
     assert all(accepted(ROOT / choosing.ACCEPTED, ROOT).values())
 
 
-def test_a_survivor_is_written_as_it_is_accepted(tree: Path) -> None:
+def test_surviving_mutation_is_reported_in_the_accepted_format(tree: Path) -> None:
     (mutant,) = (each for each in all_mutations(tree) if each.change == "1 -> 2")
     listed = tree / "accepted.toml"
     listed.write_text(reporting.entry(mutant).replace('reason = ""', 'reason = "a"'))

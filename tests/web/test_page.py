@@ -28,7 +28,7 @@ class Text(HTMLParser):
         self.words.append(data)
 
 
-def test_the_page_says_what_this_is_and_how_it_is_doing(status: Status) -> None:
+def test_status_page_shows_version_revision_listeners_and_workers(status: Status) -> None:
     words = Text(page(status, START)).words
     for expected in (
         "serving",
@@ -38,7 +38,7 @@ def test_the_page_says_what_this_is_and_how_it_is_doing(status: Status) -> None:
         assert expected in words
 
 
-def test_the_page_says_why_it_is_not_serving(status: Status) -> None:
+def test_status_page_shows_the_reason_of_not_serving(status: Status) -> None:
     status = replace(status, state=State.NOT_SERVING, reason="worker 1 died five times within a minute")
     assert "not serving: worker 1 died five times within a minute" in Text(page(status, START)).words
 

@@ -241,7 +241,7 @@ async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-async def test_other_methods_are_refused(server: Server, path: str, method: str) -> None:
+async def test_http_method_other_than_get_and_head_is_405(server: Server, path: str, method: str) -> None:
     response = await ask(server, path, method=method)
     assert response.status == 405
     assert response.headers["Allow"] == "GET, HEAD"
@@ -254,14 +254,14 @@ async def test_a_body_that_nobody_asked_for_is_refused_and_not_kept(server: Serv
 
 
 @pytest.mark.parametrize("path", ["/metric", "/metrics/", "//", "/../etc/passwd", "/%2e%2e/"])
-async def test_there_is_nothing_else(server: Server, path: str) -> None:
+async def test_http_path_unknown_is_404(server: Server, path: str) -> None:
     response = await ask(server, path)
     assert response.status == 404
     assert b"/metrics" in response.body
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
-async def test_every_response_closes_and_says_what_it_is_not(server: Server, path: str) -> None:
+async def test_http_response_has_security_headers_and_closes(server: Server, path: str) -> None:
     headers = (await ask(server, path)).headers
     assert headers["Connection"] == "close"
     assert headers["Cache-Control"] == "no-store"
@@ -291,7 +291,7 @@ async def test_a_second_request_on_a_connection_is_not_answered(server: Server) 
     ],
     ids=["tls", "words", "method", "target", "version", "header", "length", "long line", "long header", "many headers"],
 )
-async def test_what_is_no_http_is_refused_in_silence(
+async def test_malformed_http_request_is_rejected_without_a_log_line(
     server: Server, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
@@ -419,7 +419,7 @@ async def test_an_exception_is_logged_and_not_shown(
     assert (await ask(server, "/healthz")).status == 200
 
 
-async def test_a_connection_ends_in_time_whatever_it_does(house: House) -> None:
+async def test_http_connection_ends_at_its_time_limit(house: House) -> None:
     house.bound.seconds = 0.05
     server = await house.open()
     for data in (b"", b"GET / HTTP/1.1\r\nHost", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"):
@@ -602,14 +602,14 @@ async def test_closing_ends_what_is_open_and_frees_the_port(house: House) -> Non
     await again.close()
 
 
-async def test_ipv6_is_spoken(house: House) -> None:
+async def test_metrics_port_listens_on_ipv6(house: House) -> None:
     server = await house.open("[::1]:0")
     assert server.address.startswith("[::1]:")
     assert (await ask(server, "/healthz")).status == 200
     await server.close()
 
 
-async def test_localhost_is_loopback(house: House) -> None:
+async def test_metrics_port_on_localhost_listens_on_loopback(house: House) -> None:
     server = await house.open("localhost:0")
     assert server.address.startswith("127.0.0.1:")
     await server.close()

@@ -95,7 +95,7 @@ async def test_probes_are_its_health(server: Server, supervisor: FakeSupervisor)
     assert await get(server, "/healthz") == "ok\n"
 
 
-async def test_readiness_says_what_does_not_make_it_fail(server: Server, supervisor: FakeSupervisor) -> None:
+async def test_readiness_reports_a_rejected_file_and_stays_ready(server: Server, supervisor: FakeSupervisor) -> None:
     file = FileStatus("answerback.yaml", watched=True, problems=[Problem("listeners[0].name", "is missing", 2, 3)])
     supervisor.shown = replace(supervisor.shown, file=file, refused=1)
     text = "answerback.yaml was not applied: 2:3: listeners[0].name: is missing\n"

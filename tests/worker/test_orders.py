@@ -81,7 +81,7 @@ async def test_a_drain_passes_on_its_time_and_whether_a_successor_is_there(
     assert told == [(0.25, succeeded)]
 
 
-async def test_the_counters_that_are_named_begin_again_before_it_is_reported(worker: Any) -> None:
+async def test_reset_counters_order_resets_named_counters_before_it_reports(worker: Any) -> None:
     made, _, reports = worker
     counters = made._listeners.claims._counters
     counters[7], counters[8] = 3, 4

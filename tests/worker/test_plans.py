@@ -30,7 +30,7 @@ def order(
     )
 
 
-def test_a_plan() -> None:
+def test_worker_plan_is_compiled_from_an_order() -> None:
     compiled = compile_order(order(), Compiled())
     assert compiled.plan.revision == 1
     assert list(compiled.plan.listeners) == ["a", "b"]
@@ -53,14 +53,14 @@ def test_order_does_not_matter_to_a_listener() -> None:
     assert all(changed.plan.listeners[name] is former.plan.listeners[name] for name in "ab")
 
 
-def test_a_changed_file_changes_the_listeners_that_name_it() -> None:
+def test_changed_payload_file_recompiles_the_listeners_that_name_it() -> None:
     former = compile_order(order(), Compiled())
     changed = compile_order(order(revision=2, page=b"another"), former)
     assert changed.plan.listeners["a"] is not former.plan.listeners["a"]
     assert changed.plan.listeners["b"] is former.plan.listeners["b"]
 
 
-def test_another_default_engine_changes_all() -> None:
+def test_changed_default_engine_recompiles_all_listeners() -> None:
     former = compile_order(order(), Compiled())
     changed = compile_order(order(revision=2, engine=v1.ENGINE_COROUTINE), former)
     assert {plan.engine for plan in changed.plan.listeners.values()} == {Engine.COROUTINE}

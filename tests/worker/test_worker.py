@@ -211,7 +211,7 @@ async def test_worker_stop_resets_connections_and_exits_with_0(worker: Ordered) 
     assert worker.tally.region(0)[1] == 0, "what was reset has left the books"
 
 
-async def test_without_its_supervisor_it_ends(worker: Ordered) -> None:
+async def test_worker_ends_when_its_link_is_closed(worker: Ordered) -> None:
     await worker.serve(1)
     began = monotonic()
     worker.link.close()

@@ -67,7 +67,7 @@ def clients() -> Iterator[Callable[..., list[socket.socket]]]:
 Clients = Callable[..., list[socket.socket]]
 
 
-async def test_without_a_time_everything_ends_at_once(supervise: Supervise, clients: Clients) -> None:
+async def test_drain_without_time_closes_all_at_once(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO, workers=2)
     open_ = clients(supervisor, 20)
     port = supervisor.port()
@@ -82,7 +82,7 @@ async def test_without_a_time_everything_ends_at_once(supervise: Supervise, clie
     assert status.listeners[0].drain is DrainState.DRAINED
 
 
-async def test_health_says_so_at_once_and_again_when_it_is_over(supervise: Supervise) -> None:
+async def test_health_follows_drain_and_resume_at_once(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, OTHER)
     states = [dict(supervisor.health.statuses)]
     draining = supervisor.operations.drain()
@@ -96,7 +96,7 @@ async def test_health_says_so_at_once_and_again_when_it_is_over(supervise: Super
     assert [state["liveness"] for state in states] == [True, True, True]
 
 
-async def test_one_listener_is_drained_and_the_other_is_not(supervise: Supervise, clients: Clients) -> None:
+async def test_drain_of_one_listener_leaves_the_other_serving(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO, OTHER)
     (client,) = clients(supervisor, 1)
     with connect(supervisor, "other") as other:
@@ -175,7 +175,7 @@ async def test_a_second_drain_hastens_the_first(supervise: Supervise, clients: C
     assert (await slowly)[-1].state is DrainState.DRAINED
 
 
-async def test_the_drain_delay_accepts_on_and_resume_ends_it(supervise: Supervise) -> None:
+async def test_drain_delay_keeps_accepting_and_resume_ends_it(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, drain_delay=AGES)
     draining = begun(supervisor)
     await until(lambda: not supervisor.health.serving)
@@ -222,7 +222,7 @@ async def test_clients_queued_before_a_drain_are_served(supervise: Supervise) ->
     assert supervisor.status().listeners[0].counts.requests == len(answers)
 
 
-async def test_a_unix_socket_is_not_found_until_it_listens_again(supervise: Supervise, tmp_path: Path) -> None:
+async def test_drained_unix_socket_is_hidden_until_resumed(supervise: Supervise, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     supervisor = await supervise(HELLO.replace("127.0.0.1:0", f"unix:{path}"), workers=2)
 
@@ -246,7 +246,7 @@ async def test_a_unix_socket_is_not_found_until_it_listens_again(supervise: Supe
 
 
 # ── What comes in between ───────────────────────────────────────────────────────────────────────────────────────────
-async def test_a_worker_killed_meanwhile_takes_its_connections_with_it_and_its_successor_stays_shut(
+async def test_worker_killed_during_a_drain_has_a_successor_that_stays_shut(
     supervise: Supervise, clients: Clients
 ) -> None:
     supervisor = await supervise(HELLO, workers=2)
@@ -279,7 +279,7 @@ async def test_a_change_applies_and_what_is_drained_stays_shut(supervise: Superv
     assert [refused(supervisor.port(name)) for name in ("hello", "other")] == [False, False]
 
 
-async def test_another_address_is_drained_too_and_another_name_is_not(supervise: Supervise) -> None:
+async def test_drain_follows_a_listener_by_name_not_by_address(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, OTHER)
     await drain(supervisor, "hello")
     await supervisor.update(config(HELLO.replace("127.0.0.1:0", "127.0.0.2:0"), OTHER))

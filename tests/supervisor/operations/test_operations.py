@@ -28,7 +28,7 @@ async def five(supervisor: Supervised, name: str = "hello") -> list[bytes]:
     return [await asyncio.to_thread(ask, supervisor.port(name)) for _ in range(5)]
 
 
-async def test_all_counters_begin_afresh(supervise: Supervise) -> None:
+async def test_reset_of_all_counters_restarts_each_listener(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, OTHER, workers=2)
     assert await five(supervisor) == await five(supervisor, "other") == AFRESH
     assert await five(supervisor) == [b"yes"] * 5
@@ -38,7 +38,7 @@ async def test_all_counters_begin_afresh(supervise: Supervise) -> None:
     assert supervisor.current.number == 1
 
 
-async def test_those_of_one_listener_begin_afresh(supervise: Supervise) -> None:
+async def test_reset_of_one_listeners_counters_leaves_the_others(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, OTHER)
     assert await five(supervisor) == await five(supervisor, "other") == AFRESH
     assert await supervisor.operations.reset_counters("hello") == 2
@@ -75,7 +75,7 @@ async def test_reset_of_unknown_counter_fails(supervise: Supervise) -> None:
     assert await supervisor.operations.reset_counters() == 0
 
 
-async def test_another_worker_does_it_if_one_hangs(supervise: Supervise) -> None:
+async def test_reset_of_counters_uses_another_worker_if_one_hangs(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, workers=2)
     assert await five(supervisor) == AFRESH
     pid = supervisor.kill(0, signal.SIGSTOP)
@@ -84,7 +84,7 @@ async def test_another_worker_does_it_if_one_hangs(supervise: Supervise) -> None
     assert await five(supervisor) == AFRESH
 
 
-async def test_without_a_worker_nothing_is_reset(supervise: Supervise) -> None:
+async def test_reset_of_counters_without_a_worker_fails(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, pace=Timeouts(backoff=(60.0,)))
     supervisor.kill(0)
     await until(lambda: supervisor.pids() == [0])

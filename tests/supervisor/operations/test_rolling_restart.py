@@ -101,7 +101,7 @@ async def test_a_change_reaches_who_leaves_and_who_comes(supervise: Supervise) -
         assert await supervisor.answers("new") == {b"new"}
 
 
-async def test_one_restart_at_a_time(supervise: Supervise) -> None:
+async def test_rolling_restart_during_another_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(LINES)
     with connect(supervisor) as client:
         assert said(client, b"stuck\n") == b"begun "

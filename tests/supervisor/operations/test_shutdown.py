@@ -144,7 +144,7 @@ async def test_worker_that_dies_during_stop_is_not_replaced(supervise: Supervise
     client.close()
 
 
-async def test_those_who_queue_where_no_worker_is_are_served_too(supervise: Supervise) -> None:
+async def test_stop_serves_clients_queued_at_a_slot_without_worker(supervise: Supervise) -> None:
     supervisor = await supervise(PATIENT, workers=2, pace=Timeouts(backoff=(60.0,), adopt_from=120.0))
     supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)

@@ -10,7 +10,7 @@ from answerback.supervisor.revisions.store import Retention, Revision, Revisions
 from tests.supervisor.histories import fill, revision
 
 
-async def test_one_revision() -> None:
+async def test_history_get_returns_a_revision_or_not_kept() -> None:
     store = RevisionsInMemory("abc")
     made = await fill(store, 2)
     assert await History(store).get(1) == made[0]
@@ -55,7 +55,7 @@ async def test_whole_revisions_come_in_pages_that_fit_a_message(monkeypatch: pyt
     assert pages == [[5, 4], [3, 2], [1]]
 
 
-async def test_one_that_fits_no_message_comes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_page_with_one_too_large_revision_has_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     store = RevisionsInMemory("abc")
     await fill(store, 2)
     monkeypatch.setattr(module, "WHOLE_PAGE_BYTES", 1)
@@ -91,7 +91,7 @@ async def test_watching_goes_on_where_another_one_ended() -> None:
     assert [(await anext(watch)).revision.number for _ in range(2)] == [2, 3]
 
 
-async def test_a_slow_watcher_is_told_what_it_missed() -> None:
+async def test_history_watch_of_slow_reader_counts_skipped_revisions() -> None:
     store = RevisionsInMemory("abc", Retention(count=3))
     watch = History(store).watch("")
     await fill(store, 1)

@@ -60,7 +60,7 @@ def test_database_file_is_readable_by_its_owner_only(open_database: Open, tmp_pa
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
 
 
-def test_at_rest_there_is_one_file(open_database: Open, tmp_path: Path) -> None:
+def test_database_at_rest_is_one_file(open_database: Open, tmp_path: Path) -> None:
     database = open_database()
     database.append(revision(database, 1), 0)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
@@ -109,7 +109,7 @@ def test_revision_that_is_no_configuration_raises_store_corrupt(
         database.get(1)
 
 
-def test_a_later_schema(open_database: Open, tmp_path: Path) -> None:
+def test_database_with_later_schema_raises_too_new(open_database: Open, tmp_path: Path) -> None:
     open_database().close()
     sql(tmp_path, f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(TooNew, match=f"has schema {VERSION + 1}, and this Answerback knows no later one than"):
@@ -123,7 +123,7 @@ def test_the_database_of_another_program(open_database: Open, tmp_path: Path) ->
     assert sql(tmp_path, "SELECT name FROM sqlite_schema") == [("bookmarks",)]
 
 
-def test_a_damaged_page_is_found_when_it_is_opened(open_database: Open, tmp_path: Path) -> None:
+def test_database_with_damaged_page_is_rejected_when_opened(open_database: Open, tmp_path: Path) -> None:
     database = open_database()
     for number in range(1, 30):
         database.append(revision(database, number, page=bytes([number]) * 3000), number - 1)

@@ -57,14 +57,14 @@ async def test_state_directory_is_private_and_keeps_revisions(tmp_path: Path) ->
     await again.close()
 
 
-async def test_another_responder_has_it(tmp_path: Path) -> None:
+async def test_state_directory_used_by_another_server_is_rejected(tmp_path: Path) -> None:
     state = await State.open(tmp_path, KEEP)
     await refused(tmp_path, f"another responder uses it; give each a directory of its own; `fuser .*/{LOCK}` shows")
     await state.close()
     await reopened(tmp_path)
 
 
-def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
+def test_state_directory_lock_ends_with_its_process(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
@@ -73,13 +73,13 @@ def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
     asyncio.run(reopened(tmp_path))
 
 
-async def test_no_directory(tmp_path: Path) -> None:
+async def test_state_directory_that_cannot_be_made_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     await refused(tmp_path / "file", "File exists; give a directory that can be written to")
     await refused(tmp_path / "no" / "parent", "No such file or directory; give a directory")
 
 
-async def test_a_later_version(tmp_path: Path) -> None:
+async def test_state_directory_with_later_schema_is_rejected(tmp_path: Path) -> None:
     await reopened(tmp_path)
     with closing(sqlite3.connect(tmp_path / NAME)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -87,7 +87,7 @@ async def test_a_later_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"not a database" * 999, b"\0" * 8192])
-async def test_no_database(tmp_path: Path, damage: bytes) -> None:
+async def test_state_directory_with_damaged_database_is_rejected_unchanged(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / NAME).write_bytes(damage)
     await refused(tmp_path, f"{NAME} is (no database|damaged); put a copy of it in its place, or move it away")
     assert (tmp_path / NAME).read_bytes() == damage
@@ -100,7 +100,7 @@ async def test_a_refusal_lets_go_of_the_directory(tmp_path: Path) -> None:
     await reopened(tmp_path)
 
 
-async def test_damage_while_it_is_used(tmp_path: Path) -> None:
+async def test_state_database_damaged_while_open_raises_store_corrupt(tmp_path: Path) -> None:
     state = await State.open(tmp_path, KEEP)
     await fill(state, 1)
     with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:

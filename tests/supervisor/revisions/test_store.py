@@ -42,7 +42,7 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
 
 # ── Every store ─────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_all_are_kept_as_they_were_given(open_store: Open) -> None:
+async def test_store_returns_revisions_as_they_were_given(open_store: Open) -> None:
     store = await open_store()
     assert (await store.newest(), await store.get(1), await store.page(9, 9)) == (None, None, [])
     given = {
@@ -152,7 +152,7 @@ async def test_a_clock_that_stepped_back_leaves_no_gap(open_store: Open) -> None
     assert await numbers(store) == [3, 2, 1]
 
 
-async def test_any_age_can_be_asked_for(open_store: Open) -> None:
+async def test_store_with_largest_retention_age_keeps_all(open_store: Open) -> None:
     store = await open_store(Retention(age=timedelta.max))
     await fill(store, 2)
     assert await numbers(store) == [2, 1]

@@ -26,7 +26,7 @@ async def test_the_built_in_one() -> None:
     assert (found.config, found.origin, dict(found.files)) == (BUILT_IN, "built-in", {})
 
 
-async def test_the_file(tmp_path: Path) -> None:
+async def test_candidate_from_file_has_configuration_origin_and_payload_files(tmp_path: Path) -> None:
     path = tmp_path / "answerback.yaml"
     path.write_text(text(listener("{file: page}")))
     (tmp_path / "page").write_bytes(b"content")
@@ -67,7 +67,7 @@ async def test_a_file_that_is_neither_kept_nor_readable() -> None:
     assert [problem.path for problem in raised.value.problems] == ["listeners[0].rules[0].do[0].send.file"]
 
 
-async def test_our_own_ports_are_reserved() -> None:
+async def test_candidate_on_reserved_address_is_rejected() -> None:
     reserved = (("the admin API", "127.0.0.1:50051"),)
     with pytest.raises(Refused) as raised:
         await Configurations(Options(reserved=reserved)).given(

@@ -50,7 +50,7 @@ def test_change_stats_record_a_rejected_change(
     assert (vars(line)["origin"], vars(line)["comment"], vars(line)["reason"]) == ("api", "comment", str(problem))
 
 
-def test_other_failures_refuse_no_configuration_and_are_noted(caplog: pytest.LogCaptureFixture) -> None:
+def test_change_stats_log_other_failures_without_a_rejection(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     record = Record()
     with pytest.raises(EtagMismatch), record.refusals("api", ""):

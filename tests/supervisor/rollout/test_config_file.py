@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 # ── A look ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_a_look_shows_the_file_and_what_it_names(path: Path) -> None:
+def test_configuration_file_look_has_document_and_payload_files(path: Path) -> None:
     path.write_text(text(listener("{file: page}")))
     (path.parent / "page").write_bytes(b"content")
     look = ConfigFile(path).look()
@@ -192,7 +192,7 @@ async def test_a_failure_that_is_not_its_fault_is_tried_again_and_said_once(
     assert errors == [f"{path} was not applied: worker 0 died"]
 
 
-async def test_when_told_it_is_applied_whatever_it_says(
+async def test_reload_on_request_applies_an_unchanged_file(
     reloads: Reloads, applying: Applying, caplog: pytest.LogCaptureFixture, path: Path
 ) -> None:
     applying.changed = False

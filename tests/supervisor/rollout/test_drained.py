@@ -29,7 +29,7 @@ def test_drain_announced_is_not_yet_shut() -> None:
     assert (drained.shut("a"), drained.announced("b"), refusing(drained)) == (True, False, ["a"])
 
 
-def test_everything_is_drained_and_what_is_to_come() -> None:
+def test_drain_of_everything_includes_later_listeners() -> None:
     drained = shut("")
     assert drained.shut("yet to come")
     assert drained.everything([])
@@ -46,7 +46,7 @@ def test_each_one_drained_is_everything() -> None:
     assert not Drained().everything([])
 
 
-def test_one_is_resumed_of_all() -> None:
+def test_resume_of_one_listener_after_drain_of_everything_leaves_the_others() -> None:
     drained = shut("")
     assert drained.resume("a", NAMES) == ["a"]
     assert refusing(drained) == ["b"]

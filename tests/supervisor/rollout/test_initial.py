@@ -102,7 +102,7 @@ async def test_a_file_that_has_changed_becomes_a_new_revision(start: Start) -> N
     assert await second.numbers() == [(3, "file"), (2, "api"), (1, "file")]
 
 
-async def test_a_file_beside_it_that_has_changed_is_a_change(start: Start, tmp_path: Path) -> None:
+async def test_start_with_changed_payload_file_makes_a_revision(start: Start, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"before")
     await (await start(text(listener("{file: page}")))).end()
     (tmp_path / "page").write_bytes(b"after")
@@ -118,7 +118,7 @@ async def test_files_are_restored_as_they_were(start: Start, tmp_path: Path) -> 
     assert await (await start()).answers() == {b"before"}
 
 
-async def test_a_file_that_was_applied_while_it_served_was_applied(start: Start) -> None:
+async def test_start_with_file_applied_before_makes_no_revision(start: Start) -> None:
     """It said what was in force already, which made no revision."""
     first = await start(text(listener("one")))
     await first.update(config(listener("two")))
@@ -141,7 +141,7 @@ async def test_a_file_that_says_what_is_in_force_makes_no_revision(start: Start)
     assert await (await start(text(listener("two")))).answers() == {b"three"}
 
 
-async def test_without_a_file_the_newest_is_restored_and_nothing_is_added(start: Start) -> None:
+async def test_start_without_file_restores_the_newest_revision(start: Start) -> None:
     await (await start(text(listener("one")))).end()
     second = await start()
     assert await second.numbers() == [(1, "file")]

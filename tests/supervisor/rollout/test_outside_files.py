@@ -106,7 +106,7 @@ def problem_of(refused: pytest.ExceptionInfo[Refused]) -> str:
     return problem.path
 
 
-async def test_an_update_keeps_a_file_where_it_is_and_nowhere_else(supervisor: Any) -> None:
+async def test_update_keeps_an_outside_file_in_its_rule_only(supervisor: Any) -> None:
     change = await supervisor.update(config(listening("{when: hi, do: [send: changed]}", SECRET)))
     assert change.changed
     assert dict(supervisor.current.files) == {"secret": b"content"}
@@ -147,7 +147,7 @@ async def test_an_update_of_a_listeners_address_is_refused(supervisor: Any) -> N
     assert problem_of(refused) == "listeners[0].rules[1].do[0].send.file"
 
 
-async def test_a_rollback_brings_a_file_back_where_it_was(supervisor: Any) -> None:
+async def test_rollback_restores_an_outside_file_in_its_rule(supervisor: Any) -> None:
     await supervisor.update(config(listening("{do: [close]}")))
     with pytest.raises(Refused):
         await supervisor.update(config(listening(SECRET)))  # it is named nowhere any more

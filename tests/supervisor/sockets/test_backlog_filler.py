@@ -93,7 +93,7 @@ async def test_a_full_queue_is_passed_by(
     assert not any(gets_in(sockets[0]) for _ in range(3))
 
 
-async def test_where_nothing_comes_through_it_fails(
+async def test_backlog_filler_fails_if_its_connections_do_not_arrive(
     listening: Listening, fillers: Fillers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog_filler, "CONNECT_SECONDS", 0.01)

@@ -240,7 +240,7 @@ async def test_an_address_without_handshakes_is_free_when_the_change_is_answered
         other.bind(("127.0.0.1", port))
 
 
-async def test_where_the_kernel_does_not_tell_of_handshakes_a_moment_is_waited(
+async def test_close_without_handshake_information_waits_a_moment(
     supervise: Supervise, half_in: HalfIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closing, "in_progress", lambda _: None)
@@ -276,7 +276,7 @@ async def test_a_change_that_cannot_be_recorded_leaves_all_addresses_as_they_are
     assert not waits(supervisor)
 
 
-async def test_without_silence_an_address_is_left_at_once(
+async def test_close_without_syn_filter_leaves_the_address_at_once(
     supervise: Supervise, half_in: HalfIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a kernel that does not have the option."""

@@ -86,7 +86,7 @@ def accept_all(sockets: Sequence[socket.socket]) -> int:
     return count
 
 
-def test_modes_and_doors() -> None:
+def test_accept_modes_map_to_listen_states() -> None:
     assert {accept: door_of(accept) for accept in Accept if door_of(accept) is not ListenState.OPEN} == {
         Accept.STALL: ListenState.STALLED,
         Accept.REFUSE: ListenState.REFUSED,
@@ -94,7 +94,7 @@ def test_modes_and_doors() -> None:
 
 
 @pytest.mark.parametrize("door", LASTING)
-async def test_a_new_address_begins_as_it_should(sockets: Sockets, key: str, door: ListenState) -> None:
+async def test_new_address_begins_in_its_listen_state(sockets: Sockets, key: str, door: ListenState) -> None:
     await turn(sockets, key, door)
     assert meets(sockets, key) == {door}
 
@@ -128,7 +128,9 @@ async def test_listener_opening_admits_no_client_before_the_decision(sockets: So
     assert meets(sockets, key) == {ListenState.OPEN}
 
 
-async def test_all_that_cannot_turn_is_undone(sockets: Sockets, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_listen_state_change_is_undone(
+    sockets: Sockets, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = f"127.0.0.1:{free_port()}"
     await turn(sockets, key, ListenState.OPEN)
     await turn(sockets, other, ListenState.REFUSED)

@@ -164,7 +164,7 @@ async def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: S
     assert not sockets.keys
 
 
-async def test_ours_cannot_be_taken_by_others(sockets: Sockets) -> None:
+async def test_listening_port_cannot_be_bound_by_another_process(sockets: Sockets) -> None:
     await listen(sockets, ANY)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -172,11 +172,11 @@ async def test_ours_cannot_be_taken_by_others(sockets: Sockets) -> None:
             other.bind(("127.0.0.1", port_of(sockets)))
 
 
-def test_an_address_elsewhere(sockets: Sockets) -> None:
+def test_bind_to_address_of_another_machine_is_rejected(sockets: Sockets) -> None:
     assert cannot(sockets, "198.51.100.1:8000") == {"198.51.100.1:8000": "no address of this machine"}
 
 
-def test_all_reasons_are_said_together_and_nothing_stays_bound(sockets: Sockets) -> None:
+def test_all_bind_failures_are_reported_and_nothing_stays_bound(sockets: Sockets) -> None:
     before = descriptors()
     reasons = cannot(sockets, "198.51.100.1:8000", ANY, "203.0.113.1:8000")
     assert list(reasons) == ["198.51.100.1:8000", "203.0.113.1:8000"]
@@ -201,7 +201,7 @@ def test_bind_to_privileged_port_without_rights_gives_advice() -> None:
     assert re.fullmatch(r"127.0.0.1:7: a privileged port; choose one from \d+ on, or .*\n", said)
 
 
-def test_a_key_is_an_address_with_a_name_behind_it_for_port_0() -> None:
+def test_socket_key_parses_to_its_address() -> None:
     assert of_key("[fe80::1]:80") == Address("fe80::1", 80)
     assert of_key(ANY) == Address("127.0.0.1", 0)
 
@@ -316,7 +316,7 @@ async def test_a_killed_workers_queue_waits_for_its_successor(
     assert sum(len(loop.errors) for loop in clients) + answers(clients)[b""] <= 1
 
 
-async def test_a_sibling_adopts_the_queue_and_gives_it_back(
+async def test_sibling_worker_adopts_the_queue_and_returns_it(
     sockets: Sockets, workers: list[Worker], clients: list[ConnectLoop]
 ) -> None:
     await clients[0].more()

@@ -62,7 +62,7 @@ def test_unix_socket_file_left_by_a_dead_process_is_replaced(path: str) -> None:
 
 
 @pytest.mark.parametrize("backlog", [10, 0])
-def test_where_somebody_answers_is_no_place(path: str, backlog: int) -> None:
+def test_unix_path_where_a_process_answers_is_in_use(path: str, backlog: int) -> None:
     with socket.socket(socket.AF_UNIX) as taken, socket.socket(socket.AF_UNIX) as client:
         taken.bind(path)
         taken.listen(backlog)
@@ -85,7 +85,7 @@ def test_unix_path_that_is_no_socket_is_left_alone(path: str) -> None:
     assert Path(path).is_symlink()
 
 
-def test_another_s_file_is_left_alone(path: str) -> None:
+def test_unix_socket_file_of_another_process_is_not_removed(path: str) -> None:
     sock, file = unix.bind(path)
     sock.close()
     Path(path + unix.HIDDEN).unlink()
@@ -94,7 +94,7 @@ def test_another_s_file_is_left_alone(path: str) -> None:
     assert os.path.lexists(path)
 
 
-async def test_there_is_one_socket_for_all_slots(sockets: Sockets, path: str) -> None:
+async def test_unix_socket_is_shared_by_all_slots(sockets: Sockets, path: str) -> None:
     key = f"unix:{path}"
     with sockets.binding([key]) as bound:
         async with sockets.turning(bound):
@@ -122,7 +122,7 @@ def test_a_hidden_socket_of_a_dead_process_is_replaced_and_of_another_is_not(pat
             unix.bind(path)
 
 
-def test_why_it_cannot_listen(sockets: Sockets, path: str) -> None:
+def test_unix_path_that_cannot_be_bound_is_reported_with_the_reason(sockets: Sockets, path: str) -> None:
     keys = [f"unix:{path}/none", f"unix:{path}", "unix:/none/it.sock"]
     Path(path).touch()
     with pytest.raises(CannotListen) as raised, sockets.binding(keys):
@@ -134,7 +134,7 @@ def test_why_it_cannot_listen(sockets: Sockets, path: str) -> None:
     }
 
 
-def test_a_hidden_socket_is_not_found_until_it_is_shown(tmp_path: Path) -> None:
+def test_hidden_unix_socket_is_not_found_until_shown(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     sock, file = unix.bind(path)
     with sock:

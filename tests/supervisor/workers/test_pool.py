@@ -114,7 +114,7 @@ async def test_with_nobody_left_they_wait_for_the_first_to_return(supervise: Sup
     await until(lambda: supervisor.health.serving)
 
 
-async def test_five_deaths_within_its_memory_and_it_says_why(supervise: Supervise) -> None:
+async def test_five_worker_deaths_within_60_s_are_the_reason_of_not_serving(supervise: Supervise) -> None:
     supervisor = await supervise(workers=2, pace=AT_ONCE)
     for _ in range(4):
         await supervisor.until_replaced(1, supervisor.kill(1))

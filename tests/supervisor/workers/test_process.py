@@ -91,7 +91,7 @@ async def test_worker_process_that_does_not_answer_an_order_is_killed(start: Sta
         await process.ask(Order(prepare=Prepare()), "prepared", within=0.2)
 
 
-async def test_asking_the_dead(start: Start) -> None:
+async def test_order_to_dead_worker_process_raises_worker_died(start: Start) -> None:
     process = start(*program("pass"))
     await process.over
     with pytest.raises(WorkerDied, match="worker 0 exited with status 0"):

@@ -63,7 +63,7 @@ def test_five_deaths_in_longer_than_a_minute_are_not(clock: Any) -> None:
         assert not deaths.too_many
 
 
-def test_an_empty_slot() -> None:
+def test_slot_without_worker_has_an_empty_status() -> None:
     status = Slot(3, 3).status()
     assert (status.index, status.pid, status.running, status.revision) == (3, 0, False, 0)
 
