@@ -67,7 +67,7 @@ def test_hello_plan_answers_a_client_and_counts_a_probe(serving: Serving) -> Non
     assert (serving.count(listener_counters.RECEIVED_BYTES), serving.count(listener_counters.SENT_BYTES)) == (13, 13)
 
 
-def test_pipelined_lines_are_answered_in_order(serving: Serving) -> None:
+def test_engine_answers_pipelined_lines_in_order_and_counts_them(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"a\nslow\r\nb\nc")
     assert client.hear(9) == b"a\nslow\nb\n"
