@@ -28,7 +28,7 @@ def test_a_figure_is_worse_past_the_tolerance_and_what_equal_servers_show(
 
 
 @pytest.mark.parametrize("arguments", [[], ["HEAD", "--works", "lunch"], ["HEAD", "--pairs", "0"]])
-def test_wrong_options_exit_2(arguments: list[str]) -> None:
+def test_comparison_with_invalid_options_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         against.main(arguments)
     assert left.value.code == 2

@@ -56,7 +56,7 @@ def test_time_is_counted_only_between_the_same_processes() -> None:
     "text, cores",
     [("0\n", {0}), ("0-2,5", {0, 1, 2, 5}), ("0,4", {0, 4}), ("0-1,8-9", {0, 1, 8, 9})],
 )
-def test_the_kernels_lists_are_read(text: str, cores: set[int]) -> None:
+def test_cpu_list_of_the_kernel_is_parsed(text: str, cores: set[int]) -> None:
     assert cpu.parse_cpu_list(text) == cores
 
 

@@ -41,7 +41,7 @@ def client(folder: Path, stdout: str = OUTPUT, stderr: str = "", code: int = 0) 
     return str(program)
 
 
-def test_the_summary_is_read() -> None:
+def test_load_summary_is_parsed() -> None:
     assert load.parse_load(OUTPUT, 8000) == LoadResult(8000, 13736.26, 1.751, 5.871)
 
 
@@ -101,7 +101,7 @@ def answering(reply: bytes) -> Iterator[int]:
         thread.join()
 
 
-def test_a_right_answer_passes() -> None:
+def test_probe_of_server_with_right_answer_passes() -> None:
     with answering(load.REPLY * 3) as port:
         load.probe(port, 3)
 

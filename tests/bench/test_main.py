@@ -26,7 +26,9 @@ def test_benchmark_defaults_run_all_parts() -> None:
         (["--pairs", "many"], "'many' is not a number from 1"),
     ],
 )
-def test_wrong_options_are_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_with_invalid_options_exits_with_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as left:
         bench.parse(arguments)
     assert left.value.code == 2
@@ -50,7 +52,7 @@ def test_benchmark_without_its_programs_names_them_and_fails(
     assert {each["met"] for each in found["verdicts"]} == {False}
 
 
-def test_a_smoke_run_judges_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_smoke_run_gives_no_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--smoke", "--parts", "memory", "--contenders", "uvloop"]) == 0
     shown = capsys.readouterr().out
     assert "User memory per idle connection" in shown

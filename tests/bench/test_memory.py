@@ -38,7 +38,7 @@ def test_as_many_connections_as_the_hard_limit_allows(monkeypatch: pytest.Monkey
     assert memory.connections_possible(10_000) == 10_000
 
 
-def test_memory_that_is_never_steady_is_weighed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_never_steady_is_measured_after_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine, where other processes map the same libraries and leave again."""
     weights = itertools.count(0, 2 * memory.STEADY_BYTES)
     clock = itertools.count()

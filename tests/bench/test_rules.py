@@ -43,7 +43,7 @@ def rule_for(text: str, number: int) -> str:
     return rule.name
 
 
-def test_many_rules_are_judged_by_their_ratio_and_by_what_they_add() -> None:
+def test_many_rules_are_judged_by_ratio_and_added_time() -> None:
     found = Results("now", {}, {})
     assert [verdict.met for verdict in judge(found, ["rules"], ["callback"])] == [False, False]
     one, many = spread([10.0]), spread([12.0])

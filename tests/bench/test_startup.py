@@ -47,7 +47,7 @@ def test_the_slowest_workers_start_is_read(exposition: str, seconds: float | Non
         ("", None),
     ],
 )
-def test_the_books_balance_or_say_by_how_much_they_do_not(exposition: str, astray: float | None) -> None:
+def test_exposition_counters_balance_or_give_their_difference(exposition: str, astray: float | None) -> None:
     assert books.astray(exposition) == astray
 
 

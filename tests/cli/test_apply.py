@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_file_is_put_in_force(api: Any, cli: Any, file: Path) -> None:
+def test_apply_sends_the_file_and_prints_the_new_revision(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, etag="abc-4", changed=True, workers=2)
     result = cli("apply", str(file), "--comment", "why", "--etag", "abc-3")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 4 is in force on 2 workers\n", "")
@@ -39,20 +39,20 @@ def test_the_file_is_put_in_force(api: Any, cli: Any, file: Path) -> None:
     assert request.config.listeners[0].name == "echo"
 
 
-def test_standard_input_is_a_file_too(api: Any, cli: Any) -> None:
+def test_apply_reads_standard_input(api: Any, cli: Any) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, changed=True, workers=1)
     result = cli("apply", "-", stdin=TEXT.encode())
     assert (result.exit_code, result.stdout) == (0, "revision 4 is in force on 1 worker\n")
 
 
-def test_a_dry_run_says_so(api: Any, cli: Any, file: Path) -> None:
+def test_apply_with_dry_run_changes_nothing(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=3, workers=2)
     result = cli("apply", "--dry-run", str(file))
     assert (result.exit_code, result.stdout) == (0, "it would be taken; revision 3 stays in force\n")
     assert api.asked[0].validate_only
 
 
-def test_an_equal_configuration_changes_nothing(api: Any, cli: Any, file: Path) -> None:
+def test_apply_of_equal_configuration_changes_nothing(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=3, workers=2)
     assert cli("apply", str(file)).stdout == "revision 3 is in force already, and equal\n"
 
@@ -63,7 +63,7 @@ def test_apply_with_json_output_prints_the_revision(api: Any, cli: Any, file: Pa
     assert json.loads(result.stdout) == {"revision": 4, "etag": "abc-4", "changed": True, "workers": 2}
 
 
-def test_a_bad_file_never_reaches_the_responder(api: Any, cli: Any, file: Path) -> None:
+def test_apply_of_invalid_file_sends_nothing(api: Any, cli: Any, file: Path) -> None:
     file.write_text(TEXT.replace("name:", "nome:"))
     result = cli("apply", str(file))
     assert (result.exit_code, result.stdout, api.asked) == (1, "", [])
@@ -108,7 +108,7 @@ def test_apply_that_fails_prints_the_error_of_the_server(
     assert result.stderr == f"Error: 127.0.0.1:{api.port}: {text}\n"
 
 
-def test_a_file_that_cannot_be_read(cli: Any, tmp_path: Path) -> None:
+def test_apply_of_missing_file_fails(cli: Any, tmp_path: Path) -> None:
     result = cli("apply", str(tmp_path / "none.yaml"))
     assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path}/none.yaml: No such file or directory\n")
 
@@ -123,7 +123,7 @@ def terminal(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_the_difference_is_shown_and_agreed_to(api: Any, cli: Any, file: Path) -> None:
+def test_apply_on_a_terminal_shows_the_difference_and_asks(api: Any, cli: Any, file: Path) -> None:
     result = cli("apply", str(file), stdin=b"y\n")
     assert (result.exit_code, result.stdout) == (0, "revision 4 is in force on 2 workers\n")
     assert result.stderr.startswith(f"--- revision 3\n+++ {file}\n@@ ")

@@ -124,7 +124,7 @@ def test_token_is_sent_to_remote_server_over_tls(
     assert shown.tokens == [f"Bearer {TOKEN}"] * 2
 
 
-def test_a_certificate_is_shown(serve: Serve, authority: Authority, issued: Issued) -> None:
+def test_client_certificate_is_sent_over_tls(serve: Serve, authority: Authority, issued: Issued) -> None:
     server, _ = serve(tls(issued, authority.certificate))
     own = authority.issue("client", "somebody")
     result = show(server, "--ca", authority.certificate, "--cert", own.certificate, "--key", own.key)
@@ -135,7 +135,7 @@ def test_a_certificate_is_shown(serve: Serve, authority: Authority, issued: Issu
     "content, reason",
     [("", "is empty"), ("short", "the token has 5 bytes, fewer than 32"), (None, "No such file or directory")],
 )
-def test_a_token_file_that_cannot_be_used(token_file: Path, content: str | None, reason: str) -> None:
+def test_token_file_missing_or_invalid_is_a_usage_problem(token_file: Path, content: str | None, reason: str) -> None:
     if content is None:
         token_file.unlink()
     else:
@@ -144,7 +144,9 @@ def test_a_token_file_that_cannot_be_used(token_file: Path, content: str | None,
     assert said.startswith(f"--token-file {token_file}: {reason}")
 
 
-def test_certificates_that_cannot_be_used(authority: Authority, issued: Issued, tmp_path: Path) -> None:
+def test_certificate_options_missing_or_invalid_are_usage_problems(
+    authority: Authority, issued: Issued, tmp_path: Path
+) -> None:
     bad, other = tmp_path / "bad", authority.issue("other")
     bad.write_text("hello")
     cert, key = issued.certificate, issued.key

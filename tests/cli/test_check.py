@@ -41,7 +41,7 @@ def test_check_of_valid_file_says_it_can_be_served(file: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{file}: can be served\n")
 
 
-def test_every_problem_has_its_place(file: Path) -> None:
+def test_check_prints_line_and_column_of_each_problem(file: Path) -> None:
     file.write_text(BAD)
     result = check(str(file))
     assert result.exit_code == 1
@@ -54,7 +54,7 @@ def test_every_problem_has_its_place(file: Path) -> None:
     assert result.stderr == f"{file}: 3 problems\n"
 
 
-def test_a_warning_is_no_problem(file: Path) -> None:
+def test_check_with_only_warnings_exits_with_0(file: Path) -> None:
     file.write_text(UNREACHABLE)
     result = check(str(file))
     assert result.exit_code == 0

@@ -21,13 +21,13 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_script_for_each_shell(shell: str) -> None:
+def test_completion_prints_a_script_for_each_shell(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])
     assert (result.exit_code, result.stderr) == (0, "")
     assert f"_ANSWERBACK_COMPLETE={shell}_complete" in result.stdout
 
 
-def test_the_shell_is_that_of_the_user() -> None:
+def test_completion_without_argument_uses_the_shell_of_the_user() -> None:
     result = CliRunner().invoke(main, ["completion"], env={"SHELL": "/usr/bin/fish"})
     assert "_ANSWERBACK_COMPLETE=fish_complete" in result.stdout
 

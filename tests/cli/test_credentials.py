@@ -34,7 +34,7 @@ def test_credentials_without_options_are_empty(asked: Any) -> None:
     assert asked[1] == [Credentials()] == [credentials.given()]
 
 
-def test_each_has_its_option_and_its_variable(asked: Any) -> None:
+def test_each_credential_has_an_option_and_a_variable(asked: Any) -> None:
     group, found = asked
     told = Credentials(token_file=Path("t"), ca=Path("a"), cert=Path("c"), key=Path("k"))
     options = ["--token-file", "t", "--ca", "a", "--cert", "c", "--key", "k"]

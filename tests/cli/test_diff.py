@@ -31,14 +31,14 @@ def in_force(api: Any) -> None:
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
 
 
-def test_equal_is_exit_0(cli: Any, file: Path) -> None:
+def test_diff_of_equal_configurations_exits_with_0(cli: Any, file: Path) -> None:
     listener = "{address: 127.0.0.1:7000, rules: [{do: [echo: {}]}], name: echo}"
     file.write_text(f"# with a comment, in another order\nlisteners: [{listener}]")
     result = cli("diff", str(file))
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_a_difference_is_exit_1(cli: Any) -> None:
+def test_diff_of_different_configurations_exits_with_1(cli: Any) -> None:
     result = cli("diff", "-", stdin=TEXT.replace("7000", "7001").encode())
     assert (result.exit_code, result.stderr) == (1, "")
     assert (

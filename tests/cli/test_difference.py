@@ -8,7 +8,7 @@ from answerback.document.document import load
 LINES = ["--- a", "+++ b", "@@ -1 +1 @@", "-one\x1b[2J", "+two", " three"]
 
 
-def test_equal_configurations_have_none() -> None:
+def test_difference_of_equal_configurations_is_empty() -> None:
     config = load("listeners: []").config
     assert difference.lines(config, config, ("a", "b")) == []
 

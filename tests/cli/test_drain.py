@@ -60,7 +60,7 @@ def read(terminal: int) -> str:
         return ""
 
 
-def test_a_bar_on_a_terminal(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drain_on_a_terminal_shows_a_progress_bar(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal, end = pty.openpty()
     api.answers["Drain"] = [BEGUN, HALF, DONE]
     with os.fdopen(end, "w") as screen, monkeypatch.context() as patched:

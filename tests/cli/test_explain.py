@@ -107,7 +107,7 @@ def test_explain_with_listener_and_peer_options_uses_them() -> None:
 
 
 @pytest.mark.parametrize("accept", ["REFUSE", "STALL", "CLOSE", "RESET", "HOLD"])
-def test_a_listener_that_accepts_nobody(accept: str) -> None:
+def test_explain_of_non_accepting_listener_fails(accept: str) -> None:
     result = explain("--say", "x", stdin=CONFIG.replace("framing: line", f"accept: {accept}"))
     assert result.stdout.splitlines()[0].endswith(f": accept is {accept}")
     assert result.exit_code == 1
@@ -129,7 +129,7 @@ def test_explain_without_requests_prints_the_idle_timeout() -> None:
         (("--peer", "me"), "--peer: 'me' does not appear to be an IPv4 or IPv6 address"),
     ],
 )
-def test_a_wrong_usage_says_what_is_wrong(args: tuple[str, ...], why: str) -> None:
+def test_explain_with_invalid_options_exits_with_2(args: tuple[str, ...], why: str) -> None:
     result = explain(*args)
     assert (result.exit_code, result.stdout) == (2, "")
     assert why in result.stderr

@@ -112,7 +112,7 @@ def test_health_reaches_wildcard_address_through_loopback(address: str, reached:
     assert _reachable(address) == reached
 
 
-def test_the_environment_says_where(probe: type[Probe]) -> None:
+def test_health_takes_its_address_from_the_environment(probe: type[Probe]) -> None:
     address = f"127.0.0.1:{probe.server_port}"  # type: ignore[attr-defined]
     result = CliRunner().invoke(command, env={"ANSWERBACK_METRICS": address})
     assert result.exit_code == 0

@@ -24,7 +24,7 @@ def test_a_table_with_the_newest_on_top(api: Any, cli: Any) -> None:
     ]
 
 
-def test_json_has_etags_too(api: Any, cli: Any) -> None:
+def test_history_with_json_output_has_etags(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[OLDER])
     time = "2026-01-02T12:00:00Z"
     expected = {"number": 11, "etag": "abc-11", "time": time, "origin": "api", "comment": "", "identity": ""}
@@ -38,7 +38,7 @@ def test_a_configuration_is_shown_in_its_canonical_form(api: Any, cli: Any) -> N
     assert revision["config"]["listeners"][0]["framing"] == {"read": {"max_bytes": 1024}}
 
 
-def test_page_by_page_until_the_limit(api: Any, cli: Any) -> None:
+def test_history_with_limit_reads_pages_until_it(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST, OLDER], next_page_token="more")
     assert len(cli("history", "--limit", "5").stdout.splitlines()) == 1 + 5
     assert [request.page_token for request in api.asked] == ["", "more", "more"]

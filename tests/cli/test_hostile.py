@@ -287,7 +287,7 @@ def test_hostile_argument_is_printed_escaped(cli: Cli, args: tuple[str, ...]) ->
     assert "[red]x[/red]" in result.stderr
 
 
-def test_no_module_of_the_command_line_prints_but_by_the_one_door() -> None:
+def test_command_line_modules_print_through_the_output_module_only() -> None:
     folder = Path(output.__file__).parent
     printing = {
         path.name

@@ -105,7 +105,9 @@ def test_problems_stand_where_they_are_in_the_file(api: Any, cli: Any, file: Pat
         (("--name", "c"), "has no listener 'c'; nothing was changed"),
     ],
 )
-def test_which_one_is_meant(api: Any, cli: Any, file: Path, words: tuple[str, ...], said: str) -> None:
+def test_listeners_create_of_ambiguous_file_is_rejected(
+    api: Any, cli: Any, file: Path, words: tuple[str, ...], said: str
+) -> None:
     result = cli("listeners", "create", str(file), *words)
     assert (result.exit_code, result.stderr) == (1, f"Error: {file} {said}\n")
     assert not api.asked

@@ -24,7 +24,7 @@ def test_reset_counters_with_rule_or_fault_resets_one(api: Any, cli: Any) -> Non
     ]
 
 
-def test_a_rule_of_nobody(cli: Any) -> None:
+def test_reset_counters_of_a_rule_without_listener_exits_with_2(cli: Any) -> None:
     result = cli("reset-counters", "--rule", "b")
     assert result.exit_code == 2
     assert "--rule and --fault need --listener" in result.stderr

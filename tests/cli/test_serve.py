@@ -92,6 +92,6 @@ def test_serve_with_invalid_option_exits_with_2(told: list[ServeOptions], args: 
     assert told == []
 
 
-def test_the_exit_code_is_that_of_the_run(told: list[ServeOptions], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_exits_with_the_code_of_the_run(told: list[ServeOptions], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "run", lambda _: 1)
     assert (serve().exit_code, told) == (1, [])

@@ -16,14 +16,14 @@ def test_show_output_loads_as_the_same_configuration(api: Any, cli: Any) -> None
     assert load(result.stdout).config == BUILT_IN
 
 
-def test_json_is_canonical_too(api: Any, cli: Any) -> None:
+def test_show_with_json_output_is_canonical(api: Any, cli: Any) -> None:
     api.answers["GetConfig"] = GetConfigResponse(config=BUILT_IN, revision=3, etag="abc-3")
     result = cli("show", "-o", "json")
     assert json.loads(result.stdout)["listeners"][0]["framing"] == {"read": {"max_bytes": 1024}}
     assert load(result.stdout).config == BUILT_IN
 
 
-def test_a_table_is_an_overview(api: Any, cli: Any) -> None:
+def test_show_with_table_output_is_an_overview(api: Any, cli: Any) -> None:
     api.answers["GetConfig"] = GetConfigResponse(config=BUILT_IN, revision=3, etag="abc-3")
     rows = [line.split() for line in cli("show", "-o", "table").stdout.splitlines()]
     assert rows == [

@@ -19,7 +19,7 @@ SECOND = WatchConfigResponse(
 )
 
 
-def test_a_line_for_each(api: Any, cli: Any) -> None:
+def test_watch_prints_a_line_for_each_revision(api: Any, cli: Any) -> None:
     api.answers["WatchConfig"] = [FIRST, SECOND, Stopping()]
     result = cli("watch", "--after", "abc-2")
     assert result.stdout.splitlines() == [
@@ -30,7 +30,7 @@ def test_a_line_for_each(api: Any, cli: Any) -> None:
     assert api.asked == [WatchConfigRequest(after_etag="abc-2")]
 
 
-def test_json_is_an_object_a_line(api: Any, cli: Any) -> None:
+def test_watch_with_json_output_prints_an_object_for_each_revision(api: Any, cli: Any) -> None:
     api.answers["WatchConfig"] = [FIRST, SECOND, Stopping()]
     first, second = map(json.loads, cli("watch", "-o", "json").stdout.splitlines())
     assert first["revision"]["config"]["listeners"][0]["name"] == "hello"

@@ -55,7 +55,7 @@ def test_the_full_token_is_for_everything(tokens: Tokens) -> None:
         authorise(permit, method)
 
 
-def test_the_read_token_is_for_what_changes_nothing(tokens: Tokens) -> None:
+def test_read_token_permits_only_methods_that_read(tokens: Tokens) -> None:
     permit = tokens.authenticate([("authorization", f"Bearer {READ}")])
     assert permit == Permit(Role.READ, "read token")
     for method in methods():
@@ -105,7 +105,7 @@ def test_server_without_tokens_permits_every_call() -> None:
     assert Tokens().authenticate([("authorization", "Bearer x")]) == ANYBODY
 
 
-def test_a_read_token_alone_leaves_nobody_to_change_anything(tokens: Tokens) -> None:
+def test_read_token_without_full_token_permits_no_change(tokens: Tokens) -> None:
     alone = Tokens(None, tokens.read)
     assert alone.authenticate([("authorization", f"Bearer {READ}")]).role is Role.READ
     for brought in ([], [("authorization", f"Bearer {FULL}")]):

@@ -56,7 +56,7 @@ def test_certificate_outside_its_validity_is_rejected(authority: Authority, give
     assert why(files(issued)) == f"{issued.certificate}: {reason}"
 
 
-def test_the_key_of_another(authority: Authority, issued: Issued) -> None:
+def test_certificate_with_the_key_of_another_is_rejected(authority: Authority, issued: Issued) -> None:
     other = authority.issue("other")
     assert (
         why(CertificateFiles(issued.certificate, other.key)) == f"{other.key}: is not the key of {issued.certificate}"
@@ -195,7 +195,7 @@ def test_invalid_new_certificate_leaves_the_former_active(
 
 
 @pytest.mark.parametrize("mode, warned", [(0o600, False), (0o640, False), (0o644, True)])
-def test_a_key_that_everybody_can_read_is_warned_of(
+def test_key_file_open_to_all_is_warned_of(
     issued: Issued, mode: int, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     issued.key.chmod(mode)

@@ -140,7 +140,7 @@ async def test_list_revisions_with_config_returns_configurations(stub: Any, supe
 
 
 @pytest.mark.parametrize("request_", [pb.ListRevisionsRequest(page_size=-1), pb.ListRevisionsRequest(page_token="x")])
-async def test_a_page_that_is_none(stub: Any, request_: Any) -> None:
+async def test_list_revisions_with_invalid_page_is_invalid_argument(stub: Any, request_: Any) -> None:
     failed = await failure(stub.ListRevisions(request_))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
 

@@ -52,7 +52,7 @@ def test_admin_api_on_loopback_needs_no_guard(address: Any, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("address", EXPOSED, ids=text_of)
-def test_from_others_something_must(address: Any, given: dict[str, Any]) -> None:
+def test_admin_api_on_remote_address_without_guard_is_rejected(address: Any, given: dict[str, Any]) -> None:
     for protection in (Protection(), only(given, "admin_cert", "admin_key")):  # TLS says who we are, not who they are
         assert why(protection, address) == [UNGUARDED.format(address.text)]
 
@@ -75,7 +75,9 @@ def test_admin_api_everywhere_is_guarded_by_each_kind_of_credential(
     assert caplog.messages == []
 
 
-def test_a_token_in_clear_text_is_warned_of(given: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_token_without_tls_on_remote_address_is_warned_of(
+    given: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     load(only(given, "token_file"), LOOPBACK)
     assert caplog.messages == []
     load(only(given, "token_file"), EVERYWHERE)

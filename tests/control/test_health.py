@@ -49,7 +49,7 @@ async def test_liveness_stays_serving_during_a_drain(stub: Any, supervisor: Any)
     assert await check(stub, "liveness") == SERVING
 
 
-async def test_check_does_not_find_what_nobody_knows(stub: Any) -> None:
+async def test_health_check_of_unknown_service_is_not_found(stub: Any) -> None:
     with pytest.raises(aio.AioRpcError) as caught:
         await check(stub, "listener/other")
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
@@ -77,7 +77,7 @@ async def test_health_watch_of_listener_follows_its_coming_and_going(stub: Any, 
     call.cancel()
 
 
-async def test_many_watch_and_one_leaves(stub: Any, supervisor: Any) -> None:
+async def test_cancelled_health_watch_call_leaves_the_others(stub: Any, supervisor: Any) -> None:
     calls = [stub.Watch(HealthCheckRequest(service=name)) for name in ("", "readiness", "listener/hello")]
     assert [(await call.read()).status for call in calls] == [SERVING] * 3
     calls[0].cancel()
@@ -89,7 +89,7 @@ async def test_many_watch_and_one_leaves(stub: Any, supervisor: Any) -> None:
         call.cancel()
 
 
-async def test_list_has_every_name(channel: aio.Channel, supervisor: Any) -> None:
+async def test_health_list_has_every_service(channel: aio.Channel, supervisor: Any) -> None:
     supervisor.health.set("draining", ["hello"])
     ask = channel.unary_unary(
         "/grpc.health.v1.Health/List",

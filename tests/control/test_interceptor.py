@@ -106,7 +106,7 @@ def reason_of(error: aio.AioRpcError) -> str:
     [(), bearer(WRONG), bearer(FULL[:-1]), (("authorization", FULL),)],
     ids=["none", "wrong", "cut", "bare"],
 )
-async def test_no_method_is_for_those_without_a_token(
+async def test_each_method_without_token_is_unauthenticated(
     guarded: aio.Channel, supervisor: Any, path: str, method: Any, metadata: Any
 ) -> None:
     refused = await outcome(guarded, path, method, metadata)
@@ -143,7 +143,7 @@ async def test_malformed_request_is_invalid_argument(
     assert supervisor.asked == []
 
 
-async def test_a_method_that_is_not_there(guarded: aio.Channel) -> None:
+async def test_unknown_method_is_unimplemented_with_a_token_only(guarded: aio.Channel) -> None:
     call: Any = guarded.unary_unary("/answerback.v1.ConfigService/NewMethod")
     for metadata, code in (((), UNAUTHENTICATED), (bearer(READ), grpc.StatusCode.UNIMPLEMENTED)):
         with pytest.raises(aio.AioRpcError) as caught:
@@ -170,7 +170,7 @@ async def test_revoked_token_ends_its_watches(guarded: aio.Channel, supervisor: 
     assert await watch.code() == UNAUTHENTICATED
 
 
-async def test_the_refused_are_logged_without_what_they_brought(
+async def test_rejected_token_is_logged_without_its_value(
     guarded: aio.Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "answerback")
@@ -192,7 +192,7 @@ async def test_the_refused_are_logged_without_what_they_brought(
 
 
 @pytest.mark.parametrize("metadata, code", [((), UNAUTHENTICATED), (bearer(FULL), TOO_MUCH)], ids=["stranger", "known"])
-async def test_an_oversized_message_is_refused_and_costs_nobody_else_anything(
+async def test_oversized_message_is_rejected_and_other_calls_are_answered(
     guarded: aio.Channel, supervisor: Any, metadata: Any, code: grpc.StatusCode
 ) -> None:
     stub: Any = ConfigServiceStub(guarded)

@@ -110,7 +110,7 @@ def test_limit_kind_of_each_method_is_known(method: str, streaming: bool, kind: 
 
 
 @pytest.mark.parametrize("service", sorted({*READS, *CHANGES}))
-def test_no_watch_is_counted_with_what_ends(service: str) -> None:
+def test_streaming_methods_have_limits_of_their_own(service: str) -> None:
     for method in POOL.FindServiceByName(service).methods:  # type: ignore[no-untyped-call]
         kind = kind_of(f"/{service}/{method.name}", streaming=method.server_streaming)
         if method.server_streaming:

@@ -83,7 +83,7 @@ async def test_update_listener_with_full_mask_replaces_it(stub: Any, supervisor:
     assert list(supervisor.asked[0]["config"].listeners) == [B, asked]
 
 
-async def test_update_what_is_not_there(stub: Any, supervisor: Any) -> None:
+async def test_update_listener_of_unknown_name_is_not_found_unless_allowed(stub: Any, supervisor: Any) -> None:
     await failure(stub.UpdateListener(pb.UpdateListenerRequest(listener=NEW)), grpc.StatusCode.NOT_FOUND)
     await stub.UpdateListener(pb.UpdateListenerRequest(listener=NEW, allow_missing=True))
     assert list(supervisor.asked[0]["config"].listeners) == [B, A, NEW]

@@ -20,7 +20,7 @@ def test_an_address_of_another_machine_is_an_obstacle() -> None:
     assert obstacle(parse("192.0.2.1:0")) == "Cannot assign requested address"
 
 
-def test_a_unix_socket_that_somebody_listens_on_is_an_obstacle(tmp_path: Path) -> None:
+def test_unix_socket_in_use_is_an_obstacle(tmp_path: Path) -> None:
     path = tmp_path / "admin"
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind(str(path))

@@ -157,7 +157,9 @@ async def test_restart_workers_streams_its_steps(stub: Any, operations: Operatio
         ("grace", Duration(seconds=3601), "grace: must be 0 to 1h, not 1h1s"),
     ],
 )
-async def test_a_time_that_none_is(stub: Any, operations: Operations, field: str, given: Duration, text: str) -> None:
+async def test_restart_workers_with_invalid_duration_is_rejected(
+    stub: Any, operations: Operations, field: str, given: Duration, text: str
+) -> None:
     with pytest.raises(aio.AioRpcError) as caught:
         await anext(aiter(stub.RestartWorkers(pb.RestartWorkersRequest(**{field: given}))))
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, text)

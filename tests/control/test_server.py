@@ -38,7 +38,7 @@ async def test_admin_server_reports_the_port_it_listens_on(supervisor: Any, addr
     await server.stop()
 
 
-async def test_a_unix_socket_does(supervisor: Any, tmp_path: Path) -> None:
+async def test_admin_server_listens_on_a_unix_socket(supervisor: Any, tmp_path: Path) -> None:
     server = server_at(supervisor, f"unix:{tmp_path}/admin")
     assert server.address == f"unix:{tmp_path}/admin"
     await server.start()

@@ -70,7 +70,7 @@ def test_token_comparison_uses_equal_lengths_in_constant_time(file: Path, monkey
     assert [(len(one), len(other)) for one, other in compared] == [(32, 32)] * 3
 
 
-def test_a_new_one_serves_the_next_call(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_token_of_replaced_file_fits_at_the_next_call(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     token = TokenFile(file)
     written(file.with_name("new"), SECOND).rename(file)

@@ -55,7 +55,7 @@ def test_template_too_large_in_a_rule_closes_the_connection() -> None:
     Playbook(plan(rule(endless))) >> b"x\n" << HalfClose() >> eof << Close(CloseReason.REPLY_TOO_LARGE)
 
 
-def test_a_rule_matches_so_often() -> None:
+def test_rule_with_times_matches_that_many_times() -> None:
     surroundings = Somewhere()
     target = plan(rule(say(b"yes\n"), when=b"a", times=2, place=1), rule(say(b"no\n")))
     Playbook(target, surroundings=surroundings) >> b"a\nb\na\na\n" << Send(b"yes\nno\nyes\nno\n")

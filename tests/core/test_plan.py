@@ -191,7 +191,7 @@ def test_each_state_has_its_rules_and_those_of_all_states() -> None:
     "then,most",
     [(Then.REPEAT_LAST, 0), (Then.CYCLE, 0), (Then.RANDOM, 0), (Then.NEXT_RULE, 2)],
 )
-def test_how_often_a_rule_can_match(then: Then, most: int) -> None:
+def test_rule_most_matches_follow_times_and_replies(then: Then, most: int) -> None:
     replies = Replies(((), ()), then)
     assert Rule("", 0, replies=replies).most == most
     assert Rule("", 0, times=1, replies=replies).most == 1

@@ -115,7 +115,7 @@ def test_misspelt_enum_value_gets_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize("text", ["on", "no", "yes", "true", "00", "1.10", "0x1F", "'~'", '""', "null-like"])
-def test_text_is_what_is_written(text: str) -> None:
+def test_unquoted_scalar_is_decoded_as_text(text: str) -> None:
     assert when(text).equals.text == text.strip("'\"")
 
 
@@ -288,7 +288,7 @@ def test_conditions_are_not_read_to_any_depth() -> None:
     assert [problem.message for problem in found] == ["nested too deep"]
 
 
-def test_the_same_through_json() -> None:
+def test_json_document_decodes_as_the_same_configuration() -> None:
     text = {"listeners": [{"name": "it", "rules": [{"when": "PING", "do": [{"send": "é\r\n😀"}, "close"]}]}]}
     yaml = 'listeners: [{name: it, rules: [{when: PING, do: [{send: "é\\r\\n😀"}, close]}]}]'
     for ascii_only in (True, False):

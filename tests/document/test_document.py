@@ -52,7 +52,7 @@ def test_document_that_is_not_utf_8_is_rejected() -> None:
     assert [str(problem) for problem in load(b"a: \xff").problems] == ["not UTF-8: invalid start byte (byte 3)"]
 
 
-def test_a_text_has_a_largest_size() -> None:
+def test_document_past_4_mib_is_rejected() -> None:
     assert problems_of("#" * (nodes.MAX_BYTES + 1)) == [
         "longer than 4194304 bytes; long payloads go to files of their own",
     ]

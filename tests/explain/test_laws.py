@@ -53,7 +53,7 @@ def in_words(transcript: Transcript) -> Heard:  # noqa: C901 - one case an event
 
 
 @given(st.data())
-def test_a_session_that_nobody_watches_says_the_same(data: st.DataObject) -> None:
+def test_explained_session_answers_as_an_unobserved_one(data: st.DataObject) -> None:
     config = strategies.read(data.draw(strategies.listeners(strategies.whole_framings | strategies.timed_framings)))
     talk = [each for each in data.draw(strategies.talks()) if each.what != "drain"]
     listener = config.listeners[0]

@@ -119,7 +119,7 @@ def test_framings_change_in_the_middle() -> None:
     assert b"".join(data for _, data in sent(transcript)) == b"<12345><a\nb><c>"
 
 
-def test_a_body_is_taken() -> None:
+def test_explained_receive_step_takes_a_body() -> None:
     rules = 'rules: [{do: [receive: {framing: {fixed: {size: 5}}, into: body}, send: {template: "${vars.body}"}]}]'
     transcript = told(f"framing: line, {rules}", b"put\n123", Moment(1, b"45"))
     assert only(transcript, e.Takes, e.VariableSet) == [
@@ -270,7 +270,7 @@ def test_explained_client_of_non_accepting_listener_is_discarded(accept: str) ->
     assert not transcript.answered
 
 
-def test_chance_is_the_same_each_time() -> None:
+def test_explained_random_replies_follow_the_seed() -> None:
     rules = "rules: [{replies: {of: [[send: a], [send: b]], then: RANDOM}}]"
     one, two = (told(f"framing: line, {rules}", b"\n" * 50) for _ in range(2))
     assert one == two
@@ -294,7 +294,7 @@ def test_a_transcript_has_its_bounds() -> None:
 
 
 @pytest.mark.parametrize("reason", e.ERRORS)
-def test_an_error_is_no_answer(reason: CloseReason) -> None:
+def test_explained_close_by_an_error_is_no_answer(reason: CloseReason) -> None:
     assert not e.Transcript("it", [e.Closed(0, False, reason.label)]).answered
     assert e.Transcript("it", [e.Closed(0, False, CloseReason.SERVER_CLOSE.label)]).answered
 

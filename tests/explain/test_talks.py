@@ -18,7 +18,7 @@ TALKS = [talk for talk in sorted(EXAMPLES.glob("*.talk")) if talk.stem not in BY
 
 
 @pytest.mark.parametrize("talk", TALKS, ids=lambda talk: str(talk.stem))
-def test_the_talk_goes_as_written(talk: Path) -> None:
+def test_explained_talk_of_each_example_goes_as_written(talk: Path) -> None:
     config = load(talk.with_suffix(".yaml").read_text()).config
     for connection in re.split(r"^connect$", talk.read_text(), flags=re.MULTILINE):
         moments: list[Moment] = []

@@ -28,7 +28,7 @@ def test_every_valid_configuration_compiles(config: v1.Config) -> None:
     assert list(plan.listeners) == [each.name for each in config.listeners]
 
 
-def test_the_built_in_configuration() -> None:
+def test_builtin_configuration_compiles_to_its_plan() -> None:
     plan = compiled(BUILT_IN)
     assert plan.revision == 7
     hello = plan.listeners["hello"]

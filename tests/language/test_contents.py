@@ -85,7 +85,7 @@ def test_equal_contents_are_one_object(pool: Contents, file: Path, tmp_path: Pat
     assert pool.known(digest_of(first)) is first
 
 
-def test_contents_are_equal_by_digest_whoever_holds_them(pool: Contents) -> None:
+def test_contents_with_equal_digest_are_equal(pool: Contents) -> None:
     one, same, another = pool.of(b"a" * LARGE), Contents(large=LARGE).of(b"a" * LARGE), pool.of(b"b" * LARGE)
     assert one == same
     assert hash(one) == hash(same)
@@ -110,7 +110,7 @@ def test_shared_content_is_sealed_against_writes(pool: Contents) -> None:
         content.view()[0] = 1
 
 
-def test_a_content_that_nothing_refers_to_is_let_go_of(pool: Contents, file: Path) -> None:
+def test_content_without_references_closes_its_descriptor(pool: Contents, file: Path) -> None:
     before = descriptors()
     first = read(pool, file)
     digest = digest_of(first)

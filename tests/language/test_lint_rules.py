@@ -56,7 +56,7 @@ def test_a_hang_after_the_peers_fin_closes_at_once(listener: str, warned: bool) 
     assert advice(listener) == ([f"rules[0].do[0].hang: {why}"] if warned else [])
 
 
-def test_an_echo_of_nothing() -> None:
+def test_lint_warns_of_echo_on_connect() -> None:
     assert advice("rules: [{event: CONNECT, do: [send: hi, echo]}]") == [
         "rules[0].do[1]: sends nothing: there is no request on CONNECT",
     ]
@@ -139,7 +139,7 @@ def test_replies_that_go_on_leave_nothing() -> None:
     ]
 
 
-def test_a_scope_of_nothing() -> None:
+def test_lint_warns_of_scope_without_count() -> None:
     assert advice("rules: [{scope: CONNECTION}]") == [
         "rules[0].scope: counts nothing: there are neither times nor replies",
     ]

@@ -166,5 +166,5 @@ def test_aliases_count_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [problem.message for problem in load(text).problems] == [TOO_MANY]
 
 
-def test_the_bound_is_said_with_its_number() -> None:
+def test_part_limit_message_names_the_limit() -> None:
     assert f"{parts.MAX_PARTS}" in TOO_MANY

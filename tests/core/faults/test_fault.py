@@ -45,11 +45,11 @@ def struck(target: Fault, replies: int, connections: int = 1, seed: int = 1) -> 
     ],
 )
 @pytest.mark.parametrize("connections", [1, 3])
-def test_which_replies_are_struck(when: dict[str, Any], pattern: str, connections: int) -> None:
+def test_fault_conditions_select_the_struck_replies(when: dict[str, Any], pattern: str, connections: int) -> None:
     assert struck(fault(Drop(), **when), 8, connections) == pattern
 
 
-def test_a_connections_own_counts() -> None:
+def test_fault_per_connection_counts_connections() -> None:
     assert struck(fault(Drop(), per_connection=True, skip=1, times=1), 8, 2) == "--XX----"
 
 
@@ -81,7 +81,7 @@ def test_faults_strike_in_the_order_written() -> None:
     book << Reset(CloseReason.SERVER_RESET)
 
 
-def test_later_steps_see_what_earlier_ones_did() -> None:
+def test_steps_behind_a_delaying_fault_run_in_time_order() -> None:
     seen: list[float] = []
     book = conversation(Slice(1, 0, 1), Latency(Fixed(1)))
 
@@ -108,7 +108,7 @@ def test_template_too_large_behind_a_fault_closes_the_connection() -> None:
     Playbook(target) >> b"x\n" >> after(1) << HalfClose() >> eof << Close(CloseReason.REPLY_TOO_LARGE)
 
 
-def test_replies_to_all_events() -> None:
+def test_faults_strike_replies_to_every_event() -> None:
     say = rule(steps.send(b"hi"))
     target = plan(
         Latency(Fixed(1)), on_connect=say, on_idle=say, on_eof=say, on_drain=say, limits=Limits(idle_timeout=5)
@@ -137,7 +137,7 @@ def test_changed_faults_apply_from_the_next_request() -> None:
     book >> b"hello\n" << Send(b"hello, world\n")
 
 
-def test_a_changed_fault_tosses_its_coin_anew() -> None:
+def test_changed_fault_per_connection_draws_again() -> None:
     never = fault(Drop(), per_connection=True, probability=1e-9)
     book = conversation(never) >> b"x\n" << Send(b"x")
     book.in_force.plan = plan(replace(never, probability=1.0))

@@ -9,7 +9,7 @@ from tests.core.playbook import after, eof
 SECOND = Latency(Fixed(1))
 
 
-def test_a_reply_comes_later() -> None:
+def test_latency_fault_delays_the_reply() -> None:
     book = conversation(SECOND) >> b"hello\n" >> after(0.9)
     book.silent() >> after(0.1) << Send(b"hello, world\n")
     assert book.account.delays == [1]
@@ -26,7 +26,7 @@ def test_replies_keep_their_order() -> None:
     book.silent() >> after(1) << Send(b"2")
 
 
-def test_an_end_comes_later_too() -> None:
+def test_latency_fault_delays_the_end() -> None:
     book = conversation(SECOND) >> b"close\n" >> after(0.9)
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
     (conversation(SECOND) >> b"reset\n" >> after(1)) << Reset(CloseReason.SERVER_RESET)

@@ -14,7 +14,7 @@ def test_reset_fault_without_delay_resets_at_once(request_line: bytes) -> None:
     assert (conversation(Resetting(0)) >> request_line << RESET).account.strikes == [7]
 
 
-def test_in_the_middle_of_a_reply() -> None:
+def test_reset_fault_with_delay_resets_in_the_middle_of_a_reply() -> None:
     book = conversation(Resetting(1.5)) >> b"abc\n" << Send(b"a") >> after(1) << Send(b"b") >> after(0.4)
     book.silent() >> after(0.1) << RESET
 

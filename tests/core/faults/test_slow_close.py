@@ -17,7 +17,7 @@ def test_slow_close_delays_the_close_of_a_rule() -> None:
     assert book.account.strikes == [7]
 
 
-def test_the_close_that_answers_the_peers() -> None:
+def test_slow_close_delays_the_close_after_fin() -> None:
     book = conversation(SLOW) >> b"hello\n" << Send(b"hello, world\n") >> eof >> after(0.9)
     book.silent() >> after(0.1) << Close(CloseReason.PEER_EOF)
     assert book.account.strikes == [7]
@@ -30,7 +30,7 @@ def test_slow_close_comes_after_the_reply_to_eof() -> None:
 
 
 @pytest.mark.parametrize("happening, reason", [(drain, CloseReason.DRAIN), (after(5), CloseReason.IDLE_TIMEOUT)])
-def test_closes_that_are_nobodys(happening: Happening, reason: CloseReason) -> None:
+def test_slow_close_delays_closes_by_timeout_and_drain(happening: Happening, reason: CloseReason) -> None:
     book = Playbook(plan(SLOW, limits=Limits(idle_timeout=5))) >> happening >> after(0.9)
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(reason)
 
@@ -50,7 +50,7 @@ def test_limits_close_at_once() -> None:
     book >> after(1) << Send(b"c") >> after(0.5) << Close(CloseReason.MAX_LIFETIME)
 
 
-def test_a_reset_is_none() -> None:
+def test_slow_close_does_not_delay_a_reset() -> None:
     assert (conversation(SLOW) >> b"reset\n" << Reset(CloseReason.SERVER_RESET)).account.strikes == []
 
 

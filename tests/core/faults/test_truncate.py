@@ -16,7 +16,7 @@ def test_truncate_fault_at_0_sends_nothing() -> None:
     conversation(Truncate(0, by_reset=False)) >> b"hello\n" << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
 
 
-def test_a_reply_of_just_so_many_bytes_is_the_last() -> None:
+def test_truncate_fault_after_exactly_its_bytes_closes() -> None:
     conversation(Truncate(13, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\n") << HalfClose()
 
 

@@ -44,7 +44,7 @@ def test_fixed_framing_cuts_long_buffer_in_batches() -> None:
     assert (len(found), end) == (MOST, MOST)
 
 
-def test_how_long_a_request_will_be() -> None:
+def test_fixed_framing_gives_request_size_before_its_bytes() -> None:
     """Known before its first byte, so one that is too large is refused at once."""
     assert Fixed(1 << 40).least(b"a") == 1 << 40
 

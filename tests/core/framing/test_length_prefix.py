@@ -116,7 +116,7 @@ def test_length_prefix_framing_gives_least_request_size(framing: LengthPrefix, b
 
 
 @pytest.mark.parametrize("offset, width", [(-1, 1), (0, 0), (0, 9)])
-def test_a_length_stands_somewhere(offset: int, width: int) -> None:
+def test_length_prefix_framing_with_invalid_width_or_offset_is_rejected(offset: int, width: int) -> None:
     with pytest.raises(ValueError, match=f"1 to 8 bytes at an offset of 0 or more, not {width} at {offset}"):
         LengthPrefix(offset, width)
 

@@ -43,7 +43,7 @@ def test_line_framing_cut_anywhere_finds_same_requests(
 
 @pytest.mark.parametrize("framing", LINES)
 @given(stream=STREAMS)
-def test_lines_are_what_they_always_were(framing: Line, stream: bytes) -> None:
+def test_line_framing_agrees_with_split(framing: Line, stream: bytes) -> None:
     *lines, left = stream.split(b"\n")
     kept, taken_off = [line + b"\n" for line in lines], [line.removesuffix(b"\r") for line in lines]
     assert cut(framing, [stream]) == (kept if framing.keep_ending else taken_off, left, "")

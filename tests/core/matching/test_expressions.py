@@ -21,7 +21,7 @@ def test_regex_match_without_anchors_is_searched_for() -> None:
     assert asked(matching.regex("b+"), b"abbc")
 
 
-def test_the_captures_are_the_turns() -> None:
+def test_regex_match_sets_the_captures_of_the_turn() -> None:
     turn = MadeUp()
     assert asked(matching.regex(r"^(\w+) (?P<what>.*?)(x)?$"), b"ECHO hi", turn)
     assert turn.captures is not None

@@ -96,12 +96,12 @@ def test_a_directive_that_is_not_known() -> None:
     assert refused.value.position == 9
 
 
-def test_no_group_at_all() -> None:
+def test_template_capture_without_any_group_is_rejected() -> None:
     with pytest.raises(TemplateError, match="no capture 1: no regex with a group makes the rule match"):
         templates.compile("${1}")
 
 
-def test_functions_nest_so_deep_and_no_deeper() -> None:
+def test_template_functions_nested_past_16_are_rejected() -> None:
     assert templates.compile("${" + "upper:" * 16 + "request}").render(MadeUp(b"a")) == b"A"
     with pytest.raises(TemplateError, match="more than 16 functions within each other") as refused:
         templates.compile("${" + "upper:" * 17 + "request}")

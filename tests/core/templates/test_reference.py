@@ -46,7 +46,7 @@ def test_templates_reference_names_every_placeholder_and_function() -> None:
     assert {"%" + name for name in DIRECTIVES} == names("Time")
 
 
-def test_a_size_is_read_as_said() -> None:
+def test_number_in_templates_reference_is_read_as_stated() -> None:
     assert compiled("${size}").number(turn()) == 42
     assert compiled("${len:key}").number(turn()) == 3
     assert compiled("${u16be:request[2:4]}").number(turn()) == int.from_bytes(b"T ", "big")

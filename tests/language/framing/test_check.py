@@ -11,7 +11,7 @@ def problems(framing: str) -> list[str]:
     return [line.removeprefix("listeners[0].framing").removeprefix(".") for line in found]
 
 
-def test_a_framing_says_something() -> None:
+def test_empty_framing_is_rejected() -> None:
     assert problems("{}") == [
         f": says nothing: give {members(v1.Framing())}",
     ]
