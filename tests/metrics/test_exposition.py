@@ -172,7 +172,7 @@ def test_an_abandoned_render_stops_at_the_next_family(exposition: Exposition, op
 
 
 @pytest.mark.programs
-def test_promtool_has_nothing_to_say(exposition: Exposition, slots: list[ListenerCounters]) -> None:
+def test_exposition_passes_promtool(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     slots[0].accepted()
     slots[0].answered(0.2, 1)
     promtool = shutil.which("promtool")
@@ -182,7 +182,7 @@ def test_promtool_has_nothing_to_say(exposition: Exposition, slots: list[Listene
     assert (report.returncode, report.stdout, report.stderr) == (0, b"", b"")
 
 
-def test_the_counts_of_one_listener(
+def test_counts_of_one_listener_are_sums_over_slots(
     tally: SharedCounters, places: CounterLayout, slots: list[ListenerCounters]
 ) -> None:
     slots[0].accepted()

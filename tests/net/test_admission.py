@@ -92,14 +92,14 @@ def test_admission_without_limits_admits_all_and_writes_nothing(doors: list[List
     assert not any(doors[0].tally.shared[HEADER : HEADER + entries(3)])
 
 
-def test_a_limit_that_comes_later_counts_who_entered_since(doors: list[ListenState]) -> None:
+def test_admission_limit_set_later_counts_connections_from_then_on(doors: list[ListenState]) -> None:
     plan = limited(per_peer=1)
     assert doors[0].enter(PLAN) is None
     assert doors[0].enter(plan) is None
     assert doors[0].enter(plan) == "max_connections_per_peer"
 
 
-def test_leaving_without_having_been_counted_takes_nobody_elses_place(doors: list[ListenState]) -> None:
+def test_uncounted_connection_that_leaves_frees_no_counted_place(doors: list[ListenState]) -> None:
     plan = limited(per_peer=1)
     assert doors[0].enter(plan) is None
     doors[1].admission.left(plan, ALICE)
@@ -128,7 +128,7 @@ def test_burying_works_where_pages_cannot_be_taken_away(
     assert doors[1].enter(plan) is None
 
 
-def test_a_place_that_everyone_left_is_free_for_others(
+def test_admission_place_of_a_peer_that_left_is_reused(
     doors: list[ListenState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Admission, "_bucket", lambda _self, _key: 0)

@@ -143,7 +143,7 @@ def test_a_client_that_goes_on_talking_after_our_close_is_not_reset(serving: Ser
 
 
 @WITH_RST
-def test_reset_is_a_reset_behind_what_was_sent(serving: Serving) -> None:
+def test_reset_step_resets_after_the_bytes_sent(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"reset\n")
     assert client.hear(8) == b"about to"

@@ -131,9 +131,7 @@ def deadlines(loop: Loop) -> Deadlines:
 
 
 @given(st.lists(st.tuples(st.integers(0, 19), waits, st.sampled_from([0.0, 0.0, 0.001, 0.7, 2.5, 31.0]))), waits)
-def test_each_is_woken_once_at_its_deadline_and_a_cleared_one_never(
-    acts: list[tuple[int, float, float]], start: float
-) -> None:
+def test_deadline_wakes_once_when_due_and_never_if_cleared(acts: list[tuple[int, float, float]], start: float) -> None:
     """`acts`: a sleeper is set, or cleared if it was set; then time passes."""
     loop = Loop(1000 + start)
     deadlines = deadlines_on(loop)

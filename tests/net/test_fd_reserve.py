@@ -21,7 +21,7 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 @pytest.mark.parametrize("hard, soft", [(256, 224), (64, 32), (40, 20)])
-def test_some_are_kept_free_of_few_ones_half(hard: int, soft: int) -> None:
+def test_fd_reserve_keeps_32_descriptors_or_half_free(hard: int, soft: int) -> None:
     command = [sys.executable, "-c", PROGRAM, str(hard)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(soft), str(hard), str(soft)]

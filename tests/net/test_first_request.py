@@ -59,7 +59,7 @@ def test_a_client_that_never_asks_is_closed_when_the_moment_is_over(
     serving.settle()
 
 
-def test_a_drain_that_is_taken_back_leaves_them_alone(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drain_taken_back_leaves_new_connections_open(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     serving.commit(ECHO)
     monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.2)
     client = connected(serving)

@@ -78,7 +78,7 @@ def already_ended() -> Iterator[None]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(strategies.listeners(strategies.whole_framings).map(without_waiting), strategies.streams, CUTS)
-def test_the_drivers_add_nothing(
+def test_driven_connection_answers_as_the_session_alone(
     serving: Serving, listener: strategies.Language, stream: bytes, cuts: list[int]
 ) -> None:
     config = strategies.read(listener)

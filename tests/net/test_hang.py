@@ -104,7 +104,7 @@ def fin_noted(serving: Serving) -> bool:
     [lambda: steps.delay_fixed(0.3), lambda: steps.dribble(b"abc", size=1, gap=0.15)],
     ids=["delay", "dribble"],
 )
-def test_after_a_fin_during_a_wait_what_is_owed_is_sent(
+def test_fin_during_a_wait_is_answered_with_the_rest_of_the_reply(
     serving: Serving, wait: Callable[[], steps.Step], unread: bytes
 ) -> None:
     serving.commit(plan(wait(), steps.send(b"owed"), steps.close()))

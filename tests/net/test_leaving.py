@@ -135,7 +135,9 @@ def test_a_session_that_raises_ends_its_connection_alone_and_is_counted(
 
 @pytest.mark.parametrize("ending, reason", [("reset", CloseReason.PEER_RESET), ("finish", CloseReason.PEER_EOF)])
 @pytest.mark.parametrize("said", [b"", b"a\n"])
-def test_a_probe_is_who_leaves_without_a_byte(serving: Serving, ending: str, reason: CloseReason, said: bytes) -> None:
+def test_client_that_leaves_without_a_byte_counts_as_a_probe(
+    serving: Serving, ending: str, reason: CloseReason, said: bytes
+) -> None:
     serving.commit(plan())
     client = serving.connect()
     eventually(lambda: serving.count(listener_counters.ACCEPTED) == 1)

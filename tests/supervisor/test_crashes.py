@@ -76,13 +76,13 @@ async def check(folder: Path, client: Client) -> None:
 
 
 @pytest.mark.parametrize("step", [*STEPS, *(f"statement {number}" for number in range(1, STATEMENTS + 1))])
-async def test_killed_at_a_step(tmp_path: Path, step: str) -> None:
+async def test_supervisor_killed_at_each_step_loses_no_revision(tmp_path: Path, step: str) -> None:
     client = crash(tmp_path, step, EACH)
     assert (client.killed, client.survived) == (EACH, 0)
     await check(tmp_path, client)
 
 
-async def test_killed_at_any_moment(tmp_path: Path) -> None:
+async def test_supervisor_killed_at_random_moments_loses_no_revision(tmp_path: Path) -> None:
     client = crash(tmp_path, "random", AT_RANDOM)
     assert client.killed == AT_RANDOM
     await check(tmp_path, client)

@@ -84,7 +84,7 @@ async def test_worker_is_killed_only_after_its_silence_limit(supervise: Supervis
     assert bool(worker.why) is killed
 
 
-async def test_a_supervisor_that_was_held_up_kills_nobody(supervise: Supervise) -> None:
+async def test_paused_supervisor_kills_no_worker(supervise: Supervise) -> None:
     """As after the machine was paused: nothing was heard for long, because nobody here was listening."""
     supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
     pids = supervisor.pids()
@@ -162,7 +162,7 @@ async def test_a_peer_limit_forgets_the_connections_of_a_dead_worker(supervise: 
         assert supervisor.closed(CloseReason.WORKER_CRASHED) == round_ + 1
 
 
-async def test_an_end_serves_those_who_queue_where_no_worker_is(supervise: Supervise) -> None:
+async def test_stop_answers_clients_queued_at_a_slot_without_worker(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2, pace=ALONE)
     supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)
@@ -257,7 +257,7 @@ def test_each_death_in_a_row_has_a_longer_wait_until_one_has_served_for_long(clo
     assert [slot.delay_after_death(pace) for _ in range(2)] == [0.0, 0.0], "each of them has served for long"
 
 
-def test_the_pace_is_what_the_documents_say() -> None:
+def test_pool_timeouts_are_those_of_the_documentation() -> None:
     pace = Timeouts()
     assert (pace.start, pace.answer) == (10.0, 5.0)
     assert (pace.silence, pace.deaths, pace.memory, pace.adopt_from) == (5.0, 5, 60.0, 1.0)

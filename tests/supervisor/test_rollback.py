@@ -35,7 +35,7 @@ async def test_rollback_without_comment_names_its_revision(supervise: Supervise)
     assert (await supervisor.rollback(1)).revision.comment == "to revision 1"
 
 
-async def test_files_are_as_they_were_then(supervise: Supervise, tmp_path: Path) -> None:
+async def test_rollback_restores_payload_files_of_the_revision(supervise: Supervise, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"before")
     supervisor = await supervise(listener("{file: page}"))
     (tmp_path / "page").write_bytes(b"after")

@@ -70,7 +70,7 @@ ENDS = [("eof", b""), ("eof", b"<m1 a"), ("reset", b""), ("refused", b""), ("sta
 
 
 @pytest.mark.parametrize("end, heard", ENDS)
-def test_an_end_without_a_reason_is_wrong(end: str, heard: bytes) -> None:
+def test_oracle_reports_an_end_without_a_reason(end: str, heard: bytes) -> None:
     assert faults(world_of(ONE), seen(heard, end=end, connected=end not in {"refused", "stalled"}))
 
 
@@ -133,7 +133,7 @@ def test_a_silence_that_was_to_be_expected_is_right_although_the_change_was_reje
     assert faults(world_of(ONE), silent) == []
 
 
-async def test_a_client_that_is_answered_by_nobody_says_so(unused_tcp_port: int) -> None:
+async def test_survival_client_without_server_reports_refused(unused_tcp_port: int) -> None:
     version = renewed(ONE, "m1", address=f"127.0.0.1:{unused_tcp_port}")
     found = await Client(world_of(version), version, random.Random(1)).talk()
     assert (found.end, found.connected) == ("refused", 0.0)
@@ -180,11 +180,11 @@ def test_each_process_has_a_level_of_its_own() -> None:
     assert abs(slope([noisy(0.0, 200, level, seed=int(level)) for level in (20.0, 50.0, 100.0)]).per_hour) < 10
 
 
-def test_too_little_says_nothing() -> None:
+def test_slope_of_too_few_samples_is_unknown() -> None:
     assert slope([noisy(1.0, 5)]).least == -inf
 
 
-def test_a_client_may_be_accepted_by_whoever_is_there_before_its_first_reply() -> None:
+def test_oracle_accepts_a_queued_client_served_by_a_later_listener() -> None:
     """It queues where a worker has died, and the listener is another one by the time that there is a successor."""
     another = Version(2, "another", ADDRESS, "m2")
     world = world_of(ONE)

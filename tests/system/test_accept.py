@@ -247,7 +247,7 @@ def test_held_client_is_closed_in_order_by_sigterm(switched: Switched) -> None:
 
 # ── The books ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @every_engine
-def test_the_books_know_whoever_was_accepted_and_nobody_else(switched: Switched) -> None:
+def test_counters_count_exactly_the_accepted_connections(switched: Switched) -> None:
     for mode in ("REFUSE", "STALL", "CLOSE", "RESET"):
         switched.switch(mode)
         assert switched.try_many() == {mode: CLIENTS}

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.long
 OTHER = ECHO.replace("[echo]", "[echo, close]")
 
 
-def test_every_change_and_every_refusal_is_a_line(responder: Start) -> None:
+def test_audit_log_has_a_line_for_each_change_and_rejection(responder: Start) -> None:
     running = responder()
     etag = running.status()["etag"]
     assert running.cli("apply", "--comment", "two\nlines \x1b[2J", "-", stdin=OTHER).returncode == 0
@@ -33,7 +33,7 @@ def test_every_change_and_every_refusal_is_a_line(responder: Start) -> None:
     assert running.stop() == 0
 
 
-def test_operations_are_lines_too(responder: Start) -> None:
+def test_audit_log_has_a_line_for_each_operation(responder: Start) -> None:
     running = responder(ECHO)
     assert running.cli("reset-counters", "--listener", "echo").returncode == 0
     assert running.cli("restart").returncode == 0

@@ -73,7 +73,7 @@ def test_a_listeners_port_is_taken(serve: Serve, taken: int) -> None:
 
 
 @pytest.mark.parametrize("what", ["admin", "metrics"])
-def test_a_port_of_our_own_is_taken(serve: Serve, taken: int, what: str) -> None:
+def test_serve_with_admin_or_metrics_port_in_use_fails(serve: Serve, taken: int, what: str) -> None:
     result = serve(HELLO, f"--{what}", f"127.0.0.1:{taken}")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"Error: --{what} 127.0.0.1:{taken}: Address already in use\n"
@@ -111,7 +111,7 @@ def test_serve_with_unreadable_configuration_file_fails(serve: Serve, tmp_path: 
     assert (result.returncode, result.stderr) == (1, "Error: cannot read secret.yaml: Permission denied\n")
 
 
-def test_a_folder_is_no_file(serve: Serve) -> None:
+def test_serve_with_directory_as_configuration_file_fails(serve: Serve) -> None:
     result = serve(None, "--config", ".")
     assert (result.returncode, result.stderr) == (1, "Error: cannot read .: Is a directory\n")
 
@@ -163,7 +163,7 @@ def test_a_listener_on_a_port_of_our_own(serve: Serve) -> None:
     assert "the metrics" in result.stderr
 
 
-def test_an_admin_api_for_everybody(serve: Serve) -> None:
+def test_serve_with_unguarded_remote_admin_api_fails(serve: Serve) -> None:
     result = serve(HELLO, "--admin", "0.0.0.0:0")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: --admin 0.0.0.0:0: whoever reaches the admin API rules the responder")
@@ -187,7 +187,7 @@ def test_serve_reports_all_credential_problems_together(serve: Serve, tmp_path: 
     ]
 
 
-def test_programs_get_their_lines(serve: Serve, taken: int) -> None:
+def test_serve_with_json_log_format_reports_start_failures_as_json(serve: Serve, taken: int) -> None:
     result = serve(HELLO.replace("rules:", "rulez:"), "--log-format", "json")
     assert (result.returncode, result.stdout) == (1, "")
     (line,) = map(json.loads, result.stderr.splitlines())

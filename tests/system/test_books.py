@@ -152,7 +152,7 @@ async def test_counters_equal_client_totals_for_one_shot_conversations(running: 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_the_books_balance_with_connections_open_in_two_workers(running: Responder, engine: str) -> None:
+async def test_counters_balance_with_connections_open_in_two_workers(running: Responder, engine: str) -> None:
     listener = f"{engine}-shared"
     before = {pid: descriptors(pid) for pid in worker_pids(running)}
     account = Account()

@@ -72,7 +72,7 @@ class Waiting:
 
 @each_engine
 @pytest.mark.usefixtures("room_for_clients")
-def test_a_thousand_clients_of_a_responder_with_256_descriptors(responder: Start, engine: str) -> None:
+def test_thousand_clients_of_a_server_with_256_descriptors_are_answered(responder: Start, engine: str) -> None:
     config = (
         f"listeners: [{{name: line, address: '127.0.0.1:0', engine: {engine}, framing: line,"
         ' rules: [{when: PING, do: [send: "+PONG\\r\\n"]}]}]'

@@ -149,7 +149,7 @@ async def test_places_come_back_when_workers_are_killed(responder: Start) -> Non
         assert await crowd.enter(PEERS * 10) == MOST
 
 
-async def test_a_limit_that_is_lifted_lets_in_who_comes(responder: Start) -> None:
+async def test_raised_connection_limit_admits_new_clients(responder: Start) -> None:
     """And one that comes later counts who is there already."""
     async with AsyncExitStack() as stack:
         running = responder(CONFIG, "--workers", "2")

@@ -146,7 +146,7 @@ def test_sigterm_during_a_drain(responder: Start, clients: ExitStack) -> None:
 
 
 @ENGINES
-def test_a_restart_under_a_connect_loop_loses_nobody(responder: Start, engine: str) -> None:
+def test_restart_under_a_connect_loop_loses_no_client(responder: Start, engine: str) -> None:
     running = responder(CONFIG, "--workers", "2", "--engine", engine)
     before = worker_pids(running)
     asking = Asking(running)

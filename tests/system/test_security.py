@@ -147,7 +147,7 @@ def test_a_new_certificate_serves_the_next_connection_and_open_ones_go_on(
     assert running.stop() == 0
 
 
-def test_clients_that_fail_cost_nobody_else_anything(responder: Start, keys: Keys) -> None:
+def test_failing_tls_clients_do_not_disturb_others(responder: Start, keys: Keys) -> None:
     running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
     host, _, port = running.admin.rpartition(":")
     shown = Credentials(ca=keys.authority.certificate, token_file=keys.full)

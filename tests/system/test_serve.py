@@ -76,7 +76,7 @@ def test_programs_get_log_lines_and_nothing_else(responder: Start) -> None:
     assert (serving["revision"], serving["workers"]) == (1, 1)
 
 
-def test_people_get_a_banner(tmp_path: Path) -> None:
+def test_serve_prints_a_banner(tmp_path: Path) -> None:
     port = free_port()
     config, out, err = (tmp_path / name for name in ("hello.yaml", "out", "err"))
     config.write_text(HELLO.replace("127.0.0.1:0", f"0.0.0.0:{port}"))
@@ -98,7 +98,7 @@ def test_people_get_a_banner(tmp_path: Path) -> None:
     assert "Traceback" not in err.read_text()
 
 
-def test_the_control_api_on_a_unix_socket(responder: Start, tmp_path: Path) -> None:
+def test_serve_with_admin_api_on_a_unix_socket_removes_it_at_the_end(responder: Start, tmp_path: Path) -> None:
     running = responder(HELLO, "--admin", f"unix:{tmp_path}/admin")
     assert running.admin == f"unix:{tmp_path}/admin"
     assert running.cli("status").returncode == 0

@@ -152,7 +152,7 @@ def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(responder: Start
     assert running.stop() == 0
 
 
-def test_the_file_may_be_replaced_or_missing(responder: Start, tmp_path: Path) -> None:
+def test_sighup_with_missing_or_replaced_file_keeps_serving(responder: Start, tmp_path: Path) -> None:
     running = responder(STUCK)
     running.config.unlink()
     running.process.send_signal(signal.SIGHUP)

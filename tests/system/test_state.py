@@ -89,7 +89,7 @@ def whole(history: list[pb.Revision]) -> bool:
 
 
 # ── The process ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_kill_9_of_everything_keeps_what_was_acknowledged(responder: Start, tmp_path: Path) -> None:
+def test_kill_9_of_all_processes_keeps_acknowledged_changes(responder: Start, tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "state"))
     acknowledged = "one"
     for number in range(3):
@@ -124,7 +124,7 @@ def test_rolling_back_and_watching_from_the_command_line(responder: Start, tmp_p
     assert "revision 1 is not in the history" in gone.stderr
 
 
-def test_a_second_responder_is_refused(responder: Start, tmp_path: Path) -> None:
+def test_second_server_on_a_state_directory_does_not_start(responder: Start, tmp_path: Path) -> None:
     state = tmp_path / "state"
     running = responder(TALK, "--state", str(state))
     result = start_badly(state)
@@ -295,7 +295,7 @@ def leave(api: Api, text: str, after: float, *, cancels: bool) -> bool:
     return False
 
 
-def test_a_watcher_sees_what_others_change(responder: Start, tmp_path: Path) -> None:
+def test_watch_command_prints_changes_of_other_clients(responder: Start, tmp_path: Path) -> None:
     running = responder(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"))
     said = tmp_path / "watched"
     command = [*ANSWERBACK, "watch", "--server", running.admin]

@@ -111,7 +111,7 @@ def test_killed_workers_lose_none_that_waited(responder: Start, folder: Path) ->
     assert running.stop() == 0
 
 
-def test_a_killed_responder_is_succeeded(responder: Start, folder: Path) -> None:
+def test_unix_sockets_of_a_killed_server_are_taken_over(responder: Start, folder: Path) -> None:
     path, admin = folder / "it.sock", folder / "admin.sock"
     running = responder(config(path), "--admin", f"unix:{admin}")
     running.process.kill()
@@ -125,7 +125,7 @@ def test_a_killed_responder_is_succeeded(responder: Start, folder: Path) -> None
     assert list(folder.iterdir()) == []
 
 
-def test_the_admin_api_is_its_owner_s_alone(responder: Start, folder: Path) -> None:
+def test_unix_admin_socket_is_accessible_to_its_owner_only(responder: Start, folder: Path) -> None:
     admin = folder / "admin.sock"
     running = responder(config(folder / "it.sock"), "--admin", f"unix:{admin}")
     assert stat.S_IMODE(admin.stat().st_mode) == 0o600

@@ -78,7 +78,7 @@ def test_unprivileged_server_has_no_capabilities(switched: Switched) -> None:
 
 @addresses
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_a_stall_times_everybody_out_and_its_end_serves_within_a_second(switched: Switched) -> None:
+def test_unprivileged_stall_times_clients_out_and_ends_within_a_second(switched: Switched) -> None:
     for round_ in (1, 2):
         switched.switch("STALL")
         assert switched.try_many() == {"STALL": CLIENTS}
@@ -109,7 +109,7 @@ def test_unprivileged_accept_mode_switches_from_any_to_any_other(switched: Switc
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_deaths_in_a_stall(switched: Switched) -> None:
+def test_unprivileged_stall_outlasts_worker_deaths(switched: Switched) -> None:
     switched.switch("STALL")
     switched.deaths = True
     for _ in range(2):
@@ -125,7 +125,7 @@ def test_deaths_in_a_stall(switched: Switched) -> None:
     assert accepted(switched) == CLIENTS
 
 
-def test_deaths_at_the_end_of_a_stall(switched: Switched) -> None:
+def test_unprivileged_stall_ends_despite_worker_deaths(switched: Switched) -> None:
     switched.switch("STALL")
     switched.deaths = True
     for pid in worker_pids(switched.running):
@@ -156,7 +156,7 @@ def test_changes_of_others_and_a_new_name_leave_a_stall(switched: Switched) -> N
     assert accepted(switched) == CLIENTS
 
 
-def test_a_drain_of_what_is_stalled(switched: Switched) -> None:
+def test_unprivileged_stalled_listener_is_drained_and_resumed(switched: Switched) -> None:
     switched.switch("STALL")
     assert switched.running.cli("drain", "--listener", "it").returncode == 0
     assert switched.try_many() == {"REFUSE": CLIENTS}
@@ -167,7 +167,7 @@ def test_a_drain_of_what_is_stalled(switched: Switched) -> None:
     assert accepted(switched) == CLIENTS
 
 
-def test_a_restart_of_the_workers_in_a_stall(switched: Switched) -> None:
+def test_unprivileged_stall_outlasts_a_restart_of_workers(switched: Switched) -> None:
     switched.switch("STALL")
     assert switched.running.cli("restart").returncode == 0
     assert switched.try_many() == {"STALL": CLIENTS}
@@ -176,7 +176,7 @@ def test_a_restart_of_the_workers_in_a_stall(switched: Switched) -> None:
     assert accepted(switched) == CLIENTS
 
 
-def test_the_end_in_a_stall(switched: Switched) -> None:
+def test_unprivileged_server_stops_during_a_stall(switched: Switched) -> None:
     switched.switch("STALL")
     assert switched.running.stop() == 0
     assert switched.try_once() == "REFUSE"

@@ -75,7 +75,7 @@ def has_listeners(running: Responder, count: int) -> bool:
     return len(running.status()["listeners"]) == count
 
 
-def test_a_change_is_in_force_within_2_s(path: Path, swap: Swap) -> None:
+def test_watched_file_change_is_active_within_2_s(path: Path, swap: Swap) -> None:
     path.parent.mkdir()
     path.touch()
     swap(path, text(listener("zero")))

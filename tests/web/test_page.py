@@ -43,7 +43,7 @@ def test_status_page_shows_the_reason_of_not_serving(status: Status) -> None:
     assert "not serving: worker 1 died five times within a minute" in Text(page(status, START)).words
 
 
-def test_the_page_fetches_nothing_and_links_only_to_what_is_here(status: Status) -> None:
+def test_status_page_fetches_nothing_and_links_only_to_its_own_paths(status: Status) -> None:
     html = page(status, START)
     text = Text(html)
     assert text.links == ["/metrics", "/readyz", "/healthz"]

@@ -207,7 +207,7 @@ async def test_a_render_is_told_when_its_last_caller_has_left(server: Server, ho
 
 
 @pytest.mark.parametrize("path, name", [("/healthz", "liveness"), ("/readyz", "readiness")])
-async def test_probes_say_yes_or_why_not(server: Server, house: House, path: str, name: str) -> None:
+async def test_http_probes_return_ok_or_the_reason(server: Server, house: House, path: str, name: str) -> None:
     response = await ask(server, path)
     assert (response.status, response.body) == (200, b"ok\n")
     house.wrong[name] = "draining"
@@ -220,7 +220,7 @@ async def test_probes_say_yes_or_why_not(server: Server, house: House, path: str
     assert (await ask(server, path)).status == 200
 
 
-async def test_the_page_is_shown(server: Server) -> None:
+async def test_http_root_shows_the_status_page(server: Server) -> None:
     response = await ask(server, "/")
     assert response.status == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -247,7 +247,7 @@ async def test_http_method_other_than_get_and_head_is_405(server: Server, path: 
     assert response.headers["Allow"] == "GET, HEAD"
 
 
-async def test_a_body_that_nobody_asked_for_is_refused_and_not_kept(server: Server) -> None:
+async def test_http_request_with_a_body_is_rejected_and_not_kept(server: Server) -> None:
     body = b"x" * 100_000
     answer = await say(server, b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + body)
     assert answer.startswith(b"HTTP/1.1 405 ")
@@ -371,7 +371,7 @@ async def test_a_malformed_request_gets_a_fixed_answer_with_all_headers(
     assert caplog.messages == []
 
 
-async def test_no_request_whatever_is_reflected(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_http_response_never_repeats_the_request(house: House, caplog: pytest.LogCaptureFixture) -> None:
     house.bound = Bound(connections=1000, per_peer=1000, request_seconds=0.1)  # most end by it: they are not complete
     server = await house.open()
 
@@ -439,7 +439,7 @@ async def closed(held: Held) -> bool:
         return True
 
 
-async def test_when_all_places_are_taken_the_oldest_unfinished_goes(house: House) -> None:
+async def test_http_connections_at_the_limit_close_the_oldest_unfinished(house: House) -> None:
     house.bound.connections = 3
     server = await house.open()
     held = [(await house.hold(server, 1, peer=f"127.0.0.{last}"))[0] for last in (2, 3, 4)]
@@ -590,7 +590,7 @@ def test_a_peer_is_an_ipv4_address_or_a_network_of_ipv6(peername: object, networ
     assert network_of(peername) == network
 
 
-async def test_closing_ends_what_is_open_and_frees_the_port(house: House) -> None:
+async def test_http_server_close_ends_connections_and_frees_the_port(house: House) -> None:
     server = await house.open()
     reader, writer = await connect(server)
     await until(lambda: house.bound.open == 1)
@@ -634,7 +634,7 @@ async def test_metrics_port_in_use_is_a_start_error(house: House) -> None:
         ("192.0.2.1:0", "Cannot assign requested address"),
     ],
 )
-async def test_an_address_that_cannot_be_is_said(house: House, address: str, message: str) -> None:
+async def test_invalid_metrics_address_is_a_start_error(house: House, address: str, message: str) -> None:
     with pytest.raises(StartError) as error:
         await house.open(address)
     assert str(error.value).startswith(f"--metrics {address}: ")

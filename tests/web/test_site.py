@@ -67,7 +67,7 @@ async def get(server: Server, path: str) -> str:
     return await to_thread(fetch)
 
 
-async def test_metrics_are_those_of_its_tally_and_status(server: Server, supervisor: FakeSupervisor) -> None:
+async def test_site_metrics_come_from_counters_and_status(server: Server, supervisor: FakeSupervisor) -> None:
     supervisor.tally.region(1)[supervisor.places.listeners["hello"]] += 5
     lines = (await get(server, "/metrics")).splitlines()
     assert 'answerback_connections_accepted_total{listener="hello"} 5.0' in lines
@@ -85,7 +85,7 @@ async def test_metrics_timestamp_of_event_that_never_happened_is_0(server: Serve
     assert "answerback_config_last_rejected_timestamp_seconds 0.0" in lines
 
 
-async def test_probes_are_its_health(server: Server, supervisor: FakeSupervisor) -> None:
+async def test_site_probes_follow_the_health_of_the_supervisor(server: Server, supervisor: FakeSupervisor) -> None:
     assert await get(server, "/readyz") == "ok\n"
     supervisor.health.set("draining", ["hello"])
     with pytest.raises(urllib.error.HTTPError, match="503") as refusal:
@@ -108,5 +108,5 @@ async def test_readiness_reports_a_rejected_file_and_stays_ready(server: Server,
     assert text.strip() in await get(server, "/")
 
 
-async def test_the_page_is_its_status(server: Server) -> None:
+async def test_site_root_shows_the_status_of_the_supervisor(server: Server) -> None:
     assert "up since 2026-01-02 03:04:05 UTC" in await get(server, "/")

@@ -94,7 +94,7 @@ async def test_hostile_input_to_200_loose_patterns_stays_within_the_budget(worke
         assert resident(worker) - before <= 32
 
 
-def test_a_share_is_half_of_what_is_free() -> None:
+def test_pattern_memory_share_is_half_of_the_free_memory() -> None:
     memory, one, other = PatternMemory(1000), Refused([]), Refused([])
     memory.hold(one, memory.half())
     memory.hold(other, memory.half())
@@ -119,7 +119,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return shares
 
 
-def test_the_patterns_of_a_plan_share_half_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patterns_of_a_plan_share_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = held(monkeypatch)
     memory = PatternMemory()
     first = compile_order(order(loose(1), 1), Compiled(), memory=memory)

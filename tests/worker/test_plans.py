@@ -66,7 +66,7 @@ def test_changed_default_engine_recompiles_all_listeners() -> None:
     assert {plan.engine for plan in changed.plan.listeners.values()} == {Engine.COROUTINE}
 
 
-def test_problems_are_where_they_stand_in_the_whole() -> None:
+def test_plan_problems_are_reported_by_their_listener_index() -> None:
     broken = order()
     broken.config.listeners[1].rules[0].do[0].Clear()
     broken.config.listeners.add().CopyFrom(broken.config.listeners[1])

@@ -23,7 +23,7 @@ def test_worker_arguments_are_parsed() -> None:
     assert Arguments.parse(words) == Arguments(5, 4, 2, 1, 2, "json", "debug")
 
 
-def test_a_link_that_is_none_is_one_line_and_the_end() -> None:
+def test_worker_start_with_invalid_link_prints_one_line_and_exits() -> None:
     words = "--link 0 --tally 0 --slots 1 --slot 0 --region 0 --log-format text --log-level info".split()  # noqa: SIM905
     ended = subprocess.run(
         [sys.executable, "-m", "answerback.worker", *words],

@@ -219,7 +219,7 @@ async def test_worker_ends_when_its_link_is_closed(worker: Ordered) -> None:
     assert monotonic() - began < 1
 
 
-async def test_a_large_configuration_does_not_hold_up_those_who_are_served(worker: Ordered) -> None:
+async def test_worker_answers_during_prepare_of_a_large_configuration(worker: Ordered) -> None:
     await worker.serve(1)
     order = Prepare(revision=2, files=[File(name="large", data=os.urandom(17 << 20))])
     worker.link.send(Order(prepare=order))
@@ -235,7 +235,7 @@ async def test_prepare_of_configuration_that_does_not_compile_is_rejected(worker
     assert await worker.ask() == b"one"
 
 
-async def test_a_commit_of_what_was_not_prepared_is_the_end(worker: Ordered) -> None:
+async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered) -> None:
     worker.link.send(Order(commit=Commit(revision=7)))
     status, said = await worker.ended()
     assert status == 1

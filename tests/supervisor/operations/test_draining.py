@@ -150,9 +150,7 @@ async def test_resumed_listener_listens_on_its_former_port(supervise: Supervise)
     assert await supervisor.operations.resume() == []
 
 
-async def test_resume_ends_a_drain_and_leaves_alone_who_was_not_told_to_go(
-    supervise: Supervise, clients: Clients
-) -> None:
+async def test_resume_during_a_drain_keeps_connections_not_yet_told(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO)
     port = supervisor.port()
     (client,) = clients(supervisor, 1)
@@ -185,7 +183,7 @@ async def test_drain_delay_keeps_accepting_and_resume_ends_it(supervise: Supervi
     assert supervisor.health.serving
 
 
-async def test_a_drain_goes_on_although_whoever_asked_leaves(supervise: Supervise, clients: Clients) -> None:
+async def test_drain_continues_after_its_caller_leaves(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO)
     clients(supervisor, 3)
     draining = supervisor.operations.drain("", 0.2)
@@ -264,7 +262,9 @@ async def test_worker_killed_during_a_drain_has_a_successor_that_stays_shut(
     assert {len(client.recv(0)) for client in clients(supervisor, 8)} == {0}
 
 
-async def test_a_change_applies_and_what_is_drained_stays_shut(supervise: Supervise, clients: Clients) -> None:
+async def test_update_during_a_drain_applies_and_keeps_the_listener_shut(
+    supervise: Supervise, clients: Clients
+) -> None:
     supervisor = await supervise(HELLO)
     (client,) = clients(supervisor, 1)
     draining = begun(supervisor)
@@ -300,7 +300,7 @@ async def test_a_listener_that_is_removed_is_drained_to_its_end(supervise: Super
     assert (await draining)[-1].state is DrainState.DRAINED
 
 
-async def test_a_restart_of_the_workers_stays_shut(supervise: Supervise) -> None:
+async def test_drained_listener_stays_shut_after_a_restart_of_workers(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO, workers=2)
     await drain(supervisor)
     async for _ in supervisor.operations.restart_workers(0.0):

@@ -46,7 +46,7 @@ async def test_reset_of_one_listeners_counters_leaves_the_others(supervise: Supe
     assert await five(supervisor, "other") == [b"yes"] * 5
 
 
-async def test_that_of_one_rule_begins_afresh(supervise: Supervise) -> None:
+async def test_reset_of_one_rule_counter_leaves_the_others(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO)
     assert await five(supervisor) == AFRESH
     assert await supervisor.operations.reset_counters("hello", "turns") == 1
@@ -54,7 +54,7 @@ async def test_that_of_one_rule_begins_afresh(supervise: Supervise) -> None:
     assert await supervisor.operations.reset_counters("hello", "rules[2]") == 0, "it counts nothing"
 
 
-async def test_that_of_one_fault_begins_afresh(supervise: Supervise) -> None:
+async def test_reset_of_one_fault_counter_leaves_the_others(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO + "  faults: [{name: once, times: 1, drop: {}}]\n")
     assert await five(supervisor) == [b"", *AFRESH[1:]]
     assert await supervisor.operations.reset_counters("hello", fault="once") == 1

@@ -39,7 +39,7 @@ def connect(supervisor: Supervised) -> socket.socket:
     return socket.create_connection(("127.0.0.1", supervisor.port()), timeout=20)
 
 
-async def test_every_worker_is_another_process_and_nobody_who_connects_is_lost(supervise: Supervise) -> None:
+async def test_rolling_restart_replaces_every_worker_and_loses_no_client(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2)
     before = supervisor.pids()
     clients = Asking(supervisor.port(), 16)
@@ -88,7 +88,7 @@ async def test_connection_unfinished_at_restart_grace_is_reset(supervise: Superv
     assert supervisor.closed(CloseReason.ABORTED) == 1
 
 
-async def test_a_change_reaches_who_leaves_and_who_comes(supervise: Supervise) -> None:
+async def test_update_during_rolling_restart_reaches_old_and_new_worker(supervise: Supervise) -> None:
     supervisor = await supervise(LINES)
     with connect(supervisor) as client, connect(supervisor) as stuck:
         assert said(client, b"hi\n") == b"one\n"
@@ -167,7 +167,7 @@ async def test_a_successor_that_dies_while_the_former_leaves_is_replaced(supervi
     assert supervisor.balance() == (2, 2, 0)
 
 
-async def test_the_end_comes_during_a_restart(supervise: Supervise) -> None:
+async def test_stop_during_rolling_restart_ends_all_workers(supervise: Supervise) -> None:
     supervisor = await supervise(LINES, workers=2, grace=1.0)
     with connect(supervisor) as client:
         assert said(client, b"stuck\n") == b"begun "

@@ -29,7 +29,7 @@ async def answer_of(client: socket.socket) -> bytes:
         return await asyncio.to_thread(client.recv, 100)
 
 
-async def test_an_idle_responder_ends_at_once(supervise: Supervise) -> None:
+async def test_stop_of_idle_server_ends_at_once(supervise: Supervise) -> None:
     supervisor = await supervise(workers=2)
     pids, port, began = supervisor.pids(), supervisor.port(), monotonic()
     await supervisor.stop()
@@ -78,7 +78,7 @@ async def test_the_drain_delay_accepts_on(supervise: Supervise) -> None:
     assert refused(port)
 
 
-async def test_the_stuck_are_reset_within_the_grace_period(supervise: Supervise) -> None:
+async def test_stop_resets_stuck_connections_within_the_grace_period(supervise: Supervise) -> None:
     supervisor = await supervise(STUCK, workers=2, grace=2.0)
     clients = [connect(supervisor) for _ in range(4)]
     await until(lambda: supervisor.balance()[2] == 4)
@@ -99,7 +99,7 @@ async def test_the_drain_delay_does_not_outlast_the_grace_period(supervise: Supe
     assert monotonic() - began < 1
 
 
-async def test_a_second_call_aborts(supervise: Supervise) -> None:
+async def test_stop_called_twice_aborts(supervise: Supervise) -> None:
     supervisor = await supervise(STUCK, drain_delay=60.0, grace=120.0)
     client = connect(supervisor)
     await until(lambda: supervisor.balance()[2] == 1)

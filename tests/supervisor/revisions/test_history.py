@@ -64,7 +64,7 @@ async def test_history_page_with_one_too_large_revision_has_it_alone(monkeypatch
 
 
 @pytest.mark.parametrize("mark", ["x", "other-1", "abc-0", "abc-01", "abc-", "-1", "abc-1\n", "abc-" + "9" * 30])
-async def test_marks_of_another_history(mark: str) -> None:
+async def test_history_mark_of_another_history_is_rejected(mark: str) -> None:
     store = RevisionsInMemory("abc")
     await fill(store, 2)
     with pytest.raises(NotOfThisHistory, match="is of another history than this one"):

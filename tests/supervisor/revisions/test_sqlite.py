@@ -75,7 +75,7 @@ def test_equal_content_is_kept_once_and_goes_with_its_last_use(open_database: Op
     assert sql(tmp_path, "SELECT DISTINCT number FROM files ORDER BY 1") == [(3,), (4,)]
 
 
-def test_numbers_that_no_database_knows(open_database: Open) -> None:
+def test_revision_number_past_the_database_range_is_not_found(open_database: Open) -> None:
     database = open_database()
     assert database.get(LARGEST + 1) is None
     assert database.page(1 << 64, 1) == []

@@ -21,7 +21,7 @@ def active(of: v1.Config = BUILT_IN, files: Mapping[str, bytes] | None = None) -
     return Revision(1, "abc-1", of, files or {})
 
 
-async def test_the_built_in_one() -> None:
+async def test_candidate_without_file_is_the_builtin_configuration() -> None:
     found = await Configurations(Options()).built_in()
     assert (found.config, found.origin, dict(found.files)) == (BUILT_IN, "built-in", {})
 

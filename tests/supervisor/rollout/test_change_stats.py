@@ -60,7 +60,7 @@ def test_change_stats_log_other_failures_without_a_rejection(caplog: pytest.LogC
     assert vars(line)["reason"] == "another revision is in force by now; its etag is a-1"
 
 
-def test_the_first_of_many_problems_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+def test_change_stats_log_the_first_of_several_problems(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with pytest.raises(Refused), Record().refusals("file", ""):
         raise Refused([Problem("a", "x", 1, 2), Problem("b", "y"), Problem("c", "z")])

@@ -105,7 +105,7 @@ async def test_address_already_listened_on_is_not_bound_again(sockets: Sockets) 
     assert sockets.of(0)[ANY] is before.sockets[0]
 
 
-async def test_the_queue_holds_what_comes_in_a_stall(sockets: Sockets) -> None:
+async def test_listen_queue_holds_a_thousand_clients(sockets: Sockets) -> None:
     assert somaxconn() >= BACKLOG, "the kernel would take less"
     await listen(sockets, ANY)
     clients = [socket.create_connection(("127.0.0.1", port_of(sockets)), timeout=5) for _ in range(1000)]

@@ -64,7 +64,7 @@ async def test_hanging_worker_is_replaced_and_its_clients_are_answered(
     assert "worker 0 hung: no beat and no progress for 2 s, and was killed" in caplog.text
 
 
-async def test_a_supervisor_that_was_held_up_blames_nobody(supervise: Supervise) -> None:
+async def test_delayed_supervisor_counts_no_worker_as_dead(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1, pace=Timeouts(silence=2.0))
     (worker,) = supervisor._crew.workers
     worker.heard -= 100  # as if nothing had been heard for long,
@@ -101,7 +101,7 @@ async def test_stand_in_worker_may_die_and_clients_are_still_answered(supervise:
     assert supervisor.pids()[:2] == [0, 0]
 
 
-async def test_with_nobody_left_they_wait_for_the_first_to_return(supervise: Supervise) -> None:
+async def test_clients_without_any_worker_wait_for_the_first_successor(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1, pace=AWAY)
     pid = supervisor.kill(0)
     await until(lambda: supervisor.status().state == State.NOT_SERVING)

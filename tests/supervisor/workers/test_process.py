@@ -103,7 +103,7 @@ async def test_worker_process_that_closes_its_link_is_killed(start: Start) -> No
     assert await process.over == -signal.SIGKILL
 
 
-async def test_a_limit_that_comes_late_because_of_us_is_set_anew(start: Start) -> None:
+async def test_answer_limit_is_extended_after_the_supervisor_was_blocked(start: Start) -> None:
     process = start()
     await process.started
     answer = asyncio.ensure_future(process.ask(Order(prepare=Prepare()), "prepared", within=0.05))
