@@ -81,7 +81,7 @@ def test_faults_strike_in_the_order_written() -> None:
     book << Reset(CloseReason.SERVER_RESET)
 
 
-def test_steps_behind_a_delaying_fault_run_in_time_order() -> None:
+def test_steps_after_a_delayed_send_run_after_it() -> None:
     seen: list[float] = []
     book = conversation(Slice(1, 0, 1), Latency(Fixed(1)))
 
