@@ -161,8 +161,8 @@ async def test_a_drain_of_a_server_that_has_stopped_is_refused_before_anything_i
 
 
 async def test_a_drain_ends_although_scripts_hang(supervise: Supervise) -> None:
-    """`hold` is closed in order at once, with and without `ignore_fin`; nothing is reset."""
-    hangs = lines().replace("  - do:", "  - {when: hold, do: [hang: {ignore_fin: true}]}\n  - do:", 1)
+    """`hang` is closed in order at once, with and without `ignore_fin`; nothing is reset."""
+    hangs = lines().replace("  - do:", "  - {when: hang, do: [hang: {ignore_fin: true}]}\n  - do:", 1)
     supervisor = await supervise(hangs, "- {name: held, address: '127.0.0.1:0', accept: HOLD}")
     clients = await talking(supervisor, 2)
     held = await Client.connect(supervisor, "held")
