@@ -64,6 +64,7 @@ def measure_memory(key: str, server: Server, connections: int) -> Memory:
     with ExitStack() as few:
         ask(connect(few, server.port, WARM_UP))
     await_descriptors(pids, at_most=held)
+    held = descriptors(pids)  # a start may have closed some meanwhile
     before = steady_pss(pids)
     with ExitStack() as many:
         peers = connect(many, server.port, connections)
