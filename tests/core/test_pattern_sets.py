@@ -78,14 +78,18 @@ def test_a_set_that_ran_out_of_memory_is_searched_one_by_one(monkeypatch: pytest
     assert list(Sets(["^a", "^b", "^ab"]).matching(b"ab")) == [0, 2]
 
 
-@pytest.mark.parametrize("request_bytes, searches", [(1024, 2), (1 << 20, 4), (4 << 20, 10), (64 << 20, 10)])
-def test_a_set_has_fewer_instructions_the_longer_requests_may_be(request_bytes: int, searches: int) -> None:
-    """2,000 at most, which compile in 5 ms; twice 2^29 divided by the bytes of the longest request."""
-    ordered = [f"^{'a' * 300}{number}" for number in range(10)]  # 307 instructions each
-    with patterns.compiling(patterns.Compiler(request_bytes=request_bytes)):
-        sets = Sets(ordered)
-    assert len(sets._searches) == searches
+def test_a_set_has_4000_instructions_at_most() -> None:
+    """They compile in 10 ms; each of these patterns has 307."""
+    sets = Sets([f"^{'a' * 300}{number}" for number in range(14)])
+    assert len(sets._searches) == 2
     assert list(sets.matching(b"a" * 300 + b"7")) == [7]
+
+
+def test_a_set_says_how_long_the_requests_may_be_that_it_searches() -> None:
+    """2 ns for each instruction and byte, twice 2^29 of them at most: 2 s of CPU that nothing interrupts."""
+    few, many = (Sets([f"^{'a' * 300}{number}" for number in range(count)]).longest for count in (2, 13))
+    assert 600 * few < 2 << 29 < 700 * few
+    assert 3900 * many < 2 << 29 < 4100 * many
 
 
 def test_a_set_has_the_memory_of_its_patterns_shared_among_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:

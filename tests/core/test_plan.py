@@ -259,3 +259,26 @@ def test_patterns_of_many_states_are_tried_one_by_one(monkeypatch: pytest.Monkey
         found = rules.of("one").search(b"xa7", cast(Asked, Asker()))
         assert found is not None
         assert found.name == "7"
+
+
+@pytest.mark.parametrize("also_exact", [False, True])
+@pytest.mark.parametrize("request_bytes", [b"x" * 20 + b"k7", b"x" * 20 + b"none"])
+def test_a_request_too_long_for_the_sets_is_searched_by_each_pattern_alone(
+    also_exact: bool, request_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_pattern(text: str) -> Rule:
+        return Rule(text, 0, (steps.send(b"ok"),), matching.regex(text), pattern=text)
+
+    written = [by_pattern(f"k{number}$") for number in range(20)]
+    if also_exact:
+        written.insert(3, Rule("", 0, (), matching.prefix(b"nothing like it")))
+    selector = Selector(written)
+    assert selector._sets is not None
+    turn = cast(Asked, Asker())
+    found = selector.search(request_bytes, turn)
+    assert (found.name if found else "") == ("k7$" if request_bytes.endswith(b"7") else "")
+    selector._sets.longest = len(request_bytes) - 1
+    monkeypatch.setattr(type(selector._sets), "matching", fail)
+    monkeypatch.setattr(type(selector._sets), "matching_in_parts", fail)
+    assert selector.search(request_bytes, turn) is found
+    assert in_parts(selector, request_bytes, turn) is found

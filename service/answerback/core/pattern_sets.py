@@ -20,7 +20,7 @@ from answerback.core.pattern_syntax import ASSERTIONS, anchored, repetitions, to
 # How many go into a set, by their loose ends; with more than two, each goes alone. 64 with one take 1 to 2 µs, and so
 # do 8 with two, once the states are there; 50 with two take 9 µs for every byte. 5,000 do not compile.
 MOST_IN_A_SET: Final = {0: 64, 1: 64, 2: 8}
-MOST_INSTRUCTIONS: Final = 2000  # of a set: it compiles in 5 ms at the worst
+MOST_INSTRUCTIONS: Final = 4000  # of a set, as of a pattern: it compiles in 10 ms at the worst
 FEW_REPETITIONS: Final = 4  # more than those, of something that may begin anywhere, are as many places to be in
 
 Search = Callable[[bytes], Sequence[int]]
@@ -30,7 +30,10 @@ Search = Callable[[bytes], Sequence[int]]
 class Sets:
     """Patterns in the order in which they are to be tried. Raises patterns.PatternError for one that RE2 refuses."""
 
-    __slots__ = ("_searches",)
+    __slots__ = ("_searches", "longest")
+
+    longest: int
+    """The bytes of the longest request that the sets may search: nothing interrupts one search."""
 
     def __init__(self, ordered: Sequence[str], *, copies: int = 1) -> None:
         """`copies`: how many sets of these patterns there may be, which share the memory that the patterns have."""
@@ -40,18 +43,20 @@ class Sets:
         for pattern in ordered:
             patterns.compile(pattern)
         sizes = [instructions(pattern) for pattern in ordered]  # RE2 says less of a pattern alone that begins plainly
-        # A set takes 2 ns for each instruction and byte at the worst, where a pattern alone takes 6.
-        most_instructions = min(MOST_INSTRUCTIONS, 2 * patterns.most_instructions(patterns.compiler().request_bytes))
+        largest = 1
         for position, pattern in enumerate(ordered):
             parts = list(tokens(pattern))
-            if sizes[position] > most_instructions // 2:
+            if sizes[position] > MOST_INSTRUCTIONS // 2:
                 alike[False, 1].append(position)
             else:
                 alike[anchored(parts), MOST_IN_A_SET.get(loose_ends(parts), 1)].append(position)
         for (at_the_beginning, most), positions in alike.items():
-            for together in _pieces(positions, sizes, most, most_instructions):
+            for together in _pieces(positions, sizes, most, MOST_INSTRUCTIONS):
+                largest = max(largest, sum(sizes[position] for position in together))
                 self._searches += _together(ordered, together, at_the_beginning, copies)
         self._searches.sort(key=lambda search: search[0])
+        # A set takes 2 ns for each instruction and byte at the worst, where a pattern alone takes 6.
+        self.longest = 2 * patterns.MAX_SEARCH // largest
 
     def matching(self, data: bytes) -> Iterator[int]:
         """The positions of the patterns that match, in order, each searched for no sooner than it is needed."""

@@ -215,23 +215,28 @@ class Selector:
         by_bytes = all(rule.matches is None or effort_of(rule.matches).by_bytes for rule in tried)
         same_each_time = by_bytes and not any(rule.counted for rule in tried)
         weight = sum(_weight(rule, position) for _, rule, position in self._tried)
+        alone = sum(_weight(rule, position) for _, rule, position in self._tried if position < 0)
         self.at_once = (WEIGHT_AT_ONCE // max(1, weight)) * WEIGHED_BYTES - 1
-        self.known = RuleCache() if same_each_time and weight >= KNOWN_FROM_WEIGHT else None
+        # A set is searched in 2 us, which is no more than to keep what was found for requests that never come again.
+        self.known = RuleCache() if same_each_time and alone >= KNOWN_FROM_WEIGHT else None
         self.remembers = not tried or self.known is not None
 
     def search(self, request: bytes, turn: Asked) -> Rule | None:
         """The first rule that matches, or None."""
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
-        if self._all_in_sets:
+        sets = self._sets
+        if sets is not None and len(request) > sets.longest:
+            sets = None
+        elif self._all_in_sets:
             return self._search_sets(request, turn, before) or found
         matching: Iterator[int] | None = None
         reached = -1
         for index, rule, position in self._tried:
             if index > before:
                 break
-            if position >= 0 and self._sets is not None:
+            if position >= 0 and sets is not None:
                 if matching is None:
-                    matching = self._sets.matching(request)
+                    matching = sets.matching(request)
                 while reached < position:
                     reached = next(matching, len(self._tried))
                 if reached != position:
@@ -265,13 +270,14 @@ class Selector:
 
     def _possible(self, request: bytes, before: int) -> Iterator[Rule | None]:
         """The rules to try, without those whose patterns a set has not found; None after each search of a set."""
+        sets = self._sets if self._sets is not None and len(request) <= self._sets.longest else None
         matching: Iterator[int] | None = None
         reached = -1
         for index, rule, position in self._tried:
             if index > before:
                 break
-            if position >= 0 and self._sets is not None:
-                matching = matching or self._sets.matching_in_parts(request)
+            if position >= 0 and sets is not None:
+                matching = matching or sets.matching_in_parts(request)
                 while reached < position:
                     reached = next(matching, len(self._tried))
                     if reached < 0:

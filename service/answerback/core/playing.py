@@ -57,6 +57,18 @@ class Surroundings(Setting, Protocol):
         """The time, by the clock that a session's `now` is from."""
 
 
+class Kept:
+    """What few connections keep: made when it is first asked for, so that an idle connection is small."""
+
+    __slots__ = ("counts", "faults", "variables")
+
+    def __init__(self) -> None:
+        self.variables: dict[str, bytes] = {}
+        self.counts: dict[str, int] = {}
+        """How often the rules have matched that count for the connection, by name."""
+        self.faults: dict[Fault, Own] = {}
+
+
 class Playing(Ending):
     """A session's script, and the turn that its steps take part in. See `turn.Turn`."""
 
@@ -65,10 +77,9 @@ class Playing(Ending):
         "_framing",
         "_framing_before",
         "_in_force",
+        "_kept",
         "_ledger",
         "_on_request",
-        "_own_counts",
-        "_own_faults",
         "_plan",
         "_resume_at",
         "_script",
@@ -77,7 +88,6 @@ class Playing(Ending):
         "_surroundings",
         "_taking",
         "_turn_began",
-        "_variables",
         "captures",
         "deadline",
         "number",
@@ -99,10 +109,8 @@ class Playing(Ending):
         self._resume_at = inf
         self._taking: Take | None = None  # the frame that it waits for
         self._chosen: tuple[Step, ...] = ()  # the script of the counted rule that matched
-        self._variables: dict[str, bytes] | None = None
+        self._kept: Kept | None = None
         self._turn_began: float | None = 0.0  # None: it was used up, and the next one is waited for
-        self._own_counts: dict[str, int] | None = None
-        self._own_faults: dict[Fault, Own] | None = None
         self.captures: Captures | None = None
         self.number = 0
         self.request = b""
@@ -126,9 +134,14 @@ class Playing(Ending):
     @property
     def variables(self) -> dict[str, bytes]:
         """See `Turn.variables`."""
-        if self._variables is None:
-            self._variables = {}
-        return self._variables
+        return self._own.variables
+
+    @property
+    def _own(self) -> Kept:
+        kept = self._kept
+        if kept is None:
+            kept = self._kept = Kept()
+        return kept
 
     @property
     def listener(self) -> str:
@@ -164,8 +177,7 @@ class Playing(Ending):
         """See `plan.Asked.claim`."""
         most = rule.most
         if rule.per_connection:
-            counts = self._own_counts = self._own_counts or {}
-            number = take(counts, rule.name, most)
+            number = take(self._own.counts, rule.name, most)
         else:
             number = self._asked.claim(rule.counter, most)
         if number is None:
@@ -176,9 +188,7 @@ class Playing(Ending):
     @property
     def own_faults(self) -> dict[Fault, Own]:
         """See `faults.fault.Struck`."""
-        if self._own_faults is None:
-            self._own_faults = {}
-        return self._own_faults
+        return self._own.faults
 
     def count(self, place: int, most: int) -> int | None:
         """See `faults.fault.Struck`."""
@@ -342,6 +352,8 @@ class Playing(Ending):
 
     def _forget_turn(self) -> None:
         """Nothing will be asked any more: let go of the connection, which holds this."""
-        self._script = self._taking = self._surroundings = self._own_faults = None
+        self._script = self._taking = self._surroundings = None
+        if self._kept is not None:
+            self._kept.faults.clear()
         self._resume_at = inf
         self._turn_began = 0.0

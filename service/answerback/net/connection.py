@@ -68,10 +68,9 @@ class Connection(ABC):
     """A connection and its session. A driver adds how bytes come and go."""
 
     __slots__ = (
+        "_delivery",
         "_ending",
-        "_goal",
         "_id",
-        "_look_at",
         "alarm",
         "books",
         "counted_peer",
@@ -89,8 +88,9 @@ class Connection(ABC):
         self.counted_peer = peer
         self.books = host.books
         self.session = Session(host.in_force, host.books, monotonic(), self)
-        self._look_at = self.session.born + host.in_force.plan.limits.write_timeout
-        self._goal: int | None = None  # what the peer has to have acknowledged by then, if that is known
+        # When to look whether the peer takes what it is sent, and what it has to have acknowledged by then, if that is
+        # known; None as long as it is the first look.
+        self._delivery: tuple[float, int | None] | None = None
         self._id: str | None = None
         self._ending: Action | Departure | None = None  # what to do once the kernel has taken everything
         self.alarm: int | None = None
@@ -162,6 +162,16 @@ class Connection(ABC):
         """Whether the conversation is over, and only the socket is kept: see `depart`."""
         return type(self._ending) is Departure
 
+    @property
+    def _look_at(self) -> float:
+        if self._delivery is None:
+            return self.session.born + self.host.in_force.plan.limits.write_timeout
+        return self._delivery[0]
+
+    @property
+    def _goal(self) -> int | None:
+        return None if self._delivery is None else self._delivery[1]
+
     def sent_much(self, now: float) -> None:
         """Begin to time how the peer takes what it was sent, unless it is behind already."""
         if self._goal is None or self._acknowledged() >= self._goal:
@@ -187,8 +197,8 @@ class Connection(ABC):
     def _look_on(self, now: float) -> None:
         """The peer is on time: see what it has to take next."""
         left = self._left()
-        self._goal = self._acknowledged() + min(left, PROGRESS) if left else None
-        self._look_at = now + self.host.in_force.plan.limits.write_timeout
+        goal = self._acknowledged() + min(left, PROGRESS) if left else None
+        self._delivery = now + self.host.in_force.plan.limits.write_timeout, goal
         self.session.progressed(now)
 
     def _left(self) -> int:

@@ -124,7 +124,7 @@ def test_no_faults_leave_no_trace() -> None:
     surroundings = Somewhere(chance=Random(5))
     book = Playbook(plan(), surroundings=surroundings) >> b"hello\n" << Send(b"hello, world\n")
     assert surroundings.chance.getstate() == Random(5).getstate()
-    assert book.session._own_faults is None
+    assert book.session._kept is None
     assert not surroundings.counters
 
 
