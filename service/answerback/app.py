@@ -1,7 +1,7 @@
-"""The wiring of one `answerback serve`: supervisor, control API, metrics, signals."""
+"""The main program of `answerback serve`: supervisor, admin API, metrics, signals."""
 
-# Rule: what is ours to listen on is bound before a worker is started, so that a port in use is said at once.
-# Rule: the control API and the probes answer until the last connection is gone: whoever watches must see the end.
+# Rule: our own ports are bound before a worker is started, so that a port in use is reported at once.
+# Rule: the admin API and the probes answer until the last connection is gone, so that the end can be observed.
 
 import asyncio
 import logging
@@ -32,17 +32,17 @@ from answerback.supervisor.revisions.store import KEPT
 from answerback.v1.config_pb2 import Config
 from answerback.web import site
 
-# For the last responses over HTTP; the supervisor leaves as much of the grace period.
+# Seconds for the last responses over HTTP; the supervisor reserves them in the grace period.
 CLOSING_SECONDS: Final = 0.25
 
-LONGEST_AGE: Final = 1e11  # seconds, some 3,000 years: what a timedelta holds
+LONGEST_AGE: Final = 1e11  # seconds, some 3,000 years: the limit of timedelta
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """What `answerback serve` was told; times in seconds."""
+    """The options of `answerback serve`; times in seconds."""
 
     config: Path | None = None
     watch_config: bool = False
@@ -68,7 +68,7 @@ class ServeOptions:
 
 
 def run(options: ServeOptions) -> int:
-    """Serve until told to stop; the exit code. Raises StartError or config.Refused if it cannot begin."""
+    """Serve until told to stop; return the exit code. Raises StartError or language.Refused if it cannot start."""
     limits.check(options.workers)
     try:
         return uvloop.run(serve(options))
@@ -109,7 +109,7 @@ async def serve(options: ServeOptions) -> int:
 
 
 async def _soon(close: Callable[[], Awaitable[None]]) -> None:
-    """Close something, however slowly its clients read."""
+    """Close something, without waiting long for slow clients."""
     with suppress(TimeoutError):
         await asyncio.wait_for(close(), CLOSING_SECONDS)
 
@@ -135,7 +135,7 @@ def _protection(options: ServeOptions) -> Protection:
 
 
 class Told:
-    """What signals have told this process. Needs a running event loop."""
+    """The signals received by this process. Needs a running event loop."""
 
     def __init__(self, supervisor: Supervisor, *, reloads: bool) -> None:
         self.end = asyncio.Event()
@@ -165,7 +165,7 @@ class Told:
 
 
 async def _until_told(supervisor: Supervisor, told: Told) -> int:
-    """Drain at the first signal, abort at the second, which is no success (as with Kubernetes' own programs)."""
+    """Drain at the first signal, abort at the second, which exits with an error (as Kubernetes' own programs do)."""
     await told.end.wait()
     stopping = asyncio.create_task(supervisor.stop())
     if await _first(stopping, told.abort):
@@ -177,7 +177,7 @@ async def _until_told(supervisor: Supervisor, told: Told) -> int:
 
 
 async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> bool:
-    """Wait for a task or an event; whether the task is over."""
+    """Wait for a task or an event; return whether the task is done."""
     waiting = asyncio.create_task(event.wait())
     await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
@@ -185,7 +185,7 @@ async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> bool:
 
 
 def announce(options: ServeOptions, supervisor: Supervisor, admin: str, http: str) -> None:
-    """Say what listens where: for programs in the log, for people with the first command to try."""
+    """Log what listens where, and print a banner with a first command for people."""
     status = supervisor.status()
     if options.log_format == "json":
         for one in status.listeners:
@@ -194,13 +194,13 @@ def announce(options: ServeOptions, supervisor: Supervisor, admin: str, http: st
             log.info("listening", extra={"kind": kind, "address": address})
         log.info("serving", extra={"version": __version__, "revision": status.revision, "workers": options.workers})
     else:
-        logs.flush()  # so that it stands behind what was logged before
+        logs.flush()  # so that it is printed after what was logged before
         sys.stderr.write(banner(status, supervisor.current.config, admin, http))
         sys.stderr.flush()
 
 
 def banner(status: Status, config: Config, admin: str, http: str) -> str:
-    """What a person who has started it wants to know."""
+    """Return the text for a person who has started the server."""
     rows = [(one.name, one.address, f"{one.engine.value} engine") for one in status.listeners]
     rows.append(("admin", admin, "gRPC: answerback status, answerback apply FILE"))
     rows.append(("metrics", http, f"http://{reachable(http)}/metrics, and a page at /"))
@@ -209,11 +209,11 @@ def banner(status: Status, config: Config, admin: str, http: str) -> str:
     workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"
     head = f"Answerback {__version__} serves revision {status.revision} with {workers}. Ctrl-C stops it."
     said = (head, *lines, f"Try: {first_command(status, config)}")
-    return "".join(f"{printable(each)}\n" for each in said)  # a path may have anything in it
+    return "".join(f"{printable(each)}\n" for each in said)  # a path may contain any character
 
 
 def first_command(status: Status, config: Config) -> str:
-    """What to type to be answered by the first listener."""
+    """Return a command that gets a reply from the first listener."""
     if not status.listeners:
         return "answerback apply FILE"
     text = r"'hi\n'" if config.listeners[0].framing.HasField("line") else "hi"
@@ -225,6 +225,6 @@ def first_command(status: Status, config: Config) -> str:
 
 
 def reachable(address: str) -> str:
-    """Where to connect on this machine for what listens on an address."""
+    """Return an address to connect to, on this machine, for a listening address."""
     host, _, port = address.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"  # noqa: S104 - is reached, not bound

@@ -1,4 +1,4 @@
-"""Framed messages between supervisor and worker, with descriptors beside them, over a connected Unix stream socket.
+"""Framed messages with file descriptors, between supervisor and worker, over a connected Unix stream socket.
 
 On the wire a frame is
 
@@ -8,9 +8,9 @@ On the wire a frame is
 in the machine's byte order: both ends run on it.
 """
 
-# Rule: a read never goes past the piece of a frame that it is for; so the descriptors that come with it can belong to
-#       no other frame, and those that the kernel dropped are missed in the frame that they were sent with.
-# Rule: nothing here blocks. What the other end does not read waits in memory.
+# Rule: a read never crosses the end of the current piece of a frame; so its descriptors belong to this frame, and
+#       dropped descriptors are detected in the frame that they were sent with.
+# Rule: nothing here blocks. Unsent messages wait in memory.
 
 import asyncio
 import errno
@@ -33,15 +33,15 @@ HEADER = struct.Struct("=III")
 DESCRIPTOR = struct.Struct("=i")
 MOST_AT_ONCE = 200  # descriptors; more than 253 (SCM_MAX_FD) in one message is EINVAL
 ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_AT_ONCE * DESCRIPTOR.size)
-MOST_BYTES = 256 << 20  # of a message: far past any configuration with its small files, and short of all memory
-RETRY_SECONDS = 0.01  # while too many descriptors are in flight (ETOOMANYREFS)
+MOST_BYTES = 256 << 20  # max. bytes of a message: far more than any configuration with its small files
+RETRY_SECONDS = 0.01  # seconds to wait while too many descriptors are in flight (ETOOMANYREFS)
 PEER_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 log = logging.getLogger(__name__)
 
 
 class MessageTooLarge(Exception):
-    """The message is longer than a frame may be."""
+    """The message exceeds the maximum size of a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Received(Generic[M]):
     """Descriptors."""
 
     def close(self) -> None:
-        """Close all that came with it."""
+        """Close all sockets and files."""
         for sock in self.sockets:
             sock.close()
         close_all(self.files)
@@ -79,7 +79,7 @@ class Link(Generic[M]):
         closed: Callable[[], None],
         room: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`kind` is what the other end sends; `closed` is called once if the other end is gone.
+        """`kind` is the other end's message type; `closed` is called once when the other end is gone.
 
         Descriptors are received within a `room()`, which may make some available.
         """
@@ -94,9 +94,9 @@ class Link(Generic[M]):
         self._buffer = bytearray(HEADER.size)
         self._filled = 0
         self._expected = 0  # descriptors of the frame that is being read
-        self._files = 0  # how many of them are no sockets
+        self._files = 0  # number of files among them
         self._descriptors: list[int] = []
-        self._rights = 0  # pieces still to come that carry some
+        self._rights = 0  # number of pieces still to come that carry descriptors
         self._size = 0
         self._unsent: deque[tuple[memoryview, list[int]]] = deque()
         self._writing = False
@@ -157,7 +157,7 @@ class Link(Generic[M]):
             self._end()
 
     def _read_bytes(self) -> bool:
-        """Fill the buffer of a header or a message; False at the end of the stream, or of all sense."""
+        """Fill the buffer of a header or a message; False at the end of the stream, or after a protocol error."""
         size = self._sock.recv_into(memoryview(self._buffer)[self._filled :])
         self._filled += size
         if size and self._filled == len(self._buffer):
@@ -216,7 +216,7 @@ class Link(Generic[M]):
         return True
 
     def _write(self) -> None:
-        """Send what waits, as far as the kernel takes it."""
+        """Send queued messages, as far as the kernel takes them."""
         self._retry = None
         unsent = self._unsent
         while unsent:
@@ -228,7 +228,7 @@ class Link(Generic[M]):
             except OSError as error:
                 if error.errno == errno.ETOOMANYREFS:
                     self._retry = self._loop.call_later(RETRY_SECONDS, self._write)
-                else:  # the reader finds the end of the stream, after what the other end still had to say
+                else:  # the reader finds the end of the stream, after the other end's last messages
                     self._give_up(error)
                 break
             close_all(copies)
@@ -253,7 +253,7 @@ class Link(Generic[M]):
 
 
 def duplicates(descriptors: Sequence[int]) -> list[int]:
-    """A descriptor more of each. Raises OSError, and has made none."""
+    """Duplicate descriptors. Raises OSError; then none is left open."""
     copies: list[int] = []
     try:
         copies.extend(os.dup(descriptor) for descriptor in descriptors)
@@ -264,6 +264,6 @@ def duplicates(descriptors: Sequence[int]) -> list[int]:
 
 
 def close_all(descriptors: Sequence[int]) -> None:
-    """Close every one."""
+    """Close all descriptors."""
     for descriptor in descriptors:
         os.close(descriptor)

@@ -9,18 +9,18 @@ from answerback.document.document import load
 from bench import __main__ as bench
 from bench.fairness import ATTACKERS, FLOOD_BYTES, RULES, configuration, flood
 from bench.load import REQUEST
-from tests.language.compiling import Turn, selected
+from tests.language.compiling import RequestContext, selected
 
 
 def test_the_clients_have_a_rule_and_the_attackers_have_none() -> None:
     document = load(configuration())
     assert not document.problems
     assert len(document.config.listeners[0].rules) == 1 + RULES
-    rule = selected(document.config, Turn(REQUEST.rstrip()))
+    rule = selected(document.config, RequestContext(REQUEST.rstrip()))
     assert rule is not None
     assert rule.name == "rules[0]"
     for request in (b"", b"abc", flood().split(b"\n")[-2]):
-        assert selected(document.config, Turn(request)) is None
+        assert selected(document.config, RequestContext(request)) is None
 
 
 def test_fairness_flood_has_its_length_and_half_differs() -> None:

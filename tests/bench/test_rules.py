@@ -13,7 +13,7 @@ from bench.figures import judge
 from bench.results import Results, Ruled
 from bench.rules import KINDS, Kind, configuration
 from bench.stats import spread
-from tests.language.compiling import Turn, selected
+from tests.language.compiling import RequestContext, selected
 
 pytestmark = pytest.mark.long
 
@@ -36,7 +36,7 @@ def test_each_request_has_its_rule_and_the_last_rule_answers_the_others(kind: Ki
 
 
 def rule_for(text: str, number: int) -> str:
-    rule = selected(load(text).config, Turn(asked(number)))
+    rule = selected(load(text).config, RequestContext(asked(number)))
     assert rule is not None
     assert rule.reply is not None
     assert rule.reply.data == ANSWER

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from random import Random
 
 from answerback.core.actions import Abort, Action, Send
-from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce
 from answerback.core.session import Session
+from answerback.core.session_metrics import SessionMetrics
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ connected = Happening("connected")
 
 
 @dataclass
-class Account(Ledger):
+class Account(SessionMetrics):
     """A ledger that remembers."""
 
     rules: list[int] = field(default_factory=list)

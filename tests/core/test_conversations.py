@@ -5,11 +5,11 @@ import pytest
 from answerback.core import steps, templates
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
 from answerback.core.answering import READ_AHEAD
+from answerback.core.context import RequestContext
 from answerback.core.framing import UntilEof
 from answerback.core.plan import Limits, PlanInForce, Replies, Rules, Then
 from answerback.core.playing import HOLD_SECONDS
 from answerback.core.session import Session
-from answerback.core.turn import Turn
 from tests.core.plans import LINE, plan, rule, say, template
 from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof, fin
 
@@ -49,7 +49,7 @@ def test_a_template_sees_the_turn() -> None:
 
 
 def test_template_too_large_in_a_rule_closes_the_connection() -> None:
-    def endless(_turn: Turn) -> None:
+    def endless(_turn: RequestContext) -> None:
         raise templates.TooLong
 
     Playbook(plan(rule(endless))) >> b"x\n" << HalfClose() >> eof << Close(CloseReason.REPLY_TOO_LARGE)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from answerback.core import matching, plan, steps
 from answerback.core.actions import Send
+from answerback.core.context import RequestContext
 from answerback.core.plan import (
     Asked,
     ListenerPlan,
@@ -18,9 +19,8 @@ from answerback.core.plan import (
     Selector,
     Then,
 )
-from answerback.core.recall import RECALLED_BYTES, RECALLED_MOST, Recalled
+from answerback.core.reply_cache import RECALLED_BYTES, RECALLED_MOST, CachedReply
 from answerback.core.steps import Step
-from answerback.core.turn import Turn
 
 requests = st.sampled_from([b"", b"a", b"b", b"ab", b"ba"])
 
@@ -71,7 +71,7 @@ def select(written: list[Rule], request: bytes, turn: Asker | None = None) -> Ru
 
 @given(st.lists(rules, max_size=8), requests)
 def test_the_first_rule_that_matches_acts_in_the_order_written(written: list[Rule], request_bytes: bytes) -> None:
-    turn = cast(Turn, Asker())
+    turn = cast(RequestContext, Asker())
     first = next((rule for rule in written if rule.matches is None or rule.matches(request_bytes, turn)), None)
     assert select(written, request_bytes) is first
 
@@ -96,7 +96,7 @@ def test_reply_memory_of_a_plan_is_bounded() -> None:
         assert selector.recalled[b"%d" % number] is None
         selector.replies.store(b"%d" % number, 1, answering)
         assert len(selector.recalled) <= RECALLED_MOST
-    assert selector.recalled[b"%d" % number] == Recalled((Send(b"yes"),), 1, 7)
+    assert selector.recalled[b"%d" % number] == CachedReply((Send(b"yes"),), 1, 7)
     selector.replies.store(bytes(RECALLED_BYTES + 1), 1, answering)
     assert bytes(RECALLED_BYTES + 1) not in selector.recalled
 
@@ -108,7 +108,7 @@ def test_reply_memory_keeps_constant_replies_only() -> None:
     assert not selector.recalled
 
 
-def fail(_request: bytes, _turn: Turn) -> bool:
+def fail(_request: bytes, _turn: RequestContext) -> bool:
     raise AssertionError
 
 
@@ -128,7 +128,7 @@ def test_rules_behind_the_one_that_is_equal_are_not_tried() -> None:
 def test_many_patterns_choose_as_one_by_one(patterns: list[str], place: int, request_bytes: bytes) -> None:
     written = [Rule("", 0, (), matching.regex(pattern), pattern=pattern) for pattern in patterns]
     written.insert(place % len(written), equal(b"ba"))
-    turn = cast(Turn, Asker())
+    turn = cast(RequestContext, Asker())
     first = next((rule for rule in written if rule.matches is not None and rule.matches(request_bytes, turn)), None)
     assert select(written, request_bytes) is first
 

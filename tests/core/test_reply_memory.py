@@ -4,19 +4,19 @@ import pytest
 
 from answerback.core import matching, steps
 from answerback.core.actions import Send
+from answerback.core.context import RequestContext
 from answerback.core.framing import Delimiter, Line, Read
 from answerback.core.matching.effort import Effort, with_effort
 from answerback.core.plan import KNOWN_FROM_WEIGHT, ListenerPlan, Rule, Selector
-from answerback.core.recall import (
+from answerback.core.reply_cache import (
     CACHE_BYTES,
     ENTRY_BYTES,
     RECALLED_BYTES,
     RECALLED_MOST,
-    Recalled,
+    CachedReply,
     ReplyCache,
     RuleCache,
 )
-from answerback.core.turn import Turn
 from tests.core.plans import plan, rule, say, template
 from tests.core.playbook import Playbook, after
 
@@ -184,7 +184,7 @@ def test_memory_has_room_for_exactly_so_many_and_then_begins_again() -> None:
     assert len(selector.recalled) == RECALLED_MOST
     selector.replies.store(b"0", 1, answering)
     assert len(selector.recalled) == RECALLED_MOST, "one that is known needs no more room"
-    assert selector.recalled[b"0"] == Recalled((Send(b"yes"),), 1, 7)
+    assert selector.recalled[b"0"] == CachedReply((Send(b"yes"),), 1, 7)
     selector.replies.store(b"one more", 1, answering)
     assert list(selector.recalled) == [b"one more"]
 
@@ -214,7 +214,7 @@ def test_unmatched_requests_are_remembered(rules: list[Rule]) -> None:
 def slow(tried: list[bytes], *, pure: bool = True, holds: bool = False, taken: steps.Step = None) -> list[Rule]:
     """Rules that take long to search, so that what they find is remembered, if the bytes alone decide."""
 
-    def matches(request: bytes, _turn: Turn) -> bool:
+    def matches(request: bytes, _turn: RequestContext) -> bool:
         tried.append(request)
         return holds
 

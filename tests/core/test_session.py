@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.answering import READ_AHEAD
+from answerback.core.context import RequestContext
 from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Fixed, Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
 from answerback.core.playing import OUTPUT_AHEAD
-from answerback.core.turn import Turn
 from tests.core.playbook import Playbook, after, connected, drain, eof
 
 LINE = Line(keep_ending=False)
@@ -260,7 +260,7 @@ def test_reset_after_our_fin_keeps_the_close_reason() -> None:
 
 
 def test_an_exception_in_a_step_comes_out() -> None:
-    def broken(_turn: Turn) -> None:
+    def broken(_turn: RequestContext) -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):

@@ -5,9 +5,9 @@ import pytest
 
 from answerback.core import steps, templates
 from answerback.core.actions import CloseReason, HalfClose, Send
+from answerback.core.context import RequestContext
 from answerback.core.framing import Fixed, Line
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Hold, Outcome, Step, Switch, Take, Wait
-from answerback.core.turn import Turn
 
 
 class Said:
@@ -21,7 +21,7 @@ class Said:
 
 
 def taken(step: Step, turn: Said | None = None) -> Outcome:
-    return step(cast(Turn, turn or Said())) if callable(step) else step
+    return step(cast(RequestContext, turn or Said())) if callable(step) else step
 
 
 def pieces_of(step: Step) -> list[Send | Wait]:

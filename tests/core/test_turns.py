@@ -12,6 +12,7 @@ import pytest
 
 from answerback.core import matching, steps
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Send
+from answerback.core.context import RequestContext
 from answerback.core.faults import Drop, Fault
 from answerback.core.framing import Fixed, Http, Line, Resp
 from answerback.core.framing.walking import PARTS_AT_ONCE
@@ -19,7 +20,6 @@ from answerback.core.matching import Matcher
 from answerback.core.plan import WEIGHT_AT_ONCE, Limits, ListenerPlan, PlanInForce, Rule, Rules
 from answerback.core.playing import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS
 from answerback.core.session import Session
-from answerback.core.turn import Turn
 from answerback.document.document import load
 from answerback.v1 import config_pb2 as v1
 from tests.core.plans import plan, rule, say, template
@@ -171,7 +171,7 @@ class Stopwatch:
     def matcher(self, number: int, seconds: float, *, holds: bool = False) -> Matcher:
         """A match that takes so long."""
 
-        def matches(_request: bytes, _turn: Turn) -> bool:
+        def matches(_request: bytes, _turn: RequestContext) -> bool:
             self.now += seconds
             self.tried.append(number)
             return holds
@@ -307,7 +307,7 @@ def test_an_event_whose_rule_is_searched_for_long_and_not_found_ends_as_others_d
 def test_a_long_script_gives_way_between_its_steps() -> None:
     watch = Stopwatch()
 
-    def work(_turn: Turn) -> Send:
+    def work(_turn: RequestContext) -> Send:
         watch.now += TURN_SECONDS * 0.6
         return Send(b"x")
 
@@ -329,7 +329,7 @@ def test_script_with_much_output_waits_for_the_kernel() -> None:
 def test_steps_that_a_fault_swallows_give_way_too() -> None:
     watch = Stopwatch()
 
-    def work(_turn: Turn) -> Send:
+    def work(_turn: RequestContext) -> Send:
         watch.now += TURN_SECONDS / 8
         return Send(b"x")
 

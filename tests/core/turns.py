@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from answerback.core import patterns
-from answerback.core.turn import Captures
+from answerback.core.context import Captures
 
 MOMENT = datetime(2025, 1, 2, 3, 4, 5, 67890, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.core.answering import READ_AHEAD
-from answerback.core.matching import Miss
+from answerback.core.matching import Mismatch
 from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain import events as e
@@ -30,7 +30,7 @@ def test_explained_request_is_cut_matched_and_answered() -> None:
             "line",
             "",
             e.RuleName("rules[1]", 1),
-            (e.PassedOver(e.RuleName("ping", 0), Miss('is not "PING": byte 0 is "E", not "P"', 0, b"P", b"E")),),
+            (e.PassedOver(e.RuleName("ping", 0), Mismatch('is not "PING": byte 0 is "E", not "P"', 0, b"P", b"E")),),
         ),
         e.Sent(0, b"ECHO a"),
         e.Open(0, ""),

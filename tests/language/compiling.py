@@ -12,7 +12,7 @@ from answerback.v1 import config_pb2 as v1
 from tests.language.configurations import places
 
 
-class Turn:
+class RequestContext:
     """What matches and steps see: the first request of a connection, to which every count is open."""
 
     connection_id = "7"
@@ -47,6 +47,6 @@ def only(config: v1.Config, files: Files | None = None) -> ListenerPlan:
     return plan
 
 
-def selected(config: v1.Config, turn: Turn) -> Rule | None:
+def selected(config: v1.Config, turn: RequestContext) -> Rule | None:
     """The rule for a request."""
     return only(config).on_request.of("").search(turn.request, turn)

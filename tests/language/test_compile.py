@@ -16,7 +16,7 @@ from answerback.language.limits import compile_limits
 from answerback.language.problems import Refused
 from answerback.language.rules import rule_key
 from answerback.v1 import config_pb2 as v1
-from tests.language.compiling import Turn, compiled, only, selected
+from tests.language.compiling import RequestContext, compiled, only, selected
 from tests.language.configurations import WHOLE, WHOLE_FILES, listener, places, rule
 from tests.language.strategies import configs, few
 
@@ -37,7 +37,7 @@ def test_builtin_configuration_compiles_to_its_plan() -> None:
     assert hello.limits == Limits()
     assert hello.random_seed is None
     assert not hello.on_connect.any
-    chosen = selected(BUILT_IN, Turn(b"anything"))
+    chosen = selected(BUILT_IN, RequestContext(b"anything"))
     assert chosen is not None
     assert chosen.steps == (Send(b"Hello, World!"), END_IN_ORDER)
     assert (chosen.name, chosen.place) == ("rules[0]", 500)
@@ -50,7 +50,7 @@ EVENTS = ["request", "connect", "idle", "eof", "drain"]
 def test_each_event_has_its_rules_in_the_order_written(event: str) -> None:
     rules = ", ".join(f"{{event: {each.upper()}, name: {each}-{n}}}" for n in "12" for each in EVENTS)
     plan = only(listener(f"rules: [{rules}, {{event: {event}, in_states: [late], name: late}}]"))
-    found = getattr(plan, f"on_{event}").of("").search(b"", Turn())
+    found = getattr(plan, f"on_{event}").of("").search(b"", RequestContext())
     assert (found.name, found.place) == (f"{event}-1", 500 + EVENTS.index(event))
 
 
@@ -61,23 +61,23 @@ def test_a_rule_without_an_event_is_for_requests() -> None:
 
 
 def test_rule_compiles_with_its_states_and_counts() -> None:
-    chosen = selected(listener("rules: [{in_states: [''], times: 3, scope: CONNECTION}, {}]"), Turn())
+    chosen = selected(listener("rules: [{in_states: [''], times: 3, scope: CONNECTION}, {}]"), RequestContext())
     assert chosen is not None
     assert (chosen.in_states, chosen.times, chosen.per_connection) == (("",), 3, True)
-    chosen = selected(listener("rules: [{in_states: [a]}, {times: 1, scope: LISTENER}]"), Turn())
+    chosen = selected(listener("rules: [{in_states: [a]}, {times: 1, scope: LISTENER}]"), RequestContext())
     assert chosen is not None
     assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
 
 
 def test_counts_stand_at_their_places() -> None:
     config = rule("times: 2")
-    chosen = selected(config, Turn())
+    chosen = selected(config, RequestContext())
     assert chosen is not None
     assert (chosen.place, chosen.counter) == (500, 800)
     where = places(config)
     where["it"].ClearField("counters")
     plan = compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
-    uncounted = plan.listeners["it"].on_request.of("").search(b"", Turn())
+    uncounted = plan.listeners["it"].on_request.of("").search(b"", RequestContext())
     assert uncounted is not None
     assert uncounted.counter == 0
 
@@ -92,11 +92,11 @@ def test_places_and_names_go_by_the_order_written() -> None:
     first, second = plan.listeners.values()
     assert first.rule_names[:4] == ("greeting", "rules[1]", "rules[2]", "rules[3]")
     assert (first.block, second.block) == (0, 1000)
-    ping = first.on_request.of("").search(b"PING", Turn())
+    ping = first.on_request.of("").search(b"PING", RequestContext())
     assert ping is not None
     assert (ping.name, ping.place, ping.equals) == ("rules[1]", 501, b"PING")
     assert ping.steps[:3] == (Send(b"+PONG"), Send(b"\0"), Wait(90.0))
-    filed = first.on_request.of("").search(b"a whole fuzz", Turn())
+    filed = first.on_request.of("").search(b"a whole fuzz", RequestContext())
     assert filed is not None
     assert filed.steps == (Send(b"from a file"),)
 

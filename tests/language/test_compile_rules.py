@@ -6,7 +6,7 @@ from answerback.core.actions import HalfClose, Send
 from answerback.core.framing import Fixed, Line
 from answerback.core.plan import Then
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Hold, Outcome, Switch, Take, Wait
-from tests.language.compiling import Turn, selected
+from tests.language.compiling import RequestContext, selected
 from tests.language.configurations import rule
 
 MATCHES = [
@@ -34,8 +34,8 @@ MATCHES = [
 @pytest.mark.parametrize("text, right, wrong", MATCHES)
 def test_conditions_on_the_request(text: str, right: bytes, wrong: bytes) -> None:
     config = rule(f"when: {text}")
-    assert selected(config, Turn(right)) is not None
-    assert selected(config, Turn(wrong)) is None
+    assert selected(config, RequestContext(right)) is not None
+    assert selected(config, RequestContext(wrong)) is None
 
 
 @pytest.mark.parametrize(
@@ -51,19 +51,19 @@ def test_conditions_on_the_request(text: str, right: bytes, wrong: bytes) -> Non
     ],
 )
 def test_conditions_on_the_connection(text: str, holds: bool) -> None:
-    assert (selected(rule(f"when: {text}"), Turn()) is not None) is holds
+    assert (selected(rule(f"when: {text}"), RequestContext()) is not None) is holds
 
 
 @pytest.mark.parametrize(
     "text, literal", [("PING", b"PING"), ("{equals: {text: a, ignore_case: true}}", None), ("{prefix: a}", None)]
 )
 def test_equality_can_be_looked_up(text: str, literal: bytes | None) -> None:
-    chosen = selected(rule(f"when: {text}"), Turn(b"PING" if literal else b"a"))
+    chosen = selected(rule(f"when: {text}"), RequestContext(b"PING" if literal else b"a"))
     assert chosen is not None
     assert chosen.equals == literal
 
 
-def outcomes(steps: str, turn: Turn, when: str = "") -> list[Outcome]:
+def outcomes(steps: str, turn: RequestContext, when: str = "") -> list[Outcome]:
     """What the steps of a rule come to."""
     chosen = selected(rule(f"do: [{steps}]" + (f", when: {when}" if when else "")), turn)
     assert chosen is not None
@@ -92,7 +92,7 @@ STEPS = {
 
 @pytest.mark.parametrize("text, outcome", STEPS.items())
 def test_step_compiles_to_its_outcome(text: str, outcome: Outcome) -> None:
-    assert outcomes(text, Turn(b"said")) == [outcome]
+    assert outcomes(text, RequestContext(b"said")) == [outcome]
 
 
 @pytest.mark.parametrize(
@@ -103,19 +103,19 @@ def test_step_compiles_to_its_outcome(text: str, outcome: Outcome) -> None:
     ],
 )
 def test_dribble_step_compiles_to_pieces_and_waits(text: str, pieces: list[Outcome]) -> None:
-    (outcome,) = outcomes(f"dribble: {{{text}}}", Turn(b"said"))
+    (outcome,) = outcomes(f"dribble: {{{text}}}", RequestContext(b"said"))
     assert isinstance(outcome, GeneratorType)
     assert list(outcome) == pieces
 
 
 def test_constant_sends_are_joined_when_compiled() -> None:
-    chosen = selected(rule("do: [send: hi, send: {template: ' ${hex:21}$$'}]"), Turn())
+    chosen = selected(rule("do: [send: hi, send: {template: ' ${hex:21}$$'}]"), RequestContext())
     assert chosen is not None
     assert chosen.reply == Send(b"hi !$")
 
 
 def test_state_and_set_steps_compile_to_their_effect() -> None:
-    turn = Turn(b"said")
+    turn = RequestContext(b"said")
     text = "state: ready, set: {name: a, value: x}, set: {name: b, value: {template: '${vars.a}${request}'}}"
     assert outcomes(text, turn) == [None, None, None]
     assert (turn.state, turn.variables) == ("ready", {"a": b"x", "b": b"xsaid"})
@@ -123,7 +123,7 @@ def test_state_and_set_steps_compile_to_their_effect() -> None:
 
 def test_templates_have_the_captures_of_the_rules_patterns() -> None:
     when = r"{any: [nothing, {regex: '(.)(?P<last>\xff)$'}]}"
-    assert outcomes("send: {template: '${last}${1}'}", Turn(b"ab\xff"), when) == [Send(b"\xffb")]
+    assert outcomes("send: {template: '${last}${1}'}", RequestContext(b"ab\xff"), when) == [Send(b"\xffb")]
 
 
 THEN = {
@@ -137,7 +137,7 @@ THEN = {
 
 @pytest.mark.parametrize("text, then", THEN.items())
 def test_replies_compile_with_their_order(text: str, then: Then) -> None:
-    chosen = selected(rule(f"replies: {{of: [[send: a, close], []]{text}}}"), Turn())
+    chosen = selected(rule(f"replies: {{of: [[send: a, close], []]{text}}}"), RequestContext())
     assert chosen is not None
     assert chosen.replies is not None
     assert chosen.replies.of == ((Send(b"a"), END_IN_ORDER), ())
@@ -146,7 +146,7 @@ def test_replies_compile_with_their_order(text: str, then: Then) -> None:
 
 
 def test_replies_compile_with_their_weights() -> None:
-    chosen = selected(rule("replies: {of: [[], []], then: RANDOM, weights: [3, 0.5]}"), Turn())
+    chosen = selected(rule("replies: {of: [[], []], then: RANDOM, weights: [3, 0.5]}"), RequestContext())
     assert chosen is not None
     assert chosen.replies is not None
     assert chosen.replies.weights == (3.0, 0.5)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Limits, ListenerPlan
 from answerback.net import admission
-from answerback.net.admission import BUCKET, HEADER, Admission, bury, entries, row
+from answerback.net.admission import BUCKET, HEADER, Admission, close_crashed, entries, row
 from answerback.shared.counters import SHARED_CELLS, SharedCounters
 from answerback.shared.listener_counters import ListenerCounters
 
@@ -42,8 +42,8 @@ class ListenState:
             self.admission.left(plan, peer)
 
     def die(self, plan: ListenerPlan) -> None:
-        self.books(plan).bury()
-        bury(self.tally, self.slot)
+        self.books(plan).close_crashed()
+        close_crashed(self.tally, self.slot)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_uncounted_connection_that_leaves_frees_no_counted_place(doors: list[Lis
     assert doors[2].enter(plan) == "max_connections_per_peer"
 
 
-def test_burying_a_slot_gives_back_its_places_alone(doors: list[ListenState]) -> None:
+def test_close_crashed_gives_back_its_places_alone(doors: list[ListenState]) -> None:
     plan = limited(most=4, per_peer=2)
     for door, peer in ((doors[0], ALICE), (doors[0], BOB), (doors[1], ALICE)):
         assert door.enter(plan, peer) is None
@@ -118,13 +118,13 @@ def test_burying_a_slot_gives_back_its_places_alone(doors: list[ListenState]) ->
     assert doors[2].enter(plan, b"\x7f\0\0\1") == "max_connections"
 
 
-def test_burying_works_where_pages_cannot_be_taken_away(
+def test_close_crashed_works_where_pages_cannot_be_taken_away(
     doors: list[ListenState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mmap, "MADV_REMOVE", 12345)
     plan = limited(per_peer=1)
     assert doors[0].enter(plan) is None
-    bury(doors[0].tally, 0)
+    close_crashed(doors[0].tally, 0)
     assert doors[1].enter(plan) is None
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
+from answerback.core.context import RequestContext
 from answerback.core.framing import Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.core.turn import Turn
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
 from tests.waiting import eventually
@@ -193,7 +193,7 @@ def test_limits_close_in_order(serving: Serving, limits: Limits, said: bytes, re
 
 @WITH_RST
 def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
-    def broken(_turn: Turn) -> None:
+    def broken(_turn: RequestContext) -> None:
         raise RuntimeError("broken step")
 
     serving.commit(plan(rule(broken, when=b"bad"), rule(steps.echo())))

@@ -12,9 +12,9 @@ import pytest
 
 from answerback.core import steps
 from answerback.core.actions import CloseReason
+from answerback.core.context import RequestContext
 from answerback.core.framing import Line
 from answerback.core.plan import Accept, Limits, ListenerPlan, Plan, Rule, Rules
-from answerback.core.turn import Turn
 from answerback.net import acceptor as acceptors
 from answerback.net.acceptor import BATCH, SHORTAGES, Acceptor
 from answerback.shared import listener_counters
@@ -24,7 +24,7 @@ from tests.waiting import eventually
 SPARE = 5000
 
 
-def fail(_turn: Turn) -> Any:
+def fail(_turn: RequestContext) -> Any:
     raise RuntimeError("a fault on purpose")
 
 

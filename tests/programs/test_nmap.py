@@ -21,19 +21,19 @@ listeners:
 """
 
 
-class Found(NamedTuple):
+class Candidate(NamedTuple):
     """What nmap says of a port."""
 
     state: str
     service: str
 
 
-def scan(port: int, *options: str) -> Found:
+def scan(port: int, *options: str) -> Candidate:
     """Look at one port of the loopback, with plain connects, which need no privilege."""
     said = output("nmap", "-n", "-Pn", "-sT", *options, "-p", str(port), "-oG", "-", "127.0.0.1")
     found = re.search(rf"Ports: {port}/([a-z|]+)/tcp//([^/]*)/", said)
     assert found is not None, said
-    return Found(*found.groups())
+    return Candidate(*found.groups())
 
 
 def test_nmap_sees_the_port_state_of_each_accept_mode(serve: Serve) -> None:
@@ -66,4 +66,4 @@ def test_a_scan_is_counted_as_a_probe(serve: Serve) -> None:
 def test_nmap_recognises_the_protocol_of_an_example(serve: Serve, name: str, service: str) -> None:
     example = output(str(ANSWERBACK), "examples", name)
     responder = serve(re.sub(r"(?m)^( *(?:- )?address: \S*:)\d+", r"\1PORT", example))
-    assert scan(responder.port, "-sV", "--version-intensity", "2") == Found("open", service)
+    assert scan(responder.port, "-sV", "--version-intensity", "2") == Candidate("open", service)

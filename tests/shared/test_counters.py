@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from answerback.net.admission import bury
+from answerback.net.admission import close_crashed
 from answerback.shared.counters import REGION_CELLS, SHARED_CELLS, CounterLayout, CountersExhausted, SharedCounters
 from answerback.shared.listener_counters import BLOCK
 
 HOLD_THE_LOCK = """
 import signal, sys
-from answerback.net.admission import bury
-from answerback.shared.counters import Tally
-tally = Tally(int(sys.argv[1]), int(sys.argv[2]))
+from answerback.net.admission import close_crashed
+from answerback.shared.counters import SharedCounters
+tally = SharedCounters(int(sys.argv[1]), int(sys.argv[2]))
 with tally.locked():
     tally.shared[0] = 7
     print("held", flush=True)
@@ -25,13 +25,13 @@ with tally.locked():
 TAKE_PLACES = """
 import sys
 from answerback.core.plan import Limits, ListenerPlan
-from answerback.shared.listener_counters import Books
+from answerback.shared.listener_counters import ListenerCounters
 from answerback.net.admission import Admission
-from answerback.net.admission import bury
-from answerback.shared.counters import Tally
-tally, slot = Tally(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
+from answerback.net.admission import close_crashed
+from answerback.shared.counters import SharedCounters
+tally, slot = SharedCounters(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
 plan = ListenerPlan(name="hello", address="", limits=Limits(max_connections=150, max_connections_per_peer=40))
-admission, books = Admission(tally, slot), Books(tally.region(slot), 0)
+admission, books = Admission(tally, slot), ListenerCounters(tally.region(slot), 0)
 print("ready", flush=True)
 sys.stdin.read(1)
 answers = [admission.admit(plan, bytes([127, 0, 0, peer]), books.accepted) for _ in range(60) for peer in range(4)]
@@ -75,13 +75,13 @@ def test_the_lock_dies_with_its_holder() -> None:
     assert holder.returncode == -signal.SIGKILL
 
 
-def test_burying_waits_for_no_lock() -> None:
+def test_close_crashed_waits_for_no_lock() -> None:
     tally = SharedCounters.create(2)
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tally.fd), "2"]
     with subprocess.Popen(command, pass_fds=(tally.fd,), stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        bury(tally, 1)
+        close_crashed(tally, 1)
         assert holder.poll() is None
         holder.kill()
 

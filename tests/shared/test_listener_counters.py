@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.actions import CloseReason
-from answerback.net.admission import Admission, bury, entries, row
+from answerback.net.admission import Admission, close_crashed, entries, row
 from answerback.shared.counters import SharedCounters
 from answerback.shared.listener_counters import (
     ACCEPT_ERRORS,
@@ -142,24 +142,24 @@ def test_blocks_do_not_touch_each_other(cells: Cells) -> None:
     first, second = ListenerCounters(cells, 0), ListenerCounters(cells, BLOCK)
     second.accepted()
     second.failed()
-    assert first.bury() == 0
+    assert first.close_crashed() == 0
     assert not any(cells[:BLOCK])
 
 
 # ── After a death ──
 
 
-def test_burying_closes_orphans_as_crashed(books: ListenerCounters, cells: Cells) -> None:
+def test_close_crashed_closes_orphans_as_crashed(books: ListenerCounters, cells: Cells) -> None:
     for _ in range(5):
         books.accepted()
     books.closed(CloseReason.PEER_EOF, probe=False)
-    assert books.bury() == 4
+    assert books.close_crashed() == 4
     assert moved(cells) == {ACCEPTED: 5, CLOSED + CloseReason.PEER_EOF: 1, CRASHED: 4}
 
 
-def test_burying_twice_changes_nothing_more(books: ListenerCounters, cells: Cells) -> None:
+def test_close_crashed_twice_changes_nothing_more(books: ListenerCounters, cells: Cells) -> None:
     books.accepted()
-    assert (books.bury(), books.bury()) == (1, 0)
+    assert (books.close_crashed(), books.close_crashed()) == (1, 0)
     assert balance(cells) == (1, 1)
 
 
@@ -202,8 +202,8 @@ def test_the_books_balance_whatever_write_a_worker_is_killed_at(move: str, write
     if writes == of:
         assert left == finish
 
-    ListenerCounters(cells, 0).bury()
-    bury(tally, 0)
+    ListenerCounters(cells, 0).close_crashed()
+    close_crashed(tally, 0)
     accepted, accounted = balance(cells)
     assert accepted == accounted
     assert cells[OPEN] == 0
@@ -247,8 +247,8 @@ def test_the_books_balance_over_any_lives_and_deaths(lives: list[tuple[int, int,
         else:  # it dies between two transitions
             cells = tally.region(slot)
             assert balance(cells)[0] == balance(cells)[1]
-        ListenerCounters(tally.region(slot), 0).bury()
-        bury(tally, slot)
+        ListenerCounters(tally.region(slot), 0).close_crashed()
+        close_crashed(tally, slot)
         for index in range(2):
             cells = tally.region(index)
             assert balance(cells)[0] == balance(cells)[1]

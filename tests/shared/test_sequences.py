@@ -17,9 +17,9 @@ PLACE, OTHER = 7, 8
 # Holds the lock until another process waits for it, or its input ends; writes a cell while it has it.
 HOLDER = """
 import os, select, sys
-from answerback.shared.counters import Tally
+from answerback.shared.counters import SharedCounters
 
-tally = Tally(int(sys.argv[1]), 2)
+tally = SharedCounters(int(sys.argv[1]), 2)
 inode = f":{os.fstat(tally.fd).st_ino} "
 
 

@@ -83,7 +83,7 @@ class AgreeingCrew(WorkerPool):
         return [self.worker]
 
     @property
-    def hands(self) -> list[WorkerProcess]:
+    def change_targets(self) -> list[WorkerProcess]:
         return [self.worker]
 
     async def start(self) -> list[WorkerProcess]:

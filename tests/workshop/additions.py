@@ -39,7 +39,7 @@ FAULT: Final = Addition(
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import Reply, FaultState, sends
 from answerback.core.steps import Outcome
 
 
@@ -47,11 +47,11 @@ from answerback.core.steps import Outcome
 class Twice:
     """Sends everything twice."""
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """See `Effect.applies_to`."""
         return sends(outcome)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
         """See `Effect.on`."""
         for outcome in reply:
             yield outcome
@@ -165,8 +165,8 @@ MATCH: Final = Addition(
     {
         "service/answerback/core/matching/palindrome.py": '''"""The match `palindrome`."""
 
-from answerback.core.matching.base import Matcher, Miss, Reason
-from answerback.core.turn import Turn
+from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.context import RequestContext
 
 
 def palindrome(wanted: bool) -> Matcher:
@@ -178,8 +178,8 @@ def why_no_palindrome(wanted: bool) -> Reason:
     """See `palindrome`."""
     matches = palindrome(wanted)
 
-    def reason(request: bytes, turn: Turn) -> Miss | None:
-        return None if matches(request, turn) else Miss(f"is {'no' if wanted else 'a'} palindrome")
+    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+        return None if matches(request, context) else Mismatch(f"is {'no' if wanted else 'a'} palindrome")
 
     return reason
 ''',

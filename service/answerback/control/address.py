@@ -1,4 +1,4 @@
-"""Where the admin API listens, and who can reach it there."""
+"""The address of the admin API, and whether other machines can reach it."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ class Address:
 
     @property
     def private(self) -> bool:
-        """Only this machine reaches it."""
+        """Whether only this machine can reach it."""
         return bool(self.path) or ipaddress.ip_address(self.host).is_loopback
 
     def bound(self, port: int) -> str:
-        """The address as text, with the port that the kernel chose."""
+        """Return the address as text, with the port that the kernel chose."""
         return self.text if self.path else f"{bracketed(self.host)}:{port}"
 
 
 def parse(text: str) -> Address:
-    """The address that was written; ValueError says what is wrong with it."""
+    """Parse an address; ValueError says what is wrong with it."""
     if text.startswith(UNIX):
         path = text.removeprefix(UNIX)
         if not path:
@@ -41,7 +41,7 @@ def parse(text: str) -> Address:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{text!r} is not HOST:PORT")
     if host == LOCALHOST:
-        host = "127.0.0.1"  # gRPC would take ::1 as well, and be content with either
+        host = "127.0.0.1"  # gRPC would also listen on ::1, and accept it if only one of them works
     literal = host.removeprefix("[").removesuffix("]")
     try:
         version = ipaddress.ip_address(literal).version
@@ -53,12 +53,12 @@ def parse(text: str) -> Address:
 
 
 def bracketed(host: str) -> str:
-    """The host as it stands before a port."""
+    """Return the host as written before a port."""
     return f"[{host}]" if ":" in host else host
 
 
 def reserved(admin: str, metrics: str) -> tuple[tuple[str, str], ...]:
-    """What our own ports are and where, so that a configuration that wants one of them is refused by its text.
+    """Return the names and addresses of our own ports, so that a configuration that overlaps them is rejected.
 
     Port 0 clashes with nothing.
     """

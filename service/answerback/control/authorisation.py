@@ -1,7 +1,7 @@
-"""Who may call what: the roles of tokens, and the role that each method needs."""
+"""Authorisation: the roles of tokens, and the role that each method needs."""
 
-# Rule: closed by default: a method that is not in the table needs everything.
-# Rule: why a token was refused is not said: that it is none of ours is all there is to know.
+# Rule: closed by default: a method that is not in the table needs full access.
+# Rule: the reason why a token was rejected is not reported, only that it is not valid.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from answerback.control.tokens import TokenFile
 
 
 class Role(Enum):
-    """What a caller may do."""
+    """The permissions of a caller."""
 
     READ = "read"
     """See everything, change nothing."""
@@ -45,11 +45,11 @@ SCHEME: Final = "bearer"
 
 
 class Unauthenticated(Exception):
-    """The call brings no token of ours."""
+    """The call has no valid token."""
 
 
 class PermissionDenied(Exception):
-    """The token is for reading alone."""
+    """The token has read access only."""
 
     def __init__(self, method: str) -> None:
         super().__init__(f"the token is for reading alone, and {method.rpartition('/')[2]} changes something")
@@ -57,7 +57,7 @@ class PermissionDenied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What a token says of who brings it."""
+    """The identity and role that a token gives."""
 
     role: Role
     identity: str
@@ -69,17 +69,17 @@ ANYBODY: Final = Permit(Role.FULL, "")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens that are asked for: none, one, or one for each role."""
+    """The configured tokens: none, one, or one for each role."""
 
     full: TokenFile | None = None
     read: TokenFile | None = None
 
     def authenticate(self, metadata: Iterable[tuple[str, str | bytes]]) -> Permit:
-        """Who brings this metadata. Raises Unauthenticated."""
+        """Return the permit of a call with this metadata. Raises Unauthenticated."""
         if self.full is None and self.read is None:
             return ANYBODY
         token = _bearer(metadata)
-        # Both are compared, always: how long it takes says nothing of which of them it nearly was.
+        # Always compare both: the time must not reveal which of them was nearly right.
         full, read = (kept is not None and kept.fits(token) for kept in (self.full, self.read))
         if full:
             return Permit(Role.FULL, "token")
@@ -89,13 +89,13 @@ class Tokens:
 
 
 def authorise(permit: Permit, method: str) -> None:
-    """Whether a method (`/package.Service/Method`) may be called. Raises PermissionDenied."""
+    """Check that a method (`/package.Service/Method`) may be called. Raises PermissionDenied."""
     if permit.role is Role.READ and method not in READ_METHODS:
         raise PermissionDenied(method)
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
-    """The token of a call. Raises Unauthenticated if there is not just one."""
+    """Return the token of a call. Raises Unauthenticated if there is not exactly one."""
     values = [value for key, value in metadata if key == AUTHORIZATION]
     if not values:
         raise Unauthenticated("a token is needed: metadata `authorization: Bearer TOKEN`")

@@ -1,10 +1,10 @@
-"""The certificate of the admin API, and who signs those of its clients: read from files, again at every handshake.
+"""The TLS certificate of the admin API, and the authority of client certificates; files are re-read at every handshake.
 
-What has changed is tried before it is taken: a certificate, key or authority that could not serve leaves the former
-ones in force, as does one half of a pair whose other half is still to be written.
+Changed files are tested before use: if a certificate, key or authority could not serve, or only one file of a pair
+has been replaced, the previous ones stay active.
 """
 
-# Rule: keys are never logged, shown, or part of an error's text.
+# Rule: keys are never logged, shown, or part of an error message.
 
 import logging
 import os
@@ -23,12 +23,12 @@ from answerback.control.private_files import BadFile, PrivateFile, Trouble
 
 log = logging.getLogger(__name__)
 
-_STEPS: Final = 8  # of a handshake in memory; TLS 1.3 takes three
+_STEPS: Final = 8  # max. rounds of a handshake in memory; TLS 1.3 takes three
 
 TAKEN: Final = "take RSA of 2048 bits or more, or ECDSA over P-256 or P-384"
 _WEAK: Final = {"EE_KEY_TOO_SMALL": "key", "CA_MD_TOO_WEAK": "signature"}
-# What clients of gRPC's core (ours; C++, Ruby, …) do not take, and see as a closed socket; tried with grpcio 1.80.
-# By how a certificate's subjectPublicKeyInfo begins in DER (RFC 8410, RFC 5480), the length of its bit string included.
+# Keys that clients of gRPC's core (ours; C++, Ruby, …) reject, seen as a closed socket; tested with grpcio 1.80.
+# Identified by the start of subjectPublicKeyInfo in DER (RFC 8410, RFC 5480), including the bit string's length.
 _UNTAKEN: Final = {
     bytes.fromhex("06032b6570 032100"): "Ed25519",
     bytes.fromhex("06032b6571 033a00"): "Ed448",
@@ -38,7 +38,7 @@ _UNTAKEN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CertificateFiles:
-    """PEM each."""
+    """The paths of PEM files."""
 
     certificate: Path
     """The server's, followed by those of who signed it, but for the root."""
@@ -50,7 +50,7 @@ class CertificateFiles:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate that serves, and until when, and what is needed beside it."""
+    """A certificate and key that were tested, with the expiry time and the authority."""
 
     certificate: PrivateFile
     key: PrivateFile
@@ -59,27 +59,27 @@ class Pair:
 
     @property
     def configuration(self) -> grpc.ServerCertificateConfiguration:
-        """The same for gRPC."""
+        """Return the same for gRPC."""
         authority = self.client_ca.content if self.client_ca else None
         return grpc.ssl_server_certificate_configuration([(self.key.content, self.certificate.content)], authority)
 
 
 def read_own(files: CertificateFiles) -> tuple[bytes, bytes]:
-    """A client's certificate and its key. Raises BadFile."""
+    """Read a client's certificate and its key. Raises BadFile."""
     certificate, key = private_files.read(files.certificate), private_files.read(files.key)
     _take(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key)
     return certificate.content, key.content
 
 
 def read_authority(path: Path) -> bytes:
-    """Who is believed when they sign. Raises BadFile."""
+    """Read the certificates of trusted authorities. Raises BadFile."""
     file = private_files.read(path)
     _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), file)
     return file.content
 
 
 def load(files: CertificateFiles) -> Pair:
-    """What the files hold, tried. Raises BadFile."""
+    """Read and test the files. Raises BadFile."""
     certificate, key = private_files.read(files.certificate), private_files.read(files.key)
     client_ca = private_files.read(files.client_ca) if files.client_ca else None
     if client_ca is not None:
@@ -88,7 +88,7 @@ def load(files: CertificateFiles) -> Pair:
 
 
 class Certificates:
-    """The certificate in force. `credentials` has gRPC ask for it at every handshake, in a thread of its own."""
+    """The active certificate. gRPC asks for it at every handshake, in a thread of its own."""
 
     def __init__(self, files: CertificateFiles) -> None:
         """Raises BadFile."""
@@ -99,13 +99,13 @@ class Certificates:
         self._taken()
 
     def credentials(self) -> grpc.ServerCredentials:
-        """For gRPC's server."""
+        """Return the credentials for gRPC's server."""
         required = self._files.client_ca is not None
-        # "None: nothing has changed" is not in the stubs.
+        # The stubs lack "None: nothing has changed".
         return grpc.dynamic_ssl_server_credentials(self._pair.configuration, self._changed, required)  # type: ignore[arg-type]
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """What to serve from now on; None: what was served before."""
+        """Return the new certificate; None if it has not changed."""
         with self._lock:
             try:
                 if changed := self._differs():
@@ -120,7 +120,7 @@ class Certificates:
             return self._pair.configuration
 
     def _differs(self) -> bool:
-        """Whether the files hold something else than what is in force. Raises BadFile."""
+        """Whether the files differ from the active ones. Raises BadFile."""
         held = (self._pair.certificate, self._pair.key, self._pair.client_ca)
         return any(file and private_files.read(file.path).content != file.content for file in held)
 
@@ -139,7 +139,7 @@ def _believe(context: ssl.SSLContext, file: PrivateFile) -> None:
 
 
 def _take(context: ssl.SSLContext, certificate: PrivateFile, key: PrivateFile) -> None:
-    _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)  # what is wrong with it is not the key's fault
+    _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)  # the problem is not in the key
     with ExitStack() as stack:
         chain, own = (stack.enter_context(_path_of(file.content)) for file in (certificate, key))
         try:
@@ -153,10 +153,10 @@ def _take(context: ssl.SSLContext, certificate: PrivateFile, key: PrivateFile) -
 
 
 def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
-    """Shake hands with ourselves, in memory: until when it will do. Raises BadFile.
+    """Test the pair by a handshake in memory; return its expiry time. Raises BadFile.
 
-    The standard library shows a certificate only to who has verified it; so the client trusts this very one
-    (X509_V_FLAG_PARTIAL_CHAIN), and what is left to verify is its time and its purpose.
+    The standard library shows a certificate only after verification; so the test client trusts this very certificate
+    (X509_V_FLAG_PARTIAL_CHAIN), which leaves its time and purpose to be verified.
     """
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -178,7 +178,7 @@ def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
 
 
 def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
-    """What the client has seen. Raises SSLError."""
+    """Return the client's side of a completed handshake. Raises SSLError."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     asked = client.wrap_bio(to_client, to_server)
     ends = [asked, server.wrap_bio(to_server, to_client, server_side=True)]
@@ -189,13 +189,13 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
 
 
 def _no_passphrase() -> str:
-    """Without this, OpenSSL would ask on the terminal."""
+    """Prevents OpenSSL from asking on the terminal."""
     return ""
 
 
 @contextmanager
 def _path_of(content: bytes) -> Iterator[str]:
-    """A path at which these very bytes are read, whatever happens to the file that they came from."""
+    """Yield a path with exactly these bytes, whatever happens to the original file."""
     descriptor = os.memfd_create("answerback-certificate")
     try:
         os.write(descriptor, content)

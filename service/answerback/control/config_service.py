@@ -14,25 +14,25 @@ from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
 from answerback.v1.problem_pb2 import Problem as ProblemMessage
 
-# A request without a configuration would else be taken for one without listeners, and drain everything.
+# A request without a configuration would otherwise mean one without listeners, and drain everything.
 MISSING: Final = Problem("config", "there is none; one without listeners is an empty message")
 
 Context = aio.ServicerContext[Any, Any]
 
 
 class ConfigService(ConfigServiceServicer):
-    """The configuration in force, and changing it."""
+    """Reads and changes the active configuration."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
     async def GetConfig(self, request: pb.GetConfigRequest, context: Context) -> pb.GetConfigResponse:
-        """What is in force, as it was given."""
+        """Return the active configuration, as it was given."""
         current = self._supervisor.current
         return pb.GetConfigResponse(config=current.config, revision=current.number, etag=current.etag)
 
     async def UpdateConfig(self, request: pb.UpdateConfigRequest, context: Context) -> pb.UpdateConfigResponse:
-        """Puts a configuration in force; the supervisor finishes what has begun, although the client may leave."""
+        """Apply a configuration; a change that has begun is finished even if the client disconnects."""
         check_comment(request.comment)
         if not request.HasField("config"):
             raise Refused([MISSING])
@@ -42,7 +42,7 @@ class ConfigService(ConfigServiceServicer):
         return pb.UpdateConfigResponse(**_change(change))
 
     async def ValidateConfig(self, request: pb.ValidateConfigRequest, context: Context) -> pb.ValidateConfigResponse:
-        """Every problem of a configuration; OK all the same."""
+        """Return every problem of a configuration; the status is OK in any case."""
         problems = await self._supervisor.validate(request.config) if request.HasField("config") else [MISSING]
         found = (ProblemMessage(path=problem.path, message=problem.message) for problem in problems)
         return pb.ValidateConfigResponse(problems=found)
@@ -50,13 +50,13 @@ class ConfigService(ConfigServiceServicer):
     async def WatchConfig(
         self, request: pb.WatchConfigRequest, context: Context
     ) -> AsyncIterator[pb.WatchConfigResponse]:
-        """Every revision as it comes, as fast as the client takes them."""
-        await context.send_initial_metadata(())  # it is heard, although nothing may come for long
+        """Stream every revision as it becomes active, at the client's pace."""
+        await context.send_initial_metadata(())  # send headers now, as no revision may come for long
         async for seen in self._supervisor.history.watch(request.after_etag):
             yield pb.WatchConfigResponse(revision=_revision(seen.revision), skipped=seen.skipped)
 
     async def ListRevisions(self, request: pb.ListRevisionsRequest, context: Context) -> pb.ListRevisionsResponse:
-        """A page of the history."""
+        """Return a page of the history."""
         count = page_size(request.page_size)
         try:
             page = await self._supervisor.history.page(request.page_token, count, whole=request.with_config)
@@ -65,11 +65,11 @@ class ConfigService(ConfigServiceServicer):
         return pb.ListRevisionsResponse(revisions=map(_revision, page.revisions), next_page_token=page.next_token)
 
     async def GetRevision(self, request: pb.GetRevisionRequest, context: Context) -> pb.GetRevisionResponse:
-        """One revision, whole."""
+        """Return one revision with its content."""
         return pb.GetRevisionResponse(revision=_revision(await self._supervisor.history.get(request.revision)))
 
     async def RollbackConfig(self, request: pb.RollbackConfigRequest, context: Context) -> pb.RollbackConfigResponse:
-        """Puts the content of an earlier revision in force again."""
+        """Apply the content of an earlier revision."""
         check_comment(request.comment)
         change = await self._supervisor.rollback(
             request.revision, etag=request.etag, comment=request.comment, validate_only=request.validate_only
@@ -78,7 +78,7 @@ class ConfigService(ConfigServiceServicer):
 
 
 def _change(change: Change) -> dict[str, Any]:
-    """The fields of a change's answer."""
+    """Return the response fields of a change."""
     revision = change.revision
     return {
         "config": revision.config,

@@ -1,6 +1,6 @@
-"""What guards the admin API, read and tried at start; and the refusal to open it to others without."""
+"""The admin API's protection, read and tested at startup; without it the API is not exposed to other machines."""
 
-# Rule: on loopback and Unix sockets nothing need guard it; anywhere else something must, or somebody has said not to.
+# Rule: loopback and Unix sockets need no protection; any other address does, or an explicit option to do without.
 
 import logging
 from collections.abc import Callable
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
-    """What `serve` was told to guard the admin API with; names as its options'."""
+    """The protection options of `serve`; the names are those of the options."""
 
     admin_cert: Path | None = None
     admin_key: Path | None = None
@@ -45,7 +45,7 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is asked of whoever calls."""
+    """What the server requires of clients."""
 
     tokens: Tokens
     server: grpc.ServerCredentials | None
@@ -53,7 +53,7 @@ class Credentials:
 
 
 def load(given: Protection, address: Address) -> Credentials:
-    """Everything that the files hold. Raises StartError with all that is wrong with them, or missing."""
+    """Read all credentials. Raises StartError with everything that is wrong or missing."""
     problems = _halves(given)
 
     def loaded(what: str, make: Callable[[F], T], files: F | None) -> T | None:
@@ -81,7 +81,7 @@ def _files(given: Protection) -> CertificateFiles | None:
 
 
 def _halves(given: Protection) -> list[str]:
-    """What is of no use without the rest."""
+    """Return the options that are useless without another one."""
     if (given.admin_cert is None) != (given.admin_key is None):
         return ["--admin-cert and --admin-key go together: a certificate, and its private key"]
     if given.admin_client_ca and given.admin_cert is None:
@@ -90,7 +90,7 @@ def _halves(given: Protection) -> list[str]:
 
 
 def _exposed(given: Protection, address: Address) -> list[str]:
-    """Why it must not be open to others; what else is to be said about it goes to the log."""
+    """Return why the address must not be open to others; further warnings go to the log."""
     asks_for_token = bool(given.token_file or given.read_token_file)
     if address.private:
         return []

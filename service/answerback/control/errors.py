@@ -1,11 +1,11 @@
-"""What is raised, and the status a client gets: one table.
+"""The table of exceptions and the statuses they become.
 
 Statuses follow google.rpc (AIP-193): a code, a message for people, and for programs one ErrorInfo, whose `reason` is
-stable, besides a BadRequest where the request is at fault.
+stable, and a BadRequest if the request is at fault.
 """
 
-# Rule: an exception that is not in the table is a fault of ours: INTERNAL, its text in the log alone.
-# Rule: a status fits BUDGET as it travels; what had to be left out is counted in the ErrorInfo.
+# Rule: an exception that is not in the table is a fault of the server: INTERNAL, its text in the log alone.
+# Rule: a status fits BUDGET on the wire; the number of omitted problems is in the ErrorInfo.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,8 +39,8 @@ from answerback.supervisor import (
 )
 
 DOMAIN: Final = "answerback"
-# Bytes of percent-encoded message and base64 details. Java's clients refuse more than 8 KiB of headers in all, grpc's
-# own core answers RESOURCE_EXHAUSTED in its place.
+# Bytes of percent-encoded message and base64 details. Java's clients reject more than 8 KiB of headers in all, grpc's
+# core reports RESOURCE_EXHAUSTED instead.
 BUDGET: Final = 6 * 1024
 PATH_LENGTH: Final = 256  # characters of a problem's path, and
 TEXT_LENGTH: Final = 512  # of its text: at four bytes a character, one problem still fits
@@ -48,11 +48,11 @@ MESSAGE_BYTES: Final = 1024  # of the message, percent-encoded
 
 
 class CommentTooLong(Exception):
-    """The comment of a change is longer than the API takes."""
+    """The comment of a change exceeds the API's limit."""
 
 
 class BadArgument(Exception):
-    """A field of a request has a value that it cannot have."""
+    """A field of a request has an invalid value."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -61,7 +61,7 @@ class BadArgument(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client is told: a code, a stable reason, a message, and what is at fault, if the request is."""
+    """The parts of a status: a code, a stable reason, a message, and the violations, if the request is at fault."""
 
     code: StatusCode
     reason: str
@@ -116,7 +116,7 @@ def _change_failed(error: ChangeFailed) -> Answer:
 
 
 def _not_recorded(error: NotRecorded) -> Answer:
-    """As the store's failure would be answered, and what that means for the change."""
+    """Return the answer for a store's failure, and its meaning for the change."""
     if not isinstance(error.reason, StoreFailed):
         return _change_failed(error)
     return replace(_store_failed(error.reason), message=str(error))
@@ -203,7 +203,7 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
 
 
 def status_of(error: Exception) -> Status | None:
-    """The status that an exception becomes, cut to fit; None if the table does not know it."""
+    """Return the status of an exception, cut to fit; None if it is not in the table."""
     for kind in type(error).__mro__:
         if kind in TABLE:
             return _status(TABLE[kind](error))
@@ -211,17 +211,17 @@ def status_of(error: Exception) -> Status | None:
 
 
 def internal(incident: str) -> Status:
-    """The status of a fault of ours. `incident` is in the log beside the traceback."""
+    """Return the status of an internal error. `incident` is in the log beside the traceback."""
     return _status(Answer(StatusCode.INTERNAL, "INTERNAL", f"internal error {incident}", {"incident": incident}))
 
 
 def shortened(text: str, length: int = TEXT_LENGTH) -> str:
-    """The text, cut to so many characters with an ellipsis as the last."""
+    """Cut the text to `length` characters, with an ellipsis at the end."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _status(answer: Answer) -> Status:
-    """The message that travels; violations are taken in order until the next would not fit."""
+    """Build the status; violations are added in order until the next would not fit."""
     fitting: list[BadRequest.FieldViolation] = []
     status = _packed(answer, fitting)
     for violation in _violations(answer.violations):
@@ -261,5 +261,5 @@ def _headline(text: str) -> str:
 
 
 def _size(status: Status) -> int:
-    """In bytes, as the trailers `grpc-message` and `grpc-status-details-bin` carry it."""
+    """Return the size in bytes on the wire, in the trailers `grpc-message` and `grpc-status-details-bin`."""
     return len(quote(status.message)) + -(-status.ByteSize() // 3) * 4

@@ -1,7 +1,7 @@
-"""grpc.health.v1.Health: what load balancers and probes ask, over the supervisor's health.
+"""grpc.health.v1.Health, for load balancers and probes.
 
-Beside the supervisor's names (`""`, `liveness`, `readiness`, `listener/NAME`) every service of this server has its own:
-it serves whenever `""` does. Kubernetes' gRPC probes may ask for `liveness` and `readiness`.
+Besides the supervisor's names (`""`, `liveness`, `readiness`, `listener/NAME`) every service of this server has a
+status: the same as `""`. Kubernetes' gRPC probes may ask for `liveness` and `readiness`.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,14 +27,14 @@ class Health(HealthServicer):
         self._services = services
 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
-        """The status now; NOT_FOUND for a name that nobody knows."""
+        """Return the current status; NOT_FOUND for an unknown name."""
         status = self._status(self._source.statuses, request.service)
         if status == UNKNOWN:
             await context.abort(StatusCode.NOT_FOUND, f"{request.service!r} is neither a service here nor a listener")
         return HealthCheckResponse(status=status)
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> AsyncIterator[HealthCheckResponse]:
-        """The status now, and again whenever it is another; a name that nobody knows may become known."""
+        """Stream the status now, and after each change; an unknown name may become known."""
         told: int | None = None
         async for statuses in self._source.watch():
             status = self._status(statuses, request.service)
@@ -43,7 +43,7 @@ class Health(HealthServicer):
                 yield HealthCheckResponse(status=status)
 
     async def List(self, request: Any, context: Context) -> Any:
-        """All of them."""
+        """Return all statuses."""
         statuses = self._source.statuses
         response = schema.HealthListResponse()
         for name in (*statuses, *self._services):
@@ -58,7 +58,7 @@ class Health(HealthServicer):
 
 
 def add_health(servicer: Health, server: aio.Server) -> None:
-    """Register it, `List` included."""
+    """Register the service, including `List`."""
     add_HealthServicer_to_server(servicer, server)
     handler = unary_unary_rpc_method_handler(
         servicer.List,

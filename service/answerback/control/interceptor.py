@@ -1,11 +1,11 @@
-"""What stands around every method: who calls is asked, exceptions become statuses, and internals stay inside.
+"""The wrapper of every method: authenticates the caller, turns exceptions into statuses, and hides internals.
 
-A call's way: its token (before a byte of the request is read) → the bytes of its request → a place among the calls of
-its kind, until the call is done → the request is parsed → the method → the response is serialised, and sent if clients
-have read enough of the others. Whatever is raised on the way is answered here.
+A call's path: its token (before a byte of the request is read) → the bytes of its request → a place among the calls
+of its kind, until the call is done → the request is parsed → the method → the response is serialised, and sent when
+the limits on unread responses allow. Exceptions on the way become statuses here.
 """
 
-# Rule: between the bytes that come and the bytes that go nothing is left to gRPC, which tells clients what was raised.
+# Rule: gRPC handles bytes only, in both directions: it would tell clients the texts of exceptions.
 
 import asyncio
 import logging
@@ -29,12 +29,12 @@ from answerback.supervisor.aio.serial import SerialRunner
 
 log = logging.getLogger(__name__)
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs alone
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic only in its stubs
 Context = aio.ServicerContext[Any, Any]
 
 
 class Guard(aio.ServerInterceptor):
-    """Lets in who may come in, and answers for whatever a method raises.
+    """Checks permissions, and handles the exceptions of every method.
 
     By the table of `errors`, or as an internal error with an incident's id.
     """
@@ -50,7 +50,7 @@ class Guard(aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        """Put the guard around the method that was called, if there is one."""
+        """Wrap the called method, if it exists."""
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata
         try:
             permit = self._tokens.authenticate(metadata)
@@ -72,10 +72,10 @@ class Guard(aio.ServerInterceptor):
 
 @dataclass(frozen=True, slots=True)
 class _Guarded:
-    """A method's handler, and what is around it.
+    """A method's handler with its wrapper.
 
-    To gRPC every method is one of streams, which is the same on the wire: then it reads no message before it is asked
-    to, and what is sent is sent from here.
+    gRPC sees every method as bidirectional streaming, which is the same on the wire: then it reads no message before
+    it is asked to, and this class sends the responses.
     """
 
     inner: Any
@@ -90,7 +90,7 @@ class _Guarded:
 
     @property
     def handler(self) -> Handler:
-        """It takes bytes and gives bytes: what they mean is found out within the guard."""
+        """Return a handler of bytes; they are parsed within the guard."""
         made: Handler = grpc.stream_stream_rpc_method_handler(self._call)
         return made
 
@@ -99,7 +99,7 @@ class _Guarded:
         try:
             data = await self.receiver.first(context, self.method)
             place = self.limits.enter(self.kind)
-            context.add_done_callback(cast(Any, lambda _: place.leave()))  # its stubs want keywords
+            context.add_done_callback(cast(Any, lambda _: place.leave()))  # the stubs require keywords
             place.hold(len(data))
             if self.inner.response_streaming:
                 await self._stream(data, context, place)
@@ -119,11 +119,11 @@ class _Guarded:
             answer: bytes = self.inner.response_serializer(await function(await self._request(data, context), context))
             return answer
 
-        # The large ones of a kind are served one at a time: what is made of their bytes is ten times as large.
+        # Large requests of a kind are handled one at a time: parsed, they are ten times as large.
         answer = await (self.turns.take(work) if len(data) >= LARGE else work())
         answer = self.limits.shared(answer)
         place.release()
-        place.hold(len(answer))  # until the call is done: it is only then that the client has read it
+        place.hold(len(answer))  # until the call is done: only then the client has read it
         await context.write(answer)
 
     async def _stream(self, data: bytes, context: Context, place: Place) -> None:
@@ -132,15 +132,15 @@ class _Guarded:
         place.release()
         async with aclosing(function(request, context)) as responses:
             async for response in responses:
-                self.still_may()  # a token that is taken back ends what it began
+                self.still_may()  # a revoked token also ends its streams
                 answer = self.limits.shared(self.inner.response_serializer(response))
-                del response  # it is large, and this may take long
+                del response  # it is large: this may take long
                 await place.hold_in_turn(len(answer))
                 await context.write(answer)
                 place.release()
 
     async def _request(self, data: bytes, context: Context) -> Any:
-        """The message of a request, or the messages of a stream of them. Raises MalformedRequest, TooManyParts."""
+        """Return the parsed request, or an iterator of them. Raises MalformedRequest, TooManyParts."""
         deserialize, kind = self.inner.request_deserializer, schema.REQUESTS.get(self.method)
         if self.inner.request_streaming:
             return self.receiver.each(data, context, self.method, deserialize, kind)
@@ -148,17 +148,17 @@ class _Guarded:
 
 
 def caller(context: Context, identity: str = "") -> audit.Caller:
-    """Who calls: from where, by which token, with whose certificate."""
+    """Return who calls: the peer address, the token's name, the certificate's name."""
     names = [one.decode(errors="replace") for one in context.peer_identities() or ()]
     return audit.Caller(unquote(context.peer()), ", ".join(filter(None, (identity, *names))))
 
 
 def _refusing(error: Exception, method: str) -> Handler:
-    """Refuses a call of any kind. As one of streams, because then gRPC reads no message before."""
+    """Return a handler that rejects a call of any kind, as a streaming one: gRPC reads no message before."""
 
     async def refuse(_requests: Any, context: Context) -> None:
         if isinstance(error, (Unauthenticated, PermissionDenied)):
-            # What varies stands beside the text: of those that repeat, some are logged, the others counted.
+            # Variable parts are separate fields: repeated texts are rate-limited in the log.
             log.warning("a call was refused: %s", error, extra={"method": method, "peer": context.peer()})
         await _answer(error, method, context)
 
@@ -180,16 +180,16 @@ async def _answer(error: Exception, method: str, context: Context) -> NoReturn:
 
 
 def _left(method: str) -> asyncio.CancelledError:
-    """What a client that has hung up is to gRPC, where it was in the middle of sending something to it."""
+    """Return the exception that tells gRPC that the client hung up while a message was being sent."""
     log.debug("the client left during %s", method)
     return asyncio.CancelledError()
 
 
 class HangUps(logging.Filter):
-    """Keeps out of the log what gRPC says, with its traceback, of clients that hang up before a call is over."""
+    """Filters out gRPC's log records, with tracebacks, about clients that hang up during a call."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is about anything else."""
+        """Whether the record is about anything else."""
         if not (record.exc_info and isinstance(record.exc_info[1], aio.InternalError)):
             return True
         log.debug("a client left before its call was over")

@@ -1,7 +1,7 @@
-"""How many calls are served at a time, by their kind, so that none of one kind keeps those of another waiting."""
+"""Limits on concurrent calls by kind, so that calls of one kind cannot block those of another."""
 
-# Rule: what is too much is refused at once; only a watch waits, which is late rather than over.
-# Rule: a call holds its place until gRPC is done with it: an answer that its client does not read is kept until then.
+# Rule: calls beyond a limit are rejected at once; only a watch waits, as a late event is better than an error.
+# Rule: a call counts until gRPC is done with it: a response that its client does not read is kept until then.
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ from answerback.control.schema import HEALTH, REFLECTION
 
 
 class Kind(Enum):
-    """Of calls; the value is how they are named to who is refused."""
+    """The kinds of calls; the value is the name in error messages."""
 
     PROBE = "health checks"
     READ = "reads"
@@ -33,27 +33,27 @@ MOST: Final[Mapping[Kind, int]] = {
     Kind.HEALTH_WATCH: 100,
     Kind.REFLECTION: 20,
 }
-STREAMS: Final = 200  # of one connection; past it HTTP/2 has a client's calls wait, each costs 16 KiB of metadata
-CALL_BYTES: Final = 12 << 20  # that calls of one kind hold; each costs three: ours, gRPC's, and the message
-ROOM_SECONDS: Final = 30.0  # that a watch waits for the clients of others to read
+STREAMS: Final = 200  # calls per connection; HTTP/2 queues further ones; each costs 16 KiB of metadata
+CALL_BYTES: Final = 12 << 20  # bytes that calls of one kind hold; each costs three: ours, gRPC's, and the message
+ROOM_SECONDS: Final = 30.0  # seconds that a watch waits for other clients to read
 
 
 class TooManyCalls(Exception):
-    """There are as many calls of a kind as there may be."""
+    """The limit of concurrent calls of a kind is reached."""
 
     def __init__(self, kind: Kind, most: int) -> None:
         super().__init__(f"{most} {kind.value} at a time are all there may be; try again later")
 
 
 class TooManyBytes(Exception):
-    """Calls of a kind have as many bytes in requests that are being served, and in answers that are not read yet."""
+    """The limit of bytes in requests in progress and unread responses of a kind is reached."""
 
     def __init__(self, kind: Kind, most: int) -> None:
         super().__init__(f"{kind.value} in progress hold {most} bytes, which is all there may be; try again later")
 
 
 class Place:
-    """What a call holds: one of the places of its kind, and bytes: its request, or an answer until it is read."""
+    """A call's share of the limits: one call of its kind, and the bytes of its request or of an unread response."""
 
     def __init__(self, limits: "Limits", kind: Kind) -> None:
         self._limits = limits
@@ -62,13 +62,13 @@ class Place:
         self._over = False
 
     def hold(self, size: int) -> None:
-        """Hold `size` bytes more. Raises TooManyBytes."""
+        """Add `size` bytes. Raises TooManyBytes."""
         if not self._limits.has_room(self._kind, size):
             raise TooManyBytes(self._kind, self._limits.call_bytes)
         self._count(size)
 
     async def hold_in_turn(self, size: int) -> None:
-        """The same, once there is room for it. Raises TooManyBytes after ROOM_SECONDS."""
+        """Wait for room, then add `size` bytes. Raises TooManyBytes after ROOM_SECONDS."""
         try:
             async with asyncio.timeout(ROOM_SECONDS):
                 while not self._limits.has_room(self._kind, size):
@@ -78,11 +78,11 @@ class Place:
         self._count(size)
 
     def release(self) -> None:
-        """Hold no bytes any more."""
+        """Release the bytes."""
         self._count(-self._bytes)
 
     def leave(self) -> None:
-        """Give everything back; may be called again."""
+        """Release everything; may be called again."""
         if not self._over:
             self.release()
             self._over = True
@@ -95,7 +95,7 @@ class Place:
 
 
 class Limits:
-    """Counts the calls in progress, and the bytes that they hold."""
+    """Counts the calls in progress, and their bytes."""
 
     def __init__(self, most: Mapping[Kind, int] = MOST, call_bytes: int = CALL_BYTES) -> None:
         self.call_bytes = call_bytes
@@ -106,7 +106,7 @@ class Limits:
         self._answer = b""
 
     def enter(self, kind: Kind) -> Place:
-        """A place for a call. Raises TooManyCalls."""
+        """Count a call. Raises TooManyCalls."""
         if self._now[kind] >= self._most[kind]:
             raise TooManyCalls(kind, self._most[kind])
         self._now[kind] += 1
@@ -117,17 +117,17 @@ class Limits:
         self._now[kind] -= 1
 
     def has_room(self, kind: Kind, size: int) -> bool:
-        """Whether a call may hold so many bytes now; if no other holds any, it may, however many they are."""
+        """Whether a call may hold `size` more bytes now; always, if no other call holds any."""
         return not self._bytes[kind] or self._bytes[kind] + size <= self.call_bytes
 
     def shared(self, answer: bytes) -> bytes:
-        """The same bytes, in one copy with the answer before if they are equal: watches are told the same."""
+        """Return the same bytes, deduplicated with the previous response: watches send equal ones."""
         if answer != self._answer:
             self._answer = answer
         return self._answer
 
     def count_bytes(self, kind: Kind, size: int) -> None:
-        """So many bytes more, or less, are held."""
+        """Add `size` to the bytes held; negative to release."""
         self._bytes[kind] += size
         if size < 0:
             for each in self._waiting:
@@ -136,14 +136,14 @@ class Limits:
             self._waiting.clear()
 
     async def more_room(self) -> None:
-        """Wait until some have been given back."""
+        """Wait until some bytes have been released."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         await waiting
 
 
 def kind_of(method: str, *, streaming: bool) -> Kind:
-    """What a method (`/package.Service/Method`) is; `streaming`: its answer is a stream."""
+    """Return the kind of a method (`/package.Service/Method`); `streaming`: its response is a stream."""
     service = method[1:].partition("/")[0]
     if service in REFLECTION:
         return Kind.REFLECTION

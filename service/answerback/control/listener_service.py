@@ -22,7 +22,7 @@ Asked = pb.CreateListenerRequest | pb.UpdateListenerRequest | pb.DeleteListenerR
 
 
 class Made(TypedDict):
-    """What every change is answered with."""
+    """The fields of a response to a change."""
 
     revision: int
     etag: str
@@ -31,13 +31,13 @@ class Made(TypedDict):
 
 
 class ListenerService(ListenerServiceServicer):
-    """The listeners of the configuration in force, one at a time."""
+    """Reads and changes single listeners of the active configuration."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
     async def ListListeners(self, request: pb.ListListenersRequest, context: Context) -> pb.ListListenersResponse:
-        """A page of them, by name."""
+        """Return a page of listeners, by name."""
         current = self._supervisor.current
         listeners, following = page(
             current.config.listeners, lambda each: each.name, request.page_size, request.page_token
@@ -47,20 +47,20 @@ class ListenerService(ListenerServiceServicer):
         )
 
     async def GetListener(self, request: pb.GetListenerRequest, context: Context) -> pb.GetListenerResponse:
-        """One, as it was given."""
+        """Return one listener, as it was given."""
         current = self._supervisor.current
         listener = _found(current.config, request.name)
         return pb.GetListenerResponse(listener=listener, revision=current.number, etag=current.etag)
 
     async def CreateListener(self, request: pb.CreateListenerRequest, context: Context) -> pb.CreateListenerResponse:
-        """One more."""
+        """Add a listener."""
         _check(request)
         change = await self._edit(request, request.listener.name, lambda config: created(config, request.listener))
         listener = _found(change.revision.config, request.listener.name)
         return pb.CreateListenerResponse(listener=listener, **_made(change))
 
     async def UpdateListener(self, request: pb.UpdateListenerRequest, context: Context) -> pb.UpdateListenerResponse:
-        """Fields of one; the others stay as they are when its turn comes."""
+        """Replace fields of a listener; the others keep their value at the time of the change."""
         _check(request)
         asked, mask = request.listener, request.update_mask.paths
         change = await self._edit(
@@ -70,14 +70,14 @@ class ListenerService(ListenerServiceServicer):
         return pb.UpdateListenerResponse(listener=listener, **_made(change))
 
     async def DeleteListener(self, request: pb.DeleteListenerRequest, context: Context) -> pb.DeleteListenerResponse:
-        """One less."""
+        """Delete a listener."""
         change = await self._edit(
             request, request.name, lambda config: deleted(config, request.name, allow_missing=request.allow_missing)
         )
         return pb.DeleteListenerResponse(**_made(change))
 
     async def _edit(self, request: Asked, name: str, edit: Callable[[v1.Config], v1.Config]) -> Change:
-        """Make the change; what is wrong with the listener is said by its path in the request."""
+        """Apply the change; problems of the listener are reported by their path in the request."""
         check_comment(request.comment)
         asked = v1.Config()
 

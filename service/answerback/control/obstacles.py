@@ -1,4 +1,4 @@
-"""Why the admin API cannot listen at an address: gRPC only says that it failed."""
+"""Finds out why the admin API cannot listen at an address: gRPC only reports that it failed."""
 
 import socket
 
@@ -7,9 +7,9 @@ from answerback.supervisor.sockets import unix
 
 
 def obstacle(address: Address) -> str:
-    """Why nothing can listen there; empty if something can.
+    """Return why it cannot listen there; empty if it can.
 
-    At a path it also makes way: gRPC would take the place of a socket whether or not somebody answers there.
+    At a path it also removes the file of a dead socket: gRPC would replace a socket even if a process listens on it.
     """
     return _unix(address.path) if address.path else _tcp(address.host, address.port)
 
@@ -20,7 +20,7 @@ def _tcp(host: str, port: int) -> str:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
             probe.bind((host, port))
-            probe.listen(1)  # two that are bound with SO_REUSEADDR collide only here
+            probe.listen(1)  # two sockets with SO_REUSEADDR conflict only here
     except OSError as error:
         return error.strerror or str(error)
     return ""

@@ -10,7 +10,7 @@ from answerback.control.errors import BadArgument
 from answerback.control.requests import seconds
 from answerback.control.times import timestamp
 from answerback.language.enums import ACCEPT_VALUES, ENGINE_VALUES
-from answerback.language.problems import Problem as Found
+from answerback.language.problems import Problem as Candidate
 from answerback.supervisor import (
     DrainState,
     FileStatus,
@@ -40,18 +40,18 @@ STEPS: Final = {
     RestartStep.REPLACED: pb.RESTART_STEP_REPLACED,
     RestartStep.RESTARTED: pb.RESTART_STEP_RESTARTED,
 }
-RESTART_OVER: Final = 1.0  # seconds: who was accepted just now has said by then what it wants
+RESTART_OVER: Final = 1.0  # seconds: clients accepted just before have sent their request by then
 Context = aio.ServicerContext[Any, Any]
 
 
 class OperationsService(OperationsServiceServicer):
-    """How the responder is doing."""
+    """The status of the server, and operations on it."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:
-        """Everything at once."""
+        """Return the complete status."""
         status = self._supervisor.status()
         return pb.GetStatusResponse(
             version=__version__,
@@ -69,7 +69,7 @@ class OperationsService(OperationsServiceServicer):
         )
 
     async def Drain(self, request: pb.DrainRequest, context: Context) -> AsyncIterator[pb.DrainResponse]:
-        """How far the drain is, until it is over."""
+        """Stream the progress of a drain until it is complete."""
         over, grace = seconds(request, "over", 0.0), seconds(request, "grace", None)
         async for progress in self._supervisor.operations.drain(request.listener, over, grace):
             yield pb.DrainResponse(
@@ -80,13 +80,13 @@ class OperationsService(OperationsServiceServicer):
             )
 
     async def Resume(self, request: pb.ResumeRequest, context: Context) -> pb.ResumeResponse:
-        """Those that listen again."""
+        """Return the names of the listeners that listen again."""
         return pb.ResumeResponse(listeners=await self._supervisor.operations.resume(request.listener))
 
     async def RestartWorkers(
         self, request: pb.RestartWorkersRequest, context: Context
     ) -> AsyncIterator[pb.RestartWorkersResponse]:
-        """Each step of the restart of each worker."""
+        """Stream each step of the restart of each worker."""
         over = seconds(request, "over", RESTART_OVER)
         grace = seconds(request, "grace", None)
         async for step in self._supervisor.operations.restart_workers(over, grace):
@@ -95,7 +95,7 @@ class OperationsService(OperationsServiceServicer):
             )
 
     async def ResetCounters(self, request: pb.ResetCountersRequest, context: Context) -> pb.ResetCountersResponse:
-        """How many rules and faults count from 0 again."""
+        """Return how many rules and faults were reset."""
         if (request.rule or request.fault) and not request.listener:
             raise BadArgument("listener", "missing: rules and faults are those of a listener")
         counters = await self._supervisor.operations.reset_counters(request.listener, request.rule, request.fault)
@@ -139,5 +139,5 @@ def _file(file: FileStatus | None) -> pb.ConfigFile | None:
     return pb.ConfigFile(path=file.path, watched=file.watched, problems=_problems(file.problems))
 
 
-def _problems(problems: Iterable[Found]) -> Iterable[Problem]:
+def _problems(problems: Iterable[Candidate]) -> Iterable[Problem]:
     return (Problem(path=one.path, message=one.message) for one in problems)

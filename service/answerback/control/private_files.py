@@ -1,6 +1,6 @@
-"""Files that hold keys, certificates and tokens, read whole."""
+"""Reads files with keys, certificates and tokens."""
 
-# Rule: what went wrong is said with the file's path, never with anything of its content.
+# Rule: errors contain the file's path, never any of its content.
 
 import logging
 import os
@@ -11,7 +11,7 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-MOST: Final = 1 << 20  # bytes; a bundle of every public authority has a fifth of it
+MOST: Final = 1 << 20  # max. bytes; a bundle of all public authorities has a fifth of it
 
 
 class BadFile(Exception):
@@ -23,7 +23,7 @@ class BadFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PrivateFile:
-    """What a file held when it was read."""
+    """The content of a file when it was read."""
 
     path: Path
     content: bytes = field(repr=False)
@@ -32,7 +32,7 @@ class PrivateFile:
 
 
 def read(path: Path, most: int = MOST) -> PrivateFile:
-    """The file as it is now. Raises BadFile if it cannot be read, or is larger than `most` bytes."""
+    """Read the file. Raises BadFile if it cannot be read, or is larger than `most` bytes."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -47,24 +47,24 @@ def read(path: Path, most: int = MOST) -> PrivateFile:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A pipe without a writer would block."""
+    """Open without blocking, as a pipe without a writer would."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 class Trouble:
-    """What keeps the new content of files out of force; it is logged once, not for every call that meets it."""
+    """Logs once, not for every call, that new content of files cannot be used."""
 
     def __init__(self, stays: str) -> None:
-        """`stays`: what is in force meanwhile."""
+        """`stays`: what stays active meanwhile."""
         self._stays = stays
         self._known = ""
 
     def met(self, error: BadFile) -> None:
-        """The files cannot be used as they are now."""
+        """The files cannot be used now."""
         if str(error) != self._known:
             log.error("%s stays in force: %s", self._stays, error)
         self._known = str(error)
 
     def over(self) -> None:
-        """They can."""
+        """The files can be used again."""
         self._known = ""

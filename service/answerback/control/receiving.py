@@ -1,7 +1,7 @@
-"""The message of a request, received within bounds: of time, of how many at once, and of what is in it."""
+"""Receives the message of a request, within limits of time, of concurrency, and of size when parsed."""
 
-# Rule: a request that arrives slowly costs whoever sends it, not those whose requests arrive at once.
-# Rule: what takes long is done beside the event loop.
+# Rule: a slow request costs its own client, not clients whose requests arrive at once.
+# Rule: slow work is done outside of the event loop.
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,26 +14,26 @@ from answerback.language.parts import TooManyParts as MorePartsThanMayBe
 
 Context = aio.ServicerContext[Any, Any]
 
-SECONDS: Final = 10.0  # for one request, once its call has begun
-CROWD: Final = 6  # requests in the middle of a message: 4 MiB each. Where there are more, the oldest give way,
-AT_ONCE: Final = 0.1  # unless they have begun just now: a request of a client that behaves comes in one piece,
-MOST: Final = 200  # or there are as many as this
-LARGE: Final = 16 << 10  # bytes from which on a message is read beside the event loop: 5 ms at worst
+SECONDS: Final = 10.0  # seconds for one request, once its call has begun
+CROWD: Final = 6  # max. incomplete requests: 4 MiB each. Beyond that the oldest are dropped,
+AT_ONCE: Final = 0.1  # unless they are younger than this: a well-behaved client's request comes in one piece,
+MOST: Final = 200  # or there are this many
+LARGE: Final = 16 << 10  # bytes from which on a message is parsed in a thread: 5 ms at worst
 
 
 class RequestUnfinished(Exception):
-    """The message of a request has not arrived in time."""
+    """The request's message has not arrived in time."""
 
 
 class TooManyParts(Exception):
-    """A request has more in it than is looked at."""
+    """A request has more parts than are accepted."""
 
     def __init__(self) -> None:
         super().__init__(f"the request has more than {MAX_PARTS} fields and list items, which is as many as are read")
 
 
 class MalformedRequest(Exception):
-    """The bytes of a request are not those of its message."""
+    """The bytes of a request cannot be parsed."""
 
     def __init__(self, method: str) -> None:
         super().__init__(f"these bytes are no request of {method[1:]}")
@@ -49,7 +49,7 @@ class Receiver:
         self._arriving: dict[asyncio.Timeout, float] = {}  # and when each began, the oldest first
 
     async def first(self, context: Context, method: str) -> bytes:
-        """The first message of a call. Raises RequestUnfinished, MalformedRequest."""
+        """Return the first message of a call. Raises RequestUnfinished, MalformedRequest."""
         begun = asyncio.get_running_loop().time()
         timeout = asyncio.timeout(self._seconds)
         try:
@@ -68,7 +68,7 @@ class Receiver:
         return bytes(data)
 
     async def parsed(self, data: bytes, method: str, deserialize: Any, kind: Any) -> Any:
-        """The message. Raises TooManyParts, MalformedRequest."""
+        """Return the parsed message. Raises TooManyParts, MalformedRequest."""
         if len(data) < LARGE:
             return _parse(data, method, deserialize, kind)
         return await asyncio.to_thread(_parse, data, method, deserialize, kind)
@@ -76,14 +76,14 @@ class Receiver:
     async def each(
         self, first: bytes, context: Context, method: str, deserialize: Any, kind: Any
     ) -> AsyncIterator[Any]:
-        """The messages of a stream of them. Raises TooManyParts, MalformedRequest."""
+        """Yield the parsed messages of a stream. Raises TooManyParts, MalformedRequest."""
         data: Any = first
         while data is not aio.EOF:
             yield await self.parsed(data, method, deserialize, kind)
             data = await context.read()
 
     def _make_room(self, now: float) -> None:
-        """Have the oldest give way."""
+        """Drop the oldest incomplete requests."""
         while len(self._arriving) >= self._most:
             oldest = next(iter(self._arriving))
             del self._arriving[oldest]
@@ -104,5 +104,5 @@ def _parse(data: bytes, method: str, deserialize: Any, kind: Any) -> Any:
         raise TooManyParts from None
     except NoMessage:
         raise MalformedRequest(method) from None
-    except Exception:  # noqa: BLE001 — what a parser raises is its own affair
+    except Exception:  # noqa: BLE001 — a parser may raise anything
         raise MalformedRequest(method) from None

@@ -1,4 +1,4 @@
-"""Server reflection, v1 and v1alpha: grpcurl and its like need no .proto files."""
+"""Server reflection, v1 and v1alpha, so that grpcurl and similar tools need no .proto files."""
 
 from grpc import aio, method_handlers_generic_handler, stream_stream_rpc_method_handler
 from grpc_reflection.v1alpha import reflection_pb2
@@ -8,7 +8,7 @@ from answerback.control import schema
 
 
 def add(server: aio.Server) -> None:
-    """Register the one servicer under both names; their messages are the same on the wire."""
+    """Register the servicer under both names; their messages are the same on the wire."""
     servicer = reflection_aio.ReflectionServicer(schema.SERVICES, pool=schema.POOL)
     handler = stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,

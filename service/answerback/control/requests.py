@@ -1,4 +1,4 @@
-"""What requests of several services have in common: comments, and pages (AIP-158)."""
+"""Common parts of requests: comments, durations and pages (AIP-158)."""
 
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
@@ -8,18 +8,18 @@ from answerback.control.errors import BadArgument, CommentTooLong
 from answerback.language import bounds, durations
 from answerback.language.problems import Problems
 
-# Rule: a page token names what the page before ended with, so that it holds whatever comes or goes meanwhile.
+# Rule: a page token is the last key of the page before, so that it stays valid when items are added or removed.
 
 D = TypeVar("D")
 T = TypeVar("T")
 
 COMMENT_LENGTH: Final = 1024  # characters, as the .proto files promise
-PAGE: Final = 100  # items, where a request does not say how many, and
-MOST: Final = 1000  # where it asks for more than this
+PAGE: Final = 100  # default number of items
+MOST: Final = 1000  # max. number of items
 
 
 def seconds(request: Any, field: str, unless_given: D) -> float | D:
-    """A duration of a request, 0 to 1 h. Raises BadArgument."""
+    """Return a duration of a request, 0 to 1 h. Raises BadArgument."""
     if not request.HasField(field):
         return unless_given
     problems = Problems()
@@ -37,14 +37,14 @@ def check_comment(comment: str) -> None:
 
 
 def page_size(asked: int) -> int:
-    """How many items a page has at most. Raises BadArgument."""
+    """Return the max. number of items of a page. Raises BadArgument."""
     if asked < 0:
         raise BadArgument("page_size", f"must be 0 or more, not {asked}")
     return min(asked, MOST) or PAGE
 
 
 def page(items: Iterable[T], key: Callable[[T], str], size: int, token: str) -> tuple[list[T], str]:
-    """The page behind a token, by the items' keys, and the token of the page that follows, empty for the last one.
+    """Return the page after a token, and the token of the next page, empty for the last one.
 
     Raises BadArgument.
     """

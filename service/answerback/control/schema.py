@@ -1,7 +1,7 @@
-"""The descriptors that reflection shows, completed by what the libraries' own lack.
+"""The descriptors for reflection, with additions to those of the libraries.
 
-grpcio-health-checking 1.80 has no `List` (in grpc/grpc-proto's health.proto since 2025), and grpcio-reflection only
-v1alpha, of which v1 is the same under another name.
+grpcio-health-checking 1.80 lacks `List` (in grpc/grpc-proto's health.proto since 2025), and grpcio-reflection has
+only v1alpha, of which v1 is the same under another name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from answerback.v1 import config_service_pb2, listener_service_pb2, operations_service_pb2
 
-# Descriptors are Any here: two packages of stubs, each right about its own, name their class differently.
+# Descriptors are Any here: two packages of stubs name their class differently.
 
 HEALTH: Final = "grpc.health.v1.Health"
 REFLECTION: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -49,7 +49,7 @@ name: "List" input_type: ".grpc.health.v1.HealthListRequest" output_type: ".grpc
 
 
 def _health() -> FileDescriptorProto:
-    """health.proto with `List`."""
+    """Return health.proto with `List`."""
     file = _proto(health_pb2.DESCRIPTOR)
     text_format.Merge(_LIST, file)
     text_format.Merge(_LIST_METHOD, file.service[0].method.add())
@@ -57,7 +57,7 @@ def _health() -> FileDescriptorProto:
 
 
 def _reflection_v1() -> FileDescriptorProto:
-    """The reflection protocol under the name it has had since 2023."""
+    """Return the reflection protocol under its name since 2023."""
     text = text_format.MessageToString(_proto(reflection_pb2.DESCRIPTOR))
     return text_format.Parse(text.replace("v1alpha", "v1"), FileDescriptorProto())
 
@@ -69,7 +69,7 @@ def _proto(file: Any) -> FileDescriptorProto:
 
 
 def _with_dependencies(files: Iterable[Any]) -> Iterable[Any]:
-    """Each file after those that it imports."""
+    """Yield each file after those that it imports."""
     for file in files:
         yield from _with_dependencies(file.dependencies)
         yield file
@@ -94,7 +94,7 @@ REQUESTS: Final[Mapping[str, Any]] = {
 
 
 def _message(name: str) -> Any:
-    """A class made from its descriptor; it has no stub."""
+    """Return a message class made from its descriptor; it has no stub."""
     return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))  # type: ignore[no-untyped-call]
 
 

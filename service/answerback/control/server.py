@@ -1,4 +1,4 @@
-"""The gRPC server of the control API."""
+"""The gRPC server of the admin API."""
 
 import logging
 import os
@@ -24,40 +24,40 @@ from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_s
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
 from answerback.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 
-OWNER_ALONE: Final = 0o177  # as a umask: what remains is 0600
+OWNER_ALONE: Final = 0o177  # as a umask: the socket has mode 0600
 MAX_CONFIG_BYTES: Final = 4 << 20
 CONNECTIONS: Final = 128  # each costs some 20 KiB when it is idle, and some MiB when it floods
 HANDSHAKE_MS: Final = 5_000
-IDLE_MS: Final = 300_000  # without a call
+IDLE_MS: Final = 300_000  # seconds without a call
 IDENTITY_ALONE: Final = 1 << 0  # a bit for each of grpc_compression_algorithm
-METADATA_BYTES: Final = 16 << 10  # of a call, names and 32 bytes for each included: tokens are shorter
+METADATA_BYTES: Final = 16 << 10  # bytes of a call's metadata, names and 32 bytes for each included: tokens are shorter
 OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.so_reuseport", 0),  # on by default: a second server would share the port silently
-    ("grpc.max_receive_message_length", MAX_CONFIG_BYTES + (64 << 10)),  # and a comment, and an etag
+    ("grpc.max_receive_message_length", MAX_CONFIG_BYTES + (64 << 10)),  # plus a comment and an etag
     ("grpc.max_concurrent_streams", STREAMS),
-    ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),  # TLS, and the first frames
-    ("grpc.max_connection_idle_ms", IDLE_MS),  # clients connect again by themselves
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),  # seconds for TLS and the first frames
+    ("grpc.max_connection_idle_ms", IDLE_MS),  # clients reconnect by themselves
     # 0: PINGs are answered, however many come. Past a number of them gRPC queues a GOAWAY for each, of 4 KiB.
     ("grpc.http2.max_ping_strikes", 0),
-    # A message is inflated before its size is looked at, so none is taken that is compressed: UNIMPLEMENTED.
+    # gRPC inflates a message before it checks its size, so compressed ones are rejected: UNIMPLEMENTED.
     ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ALONE),
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
-    # What is read ahead of a call stays at 64 KiB a connection, and the buffers of reading do not grow with a flood.
+    # The read-ahead stays at 64 KiB per connection, and read buffers do not grow under a flood.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.tcp_receive_buffer_size", 16 << 10),
-    ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone is found out
+    ("grpc.keepalive_time_ms", 60_000),  # detects watchers whose machine is gone
     ("grpc.keepalive_timeout_ms", 20_000),
-    # Whoever has connected by a certificate that is no longer taken is to show another; what is in progress goes on.
+    # Connections by a certificate that is no longer valid are closed; calls in progress continue.
     ("grpc.max_connection_age_ms", 3_600_000),
 ]
 
 
 class AdminServer:
-    """Listens from construction on, answers from `start` on. `address` is where, with the port the kernel chose for 0.
+    """Listens from construction on, answers from `start` on. `address` includes the port that the kernel chose.
 
-    `reflection` has its services shown although others reach it; on this machine alone they always are. Raises
-    StartError if it cannot listen, or would be open to others without protection. Needs a running event loop.
+    `reflection` exposes the schema to other machines; on this machine it is always exposed. Raises StartError if it
+    cannot listen, or would be open to other machines without protection. Needs a running event loop.
     """
 
     def __init__(
@@ -82,16 +82,16 @@ class AdminServer:
         self.address = address.bound(_listen(self._server, address, credentials.server))
 
     async def start(self) -> None:
-        """Answer calls."""
+        """Start to answer calls."""
         await self._server.start()
 
     async def stop(self, grace: float = 0.0) -> None:
-        """Take no more calls; those in progress are cancelled after `grace` seconds."""
+        """Stop taking calls; those in progress are cancelled after `grace` seconds."""
         await self._server.stop(grace)
 
 
 def _options() -> list[tuple[str, Any]]:
-    """OPTIONS, and how many connections there may be, so that a worker can be replaced whatever their number."""
+    """Return OPTIONS plus the connection limit, which leaves descriptors free to replace workers."""
     return [*OPTIONS, ("grpc.max_allowed_incoming_connections", fd_reserve.bounded(CONNECTIONS))]
 
 
@@ -102,11 +102,11 @@ def _without_hang_ups() -> None:
 
 
 def _listen(server: aio.Server, address: Address, credentials: grpc.ServerCredentials | None) -> int:
-    """The port. Raises StartError."""
-    reason = obstacle(address) if address.path else ""  # gRPC would take the place of a Unix socket in use
+    """Listen; return the port. Raises StartError."""
+    reason = obstacle(address) if address.path else ""  # gRPC would replace a Unix socket in use
     if not reason:
         place = address.text if address.path else address.bound(address.port)
-        former = os.umask(OWNER_ALONE)  # from its first moment on: chmod would come after somebody has connected
+        former = os.umask(OWNER_ALONE)  # from creation on: with chmod a client could connect before
         try:
             return server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
         except RuntimeError:

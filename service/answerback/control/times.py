@@ -1,4 +1,4 @@
-"""Times, as messages have them."""
+"""Conversion of times to messages."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """The same moment, to the microsecond."""
+    """Return the time as a Timestamp, to the microsecond."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

@@ -1,10 +1,10 @@
 """Bearer tokens (RFC 6750) from files.
 
-A file holds one token, with or without a line's end behind it. The server reads it at every call, so that a new token
-serves the next one; a token that cannot be taken (gone, empty, too short) leaves the one before in force.
+A file holds one token, with or without a newline. The server reads it at every call, so that a new token works from
+the next call on; if the file is unusable (gone, empty, too short), the previous token stays valid.
 """
 
-# Rule: a token is never logged, shown, or part of an error's text; the server itself keeps no more than its digest.
+# Rule: a token is never logged, shown, or part of an error message; the server itself keeps only its digest.
 
 import logging
 import re
@@ -17,8 +17,8 @@ from typing import Final
 from answerback.control import private_files
 from answerback.control.private_files import BadFile, Trouble
 
-SHORTEST: Final = 32  # bytes: what `openssl rand -hex 16` gives, and nobody guesses
-LONGEST: Final = 4096  # bytes of the file: gRPC refuses headers of more than 8 KiB in all
+SHORTEST: Final = 32  # min. bytes: as from `openssl rand -hex 16`, which cannot be guessed
+LONGEST: Final = 4096  # max. bytes of the file: gRPC rejects headers of more than 8 KiB in all
 HOW: Final = "`openssl rand -hex 32` makes one"
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]+")
@@ -28,22 +28,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What is kept of a token: enough to know it again."""
+    """The digest of a token, to compare tokens with."""
 
     value: bytes
 
     @classmethod
     def of(cls, token: bytes) -> "Digest":
-        """Of a token."""
+        """Return the digest of a token."""
         return cls(sha256(token).digest())
 
     def fits(self, token: bytes) -> bool:
-        """Whether this is the token; takes as long for any other, of whatever length."""
+        """Whether this is the token, in constant time."""
         return compare_digest(self.value, sha256(token).digest())
 
 
 def read(path: Path) -> bytes:
-    """The token of a file. Raises BadFile."""
+    """Return the token in a file. Raises BadFile."""
     return _token(private_files.read(path, LONGEST))
 
 
@@ -59,7 +59,7 @@ def _token(file: private_files.PrivateFile) -> bytes:
 
 
 class TokenFile:
-    """The token of a file, as the file says it now."""
+    """The current token of a file."""
 
     def __init__(self, path: Path) -> None:
         """Raises BadFile."""
@@ -68,7 +68,7 @@ class TokenFile:
         self._taken = self._take(private_files.read(path, LONGEST))
 
     def fits(self, token: bytes) -> bool:
-        """Whether this is the token. Reads the file, some 20 µs: a look now and then would let in who was let go."""
+        """Whether this is the token. Reads the file (some 20 µs) each time, so that revoked tokens fail at once."""
         try:
             file = private_files.read(self._path, LONGEST)
             if Digest.of(_token(file)) != self._taken:

@@ -13,5 +13,5 @@ A newcomer's map. A request's way through this room:
 reference. `ledger` is where a session reports what is to be counted.
 """
 
-# Rule: nothing here knows the time, the network or a random number; callers pass them.
+# Rule: nothing here reads a clock, the network or a random generator of its own; callers pass them.
 # Rule: nothing here imports asyncio, socket, time, logging, protobuf, grpc or yaml.

@@ -1,4 +1,4 @@
-"""What a session asks its driver to do."""
+"""The actions that a session asks its driver to perform."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -7,9 +7,9 @@ from enum import IntEnum
 
 
 class CloseReason(IntEnum):
-    """Why a connection ended. The names are values of the metric label `reason`, the numbers places in the tally."""
+    """Why a connection ended. The names are values of the metric label `reason`; the numbers are cell indexes."""
 
-    # Rule: a number is never reused, and a new reason goes to the end; tallies outlive workers.
+    # Rule: a number is never reused, and new reasons are appended: the shared counters outlive workers.
     PEER_EOF = 0
     SERVER_CLOSE = 1
     PEER_RESET = 2
@@ -36,7 +36,7 @@ class CloseReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Hand these bytes to the kernel. A view is of a large payload, which all connections share: nobody copies it."""
+    """Hand these bytes to the kernel. A memoryview is a large payload that all connections share without copying it."""
 
     data: bytes | memoryview
 

@@ -1,15 +1,15 @@
-"""How what is heard is answered: framed, matched, and what is left kept for what comes next."""
+"""From received bytes to replies: frames requests, finds the rule for each, and buffers what is not complete."""
 
 from collections.abc import Sequence
 from math import inf
 
 from answerback.core.actions import Action, CloseReason
 from answerback.core.ending import HALF_CLOSED, NOTHING, OPEN
-from answerback.core.faults import farewell
+from answerback.core.faults import apply_to_close
 from answerback.core.framing import MOST, Buffer, Framing, Malformed
-from answerback.core.ledger import Ledger
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
 from answerback.core.playing import OUTPUT_AHEAD, Playing, Surroundings
+from answerback.core.session_metrics import SessionMetrics
 
 # Rule: one request at a time. Later bytes wait in the buffer and are framed when their turn comes.
 
@@ -36,7 +36,9 @@ class Answering(Playing):
         "_started",
     )
 
-    def __init__(self, in_force: PlanInForce, ledger: Ledger, now: float, surroundings: Surroundings | None) -> None:
+    def __init__(
+        self, in_force: PlanInForce, ledger: SessionMetrics, now: float, surroundings: Surroundings | None
+    ) -> None:
         super().__init__(in_force, ledger, surroundings)
         self._buffer: Buffer = b""
         self._searched = 0  # of the buffer, by the framing
@@ -289,7 +291,7 @@ class Answering(Playing):
             return self._end_in_order(reason)
         actions: list[Action] = []
         self._on_request, self._taking = False, None
-        self._play(farewell(self._plan.faults, reason, self), actions, now)
+        self._play(apply_to_close(self._plan.faults, reason, self), actions, now)
         return actions
 
     def _take_new_plan(self) -> None:

@@ -1,4 +1,4 @@
-"""Counts that a connection keeps for itself, as `metrics.claims` keeps those that all share."""
+"""Per-connection counters, the counterpart of `shared.sequences`, which all workers share."""
 
 from typing import TypeVar
 
@@ -6,7 +6,7 @@ K = TypeVar("K")
 
 
 def take(counts: dict[K, int], key: K, most: int) -> int | None:
-    """Take the next number, from 0, of this count; None once `most` are taken (0: never)."""
+    """Return the next number of this counter, from 0; None once `most` numbers are given out (0: never)."""
     number = counts.get(key, 0)
     if most and number >= most:
         return None

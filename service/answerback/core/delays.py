@@ -1,4 +1,4 @@
-"""How long to wait: the same each time, or drawn from a distribution.
+"""Delays: a fixed time, or one drawn from a distribution.
 
 Normal, lognormal and exponential distributions have tails without end; here they have ends, and what would fall past an
 end falls on it. Inverse and product methods are those of the standard library's generator (`random`).
@@ -9,21 +9,21 @@ from math import log
 from random import Random
 from typing import Final, Protocol
 
-# Rule: a delay is drawn from the chance that is passed, and is 0 to LONGEST seconds.
+# Rule: a delay is drawn from the generator that is passed, and is 0 to LONGEST seconds.
 
-LONGEST: Final = 3600.0  # seconds: a reply that takes longer is a mistake of units
+LONGEST: Final = 3600.0  # seconds: a longer delay is probably a mistake of units
 
 
 class Delay(Protocol):
-    """A time to wait."""
+    """A distribution of delays."""
 
     def draw(self, chance: Random) -> float:
-        """In seconds."""
+        """Draw a delay, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Always as long."""
+    """The same delay each time."""
 
     seconds: float
 
@@ -34,7 +34,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Uniform:
-    """Every time between two, alike."""
+    """Any delay between two bounds, with equal probability."""
 
     least: float
     most: float
@@ -46,7 +46,7 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """About a mean, as often above as below."""
+    """A normal distribution around a mean."""
 
     mean: float
     deviation: float
@@ -58,7 +58,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class Lognormal:
-    """About a median, with a long tail above: what latencies are like. `sigma` is that of the logarithm."""
+    """A lognormal distribution around a median, as typical latencies are. `sigma` is that of the logarithm."""
 
     median: float
     sigma: float
@@ -71,7 +71,7 @@ class Lognormal:
 
 @dataclass(frozen=True, slots=True)
 class Exponential:
-    """The time until the next of events that come at any moment, `mean` apart."""
+    """The time between independent random events with this mean interval."""
 
     mean: float
     most: float = LONGEST

@@ -1,4 +1,4 @@
-"""How a conversation ends: in order, by reset, or because it must.
+"""How a conversation ends: by an orderly close, by a reset, or aborted.
 
     OPEN ── FIN asked for ──> CLOSING ── it is in the kernel ──> LINGERING ── the peer's FIN, or enough of that ──> OVER
       └─── half_close ──> HALF_CLOSED: our FIN is sent, and the peer may go on as long as it likes
@@ -13,13 +13,13 @@ from math import inf
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset
 
-# Rule: why a conversation ends is settled once, by the first reason there is.
+# Rule: the close reason is set once, by the first cause.
 
-LINGER_SECONDS = 2.0  # how long a close in order waits for the peer's FIN
-LINGER_BYTES = 1 << 20  # and how much it reads until then
+LINGER_SECONDS = 2.0  # how long an orderly close waits for the peer's FIN
+LINGER_BYTES = 1 << 20  # bytes that are read and discarded until then
 
 NOTHING: Sequence[Action] = ()
-# Made once, each at the place of its number: making one takes as long as answering a request.
+# Made once, indexed by reason: making one takes as long as answering a request.
 FIN: Sequence[Action] = (HalfClose(),)
 CLOSES: Sequence[Sequence[Action]] = tuple((Close(reason),) for reason in CloseReason)
 
@@ -27,7 +27,7 @@ OPEN, HALF_CLOSED, CLOSING, LINGERING, OVER = range(5)
 
 
 class Ending(ABC):
-    """The end of a session, whatever was said before."""
+    """The end of a session: FIN, lingering, reset, abort."""
 
     __slots__ = (
         "_draining",
@@ -43,8 +43,8 @@ class Ending(ABC):
 
     def __init__(self) -> None:
         self._phase = OPEN
-        self._eof = False  # whether the peer has sent FIN, and everything before it was read
-        self.fin_noted = False  # whether the peer has sent FIN, though bytes before it may still be unread
+        self._eof = False  # whether the peer's FIN was read, and so everything before it
+        self.fin_noted = False  # whether the peer has sent FIN; bytes before it may still be unread
         self._draining = False
         self._reason = CloseReason.SERVER_CLOSE
         self._linger_until = inf
@@ -58,7 +58,7 @@ class Ending(ABC):
         return self._phase == OVER
 
     def lost(self, reason: CloseReason) -> CloseReason:
-        """The connection is gone, for this reason; the one to count: settled already if only the peer's FIN was due."""
+        """The connection is gone. Returns the reason to count: an earlier one if only the peer's FIN was awaited."""
         if self._phase == LINGERING:
             reason = self._reason
         self._over()
@@ -77,34 +77,34 @@ class Ending(ABC):
         return NOTHING if said else FIN
 
     def _half_close(self) -> Sequence[Action]:
-        """Send FIN; what the peer still says is not answered."""
+        """Send FIN. What the peer sends from now on is not answered."""
         if self._phase != OPEN:
             return NOTHING
         self._phase = HALF_CLOSED
         return FIN
 
     def _linger(self, now: float) -> None:
-        """Our FIN is in the kernel."""
+        """Our FIN has reached the kernel: wait for the peer's."""
         self._phase = LINGERING
         self._linger_until = now + LINGER_SECONDS
 
     def _discard(self, size: int) -> Sequence[Action]:
-        """Take bytes that come after our FIN was asked for."""
+        """Discard bytes that arrived after our FIN was requested."""
         self._linger_left -= size
         return self._finish() if self._linger_left <= 0 else NOTHING
 
     def _end_by_reset(self) -> Sequence[Action]:
-        """Reset, once what was sent before is in the kernel."""
+        """Reset the connection once everything sent before is in the kernel."""
         self._over()
         return (Reset(CloseReason.SERVER_RESET),)
 
     def _give_up(self) -> Sequence[Action]:
-        """Reset at once: the kernel has not taken a reply in time, because the peer does not read it."""
+        """Reset at once: the kernel could not pass on a reply in time, because the peer does not read it."""
         self._over()
         return (Abort(CloseReason.WRITE_TIMEOUT),)
 
     def _finish(self) -> Sequence[Action]:
-        """Close, both halves being done with."""
+        """Close the socket: both directions are done."""
         self._over()
         return CLOSES[self._reason]
 

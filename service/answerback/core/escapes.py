@@ -1,11 +1,11 @@
-r"""Bytes as people write and read them: printable ASCII as it stands, all else as C writes it (`PING\r\n`, `\x00`)."""
+r"""Escaping of bytes: printable ASCII as it is, everything else as in C (`PING\r\n`, `\x00`)."""
 
 import re
 from typing import Final
 
-# Rule: what is escaped reads back as the same bytes, and has nothing in it that a terminal obeys.
+# Rule: unescaping an escaped text gives the same bytes, and the text contains no terminal control characters.
 
-SHOWN: Final = 60  # bytes of something that a message repeats
+SHOWN: Final = 60  # bytes that a message quotes of a payload
 
 _NAMED: Final = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"', "'": b"'"}
 _WRITTEN: Final = {value[0]: f"\\{name}" for name, value in _NAMED.items() if name not in "0'"}
@@ -13,12 +13,12 @@ _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.?))", re.DOTALL)
 
 
 def escape(data: bytes) -> str:
-    """The bytes in text that can stand between double quotes."""
+    """Escape bytes, for use between double quotes."""
     return "".join(_WRITTEN.get(byte) or (chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}") for byte in data)
 
 
 def quote(data: bytes) -> str:
-    """The bytes as a message repeats them: escaped, between quotes, the middle left out if they are many."""
+    """Quote bytes for a message: escaped, between quotes, the middle left out if they are many."""
     if len(data) <= SHOWN:
         return f'"{escape(data)}"'
     half = SHOWN // 2
@@ -43,5 +43,5 @@ def unescape(text: str) -> bytes:
 
 
 def _utf8(text: str) -> bytes:
-    """What a command line could not decode stands in it as surrogates: the bytes that they stand for."""
+    """Encode as UTF-8; surrogates stand for bytes that the command line could not decode, and become those bytes."""
     return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Many patterns searched for together, so that a listener with fifty is hardly slower than one with one.
+"""Searches for many patterns together, so that a listener with fifty is hardly slower than one with one.
 
 RE2 answers for a whole set in one pass. It does so by an automaton that it builds as it goes, each state of which is a
 set of places within the patterns: where these may be anywhere, independently of each other, almost every byte makes a
@@ -15,12 +15,12 @@ from answerback.core import patterns
 from answerback.core.pattern_size import instructions
 from answerback.core.pattern_syntax import ASSERTIONS, anchored, repetitions, tokens
 
-# Rule: what is found together is what would be found one by one; a set only says where to look.
+# Rule: a set finds exactly what searching one by one would find; it only narrows the search.
 
 # How many go into a set, by their loose ends; with more than two, each goes alone. 64 with one take 1 to 2 µs, and so
 # do 8 with two, once the states are there; 50 with two take 9 µs for every byte. 5,000 do not compile.
 MOST_IN_A_SET: Final = {0: 64, 1: 64, 2: 8}
-MOST_INSTRUCTIONS: Final = 4000  # of a set, as of a pattern: it compiles in 10 ms at the worst
+MOST_INSTRUCTIONS: Final = 4000  # instructions of a set, as of a pattern: it compiles in at most 10 ms
 FEW_REPETITIONS: Final = 4  # more than those, of something that may begin anywhere, are as many places to be in
 
 Search = Callable[[bytes], Sequence[int]]
@@ -28,7 +28,7 @@ Search = Callable[[bytes], Sequence[int]]
 
 
 class Sets:
-    """Patterns in the order in which they are to be tried. Raises patterns.PatternError for one that RE2 refuses."""
+    """Patterns in the order in which they are tried. Raises patterns.PatternError for one that RE2 rejects."""
 
     __slots__ = ("_searches", "longest")
 
@@ -36,9 +36,9 @@ class Sets:
     """The bytes of the longest request that the sets may search: nothing interrupts one search."""
 
     def __init__(self, ordered: Sequence[str], *, copies: int = 1) -> None:
-        """`copies`: how many sets of these patterns there may be, which share the memory that the patterns have."""
-        self._searches: list[tuple[int, Search]] = []  # each with the first position that it may find
-        # By whether they are anchored, and how many go together.
+        """`copies`: how many copies of these sets may exist; they share the patterns' memory."""
+        self._searches: list[tuple[int, Search]] = []  # each with the first position it may find
+        # By whether they are anchored, and how many go into one set.
         alike: dict[tuple[bool, int], list[int]] = defaultdict(list)
         for pattern in ordered:
             patterns.compile(pattern)
@@ -59,7 +59,7 @@ class Sets:
         self.longest = 2 * patterns.MAX_SEARCH // largest
 
     def matching(self, data: bytes) -> Iterator[int]:
-        """The positions of the patterns that match, in order, each searched for no sooner than it is needed."""
+        """Yield the positions of the matching patterns, in order, each searched only when it is needed."""
         found: list[int] = []
         for first, search in self._searches:
             while found and found[0] < first:
@@ -69,7 +69,7 @@ class Sets:
         yield from found
 
     def matching_in_parts(self, data: bytes) -> Iterator[int]:
-        """The same, and -1 after each search."""
+        """Like `matching`, and yield -1 after each search."""
         found: list[int] = []
         for first, search in self._searches:
             while found and found[0] < first:
@@ -81,9 +81,9 @@ class Sets:
 
 
 def loose_ends(parts: Sequence[bytes]) -> int:
-    """How often a pattern of these tokens may go on in more than one way, for bytes without limit.
+    """Count the places where a pattern may continue in more than one way, for unlimited bytes.
 
-    That it may begin anywhere is one; a repetition is one, unless the first byte that is not repeated ends it.
+    Being unanchored counts as one; so does a repetition, unless the first byte that is not repeated ends it.
     """
     floating = not anchored(parts)
     loose = int(floating)
@@ -99,7 +99,7 @@ def loose_ends(parts: Sequence[bytes]) -> int:
 
 
 def _ends_plainly(repeated: bytes, behind: Sequence[bytes]) -> bool:
-    """Whether what is repeated is over with the first byte that must come behind it."""
+    """Whether a repetition ends at the first byte that must follow it."""
     if repeated == b")":
         return False
     rest = [token for token in behind if token != b")"]
@@ -114,7 +114,7 @@ def _ends_plainly(repeated: bytes, behind: Sequence[bytes]) -> bool:
 
 
 def _pieces(positions: Sequence[int], sizes: Sequence[int], most: int, instructions: int) -> Iterator[list[int]]:
-    """The positions, in order, in pieces of `most` at most, and of so many instructions."""
+    """Split the positions, in order, into pieces of at most `most`, and at most this many instructions."""
     piece: list[int] = []
     left = instructions
     for position in positions:
@@ -135,19 +135,19 @@ def _search(ordered: Sequence[str], position: int, *, captures: bool) -> Search:
 
 
 def _alone(ordered: Sequence[str], position: int) -> Search:
-    """Search for one pattern that is in no set."""
+    """Make the search for one pattern that is in no set."""
     return _search(ordered, position, captures=False)
 
 
 def _instead(ordered: Sequence[str], position: int) -> Search:
-    """Search for one pattern of a set that cannot tell, with the object that the rule's own match has."""
+    """Make the fallback search for one pattern of a set, with the object of the rule's own match."""
     return _search(ordered, position, captures=True)
 
 
 def _together(
     ordered: Sequence[str], positions: Sequence[int], at_the_beginning: bool, copies: int
 ) -> Iterator[tuple[int, Search]]:
-    """Search for these in one pass, or in several if they are too many for one."""
+    """Make the search for these patterns in one pass, or in several if they are too many for one."""
     if len(positions) == 1:
         yield positions[0], _alone(ordered, positions[0])
         return
@@ -165,7 +165,7 @@ def _together(
 def _in_one_pass(
     matching: Callable[[bytes], list[int] | None], positions: Sequence[int], one_by_one: Sequence[Search]
 ) -> Search:
-    """Ask the set; and each pattern if that had not the memory to tell."""
+    """Search with the set; with each pattern alone if the set runs out of memory."""
 
     def search(data: bytes) -> Sequence[int]:
         found = matching(data)

@@ -1,4 +1,4 @@
-"""How much work a pattern is, known before RE2 sees it.
+"""Estimates how costly a pattern is, before RE2 sees it.
 
 RE2 compiles while it holds the interpreter lock, so that no other thread and no event loop of it runs. The time
 grows with the square of the instructions where many parts may be empty (`a?` repeated), and with the number of Unicode
@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 from answerback.core.pattern_syntax import fold, tokens
 
-# Rule: never less than RE2 makes of it: `tests/core/test_pattern_size.py` compares them.
+# Rule: an upper bound of what RE2 needs: `tests/core/test_pattern_size.py` compares them.
 
-MAX_BYTES: Final = 16 << 10  # of a pattern as written
-MAX_INSTRUCTIONS: Final = 4000  # of one pattern: 5 ms at the worst, most take one
+MAX_BYTES: Final = 16 << 10  # characters of a pattern
+MAX_INSTRUCTIONS: Final = 4000  # instructions of one pattern: at most 5 ms to compile, usually 1 ms
 MAX_PROPERTIES: Final = 32  # `\p` and `\P`: up to 0.3 ms each
 MAX_GROUPS: Final = 100  # a search that tells its groups copies where each is, for each byte
 
-PROPERTY_COST: Final = 150  # of instructions, which take about as long as one of those
+PROPERTY_COST: Final = 150  # ratio of instructions to a Unicode class of equal cost
 PROGRAM: Final = 5  # instructions that every pattern has
 
 _CLASS_ITEM: Final = re.compile(
@@ -37,7 +37,7 @@ _MAX_RANGES: Final = 128  # of a class: there are no more than 256 bytes
 
 
 class TooLarge(ValueError):
-    """A pattern that would take too long to compile; the text says what to write."""
+    """The pattern would take too long to compile; the text says how to write it instead."""
 
 
 class _Size(NamedTuple):
@@ -47,7 +47,7 @@ class _Size(NamedTuple):
 
 
 class _Sizes:
-    """The instructions of each part, at most."""
+    """Upper bounds for the instructions of each part."""
 
     def nothing(self) -> _Size:
         return _Size(0, True)
@@ -75,7 +75,7 @@ class _Sizes:
         again = inner.instructions + 1 + 2 * inner.may_be_empty + inner.repeats
         if most == inf:
             return _Size(max(0, least - 1) * inner.instructions + again + 1, may_be_empty, True)
-        more = max(0, most - least)  # RE2 refuses what would be less than none
+        more = max(0, most - least)  # RE2 rejects a negative count
         return _Size(max(1, least * inner.instructions + more * again), may_be_empty, True)
 
     def captured(self, inner: _Size) -> _Size:
@@ -83,20 +83,20 @@ class _Sizes:
 
 
 def instructions(pattern: str) -> int:
-    """How many instructions RE2 makes of a pattern, at most."""
+    """Return an upper bound for the number of instructions RE2 makes of a pattern."""
     return int(min(fold(pattern, _Sizes()).instructions, 1 << 40)) + PROGRAM
 
 
 def compile_cost(pattern: str) -> int:
-    """How long RE2 takes to compile a pattern, as the number of instructions that take as long. Raises TooLarge."""
+    """Return the cost of compiling a pattern, in instructions of equal time. Raises TooLarge."""
     return check_size(pattern) + PROPERTY_COST * fold(pattern, _Properties())[0]
 
 
 @lru_cache(maxsize=64)
 def check_size(pattern: str) -> int:
-    r"""Refuse what takes long to compile; how many instructions it has at most. Raises TooLarge.
+    r"""Reject a pattern that takes long to compile; return its max. instructions. Raises TooLarge.
 
-    Unicode classes are refused under `(?i)`: RE2 takes up to 20 ms for each of them there.
+    Unicode classes are rejected under `(?i)`: RE2 takes up to 20 ms for each of them there.
     """
     size = len(pattern.encode())
     if size > MAX_BYTES:
@@ -127,7 +127,7 @@ def _check_properties(pattern: str) -> None:
 
 
 class _Properties:
-    r"""How often each part has `\p` or `\P`; and whether one is under `(?i)`."""
+    r"""Counts `\p` and `\P` in each part, and whether one is under `(?i)`."""
 
     def nothing(self) -> tuple[int, bool]:
         return 0, False
@@ -152,7 +152,7 @@ class _Properties:
 
 
 def _ranges(token: bytes, fold_case: bool) -> int:
-    """Of how many ranges of bytes a token is made that stands for one byte, at most."""
+    """Return an upper bound for the byte ranges of a token that matches one byte."""
     if token == b".":
         return 2
     if not token.startswith((b"[", b"\\")):
@@ -164,5 +164,5 @@ def _ranges(token: bytes, fold_case: bool) -> int:
 
 
 def _items(token: bytes) -> bytes:
-    """What a class lists; of another token, itself."""
+    """Return the items of a class; for another token, the token itself."""
     return token[1:-1].removeprefix(b"^") if token.startswith(b"[") else token

@@ -1,4 +1,4 @@
-r"""How RE2's patterns are written: as much of it as is asked of a pattern before it is used.
+r"""The part of RE2's pattern syntax that is checked before a pattern is used.
 
 https://github.com/google/re2/wiki/Syntax
 """
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Final, Protocol, TypeVar
 
-# Rule: nothing here raises, or takes more than linear time, for any text: `pattern_size` reads it before RE2 does.
-# Rule: the answers are right for patterns that RE2 takes. A token without an end, which RE2 rejects, has all the rest.
-# Rule: bytes, as patterns are about bytes: each of a character's UTF-8 bytes is one to match.
+# Rule: for any text, nothing here raises or takes more than linear time: `pattern_size` reads it before RE2.
+# Rule: results are correct for patterns that RE2 accepts. An unterminated token, which RE2 rejects, takes all the rest.
+# Rule: works on bytes, as patterns do: each of a character's UTF-8 bytes is matched separately.
 
 TOKEN: Final = re.compile(
     rb"""
@@ -30,7 +30,7 @@ ASSERTIONS: Final = frozenset({b"^", b"$", rb"\A", rb"\z", rb"\b", rb"\B"})
 
 
 def tokens(pattern: str) -> Iterator[bytes]:
-    r"""What the pattern is written with, in order. A byte between `\Q` and `\E` comes as its hexadecimal escape."""
+    r"""Yield the tokens of the pattern in order. A byte between `\Q` and `\E` comes as its hexadecimal escape."""
     for found in TOKEN.finditer(pattern.encode()):
         quoted = found["quoted"]
         if quoted is None:
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class Parts(Protocol[T]):
-    """What is made of a pattern's parts, from the inside out. See `fold`."""
+    """A visitor that builds a value from a pattern's parts, innermost first. See `fold`."""
 
     def nothing(self) -> T:
         """The empty pattern; also what an assertion matches."""
@@ -55,20 +55,20 @@ class Parts(Protocol[T]):
         """One of ASSERTIONS."""
 
     def then(self, first: T, second: T) -> T:
-        """One after the other."""
+        """A concatenation."""
 
     def either(self, one: T, other: T) -> T:
-        """Two alternatives."""
+        """An alternation."""
 
     def repeated(self, inner: T, least: int, most: float) -> T:
-        """The same several times; `most` may be `inf`."""
+        """A repetition; `most` may be `inf`."""
 
     def captured(self, inner: T) -> T:
         """A capturing group."""
 
 
 def fold(pattern: str, parts: Parts[T]) -> T:
-    """Build something from a pattern's parts, without recursion, however deeply its groups are nested."""
+    """Build a value from a pattern's parts, without recursion, however deeply its groups are nested."""
     outer: list[tuple[T | None, T, frozenset[str], bool]] = []
     before: T | None = None  # the alternatives before this one
     branch = atom = parts.nothing()  # this alternative without its last atom; that atom
@@ -95,7 +95,7 @@ def fold(pattern: str, parts: Parts[T]) -> T:
             atom = parts.repeated(atom, _least(token), most)
         else:
             branch, atom = parts.then(branch, atom), parts.one(token, flags)
-    while outer:  # groups without an end: RE2 refuses those
+    while outer:  # unclosed groups: RE2 rejects those
         branch = parts.then(outer.pop()[1], branch)
     last = parts.then(branch, atom)
     return last if before is None else parts.either(before, last)
@@ -107,14 +107,14 @@ def _with(flags: frozenset[str], changed: re.Match[bytes]) -> frozenset[str]:
 
 
 def _least(token: bytes) -> int:
-    """The fewest repetitions that a token asks for."""
+    """Return the minimum number of repetitions of a token."""
     if not token.startswith(b"{"):
         return int(token.startswith(b"+"))
     return int(token.rstrip(b"?").strip(b"{}").partition(b",")[0])
 
 
 class _Widest:
-    """The most bytes that each part may match."""
+    """The maximum number of bytes that each part may match."""
 
     def nothing(self) -> float:
         return 0
@@ -132,19 +132,19 @@ class _Widest:
         return max(one, other)
 
     def repeated(self, inner: float, _least: int, most: float) -> float:
-        return inner * most if inner else 0  # nothing, however often, is nothing
+        return inner * most if inner else 0  # repeating an empty part stays empty
 
     def captured(self, inner: float) -> float:
         return inner
 
 
 def widest(pattern: str) -> float:
-    """The most bytes that the pattern may match; `inf` if there is no most."""
+    """Return the maximum number of bytes that the pattern may match; `inf` if unlimited."""
     return fold(pattern, _Widest())
 
 
 def repetitions(token: bytes) -> float | None:
-    """The most repetitions that a token asks for; None if it asks for none."""
+    """Return the maximum number of repetitions of a token; None if it is no repetition."""
     if token in {b"*", b"*?", b"+", b"+?"}:
         return inf
     if token in {b"?", b"??"}:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from answerback.core.pattern_size import TooLarge, check_size
 
-# Rule: the one module that knows RE2.
-# Rule: RE2 sees no pattern before `check_size` has.
+# Rule: the only module that imports RE2.
+# Rule: every pattern passes `check_size` before it reaches RE2.
 
 MAX_MEMORY: Final = 1 << 20  # of one pattern: with more, the automaton is no faster, and takes longer to fill
 DEFAULT_MEMORY: Final = 512 << 10  # of one pattern where no budget is shared out, as in a command
@@ -18,11 +18,11 @@ INSTRUCTION_BYTES: Final = 16
 ENOUGH_MEMORY: Final = 8 << 20  # for the program of any pattern that `check_size` takes, and any set
 MAX_SEARCH: Final = 1 << 29  # instructions times bytes of one search: 3 s of CPU at the worst
 DEFAULT_REQUEST_BYTES: Final = 1 << 20
-CAPTURES_AS_ONE: Final = 16  # a search that tells so many groups takes twice the time
+CAPTURES_AS_ONE: Final = 16  # a search that reports this many groups takes twice the time
 
 
 class PatternError(ValueError):
-    """The pattern cannot be used: it would be too much work, or RE2 refuses it; the text says why."""
+    """The pattern cannot be used: it is too costly, or RE2 rejects it; the text says why."""
 
 
 class Compiler:
@@ -64,7 +64,7 @@ class Compiler:
         return found
 
     def set_of(self, patterns: Sequence[str], anchored: bool, memory: int) -> Any:
-        """A compiled RE2 set of these, and of a last one that always matches. Raises PatternError."""
+        """Compile an RE2 set of these patterns, and of a last one that always matches. Raises PatternError."""
         found = with_memory(memory, lambda memory: _set(patterns, anchored, memory))
         self._pause()
         return found
@@ -74,13 +74,13 @@ _compiler: ContextVar[Compiler | None] = ContextVar("pattern_compiler", default=
 
 
 def compiler() -> Compiler:
-    """The one that `compiling` has set; one of its own where none has."""
+    """Return the compiler set by `compiling`; otherwise a private one."""
     return _compiler.get() or Compiler()
 
 
 @contextmanager
 def compiling(with_this: Compiler) -> Iterator[None]:
-    """Have everything compiled by this one, and kept by nothing else."""
+    """Use this compiler for everything within the block, and cache nothing elsewhere."""
     token = _compiler.set(with_this)
     try:
         yield
@@ -89,7 +89,7 @@ def compiling(with_this: Compiler) -> Iterator[None]:
 
 
 def with_memory(memory: int, make: Callable[[int], Any]) -> Any:
-    """Compile with so much memory, or with as little more as it takes."""
+    """Compile with this much memory, or with the smallest larger amount that suffices."""
     memory = min(MAX_MEMORY, max(LEAST_MEMORY, memory))
     while True:
         try:
@@ -111,7 +111,7 @@ def compile(pattern: str, *, captures: bool = True) -> Any:  # noqa: A001 - as `
 
 
 def search_cost(pattern: str) -> float:
-    """What a search for a pattern takes for each byte at the worst, in instructions: without an automaton, all of them.
+    """Return the worst-case cost of a search per byte, in instructions: all of them, without an automaton.
 
     Raises PatternError.
     """
@@ -120,7 +120,7 @@ def search_cost(pattern: str) -> float:
 
 
 def most_instructions(request_bytes: int) -> int:
-    """How many a search may have, so that it is over in time with the longest request."""
+    """Return the max. instructions with which a search of the longest request ends in time."""
     return MAX_SEARCH // request_bytes
 
 
@@ -133,7 +133,7 @@ def _compile(pattern: bytes, options: Any) -> Any:
         detail = problem.args[0]
         raise PatternError(detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)) from None
     finally:
-        re2.purge()  # it would keep the last 128, whose automata nobody counts
+        re2.purge()  # RE2 would cache the last 128, whose automata are not accounted for
 
 
 def _set(patterns: Sequence[str], anchored: bool, memory: int) -> Any:
@@ -151,13 +151,13 @@ def _set(patterns: Sequence[str], anchored: bool, memory: int) -> Any:
 
 
 class Groups:
-    """What a pattern's groups matched. See `turn.Captures`."""
+    """The groups of a pattern's match. See `context.Captures`."""
 
     __slots__ = ("_match", "_numbers")
 
     def __init__(self, match: Any, numbers: Mapping[str, int]) -> None:
         self._match = match
-        self._numbers = numbers  # of the groups with a name
+        self._numbers = numbers  # indexes of the named groups
 
     def group(self, group: int | str | bytes, /) -> bytes | None:
         """The bytes of a group; None if it took no part. Raises IndexError if there is no such group.
@@ -171,7 +171,7 @@ class Groups:
 
 
 def searcher(pattern: str) -> Callable[[bytes], Groups | None]:
-    """A function that finds the first match, and says what its groups are. Raises PatternError."""
+    """Return a function that finds the first match and its groups. Raises PatternError."""
     compiled = compile(pattern)
     search = compiled.search
     numbers = {name.decode(): number for name, number in compiled.groupindex.items()}
@@ -184,10 +184,10 @@ def searcher(pattern: str) -> Callable[[bytes], Groups | None]:
 
 
 def many(patterns: Sequence[str], *, anchored: bool, memory: int) -> Callable[[bytes], list[int] | None] | None:
-    """A function that says in one pass which of the patterns match, in no order; None if they are too many.
+    """Return a function that finds in one pass which patterns match, unordered; None if they are too many.
 
-    The function returns None where RE2 ran out of memory, so that it is not known. `anchored`: all of them match at the
-    beginning or nowhere, and need not be looked for further on.
+    The function returns None if RE2 ran out of memory, and so the result is unknown. `anchored`: all of them match at
+    the beginning or not at all.
     """
     try:
         match = compiler().set_of(patterns, anchored, memory).Match
@@ -197,7 +197,7 @@ def many(patterns: Sequence[str], *, anchored: bool, memory: int) -> Callable[[b
     always = len(patterns)
 
     def matching(data: bytes) -> list[int] | None:
-        found: Any = match(data)  # its stubs promise something else
+        found: Any = match(data)  # its stubs declare another type
         if found is None:
             return None
         found.remove(always)

@@ -1,4 +1,4 @@
-"""What a worker runs: a configuration, compiled, immutable, swapped by reference."""
+"""What a worker runs: a compiled configuration, immutable, swapped by reference."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from random import Random
 from typing import Protocol
 
 from answerback.core.actions import Send
+from answerback.core.context import RequestContext
 from answerback.core.faults import Fault
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher
 from answerback.core.matching.effort import WEIGHED_BYTES, effort_of, in_parts
 from answerback.core.pattern_sets import Sets
-from answerback.core.recall import Recalled, ReplyCache, RuleCache
+from answerback.core.reply_cache import CachedReply, ReplyCache, RuleCache
 from answerback.core.steps import Step
-from answerback.core.turn import Turn
 
 
 class Engine(Enum):
@@ -26,7 +26,7 @@ class Engine(Enum):
 
 
 class Accept(Enum):
-    """What becomes of whoever connects."""
+    """How a listener treats new connections."""
 
     NORMAL = "normal"
     REFUSE = "refuse"
@@ -49,16 +49,16 @@ class Limits:
     max_request_bytes: int = 1 << 20
 
 
-MOST_IN_SETS = 10_000  # patterns, in those of all states: each state has sets of its own, which are compiled for it
-MANY_PATTERNS = 8  # a set costs more to search than a few patterns one by one
+MOST_IN_SETS = 10_000  # max. patterns in the sets of all states: each state has sets of its own
+MANY_PATTERNS = 8  # with fewer patterns, searching one by one is cheaper than a set
 # What is tried without a look at the clock, by `Effort.weight`: some 0.2 ms.
 WEIGHT_AT_ONCE = 2048
 PATTERN_IN_SET_WEIGHT = 2  # a set of 64 takes some 10 us
-KNOWN_FROM_WEIGHT = 64  # what is found by trying less is found again as fast as it is looked up
+KNOWN_FROM_WEIGHT = 64  # cheaper searches are as fast as a cache look-up
 
 
 class Then(Enum):
-    """What comes once a rule has given each of its replies."""
+    """What a rule does after it has given each of its replies."""
 
     REPEAT_LAST = "the last one again and again"
     CYCLE = "the first one again"
@@ -68,14 +68,14 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """What a rule does the first time, the second time, and so on."""
+    """The successive replies of a rule."""
 
     of: tuple[tuple[Step, ...], ...]
     then: Then = Then.REPEAT_LAST
     weights: tuple[float, ...] = ()
 
     def choose(self, turn_number: int, chance: Random) -> tuple[Step, ...]:
-        """The script for the n-th time, from 0."""
+        """Return the script for match number `turn_number`, counted from 0."""
         if self.then is Then.RANDOM:
             return chance.choices(self.of, self.weights or None)[0]
         if self.then is Then.CYCLE:
@@ -85,7 +85,7 @@ class Replies:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A match and what to do; `place` is where its matches are counted in the tally."""
+    """A match and its steps. `place` is the cell that counts its matches."""
 
     name: str
     place: int
@@ -113,35 +113,35 @@ class Rule:
     """Whether what it does depends on how often it has matched."""
 
     def __post_init__(self) -> None:
-        """Work out what need not be worked out for each request."""
-        object.__setattr__(self, "counted", self.times > 0 or self.replies is not None)  # frozen for everybody else
+        """Precompute what does not depend on the request."""
+        object.__setattr__(self, "counted", self.times > 0 or self.replies is not None)  # the dataclass is frozen
         sends = [step for step in self.steps if isinstance(step, Send)]
-        small = [action.data for action in sends if isinstance(action.data, bytes)]  # a large one is not to be copied
+        small = [action.data for action in sends if isinstance(action.data, bytes)]  # a large payload is not copied
         fixed = len(small) == len(self.steps) and not self.counted and not self.faulted
         reply = Send(b"".join(small)) if fixed else None
         object.__setattr__(self, "reply", reply)
 
     @property
     def most(self) -> int:
-        """How often it can match; 0 for always."""
+        """Return how often the rule can match; 0 for unlimited."""
         bounds = [self.times] if self.times else []
         if self.replies is not None and self.replies.then is Then.NEXT_RULE:
             bounds.append(len(self.replies.of))
         return min(bounds, default=0)
 
 
-class Asked(Turn, Protocol):
-    """A turn for which a rule is wanted."""
+class Asked(RequestContext, Protocol):
+    """The context of a search for a rule."""
 
     def claim(self, rule: Rule) -> bool:
-        """Whether a counted rule may match once more; if so, this was the time."""
+        """Count a match of a rule with `times`; False if it may not match any more."""
 
 
 class Selector:
     """Finds the first rule that matches a request.
 
-    Equality is looked up in a table, so that many such rules cost what one costs; the others are tried in order, and
-    only those written before the one that the table found. Many patterns are searched for together.
+    Rules with `equals` are looked up in a table, so that many of them cost as much as one. The others are tried in
+    order, but only those before the rule that the table found. Many patterns are searched for together.
     """
 
     __slots__ = (
@@ -163,7 +163,7 @@ class Selector:
     """The same as `search`, where a table says it."""
     remembers: bool
     """Whether answers are remembered: the bytes alone decide, and a look-up is no slower than the search."""
-    recalled: dict[bytes, Recalled | None]
+    recalled: dict[bytes, CachedReply | None]
     """What was answered to these bytes before, where nothing stood before them; None for those heard once."""
     replies: ReplyCache
     """What keeps them."""
@@ -177,14 +177,14 @@ class Selector:
         self.replies = ReplyCache()
         self.recalled = self.replies.entries
         self._by_equality: dict[bytes, tuple[int, Rule]] = {}
-        self._tried: list[tuple[int, Rule, int]] = []  # with where its pattern stands in the sets, or -1
+        self._tried: list[tuple[int, Rule, int]] = []  # with the position of its pattern in the sets, or -1
         self._otherwise: Rule | None = None
         self._last = len(rules)
         for index, rule in enumerate(rules):
             if rule.matches is None and not rule.counted:
                 self._last, self._otherwise = index, rule
                 break
-        rules = rules[: self._last]  # nothing behind it can be reached
+        rules = rules[: self._last]  # rules behind it are unreachable
         patterns = [rule.pattern for rule in rules if rule.pattern is not None]
         together = MANY_PATTERNS <= len(patterns) <= MOST_IN_SETS // copies
         self._sets = Sets(patterns, copies=copies) if together else None
@@ -210,7 +210,7 @@ class Selector:
             self.look_up = lambda _request: otherwise
 
     def _weigh(self) -> None:
-        """Work out what it takes to search, and whether what is found can be remembered."""
+        """Precompute the cost of a search, and whether its result can be cached."""
         tried = [rule for _, rule, _ in self._tried]
         by_bytes = all(rule.matches is None or effort_of(rule.matches).by_bytes for rule in tried)
         same_each_time = by_bytes and not any(rule.counted for rule in tried)
@@ -221,14 +221,14 @@ class Selector:
         self.known = RuleCache() if same_each_time and alone >= KNOWN_FROM_WEIGHT else None
         self.remembers = not tried or self.known is not None
 
-    def search(self, request: bytes, turn: Asked) -> Rule | None:
+    def search(self, request: bytes, context: Asked) -> Rule | None:
         """The first rule that matches, or None."""
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
         sets = self._sets
         if sets is not None and len(request) > sets.longest:
             sets = None
         elif self._all_in_sets:
-            return self._search_sets(request, turn, before) or found
+            return self._search_sets(request, context, before) or found
         matching: Iterator[int] | None = None
         reached = -1
         for index, rule, position in self._tried:
@@ -241,12 +241,12 @@ class Selector:
                     reached = next(matching, len(self._tried))
                 if reached != position:
                     continue
-            if (rule.matches is None or rule.matches(request, turn)) and (not rule.counted or turn.claim(rule)):
+            if (rule.matches is None or rule.matches(request, context)) and (not rule.counted or context.claim(rule)):
                 return rule
         return found
 
-    def search_in_parts(self, request: bytes, turn: Asked) -> Generator[None, None, Rule | None]:
-        """The same as `search`, which gives way again and again, so that other connections can have their turn."""
+    def search_in_parts(self, request: bytes, context: Asked) -> Generator[None, None, Rule | None]:
+        """Like `search`, but yields regularly so that other connections can run."""
         before, found = self._by_equality.get(request, (self._last, self._otherwise))
         times = 1 + len(request) // WEIGHED_BYTES
         tried = 0
@@ -261,15 +261,15 @@ class Selector:
             if rule.matches is None:
                 matched = True
             elif weight > WEIGHT_AT_ONCE:
-                matched = yield from in_parts(rule.matches, request, turn)
+                matched = yield from in_parts(rule.matches, request, context)
             else:
-                matched = rule.matches(request, turn)
-            if matched and (not rule.counted or turn.claim(rule)):
+                matched = rule.matches(request, context)
+            if matched and (not rule.counted or context.claim(rule)):
                 return rule
         return found
 
     def _possible(self, request: bytes, before: int) -> Iterator[Rule | None]:
-        """The rules to try, without those whose patterns a set has not found; None after each search of a set."""
+        """Yield the rules to try, without those whose patterns no set found; None after each search of a set."""
         sets = self._sets if self._sets is not None and len(request) <= self._sets.longest else None
         matching: Iterator[int] | None = None
         reached = -1
@@ -286,8 +286,8 @@ class Selector:
                     continue
             yield rule
 
-    def _search_sets(self, request: bytes, turn: Asked, before: int) -> Rule | None:
-        """The same where all that is tried are patterns in sets: those that match are gone through, and no others."""
+    def _search_sets(self, request: bytes, context: Asked, before: int) -> Rule | None:
+        """Like `search`, if only patterns in sets are tried: goes through the matching ones only."""
         tried, sets = self._tried, self._sets
         if sets is None or tried[0][0] > before:
             return None
@@ -296,21 +296,25 @@ class Selector:
             if index > before:
                 break
             if rule.reply is not None:
-                return rule  # nobody asks for its captures
-            if rule.matches is not None and rule.matches(request, turn) and (not rule.counted or turn.claim(rule)):
+                return rule  # its captures are not used
+            if (
+                rule.matches is not None
+                and rule.matches(request, context)
+                and (not rule.counted or context.claim(rule))
+            ):
                 return rule
         return None
 
 
 def _weight(rule: Rule, position: int) -> int:
-    """What it takes to try a rule, whose pattern stands there in the sets, or in none."""
+    """Return the cost of trying a rule whose pattern has this position in the sets, or -1."""
     if position >= 0:
         return PATTERN_IN_SET_WEIGHT
     return 1 if rule.matches is None else effort_of(rule.matches).weight
 
 
 class _Table(dict[bytes, Rule | None]):
-    """Rules by what they are equal to, with one for all else: a look-up that hits runs no code of ours."""
+    """Rules by the literal they equal, with a default: a hit runs no Python code."""
 
     def __init__(self, rules: Mapping[bytes, Rule], otherwise: Rule | None) -> None:
         super().__init__(rules)
@@ -326,7 +330,7 @@ class Rules:
     __slots__ = ("_by_state", "_otherwise", "any", "written")
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
-        self.written = tuple(rules)  # in their order, for whoever explains what these do
+        self.written = tuple(rules)  # in order, for `explain`
         self.any = bool(rules)
         names = {name for rule in rules for name in rule.in_states}
         copies = len(names) + 1
@@ -337,13 +341,13 @@ class Rules:
         }
 
     def of(self, state: str) -> Selector:
-        """Those that apply in this state."""
+        """Return the selector for this state."""
         return self._by_state.get(state, self._otherwise)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ListenerPlan:
-    """How one listener's connections are answered."""
+    """The compiled configuration of one listener."""
 
     name: str
     address: str
@@ -370,14 +374,14 @@ class ListenerPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole configuration: the listeners by name."""
+    """A compiled configuration: the listeners by name."""
 
     revision: int
     listeners: Mapping[str, ListenerPlan]
 
 
 class PlanInForce:
-    """The plan that a listener's new conversations go by. Changing `plan` changes it for all of them at once."""
+    """The active plan of a listener. Assigning `plan` changes it for all new conversations at once."""
 
     __slots__ = ("plan",)
 

@@ -1,4 +1,4 @@
-"""The script in progress on a connection, and what its steps see and change."""
+"""The script in progress on a connection, and the state that its steps read and change."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,33 +9,33 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from answerback.core.actions import Action, CloseReason, HalfClose, Send
+from answerback.core.context import Captures, ConnectionInfo
 from answerback.core.counting import take
 from answerback.core.ending import HALF_CLOSED, NOTHING, Ending
-from answerback.core.faults import Fault, Own, Reply, farewell, through
-from answerback.core.ledger import Ledger
+from answerback.core.faults import ConnectionFaultState, Fault, Reply, apply_all, apply_to_close
 from answerback.core.plan import PlanInForce, Rule, Rules, Selector
+from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import END_AS_TOO_LARGE, End, Hold, Outcome, Step, Switch, Take, Wait
 from answerback.core.templates import TooLong
-from answerback.core.turn import Captures, Setting
 
 if TYPE_CHECKING:
     from answerback.core.framing import Framing
 
-# Rule: a script is taken up where it was left: what is kept of it is the iterator of its remaining steps.
+# Rule: a suspended script is the iterator of its remaining steps, and resumes where it stopped.
 
-HOLD_SECONDS = 3600.0  # how long `hold` holds where the listener has no lifetime
-# Bytes of replies before the kernel must have taken them: a client that never reads costs no more.
+HOLD_SECONDS = 3600.0  # duration of `hang` if the listener has no max_lifetime
+# Max. bytes of replies that the kernel has not taken: bounds the cost of a client that never reads.
 OUTPUT_AHEAD = 64 << 10
-# The time that a connection may use before other connections get their turn. 60 connections that each use it up in one
-# iteration of the event loop take 60 ms. To stop and go on costs some 10 us, 1 % of it.
+# CPU time that a connection may use before other connections run. 60 connections that each use it up in one iteration
+# of the event loop take 60 ms. Stopping and resuming costs some 10 us, 1 % of it.
 TURN_SECONDS = 0.001
-FREE_STEPS = 3  # steps of a script that are taken before the clock is read: most scripts have no more
+FREE_STEPS = 3  # steps taken before the clock is read: most scripts have no more
 STEPS_AT_ONCE = 8  # steps that a fault may swallow before the clock is read
 END_OF_HANG: Final = End(by_reset=False, reason=CloseReason.MAX_LIFETIME)
 
 
 class Hanging(Iterator[Step]):
-    """What is left of a script that hangs: the end of the connection, in an hour or with its lifetime."""
+    """The rest of a script that hangs: the connection ends after an hour or with its lifetime."""
 
     __slots__ = ("ignore_fin",)
 
@@ -43,22 +43,22 @@ class Hanging(Iterator[Step]):
         self.ignore_fin = ignore_fin
 
     def __next__(self) -> Step:
-        """The only step."""
+        """Return the only step."""
         return END_OF_HANG
 
 
-class Surroundings(Setting, Protocol):
-    """What a session may ask about its connection and its listener, if a step or a match wants to know."""
+class Surroundings(ConnectionInfo, Protocol):
+    """What a session may ask about its connection and its listener, on demand."""
 
     def claim(self, place: int, most: int) -> int | None:
-        """Take the next number, from 0, of this counter; None once `most` are taken (0: never)."""
+        """Return the next number of this counter, from 0; None once `most` numbers are given out (0: never)."""
 
     def clock(self) -> float:
-        """The time, by the clock that a session's `now` is from."""
+        """The current time, by the clock that a session's `now` is from."""
 
 
 class Kept:
-    """What few connections keep: made when it is first asked for, so that an idle connection is small."""
+    """State that few connections need, created on first use, so that an idle connection is small."""
 
     __slots__ = ("counts", "faults", "variables")
 
@@ -66,11 +66,11 @@ class Kept:
         self.variables: dict[str, bytes] = {}
         self.counts: dict[str, int] = {}
         """How often the rules have matched that count for the connection, by name."""
-        self.faults: dict[Fault, Own] = {}
+        self.faults: dict[Fault, ConnectionFaultState] = {}
 
 
 class Playing(Ending):
-    """A session's script, and the turn that its steps take part in. See `turn.Turn`."""
+    """A session's script, and the context of its steps. See `context.RequestContext`."""
 
     __slots__ = (
         "_chosen",
@@ -94,23 +94,23 @@ class Playing(Ending):
         "request",
     )
 
-    def __init__(self, in_force: PlanInForce, ledger: Ledger, surroundings: Surroundings | None) -> None:
+    def __init__(self, in_force: PlanInForce, ledger: SessionMetrics, surroundings: Surroundings | None) -> None:
         super().__init__()
         self._in_force = in_force
         self._plan = plan = in_force.plan
         self._ledger = ledger
         self._surroundings = surroundings
         self._framing: Framing | None = plan.framing.begin()
-        self._framing_before: Framing | None = None  # the one to return to, if this one is for one request
+        self._framing_before: Framing | None = None  # the framing to return to, if the current one is for one request
         self._selector: Selector = plan.on_request.of("")
         self._state = ""
-        self._script: Iterator[Step] | None = None  # what is left of the one that waits
-        self._on_request = False  # whether that one answers a request
+        self._script: Iterator[Step] | None = None  # the rest of the suspended script
+        self._on_request = False  # whether that script answers a request
         self._resume_at = inf
-        self._taking: Take | None = None  # the frame that it waits for
-        self._chosen: tuple[Step, ...] = ()  # the script of the counted rule that matched
+        self._taking: Take | None = None  # the frame that the script waits for
+        self._chosen: tuple[Step, ...] = ()  # the script of the rule with `times` that matched
         self._kept: Kept | None = None
-        self._turn_began: float | None = 0.0  # None: it was used up, and the next one is waited for
+        self._turn_began: float | None = 0.0  # None: the last one was used, and the next is awaited
         self.captures: Captures | None = None
         self.number = 0
         self.request = b""
@@ -118,12 +118,12 @@ class Playing(Ending):
 
     @property
     def wants_turn(self) -> bool:
-        """Whether there is work that waits for nothing but a turn; then nothing is read."""
+        """Whether work is left that only waits for a turn; then nothing is read."""
         return self._turn_began is None
 
     @property
     def state(self) -> str:
-        """See `Turn.state`."""
+        """See `RequestContext.state`."""
         return self._state
 
     @state.setter
@@ -133,7 +133,7 @@ class Playing(Ending):
 
     @property
     def variables(self) -> dict[str, bytes]:
-        """See `Turn.variables`."""
+        """See `RequestContext.variables`."""
         return self._own.variables
 
     @property
@@ -145,32 +145,32 @@ class Playing(Ending):
 
     @property
     def listener(self) -> str:
-        """See `Turn.listener`."""
+        """See `RequestContext.listener`."""
         return self._plan.name
 
     @property
     def connection_id(self) -> str:
-        """See `Turn.connection_id`."""
+        """See `RequestContext.connection_id`."""
         return self._asked.connection_id
 
     @property
     def peer(self) -> tuple[str, int]:
-        """See `Turn.peer`."""
+        """See `RequestContext.peer`."""
         return self._asked.peer
 
     @property
     def local_port(self) -> int:
-        """See `Turn.local_port`."""
+        """See `RequestContext.local_port`."""
         return self._asked.local_port
 
     @property
     def chance(self) -> random.Random:
-        """See `Turn.chance`."""
+        """See `RequestContext.chance`."""
         return self._asked.chance
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
-        """See `Turn.wall_clock`."""
+        """See `RequestContext.wall_clock`."""
         return self._asked.wall_clock
 
     def claim(self, rule: Rule) -> bool:
@@ -186,16 +186,16 @@ class Playing(Ending):
         return True
 
     @property
-    def own_faults(self) -> dict[Fault, Own]:
-        """See `faults.fault.Struck`."""
+    def own_faults(self) -> dict[Fault, ConnectionFaultState]:
+        """See `faults.fault.FaultedConnection`."""
         return self._own.faults
 
     def count(self, place: int, most: int) -> int | None:
-        """See `faults.fault.Struck`."""
+        """See `faults.fault.FaultedConnection`."""
         return self._asked.claim(place, most)
 
     def struck(self, fault: int) -> None:
-        """See `faults.fault.Struck`."""
+        """See `faults.fault.FaultedConnection`."""
         self._ledger.struck(fault)
 
     @property
@@ -204,19 +204,20 @@ class Playing(Ending):
         return self._surroundings
 
     def _out_of_time(self) -> bool:
-        """Whether this turn has taken its time."""
+        """Whether this turn has used up its time."""
         began, surroundings = self._turn_began, self._surroundings
         return began is None or (surroundings is not None and surroundings.clock() - began >= TURN_SECONDS)
 
     def _give_way(self) -> None:
-        """Go on when the next turn is given."""
+        """Schedule the rest of the work for the next turn."""
         self._turn_began = None
         self.wants_read = False
 
     def _begin(self, rules: Rules, actions: list[Action], now: float, otherwise: CloseReason | None = None) -> bool:
-        """An event that is no request: play the script of the first rule that matches; False if there is none.
+        """Handle an event that is not a request: play the first matching rule's script; False if there is none.
 
-        It is True too if the search takes long; if that finds none, the connection is closed, and `otherwise` is why.
+        Also True if the search takes long; if that then finds no rule, the connection is closed for the reason
+        `otherwise`.
         """
         if not rules.any:
             return False
@@ -237,16 +238,16 @@ class Playing(Ending):
         return True
 
     def _found_on_event(self, selector: Selector, otherwise: CloseReason | None) -> Iterator[Step]:
-        """What follows from an event by a search that takes long: it gives way at each None."""
+        """Search for a rule on an event in parts: yields None between them, then the steps."""
         rule = yield from selector.search_in_parts(b"", self)
         if rule is not None:
             self._ledger.matched(rule.place)
             yield from self._script_of(rule)
         elif otherwise is not None:
-            yield from farewell(self._plan.faults, otherwise, self)
+            yield from apply_to_close(self._plan.faults, otherwise, self)
 
     def _found_on_request(self, selector: Selector, request: bytes) -> Iterator[Step]:
-        """What is answered to a request by a search that takes long: it gives way at each None."""
+        """Search for a rule on a request in parts: yields None between them, then the steps."""
         rule = yield from selector.search_in_parts(request, self)
         if selector.known is not None:
             selector.known.store(request, rule)
@@ -257,9 +258,9 @@ class Playing(Ending):
             yield from self._script_of(rule)
 
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
-        """Take steps until one waits, or ends the conversation, or the turn is over; the bytes sent.
+        """Take steps until one waits, the conversation ends, or the turn is over; return the number of bytes sent.
 
-        `_script` is what is left then.
+        `_script` is the rest then.
         """
         size, free = 0, FREE_STEPS
         for step in script:
@@ -283,7 +284,7 @@ class Playing(Ending):
         return size
 
     def _obey(self, outcome: Outcome, script: Iterator[Step], actions: list[Action], now: float) -> bool:
-        """Do what is not simply to send; whether the next step follows at once."""
+        """Carry out a step result that is not a plain send; return whether the next step follows at once."""
         match outcome:
             case Wait(seconds):
                 self._ledger.delayed(seconds)
@@ -307,7 +308,7 @@ class Playing(Ending):
         return True
 
     def _hang(self, ignore_fin: bool, now: float) -> Sequence[Action]:
-        """Say nothing more, unless the peer has left already, or a drain has begun."""
+        """Send nothing more, unless the peer has left already, or a drain has begun."""
         if self._draining:
             return self._end_in_order(CloseReason.DRAIN)
         if self.fin_noted and not ignore_fin:
@@ -317,16 +318,16 @@ class Playing(Ending):
         return NOTHING
 
     def _script_of(self, rule: Rule) -> Iterator[Step]:
-        """What a rule that has matched does now."""
+        """Return the steps of a rule that has matched."""
         script = self._chosen if rule.counted else rule.steps
         return self._faulted(script) if self._plan.faults else iter(script)
 
     def _faulted(self, script: Iterable[Step]) -> Reply:
-        """What comes of a script by the listener's faults."""
-        return through(self._plan.faults, self._resolved(script), self)
+        """Apply the listener's faults to a script."""
+        return apply_all(self._plan.faults, self._resolved(script), self)
 
     def _resolved(self, script: Iterable[Step]) -> Reply:
-        """What a script comes to, each step being taken when it is asked for."""
+        """Yield the results of a script's steps, each step evaluated on demand."""
         for number, step in enumerate(script, 1):
             try:
                 outcome = step(self) if callable(step) else step
@@ -337,7 +338,7 @@ class Playing(Ending):
             else:
                 yield outcome
             if not number % STEPS_AT_ONCE:
-                yield None  # so that it can give way where a fault lets nothing else through
+                yield None  # lets the turn end even if a fault drops everything
 
     def _pause(self, script: Iterator[Step], until: float) -> None:
         self._script = script
@@ -345,13 +346,13 @@ class Playing(Ending):
         self.deadline = min(self.deadline, until)
 
     def _taken_up(self) -> Iterator[Step]:
-        """The script that waits, which waits no more."""
+        """Return the suspended script, and clear it."""
         script, self._script, self._resume_at = self._script, None, inf
         assert script is not None
         return script
 
     def _forget_turn(self) -> None:
-        """Nothing will be asked any more: let go of the connection, which holds this."""
+        """Release the reference to the connection, which refers to this object."""
         self._script = self._taking = self._surroundings = None
         if self._kept is not None:
             self._kept.faults.clear()

@@ -26,21 +26,21 @@ from math import inf
 from answerback.core.actions import Action, CloseReason
 from answerback.core.answering import READ_AHEAD, Answering
 from answerback.core.ending import CLOSING, HALF_CLOSED, NOTHING, OPEN
-from answerback.core.ledger import Ledger
 from answerback.core.plan import PlanInForce
 from answerback.core.playing import TURN_SECONDS, Hanging, Surroundings
+from answerback.core.session_metrics import SessionMetrics
 
 # Rule: nothing here knows the time; callers pass it.
-# Rule: what is done for every request is done here in line; what is rare has a method of its own.
+# Rule: code that runs for every request is inline here; rare cases have methods of their own.
 
 
 class Session(Answering):
-    """One connection's conversation, without its network."""
+    """One connection's conversation, independent of the network."""
 
     __slots__ = ("_blocked_since", "born")
 
     def __init__(
-        self, in_force: PlanInForce, ledger: Ledger, now: float, surroundings: Surroundings | None = None
+        self, in_force: PlanInForce, ledger: SessionMetrics, now: float, surroundings: Surroundings | None = None
     ) -> None:
         super().__init__(in_force, ledger, now, surroundings)
         self.born = now
@@ -50,7 +50,7 @@ class Session(Answering):
 
     @property
     def active_at(self) -> float:
-        """When the peer was last heard, or a reply ended."""
+        """When bytes last came from the peer, or a reply ended."""
         return self._heard_at
 
     @property
@@ -66,7 +66,7 @@ class Session(Answering):
         return actions
 
     def dismiss(self, reason: CloseReason) -> Sequence[Action]:
-        """In place of `connected`: close in order, having said nothing."""
+        """Instead of `connected`: close in order without sending anything."""
         return self._end_in_order(reason)
 
     def receive(self, data: bytes, now: float) -> Sequence[Action]:
@@ -78,7 +78,7 @@ class Session(Answering):
         if not buffer:
             recalled = self._selector.recalled.get(data)
             if (
-                recalled is not None  # the same as ever: see `Selector.recall`
+                recalled is not None  # cached: see `Selector.recalled`
                 and self._script is None
                 and self._framing is (plan := self._plan).framing
                 and self._in_force.plan is plan
@@ -120,28 +120,28 @@ class Session(Answering):
         if self._buffer or self._taking is not None or self._in_force.plan is not self._plan:
             self._turn_began = now
             return self._converse(now)
-        return self._leave(now)  # as most do: nothing is owed, and nothing half said
+        return self._leave(now)  # the common case: nothing is unsent or incomplete
 
     def fin(self, _now: float) -> Sequence[Action]:
-        """The peer has closed its half; what it sent before is still to be read."""
+        """The peer has closed its half; bytes it sent before are still to be read."""
         self.fin_noted = True
         return self._end_in_order(CloseReason.PEER_GAVE_UP) if self._fin_ends_hang else NOTHING
 
     def lost(self, reason: CloseReason) -> CloseReason:
-        """See `Ending.lost`: a peer that resets while it is kept waiting has given up."""
+        """See `Ending.lost`. A peer that resets the connection while it has to wait counts as having given up."""
         if reason == CloseReason.PEER_RESET and type(self._script) is Hanging:
             reason = CloseReason.PEER_GAVE_UP
         return super().lost(reason)
 
     def blocked(self, now: float) -> None:
-        """The kernel has taken only part of what was to be sent; `flushed` follows once it has taken all."""
+        """The kernel took only part of the output; `flushed` follows once it has taken the rest."""
         self.awaits_flush = True
         if self._blocked_since == inf:
             self._blocked_since = now
             self.deadline = min(self.deadline, now + self._plan.limits.write_timeout)
 
     def progressed(self, now: float) -> None:
-        """The peer takes what it is sent: `write_timeout` begins again."""
+        """The peer is reading: `write_timeout` starts again."""
         if self._blocked_since != inf:
             self._blocked_since = now
 
@@ -150,7 +150,7 @@ class Session(Answering):
         self.awaits_flush = False
         if self._blocked_since != inf:
             self._blocked_since = inf
-            # While a reply is in progress, no deadline is kept for the peer's silence.
+            # While a reply is in progress, the peer's silence has no deadline.
             self.deadline = min(self.deadline, now + self._plan.limits.idle_timeout)
         if self._answered:
             self._ledger.answered(now - self._started, self._answered)
@@ -171,7 +171,7 @@ class Session(Answering):
         return NOTHING
 
     def take_turn(self, now: float) -> Sequence[Action]:
-        """Go on with the work that was left when the last turn was used up."""
+        """Continue the work that was left when the last turn was used up."""
         if self._turn_began is not None or self._blocked_since != inf:
             return NOTHING
         self._turn_began = now
@@ -181,7 +181,7 @@ class Session(Answering):
         return self._converse(now)
 
     def drain(self, now: float) -> Sequence[Action]:
-        """Finish what is in progress, a half-heard request too, then close in order."""
+        """Finish the request in progress, an incomplete one too, then close in order."""
         self._draining = True
         if type(self._script) is Hanging:
             return self._end_in_order(CloseReason.DRAIN)
@@ -203,7 +203,7 @@ class Session(Answering):
         return actions
 
     def _timers(self, now: float) -> Iterator[tuple[float, Callable[[], Sequence[Action]]]]:
-        """What is due when, if nothing happens until then; the first that is due is done."""
+        """Yield what is due when, if nothing happens until then; the earliest is carried out."""
         limits = self._plan.limits
         yield self._blocked_since + limits.write_timeout, self._give_up
         yield self._linger_until, self._finish
@@ -211,7 +211,7 @@ class Session(Answering):
             return
         yield self.born + limits.lifetime, lambda: self._end_in_order(CloseReason.MAX_LIFETIME)
         yield self._resume_at, lambda: self._resume(now)
-        if self._turn_began is None:  # it is the peer's silence that is timed, from the end of this work on
+        if self._turn_began is None:  # the peer's silence is timed from the end of this work
             yield now + limits.idle_timeout, lambda: NOTHING
         if self._busy:
             return
@@ -223,7 +223,7 @@ class Session(Answering):
 
     @property
     def _busy(self) -> bool:
-        """Whether a reply is in progress: waiting for its next step, the kernel, or a turn; not for the peer."""
+        """Whether a reply is in progress: it waits for its next step, the kernel or a turn, not for the peer."""
         script_waits = self._script is not None and self._taking is None
         return script_waits or self._blocked_since != inf or self._turn_began is None
 
@@ -233,7 +233,7 @@ class Session(Answering):
         return type(script) is Hanging and not script.ignore_fin
 
     def _idle(self, now: float) -> Sequence[Action]:
-        """Nothing was heard for so long: the rules on IDLE, or the end."""
+        """The idle timeout has passed: apply the rules on IDLE, or close."""
         actions: list[Action] = []
         self._heard_at = now
         idle = CloseReason.IDLE_TIMEOUT

@@ -1,8 +1,8 @@
-"""What a rule does, one step after another.
+"""The steps of a rule.
 
-A step that depends on the turn it is taken in (the request being answered, and its connection) is a function of it.
-Any other step is its own outcome, made when it was compiled. An outcome is an action for the driver; or something for
-the session to do; or several outcomes in a row; or None when there is nothing to do.
+A step that depends on its context (the request being answered, and its connection) is a function of it. Any other
+step is its own result, made when it was compiled. A result is an action for the driver; or something for the session
+to do; or several results in a row; or None when there is nothing to do.
 """
 
 from collections.abc import Callable, Generator
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from answerback.core.actions import CloseReason, HalfClose, Send
+from answerback.core.context import RequestContext
 from answerback.core.delays import Delay
 from answerback.core.framing import Fixed, Framing
 from answerback.core.templates import Template
-from answerback.core.turn import Turn
 
 # Rule: one step, one function, one test.
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Take the next step so many seconds later."""
+    """Take the next step this many seconds later."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The conversation is over, for this reason: closed in order, or by reset. Later steps are not taken."""
+    """End the conversation for this reason, by an orderly close or by reset. Later steps are not taken."""
 
     by_reset: bool
     reason: CloseReason = CloseReason.SERVER_CLOSE
@@ -35,7 +35,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Say nothing more and do not close, until the peer closes. Later steps are not taken."""
+    """Send nothing more and do not close until the peer closes. Later steps are not taken."""
 
     ignore_fin: bool = False
     """Stay when the peer closes its half too; only its RST ends it then."""
@@ -43,7 +43,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Cut what follows this request under another framing: to the end, or for one request."""
+    """Use another framing for what follows this request: permanently, or for one request."""
 
     framing: Framing | None
     """None: what follows is one empty request."""
@@ -52,7 +52,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Read one more frame under this framing, into a variable, before the next step."""
+    """Read one frame under this framing into a variable before the next step."""
 
     framing: Framing
     variable: str
@@ -67,20 +67,20 @@ Several = Generator[Send | Wait, None, None]
 """Steps made while they are taken: a reply cut into bytes would be half a gigabyte of them."""
 
 Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | Several | None
-Step = Outcome | Callable[[Turn], Outcome]
+Step = Outcome | Callable[[RequestContext], Outcome]
 
 
 def send(payload: bytes | memoryview | Template) -> Step:
-    """Send these bytes, or what the template makes of the turn."""
+    """Send these bytes, or the rendered template."""
     if isinstance(payload, bytes | memoryview):
         return Send(payload)
     render = payload.render
-    return lambda turn: Send(render(turn))
+    return lambda context: Send(render(context))
 
 
 def echo() -> Step:
-    """Send the request as rules see it."""
-    return lambda turn: Send(turn.request)
+    """Send the request, as rules see it."""
+    return lambda context: Send(context.request)
 
 
 def discard() -> Step:
@@ -89,36 +89,36 @@ def discard() -> Step:
 
 
 def delay_fixed(seconds: float) -> Step:
-    """Wait for so long."""
+    """Wait for this many seconds."""
     return Wait(seconds)
 
 
 def delay_drawn(delay: Delay) -> Step:
-    """Wait for as long as a distribution says, each time anew."""
+    """Wait for a time drawn from a distribution, each time a new one."""
     draw = delay.draw
-    return lambda turn: Wait(draw(turn.chance))
+    return lambda context: Wait(draw(context.chance))
 
 
 def dribble(payload: bytes | memoryview | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
-    """Send it in so many pieces, the first the longer ones, or in pieces of so many bytes, with the gap between."""
+    """Send it in `chunks` pieces, the longer ones first, or in pieces of `size` bytes, with the gap between them."""
     if isinstance(payload, bytes | memoryview):
         return lambda _turn: _pieces(payload, chunks, size, gap)
     render = payload.render
-    return lambda turn: _pieces(render(turn), chunks, size, gap)
+    return lambda context: _pieces(render(context), chunks, size, gap)
 
 
 def half_close() -> Step:
-    """Send FIN and go on listening; nothing can be sent after it."""
+    """Send FIN and keep reading; nothing can be sent after it."""
     return HalfClose()
 
 
 def hang(*, ignore_fin: bool = False) -> Step:
-    """Say nothing more, and do not close before the peer does or the lifetime ends."""
+    """Send nothing more, and do not close before the peer does or the lifetime ends."""
     return Hold(ignore_fin)
 
 
 def close() -> Step:
-    """Close in order."""
+    """Close the connection in order."""
     return END_IN_ORDER
 
 
@@ -128,33 +128,33 @@ def reset() -> Step:
 
 
 def state(name: str) -> Step:
-    """Enter a state: rules with `in_states` look at it."""
+    """Enter a state: `in_states` of rules refers to it."""
 
-    def enter(turn: Turn) -> None:
-        turn.state = name
+    def enter(context: RequestContext) -> None:
+        context.state = name
 
     return enter
 
 
 def set_variable(name: str, value: bytes | Template) -> Step:
-    """Remember bytes under a name, for templates of this connection."""
+    """Store bytes under a name, for templates of this connection."""
 
-    def remember(turn: Turn) -> None:
-        turn.variables[name] = value if isinstance(value, bytes) else value.render(turn)
+    def remember(context: RequestContext) -> None:
+        context.variables[name] = value if isinstance(value, bytes) else value.render(context)
 
     return remember
 
 
 def set_framing(framing: Framing) -> Step:
-    """Cut what follows this request under another framing."""
+    """Use another framing for what follows this request."""
     return Switch(framing)
 
 
 def set_framing_of_size(size: Template) -> Step:
-    """Take so many bytes as the next request, then return to the framing before."""
+    """Take this many bytes as the next request, then return to the framing before."""
 
-    def switch(turn: Turn) -> Outcome:
-        number = size.number(turn)
+    def switch(context: RequestContext) -> Outcome:
+        number = size.number(context)
         if number is None or number < 0:
             return END_AS_MALFORMED
         return Switch(Fixed(number) if number else None, once=True)
@@ -163,20 +163,20 @@ def set_framing_of_size(size: Template) -> Step:
 
 
 def receive(framing: Framing, variable: str) -> Step:
-    """Read one more frame, under its own framing, into a variable."""
+    """Read one frame, under its own framing, into a variable."""
     return Take(framing, variable)
 
 
 def receive_of_size(size: Template, variable: str) -> Step:
-    """Read so many bytes into a variable."""
+    """Read this many bytes into a variable."""
 
-    def taking(turn: Turn) -> Outcome:
-        number = size.number(turn)
+    def taking(context: RequestContext) -> Outcome:
+        number = size.number(context)
         if number is None or number < 0:
             return END_AS_MALFORMED
         if number:
             return Take(Fixed(number), variable)
-        turn.variables[variable] = b""
+        context.variables[variable] = b""
         return None
 
     return taking

@@ -9,7 +9,7 @@ A newcomer's map:
     events          what comes of it: a transcript
 """
 
-# Rule: what is explained is what is served: nothing here decides anything, it looks on while `answerback.core` does.
+# Rule: what is explained is what is served: nothing here makes decisions; it observes `answerback.core`.
 
 from answerback.explain.events import Event, Transcript
 from answerback.explain.play import Moment, explain

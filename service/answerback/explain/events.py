@@ -1,17 +1,17 @@
-"""What a transcript is made of."""
+"""The events of a transcript."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from answerback.core.actions import CloseReason
-from answerback.core.matching import Miss
+from answerback.core.matching import Mismatch
 
 # Rule: an event is frozen data; `at` is in seconds from the beginning of the connection.
 
-MOST_EVENTS: Final = 10_000  # a transcript that nobody reads to its end
+MOST_EVENTS: Final = 10_000  # max. events: a longer transcript would not be read
 
-# A conversation that ends like this went wrong, whoever is to blame.
+# A conversation that ends for these reasons counts as failed.
 ERRORS: Final = frozenset(
     {
         CloseReason.REQUEST_TIMEOUT,
@@ -24,7 +24,7 @@ ERRORS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RuleName:
-    """A rule: what it is counted under, and its place among the listener's, from 0."""
+    """A rule's name in the counters, and its index in the listener, from 0."""
 
     name: str
     index: int
@@ -35,7 +35,7 @@ class RuleName:
 
 @dataclass(frozen=True, slots=True)
 class FaultName:
-    """A fault: what it is counted under, its place among the listener's, from 0, and what it does."""
+    """A fault's name in the counters, its index in the listener, from 0, and its kind."""
 
     name: str
     index: int
@@ -51,10 +51,10 @@ def _placed(place: str, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A rule that was asked, and was not the one."""
+    """A rule that was evaluated and did not match."""
 
     rule: RuleName
-    miss: Miss
+    miss: Mismatch
     nearest: bool = False
     """Whether it holds furthest into the request, of all that were passed over for their bytes."""
 
@@ -78,7 +78,7 @@ class ReceivedEof:
 
 @dataclass(frozen=True, slots=True)
 class AcceptMode:
-    """The listener is not NORMAL, and so whoever connects meets this, and no conversation."""
+    """The listener is not NORMAL: new connections are treated as `accept` says, without a conversation."""
 
     type: ClassVar[str] = "accept_mode"
     at: float
@@ -87,7 +87,7 @@ class AcceptMode:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """The peer sends bytes to a connection that listens no more."""
+    """The peer sends bytes to a connection that does not read any more."""
 
     type: ClassVar[str] = "discarded"
     at: float
@@ -96,7 +96,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A request was framed, or another event came, and a rule was looked for."""
+    """A request was framed, or another event occurred, and rules were evaluated."""
 
     type: ClassVar[str] = "evaluated"
     at: float
@@ -112,7 +112,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Bytes are sent."""
+    """The session sends bytes."""
 
     type: ClassVar[str] = "sent"
     at: float
@@ -121,7 +121,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The next step is taken so many seconds later."""
+    """The next step is taken this many seconds later."""
 
     type: ClassVar[str] = "waiting"
     at: float
@@ -130,7 +130,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Strikes:
-    """A fault strikes the reply."""
+    """A fault applies to the reply."""
 
     type: ClassVar[str] = "fault_applied"
     at: float
@@ -139,7 +139,7 @@ class Strikes:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Nothing more is said, and the connection stays open until the peer closes it."""
+    """Nothing more is sent, and the connection stays open until the peer closes it."""
 
     type: ClassVar[str] = "hanging"
     at: float
@@ -149,7 +149,7 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Enters:
-    """The connection is in another state."""
+    """The connection enters another state."""
 
     type: ClassVar[str] = "state_entered"
     at: float
@@ -158,7 +158,7 @@ class Enters:
 
 @dataclass(frozen=True, slots=True)
 class VariableSet:
-    """A variable has a value."""
+    """A variable is set."""
 
     type: ClassVar[str] = "variable_set"
     at: float
@@ -168,7 +168,7 @@ class VariableSet:
 
 @dataclass(frozen=True, slots=True)
 class FramingChanged:
-    """What follows is cut under another framing."""
+    """Another framing applies from here on."""
 
     type: ClassVar[str] = "framing_changed"
     at: float
@@ -179,7 +179,7 @@ class FramingChanged:
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """One more frame is read, into a variable."""
+    """One more frame is read into a variable."""
 
     type: ClassVar[str] = "receiving"
     at: float
@@ -189,7 +189,7 @@ class Takes:
 
 @dataclass(frozen=True, slots=True)
 class HalfCloses:
-    """FIN is sent; what the peer says is not answered any more."""
+    """FIN is sent; what the peer sends is not answered any more."""
 
     type: ClassVar[str] = "half_closed"
     at: float
@@ -197,7 +197,7 @@ class HalfCloses:
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """Bytes that are no request: yet, or any more."""
+    """Bytes that are not a complete request."""
 
     type: ClassVar[str] = "incomplete"
     at: float
@@ -208,7 +208,7 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The connection is closed: in order (FIN), or reset (RST)."""
+    """The connection is closed by FIN or RST."""
 
     type: ClassVar[str] = "closed"
     at: float
@@ -218,7 +218,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Everything was said, nothing is in progress, and the connection stays as it is."""
+    """All input was processed, nothing is in progress, and the connection stays open."""
 
     type: ClassVar[str] = "open"
     at: float
@@ -247,12 +247,12 @@ Event = (
 
 
 class Enough(Exception):
-    """There are as many events as anybody reads."""
+    """The transcript has reached its maximum length."""
 
 
 @dataclass
 class Transcript:
-    """What happened, in order."""
+    """The events of a connection, in order."""
 
     listener: str
     events: list[Event] = field(default_factory=list)
@@ -260,7 +260,7 @@ class Transcript:
     """Whether there would have been more than MOST_EVENTS."""
 
     def add(self, event: Event) -> None:
-        """It happened. Bytes sent one after another at the same time are one event. Raises Enough."""
+        """Append an event. Consecutive bytes sent at the same time become one event. Raises Enough."""
         last = self.events[-1] if self.events else None
         if isinstance(event, Sent) and isinstance(last, Sent) and last.at == event.at:
             self.events[-1] = replace(last, data=last.data + event.data)
@@ -272,7 +272,7 @@ class Transcript:
 
     @property
     def answered(self) -> bool:
-        """Whether a rule matched each request, nothing was left, and the conversation did not end in an error."""
+        """Whether a rule matched each request, nothing was left over, and the conversation did not end in an error."""
         return not any(map(_wrong, self.events))
 
 
@@ -286,7 +286,7 @@ def _wrong(event: Event) -> bool:
 
 
 def mark_nearest(passed_over: Sequence[PassedOver]) -> tuple[PassedOver, ...]:
-    """The same, with the one marked that holds furthest into the request, if any does at all."""
+    """Mark the rule that got furthest into the request, if any did."""
     near = max(passed_over, key=lambda each: each.miss.at or 0, default=None)
     if near is None or not near.miss.at:
         return tuple(passed_over)

@@ -1,4 +1,4 @@
-"""A session that is watched: which rule it finds and why not an earlier one, which steps it takes, what it leaves."""
+"""A session under observation: which rule it finds and why not an earlier one, which steps it takes."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,42 +6,42 @@ from dataclasses import replace
 from typing import Protocol
 
 from answerback.core.actions import Action, CloseReason
+from answerback.core.context import RequestContext
 from answerback.core.ending import CLOSING, HALF_CLOSED
-from answerback.core.matching import Miss, Reason
+from answerback.core.matching import Mismatch, Reason
 from answerback.core.plan import Asked as Asking
 from answerback.core.plan import Rule, Rules, Selector
 from answerback.core.session import Session
 from answerback.core.steps import Outcome, Step
-from answerback.core.turn import Turn
 from answerback.explain.events import PassedOver, RuleName, mark_nearest
 
-# Rule: the one way in is to be asked for a rule, or for a step, in the place of the real one, which then decides.
+# Rule: observers only wrap rules and steps; the wrapped originals make the decisions.
 
 
 class Watcher(Protocol):
-    """What wants to know."""
+    """The observer."""
 
     def sending(self, actions: list[Action]) -> None:
-        """A script is about to be played: what it does is appended to these."""
+        """A script is about to be played: its actions will be appended to this list."""
 
-    def searched(self, event: str, turn: Asking, rule: Rule | None, passed_over: Sequence[PassedOver]) -> None:
-        """A rule was looked for."""
+    def searched(self, event: str, context: Asking, rule: Rule | None, passed_over: Sequence[PassedOver]) -> None:
+        """Rules were evaluated."""
 
-    def taking(self, turn: Turn) -> None:
+    def taking(self, context: RequestContext) -> None:
         """A step is about to be taken."""
 
-    def taken(self, turn: Turn, outcome: Outcome) -> None:
-        """It was."""
+    def taken(self, context: RequestContext, outcome: Outcome) -> None:
+        """The step has been taken, with this result."""
 
     def kept(self) -> None:
-        """The requests that were found are no longer in the buffer."""
+        """The requests that were found have been removed from the buffer."""
 
     def ending(self, reason: CloseReason, buffer: bytes) -> None:
-        """The peer is about to be heard no more; these bytes were, since the last requests that were done with."""
+        """Input is about to be ignored; `buffer` is what was received since the last finished request."""
 
 
 class Watched(Session):
-    """A session that tells its watcher."""
+    """A session that notifies its watcher."""
 
     __slots__ = ("watcher",)
 
@@ -49,22 +49,22 @@ class Watched(Session):
 
     @property
     def buffer(self) -> bytes:
-        """What was heard since the last requests that were done with."""
+        """The bytes received since the last finished request."""
         return bytes(self._buffer)
 
     @property
     def half_closed(self) -> bool:
-        """Whether our FIN was sent, and the peer may go on."""
+        """Whether our FIN was sent, and the peer may continue."""
         return self._phase == HALF_CLOSED
 
     @property
     def closing(self) -> bool:
-        """Whether our FIN was sent, and nothing but the peer's is waited for."""
+        """Whether our FIN was sent, and only the peer's FIN is awaited."""
         return self._phase >= CLOSING and not self.over
 
     @property
     def in_progress(self) -> bool:
-        """Whether something will happen if the peer says nothing more, beside the end of its patience."""
+        """Whether something will happen without further input, other than a timeout."""
         silence = self._framing is not None and self._framing.gap < float("inf") and self._buffer
         return bool(silence) or (self._script is not None and self._taking is None)
 
@@ -90,7 +90,7 @@ class Watched(Session):
 
 
 class WatchedRules(Rules):
-    """The rules on one event. `reasons` says of each, by its place, why its match does not hold."""
+    """The rules on one event. `reasons`, by a rule's place, explain why its match fails."""
 
     __slots__ = ("_event", "_reasons", "_rules", "_selectors", "_watcher")
 
@@ -112,49 +112,49 @@ class WatchedRules(Rules):
             self._selectors[state] = _Search(applying, self)
         return self._selectors[state]
 
-    def found(self, rule: Rule | None, turn: Asking) -> None:
-        """Tell what a search has found, and what it has passed over; nothing where there was nothing to search."""
+    def found(self, rule: Rule | None, context: Asking) -> None:
+        """Report the result of a search and the rules passed over; nothing if there were no rules."""
         if not self._rules and self._event != "REQUEST":
             return
-        captures = turn.captures
+        captures = context.captures
         before = self._rules[: next(at for at, each in enumerate(self._rules) if each is rule)] if rule else self._rules
-        passed_over = [PassedOver(RuleName(each.name, each.place), self._miss(each, turn)) for each in before]
-        turn.captures = captures  # a reason that is none has made some
-        self._watcher().searched(self._event, turn, rule, mark_nearest(passed_over))
+        passed_over = [PassedOver(RuleName(each.name, each.place), self._miss(each, context)) for each in before]
+        context.captures = captures  # an explanation of a match that succeeds sets captures
+        self._watcher().searched(self._event, context, rule, mark_nearest(passed_over))
 
-    def _miss(self, rule: Rule, turn: Asking) -> Miss:
-        if rule.in_states and turn.state not in rule.in_states:
+    def _miss(self, rule: Rule, context: Asking) -> Mismatch:
+        if rule.in_states and context.state not in rule.in_states:
             states = " or ".join(f'"{state}"' for state in rule.in_states)
-            return Miss(f'is for the state {states}; the connection is in "{turn.state}"')
+            return Mismatch(f'is for the state {states}; the connection is in "{context.state}"')
         reason = self._reasons.get(rule.place)
-        miss = None if reason is None else reason(turn.request, turn)
+        miss = None if reason is None else reason(context.request, context)
         if miss is not None:
             return miss
         where = "on this connection" if rule.per_connection else "before"
-        return Miss(f"has matched {rule.most} time{'s' * (rule.most > 1)} {where}, and does no more")
+        return Mismatch(f"has matched {rule.most} time{'s' * (rule.most > 1)} {where}, and does no more")
 
 
 class _Search(Selector):
-    """Finds what a selector finds, and tells."""
+    """A selector that reports what it finds."""
 
     __slots__ = ("_home",)
 
     def __init__(self, rules: Sequence[Rule], home: WatchedRules) -> None:
         super().__init__(rules)
         self._home = home
-        self.look_up = self.known = None  # so that each request comes by here
+        self.look_up = self.known = None  # so that each request is searched for here
         self.at_once = sys.maxsize
         self.remembers = False
 
-    def search(self, request: bytes, turn: Asking) -> Rule | None:
+    def search(self, request: bytes, context: Asking) -> Rule | None:
         """See `Selector.search`."""
-        found = super().search(request, turn)
-        self._home.found(found, turn)
+        found = super().search(request, context)
+        self._home.found(found, context)
         return found
 
 
 def _watched(rule: Rule, watcher: Callable[[], Watcher]) -> Rule:
-    """The same rule; its steps tell the watcher that they are taken."""
+    """Return the same rule, whose steps notify the watcher."""
     steps = _watched_steps(rule.steps, watcher)
     if rule.replies is None:
         return replace(rule, steps=steps)
@@ -167,10 +167,10 @@ def _watched_steps(steps: Iterable[Step], watcher: Callable[[], Watcher]) -> tup
 
 
 def _watched_step(step: Step, watcher: Callable[[], Watcher]) -> Step:
-    def take(turn: Turn) -> Outcome:
-        watcher().taking(turn)
-        outcome = step(turn) if callable(step) else step
-        watcher().taken(turn, outcome)
+    def take(context: RequestContext) -> Outcome:
+        watcher().taking(context)
+        outcome = step(context) if callable(step) else step
+        watcher().taken(context, outcome)
         return outcome
 
     return take

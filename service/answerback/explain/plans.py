@@ -1,4 +1,4 @@
-"""A listener's plan, compiled as a worker compiles it, and then watched."""
+"""A listener's plan, compiled as in a worker, then instrumented."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from answerback.v1 import config_pb2 as v1
 
 
 def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
-    """The plan; the place of a rule or a fault is its index among the listener's. Raises config.Refused."""
+    """Compile the listener; a rule's or fault's place is its index in the listener. Raises language.Refused."""
     rules, faults = range(len(listener.rules)), range(len(listener.faults))
     places = link_pb2.ListenerPlaces(
         listener=listener.name,
@@ -38,7 +38,7 @@ def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
 
 
 def watched(plan: ListenerPlan, listener: v1.Listener, files: Files, watcher: Callable[[], Watcher]) -> ListenerPlan:
-    """The same plan; its rules tell the watcher."""
+    """Return the same plan, whose rules notify the watcher."""
     reasons = _reasons(listener, files)
 
     def on(event: str, rules: Rules) -> Rules:
@@ -55,7 +55,7 @@ def watched(plan: ListenerPlan, listener: v1.Listener, files: Files, watcher: Ca
 
 
 def fault_names(listener: v1.Listener) -> list[FaultName]:
-    """Of all its faults, by their places."""
+    """Return the names of all faults, by their places."""
     return [
         FaultName(fault_key(fault, index), index, fault.WhichOneof("kind") or "")
         for index, fault in enumerate(listener.faults)
@@ -63,7 +63,7 @@ def fault_names(listener: v1.Listener) -> list[FaultName]:
 
 
 def _reasons(listener: v1.Listener, files: Files) -> dict[int, Reason]:
-    """Why each rule's match does not hold, by the rule's index."""
+    """Return the explanation of each rule's match, by the rule's index."""
     return {
         index: explain_match(rule.when, Compiling(files))
         for index, rule in enumerate(listener.rules)

@@ -1,4 +1,4 @@
-"""The stage: a clock of its own, and a peer that says what it is told to."""
+"""The simulation of a connection: a virtual clock, and a peer that sends what it is told to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from itertools import chain
 from typing import Final
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.context import RequestContext
 from answerback.core.framing import Framing, Idle, UntilEof
-from answerback.core.ledger import Ledger
 from answerback.core.plan import Accept, PlanInForce, Rule
 from answerback.core.plan import Asked as Asking
+from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import Hold, Outcome, Switch, Take
-from answerback.core.turn import Turn
 from answerback.explain import events, plans
 from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
 from answerback.explain.observed import Watched
@@ -21,14 +21,14 @@ from answerback.language.contents import Files
 from answerback.language.framing import describe, objection, waits_for
 from answerback.v1 import config_pb2 as v1
 
-# Rule: the same file and the same words give the same transcript; only `now` and what is random without a seed differ.
+# Rule: the same file and input give the same transcript; only `now` and unseeded random values differ.
 
-READ_BYTES: Final = 64 << 10  # of what the peer has sent, at once, as the drivers read
+READ_BYTES: Final = 64 << 10  # bytes read from the peer at once, as the drivers do
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the peer does at a time, in seconds from the beginning: it says bytes, closes its half, or only waits."""
+    """An action of the peer, at a time in seconds from the beginning: it sends bytes, closes its half, or waits."""
 
     at: float
     data: bytes = b""
@@ -38,7 +38,7 @@ class Moment:
 def explain(
     listener: v1.Listener, files: Files, moments: Sequence[Moment], *, peer: str, begun: datetime
 ) -> Transcript:
-    """What a listener's first connection, from `peer`, comes to, and why.
+    """Simulate a listener's first connection, from `peer`, and record what happens and why.
 
     The configuration is one that `check` found nothing wrong with; `files` has what its `file` fields name. `moments`
     are in order; the connection begins at 0, which is `begun`. Raises config.Refused if it cannot be compiled.
@@ -46,8 +46,8 @@ def explain(
     return _Stage(listener, files, peer, begun).play(moments)
 
 
-class _Stage(Ledger):
-    """One connection's stage. It watches the session, and is its ledger."""
+class _Stage(SessionMetrics):
+    """The simulation of one connection. It is the session's watcher and its metrics."""
 
     def __init__(self, listener: v1.Listener, files: Files, peer: str, begun: datetime) -> None:
         self.now = 0.0
@@ -58,21 +58,21 @@ class _Stage(Ledger):
         self._framing: Framing | None = plan.framing
         self._framing_before: Framing | None = None  # as in the session
         self._taking: Framing | None = None
-        self._requests = 0  # found since the session was last spoken to, and still at the beginning of its buffer
+        self._requests = 0  # requests found since the session's last call, and still at the start of its buffer
         self._cut_by: Framing | None = None
         self._state = ""
         self._variables: dict[str, bytes] = {}
         self._in_flight: list[list[Action]] = []
-        self._told = 0  # of what is in flight
-        self._unread = bytearray()  # what the peer has said, and the session does not want yet
-        self._fin = False  # whether the peer's FIN is behind that
+        self._told = 0  # bytes in flight
+        self._unread = bytearray()  # input that the session does not read yet
+        self._fin = False  # whether the peer's FIN follows it
         around = surroundings(listener, peer, plan.random_seed, lambda: begun + timedelta(seconds=self.now))
         in_force = PlanInForce(plans.watched(plan, listener, files, lambda: self))
         self._session = Watched(in_force, self, self.now, around)
         self._session.watcher = self
 
     def play(self, moments: Sequence[Moment]) -> Transcript:
-        """Play it to its end: what was said is answered, and nothing is in progress."""
+        """Run to the end: all input was processed, and nothing is in progress."""
         if self._plan.accept is not Accept.NORMAL:
             return self._nobody(moments)
         try:
@@ -86,7 +86,7 @@ class _Stage(Ledger):
         return self._transcript
 
     def _nobody(self, moments: Sequence[Moment]) -> Transcript:
-        """There is no conversation: the listener is told to have none."""
+        """The listener does not serve this connection: there is no conversation."""
         self._add(events.AcceptMode(self.now, self._plan.accept.name))
         for moment in moments:
             if moment.data:
@@ -123,7 +123,7 @@ class _Stage(Ledger):
             self._read()
 
     def _read(self) -> None:
-        """As a driver does: what is there, as long as it is wanted."""
+        """Pass on input, as a driver does, while the session reads."""
         while self._unread and self._session.wants_read and not self._session.over:
             data = bytes(self._unread[:READ_BYTES])
             del self._unread[:READ_BYTES]
@@ -135,7 +135,7 @@ class _Stage(Ledger):
             self._hear_fin()
 
     def _hear_fin(self) -> None:
-        """Read the peer's FIN; or, behind what is not wanted yet, only note it."""
+        """Pass on the peer's FIN; if input before it is not read yet, only note it."""
         session = self._session
         if not self._unread:
             self._fin = False
@@ -145,7 +145,7 @@ class _Stage(Ledger):
             self._read()
 
     def _finish(self) -> None:
-        """Let time pass while something is in progress; then tell what is left."""
+        """Let time pass while something is in progress; then report what is left."""
         session = self._session
         while session.in_progress and not session.over:
             self._wake()
@@ -160,7 +160,7 @@ class _Stage(Ledger):
     # ── What the session does ─────────────────────────────────────────────────────────────────────────────────────
 
     def _perform(self, actions: Sequence[Action]) -> None:
-        """Take everything at once, as a kernel with room for it; answer FIN with FIN, as most peers do."""
+        """Perform actions at once, like a kernel with unlimited buffers; answer FIN with FIN, as most peers do."""
         session = self._session
         while True:
             self._tell(actions[self._told :])
@@ -187,17 +187,17 @@ class _Stage(Ledger):
                     self._transcript.add(events.Closed(self.now, not in_order, reason.label))
 
     def _catch_up(self) -> None:
-        """Tell what was done before what is told next."""
+        """Report what was done before the next event is recorded."""
         actions = list(chain.from_iterable(self._in_flight))
         told, self._told = self._told, len(actions)
         self._tell(actions[told:])
 
-    def _look(self, turn: Turn) -> None:
-        """Tell what has changed of the connection since the last look."""
-        if turn.state != self._state:
-            self._state = turn.state
-            self._add(events.Enters(self.now, turn.state))
-        for name, value in turn.variables.items():
+    def _look(self, context: RequestContext) -> None:
+        """Report what has changed in the connection's state and variables."""
+        if context.state != self._state:
+            self._state = context.state
+            self._add(events.Enters(self.now, context.state))
+        for name, value in context.variables.items():
             if self._variables.get(name) != value:
                 self._variables[name] = value
                 self._add(events.VariableSet(self.now, name, value))
@@ -209,18 +209,18 @@ class _Stage(Ledger):
         if not any(actions is each for each in self._in_flight):
             self._in_flight.append(actions)
 
-    def searched(self, event: str, turn: Asking, rule: Rule | None, passed_over: Sequence[PassedOver]) -> None:
+    def searched(self, event: str, context: Asking, rule: Rule | None, passed_over: Sequence[PassedOver]) -> None:
         """See `Watcher.searched`."""
-        self._look(turn)
+        self._look(context)
         request = event == "REQUEST"
         self._add(
             events.Evaluated(
                 self.now,
                 event,
-                turn.number if request else 0,
-                turn.request,
+                context.number if request else 0,
+                context.request,
                 describe(self._framing) if request else "",
-                turn.state,
+                context.state,
                 None if rule is None else RuleName(rule.name, rule.place),
                 tuple(passed_over),
             )
@@ -231,14 +231,14 @@ class _Stage(Ledger):
             if self._framing_before is not None:
                 self._framing, self._framing_before = self._framing_before, None
 
-    def taking(self, turn: Turn) -> None:
+    def taking(self, context: RequestContext) -> None:
         """See `Watcher.taking`."""
         self._taking = None
-        self._look(turn)
+        self._look(context)
 
-    def taken(self, turn: Turn, outcome: Outcome) -> None:
+    def taken(self, context: RequestContext, outcome: Outcome) -> None:
         """See `Watcher.taken`."""
-        self._look(turn)
+        self._look(context)
         match outcome:
             case Hold(ignore_fin):
                 self._add(events.Holds(self.now, ignore_fin))
@@ -270,33 +270,33 @@ class _Stage(Ledger):
             self._add(events.Discarded(self.now, rest))
 
     def _behind_requests(self, buffer: bytes) -> bytes:
-        """What is in the session's buffer behind the requests that were found in it."""
+        """Return the part of the session's buffer behind the requests found in it."""
         if not self._requests or self._cut_by is None:
             return buffer
-        if isinstance(self._cut_by, Idle | UntilEof):  # all of it was the request
+        if isinstance(self._cut_by, Idle | UntilEof):  # the request was all of it
             return b""
         return buffer[self._cut_by.taken(buffer, self._requests) :]
 
     def _left(self, data: bytes, framing: Framing, why: str) -> None:
         self._add(events.Incomplete(self.now, data, describe(framing), why))
 
-    # ── See `core.ledger.Ledger` ──────────────────────────────────────────────────────────────────────────────────
+    # ── See `core.session_metrics.SessionMetrics` ──
 
     def requested(self, rule: int, requests: int) -> None:
-        """Told by `searched`."""
+        """Nothing: `searched` reports it."""
 
     def unmatched(self, requests: int) -> None:
-        """Told by `searched`."""
+        """Nothing: `searched` reports it."""
 
     def matched(self, rule: int) -> None:
-        """Told by `searched`."""
+        """Nothing: `searched` reports it."""
 
     def struck(self, fault: int) -> None:
-        """A fault strikes a reply."""
+        """A fault applies to a reply."""
         self._add(events.Strikes(self.now, self._faults[fault]))
 
     def answered(self, seconds: float, requests: int) -> None:
-        """Seen by the times."""
+        """Nothing: the times of events show it."""
 
     def delayed(self, seconds: float) -> None:
         """A step waits."""

@@ -1,4 +1,4 @@
-"""Surroundings that are known beforehand: a peer, chance, a clock, counts of one connection's own."""
+"""A simulated connection's peer, random generator, clock and counters."""
 
 import random
 from collections.abc import Callable
@@ -15,7 +15,7 @@ PEER_PORT: Final = 50_000
 
 @dataclass
 class Known:
-    """Where the conversation takes place. See `core.playing.Surroundings`."""
+    """The connection and listener of a simulation. See `core.playing.Surroundings`."""
 
     peer: tuple[str, int]
     local_port: int
@@ -25,7 +25,7 @@ class Known:
     counts: dict[int, int] = field(default_factory=dict)
 
     def clock(self) -> float:
-        """See `Surroundings.clock`: no time passes while a session works."""
+        """See `Surroundings.clock`: no virtual time passes while a session works."""
         return 0.0
 
     def claim(self, place: int, most: int) -> int | None:
@@ -40,7 +40,7 @@ class Known:
 def surroundings(
     listener: v1.Listener, peer: str, random_seed: int | None, wall_clock: Callable[[], datetime]
 ) -> Surroundings:
-    """Those of a listener's first connection, from the address `peer`; on a Unix socket nobody has one."""
+    """Return those of a listener's first connection, from the address `peer`; a Unix socket has no peer address."""
     unix = is_unix(listener)
     return Known(
         peer=("", 0) if unix else (peer, PEER_PORT),

@@ -1,12 +1,12 @@
-"""Logging: each event one line on standard error, as text or as JSON (`formatting`).
+"""Logging: each event is one line on standard error, as text or as JSON (`formatting`).
 
-What an event carries beside its message is given as `extra`.
+Fields beside the message are given as `extra`.
 
-    event ── limiting: how often it was said lately ── formatting: a line ── writing: a queue, and a thread that writes
+    event ── limiting: suppress repeats ── formatting: a line ── writing: a queue, and a thread that writes
 """
 
-# Rule: no payload is logged.
-# Rule: whoever logs waits for nobody: standard error may be a pipe that is not read.
+# Rule: payloads are never logged.
+# Rule: logging never blocks: standard error may be a pipe that is not read.
 
 import logging
 import sys
@@ -21,16 +21,16 @@ from answerback.logs.writing import Writer
 
 FORMATS: Final = ("text", "json")
 LEVELS: Final = ("debug", "info", "warning", "error")
-FLUSH_SECONDS: Final = 0.5  # that an end waits for whoever reads standard error
+FLUSH_SECONDS: Final = 0.5  # seconds to wait at exit until standard error is read
 
 log = logging.getLogger(__name__)
 
 
 def configure(form: str, level: str, *, stream: TextIO | None = None, **fields: object) -> None:
-    """Log everything of `level` and above to `stream` (standard error), in place of whatever was configured before.
+    """Log everything of `level` and above to `stream` (standard error), replacing any earlier configuration.
 
-    `form` is one of FORMATS, `level` one of LEVELS; `fields` go into every line. What would otherwise be written to
-    standard error by the interpreter (uncaught exceptions, warnings) becomes an event too.
+    `form` is one of FORMATS, `level` one of LEVELS; `fields` are added to every line. Other output of the interpreter
+    on standard error (uncaught exceptions, warnings) is logged too.
     """
     handler = Handler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(fields) if form == "json" else TextFormatter(fields))
@@ -40,20 +40,20 @@ def configure(form: str, level: str, *, stream: TextIO | None = None, **fields: 
         former.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
-    logging.raiseExceptions = False  # nobody is left to tell that standard error is gone
+    logging.raiseExceptions = False  # a failure of standard error cannot be reported anywhere
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
 
 
 def flush() -> None:
-    """Wait until what was logged is written, for FLUSH_SECONDS at most."""
+    """Wait until all lines are written, for at most FLUSH_SECONDS."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 class Handler(logging.Handler):
-    """Has lines written, but for those that were said often enough."""
+    """Formats and queues events, except those that repeat too often."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -66,18 +66,18 @@ class Handler(logging.Handler):
             self._writer.put(self.format(record))
 
     def flush(self) -> None:
-        """Wait until everything is written, for FLUSH_SECONDS at most."""
+        """Wait until all lines are written, for at most FLUSH_SECONDS."""
         self._writer.flush(FLUSH_SECONDS)
 
     def close(self) -> None:
-        """Write what is left, and what was held back."""
+        """Write the remaining lines, and summaries of suppressed ones."""
         for record in self._limiter.summaries(None):
             self._writer.put(self.format(record))
         self._writer.close(FLUSH_SECONDS)
         super().close()
 
     def _due(self) -> tuple[list[str], float | None]:
-        """The lines to write because time has passed, and in how many seconds there may be more."""
+        """Return the summaries that are due, and the seconds until the next ones."""
         now = monotonic()
         lines = [self.format(record) for record in self._limiter.summaries(now)]
         due = self._limiter.due()

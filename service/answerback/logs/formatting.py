@@ -4,8 +4,8 @@
 {"time": "2026-01-31T12:00:00.123Z", "level": "WARNING", "logger": "supervisor.slot", "message": "worker died", …}
 """
 
-# Rule: one event, one line: what does not print is escaped, tracebacks too, so that nothing a peer sends can forge a
-#       line or steer a terminal.
+# Rule: one event, one line: unprintable characters are escaped, also in tracebacks, so that no peer can forge a line or
+#       control a terminal.
 
 import json
 import logging
@@ -17,7 +17,7 @@ _OURS: Final = "answerback."
 
 
 class TextFormatter(logging.Formatter):
-    """For people."""
+    """Formats events as text for people."""
 
     def __init__(self, fields: dict[str, object]) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """For programs: an object a line, every value a string, number, boolean or null."""
+    """Formats events as JSON: one object per line, each value a string, number, boolean or null."""
 
     def __init__(self, fields: dict[str, object]) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def printable(text: str) -> str:
-    """The text, with everything that does not print (controls, line separators, lone surrogates) escaped."""
+    """Escape everything unprintable: control characters, line separators, lone surrogates."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
@@ -66,7 +66,7 @@ def _name(record: logging.LogRecord) -> str:
 
 
 def message(record: logging.LogRecord) -> str:
-    """What it says, whatever its arguments are."""
+    """Return the record's message, whatever its arguments are."""
     try:
         return record.getMessage()
     except (TypeError, ValueError):  # arguments that do not fit must not cost the event

@@ -1,4 +1,4 @@
-"""What is said again and again is said BURST times in a while, and then how often it was held back."""
+"""Suppresses repeated events: BURST per time window are logged, then a summary with their number."""
 
 # Rule: nothing here knows the time; callers pass it.
 
@@ -12,15 +12,15 @@ from answerback.logs.formatting import message
 
 BURST: Final = 5
 SECONDS: Final = 10.0
-MOST: Final = 1000  # different texts that are remembered; a text beyond them is not held back
-FROM: Final = logging.WARNING  # what reports a change or a start is never held back
+MOST: Final = 1000  # max. number of remembered texts; further ones are not suppressed
+FROM: Final = logging.WARNING  # events of changes and starts are never suppressed
 
 Key = tuple[str, int, str]
 
 
 @dataclass(slots=True)
 class Window:
-    """How often an event was said since it began."""
+    """How often an event occurred in its time window."""
 
     record: logging.LogRecord
     end: float
@@ -29,22 +29,22 @@ class Window:
 
 
 class Limiter:
-    """Of warnings and errors with the same text, or raised by the same line of ours; for use in several threads."""
+    """Limits warnings and errors with the same text, or raised at the same line; thread-safe."""
 
     def __init__(self) -> None:
         self._windows: dict[Key, Window] = {}  # the oldest first
         self._lock = threading.Lock()
 
     def due(self) -> float | None:
-        """When there may be a summary; None while nothing is counted."""
+        """Return when the next summary may be due; None if nothing is suppressed."""
         with self._lock:
             return next((window.end for window in self._windows.values()), None)
 
     def admits(self, record: logging.LogRecord, now: float) -> bool:
-        """Whether the event is to be written; if not, it is counted."""
+        """Whether to write the event; if not, it is counted."""
         if record.levelno < FROM:
             return True
-        # A traceback belongs to a place; its text may carry an incident's number.
+        # Events with a traceback are compared by place; their text may contain an incident's number.
         key = record.name, record.levelno, str(record.msg) if record.exc_info else message(record)
         with self._lock:
             window = self._windows.get(key)
@@ -59,7 +59,7 @@ class Limiter:
             return False
 
     def summaries(self, now: float | None) -> Iterator[logging.LogRecord]:
-        """An event for each that was held back, and whose time is over; of all of them without a time."""
+        """Yield a summary of each suppressed event whose window is over; of all of them if `now` is None."""
         with self._lock:
             over = [key for key, window in self._windows.items() if now is None or window.end <= now]
             windows = [self._windows.pop(key) for key in over]

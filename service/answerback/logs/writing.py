@@ -1,7 +1,7 @@
-"""Lines to a stream that may not be read: a bounded queue, and a thread that writes what is in it."""
+"""Writes lines to a stream that may not be read: a bounded queue, and a writer thread."""
 
-# Rule: `put` never waits for the stream. What does not fit is dropped, and counted in its place.
-# Rule: a line is one write, so that those of several processes do not mix in a pipe (write(2): up to PIPE_BUF bytes).
+# Rule: `put` never waits for the stream. Lines that do not fit are dropped, and their number is written instead.
+# Rule: a line is one write, so that lines of several processes do not mix in a pipe (write(2): up to PIPE_BUF bytes).
 
 import os
 import select
@@ -11,18 +11,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TextIO
 
-QUEUED: Final = 1 << 20  # characters; a pipe holds 64 KiB beside them
+QUEUED: Final = 1 << 20  # max. characters queued; a pipe holds 64 KiB besides
 
 Due = Callable[[], tuple[list[str], float | None]]
 
 
 class Writer:
-    """Writes lines. Its thread begins with the first one: most workers never say anything."""
+    """Writes lines. Its thread starts with the first line: most workers never log anything."""
 
     def __init__(self, stream: TextIO, due: Due, dropped: Callable[[int], str], queued: int = QUEUED) -> None:
-        """`due` gives the lines to be written because time has passed, and in how many seconds to ask it again.
+        """`due` returns the lines that are due, and in how many seconds to call it again.
 
-        `dropped` makes the line that stands where so many were dropped.
+        `dropped` makes the line that reports a number of dropped lines.
         """
         self._stream = stream  # stays open for as long as its descriptor is written to
         self._write = _writing_to(stream)
@@ -30,18 +30,18 @@ class Writer:
         self._line_of_dropped = dropped
         self._queued = queued
         self._room = queued
-        self._lines: deque[str | int] = deque()  # a number stands for so many that were dropped
+        self._lines: deque[str | int] = deque()  # a number stands for this many dropped lines
         self._busy = False
         self._closed = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def put(self, line: str) -> None:
-        """Have a line written, if there is room for it."""
+        """Queue a line, if there is room for it."""
         with self._changed:
             lines = self._lines
             if lines and isinstance(lines[-1], int):
-                if self._room < self._queued // 2:  # one gap in many lines rather than many gaps
+                if self._room < self._queued // 2:  # prefers one large gap to many small ones
                     lines[-1] += 1
                     return
             elif len(line) > self._room:
@@ -55,12 +55,12 @@ class Writer:
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> None:
-        """Wait until everything is written, so long at most."""
+        """Wait until all lines are written, for at most `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._lines and not self._busy, seconds)
 
     def close(self, seconds: float) -> None:
-        """The same, then end the thread."""
+        """Flush, then end the thread."""
         self.flush(seconds)
         with self._changed:
             self._closed = True
@@ -86,10 +86,10 @@ class Writer:
 
 
 def _writing_to(stream: TextIO) -> Callable[[str], None]:
-    """Writes a line; whether anybody is there to read it is not asked."""
+    """Return a function that writes a line; errors of the stream are ignored."""
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError, AttributeError):  # no file: what a test or a library has put there
+    except (OSError, ValueError, AttributeError):  # not a file: set by a test or a library
 
         def write(line: str) -> None:
             with suppress(OSError, ValueError):
@@ -97,7 +97,7 @@ def _writing_to(stream: TextIO) -> Callable[[str], None]:
                 stream.flush()
 
         return write
-    # Past the stream's own buffer: its lock would be held by a write that waits, and the interpreter's end with it.
+    # Bypasses the stream's buffer: a blocked write would hold its lock, and block the interpreter's exit.
     return lambda line: _write_all(descriptor, f"{line}\n".encode(errors="backslashreplace"))
 
 
@@ -106,7 +106,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         while data:
             try:
                 data = data[os.write(descriptor, data) :]
-            except BlockingIOError:  # somebody who has the same terminal made it non-blocking
+            except BlockingIOError:  # another process with the same terminal made it non-blocking
                 ready = select.poll()
                 ready.register(descriptor, select.POLLOUT)
                 ready.poll()

@@ -1,1 +1,1 @@
-"""The tally, the families and the exposition."""
+"""Prometheus metrics: reading the shared counters, the metric families, and the text format."""

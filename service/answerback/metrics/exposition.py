@@ -1,4 +1,4 @@
-"""The families as Prometheus reads them: one collector over tally and facts, and the process of the supervisor."""
+"""Renders the metrics for Prometheus: the families from shared counters and facts, and the supervisor's process."""
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
@@ -18,8 +18,8 @@ from answerback.shared.counters import SharedCounters
 from answerback.shared.listener_counters import DURATION_BOUNDS
 
 # Rule: `render` is called in a thread; it reads, and takes no lock.
-# Rule: nothing is kept between scrapes; the tally is the only place of a count.
-# Rule: a registry of our own: what other libraries register in the global one is not ours to show.
+# Rule: nothing is kept between scrapes; the shared counters are the only place of a count.
+# Rule: the registry is our own: metrics that libraries register globally are not exposed.
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,11 +27,11 @@ BOUNDS: Final = (*map(floatToGoString, DURATION_BOUNDS), "+Inf")
 
 
 class Abandoned(Exception):
-    """Nobody waits for what is rendered any more."""
+    """The scraper does not wait for the result any more."""
 
 
 class Exposition:
-    """Renders all families. `shown` and `facts` are called once a scrape."""
+    """Renders all families. `shown` and `facts` are called once per scrape."""
 
     def __init__(self, tally: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
@@ -42,7 +42,7 @@ class Exposition:
     def render(
         self, *, openmetrics_format: bool = False, abandoned: Callable[[], bool] = lambda: False
     ) -> tuple[bytes, str]:
-        """The exposition and its content type: OpenMetrics, or the text format. One at a time.
+        """Return the rendered metrics and their content type: OpenMetrics, or the text format. Not concurrently.
 
         `abandoned` is asked before each family. Raises Abandoned if it says so.
         """

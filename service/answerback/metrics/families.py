@@ -1,6 +1,6 @@
-"""Every metric family: its name, kind, labels and help, and how its samples are read.
+"""Every metric family: its name, type, labels and help, and how its samples are read.
 
-docs/reference/metrics.md says the same to the user; a test compares them.
+docs/reference/metrics.md documents them for users; a test compares the two.
 """
 
 from typing import Final
@@ -9,8 +9,8 @@ from answerback.core.actions import CloseReason
 from answerback.metrics.samples import Family, Kind, build, cell, durations, each_worker, fact, matches, row, strikes
 from answerback.shared import listener_counters
 
-# Rule: base units; labels only from LABELS and the build's, and never what a peer chose.
-# Rule: every series that can be known is there from 0: a rate over a series that begins with 1 misses its first.
+# Rule: base units; labels only from LABELS and those of build info, and never values that a peer chooses.
+# Rule: every series that can be known exists from 0: the rate of a series that begins with 1 misses the first event.
 
 PREFIX: Final = "answerback_"
 LABELS: Final = ("listener", "rule", "reason", "direction", "fault", "worker", "errno")

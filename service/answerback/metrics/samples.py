@@ -1,4 +1,4 @@
-"""What a metric family is, and the ways to read its samples."""
+"""The types of metric families and samples, and functions that read samples."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from answerback.shared import listener_counters
 
 
 class Kind(Enum):
-    """As Prometheus names them."""
+    """The metric types, as Prometheus names them."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One series of a histogram: the number of values in each bucket of DURATION_BOUNDS (not cumulative); their sum."""
+    """One series of a histogram: the number of values in each bucket of DURATION_BOUNDS (not cumulative); the sum."""
 
     labels: tuple[str, ...]
     counts: tuple[int, ...]
@@ -45,7 +45,7 @@ class Family:
 
 
 def cell(place: int, scale: float = 1) -> Callable[[Reading], Iterator[Sample]]:
-    """A cell of every listener's block."""
+    """Read one cell of every listener's block."""
 
     def samples(reading: Reading) -> Iterator[Sample]:
         for name, block in reading.listeners.items():
@@ -55,7 +55,7 @@ def cell(place: int, scale: float = 1) -> Callable[[Reading], Iterator[Sample]]:
 
 
 def row(first: int, names: Sequence[str]) -> Callable[[Reading], Iterator[Sample]]:
-    """Neighbouring cells of every listener's block, one for each value of the second label."""
+    """Read consecutive cells of every listener's block, one for each value of the second label."""
 
     def samples(reading: Reading) -> Iterator[Sample]:
         for listener, block in reading.listeners.items():
@@ -66,7 +66,7 @@ def row(first: int, names: Sequence[str]) -> Callable[[Reading], Iterator[Sample
 
 
 def durations(reading: Reading) -> Iterator[Distribution]:
-    """The histogram in every listener's block."""
+    """Read the histogram in every listener's block."""
     for name, block in reading.listeners.items():
         counts = block[
             listener_counters.DURATION : listener_counters.DURATION + len(listener_counters.DURATION_BOUNDS) + 1
@@ -75,25 +75,25 @@ def durations(reading: Reading) -> Iterator[Distribution]:
 
 
 def matches(reading: Reading) -> Iterator[Sample]:
-    """The cells of rules."""
+    """Read the cells of rules."""
     return (Sample(key, count) for key, count in reading.rules.items())
 
 
 def strikes(reading: Reading) -> Iterator[Sample]:
-    """The cells of faults."""
+    """Read the cells of faults."""
     return (Sample(key, count) for key, count in reading.faults.items())
 
 
 def fact(value: Callable[[Facts], float]) -> Callable[[Reading], Iterator[Sample]]:
-    """One series without labels."""
+    """Read one series without labels."""
     return lambda reading: iter((Sample((), value(reading.facts)),))
 
 
 def each_worker(value: Callable[[WorkerFacts], float]) -> Callable[[Reading], Iterator[Sample]]:
-    """One series for each slot."""
+    """Read one series per slot."""
     return lambda reading: (Sample((str(worker.index),), value(worker)) for worker in reading.facts.workers)
 
 
 def build(reading: Reading) -> Iterator[Sample]:
-    """Always 1."""
+    """The build info, whose value is always 1."""
     yield Sample((reading.facts.version,), 1)

@@ -1,7 +1,7 @@
-"""Which listeners, rules and faults have series: those of the configuration, and for a while those removed from it.
+"""Which listeners, rules and faults have series: those in the configuration, and recently removed ones.
 
-A removed one keeps its series for REMOVED_SECONDS, so that every scraper reads the last counts. Its cells stay its own:
-when it comes back, its counters go on from where they stood, and no rate sees a reset.
+A removed one keeps its series for REMOVED_SECONDS, so that every scraper reads its last counts. Its cells are not
+reused: when it is added again, its counters continue, and no rate sees a reset.
 """
 
 import threading
@@ -15,14 +15,14 @@ from answerback.shared.counters import CounterLayout
 
 # Rule: `configured` is called in the event loop, `shown` in the thread that renders: both take the lock, briefly.
 
-REMOVED_SECONDS: Final = 600.0  # scrapers that come every few minutes at the most have read the last counts by then
+REMOVED_SECONDS: Final = 600.0  # scrapers with an interval of a few minutes have read the last counts by then
 
 N = TypeVar("N", str, tuple[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The places of what has series, by name."""
+    """The cells of everything that has series, by name."""
 
     listeners: Mapping[str, int]
     rules: Mapping[tuple[str, str], int]
@@ -31,7 +31,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a configuration counts."""
+    """The names of everything that a configuration counts."""
 
     listeners: frozenset[str]
     rules: frozenset[tuple[str, str]]
@@ -41,7 +41,7 @@ class Names:
 
 
 class _Kind(Generic[N]):
-    """Names of one kind: in the configuration, or removed from it, and when."""
+    """The names of one kind, in the configuration, or removed from it and when."""
 
     def __init__(self, listener_of: Callable[[N], str]) -> None:
         self._listener_of: Callable[[N], str] = listener_of
@@ -55,7 +55,7 @@ class _Kind(Generic[N]):
         self.configured = names
 
     def expire(self, busy: Collection[str], now: float, seconds: float) -> None:
-        """Forget what was removed so long ago, unless its listener is one of `busy`: then it is removed just now."""
+        """Forget names removed `seconds` ago, except of listeners in `busy`: those count as removed just now."""
         removed: dict[N, float] = {}
         for name, since in self.removed.items():
             if self._listener_of(name) in busy:
@@ -65,12 +65,12 @@ class _Kind(Generic[N]):
         self.removed = removed
 
     def placed(self, places: Mapping[N, int]) -> dict[N, int]:
-        """The places of what is shown, in the order in which they were given: the same at each scrape."""
+        """Return the cells of the shown names, in the order of assignment: the same at each scrape."""
         return {name: place for name, place in places.items() if name in self.configured or name in self.removed}
 
 
 class Series:
-    """Says what is shown of `places`."""
+    """Determines which of `places` are shown."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Series:
         clock: Callable[[], float] = monotonic,
         seconds: float = REMOVED_SECONDS,
     ) -> None:
-        """`open_at`: how many connections are open of the listener with this place; `seconds`: see REMOVED_SECONDS."""
+        """`open_at`: the number of open connections of the listener at a place; `seconds`: see REMOVED_SECONDS."""
         self._places = places
         self._open_at = open_at
         self._clock = clock
@@ -91,7 +91,7 @@ class Series:
         self._faults: _Kind[tuple[str, str]] = _Kind(itemgetter(0))
 
     def configured(self, names: Names) -> None:
-        """This is the configuration from now on."""
+        """Set the names of the new configuration."""
         now = self._clock()
         with self._lock:
             self._listeners.configure(names.listeners, now)
@@ -99,7 +99,7 @@ class Series:
             self._faults.configure(names.faults, now)
 
     def shown(self) -> Shown:
-        """What has series now. What was removed from a listener that is itself removed stays while that has clients."""
+        """Return what has series now. The names of a removed listener stay while it has open connections."""
         now, listeners = self._clock(), self._places.listeners
         with self._lock:
             busy = {name for name in self._listeners.removed if self._open_at(listeners[name])}

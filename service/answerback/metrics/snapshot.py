@@ -1,4 +1,4 @@
-"""What is read at a scrape: the tally over all slots, and what the supervisor knows of itself and its workers."""
+"""The data of a scrape: the shared counters summed over all slots, and facts about the supervisor and its workers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from answerback.core.actions import CloseReason
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.shared.listener_counters import ACCEPTED, BLOCK, CLOSED, OPEN, REQUESTS
 
-# Rule: a later transition is read before the earlier one that it follows (closed before accepted, matches before
-#       requests), so that no reading shows more of it.
+# Rule: a later transition is read before the earlier one it depends on (closed before accepted, matches before
+#       requests), so that no reading shows more of the later one.
 
 
 class WorkerFacts(Protocol):
-    """A slot and the process in it, if there is one."""
+    """A slot and its process, if there is one."""
 
     @property
     def index(self) -> int:
@@ -21,11 +21,11 @@ class WorkerFacts(Protocol):
 
     @property
     def running(self) -> bool:
-        """Whether there is a process, and it has said that it is up."""
+        """Whether there is a process that has reported to be up."""
 
     @property
     def revision(self) -> int:
-        """The configuration it serves; 0 before the first."""
+        """The revision it serves; 0 before the first."""
 
     @property
     def restarts(self) -> int:
@@ -37,16 +37,16 @@ class WorkerFacts(Protocol):
 
     @property
     def start_seconds(self) -> float:
-        """From exec to the first beat of the latest process; 0 before it."""
+        """Seconds from exec to the first heartbeat of the latest process; 0 before it."""
 
     @property
     def loop_lag_seconds(self) -> float:
-        """By how much its latest beat came late."""
+        """How late its latest heartbeat came, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known beside the tally."""
+    """Values that are not in the shared counters."""
 
     version: str
     """Of this program."""
@@ -70,7 +70,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is most asked of a listener's books, over all slots."""
+    """The most important counts of a listener, over all slots."""
 
     accepted: int
     open: int
@@ -81,7 +81,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at everything: sums over all slots."""
+    """One snapshot of all values, summed over all slots."""
 
     listeners: Mapping[str, Sequence[int]]
     """A block of cells by listener."""
@@ -105,11 +105,11 @@ class Placed(Protocol):
 
     @property
     def faults(self) -> Mapping[tuple[str, str], int]:
-        """The cell of each fault's strikes."""
+        """The cell that counts how often each fault applied."""
 
 
 def read(tally: SharedCounters, places: Placed, facts: Facts) -> Reading:
-    """Sum over all slots."""
+    """Read all values, summed over all slots."""
     regions = [tally.region(slot) for slot in range(tally.slots)]
     rules, faults = (
         {key: sum([cells[place] for cells in regions]) for key, place in named.items()}
@@ -130,12 +130,12 @@ def read_block(tally: SharedCounters, place: int) -> Sequence[int]:
 
 
 def read_open(tally: SharedCounters, place: int) -> int:
-    """How many connections are open of the listener whose block begins at `place`."""
+    """Return the number of open connections of the listener whose block begins at `place`."""
     return sum(tally.region(slot)[place + OPEN] for slot in range(tally.slots))
 
 
 def read_counts(tally: SharedCounters, places: CounterLayout, listener: str) -> Counts:
-    """Of one listener; all 0 if it was never given a place."""
+    """Return the counts of one listener; all 0 if it never had a block."""
     place = places.listeners.get(listener)
     if place is None:
         return Counts(0, 0, 0)

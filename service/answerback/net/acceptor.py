@@ -1,6 +1,6 @@
-"""Takes connections in from one listening socket.
+"""Accepts connections on one listening socket.
 
-An accept loop of our own, because that of uvloop closes silently what it has no descriptor for, and spins at it.
+The accept loop is our own, because uvloop's closes connections silently when descriptors run out, and busy-loops.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from typing import Final
 from answerback.net.delivery import bound_send_buffer, bound_send_time
 from answerback.net.syn_filter import end_inherited, is_silent
 
-# Rule: what the kernel has queued is accepted, or counted as not accepted, before anything is built for it.
+# Rule: a queued connection is accepted, or counted as not accepted, before anything is built for it.
 
-BATCH = 64  # connections accepted before others get their turn: each costs some 50 µs,
-BATCH_SECONDS = 0.005  # or more, if it has much to say at once
+BATCH = 64  # max. connections accepted in a row: each costs some 50 µs,
+BATCH_SECONDS = 0.005  # or more, if it sends much at once
 BACKLOG = 4096  # a backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms
 BACK_OFF_SECONDS = 0.05
 SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -43,8 +43,8 @@ class Acceptor:
         self.failed = failed
         self._family = int(sock.family)
         self.accepting = True
-        self._write_timeout = inf  # that of the kernel, which has none
-        self._queues = True  # whether there may be a queue
+        self._write_timeout = inf  # the kernel's limit, which is none
+        self._queues = True  # whether connections may be queued
         self._fillers: Collection[tuple[str, int]] = NOBODY
         self.silent = is_silent(sock)
         """Whether the socket is silent, or may be at any moment: see `silence`."""
@@ -58,25 +58,25 @@ class Acceptor:
         self._watch()
 
     def pass_over(self, fillers: Collection[tuple[str, int]]) -> None:
-        """Of what is queued now, close those who come from these addresses: they fill the queue, and are nobody."""
+        """Close queued connections from these addresses: they are fillers, not clients."""
         self._fillers = fillers
 
     def expect_silence(self) -> None:
-        """The socket may fall silent from now on."""
+        """The socket may stop answering new clients from now on."""
         self.silent = self._may_inherit = True
 
     def silence_over(self) -> None:
-        """The socket is not silent any more. Connections in its queue may have inherited the silence still."""
+        """The socket answers again. Connections still queued may have inherited the SYN filter."""
         self.silent = False
 
     def bound(self, write_timeout: float) -> None:
-        """Have the kernel end connections, of those accepted from now on, whose peers take nothing for so long."""
+        """Let the kernel end connections accepted from now on whose peers read nothing for `write_timeout`."""
         if self.sock.family != socket.AF_UNIX and write_timeout != self._write_timeout:
             self._write_timeout = write_timeout
             bound_send_time(self.sock, write_timeout)
 
     def empty(self) -> None:
-        """Accept what is queued, unless stopped."""
+        """Accept everything that is queued, unless stopped."""
         if not self._queues:
             return
         for _ in range(BACKLOG // BATCH + 1):
@@ -84,12 +84,12 @@ class Acceptor:
                 return
 
     def stop(self) -> None:
-        """Accept no more; the socket need not listen."""
+        """Stop accepting; the socket need not listen any more."""
         self.accepting = self._queues = False
         self._rest()
 
     def pause(self) -> None:
-        """Accept no more for now; what queues waits."""
+        """Stop accepting for now; new connections wait in the queue."""
         self.accepting, self._queues = False, True
         self._rest()
 
@@ -103,7 +103,7 @@ class Acceptor:
         self._take(BATCH, monotonic() + BATCH_SECONDS)
 
     def _take(self, most: int, until: float = inf) -> bool:
-        """Accept what is queued, so many at most, and until then; whether there may be more."""
+        """Accept at most `most` queued connections, until `until`; return whether there may be more."""
         # The public accept() looks up the family and type anew for each connection, in 3 µs.
         accept, accepted = self.sock._accept, self.accepted  # type: ignore[attr-defined]  # noqa: SLF001
         family = self._family
@@ -132,7 +132,7 @@ class Acceptor:
         return True
 
     def _prepared(self, descriptor: int, peer: tuple[str, int]) -> bool:
-        """Free a connection of the silence that it may have inherited; or close it, if it only filled the queue."""
+        """Remove an inherited SYN filter from a connection; or close it, if it was only a filler."""
         if peer[:2] in self._fillers:
             os.close(descriptor)
             return False
@@ -141,7 +141,7 @@ class Acceptor:
         return True
 
     def _back_off(self) -> None:
-        """Leave the queue alone for a while: the loop would find it ready again at once."""
+        """Pause for a while: the event loop would report the socket as ready again at once."""
         if not self.accepting:
             return
         self._rest()

@@ -1,11 +1,11 @@
-"""Limits on connections that hold over all slots: how many a listener has open, and how many of them one peer has.
+"""Connection limits across all workers: per listener, and per peer of a listener.
 
-The peers' table stands in the shared region of the tally:
+The peers' table is in the shared region of the shared counters:
 
     header | keys | slot 0's counts | slot 1's counts | …
 
-An entry is one key and, at the same index of each row behind, one count per slot. A key is a keyed hash of listener
-and address, and names the bucket in which its entry is looked for.
+An entry is one key and, at the same index of each following row, one count per slot. A key is a keyed hash of
+listener and address, and determines the bucket in which its entry is looked for.
 """
 
 import mmap
@@ -18,24 +18,24 @@ from answerback.core.plan import ListenerPlan
 from answerback.shared.counters import SHARED_CELLS, SharedCounters
 from answerback.shared.listener_counters import OPEN, REJECTIONS
 
-# Rule: workers read and write the table under the tally's lock, which dies with its holder; every order of writes
-#       leaves it such that `bury` needs nothing but to clear the dead slot's row.
-# Rule: the supervisor takes no lock: a worker that is stopped may hold it, and who else should kill that one? A row
-#       has one writer, so the dead one's may be cleared at any time.
-# Rule: an entry is free when its counts are all 0, whatever its key; a key of 0 says so at a glance.
+# Rule: workers use the table under the lock, which is released when its holder dies; after any partial write it
+#       suffices that `close_crashed` clears the dead slot's row.
+# Rule: the supervisor takes no lock: a stopped worker may hold it, and only the supervisor can kill that worker. A row
+#       has one writer, so the row of a dead worker may be cleared at any time.
+# Rule: an entry is free when all its counts are 0, whatever its key; a key of 0 tells this without reading them.
 
 TOO_MANY, TOO_MANY_OF_PEER = REJECTIONS
 
-ALIGNMENT: Final = 8192  # cells: rows begin at pages, be these of 64 KiB, so that one call can clear a row
-HEADER: Final = ALIGNMENT  # cells; the first two hold the secret of the hash
+ALIGNMENT: Final = 8192  # cells: rows are page-aligned (also for 64 KiB pages), so that one call can clear a row
+HEADER: Final = ALIGNMENT  # cells; the first two are the secret of the hash
 BUCKET: Final = 64  # entries; at 131,072 peers at once, half of all places, one bucket in 10 million is full
 MOST_ENTRIES: Final = 1 << 18  # 2 MiB a row: many distinct peers touch every page of it sooner or later
 
 
 class Admission:
-    """Lets connections in, in one slot, as far as the limits of their listener allow over all slots.
+    """Admits connections in one slot, within their listener's limits over all slots.
 
-    A listener without `max_connections` and `max_connections_per_peer` need not ask.
+    Not needed for a listener without `max_connections` and `max_connections_per_peer`.
     """
 
     __slots__ = ("_buckets", "_own", "_regions", "_rows", "_secret", "_shared", "_tally")
@@ -51,11 +51,11 @@ class Admission:
         self._secret = self._shared_secret()
 
     def admit(self, plan: ListenerPlan, peer: bytes, accept: Callable[[], None]) -> str | None:
-        """Count the connection in, or say which of `REJECTIONS` it is turned away for.
+        """Count the connection in, or return which of `REJECTIONS` it is rejected for.
 
-        `peer` is the packed address; `accept` is the books' `accepted`, called under the lock if there is room. Where
-        `max_connections_per_peer` was set, `left` is owed when the connection is closed. A bucket that is full turns
-        new peers away: a limit that cannot be kept is taken for reached.
+        `peer` is the packed address; `accept` is the counters' `accepted`, called under the lock if there is room. If
+        `max_connections_per_peer` is set, call `left` when the connection is closed. If a bucket is full, new peers
+        are rejected: a limit that cannot be checked counts as reached.
         """
         limits = plan.limits
         with self._tally.locked():
@@ -75,7 +75,7 @@ class Admission:
         return None
 
     def left(self, plan: ListenerPlan, peer: bytes) -> None:
-        """A connection that `admit` counted for its peer is closed. Others are not to be reported."""
+        """A connection that `admit` counted for its peer is closed. Do not call it for other connections."""
         key = self._key(plan.block, peer)
         with self._tally.locked():
             entry = self._find(key)
@@ -98,7 +98,7 @@ class Admission:
         first = self._bucket(key)
         if 0 in keys:
             entry = first + keys.index(0)
-        else:  # a key outlives its counts if these were buried
+        else:  # the key remains when counts were cleared
             forsaken = (index for index in range(first, first + BUCKET) if not any(self._counts(index)))
             entry = next(forsaken, -1)
             if entry < 0:
@@ -123,7 +123,7 @@ class Admission:
         return int.from_bytes(digest, "little") or 1
 
     def _shared_secret(self) -> bytes:
-        """What keeps peers from choosing their bucket; made by whoever needs it first."""
+        """The secret that prevents peers from choosing their bucket; created by the first worker that needs it."""
         secret = self._shared[:2]
         with self._tally.locked():
             if not secret[1]:  # written last
@@ -132,17 +132,17 @@ class Admission:
         return secret.tobytes()
 
 
-def bury(tally: SharedCounters, slot: int) -> None:
-    """After the worker of this slot has died: its connections count for no peer any more."""
+def close_crashed(tally: SharedCounters, slot: int) -> None:
+    """Remove a dead worker's connections from the peers' counts."""
     size = entries(tally.slots)
     first = row(size, slot)
     shared = tally.shared
     memory = shared.obj
     if isinstance(memory, mmap.mmap):
         try:
-            # Takes the pages away, and with them what they hold; writing zeros would first fetch every one.
+            # Frees the pages, which clears them; writing zeros would first allocate every page.
             memory.madvise(mmap.MADV_REMOVE, (len(memory) - shared.nbytes) + first * 8, size * 8)
-        except OSError:  # a kernel, or what passes for one, that cannot
+        except OSError:  # a kernel (or an emulation) without this call
             pass
         else:
             return
@@ -150,11 +150,11 @@ def bury(tally: SharedCounters, slot: int) -> None:
 
 
 def entries(slots: int) -> int:
-    """How many peers the table has a place for, with so many slots."""
+    """Return the number of peers that the table has room for, with this many slots."""
     fitting = (SHARED_CELLS - HEADER) // (1 + slots)
     return min(MOST_ENTRIES, fitting - fitting % ALIGNMENT)
 
 
 def row(size: int, slot: int) -> int:
-    """Where a slot's counts begin in the shared region, in a table of so many entries."""
+    """Return where a slot's counts begin in the shared region, in a table of `size` entries."""
     return HEADER + (1 + slot) * size

@@ -1,7 +1,7 @@
 """The CALLBACK engine: readiness callbacks on a non-blocking socket.
 
-The epoll says when the socket can be read or written; every callback does what can be done at once and returns.
-The first read is tried at accept, because a client that has something to say has often said it by then.
+Epoll reports when the socket can be read or written; each callback does what is possible at once and returns. The
+first read is tried right after accept, because clients have often sent data by then.
 """
 
 import socket
@@ -14,7 +14,7 @@ from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, r
 from answerback.net.delivery import LARGE
 from answerback.net.poller import ERRORS, FIN, GONE, READABLE, WRITABLE
 
-# Rule: nothing here waits. Nothing is registered that a one-shot conversation would not need.
+# Rule: nothing here blocks. Nothing is registered that a one-shot conversation would not need.
 # Rule: every read and write says MSG_DONTWAIT; that saves the call that would make the socket non-blocking.
 
 DONT_WAIT = socket.MSG_DONTWAIT
@@ -26,14 +26,14 @@ class CallbackConnection(Connection):
     __slots__ = ("_fd", "_unsent", "_watched")
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
-        # The type below socket.socket has all that is needed, and is made and closed in half the time.
+        # The base class of socket.socket suffices, and is created and closed in half the time.
         super().__init__(host, socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer)
         self._fd = descriptor
-        self._watched = 0  # the events we are told of
-        self._unsent: deque[memoryview] | None = None  # what the kernel has not taken
+        self._watched = 0  # the epoll events registered for
+        self._unsent: deque[memoryview] | None = None  # output that the kernel has not taken
 
     def begin(self) -> None:
-        """Take up the conversation."""
+        """Start the conversation."""
         session = self.session
         try:
             if session.greets:
@@ -48,7 +48,7 @@ class CallbackConnection(Connection):
             self.failed()
 
     def dismiss(self, reason: CloseReason) -> None:
-        """In place of `begin`: close in order at once."""
+        """Instead of `begin`: close in order at once."""
         try:
             self._perform(self.session.dismiss(reason))
             self._watch()
@@ -112,7 +112,7 @@ class CallbackConnection(Connection):
         """See `Connection.drain`."""
         try:
             if self.session.wants_read:
-                self._read()  # what came before the drain is still answered
+                self._read()  # requests received before the drain are still answered
             if self._fd >= 0:
                 self._perform(self.session.drain(monotonic()))
                 self._watch()
@@ -147,7 +147,7 @@ class CallbackConnection(Connection):
         self._watch()
 
     def _watch(self) -> None:
-        """Be told when there is something to do, at the latest at the deadline."""
+        """Register for the next event, and for the deadline."""
         if self._fd < 0:
             return
         session = self.session
@@ -161,7 +161,7 @@ class CallbackConnection(Connection):
             self.keep_deadline()
 
     def _while_not_reading(self) -> int:
-        """What reading would tell: the peer's FIN once, and then its RST."""
+        """The events to register for while not reading: the peer's FIN once, and then its RST."""
         if self.departing:
             return 0
         if self._unsent is None and self.session.wants_turn:
@@ -171,7 +171,7 @@ class CallbackConnection(Connection):
         return ERRORS if self._unsent is None else 0
 
     def _gone(self, events: int) -> None:
-        """The peer has left, and nothing is read that would tell."""
+        """The peer has closed or reset the connection while nothing is read."""
         error = self.error()
         if error is not None:
             self._lost(error)
@@ -180,7 +180,7 @@ class CallbackConnection(Connection):
             self._watch()
 
     def _perform(self, actions: Sequence[Action]) -> None:
-        """Do what the session asks, and what it asks once that is in the kernel."""
+        """Perform the session's actions, and those that follow once everything is in the kernel."""
         session = self.session
         while True:
             only = actions[0] if len(actions) == 1 else None
@@ -202,7 +202,7 @@ class CallbackConnection(Connection):
                 return
 
     def _send_apart(self, chunks: Sequence[bytes | memoryview]) -> bool:
-        """Send these one after another, not joined. False if the connection is lost."""
+        """Send these one after another, without joining them. False if the connection is lost."""
         for chunk in chunks:
             if self._unsent is not None:
                 self._unsent.append(memoryview(chunk))
@@ -211,7 +211,7 @@ class CallbackConnection(Connection):
         return True
 
     def _send(self, data: bytes | memoryview) -> bool:
-        """Give it to the kernel; what that does not take waits until there is room. False if the connection is lost."""
+        """Send bytes; what the kernel does not take waits until there is room. False if the connection is lost."""
         try:
             taken = self.sock.send(data, DONT_WAIT)
         except BlockingIOError:
@@ -255,12 +255,12 @@ class CallbackConnection(Connection):
         self._watch()
 
     def _end(self) -> None:
-        """Everything is in the kernel: half-close, close or reset."""
+        """Everything is in the kernel: half-close, close or reset, as requested."""
         ending, self._ending = self._ending, None
         if type(ending) is HalfClose:
             try:
                 self.sock.shutdown(socket.SHUT_WR)
-            except OSError as error:  # the peer was quicker with its RST
+            except OSError as error:  # the peer reset it first
                 self._lost(error)
         elif type(ending) is Reset:
             reset_on_close(self.sock)

@@ -1,4 +1,4 @@
-"""What the two drivers have in common: one connection of a listener, from accept to close."""
+"""The common part of the two drivers: one connection of a listener, from accept to close."""
 
 import asyncio
 import errno
@@ -26,11 +26,11 @@ from answerback.net.run_queue import RunQueue
 from answerback.shared.listener_counters import ListenerCounters
 from answerback.shared.sequences import SharedSequences
 
-# Rule: each connection goes through `closed` once, whatever ends it.
+# Rule: `closed` is called exactly once for each connection, whatever ends it.
 
 READ_BYTES = 64 << 10
-SEVERAL = 2  # requests: what they were answered together may be much
-DEPART_SECONDS = 0.25  # between two looks at what a peer has taken, that is all we wait for
+SEVERAL = 2  # max. requests: their replies together may be large
+DEPART_SECONDS = 0.25  # seconds between two checks of what a peer has read, while nothing else is awaited
 LINGER_ZERO = struct.pack("ii", 1, 0)  # close(2) sends RST (socket(7), SO_LINGER)
 PROBE_REASONS = (CloseReason.PEER_EOF, CloseReason.PEER_RESET)
 
@@ -39,13 +39,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """The conversation is over, and the socket is kept until the peer has taken what it was sent."""
+    """The conversation is over, and the socket stays open until the peer has taken everything."""
 
     reason: CloseReason
 
 
 class Host(Protocol):
-    """The listener, as far as its connections know it."""
+    """The listener, as its connections see it."""
 
     name: str
     loop: asyncio.AbstractEventLoop
@@ -58,14 +58,14 @@ class Host(Protocol):
     claims: SharedSequences
 
     def next_connection_id(self) -> str:
-        """One that no other connection of this run has."""
+        """Return an id that no other connection of this run has."""
 
     def left(self, connection: "Connection", peer: bytes | None) -> None:
         """The connection is closed."""
 
 
 class Connection(ABC):
-    """A connection and its session. A driver adds how bytes come and go."""
+    """A connection and its session. A subclass (driver) implements input and output."""
 
     __slots__ = (
         "_delivery",
@@ -88,11 +88,11 @@ class Connection(ABC):
         self.counted_peer = peer
         self.books = host.books
         self.session = Session(host.in_force, host.books, monotonic(), self)
-        # When to look whether the peer takes what it is sent, and what it has to have acknowledged by then, if that is
-        # known; None as long as it is the first look.
+        # When to check whether the peer takes the output, and what it must have acknowledged by then, if known; None
+        # before the first check.
         self._delivery: tuple[float, int | None] | None = None
         self._id: str | None = None
-        self._ending: Action | Departure | None = None  # what to do once the kernel has taken everything
+        self._ending: Action | Departure | None = None  # how to end once the kernel has taken everything
         self.alarm: int | None = None
         self.due = inf
         self.heard = False  # whether the peer ever sent a byte
@@ -112,7 +112,7 @@ class Connection(ABC):
         """See `playing.Surroundings`."""
         try:
             address = self.sock.getpeername()
-        except OSError:  # it has gone
+        except OSError:  # the peer has disconnected
             return "", 0
         return (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
 
@@ -137,13 +137,13 @@ class Connection(ABC):
         return self.host.claims.claim(place, most)
 
     def keep_deadline(self) -> None:
-        """Be woken in time for the session's deadline, and to look what the peer has taken."""
+        """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
         deadline = min(self.session.deadline, self._look_at)
         if deadline < self.due:
             self.host.deadlines.set(self, deadline)
 
     def closed(self, reason: CloseReason) -> None:
-        """The socket is closed, or will be before anything else happens: enter it in the books."""
+        """The socket is closed, or will be before anything else happens: update the counters."""
         if self.alarm is not None:
             self.host.deadlines.clear(self)
         self.host.run_queue.forget(self)
@@ -155,11 +155,11 @@ class Connection(ABC):
     @property
     @abstractmethod
     def unsent(self) -> int:
-        """Bytes that the kernel has not taken."""
+        """Return the bytes that the kernel has not taken."""
 
     @property
     def departing(self) -> bool:
-        """Whether the conversation is over, and only the socket is kept: see `depart`."""
+        """Whether the conversation is over and only the socket is open: see `depart`."""
         return type(self._ending) is Departure
 
     @property
@@ -173,13 +173,13 @@ class Connection(ABC):
         return None if self._delivery is None else self._delivery[1]
 
     def sent_much(self, now: float) -> None:
-        """Begin to time how the peer takes what it was sent, unless it is behind already."""
+        """Start timing how the peer reads a large output, unless it is being timed already."""
         if self._goal is None or self._acknowledged() >= self._goal:
             self._look_on(now)
             self.keep_deadline()
 
     def on_time(self, now: float) -> bool:
-        """Whether the peer takes what it is sent; if not, the connection has been reset."""
+        """Whether the peer reads in time; if not, the connection has been reset."""
         if now < self._look_at:
             return True
         if self._goal is None or self._acknowledged() >= self._goal or self._is_unix_and_talks():
@@ -189,13 +189,13 @@ class Connection(ABC):
         return False
 
     def _is_unix_and_talks(self) -> bool:
-        """Whether what is left may be another reply than that of the last look, for all that the kernel tells."""
+        """Whether the unread bytes may belong to a later reply: Unix sockets have no acknowledged count."""
         if self.sock.family != socket.AF_UNIX or self.unsent:
             return False
         return self.session.active_at > self._look_at - self.host.in_force.plan.limits.write_timeout
 
     def _look_on(self, now: float) -> None:
-        """The peer is on time: see what it has to take next."""
+        """The peer is on time: set what it has to read next."""
         left = self._left()
         goal = self._acknowledged() + min(left, PROGRESS) if left else None
         self._delivery = now + self.host.in_force.plan.limits.write_timeout, goal
@@ -205,17 +205,17 @@ class Connection(ABC):
         return unread(self.sock) + self.unsent
 
     def _acknowledged(self) -> int:
-        """Bytes that the peer has taken; on a Unix socket, where nobody counts them, what is left, negated."""
+        """Bytes that the peer has read; on a Unix socket, which has no such count, the unread bytes, negated."""
         return -self._left() if self.sock.family == socket.AF_UNIX else acknowledged(self.sock)
 
     def depart(self, ending: Close) -> bool:
-        """Close the socket only when the peer has taken everything; False if that can be done at once.
+        """Keep the socket open until the peer has taken everything; False if it can be closed at once.
 
-        Who has had one small reply is not asked about: the kernel looks after that, as `TCP_USER_TIMEOUT` says.
+        A peer that got one small reply is not checked: the kernel takes care of that by `TCP_USER_TIMEOUT`.
         """
         if (self._goal is None and self.session.number < SEVERAL) or not self._owes():
             return False
-        with suppress(OSError):  # it has been done
+        with suppress(OSError):  # already requested
             self.sock.shutdown(socket.SHUT_WR)
         self._ending = Departure(ending.reason)
         self.host.deadlines.set(self, monotonic() + DEPART_SECONDS)
@@ -224,11 +224,11 @@ class Connection(ABC):
         return True
 
     def _owes(self) -> bool:
-        """Whether a TCP peer has not acknowledged all that it was sent, but for our FIN."""
+        """Whether a TCP peer has not acknowledged everything sent, except our FIN."""
         return self.sock.family != socket.AF_UNIX and self.error() is None and unread(self.sock) > 1
 
     def departs(self) -> CloseReason | None:
-        """Of one that departs: why, if it can be closed now. If it cannot, it waits on, or has been reset."""
+        """The close reason of a departing connection that can be closed now; None if it still waits or was reset."""
         ending = self._ending
         assert type(ending) is Departure
         if not self._owes():
@@ -239,12 +239,12 @@ class Connection(ABC):
         return None
 
     def error(self) -> OSError | None:
-        """The error that the socket has, the peer's RST for example."""
+        """Return the socket's pending error, the peer's RST for example."""
         number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         return OSError(number, os.strerror(number)) if number else None
 
     def failed(self) -> None:
-        """An exception came out of the session, and is being handled: it ends this connection alone."""
+        """Handle an exception from the session: log it, and end this connection alone."""
         log.exception(  # noqa: LOG004 - called from the drivers' handlers alone
             "session failed, connection aborted", extra={"listener": self.host.name}
         )
@@ -252,7 +252,7 @@ class Connection(ABC):
         self.abort(CloseReason.INTERNAL_ERROR)
 
     def _gather(self, actions: Sequence[Action]) -> bytes | memoryview | list[bytes | memoryview]:
-        """What is to be sent, joined unless a part of it is large; how it ends is noted, or done if it cannot wait."""
+        """Return the output, joined unless a part is large; note how it ends, or do it if it cannot wait."""
         chunks: list[bytes | memoryview] = []
         for action in actions:
             if type(action) is Send:
@@ -268,10 +268,10 @@ class Connection(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Take up the conversation."""
+        """Start the conversation."""
 
     def wake(self) -> None:
-        """The session's deadline has come, or is near: see to it, or stand in line for it."""
+        """The session's deadline has come, or is near: handle it, or queue for a turn."""
         run_queue = self.host.run_queue
         if run_queue.over:
             run_queue.add(self)
@@ -300,7 +300,7 @@ class Connection(ABC):
 
     @abstractmethod
     def drain(self) -> None:
-        """Finish what is in progress, then close in order."""
+        """Finish the request in progress, then close in order."""
 
     @abstractmethod
     def abort(self, reason: CloseReason) -> None:
@@ -308,17 +308,17 @@ class Connection(ABC):
 
 
 def utc_now() -> datetime:
-    """The time of day."""
+    """Return the current time, UTC."""
     return datetime.now(UTC)
 
 
 def reset_on_close(sock: socket.SocketType) -> None:
-    """Have close(2) reset the connection."""
+    """Make close(2) reset the connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
 
 
 def reason_of(error: OSError) -> CloseReason:
-    """Why a connection ended on which a system call failed."""
+    """Return the close reason for a failed system call."""
     if error.errno in (errno.ECONNRESET, errno.EPIPE):
         return CloseReason.PEER_RESET
     if error.errno == errno.ETIMEDOUT:  # TCP_USER_TIMEOUT

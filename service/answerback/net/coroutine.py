@@ -18,8 +18,8 @@ from answerback.net.delivery import LARGE
 from answerback.net.poller import ERRORS, FIN
 from answerback.net.run_queue import NOTABLE_SECONDS
 
-# Rule: only the coroutine speaks to the session, but for `abort`, which ends both.
-# Rule: the coroutine awaits nothing but `news`; whoever has some calls `_go_on`.
+# Rule: only the coroutine calls the session, except for `abort`, which ends both.
+# Rule: the coroutine awaits only `news`; `_go_on` resumes it with an event.
 
 News = bytes | Callable[[float], Sequence[Action]]
 """What was heard (nothing at all: the peer's FIN), or what the session has to be told, with the time."""
@@ -29,17 +29,17 @@ PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 @types.coroutine
 def news() -> Generator[None, News, News]:
-    """Wait for what happens next."""
+    """Wait for the next event."""
     return (yield)
 
 
 def nothing(_now: float) -> Sequence[Action]:
-    """News that the session need not be told of: there is room to write again."""
+    """An event that the session need not be told of: there is room to write again."""
     return ()
 
 
 class CoroutineConnection(Connection, asyncio.Protocol):
-    """Drives a session by a coroutine, which this takes up as the protocol of a transport."""
+    """Drives a session by a coroutine, resumed by this object as the protocol of a transport."""
 
     __slots__ = (
         "_coroutine",
@@ -60,22 +60,22 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         super().__init__(host, sock, peer)
         self.sock: socket.socket
         self._transport: asyncio.Transport | None = None
-        self._coroutine: Coroutine[None, News, None] | None = None  # from the first step to the last
-        self._dismissed: CloseReason | None = None  # why nobody is to talk here
-        self._drained = False  # whether the session has to be told of a drain once it has heard what is here
+        self._coroutine: Coroutine[None, News, None] | None = None  # set while the coroutine runs
+        self._dismissed: CloseReason | None = None  # the reason to close at once, if `dismiss` was called
+        self._drained = False  # whether a drain is to be reported once everything received was processed
         self._gone = False
-        self._inbox: list[bytes] | None = None  # what was read before it is this connection's turn
+        self._inbox: list[bytes] | None = None  # input read before this connection's turn
         self._opening = False
         self._reads = True
-        self._listens = 0  # the events we are told of while the transport does not read
-        self._unsent = 0  # bytes that the kernel has not taken
+        self._listens = 0  # the epoll events registered for while the transport does not read
+        self._unsent = 0  # output that the kernel has not taken
 
     def begin(self) -> None:
-        """Take up the conversation."""
+        """Start the conversation."""
         self.host.loop.create_task(self._open())
 
     def dismiss(self, reason: CloseReason) -> None:
-        """In place of `begin`: close in order at once."""
+        """Instead of `begin`: close in order at once."""
         self._dismissed = reason
         self.begin()
 
@@ -95,7 +95,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     def drain(self) -> None:
         """See `Connection.drain`."""
         if self._coroutine is None or self._inbox or self._something_waits():
-            self._drained = True  # what came before the drain is still answered
+            self._drained = True  # requests received before the drain are still answered
         else:
             self._go_on(self.session.drain)
 
@@ -109,7 +109,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`: there is a transport over the accepted socket."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
-        # So that it writes at once, and what is left in its buffer is what the kernel has not taken.
+        # With this limit it writes at once, and its buffer holds what the kernel has not taken.
         self._transport.set_write_buffer_limits(high=0)
         if self._gone:  # aborted meanwhile
             self._transport.abort()
@@ -142,7 +142,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._line_up()
 
     def _line_up(self) -> None:
-        """Stand in line again if there is more to do, or read on."""
+        """Queue for another turn if there is more to do; otherwise read on."""
         session = self.session
         if self._gone:
             return
@@ -154,12 +154,12 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self.keep_deadline()
 
     def eof_received(self) -> bool:
-        """See `asyncio.Protocol`: the peer's FIN ends its half alone."""
+        """See `asyncio.Protocol`: the peer's FIN closes only its half."""
         self.data_received(b"")
         return True
 
     def ready(self, events: int) -> None:
-        """See `readiness.Ready`: the peer has left, and nothing is read that would tell."""
+        """See `poller.Ready`: the peer has closed or reset the connection while nothing is read."""
         error = self.error()
         if error is not None:
             self._lost(error)
@@ -176,7 +176,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self._lost(exc if isinstance(exc, OSError) else ConnectionResetError(errno.ECONNRESET, "it is gone"))
 
     def _hear(self, data: bytes) -> None:
-        """Have the session hear this; if nothing at all, of the peer's FIN."""
+        """Pass input to the session; empty input means the peer's FIN."""
         if self._coroutine is None:
             self._start()
         self._go_on(data)
@@ -185,7 +185,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self._go_on(self.session.drain)
 
     def _stand_in_line(self, data: bytes) -> None:
-        """Keep what was read until it is this connection's turn, and read no more."""
+        """Keep the input until it is this connection's turn, and pause reading."""
         if self._inbox is None:
             self._inbox = []
         self._inbox.append(data)
@@ -196,7 +196,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self.host.run_queue.add(self)
 
     async def _open(self) -> None:
-        """Have the loop make a transport over the accepted socket."""
+        """Let the event loop create a transport over the accepted socket."""
         if self._gone:
             return
         self._opening = True
@@ -220,7 +220,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._go_on(None)
 
     def _something_waits(self) -> bool:
-        """Whether there are bytes, or the peer's FIN, which are about to be heard."""
+        """Whether input, or the peer's FIN, is about to be processed."""
         if not self._reads or not self.session.wants_read:
             return False
         try:
@@ -230,7 +230,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         return True
 
     def _go_on(self, happened: News | None) -> None:
-        """Take up the coroutine with what it waits for."""
+        """Resume the coroutine with the event it waits for."""
         coroutine = self._coroutine
         if coroutine is None:
             return
@@ -269,7 +269,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 actions = session.eof(monotonic())
 
     async def _room(self) -> Sequence[Action]:
-        """Wait until the kernel has taken what was written, or something else happens: what the session wants then."""
+        """Wait until the kernel has taken the output, or another event; return the session's actions then."""
         session, transport = self.session, self._transport
         assert transport is not None
         now = monotonic()
@@ -289,7 +289,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         return session.receive(happened, monotonic()) if happened else session.eof(monotonic())
 
     def _read_or_not(self) -> None:
-        """Have the transport read as the session wishes."""
+        """Pause or resume reading as the session wishes."""
         transport, session = self._transport, self.session
         assert transport is not None
         if session.wants_read is not self._reads:
@@ -301,13 +301,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._listen(0 if self._reads else ERRORS if session.fin_noted else FIN)
 
     def _listen(self, events: int) -> None:
-        """Be told by an epoll of our own what a transport that does not read does not tell: the peer's FIN and RST."""
+        """Watch for the peer's FIN and RST by our own epoll: a paused transport does not report them."""
         if events != self._listens:
             self.host.readiness.watch(self.sock.fileno(), self, events, self._listens)
             self._listens = events
 
     def _perform(self, actions: Sequence[Action]) -> bool:
-        """Do what the session asks, and what it asks once that is in the kernel; False if the kernel has no room."""
+        """Perform the session's actions, and those that follow; False if the kernel has no room."""
         session = self.session
         while True:
             only = actions[0] if len(actions) == 1 else None
@@ -328,7 +328,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 return True
 
     def _write(self, data: bytes | memoryview) -> None:
-        """Give it to the transport, which gives the kernel at once what that takes."""
+        """Give output to the transport, which passes to the kernel at once what it takes."""
         transport = self._transport
         assert transport is not None
         if transport.is_closing():
@@ -346,7 +346,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._unsent and self._transport is not None else 0
 
     def _end(self) -> None:
-        """Everything is in the kernel: half-close, close or reset."""
+        """Everything is in the kernel: half-close, close or reset, as requested."""
         ending, self._ending = self._ending, None
         assert self._transport is not None
         if type(ending) is HalfClose:
@@ -364,7 +364,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 self._finish(ending.reason)
 
     def _finish(self, reason: CloseReason) -> None:
-        """Close, everything having been done."""
+        """Close the connection; everything is done."""
         assert self._transport is not None
         self._gone = True
         self._coroutine = None
@@ -373,7 +373,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self.closed(reason)
 
     def _leave(self, reason: CloseReason) -> None:
-        """Drop the connection: what the kernel has not taken is lost."""
+        """Drop the connection: output that the kernel has not taken is lost."""
         self._gone = True
         self._coroutine = None
         self._listen(0)

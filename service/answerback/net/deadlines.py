@@ -15,32 +15,32 @@ from time import monotonic
 from typing import Final, Protocol
 
 # Rule: a connection is never woken before its deadline.
-# Rule: what is cleared leaves nothing behind: an empty bucket is deleted, one that has shrunk gives its memory back.
-# Rule: work that grows with the number of connections is done in slices, so that others get their turn.
+# Rule: cleared deadlines leave no memory in use: an empty bucket is deleted, a shrunken one is compacted.
+# Rule: work that grows with the number of connections is done in slices, so that other work can run.
 
 TICKS: Final = 1024  # near buckets per second; a power of two, so that products with it are exact
 NEAR_SECONDS: Final = 3  # between 2 and 3 s ahead, so that a turn of the far buckets may be late by one second
 TURN_SECONDS: Final = 1.0
-SLICE_SECONDS: Final = 0.004  # what firing or moving may take before the loop looks at sockets again
+SLICE_SECONDS: Final = 0.004  # max. seconds of firing or moving before the loop polls sockets again
 MILLISECOND: Final = 0.001  # the resolution of libuv's timers: they may fire that much early
-COARSE: Final = 8  # ticks to which deadlines are rounded up that were far: fewer turns of the loop for idle timeouts
+COARSE: Final = 8  # far deadlines are rounded up to this many ticks: fewer wake-ups for idle timeouts
 SPARE: Final = 16  # deadlines cleared from a bucket before it is worth shrinking
 
-NEVER: Final = 1 << 62  # a tick that does not come
+NEVER: Final = 1 << 62  # later than any tick
 
 
 class Timed(Protocol):
-    """What can be woken. `alarm` and `due` are kept by `Deadlines`."""
+    """An object that can be woken. `Deadlines` maintains `alarm` and `due`."""
 
     alarm: int | None
     due: float
 
     def wake(self) -> None:
-        """The deadline that was set has come."""
+        """The deadline has come."""
 
 
 class Bucket(set[Timed]):
-    """Deadlines that are dealt with together."""
+    """Deadlines that are handled together."""
 
     __slots__ = ("alarm", "spare")
 
@@ -50,7 +50,7 @@ class Bucket(set[Timed]):
     """How many may be cleared before it gives back the memory of those that were: sets do not shrink."""
 
     def shrink(self) -> None:
-        """Give back the memory of what was cleared."""
+        """Free the memory of cleared deadlines."""
         rest = tuple(self)
         self.clear()
         self.update(rest)
@@ -65,20 +65,20 @@ class Deadlines:
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = monotonic) -> None:
         self._loop = loop
         self._clock = clock
-        self._far: dict[int, Bucket] = {}  # by second, negated: so it is told from a tick
+        self._far: dict[int, Bucket] = {}  # by second, negated to tell it from a tick
         self._near: dict[int, Bucket] = {}  # by tick
-        self._ticks: list[int] = []  # those of the near buckets, in order
+        self._ticks: list[int] = []  # the ticks of the near buckets
         self._near_until = 0  # the first second that has not been moved to the near buckets
         self._turning: asyncio.Handle | None = None  # moves the next second
         self._timer: asyncio.Handle | None = None  # fires the first tick
         self._armed = NEVER  # the tick for which that is
 
     def __len__(self) -> int:
-        """How many deadlines are set."""
+        """Return how many deadlines are set."""
         return sum(map(len, self._far.values())) + sum(map(len, self._near.values()))
 
     def set(self, timed: Timed, deadline: float) -> None:
-        """Wake it then, in place of what was set before; `inf` for never."""
+        """Set a deadline, replacing an earlier one; `inf` for never."""
         if timed.alarm is not None:
             self.clear(timed)
         if deadline == inf:
@@ -98,7 +98,7 @@ class Deadlines:
         timed.alarm = bucket.alarm
 
     def clear(self, timed: Timed) -> None:
-        """Do not wake it."""
+        """Cancel the deadline."""
         alarm = timed.alarm
         if alarm is None:
             return
@@ -131,7 +131,7 @@ class Deadlines:
         return bucket
 
     def _arm(self) -> None:
-        """Have the first tick fired when it comes."""
+        """Schedule the first tick."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -146,9 +146,9 @@ class Deadlines:
             self._timer = self._loop.call_soon(self._fire)
 
     def _fire(self) -> None:
-        """Wake what is due, or as much of it as fits into a slice."""
+        """Wake what is due, within one time slice."""
         self._timer = None
-        self._armed = 0  # what is set meanwhile arms nothing
+        self._armed = 0  # deadlines set meanwhile do not arm the timer
         now = self._clock()
         until = now + SLICE_SECONDS
         ticks = self._ticks
@@ -165,7 +165,7 @@ class Deadlines:
             self._arm()
 
     def _turn(self) -> None:
-        """Move what is near by now to the near buckets, or as much of it as fits into a slice."""
+        """Move deadlines that have become near to the near buckets, within one time slice."""
         now = self._clock()
         near_until = int(now) + NEAR_SECONDS
         until = now + SLICE_SECONDS

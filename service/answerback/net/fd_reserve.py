@@ -1,4 +1,4 @@
-"""Descriptors kept free, so that sockets can be passed to a process whose clients have taken all the others.
+"""Reserved file descriptors, so that sockets can be passed to a process whose clients use all the others.
 
 At EMFILE, SCM_RIGHTS delivers a part of the descriptors, silently.
 """
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 RESERVED = 32
-SHARE = 8  # of connections of one kind to a process that is not there for them: one in so many descriptors
-LEAST = 8  # of them in any case
+SHARE = 8  # max. share of descriptors for internal connections of one kind: one in this many
+LEAST = 8  # min. number of them
 
 
 def reserve() -> int:
-    """Raise the soft limit to all but RESERVED of the hard one; the new soft limit."""
+    """Raise the soft limit to the hard limit minus RESERVED; return the new soft limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft = _all_but_reserved(hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -21,7 +21,7 @@ def reserve() -> int:
 
 
 def bounded(most: int) -> int:
-    """How many connections of one kind there may be, at most `most`, so that they never take all descriptors."""
+    """Limit a number of connections of one kind to at most `most`, so that they never use up all descriptors."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(most, max(LEAST, _all_but_reserved(hard) // SHARE))
 
@@ -32,7 +32,7 @@ def _all_but_reserved(hard: int) -> int:
 
 @contextmanager
 def reserve_released() -> Iterator[None]:
-    """Let descriptors be taken from the reserve."""
+    """Allow descriptors to be taken from the reserve within the block."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:

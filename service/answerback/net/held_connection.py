@@ -1,7 +1,7 @@
 """A connection that is accepted, and neither read nor answered: `accept: HOLD`.
 
-The listener is NORMAL again     an engine's connection takes it up, as if it had been accepted just now
-lifetime, drain, the peer's FIN  the same closes it in order
+the listener is NORMAL again     an engine's connection takes over, as if it had just been accepted
+lifetime, drain, the peer's FIN  an engine's connection takes over and closes it in order
 the peer's RST, abort            it is closed here
 """
 
@@ -15,26 +15,26 @@ from answerback.core.playing import HOLD_SECONDS
 from answerback.net.connection import Connection, Host, reset_on_close
 from answerback.net.poller import FIN
 
-# Rule: nothing is read here, so that whoever takes over misses nothing.
+# Rule: nothing is read here, so that the connection that takes over gets all data.
 
 TakeUp = Callable[["HeldConnection", CloseReason | None], None]
 
 
 class HeldConnection(Connection):
-    """Waits until somebody else takes up the connection."""
+    """Holds a connection until an engine takes over."""
 
     __slots__ = ("_take_up", "_until")
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None, take_up: TakeUp) -> None:
-        """`take_up` is to go on with `sock`, or, if a reason is given, to end it in order."""
+        """`take_up` takes over `sock`; if a reason is given, to close it in order."""
         super().__init__(host, socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer)
-        self.heard = True  # who knows: nobody looked; so it does not pass for a probe
+        self.heard = True  # unknown, as nothing is read; so it does not count as a connection without data
         self._take_up = take_up
         lifetime = host.in_force.plan.limits.lifetime
         self._until = monotonic() + (HOLD_SECONDS if lifetime == inf else lifetime)
 
     def begin(self) -> None:
-        """Wait."""
+        """Start holding."""
         self.host.readiness.watch(self.sock.fileno(), self, FIN, 0)
         self.host.deadlines.set(self, self._until)
 
@@ -52,7 +52,7 @@ class HeldConnection(Connection):
 
     @property
     def finished(self) -> bool:
-        """See `run_queue.Runnable`: or somebody else has taken it up."""
+        """See `run_queue.Runnable`; also true after an engine took over."""
         return self.sock.fileno() < 0
 
     @property
@@ -68,7 +68,7 @@ class HeldConnection(Connection):
             self._hand_over(CloseReason.MAX_LIFETIME)
 
     def release(self) -> None:
-        """Have the conversation begin."""
+        """Start the conversation."""
         self._hand_over(None)
 
     def drain(self) -> None:

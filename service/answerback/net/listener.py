@@ -1,4 +1,4 @@
-"""One listener of one worker: its plan, its books, and the connections it answers."""
+"""One listener of one worker: its plan, its counters and its connections."""
 
 import asyncio
 import os
@@ -24,8 +24,8 @@ from answerback.shared.sequences import SharedSequences
 
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 
-# A client that has just connected may be about to ask: its request is on its way, or is sent again, because a silent
-# socket dropped it (after 0.2 s at the least, RFC 6298 as Linux has it).
+# A client that has just connected may be about to send: its request is on its way, or is retransmitted because the SYN
+# filter dropped it (after at least 0.2 s, RFC 6298 as Linux implements it).
 FIRST_REQUEST_SECONDS = 1.0
 
 DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
@@ -35,7 +35,7 @@ DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] =
 
 
 def chance_of(plan: ListenerPlan) -> Random:
-    """Where a listener's chance begins."""
+    """Create the listener's random generator."""
     return Random(plan.random_seed)  # noqa: S311 - for lifelike answers, not for secrets
 
 
@@ -58,7 +58,7 @@ class Worker(Protocol):
 
 
 class Listener:
-    """One listener of one worker: a plan in force, and the connections it answers. See `connection.Host`."""
+    """One listener of one worker: an active plan, and the connections it serves. See `connection.Host`."""
 
     def __init__(self, worker: Worker, plan: ListenerPlan) -> None:
         self.name = plan.name
@@ -74,12 +74,15 @@ class Listener:
         self.claims = worker.claims
         self.next_connection_id = worker.next_connection_id
         self._spread = Staggered(self.loop, (), self._drain_one, 0.0)
-        self._drains = 0  # how many have been taken back
+        self._drains = 0  # how many held connections have been released
         self._admission = worker.admission
         self._left = worker.connection_left
 
     def take_up(self, plan: ListenerPlan) -> None:
-        """Go by another plan; chance goes on, unless it is seeded otherwise, and NORMAL serves those who were held."""
+        """Switch to another plan.
+
+        The random generator stays unless the seed differs, and NORMAL releases held connections.
+        """
         former, self.in_force.plan = self.in_force.plan, plan
         self._driver = DRIVERS[plan.engine]
         if plan.random_seed != former.random_seed:
@@ -90,9 +93,9 @@ class Listener:
                     connection.release()
 
     def accepted(self, descriptor: int, family: int, address: object, former: Accept | None = None) -> None:
-        """A connection was accepted: turn it away, or take up the conversation.
+        """A connection was accepted: reject it, or start the conversation.
 
-        `former`: what `accept` was, at an address that the plan has left or closed since.
+        `former`: the earlier value of `accept`, at an address that the plan has left or closed since.
         """
         plan = self.in_force.plan
         accept = plan.accept if former is None else former
@@ -108,7 +111,7 @@ class Listener:
                 return
         else:
             self.books.accepted()
-        if accept is not Accept.NORMAL and accept in MISBEHAVING:  # an enum's hash is costly
+        if accept is not Accept.NORMAL and accept in MISBEHAVING:  # hashing an enum is slow
             self._misbehave(accept, descriptor, family, peer)
             return
         connection = self._driver(self, descriptor, family, peer)
@@ -127,7 +130,7 @@ class Listener:
             self._left()
 
     def _misbehave(self, accept: Accept, descriptor: int, family: int, peer: bytes | None) -> None:
-        """Do with an accepted connection what `accept` says."""
+        """Treat an accepted connection as `accept` says."""
         if accept is Accept.HOLD:
             held = HeldConnection(self, descriptor, family, peer, self._follow)
             self.connections.add(held)
@@ -141,7 +144,7 @@ class Listener:
             connection.dismiss(CloseReason.SERVER_CLOSE)
 
     def _follow(self, held: HeldConnection, end: CloseReason | None) -> None:
-        """Go on with a connection that was held; or, for a reason, end it in order."""
+        """Start the conversation on a held connection; or, given a reason, close it in order."""
         self.connections.discard(held)
         sock = held.sock
         family = sock.family
@@ -153,7 +156,7 @@ class Listener:
             connection.dismiss(end)
 
     def drain(self, over: float = 0.0) -> None:
-        """Have every connection finish what is in progress, then close in order; the oldest first, over so many s."""
+        """Let all connections finish their requests, then close in order: the oldest first, over `over` seconds."""
         self._spread.cancel()
         self._spread = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, over)
 
@@ -164,7 +167,7 @@ class Listener:
             connection.abort(CloseReason.ABORTED)
 
     def drain_no_more(self) -> None:
-        """Leave alone whoever has not been told to finish yet."""
+        """Cancel the drain for connections that have not been told to finish yet."""
         self._drains += 1
         self._spread.cancel()
 
@@ -185,12 +188,12 @@ class Listener:
 
 
 def age(connection: Connection) -> float:
-    """What connections are sorted by: the oldest first."""
+    """Sort key of connections: the oldest first."""
     return connection.session.born
 
 
 def packed(family: int, address: object) -> bytes:
-    """The peer's address in network order; empty where there is none (a Unix socket)."""
+    """Return the peer's address in network order; empty on a Unix socket."""
     if not isinstance(address, tuple):
         return b""
-    return socket.inet_pton(family, str(address[0]).partition("%")[0])  # without the zone
+    return socket.inet_pton(family, str(address[0]).partition("%")[0])  # without the IPv6 zone

@@ -1,4 +1,4 @@
-"""The listeners of a worker, coming and going with the plan."""
+"""The listeners of a worker, which change with the plan."""
 
 import asyncio
 import logging
@@ -19,11 +19,11 @@ from answerback.net.syn_filter import end_silence, silence
 from answerback.shared.counters import SharedCounters
 from answerback.shared.sequences import SharedSequences
 
-# Rule: what the kernel has queued when `accept` changes is accepted as it would have been before.
-# Rule: where the queue is to be full (STALL), nobody accepts, and those who fill it are never counted.
-# Rule: an address that falls silent is accepted on as before, until told to stop: a client in mid-handshake gets in.
-# Rule: a plan is put in force between two turns of the event loop: no connection sees a mixture.
-# Rule: sockets belong to addresses, not to listeners: a listener renamed goes on with what queues there.
+# Rule: connections queued before `accept` changes are treated by the old value.
+# Rule: where the queue is to stay full (STALL), no worker accepts; fillers are never counted.
+# Rule: a socket with a SYN filter is accepted on as before, until told to stop: handshakes in progress complete.
+# Rule: a plan is activated between two iterations of the event loop: no connection sees a mixture.
+# Rule: sockets belong to addresses, not to listeners: a renamed listener keeps its queued connections.
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ NO_FILLERS: Fillers = {}
 
 
 class Listeners:
-    """What a worker serves. `slot` is the worker's own; it may accept for others too. It counts in `region`."""
+    """The listeners that a worker serves. `slot` is its own; it may accept for others too. It counts in `region`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tally: SharedCounters, slot: int, region: int) -> None:
         self.loop = loop
@@ -44,10 +44,10 @@ class Listeners:
         self.run_queue = RunQueue(loop, self.region)
         self.readiness = Readiness(loop, self.run_queue)
         self._slot = slot
-        self._process = os.getpid()  # a successor in the slot must not repeat its numbers
+        self._process = os.getpid()  # the next worker in the slot must not reuse its numbers
         self._numbers = count(1)
         self._listeners: dict[str, Listener] = {}
-        self._leaving: set[Listener] = set()  # removed, still finishing
+        self._leaving: set[Listener] = set()  # removed listeners with open connections
         self._by_socket: dict[str, Listener] = {}
         self._acceptors: dict[tuple[str, int], Acceptor] = {}
         self._paused: frozenset[str] = frozenset()
@@ -61,14 +61,15 @@ class Listeners:
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open, those of removed listeners included."""
+        """Return the number of open connections, including those of removed listeners."""
         return sum(len(listener.connections) for listener in chain(self._listeners.values(), self._leaving))
 
     def commit(self, plan: Plan, sockets: Mapping[str, socket.socket], fillers: Fillers = NO_FILLERS) -> None:
-        """Put a plan in force. `sockets`, by key, are those new to this slot, listening, and ours from now on.
+        """Activate a plan. `sockets`: listening sockets new to this slot, by key; this object owns them now.
 
-        Removed listeners drain; on an address that none uses any more, what is queued is accepted first, but for the
-        `fillers`, where nobody accepted so far. Where silence is expected, it is accepted on until `stop_accepting`.
+        Removed listeners drain. At an address that is not used any more, queued connections are accepted first,
+        except `fillers` at addresses where no worker accepted so far. Where a SYN filter was announced, it accepts
+        until `stop_accepting`.
         """
         self._paused = self._announced = frozenset()
         self._pass_over(fillers)
@@ -104,11 +105,11 @@ class Listeners:
         self.connection_left()
 
     def named(self, names: Iterable[str]) -> Iterator[Listener]:
-        """The listeners of these names, as far as there are any."""
+        """Yield the existing listeners of these names."""
         return (self._listeners[name] for name in names if name in self._listeners)
 
     def pause(self, keys: Collection[str]) -> None:
-        """Accept what is queued at these addresses, then nobody until the next plan, or `resume`."""
+        """Accept what is queued at these addresses, then stop until the next plan, or `resume`."""
         self._paused = frozenset(keys)
         for (key, _), acceptor in self._acceptors.items():
             if key in self._paused:
@@ -116,7 +117,7 @@ class Listeners:
                 acceptor.pause()
 
     def resume(self, fillers: Fillers) -> None:
-        """Accept again where that was paused, and expect no silence where the latest change was to bring it."""
+        """Accept again where paused, and cancel the SYN filters announced for the last change."""
         paused, self._paused = self._paused, frozenset()
         announced, self._announced = self._announced, frozenset()
         self._pass_over(fillers)
@@ -129,7 +130,7 @@ class Listeners:
                 self._attend(acceptor, self._by_socket[key].in_force.plan.accept)
 
     def expect_silence(self, keys: Collection[str]) -> None:
-        """These addresses are about to fall silent."""
+        """SYN filters are about to be set at these addresses."""
         new = {key for (key, _), acceptor in self._acceptors.items() if key in keys and not acceptor.silent}
         self._announced |= new
         for (key, _), acceptor in self._acceptors.items():
@@ -137,7 +138,7 @@ class Listeners:
                 acceptor.expect_silence()
 
     def stop_accepting(self, keys: Collection[str]) -> None:
-        """Accept what is queued at these addresses, then no more; leave those that no listener uses."""
+        """Accept what is queued at these addresses, then stop; close sockets that no listener uses."""
         for key in [key for key in self._acceptors if key[0] in keys]:
             if key[0] in self._by_socket:
                 self._acceptors[key].empty()
@@ -147,18 +148,18 @@ class Listeners:
         self.connection_left()
 
     def adopt(self, slot: int, sockets: Mapping[str, socket.socket], fillers: Fillers = NO_FILLERS) -> None:
-        """Accept for another slot too, on these sockets, which belong to this from now on."""
+        """Accept for another slot too, on these sockets, which this object owns from now on."""
         for name, sock in sockets.items():
             self._accept_on(name, slot, sock, fillers)
 
     def release(self, slot: int) -> None:
-        """Accept no more for another slot; what queues there is left to its own worker."""
+        """Stop accepting for another slot; its own worker accepts what is queued."""
         self._hand_over([key for key in self._acceptors if key[1] == slot != self._slot])
 
     def drain(self, over: float = 0.0, *, succeeded: bool = False) -> None:
-        """Accept what is queued and stop listening; finish what is in progress, and close the rest in order.
+        """Accept what is queued and stop listening; finish requests in progress, and close everything in order.
 
-        `over`: the seconds in which to close. `succeeded`: what is queued is left to whoever accepts on it now.
+        `over`: the seconds over which to close. `succeeded`: a successor accepts what is queued.
         """
         self._draining = True
         if succeeded:
@@ -170,20 +171,20 @@ class Listeners:
             listener.drain(over)
 
     def abort(self) -> None:
-        """Reset every connection, and accept no more."""
+        """Reset every connection, and stop accepting."""
         self._hand_over(list(self._acceptors))
         for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
             listener.abort()
 
     async def closed(self) -> None:
-        """Wait until no connection is open, and none can come from an address that was left."""
+        """Wait until no connection is open, and none can arrive from an address that was left."""
         while self.open_connections or any(key not in self._by_socket for key, _ in self._acceptors):
             waiting = self.loop.create_future()
             self._waiting.append(waiting)
             await waiting
 
     def connection_left(self) -> None:
-        """A listener has no connection any more: forget it if it was removed, and tell those who wait for that."""
+        """A listener has no connection left: drop it if it was removed, and notify waiters."""
         self._leaving = {listener for listener in self._leaving if listener.connections}
         waiting, self._waiting = self._waiting, []
         for future in waiting:
@@ -202,7 +203,7 @@ class Listeners:
         acceptor.pass_over(fillers.get(name, NOBODY))
         accept = listener.in_force.plan.accept
         if accept is Accept.REFUSE and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            acceptor.empty()  # what a predecessor has left
+            acceptor.empty()  # left over from a predecessor
         if accept is Accept.REFUSE and acceptor.silent:
             self._accept_late(acceptor, listener, Accept.NORMAL)
         elif name in self._paused:
@@ -211,9 +212,9 @@ class Listeners:
             self._attend(acceptor, accept)
 
     def _accept_late(self, acceptor: Acceptor, listener: Listener, accept: Accept) -> None:
-        """Go on accepting on a silent socket as before, for a listener that has left or closed the address."""
+        """Keep accepting as before on a filtered socket, for a listener that has left or closed the address."""
         if accept is Accept.HOLD and listener.in_force.plan.accept is Accept.NORMAL:
-            accept = Accept.NORMAL  # it has released those that it held
+            accept = Accept.NORMAL  # it has released its held connections
         acceptor.accepted = partial(self._accepted_late, listener, accept)
         acceptor.resume()
 
@@ -225,7 +226,7 @@ class Listeners:
             self.connection_left()
 
     def _attend(self, acceptor: Acceptor, accept: Accept) -> None:
-        """Accept, or do not, as the mode wants it."""
+        """Accept or not, depending on the mode."""
         if accept is Accept.REFUSE:
             acceptor.stop()
         elif accept is Accept.STALL:
@@ -235,7 +236,7 @@ class Listeners:
 
     def _pass_over(self, fillers: Fillers) -> None:
         for (name, _), acceptor in self._acceptors.items():
-            if not acceptor.accepting:  # elsewhere they have been passed over
+            if not acceptor.accepting:  # elsewhere the fillers have been skipped
                 acceptor.pass_over(fillers.get(name, NOBODY))
 
     def _empty_where_accept_changes(self, plan: Plan) -> None:
@@ -243,36 +244,36 @@ class Listeners:
         for (name, _), acceptor in self._acceptors.items():
             accept = accepts.get(name)
             if accept is Accept.STALL or name not in self._by_socket:
-                continue  # it has been emptied, and is full now; or was left before
+                continue  # it was emptied and is full now; or was not accepted on before
             if accept is not self._by_socket[name].in_force.plan.accept:
                 acceptor.empty()
 
     def _hand_over(self, keys: Iterable[tuple[str, int]]) -> None:
-        """Accept no more on these sockets, and leave what is queued there to others."""
+        """Stop accepting on these sockets, and leave queued connections to other workers."""
         for key in keys:
             acceptor = self._acceptors.pop(key)
             acceptor.stop()
             acceptor.sock.close()
 
     def _retire(self, key: tuple[str, int]) -> None:
-        """Accept what is queued on a socket, then stop listening, for whoever else holds it too, and close it."""
+        """Accept what is queued on a socket, then stop listening (for every process that shares it), and close it."""
         acceptor = self._acceptors.pop(key)
         sock = acceptor.sock
         acceptor.expect_silence()
-        silence(sock)  # or a client that connects between the next steps is reset
-        if sock.family == socket.AF_UNIX:  # what is queued on one outlives its shutdown, and nothing is added
+        silence(sock)  # otherwise a client that connects between the next steps is reset
+        if sock.family == socket.AF_UNIX:  # connections queued here survive the shutdown, and none are added
             _shut_down(sock)
         acceptor.empty()
         acceptor.stop()
         if sock.family != socket.AF_UNIX:
             _shut_down(sock)
-        end_silence(sock)  # others may hold it, and listen again
+        end_silence(sock)  # other processes may share it and listen again
         sock.close()
 
 
 def _shut_down(sock: socket.socket) -> None:
-    """Stop listening, whoever else holds it."""
+    """Stop listening, for every process that shares the socket."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError as error:  # it did not listen any more
+    except OSError as error:  # it was not listening
         log.debug("stopped listening already: %s", error)

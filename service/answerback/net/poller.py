@@ -1,4 +1,4 @@
-"""Tells connections when their sockets are ready: one epoll of our own, itself watched by the event loop.
+"""Reports when sockets are ready: one epoll of our own, itself watched by the event loop.
 
 The loop's `add_reader` and `remove_reader` cost 5 to 8 µs and some 700 bytes a connection: a handle, a callback with
 its context, a close that takes another turn of the loop. Here it is an entry in a table, and closing a descriptor takes
@@ -12,28 +12,28 @@ from typing import Protocol
 
 from answerback.net.run_queue import NOTABLE_SECONDS, SHARE_SECONDS, Runnable, RunQueue
 
-# Rule: a descriptor is forgotten before it is closed: its number may be another's at once.
+# Rule: unregister a descriptor before closing it: its number may be reused at once.
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
-FIN = select.EPOLLRDHUP  # the peer's, also behind bytes that have not been read
+FIN = select.EPOLLRDHUP  # the peer's FIN, even behind unread bytes
 GONE = FIN | select.EPOLLERR | select.EPOLLHUP
-# Nothing but errors, which epoll tells unasked (epoll_ctl(2)): each once, for EPOLLHUP lasts.
+# Only errors, which epoll always reports (epoll_ctl(2)): each once, because EPOLLHUP persists.
 ERRORS = select.EPOLLET
 EVENTS_A_TURN = 256
 
 
 class Ready(Runnable, Protocol):
-    """What can be told."""
+    """An object that is notified."""
 
     def ready(self, events: int) -> None:
-        """These events (READABLE, WRITABLE, FIN, EPOLLHUP, EPOLLERR) have come."""
+        """These events (READABLE, WRITABLE, FIN, EPOLLHUP, EPOLLERR) have occurred."""
 
     def stand_in_line(self) -> None:
-        """Events have come, and are to be dealt with in its turn."""
+        """Events have occurred, and are to be handled in the connection's turn."""
 
 
 class Readiness:
-    """Which sockets are watched, and for whom. Level-triggered: what is not dealt with is told again."""
+    """The registered sockets. Level-triggered: unhandled events are reported again."""
 
     __slots__ = ("_by_descriptor", "_epoll", "_loop", "_run_queue")
 
@@ -45,7 +45,7 @@ class Readiness:
         loop.add_reader(self._epoll.fileno(), self._dispatch)
 
     def watch(self, descriptor: int, who: Ready, events: int, before: int) -> None:
-        """Watch for these events, where `before` were watched for; 0 for none, not even an error."""
+        """Register for these events; `before` is what was registered so far, 0 for nothing."""
         if not before:
             self._by_descriptor[descriptor] = who
             self._epoll.register(descriptor, events)
@@ -56,11 +56,11 @@ class Readiness:
             del self._by_descriptor[descriptor]
 
     def forget(self, descriptor: int) -> None:
-        """The descriptor, which was watched, is going to be closed."""
+        """The registered descriptor is about to be closed."""
         del self._by_descriptor[descriptor]
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Unregister everything."""
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 
@@ -71,7 +71,7 @@ class Readiness:
         until = before + SHARE_SECONDS
         for descriptor, events in self._epoll.poll(0, EVENTS_A_TURN):
             who = of(descriptor)
-            if who is None:  # another of this turn has ended it
+            if who is None:  # another event of this iteration has closed it
                 continue
             if events & (READABLE | WRITABLE) and (run_queue.over or who in heavy):
                 who.stand_in_line()

@@ -1,10 +1,10 @@
-"""Gives each connection of a worker its turn, so that none waits long for another's work.
+"""Schedules the connections of a worker, so that none waits long for another's work.
 
-A turn is bounded by the session (`playing.TURN_SECONDS`). A connection with work left stands in line here, and so does
-one that has something to read after a turn that was long: it is not read at once. In each iteration of the event loop
-connections from the line get turns for `RUN_SECONDS`; between two iterations the loop polls for the others' events.
+A turn is bounded by the session (`playing.TURN_SECONDS`). A connection with work left is queued here, and so is one
+with input to read after a long turn: it is not read at once. In each iteration of the event loop queued connections
+get turns for `RUN_SECONDS`; between two iterations the loop polls for other events.
 
-    connections whose turns are short    go first, as long as there is time
+    connections whose turns are short     go first, as long as there is time
     connections whose last turn was long  round robin, at least one in each iteration
 """
 
@@ -17,30 +17,30 @@ from answerback.core.playing import TURN_SECONDS
 from answerback.shared.counters import PROGRESS
 from answerback.shared.listener_counters import Cells
 
-# Rule: a connection stands in line once at most.
-# Rule: what takes time is charged by whoever has called it: the epoll, the acceptors, the transports, the timers.
+# Rule: a connection is queued at most once.
+# Rule: the caller (epoll, acceptors, transports, timers) charges the time that a connection used.
 
-RUN_SECONDS = 0.004  # of turns from the line, in one iteration
-# Of events dealt with at once in one iteration; after that, connections with events stand in line. With `RUN_SECONDS`
-# and the turn that ends each, an iteration takes some 11 ms at most where turns are kept.
+RUN_SECONDS = 0.004  # seconds of queued turns in one iteration
+# Seconds of events handled at once in one iteration; after that, connections with events are queued. With `RUN_SECONDS`
+# and the turn that ends each, an iteration takes at most some 11 ms if turns are kept short.
 SHARE_SECONDS = 0.005
-# Shorter events are not charged: 50 connections that are answered in 20 us each are an iteration as it should be.
+# Shorter events are not charged: 50 connections answered in 20 us each are a normal iteration.
 NOTABLE_SECONDS = 0.0001
 
 
 class Runnable(Protocol):
-    """What stands in line: a connection."""
+    """A connection that can be queued."""
 
     @property
     def finished(self) -> bool:
         """Whether it is closed."""
 
     def run_turn(self) -> None:
-        """Do what there is to do, for one turn. Nothing, if it is closed."""
+        """Work for one turn. Does nothing if it is closed."""
 
 
 class RunQueue:
-    """The line of a worker's connections."""
+    """The queue of a worker's connections."""
 
     __slots__ = (
         "_began",
@@ -61,7 +61,7 @@ class RunQueue:
     """Connections whose last turn was long."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, region: Cells) -> None:
-        """`region` is where in the tally the worker's progress is counted."""
+        """`region` is where the worker's progress is counted in the shared counters."""
         self._loop = loop
         self._cells = region
         self._line: deque[Runnable] = deque()
@@ -69,32 +69,32 @@ class RunQueue:
         self._queued: set[Runnable] = set()
         self.heavy = set()
         self.over = False
-        self._spent = 0.0  # in events that were charged since `_began`
+        self._spent = 0.0  # seconds of events charged since `_began`
         self._began = 0.0
         self._scheduled = False
 
     def __len__(self) -> int:
-        """How many connections stand in line."""
+        """Return how many connections are queued."""
         return len(self._queued)
 
     def add(self, who: Runnable) -> None:
-        """Stand in line, unless it does."""
+        """Queue a connection, unless it is queued already."""
         if who not in self._queued:
             self._queued.add(who)
             (self._heavy_line if who in self.heavy else self._line).append(who)
             self._schedule()
 
     def add_heavy(self, who: Runnable) -> None:
-        """Stand in line, behind connections whose turns are short: its turn was used up."""
+        """Queue a connection that used up its turn, behind those with short turns."""
         self.heavy.add(who)
         self.add(who)
 
     def forget(self, who: Runnable) -> None:
-        """It is closed. If it stands in line, its turn is a short one."""
+        """The connection is closed. If it is queued, its turn will be short."""
         self.heavy.discard(who)
 
     def charge(self, who: Runnable, seconds: float, now: float) -> None:
-        """An event of this connection has taken so long."""
+        """Account for an event of this connection that took `seconds`."""
         self._cells[PROGRESS] += 1
         if seconds >= TURN_SECONDS and not who.finished:
             self.heavy.add(who)
@@ -105,14 +105,14 @@ class RunQueue:
             self.stop()
 
     def stop(self) -> None:
-        """This iteration has had its share of time."""
+        """This iteration has used up its time."""
         self.over = True
         self._schedule()
 
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._run)  # the loop polls before
+            self._loop.call_soon(self._run)  # the loop polls first
 
     def _run(self) -> None:
         now = monotonic()
@@ -131,7 +131,7 @@ class RunQueue:
             self._schedule()
 
     def _turn(self, who: Runnable, began: float) -> float:
-        """Give it a turn; when that has ended."""
+        """Give it a turn; return when the turn ended."""
         self._cells[PROGRESS] += 1
         self._queued.discard(who)
         self.heavy.discard(who)

@@ -1,4 +1,4 @@
-"""One thing done to many connections, spread evenly over a time, so that their clients do not all come back at once."""
+"""Applies an action to many connections evenly over a time, so that their clients do not all reconnect at once."""
 
 import asyncio
 from collections import deque
@@ -8,15 +8,15 @@ from typing import Final
 
 from answerback.net.connection import Connection
 
-ROUNDING: Final = 1e-6  # of one connection: what divisions may be short by
-TURN: Final = 0.01  # seconds between two turns at least
-TURN_SECONDS: Final = 0.004  # what falls due in one of them is done in it, for so long; the rest follows after others
+ROUNDING: Final = 1e-6  # rounding tolerance of divisions, in connections
+TURN: Final = 0.01  # min. seconds between two batches
+TURN_SECONDS: Final = 0.004  # max. seconds of a batch; the rest follows later
 
 
 class Staggered:
-    """Does `act` to the i-th of n connections at i/n of the time, `over` seconds: to the last at its end.
+    """Calls `act` for the i-th of n connections at i/n of `over` seconds: for the last one at the end.
 
-    Without a time, to all as fast as other connections' events allow.
+    Without a time, for all as fast as other connections' events allow.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Staggered:
         self._turn()
 
     def cancel(self) -> None:
-        """Leave the rest alone."""
+        """Stop; the remaining connections are not affected."""
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()

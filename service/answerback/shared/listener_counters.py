@@ -1,4 +1,4 @@
-"""The books of one listener in one slot: each count has one place, and one function that moves it.
+"""The counters of one listener in one slot: each is updated by one method.
 
 At rest, accepted = closed (by reason) + open, over all slots; the three are counted independently.
 """
@@ -8,8 +8,8 @@ from typing import Final
 
 from answerback.core.actions import CloseReason
 
-# Rule: a count is moved by one function, here; drivers and sessions call it at the transition itself.
-# Rule: a block's layout is fixed for the life of a tally, which outlives workers.
+# Rule: each count is updated by one method, here; drivers and sessions call it at the transition itself.
+# Rule: the layout of a block is fixed while the shared memory lives, which outlives workers.
 
 Cells = memoryview  # of u64 (format "Q")
 
@@ -21,7 +21,7 @@ DURATION_BOUNDS: Final = (
 
 # Why accept(2) failed; any other errno counts as the last.
 ACCEPT_ERRORS: Final = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "EPROTO", "EPERM", "other")
-# Why a connection was turned away as soon as it was accepted. Such a one is in none of the other books.
+# Why a connection was rejected right after accept. Such a connection is in none of the other counts.
 REJECTIONS: Final = ("max_connections", "max_connections_per_peer")
 
 # A listener's block, in cells from its first.
@@ -44,9 +44,9 @@ BLOCK: Final = 104
 
 
 class ListenerCounters:
-    """One listener's counts in one slot. `answerback.core.ledger.Ledger` is the part that sessions move.
+    """One listener's counters in one slot. Sessions see the part named `SessionMetrics`.
 
-    `cells` is the slot's region of the tally, `block` where the listener's block begins in it.
+    `cells` is the slot's region of the shared counters, `block` where the listener's block begins in it.
     """
 
     __slots__ = ("_block", "_cells", "_closed", "_duration", "_open", "_received", "_requests", "_seconds", "_sent")
@@ -69,7 +69,7 @@ class ListenerCounters:
         cells[self._open] += 1
 
     def closed(self, reason: CloseReason, probe: bool) -> None:
-        """An open connection is closed; a probe is one that left without having sent a byte."""
+        """An open connection was closed; `probe`: the client left without having sent a byte."""
         cells = self._cells
         cells[self._closed + reason] += 1
         cells[self._open] -= 1
@@ -77,45 +77,45 @@ class ListenerCounters:
             cells[self._block + PROBES] += 1
 
     def received(self, size: int) -> None:
-        """So many bytes were read from a socket."""
+        """`size` bytes were read from a socket."""
         self._cells[self._received] += size
 
     def sent(self, size: int) -> None:
-        """The kernel took so many bytes."""
+        """The kernel took `size` bytes."""
         self._cells[self._sent] += size
 
     def requested(self, rule: int, requests: int) -> None:
-        """See `Ledger.requested`."""
+        """See `SessionMetrics.requested`."""
         cells = self._cells
         cells[self._requests] += requests
         cells[rule] += requests
 
     def unmatched(self, requests: int) -> None:
-        """See `Ledger.unmatched`."""
+        """See `SessionMetrics.unmatched`."""
         cells = self._cells
         cells[self._requests] += requests
         cells[self._block + UNMATCHED] += requests
 
     def matched(self, rule: int) -> None:
-        """See `Ledger.matched`."""
+        """See `SessionMetrics.matched`."""
         self._cells[rule] += 1
 
     def struck(self, fault: int) -> None:
-        """See `Ledger.struck`."""
+        """See `SessionMetrics.struck`."""
         self._cells[fault] += 1
 
     def answered(self, seconds: float, requests: int) -> None:
-        """See `Ledger.answered`."""
+        """See `SessionMetrics.answered`."""
         cells = self._cells
         cells[self._duration + bisect_left(DURATION_BOUNDS, seconds)] += requests
         cells[self._seconds] += int(seconds * 1e9) * requests
 
     def delayed(self, seconds: float) -> None:
-        """See `Ledger.delayed`."""
+        """See `SessionMetrics.delayed`."""
         self._cells[self._block + DELAY_NANOSECONDS] += round(seconds * 1e9)
 
     def truncated(self) -> None:
-        """See `Ledger.truncated`."""
+        """See `SessionMetrics.truncated`."""
         self._cells[self._block + TRUNCATED] += 1
 
     def failed(self) -> None:
@@ -123,7 +123,7 @@ class ListenerCounters:
         self._cells[self._block + SESSION_ERRORS] += 1
 
     def rejected(self, limit: str) -> None:
-        """A connection was turned away; `limit` is one of REJECTIONS."""
+        """A connection was rejected; `limit` is one of REJECTIONS."""
         self._cells[self._block + REJECTED + REJECTIONS.index(limit)] += 1
 
     def accept_failed(self, errno_name: str) -> None:
@@ -132,13 +132,13 @@ class ListenerCounters:
         self._cells[self._block + ACCEPT_FAILED + ACCEPT_ERRORS.index(known)] += 1
 
     def open(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return int(self._cells[self._open])
 
-    def bury(self) -> int:
-        """After the worker of this slot has died: close its orphans as crashed; how many there were.
+    def close_crashed(self) -> int:
+        """Count the open connections of a dead worker as closed by its crash; return how many there were.
 
-        What was accepted and not closed is an orphan, whatever the count of open connections had come to.
+        They are computed as accepted minus closed, independently of the count of open connections.
         """
         cells = self._cells
         first = self._closed

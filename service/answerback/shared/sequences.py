@@ -1,15 +1,15 @@
-"""Counts that all workers share, each number given once: "fail twice, then recover" fails exactly twice."""
+"""Sequences that all workers share, each number given out once: "fail twice, then recover" fails exactly twice."""
 
 from collections.abc import Iterable
 
 from answerback.shared.counters import SharedCounters
 
-# Rule: a number is taken under the tally's lock, which dies with its holder; one that was taken is not given again
-#       until its counter is reset.
+# Rule: a number is taken under the lock, which is released if its holder dies; it is not given out again until its
+#       sequence is reset.
 
 
 class SharedSequences:
-    """Gives out the numbers of the rules' counters."""
+    """Gives out the numbers of the sequences of rules and faults."""
 
     __slots__ = ("_counters", "_tally")
 
@@ -18,10 +18,10 @@ class SharedSequences:
         self._counters = tally.counters
 
     def claim(self, place: int, most: int) -> int | None:
-        """Take the next number, from 0; None once `most` are taken (0: never)."""
+        """Return the next number, from 0; None once `most` numbers are given out (0: never)."""
         counters = self._counters
         if most and counters[place] >= most:
-            return None  # without the lock: a count that has come to its end stays there, unless it is reset right now
+            return None  # without the lock: an exhausted sequence stays so, unless it is being reset
         with self._tally.locked():
             number = int(counters[place])
             if most and number >= most:
@@ -30,7 +30,7 @@ class SharedSequences:
         return number
 
     def reset(self, places: Iterable[int]) -> None:
-        """Count from 0 again in all these places, at one moment."""
+        """Restart all these sequences at 0, atomically."""
         with self._tally.locked():
             for place in places:
                 self._counters[place] = 0

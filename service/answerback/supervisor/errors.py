@@ -1,4 +1,4 @@
-"""What comes of asking the supervisor for something."""
+"""The results and errors of requests to the supervisor."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from answerback.supervisor.revisions.store import Conflict, Revision, StoreFaile
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A configuration was taken."""
+    """A configuration was accepted."""
 
     revision: Revision
     """The one in force; of a change that was only to be validated, what was asked for under the number in force."""
@@ -19,11 +19,11 @@ class Change:
 
 
 class StartError(Exception):
-    """The responder cannot start; the text says what to do."""
+    """The server cannot start; the text says what to do."""
 
 
 class EtagMismatch(Exception):
-    """The change was meant for another revision than the one in force."""
+    """The change was meant for another revision than the active one."""
 
     def __init__(self, current: str) -> None:
         super().__init__(f"another revision is in force by now; its etag is {current}")
@@ -31,11 +31,11 @@ class EtagMismatch(Exception):
 
 
 class ChangeFailed(Exception):
-    """A worker or the store could not take it, which is not the configuration's fault. Nothing has changed anywhere."""
+    """A worker or the store could not apply it; the configuration is not at fault. Nothing has changed anywhere."""
 
 
 class NotRecorded(ChangeFailed):
-    """The store could not keep the revision, and so it is not in force."""
+    """The store could not save the revision, so it is not active."""
 
     def __init__(self, reason: Conflict | StoreFailed) -> None:
         super().__init__(f"the revision cannot be recorded: {reason}; nothing has changed")
@@ -43,21 +43,21 @@ class NotRecorded(ChangeFailed):
 
 
 class NoSuchCounter(Exception):
-    """A listener has no rule or fault of the name."""
+    """The listener has no rule or fault with this name."""
 
     def __init__(self, listener: str, kind: str, name: str) -> None:
         super().__init__(f"listener {quoted(listener)} has no {kind} {quoted(name)}")
 
 
 class RestartInProgress(Exception):
-    """The workers are being restarted already."""
+    """A restart of the workers is in progress already."""
 
     def __init__(self) -> None:
         super().__init__("the workers are being restarted already; `answerback status` shows since when each has run")
 
 
 class Stopping(Exception):
-    """No change is made any more."""
+    """The server is stopping; changes are not accepted any more."""
 
     def __init__(self) -> None:
         super().__init__("the responder is shutting down")

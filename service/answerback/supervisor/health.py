@@ -1,7 +1,7 @@
-"""What is fit for traffic, by the names under which balancers and probes ask for it.
+"""Health states, by the names under which load balancers and probes ask for them.
 
-`""` and `readiness` say whether connections should be sent here, `listener/NAME` the same of one listener, `liveness`
-whether this process works: it may be ready for nothing, and still be the one to say why.
+`""` and `readiness` say whether new connections should be sent here, `listener/NAME` the same for one listener,
+`liveness` whether this process works: it may be live but not ready.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -18,7 +18,7 @@ DRAINED: Final = "draining"
 
 
 class Health:
-    """The states by name, true for serving; and whoever waits for them to change."""
+    """Health states by name, true for serving; notifies watchers of changes."""
 
     def __init__(self) -> None:
         self.reason = "starting"
@@ -29,18 +29,18 @@ class Health:
 
     @property
     def serving(self) -> bool:
-        """Whether connections should be sent here."""
+        """Whether new connections should be sent here."""
         return not self.reason
 
     def wrong(self, name: str) -> str | None:
-        """What is wrong with a name; None if nothing is."""
+        """Return the problem with the state of this name; None if it is healthy."""
         status = self.statuses.get(name)
         if status is None:
             return f"{name} is not known"
         return None if status else self.reason or DRAINED
 
     def set(self, reason: str, listeners: Iterable[str], drained: Collection[str] = ()) -> None:
-        """Serving, unless there is a `reason` not to; `listeners` by their names, but for those that are drained."""
+        """Set the states: serving unless there is a `reason` not to; the same for `listeners` that are not drained."""
         self.reason = reason
         statuses = dict.fromkeys(ALL, self.serving) | {LIVENESS: True}
         statuses |= {LISTENER + name: self.serving and name not in drained for name in listeners}
@@ -49,7 +49,7 @@ class Health:
             self._changed.ring()
 
     async def watch(self) -> AsyncIterator[Mapping[str, bool]]:
-        """The states now, and again after each change; changes in quick succession may come as one."""
+        """Yield the states now, and after each change; changes in quick succession may be merged."""
         seen: Mapping[str, bool] | None = None
         while True:
             while seen is self.statuses:

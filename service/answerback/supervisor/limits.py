@@ -1,6 +1,6 @@
-"""What a start needs of the machine: descriptors, threads, memory; said in a sentence where there is too little."""
+"""Checks the machine's limits at startup: descriptors, threads, memory; each shortage gives a clear error."""
 
-# Rule: libraries crash, or raise anything, without a thread or a descriptor: there must be some before they are asked.
+# Rule: libraries crash, or raise anything, without threads or descriptors: check before calling them.
 
 import errno
 import os
@@ -10,10 +10,10 @@ from typing import Final
 
 from answerback.supervisor.errors import StartError
 
-DESCRIPTORS: Final = 64  # of this process, before the first listener; 40 were too few to read the configuration
+DESCRIPTORS: Final = 64  # descriptors before the first listener; 40 were too few to read the configuration
 DESCRIPTORS_PER_WORKER: Final = 4
-THREADS: Final = 16  # of this process: gRPC's, those that read files and write logs
-THREADS_PER_WORKER: Final = 4  # and processes; half of it is for the worker itself
+THREADS: Final = 16  # threads of this process: gRPC's, those that read files and write logs
+THREADS_PER_WORKER: Final = 4  # threads and processes per worker; half of it is for the worker itself
 
 SHORTAGES: Final = {
     errno.EMFILE: "no descriptor is free; raise RLIMIT_NOFILE (`ulimit -n`)",
@@ -28,7 +28,7 @@ NO_THREAD: Final = (
 
 
 def check(workers: int) -> None:
-    """Raises StartError if there are too few descriptors or threads for so many workers."""
+    """Raises StartError if there are too few descriptors or threads for this many workers."""
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = DESCRIPTORS + DESCRIPTORS_PER_WORKER * workers
     if limit != resource.RLIM_INFINITY and limit < needed:
@@ -37,7 +37,7 @@ def check(workers: int) -> None:
 
 
 def shortage(error: BaseException) -> str | None:
-    """What there is too little of, if that is what an exception says."""
+    """Return which resource an exception says is exhausted, if any."""
     if isinstance(error, MemoryError):
         return f"cannot start: {SHORTAGES[errno.ENOMEM]}"
     if isinstance(error, OSError) and error.errno in SHORTAGES:
@@ -48,7 +48,7 @@ def shortage(error: BaseException) -> str | None:
 
 
 def no_room(error: OSError, size: int) -> str:
-    """Why the memory that all processes share cannot be had."""
+    """Return why the shared memory cannot be created."""
     what = f"cannot start: no room for the {size >> 20} MiB of address space that all processes share for counters"
     if error.errno == errno.EFBIG:
         limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""What a supervisor is told when it is made."""
+"""The options of a supervisor."""
 
 import sys
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from answerback.supervisor.revisions.store import Retention
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Times in seconds."""
+    """The options; times are in seconds."""
 
     config_path: Path | None = None
     """The configuration's file; the built-in configuration without one."""
@@ -36,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How patient the supervisor is, in seconds."""
+    """The supervisor's timeouts, in seconds."""
 
     start: float = 10.0
     """From exec to the first beat; it takes some 0.1 on an idle machine."""

@@ -1,4 +1,4 @@
-"""Whether it serves; and if not, why."""
+"""Whether the server is ready, and if not, why."""
 
 from answerback.supervisor.health import DRAINED, Health
 from answerback.supervisor.options import Timeouts
@@ -8,7 +8,7 @@ from answerback.supervisor.workers.pool import WorkerPool
 
 
 class Condition:
-    """What health and status say of the whole."""
+    """The overall state, for health and status."""
 
     def __init__(self, health: Health, crew: WorkerPool, rollout: Rollout, pace: Timeouts) -> None:
         self.stopping = False
@@ -19,7 +19,7 @@ class Condition:
 
     @property
     def state(self) -> State:
-        """In a word."""
+        """The state as one value."""
         if self.stopping or self._drained:
             return State.DRAINING
         if self._rollout.current is None:
@@ -27,7 +27,7 @@ class Condition:
         return State.SERVING if self._health.serving else State.NOT_SERVING
 
     def look_again(self) -> None:
-        """Something has changed that health may depend on."""
+        """Update health after a change that it may depend on."""
         names = self._rollout.names
         self._health.set(self._what_is_wrong(), names, [*filter(self._rollout.drained.announced, names)])
 

@@ -1,4 +1,4 @@
-"""How the responder is doing, for those who ask."""
+"""The status of the server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from answerback.metrics.snapshot import Counts
 
 
 class State(Enum):
-    """What the responder is fit for."""
+    """The overall state of the server."""
 
     STARTING = "starting"
     SERVING = "serving"
@@ -21,7 +21,7 @@ class State(Enum):
 
 
 class DrainState(Enum):
-    """How far a drain is."""
+    """The progress of a drain."""
 
     DRAINING = "draining"
     DRAINED = "drained"
@@ -32,7 +32,7 @@ class DrainState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DrainProgress:
-    """What there is to say of a drain."""
+    """A progress report of a drain."""
 
     state: DrainState
     open: int
@@ -45,7 +45,7 @@ class DrainProgress:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A slot and the process in it, if there is one."""
+    """A slot and its process, if there is one."""
 
     index: int
     pid: int
@@ -68,7 +68,7 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """A listener, and what it has done so far."""
+    """A listener and its counters."""
 
     name: str
     address: str
@@ -82,7 +82,7 @@ class ListenerStatus:
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
-    """A configuration that was put in force, or refused."""
+    """A configuration that was applied or rejected."""
 
     time: datetime
     origin: str
@@ -103,7 +103,7 @@ class FileStatus:
 
     @property
     def refusal(self) -> str:
-        """The same in a line; empty if there is nothing to say."""
+        """The problems as one line; empty if there are none."""
         if not self.problems:
             return ""
         others = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
@@ -112,7 +112,7 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at once."""
+    """The complete status."""
 
     state: State
     reason: str

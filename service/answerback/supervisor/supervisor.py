@@ -1,6 +1,7 @@
-"""The supervisor: what is in force, and everything that changes it.
+"""The supervisor: the active configuration, and everything that changes it.
 
-A change's way: `Supervisor.update`, one at a time: etag, files and checks (`configuration`), then `rollout`.
+A change goes through `Supervisor.update`, one at a time: etag, files and checks (`rollout.candidate`), then
+`rollout`.
 """
 
 import asyncio
@@ -36,11 +37,11 @@ from answerback.supervisor.revisions.store import (
     RevisionStore,
     StoreFailed,
 )
-from answerback.supervisor.rollout.candidate import Configurations, Found
+from answerback.supervisor.rollout.candidate import Candidate, Configurations
 from answerback.supervisor.rollout.change_stats import Record
 from answerback.supervisor.rollout.config_file import Look, Reloads
 from answerback.supervisor.rollout.initial import cannot_restore, first
-from answerback.supervisor.rollout.rollout import Clock, Hands, Rollout, time_of_day
+from answerback.supervisor.rollout.rollout import Clock, Rollout, Targets, time_of_day
 from answerback.supervisor.rollout.two_phase import names_of
 from answerback.supervisor.sockets.closing import Closing
 from answerback.supervisor.sockets.table import Sockets
@@ -49,13 +50,13 @@ from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 from answerback.v1 import config_pb2 as v1
 
-# Rule: nothing of a refused configuration takes effect, anywhere.
+# Rule: nothing of a rejected configuration takes effect, anywhere.
 
 log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Owns sockets, revisions and workers. Made and used in the main thread, in a running event loop."""
+    """Owns sockets, revisions and workers. Create and use it in the main thread, in a running event loop."""
 
     def __init__(
         self,
@@ -66,16 +67,16 @@ class Supervisor:
         clock: Clock = time_of_day,
         contents: Contents | None = None,
     ) -> None:
-        """`store` keeps the revisions; without one, they end with this process. `clock` dates them.
+        """`store` keeps the revisions; by default they end with this process. `clock` dates them.
 
-        `contents`: where what files hold is kept, if others keep theirs there too.
+        `contents`: where the contents of files are kept, if shared with others.
 
-        Raises OSError if there is no memory for the tally.
+        Raises OSError if there is no memory for the shared counters.
         """
         self.options = options
         self.instance = secrets.token_hex(6)
         self.start_time = datetime.now(UTC)
-        self.tally = SharedCounters.create(options.workers + 1)  # one region is spare: see Crew.succeed
+        self.tally = SharedCounters.create(options.workers + 1)  # one region is spare: see WorkerPool.succeed
         self.places = CounterLayout()
         self.series = Series(self.places, lambda place: read_open(self.tally, place))
         self.health = Health()
@@ -93,8 +94,8 @@ class Supervisor:
         self._turns = SerialRunner(self._not_stopping)
         self._closing = Closing(
             self._sockets,
-            lambda: self._crew.hands,
-            lambda: self._crew.attended,
+            lambda: self._crew.change_targets,
+            lambda: self._crew.served_slots,
             self._turns.between,
             self._pace.answer,
         )
@@ -124,13 +125,13 @@ class Supervisor:
 
     @property
     def current(self) -> Revision:
-        """The revision in force."""
+        """The active revision."""
         current = self._rollout.current
         assert current is not None, "start it first"
         return current
 
     async def start(self) -> None:
-        """Put the first configuration in force, on new workers. Raises Refused or StartError; then nothing runs."""
+        """Apply the initial configuration on new workers. Raises Refused or StartError; then nothing runs."""
         fd_reserve.reserve()
         try:
             await self._begin()
@@ -159,7 +160,7 @@ class Supervisor:
         origin: str = API,
         validate_only: bool = False,
     ) -> Change:
-        """Put a configuration in force, on every worker, or change nothing.
+        """Apply a configuration on every worker, or change nothing.
 
         Raises Refused, EtagMismatch, ChangeFailed, Stopping, CountersExhausted.
         """
@@ -174,30 +175,30 @@ class Supervisor:
         origin: str = API,
         validate_only: bool = False,
     ) -> Change:
-        """The same with what `edit` makes of the configuration that is in force when its turn comes.
+        """Apply the result of `edit` on the configuration that is active when the change's turn comes.
 
         Raises what `update` and `edit` raise.
         """
 
-        async def find() -> Found:
+        async def find() -> Candidate:
             return await self._configurations.given(edit(self.current.config), self.current, origin)
 
         return await self._asked(find, etag, comment, origin, validate_only=validate_only)
 
     async def rollback(self, number: int, *, etag: str = "", comment: str = "", validate_only: bool = False) -> Change:
-        """Put the content of an earlier revision in force again, as a new revision.
+        """Apply the content of an earlier revision, as a new revision.
 
         Raises NotKept, StoreFailed, and what `update` raises.
         """
 
-        async def find() -> Found:
+        async def find() -> Candidate:
             return await self._configurations.kept(await self.history.get(number), ROLLBACK)
 
         comment = comment or f"to revision {number}"
         return await self._asked(find, etag, comment, ROLLBACK, validate_only=validate_only)
 
     async def validate(self, config: v1.Config) -> list[Problem]:
-        """Everything that is wrong with a configuration, as far as it is known before it is tried."""
+        """Return all problems of a configuration that can be found without applying it."""
         try:
             await self._configurations.given(config, self.current, API)
         except Refused as refused:
@@ -205,16 +206,16 @@ class Supervisor:
         return []
 
     async def reload(self) -> None:
-        """Put the configuration's file in force again. What is wrong with it is logged, and changes nothing."""
+        """Apply the configuration file again. Problems are logged, and nothing changes."""
         if self._reloads is None:
             log.warning("there is no file to apply again: `serve` was given no --config")
         else:
             await self._reloads.again()
 
     async def stop(self, *, abort: bool = False) -> None:
-        """End in order, within the grace period: not serving at once; accept on for the drain delay; finish; end.
+        """Shut down within the grace period: report not ready; accept during the drain delay; finish; exit.
 
-        `abort`, also of a stop in progress: whatever is open is reset now.
+        `abort`, also during a stop: reset open connections now.
         """
         if abort:
             self._abort.set()
@@ -228,7 +229,7 @@ class Supervisor:
         await asyncio.shield(self._stopping)
 
     def status(self, *, listeners: bool = True) -> Status:
-        """How everything is doing. Without the listeners it costs the same however many there are."""
+        """Return the status. Without the listeners its cost does not depend on their number."""
         current = self._rollout.current
         configured = current.config.listeners if current and listeners else ()
         return Status(
@@ -259,7 +260,7 @@ class Supervisor:
         self._condition.look_again()
 
     async def _begin(self) -> None:
-        """Put in force what is served first. What is restored and cannot be served is no fault of the file's."""
+        """Apply the initial configuration. If a restored one cannot be served, the file is not to blame."""
         look = await self._reloads.first() if self._reloads else None
         found, kept = await first(self._configurations, self._store, look)
         try:
@@ -270,13 +271,13 @@ class Supervisor:
             raise cannot_restore(kept, refused) from None
 
     async def _reapply(self, look: Look) -> Change:
-        """Put in force what the file says."""
+        """Apply the content of the file."""
         return await self._asked(lambda: self._configurations.seen(look), "", "", FILE, validate_only=False)
 
     async def _asked(
-        self, find: Callable[[], Awaitable[Found]], etag: str, comment: str, origin: str, *, validate_only: bool
+        self, find: Callable[[], Awaitable[Candidate]], etag: str, comment: str, origin: str, *, validate_only: bool
     ) -> Change:
-        """Put what is found in force, or only see whether it could be."""
+        """Find a configuration and apply it, or only check whether it could be applied."""
 
         async def work() -> Change:
             if validate_only:
@@ -292,13 +293,13 @@ class Supervisor:
         if etag and etag != self.current.etag:
             raise EtagMismatch(self.current.etag)
 
-    async def _try(self, found: Found) -> Change:
-        """What `_change` would answer, as far as it is known before it is done."""
+    async def _try(self, found: Candidate) -> Change:
+        """Return the result that `_change` would give, as far as it is known before."""
         current = self.current
         asked = Revision(current.number, current.etag, found.config, found.files, origin=found.origin)
         return Change(asked, changed=False, workers=self._serving)
 
-    async def _change(self, found: Found, comment: str) -> Change:
+    async def _change(self, found: Candidate, comment: str) -> Change:
         current = self.current
         if found.config == current.config and found.files == current.files:
             if found.origin == FILE:
@@ -307,21 +308,23 @@ class Supervisor:
             return Change(current, changed=False, workers=self._serving)
 
         async def workers() -> list[WorkerProcess]:
-            return self._crew.hands
+            return self._crew.change_targets
 
         count = await self._apply(found, comment, workers)
         return Change(self.current, changed=True, workers=count)
 
     @property
     def _serving(self) -> int:
-        """How many workers serve the revision in force."""
+        """Return how many workers serve the active revision."""
         return sum(worker.revision == self.current.number for worker in self._crew.workers)
 
-    async def _apply(self, found: Found, comment: str, hands: Hands, *, kept: Revision | None = None) -> int:
-        count = await self._rollout.apply(found, comment, hands, self._not_stopping, kept=kept)
+    async def _apply(
+        self, found: Candidate, comment: str, change_targets: Targets, *, kept: Revision | None = None
+    ) -> int:
+        count = await self._rollout.apply(found, comment, change_targets, self._not_stopping, kept=kept)
         self._record.took(self.current, count)
         self.series.configured(names_of(self.current.config))
-        self._crew.provide_anew()
+        self._crew.refresh_adopters()
         self._changed()
         return count
 
@@ -330,11 +333,11 @@ class Supervisor:
             raise Stopping
 
     async def _boot(self, process: WorkerProcess) -> None:
-        """Have a successor serve what is in force. Raises WorkerDied."""
+        """Let a new worker serve the active revision. Raises WorkerDied."""
         await self._turns.between(lambda: self._rollout.boot(process))
 
     async def _give_up(self) -> None:
-        """Undo a start that did not succeed."""
+        """Undo a failed start."""
         self._closing.stop()
         for process in self._crew.processes:
             process.kill("the responder did not start")

@@ -1,1 +1,1 @@
-"""Metrics, probes and a page over HTTP: `site.serve(supervisor, address)`."""
+"""The HTTP server for metrics, probes and a status page: `site.serve(supervisor, address)`."""

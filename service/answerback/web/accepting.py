@@ -1,7 +1,7 @@
-"""Accepts the connections of the HTTP server, one in each turn of the event loop.
+"""Accepts connections of the HTTP server, one per iteration of the event loop.
 
-An accept loop of our own: uvloop accepts the whole queue at once, before a connection can be closed for another one,
-and it closes silently what it has no descriptor for.
+The accept loop is our own: uvloop accepts the whole queue at once, before a connection can be closed to make room,
+and it closes connections silently when descriptors run out.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-BACK_OFF_SECONDS: Final = 0.05  # without a descriptor the socket stays readable: the loop would spin
+BACK_OFF_SECONDS: Final = 0.05  # without free descriptors the socket stays readable: the loop would spin
 SHORTAGES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
@@ -18,7 +18,7 @@ class Accepting:
     """Accepts on `sock`, which it owns, until closed."""
 
     def __init__(self, sock: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
-        """`make` makes the protocol of each connection."""
+        """`make` creates the protocol of each connection."""
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._make = make
@@ -28,7 +28,7 @@ class Accepting:
         self._watch()
 
     def close(self) -> None:
-        """Accept no more, and free the address."""
+        """Stop accepting, and free the address."""
         if self._resume is not None:
             self._resume.cancel()
         self._loop.remove_reader(self._sock.fileno())
@@ -45,7 +45,7 @@ class Accepting:
             if error.errno in SHORTAGES:
                 self._loop.remove_reader(self._sock.fileno())
                 self._resume = self._loop.call_later(BACK_OFF_SECONDS, self._watch)
-            return  # anything else is about the connection: its peer has left
+            return  # any other error concerns the connection: its peer has left
         connection.setblocking(False)
         starting = self._loop.create_task(self._start(connection))
         self._starting.add(starting)
@@ -54,5 +54,5 @@ class Accepting:
     async def _start(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._make, connection)
-        except OSError:  # the peer has left, or there is no descriptor for its transport
+        except OSError:  # the peer has left, or no descriptor is free for its transport
             connection.close()

@@ -1,4 +1,4 @@
-"""Connections of the HTTP server, bounded in number, by peer, and in time."""
+"""Limits the connections of the HTTP server: their number, per peer, and their duration."""
 
 import asyncio
 import ipaddress
@@ -8,22 +8,22 @@ from typing import Final, cast
 
 from answerback.net import fd_reserve
 
-# Rule: a new connection always gets a place. When all are taken, the oldest connection that has not finished its
-#       request is closed for it: a probe sends its request at once, so strangers cannot keep it out. Where a peer has
-#       several that are being answered, one of these goes before one that has come just now.
-# Rule: a connection holds its place for CONNECTION_SECONDS at most, however slowly its peer sends or reads.
+# Rule: a new connection is always accepted. At the limit, the oldest connection with an incomplete request is closed
+#       for it: a probe sends its request at once, so other clients cannot keep it out. If a peer has several complete
+#       requests, one of these is closed before a connection that has just arrived.
+# Rule: a connection lasts at most CONNECTION_SECONDS, however slowly its peer sends or reads.
 
 CONNECTIONS: Final = 64  # a scraper, some probes and a few people; each costs some 100 kB at worst
-CONNECTIONS_PER_PEER: Final = 16  # one address; a /64 is one peer with IPv6
+CONNECTIONS_PER_PEER: Final = 16  # per IPv4 address or IPv6 /64
 REQUEST_SECONDS: Final = 5.0  # for the request line and the headers
-NEW_SECONDS: Final = 0.25  # in which a probe has sent its request, unless its machine is very busy
-CONNECTION_SECONDS: Final = 10.0  # for one request and its response: there are no second ones
+NEW_SECONDS: Final = 0.25  # seconds in which a probe has sent its request, unless its machine is very busy
+CONNECTION_SECONDS: Final = 10.0  # seconds for one request and its response; each connection has only one
 
-NETWORK_BITS: Final = 64  # of an IPv6 address: a host has all addresses of its network
+NETWORK_BITS: Final = 64  # prefix length of IPv6: a host has all addresses of its network
 
 
 class Bound:
-    """How many connections there may be, in all and of one peer, and for how long."""
+    """The limits: connections in total and per peer, and their duration."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Bound:
         seconds: float = CONNECTION_SECONDS,
         new_seconds: float = NEW_SECONDS,
     ) -> None:
-        """`connections`: CONNECTIONS, or as many as the limit of descriptors allows, unless given."""
+        """`connections` defaults to CONNECTIONS, or fewer if the limit of descriptors requires it."""
         self.connections = fd_reserve.bounded(CONNECTIONS) if connections is None else connections
         self.per_peer = per_peer
         self.request_seconds = request_seconds
@@ -43,16 +43,16 @@ class Bound:
 
     @property
     def open(self) -> int:
-        """How many connections hold a place."""
+        """The number of open connections."""
         return len(self._places)
 
     @property
     def asked(self) -> int:
-        """How many of them have sent their whole request."""
+        """The number of connections whose request is complete."""
         return sum(place.asked for place in self._places)
 
     def enter(self, newcomer: "BoundedProtocol") -> None:
-        """Give a connection a place; close another one if there is none left."""
+        """Add a connection; close another one if the limit is reached."""
         own = [place for place in self._places if place.peer == newcomer.peer]
         if len(own) >= self.per_peer:
             self._evict(own)
@@ -61,7 +61,7 @@ class Bound:
         self._places[newcomer] = None
 
     def leave(self, place: "BoundedProtocol") -> None:
-        """Free the place of a connection."""
+        """Remove a connection."""
         self._places.pop(place, None)
 
     def _evict(self, places: "list[BoundedProtocol]") -> None:
@@ -72,7 +72,7 @@ class Bound:
         if waited:
             victim = max(
                 waited, key=lambda place: counts[place.peer]
-            )  # the first, so the oldest, of the peer with most
+            )  # the first, and so the oldest, of the peer with most
         else:
             most = max(counts.values())
             heaviest = [place for place in places if counts[place.peer] == most]
@@ -83,7 +83,7 @@ class Bound:
 
 
 class BoundedProtocol(asyncio.Protocol):
-    """Passes a connection's events to the protocol that `make` makes, while the connection holds a place.
+    """Passes a connection's events to the protocol that `make` creates, while the connection is admitted.
 
     `make` gets a function to call when the request is complete.
     """
@@ -100,7 +100,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._timers: list[asyncio.TimerHandle] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a place."""
+        """Enter the limits."""
         self._transport = cast("asyncio.Transport", transport)
         self.peer = network_of(transport.get_extra_info("peername"))
         loop = asyncio.get_running_loop()
@@ -129,14 +129,14 @@ class BoundedProtocol(asyncio.Protocol):
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Leave the limits."""
         for timer in self._timers:
             timer.cancel()
         self._bound.leave(self)
         self._inner.connection_lost(exc)
 
     def end(self) -> None:
-        """Close at once, whatever has not been sent."""
+        """Close at once; unsent bytes are dropped."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -149,7 +149,7 @@ class BoundedProtocol(asyncio.Protocol):
 
 
 def network_of(peername: object) -> str:
-    """Whom to count a connection for: an IPv4 address, or the network of an IPv6 one."""
+    """Return the peer that a connection counts for: an IPv4 address, or the network of an IPv6 one."""
     host = peername[0] if isinstance(peername, tuple) and peername else ""
     try:
         address = ipaddress.ip_address(host)

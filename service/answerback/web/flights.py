@@ -1,7 +1,7 @@
-"""Work in a thread that callers share: one piece of it runs, and those that wait are one for each kind."""
+"""Shares work in a thread among callers: one piece runs at a time, and at most one waits per kind."""
 
-# Rule: an answer is never older than its question: who asks while a piece runs shares the next one.
-# Rule: what every caller has left is not begun, and is told to stop if it runs.
+# Rule: a result is never older than its request: a caller that arrives while a piece runs shares the next one.
+# Rule: work that all callers have cancelled is not started, and is told to stop if it runs.
 
 import asyncio
 import threading
@@ -22,11 +22,11 @@ class _Flight(Generic[K, V]):
         self.callers = 0
         self.left = threading.Event()
         self.answer: asyncio.Future[V] = loop.create_future()
-        self.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # seen, if by nobody
+        self.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # seen, if unused
 
 
 class Flights(Generic[K, V]):
-    """Shares the work that `work` does."""
+    """Shares the results of `work`."""
 
     def __init__(self, work: Work[K, V], name: str) -> None:
         self._work = work
@@ -35,7 +35,7 @@ class Flights(Generic[K, V]):
         self._running: _Flight[K, V] | None = None
 
     async def join(self, kind: K) -> V:
-        """The answer for a kind, begun after this call. Raises what the work raises."""
+        """Return the result for a kind, from a run that starts after this call. Raises what the work raises."""
         flight = self._waiting.get(kind)
         if flight is None:
             flight = self._waiting[kind] = _Flight(kind, asyncio.get_running_loop())
@@ -49,7 +49,7 @@ class Flights(Generic[K, V]):
                 self._leave(flight)
 
     def close(self) -> None:
-        """Begin nothing more; callers that wait are cancelled."""
+        """Start nothing more; waiting callers are cancelled."""
         for flight in self._waiting.values():
             flight.answer.cancel()
         self._waiting.clear()

@@ -1,7 +1,7 @@
-"""aiohttp's side of a connection, with our headers and texts on every answer, errors included."""
+"""The request handler of aiohttp, with our headers and texts on every response, errors included."""
 
-# Rule: nothing of a request is in an answer, neither its bytes nor its version of HTTP.
-# Rule: a fault of the peer's is not logged.
+# Rule: no part of a request appears in a response, neither its bytes nor its HTTP version.
+# Rule: faults of the peer are not logged.
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
 HEADER_BYTES: Final = 8190  # a line; browsers send to one port of localhost the cookies of all the others
-LINGER_SECONDS: Final = 1.0  # to read a body that nobody asked for, so that the peer reads the response before a reset
+LINGER_SECONDS: Final = 1.0  # seconds to read an unwanted body, so that the peer reads the response before a reset
 
 HEADERS: Final = {
     "Server": "answerback",
@@ -54,7 +54,7 @@ class Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it quotes the request
     ) -> web.StreamResponse:
-        """What is answered to a request that cannot be read, or whose answer cannot be made."""
+        """Return the response to a request that cannot be parsed, or whose handling failed."""
         self.asked()
         if not isinstance(exc, HttpProcessingError):
             log.error("%s could not be answered", request.path, exc_info=exc)
@@ -65,7 +65,7 @@ class Handler(web.RequestHandler):
 
 
 def dressed(response: web.Response) -> web.Response:
-    """The response as it is sent."""
+    """Return the response with our headers."""
     response.headers.update(HEADERS)
     response.force_close()
     return response
@@ -74,7 +74,7 @@ def dressed(response: web.Response) -> web.Response:
 def make_request(
     message: RawRequestMessage, payload: Any, protocol: web.RequestHandler, writer: Any, task: "asyncio.Task[None]"
 ) -> web.BaseRequest:
-    """A request in a version of HTTP that we speak: aiohttp answers in that of the request."""
+    """Create a request with an HTTP version that we speak: aiohttp responds in the request's version."""
     version = HttpVersion10 if message.version == HttpVersion10 else HttpVersion11
     message = message._replace(version=version)
     return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())

@@ -1,4 +1,4 @@
-"""The page at `/`: what this is, how it is doing, and where to look next."""
+"""The status page at `/`: what this server is, its state, and links."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ from typing import Final
 from answerback import __version__
 from answerback.supervisor.status import ListenerStatus, Status
 
-# Rule: text becomes markup in `tag` and `page` alone, which escape it; only Markup passes as it is.
-# Rule: nothing is fetched from anywhere: no scripts, no fonts, no images.
+# Rule: text becomes markup only in `tag` and `page`, which escape it; only Markup is passed unescaped.
+# Rule: the page loads nothing: no scripts, no fonts, no images.
 
 
 class Markup(str):
-    """HTML that is meant as such."""
+    """A string of HTML."""
 
     __slots__ = ()
 
@@ -36,21 +36,21 @@ LINKS: Final = (
 
 
 def tag(name: str, *content: str, **attributes: str) -> Markup:
-    """An element; content and attributes are escaped, unless they are Markup."""
+    """Return an element; content and attributes are escaped, unless they are Markup."""
     inner = "".join(part if isinstance(part, Markup) else escape(part) for part in content)
     head = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
     return Markup(f"<{name}{head}>{inner}</{name}>")
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Markup:
-    """A table; numbers stand to the right."""
+    """Return a table; numbers are right-aligned."""
     body = [tag("tr", *(_cell(value) for value in values)) for values in rows]
     columns = tag("tr", *(tag("th", head, scope="col") for head in heads))
     return tag("table", tag("caption", caption), tag("thead", columns), tag("tbody", *body))
 
 
 def page(status: Status, start_time: datetime) -> str:
-    """The whole page; `start_time` (UTC) is that of the program."""
+    """Return the whole page; `start_time` (UTC) is that of the program."""
     state = f"{status.state.value}: {status.reason}" if status.reason else status.state.value
     since = start_time.strftime("%Y-%m-%d %H:%M:%S UTC")
     workers = [(w.index, str(w.pid or "none"), w.revision, w.restarts) for w in status.workers]

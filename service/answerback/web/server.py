@@ -1,4 +1,4 @@
-"""Metrics, probes and a page over HTTP/1.1: what is asked for by GET or HEAD is answered, and the connection closed."""
+"""Serves metrics, probes and a page over HTTP/1.1: answers GET and HEAD, then closes the connection."""
 
 import ipaddress
 import os
@@ -14,10 +14,10 @@ from answerback.web.bounded import Bound, BoundedProtocol
 from answerback.web.flights import Flights
 from answerback.web.handler import Handler, dressed, make_request
 
-# Rule: nothing here changes anything.
-# Rule: one request a connection: a scraper comes every few seconds, and a place that is kept is a place taken.
-# Rule: metrics and the page are rendered beside the event loop, one at a time, and one waits at most for each kind:
-#       each listener costs 2 ms.
+# Rule: requests change nothing.
+# Rule: one request per connection: a scraper comes every few seconds, and an idle connection would take up a place.
+# Rule: metrics and the page are rendered in a thread, one at a time, and at most one rendering of each kind waits: each
+#       listener costs 2 ms.
 
 METHODS: Final = ("GET", "HEAD")
 BACKLOG: Final = 128
@@ -33,7 +33,7 @@ PAGE, TEXT_METRICS, OPEN_METRICS = KINDS = ("page", "text metrics", "open metric
 
 
 class Server:
-    """Listens at `address`, the port 0 having become the kernel's choice."""
+    """Listens at `address`, in which port 0 is replaced by the kernel's choice."""
 
     def __init__(self, address: str, http: web.Server, accepting: Accepting, pages: "_Pages") -> None:
         self.address = address
@@ -42,7 +42,7 @@ class Server:
         self._pages = pages
 
     async def close(self) -> None:
-        """Listen no more; finish what is in progress, for CLOSE_SECONDS at most."""
+        """Stop listening; finish requests in progress, for at most CLOSE_SECONDS."""
         self._accepting.close()
         self._http.pre_shutdown()
         await self._http.shutdown(CLOSE_SECONDS)
@@ -50,11 +50,11 @@ class Server:
 
 
 async def start(address: str, *, health: Health, note: Note, render: Render, bound: Bound | None = None) -> Server:
-    """Serve at `address` (`HOST:PORT`). Raises StartError if nothing can listen there.
+    """Serve at `address` (`HOST:PORT`). Raises StartError if it cannot listen there.
 
-    `health` says of `liveness` and `readiness` what is wrong, or None; `note`, what somebody should look at although
-    nothing is. `render` gives the page and the metrics; it is called in a thread, with one of KINDS and a function that
-    says whether nobody waits for the answer any more.
+    `health` returns what is wrong with `liveness` or `readiness`, or None; `note` returns a warning although the
+    server is ready. `render` renders the page and the metrics; it is called in a thread, with one of KINDS and a
+    function that returns whether the client has disconnected.
     """
     pages = _Pages(health, note, render)
     places = bound or Bound()

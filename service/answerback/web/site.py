@@ -1,4 +1,4 @@
-"""The HTTP server of a supervisor: its health, its page, its metrics."""
+"""Connects the HTTP server to a supervisor: its health, its page, its metrics."""
 
 from collections.abc import Callable
 
@@ -33,12 +33,12 @@ async def serve(supervisor: Supervisor, address: str) -> server.Server:
 
 
 def note(status: Status) -> str:
-    """What is not as it should be, although it serves; empty if nothing is."""
+    """Return a warning about a server that is ready; empty if there is none."""
     return status.file.refusal if status.file else ""
 
 
 def facts(status: Status) -> Facts:
-    """What the metrics show of a supervisor's status."""
+    """Return the metrics' facts from a supervisor's status."""
     return Facts(
         version=__version__,
         revision=status.revision,

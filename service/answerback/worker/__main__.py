@@ -2,7 +2,7 @@
 
 import gc
 
-gc.disable()  # nothing that is loaded at the start is garbage; looking for some takes a tenth of the start
+gc.disable()  # no garbage is created at startup; a collection would take a tenth of the startup time
 
 from answerback.worker.start import run  # noqa: E402 - after what is said above
 

@@ -1,4 +1,4 @@
-"""A worker's tie to its supervisor: it ends with it, and by it."""
+"""Ties a worker's life to its supervisor's."""
 
 import ctypes
 import os
@@ -13,21 +13,21 @@ SUPERVISORS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Orphaned(Exception):
-    """The supervisor has ended already."""
+    """The supervisor has exited already."""
 
 
 def ignore_signals() -> None:
-    """Leave to the supervisor what a terminal or a container's end sends to every process."""
+    """Ignore signals that a terminal or a container sends to every process; the supervisor handles them."""
     for each in SUPERVISORS:
         signal.signal(each, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS)  # the supervisor blocked them until here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS)  # the supervisor blocked them for us until here
 
 
 def end_with_parent(link: socket.socket) -> None:
-    """Have the kernel kill this process when its parent, which made `link`, ends. Raises Orphaned if it has."""
+    """Let the kernel kill this process when its parent, which made `link`, exits. Raises Orphaned if it has."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     parent, _, _ = UCRED.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size))
-    if os.getppid() != parent:  # it ended before it could be watched
+    if os.getppid() != parent:  # it exited before it could be watched
         raise Orphaned

@@ -1,18 +1,18 @@
-"""The memory that the patterns of a worker may take together, those of former plans included."""
+"""The memory budget for all patterns of a worker, including those of earlier plans."""
 
 import weakref
 from collections import deque
 
-# Rule: what is released may be so in any thread, within any line of code: it is only noted, and counted later.
+# Rule: memory may be released in any thread at any line: it is only noted, and accounted for later.
 
 TOTAL_BYTES = 48 << 20
 
 
 class PatternMemory:
-    """Shares a fixed sum out to plans as they are compiled; a plan's share is free again when nothing holds it.
+    """Divides a fixed budget among plans as they are compiled; a share is free again when its plan is gone.
 
-    A share is half of what is free, so that there is always something for the next: connections may keep former plans
-    for as long as they last.
+    A share is half of the free budget, so that something is always left: connections may keep earlier plans for as
+    long as they are open.
     """
 
     def __init__(self, total: int = TOTAL_BYTES) -> None:
@@ -20,12 +20,12 @@ class PatternMemory:
         self._released: deque[int] = deque()
 
     def half(self) -> int:
-        """Half of what is free now. It is taken by `hold`."""
+        """Return half of the free budget. `hold` takes it."""
         while self._released:
             self._free += self._released.popleft()
         return self._free // 2
 
     def hold(self, owner: object, size: int) -> None:
-        """Take so much of it, until `owner` is gone."""
+        """Take this much of the budget until `owner` is gone."""
         self._free -= size
         weakref.finalize(owner, self._released.append, size).atexit = False

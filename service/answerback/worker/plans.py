@@ -1,4 +1,4 @@
-"""Configurations to plans: what has not changed is not compiled again, and stays the object it was."""
+"""Compiles configurations to plans; unchanged listeners keep their compiled plan."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 from answerback.worker.pattern_memory import PatternMemory
 
-# Rule: nothing here touches the event loop: it runs in a thread.
+# Rule: nothing here uses the event loop: it runs in a thread.
 
 
 NOTHING_PASSED: Final[Mapping[bytes, Large]] = {}
@@ -25,7 +25,7 @@ NOTHING_PASSED: Final[Mapping[bytes, Large]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """All that a listener's plan is made of."""
+    """Everything that a listener's plan is made from."""
 
     listener: bytes
     places: bytes
@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A plan, and what it was made of, by listener."""
+    """A plan and the sources of its listeners."""
 
     plan: Plan = field(default_factory=lambda: Plan(0, {}))
     sources: Mapping[str, Source] = field(default_factory=dict)
@@ -49,10 +49,10 @@ def compile_order(
     passed: Mapping[bytes, Large] = NOTHING_PASSED,
     memory: PatternMemory | None = None,
 ) -> Compiled:
-    """What the supervisor wants prepared. Raises Refused with every problem.
+    """Compile the configuration of a Prepare command. Raises Refused with every problem.
 
-    `passed`: the large contents that came with the order, by digest; the others are those of `former`. `memory`: for
-    the patterns of all plans that this worker has.
+    `passed`: the large contents that came with the command, by digest; the others are those of `former`. `memory`:
+    for the patterns of all plans of this worker.
     """
     large = {
         each.digest: passed[each.digest] if each.digest in passed else former.large[each.digest]
@@ -87,7 +87,7 @@ def compile_order(
 
 
 class _Compiler:
-    """Compiles listeners, whose patterns share alike what there is of memory."""
+    """Compiles listeners, whose patterns share the memory budget evenly."""
 
     def __init__(self, listeners: Sequence[v1.Listener], memory: PatternMemory) -> None:
         self._memory = memory
@@ -97,7 +97,7 @@ class _Compiler:
         self._pause = Pacer()
 
     def compile(self, listener: v1.Listener, place: ListenerPlaces, source: Source, revision: int) -> ListenerPlan:
-        """The plan of a listener. Raises Refused."""
+        """Compile one listener. Raises Refused."""
         plan = compile_plan(
             v1.Config(listeners=[listener]),
             source.files,
@@ -112,7 +112,7 @@ class _Compiler:
 
 
 def _count_patterns(listener: v1.Listener) -> int:
-    """How many patterns a listener has."""
+    """Return how many patterns a listener has."""
     found = (message for _, message in messages(listener))
     return sum(
         isinstance(message, v1.Framing.Pattern)
@@ -122,7 +122,7 @@ def _count_patterns(listener: v1.Listener) -> int:
 
 
 def _moved(problem: Problem, index: int) -> Problem:
-    """The problem with the place that its listener has among all."""
+    """Return the problem with its path relative to the configuration."""
     return Problem(re.sub(r"^listeners\[0\]", f"listeners[{index}]", problem.path), problem.message)
 
 

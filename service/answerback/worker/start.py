@@ -1,4 +1,4 @@
-"""A worker's start and end."""
+"""Starts and ends a worker."""
 
 import gc
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def main(words: Sequence[str]) -> int:
-    """Serve until told to end; the exit status."""
+    """Serve until told to end; return the exit status."""
     parent.ignore_signals()
     given = Arguments.parse(words)
     logs.configure(given.log_format, given.log_level, worker=given.slot)
@@ -28,19 +28,19 @@ def main(words: Sequence[str]) -> int:
     parent.end_with_parent(link)
     fd_reserve.reserve()
     gc.enable()
-    gc.freeze()  # what is loaded by now stays: each full collection would look at it for 8 ms, of everyone's time
+    gc.freeze()  # objects loaded so far are permanent: full collections would scan them for 8 ms
     loop = uvloop.new_event_loop()
     return loop.run_until_complete(serve(link, SharedCounters(given.tally, given.slots), given.slot, given.region))
 
 
 async def serve(link: socket.socket, tally: SharedCounters, slot: int, region: int) -> int:
-    """Carry out orders until one is to end."""
+    """Execute commands until one says to end; return the exit status."""
     return await Worker(link, tally, slot, region).ended
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the supervisor says when it starts a worker."""
+    """The command-line arguments of a worker."""
 
     link: int
     """The descriptor of the link."""
@@ -57,7 +57,7 @@ class Arguments:
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "Arguments":
-        """`--link 5 --tally 4 …`, all of them. By hand: argparse takes a tenth of the time of the whole start."""
+        """Parse `--link 5 --tally 4 …`, all required. Without argparse, which takes a tenth of the startup time."""
         given = dict(zip(words[::2], words[1::2], strict=True))
         names = ("link", "tally", "slots", "slot", "region")
         link, tally, slots, slot, region = (int(given[f"--{name}"]) for name in names)
@@ -65,7 +65,7 @@ class Arguments:
 
 
 def run() -> None:
-    """Serve, and end this process at once: nothing here is worth the time that an orderly exit takes."""
+    """Serve, and exit at once without Python's orderly shutdown, which takes time and does nothing useful here."""
     try:
         status = main(sys.argv[1:])
     except parent.Orphaned:

@@ -1,4 +1,4 @@
-"""What a worker does with its orders."""
+"""Executes the supervisor's commands in a worker."""
 
 import asyncio
 import logging
@@ -38,33 +38,33 @@ from answerback.v1.problem_pb2 import Problem
 from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_order
 
-# Rule: what is prepared is beside what is in force, and touches it nowhere, until it is committed.
-# Rule: a worker that cannot do what was decided ends; its successor starts with what was decided.
+# Rule: a prepared revision is kept beside the active one, and does not affect it until it is committed.
+# Rule: a worker that cannot carry out a decision exits; its successor starts with what was decided.
 
 BEAT_SECONDS: Final = 0.5
-STOP_SECONDS: Final = 0.25  # within which what was reset has left the books
+STOP_SECONDS: Final = 0.25  # seconds within which reset connections have been counted as closed
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A revision, prepared."""
+    """A prepared revision."""
 
     compiled: Compiled
     sockets: Mapping[str, socket.socket]
 
     def forget(self) -> None:
-        """Close what came with it."""
+        """Close the sockets that came with it."""
         for sock in self.sockets.values():
             sock.close()
 
 
 class Worker:
-    """Serves in one slot, as its supervisor orders."""
+    """Serves in one slot, as the supervisor commands."""
 
     def __init__(self, link: socket.socket, tally: SharedCounters, slot: int, region: int) -> None:
-        """In a running event loop; it beats from its next turn on. `region` is where in the tally it counts."""
+        """Requires a running event loop; sends heartbeats from its next iteration on. `region` is where it counts."""
         self._loop = asyncio.get_running_loop()
         self._slot = slot
         self._listeners = Listeners(self._loop, tally, slot, region)
@@ -211,7 +211,7 @@ class Worker:
         self._end(0)
 
     def _orphaned(self) -> None:
-        """The supervisor is gone, or wants nothing more of this worker."""
+        """The supervisor is gone, or has closed the link."""
         self._end(0)
 
     def _end(self, status: int) -> None:
@@ -237,12 +237,12 @@ class Worker:
 
 
 def by_key(names: Sequence[SocketName], sockets: Sequence[socket.socket]) -> dict[str, socket.socket]:
-    """The sockets that came with an order, by their keys."""
+    """Return the sockets that came with a command, by their keys."""
     return {name.key: sock for name, sock in zip(names, sockets, strict=True)}
 
 
 def mapped_files(order: Prepare, descriptors: Sequence[int]) -> dict[bytes, Large]:
-    """The large contents that came with an order, by digest. Raises OSError if one cannot be mapped."""
+    """Return the large contents that came with a command, by digest. Raises OSError if one cannot be mapped."""
     passed = [each for each in order.files if each.passed]
     with reserve.reserve_released():
         return {
@@ -252,7 +252,7 @@ def mapped_files(order: Prepare, descriptors: Sequence[int]) -> dict[bytes, Larg
 
 
 def by_address(fillers: Iterable[Filler]) -> Fillers:
-    """Where those who fill queues come from, by the key of the address."""
+    """Return the addresses of the fillers, by the key of the address they fill."""
     found: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
     for filler in fillers:
         found[filler.socket].add((filler.host, filler.port))

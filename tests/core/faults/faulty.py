@@ -62,7 +62,7 @@ def without_faults(target: ListenerPlan) -> ListenerPlan:
 
 def comes_of(effect: faults.Effect, *reply: Outcome, seed: int = 1) -> list[Outcome]:
     """What an effect makes of a reply, from the first thing on that it touches; times to the nanosecond."""
-    return rounded(effect.on(iter(reply), faults.Strike(Random(seed))))
+    return rounded(effect.on(iter(reply), faults.FaultState(Random(seed))))
 
 
 def rounded(reply: Iterable[Outcome]) -> list[Outcome]:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from answerback.core import steps, templates
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.context import RequestContext
 from answerback.core.delays import Exponential, Fixed, Uniform
 from answerback.core.faults import Bandwidth, Corrupt, Drop, Fault, Hang, Latency, Slice, SlowClose, Truncate
 from answerback.core.faults import Reset as Resetting
 from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.core.turn import Turn
 from tests.core.faults.faulty import conversation, fault, plan, rule, without_faults
 from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
 
@@ -85,7 +85,7 @@ def test_steps_after_a_delayed_send_run_after_it() -> None:
     seen: list[float] = []
     book = conversation(Slice(1, 0, 1), Latency(Fixed(1)))
 
-    def look(_turn: Turn) -> None:
+    def look(_turn: RequestContext) -> None:
         seen.append(book.now - 1000)
 
     script = (
@@ -101,7 +101,7 @@ def test_steps_after_a_delayed_send_run_after_it() -> None:
 
 
 def test_template_too_large_behind_a_fault_closes_the_connection() -> None:
-    def endless(_turn: Turn) -> None:
+    def endless(_turn: RequestContext) -> None:
         raise templates.TooLong
 
     target = replace(plan(Latency(Fixed(1))), on_request=Rules([rule(endless, steps.send(b"never"))]))

@@ -1,17 +1,17 @@
 import pytest
 
 from answerback.core import matching
+from answerback.core.context import RequestContext
 from answerback.core.matching import Matcher
-from answerback.core.turn import Turn
 from tests.core.matching.turns import asked
 from tests.core.turns import MadeUp
 
 
-def always(_request: bytes, _turn: Turn) -> bool:
+def always(_request: bytes, _turn: RequestContext) -> bool:
     return True
 
 
-def never(_request: bytes, _turn: Turn) -> bool:
+def never(_request: bytes, _turn: RequestContext) -> bool:
     return False
 
 

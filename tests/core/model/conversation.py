@@ -17,7 +17,7 @@ from tests.core.model.heard import Happening, Heard
 from tests.core.templates import reference
 
 if TYPE_CHECKING:
-    from answerback.core.turn import Captures
+    from answerback.core.context import Captures
 
 # Rule: time is in whole milliseconds; `inf` is never.
 

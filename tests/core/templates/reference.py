@@ -8,13 +8,13 @@ import uuid
 import zlib
 from datetime import datetime
 
-from answerback.core.turn import Turn
+from answerback.core.context import RequestContext
 
 PLAIN = r"request\.number|request|peer\.host|peer\.port|local\.port|listener|connection\.id|state|uuid|vars\.[\w-]+|\w+"
 WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 
 
-def render(text: str, turn: Turn) -> bytes:
+def render(text: str, turn: RequestContext) -> bytes:
     made = b""
     while text:
         if text.startswith("$$"):
@@ -40,7 +40,7 @@ def to_number(value: bytes | int) -> int:
     return total
 
 
-def evaluate(text: str, turn: Turn, *, wants_number: bool) -> tuple[bytes | int, str]:
+def evaluate(text: str, turn: RequestContext, *, wants_number: bool) -> tuple[bytes | int, str]:
     """The value that the text begins with, and what is behind it."""
     value: bytes | int
     if found := re.match(r"hex:([^,}]*)", text):
@@ -81,7 +81,7 @@ def part(data: bytes, inside: str) -> bytes:
     return bytes(byte for index, byte in enumerate(data) if first <= index < last)
 
 
-def look_up(word: str, turn: Turn) -> bytes | int:
+def look_up(word: str, turn: RequestContext) -> bytes | int:
     if word.startswith("vars."):
         return turn.variables.get(word[5:], b"")
     plain: dict[str, bytes | int] = {
@@ -107,7 +107,7 @@ def look_up(word: str, turn: Turn) -> bytes | int:
         return b""
 
 
-def call(name: str, text: str, turn: Turn) -> tuple[bytes | int, str]:
+def call(name: str, text: str, turn: RequestContext) -> tuple[bytes | int, str]:
     packing = re.fullmatch(r"(u8|u16|u32|u64)(be|le)?", name)
     padding = re.fullmatch(r"pad(\d+)", name)
     numeric = packing is not None or padding is not None or name in {"or", "xor"}

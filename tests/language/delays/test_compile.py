@@ -4,7 +4,7 @@ from answerback.core.delays import LONGEST, Delay, Exponential, Fixed, Lognormal
 from answerback.core.steps import Wait
 from answerback.language.delays import compile_delay
 from answerback.v1 import config_pb2 as v1
-from tests.language.compiling import Turn, selected
+from tests.language.compiling import RequestContext, selected
 from tests.language.configurations import rule
 
 DELAYS = {
@@ -30,11 +30,11 @@ def test_compile_of_empty_delay_is_rejected() -> None:
 
 
 def test_a_fixed_delay_is_known_and_others_are_drawn() -> None:
-    found = selected(rule("do: [delay: 1s, delay: {uniform: {min: 1s, max: 2s}}]"), Turn(b"x"))
+    found = selected(rule("do: [delay: 1s, delay: {uniform: {min: 1s, max: 2s}}]"), RequestContext(b"x"))
     assert found is not None
     fixed, drawn = found.steps
     assert fixed == Wait(1)
     assert callable(drawn)
-    wait = drawn(Turn(b"x"))
+    wait = drawn(RequestContext(b"x"))
     assert isinstance(wait, Wait)
     assert 1 <= wait.seconds <= 2

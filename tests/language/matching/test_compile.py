@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from answerback.language.context import Compiling
 from answerback.language.matching import compile_match, explain_match
 from answerback.v1 import config_pb2 as v1
-from tests.language.compiling import Turn
+from tests.language.compiling import RequestContext
 from tests.language.strategies import matches
 
 asked = st.binary(max_size=8) | st.text("aAé\n", max_size=6).map(str.encode)
@@ -14,14 +14,14 @@ asked = st.binary(max_size=8) | st.text("aAé\n", max_size=6).map(str.encode)
 
 @given(match=matches, request_bytes=asked)
 def test_compiled_match_has_a_miss_exactly_if_it_does_not_hold(match: v1.Match, request_bytes: bytes) -> None:
-    holds = compile_match(match, Compiling({}))(request_bytes, Turn(request_bytes))
-    miss = explain_match(match, Compiling({}))(request_bytes, Turn(request_bytes))
+    holds = compile_match(match, Compiling({}))(request_bytes, RequestContext(request_bytes))
+    miss = explain_match(match, Compiling({}))(request_bytes, RequestContext(request_bytes))
     assert holds == (miss is None)
 
 
 def test_files_are_what_the_condition_names() -> None:
     match = v1.Match(equals=v1.Literal(file="greeting"))
-    assert compile_match(match, Compiling({"greeting": b"hi"}))(b"hi", Turn(b"hi"))
-    miss = explain_match(match, Compiling({"greeting": b"hi"}))(b"ho", Turn(b"ho"))
+    assert compile_match(match, Compiling({"greeting": b"hi"}))(b"hi", RequestContext(b"hi"))
+    miss = explain_match(match, Compiling({"greeting": b"hi"}))(b"ho", RequestContext(b"ho"))
     assert miss is not None
     assert miss.why == 'is not "hi": byte 1 is "o", not "i"'

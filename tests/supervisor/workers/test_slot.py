@@ -10,7 +10,7 @@ from answerback.shared.listener_counters import ListenerCounters
 from answerback.supervisor.options import Timeouts
 from answerback.supervisor.workers import slot as module
 from answerback.supervisor.workers.process import WorkerProcess
-from answerback.supervisor.workers.slot import CrashLoop, Slot, bury
+from answerback.supervisor.workers.slot import CrashLoop, Slot, close_crashed
 
 
 @pytest.fixture
@@ -74,5 +74,5 @@ def test_bury_closes_the_connections_of_its_slot_only() -> None:
     for slot in range(2):
         for block in blocks:
             ListenerCounters(tally.region(slot), block).accepted()
-    assert bury(tally, places, 1) == 2
+    assert close_crashed(tally, places, 1) == 2
     assert [ListenerCounters(tally.region(slot), block).open() for slot in range(2) for block in blocks] == [1, 1, 0, 0]

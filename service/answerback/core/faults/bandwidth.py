@@ -1,28 +1,28 @@
-"""`bandwidth`: a reply comes slowly."""
+"""`bandwidth`: a reply is sent at a limited rate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from answerback.core.actions import Send
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import Outcome, Wait
 
-PIECE_SECONDS: Final = 0.1  # the bytes of so long a time come together: a timer is late by 1 or 2 % of it
+PIECE_SECONDS: Final = 0.1  # bytes due within this time are sent together: a timer is late by 1 or 2 % of it
 
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth:
-    """Sends nothing before a line of so many bytes per second would have carried it."""
+    """Delays each part of a reply until a line of this many bytes per second would have carried it."""
 
     bytes_per_second: int
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Bytes."""
         return sends(outcome)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
-        """See `Effect.on`."""
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+        """Split the bytes and wait between the parts."""
         rate = self.bytes_per_second
         size = max(1, int(rate * PIECE_SECONDS))
         for outcome in reply:

@@ -1,4 +1,4 @@
-"""What all faults share."""
+"""The interface of a fault's effect."""
 
 from collections.abc import Generator, Iterator
 from random import Random
@@ -11,33 +11,33 @@ Reply = Iterator[Outcome]
 """What a script comes to, made while it is taken. It begins with a None, where a fault can strike before all else."""
 
 
-class Strike:
-    """What a fault may look at while it strikes: kept for one reply, or for the connection if its scope is that."""
+class FaultState:
+    """The state of a fault that applies: for one reply, or for the connection if its scope is CONNECTION."""
 
     __slots__ = ("chance", "sent")
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
-        self.sent = 0  # bytes of replies that `truncate` has let through
+        self.sent = 0  # bytes that `truncate` has already sent
 
 
 class Effect(Protocol):
-    """What a fault does to a reply that it strikes."""
+    """How a fault changes a reply."""
 
-    def touches(self, outcome: Outcome) -> bool:
-        """Whether this is something that it changes: at the first of these in a reply, it is settled if it strikes."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Whether the effect can change this step result. At the first such result the fault is decided."""
 
-    def on(self, reply: Reply, strike: Strike) -> Reply:
-        """The reply as it comes out, from what it touches on."""
+    def on(self, reply: Reply, strike: FaultState) -> Reply:
+        """Transform a reply, which begins with the first step result that the effect applies to."""
 
 
 def sends(outcome: Outcome) -> TypeGuard[Send]:
-    """Whether bytes are sent."""
+    """Whether the step result is bytes to send."""
     return isinstance(outcome, Send) and bool(outcome.data)
 
 
 def within(reply: Reply, seconds: float) -> Generator[Outcome, None, float]:
-    """As much of the reply as is taken in so long a time, by its own waits; returns what is left of that time."""
+    """Pass on the reply's results that fall, by its own waits, within `seconds`; returns the seconds left."""
     left = seconds
     if left <= 0:
         return 0.0

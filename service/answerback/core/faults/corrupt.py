@@ -1,25 +1,25 @@
-"""`corrupt`: a reply has wrong bytes in it."""
+"""`corrupt`: a reply contains wrong bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerback.core.actions import Send
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Corrupt:
-    """Changes so many bytes of a reply, at random places of what is sent first; all of them, if it has no more."""
+    """Changes this many bytes of a reply, at random places of the first bytes sent; all of them if there are fewer."""
 
     count: int
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Bytes."""
         return sends(outcome)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:
-        """See `Effect.on`."""
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+        """Change the bytes."""
         chance, left = strike.chance, self.count
         for outcome in reply:
             if not left or not sends(outcome):

@@ -1,20 +1,20 @@
-"""`drop`: a reply is not sent."""
+"""`drop`: the bytes of a reply are not sent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Swallows the bytes of a reply; whatever else the reply does, it does."""
+    """Discards the bytes of a reply; waits and closes still happen."""
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Bytes."""
         return sends(outcome)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
-        """See `Effect.on`."""
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+        """Pass on everything but the bytes."""
         return (outcome for outcome in reply if not sends(outcome))

@@ -1,4 +1,4 @@
-"""When a fault strikes, and how a reply goes through all of them."""
+"""When a fault applies, and how a reply passes through all faults."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,52 +8,52 @@ from typing import Final, Protocol
 
 from answerback.core.actions import CloseReason
 from answerback.core.counting import take
-from answerback.core.faults.base import Effect, Reply, Strike
+from answerback.core.faults.base import Effect, FaultState, Reply
 from answerback.core.faults.slow_close import SlowClose
 from answerback.core.steps import End, Outcome
 
-COUNTERS: Final = 2  # places of each fault where all connections count: the replies, and the strikes
+COUNTERS: Final = 2  # cells of each fault that all connections share: replies considered, and times applied
 
 Claim = Callable[[int, int], int | None]
 """Takes the next number, from 0, of the count at a place; None once so many are taken (0: never)."""
 
 
-class Own:
-    """What a connection keeps of a fault whose scope it is."""
+class ConnectionFaultState:
+    """A connection's own state of a fault with scope CONNECTION."""
 
     __slots__ = ("counts", "strike", "tossed")
 
     def __init__(self, chance: Random, *, tossed: bool) -> None:
-        self.tossed = tossed  # how its coin fell
+        self.tossed = tossed  # the result of `probability`
         self.counts: dict[int, int] = {}
-        self.strike = Strike(chance)
+        self.strike = FaultState(chance)
 
     def claim(self, place: int, most: int) -> int | None:
-        """See `Claim`."""
+        """Count on this connection. See `Claim`."""
         return take(self.counts, place, most)
 
 
-class Struck(Protocol):
-    """The connection whose reply it is."""
+class FaultedConnection(Protocol):
+    """The connection as its faults see it."""
 
     @property
     def chance(self) -> Random:
-        """The listener's generator."""
+        """The listener's random generator."""
 
     @property
-    def own_faults(self) -> "dict[Fault, Own]":
-        """Of the faults whose scope is the connection."""
+    def own_faults(self) -> "dict[Fault, ConnectionFaultState]":
+        """State of the faults with scope CONNECTION."""
 
     def count(self, place: int, most: int) -> int | None:
-        """See `Claim`; all connections of the listener take of the same numbers."""
+        """Count for all connections of the listener. See `Claim`."""
 
     def struck(self, fault: int) -> None:
-        """The fault with this place strikes."""
+        """Report that the fault with this place applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A way to misbehave, and when; `place` is where its strikes are counted in the tally."""
+    """An effect and when it applies. `place` is the cell that counts how often it applied."""
 
     name: str
     place: int
@@ -71,28 +71,30 @@ class Fault:
     counter: int = 0
     """The first of its COUNTERS."""
 
-    def on(self, reply: Reply, connection: Struck) -> Iterator[Outcome]:
-        """The reply as it comes out."""
+    def on(self, reply: Reply, connection: FaultedConnection) -> Iterator[Outcome]:
+        """Transform the reply, if the fault applies to it."""
         for outcome in reply:
-            if self.effect.touches(outcome):
+            if self.effect.applies_to(outcome):
                 rest = chain((outcome,), reply)
                 strike = self._strike(connection)
                 yield from rest if strike is None else self.effect.on(rest, strike)
                 return
             yield outcome
 
-    def _strike(self, connection: Struck) -> Strike | None:
-        """Settle whether it strikes a reply."""
+    def _strike(self, connection: FaultedConnection) -> FaultState | None:
+        """Decide whether the fault applies to this reply; its state if so."""
         if self.per_connection:
             own = connection.own_faults.get(self)
             if own is None:
-                own = connection.own_faults[self] = Own(connection.chance, tossed=self._toss(connection.chance))
+                own = connection.own_faults[self] = ConnectionFaultState(
+                    connection.chance, tossed=self._toss(connection.chance)
+                )
             strikes = own.tossed and self._due(own.claim) and self._has_turns_left(own.claim)
             strike = own.strike
         else:
             claim = connection.count
             strikes = self._due(claim) and self._toss(connection.chance) and self._has_turns_left(claim)
-            strike = Strike(connection.chance)
+            strike = FaultState(connection.chance)
         if not strikes:
             return None
         connection.struck(self.place)
@@ -102,7 +104,7 @@ class Fault:
         return self.probability >= 1 or chance.random() < self.probability
 
     def _due(self, claim: Claim) -> bool:
-        """Whether it is this reply's turn."""
+        """Whether `skip` and `every` select this reply."""
         if self.every == 1:
             return not self.skip or claim(self.counter, self.skip) is None
         number = claim(self.counter, 0)
@@ -112,16 +114,16 @@ class Fault:
         return not self.times or claim(self.counter + 1, self.times) is not None
 
 
-def through(faults: Sequence[Fault], reply: Reply, connection: Struck) -> Reply:
-    """A reply through all faults, in their order."""
+def apply_all(faults: Sequence[Fault], reply: Reply, connection: FaultedConnection) -> Reply:
+    """Pass a reply through all faults, in order."""
     reply = chain((None,), reply)
     for fault in faults:
         reply = fault.on(reply, connection)
     return reply
 
 
-def farewell(faults: Sequence[Fault], reason: CloseReason, connection: Struck) -> Reply:
-    """A close in order that is no part of a reply, through those faults that are about closing."""
+def apply_to_close(faults: Sequence[Fault], reason: CloseReason, connection: FaultedConnection) -> Reply:
+    """Pass an orderly close that is not part of a reply through the faults that affect closing."""
     reply: Reply = iter((End(by_reset=False, reason=reason),))
     for fault in faults:
         if isinstance(fault.effect, SlowClose):

@@ -1,11 +1,11 @@
-"""`latency`: a reply comes late."""
+"""`latency`: a reply is delayed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerback.core.actions import HalfClose
 from answerback.core.delays import Delay
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import End, Outcome, Wait
 
 
@@ -15,11 +15,11 @@ class Latency:
 
     delay: Delay
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Bytes, FIN and RST."""
         return sends(outcome) or isinstance(outcome, HalfClose | End)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:
-        """See `Effect.on`."""
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+        """Wait, then pass on the reply."""
         yield Wait(self.delay.draw(strike.chance))
         yield from reply

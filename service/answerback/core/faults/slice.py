@@ -1,27 +1,27 @@
-"""`slice`: a reply comes in pieces."""
+"""`slice`: a reply is sent in pieces."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerback.core.actions import Send
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import Outcome, Wait
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Cuts a reply into pieces of `size` bytes, by chance up to `variation` more or less, with a gap between them."""
+    """Cuts a reply into pieces of `size` bytes, randomly up to `variation` more or less, with a gap between them."""
 
     size: int
     variation: int
     gap: float
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Bytes."""
         return sends(outcome)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:
-        """See `Effect.on`."""
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+        """Cut the bytes and wait between the pieces."""
         least, most = self.size - self.variation, self.size + self.variation
         begun = False
         for outcome in reply:

@@ -1,26 +1,26 @@
-"""`truncate`: a reply ends before its end."""
+"""`truncate`: a reply is cut short."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerback.core.actions import Send
-from answerback.core.faults.base import Reply, Strike, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """Lets so many bytes through, then ends the connection: by FIN, or by RST."""
+    """Sends the first `size` bytes of a reply, then ends the connection by FIN or RST."""
 
     size: int
     by_reset: bool
 
-    def touches(self, outcome: Outcome) -> bool:
-        """See `Effect.touches`."""
+    def applies_to(self, outcome: Outcome) -> bool:
+        """Bytes."""
         return sends(outcome)
 
-    def on(self, reply: Reply, strike: Strike) -> Iterator[Outcome]:
-        """See `Effect.on`."""
+    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+        """Pass on the first bytes, then end."""
         for outcome in reply:
             if not sends(outcome):
                 yield outcome

@@ -1,4 +1,4 @@
-"""How bytes become requests: a file for each way; `base` is what all share, `walking` what those of many parts do."""
+"""How bytes become requests, one file per framing. `base` has the interface, `walking` the incremental framings."""
 
 from answerback.core.framing.automaton import places
 from answerback.core.framing.base import MOST, Buffer, Framing, Malformed
@@ -13,9 +13,9 @@ from answerback.core.framing.read import Read
 from answerback.core.framing.resp import Resp
 from answerback.core.framing.until_eof import UntilEof
 
-# Rule: cutting never matters: but for `read` and `idle`, any pieces of a stream give the same requests.
-# Rule: a framing is shared by all its connections and keeps nothing of them; what `begin` returns is one connection's.
-# Rule: whatever a peer sends, nothing is raised but Malformed; and a byte costs the same however it is delivered.
+# Rule: except for `read` and `idle`, the requests do not depend on how the stream was cut into reads.
+# Rule: a framing is shared by all connections and stateless; what `begin` returns belongs to one connection.
+# Rule: whatever a peer sends, only Malformed is raised; a byte costs the same however it is delivered.
 # Rule: one framing, one file, one test.
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Where a pattern first matches, byte by byte: each byte is looked at once, however the stream is cut.
+"""Finds where a pattern first matches, byte by byte: each byte is examined once, however the stream is cut.
 
 RE2 starts every search at the beginning, so bytes that it searched without a match are searched again when more arrive.
 This keeps, between two bytes, the places of the pattern that the match may have reached (Glushkov automaton: one place
@@ -16,21 +16,21 @@ from answerback.core.framing.base import Buffer
 from answerback.core.framing.walking import Heard
 from answerback.core.pattern_syntax import fold
 
-# Rule: what is kept is bounded and can be forgotten at any time: a connection keeps a number.
+# Rule: cached states are bounded and can be dropped at any time: a connection keeps only a number.
 
 MAX_PLACES: Final = 256
-TRANSITION_BYTES: Final = 128  # of memory, for each that is kept
+TRANSITION_BYTES: Final = 128  # bytes of memory for each cached state
 MIN_TRANSITIONS, MAX_TRANSITIONS = 256, 8192
-SKIP_AFTER: Final = 1000  # bytes that changed nothing before it is worked out which do
+SKIP_AFTER: Final = 1000  # bytes that left a state unchanged before the set of bytes that change it is computed
 
 T = TypeVar("T")
 Search = Callable[[Buffer, int], re.Match[bytes] | None]
 
 
 class _Fragment(NamedTuple):
-    """A part of a pattern: of each of its places, the bytes that it takes and the places that may follow.
+    """A part of a pattern: for each of its positions, the bytes it matches and the positions that may follow.
 
-    A fragment that another is made of is used up: its lists become those of the other.
+    A fragment that becomes part of another is consumed: its lists are reused there.
     """
 
     takes: list[frozenset[int]]
@@ -44,7 +44,7 @@ class _Fragment(NamedTuple):
 
 
 class _Fragments:
-    """The fragments of each part."""
+    """Builds the fragment of each part of a pattern."""
 
     def nothing(self) -> _Fragment:
         return _Fragment([], [], 0, 0, True)
@@ -102,7 +102,7 @@ def _extended(some: list[T], more: list[T]) -> list[T]:
 
 
 def _follow_all(last: int, begins: int, follow: list[int]) -> None:
-    """Have what begins follow each of the last places."""
+    """Let the positions in `begins` follow each of the positions in `last`."""
     while last:
         at = last & -last
         follow[at.bit_length() - 1] |= begins
@@ -110,7 +110,7 @@ def _follow_all(last: int, begins: int, follow: list[int]) -> None:
 
 
 class _Places:
-    """How many places each part has."""
+    """Counts the positions of each part of a pattern."""
 
     def nothing(self) -> float:
         return 0
@@ -134,12 +134,12 @@ class _Places:
 
 
 def places(pattern: str) -> int:
-    """How many places a pattern has: one for each byte that it names, repetitions counted out."""
+    """Return the number of positions of a pattern: one for each byte it names, repetitions expanded."""
     return int(fold(pattern, _Places()))
 
 
 class _State(dict[int, "_State"]):
-    """Where the automaton is: the next state, by the byte that comes; worked out when it is first asked for."""
+    """A state of the automaton: maps a byte to the next state, computed on first use."""
 
     __slots__ = ("_automaton", "_stayed", "ends", "leaves", "places")
 
@@ -157,7 +157,7 @@ class _State(dict[int, "_State"]):
         return state
 
     def stays(self) -> bool:
-        """Count a byte that changed nothing; whether `leaves` is there to pass over those that follow."""
+        """Count a byte that left the state unchanged; True if `leaves` can skip the following ones."""
         self._stayed += 1
         if self._stayed >= SKIP_AFTER and self.leaves is None:
             changing = b"".join(rb"\x%02x" % byte for byte in self._automaton.changing(self.places))
@@ -191,7 +191,7 @@ class Automaton:
         self._states: dict[int, _State] = {}
 
     def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
-        """Go on with the request that begins there; where it ends, or 0. `heard.stage` is where the automaton is."""
+        """Continue with the request at `begin`; returns its end, or 0. `heard.stage` is the automaton's state."""
         at, size = begin + heard.seen, len(buffer)
         state = self._state(heard.stage)
         while at < size:
@@ -209,19 +209,19 @@ class Automaton:
         return 0
 
     def after(self, at: int, byte: int) -> _State:
-        """The state that a byte leads to."""
+        """Return the state that a byte leads to."""
         if not self._left:
             self._forget()
         self._left -= 1
         return self._state(self._reached(at) & self._takes[byte])
 
     def changing(self, at: int) -> list[int]:
-        """The bytes that lead to another state than this."""
+        """Return the bytes that lead to another state than this one."""
         reached = self._reached(at)
         return [byte for byte, takes in enumerate(self._takes) if reached & takes != at]
 
     def _reached(self, at: int) -> int:
-        """The places that any byte may lead to: the match may begin here, too."""
+        """Return the positions that any byte may lead to; a match may begin here, too."""
         reached = self._first | (at & self._in_a_row) << 1
         others = at & self._others
         if others:
@@ -244,7 +244,7 @@ class Automaton:
 
 
 class _Eighth(dict[int, int]):
-    """What follows eight places: by the bits of those that the automaton is in."""
+    """The successors of eight positions, indexed by which of them are active."""
 
     __slots__ = ("_follow",)
 

@@ -1,4 +1,4 @@
-"""What a framing is."""
+"""The interface of a framing."""
 
 from collections.abc import Sequence
 from math import inf
@@ -6,53 +6,54 @@ from typing import ClassVar, Final, Protocol, Self
 
 Buffer = bytes | bytearray
 
-MOST: Final = 64  # requests cut at once: what is cut in vain, because the first of them waits, stays little
+MOST: Final = 64  # max. requests per call: if the first of them has to wait, little work is wasted
 
 
 class Malformed(Exception):
-    """What is in the buffer begins no request, whatever follows: the peer's fault. The text says why."""
+    """The buffer does not begin with a request, whatever follows: the peer's fault. The text says why."""
 
 
 class Framing(Protocol):
-    """Finds requests in a buffer. Equal framings cut alike."""
+    """Finds requests in a buffer. Framings that compare equal frame alike."""
 
     @property
     def rest(self) -> bool:
-        """Whether what is left when the peer closes its half is a request."""
+        """Whether bytes left over when the peer closes its half are a request."""
 
     @property
     def gap(self) -> float:
-        """The seconds of silence that make a request of what is there; `inf` if silence makes none."""
+        """Seconds without data after which the buffered bytes are a request; `inf` if never."""
 
     @property
     def unfinished(self) -> bool:
-        """Whether `cut` stopped because it had done enough at once: there may be more requests in the same bytes.
+        """Whether `cut` stopped because it reached its limit: the same bytes may contain more requests.
 
-        If it found none, it goes on from there when it is called again with all of them as `searched`.
+        If it found none, it resumes when it is called again with all of them as `searched`.
         """
 
     def begin(self) -> "Framing":
-        """This framing, for one connection from here on: it may keep what it knows of the request half heard."""
+        """Return a framing for one connection; it may keep state of an incomplete request."""
 
     def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """The whole requests at the beginning, as rules see them, `MOST` at most, and where the next one begins.
+        """Return the complete requests at the start of the buffer, at most MOST, and where the next one begins.
 
-        `searched` bytes were there already when a request was last looked for, in vain; 0 if none was. Raises
-        Malformed if there is no request at the beginning, nor ever will be; not while there is one before that.
+        `searched` bytes were already there at the last search, which found no request; 0 if there was none. Raises
+        Malformed if no request can begin at the start of the buffer; but not while a complete request precedes the
+        fault.
         """
 
     def taken(self, buffer: Buffer, requests: int) -> int:
-        """Where the next one begins behind the first so many of those that `cut` found."""
+        """Return where the next request begins after the first `requests` of those that `cut` found."""
 
     def least(self, buffer: Buffer) -> int:
-        """At least how long the request will be that begins with what is in the buffer, where `cut` found none.
+        """Return a lower bound for the length of the request that the buffer begins with, if `cut` found none.
 
         Raises Malformed as `cut` does, so that a fault behind the last request is seen at once.
         """
 
 
 class Plain:
-    """What most framings have in common: they go by the bytes alone, and need remember nothing."""
+    """Base class of stateless framings, which depend on the bytes alone."""
 
     __slots__ = ()
 
@@ -61,5 +62,5 @@ class Plain:
     unfinished: bool = False
 
     def begin(self) -> Self:
-        """See `Framing.begin`."""
+        """Return itself: there is no state."""
         return self

@@ -1,4 +1,4 @@
-"""Framing by an ending of one's own."""
+"""Framing by a custom delimiter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from answerback.core.framing.base import MOST, Buffer, Plain
 class Delimiter(Plain):
     r"""The bytes `end` end a request (SMTP's `\r\n.\r\n`), and are not part of it unless `keep`.
 
-    Raises ValueError if there is no end.
+    Raises ValueError if `end` is empty.
     """
 
     end: bytes
     keep: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what would end a request nowhere."""
+        """Reject an empty delimiter."""
         if not self.end:
             raise ValueError("a delimiter has at least one byte")
 
@@ -48,7 +48,7 @@ class Delimiter(Plain):
         return len(buffer) - (0 if self.keep else self._begun(buffer))
 
     def _begun(self, buffer: Buffer) -> int:
-        """How much of an ending the buffer may end with."""
+        """Return how many bytes at the end of the buffer may be the start of a delimiter."""
         ending = self.end
         at = buffer.find(ending[:1], max(0, len(buffer) - len(ending) + 1))
         while at >= 0:

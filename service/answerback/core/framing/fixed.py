@@ -1,4 +1,4 @@
-"""Framing by a size known beforehand."""
+"""Framing by a fixed size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from answerback.core.framing.base import MOST, Buffer, Plain
 
 @dataclass(frozen=True, slots=True)
 class Fixed(Plain):
-    """So many bytes are a request. Raises ValueError for fewer than one."""
+    """Each request has `size` bytes. Raises ValueError for a size below 1."""
 
     size: int
 
     def __post_init__(self) -> None:
-        """Refuse what there would be no end of."""
+        """Reject a size below 1."""
         if self.size < 1:
             raise ValueError(f"a request of fixed size has at least one byte, not {self.size}")
 

@@ -12,25 +12,26 @@ HEAD, BODY, CHUNK, DATA, TRAILERS = range(5)
 
 # A line may end with LF alone in a head and in trailers (RFC 9112, 2.2), but not in a chunked body.
 END_OF_FIELDS: Final = re.compile(rb"\n\r?\n")
-# The fields that say how long the body is, with what stands wrongly before the colon (5.1), and folded lines (5.2).
+# Header fields that give the body's length, also with a misplaced blank (5.1) or folded (5.2).
 LENGTH_FIELDS: Final = re.compile(
     rb"\n(?:(content-length)|transfer-encoding)([ \t]*):([^\n]*(?:\n[ \t][^\n]*){0,16})", re.IGNORECASE
 )
-MOST_LENGTHS: Final = 16  # such fields, and folded lines of one; who sends more wants to keep the server busy
-LONGEST_VALUE: Final = 16384  # bytes of such a field: all the codings that there are take less
+MOST_LENGTHS: Final = 16  # max. number of such fields, and of folded lines of one: more would only keep the server busy
+LONGEST_VALUE: Final = 16384  # bytes of such a field: all existing codings together take less
 FOLDED: Final = re.compile(rb"\n[ \t]")
-LENGTH: Final = re.compile(rb"[0-9]{1,20}")  # as many digits as h11 takes; no body is as long as that
-CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")  # with its extensions (7.1.1)
+LENGTH: Final = re.compile(rb"[0-9]{1,20}")  # digits, as h11 allows; no body is that long
+CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")  # with chunk extensions (7.1.1)
 
 CHUNKED: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Http(Walked):
-    """A head, to the empty line, and its body, by Content-Length or chunked, trailers included, are a request.
+    """A request is a head, up to the empty line, and its body, by Content-Length or chunked, with trailers.
 
-    No byte is taken off, but for one empty line before the head. Lengths that are no numbers or contradict each other,
-    and a transfer coding that does not end with `chunked`, are malformed; nothing else of the head is looked at.
+    No byte is removed, except one empty line before the head. Malformed are: lengths that are not numbers or
+    contradict each other, and a transfer coding that does not end with `chunked`. Nothing else of the head is
+    checked.
     """
 
     def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
@@ -56,7 +57,7 @@ class Http(Walked):
 
 
 def _head(buffer: Buffer, begin: int, heard: Heard) -> bool:
-    """Look for the head's end, and then for what is to follow; False if it is not there."""
+    """Look for the end of the head and determine the body; False if the end is not there yet."""
     if not heard.at and not _first_line(buffer, begin, heard):
         return False
     found = END_OF_FIELDS.search(buffer, begin + max(heard.at, heard.seen - 2))
@@ -71,7 +72,7 @@ def _head(buffer: Buffer, begin: int, heard: Heard) -> bool:
 
 
 def _first_line(buffer: Buffer, begin: int, heard: Heard) -> bool:
-    """Find where the request line begins: one empty line before it is ignored (RFC 9112, 2.2)."""
+    """Find the start of the request line: one empty line before it is ignored (RFC 9112, 2.2)."""
     first = bytes(buffer[begin : begin + 3])
     heard.start = 1 if first[:1] == b"\n" else 2 if first[:2] == b"\r\n" else 0
     if first == b"\r" or len(first) == heard.start:
@@ -83,7 +84,7 @@ def _first_line(buffer: Buffer, begin: int, heard: Heard) -> bool:
 
 
 def _body_length(buffer: Buffer, begin: int, end: int) -> int:
-    """The bytes of the body behind this head, or CHUNKED (RFC 9112, 6.3)."""
+    """Return the length of the body after this head in bytes, or CHUNKED (RFC 9112, 6.3)."""
     lengths: list[bytes] = []
     codings: list[bytes] = []
     for number, field in enumerate(LENGTH_FIELDS.finditer(buffer, begin, end), 1):
@@ -104,7 +105,7 @@ def _body_length(buffer: Buffer, begin: int, end: int) -> int:
 
 
 def _content_length(values: Sequence[bytes]) -> int:
-    """What all the values say (RFC 9110, 8.6)."""
+    """Return the length on which all values agree (RFC 9110, 8.6)."""
     if not all(LENGTH.fullmatch(value) for value in values):
         raise Malformed("Content-Length is no number")
     numbers = {int(value) for value in values}
@@ -114,7 +115,7 @@ def _content_length(values: Sequence[bytes]) -> int:
 
 
 def _chunk(buffer: Buffer, begin: int, heard: Heard) -> bool:
-    """The line with a chunk's size."""
+    """Parse the line with a chunk's size."""
     start = begin + heard.at
     end = buffer.find(b"\n", max(start, begin + heard.seen)) + 1
     if not end:
@@ -132,7 +133,7 @@ def _chunk(buffer: Buffer, begin: int, heard: Heard) -> bool:
 
 
 def _data(buffer: Buffer, begin: int, heard: Heard) -> bool:
-    """What ends a chunk, `at` being the end of its data."""
+    """Check the line end after a chunk; `at` is the end of its data."""
     at = begin + heard.at
     if len(buffer) < at + 2:
         return False
@@ -143,7 +144,7 @@ def _data(buffer: Buffer, begin: int, heard: Heard) -> bool:
 
 
 def _trailers(buffer: Buffer, begin: int, heard: Heard) -> bool:
-    """The fields behind the last chunk, to the empty line."""
+    """Parse the fields after the last chunk, up to the empty line."""
     found = END_OF_FIELDS.search(buffer, begin + max(heard.at, heard.seen - 2))
     if found is None:
         return False

@@ -1,4 +1,4 @@
-"""Framing by silence: serial lines behind a terminal server, scanners, scales."""
+"""Framing by silence, for serial lines behind a terminal server, scanners and scales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from answerback.core.framing.base import Buffer
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A silence of `gap` seconds ends a request. The session, which knows the time, cuts it."""
+    """A request ends when no byte arrives for `gap` seconds. The session, which knows the time, cuts it."""
 
     gap: float
 

@@ -1,4 +1,4 @@
-"""Framing by a length within the request: Modbus, PostgreSQL, DNS over TCP, most binary protocols."""
+"""Framing by a length field within the request: Modbus, PostgreSQL, DNS over TCP, most binary protocols."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from answerback.core.framing.base import MOST, Buffer, Malformed, Plain
 
 @dataclass(frozen=True, slots=True)
 class LengthPrefix(Plain):
-    """A number of `width` bytes stands at `offset`; the frame is `offset + width` bytes, the number and `adjust` more.
+    """A `width`-byte number N at `offset`: the frame has `offset + width + N + adjust` bytes.
 
-    `strip` takes the first `offset + width` bytes off the request. A frame shorter than those is malformed. Raises
+    `strip` removes the first `offset + width` bytes from the request. A frame shorter than those is malformed. Raises
     ValueError for an offset below 0 and a width other than 1 to 8 bytes.
     """
 
@@ -21,7 +21,7 @@ class LengthPrefix(Plain):
     strip: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a number that stands nowhere."""
+        """Validate offset and width."""
         if self.offset < 0 or not 1 <= self.width <= 8:
             raise ValueError(f"a length has 1 to 8 bytes at an offset of 0 or more, not {self.width} at {self.offset}")
 
@@ -55,7 +55,7 @@ class LengthPrefix(Plain):
         return (self._size(buffer, 0) or head) - (head if self.strip else 0)
 
     def _size(self, buffer: Buffer, at: int) -> int:
-        """Of the frame that begins there; 0 if its length is not there yet."""
+        """Return the size of the frame that begins there; 0 if its length field is incomplete."""
         start = at + self.offset
         end = start + self.width
         if end > len(buffer):

@@ -20,7 +20,7 @@ class Line(Plain):
         first = buffer.find(b"\n", searched)
         if first < 0:
             return (), 0
-        if first + 1 == len(buffer):  # the request that most clients wait with: one, and nothing behind it
+        if first + 1 == len(buffer):  # the common case: exactly one request, with nothing behind it
             size = first + 1 if self.keep_ending else first - (buffer[first - 1] == CR and first > 0)
             return (bytes(buffer[:size]),), first + 1
         lines = buffer.split(b"\n", MOST)

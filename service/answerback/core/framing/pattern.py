@@ -1,4 +1,4 @@
-"""Framing by a pattern that ends a request: FIX and its checksum, prompts, anything with a recognisable end."""
+"""Framing by a pattern that matches the end of a request: FIX and its checksum, prompts."""
 
 from dataclasses import dataclass, field
 
@@ -37,7 +37,7 @@ class Pattern(Walked):
 
     def __post_init__(self) -> None:
         """Compile it."""
-        # The dataclass is frozen for everybody else.
+        # The dataclass is frozen.
         object.__setattr__(self, "_automaton", check_pattern(self.pattern))
 
     def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:

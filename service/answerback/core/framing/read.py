@@ -1,4 +1,4 @@
-"""Framing by reads: what arrived together is a request."""
+"""Framing by reads: bytes that were read together are a request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from answerback.core.framing.base import MOST, Buffer, Plain
 
 @dataclass(frozen=True, slots=True)
 class Read(Plain):
-    """Each read is a request: what there is, `max_bytes` at most."""
+    """Each read is a request, of at most `max_bytes`."""
 
     max_bytes: int
 

@@ -1,4 +1,4 @@
-"""Framing of what a Redis client sends: RESP2 arrays of bulk strings, and inline commands.
+"""Framing of a Redis client's requests: RESP2 arrays of bulk strings, and inline commands.
 
 https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
@@ -11,13 +11,13 @@ from answerback.core.framing.walking import Heard, Walked
 
 ARRAY, BULK = range(2)
 
-LONGEST_NUMBER: Final = 24  # with the mark before it and CRLF behind it: 20 digits and a sign at most
+LONGEST_NUMBER: Final = 24  # with type byte and CRLF: at most 20 digits and a sign
 SHORTEST_BULK: Final = 6  # $0 CRLF CRLF
 
 
 @dataclass(frozen=True, slots=True)
 class Resp(Walked):
-    """An array of bulk strings is a request; so is a line that does not begin as one. No byte is taken off."""
+    """A request is an array of bulk strings, or a line that does not begin as one. No byte is removed."""
 
     def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
         """See `Walked.walk`."""
@@ -58,7 +58,7 @@ class Resp(Walked):
 
 
 def _inline(buffer: Buffer, begin: int, heard: Heard) -> int:
-    """Where the line ends; 0 if it does not."""
+    """Return the end of the line; 0 if it is incomplete."""
     end = buffer.find(b"\n", begin + heard.seen) + 1
     if not end:
         heard.seen = heard.least = len(buffer) - begin
@@ -66,7 +66,7 @@ def _inline(buffer: Buffer, begin: int, heard: Heard) -> int:
 
 
 def _number_end(buffer: Buffer, at: int, mark: bytes) -> int:
-    """Where the line ends that has this mark and a number; 0 if it does not yet."""
+    """Return the end of the line with this type byte and a number; 0 if it is incomplete."""
     size = len(buffer)
     if at == size:
         return 0
@@ -83,7 +83,7 @@ def _number_end(buffer: Buffer, at: int, mark: bytes) -> int:
 
 
 def _none(digits: Buffer) -> int:
-    """The number of elements of an array with less than none: Redis takes those as empty."""
+    """Handle an array with fewer than 0 elements: Redis treats those as empty."""
     if not digits.startswith(b"-") or not digits[1:].isdigit():
         raise Malformed(f"an array has no length {bytes(digits)!r}")
     return 0

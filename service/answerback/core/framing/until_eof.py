@@ -1,4 +1,4 @@
-"""Framing by the end of the stream: one request, and the peer closes its half behind it."""
+"""Framing by the end of the stream: the peer sends one request and closes its half."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from answerback.core.framing.base import Buffer, Plain
 
 @dataclass(frozen=True, slots=True)
 class UntilEof(Plain):
-    """All that the peer ever sends is one request. The session, which hears of the end, cuts it."""
+    """Everything the peer sends until its FIN is one request. The session, which sees the FIN, cuts it."""
 
     rest: ClassVar[bool] = True
 

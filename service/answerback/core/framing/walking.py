@@ -1,4 +1,4 @@
-"""Framings that go through a request part by part, and do not begin again with every byte that comes."""
+"""Incremental framings: they parse a request part by part and do not restart when more bytes arrive."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -8,24 +8,24 @@ from typing import ClassVar, Final
 
 from answerback.core.framing.base import MOST, Buffer, Malformed, Plain
 
-PARTS_AT_ONCE: Final = 256  # parts of requests that one `cut` goes through: 0.5 ms
+PARTS_AT_ONCE: Final = 256  # max. parts of requests that one `cut` parses: 0.5 ms
 NO_ENDS: Final[list[int]] = []
 
 
 class Heard:
-    """How far a request was followed that is not whole. Positions count from the first byte of its frame."""
+    """The parse state of an incomplete request. Positions count from the first byte of its frame."""
 
     __slots__ = ("at", "credit", "least", "left", "seen", "size", "stage", "start")
 
     def __init__(self, credit: int = PARTS_AT_ONCE) -> None:
-        self.credit = credit  # how many parts more may be gone through now
-        self.start = 0  # of the request within its frame
-        self.at = 0  # the part that is not whole begins here
-        self.seen = 0  # that part's end was looked for up to here, in vain
-        self.stage = 0  # which kind of part that is
-        self.left = 0  # how many more are to come
-        self.least = 0  # what the request will have at least
-        self.size = 0  # how much of it there was
+        self.credit = credit  # how many more parts may be parsed now
+        self.start = 0  # start of the request within its frame
+        self.at = 0  # start of the incomplete part
+        self.seen = 0  # how far the end of that part was searched for
+        self.stage = 0  # kind of the incomplete part
+        self.left = 0  # number of parts still to come
+        self.least = 0  # lower bound for the request's length
+        self.size = 0  # bytes of it that were there
 
 
 Walk = Callable[[Buffer, int, Heard], int]
@@ -36,7 +36,7 @@ Where the frame ends, or 0 if it is not whole, or the credit is used up.
 
 
 class Walked:
-    """A framing of parts: by itself it knows nothing from one look to the next; `begin` makes one that does."""
+    """An incremental framing. It is stateless itself; `begin` returns one that keeps a parse state."""
 
     __slots__ = ()
 
@@ -46,7 +46,7 @@ class Walked:
 
     @abstractmethod
     def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
-        """See `Walk`. Raises Malformed."""
+        """Parse one request. See `Walk`. Raises Malformed."""
 
     def begin(self) -> "Walker":
         """See `Framing.begin`."""
@@ -66,7 +66,7 @@ class Walked:
 
 
 class Walker(Plain):
-    """Walks one connection's stream."""
+    """Parses one connection's stream."""
 
     __slots__ = ("_ends", "_heard", "_walk", "unfinished")
 

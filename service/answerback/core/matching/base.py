@@ -1,16 +1,16 @@
-"""What a match is."""
+"""The types of matches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerback.core.turn import Turn
+from answerback.core.context import RequestContext
 
-Matcher = Callable[[bytes, Turn], bool]
+Matcher = Callable[[bytes, RequestContext], bool]
 """Whether a rule is for this request, which is also its turn's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
+class Mismatch:
     """Why a match does not hold."""
 
     why: str
@@ -23,5 +23,5 @@ class Miss:
     """What is there; empty where the request ends."""
 
 
-Reason = Callable[[bytes, Turn], Miss | None]
+Reason = Callable[[bytes, RequestContext], Mismatch | None]
 """Why a match does not hold for this request, which is also its turn's; None if it does."""

@@ -1,21 +1,21 @@
-"""What it takes to try a match, so that a search can stop in time; how one made of many others is tried in parts."""
+"""The cost of trying a match, so that a search can yield in time, and combined matches tried in parts."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
+from answerback.core.context import RequestContext
 from answerback.core.matching.base import Matcher
-from answerback.core.turn import Turn
 
-# Rule: a match of which nothing is said is taken for a cheap one, whose outcome cannot be remembered.
+# Rule: a match without a declared effort counts as cheap, and its result as not cacheable.
 
-InParts = Callable[[bytes, Turn], Generator[None, None, bool]]
+InParts = Callable[[bytes, RequestContext], Generator[None, None, bool]]
 """The same as a matcher, which gives way after each of its parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What it takes to try a match."""
+    """The cost of trying a match."""
 
     weight: int = 1
     """In units of what it takes to compare a few bytes, some 0.1 us; as much again for each `WEIGHED_BYTES`."""
@@ -32,27 +32,27 @@ REGEX_WEIGHT: Final = 32  # a search by RE2 takes 2 to 6 us
 
 
 def with_effort(matcher: Matcher, effort: Effort) -> Matcher:
-    """The same matcher, of which `effort_of` says this."""
+    """Return the same matcher with a declared effort."""
     vars(matcher)["effort"] = effort
     return matcher
 
 
 def by_bytes(matcher: Matcher) -> Matcher:
-    """The same matcher, of a request's bytes alone."""
+    """Return the same matcher, declared to depend on the request's bytes alone."""
     return with_effort(matcher, BY_BYTES)
 
 
 def effort_of(matcher: Matcher) -> Effort:
-    """What it takes to try it."""
+    """Return the declared effort of a matcher, or the default."""
     effort: Effort = getattr(matcher, "effort", UNKNOWN_EFFORT)
     return effort
 
 
-def in_parts(matcher: Matcher, request: bytes, turn: Turn) -> Generator[None, None, bool]:
-    """Whether it matches; gives way after each match that is not made of others."""
+def in_parts(matcher: Matcher, request: bytes, context: RequestContext) -> Generator[None, None, bool]:
+    """Try a match; yields after each part that is not itself a combination."""
     parts = effort_of(matcher).in_parts
     if parts is not None:
-        return (yield from parts(request, turn))
-    matched = matcher(request, turn)
+        return (yield from parts(request, context))
+    matched = matcher(request, context)
     yield
     return matched

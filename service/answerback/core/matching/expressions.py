@@ -1,9 +1,9 @@
-"""Matches by a regular expression."""
+"""The match by regular expression."""
 
 from answerback.core import patterns
-from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.context import RequestContext
+from answerback.core.matching.base import Matcher, Mismatch, Reason
 from answerback.core.matching.effort import REGEX_WEIGHT, Effort, with_effort
-from answerback.core.turn import Turn
 
 
 def regex(pattern: str) -> Matcher:
@@ -13,11 +13,11 @@ def regex(pattern: str) -> Matcher:
     """
     search = patterns.searcher(pattern)
 
-    def matches(request: bytes, turn: Turn) -> bool:
+    def matches(request: bytes, context: RequestContext) -> bool:
         found = search(request)
         if found is None:
             return False
-        turn.captures = found
+        context.captures = found
         return True
 
     weight = max(REGEX_WEIGHT, int(patterns.search_cost(pattern)))
@@ -25,13 +25,13 @@ def regex(pattern: str) -> Matcher:
 
 
 def why_not_found(pattern: str) -> Reason:
-    """See `regex`. It says whether letters of the other case are all that is wrong."""
+    """Explain `regex`. It says if only the case of letters is wrong."""
     matches = regex(pattern)
 
-    def reason(request: bytes, turn: Turn) -> Miss | None:
-        if matches(request, turn):
+    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+        if matches(request, context):
             return None
-        return Miss(
+        return Mismatch(
             f"nothing in it matches {pattern}"
             + (", but for the case of its letters" if _in_any_case(pattern, request) else "")
         )
@@ -43,4 +43,4 @@ def _in_any_case(pattern: str, request: bytes) -> bool:
     try:
         return patterns.compile(f"(?i){pattern}", captures=False).search(request) is not None
     except patterns.PatternError:
-        return False  # some classes are too much work in both cases
+        return False  # some classes are too costly when case is ignored

@@ -1,9 +1,9 @@
-"""Matches by bytes as they stand. With `ignore_case`, ASCII letters equal their other case."""
+"""Matches by literal bytes. With `ignore_case`, ASCII letters equal their other case."""
 
+from answerback.core.context import RequestContext
 from answerback.core.escapes import quote
-from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.matching.base import Matcher, Mismatch, Reason
 from answerback.core.matching.effort import by_bytes
-from answerback.core.turn import Turn
 
 
 def equals(literal: bytes, ignore_case: bool = False) -> Matcher:
@@ -31,7 +31,7 @@ def suffix(literal: bytes, ignore_case: bool = False) -> Matcher:
 
 
 def contains(literal: bytes, ignore_case: bool = False) -> Matcher:
-    """These bytes are somewhere in the request."""
+    """The request contains these bytes."""
     if not ignore_case:
         return by_bytes(lambda request, _turn: literal in request)
     folded = literal.lower()
@@ -39,9 +39,9 @@ def contains(literal: bytes, ignore_case: bool = False) -> Matcher:
 
 
 def why_not_equal(literal: bytes, ignore_case: bool = False) -> Reason:
-    """See `equals`."""
+    """Explain `equals`."""
 
-    def reason(request: bytes, _turn: Turn) -> Miss | None:
+    def reason(request: bytes, _turn: RequestContext) -> Mismatch | None:
         at = _agreeing(request, literal, ignore_case)
         if at == len(literal) == len(request):
             return None
@@ -51,9 +51,9 @@ def why_not_equal(literal: bytes, ignore_case: bool = False) -> Reason:
 
 
 def why_no_prefix(literal: bytes, ignore_case: bool = False) -> Reason:
-    """See `prefix`."""
+    """Explain `prefix`."""
 
-    def reason(request: bytes, _turn: Turn) -> Miss | None:
+    def reason(request: bytes, _turn: RequestContext) -> Mismatch | None:
         at = _agreeing(request, literal, ignore_case)
         return None if at == len(literal) else _miss("does not begin with", request, literal, at, at)
 
@@ -61,47 +61,47 @@ def why_no_prefix(literal: bytes, ignore_case: bool = False) -> Reason:
 
 
 def why_no_suffix(literal: bytes, ignore_case: bool = False) -> Reason:
-    """See `suffix`. Compared from the end, as suffixes are."""
+    """Explain `suffix`, comparing from the end."""
 
-    def reason(request: bytes, _turn: Turn) -> Miss | None:
+    def reason(request: bytes, _turn: RequestContext) -> Mismatch | None:
         same = _agreeing(request[::-1], literal[::-1], ignore_case)
         if same == len(literal):
             return None
         if same == len(request):
-            return Miss(f"does not end with {quote(literal)}: it is shorter", 0, literal[-same - 1 :][:1])
+            return Mismatch(f"does not end with {quote(literal)}: it is shorter", 0, literal[-same - 1 :][:1])
         return _miss("does not end with", request, literal, len(request) - same - 1, len(literal) - same - 1)
 
     return reason
 
 
 def why_not_contained(literal: bytes, ignore_case: bool = False) -> Reason:
-    """See `contains`. The miss is where most of the literal is."""
+    """Explain `contains`: the mismatch is where most of the literal was found."""
 
-    def reason(request: bytes, _turn: Turn) -> Miss | None:
+    def reason(request: bytes, _turn: RequestContext) -> Mismatch | None:
         there, wanted = (request.lower(), literal.lower()) if ignore_case else (request, literal)
         if wanted in there:
             return None
-        least, most = 0, len(wanted)  # what is there with so many bytes of the literal, and with so many is not
+        least, most = 0, len(wanted)  # binary search: the longest prefix of the literal that is found
         while most - least > 1:
             middle = (least + most) // 2
             least, most = (middle, most) if wanted[:middle] in there else (least, middle)
         if not least:
-            return Miss(f"does not contain {quote(literal)}, nor its first byte")
+            return Mismatch(f"does not contain {quote(literal)}, nor its first byte")
         return _miss("does not contain", request, literal, there.find(wanted[:least]) + least, least)
 
     return reason
 
 
 def _agreeing(request: bytes, literal: bytes, ignore_case: bool) -> int:
-    """How many bytes they have in common, from the first on."""
+    """Return the length of the common prefix."""
     if ignore_case:
         request, literal = request.lower(), literal.lower()
     pairs = enumerate(zip(request, literal, strict=False))
     return next((at for at, (one, other) in pairs if one != other), min(len(request), len(literal)))
 
 
-def _miss(verb: str, request: bytes, literal: bytes, at: int, of_literal: int) -> Miss:
-    """The request differs at one byte from the literal at another."""
+def _miss(verb: str, request: bytes, literal: bytes, at: int, of_literal: int) -> Mismatch:
+    """Return a mismatch: the request differs at one byte from the literal at another."""
     got, expected = request[at : at + 1], literal[of_literal : of_literal + 1]
     if not got:
         detail = f"it ends where {quote(expected)} should follow" if at else "it is empty"
@@ -109,4 +109,4 @@ def _miss(verb: str, request: bytes, literal: bytes, at: int, of_literal: int) -
         detail = f"it goes on with {quote(got)} at byte {at}, where it should end"
     else:
         detail = f"byte {at} is {quote(got)}, not {quote(expected)}"
-    return Miss(f"{verb} {quote(literal)}: {detail}", at, expected, got)
+    return Mismatch(f"{verb} {quote(literal)}: {detail}", at, expected, got)

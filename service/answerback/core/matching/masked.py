@@ -1,12 +1,12 @@
-"""Matches by bytes at a place, some of their bits, if a mask says which."""
+"""The match by bytes at an offset, optionally under a bit mask."""
 
-from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.context import RequestContext
+from answerback.core.matching.base import Matcher, Mismatch, Reason
 from answerback.core.matching.effort import by_bytes
-from answerback.core.turn import Turn
 
 
 def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Matcher:
-    """The bytes at `offset` are the literal's, in the bits that are set in the mask; all of them without a mask.
+    """The bytes at `offset` equal the literal in the bits that are set in the mask; in all bits without one.
 
     A request that ends before they do does not match. Raises ValueError for an offset below 0, and for a mask that is
     not as long as the literal.
@@ -24,22 +24,24 @@ def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Match
 
 
 def why_other_bytes(offset: int, literal: bytes, mask: bytes | None = None) -> Reason:
-    """See `byte_string`."""
+    """Explain `byte_string`."""
     matches = byte_string(offset, literal, mask)
     bits = mask or b"\xff" * len(literal)
 
-    def reason(request: bytes, turn: Turn) -> Miss | None:
-        if matches(request, turn):
+    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+        if matches(request, context):
             return None
         there = request[offset : offset + len(literal)]
         for place, (got, expected, mask_byte) in enumerate(zip(there, literal, bits, strict=False)):
             if (got ^ expected) & mask_byte:
                 at = offset + place
                 among = "" if mask_byte == 0xFF else f" in the bits {mask_byte:02x}"
-                return Miss(f"byte {at} is {got:02x}, not {expected:02x}{among}", at, bytes((expected,)), bytes((got,)))
+                return Mismatch(
+                    f"byte {at} is {got:02x}, not {expected:02x}{among}", at, bytes((expected,)), bytes((got,))
+                )
         end = offset + len(literal)
         expected_next = literal[len(there) : len(there) + 1]
-        return Miss(
+        return Mismatch(
             f"has {len(request)} bytes, and bytes {offset} to {end - 1} are compared", len(request), expected_next
         )
 

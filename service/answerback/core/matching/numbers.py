@@ -1,42 +1,42 @@
-"""Matches by how long a request is, and which of its connection's it is."""
+"""Matches by the request's length and by its number within the connection."""
 
 from math import inf
 
-from answerback.core.matching.base import Matcher, Miss, Reason
+from answerback.core.context import RequestContext
+from answerback.core.matching.base import Matcher, Mismatch, Reason
 from answerback.core.matching.effort import by_bytes
-from answerback.core.turn import Turn
 
 
 def size(least: int = 0, most: int | None = None) -> Matcher:
-    """The request has so many bytes at least, and so many at most, if there is a most."""
+    """The request has at least `least` bytes, and at most `most` if given."""
     bound = inf if most is None else most
     return by_bytes(lambda request, _turn: least <= len(request) <= bound)
 
 
 def request_number(first: int = 0, last: int | None = None) -> Matcher:
-    """The request is one from the first to the last of its connection's, which are counted from 1."""
+    """The request's number within its connection, counted from 1, is in this range."""
     bound = inf if last is None else last
-    return lambda _request, turn: first <= turn.number <= bound
+    return lambda _request, context: first <= context.number <= bound
 
 
 def why_other_size(least: int = 0, most: int | None = None) -> Reason:
-    """See `size`."""
+    """Explain `size`."""
     matches = size(least, most)
 
-    def reason(request: bytes, turn: Turn) -> Miss | None:
-        return None if matches(request, turn) else Miss(f"has {len(request)} bytes, not {_between(least, most)}")
+    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+        return None if matches(request, context) else Mismatch(f"has {len(request)} bytes, not {_between(least, most)}")
 
     return reason
 
 
 def why_other_number(first: int = 0, last: int | None = None) -> Reason:
-    """See `request_number`."""
+    """Explain `request_number`."""
     matches = request_number(first, last)
 
-    def reason(request: bytes, turn: Turn) -> Miss | None:
-        if matches(request, turn):
+    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+        if matches(request, context):
             return None
-        return Miss(f"is request {turn.number} of its connection, not {_between(first, last)}")
+        return Mismatch(f"is request {context.number} of its connection, not {_between(first, last)}")
 
     return reason
 

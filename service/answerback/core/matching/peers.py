@@ -1,38 +1,39 @@
-"""Matches by who asks."""
+"""The match by the client's address."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from answerback.core.matching.base import Matcher, Miss, Reason
-from answerback.core.turn import Turn
+from answerback.core.context import RequestContext
+from answerback.core.matching.base import Matcher, Mismatch, Reason
 
-# Peers whose addresses are kept as numbers: parsing one takes 2 µs, and most connections ask more than once.
+# Number of peers whose parsed addresses are cached: parsing takes 2 µs, and most connections ask more than once.
 KNOWN_PEERS = 1024
 
 
 def peer(network: str) -> Matcher:
     """The peer's address is in this network, in CIDR notation (RFC 4632, RFC 4291), or is this address.
 
-    What has no address does not match. Raises ValueError for what is no network, or says more bits than its prefix has.
+    A peer without an address (Unix socket) does not match. Raises ValueError for an invalid network, and for one with
+    bits set beyond its prefix.
     """
     allowed = ip_network(network)
     version, first, mask = allowed.version, int(allowed.network_address), int(allowed.netmask)
 
-    def matches(_request: bytes, turn: Turn) -> bool:
-        address = _address(turn.peer[0])
+    def matches(_request: bytes, context: RequestContext) -> bool:
+        address = _address(context.peer[0])
         return address is not None and address.version == version and int(address) & mask == first
 
     return matches
 
 
 def why_other_peer(network: str) -> Reason:
-    """See `peer`."""
+    """Explain `peer`."""
     matches = peer(network)
 
-    def reason(request: bytes, turn: Turn) -> Miss | None:
-        if matches(request, turn):
+    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+        if matches(request, context):
             return None
-        return Miss(f"comes from {turn.peer[0] or 'what has no address'}, not from {network}")
+        return Mismatch(f"comes from {context.peer[0] or 'what has no address'}, not from {network}")
 
     return reason
 

@@ -7,7 +7,7 @@
     template       constants folded, one operation to render, a bound on what it makes
 
 The grammar is closed, and a template is compiled when it is loaded: nothing of a configuration is ever evaluated, and
-a template reaches what `Turn` has and nothing else.
+a template reaches what `RequestContext` has and nothing else.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ __all__ = ["MOST", "RESERVED", "Template", "TemplateError", "TooLong", "compile"
 
 
 def compile(text: str, captures: Collection[str] = (), groups: int = 0) -> Template:  # noqa: A001 - as `re` calls it
-    """The template that the text is, in a rule whose patterns name these captures and have so many groups.
+    """Compile a template, for a rule whose patterns have these named captures and this many groups.
 
     Raises TemplateError.
     """

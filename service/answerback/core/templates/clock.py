@@ -1,11 +1,11 @@
-"""The time of day in words: strftime without a locale, and without a C library that reads formats its own way."""
+"""Formatting of times: strftime independent of the locale and of the C library."""
 
 from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-# Rule: a directive means what C's strftime makes of it in the "C" locale, at UTC; any other is refused.
+# Rule: a directive means what C's strftime makes of it in the "C" locale, at UTC; any other is rejected.
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -40,7 +40,7 @@ def _week_from_monday(at: datetime) -> int:
     return (_day_of_year(at) + 6 - at.weekday()) // 7
 
 
-# How each is written, and what is written.
+# Each directive: how it is written in a format, and what it produces.
 _FIELDS: Final[dict[str, tuple[bytes, Callable[[datetime], Any]]]] = {
     "Y": (b"%04d", attrgetter("year")),
     "m": (b"%02d", attrgetter("month")),
@@ -74,7 +74,7 @@ DIRECTIVES: Final = frozenset([*_FIELDS, *_FIXED, *_TOGETHER])
 
 
 def strftime(format_: str) -> Callable[[datetime], bytes]:
-    """The function that writes a time so; text that is no directive stands in UTF-8.
+    """Return the function that formats a time; text outside directives is copied as UTF-8.
 
     Raises UnknownDirective.
     """

@@ -1,13 +1,13 @@
-"""What can be wrong with a template, and with what it makes."""
+"""Errors in templates and in their results."""
 
 from collections.abc import Iterable
 from typing import Final
 
-MOST: Final = 1 << 20  # bytes of one rendering: a variable sent twice into itself would double for ever
+MOST: Final = 1 << 20  # max. bytes of one rendering: a variable set to itself twice would otherwise double forever
 
 
 class TemplateError(ValueError):
-    """The text is no template: what is wrong, and where, as an offset into the text from 0."""
+    """The text is not a valid template: what is wrong, and where, as an offset into the text from 0."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(f"at {position}: {message}")
@@ -16,16 +16,16 @@ class TemplateError(ValueError):
 
 
 class TooLong(Exception):
-    """A rendering would have more than `MOST` bytes."""
+    """A rendering would exceed `MOST` bytes."""
 
 
 def quoted(word: str) -> str:
-    """The word in quotes, not at any length."""
+    """Quote the word, shortened if it is long."""
     return repr(word if len(word) <= 64 else word[:64] + "…")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …?`, or nothing if no word is close."""
+    """Return `; did you mean …?`, or an empty string if no word is similar."""
     import difflib  # noqa: PLC0415 - only those who write templates make mistakes in them: a worker does without
 
     close = difflib.get_close_matches(word.lower()[:64], list(known), n=1)

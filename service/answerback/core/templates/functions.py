@@ -13,14 +13,14 @@ from answerback.core.templates import values
 from answerback.core.templates.errors import MOST, TooLong
 from answerback.core.templates.values import LARGEST, Value
 
-# Rule: one function, one row, one test. A function that makes more bytes than it is given looks at `MOST` first.
+# Rule: one function, one row, one test. A function whose result is longer than its argument checks `MOST` first.
 
 WIDEST_PAD: Final = 64  # digits
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What it makes of its arguments. `largest` is the greatest literal that it takes; None if it takes bytes."""
+    """A function of templates. `largest` is the greatest literal that it accepts; None if it takes bytes."""
 
     make: Callable[..., Value]
     largest: int | None = None
@@ -36,9 +36,9 @@ def _measure(function: Callable[[bytes], int]) -> Function:
 
 
 def _packing(format_: str) -> Function:
-    """The number in a fixed width, modulo 2^n: what a length or a checksum in a field of that width means.
+    """Pack the number in a fixed width, modulo 2^n, as length and checksum fields are.
 
-    A literal that does not fit is a slip, and refused.
+    A literal that does not fit is a mistake, and rejected.
     """
     packer = struct.Struct(format_)
     pack, mask = packer.pack, (1 << 8 * packer.size) - 1
@@ -46,7 +46,7 @@ def _packing(format_: str) -> Function:
 
 
 def _padding(width: int) -> Function:
-    """Decimal digits, with zeros before them up to the width; a longer number stands whole."""
+    """Decimal digits with leading zeros up to the width; a longer number is not truncated."""
     digits = b"%%0%dd" % width
     return Function(partial(values.bytes_of_number, digits.__mod__, packed=False), LARGEST)
 

@@ -21,10 +21,10 @@ from answerback.core.templates.functions import FUNCTIONS, WIDEST_PAD, Function
 from answerback.core.templates.placeholders import PLACEHOLDERS
 from answerback.core.templates.values import LARGEST, Bytes, Number, Value
 
-# Rule: each method takes what it is named for from where the parser stands, and leaves the parser behind it.
-# Rule: an error's position is where the wrong thing begins; of what is not closed, where it was opened.
+# Rule: each method parses what it is named for at the current position, and advances past it.
+# Rule: an error's position is where the wrong token begins; for an unclosed one, where it was opened.
 
-DEEPEST: Final = 16  # functions within functions: a rendering calls as deep
+DEEPEST: Final = 16  # max. nesting of functions: rendering recurses as deep
 
 _WORD = re.compile(r"[^\s:,\[\]{}$]*")
 _DECIMAL = re.compile(r"[0-9]{1,20}")
@@ -37,24 +37,24 @@ _HEX_END = re.compile(r"[,}]|$")
 
 _DIGITS: Final = frozenset(digits)
 _RAW: Final = {"hex": "hex:00 2a", "now": "now:%H:%M:%S", "random": "random:8"}
-_USUAL_PAD: Final = "pad3"  # stands for all of its kind where words are suggested
+_USUAL_PAD: Final = "pad3"  # stands for all words of its kind in suggestions
 
 RESERVED: Final = frozenset([*FUNCTIONS, *_RAW, "vars", *(name.partition(".")[0] for name in PLACEHOLDERS)])
 """The words of the grammar, which no capture may be named."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether no capture may have the name: it is a word of the grammar, or would read as a number."""
+    """Whether a capture may not have this name: it is a word of the grammar, or would read as a number."""
     return name in RESERVED or name[:1] in _DIGITS
 
 
 def is_variable(name: str) -> bool:
-    """Whether `vars.NAME` can say this name: letters, digits, `_` and `-`, the first a letter or `_`."""
+    """Whether `vars.NAME` can have this name: letters, digits, `_` and `-`, the first a letter or `_`."""
     return _VARIABLE.fullmatch(name) is not None
 
 
 def parse(text: str, captures: Collection[str], groups: int) -> list[Value]:
-    """The values that the text is made of, in order. Raises TemplateError."""
+    """Parse the text into values, in order. Raises TemplateError."""
     try:
         text.encode()
     except UnicodeEncodeError as problem:
@@ -63,7 +63,7 @@ def parse(text: str, captures: Collection[str], groups: int) -> list[Value]:
 
 
 class _Parser:
-    """One text being read; `_at` is where, `_opened` where its last `${` is."""
+    """Parses one text; `_at` is the position, `_opened` that of the last `${`."""
 
     def __init__(self, text: str, captures: Collection[str], groups: int) -> None:
         self._text = text
@@ -73,7 +73,7 @@ class _Parser:
         self._opened = 0
 
     def template(self) -> list[Value]:
-        """All of the text."""
+        """Parse the whole text."""
         text, found, plain = self._text, list[Value](), list[str]()
         while (dollar := text.find("$", self._at)) >= 0:
             plain.append(text[self._at : dollar])
@@ -92,7 +92,7 @@ class _Parser:
         return found
 
     def _value(self, *, numeric: bool, largest: int = LARGEST, depth: int = 0) -> Value:
-        """A value; where a number is expected, up to `largest` if it is a literal."""
+        """Parse a value; where a number is expected, a literal may be at most `largest`."""
         at, word = self._at, self._word()
         following = self._next()
         if following == ":":
@@ -110,7 +110,7 @@ class _Parser:
         return found.group()
 
     def _next(self) -> str:
-        """The next character; the text must not end before the placeholder does."""
+        """Return the next character; an error if the text ends within a placeholder."""
         if self._at >= len(self._text):
             raise TemplateError("${ without its }", self._opened)
         return self._text[self._at]
@@ -135,7 +135,7 @@ class _Parser:
         return values.number(amount)
 
     def _looked_up(self, word: str, at: int) -> Value:
-        """A placeholder, a variable or a capture."""
+        """Parse a placeholder, a variable or a capture."""
         if (placeholder := PLACEHOLDERS.get(word)) is not None:
             return placeholder
         if word.startswith("vars."):
@@ -171,7 +171,7 @@ class _Parser:
         return placeholders.sliced(value, slice(start, stop))
 
     def _applied(self, word: str, at: int, depth: int) -> Value:
-        """What the word, a function's name, makes of what follows its colon."""
+        """Parse the argument of the function `word`, after its colon."""
         if depth == DEEPEST:
             raise TemplateError(f"more than {DEEPEST} functions within each other", at)
         if word == "hex":
@@ -249,7 +249,7 @@ class _Parser:
         return placeholders.random(int(word))
 
     def _no_function(self, word: str, at: int) -> TemplateError:
-        """What is wrong with a word before a colon that is no function."""
+        """Return the error for a word before a colon that is not a function."""
         if not word:
             return TemplateError("a value expected, not ':'", at)
         if word in PLACEHOLDERS or word in self._captures or word.startswith("vars."):
@@ -260,7 +260,7 @@ class _Parser:
         return TemplateError(f"unknown function {quoted(word)}{suggestion(word, known)}", at)
 
     def _unknown(self, word: str, at: int) -> TemplateError:
-        """What is wrong with a word that stands where a placeholder should."""
+        """Return the error for an unknown word in place of a placeholder."""
         following = self._next()
         if not word and following == "$":
             return TemplateError("no ${ within ${…}: functions nest as in u16be:len:request", at)
@@ -274,7 +274,7 @@ class _Parser:
 
 
 def _settle(plain: list[str], found: list[Value]) -> None:
-    """Make a value of the text before one, if there is any."""
+    """Turn the text before a value into a value of its own, if there is any."""
     data = "".join(plain).encode()
     plain.clear()
     if data:

@@ -1,18 +1,18 @@
-"""The placeholders of templates: what each looks up in the turn."""
+"""The placeholders of templates, which read values from the request's context."""
 
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+from answerback.core.context import RequestContext
 from answerback.core.templates.values import Bytes, Number, Value
-from answerback.core.turn import Turn
 
-# Rule: one placeholder, one row or one function, one test. What is not there is empty; nothing here raises.
+# Rule: one placeholder, one row or one function, one test. A missing value is empty; nothing here raises.
 
 
-def uuid(turn: Turn) -> bytes:
-    """A UUID of version 4 (RFC 4122, section 4.4), of the listener's chance: a seed makes it repeatable."""
-    bits = turn.chance.getrandbits(128)
+def uuid(context: RequestContext) -> bytes:
+    """A UUID of version 4 (RFC 4122, section 4.4), from the listener's generator: a seed makes it repeatable."""
+    bits = context.chance.getrandbits(128)
     bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62  # the version, the variant
     digits = b"%032x" % bits
     return b"-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -20,34 +20,34 @@ def uuid(turn: Turn) -> bytes:
 
 PLACEHOLDERS: Final[dict[str, Value]] = {
     "request": Bytes(attrgetter("request")),
-    "peer.host": Bytes(lambda turn: turn.peer[0].encode()),
-    "peer.port": Number(lambda turn: turn.peer[1]),
+    "peer.host": Bytes(lambda context: context.peer[0].encode()),
+    "peer.port": Number(lambda context: context.peer[1]),
     "local.port": Number(attrgetter("local_port")),
-    "listener": Bytes(lambda turn: turn.listener.encode()),
-    "connection.id": Bytes(lambda turn: turn.connection_id.encode()),
+    "listener": Bytes(lambda context: context.listener.encode()),
+    "connection.id": Bytes(lambda context: context.connection_id.encode()),
     "request.number": Number(attrgetter("number")),
-    "state": Bytes(lambda turn: turn.state.encode()),
+    "state": Bytes(lambda context: context.state.encode()),
     "uuid": Bytes(uuid),
 }
 
 
 def variable(name: str) -> Bytes:
-    """What was kept under the name; empty if nothing was."""
-    return Bytes(lambda turn: turn.variables.get(name, b""))
+    """The variable of this name; empty if it is not set."""
+    return Bytes(lambda context: context.variables.get(name, b""))
 
 
 def capture(key: int | str) -> Bytes:
-    """A group of the pattern that made the rule match; empty if it took no part."""
+    """A group of the pattern that made the rule match; empty if it did not participate."""
     # RE2 in its Latin-1 mode names groups in bytes.
     group: Any = key.encode() if isinstance(key, str) else key
 
-    def captured(turn: Turn) -> bytes:
-        captures = turn.captures
+    def captured(context: RequestContext) -> bytes:
+        captures = context.captures
         if captures is None:
             return b""
         try:
             return captures.group(group) or b""
-        except IndexError:  # another of the rule's patterns has it
+        except IndexError:  # the group belongs to another pattern of the rule
             return b""
 
     return Bytes(captured)
@@ -59,15 +59,15 @@ def random(size: int) -> Bytes:
     Bytes, because this is a language of bytes: `tohex:random:8` makes text of them and `u8:random:1` a number,
     while no function could make a nonce or a salt of text or of a number.
     """
-    return Bytes(lambda turn: turn.chance.randbytes(size))
+    return Bytes(lambda context: context.chance.randbytes(size))
 
 
 def now(write: Callable[[Any], bytes]) -> Bytes:
     """The time of day, UTC, as `clock.strftime` writes it."""
-    return Bytes(lambda turn: write(turn.wall_clock()))
+    return Bytes(lambda context: write(context.wall_clock()))
 
 
 def sliced(value: Bytes, part: slice) -> Bytes:
-    """A part of it; what lies past its end is empty."""
+    """A slice of the value; empty beyond its end."""
     of = value.of
-    return Bytes(lambda turn: of(turn)[part])
+    return Bytes(lambda context: of(context)[part])

@@ -3,27 +3,27 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from answerback.core.context import RequestContext
 from answerback.core.templates.errors import MOST, TemplateError, TooLong
 from answerback.core.templates.values import Bytes, Number, Value, as_bytes, literal, read_number
-from answerback.core.turn import Turn
 
-# Rule: what can be done when compiling is not done when rendering.
+# Rule: everything possible is done when compiling, not when rendering.
 
-_MEASURED_AFTER: Final = 8  # values; of more, the lengths are added up before anything of that length is made
+_MEASURED_AFTER: Final = 8  # max. values; with more, lengths are summed before anything is built
 
 
 class Template:
-    """Bytes with values in them. It is immutable, and may be rendered for any turn."""
+    """A compiled template. It is immutable, and can be rendered in any context."""
 
     __slots__ = ("_number", "constant", "render")
 
-    render: Callable[[Turn], bytes]
+    render: Callable[[RequestContext], bytes]
     """The bytes it makes of a turn: `MOST` at most, or it raises TooLong."""
     constant: bytes | None
     """What every turn makes of it, if that is the same."""
 
     def __init__(self, parts: Sequence[Value]) -> None:
-        """Raises TemplateError if it is longer than `MOST` whatever the turn."""
+        """Raises TemplateError if it is longer than `MOST` in every context."""
         folded = _folded(parts)
         if sum(len(part) for part in folded if isinstance(part, bytes)) > MOST:
             raise TemplateError(f"longer than {MOST} bytes, whatever its values", 0)
@@ -31,20 +31,20 @@ class Template:
         self.render = _renderer(folded)
         self._number = _reader(parts[0] if len(parts) == 1 else None, self.render)
 
-    def number(self, turn: Turn) -> int | None:
+    def number(self, context: RequestContext) -> int | None:
         """The number it makes of a turn; None if that is none.
 
         A number is itself. What `u…`, `or` or `xor` make is read big-endian, so that `${u16be:request[2:4]}` is a
         number of the request's. Anything else is a number if it is decimal digits, 19 at most behind leading zeros.
         """
-        return self._number(turn)
+        return self._number(context)
 
 
 _Part = bytes | Bytes | Number
 
 
 def _folded(parts: Sequence[Value]) -> list[_Part]:
-    """The parts, with constants that stand side by side made one."""
+    """Merge adjacent constants."""
     folded: list[_Part] = []
     fixed: list[bytes] = []
     for part in parts:
@@ -67,8 +67,8 @@ def _constant(folded: Sequence[_Part]) -> bytes | None:
     return only if len(folded) == 1 and isinstance(only, bytes) else None
 
 
-def _renderer(folded: Sequence[_Part]) -> Callable[[Turn], bytes]:
-    """One bytes operation with the constants in it, and the values called for it."""
+def _renderer(folded: Sequence[_Part]) -> Callable[[RequestContext], bytes]:
+    """Return the rendering function: one bytes operation that holds the constants, and calls the values."""
     varying = [part for part in folded if not isinstance(part, bytes)]
     if not varying:
         data = b"".join(part for part in folded if isinstance(part, bytes))
@@ -81,9 +81,9 @@ def _renderer(folded: Sequence[_Part]) -> Callable[[Turn], bytes]:
     return _with_some(whole, [part.of for part in varying])
 
 
-def _with_one(whole: bytes, of: Callable[[Turn], bytes | int]) -> Callable[[Turn], bytes]:
-    def render(turn: Turn) -> bytes:
-        data = whole % of(turn)
+def _with_one(whole: bytes, of: Callable[[RequestContext], bytes | int]) -> Callable[[RequestContext], bytes]:
+    def render(context: RequestContext) -> bytes:
+        data = whole % of(context)
         if len(data) > MOST:
             raise TooLong
         return data
@@ -91,9 +91,11 @@ def _with_one(whole: bytes, of: Callable[[Turn], bytes | int]) -> Callable[[Turn
     return render
 
 
-def _with_some(whole: bytes, looked_up: Sequence[Callable[[Turn], bytes | int]]) -> Callable[[Turn], bytes]:
-    def render(turn: Turn) -> bytes:
-        data = whole % tuple([of(turn) for of in looked_up])
+def _with_some(
+    whole: bytes, looked_up: Sequence[Callable[[RequestContext], bytes | int]]
+) -> Callable[[RequestContext], bytes]:
+    def render(context: RequestContext) -> bytes:
+        data = whole % tuple([of(context) for of in looked_up])
         if len(data) > MOST:
             raise TooLong
         return data
@@ -101,13 +103,13 @@ def _with_some(whole: bytes, looked_up: Sequence[Callable[[Turn], bytes | int]])
     return render
 
 
-def _with_many(folded: Sequence[_Part]) -> Callable[[Turn], bytes]:
+def _with_many(folded: Sequence[_Part]) -> Callable[[RequestContext], bytes]:
     looked_up = [literal(part).of if isinstance(part, bytes) else as_bytes(part).of for part in folded]
 
-    def render(turn: Turn) -> bytes:
+    def render(context: RequestContext) -> bytes:
         left, found = MOST, []
         for of in looked_up:
-            found.append(data := of(turn))
+            found.append(data := of(context))
             left -= len(data)
             if left < 0:
                 raise TooLong
@@ -117,19 +119,19 @@ def _with_many(folded: Sequence[_Part]) -> Callable[[Turn], bytes]:
 
 
 def _written(part: _Part) -> bytes:
-    """How a part stands in a format of bytes."""
+    """Return the part as it appears in a bytes format."""
     if isinstance(part, bytes):
         return part.replace(b"%", b"%%")
     return b"%b" if isinstance(part, Bytes) else b"%d"
 
 
-def _reader(only: Value | None, render: Callable[[Turn], bytes]) -> Callable[[Turn], int | None]:
+def _reader(only: Value | None, render: Callable[[RequestContext], bytes]) -> Callable[[RequestContext], int | None]:
     """How the number is read, for a template that is nothing but one value, or for another one."""
     if isinstance(only, Number):
         return only.of
     if only is not None and only.packed:
-        return lambda turn: read_number(render(turn))
-    return lambda turn: _decimal(render(turn))
+        return lambda context: read_number(render(context))
+    return lambda context: _decimal(render(context))
 
 
 def _decimal(data: bytes) -> int | None:

@@ -1,13 +1,13 @@
-"""Values: what stands between `${` and `}`, as a function of the turn; and how one kind is taken for the other."""
+"""Values, written between `${` and `}`: functions of the context, and conversions between bytes and numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from answerback.core.turn import Turn
+from answerback.core.context import RequestContext
 
-# Rule: whether a value is bytes or a number is settled when it is compiled; nothing looks at types while rendering.
-# Rule: what does not depend on the turn is worked out when it is compiled: `constant` says so, and what it is.
+# Rule: whether a value is bytes or a number is decided at compile time; rendering checks no types.
+# Rule: a value that does not depend on the context is computed at compile time, and kept in `constant`.
 
 LARGEST: Final = (1 << 64) - 1  # a number has 64 bits, and no sign
 
@@ -17,9 +17,9 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """A value that is bytes."""
+    """A value of type bytes."""
 
-    of: Callable[[Turn], bytes]
+    of: Callable[[RequestContext], bytes]
     constant: bytes | None = None
     packed: bool = False
     """Made of a number by `u…`, `or` or `xor`."""
@@ -27,9 +27,9 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A value that is a number, from 0 to `LARGEST`; it is sent as decimal digits."""
+    """A value of type number, 0 to `LARGEST`; it is sent as decimal digits."""
 
-    of: Callable[[Turn], int]
+    of: Callable[[RequestContext], int]
     constant: int | None = None
 
 
@@ -37,67 +37,67 @@ Value = Bytes | Number
 
 
 def literal(data: bytes) -> Bytes:
-    """These bytes."""
+    """A constant value."""
     return Bytes(lambda _turn: data, data)
 
 
 def number(value: int) -> Number:
-    """This number."""
+    """A constant number."""
     return Number(lambda _turn: value, value)
 
 
 def as_bytes(value: Value) -> Bytes:
-    """Where bytes are expected, a number is its decimal digits."""
+    """Convert to bytes: a number becomes its decimal digits."""
     if isinstance(value, Bytes):
         return value
     return Bytes(*_composed(lambda amount: b"%d" % amount, value.of, value.constant))
 
 
 def as_number(value: Value) -> Number:
-    """Where a number is expected, bytes are read big-endian."""
+    """Convert to a number: bytes are read big-endian."""
     if isinstance(value, Number):
         return value
     return Number(*_composed(read_number, value.of, value.constant))
 
 
 def bytes_by(function: Callable[[bytes], bytes], value: Value) -> Bytes:
-    """What the function makes of bytes, which is bytes."""
+    """Apply a function from bytes to bytes."""
     argument = as_bytes(value)
     return Bytes(*_composed(function, argument.of, argument.constant))
 
 
 def number_by(function: Callable[[bytes], int], value: Value) -> Number:
-    """What the function makes of bytes, which is a number."""
+    """Apply a function from bytes to a number."""
     argument = as_bytes(value)
     return Number(*_composed(function, argument.of, argument.constant))
 
 
 def bytes_of_number(function: Callable[[int], bytes], value: Value, *, packed: bool) -> Bytes:
-    """What the function makes of a number, which is bytes."""
+    """Apply a function from a number to bytes."""
     argument = as_number(value)
     return Bytes(*_composed(function, argument.of, argument.constant), packed)
 
 
 def byte_of_numbers(function: Callable[[int, int], int], first: Value, second: Value) -> Bytes:
-    """The low byte of what the function makes of two numbers."""
+    """Apply a function to two numbers; the value is the low byte of its result."""
     one, other = as_number(first), as_number(second)
     if one.constant is not None and other.constant is not None:
         data = bytes((function(one.constant, other.constant) & 0xFF,))
         return Bytes(lambda _turn: data, data, packed=True)
     left, right = one.of, other.of
-    return Bytes(lambda turn: bytes((function(left(turn), right(turn)) & 0xFF,)), packed=True)
+    return Bytes(lambda context: bytes((function(left(context), right(context)) & 0xFF,)), packed=True)
 
 
 def read_number(data: bytes) -> int:
-    """The number that bytes are, big-endian: the last eight of them; 0 if there are none."""
+    """Read bytes as a big-endian number: the last eight of them; 0 if there are none."""
     return int.from_bytes(data[-8:], "big")
 
 
 def _composed(
-    function: Callable[[_A], _R], of: Callable[[Turn], _A], constant: _A | None
-) -> tuple[Callable[[Turn], _R], _R | None]:
-    """The function of the value; worked out now if the value is constant."""
+    function: Callable[[_A], _R], of: Callable[[RequestContext], _A], constant: _A | None
+) -> tuple[Callable[[RequestContext], _R], _R | None]:
+    """Compose the function with a value; computed now if the value is constant."""
     if constant is None:
-        return lambda turn: function(of(turn)), None
+        return lambda context: function(of(context)), None
     result = function(constant)
     return lambda _turn: result, result

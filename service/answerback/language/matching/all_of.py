@@ -1,7 +1,7 @@
 """`all`: every one of these holds."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.captures import Captures, united
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Listed, captures_of, compile_match, explain_match
@@ -20,7 +20,7 @@ class AllKind(Listed):
 
     def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Reason:
         """Explain with the conditions in it."""
-        return misses.all_of([explain_match(each, compiling) for each in given.of])
+        return mismatch.all_of([explain_match(each, compiling) for each in given.of])
 
     def captures(self, given: v1.Match.List) -> Captures:
         """Those of all conditions in it."""

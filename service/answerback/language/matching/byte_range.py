@@ -1,7 +1,7 @@
 """`bytes`: the request has these bytes at this place."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Number, Where, describe
@@ -47,7 +47,7 @@ class BytesKind(MatchKind):
 
     def explain(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Reason:
         """Name the first byte that differs."""
-        return misses.byte_string(*self._parts(given, compiling))
+        return mismatch.byte_string(*self._parts(given, compiling))
 
     def _parts(self, given: v1.Match.Slice, compiling: Compiling) -> tuple[int, bytes, bytes | None]:
         mask = compiling.literal(given.mask) if given.HasField("mask") else None

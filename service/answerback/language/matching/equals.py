@@ -1,7 +1,7 @@
 """`equals`: the request is these bytes."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Literal
 from answerback.v1 import config_pb2 as v1
@@ -19,7 +19,7 @@ class EqualsKind(Literal):
 
     def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
         """Name the first byte that differs."""
-        return misses.equals(compiling.literal(given), given.ignore_case)
+        return mismatch.equals(compiling.literal(given), given.ignore_case)
 
     def exact(self, given: v1.Literal, compiling: Compiling) -> bytes | None:
         """The bytes, if their case counts."""

@@ -1,7 +1,7 @@
 """`not`: this does not hold."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind, check_match, compile_match, explain_match
 from answerback.v1 import config_pb2 as v1
@@ -24,4 +24,4 @@ class NotKind(MatchKind):
 
     def explain(self, given: v1.Match, compiling: Compiling) -> matching.Reason:
         """Say that it matches."""
-        return misses.none_of(explain_match(given, compiling))
+        return mismatch.none_of(explain_match(given, compiling))

@@ -3,7 +3,7 @@
 from ipaddress import ip_network
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind
 from answerback.language.problems import quoted
@@ -38,4 +38,4 @@ class PeerKind(MatchKind):
 
     def explain(self, given: str, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
         """Name the address that it comes from."""
-        return misses.peer(given)
+        return mismatch.peer(given)

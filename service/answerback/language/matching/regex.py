@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from answerback.core import matching, templates
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.captures import UNKNOWN, Captures, captures_in, twice_named
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind
@@ -35,7 +35,7 @@ class RegexKind(MatchKind):
 
     def explain(self, given: str, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
         """Say whether only the case of letters differs."""
-        return misses.regex(given)
+        return mismatch.regex(given)
 
     def takes_all(self, given: str) -> bool:
         """An empty pattern is found in every request."""

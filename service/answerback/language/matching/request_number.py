@@ -1,7 +1,7 @@
 """`request_number`: it is the connection's first request (1), its second, and so on."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind, check_range, ends
 from answerback.v1 import config_pb2 as v1
@@ -25,4 +25,4 @@ class RequestNumberKind(MatchKind):
 
     def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
         """Name the number that it has."""
-        return misses.request_number(*ends(given))
+        return mismatch.request_number(*ends(given))

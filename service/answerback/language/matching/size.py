@@ -1,7 +1,7 @@
 """`size`: the request has so many bytes."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind, check_range, ends
 from answerback.v1 import config_pb2 as v1
@@ -23,4 +23,4 @@ class SizeKind(MatchKind):
 
     def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
         """Name the size that it has."""
-        return misses.size(*ends(given))
+        return mismatch.size(*ends(given))

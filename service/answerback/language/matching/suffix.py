@@ -1,7 +1,7 @@
 """`suffix`: the request ends with these bytes."""
 
 from answerback.core import matching
-from answerback.core.matching import misses
+from answerback.core.matching import mismatch
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Literal
 from answerback.v1 import config_pb2 as v1
@@ -19,7 +19,7 @@ class SuffixKind(Literal):
 
     def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
         """Name the first byte that differs."""
-        return misses.suffix(compiling.literal(given), given.ignore_case)
+        return mismatch.suffix(compiling.literal(given), given.ignore_case)
 
     def takes_all(self, given: v1.Literal) -> bool:
         """No bytes are in every request."""

@@ -1,22 +1,22 @@
-"""Waking everybody who waits for something to have changed."""
+"""Wakes all tasks that wait for a change."""
 
 import asyncio
 
 
 class Notifier:
-    """Rings for whoever asked for the next ring. Of one event loop."""
+    """Wakes all tasks that asked for the next notification. For one event loop."""
 
     def __init__(self) -> None:
         self._next: asyncio.Future[None] | None = None
 
     def next(self) -> asyncio.Future[None]:
-        """Done at the next ring. Ask before looking at what may change, or a ring in between is missed."""
+        """A future, done at the next notification. Call it before you check the state, to miss no change."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
-        return asyncio.shield(self._next)  # who waits may be cancelled, and others wait as well
+        return asyncio.shield(self._next)  # a waiting task may be cancelled; other tasks wait too
 
     def ring(self) -> None:
-        """Wake them."""
+        """Wake all waiting tasks."""
         if self._next is not None:
             self._next.set_result(None)
             self._next = None

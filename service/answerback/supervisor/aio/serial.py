@@ -1,16 +1,17 @@
-"""One thing at a time: whoever wants to change something waits for its turn."""
+"""Runs operations one at a time, in the order in which they were requested."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-# Rule: what has begun is finished, or undone, although whoever asked may leave; who leaves before has not asked.
+# Rule: an operation that has begun is finished, or undone, even if its caller is cancelled; a caller cancelled before
+#       that has requested nothing.
 
 T = TypeVar("T")
 
 
 class SerialRunner:
-    """Gives turns, in the order in which they were asked for; `permitted` raises what is to be raised instead."""
+    """Runs operations in order; `permitted` raises if none may run."""
 
     def __init__(self, permitted: Callable[[], None]) -> None:
         self._permitted = permitted
@@ -18,7 +19,7 @@ class SerialRunner:
         self._taken: set[asyncio.Task[object]] = set()
 
     async def take(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it when its turn comes, to its end."""
+        """Run an operation to its end when its turn comes."""
         await self._turn.acquire()
 
         async def holding() -> T:
@@ -34,11 +35,11 @@ class SerialRunner:
         return await asyncio.shield(task)
 
     async def between(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it between the turns of others, whether anything is permitted or not; it ends with whoever asked."""
+        """Run an operation between others, permitted or not; it is cancelled with its caller."""
         async with self._turn:
             return await work()
 
     def _finished(self, task: asyncio.Task[T]) -> None:
         self._taken.discard(task)
         if not task.cancelled():
-            task.exception()  # it has been raised to whoever asked, if that one is still there
+            task.exception()  # it has been raised to the caller, if that is still waiting

@@ -1,1 +1,1 @@
-"""What an operator asks for: drain, resume, rolling restart, shutdown, resetting counters."""
+"""The operations of the admin API: drain, resume, rolling restart, shutdown, resetting counters."""

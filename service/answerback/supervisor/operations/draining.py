@@ -1,11 +1,11 @@
-"""Listeners that take nobody in, and end the conversations that are going on, while the process stays up.
+"""Drains listeners: stops accepting and ends their conversations, while the process stays up.
 
-    announced    not serving, by health; whoever connects is served still, for the drain delay
-    shut         connecting is refused; what had queued was accepted before
+    announced    health reports not serving; new connections are served still, for the drain delay
+    shut         new connections are refused; those queued before were accepted
     draining     connections are closed in order, spread over a time, each at the end of its reply
-    drained      none is left; after the grace period, what is open still has been reset
+    drained      none is left; connections open after the grace period have been reset
 
-It lasts until `resume`, whatever changes of the configuration come meanwhile.
+A drain lasts until `resume`, across changes of the configuration.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from answerback.supervisor.rollout.rollout import Rollout
 from answerback.supervisor.status import DrainProgress, DrainState
 from answerback.supervisor.workers.pool import WorkerPool
 
-# Rule: a drain that has begun goes on, although whoever asked for it may leave.
-# Rule: who is accepted late (by a successor, from the queue of a worker that died) is told to close as well.
+# Rule: a drain that has begun continues, even if its caller disconnects.
+# Rule: connections accepted late (by a successor, from the queue of a dead worker) are told to close as well.
 
-POLL: Final = 0.1  # seconds between two looks at the books
-REPEAT: Final = 1.0  # seconds between two orders to close, once all have been told
+POLL: Final = 0.1  # seconds between two reads of the counters
+REPEAT: Final = 1.0  # seconds between two close commands, once all workers have one
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ Exclusively = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 class Drain:
-    """One drain, as it was asked for."""
+    """One drain, as requested."""
 
     def __init__(self, listener: str, over: float, grace: float) -> None:
         self.listener = listener
@@ -48,18 +48,18 @@ class Drain:
         """Whether it is for this one to tell workers what to close; a later drain of the same goes before."""
 
     def concerns(self, listener: str) -> bool:
-        """Whether another drain or a resume of this listener (empty: all) has to do with this one."""
+        """Whether another drain or a resume of this listener (empty: all) overlaps with this one."""
         return not listener or self.listener in ("", listener)
 
     def tell(self, progress: DrainProgress) -> None:
-        """So far it is now."""
+        """Publish the progress."""
         if progress != self.progress:
             self.progress = progress
             self.changed.ring()
 
 
 class DrainController:
-    """Drains listeners, and has them listen again."""
+    """Drains and resumes listeners."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class DrainController:
         proceed: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        """`counts` of a listener, by the books; `delay`: how long to accept on, in seconds.
+        """`counts` gives a listener's counters; `delay`: how long to accept on, in seconds.
 
         `proceed` raises Stopping if there is no use in going on; `changed` is called when health may be another.
         """
@@ -86,11 +86,12 @@ class DrainController:
         self._running: dict[Drain, asyncio.Task[None]] = {}
 
     async def drain(self, listener: str, over: float, grace: float) -> AsyncIterator[DrainProgress]:
-        """Drain a listener, or all and those to come; what is open is closed within `over` seconds, evenly spread.
+        """Drain a listener, or all, including future ones; connections are closed evenly over `over` seconds.
 
-        What is open `grace` seconds after that is reset.
+        Connections open `grace` seconds after that are reset.
 
-        How far it is, until it is over. Raises Stopping; ChangeFailed if it could not begin, then nothing has changed.
+        Yields the progress until it is complete. Raises Stopping; ChangeFailed if it could not begin, then nothing
+        has changed.
         """
         self._proceed()
         drain = Drain(listener, over, grace)
@@ -113,18 +114,18 @@ class DrainController:
         await task
 
     async def resume(self, listener: str) -> list[str]:
-        """Have a listener, or all, listen again; the names of those that had been drained. Raises ChangeFailed."""
+        """Let a listener, or all, listen again; return the names of those that were drained. Raises ChangeFailed."""
         resumed: list[str] = []
 
         async def work() -> None:
             before = self._drained.saved()
             resumed.extend(self._drained.resume(listener, self._rollout.names))
             try:
-                await self._rollout.turn(self._crew.hands)
+                await self._rollout.turn(self._crew.change_targets)
             except BaseException:
                 self._drained.restore(before)
                 raise
-            for worker in self._crew.hands:
+            for worker in self._crew.change_targets:
                 worker.tell(Order(keep_connections=KeepConnections(listeners=resumed)))
             for drain in self._running:
                 drain.resumed = drain.resumed or drain.concerns(listener)
@@ -135,7 +136,7 @@ class DrainController:
         return resumed
 
     def state(self, name: str) -> DrainState | None:
-        """Of one listener; None if it listens."""
+        """Return the drain state of a listener; None if it listens."""
         if not self._drained.announced(name):
             return None
         done = self._drained.shut(name) and not self._open([name])
@@ -150,13 +151,13 @@ class DrainController:
         await self._watch(drain)
 
     async def _shut(self, drain: Drain, *, fresh: bool) -> None:
-        """Refuse whoever connects from now on, and have those who have be told."""
+        """Refuse new connections from now on, and tell workers to close the open ones."""
         if drain.resumed:
             return
         before = self._drained.saved()
         try:
             if self._drained.close(drain.listener):
-                await self._rollout.turn(self._crew.hands)
+                await self._rollout.turn(self._crew.change_targets)
         except BaseException:
             self._drained.restore(before)
             if fresh:
@@ -166,7 +167,7 @@ class DrainController:
         self._order(drain, drain.over)
 
     async def _watch(self, drain: Drain) -> None:
-        """Tell how far it is, until it is over."""
+        """Publish the progress until the drain is complete."""
         names = [drain.listener] if drain.listener else self._rollout.names
         began, reset_before = self._open(names), self._reset(names)
         deadline = monotonic() + drain.over + drain.grace
@@ -191,7 +192,7 @@ class DrainController:
         if drain.orders:
             names = [name for name in self._rollout.names if self._drained.shut(name) and drain.listener in ("", name)]
             order = CloseConnections(listeners=names, over_milliseconds=round(over * 1000), reset=reset)
-            for worker in self._crew.hands:
+            for worker in self._crew.change_targets:
                 worker.tell(Order(close_connections=order))
 
     def _open(self, names: Collection[str]) -> int:
@@ -203,5 +204,5 @@ class DrainController:
     def _over(self, drain: Drain, task: "asyncio.Task[None]") -> None:
         del self._running[drain]
         if not task.cancelled():
-            task.exception()  # it is raised to whoever asked, if that one is still there
+            task.exception()  # it is raised to the caller, if that is still waiting
         drain.changed.ring()

@@ -1,4 +1,4 @@
-"""What is asked of a running responder, beside changes of its configuration."""
+"""The operations on a running server, apart from changes of its configuration."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import chain, count
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 
 class Exclusively(Protocol):
-    """Does one thing at a time, to its end, although its caller may leave. Raises Stopping."""
+    """Runs one operation at a time, to its end even if its caller is cancelled. Raises Stopping."""
 
     def __call__(self, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """Do it."""
+        """Run the operation."""
 
 
 class Operations:
-    """See OperationsService."""
+    """The implementation of OperationsService."""
 
     def __init__(
         self,
@@ -51,22 +51,22 @@ class Operations:
         self._exclusively = exclusively
 
     def drain(self, listener: str = "", over: float = 0.0, grace: float | None = None) -> AsyncIterator[DrainProgress]:
-        """See Draining.drain; the grace period is that of the server unless given. Raises NoSuchListener."""
+        """See DrainController.drain; `grace` defaults to the server's grace period. Raises NoSuchListener."""
         self._check(listener)
         return self._draining.drain(listener, over, self._options.grace if grace is None else grace)
 
     async def resume(self, listener: str = "") -> list[str]:
-        """See Draining.resume. Raises NoSuchListener."""
+        """See DrainController.resume. Raises NoSuchListener."""
         self._check(listener)
         return await self._draining.resume(listener)
 
     def restart_workers(self, over: float, grace: float | None = None) -> AsyncIterator[Restarted]:
-        """See Restarting.restart; the grace period is that of the responder unless given."""
+        """See RollingRestart.restart; `grace` defaults to the server's grace period."""
         audit.note("the workers are restarted", over=over)
         return self._restarting.restart(over, self._options.grace if grace is None else grace)
 
     async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:
-        """Have rules and faults count from 0 again: all, those of a listener, or some of it; how many those are.
+        """Reset the sequences of rules and faults: all, a listener's, or named ones; return how many were reset.
 
         Raises NoSuchListener, NoSuchCounter, Stopping, ChangeFailed.
         """
@@ -88,7 +88,7 @@ class Operations:
         check_named(self._rollout.current.config, *names)
 
     async def _by_any_worker(self, order: Order, answer: str) -> None:
-        """Have one worker do what is for all, another one if that dies. Raises ChangeFailed."""
+        """Run a command on shared state on any live worker; retry on the next if it dies. Raises ChangeFailed."""
         for worker in self._crew.workers:
             try:
                 await worker.ask(order, answer, within=self._pace.answer)
@@ -99,7 +99,7 @@ class Operations:
 
 
 def check_named(config: v1.Config, listener: str, rule: str = "", fault: str = "") -> None:
-    """Raises NoSuchListener, NoSuchCounter, if there is none of a name; an empty name is all of them."""
+    """Raises NoSuchListener or NoSuchCounter if a name does not exist; an empty name means all."""
     if not listener:
         return
     index = index_of(config, listener)

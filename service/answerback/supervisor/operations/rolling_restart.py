@@ -1,9 +1,9 @@
-"""The workers replaced one by one, while they serve.
+"""Replaces the workers one by one while they serve.
 
     former      serves ─────────────────────── accepts no more, closes its connections, ends
     successor          starts, is prepared, serves ────────────────────────────────────────>
 
-Both accept on the same sockets for a moment, so that whatever queues there is accepted by one of them.
+Both accept on the same sockets for a moment, so that every queued connection is accepted by one of them.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 from answerback.supervisor.workers.slot import Slot, open_in
 
-# Rule: a restart that has begun goes on, although whoever asked for it may leave.
+# Rule: a restart that has begun continues, even if its caller disconnects.
 
-END_SECONDS: Final = 1.0  # for a worker to reset what it did not finish, and exit
+END_SECONDS: Final = 1.0  # seconds for a worker to reset its open connections and exit
 
 log = logging.getLogger(__name__)
 
 
 class RestartStep(Enum):
-    """How far the restart of one worker is."""
+    """The progress of one worker's restart."""
 
     REPLACED = "replaced"
     """A successor serves; the former worker closes what it has."""
@@ -50,12 +50,12 @@ class Restarted:
 
 
 class RollingRestart:
-    """Restarts all workers, once at a time."""
+    """Restarts all workers; one restart at a time."""
 
     def __init__(
         self, tally: SharedCounters, places: CounterLayout, crew: WorkerPool, proceed: Callable[[], None]
     ) -> None:
-        """`proceed` raises Stopping if there is no use in going on."""
+        """`proceed` raises Stopping if the server is stopping."""
         self._tally = tally
         self._places = places
         self._crew = crew
@@ -63,7 +63,7 @@ class RollingRestart:
         self._running: asyncio.Task[None] | None = None
 
     async def restart(self, over: float, grace: float) -> AsyncIterator[Restarted]:
-        """Restart every worker, the next once the one before has ended.
+        """Restart every worker, the next after the previous one has ended.
 
         Each closes its connections spread over `over` seconds; `grace` seconds later, what is still open is reset.
         Raises RestartInProgress, Stopping; ChangeFailed if a successor does not come up: then its worker and those
@@ -82,7 +82,7 @@ class RollingRestart:
     def _over(self, steps: "asyncio.Queue[Restarted | None]") -> None:
         steps.put_nowait(None)
         if self._running is not None and not self._running.cancelled():
-            self._running.exception()  # it is raised to whoever asked, if that one is still there
+            self._running.exception()  # it is raised to the caller, if that is still waiting
         self._running = None
 
     async def _restart_all(self, over: float, grace: float, steps: "asyncio.Queue[Restarted | None]") -> None:
@@ -98,7 +98,7 @@ class RollingRestart:
             if succeeded and former is not None:
                 steps.put_nowait(self._step(slot, former, RestartStep.REPLACED))
                 await self._leave(former, over, grace)
-                steps.put_nowait(self._step(slot, former, RestartStep.RESTARTED, self._crew.bury_leaver()))
+                steps.put_nowait(self._step(slot, former, RestartStep.RESTARTED, self._crew.close_leaver()))
 
     def _step(self, slot: Slot, former: WorkerProcess, step: RestartStep, connections: int | None = None) -> Restarted:
         assert slot.process is not None
@@ -108,7 +108,7 @@ class RollingRestart:
         return Restarted(slot.index, step, slot.process.pid, connections)
 
     async def _leave(self, former: WorkerProcess, over: float, grace: float) -> None:
-        """Have it finish what it has, in time, and end."""
+        """Let the former worker finish its connections, in time, and exit."""
         drained = former.expect("drained")
         former.tell(Order(drain=Drain(succeeded=True, over_milliseconds=round(over * 1000))))
         await asyncio.wait((drained, former.over), timeout=over + grace, return_when=asyncio.FIRST_COMPLETED)

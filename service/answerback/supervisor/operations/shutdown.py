@@ -1,4 +1,4 @@
-"""The end, in order and in time."""
+"""Shuts down in order, within the grace period."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from answerback.supervisor.sockets.table import Sockets
 from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerProcess
 
-# Rule: whatever workers and clients do, this returns within the grace period.
+# Rule: this returns within the grace period, whatever workers and clients do.
 
-# Of the grace period, what is kept for resetting what did not finish, for killing who does not even do that, and for
-# closing the control API afterwards.
+# The part of the grace period that is reserved for resetting open connections, for killing workers that do not respond,
+# and for closing the admin API.
 RESERVE_SECONDS: Final = 1.0
-RESERVE_SHARE: Final = 0.25  # of it at most
+RESERVE_SHARE: Final = 0.25  # max. share of the grace period
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 async def shut_down(
     crew: WorkerPool, sockets: Sockets, closing: Closing, options: Options, abort: asyncio.Event
 ) -> None:
-    """Drain the workers, then end them. `abort` cuts short whatever is in progress."""
+    """Drain the workers, then end them. `abort` interrupts every wait."""
     reserve = min(RESERVE_SECONDS, options.grace * RESERVE_SHARE)
     deadline = monotonic() + options.grace - reserve
     aborted = asyncio.get_running_loop().create_task(abort.wait())
     try:
         await asyncio.wait((aborted,), timeout=min(options.drain_delay, deadline - monotonic()))
-        crew.stand_in()
+        crew.cover_all_slots()
         silent = asyncio.get_running_loop().create_task(closing.silence_all(deadline - monotonic()))
         await asyncio.wait((silent, aborted), return_when=asyncio.FIRST_COMPLETED)
         silent.cancel()
@@ -47,29 +47,29 @@ async def shut_down(
         aborted.cancel()
     await end(crew.processes, reserve / 2)
     crew.stop_watching()
-    crew.bury_dead()
+    crew.close_dead_workers()
 
 
 def _drain(crew: WorkerPool, sockets: Sockets) -> list[asyncio.Task[None]]:
-    """Have what is queued accepted, and nothing more; a task for each worker, done when it has no connection left."""
-    crew.let_go()
+    """Let queued connections be accepted, and no more; a task per worker, done when it has no connection left."""
+    crew.stop_restarting()
     loop = asyncio.get_running_loop()
     drained = []
-    for worker in crew.hands:
+    for worker in crew.change_targets:
         report = worker.expect("drained")
         worker.tell(Order(drain=Drain()))
         drained.append(loop.create_task(either(report, worker.over)))
-    sockets.close_all()  # each worker has its own copies until it has emptied their queues
+    sockets.close_all()  # each worker has its own copies until its queues are empty
     return drained
 
 
 async def either(*futures: asyncio.Future[Any]) -> None:
-    """Wait for the first of these."""
+    """Wait for the first of these futures."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def end(processes: Collection[WorkerProcess], patience: float) -> None:
-    """Have them reset what is open and exit; kill those who do not."""
+    """Let the workers reset open connections and exit; kill those that do not in time."""
     for process in processes:
         process.ending = True
         process.tell(Order(stop=Stop()))

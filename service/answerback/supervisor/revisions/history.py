@@ -1,4 +1,4 @@
-"""The history of the configuration, for those who ask: one revision, a page of them, all as they come."""
+"""Queries on the history of the configuration: one revision, a page, or a stream of new ones."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -7,25 +7,25 @@ from typing import Final
 
 from answerback.supervisor.revisions.store import Entry, Revision, RevisionStore
 
-# Rule: a watcher's queue is the history itself: it is read on as fast as the watcher takes it, so that a slow one costs
-#       nothing, and is told how many were no longer kept when it came to them.
+# Rule: a watcher has no queue of its own, it reads the store at its own pace: a slow one costs nothing, and is told how
+#       many revisions were deleted before it got to them.
 
-WHOLE_PAGE_BYTES: Final = 3 << 20  # of configurations: clients take messages of 4 MiB unless told otherwise
+WHOLE_PAGE_BYTES: Final = 3 << 20  # bytes of configurations per page: clients accept 4 MiB by default
 
 _MARK: Final = re.compile(r".*-([1-9][0-9]{0,17})", re.ASCII | re.DOTALL)
 
 
 class NotKept(Exception):
-    """There is no such revision, or not any more."""
+    """The revision does not exist, or is not kept any more."""
 
 
 class NotOfThisHistory(Exception):
-    """What names a place in the history belongs to another one, or to none."""
+    """The etag or page token belongs to another history, or is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the history, the newest first."""
+    """A page of the history, newest first."""
 
     revisions: Sequence[Revision | Entry]
     next_token: str
@@ -34,7 +34,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A revision that came into force."""
+    """A revision that became active."""
 
     revision: Revision
     skipped: int
@@ -42,20 +42,20 @@ class Seen:
 
 
 class History:
-    """Reads a store. Everything may raise StoreFailed."""
+    """Reads a store. Every method may raise StoreFailed."""
 
     def __init__(self, store: RevisionStore) -> None:
         self._store = store
 
     async def get(self, number: int) -> Revision:
-        """One revision. Raises NotKept."""
+        """Return one revision. Raises NotKept."""
         found = await self._store.get(number)
         if found is None:
             raise NotKept(f"revision {number} is not in the history; `answerback history` lists what is")
         return found
 
     async def page(self, token: str, count: int, *, whole: bool) -> Page:
-        """At most `count` revisions, with their content if `whole`; then perhaps fewer.
+        """Return at most `count` revisions, with their content if `whole`; then perhaps fewer.
 
         Raises NotOfThisHistory.
         """
@@ -68,7 +68,7 @@ class History:
         return Page(listed, listed[-1].etag if more else "")
 
     async def watch(self, after_etag: str) -> AsyncIterator[Seen]:
-        """Every revision past the one of an etag, or from the newest on; without end.
+        """Yield every revision after the one of an etag, or from the newest on; endless.
 
         Raises NotOfThisHistory.
         """
@@ -88,12 +88,12 @@ class History:
             revision = await self._store.get(entry.number)
             size += revision.config.ByteSize() if revision is not None else 0
             if revision is None or (found and size > WHOLE_PAGE_BYTES):
-                break  # it has been pruned meanwhile, and so have those before it; or the next page begins with it
+                break  # it and those before it have been deleted meanwhile; or the next page begins with it
             found.append(revision)
         return found
 
     def _number(self, mark: str) -> int:
-        """The number of an etag of this history; a page's token is the etag of its last revision."""
+        """Return the number of an etag of this history; a page token is the etag of the page's last revision."""
         matched = _MARK.fullmatch(mark)
         if matched is None or mark != self._store.etag(int(matched[1])):
             raise NotOfThisHistory(f"{mark!r} is of another history than this one; begin without it")

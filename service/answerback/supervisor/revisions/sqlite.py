@@ -1,13 +1,13 @@
-"""The revisions in an SQLite database: its schema, and what is asked of it. For one thread, which may wait.
+"""The SQLite database of revisions: schema and queries. Blocking; for one thread.
 
 state       one row: the name of the history, and the fingerprint of the file that was last applied
 revisions   a row each: number, time, origin, comment, identity, and the digest of the configuration
-files       what revisions name: number, name, digest
-contents    configurations and files by their SHA-256, each once, however often it is used
+files       the files of revisions: number, name, digest
+contents    configurations and files by their SHA-256, each stored once, however often it is used
 """
 
-# Rule: every change is one transaction: a crash at any moment leaves what was before it, or what is after it.
-# Rule: what is read is compared with its digest: damage is said, and never served.
+# Rule: every change is one transaction: a crash at any moment leaves the state before or after it.
+# Rule: contents are verified against their digest when read: damage is reported, never served.
 
 import hashlib
 import os
@@ -28,12 +28,12 @@ from answerback.v1 import config_pb2 as v1
 
 NAME: Final = "revisions.sqlite3"
 UNFINISHED: Final = "revisions.new"
-HEADER_BYTES: Final = 512  # of the smallest page; every database has one
+HEADER_BYTES: Final = 512  # bytes of the smallest page; every database has one
 MAGIC: Final = b"SQLite format 3\0"
 APPLICATION: Final = 0x416E7362  # "Ansb": what file(1) and others tell our databases by
-VERSION: Final = 1  # of the schema; one that is larger was written by a later Answerback
-PATIENCE: Final = 5.0  # seconds to wait for another program that reads, as one does that makes a copy
-LARGEST: Final = (1 << 63) - 1  # of the integers that SQLite knows
+VERSION: Final = 1  # version of the schema; a higher one was written by a later Answerback
+PATIENCE: Final = 5.0  # seconds to wait for another program that reads the database, such as a backup
+LARGEST: Final = (1 << 63) - 1  # largest of the integers that
 
 _SCHEMA: Final = """
 CREATE TABLE state (history TEXT NOT NULL, file BLOB NOT NULL);
@@ -51,12 +51,12 @@ DELETE FROM contents WHERE digest NOT IN (SELECT config FROM revisions UNION SEL
 
 
 class TooNew(Exception):
-    """A later Answerback has written it."""
+    """A later version of Answerback has written the database."""
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    # The journal is deleted to commit; EXTRA waits until the folder on disk knows, so that no power failure brings it
-    # back, and takes back what was acknowledged.
+    # A commit deletes the journal; EXTRA waits until that is on disk, so that a power failure cannot restore the
+    # journal and undo an acknowledged change.
     connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
     try:
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -68,11 +68,11 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _create(folder: Path) -> None:
-    """A database without a revision. It gets its name when it is whole: an empty file is a damaged one."""
+    """Create a database without a revision. It is renamed into place when complete: an empty file is a damaged one."""
     unfinished = folder / UNFINISHED
     unfinished.unlink(missing_ok=True)
     (folder / f"{UNFINISHED}-journal").unlink(missing_ok=True)
-    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # it may hold secrets
+    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # it may contain secrets
     connection = _connected(unfinished)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -112,10 +112,10 @@ def _check_size(path: Path) -> None:
 
 
 class Database:
-    """One connection. Everything may raise sqlite3.Error or StoreCorrupt."""
+    """One connection. Every method may raise sqlite3.Error or StoreCorrupt."""
 
     def __init__(self, folder: Path, retention: Retention, contents: Contents | None = None) -> None:
-        """Open or make it; what files held is kept in `contents`. Raises OSError and TooNew as well."""
+        """Open or create it; contents of files are kept in `contents`. Also raises OSError and TooNew."""
         self._retention = retention
         self._contents = contents or Contents()
         path = folder / NAME
@@ -130,7 +130,7 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._connection.close()
 
     def etag(self, number: int) -> str:
@@ -138,12 +138,12 @@ class Database:
         return f"{self.history}-{number}"
 
     def newest(self) -> int:
-        """The highest number; 0 if there is none."""
+        """Return the highest number; 0 if there is none."""
         found: int = self._one("SELECT coalesce(max(number), 0) FROM revisions")
         return found
 
     def get(self, number: int) -> Revision | None:
-        """The one of a number, if it is kept."""
+        """Return the revision with this number, if it is kept."""
         if number > LARGEST:
             return None
         rows = self._connection.execute(f"{_ENTRY} WHERE number = ?", (number,)).fetchall()
@@ -167,7 +167,7 @@ class Database:
         return list(map(self._entry, rows))
 
     def past(self, after: int) -> Revision | None:
-        """The first of those that are kept past number `after`."""
+        """Return the first kept revision after number `after`."""
         number = self._one("SELECT min(number) FROM revisions WHERE number > ?", after)
         return None if number is None else self.get(number)
 
@@ -181,8 +181,8 @@ class Database:
                 self._prune(revision)
                 self._insert(revision)
         except sqlite3.Error:
-            # The disk may have failed after the commit: then it is kept, and whoever is told otherwise would never
-            # again see a revision that can follow his.
+            # The disk may have failed after the commit: then the revision is saved, and a caller told otherwise could
+            # never again append a revision after its own.
             if self.newest() != revision.number:
                 raise
 
@@ -197,7 +197,7 @@ class Database:
             self._connection.execute("UPDATE state SET file = ?", (applied,))
 
     def _begin(self) -> str:
-        """The name of the history. It writes, to know that it can."""
+        """Return the name of the history. It writes, to check that it can."""
         with self._transaction():
             application, version = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
             if application != APPLICATION:
@@ -223,14 +223,14 @@ class Database:
             self._connection.execute("UPDATE state SET file = ?", (applied,))
 
     def _keep(self, content: Content) -> bytes:
-        """Have a content in the table; its digest."""
+        """Store a content; return its digest."""
         digest = digest_of(content)
         if self._one("SELECT 1 FROM contents WHERE digest = ?", digest) is None:
             self._connection.execute("INSERT INTO contents VALUES (?, ?)", (digest, view_of(content)))
         return digest
 
     def _prune(self, newest: Revision) -> None:
-        """Before it is inserted, so that there is room for it where there was for another one."""
+        """Delete old revisions before `newest` is inserted, so that there is room for it."""
         since = self._retention.since(newest).isoformat(timespec="microseconds")
         in_time = self._one("SELECT min(number) FROM revisions WHERE time >= ?", since)
         first = self._retention.first(newest, newest.number if in_time is None else in_time)
@@ -239,7 +239,7 @@ class Database:
             self._connection.execute(_UNUSED)
 
     def _file(self, digest: bytes) -> Content:
-        """What a file held: in memory still, or read."""
+        """Return a file's content, from memory or from the database."""
         return self._contents.known(digest) or self._contents.of(self._content(digest))
 
     def _content(self, digest: bytes) -> bytes:
@@ -253,7 +253,7 @@ class Database:
         return Entry(number, self.etag(number), datetime.fromisoformat(when), origin, comment, identity)
 
     def _one(self, statement: str, *values: object) -> Any:
-        """The first column of the only row; None if there is no row."""
+        """Return the first column of the only row; None if there is no row."""
         row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 

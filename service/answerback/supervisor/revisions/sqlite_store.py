@@ -1,6 +1,6 @@
-"""The directory of `--state`: the history that outlives the process, held by one process at a time."""
+"""The store in the directory of `--state`: a history that outlives the process, locked by one process."""
 
-# Rule: SQLite is asked in one thread, never on the event loop: a disk may be slow.
+# Rule: SQLite is used in one thread, never on the event loop: a disk may be slow.
 
 import asyncio
 import fcntl
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 WRITABLE: Final = "give a directory that can be written to"
 DAMAGED: Final = "put a copy of it in its place, or move it away: a new history begins then"
-# SQLite's primary result codes (sqlite.org/rescode.html): what is said of them, and what to do.
+# SQLite's primary result codes (sqlite.org/rescode.html): the message, and what to do.
 FAILURES: Final[dict[int, tuple[type[StoreFailed], str, str]]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "there is no room left", "make some, or give another directory"),
     sqlite3.SQLITE_READONLY: (StoreFailed, f"{NAME} cannot be written to", WRITABLE),
@@ -36,7 +36,7 @@ FAILURES: Final[dict[int, tuple[type[StoreFailed], str, str]]] = {
 
 
 class State:
-    """A RevisionStore in a directory. `open` gives one; `close` must follow."""
+    """A RevisionStore in a directory. Create it with `open`; call `close` at the end."""
 
     def __init__(self, folder: Path, thread: ThreadPoolExecutor, database: Database, lock: int) -> None:
         self._folder = folder
@@ -47,7 +47,7 @@ class State:
 
     @classmethod
     async def open(cls, folder: Path, retention: Retention, contents: Contents | None = None) -> "State":
-        """Open the directory, or make it; what files held is kept in `contents`. Raises StartError."""
+        """Open or create the directory; contents of files are kept in `contents`. Raises StartError."""
         thread = ThreadPoolExecutor(1, "state")
         try:
             loop = asyncio.get_running_loop()
@@ -104,7 +104,7 @@ class State:
         os.close(self._lock)
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        """Have the thread do something. Raises StoreFailed."""
+        """Run a function in the thread. Raises StoreFailed."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, question)
         except sqlite3.Error as error:
@@ -112,18 +112,18 @@ class State:
             raise kind(f"--state {self._folder}: {what}") from None
         except StoreCorrupt as error:
             raise StoreCorrupt(f"--state {self._folder}: {error}") from None
-        except OSError as error:  # no descriptor is free for what a file held
+        except OSError as error:  # no descriptor is free for the content of a file
             raise StoreFailed(f"--state {self._folder}: {error.strerror or error}") from None
 
 
 def explained(error: sqlite3.Error) -> tuple[type[StoreFailed], str, str]:
-    """What an error of SQLite means: as what it is raised, what is said, what to do."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the extended code says more in its rest
+    """Translate an SQLite error: the exception to raise, its message, and what to do."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the extended code is in the high bits
     return FAILURES.get(code, (StoreFailed, str(error), "look at the directory, and at the system's log"))
 
 
 def _open(folder: Path, retention: Retention, contents: Contents | None) -> tuple[Database, int]:
-    """In the thread. Raises StartError."""
+    """Open the database; runs in the thread. Raises StartError."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = _locked(folder)
@@ -147,7 +147,7 @@ def _open(folder: Path, retention: Retention, contents: Contents | None) -> tupl
 
 
 def _locked(folder: Path) -> int:
-    """The descriptor of the lock, which ends with the process however it ends. Raises OSError or StartError."""
+    """Lock the directory; return the lock's descriptor. The lock ends with the process. Raises OSError, StartError."""
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The revisions of the configuration, and where they are kept."""
+"""Revisions of the configuration, and the interface of their stores."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -11,20 +11,20 @@ from answerback.supervisor.aio.notifier import Notifier
 from answerback.v1 import config_pb2 as v1
 
 # Rule: a revision is never changed; `config` is the store's own copy and is only read.
-# Rule: the order of revisions is that of their numbers, which have no gaps; the clock may step as it likes.
+# Rule: revisions are ordered by number, without gaps; the clock may step.
 
 FILE: Final = "file"
 API: Final = "api"
 ROLLBACK: Final = "rollback"
 BUILT_IN: Final = "built-in"
 
-KEPT: Final = 1000  # revisions, unless told otherwise
-MEMORY_BYTES: Final = 64 << 20  # of history, in a process that keeps it nowhere else
+KEPT: Final = 1000  # default number of revisions to keep
+MEMORY_BYTES: Final = 64 << 20  # bytes of history, if it is only kept in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A configuration that was put in force."""
+    """A configuration that became active."""
 
     number: int
     """Grows by one with each, from 1."""
@@ -43,11 +43,11 @@ class Revision:
 
     @property
     def entry(self) -> "Entry":
-        """What the history says of it."""
+        """Return the revision's entry in the history."""
         return Entry(self.number, self.etag, self.time, self.origin, self.comment, self.identity)
 
     def size(self, counted: set[Large]) -> int:
-        """Of its content, in bytes, but for large files that are among `counted`, to which its own are added."""
+        """Return the size of its content in bytes, except large files in `counted`, to which its own are added."""
         new = [each for each in self.files.values() if not isinstance(each, Large) or each not in counted]
         counted.update(each for each in new if isinstance(each, Large))
         return self.config.ByteSize() + sum(map(len, new))
@@ -67,7 +67,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How much of the history is kept. What is too old goes when a revision is added; the newest never does."""
+    """How much of the history is kept. Old revisions are deleted when one is added; never the newest."""
 
     count: int = KEPT
     """So many revisions, at most."""
@@ -75,11 +75,11 @@ class Retention:
     """None that was made longer ago."""
 
     def first(self, newest: Revision, first_in_time: int) -> int:
-        """The lowest number to keep, given the first one that is not too old."""
+        """Return the lowest number to keep, given the first one that is not too old."""
         return min(newest.number, max(newest.number - self.count + 1, first_in_time))
 
     def since(self, newest: Revision) -> datetime:
-        """What was made before is too old."""
+        """Return the time before which revisions are too old."""
         try:
             return newest.time - (self.age if self.age is not None else timedelta.max)
         except OverflowError:  # before the year 1
@@ -87,54 +87,54 @@ class Retention:
 
 
 class Conflict(Exception):
-    """Another revision has been kept meanwhile."""
+    """Another revision has been saved meanwhile."""
 
 
 class StoreFailed(Exception):
-    """The store could not do it now; the text says why. Nothing has changed in it."""
+    """The store failed temporarily; the text says why. Nothing has changed in it."""
 
 
 class StoreFull(StoreFailed):
-    """There is no room for another revision."""
+    """The store has no room for another revision."""
 
 
 class StoreCorrupt(StoreFailed):
-    """What was kept is damaged."""
+    """The stored data is damaged."""
 
 
 class RevisionStore(Protocol):
-    """Where revisions are kept; it may be shared. Everything but `etag` and `watch` may raise StoreFailed."""
+    """A store of revisions; it may be shared. Every method but `etag` and `watch` may raise StoreFailed."""
 
     def etag(self, number: int) -> str:
-        """The etag of a revision: the name of this history, a dash, the number."""
+        """Return the etag of a revision: the name of this history, a dash, the number."""
 
     async def newest(self) -> Revision | None:
-        """The one with the highest number."""
+        """Return the revision with the highest number."""
 
     async def get(self, number: int) -> Revision | None:
-        """The one of a number, if it is kept."""
+        """Return the revision with this number, if it is kept."""
 
     async def page(self, before: int, count: int) -> Sequence[Entry]:
-        """At most `count` of those kept, with numbers below `before`, the newest first."""
+        """Return at most `count` of the kept entries, with numbers below `before`, newest first."""
 
     async def append(self, revision: Revision, *, after: int) -> None:
-        """Keep a revision if the newest is number `after` (0: there is none). Raises Conflict."""
+        """Save a revision if the newest has number `after` (0: there is none). Raises Conflict."""
 
     def watch(self, after: int) -> AsyncIterator[Revision]:
-        """Every revision past number `after`, in order, as they come; without those that are no longer kept then."""
+        """Yield every revision after number `after`, in order, as they arrive; deleted ones are skipped."""
 
     async def applied_file(self) -> bytes:
-        """The fingerprint of the configuration file when it was last applied; empty if it never was."""
+        """Return the fingerprint of the configuration file when it was last applied; empty if never."""
 
     async def note_file(self, applied: bytes) -> None:
-        """The file was applied and is in force; `append` notes it by itself for revisions that came from it."""
+        """The file was applied and is active; `append` notes this by itself for revisions from the file."""
 
     async def close(self) -> None:
-        """Let go of it. Nothing may be asked of it afterwards."""
+        """Close the store. It may not be used afterwards."""
 
 
 def fingerprint(config: v1.Config, files: Files) -> bytes:
-    """The same for the same content, and for no other."""
+    """Return a digest that is equal exactly for equal content."""
     whole = hashlib.sha256(config.SerializeToString(deterministic=True))
     for name in sorted(files):
         whole.update(hashlib.sha256(name.encode()).digest())
@@ -143,7 +143,7 @@ def fingerprint(config: v1.Config, files: Files) -> bytes:
 
 
 class RevisionsInMemory:
-    """Keeps them for as long as this process lives, but no more of them than `limit` bytes."""
+    """Keeps revisions while this process lives, in at most `limit` bytes."""
 
     def __init__(self, history: str, retention: Retention | None = None, *, limit: int = MEMORY_BYTES) -> None:
         """`history` names it."""

@@ -1,1 +1,1 @@
-"""A configuration on its way to the workers: found, checked, decided in two phases, counted."""
+"""The rollout of a configuration: found, checked, distributed to the workers in two phases, counted."""

@@ -1,4 +1,4 @@
-"""A configuration before it is put in force: found, read, checked."""
+"""A configuration before it is applied: found, read, checked."""
 
 import asyncio
 import resource
@@ -19,12 +19,12 @@ from answerback.supervisor.rollout.config_file import Look
 from answerback.supervisor.rollout.outside_files import WHY, misplaced
 from answerback.v1 import config_pb2 as v1
 
-# Rule: what takes time for large configurations (parsing, reading files, checking) is done in a thread.
+# Rule: work that is slow for large configurations (parsing, reading files, checking) runs in a thread.
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A configuration that nothing is wrong with, as far as it is known before it is tried."""
+class Candidate:
+    """A configuration without problems, as far as can be checked before it is applied."""
 
     document: Document
     files: Files
@@ -38,40 +38,41 @@ class Found:
 
 
 class Configurations:
-    """Finds out whether configurations can be put in force."""
+    """Checks whether configurations can be applied."""
 
     def __init__(self, options: Options, contents: Contents | None = None) -> None:
-        """`contents`: where what files hold is kept."""
+        """`contents`: where the contents of files are kept."""
         self._options = options
         self._contents = contents or Contents()
 
-    async def built_in(self) -> Found:
-        """The built-in one. Raises Refused: it may be in the way of our own ports."""
+    async def built_in(self) -> Candidate:
+        """The built-in configuration. Raises Refused: it may overlap our own ports."""
         return await self._checked(Look(Document(BUILT_IN), {}, (), ""), store.BUILT_IN)
 
-    async def seen(self, look: Look) -> Found:
-        """What a look at the file of `--config` has shown. Raises Refused, with lines and columns."""
+    async def seen(self, look: Look) -> Candidate:
+        """The content of the file of `--config`. Raises Refused, with lines and columns."""
         return await self._checked(look, FILE)
 
-    async def given(self, config: v1.Config, active: Revision, origin: str) -> Found:
-        """A configuration that came through the API. Raises Refused.
+    async def given(self, config: v1.Config, active: Revision, origin: str) -> Candidate:
+        """A configuration from the API. Raises Refused.
 
-        What the active revision has and the API cannot read (it was named by the file of `--config`, which may name
-        any) is taken from there, so that what was shown can be given back: see `outside_files`.
+        Files that are named in the active revision and that the API may not read (because the file of `--config` may
+        name any file) are taken from the active revision, so that a client can send back the configuration it was
+        shown: see `outside_files`.
         """
         own = v1.Config()
         own.CopyFrom(config)
         return await self._checked(await asyncio.to_thread(self._read, Document(own), active), origin)
 
-    async def kept(self, revision: Revision, origin: str) -> Found:
-        """The content of a revision, its files as they were then. Raises Refused if it could not be taken today."""
+    async def kept(self, revision: Revision, origin: str) -> Candidate:
+        """The content of a revision, with its files as they were then. Raises Refused if it is not valid today."""
         return await self._checked(Look(Document(revision.config), revision.files, (), ""), origin)
 
-    async def _checked(self, look: Look, origin: str) -> Found:
+    async def _checked(self, look: Look, origin: str) -> Candidate:
         problems = await asyncio.to_thread(self._examine, look)
         if problems:
             raise Refused(problems)
-        return Found(look.document, look.files, origin)
+        return Candidate(look.document, look.files, origin)
 
     def _read(self, document: Document, active: Revision) -> Look:
         read = FilesBeneath(self._options.files, self._contents)

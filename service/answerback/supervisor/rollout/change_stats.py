@@ -1,4 +1,4 @@
-"""What became of configurations: how many were put in force, how many were refused, and the last of each."""
+"""Statistics of configuration changes: how many were applied and rejected, and the last of each."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from answerback.supervisor.status import LastChange
 
 
 class Record:
-    """Kept from the start of the process."""
+    """The statistics since the process started."""
 
     def __init__(self) -> None:
         self.applied = 0
@@ -21,7 +21,7 @@ class Record:
         self.last_refused: LastChange | None = None
 
     def took(self, revision: Revision, workers: int) -> None:
-        """A revision is in force, on so many workers."""
+        """A revision is active, on this many workers."""
         self.applied += 1
         audit.note(
             f"revision {revision.number} is in force",
@@ -33,12 +33,12 @@ class Record:
         self.last_applied = LastChange(revision.time, revision.origin, revision.comment)
 
     def confirmed(self, origin: str, comment: str) -> None:
-        """A configuration was applied that is active already: nothing is refused any more."""
+        """A configuration equal to the active one was applied: the last rejection is obsolete."""
         self.last_applied = LastChange(datetime.now(UTC), origin, comment)
 
     @contextmanager
     def refusals(self, origin: str, comment: str) -> Iterator[None]:
-        """Remember a refusal that is raised within."""
+        """Record a rejection that is raised within the block."""
         try:
             yield
         except Exception as error:
@@ -51,7 +51,7 @@ class Record:
 
 
 def _problems(error: Exception) -> Sequence[Problem]:
-    """What is wrong with the configuration, or could not be done with it; none if it was not come to that."""
+    """Return what is wrong with the configuration, or could not be done; none if it was not evaluated."""
     if isinstance(error, Refused):
         return error.problems
     return [Problem("", str(error))] if isinstance(error, ChangeFailed) else ()

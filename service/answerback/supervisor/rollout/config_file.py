@@ -1,7 +1,7 @@
-"""The file of `--config`: looked at, applied again when told to, and, if it is watched, when its content changes."""
+"""The file of `--config`: read at startup, on reload, and, if it is watched, when its content changes."""
 
-# Rule: a look is taken in a thread: a disk may be slow, and a configuration long.
-# Rule: what is applied is what was looked at: nothing is read a second time.
+# Rule: the file is read in a thread: a disk may be slow, and a configuration long.
+# Rule: the content that was read is applied: nothing is read a second time.
 # Rule: content is compared, never times or inodes: a ConfigMap is swapped by a symbolic link, an editor renames.
 
 import asyncio
@@ -22,17 +22,17 @@ from answerback.supervisor.errors import Change, ChangeFailed, Stopping
 from answerback.supervisor.status import FileStatus
 from answerback.v1 import config_pb2 as v1
 
-# A change is in force within 2 s. Whoever writes in pieces may pause for LOOK_SECONDS * (EQUAL_LOOKS - 1) between them.
+# A change is active within 2 s. A writer that pauses longer than LOOK_SECONDS * (EQUAL_LOOKS - 1) is read too early.
 LOOK_SECONDS: Final = 0.3
 EQUAL_LOOKS: Final = 3
-RETRY_SECONDS: Final = 5.0  # after a worker could not take what nothing is wrong with
+RETRY_SECONDS: Final = 5.0  # seconds until a retry if a worker could not apply a valid configuration
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The file and those that it names, as they were at one moment."""
+    """The content of the file and of those that it names, at one moment."""
 
     document: Document
     files: Files
@@ -43,16 +43,16 @@ class Look:
 
 
 class ConfigFile:
-    """Looks at the file."""
+    """Reads the file."""
 
     def __init__(self, path: Path, contents: Contents | None = None) -> None:
-        """`contents`: where what it names is kept."""
+        """`contents`: where the contents of named files are kept."""
         self.path = path
         self._contents = contents or Contents()
         self._parsed: tuple[bytes, Document] = b"", load(b"")
 
     def look(self) -> Look:
-        """What the file and those that it names say now. What cannot be read is a problem."""
+        """Read the file and those that it names. A file that cannot be read is a problem."""
         try:
             text = self.path.read_bytes()
         except OSError as error:
@@ -69,12 +69,12 @@ class ConfigFile:
 
 
 class Reloads:
-    """Has the file applied again. `apply` puts what was seen in force, as `Supervisor.update` does."""
+    """Reloads the file. `apply` applies what was read, as `Supervisor.update` does."""
 
     def __init__(
         self, path: Path, apply: Callable[[Look], Awaitable[Change]], contents: Contents | None = None
     ) -> None:
-        """`contents`: where what the file names is kept."""
+        """`contents`: where the contents of named files are kept."""
         self._file = ConfigFile(path, contents)
         self._apply = apply
         self._settled = ""
@@ -86,27 +86,27 @@ class Reloads:
         self._watching: asyncio.Task[None] | None = None
 
     async def first(self) -> Look:
-        """What to start with."""
+        """Return the content to start with."""
         look = await asyncio.to_thread(self._file.look)
         self._settled = look.digest
         return look
 
     @property
     def status(self) -> FileStatus:
-        """How the file is doing."""
+        """Return the status of the file."""
         return FileStatus(str(self._file.path), watched=self._watching is not None, problems=self._problems)
 
     async def again(self) -> None:
-        """Apply it, whether or not it has changed. What is wrong with it is logged, and changes nothing."""
+        """Apply the file, changed or not. Problems are logged, and nothing changes."""
         await self._put(await asyncio.to_thread(self._file.look), told=True)
 
     def watch(self) -> None:
-        """From now on, apply it whenever its content, or that of a file that it names, has changed and stays so."""
+        """From now on, apply the file whenever its content, or that of a file it names, has changed and is stable."""
         self._watching = asyncio.get_running_loop().create_task(self._watch())
         self._watching.add_done_callback(_report)
 
     def stop(self) -> None:
-        """Watch it no more."""
+        """Stop watching."""
         if self._watching is not None:
             self._watching.cancel()
 

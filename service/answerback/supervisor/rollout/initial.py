@@ -1,18 +1,18 @@
-"""What is served first: what the file says, the newest revision of the state, or the built-in configuration."""
+"""The initial configuration: from the file, the newest revision of the state, or the built-in one."""
 
-# Rule: the file goes before the state only if it says something else than when it was last applied; else a change that
-#       was made through the API would be lost by a restart.
+# Rule: the file takes precedence over the state only if it differs from when it was last applied; otherwise a restart
+#       would lose changes made through the API.
 
 from answerback.language.problems import Refused
 from answerback.supervisor.errors import StartError
 from answerback.supervisor.revisions.store import Revision, RevisionStore, fingerprint
-from answerback.supervisor.rollout.candidate import Configurations, Found
+from answerback.supervisor.rollout.candidate import Candidate, Configurations
 from answerback.supervisor.rollout.config_file import Look
 
 
 async def first(
     configurations: Configurations, store: RevisionStore, look: Look | None
-) -> tuple[Found, Revision | None]:
+) -> tuple[Candidate, Revision | None]:
     """The configuration, and the revision that it is, unless it is to become a new one.
 
     `look`: at the file, if there is one. Raises Refused, StartError and StoreFailed.
@@ -33,7 +33,7 @@ async def first(
 
 
 def cannot_restore(kept: Revision, refused: Refused) -> StartError:
-    """A revision was served, and cannot be now."""
+    """Return the error for a stored revision that cannot be served now."""
     problems = "; ".join(map(str, refused.problems))
     return StartError(
         f"revision {kept.number}, which was in force last, cannot be served: {problems}; "

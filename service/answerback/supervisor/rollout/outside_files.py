@@ -1,12 +1,12 @@
-"""Files that the operator's configuration file names, and the API may not read: where a change may keep them.
+"""Files named by the operator's configuration file that the API may not read: where an API change may keep them.
 
-The file of `--config` may name any file, the API only those beneath `--files`. What is active can be given back through
-the API as it was shown. A rule that names such a file may stay where it is; it may not be changed, nor be put anywhere
-else, or whoever may change the configuration could send the operator's files wherever they like.
+The file of `--config` may name any file, the API only files under `--files`. A client may send back the active
+configuration as it was shown. A rule that names such a file may stay where it is; it may not be changed or moved,
+otherwise a client that may change the configuration could send the operator's files anywhere.
 """
 
-# Rule: a place is a rule, a fault or another part of a listener; it is the same if it is equal, field by field, and in
-#       a listener of the same name and the same address. The order of rules does not matter.
+# Rule: a place is a rule, a fault or another part of a listener; it is the same if it is equal, field by field, in a
+#       listener of the same name and address. The order of rules does not matter.
 
 from collections.abc import Collection, Iterator
 from typing import Any, Final
@@ -21,7 +21,7 @@ WHY: Final = (
 
 
 def misplaced(config: v1.Config, active: v1.Config, outside: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The path and the name of each file of `outside` that `config` names where `active` does not."""
+    """Yield the path and the name of each file of `outside` that `config` names where `active` does not."""
     known = {(listener.name, listener.address): listener for listener in active.listeners}
     for index, listener in enumerate(config.listeners):
         before = known.get((listener.name, listener.address), v1.Listener())
@@ -32,7 +32,7 @@ def misplaced(config: v1.Config, active: v1.Config, outside: Collection[str]) ->
 
 
 def _misplaced(path: str, field: Any, value: Any, before: Any, outside: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Of the parts in one field of a listener."""
+    """Do this for one field of a listener."""
     parts = [(f"{path}[{index}]", part) for index, part in enumerate(value)] if field.is_repeated else [(path, value)]
     same: set[bytes] | None = None
     for place, part in parts:

@@ -22,7 +22,7 @@ from answerback.supervisor import audit
 from answerback.supervisor.errors import ChangeFailed, NotRecorded
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.revisions.store import Conflict, Revision, RevisionStore, StoreFailed, fingerprint
-from answerback.supervisor.rollout.candidate import Found
+from answerback.supervisor.rollout.candidate import Candidate
 from answerback.supervisor.rollout.drained import Drained
 from answerback.supervisor.rollout.rule_counters import Counters
 from answerback.supervisor.rollout.two_phase import TwoPhaseChange, places_of
@@ -32,9 +32,9 @@ from answerback.supervisor.sockets.table import Bound, CannotListen, Sockets
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 from answerback.v1 import config_pb2 as v1
 
-# Rule: one at a time; whoever calls holds the lock.
+# Rule: one rollout at a time; the caller holds the lock.
 
-Hands = Callable[[], Awaitable[list[WorkerProcess]]]
+Targets = Callable[[], Awaitable[list[WorkerProcess]]]
 Clock = Callable[[], datetime]
 
 
@@ -44,7 +44,7 @@ def time_of_day() -> datetime:
 
 
 class Rollout:
-    """Puts revisions in force; `current` is the one that is."""
+    """Activates revisions; `current` is the active one."""
 
     def __init__(
         self,
@@ -69,30 +69,30 @@ class Rollout:
 
     @property
     def names(self) -> list[str]:
-        """Of the listeners in force."""
+        """The names of the active listeners."""
         return [listener.name for listener in self.current.config.listeners] if self.current else []
 
     async def apply(
         self,
-        found: Found,
+        found: Candidate,
         comment: str,
-        hands: Hands,
+        change_targets: Targets,
         proceed: Callable[[], None],
         *,
         kept: Revision | None = None,
     ) -> int:
-        """Put a configuration in force on the workers that `hands` gives; how many serve it then.
+        """Activate a configuration on the workers that `change_targets` gives; return how many serve it then.
 
         `kept`: the revision that it is, if the store has it already. `proceed` is called before the decision, and may
-        raise. Raises Refused, ChangeFailed, StoreFailed, CountersExhausted, and what `hands` and `proceed` raise; then
-        nothing has changed.
+        raise. Raises Refused, ChangeFailed, StoreFailed, CountersExhausted, and what
+        `change_targets` and `proceed` raise; then nothing has changed.
         """
         revision = kept or await self._next(found, comment)
         counters = self.counters.proposed(found.config)
         places = places_of(found.config, self._places, counters)
         keys = [place.socket for place in places]
         with blaming_listeners(found, keys), self._sockets.binding(keys) as bound:
-            workers = await hands()
+            workers = await change_targets()
             change = self._two_phases(revision, places)
             await change.prepare(workers, lambda slot: {key: each.sockets[slot] for key, each in bound.items()})
             try:
@@ -110,9 +110,9 @@ class Rollout:
         return count
 
     async def boot(self, process: WorkerProcess) -> None:
-        """Have a successor serve what is in force. Raises WorkerDied."""
+        """Let a new worker serve the active revision. Raises WorkerDied."""
         assert self.current is not None
-        counters = self.counters.proposed(self.current.config)  # they are in force: none is new
+        counters = self.counters.proposed(self.current.config)  # they are active: none is new
         change = self._two_phases(self.current, places_of(self.current.config, self._places, counters))
         try:
             await change.prepare([process], self._sockets.of)
@@ -125,7 +125,10 @@ class Rollout:
         await self._closing.begin()
 
     async def turn(self, workers: Sequence[WorkerProcess]) -> None:
-        """Have workers and sockets go by what is drained now. Raises ChangeFailed; then nothing has changed."""
+        """Let workers and sockets follow the set of drained listeners.
+
+        Raises ChangeFailed; then nothing has changed.
+        """
         assert self.current is not None
         counters = self.counters.proposed(self.current.config)
         places = places_of(self.current.config, self._places, counters)
@@ -144,8 +147,8 @@ class Rollout:
         await change.commit(workers)
         await self._closing.begin()
 
-    async def note_file(self, found: Found) -> None:
-        """What is in force was found in the file as well. Raises NotRecorded."""
+    async def note_file(self, found: Candidate) -> None:
+        """The active configuration was read from the file as well. Raises NotRecorded."""
         try:
             await self._store.note_file(fingerprint(found.config, found.files))
         except StoreFailed as error:
@@ -154,13 +157,13 @@ class Rollout:
     async def _announce(
         self, change: TwoPhaseChange, workers: Sequence[WorkerProcess], doors: Mapping[str, ListenState]
     ) -> None:
-        """Tell workers where to accept no more, and where silence is about to come. Raises ChangeFailed."""
+        """Tell workers where to stop accepting, and where SYN filters will be set. Raises ChangeFailed."""
         await change.pause(workers, self._sockets.to_be_stalled(doors))
         obstacles = await self._closing.expect_silence(workers, self._sockets.to_be_silent(doors))
         if obstacles:
             raise ChangeFailed(f"{'; '.join(obstacles)}; nothing has changed")
 
-    async def _next(self, found: Found, comment: str) -> Revision:
+    async def _next(self, found: Candidate, comment: str) -> Revision:
         newest = self.current or await self._store.newest()
         number = newest.number + 1 if newest is not None else 1
         etag = self._store.etag(number)
@@ -171,9 +174,9 @@ class Rollout:
     async def _decide(
         self, revision: Revision, bound: Mapping[str, Bound], doors: Mapping[str, ListenState], *, keep: bool
     ) -> None:
-        """Listen, and record the revision: it is in force, or, if anything is raised, it is not.
+        """Listen, and record the revision: it is active, or, if anything is raised, it is not.
 
-        Listening comes first, because it can fail: somebody may have taken the port since it was bound.
+        Listening comes first, because it can fail: another process may have taken the port since it was bound.
         """
         async with self._sockets.turning(bound, doors):
             try:
@@ -184,7 +187,7 @@ class Rollout:
         self.current = revision
 
     def _doors(self, config: v1.Config, keys: Sequence[str]) -> dict[str, ListenState]:
-        """How those who connect are met, by the keys of the listeners, in their order; what has no listener closes."""
+        """Return each address's listen state, by the listeners' keys in order; addresses without a listener close."""
         served = self.drained.applied(config).listeners
         doors = {key: door_of(accept_of(listener)) for key, listener in zip(keys, served, strict=True)}
         return dict.fromkeys(self._sockets.keys, ListenState.CLOSING) | doors
@@ -195,7 +198,7 @@ class Rollout:
 
 
 @contextmanager
-def blaming_listeners(found: Found, keys: Sequence[str]) -> Iterator[None]:
+def blaming_listeners(found: Candidate, keys: Sequence[str]) -> Iterator[None]:
     """Turn CannotListen into problems of the listeners, whose `keys` are given in their order."""
     try:
         yield

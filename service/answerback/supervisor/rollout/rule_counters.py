@@ -1,4 +1,4 @@
-"""Where rules and faults count what all workers share: `times`, whose turn it is among `replies`, `after`, `first`."""
+"""The shared sequences of rules and faults, for `times`, `skip`, `every` and the order of `replies`."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,8 +8,8 @@ from answerback.language.rules import rule_key
 from answerback.shared.counters import CounterLayout
 from answerback.v1 import config_pb2 as v1
 
-# Rule: a rule or fault keeps its counter as long as nothing in it is changed; one that is changed begins anew, in
-#       another place, so that connections which still go by the old one cannot take numbers of the new.
+# Rule: a rule or fault keeps its sequence while it is unchanged; a changed one gets new cells, so that connections
+#       still on the old rule cannot take numbers from the new sequence.
 
 
 Key = tuple[str, type[v1.Rule | v1.Fault], str]
@@ -19,14 +19,14 @@ Kept = Mapping[Key, tuple[bytes, int]]
 
 
 class Counters:
-    """The counters of the configuration in force."""
+    """The sequences of the active configuration."""
 
     def __init__(self, places: CounterLayout) -> None:
         self._places = places
         self._kept: Kept = {}
 
     def proposed(self, config: v1.Config) -> Kept:
-        """Those of a configuration that may come. Raises CountersExhausted."""
+        """Return the sequences of a proposed configuration. Raises CountersExhausted."""
         proposed: dict[Key, tuple[bytes, int]] = {}
 
         def propose(key: Key, counted: v1.Rule | v1.Fault, cells: int) -> None:
@@ -44,7 +44,7 @@ class Counters:
         return proposed
 
     def places(self, listener: str = "", names: Collection[tuple[type[v1.Rule | v1.Fault], str]] = ()) -> list[range]:
-        """Where those in force stand, each its cells: all, those of a listener, or some of it by what they are."""
+        """Return the cells of active sequences: all, those of a listener, or those of named rules and faults."""
         return [
             range(place, place + (faults.COUNTERS if kind is v1.Fault else 1))
             for (of, kind, name), (_, place) in self._kept.items()
@@ -52,5 +52,5 @@ class Counters:
         ]
 
     def decide(self, proposed: Kept) -> None:
-        """These are in force."""
+        """Make these sequences active."""
         self._kept = proposed

@@ -32,11 +32,11 @@ from answerback.supervisor.rollout.rule_counters import Kept, Key
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 from answerback.v1 import config_pb2 as v1
 
-# Rule: every answer is waited for before anything is aborted, so that none is taken for one to a later order.
-# Rule: after the decision nothing is asked any more: who does not commit is dead, or dies.
+# Rule: every reply is awaited before an abort, so that none is taken for the reply to a later command.
+# Rule: after the decision workers are not asked any more: one that does not commit is dead, or is killed.
 
-# How many times longer than other answers a worker may take to prepare: it compiles up to 250,000 instructions of
-# patterns, with pauses. A worker that is stuck sends no heartbeat, and ends sooner.
+# The factor by which preparing may take longer than other commands: a worker compiles up to 250,000 instructions of
+# patterns, with pauses. A worker that is stuck sends no heartbeat, and is killed sooner.
 PREPARE = 4
 
 SocketsOf = Callable[[int], Mapping[str, socket.socket]]
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 def places_of(config: v1.Config, places: CounterLayout, counters: Kept) -> list[ListenerPlaces]:
-    """Where everything of a configuration is counted, and served. Raises CountersExhausted."""
+    """Return the cells and keys of everything in a configuration. Raises CountersExhausted."""
     found = []
 
     def counter(*key: *Key) -> int:
@@ -69,7 +69,7 @@ def places_of(config: v1.Config, places: CounterLayout, counters: Kept) -> list[
 
 
 def names_of(config: v1.Config) -> Names:
-    """What a configuration counts, by name."""
+    """Return what a configuration counts, by name."""
     listeners = config.listeners
     return Names(
         frozenset(each.name for each in listeners),
@@ -79,9 +79,9 @@ def names_of(config: v1.Config) -> Names:
 
 
 def files_of(files: Files, had: Collection[bytes]) -> tuple[list[File], list[int]]:
-    """The files of a configuration as a worker is told of them, and the descriptors that it needs for them.
+    """Return the files of a configuration for a worker, and the descriptors to pass.
 
-    `had`: the digests of the large contents that it has. Each content is passed once.
+    `had`: the digests of the large contents that the worker has. Each content is passed once.
     """
     named: list[File] = []
     passed: dict[bytes, int] = {}
@@ -98,7 +98,7 @@ def files_of(files: Files, had: Collection[bytes]) -> tuple[list[File], list[int
 
 
 class TwoPhaseChange:
-    """One revision, on its way to the workers."""
+    """One revision on its way to the workers."""
 
     def __init__(
         self,
@@ -108,9 +108,9 @@ class TwoPhaseChange:
         within: float,
         fillers: Callable[[], Collection[Filler]],
     ) -> None:
-        """`engine`: of listeners that name none; `within`: how long a worker may take for each phase, in seconds.
+        """`engine`: the default for listeners; `within`: a worker's time for each phase, in seconds.
 
-        `fillers`: those that fill queues now, or did.
+        `fillers`: the connections that fill queues now, or did.
         """
         self._fillers = fillers
         self._number = revision.number
@@ -126,19 +126,19 @@ class TwoPhaseChange:
         self._within = within
 
     async def prepare(self, workers: Sequence[WorkerProcess], sockets_of: SocketsOf) -> None:
-        """Prepare them all, with the sockets that are new to each, by slot.
+        """Prepare all workers, with the sockets that are new to each, by slot.
 
-        Raises Refused or ChangeFailed; then those who were prepared have been told to forget it.
+        Raises Refused or ChangeFailed; then prepared workers have been told to discard it.
         """
         outcomes = await asyncio.gather(*(self._prepare(worker, sockets_of(worker.slot)) for worker in workers))
         obstacles = [outcome for outcome in outcomes if outcome is not None]
         if obstacles:
             self.abort(workers)
-            # What a worker finds in the configuration is what the client should hear, whatever else went wrong.
+            # Problems that a worker finds in the configuration take precedence over other failures.
             raise min(obstacles, key=lambda obstacle: not isinstance(obstacle, Refused))
 
     async def pause(self, workers: Sequence[WorkerProcess], keys: Collection[str]) -> None:
-        """Have nobody accept at these addresses until it is committed or aborted. Raises ChangeFailed."""
+        """Stop accepting at these addresses until commit or abort. Raises ChangeFailed."""
         if not keys:
             return
         obstacles = await asyncio.gather(*(self._pause(worker, keys) for worker in workers))
@@ -146,12 +146,12 @@ class TwoPhaseChange:
             raise ChangeFailed(f"{'; '.join(filter(None, obstacles))}; nothing has changed")
 
     def abort(self, workers: Sequence[WorkerProcess]) -> None:
-        """Have them forget it."""
+        """Let the workers discard it."""
         for worker in workers:
             worker.tell(Order(abort=Abort(revision=self._number, fillers=self._fillers())))
 
     async def commit(self, workers: Sequence[WorkerProcess]) -> int:
-        """Have them serve it; how many do, not counting those who leave. Those who do not are dead."""
+        """Activate it; return how many workers serve it, except leaving ones. Workers that fail to are dead."""
         return sum(await asyncio.gather(*map(self._commit, workers)))
 
     async def _prepare(
@@ -173,7 +173,7 @@ class TwoPhaseChange:
             )
         except (WorkerDied, MessageTooLarge, OSError) as failure:
             if worker.leaving and worker.over.done():
-                return None  # it has finished; that is in nobody's way
+                return None  # it has finished and exited, which is fine
             return ChangeFailed(f"{failure}; nothing has changed")
         if report.WhichOneof("kind") == "prepared":
             return None
@@ -183,7 +183,7 @@ class TwoPhaseChange:
         return ChangeFailed(f"{worker} {'; '.join(problem.message for problem in problems)}; nothing has changed")
 
     async def _pause(self, worker: WorkerProcess, keys: Collection[str]) -> str:
-        """What is in the way, if anything is."""
+        """Pause one worker; return the error, or an empty string."""
         try:
             await worker.ask(Order(pause=Pause(sockets=keys)), "paused", within=self._within)
         except WorkerDied as gone:

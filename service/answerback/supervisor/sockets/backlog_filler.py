@@ -1,12 +1,12 @@
-"""Queues filled by connections of our own: whoever else connects gets no answer, and nobody needs a privilege for it.
+"""Fills listen queues with connections of our own, so that clients get no answer. No privilege is needed.
 
-A socket that listens with a backlog of 0 has one place. While somebody waits there, the kernel passes over every SYN:
+A socket that listens with a backlog of 0 has one place in its queue. While it is taken, the kernel ignores every SYN:
 to the client it is as if no packet arrived.
 """
 
-# Rule: a filler is kept open until whoever has accepted it closes it. Until then its address is nobody else's, and who
-#       knows the address knows the connection.
-# Rule: nobody accepts on a socket while it is filled, nor afterwards until it is to be so no more.
+# Rule: keep our end of a filler connection open until the worker closes the other end: until then no other client can
+#       have its source address, so the address identifies it.
+# Rule: no worker accepts on a socket while it is filled, nor afterwards until the listen state changes.
 
 import asyncio
 import errno
@@ -18,35 +18,35 @@ from typing import Final
 from answerback.internal.v1.link_pb2 import Filler
 from answerback.net.syn_filter import reach_silent
 
-# Where a connection queues is up to a hash of its address. Of n sockets, one is without any after 32 n of them in
-# one of 10^13 cases.
+# The kernel chooses a socket for a connection by a hash of its address. Of n sockets, one is still empty after 32 n
+# connections in one of 10^13 cases.
 TRIES_PER_SOCKET: Final = 32
-CONNECT_SECONDS: Final = 0.25  # of one: it hangs if it met a queue that is full; another will meet another
-SECONDS: Final = 2.0  # of all
+CONNECT_SECONDS: Final = 0.25  # seconds for one connection: it hangs if its queue is full; a retry uses another queue
+SECONDS: Final = 2.0  # seconds for all
 
 TCP_LISTEN: Final = 10
-LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - is reached, not bound
+LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - is connected to, not bound
 
 Address = tuple[str | int, ...]
 
 
 class Fillers:
-    """Connections of our own, by the key of the address to which they were made."""
+    """Connections of our own, by the key of the address they fill."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, dict[socket.socket, Filler]] = {}
 
     @property
     def keys(self) -> Collection[str]:
-        """Of the addresses to which there are some."""
+        """The keys of the addresses that have fillers."""
         return self._by_key.keys()
 
     def names(self) -> list[Filler]:
-        """Where they come from."""
+        """The source addresses of the fillers."""
         return [name for fillers in self._by_key.values() for name in fillers.values()]
 
     async def fill(self, key: str, sockets: Sequence[socket.socket]) -> None:
-        """Have somebody queue on each of these sockets, which listen at one address, and nobody come after.
+        """Fill the queue of each of these sockets, which listen at one address.
 
         Raises OSError; then some may be filled.
         """
@@ -65,7 +65,7 @@ class Fillers:
             sock.listen(0)
 
     def forget_ended(self, keys: Iterable[str]) -> None:
-        """Close those that have been closed at the other end, at these addresses."""
+        """Close fillers at these addresses that the other end has closed."""
         for key in keys:
             fillers = self._by_key[key]
             for sock in [sock for sock in fillers if _ended(sock)]:
@@ -75,23 +75,23 @@ class Fillers:
                 del self._by_key[key]
 
     def close(self, key: str) -> None:
-        """Close those to an address at which nobody listens any more."""
+        """Close the fillers of an address that is not listened on any more."""
         for sock in self._by_key.pop(key, {}):
             sock.close()
 
 
 def queued(sock: socket.socket) -> int:
-    """How many wait to be accepted on a socket that listens: tcpi_unacked of tcp_info (linux/tcp.h)."""
+    """Return how many connections are queued on a listening socket: tcpi_unacked of tcp_info (linux/tcp.h)."""
     state, waiting = struct.unpack_from("=B23xI", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28))
     return int(waiting) if state == TCP_LISTEN else 0
 
 
 async def _connected(family: int, where: Address) -> socket.socket | None:
-    """A connection; None if it took too long. Raises OSError."""
+    """Connect; None if it took too long. Raises OSError."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        reach_silent(sock)  # what did not listen before is silent until the decision
+        reach_silent(sock)  # a socket that did not listen before has a SYN filter until the decision
         async with asyncio.timeout(CONNECT_SECONDS):
             await asyncio.get_running_loop().sock_connect(sock, where)
     except TimeoutError:
@@ -108,5 +108,5 @@ def _ended(sock: socket.socket) -> bool:
         return not sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False
-    except OSError:  # it was reset: where it waited, nobody listens any more
+    except OSError:  # it was reset: the socket it was queued on does not listen any more
         return True

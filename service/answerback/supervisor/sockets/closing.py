@@ -1,11 +1,12 @@
-"""Addresses at which the supervisor stops listening, without losing a client in mid-handshake.
+"""Stops listening at addresses without losing a client in mid-handshake.
 
-    announced   the workers free of its silence what they accept there from now on
-    silent      no handshake begins any more; workers accept on, whatever the change says
+    announced   workers remove the SYN filter from connections that they accept there from now on
+    silent      no handshake begins any more; workers still accept, whatever the change says
     finished    no handshake is in progress, or its time is over: workers accept the rest and stop; the sockets are
                 closed, or refuse clients from then on
 
-A change is answered when its addresses are silent. What is not finished by then is finished between later changes.
+A change is acknowledged when its addresses are silent. Addresses that are not finished then are finished between
+later changes.
 """
 
 import asyncio
@@ -22,12 +23,12 @@ from answerback.supervisor.sockets.handshakes import in_progress
 from answerback.supervisor.sockets.table import Sockets
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 
-# Rule: workers are told before a socket falls silent, and all sockets of an address are silent before one is closed:
-#       else the kernel would give its handshakes to the others, which reset them.
+# Rule: workers are told before a SYN filter is set, and all sockets of an address have it before one is closed:
+#       otherwise the kernel would give its handshakes to the others, which reset them.
 # Rule: nothing here fails a change: it is decided already.
 
-HANDSHAKE_SECONDS: Final = 1.0  # how long a handshake may take that has begun: a lost packet is sent again after 1 s
-UNKNOWN_SECONDS: Final = 0.25  # how long to wait where the kernel does not tell whether there are any
+HANDSHAKE_SECONDS: Final = 1.0  # seconds that a handshake may take: a lost packet is sent again after 1 s
+UNKNOWN_SECONDS: Final = 0.25  # seconds to wait if the kernel does not report handshakes
 LOOK_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
@@ -36,37 +37,37 @@ Between = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 class Closing:
-    """Finishes what `Sockets.closing` names."""
+    """Finishes the addresses in `Sockets.closing`."""
 
     def __init__(
         self,
         sockets: Sockets,
-        hands: Callable[[], Sequence[WorkerProcess]],
-        attended: Callable[[], Collection[int]],
+        change_targets: Callable[[], Sequence[WorkerProcess]],
+        served_slots: Callable[[], Collection[int]],
         between: Between,
         within: float,
     ) -> None:
-        """`attended` gives the slots on whose sockets a worker accepts; `between` does something between two changes.
+        """`served_slots`: the slots that a worker accepts for. `between` runs something between two changes.
 
         `within`: how long a worker may take to answer, in seconds.
         """
         self._sockets = sockets
-        self._hands = hands
-        self._attended = attended
+        self._change_targets = change_targets
+        self._served_slots = served_slots
         self._between = between
         self._within = within
         self._since: dict[str, float] = {}
         self._finishing: asyncio.Task[None] | None = None
 
     async def expect_silence(self, workers: Sequence[WorkerProcess], keys: Collection[str]) -> list[str]:
-        """Announce silence at these addresses; what is in the way."""
+        """Announce SYN filters at these addresses; return the errors."""
         order = Order(expect_silence=ExpectSilence(sockets=keys))
         return await self._ask(workers, order, "silence_expected") if keys else []
 
     async def begin(self) -> None:
-        """A change is decided and committed: finish at once what has no handshake, and the rest later.
+        """A change is committed: finish addresses without handshakes now, and the others later.
 
-        Whoever calls holds the turn.
+        The caller holds the lock.
         """
         now = monotonic()
         closing = self._sockets.closing
@@ -77,23 +78,23 @@ class Closing:
             self._finishing.add_done_callback(self._over)
 
     async def silence_all(self, within: float) -> None:
-        """Begin no handshake any more, anywhere; return when none is in progress, or the time (in seconds) is over."""
+        """Set SYN filters everywhere; return when no handshake is in progress, or after `within` seconds."""
         self.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(min(within, HANDSHAKE_SECONDS)):
                 await self._between(self._silence_all)
 
     def stop(self) -> None:
-        """Finish nothing any more."""
+        """Stop finishing addresses."""
         if self._finishing is not None:
             self._finishing.cancel()
 
     async def _silence_all(self) -> None:
-        await self.expect_silence(self._hands(), self._sockets.keys)
+        await self.expect_silence(self._change_targets(), self._sockets.keys)
         self._sockets.hush_all()
         closing = self._sockets.closing
         self._since = dict.fromkeys(closing, monotonic())
-        while len(await self._ready(closing)) < len(closing):  # noqa: ASYNC110 - nothing tells when
+        while len(await self._ready(closing)) < len(closing):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _finish_all(self) -> None:
@@ -105,24 +106,24 @@ class Closing:
                 await self._between(lambda keys=ready: self._finish(keys))  # type: ignore[misc]
 
     async def _finish(self, keys: Collection[str]) -> None:
-        """Have workers stop accepting at these addresses, unless they are wanted again, and be done with them."""
+        """Let workers stop accepting at these addresses, unless they are used again, and close them."""
         keys = [key for key in keys if key in self._sockets.closing]
         if keys:
             order = Order(stop_accepting=StopAccepting(sockets=keys))
-            for obstacle in await self._ask(self._hands(), order, "stopped_accepting"):
+            for obstacle in await self._ask(self._change_targets(), order, "stopped_accepting"):
                 log.warning("%s instead of accepting the rest", obstacle)
-            self._sockets.finish(keys, self._attended())
+            self._sockets.finish(keys, self._served_slots())
         self._sockets.forget_fillers()
         for key in keys:
             self._since.pop(key, None)
 
     async def _ready(self, closing: Mapping[str, Sequence[socket.socket]]) -> list[str]:
-        """Those that may be finished now."""
+        """Return the keys of addresses that may be finished now."""
         return [key for key, sockets in closing.items() if await self._is_ready(self._since[key], sockets)]
 
     async def _is_ready(self, since: float, sockets: Sequence[socket.socket]) -> bool:
         silent = [sock for sock in sockets if is_silent(sock)]
-        if not silent:  # a Unix socket has no handshake; elsewhere new ones begin all the time, and waiting is no use
+        if not silent:  # Unix sockets have no handshake; on others new ones begin all the time: waiting is useless
             return True
         waited = monotonic() - since
         if waited > HANDSHAKE_SECONDS:

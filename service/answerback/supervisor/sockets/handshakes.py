@@ -1,6 +1,6 @@
-"""The TCP handshakes that are in progress at an address: asked of the kernel (sock_diag(7)), by anybody.
+"""The number of TCP handshakes in progress at an address, from the kernel (sock_diag(7)); needs no privilege.
 
-A client that has seen our SYN-ACK takes the connection for established, although its ACK has not come here yet.
+A client that has received our SYN-ACK considers the connection established, although its ACK has not arrived yet.
 """
 
 import errno
@@ -15,7 +15,7 @@ NLM_F_REQUEST, NLM_F_DUMP = 0x001, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 TCP_SYN_RECV: Final = 3  # net/tcp_states.h
 RECEIVE_BYTES: Final = 64 << 10
-SECONDS: Final = 1.0  # to wait for the kernel, which answers at once
+SECONDS: Final = 1.0  # seconds to wait for the kernel, which answers at once
 
 HEADER: Final = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
 ASKED: Final = struct.Struct("=BBBxI")  # the begin of struct inet_diag_req_v2: family, protocol, extensions, states
@@ -26,7 +26,7 @@ TOLD_ADDRESS: Final = HEADER.size + 8  # of struct inet_diag_msg: our address, i
 
 
 def in_progress(sock: socket.socket) -> int | None:
-    """How many there are at the address of a listening TCP socket; None where the kernel does not tell."""
+    """Return the number of handshakes at a listening TCP socket's address; None if the kernel does not tell."""
     host, port = sock.getsockname()[:2]
     address = socket.inet_pton(sock.family, host)
     try:
@@ -37,7 +37,7 @@ def in_progress(sock: socket.socket) -> int | None:
 
 
 def _half_open(family: int, port: int) -> Iterator[bytes]:
-    """The address of ours, in 16 bytes, of each handshake at a port. Raises OSError."""
+    """Yield our address, in 16 bytes, of each handshake at a port. Raises OSError."""
     asked = ASKED.pack(family, socket.IPPROTO_TCP, 0, 1 << TCP_SYN_RECV)
     asked += PORTS.pack(port, 0) + REST.pack(bytes(16), bytes(16), 0, ANY_COOKIE, ANY_COOKIE)
     head = HEADER.pack(HEADER.size + len(asked), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)

@@ -21,8 +21,8 @@ from answerback.core.plan import Accept
 from answerback.net.syn_filter import end_silence, silence
 from answerback.supervisor.sockets import unix
 
-# Rule: a Unix socket is silent by having another name, which no client knows.
-# Rule: what can fail is in BEGIN and TURN; TURN_BACK, SETTLE and `refuse` succeed.
+# Rule: a Unix socket is silenced by renaming its file, so that no client finds it.
+# Rule: steps that can fail are in BEGIN and TURN; TURN_BACK, SETTLE and `refuse` succeed.
 
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
@@ -30,7 +30,7 @@ BACKLOG: Final = 4096
 
 
 class ListenState(Enum):
-    """What those who connect to a socket meet."""
+    """How a listening socket treats new connections."""
 
     OPEN = "a queue"
     STALLED = "silence"
@@ -42,44 +42,44 @@ BY_ACCEPT: Final = {Accept.STALL: ListenState.STALLED, Accept.REFUSE: ListenStat
 
 
 def door_of(accept: Accept) -> ListenState:
-    """What the kernel is to do for a mode; the rest is up to the workers."""
+    """Return the listen state for a mode; the rest is up to the workers."""
     return BY_ACCEPT.get(accept, ListenState.OPEN)
 
 
 def listens(sock: socket.socket) -> bool:
-    """Whether it has a queue."""
+    """Whether the socket listens."""
     return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def listen(sock: socket.socket) -> None:
-    """Listen. Raises OSError."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # those it accepts have it too, and outlive it
+    """Start listening. Raises OSError."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # accepted connections inherit it, and outlive it
     sock.listen(BACKLOG)
 
 
 def stay(sock: socket.socket) -> None:
-    """Listen, silent if it did not listen. Raises OSError."""
+    """Listen, with a SYN filter if the socket did not listen. Raises OSError."""
     if not listens(sock):
-        fall_silent(sock)
+        drop_new(sock)
 
 
 def hide_file(sock: socket.socket) -> None:
-    """Have no client find a Unix socket. Raises OSError."""
+    """Hide the file of a Unix socket from clients. Raises OSError."""
     if sock.family == socket.AF_UNIX:
         unix.hide(sock.getsockname())
 
 
 def hush(sock: socket.socket) -> None:
-    """Answer no new client, if it listens."""
+    """Set the SYN filter, if the socket listens."""
     if sock.family == socket.AF_UNIX:
-        with suppress(OSError):  # it is removed, or has been hidden before
+        with suppress(OSError):  # it is removed or hidden already
             unix.hide(sock.getsockname())
     elif listens(sock):
         silence(sock)
 
 
-def fall_silent(sock: socket.socket) -> None:
-    """Listen, and answer no new client; what is queued stays. Raises OSError."""
+def drop_new(sock: socket.socket) -> None:
+    """Listen, and answer no new client; the queue stays. Raises OSError."""
     if sock.family == socket.AF_UNIX:
         unix.hide(sock.getsockname())
     else:
@@ -89,7 +89,7 @@ def fall_silent(sock: socket.socket) -> None:
 
 
 def open_(sock: socket.socket) -> None:
-    """Let whoever connects queue, on a socket that listens."""
+    """Let new connections queue, on a socket that listens."""
     if sock.family == socket.AF_UNIX:
         unix.show(sock.getsockname())
         return
@@ -98,12 +98,12 @@ def open_(sock: socket.socket) -> None:
 
 
 def nothing(_: socket.socket) -> None:
-    """It is well as it is."""
+    """Change nothing."""
 
 
 def refuse(sock: socket.socket) -> None:
-    """Do not listen, and keep the address. What is queued is reset."""
-    if sock.family == socket.AF_UNIX:  # it would never listen again; nobody finds it instead
+    """Stop listening, and keep the address. Queued connections are reset."""
+    if sock.family == socket.AF_UNIX:  # a Unix socket could never listen again; it is hidden instead
         unix.hide(sock.getsockname())
         return
     if listens(sock):
@@ -116,13 +116,13 @@ def refuse(sock: socket.socket) -> None:
 Way = Callable[[socket.socket], None]
 
 BEGIN: Final[Mapping[ListenState, Way]] = {
-    ListenState.OPEN: fall_silent,
-    ListenState.STALLED: fall_silent,
+    ListenState.OPEN: drop_new,
+    ListenState.STALLED: drop_new,
     ListenState.REFUSED: refuse,
 }
 """How a socket that is new begins."""
 TURN: Final[Mapping[ListenState, Way]] = {
-    ListenState.OPEN: fall_silent,
+    ListenState.OPEN: drop_new,
     ListenState.STALLED: stay,
     ListenState.REFUSED: hide_file,
     ListenState.CLOSING: nothing,
@@ -131,8 +131,8 @@ TURN: Final[Mapping[ListenState, Way]] = {
 TURN_BACK: Final[Mapping[ListenState, Way]] = {
     ListenState.OPEN: open_,
     ListenState.STALLED: end_silence,
-    ListenState.REFUSED: fall_silent,
-    ListenState.CLOSING: fall_silent,
+    ListenState.REFUSED: drop_new,
+    ListenState.CLOSING: drop_new,
 }
 """What undoes that, for a socket that listened, by the door that it had."""
 SETTLE: Final[Mapping[ListenState, Way]] = {

@@ -1,12 +1,12 @@
-"""The listening sockets: one per address and slot, kept here for as long as the address is listened on.
+"""The listening sockets: one per address and slot, kept here while the address is listened on.
 
-A worker gets a copy of those of its slot. What queues on a socket survives the worker, because this process holds it
-too, and waits for whoever accepts on it next.
+A worker gets a copy of those of its slot. Connections queued on a socket survive the worker, because this process
+holds the socket too, and are accepted by the next worker.
 """
 
 # Rule: a socket is bound before a change is decided, and answers clients only once it is.
-# Rule: a socket that is to listen no more is silent until no handshake is in progress there: see `closing`.
-# Rule: what is bound and not kept is closed.
+# Rule: a socket that will stop listening has a SYN filter until no handshake is in progress there: see `closing`.
+# Rule: a bound socket that is not kept is closed.
 
 import errno
 import socket
@@ -44,7 +44,7 @@ ALL_AS_THEY_ARE: Mapping[str, ListenState] = {}
 
 
 class CannotListen(Exception):
-    """Addresses cannot be listened on; `reasons` says why, by key."""
+    """Some addresses cannot be listened on; `reasons` says why, by key."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{key}: {reason}" for key, reason in reasons.items()))
@@ -65,7 +65,7 @@ class Bound:
 
 @dataclass(slots=True)
 class Sockets:
-    """What is listened on, by key: the address as configured, normalised, with `#NAME` behind it for port 0."""
+    """The listening sockets by key: the configured address, normalised, plus `#NAME` for port 0."""
 
     slots: int
     _kept: dict[str, Bound] = field(default_factory=dict)
@@ -74,18 +74,18 @@ class Sockets:
 
     @property
     def keys(self) -> Collection[str]:
-        """Of every address that is listened on."""
+        """The keys of all addresses that are listened on."""
         return self._kept.keys()
 
     def of(self, slot: int) -> dict[str, socket.socket]:
-        """The sockets of one slot, by key."""
+        """Return the sockets of one slot, by key."""
         return {
             key: bound.sockets[slot] for key, bound in self._kept.items() if self._doors[key] is not ListenState.CLOSING
         }
 
     @property
     def closing(self) -> dict[str, Sequence[socket.socket]]:
-        """The sockets, by key, that are silent and will listen no more, once no handshake is in progress there."""
+        """The sockets, by key, that have a SYN filter and will be closed when no handshake is in progress."""
 
         def waits(key: str, bound: Bound) -> bool:
             door = self._doors[key]
@@ -94,25 +94,25 @@ class Sockets:
         return {key: bound.sockets for key, bound in self._kept.items() if waits(key, bound)}
 
     def to_be_silent(self, doors: Mapping[str, ListenState]) -> list[str]:
-        """The addresses that listen, and will not once `doors` is decided."""
+        """Return the addresses that listen, and will not once `doors` is decided."""
         silent = (ListenState.REFUSED, ListenState.CLOSING)
         return [key for key, door in self._doors.items() if door not in silent and doors.get(key) in silent]
 
     def hush_all(self) -> None:
-        """Answer no new client any more, anywhere."""
+        """Set SYN filters everywhere."""
         for key, bound in self._kept.items():
             self._doors[key] = ListenState.CLOSING
             for sock in bound.sockets:
                 hush(sock)
 
     def address(self, key: str) -> str:
-        """Where a key listens, HOST:PORT; empty if it does not."""
+        """Return where a key listens, HOST:PORT; empty if it does not."""
         bound = self._kept.get(key)
         return bound.address if bound else ""
 
     @contextmanager
     def binding(self, keys: Iterable[str]) -> Iterator[dict[str, Bound]]:
-        """Bind what is not yet listened on; closed at the end, but for what `listen` was told to keep.
+        """Bind the addresses not yet listened on; closed at the end, except those that `listen` was told to keep.
 
         Raises CannotListen with every reason; then nothing is left bound.
         """
@@ -137,12 +137,12 @@ class Sockets:
                     _withdraw(sockets)
 
     def fillers(self) -> Collection[Filler]:
-        """Connections of our own that fill queues, or wait still in one that they filled."""
+        """The connections of our own that fill queues, or still wait in one that they filled."""
         self.forget_fillers()
         return self._fillers.names()
 
     def to_be_stalled(self, doors: Mapping[str, ListenState]) -> list[str]:
-        """The addresses at which nobody must accept any more before `turning`."""
+        """Return the addresses at which no worker may accept any more before `turning`."""
         return [key for key in self._not_stalled(self._doors) if doors.get(key) is ListenState.STALLED]
 
     @asynccontextmanager
@@ -177,7 +177,7 @@ class Sockets:
                 SETTLE[self._doors[key]](sock)
 
     def finish(self, keys: Iterable[str], slots: Collection[int]) -> None:
-        """What queued at these addresses, on these slots' sockets, has been taken: refuse, or close our copies."""
+        """Queued connections at these addresses were accepted on these slots: refuse, or close our copies."""
         for key in keys:
             if self._doors.get(key) is ListenState.CLOSING:
                 self.close([key])
@@ -186,11 +186,11 @@ class Sockets:
                     refuse(self._kept[key].sockets[slot])
 
     def forget_fillers(self) -> None:
-        """Close those connections of our own that fill no queue any more, and have been closed at the other end."""
+        """Close fillers that are not needed any more and that the other end has closed."""
         self._fillers.forget_ended(self._not_stalled(self._fillers.keys))
 
     def close(self, keys: Iterable[str]) -> None:
-        """Close our copies."""
+        """Close our copies of these addresses' sockets."""
         for key in list(keys):
             if key in self._kept:
                 _close(self._kept.pop(key))
@@ -198,11 +198,11 @@ class Sockets:
                 self._fillers.close(key)
 
     def close_all(self) -> None:
-        """Close our copies of all."""
+        """Close our copies of all sockets."""
         self.close(list(self._kept))
 
     def _turn(self, bound: Mapping[str, Bound], changed: Iterable[str], doors: Mapping[str, ListenState]) -> None:
-        """As far as that can be undone; raises CannotListen with every reason."""
+        """Change the listen states, as far as that can be undone; raises CannotListen with every reason."""
         reasons: dict[str, str] = {}
         ways = [(key, address, BEGIN[doors.get(key, ListenState.OPEN)]) for key, address in bound.items()]
         ways += [(key, self._kept[key], TURN[doors[key]]) for key in changed]
@@ -210,7 +210,7 @@ class Sockets:
             try:
                 for sock in address.sockets:
                     way(sock)
-            except OSError as error:  # whoever bound it meanwhile was faster
+            except OSError as error:  # another process bound it meanwhile
                 reasons[key] = reason(error, address.wanted, self.slots)
         if reasons:
             raise CannotListen(reasons)
@@ -262,7 +262,7 @@ def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:
     try:
         first = one(wanted.port, joins=False)
         port = first.getsockname()[1]
-        # A socket that has its port from the kernel would lose it when it listens no more: all join the one that asked.
+        # A kernel-assigned port would be lost when its socket stops listening: all join the one that got it.
         sockets = [one(port, joins=True) for _ in range(slots if wanted.port == 0 else slots - 1)]
     except OSError:
         for sock in made:
@@ -276,7 +276,7 @@ def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:
 
 
 def reason(error: OSError, wanted: Listening, slots: int) -> str:
-    """Why an address cannot be listened on, for people."""
+    """Return why an address cannot be listened on, as a message."""
     if isinstance(wanted, UnixAddress):
         return unix.reason(error)
     known = REASONS.get(error.errno or 0)

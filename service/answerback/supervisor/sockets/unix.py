@@ -1,9 +1,9 @@
-"""Unix sockets: the file that stands for one, made, replaced when its owner is dead, and removed.
+"""The files of Unix sockets: created, replaced when their owner is dead, and removed.
 
-One socket serves all slots: what SO_REUSEPORT does for a port does not exist for a path. Every worker accepts on it.
+One socket serves all slots, because SO_REUSEPORT exists for ports only. Every worker accepts on it.
 """
 
-# Rule: a file is removed only if it is a socket, and nobody answers there or it is ours.
+# Rule: a file is removed only if it is a socket that is ours, or on which no process listens.
 
 import errno
 import logging
@@ -26,7 +26,7 @@ REASONS: Final[Mapping[int, str]] = {
 }
 
 
-HIDDEN: Final = ".hidden"  # behind the name of a socket that no client is to connect to for a while
+HIDDEN: Final = ".hidden"  # suffix of the file of a hidden socket
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class SocketFile:
     """Device, inode, and when it was made: the number of an inode is given again."""
 
     def remove(self) -> None:
-        """Remove it, hidden or not, unless somebody has put another in its place."""
+        """Remove it, hidden or not, unless another file has replaced it."""
         for path in (self.path, self.path + HIDDEN):
             with suppress(OSError):
                 if _identity(path) == self.identity:
@@ -48,9 +48,9 @@ class SocketFile:
 
 
 def bind(path: str) -> tuple[socket.socket, SocketFile]:
-    """A socket for a path, with the permissions that the umask leaves; hidden, and not listening yet. Raises OSError.
+    """Create a socket at a path, with the permissions of the umask; hidden, and not listening yet. Raises OSError.
 
-    It is bound at the path itself, so that `ss` and its clients see that as its name.
+    It is bound at the path itself, so that `ss` and clients see that as its name.
     """
     make_way(path + HIDDEN)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -71,7 +71,7 @@ def bind(path: str) -> tuple[socket.socket, SocketFile]:
 
 
 def make_way(path: str) -> None:
-    """Remove what a socket that nobody listens on any more has left, if anything. Raises OSError if it is not that."""
+    """Remove the file of a dead socket, if there is one. Raises OSError if it is something else."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def make_way(path: str) -> None:
     if not stat.S_ISSOCK(found.st_mode):
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)  # a queue that is full has an owner too
+        probe.setblocking(False)  # a socket with a full queue has an owner too
         try:
             probe.connect(path)
         except ConnectionRefusedError:
@@ -93,13 +93,13 @@ def make_way(path: str) -> None:
 
 
 def hide(path: str) -> None:
-    """Have nobody find a socket of ours any more; who queues there stays. Raises OSError."""
+    """Hide the file of a socket of ours; queued connections stay. Raises OSError."""
     with suppress(FileNotFoundError):  # it is hidden already
         Path(path).rename(path + HIDDEN)
 
 
 def show(path: str) -> None:
-    """Have it found again, unless somebody has taken the path meanwhile."""
+    """Show the file again, unless another file has taken the path."""
     try:
         os.link(path + HIDDEN, path)
         Path(path + HIDDEN).unlink()
@@ -110,7 +110,7 @@ def show(path: str) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Why there can be no socket, for people."""
+    """Return why the socket cannot be created, as a message."""
     return REASONS.get(error.errno or 0) or f"cannot listen: {error.strerror or error}"
 
 

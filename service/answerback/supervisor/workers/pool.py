@@ -1,4 +1,4 @@
-"""The workers: started, watched, replaced when they die, and stood in for when that takes long."""
+"""The worker processes: started, watched, replaced when they die; other workers cover for a slow replacement."""
 
 import asyncio
 import logging
@@ -11,17 +11,18 @@ from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.sockets.table import Sockets
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
-from answerback.supervisor.workers.slot import CrashLoop, Slot, bury
+from answerback.supervisor.workers.slot import CrashLoop, Slot, close_crashed
 
-# Rule: a slot is never without somebody who accepts on its sockets for longer than `pace.adopt_from`, if anybody lives.
-# Rule: a region of the tally has one writer: the dead are buried before their successors are started there, and who
-#       succeeds somebody who still lives starts in the spare region.
+# Rule: no slot is without a worker that accepts on its sockets for longer than `pace.adopt_from`, while any worker
+#       lives.
+# Rule: a region of the shared counters has one writer: a dead worker's region is closed before its successor starts
+#       there, and the successor of a live worker starts in the spare region.
 
-# Seconds between two looks at the workers. One that is stuck is killed after `pace.silence` and two of these at most:
-# its progress is seen up to one of them late.
+# Seconds between two checks of the workers. A stuck worker is killed after `pace.silence` and at most two of these: its
+# progress is seen up to one of them late.
 TICK = 0.25
 
-LATE_SECONDS = 1.0  # between two looks: this process was held up, and so may the workers have been
+LATE_SECONDS = 1.0  # seconds between two checks: if longer, this process was held up, and perhaps the workers too
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ Boot = Callable[[WorkerProcess], Awaitable[None]]
 
 
 class WorkerPool:
-    """One worker for each slot; the tally has one region more."""
+    """One worker for each slot; the shared counters have one region more."""
 
     def __init__(
         self,
@@ -42,9 +43,9 @@ class WorkerPool:
         boot: Boot,
         changed: Callable[[], None],
     ) -> None:
-        """`boot` has a worker that beats serve the configuration in force, or raises Gone.
+        """`boot` lets a running worker serve the active configuration, or raises WorkerDied.
 
-        `changed` is called when a worker came or went.
+        `changed` is called when a worker starts or ends.
         """
         self.slots = [Slot(index, index) for index in range(options.workers)]
         self._spare = options.workers
@@ -67,33 +68,33 @@ class WorkerPool:
 
     @property
     def workers(self) -> list[WorkerProcess]:
-        """Those who serve."""
+        """The workers that serve."""
         return [worker for slot in self.slots if (worker := slot.worker) is not None]
 
     @property
     def processes(self) -> list[WorkerProcess]:
-        """Those who live, whatever they do."""
+        """All live processes."""
         everyone = (*(slot.process for slot in self.slots), self._coming, self.leaving)
         return [process for process in everyone if process is not None and not process.over.done()]
 
     @property
-    def hands(self) -> list[WorkerProcess]:
-        """Those whom a change concerns: who serves, who is about to, and who leaves and has yet to finish."""
+    def change_targets(self) -> list[WorkerProcess]:
+        """The workers that a change concerns: serving, about to serve, or leaving with open connections."""
         both = (self._coming, self.leaving)
         return [*self.workers, *(process for process in both if process is not None and process.up)]
 
     @property
-    def attended(self) -> list[int]:
-        """The slots on whose sockets somebody accepts."""
+    def served_slots(self) -> list[int]:
+        """The slots on whose sockets a worker accepts."""
         return [slot.index for slot in self.slots if slot.worker or (slot.adopter is not None and slot.adopter.up)]
 
     @property
     def complete(self) -> bool:
-        """Whether every slot has its own worker: nobody waits in a queue that nobody has looked at."""
+        """Whether every slot has its own worker, so that no connection waits in an unattended queue."""
         return len(self.workers) == len(self.slots)
 
     async def start(self) -> list[WorkerProcess]:
-        """Start a worker in every slot. Raises WorkerDied or OSError if one of them does not come up."""
+        """Start a worker in every slot. Raises WorkerDied or OSError if one fails to start."""
         for slot in self.slots:
             slot.process = self._exec(slot, slot.region)
         processes = self.processes
@@ -101,33 +102,33 @@ class WorkerPool:
         return processes
 
     def keep(self) -> None:
-        """From now on, replace those who die, and kill those who hang."""
+        """From now on, replace workers that die, and kill those that hang."""
         self._kept = True
         for slot in self.slots:
             self._keep_from_now_on(slot)
         self._ticked = monotonic()
         self._watch()
 
-    def let_go(self) -> None:
-        """Replace nobody any more; who hangs is still killed."""
+    def stop_restarting(self) -> None:
+        """Stop replacing workers; those that hang are still killed."""
         self._kept = False
         for task in self._tasks.values():
             task.cancel()
 
     def stop_watching(self) -> None:
-        """Kill nobody any more."""
+        """Stop killing workers that hang."""
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
 
-    def provide_anew(self) -> None:
-        """Addresses may have come: have those who stand in for others accept there too."""
+    def refresh_adopters(self) -> None:
+        """Addresses may have been added: let workers that cover other slots accept there too."""
         for slot in self.slots:
             if slot.adopter is not None and slot.adopter.up:
                 self._adopt(slot, slot.adopter)
 
-    def provide(self) -> None:
-        """Have somebody accept wherever nobody else does for long."""
+    def cover_vacant_slots(self) -> None:
+        """Let live workers accept for slots that have had no worker for long."""
         standing_in = Counter(slot.adopter for slot in self.slots if slot.orphaned)
         for slot in self.slots:
             if not slot.orphaned or (slot.adopter is not None and slot.adopter.up):
@@ -137,13 +138,13 @@ class WorkerPool:
                 standing_in[slot.adopter] += 1
                 self._adopt(slot, slot.adopter)
 
-    def bury_dead(self) -> None:
-        """Close the books of every region without a live process."""
+    def close_dead_workers(self) -> None:
+        """Close the counters of every region without a live process."""
         for region in {*range(self._tally.slots)} - {process.region for process in self.processes}:
-            bury(self._tally, self._places, region)
+            close_crashed(self._tally, self._places, region)
 
     async def succeed(self, slot: Slot) -> bool:
-        """Have a successor accept on the slot's sockets; its worker becomes `leaving`, and is to accept no more.
+        """Start a successor on the slot's sockets; its worker becomes `leaving`, and is to stop accepting.
 
         False if the slot lost its worker before: it gets another one anyway. Raises WorkerDied or OSError if the
         successor did not come up; then nothing has changed.
@@ -161,7 +162,7 @@ class WorkerPool:
         finally:
             self._coming = None
             if not successor.up:
-                bury(self._tally, self._places, self._spare)
+                close_crashed(self._tally, self._places, self._spare)
         if not successor.up:
             return False
         former.leaving = True
@@ -173,20 +174,20 @@ class WorkerPool:
         for other in self.slots:
             if other.adopter is former:
                 other.adopter = None
-        self.provide()
+        self.cover_vacant_slots()
         self._changed()
         return True
 
-    def bury_leaver(self) -> int:
-        """Who left has ended: its region is the spare one. How many connections it had not finished."""
+    def close_leaver(self) -> int:
+        """The leaving worker has exited: its region is spare now. Returns its number of unfinished connections."""
         self.leaving = None
-        return bury(self._tally, self._places, self._spare)
+        return close_crashed(self._tally, self._places, self._spare)
 
-    def stand_in(self) -> None:
-        """Have somebody accept for every slot that has no worker now."""
+    def cover_all_slots(self) -> None:
+        """Let live workers accept for every slot without one, now."""
         for slot in self.slots:
             slot.orphaned = slot.worker is None
-        self.provide()
+        self.cover_vacant_slots()
 
     def _exec(self, slot: Slot, region: int) -> WorkerProcess:
         return WorkerProcess(slot.index, region, self._options, self._tally)
@@ -197,40 +198,40 @@ class WorkerPool:
         self._tasks[slot.index] = task
 
     def _adopt(self, slot: Slot, adopter: WorkerProcess) -> None:
-        """Pass it the slot's sockets; it knows by the keys which it has already."""
+        """Pass the slot's sockets to another worker, which knows by the keys which it has already."""
         sockets = self._sockets.of(slot.index)
         names = [SocketName(key=key, slot=slot.index) for key in sockets]
         adopt = Adopt(slot=slot.index, sockets=names, fillers=self._sockets.fillers())
         try:
             adopter.tell(Order(adopt=adopt), list(sockets.values()))
-        except OSError as error:  # no descriptors; `provide` tries again
+        except OSError as error:  # no descriptors; `cover_vacant_slots` tries again
             log.error("nobody can accept for slot %d: %s", slot.index, error)  # noqa: TRY400 - the text says it all
             slot.adopter = None
         else:
             log.info("%s accepts for slot %d too", adopter, slot.index)
 
     async def _keep(self, slot: Slot) -> None:
-        """Replace the worker of a slot, for ever."""
+        """Replace the worker of a slot, forever."""
         while True:
             if slot.process is not None:
                 await asyncio.shield(slot.process.over)
-                self._mourn(slot, slot.process)
+                self._on_death(slot, slot.process)
             delay = slot.delay_after_death(self._pace)
             slot.orphaned = delay >= self._pace.adopt_from
-            self.provide()
+            self.cover_vacant_slots()
             self._changed()
             await asyncio.sleep(delay)
             await self._replace(slot)
             self._changed()
 
-    def _mourn(self, slot: Slot, process: WorkerProcess) -> None:
+    def _on_death(self, slot: Slot, process: WorkerProcess) -> None:
         self.deaths.add()
         self.last_death = process.exit_reason
-        orphans = bury(self._tally, self._places, slot.region)
+        orphans = close_crashed(self._tally, self._places, slot.region)
         log.error("%s", process.exit_reason, extra={"pid": process.pid, "connections_lost": orphans})
 
     async def _replace(self, slot: Slot) -> None:
-        """Start a successor; if that does not succeed, leave it to be mourned."""
+        """Start a successor; a failure is handled like its death."""
         slot.restarts += 1
         try:
             slot.process = process = self._exec(slot, slot.region)
@@ -251,16 +252,17 @@ class WorkerPool:
         if slot.adopter is not None and slot.adopter.up:
             slot.adopter.tell(Order(release=Release(slot=slot.index)))
         slot.adopter = None
-        self.provide()
+        self.cover_vacant_slots()
 
     async def _first_beat(self, process: WorkerProcess) -> None:
         limit = self._pace.start
         await process.in_time(process.started, limit, f"did not come up within {limit:g} s")
 
     def _watch(self) -> None:
-        """Kill workers that are stuck, unless it is this process that was held up: then the silence starts again.
+        """Kill stuck workers, unless this process itself was held up: then their timeouts restart.
 
-        A worker that neither beats nor makes progress is stuck, unless it was ready to run and got no processor.
+        A worker is stuck if it neither sends heartbeats nor makes progress, unless it was ready to run and got no
+        processor.
         """
         now = monotonic()
         late = now - self._ticked > LATE_SECONDS
@@ -270,7 +272,7 @@ class WorkerPool:
                 process.heard = now
             elif process.started.done() and process.stuck(now, self._pace.silence):
                 process.kill(f"hung: no beat and no progress for {self._pace.silence:g} s")
-        self.provide()
+        self.cover_vacant_slots()
         self._changed()
         self._tick = asyncio.get_running_loop().call_later(TICK, self._watch)
 

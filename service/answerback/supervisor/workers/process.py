@@ -1,4 +1,4 @@
-"""One worker's process, and the link to it."""
+"""A worker's process, and the link to it."""
 
 import asyncio
 import logging
@@ -20,11 +20,11 @@ from answerback.net import fd_reserve
 from answerback.shared.counters import PROGRESS, SharedCounters
 from answerback.supervisor.options import Options
 
-# Rule: a process is over when it has been waited for, not when its link is: only then does nobody write its part of
-#       the tally.
-# Rule: who does not answer in time is killed: nobody can say what it would do next.
+# Rule: a process is over when it has been waited for, not when its link is closed: only then does it not write its
+#       counters any more.
+# Rule: a worker that does not reply in time is killed: its state is unknown.
 
-UNTIMELY: Final = 0.5  # seconds by which a limit of ours may come late and still be the other side's fault
+UNTIMELY: Final = 0.5  # seconds by which our time limit may expire late and still be the worker's fault
 OURS_ALONE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """A worker, from exec to its end. Made in the main thread: PDEATHSIG follows the thread that made it."""
+    """A worker, from exec to exit. Create it in the main thread: PDEATHSIG follows the creating thread."""
 
     def __init__(self, slot: int, region: int, options: Options, tally: SharedCounters) -> None:
-        """Start it, to count in this region of the tally. Raises OSError if that is not possible."""
+        """Start it, to count in this region of the shared counters. Raises OSError on failure."""
         self._loop = asyncio.get_running_loop()
         self.slot = slot
         self.region = region
@@ -61,7 +61,7 @@ class WorkerProcess:
         self.over: asyncio.Future[int] = self._loop.create_future()
         """Its exit status, once it has been waited for; negative: the signal that killed it."""
         self._progress = -1
-        self._timed = self._ran = self._waited = 0.0  # when it was heard, and its processor times soon after that
+        self._timed = self._ran = self._waited = 0.0  # when the last heartbeat came, and the processor times then
         self._answers: dict[str, asyncio.Future[Report]] = {}
         with fd_reserve.reserve_released():
             ours, theirs = socket.socketpair()
@@ -80,7 +80,7 @@ class WorkerProcess:
         return f"worker {self.slot}"
 
     def tell(self, order: Order, sockets: Sequence[socket.socket] = ()) -> None:
-        """Send an order that is not answered. Raises MessageTooLarge, OSError."""
+        """Send a command that has no reply. Raises MessageTooLarge, OSError."""
         self._send(order, sockets)
 
     async def ask(
@@ -91,9 +91,10 @@ class WorkerProcess:
         sockets: Sequence[socket.socket] = (),
         files: Sequence[int] = (),
     ) -> Report:
-        """Send an order, and wait for one of its answers, by their names in Report.
+        """Send a command, and wait for one of its replies, by their field names in Report.
 
-        Raises WorkerDied if the worker dies before, or lets the time pass and is killed; MessageTooLarge, OSError.
+        Raises WorkerDied if the worker dies before, or does not reply in time and is killed; MessageTooLarge,
+        OSError.
         """
         self._send(order, sockets, files)
         answer = self.expect(*answers)
@@ -101,7 +102,7 @@ class WorkerProcess:
         return answer.result()
 
     def _send(self, order: Order, sockets: Sequence[socket.socket], files: Sequence[int] = ()) -> None:
-        """Send an order; the reserve is there for copies of the sockets."""
+        """Send a command; descriptors for copies of the sockets come from the reserve."""
         if not sockets and not files:
             self._link.send(order)
             return
@@ -109,32 +110,32 @@ class WorkerProcess:
             self._link.send(order, sockets, files)
 
     def expect(self, *answers: str) -> asyncio.Future[Report]:
-        """The next of these reports. It may never come: see `over`."""
+        """Return a future of the next of these reports. It may never be done: see `over`."""
         answer: asyncio.Future[Report] = self._loop.create_future()
         self._answers.update(dict.fromkeys(answers, answer))
         return answer
 
     async def in_time(self, what: "asyncio.Future[Report] | asyncio.Future[None]", within: float, charge: str) -> None:
-        """Wait for something of this worker's. Raises WorkerDied if it died, or took too long and was killed."""
+        """Wait for this worker. Raises WorkerDied if it died, or took too long and was killed."""
         while not what.done():
             began = monotonic()
             await asyncio.wait((what, self.over), timeout=within, return_when=asyncio.FIRST_COMPLETED)
             if what.done() or monotonic() - began > within + UNTIMELY:
-                continue  # if this process was held up, so may the worker have been
+                continue  # if this process was held up, the worker may have been, too
             if not self.over.done():
                 self.kill(charge)
                 await asyncio.shield(self.over)
             raise WorkerDied(self.exit_reason)
 
     def progressed(self, tally: SharedCounters) -> bool:
-        """Whether it has gone on with work since this was asked last. A worker without work does not: it beats."""
+        """Whether its progress counter has changed since the last call. An idle worker sends heartbeats instead."""
         before, self._progress = self._progress, tally.region(self.region)[PROGRESS]
         return before != self._progress and before >= 0
 
     def stuck(self, now: float, silence: float) -> bool:
-        """Whether nothing was heard for so many seconds, and not because it waited for a processor for half of them.
+        """Whether it was silent for this many seconds, and not because it waited half of them for a processor.
 
-        If it has run for half of them, it is stuck however long it has waited beside that.
+        A worker that ran for half of them is stuck, however long it waited besides.
         """
         ran, waited = processor_times(self.pid)
         if self.heard != self._timed:
@@ -144,7 +145,7 @@ class WorkerProcess:
         return waited - self._waited < silence / 2 or ran - self._ran > silence / 2
 
     def kill(self, charge: str) -> None:
-        """Kill it, for a reason that goes into its obituary."""
+        """Kill it; the reason becomes part of `exit_reason`."""
         if not self.over.done():
             self.why = self.why or charge
             with suppress(ProcessLookupError):
@@ -162,7 +163,7 @@ class WorkerProcess:
 
     @property
     def exit_reason(self) -> str:
-        """How it ended."""
+        """Return how it ended."""
         if not self.over.done():
             return f"{self} lives"
         status = self.over.result()
@@ -182,19 +183,19 @@ class WorkerProcess:
                 self.start_seconds = self.heard - self._execed
                 self.started.set_result(None)
         elif kind is not None and (answer := self._answers.get(kind)) is not None and not answer.done():
-            answer.set_result(report)  # one that was not asked for is passed over
+            answer.set_result(report)  # an unexpected report is ignored
 
     def _hung_up(self) -> None:
-        """It closed its end: it is dying, or there is no use in it any more."""
+        """It closed its end of the link: it is exiting, or useless."""
         if not self.ending:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def _wait(self) -> None:
-        """In a thread: wait until it has ended, and leave it to be reaped, so that its pid stays its own until then."""
+        """In a thread: wait until it has exited, without reaping it, so that its pid is not reused until then."""
         with suppress(ChildProcessError):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        with suppress(RuntimeError):  # the loop is closed: nobody asks any more
+        with suppress(RuntimeError):  # the loop is closed: the result is not needed
             self._loop.call_soon_threadsafe(self._reap)
 
     def _reap(self) -> None:
@@ -212,8 +213,8 @@ def _exec(
         *("--slots", str(tally.slots), "--slot", str(slot), "--region", str(region)),
         *("--log-format", options.log_format, "--log-level", options.log_level),
     ]
-    # The signals of a terminal or a container's end go to the whole group. Blocked, they cannot hit it between exec and
-    # the moment in which it learns to ignore them.
+    # Signals from a terminal or a container go to the whole process group. While blocked, they cannot hit the worker
+    # between exec and the moment it ignores them.
     former = signal.pthread_sigmask(signal.SIG_BLOCK, OURS_ALONE)
     try:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(link.fileno(), tally.fd))
@@ -222,7 +223,7 @@ def _exec(
 
 
 def processor_times(pid: int) -> tuple[float, float]:
-    """How long a process's main thread has run, and was ready to run and had to wait, in seconds; 0 if nobody knows."""
+    """Return how long a process's main thread ran, and waited for a processor, in seconds; 0 if unknown."""
     try:
         ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
     except (OSError, ValueError):  # a kernel without CONFIG_SCHED_INFO

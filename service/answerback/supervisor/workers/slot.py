@@ -1,4 +1,4 @@
-"""The place of a worker: whoever is in it, and what is done when that one dies."""
+"""The slot of a worker: its process, and the handling of its death."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ class Slot:
 
     @property
     def worker(self) -> WorkerProcess | None:
-        """Who serves here, if anyone does."""
+        """The worker that serves here, if any."""
         return self.process if self.process is not None and self.process.up else None
 
     def delay_after_death(self, pace: Timeouts) -> float:
-        """The worker has just died: how long to wait before its successor is started, in seconds."""
+        """The worker has just died: return how long to wait before its successor starts, in seconds."""
         process = self.process
         if process is not None and process.up_since and monotonic() - process.up_since >= pace.memory:
             self.failures = 0
@@ -45,7 +45,7 @@ class Slot:
         return pace.backoff[min(self.failures, len(pace.backoff)) - 1]
 
     def status(self) -> WorkerStatus:
-        """How it is doing."""
+        """Return the slot's status."""
         process = self.process
         if process is None:
             return WorkerStatus(self.index, 0, False, 0, self.restarts, None, 0.0, 0.0, self.planned_restarts)
@@ -64,7 +64,7 @@ class Slot:
 
 
 class CrashLoop:
-    """The deaths of all workers: whether restarting them still helps."""
+    """Recent deaths of all workers, to detect that restarting does not help."""
 
     def __init__(self, pace: Timeouts) -> None:
         self._pace = pace
@@ -72,28 +72,28 @@ class CrashLoop:
         self._too_many = False
 
     def add(self) -> None:
-        """One has just died."""
+        """A worker has just died."""
         self._times.append(monotonic())
         if len(self._times) == self._pace.deaths and self._times[-1] - self._times[0] < self._pace.memory:
             self._too_many = True
 
     @property
     def too_many(self) -> bool:
-        """Whether so many died in so short a time, and none has stopped dying for as long since."""
+        """Whether too many died within a time, and the deaths have not stopped for as long since."""
         if self._too_many and monotonic() - self._times[-1] >= self._pace.memory:
             self._too_many = False
         return self._too_many
 
 
 def open_in(tally: SharedCounters, places: CounterLayout, region: int) -> int:
-    """How many connections are open by the books of a region."""
+    """Return how many connections are open according to a region."""
     cells = tally.region(region)
     return sum(ListenerCounters(cells, block).open() for block in places.listeners.values())
 
 
-def bury(tally: SharedCounters, places: CounterLayout, region: int) -> int:
-    """Close the books of a region whose worker is dead; how many connections died with it."""
+def close_crashed(tally: SharedCounters, places: CounterLayout, region: int) -> int:
+    """Close the counters of a dead worker's region; return how many connections died with it."""
     cells = tally.region(region)
-    orphans = sum(ListenerCounters(cells, block).bury() for block in places.listeners.values())
-    admission.bury(tally, region)
+    orphans = sum(ListenerCounters(cells, block).close_crashed() for block in places.listeners.values())
+    admission.close_crashed(tally, region)
     return orphans

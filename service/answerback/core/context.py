@@ -1,11 +1,11 @@
-"""What matches, steps and templates may look at: the request being answered, and its connection."""
+"""What matches, steps and templates can access: the request being answered, and its connection."""
 
 import random
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-# Rule: what is costly to know (the peer's address, a variable) is looked up when it is asked for, not kept ready.
+# Rule: values that are costly to obtain (the peer's address, a variable) are looked up on demand.
 
 
 class Captures(Protocol):
@@ -15,32 +15,32 @@ class Captures(Protocol):
         """The bytes of the group; None if it took no part. IndexError if there is no such group."""
 
 
-class Setting(Protocol):
-    """Where a conversation takes place: its connection, and chance and time as it has them."""
+class ConnectionInfo(Protocol):
+    """The connection of a conversation, with its random generator and clock."""
 
     @property
     def connection_id(self) -> str:
-        """Unique among the connections of this run."""
+        """The connection's id, unique within this run."""
 
     @property
     def peer(self) -> tuple[str, int]:
-        """Its address and port; ("", 0) where there is none."""
+        """The client's address and port; ("", 0) on a Unix socket."""
 
     @property
     def local_port(self) -> int:
-        """The port that was connected to; 0 where there is none."""
+        """The local port; 0 on a Unix socket."""
 
     @property
     def chance(self) -> random.Random:
-        """The listener's generator: nothing else may be used for chance."""
+        """The listener's random generator; nothing else may be used for randomness."""
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
-        """The time of day, UTC."""
+        """A function that returns the current time, UTC."""
 
 
-class Turn(Setting, Protocol):
-    """One turn of a conversation: a request, or another event, and its answer."""
+class RequestContext(ConnectionInfo, Protocol):
+    """A request, or another event, that is being answered."""
 
     request: bytes
     """As rules see it; empty where the event is no request."""
@@ -52,7 +52,7 @@ class Turn(Setting, Protocol):
 
     @property
     def variables(self) -> dict[str, bytes]:
-        """What `set` and `take` have remembered on this connection."""
+        """The variables that `set` and `receive` have stored on this connection."""
 
     @property
     def listener(self) -> str:

@@ -1,4 +1,4 @@
-"""What a selector remembers, so that the same bytes need not be answered from the beginning each time."""
+"""Caches that a selector keeps, so that repeated requests need not be processed from the beginning."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -8,19 +8,19 @@ from answerback.core.actions import Send
 if TYPE_CHECKING:
     from answerback.core.plan import Rule
 
-# Rule: what is remembered is bounded by number and by bytes. A cache that is full is emptied: to keep the most recent
-#       entries costs more at each request than to find them again.
+# Rule: caches are bounded by number and by bytes. A full cache is emptied: keeping the most recent entries would cost
+#       more at each request than to compute them again.
 
-RECALLED_MOST: Final = 256  # answers remembered by a selector
-RECALLED_BYTES: Final = 1024  # heard at once, at most, for that
+RECALLED_MOST: Final = 256  # max. entries of a selector's cache
+RECALLED_BYTES: Final = 1024  # max. bytes of a read that is cached
 CACHE_BYTES: Final = 1 << 20  # of replies in one cache, or of requests, each with ENTRY_BYTES for what surrounds it
 ENTRY_BYTES: Final = 400
-UNMATCHED: Final = -1  # the place of a rule that there is none of
+UNMATCHED: Final = -1  # stands for "no rule matched"
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
-    """The answer to everything that was heard at once: the same as ever, so that it need not be found anew."""
+class CachedReply:
+    """The reply to a whole read, which is the same each time."""
 
     actions: tuple[Send, ...]
     requests: int
@@ -29,19 +29,19 @@ class Recalled:
 
 
 class ReplyCache:
-    """The answers to whole reads."""
+    """The replies to whole reads."""
 
     __slots__ = ("entries", "size_bytes")
 
     def __init__(self) -> None:
-        self.entries: dict[bytes, Recalled | None] = {}  # a look-up in a subclass of dict takes a third longer
+        self.entries: dict[bytes, CachedReply | None] = {}  # a look-up in a subclass of dict takes a third longer
         """By what was heard; None for what was heard once."""
         self.size_bytes = 0  # of replies
 
     def store(self, heard: bytes, requests: int, rule: "Rule | None") -> None:
-        """Remember that these bytes are so many requests, which one rule answers with its constant reply, or no rule.
+        """Cache that these bytes are `requests` requests, answered by one rule's constant reply, or by no rule.
 
-        Heard once, they are only noted: what is never heard again is not worth more.
+        On first sight the bytes are only noted: most reads are never repeated.
         """
         if rule is not None and rule.reply is None:
             return
@@ -53,7 +53,7 @@ class ReplyCache:
                 self._empty()
                 self.size_bytes = len(data)
             place = UNMATCHED if rule is None else rule.place
-            entries[heard] = Recalled((Send(data),) if data else (), requests, place)
+            entries[heard] = CachedReply((Send(data),) if data else (), requests, place)
         elif len(heard) <= RECALLED_BYTES:
             if len(entries) == RECALLED_MOST:
                 self._empty()
@@ -65,7 +65,7 @@ class ReplyCache:
 
 
 class RuleCache(dict[bytes, "Rule | None"]):
-    """The rules on requests that took long to find; None where there is none."""
+    """The rules found by expensive searches; None where no rule matched."""
 
     __slots__ = ("size_bytes",)
 
@@ -74,7 +74,7 @@ class RuleCache(dict[bytes, "Rule | None"]):
         self.size_bytes = 0
 
     def store(self, request: bytes, rule: "Rule | None") -> None:
-        """Remember it, unless the rule asks more of the request than that it matches: its captures."""
+        """Cache the result, unless the rule needs the captures of this request."""
         size_bytes = len(request) + ENTRY_BYTES
         if len(request) > RECALLED_BYTES or (rule is not None and rule.reply is None):
             return

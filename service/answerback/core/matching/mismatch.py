@@ -1,4 +1,4 @@
-"""The matches of this room, made to say why they do not hold, by the names that make the matches themselves."""
+"""The explaining counterparts of the matches, under the names of the matches."""
 
 from answerback.core.matching.combinations import why_not_all as all_of
 from answerback.core.matching.combinations import why_not_any as any_of
@@ -13,7 +13,7 @@ from answerback.core.matching.numbers import why_other_number as request_number
 from answerback.core.matching.numbers import why_other_size as size
 from answerback.core.matching.peers import why_other_peer as peer
 
-# Rule: a reason is None exactly where its match holds. It may take its time: nothing that serves asks for it.
+# Rule: an explanation is None exactly where its match succeeds. It may be slow: it is not used for serving.
 
 __all__ = [
     "all_of",

@@ -33,4 +33,4 @@ TOUCHES: list[tuple[Effect, set[str]]] = [
 
 @pytest.mark.parametrize("effect, touched", TOUCHES)
 def test_fault_touches_exactly_the_outcomes_it_changes(effect: Effect, touched: set[str]) -> None:
-    assert {name for name, outcome in OUTCOMES.items() if effect.touches(outcome)} == touched
+    assert {name for name, outcome in OUTCOMES.items() if effect.applies_to(outcome)} == touched
