@@ -25,7 +25,7 @@ def status(*addresses: str, workers: int = 1) -> Status:
     return Status(State.SERVING, "", 1, "abc-1", listeners, crew, None, None)
 
 
-def test_the_banner_says_what_listens_where_and_what_to_try() -> None:
+def test_banner_shows_addresses_and_a_first_command() -> None:
     said = banner(status("0.0.0.0:8000", "[::]:70", workers=2), BUILT_IN, "127.0.0.1:50051", "0.0.0.0:9464")
     assert said.splitlines() == [
         f"Answerback {__version__} serves revision 1 with 2 workers. Ctrl-C stops it.",

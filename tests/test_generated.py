@@ -9,7 +9,7 @@ from tools import api_reference, proto, reference
 BUF = Path(sys.executable).parent / "buf"
 
 
-def test_generated_code_is_what_the_protos_say(tmp_path: Path) -> None:
+def test_generated_code_is_up_to_date(tmp_path: Path) -> None:
     proto.generate(tmp_path)
     fresh, committed = proto.generated(tmp_path), proto.generated(proto.OUTPUT)
     assert sorted(map(str, committed)) == sorted(map(str, fresh)), "run `make proto`"
@@ -17,7 +17,7 @@ def test_generated_code_is_what_the_protos_say(tmp_path: Path) -> None:
     assert stale == [], "run `make proto`"
 
 
-def test_the_references_are_what_the_protos_say() -> None:
+def test_generated_references_are_up_to_date() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run `make proto`"
     assert api_reference.PAGE.read_text() == api_reference.page(), "run `make proto`"
 

@@ -21,9 +21,7 @@ from bench.stats import spread
         (0.50, 1.00, False),
     ],
 )
-def test_a_figure_is_worse_past_the_tolerance_and_what_equal_servers_show(
-    ratio: float, itself: float, worse: bool
-) -> None:
+def test_figure_is_worse_past_tolerance_and_noise_of_equal_servers(ratio: float, itself: float, worse: bool) -> None:
     assert Found("it", spread([ratio]), spread([itself])).worse is worse
 
 

@@ -16,7 +16,7 @@ def test_image_memory_usage_is_parsed(usage: str, mebibytes: float) -> None:
     assert image.mebibytes(usage) == mebibytes
 
 
-def test_the_size_is_what_comes_on_top_of_the_base() -> None:
+def test_image_size_is_counted_over_its_base() -> None:
     sizes = {"ours": 250_000_000, "python:3.13-slim-trixie": 178_000_000}
     assert image.over_base(lambda _, name: json.dumps([{"Size": sizes[name]}]), "ours") == 72_000_000
 

@@ -42,7 +42,7 @@ def test_drain_with_json_output_prints_an_object_for_each_step(api: Any, cli: An
     }
 
 
-def test_the_grace_period_is_passed_on_and_what_was_reset_is_told(api: Any, cli: Any) -> None:
+def test_drain_with_grace_sends_it_and_prints_reset_connections(api: Any, cli: Any) -> None:
     api.answers["Drain"] = [pb.DrainResponse(state=pb.DRAIN_STATE_DRAINED, connections_closed=200, connections_reset=3)]
     result = cli("drain", "--grace", "5s")
     assert result.stdout == "drained: 200 connections closed (3 of them reset), 0 open\n"

@@ -45,7 +45,7 @@ async def test_every_service_is_listed(ask: Any) -> None:
 
 
 @pytest.mark.parametrize("service", schema.SERVICES)
-async def test_every_service_can_be_built_from_what_is_told(ask: Any, service: str) -> None:
+async def test_reflection_descriptors_build_every_service(ask: Any, service: str) -> None:
     answer = await ask(file_containing_symbol=service)
     pool = pool_of(answer.file_descriptor_response.file_descriptor_proto)
     assert pool.FindServiceByName(service).methods

@@ -43,6 +43,6 @@ def test_unknown_escape_is_rejected_with_its_position(text: str, what: str) -> N
     assert str(refused.value) == rf"{what} is no escape: there are \r \n \t \0 \\ \" \' and \xNN"
 
 
-def test_a_message_repeats_the_ends_of_what_is_long() -> None:
+def test_quoted_long_bytes_show_both_ends() -> None:
     assert quote(b"x" * SHOWN) == '"' + "x" * SHOWN + '"'
     assert quote(b"a" * 50 + b"b" * 50) == '"' + "a" * 30 + '"…"' + "b" * 30 + '" (100 bytes)'

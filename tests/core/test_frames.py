@@ -11,7 +11,7 @@ from tests.core.plans import LINE, plan, rule, say, template
 from tests.core.playbook import Playbook, after, eof
 
 
-def test_a_frame_step_rules_what_is_behind_its_own_request() -> None:
+def test_set_framing_step_applies_to_bytes_after_its_request() -> None:
     target = plan(
         rule(
             say(b"go\n"),
@@ -82,13 +82,13 @@ def test_receive_step_past_request_timeout_closes() -> None:
     Playbook(target) >> b"a\n" >> after(5) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
 
 
-def test_silence_ends_what_is_taken_under_the_idle_framing() -> None:
+def test_receive_step_with_idle_framing_ends_at_the_gap() -> None:
     target = plan(rule(steps.receive(Idle(0.2), "more"), say(template("<${vars.more}>"))))
     book = Playbook(target) >> b"a\nb" >> after(0.19) >> b"c\n" >> after(0.19)
     book.silent() >> after(0.01) << Send(b"<bc\n>")
 
 
-def test_silence_does_not_end_what_is_taken_under_another_framing() -> None:
+def test_receive_step_with_line_framing_does_not_end_at_a_gap() -> None:
     script = (steps.receive(LINE, "more"), say(template("<${vars.more}>")))
     book = Playbook(plan(rule(*script), framing=Idle(0.2), limits=Limits(request_timeout=3, idle_timeout=2)))
     book >> b"a" >> after(0.2) >> b"b" >> after(1)
@@ -101,7 +101,7 @@ def test_receive_step_idle_clock_begins_when_it_waits() -> None:
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.IDLE_TIMEOUT)
 
 
-def test_the_peer_leaves_before_what_is_taken_has_come() -> None:
+def test_receive_step_incomplete_at_eof_is_truncated() -> None:
     book = (
         Playbook(plan(rule(steps.receive(LINE, "more"), say(b"x")))) >> b"a\nhal" >> eof << Close(CloseReason.PEER_EOF)
     )
@@ -125,7 +125,7 @@ def test_receive_step_takes_bytes_that_arrived_before() -> None:
     book >> b"abc" >> after(1) << Send(b"ab!") >> b"\n" << Send(b"<c>")
 
 
-def test_the_time_of_a_request_begins_anew_behind_another_framing() -> None:
+def test_request_timeout_restarts_after_a_new_framing() -> None:
     target = plan(rule(steps.set_framing(Fixed(4)), say(b"ok\n")), limits=Limits(request_timeout=1))
     book = Playbook(target) >> b"a" >> after(0.9) >> b"\nrest"[:3] << Send(b"ok\n") >> after(0.9)
     book.silent() >> after(0.1) << HalfClose()
@@ -163,7 +163,7 @@ def test_many_frames_of_a_fixed_size() -> None:
     Playbook(plan(rule(steps.echo()), framing=Fixed(4))) >> b"abcdefghij" << Send(b"abcdefgh") >> b"kl" << Send(b"ijkl")
 
 
-def test_each_piece_of_what_is_taken_does_not_start_its_time_again() -> None:
+def test_receive_step_timeout_is_not_restarted_by_each_piece() -> None:
     target = plan(rule(steps.receive(LINE, "more")), limits=Limits(request_timeout=5))
     book = Playbook(target) >> b"a\n" >> after(1) >> b"b" >> after(3) >> b"c" >> after(0.75)
     book.silent() >> after(0.25) << HalfClose()

@@ -61,7 +61,7 @@ def test_session_never_raises_for_any_configuration_and_talk(config: v1.Config, 
 
 
 @given(strategies.listeners(strategies.whole_framings), st.sampled_from(strategies.PARTS), st.integers(1, 40_000))
-def test_a_connection_keeps_no_more_than_a_request_and_what_is_read_ahead(
+def test_session_buffer_is_bounded_by_a_request_and_read_ahead(
     listener: strategies.Language, part: bytes, size: int
 ) -> None:
     listener["limits"] = {"max_request_bytes": 50_000}

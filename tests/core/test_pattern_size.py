@@ -130,7 +130,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("pattern, why", REFUSED.items(), ids=[pattern[:20] for pattern in REFUSED])
-def test_too_large_a_pattern_is_refused_with_what_to_write(pattern: str, why: str) -> None:
+def test_too_large_pattern_is_rejected_with_advice(pattern: str, why: str) -> None:
     with pytest.raises(TooLarge) as caught:
         check_size(pattern)
     assert str(caught.value) == why

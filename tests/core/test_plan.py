@@ -221,7 +221,7 @@ def test_active_plan_change_is_seen_by_all_holders() -> None:
     assert seen.plan is second
 
 
-def test_a_plan_says_what_the_documents_say_of_its_defaults() -> None:
+def test_plan_defaults_are_those_of_the_documentation() -> None:
     limits = ListenerPlan("a", "").limits
     assert (limits.idle_timeout, limits.request_timeout, limits.write_timeout) == (300, 30, 30)
     assert (limits.lifetime, limits.max_request_bytes) == (float("inf"), 1 << 20)

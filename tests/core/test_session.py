@@ -114,7 +114,7 @@ def test_discard_takes_the_request_and_says_nothing() -> None:
     assert book.silent().account.rules == [0]
 
 
-def test_reset_comes_after_what_was_sent() -> None:
+def test_reset_is_sent_after_the_earlier_bytes() -> None:
     Playbook(SERVICES) >> b"reset\na\n" << Send(b"about to") << Reset(CloseReason.SERVER_RESET)
 
 
@@ -204,7 +204,7 @@ def test_request_of_max_size_is_answered_however_it_is_cut() -> None:
     book.silent()
 
 
-def test_draining_finishes_what_is_in_progress() -> None:
+def test_drain_finishes_replies_in_progress() -> None:
     book = Playbook(SERVICES) >> b"slow\na\n" >> drain
     book.silent() >> after(0.25) << Send(b"slow\na\n") << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
@@ -214,7 +214,7 @@ def test_draining_waits_for_a_half_heard_request() -> None:
     book.silent() >> b"lf\n" << Send(b"half\n") << HalfClose()
 
 
-def test_draining_closes_what_is_idle() -> None:
+def test_drain_closes_an_idle_connection() -> None:
     Playbook(SERVICES) >> drain << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
 
@@ -225,7 +225,7 @@ def test_no_more_is_read_ahead_than_needed() -> None:
     assert book.session.wants_read
 
 
-def test_reading_goes_on_once_what_was_read_ahead_is_answered() -> None:
+def test_session_reads_again_once_read_ahead_is_answered() -> None:
     book = Playbook(SERVICES) >> b"slow\n" >> b"nothing\n" * (READ_AHEAD // 8)
     assert not book.session.wants_read
     book >> after(0.25) << Send(b"slow\n")
@@ -312,7 +312,7 @@ def test_no_bytes_of_a_peer_raise(stream: bytes, framing: Framing) -> None:
     heard(replace(SERVICES, framing=framing), [stream] if stream else [])
 
 
-def test_the_deadline_is_never_later_than_what_is_due() -> None:
+def test_session_deadline_is_the_earliest_of_its_clocks() -> None:
     target = plan(PONG, idle_timeout=10, request_timeout=4, lifetime=50)
     assert Playbook(target).session.deadline == 1010
     assert (Playbook(target) >> b"x").session.deadline == 1004
@@ -360,7 +360,7 @@ def test_session_answers_alike_with_and_without_remembered_replies(chunks: list[
         assert old.account == new.account
 
 
-def test_a_new_plan_forgets_what_was_answered_by_the_old_one() -> None:
+def test_new_plan_does_not_use_remembered_replies_of_the_old_one() -> None:
     book = Playbook(plan(PONG)) >> b"PING\n" << Send(b"+PONG\r\n")
     book.in_force.plan = plan(rule(steps.send(b"-ERR\r\n")))
     book >> b"PING\n" << Send(b"-ERR\r\n")

@@ -81,7 +81,7 @@ def test_a_write_timeout_begins_with_the_first_refusal_of_the_kernel() -> None:
     book.silent() >> after(TICK) << Abort(CloseReason.WRITE_TIMEOUT)
 
 
-def test_a_write_timeout_begins_anew_with_the_next_reply() -> None:
+def test_write_timeout_restarts_with_the_next_reply() -> None:
     book = Playbook(limited(rule(say(b"12345678")), write_timeout=3), room=4)
     book >> b"a\n" << Send(b"12345678")
     book >> after(2)

@@ -18,7 +18,7 @@ EXPRESSIONS = [
 METRIC = re.compile(r"answerback_\w+")
 
 
-def test_the_file_is_what_the_tool_writes() -> None:
+def test_dashboard_file_is_up_to_date() -> None:
     assert dashboard.DASHBOARD.read_text() == dashboard.text(), "run `make proto`"
 
 

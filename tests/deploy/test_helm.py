@@ -103,7 +103,7 @@ def test_helm_finds_nothing_to_complain_of(values: Manifest) -> None:
 
 
 @each_of_the_matrix
-def test_kubernetes_takes_what_is_rendered(values: Manifest) -> None:
+def test_chart_manifests_are_valid_for_kubernetes(values: Manifest) -> None:
     import kubernetes_validate
 
     for manifest in rendered(values):
@@ -213,7 +213,7 @@ def test_state_asks_for_a_volume_of_each_pod() -> None:
     assert stateful["spec"]["serviceName"] == one("Service", name="demo-answerback-pods")["metadata"]["name"]
 
 
-def test_the_control_api_stays_within_the_pod_until_exposed() -> None:
+def test_chart_admin_api_stays_within_the_pod_by_default() -> None:
     (container,) = pod()["containers"]
     assert "--admin=127.0.0.1:50051" in container["args"]
     assert "50051" not in json.dumps(of_kind("Service", "NetworkPolicy"))

@@ -44,7 +44,7 @@ def test_promtool_takes_the_configuration() -> None:
 
 # By default, where there is a promtool: a threshold is changed more easily than noticed.
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: apt install prometheus)")
-def test_each_rule_does_what_its_unit_test_says() -> None:
+def test_alert_rules_pass_their_promtool_tests() -> None:
     promtool("test", "rules", *TESTS)
 
 

@@ -30,7 +30,7 @@ def test_a_block_is_known_by_its_line_its_words_and_its_terminal() -> None:
     assert (second.where, second.words, second.terminal) == ("page.md:7", ("yaml",), "")
 
 
-def test_a_transcript_is_commands_and_what_they_show() -> None:
+def test_transcript_is_parsed_into_commands_and_output() -> None:
     transcript = "$ cat <<END\n> a\n> END\na\n$ sleep 9\nz\n^C\nbye\n"
     assert commands(transcript) == [
         Command("cat <<END\na\nEND", "a\n", None),

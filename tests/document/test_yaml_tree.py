@@ -85,7 +85,7 @@ def test_text_that_is_not_yaml_is_one_problem(text: str, said: str) -> None:
     assert why(text) == said
 
 
-def test_an_alias_stands_for_what_its_anchor_names() -> None:
+def test_yaml_alias_equals_its_anchor() -> None:
     assert plain(compose("[&a {b: 1}, *a, *a]")) == [{"b": "1"}] * 3
 
 

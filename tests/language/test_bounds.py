@@ -41,7 +41,7 @@ NO_DURATIONS = [
 
 
 @pytest.mark.parametrize("duration", NO_DURATIONS)
-def test_the_api_may_bring_what_is_no_duration(duration: Duration) -> None:
+def test_invalid_duration_message_is_rejected(duration: Duration) -> None:
     assert problems(
         v1.Config(listeners=[v1.Listener(name="a", address="1.1.1.1:1", limits=v1.Limits(lifetime=duration))])
     ) == [

@@ -62,7 +62,7 @@ def test_listeners_on_the_same_unix_socket_are_rejected() -> None:
 
 
 @pytest.mark.parametrize("accept", v1.Accept.values())
-def test_a_unix_socket_can_do_with_those_who_connect_what_workers_do(accept: v1.Accept.ValueType) -> None:
+def test_accept_refuse_or_stall_on_unix_socket_is_rejected(accept: v1.Accept.ValueType) -> None:
     config = two("unix:/run/a", "127.0.0.1:80")
     for each in config.listeners:
         each.accept = accept

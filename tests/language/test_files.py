@@ -90,7 +90,7 @@ def test_configuration_file_may_name_payload_files_anywhere(folder: Path) -> Non
     assert refusal(read, "nowhere") == "No such file or directory"
 
 
-def test_the_api_names_files_beneath_a_folder(folder: Path) -> None:
+def test_api_may_name_payload_files_in_its_folder(folder: Path) -> None:
     read = FilesBeneath(folder)
     assert read("reply.bin") == b"\x00reply"
     assert read("deep/reply.bin") == read("deep/../deep/reply.bin") == b"deep"

@@ -107,7 +107,7 @@ def test_uncounted_connection_that_leaves_frees_no_counted_place(doors: list[Lis
     assert doors[2].enter(plan) == "max_connections_per_peer"
 
 
-def test_close_crashed_gives_back_its_places_alone(doors: list[ListenState]) -> None:
+def test_close_crashed_of_a_slot_frees_only_its_admission_places(doors: list[ListenState]) -> None:
     plan = limited(most=4, per_peer=2)
     for door, peer in ((doors[0], ALICE), (doors[0], BOB), (doors[1], ALICE)):
         assert door.enter(plan, peer) is None
@@ -118,7 +118,7 @@ def test_close_crashed_gives_back_its_places_alone(doors: list[ListenState]) -> 
     assert doors[2].enter(plan, b"\x7f\0\0\1") == "max_connections"
 
 
-def test_close_crashed_works_where_pages_cannot_be_taken_away(
+def test_close_crashed_frees_admission_places_without_madv_remove(
     doors: list[ListenState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mmap, "MADV_REMOVE", 12345)

@@ -176,7 +176,7 @@ def test_a_nearer_deadline_set_later_is_woken_first(loop: Loop, deadlines: Deadl
     assert far.woken == 1
 
 
-def test_infinity_is_never_and_takes_the_place_of_what_was_set(loop: Loop, deadlines: Deadlines) -> None:
+def test_infinite_deadline_replaces_the_former_and_never_wakes(loop: Loop, deadlines: Deadlines) -> None:
     sleeper = Sleeper(loop, deadlines).set_in(3)
     sleeper.set(inf)
     loop.go_on(loop.now + 10)

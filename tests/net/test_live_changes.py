@@ -48,9 +48,7 @@ DRIVERS = {Engine.CALLBACK: CallbackConnection, Engine.COROUTINE: CoroutineConne
 
 
 @pytest.mark.parametrize("accept", [Accept.NORMAL, Accept.CLOSE])
-def test_a_new_engine_drives_who_connects_next_and_the_former_who_is_connected(
-    serving: Serving, accept: Accept
-) -> None:
+def test_changed_engine_drives_new_connections_only(serving: Serving, accept: Accept) -> None:
     other = next(engine for engine in Engine if engine is not serving.engine)
     serving.commit(ECHO)
     first = serving.connect().say(b"a\n")

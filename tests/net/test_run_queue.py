@@ -286,7 +286,7 @@ def test_a_connection_in_line_is_gone_with_its_peers_reset(serving: Serving) -> 
     assert not serving.listeners.run_queue.heavy
 
 
-def test_a_drain_waits_for_what_is_in_line_and_lets_others_go_first(serving: Serving) -> None:
+def test_drain_waits_for_queued_requests_and_closes_others_first(serving: Serving) -> None:
     serving.commit(plan(LAST))
     size = len(b"last 1\n")
     client = serving.connect().say(b"x\n" * 1500 + b"last 1\n")
@@ -303,7 +303,7 @@ def test_a_drain_waits_for_what_is_in_line_and_lets_others_go_first(serving: Ser
     assert serving.count(listener_counters.REQUESTS) == 1501
 
 
-def test_a_change_of_the_plan_answers_the_rest_of_what_is_in_line(serving: Serving) -> None:
+def test_changed_plan_answers_the_rest_of_queued_requests(serving: Serving) -> None:
     client = in_line(serving, plan())
     serving.commit(replace(plan(), on_request=Rules([Rule("new", 5004, (steps.send(b"n"),))])))
     assert client.hear(1) == b"n"

@@ -31,7 +31,7 @@ def rule(*taken: steps.Step, when: matching.Matcher | None = None) -> Rule:
 RESET = plan(rule(steps.send(b"about to"), steps.reset()))
 
 
-def test_after_a_reset_the_peer_reads_what_was_sent_and_the_end(serving: Serving) -> None:
+def test_reset_unix_connection_reads_the_bytes_sent_and_eof(serving: Serving) -> None:
     serving.commit(RESET)
     assert serving.connect().say(b"now\n").hear_all() == b"about to"
     serving.settle()

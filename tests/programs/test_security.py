@@ -80,7 +80,7 @@ REFUSED = {
 }
 
 
-def test_grpcurl_without_what_is_asked_for_is_refused(run: Run, admin: str) -> None:
+def test_grpcurl_without_the_required_credential_is_rejected(run: Run, admin: str) -> None:
     protos = f"-max-time 10 -import-path {ROOT / 'proto'} -proto answerback/v1/config_service.proto"
     call = f"-d '{{\"config\": {{}}}}' {admin} answerback.v1.ConfigService/UpdateConfig"
     for given, said in REFUSED.items():

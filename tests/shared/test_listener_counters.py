@@ -149,7 +149,7 @@ def test_blocks_do_not_touch_each_other(cells: Cells) -> None:
 # ── After a death ──
 
 
-def test_close_crashed_closes_orphans_as_crashed(books: ListenerCounters, cells: Cells) -> None:
+def test_close_crashed_counts_open_connections_as_crashed(books: ListenerCounters, cells: Cells) -> None:
     for _ in range(5):
         books.accepted()
     books.closed(CloseReason.PEER_EOF, probe=False)
@@ -185,7 +185,7 @@ def every_write() -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("move, writes, of", every_write())
-def test_the_books_balance_whatever_write_a_worker_is_killed_at(move: str, writes: int, of: int) -> None:
+def test_listener_counters_balance_after_a_kill_at_any_write(move: str, writes: int, of: int) -> None:
     whole, tally = SharedCounters.create(2), SharedCounters.create(2)
     keep_books(whole, 0, BEFORE, Fuse(0, lambda: None))
     start = moved(whole.region(0))
@@ -213,7 +213,7 @@ def test_the_books_balance_whatever_write_a_worker_is_killed_at(move: str, write
     assert answers == [None, None, None, "max_connections"]
 
 
-def test_a_worker_that_is_not_killed_leaves_the_same_books() -> None:
+def test_listener_counters_of_a_worker_not_killed_are_unchanged_by_the_fuse() -> None:
     """The fuse itself changes nothing."""
     whole, tally = SharedCounters.create(2), SharedCounters.create(2)
     moves = ("accepted", "accepted", *MOVES)
@@ -236,7 +236,7 @@ def kill() -> None:
         max_size=6,
     )
 )
-def test_the_books_balance_over_any_lives_and_deaths(lives: list[tuple[int, int, list[str]]]) -> None:
+def test_listener_counters_balance_over_any_lives_and_deaths(lives: list[tuple[int, int, list[str]]]) -> None:
     tally = SharedCounters.create(2)
     for slot, writes, wanted in lives:
         moves = possible(wanted)

@@ -39,7 +39,7 @@ def test_the_same_rule_of_two_listeners_counts_for_each() -> None:
     assert [len(counters.places(name)) for name in ("", "one", "two", "three")] == [2, 1, 1, 0]
 
 
-def test_places_are_all_cells_of_what_is_asked_for_and_of_nothing_else() -> None:
+def test_shared_counter_places_are_exactly_those_of_the_named_rules() -> None:
     counters = Counters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]], faults=[FAULTS["every"]])])
     counters.decide(counters.proposed(config))

@@ -26,7 +26,7 @@ def test_a_reason_not_to_serve_holds_for_all_but_liveness() -> None:
     assert health.wrong("listener/a") == "shutting down"
 
 
-async def test_watching_begins_with_what_is() -> None:
+async def test_health_watch_begins_with_the_present_state() -> None:
     health = Health()
     health.set("", ["a"])
     assert await anext(health.watch()) == health.statuses

@@ -192,7 +192,7 @@ async def test_the_drain_delay_serves_on_and_is_over_in_time(supervise: Supervis
         assert [each.state for each in await drain(supervisor)] == [DrainState.DRAINING, DrainState.DRAINED]
 
 
-async def test_a_change_leaves_what_is_drained_shut_and_the_configuration_as_asked_for(supervise: Supervise) -> None:
+async def test_update_leaves_a_drained_listener_shut_and_its_accept_unset(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     await drain(supervisor, "hello")
     await supervisor.update(config(lines(answer="two"), lines("other")))

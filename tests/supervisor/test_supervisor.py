@@ -138,7 +138,7 @@ async def test_configuration_changed_by_its_owner_after_an_update_is_unaffected(
     assert supervisor.current.config == config(listener("two"))
 
 
-async def test_a_caller_who_leaves_does_not_stop_a_change(supervise: Supervise) -> None:
+async def test_update_in_progress_is_finished_after_its_caller_is_cancelled(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     call = asyncio.ensure_future(supervisor.update(config(listener("two"))))
     await asyncio.sleep(0)
@@ -148,7 +148,7 @@ async def test_a_caller_who_leaves_does_not_stop_a_change(supervise: Supervise) 
     assert (await supervisor.update(config(listener("three")))).changed
 
 
-async def test_a_caller_who_leaves_before_his_turn_has_not_asked(supervise: Supervise) -> None:
+async def test_queued_update_is_dropped_if_its_caller_is_cancelled(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     first = asyncio.ensure_future(supervisor.update(config(listener("two"))))
     second = asyncio.ensure_future(supervisor.update(config(listener("three"))))

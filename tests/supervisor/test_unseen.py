@@ -74,7 +74,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("host, family", [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
 @pytest.mark.parametrize("accept", DOORS)
-async def test_a_new_port_answers_nobody_before_the_decision_nor_after_a_failure(
+async def test_new_port_answers_no_client_before_the_decision_or_after_a_failure(
     supervisor: Supervised, disk: SlowDisk, host: str, family: int, accept: str
 ) -> None:
     port = free_port()

@@ -72,7 +72,7 @@ async def test_a_worker_that_waits_for_a_processor_is_not_killed(
     assert not worker.stuck(now + 1.9, 1.0), "each silence is measured by itself"
 
 
-async def test_progress_is_what_moved_since_the_last_look(supervise: Supervise) -> None:
+async def test_worker_progress_is_a_counter_change_since_the_last_look(supervise: Supervise) -> None:
     supervisor = await supervise()
     (worker,) = supervisor._crew.workers
     supervisor._crew.stop_watching()

@@ -109,7 +109,7 @@ def test_a_drain_closes_at_the_end_of_a_reply(end: str, heard: bytes, right: boo
 
 
 @pytest.mark.parametrize("end, heard", [("eof", b""), ("eof", b"<m1 a"), ("reset", b"<m1 a")])
-def test_a_death_explains_each_end_of_what_was_open(end: str, heard: bytes) -> None:
+def test_oracle_accepts_any_end_during_a_worker_death(end: str, heard: bytes) -> None:
     world = world_of(ONE)
     world.windows.append(Window("kill", 100.0, 101.0))
     assert faults(world, seen(heard, end=end)) == []

@@ -131,7 +131,7 @@ def test_a_plain_renderer_makes_the_same(text: str, turn: MadeUp) -> None:
 
 @settings(max_examples=30)
 @given(written, written, turns)
-def test_a_template_behind_another_makes_what_both_make(first: str, second: str, turn: MadeUp) -> None:
+def test_concatenated_templates_render_as_the_parts(first: str, second: str, turn: MadeUp) -> None:
     again(turn)
     apart = [templates.compile(text, NAMES, 2).render(turn) for text in (first, second)]
     assert templates.compile(first + second, NAMES, 2).render(again(turn)) == b"".join(apart)

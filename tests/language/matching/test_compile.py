@@ -19,7 +19,7 @@ def test_compiled_match_has_a_miss_exactly_if_it_does_not_hold(match: v1.Match, 
     assert holds == (miss is None)
 
 
-def test_files_are_what_the_condition_names() -> None:
+def test_compiled_match_uses_the_content_of_its_file() -> None:
     match = v1.Match(equals=v1.Literal(file="greeting"))
     assert compile_match(match, Compiling({"greeting": b"hi"}))(b"hi", RequestContext(b"hi"))
     miss = explain_match(match, Compiling({"greeting": b"hi"}))(b"ho", RequestContext(b"ho"))

@@ -5,7 +5,7 @@ import asyncio
 from answerback.supervisor.aio.notifier import Notifier
 
 
-async def test_everybody_who_waits_is_woken_once() -> None:
+async def test_notifier_ring_wakes_each_waiter_once() -> None:
     bell = Notifier()
     first, second = bell.next(), bell.next()
     bell.ring()

@@ -109,7 +109,7 @@ async def test_watch_after_a_future_etag_is_rejected() -> None:
         await anext(History(store).watch("abc-2"))
 
 
-async def test_watching_from_the_newest_on_waits_for_what_comes_next() -> None:
+async def test_history_watch_after_the_newest_waits_for_the_next() -> None:
     store = RevisionsInMemory("abc")
     made = await fill(store, 2)
     watch = History(store).watch(made[1].etag)

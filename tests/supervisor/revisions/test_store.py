@@ -106,7 +106,7 @@ async def test_a_slow_watcher_reads_the_history_in_order(open_store: Open) -> No
     assert [(await anext(watch)).number for _ in range(3)] == [1, 2, 3]
 
 
-async def test_a_slow_watcher_goes_on_with_what_is_still_kept(open_store: Open) -> None:
+async def test_store_watch_of_slow_reader_continues_with_kept_revisions(open_store: Open) -> None:
     store = await open_store(Retention(count=2))
     watch = store.watch(0)
     await fill(store, 5)

@@ -130,7 +130,7 @@ async def test_start_with_file_applied_before_makes_no_revision(start: Start) ->
     assert await second.answers() == {b"three"}
 
 
-async def test_a_file_that_says_what_is_in_force_makes_no_revision(start: Start) -> None:
+async def test_start_with_file_equal_to_active_configuration_makes_no_revision(start: Start) -> None:
     first = await start(text(listener("one")))
     await first.update(config(listener("two")))
     await first.end()

@@ -100,7 +100,7 @@ LINES = """
 
 
 @pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
-async def test_clients_who_came_in_on_a_silent_socket_are_heard_from_then_on(
+async def test_clients_half_open_at_a_syn_filter_are_served_after_the_change(
     supervise: Supervise, half_in: HalfIn, engine: str
 ) -> None:
     supervisor = await supervise(LINES.format(engine=engine, more=""), workers=2)
@@ -202,7 +202,7 @@ async def test_an_address_may_be_taken_again_by_a_listener_that_refuses(supervis
     assert await supervisor.answers("other") == {b"open"}
 
 
-async def test_a_restart_of_the_workers_loses_none_who_are_half_in(supervise: Supervise, half_in: HalfIn) -> None:
+async def test_restart_of_workers_loses_no_half_open_client(supervise: Supervise, half_in: HalfIn) -> None:
     supervisor = await supervise(listener(address=f"127.0.0.1:{free_port()}"), workers=2)
     clients = half_in(supervisor)
     await supervisor.update(config(listener("two", address=f"127.0.0.1:{free_port()}")))
