@@ -68,7 +68,7 @@ def test_slot_without_worker_has_an_empty_status() -> None:
     assert (status.index, status.pid, status.running, status.revision) == (3, 0, False, 0)
 
 
-def test_bury_closes_the_connections_of_its_slot_only() -> None:
+def test_close_crashed_closes_the_connections_of_its_slot_only() -> None:
     tally, places = SharedCounters.create(2), CounterLayout()
     blocks = [places.listener("a"), places.listener("b")]
     for slot in range(2):
