@@ -13,17 +13,18 @@ from answerback.core.session_metrics import SessionMetrics
 
 # Rule: one request at a time. Later bytes wait in the buffer and are framed when their turn comes.
 
-READ_AHEAD = 64 << 10  # bytes heard while a reply is in progress; more wait in the kernel
+READ_AHEAD = 64 << 10  # max. bytes buffered while a reply is in progress; more wait in the kernel
 
 NO_BYTES = ((b"",), 0)
-# Requests in a row that take no byte (`frame` with a size of 0): a rule that asks for one more each time has no end.
+# Max. consecutive requests of size 0 (`frame` with a size of 0): a rule that asks for one more each time would never
+# end.
 EMPTY_IN_A_ROW = 64
-# Stands for the rule on a request that is still searched for.
+# Placeholder for a rule whose search is still in progress.
 SEARCHING = Rule("", -1, (lambda _turn: None,))
 
 
 class Answering(Playing):
-    """A session's requests, from the bytes they come in to the rules on them."""
+    """A session's requests, from received bytes to the rules that match."""
 
     __slots__ = (
         "_answered",
@@ -44,13 +45,13 @@ class Answering(Playing):
         self._searched = 0  # of the buffer, by the framing
         self._started = now  # when the request in progress, and those in `_answered`, were received
         self._answered = 0  # requests finished, their replies not yet known to be in the kernel
-        self._heard_at = now  # or the end of the last reply
+        self._heard_at = now  # or when the last reply ended
         self._partial_since = inf
-        self._empty = 0  # requests since one took a byte
-        self._farewell = False  # whether the rules on EOF or DRAIN have had their say
+        self._empty = 0  # requests since the last one of size > 0
+        self._farewell = False  # whether the rules on EOF or DRAIN have been applied
 
     def _converse(self, now: float, *, ended: bool = False) -> Sequence[Action]:
-        """Answer the requests in the buffer; `ended`: what is there is a request as it stands."""
+        """Answer the requests in the buffer. `ended`: the rest of the buffer is a complete request."""
         plan = self._plan
         if self._in_force.plan is not plan:
             self._take_new_plan()
@@ -63,7 +64,7 @@ class Answering(Playing):
         except Malformed:
             return self._end_in_order(CloseReason.MALFORMED_REQUEST)
         if self._turn_began is None and not more:
-            return actions  # a request is still followed
+            return actions  # a request is still being parsed
         if self._phase == OPEN:
             self._keep(at)
             if self._buffer or more or self._eof or self._draining or self._taking is not None:
@@ -76,7 +77,7 @@ class Answering(Playing):
         return actions
 
     def _unanswered(self, now: float) -> Sequence[Action]:
-        """Our half is closed: what the peer has said, or still says, is neither a request nor taken."""
+        """Our half is closed: input is not a request and is not processed."""
         self._buffer = b""
         self._partial_since = inf
         if self._taking is not None:
@@ -84,7 +85,10 @@ class Answering(Playing):
         return self._leave(now) if self._script is None and (self._eof or self._draining) else NOTHING
 
     def _answer(self, now: float, ended: bool) -> tuple[list[Action], int, bool]:
-        """Frame and answer requests: the actions, where the next one begins, and whether it may be whole too."""
+        """Frame and answer requests.
+
+        Return the actions, the start of the next request, and whether it may be complete too.
+        """
         for_one = self._framing_before is not None
         requests, end = self._cut(ended)
         buffer, framing, limit = self._buffer, self._framing, self._plan.limits.max_request_bytes
@@ -92,7 +96,7 @@ class Answering(Playing):
         matched: list[Rule | None] = []
         size = 0
         stop = late = False
-        # Up to `MOST` look-ups take less than 0.1 ms; what takes longer is followed by a look at the clock.
+        # Up to `MOST` look-ups take less than 0.1 ms; the clock is read after anything slower.
         timed = len(requests) > 1 and self._selector.look_up is None
         for request in requests:
             if end > limit and len(request) > limit:
@@ -121,7 +125,7 @@ class Answering(Playing):
         rest = end < len(buffer)
         unfinished = rest and framing is not None and framing.unfinished
         more = stop or late or (answered > 0 and (for_one or unfinished)) or answered == MOST or size >= OUTPUT_AHEAD
-        if answered < len(requests) and framing is not None:  # then it is the one that cut them
+        if answered < len(requests) and framing is not None:  # in this case it is the framing that cut them
             end = framing.taken(buffer, answered)
         elif answered and not (more or ended or rest):
             self._remember(matched)
@@ -133,7 +137,7 @@ class Answering(Playing):
         return actions, end, more
 
     def _rule_on(self, request: bytes) -> Rule | None:
-        """The rule on a request, which is counted."""
+        """Find the rule on a request, and count the match."""
         self.number += 1
         selector = self._selector
         if selector.look_up is not None:
@@ -156,7 +160,7 @@ class Answering(Playing):
         return rule
 
     def _remember(self, matched: Sequence[Rule | None]) -> None:
-        """Have what was heard answered without this much ado when it is heard again, if the bytes alone decide."""
+        """Cache the replies to this read, if they depend on its bytes alone."""
         rule, heard, selector = matched[0], self._buffer, self._selector
         if matched.count(rule) < len(matched) or self._framing is not self._plan.framing:
             return
@@ -164,18 +168,18 @@ class Answering(Playing):
             selector.replies.store(heard, len(matched), rule)
 
     def _resume(self, now: float) -> Sequence[Action]:
-        """Go on with the script in progress."""
+        """Continue the script in progress."""
         actions: list[Action] = []
         self._play(self._taken_up(), actions, now)
         if self._script is None:
             self._answered += self._on_request
         if self._script is None or self._taking is not None:
             self._heard_at = now
-            self.awaits_flush = True  # what follows is taken, and timed, from there
+            self.awaits_flush = True  # the rest is processed, and timed, from there
         return actions
 
     def _cut(self, ended: bool) -> tuple[Sequence[bytes], int]:
-        """The requests at the beginning of the buffer, and where the next one begins."""
+        """Return the requests at the start of the buffer, and where the next one begins."""
         buffer, framing = self._buffer, self._framing
         if ended:
             return (bytes(buffer),), len(buffer)
@@ -186,13 +190,13 @@ class Answering(Playing):
             requests, end = self._cut_on(framing)
         if self._framing_before is None or not requests:
             return requests, end
-        self._framing, self._framing_before = self._framing_before, None  # the other was for one request
+        self._framing, self._framing_before = self._framing_before, None  # the previous framing was for one request
         if framing is not None and len(requests) > 1:
             end = framing.taken(buffer, 1)
         return requests[:1], end
 
     def _cut_on(self, framing: Framing) -> tuple[Sequence[bytes], int]:
-        """See `Framing.cut`, which is called again as long as it has more to do, and this turn has time left."""
+        """Call `Framing.cut`, again while it has more to do and this turn has time left."""
         while True:
             self._searched = len(self._buffer)
             if self._out_of_time():
@@ -203,7 +207,7 @@ class Answering(Playing):
                 return requests, end
 
     def _take(self, now: float, *, ended: bool = False) -> Sequence[Action]:
-        """Read the frame that the script waits for; `ended`: what is there is one as it stands."""
+        """Read the frame that the script waits for. `ended`: the rest of the buffer is a complete frame."""
         taking = self._taking
         assert taking is not None
         frames, end = taking.framing.cut(self._buffer, self._searched)
@@ -222,7 +226,7 @@ class Answering(Playing):
         return self._resume(now)
 
     def _keep(self, at: int) -> None:
-        """Keep what is behind the requests that were taken."""
+        """Keep the bytes behind the requests that were processed."""
         buffer = self._buffer
         if at == len(buffer):
             self._buffer = b""
@@ -232,7 +236,7 @@ class Answering(Playing):
             self._buffer = bytes(buffer[at:])
 
     def _rest(self, more: bool, taken: int, now: float) -> Sequence[Action]:
-        """What follows once requests have been taken, and it is not simply waiting for the next."""
+        """Decide how to continue after requests were processed, if not by waiting for the next one."""
         left = len(self._buffer)
         self._searched = 0
         self.wants_read = not self._eof
@@ -242,7 +246,7 @@ class Answering(Playing):
             if self._script is not None and self._taking is None:
                 self.wants_read = not self._eof and left < READ_AHEAD
             self.wants_read = self.wants_read and self._turn_began is not None
-            return NOTHING  # `flushed` goes on, or the script
+            return NOTHING  # `flushed` continues, or the script
         framing = self._framing if self._taking is None else self._taking.framing
         assert framing is not None
         hopeless = self._hopeless(framing) if left and not (self._eof and framing.rest) else None
@@ -267,7 +271,7 @@ class Answering(Playing):
         return NOTHING
 
     def _hopeless(self, framing: Framing) -> CloseReason | None:
-        """Why what is in the buffer will never be a request; None if it may."""
+        """Return why the buffer will never become a request; None if it may."""
         try:
             least = framing.least(self._buffer)
         except Malformed:
@@ -275,18 +279,18 @@ class Answering(Playing):
         return CloseReason.REQUEST_TOO_LARGE if least > self._plan.limits.max_request_bytes else None
 
     def _leave(self, now: float) -> Sequence[Action]:
-        """The peer has sent FIN, or a drain has come, and nothing is owed: a rule on that has its say, then the end."""
+        """The peer has sent FIN, or a drain has begun, and nothing is owed: apply the event's rules, then close."""
         actions: list[Action] = []
         reason = CloseReason.PEER_EOF if self._eof else CloseReason.DRAIN
-        self._script = self._taking = None  # what was still to be taken will not come
+        self._script = self._taking = None  # input that the script waited for will not come
         if not self._farewell:
             self._farewell = True
             if self._begin(self._plan.on_eof if self._eof else self._plan.on_drain, actions, now, reason):
-                return actions  # `flushed` comes back here
+                return actions  # `flushed` calls this again
         return self._close(reason, now)
 
     def _close(self, reason: CloseReason, now: float) -> Sequence[Action]:
-        """Close in order, nothing being owed; a fault may have it take its time."""
+        """Close in order when nothing is owed; a fault may delay it."""
         if not self._plan.faults:
             return self._end_in_order(reason)
         actions: list[Action] = []
@@ -295,7 +299,7 @@ class Answering(Playing):
         return actions
 
     def _take_new_plan(self) -> None:
-        """The plan in force, unless its framing is another: then this connection keeps the one it has to its end."""
+        """Switch to the active plan, unless its framing differs: then this connection keeps its plan to the end."""
         new = self._in_force.plan
         if new.framing == self._plan.framing:
             self._plan: ListenerPlan = new

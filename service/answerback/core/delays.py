@@ -1,7 +1,7 @@
 """Delays: a fixed time, or one drawn from a distribution.
 
-Normal, lognormal and exponential distributions have tails without end; here they have ends, and what would fall past an
-end falls on it. Inverse and product methods are those of the standard library's generator (`random`).
+Normal, lognormal and exponential distributions are unbounded; here they are clamped to their bounds. The methods
+(inverse, product) are those of the standard library's generator (`random`).
 """
 
 from dataclasses import dataclass

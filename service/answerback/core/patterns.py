@@ -26,12 +26,12 @@ class PatternError(ValueError):
 
 
 class Compiler:
-    """Compiles patterns, each once, and shares out memory among them.
+    """Compiles patterns, each once, and divides memory among them.
 
-    RE2 builds an automaton as it searches, and keeps it; an input can be made to need ever more of it. `memory` is what
-    one pattern may have for that, its searches with and without groups together, and its part in sets.
-    `request_bytes`: the longest request that they will search. `pause` is called after each; whoever compiles in a
-    thread lets others go on there, because RE2 holds the interpreter while it compiles.
+    RE2 builds an automaton as it searches, and keeps it; crafted input can make it grow without limit. `memory` is
+    the limit for one pattern: its searches with and without groups together, and its part in sets. `request_bytes`:
+    the longest request that they will search. `pause` is called after each compilation; in a thread it lets other
+    threads run, because RE2 holds the interpreter lock while it compiles.
     """
 
     def __init__(

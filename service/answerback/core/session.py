@@ -1,23 +1,23 @@
 """The conversation on one connection.
 
-Whatever drives a session tells it what happened, with the time (seconds of any steady clock), and performs the actions
-that come back, in order:
+A driver reports events to the session, with the time (seconds of any steady clock), and performs the returned actions in
+order:
 
-    connected            once, before anything else; or, of one that nobody wants to talk to,
-    dismiss              close in order at once
-    receive, eof         what the peer sent; nothing comes after `eof`
-    fin                  the peer has sent FIN, but the bytes before it have not been read; `eof` follows when they have
-    blocked, flushed     the kernel took only part of what was to be sent; it has taken all of it
-    progressed           the peer has taken enough of that for its time to begin again
+    connected            the connection was accepted; comes first
+    dismiss              instead of `connected`: close in order at once
+    receive, eof         input from the peer; nothing comes after `eof`
+    fin                  the peer has sent FIN, but bytes before it have not been read; `eof` follows when they have
+    blocked, flushed     the kernel took only part of the output; it has taken all of it
+    progressed           the peer has read enough output for its timeout to start again
     take_turn            it is this connection's turn again, after it used up one: see `wants_turn`
     wake                 `deadline` has passed
     drain                finish what is in progress, then close in order
-    lost                 the connection is gone; the session says nothing more
+    lost                 the connection is gone; no more actions follow
 
 After performing actions with nothing left unsent, the driver calls `flushed` if `awaits_flush`; it reads only while
 `wants_read`; and it calls `wake` at `deadline`, which is never later than the first thing due (it may be earlier: then
-`wake` does nothing but move it). A session that has used up its time (`playing.TURN_SECONDS`) stops, and keeps what is
-left of its work; the driver lets other connections have their turns, then calls `take_turn`.
+`wake` only moves it). A session that has used up its time (`playing.TURN_SECONDS`) stops, and keeps the rest of its
+work; the driver lets other connections have their turns, then calls `take_turn`.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,12 +1,10 @@
-"""What a configuration does with what a peer says, and why: the real session, on a clock of its own, without a network.
+"""Explains how a configuration responds to given input: the real session, with a virtual clock and no network.
 
-A newcomer's map:
-
-    play            the stage: the clock, and the peer
-    surroundings    what the session asks about its connection and its listener
-    plans           a listener's plan, compiled as a worker compiles it
-    observed        the session and its rules, watched: which rule matches, why none before it, which steps are taken
-    events          what comes of it: a transcript
+play            the simulation: the clock, and the peer
+surroundings    the simulated connection and listener
+plans           a listener's plan, compiled as in a worker
+observed        the session and its rules, observed: which rule matches, why none before it, which steps are taken
+events          the transcript
 """
 
 # Rule: what is explained is what is served: nothing here makes decisions; it observes `answerback.core`.

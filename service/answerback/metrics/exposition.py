@@ -27,7 +27,7 @@ BOUNDS: Final = (*map(floatToGoString, DURATION_BOUNDS), "+Inf")
 
 
 class Abandoned(Exception):
-    """The scraper does not wait for the result any more."""
+    """The client does not wait for the result any more."""
 
 
 class Exposition:

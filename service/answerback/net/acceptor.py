@@ -104,7 +104,7 @@ class Acceptor:
 
     def _take(self, most: int, until: float = inf) -> bool:
         """Accept at most `most` queued connections, until `until`; return whether there may be more."""
-        # The public accept() looks up the family and type anew for each connection, in 3 µs.
+        # The public accept() determines family and type for each connection, in 3 µs.
         accept, accepted = self.sock._accept, self.accepted  # type: ignore[attr-defined]  # noqa: SLF001
         family = self._family
         special = self._may_inherit or bool(self._fillers)

@@ -10,10 +10,10 @@ from answerback.core.pattern_syntax import ASSERTIONS, tokens
 
 
 def check_pattern(pattern: str) -> Automaton:
-    r"""What finds the end of a request; a pattern that cannot end one is refused.
+    r"""Compile the pattern that ends a request; reject one that cannot.
 
-    Raises patterns.PatternError: for what is too large, and what RE2 refuses; for `^ $ \A \z \b \B`, which ask what
-    stands beside the match and may not be there yet; and for a pattern that matches without a byte.
+    Raises patterns.PatternError: for a pattern that is too large or that RE2 rejects; for `^ $ \A \z \b \B`, which
+    depend on bytes beside the match that may not have arrived yet; and for a pattern that matches without a byte.
     """
     patterns.compile(pattern, captures=False)
     for token in tokens(pattern):

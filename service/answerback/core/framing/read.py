@@ -15,7 +15,7 @@ class Read(Plain):
 
     rest: ClassVar[bool] = True
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - none is ever in vain
+    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - a search never fails
         """See `Framing.cut`."""
         size, most = len(buffer), self.max_bytes
         if 0 < size <= most:

@@ -7,9 +7,9 @@ from answerback.core.matching.effort import REGEX_WEIGHT, Effort, with_effort
 
 
 def regex(pattern: str) -> Matcher:
-    """An RE2 pattern over bytes matches somewhere in the request; the turn's captures are its groups then.
+    """An RE2 pattern over bytes matches somewhere in the request; its groups become the captures.
 
-    Raises `patterns.PatternError` for one that RE2 refuses.
+    Raises `patterns.PatternError` for a pattern that RE2 rejects.
     """
     search = patterns.searcher(pattern)
 

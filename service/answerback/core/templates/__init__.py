@@ -1,13 +1,13 @@
 """Templates: bytes with `${…}` in them, filled in for each request.
 
-    parsing        the grammar, text to values; what is wrong, and where
-    placeholders   what is looked up in the turn: request, captures, vars, peer, uuid, now, random
-    functions      what is made of it: len, u16be, crc32, tohex, …
-    values         bytes and numbers, and how one is taken for the other
-    template       constants folded, one operation to render, a bound on what it makes
+    parsing        the grammar: text to values, and errors with their position
+    placeholders   values from the context: request, captures, vars, peer, uuid, now, random
+    functions      functions of values: len, u16be, crc32, tohex, …
+    values         bytes and numbers, and conversions between them
+    template       constant folding, rendering in one operation, a limit on the result
 
-The grammar is closed, and a template is compiled when it is loaded: nothing of a configuration is ever evaluated, and
-a template reaches what `RequestContext` has and nothing else.
+The grammar is closed, and a template is compiled when it is loaded: no part of a configuration is evaluated as code,
+and a template can access only what `RequestContext` has.
 """
 
 from collections.abc import Collection

@@ -26,7 +26,7 @@ def quoted(word: str) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?`, or an empty string if no word is similar."""
-    import difflib  # noqa: PLC0415 - only those who write templates make mistakes in them: a worker does without
+    import difflib  # noqa: PLC0415 - needed for errors only: a worker does without
 
     close = difflib.get_close_matches(word.lower()[:64], list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""

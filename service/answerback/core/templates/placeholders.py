@@ -54,10 +54,10 @@ def capture(key: int | str) -> Bytes:
 
 
 def random(size: int) -> Bytes:
-    """So many random bytes, of the listener's chance.
+    """`size` random bytes, from the listener's generator.
 
-    Bytes, because this is a language of bytes: `tohex:random:8` makes text of them and `u8:random:1` a number,
-    while no function could make a nonce or a salt of text or of a number.
+    They are bytes because templates produce bytes: `tohex:random:8` converts them to text and `u8:random:1` to a
+    number, while no function could make a nonce or a salt from text or from a number.
     """
     return Bytes(lambda context: context.chance.randbytes(size))
 

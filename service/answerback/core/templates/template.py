@@ -32,7 +32,7 @@ class Template:
         self._number = _reader(parts[0] if len(parts) == 1 else None, self.render)
 
     def number(self, context: RequestContext) -> int | None:
-        """The number it makes of a turn; None if that is none.
+        """Return the number that the template makes in a context; None if its result is not a number.
 
         A number is itself. What `u…`, `or` or `xor` make is read big-endian, so that `${u16be:request[2:4]}` is a
         number of the request's. Anything else is a number if it is decimal digits, 19 at most behind leading zeros.
@@ -126,7 +126,7 @@ def _written(part: _Part) -> bytes:
 
 
 def _reader(only: Value | None, render: Callable[[RequestContext], bytes]) -> Callable[[RequestContext], int | None]:
-    """How the number is read, for a template that is nothing but one value, or for another one."""
+    """Return the function that reads the number, for a template of exactly one value, or for any other."""
     if isinstance(only, Number):
         return only.of
     if only is not None and only.packed:

@@ -13,9 +13,9 @@ from answerback.supervisor.rollout.config_file import Look
 async def first(
     configurations: Configurations, store: RevisionStore, look: Look | None
 ) -> tuple[Candidate, Revision | None]:
-    """The configuration, and the revision that it is, unless it is to become a new one.
+    """Return the configuration, and its revision unless it will become a new one.
 
-    `look`: at the file, if there is one. Raises Refused, StartError and StoreFailed.
+    `look`: the content of the file, if there is one. Raises Refused, StartError and StoreFailed.
     """
     kept = await store.newest()
     said = await configurations.seen(look) if look is not None else None

@@ -1,11 +1,11 @@
-"""A revision on its way into force, and the one that is.
+"""The rollout of a revision, and the active one.
 
-Sockets.binding       the addresses that are new are bound
-TwoPhaseChange        every worker is prepared; where a queue is to be full, nobody accepts any more
-Sockets.turning       what is new listens, queues are filled; whatever goes wrong until here changes nothing
-record                the decision: from here on there is no way back
+Sockets.binding       binds new addresses
+TwoPhaseChange        prepares every worker; where a queue is to be full, workers stop accepting
+Sockets.turning       new addresses listen, queues are filled; an error up to here changes nothing
+record                the decision: there is no way back from here
 TwoPhaseChange        every worker commits, or dies, and its successor starts with the new revision
-Closing               addresses that were left, or refuse clients now, are let go of when no client is in mid-handshake
+Closing               closes removed addresses, and those that refuse clients now, when no handshake is in progress
 """
 
 import asyncio

@@ -1,14 +1,14 @@
-"""How a listening socket meets those who connect: by its queue, by silence, or by a refusal.
+"""The states of a listening socket: open, stalled, refused, closing; set by its queue and the SYN filter.
 
-    door       before the decision (BEGIN, TURN)            after it (SETTLE)
-    OPEN       listens, silent if it did not listen         not silent
-    STALLED    the same; its queue is filled (`filling`)    not silent: nobody accepts
-    REFUSED    as it was                                    silent until its clients are in (`closing`), then `refuse`
-    CLOSING    as it was                                    silent until its clients are in, then closed
+    state      before the decision (BEGIN, TURN)            after it (SETTLE)
+    OPEN       listens, filtered if it did not listen       not filtered
+    STALLED    the same; its queue is filled                not filtered: no worker accepts
+    REFUSED    unchanged                                    filtered until its clients are in (`closing`), then `refuse`
+    CLOSING    unchanged                                    filtered until its clients are in, then closed
 
-A socket that did not listen is silent until the decision, so that a change which fails has answered no client. A
-socket that is to listen no more falls silent first: no handshake begins any more, and those in progress come to their
-end. What is done to a socket here holds for every copy of it, in whatever process.
+A socket that did not listen is filtered until the decision, so that a change which fails has answered no client. A
+socket that will stop listening is filtered first: no handshake begins any more, and those in progress are completed.
+All of this applies to every copy of a socket, in whatever process.
 """
 
 import socket

@@ -149,11 +149,13 @@ class Sockets:
     async def turning(
         self, bound: Mapping[str, Bound], doors: Mapping[str, ListenState] = ALL_AS_THEY_ARE
     ) -> AsyncIterator[None]:
-        """Decide within: listen on what is new, keep it, and have addresses meet those who connect as `doors` says.
+        """Change the sockets; the caller decides within the block.
 
-        Of what `doors` does not name, the new is open and the rest stays as it is. Raises CannotListen, ChangeFailed;
-        then, and if an exception comes from within, all is as before. Those that are `closing` then have clients who
-        are yet to be accepted: see `finish`.
+        Listen on new addresses, and set the states in `doors`.
+
+        Addresses not in `doors`: new ones are open, the rest stays unchanged. Raises CannotListen, ChangeFailed;
+        then, and if an exception is raised within the block, everything is as before. Those that are `closing`
+        afterwards have clients that are still to be accepted: see `finish`.
         """
         changed = [key for key in self._kept if doors.get(key, self._doors[key]) is not self._doors[key]]
         shut = {sock for key in changed for sock in self._kept[key].sockets if not listens(sock)}
@@ -239,7 +241,7 @@ def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:
     """Bind one socket for each slot. Raises OSError.
 
     The first one binds without SO_REUSEPORT, so that a port in use is an error, and then sets it, so that the others
-    can join. Beside one of ours (127.0.0.1:80 and 0.0.0.0:80), which have it set, it must be set from the beginning.
+    can join. Beside one of ours (127.0.0.1:80 and 0.0.0.0:80), which has it set, it must be set from the beginning.
     """
     if isinstance(wanted, UnixAddress):
         shared, file = unix.bind(wanted.path)

@@ -144,10 +144,10 @@ class WorkerPool:
             close_crashed(self._tally, self._places, region)
 
     async def succeed(self, slot: Slot) -> bool:
-        """Start a successor on the slot's sockets; its worker becomes `leaving`, and is to stop accepting.
+        """Start a successor on the slot's sockets; its worker becomes `leaving`, and will be told to stop accepting.
 
-        False if the slot lost its worker before: it gets another one anyway. Raises WorkerDied or OSError if the
-        successor did not come up; then nothing has changed.
+        False if the slot had lost its worker before: it gets another one anyway. Raises WorkerDied or OSError if the
+        successor failed to start; then nothing has changed.
         """
         former = slot.worker
         if former is None or not self._kept:
