@@ -1,7 +1,7 @@
 """The conversation on one connection.
 
-A driver reports events to the session, with the time (seconds of any steady clock), and performs the returned actions in
-order:
+A driver reports events to the session, with the time (seconds of any steady clock), and performs the returned actions
+in order:
 
     connected            the connection was accepted; comes first
     dismiss              instead of `connected`: close in order at once
