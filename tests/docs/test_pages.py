@@ -86,7 +86,7 @@ def test_the_readme_goes_as_written_with_grpcurl(reader: Reader) -> None:
 def test_no_command_escapes_being_run(path: Path) -> None:
     """Commands stand in `console` blocks, but for the two that the README begins with."""
     text = path.read_text()
-    assert {block.words[0] for block in page(path) if block.words} <= {"console", "yaml"}
+    assert {block.words[0] for block in page(path) if block.words} <= {"console", "yaml", "mermaid"}
     unmarked = [block.text for block in page(path) if not block.words]
     assert [text for text in unmarked if re.search(r"^\s*\$ |^answerback ", text, re.MULTILINE)] == []
     outside = FENCE.sub("", text).replace(TOP, "")
