@@ -16,8 +16,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "templates.md").read_
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 ROW = re.compile(r"^\| (.+) \| .+ \| `(.+)` \| `(.+)` \|$", re.MULTILINE)
 ROWS = [(name, *row) for name, text in SECTIONS.items() for row in ROW.findall(text)]
-REFUSALS = re.findall(r"^\| `(.+)` \| (at .+) \|$", SECTIONS["Refusals"], re.MULTILINE)
-GIVEN = re.findall(r"`(.+?)`", PAGE.split("The examples below are of")[1])
+REFUSALS = re.findall(r"^\| `(.+)` \| (at .+) \|$", SECTIONS["Errors"], re.MULTILINE)
+GIVEN = re.findall(r"`(.+?)`", PAGE.split("The examples below use the request")[1])
 
 
 def turn() -> MadeUp:
