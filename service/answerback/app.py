@@ -139,9 +139,9 @@ class Told:
 
     def __init__(self, supervisor: Supervisor, *, reloads: bool) -> None:
         self.end = asyncio.Event()
-        """SIGTERM or SIGINT has come."""
+        """Set by SIGTERM or SIGINT."""
         self.abort = asyncio.Event()
-        """A second one has come."""
+        """Set by a second signal."""
         self._supervisor = supervisor
         self._reloads = reloads
         self._tasks: set[asyncio.Task[None]] = set()

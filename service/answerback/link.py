@@ -51,9 +51,9 @@ class Received(Generic[M]):
     message: M
     sockets: Sequence[socket.socket]
     lost: int = 0
-    """How many descriptors were sent with it and not delivered, because none were free; then there are none at all."""
+    """How many descriptors sent with it were not delivered, because none were free; then there are none at all."""
     files: Sequence[int] = ()
-    """Descriptors."""
+    """The file descriptors."""
 
     def close(self) -> None:
         """Close all sockets and files."""

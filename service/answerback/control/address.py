@@ -15,10 +15,10 @@ class Address:
 
     text: str
     host: str
-    """Without brackets; empty for a Unix socket."""
+    """The host without brackets; empty for a Unix socket."""
     port: int
     path: str = ""
-    """Of a Unix socket."""
+    """The path of a Unix socket."""
 
     @property
     def private(self) -> bool:

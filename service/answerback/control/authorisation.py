@@ -15,7 +15,7 @@ class Role(Enum):
     """The permissions of a caller."""
 
     READ = "read"
-    """See everything, change nothing."""
+    """May read everything and change nothing."""
     FULL = "full"
 
 
@@ -61,7 +61,7 @@ class Permit:
 
     role: Role
     identity: str
-    """`token`, `read token`; empty where none is asked for."""
+    """`token` or `read token`; empty if no token is required."""
 
 
 ANYBODY: Final = Permit(Role.FULL, "")

@@ -41,11 +41,11 @@ class CertificateFiles:
     """The paths of PEM files."""
 
     certificate: Path
-    """The server's, followed by those of who signed it, but for the root."""
+    """The server's certificate, followed by the intermediate ones, without the root."""
     key: Path
     """Its private key, without a passphrase."""
     client_ca: Path | None = None
-    """Who signs the clients' certificates; without it, clients need none."""
+    """The authorities of client certificates; without it, clients need none."""
 
 
 @dataclass(frozen=True, slots=True)

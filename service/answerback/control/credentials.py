@@ -49,7 +49,7 @@ class Credentials:
 
     tokens: Tokens
     server: grpc.ServerCredentials | None
-    """None: without TLS."""
+    """None without TLS."""
 
 
 def load(given: Protection, address: Address) -> Credentials:

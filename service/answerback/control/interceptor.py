@@ -81,7 +81,7 @@ class _Guarded:
     inner: Any
     method: str
     identity: str
-    """What its token has proved of the caller."""
+    """The identity that the caller's token gives."""
     kind: Kind
     limits: Limits
     receiver: Receiver

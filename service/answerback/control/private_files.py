@@ -28,7 +28,7 @@ class PrivateFile:
     path: Path
     content: bytes = field(repr=False)
     open_to_all: bool
-    """Every user of this machine may read it."""
+    """Whether every user of this machine may read it."""
 
 
 def read(path: Path, most: int = MOST) -> PrivateFile:

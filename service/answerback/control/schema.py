@@ -90,7 +90,7 @@ REQUESTS: Final[Mapping[str, Any]] = {
     for service in SERVICES
     for method in POOL.FindServiceByName(service).methods  # type: ignore[no-untyped-call]
 }
-"""The descriptor of what each method takes, by its path."""
+"""The descriptor of each method's request, by the method's path."""
 
 
 def _message(name: str) -> Any:

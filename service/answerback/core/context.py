@@ -43,12 +43,12 @@ class RequestContext(ConnectionInfo, Protocol):
     """A request, or another event, that is being answered."""
 
     request: bytes
-    """As rules see it; empty where the event is no request."""
+    """The request as rules see it; empty for other events."""
     captures: Captures | None
-    """None if no pattern made the rule match."""
+    """The groups of the rule's pattern; None if the rule matched without a pattern."""
     state: str
     number: int
-    """Of the request on its connection, from 1; 0 before the first."""
+    """The request's number on its connection, from 1; 0 before the first."""
 
     @property
     def variables(self) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ MOST_INSTRUCTIONS: Final = 4000  # instructions of a set, as of a pattern: it co
 FEW_REPETITIONS: Final = 4  # more than those, of something that may begin anywhere, are as many places to be in
 
 Search = Callable[[bytes], Sequence[int]]
-"""Positions of patterns that match, in no order."""
+"""Returns the positions of matching patterns, unordered."""
 
 
 class Sets:
@@ -33,7 +33,7 @@ class Sets:
     __slots__ = ("_searches", "longest")
 
     longest: int
-    """The bytes of the longest request that the sets may search: nothing interrupts one search."""
+    """The longest request, in bytes, that the sets may search: a search cannot be interrupted."""
 
     def __init__(self, ordered: Sequence[str], *, copies: int = 1) -> None:
         """`copies`: how many copies of these sets may exist; they share the patterns' memory."""

@@ -93,24 +93,24 @@ class Rule:
     matches: Matcher | None = None
     """None matches everything."""
     equals: bytes | None = None
-    """Set when the match is equality with these bytes, so that it can be looked up."""
+    """The literal, if the match is `equals`; looked up in a table."""
     pattern: str | None = None
-    """Set when the match is this pattern alone, so that many of them can be searched for together."""
+    """The pattern, if the match is one pattern alone; many of them are searched for together."""
     in_states: tuple[str, ...] = ()
-    """Where the rule applies; in every state if empty."""
+    """The states in which the rule applies; every state if empty."""
     times: int = 0
-    """How often it matches; 0 for always."""
+    """How often it matches; 0 for unlimited."""
     per_connection: bool = False
-    """Whether `times` and `replies` count on each connection for itself."""
+    """Whether `times` and `replies` count per connection."""
     replies: Replies | None = None
     counter: int = 0
-    """Where the count of `times` and `replies` stands that all connections share."""
+    """The cells of the shared sequence of `times` and `replies`."""
     faulted: bool = False
-    """Whether the listener has faults, which each reply goes through."""
+    """Whether the listener has faults, which apply to each reply."""
     reply: Send | None = field(init=False)
-    """All that the rule does, if that is the same for every request and does nothing but send."""
+    """The constant reply, if the rule only sends the same bytes for every request."""
     counted: bool = field(init=False)
-    """Whether what it does depends on how often it has matched."""
+    """Whether its behaviour depends on how often it has matched."""
 
     def __post_init__(self) -> None:
         """Precompute what does not depend on the request."""
@@ -160,17 +160,17 @@ class Selector:
     )
 
     look_up: Callable[[bytes], Rule | None] | None
-    """The same as `search`, where a table says it."""
+    """Like `search`, if the result is in a table."""
     remembers: bool
-    """Whether answers are remembered: the bytes alone decide, and a look-up is no slower than the search."""
+    """Whether replies are cached: they depend on the bytes alone, and a look-up is no slower than a search."""
     recalled: dict[bytes, CachedReply | None]
-    """What was answered to these bytes before, where nothing stood before them; None for those heard once."""
+    """The cached replies by the whole read; None for bytes seen once."""
     replies: ReplyCache
-    """What keeps them."""
+    """The cache behind `recalled`."""
     known: RuleCache | None
-    """What was found for a request before, where the bytes alone decide, and it takes long to find."""
+    """The cache of expensive searches whose result depends on the bytes alone."""
     at_once: int
-    """How long a request may be for `search`, in bytes; longer ones want `search_in_parts`."""
+    """Max. length of a request for `search`, in bytes; use `search_in_parts` for longer ones."""
 
     def __init__(self, rules: Sequence[Rule], *, copies: int = 1) -> None:
         """`copies`: how many selectors these rules may be in."""
@@ -360,16 +360,16 @@ class ListenerPlan:
     on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
-    """What every reply goes through, in this order; the listener's rules are marked as `faulted`."""
+    """The faults that every reply passes through, in order; the listener's rules are marked as `faulted`."""
     accept: Accept = Accept.NORMAL
     rule_names: tuple[str, ...] = ()
-    """Of all rules, in the order written; for metrics."""
+    """The names of all rules, in the order written; for metrics."""
     random_seed: int | None = None
-    """Of the listener's generator of chance; None for one that cannot be foreseen."""
+    """The seed of the listener's random generator; None for an unpredictable one."""
     block: int = 0
-    """Where the listener's counts stand in a slot's region of the tally."""
+    """Where the listener's counters begin in a slot's region."""
     socket: str = ""
-    """The key of the listening socket it is served on."""
+    """The key of its listening socket."""
 
 
 @dataclass(frozen=True, slots=True)

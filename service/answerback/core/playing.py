@@ -65,7 +65,7 @@ class Kept:
     def __init__(self) -> None:
         self.variables: dict[str, bytes] = {}
         self.counts: dict[str, int] = {}
-        """How often the rules have matched that count for the connection, by name."""
+        """How often rules that count per connection have matched, by name."""
         self.faults: dict[Fault, ConnectionFaultState] = {}
 
 

@@ -25,7 +25,7 @@ class CachedReply:
     actions: tuple[Send, ...]
     requests: int
     place: int
-    """Of the one rule that matched them all; UNMATCHED if none did."""
+    """The place of the rule that matched all requests; UNMATCHED if none did."""
 
 
 class ReplyCache:
@@ -35,7 +35,7 @@ class ReplyCache:
 
     def __init__(self) -> None:
         self.entries: dict[bytes, CachedReply | None] = {}  # a look-up in a subclass of dict takes a third longer
-        """By what was heard; None for what was heard once."""
+        """Replies by the bytes read; None for bytes seen once."""
         self.size_bytes = 0  # of replies
 
     def store(self, heard: bytes, requests: int, rule: "Rule | None") -> None:

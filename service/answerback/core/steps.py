@@ -38,7 +38,7 @@ class Hold:
     """Send nothing more and do not close until the peer closes. Later steps are not taken."""
 
     ignore_fin: bool = False
-    """Stay when the peer closes its half too; only its RST ends it then."""
+    """Stay open when the peer closes its half too; only its RST ends the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Switch:
     """Use another framing for what follows this request: permanently, or for one request."""
 
     framing: Framing | None
-    """None: what follows is one empty request."""
+    """None: an empty request follows."""
     once: bool = False
 
 
@@ -64,7 +64,7 @@ END_AS_MALFORMED: Final = End(by_reset=False, reason=CloseReason.MALFORMED_REQUE
 END_AS_TOO_LARGE: Final = End(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
 
 Several = Generator[Send | Wait, None, None]
-"""Steps made while they are taken: a reply cut into bytes would be half a gigabyte of them."""
+"""Step results made lazily: a reply cut into single bytes would need half a gigabyte of them."""
 
 Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | Several | None
 Step = Outcome | Callable[[RequestContext], Outcome]

@@ -56,7 +56,7 @@ class PassedOver:
     rule: RuleName
     miss: Mismatch
     nearest: bool = False
-    """Whether it holds furthest into the request, of all that were passed over for their bytes."""
+    """Whether it got furthest into the request, of all rules passed over for their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Evaluated:
     at: float
     event: str
     number: int
-    """Of the request; 0 where the event is none."""
+    """The request's number; 0 for other events."""
     request: bytes
     framing: str
     state: str
@@ -144,7 +144,7 @@ class Holds:
     type: ClassVar[str] = "hanging"
     at: float
     ignore_fin: bool = False
-    """Whether it stays open although the peer closes its half."""
+    """Whether it stays open when the peer closes its half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class FramingChanged:
     at: float
     framing: str
     once: bool
-    """Whether that is for one request."""
+    """Whether it applies to one request only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ class Transcript:
     listener: str
     events: list[Event] = field(default_factory=list)
     cut_short: bool = False
-    """Whether there would have been more than MOST_EVENTS."""
+    """Whether there were more than MOST_EVENTS."""
 
     def add(self, event: Event) -> None:
         """Append an event. Consecutive bytes sent at the same time become one event. Raises Enough."""

@@ -35,9 +35,9 @@ class Names:
 
     listeners: frozenset[str]
     rules: frozenset[tuple[str, str]]
-    """Each with its listener."""
+    """Pairs of listener and rule."""
     faults: frozenset[tuple[str, str]]
-    """Each with its listener."""
+    """Pairs of listener and fault."""
 
 
 class _Kind(Generic[N]):

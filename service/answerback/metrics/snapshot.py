@@ -49,23 +49,23 @@ class Facts:
     """Values that are not in the shared counters."""
 
     version: str
-    """Of this program."""
+    """The version of this program."""
     revision: int
-    """The configuration in force; 0 before the first."""
+    """The active revision; 0 before the first."""
     last_applied: float
-    """When a configuration was last put in force, or found active already, in seconds of Unix time; 0 for never."""
+    """When a configuration was last applied, or found active already, in seconds of Unix time; 0 for never."""
     last_refused: float
-    """When one was last refused, in seconds of Unix time; 0 for never."""
+    """When a configuration was last rejected, in seconds of Unix time; 0 for never."""
     workers: Sequence[WorkerFacts]
-    """By slot."""
+    """The workers, by slot."""
     applied: int = 0
-    """How many configurations were put in force since the start."""
+    """How many configurations were applied since the start."""
     refused: int = 0
-    """How many were refused."""
+    """How many configurations were rejected since the start."""
     file_refused: bool = False
-    """Whether what the configuration's file says was refused."""
+    """Whether the current content of the configuration file was rejected."""
     ready: bool = False
-    """Whether it serves."""
+    """Whether the server is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Counts:
     open: int
     requests: int
     aborted: int = 0
-    """Connections that were reset when a grace period was over."""
+    """Connections that were reset at the end of a grace period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ class Reading:
     """One snapshot of all values, summed over all slots."""
 
     listeners: Mapping[str, Sequence[int]]
-    """A block of cells by listener."""
+    """Each listener's block of cells."""
     rules: Mapping[tuple[str, str], int]
     """Matches by listener and rule."""
     faults: Mapping[tuple[str, str], int]
-    """Strikes by listener and fault."""
+    """How often each fault applied, by listener and fault."""
     facts: Facts
 
 

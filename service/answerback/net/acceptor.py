@@ -47,7 +47,7 @@ class Acceptor:
         self._queues = True  # whether connections may be queued
         self._fillers: Collection[tuple[str, int]] = NOBODY
         self.silent = is_silent(sock)
-        """Whether the socket is silent, or may be at any moment: see `silence`."""
+        """Whether the socket has a SYN filter, or may get one at any moment: see `syn_filter`."""
         self._may_inherit = self.silent
         self._rest_over: asyncio.TimerHandle | None = None
         sock.setblocking(False)

@@ -22,7 +22,7 @@ from answerback.net.run_queue import NOTABLE_SECONDS
 # Rule: the coroutine awaits only `news`; `_go_on` resumes it with an event.
 
 News = bytes | Callable[[float], Sequence[Action]]
-"""What was heard (nothing at all: the peer's FIN), or what the session has to be told, with the time."""
+"""An event with its time: input (empty: the peer's FIN), or a method of the session to call."""
 
 PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 

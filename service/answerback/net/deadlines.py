@@ -45,9 +45,9 @@ class Bucket(set[Timed]):
     __slots__ = ("alarm", "spare")
 
     alarm: int
-    """Its key, one object for all that are in it."""
+    """The bucket's key, one object shared by its deadlines."""
     spare: int
-    """How many may be cleared before it gives back the memory of those that were: sets do not shrink."""
+    """How many deadlines may be cleared before the set is compacted: sets do not shrink by themselves."""
 
     def shrink(self) -> None:
         """Free the memory of cleared deadlines."""

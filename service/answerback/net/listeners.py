@@ -28,7 +28,7 @@ from answerback.shared.sequences import SharedSequences
 log = logging.getLogger(__name__)
 
 Fillers = Mapping[str, Collection[tuple[str, int]]]
-"""Connections of our own that fill queues: host and port they come from, by the key of the address."""
+"""Connections of our own that fill queues: their source host and port, by the key of the address."""
 NO_FILLERS: Fillers = {}
 
 

@@ -56,7 +56,7 @@ class RunQueue:
     )
 
     over: bool
-    """Whether this iteration has had its share of time: who has an event now stands in line."""
+    """Whether this iteration has used up its time: connections with events are queued then."""
     heavy: set[Runnable]
     """Connections whose last turn was long."""
 

@@ -17,7 +17,7 @@ class Caller:
     peer: str
     """The address, as gRPC writes it: `ipv4:127.0.0.1:51234`, `unix:`."""
     identity: str = ""
-    """What has been proved of it; empty without TLS."""
+    """The authenticated name; empty without TLS and token."""
 
 
 # Everything a call starts runs in its context, tasks too, so the caller need not be passed along.

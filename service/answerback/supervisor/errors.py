@@ -11,11 +11,11 @@ class Change:
     """A configuration was accepted."""
 
     revision: Revision
-    """The one in force; of a change that was only to be validated, what was asked for under the number in force."""
+    """The active revision; for a validation, the given configuration under the active number."""
     changed: bool
-    """False if it was in force already, or only to be validated."""
+    """False if it was active already, or only validated."""
     workers: int
-    """How many serve it."""
+    """How many workers serve it."""
 
 
 class StartError(Exception):

@@ -22,9 +22,9 @@ class Health:
 
     def __init__(self) -> None:
         self.reason = "starting"
-        """Why it is not serving; empty when it is."""
+        """Why the server is not ready; empty when it is."""
         self.statuses: Mapping[str, bool] = MappingProxyType(dict.fromkeys(ALL, False) | {LIVENESS: True})
-        """Replaced whole by each change."""
+        """Replaced as a whole by each change."""
         self._changed = Notifier()
 
     @property

@@ -16,7 +16,7 @@ class State(Enum):
     STARTING = "starting"
     SERVING = "serving"
     NOT_SERVING = "not serving"
-    """Up, but fit for no traffic."""
+    """Running, but not ready for traffic."""
     DRAINING = "draining"
 
 
@@ -27,7 +27,7 @@ class DrainState(Enum):
     DRAINED = "drained"
     """No connection is left."""
     RESUMED = "resumed"
-    """`resume` came before that."""
+    """The drain was cancelled by `resume`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class DrainProgress:
 
     state: DrainState
     open: int
-    """Connections."""
+    """Open connections."""
     closed: int
-    """Connections, since the listeners were shut."""
+    """Connections closed since the listeners were shut."""
     reset: int = 0
-    """Connections of those, which were still open after the grace period."""
+    """Connections reset because they were open after the grace period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,19 @@ class WorkerStatus:
 
     index: int
     pid: int
-    """0 while there is none."""
+    """The process id; 0 without a process."""
     running: bool
-    """Whether there is a process, and it has said that it is up."""
+    """Whether there is a process that has reported to be up."""
     revision: int
-    """What its new connections are served by; 0 before the first."""
+    """The revision that its new connections use; 0 before the first."""
     restarts: int
     """How often a process in this slot has died and been replaced."""
     start_time: datetime | None
-    """Of the latest process."""
+    """When the latest process started."""
     start_seconds: float
-    """From exec to the first beat of the latest process; 0 before it."""
+    """Seconds from exec to the first heartbeat of the latest process; 0 before it."""
     loop_lag_seconds: float
-    """By how much its latest beat came late."""
+    """How late its latest heartbeat came, in seconds."""
     planned_restarts: int = 0
     """How often a process in this slot has been replaced as planned."""
 
@@ -72,12 +72,12 @@ class ListenerStatus:
 
     name: str
     address: str
-    """As bound: port 0 has become the kernel's choice."""
+    """The bound address, with the port that the kernel chose for 0."""
     engine: Engine
     accept: Accept
     counts: Counts
     drain: DrainState | None = None
-    """Whether it is drained, and how far; None if it listens."""
+    """The progress of its drain; None if it listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class LastChange:
     origin: str
     comment: str = ""
     problems: Sequence[Problem] = ()
-    """Why it was refused."""
+    """Why it was rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ class FileStatus:
 
     path: str
     watched: bool
-    """Whether it is applied when its content changes."""
+    """Whether the file is applied when its content changes."""
     problems: Sequence[Problem] = ()
-    """Why what it says now was not put in force; empty if it was."""
+    """Why the current content was not applied; empty if it was."""
 
     @property
     def refusal(self) -> str:
@@ -116,7 +116,7 @@ class Status:
 
     state: State
     reason: str
-    """Why, when the state is not SERVING."""
+    """Why the state is not SERVING."""
     revision: int
     etag: str
     listeners: Sequence[ListenerStatus]
@@ -124,8 +124,8 @@ class Status:
     last_applied: LastChange | None
     last_refused: LastChange | None
     applied: int = 0
-    """How many configurations were put in force since the start."""
+    """How many configurations were applied since the start."""
     refused: int = 0
-    """How many were refused."""
+    """How many configurations were rejected since the start."""
     file: FileStatus | None = None
-    """None without one."""
+    """The file's status; None without a file."""

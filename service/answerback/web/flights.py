@@ -13,7 +13,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 Work = Callable[[K, Callable[[], bool]], V]
-"""Does a kind of work, in the thread. It may ask whether every caller has left, and then raise anything."""
+"""Does the work for a kind, in the thread. It may ask whether all callers have left, and then raise anything."""
 
 
 class _Flight(Generic[K, V]):

@@ -27,7 +27,7 @@ OPENMETRICS: Final = "application/openmetrics-text"
 Health = Callable[[str], str | None]
 Note = Callable[[], str]
 Render = Callable[[str, Callable[[], bool]], tuple[bytes, str]]
-"""The body and its content type for one of KINDS, made in a thread."""
+"""Returns the body and its content type for one of KINDS; called in a thread."""
 
 PAGE, TEXT_METRICS, OPEN_METRICS = KINDS = ("page", "text metrics", "open metrics")
 

@@ -45,13 +45,13 @@ class Arguments:
     link: int
     """The descriptor of the link."""
     tally: int
-    """The descriptor of the tally."""
+    """The descriptor of the shared counters."""
     slots: int
-    """How many slots the tally has."""
+    """The number of slots in the shared counters."""
     slot: int
-    """Whose sockets this worker has."""
+    """The slot whose sockets this worker has."""
     region: int
-    """Where in the tally it counts: the slot's own, or the spare one."""
+    """The region in which it counts: the slot's own, or the spare one."""
     log_format: str
     log_level: str
 

@@ -8,7 +8,7 @@ from answerback.core.actions import Send
 from answerback.core.steps import Hold, Outcome, Wait
 
 Reply = Iterator[Outcome]
-"""What a script comes to, made while it is taken. It begins with a None, where a fault can strike before all else."""
+"""A reply as a lazy iterator of step results. It begins with None, so that a fault can apply before anything else."""
 
 
 class FaultState:

@@ -15,7 +15,7 @@ from answerback.core.steps import End, Outcome
 COUNTERS: Final = 2  # cells of each fault that all connections share: replies considered, and times applied
 
 Claim = Callable[[int, int], int | None]
-"""Takes the next number, from 0, of the count at a place; None once so many are taken (0: never)."""
+"""Takes the next number, from 0, of the counter at a place; None once the maximum is reached (0: never)."""
 
 
 class ConnectionFaultState:
@@ -59,17 +59,17 @@ class Fault:
     place: int
     effect: Effect
     probability: float = 1.0
-    """More than 0: a fault that never strikes is in no plan."""
+    """Greater than 0: a fault that never applies is in no plan."""
     per_connection: bool = False
-    """Whether one coin is tossed for a whole connection, and the connection's replies are counted by themselves."""
+    """Whether the scope is CONNECTION: one random decision, and counting, per connection."""
     skip: int = 0
-    """How many replies are spared first."""
+    """The number of first replies to which it does not apply."""
     times: int = 0
-    """How often it strikes; 0 for always."""
+    """How often it applies; 0 for unlimited."""
     every: int = 1
-    """Which of the replies behind those are struck: every one, every other one, …"""
+    """After `skip`, it considers every N-th reply."""
     counter: int = 0
-    """The first of its COUNTERS."""
+    """The first of its COUNTERS cells."""
 
     def on(self, reply: Reply, connection: FaultedConnection) -> Iterator[Outcome]:
         """Transform the reply, if the fault applies to it."""

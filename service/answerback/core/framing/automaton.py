@@ -150,7 +150,7 @@ class _State(dict[int, "_State"]):
         self.places = at
         self.ends = ends
         self.leaves: Search | None = None
-        """Finds the next byte with which the state changes."""
+        """Finds the next byte that changes the state."""
 
     def __missing__(self, byte: int) -> "_State":
         self[byte] = state = self._automaton.after(self.places, byte)

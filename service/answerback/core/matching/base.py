@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from answerback.core.context import RequestContext
 
 Matcher = Callable[[bytes, RequestContext], bool]
-"""Whether a rule is for this request, which is also its turn's."""
+"""Whether a rule matches this request, in its context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +14,14 @@ class Mismatch:
     """Why a match does not hold."""
 
     why: str
-    """What the request, or its turn, is or does: `ends after "PI"`."""
+    """The predicate of a sentence about the request: `ends after "PI"`."""
     at: int | None = None
-    """The first byte of the request that differs, from 0, if the match is about its bytes."""
+    """The first byte of the request that differs, from 0, for matches by bytes."""
     expected: bytes = b""
-    """What should be there; empty where the request should end."""
+    """The expected byte; empty where the request should end."""
     got: bytes = b""
-    """What is there; empty where the request ends."""
+    """The actual byte; empty where the request ends."""
 
 
 Reason = Callable[[bytes, RequestContext], Mismatch | None]
-"""Why a match does not hold for this request, which is also its turn's; None if it does."""
+"""Explains why a match fails for this request, in its context; None if it succeeds."""

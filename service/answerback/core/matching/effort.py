@@ -10,7 +10,7 @@ from answerback.core.matching.base import Matcher
 # Rule: a match without a declared effort counts as cheap, and its result as not cacheable.
 
 InParts = Callable[[bytes, RequestContext], Generator[None, None, bool]]
-"""The same as a matcher, which gives way after each of its parts."""
+"""Like a matcher, as a generator that yields after each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Effort:
     """The cost of trying a match."""
 
     weight: int = 1
-    """In units of what it takes to compare a few bytes, some 0.1 us; as much again for each `WEIGHED_BYTES`."""
+    """The cost in units of some 0.1 us (comparing a few bytes); the same again for each `WEIGHED_BYTES`."""
     by_bytes: bool = False
-    """Whether the request's bytes alone decide, each time alike."""
+    """Whether the result depends on the request's bytes alone."""
     in_parts: InParts | None = None
-    """For a match made of others, any number of which may be tried."""
+    """Tries a combined match in parts."""
 
 
 UNKNOWN_EFFORT: Final = Effort()

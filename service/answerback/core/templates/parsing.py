@@ -40,7 +40,7 @@ _RAW: Final = {"hex": "hex:00 2a", "now": "now:%H:%M:%S", "random": "random:8"}
 _USUAL_PAD: Final = "pad3"  # stands for all words of its kind in suggestions
 
 RESERVED: Final = frozenset([*FUNCTIONS, *_RAW, "vars", *(name.partition(".")[0] for name in PLACEHOLDERS)])
-"""The words of the grammar, which no capture may be named."""
+"""The words of the grammar, which cannot be names of captures."""
 
 
 def is_reserved(name: str) -> bool:

@@ -18,9 +18,9 @@ class Template:
     __slots__ = ("_number", "constant", "render")
 
     render: Callable[[RequestContext], bytes]
-    """The bytes it makes of a turn: `MOST` at most, or it raises TooLong."""
+    """Renders the template in a context: at most `MOST` bytes, or it raises TooLong."""
     constant: bytes | None
-    """What every turn makes of it, if that is the same."""
+    """The result, if it does not depend on the context."""
 
     def __init__(self, parts: Sequence[Value]) -> None:
         """Raises TemplateError if it is longer than `MOST` in every context."""

@@ -22,7 +22,7 @@ class Bytes:
     of: Callable[[RequestContext], bytes]
     constant: bytes | None = None
     packed: bool = False
-    """Made of a number by `u…`, `or` or `xor`."""
+    """Whether it was made from a number by `u…`, `or` or `xor`."""
 
 
 @dataclass(frozen=True, slots=True)

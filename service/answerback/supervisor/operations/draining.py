@@ -45,7 +45,7 @@ class Drain:
         self.changed = Notifier()
         self.resumed = False
         self.orders = True
-        """Whether it is for this one to tell workers what to close; a later drain of the same goes before."""
+        """Whether this drain tells workers what to close; a later drain of the same listener takes precedence."""
 
     def concerns(self, listener: str) -> bool:
         """Whether another drain or a resume of this listener (empty: all) overlaps with this one."""

@@ -32,7 +32,7 @@ class RestartStep(Enum):
     """The progress of one worker's restart."""
 
     REPLACED = "replaced"
-    """A successor serves; the former worker closes what it has."""
+    """A successor serves; the former worker closes its connections."""
     RESTARTED = "restarted"
     """The former worker has ended."""
 
@@ -44,9 +44,9 @@ class Restarted:
     worker: int
     step: RestartStep
     pid: int
-    """Of the successor."""
+    """The process id of the successor."""
     connections: int
-    """That the former worker has yet to finish; at the end, those that it did not: they were reset."""
+    """Open connections of the former worker; in the last step, those that were reset."""
 
 
 class RollingRestart:

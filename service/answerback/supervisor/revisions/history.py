@@ -29,7 +29,7 @@ class Page:
 
     revisions: Sequence[Revision | Entry]
     next_token: str
-    """What to ask for the next page with; empty after the last."""
+    """The token of the next page; empty on the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Seen:
 
     revision: Revision
     skipped: int
-    """How many between this and the one seen before were not kept long enough to be seen."""
+    """How many revisions since the previously seen one were deleted before they could be read."""
 
 
 class History:

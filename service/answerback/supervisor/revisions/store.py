@@ -27,19 +27,19 @@ class Revision:
     """A configuration that became active."""
 
     number: int
-    """Grows by one with each, from 1."""
+    """Increases by one with each revision, from 1."""
     etag: str
-    """Names it among the revisions of all histories."""
+    """Identifies the revision among all histories."""
     config: v1.Config
-    """As given."""
+    """The configuration, as given."""
     files: Files = field(default_factory=dict, repr=False)
-    """What its `file` fields name, as it was when the revision was made."""
+    """The contents of its `file` fields, when the revision was made."""
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     origin: str = BUILT_IN
-    """Where it came from: `file`, `api`, `rollback`, `built-in`."""
+    """One of `file`, `api`, `rollback`, `built-in`."""
     comment: str = ""
     identity: str = ""
-    """Who asked for it, as far as it was proved: by a certificate or a token."""
+    """The authenticated name of the caller, from a certificate or a token."""
 
     @property
     def entry(self) -> "Entry":
@@ -70,9 +70,9 @@ class Retention:
     """How much of the history is kept. Old revisions are deleted when one is added; never the newest."""
 
     count: int = KEPT
-    """So many revisions, at most."""
+    """The maximum number of revisions."""
     age: timedelta | None = None
-    """None that was made longer ago."""
+    """The maximum age of a revision."""
 
     def first(self, newest: Revision, first_in_time: int) -> int:
         """Return the lowest number to keep, given the first one that is not too old."""

@@ -28,7 +28,7 @@ class Candidate:
 
     document: Document
     files: Files
-    """What its `file` fields name."""
+    """The contents of its `file` fields."""
     origin: str
 
     @property

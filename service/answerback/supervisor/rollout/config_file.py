@@ -37,9 +37,9 @@ class Look:
     document: Document
     files: Files
     problems: tuple[Problem, ...]
-    """Of reading what it names."""
+    """Problems with reading the named files."""
     digest: str
-    """Equal for equal content of all of them."""
+    """Equal exactly for equal content of all files."""
 
 
 class ConfigFile:
@@ -78,9 +78,9 @@ class Reloads:
         self._file = ConfigFile(path, contents)
         self._apply = apply
         self._settled = ""
-        """The digest of what was put in force, or refused."""
+        """The digest of the content that was applied, or rejected."""
         self._failed = ""
-        """The digest of what nothing is wrong with, and could not be put in force,"""
+        """The digest of valid content that could not be applied,"""
         self._retry_at = 0.0
         self._problems: tuple[Problem, ...] = ()
         self._watching: asyncio.Task[None] | None = None

@@ -13,9 +13,9 @@ from answerback.v1 import config_pb2 as v1
 
 
 Key = tuple[str, type[v1.Rule | v1.Fault], str]
-"""The listener, what it is, and what that is counted under."""
+"""The listener, the kind (rule or fault), and the name in the counters."""
 Kept = Mapping[Key, tuple[bytes, int]]
-"""Its content, and the place of its counter."""
+"""The content, and the place of its sequence."""
 
 
 class Counters:

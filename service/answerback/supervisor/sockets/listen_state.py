@@ -120,25 +120,25 @@ BEGIN: Final[Mapping[ListenState, Way]] = {
     ListenState.STALLED: drop_new,
     ListenState.REFUSED: refuse,
 }
-"""How a socket that is new begins."""
+"""How a new socket starts in each state."""
 TURN: Final[Mapping[ListenState, Way]] = {
     ListenState.OPEN: drop_new,
     ListenState.STALLED: stay,
     ListenState.REFUSED: hide_file,
     ListenState.CLOSING: nothing,
 }
-"""What is done on the way to another door, before it is decided."""
+"""The step towards another state, before the decision."""
 TURN_BACK: Final[Mapping[ListenState, Way]] = {
     ListenState.OPEN: open_,
     ListenState.STALLED: end_silence,
     ListenState.REFUSED: drop_new,
     ListenState.CLOSING: drop_new,
 }
-"""What undoes that, for a socket that listened, by the door that it had."""
+"""Undoes that step, for a socket that listened, by its earlier state."""
 SETTLE: Final[Mapping[ListenState, Way]] = {
     ListenState.OPEN: open_,
     ListenState.STALLED: end_silence,
     ListenState.REFUSED: hush,
     ListenState.CLOSING: hush,
 }
-"""What is done once it is decided."""
+"""The step after the decision."""

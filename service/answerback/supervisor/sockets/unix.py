@@ -37,7 +37,7 @@ class SocketFile:
 
     path: str
     identity: tuple[int, int, int]
-    """Device, inode, and when it was made: the number of an inode is given again."""
+    """Device, inode, and creation time: inode numbers are reused."""
 
     def remove(self) -> None:
         """Remove it, hidden or not, unless another file has replaced it."""

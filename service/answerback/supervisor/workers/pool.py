@@ -51,7 +51,7 @@ class WorkerPool:
         self._spare = options.workers
         self._coming: WorkerProcess | None = None
         self.leaving: WorkerProcess | None = None
-        """Who has been succeeded, and has yet to finish what it had."""
+        """The replaced worker that still has open connections."""
         self.deaths = CrashLoop(pace)
         self.last_death = ""
         self._options = options

@@ -49,15 +49,15 @@ class WorkerProcess:
         self.up_since = 0.0
         """When it first committed a configuration, by the monotonic clock."""
         self.contents: frozenset[bytes] = frozenset()
-        """The digests of the large contents that it has: those of the configuration that it committed last."""
+        """The digests of the large contents that it has: those of the last committed configuration."""
         self.leaving = False
-        """Whether a successor has taken its place: it accepts no more, and is to finish what it has."""
+        """Whether a successor has replaced it: it stops accepting, and finishes its connections."""
         self.ending = False
-        """Whether it has been told to end."""
+        """Whether it has been told to exit."""
         self.why = ""
         """Why it was killed, if it was."""
         self.started: asyncio.Future[None] = self._loop.create_future()
-        """Its first beat."""
+        """Done at its first heartbeat."""
         self.over: asyncio.Future[int] = self._loop.create_future()
         """Its exit status, once it has been waited for; negative: the signal that killed it."""
         self._progress = -1

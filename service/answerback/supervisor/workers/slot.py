@@ -18,18 +18,18 @@ class Slot:
 
     index: int
     region: int
-    """Of the tally, in which its worker counts. A planned successor takes the spare one, and leaves this behind."""
+    """The region in which its worker counts. A planned successor takes the spare region, and this one becomes spare."""
     process: WorkerProcess | None = None
-    """The latest; it may be dead."""
+    """The latest process; it may be dead."""
     restarts: int = 0
-    """After deaths."""
+    """How many restarts followed deaths."""
     planned_restarts: int = 0
     failures: int = 0
-    """How many workers died here in succession, none having served for long."""
+    """How many workers died here in a row, none having served for long."""
     orphaned: bool = False
-    """Whether its sockets wait for longer than those who queue there should."""
+    """Whether its queued connections have waited too long."""
     adopter: WorkerProcess | None = None
-    """Who accepts on its sockets meanwhile."""
+    """The worker that accepts on its sockets meanwhile."""
 
     @property
     def worker(self) -> WorkerProcess | None:
