@@ -50,7 +50,7 @@ def helps(command: click.Command, path: str) -> Iterator[str]:
 
 
 def texts() -> dict[str, str]:
-    """Every text that the style applies to, by its name: pages without their blocks of code, and what programs print."""
+    """Every text that the style applies to, by name: pages without their blocks of code, and texts of programs."""
     pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
     pages += [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name != "adr"]
     found = {str(page.relative_to(ROOT)): DECISION.sub("", FENCE.sub("", page.read_text())) for page in pages}
