@@ -27,7 +27,7 @@ from answerback.language.contents import Contents
 from answerback.logs.formatting import printable
 from answerback.shared.counters import SharedCounters
 from answerback.supervisor import Options, Retention, StartError, Status, Supervisor, limits
-from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import KEPT
 from answerback.v1.config_pb2 import Config
 from answerback.web import site
@@ -86,7 +86,7 @@ async def serve(options: ServeOptions) -> int:
     async with AsyncExitStack() as stack:
         store, contents = None, Contents()
         if options.state is not None:
-            store = await State.open(options.state, told_options.retention, contents)
+            store = await SqliteStore.open(options.state, told_options.retention, contents)
             stack.push_async_callback(store.close)
         try:
             supervisor = Supervisor(told_options, store=store, contents=contents)

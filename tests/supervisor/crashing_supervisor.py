@@ -22,7 +22,7 @@ from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import Committed, Order, Prepared, Report
 from answerback.supervisor import Options, Retention, Supervisor, supervisor
 from answerback.supervisor.revisions.sqlite import Database
-from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerProcess
 from answerback.v1 import config_pb2 as v1
@@ -120,7 +120,7 @@ def say(line: str) -> None:
 
 
 async def serve(folder: Path, step: str, chance: random.Random) -> None:
-    store = await State.open(folder / "state", Retention(count=KEPT))
+    store = await SqliteStore.open(folder / "state", Retention(count=KEPT))
     serving = Supervisor(Options(config_path=folder / "answerback.yaml"), store=store)
     await serving.start()
     number = serving.current.number
@@ -140,7 +140,7 @@ async def serve(folder: Path, step: str, chance: random.Random) -> None:
 def main() -> None:
     folder, step, times, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     vars(supervisor).update(WorkerPool=AgreeingCrew)
-    vars(sys.modules[State.__module__]).update(Database=CountingDatabase)
+    vars(sys.modules[SqliteStore.__module__]).update(Database=CountingDatabase)
     for trial in range(times):
         pid = os.fork()  # noqa: TID251 - without gRPC or threads; to import everything anew would take half a second
         if pid == 0:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import Retention
 from tests.supervisor.crashing_supervisor import KEPT, STEPS, text_of
 from tests.supervisor.histories import numbers
@@ -64,7 +64,7 @@ def crash(folder: Path, step: str, times: int) -> Client:
 
 async def check(folder: Path, client: Client) -> None:
     """The history is whole: numbers without a gap, each with its own content, up to what was acknowledged or asked."""
-    state = await State.open(folder / "state", Retention())
+    state = await SqliteStore.open(folder / "state", Retention())
     kept = await numbers(state)
     assert client.acknowledged <= kept[0] <= client.asked
     assert kept == list(range(kept[0], max(kept[0] - KEPT, 0), -1))

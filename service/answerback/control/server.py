@@ -9,13 +9,13 @@ from grpc import aio
 
 from answerback.control import schema
 from answerback.control.address import Address
+from answerback.control.bind_check import obstacle
 from answerback.control.config_service import ConfigService
 from answerback.control.credentials import Protection, load
 from answerback.control.health import Health, add_health
 from answerback.control.interceptor import Guard, HangUps
 from answerback.control.limits import STREAMS, Limits
 from answerback.control.listener_service import ListenerService
-from answerback.control.obstacles import obstacle
 from answerback.control.operations_service import OperationsService
 from answerback.control.reflection import add as add_reflection
 from answerback.net import fd_reserve

@@ -1,15 +1,15 @@
 """Explains how a configuration responds to given input: the real session, with a virtual clock and no network.
 
-play            the simulation: the clock, and the peer
-surroundings    the simulated connection and listener
-plans           a listener's plan, compiled as in a worker
-observed        the session and its rules, observed: which rule matches, why none before it, which steps are taken
-events          the transcript
+simulate           the clock, and the peer
+fake_connection    the simulated connection and listener
+plans              a listener's plan, compiled as in a worker
+observer           the session and its rules, observed: which rule matches, why none before it, which steps are taken
+events             the transcript
 """
 
 # Rule: what is explained is what is served: nothing here makes decisions; it observes `answerback.core`.
 
 from answerback.explain.events import Event, Transcript
-from answerback.explain.play import Moment, explain
+from answerback.explain.simulate import Moment, explain
 
 __all__ = ["Event", "Moment", "Transcript", "explain"]

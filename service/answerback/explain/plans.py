@@ -7,7 +7,7 @@ from answerback.core.faults import COUNTERS
 from answerback.core.matching import Reason
 from answerback.core.plan import Engine, ListenerPlan, Rules
 from answerback.explain.events import FaultName
-from answerback.explain.observed import WatchedRules, Watcher
+from answerback.explain.observer import WatchedRules, Watcher
 from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Files

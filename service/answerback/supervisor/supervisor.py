@@ -38,7 +38,7 @@ from answerback.supervisor.revisions.store import (
     StoreFailed,
 )
 from answerback.supervisor.rollout.candidate import Candidate, Configurations
-from answerback.supervisor.rollout.change_stats import Record
+from answerback.supervisor.rollout.change_stats import ChangeStats
 from answerback.supervisor.rollout.config_file import Look, Reloads
 from answerback.supervisor.rollout.initial import cannot_restore, first
 from answerback.supervisor.rollout.rollout import Clock, Rollout, Targets, time_of_day
@@ -90,7 +90,7 @@ class Supervisor:
         )
         self._store = store or RevisionsInMemory(self.instance, options.retention)
         self.history = History(self._store)
-        self._record = Record()
+        self._record = ChangeStats()
         self._turns = SerialRunner(self._not_stopping)
         self._closing = Closing(
             self._sockets,

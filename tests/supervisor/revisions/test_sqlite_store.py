@@ -12,7 +12,7 @@ import pytest
 
 from answerback.supervisor import StartError
 from answerback.supervisor.revisions.sqlite import NAME, VERSION
-from answerback.supervisor.revisions.sqlite_store import LOCK, State, explained
+from answerback.supervisor.revisions.sqlite_store import LOCK, SqliteStore, explained
 from answerback.supervisor.revisions.store import Retention, StoreCorrupt, StoreFailed, StoreFull
 from tests.supervisor.histories import fill, numbers, revision
 
@@ -22,10 +22,10 @@ HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from answerback.supervisor.revisions.store import Retention
-from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.sqlite_store import SqliteStore
 
 async def main():
-    await State.open(Path(sys.argv[1]), Retention())
+    await SqliteStore.open(Path(sys.argv[1]), Retention())
     print("held", flush=True)
     await asyncio.get_running_loop().create_future()
 
@@ -35,22 +35,22 @@ asyncio.run(main())
 
 async def refused(folder: Path, message: str) -> None:
     with pytest.raises(StartError, match=re.escape(f"--state {folder}: ") + message) as raised:
-        await State.open(folder, KEEP)
+        await SqliteStore.open(folder, KEEP)
     assert "\n" not in str(raised.value)
     assert "; " in str(raised.value)  # what to do
 
 
 async def reopened(folder: Path) -> None:
-    await (await State.open(folder, KEEP)).close()
+    await (await SqliteStore.open(folder, KEEP)).close()
 
 
 async def test_state_directory_is_private_and_keeps_revisions(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    state = await State.open(folder, KEEP)
+    state = await SqliteStore.open(folder, KEEP)
     assert folder.stat().st_mode & 0o777 == 0o700
     made = await fill(state, 3)
     await state.close()
-    again = await State.open(folder, KEEP)
+    again = await SqliteStore.open(folder, KEEP)
     assert await again.newest() == made[-1]
     await again.append(revision(4, store=again), after=3)
     assert await numbers(again) == [4, 3, 2, 1]
@@ -58,7 +58,7 @@ async def test_state_directory_is_private_and_keeps_revisions(tmp_path: Path) ->
 
 
 async def test_state_directory_used_by_another_server_is_rejected(tmp_path: Path) -> None:
-    state = await State.open(tmp_path, KEEP)
+    state = await SqliteStore.open(tmp_path, KEEP)
     await refused(tmp_path, f"another responder uses it; give each a directory of its own; `fuser .*/{LOCK}` shows")
     await state.close()
     await reopened(tmp_path)
@@ -101,7 +101,7 @@ async def test_a_refusal_lets_go_of_the_directory(tmp_path: Path) -> None:
 
 
 async def test_state_database_damaged_while_open_raises_store_corrupt(tmp_path: Path) -> None:
-    state = await State.open(tmp_path, KEEP)
+    state = await SqliteStore.open(tmp_path, KEEP)
     await fill(state, 1)
     with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
         connection.execute("UPDATE contents SET data = x'00'")
@@ -112,7 +112,7 @@ async def test_state_database_damaged_while_open_raises_store_corrupt(tmp_path: 
 
 async def test_a_file_that_is_moved_away_takes_nothing_more(tmp_path: Path) -> None:
     """What SQLite would still write there, nobody would find again."""
-    state = await State.open(tmp_path, KEEP)
+    state = await SqliteStore.open(tmp_path, KEEP)
     await fill(state, 1)
     (tmp_path / NAME).rename(tmp_path / "elsewhere")
     with pytest.raises(StoreFailed):
@@ -124,7 +124,7 @@ async def test_a_file_that_is_moved_away_takes_nothing_more(tmp_path: Path) -> N
 
 
 async def test_a_copy_can_be_made_meanwhile(tmp_path: Path) -> None:
-    state = await State.open(tmp_path, KEEP)
+    state = await SqliteStore.open(tmp_path, KEEP)
     await fill(state, 2)
     with closing(sqlite3.connect(tmp_path / NAME)) as source, closing(sqlite3.connect(tmp_path / "copy")) as copy:
         source.backup(copy)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from answerback.language.contents import Large
-from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import (
     FILE,
     Conflict,
@@ -32,7 +32,7 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
         if request.param == "memory":
             store: RevisionStore = RevisionsInMemory("abc", retention)
         else:
-            store = await State.open(tmp_path / "state", retention or Retention())
+            store = await SqliteStore.open(tmp_path / "state", retention or Retention())
         opened.append(store)
         return store
 

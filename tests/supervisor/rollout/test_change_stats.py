@@ -7,13 +7,13 @@ import pytest
 from answerback.language.problems import Problem, Refused
 from answerback.supervisor.errors import ChangeFailed, EtagMismatch
 from answerback.supervisor.revisions.store import Revision
-from answerback.supervisor.rollout.change_stats import Record
+from answerback.supervisor.rollout.change_stats import ChangeStats
 from tests.supervisor.supervising import config
 
 
 def test_change_stats_record_an_applied_revision(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    record = Record()
+    record = ChangeStats()
     record.took(Revision(1, "a-1", config(), origin="file"), 2)
     revision = Revision(2, "a-2", config(), origin="api", comment="why")
     record.took(revision, 2)
@@ -38,7 +38,7 @@ def test_change_stats_record_a_rejected_change(
     error: Exception, problem: Problem, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    record = Record()
+    record = ChangeStats()
     with pytest.raises(type(error)), record.refusals("api", "comment"):
         raise error
     assert record.refused == 1
@@ -52,7 +52,7 @@ def test_change_stats_record_a_rejected_change(
 
 def test_change_stats_log_other_failures_without_a_rejection(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    record = Record()
+    record = ChangeStats()
     with pytest.raises(EtagMismatch), record.refusals("api", ""):
         raise EtagMismatch("a-1")
     assert (record.refused, record.last_refused) == (0, None)
@@ -62,7 +62,7 @@ def test_change_stats_log_other_failures_without_a_rejection(caplog: pytest.LogC
 
 def test_change_stats_log_the_first_of_several_problems(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with pytest.raises(Refused), Record().refusals("file", ""):
+    with pytest.raises(Refused), ChangeStats().refusals("file", ""):
         raise Refused([Problem("a", "x", 1, 2), Problem("b", "y"), Problem("c", "z")])
     (line,) = caplog.records
     assert vars(line)["reason"] == "1:2: a: x (and 2 more)"

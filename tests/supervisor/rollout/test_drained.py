@@ -1,26 +1,26 @@
 """Which listeners are drained."""
 
-from answerback.supervisor.rollout.drained import Drained
+from answerback.supervisor.rollout.drained import DrainedListeners
 from answerback.v1 import config_pb2 as v1
 
 NAMES = ["a", "b"]
 CONFIG = v1.Config(listeners=[v1.Listener(name=name, accept=v1.ACCEPT_HOLD) for name in NAMES])
 
 
-def shut(*names: str) -> Drained:
-    drained = Drained()
+def shut(*names: str) -> DrainedListeners:
+    drained = DrainedListeners()
     for name in names:
         drained.announce(name)
         drained.close(name)
     return drained
 
 
-def refusing(drained: Drained) -> list[str]:
+def refusing(drained: DrainedListeners) -> list[str]:
     return [each.name for each in drained.applied(CONFIG).listeners if each.accept == v1.ACCEPT_REFUSE]
 
 
 def test_drain_announced_is_not_yet_shut() -> None:
-    drained = Drained()
+    drained = DrainedListeners()
     assert drained.announce("a")
     assert (drained.announced("a"), drained.shut("a"), refusing(drained)) == (True, False, [])
     assert not drained.announce("a")
@@ -43,7 +43,7 @@ def test_each_one_drained_is_everything() -> None:
     assert not drained.everything(NAMES)
     drained.announce("b")
     assert drained.everything(NAMES)
-    assert not Drained().everything([])
+    assert not DrainedListeners().everything([])
 
 
 def test_resume_of_one_listener_after_drain_of_everything_leaves_the_others() -> None:
@@ -79,7 +79,7 @@ def test_the_configuration_itself_is_not_touched() -> None:
 
 
 def test_a_listener_is_not_announced_again_while_everything_is_drained() -> None:
-    drained = Drained()
+    drained = DrainedListeners()
     assert drained.announce("")
     assert not drained.announce("a")
     assert not shut("").announce("b")

@@ -11,7 +11,7 @@ import pytest
 from answerback.language.problems import Refused
 from answerback.supervisor import Retention, StartError
 from answerback.supervisor import State as Serving
-from answerback.supervisor.revisions.sqlite_store import State
+from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from tests.ports import free_port
 from tests.supervisor.supervising import Supervised, config, listener, text, until
 
@@ -23,7 +23,7 @@ Start = Callable[..., Awaitable["Kept"]]
 class Kept(Supervised):
     """A supervisor whose history is kept; `end` leaves the directory to the next one."""
 
-    def __init__(self, path: Path | None, store: State, **options: Any) -> None:
+    def __init__(self, path: Path | None, store: SqliteStore, **options: Any) -> None:
         super().__init__(path or Path("/nowhere"), store=store, **options)
         self.store = store
 
@@ -45,7 +45,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         path = tmp_path / "answerback.yaml"
         if said is not None:
             path.write_text(said)
-        state = await State.open(tmp_path / "state", Retention())
+        state = await SqliteStore.open(tmp_path / "state", Retention())
         supervisor = Kept(path if said is not None else None, state, config_path=path if said else None, **options)
         started.append(supervisor)
         try:

@@ -35,7 +35,7 @@ FAILURES: Final[dict[int, tuple[type[StoreFailed], str, str]]] = {
 }
 
 
-class State:
+class SqliteStore:
     """A RevisionStore in a directory. Create it with `open`; call `close` at the end."""
 
     def __init__(self, folder: Path, thread: ThreadPoolExecutor, database: Database, lock: int) -> None:
@@ -46,7 +46,7 @@ class State:
         self._appended = Notifier()
 
     @classmethod
-    async def open(cls, folder: Path, retention: Retention, contents: Contents | None = None) -> "State":
+    async def open(cls, folder: Path, retention: Retention, contents: Contents | None = None) -> "SqliteStore":
         """Open or create the directory; contents of files are kept in `contents`. Raises StartError."""
         thread = ThreadPoolExecutor(1, "state")
         try:

@@ -11,7 +11,7 @@ from answerback.supervisor.revisions.store import Revision
 from answerback.supervisor.status import LastChange
 
 
-class Record:
+class ChangeStats:
     """The statistics since the process started."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from answerback.v1 import config_pb2 as v1
 EVERYTHING = ""  # the name that stands for all listeners, including future ones
 
 
-class Drained:
+class DrainedListeners:
     """The names of drained listeners, and whether they are shut already."""
 
     def __init__(self) -> None:

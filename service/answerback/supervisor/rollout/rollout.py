@@ -23,7 +23,7 @@ from answerback.supervisor.errors import ChangeFailed, NotRecorded
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.revisions.store import Conflict, Revision, RevisionStore, StoreFailed, fingerprint
 from answerback.supervisor.rollout.candidate import Candidate
-from answerback.supervisor.rollout.drained import Drained
+from answerback.supervisor.rollout.drained import DrainedListeners
 from answerback.supervisor.rollout.rule_counters import Counters
 from answerback.supervisor.rollout.two_phase import TwoPhaseChange, places_of
 from answerback.supervisor.sockets.closing import Closing
@@ -65,7 +65,7 @@ class Rollout:
         self._sockets = sockets
         self._closing = closing
         self._store = store
-        self.drained = Drained()
+        self.drained = DrainedListeners()
 
     @property
     def names(self) -> list[str]:

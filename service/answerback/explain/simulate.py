@@ -15,8 +15,8 @@ from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import Hold, Outcome, Switch, Take
 from answerback.explain import events, plans
 from answerback.explain.events import Enough, Event, PassedOver, RuleName, Transcript
-from answerback.explain.observed import Watched
-from answerback.explain.surroundings import surroundings
+from answerback.explain.fake_connection import surroundings
+from answerback.explain.observer import Watched
 from answerback.language.contents import Files
 from answerback.language.framing import describe, objection, waits_for
 from answerback.v1 import config_pb2 as v1
@@ -202,7 +202,7 @@ class _Stage(SessionMetrics):
                 self._variables[name] = value
                 self._add(events.VariableSet(self.now, name, value))
 
-    # ── See `observed.Watcher` ────────────────────────────────────────────────────────────────────────────────────
+    # ── See `observer.Watcher` ────────────────────────────────────────────────────────────────────────────────────
 
     def sending(self, actions: list[Action]) -> None:
         """See `Watcher.sending`."""

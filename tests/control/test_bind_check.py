@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from answerback.control.address import parse
-from answerback.control.obstacles import obstacle
+from answerback.control.bind_check import obstacle
 
 
 def test_free_port_has_no_obstacle() -> None:

@@ -14,7 +14,7 @@ PEER_PORT: Final = 50_000
 
 
 @dataclass
-class Known:
+class FakeConnection:
     """The connection and listener of a simulation. See `core.playing.Surroundings`."""
 
     peer: tuple[str, int]
@@ -42,7 +42,7 @@ def surroundings(
 ) -> Surroundings:
     """Return those of a listener's first connection, from the address `peer`; a Unix socket has no peer address."""
     unix = is_unix(listener)
-    return Known(
+    return FakeConnection(
         peer=("", 0) if unix else (peer, PEER_PORT),
         local_port=0 if unix else int(listener.address.rpartition(":")[2]),
         chance=random.Random(random_seed or 0),  # noqa: S311 - not for secrets
