@@ -83,7 +83,8 @@ class Walker(Plain):
         heard, self._heard = self._heard, None
         if heard is None or not searched or heard.size != searched:
             heard = Heard()
-        heard.credit = PARTS_AT_ONCE
+        else:
+            heard.credit = PARTS_AT_ONCE
         self.unfinished = False
         requests: list[bytes] = []
         ends: list[int] = []
@@ -102,7 +103,9 @@ class Walker(Plain):
                 break
             requests.append(bytes(buffer[at + heard.start : end]))
             ends.append(end)
-            at, heard = end, Heard(heard.credit)
+            at = end
+            if at < size:
+                heard = Heard(heard.credit)
         self._ends = [*ends, size] if len(ends) > 1 else NO_ENDS
         return requests, at
 
