@@ -22,7 +22,7 @@ from answerback.supervisor.sockets.table import Bound, CannotListen, Sockets
 from tests.descriptors import descriptors
 from tests.ports import free_port
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ANY = "127.0.0.1:0#hello"
 PATIENCE = 0.3  # the kernel repeats a SYN after a second: a connection that comes later found nobody
 
