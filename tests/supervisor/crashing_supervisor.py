@@ -51,11 +51,12 @@ BOMB = Bomb()
 
 
 class AgreeingWorker:
-    """All that a change asks of a worker."""
+    """The part of a worker that a change uses."""
 
     slot = 0
     revision = 0
     leaving = False
+    contents: frozenset[bytes] = frozenset()
 
     def __str__(self) -> str:
         return "the worker that agrees"
@@ -90,7 +91,7 @@ class AgreeingCrew(WorkerPool):
         return [self.worker]
 
     def keep(self) -> None:
-        """Nobody dies."""
+        """No worker dies."""
 
 
 class CountingDatabase(Database):
