@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).with_name("crashing_supervisor.py")
 # BEGIN, the newest number, what is young enough, what is pruned (3), the content, the revision, COMMIT.
-STATEMENTS = 9
+STATEMENTS = 10
 EACH, AT_RANDOM = (10, 50) if THOROUGH else (2, 10)  # 200 in all, or 40
 
 
