@@ -28,7 +28,7 @@ def status(*addresses: str, workers: int = 1) -> Status:
 def test_banner_shows_addresses_and_a_first_command() -> None:
     said = banner(status("0.0.0.0:8000", "[::]:70", workers=2), BUILT_IN, "127.0.0.1:50051", "0.0.0.0:9464")
     assert said.splitlines() == [
-        f"Answerback {__version__} serves revision 1 with 2 workers. Ctrl-C stops it.",
+        f"Answerback {__version__} serves revision 1 with 2 workers. Press Ctrl-C to stop.",
         "  l0       0.0.0.0:8000     callback engine",
         "  l1       [::]:70          callback engine",
         "  admin    127.0.0.1:50051  gRPC: answerback status, answerback apply FILE",

@@ -19,46 +19,45 @@ HEAD: Final = """# The API
 
 <!-- Written by `make proto` from the comments in proto/, and from tools/api_reference.py: change those. -->
 
-gRPC, the package `answerback.v1`, at `serve --admin` (`127.0.0.1:50051` unless told otherwise). Reflection offers the
-schema where the API is on loopback or a Unix socket, elsewhere with `--admin-reflection`; or take
-[the files](../../proto/answerback/v1). A token travels as the metadata `authorization: Bearer TOKEN`;
-[security](../security.md#who-may-call-what) says who may call what. `grpc.health.v1.Health` is there too, with
+gRPC, the package `answerback.v1`, at `serve --admin` (default `127.0.0.1:50051`). The schema is available by gRPC
+reflection on loopback and Unix sockets, on other addresses with `--admin-reflection`, and as
+[files](../../proto/answerback/v1). A token is sent as the metadata `authorization: Bearer TOKEN`;
+[security](../security.md#who-may-call-what) lists the permissions. `grpc.health.v1.Health` reports
 `liveness`, `readiness`, each service and each `listener/NAME`.
 
-A change is made on every worker or on none; one that has begun is finished, whether its client waits for it or not.
+A change is applied on all workers or none. A change in progress is completed even if its client disconnects.
 
 ## Errors
-A status has a code, a message for people, and in its details a `google.rpc.ErrorInfo` of the domain `answerback`, whose
-`reason` is for programs. What is at fault in the request is there as `google.rpc.BadRequest`, a violation for each
-problem.
+A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of the domain
+`answerback`, whose `reason` is machine-readable. Problems in the request are listed as `google.rpc.BadRequest`, with one violation per problem.
 
-| reason | code | what |
+| reason | code | meaning |
 | --- | --- | --- |
-| `CONFIG_REFUSED` | INVALID_ARGUMENT | The violations say what is wrong with the configuration, `total` how much. |
-| `BAD_ARGUMENT` | INVALID_ARGUMENT | Another field of the request has a value that it cannot have. |
-| `BAD_UPDATE_MASK` | INVALID_ARGUMENT | The mask names what a listener does not have. |
-| `COMMENT_TOO_LONG` | INVALID_ARGUMENT | A comment has 1024 characters at most. |
-| `MALFORMED_REQUEST` | INVALID_ARGUMENT | The bytes of the request are not those of its message. |
-| `UNAUTHENTICATED` | UNAUTHENTICATED | A token is asked for, and there was none or a wrong one. |
-| `PERMISSION_DENIED` | PERMISSION_DENIED | The token may look, and this is a change. |
-| `NO_SUCH_LISTENER` | NOT_FOUND | The configuration in force has none of that name. |
-| `NO_SUCH_COUNTER` | NOT_FOUND | Nor a rule or a fault. |
-| `REVISION_NOT_KEPT` | NOT_FOUND | The history does not have that revision, or not any more. |
-| `LISTENER_EXISTS` | ALREADY_EXISTS | There is one of that name. |
-| `ETAG_MISMATCH` | ABORTED | Somebody else has changed the configuration meanwhile: look again, and decide. |
-| `RESTART_IN_PROGRESS` | ABORTED | Workers are restarted one by one, once at a time. |
-| `STALE_PAGE_TOKEN` | OUT_OF_RANGE | The etag is of another history: begin with the revision in force. |
-| `CHANGE_FAILED` | UNAVAILABLE | A worker or the machine could not take the change; nothing has changed. |
-| `STORE_FAILED` | UNAVAILABLE | The revision could not be kept; nothing has changed. |
-| `STORE_FULL` | RESOURCE_EXHAUSTED | There is no room for the revision; nothing has changed. |
+| `CONFIG_REFUSED` | INVALID_ARGUMENT | The violations are the problems of the configuration, `total` their number. |
+| `BAD_ARGUMENT` | INVALID_ARGUMENT | Another field of the request has an invalid value. |
+| `BAD_UPDATE_MASK` | INVALID_ARGUMENT | The update mask names a field that a listener does not have. |
+| `COMMENT_TOO_LONG` | INVALID_ARGUMENT | The comment is longer than 1024 characters. |
+| `MALFORMED_REQUEST` | INVALID_ARGUMENT | The request could not be decoded. |
+| `UNAUTHENTICATED` | UNAUTHENTICATED | A token is required, and the call had none or an unknown one. |
+| `PERMISSION_DENIED` | PERMISSION_DENIED | The token allows only read access, and the call is a change. |
+| `NO_SUCH_LISTENER` | NOT_FOUND | The active configuration has no listener with that name. |
+| `NO_SUCH_COUNTER` | NOT_FOUND | The listener has no rule or fault with that name. |
+| `REVISION_NOT_KEPT` | NOT_FOUND | The revision is not in the history, or no longer. |
+| `LISTENER_EXISTS` | ALREADY_EXISTS | A listener with that name already exists. |
+| `ETAG_MISMATCH` | ABORTED | The configuration was changed in the meantime: read it again before you retry. |
+| `RESTART_IN_PROGRESS` | ABORTED | A restart of the workers is already in progress. |
+| `STALE_PAGE_TOKEN` | OUT_OF_RANGE | The etag is from another history: start with the active revision. |
+| `CHANGE_FAILED` | UNAVAILABLE | A worker or the machine could not apply the change; nothing has changed. |
+| `STORE_FAILED` | UNAVAILABLE | The revision could not be stored; nothing has changed. |
+| `STORE_FULL` | RESOURCE_EXHAUSTED | No space is left for the revision; nothing has changed. |
 | `STORE_CORRUPT` | DATA_LOSS | The history is damaged; nothing has changed. |
 | `COUNTERS_EXHAUSTED` | RESOURCE_EXHAUSTED | Too many listeners, rules and faults were created: restart `serve`. |
-| `TOO_MANY_CALLS` | RESOURCE_EXHAUSTED | As many calls of this kind are in progress as there may be: try again. |
-| `TOO_MANY_BYTES` | RESOURCE_EXHAUSTED | Calls of this kind hold 12 MiB of requests and unread answers: try again. |
-| `REQUEST_UNFINISHED` | DEADLINE_EXCEEDED | Its message did not arrive in 10 s, or gave way to those that came whole. |
+| `TOO_MANY_CALLS` | RESOURCE_EXHAUSTED | The maximum number of calls of this kind is in progress: try again. |
+| `TOO_MANY_BYTES` | RESOURCE_EXHAUSTED | Calls of this kind hold 12 MiB of requests and unread responses: try again. |
+| `REQUEST_UNFINISHED` | DEADLINE_EXCEEDED | It did not arrive within 10 s, or was dropped in favour of others. |
 | `TOO_MANY_PARTS` | INVALID_ARGUMENT | The request has more than 200,000 fields and list items. |
-| `STOPPING` | UNAVAILABLE | The server shuts down. |
-| `INTERNAL` | INTERNAL | A fault of the server; what it was is in its log alone. |
+| `STOPPING` | UNAVAILABLE | The server is shutting down. |
+| `INTERNAL` | INTERNAL | Internal error; the details are only in the log of the server. |
 """
 
 

@@ -152,13 +152,13 @@ class Told:
 
     def _ended(self, signum: signal.Signals) -> None:
         (self.abort if self.end.is_set() else self.end).set()
-        log.info("%s: %s", signum.name, "aborting" if self.abort.is_set() else "draining; a second one aborts")
+        log.info("%s: %s", signum.name, "aborting" if self.abort.is_set() else "draining; a second signal aborts")
 
     def _hung_up(self) -> None:
         if not self._reloads:
-            log.warning("SIGHUP: there is no --config to apply again")
+            log.warning("SIGHUP: no --config file to reload")
             return
-        log.info("SIGHUP: applying the configuration again")
+        log.info("SIGHUP: reloading the configuration")
         task = asyncio.get_running_loop().create_task(self._supervisor.reload())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -207,7 +207,7 @@ def banner(status: Status, config: Config, admin: str, http: str) -> str:
     names, addresses = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"  {name:{names}}  {address:{addresses}}  {what}" for name, address, what in rows]
     workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"
-    head = f"Answerback {__version__} serves revision {status.revision} with {workers}. Ctrl-C stops it."
+    head = f"Answerback {__version__} serves revision {status.revision} with {workers}. Press Ctrl-C to stop."
     said = (head, *lines, f"Try: {first_command(status, config)}")
     return "".join(f"{printable(each)}\n" for each in said)  # a path may contain any character
 

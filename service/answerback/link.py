@@ -207,7 +207,7 @@ class Link(Generic[M]):
         try:
             message = self._kind.FromString(content)
         except DecodeError:
-            log.exception("link failed: what came is no %s", self._kind.DESCRIPTOR.full_name)
+            log.exception("link failed: received bytes that are not a %s", self._kind.DESCRIPTOR.full_name)
             close_all(descriptors)
             return False
         first_file = len(descriptors) - self._files if descriptors else 0

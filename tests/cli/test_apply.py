@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 def test_apply_sends_the_file_and_prints_the_new_revision(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, etag="abc-4", changed=True, workers=2)
     result = cli("apply", str(file), "--comment", "why", "--etag", "abc-3")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 4 is in force on 2 workers\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 4 is active on 2 workers\n", "")
     (request,) = api.asked
     assert (request.comment, request.etag, request.validate_only) == ("why", "abc-3", False)
     assert request.config.listeners[0].name == "echo"
@@ -42,19 +42,19 @@ def test_apply_sends_the_file_and_prints_the_new_revision(api: Any, cli: Any, fi
 def test_apply_reads_standard_input(api: Any, cli: Any) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=4, changed=True, workers=1)
     result = cli("apply", "-", stdin=TEXT.encode())
-    assert (result.exit_code, result.stdout) == (0, "revision 4 is in force on 1 worker\n")
+    assert (result.exit_code, result.stdout) == (0, "revision 4 is active on 1 worker\n")
 
 
 def test_apply_with_dry_run_changes_nothing(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=3, workers=2)
     result = cli("apply", "--dry-run", str(file))
-    assert (result.exit_code, result.stdout) == (0, "it would be taken; revision 3 stays in force\n")
+    assert (result.exit_code, result.stdout) == (0, "valid; revision 3 is still active (dry run)\n")
     assert api.asked[0].validate_only
 
 
 def test_apply_of_equal_configuration_changes_nothing(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateConfig"] = pb.UpdateConfigResponse(revision=3, workers=2)
-    assert cli("apply", str(file)).stdout == "revision 3 is in force already, and equal\n"
+    assert cli("apply", str(file)).stdout == "no change: identical to active revision 3\n"
 
 
 def test_apply_with_json_output_prints_the_revision(api: Any, cli: Any, file: Path) -> None:
@@ -125,10 +125,10 @@ def terminal(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("terminal")
 def test_apply_on_a_terminal_shows_the_difference_and_asks(api: Any, cli: Any, file: Path) -> None:
     result = cli("apply", str(file), stdin=b"y\n")
-    assert (result.exit_code, result.stdout) == (0, "revision 4 is in force on 2 workers\n")
+    assert (result.exit_code, result.stdout) == (0, "revision 4 is active on 2 workers\n")
     assert result.stderr.startswith(f"--- revision 3\n+++ {file}\n@@ ")
     assert "\n-    address: 127.0.0.1:6999\n+    address: 127.0.0.1:7000\n" in result.stderr
-    assert "Put this in force? [y/N]: " in result.stderr
+    assert "Apply this configuration? [y/N]: " in result.stderr
     _, tried, done = api.asked
     assert (tried.validate_only, tried.etag) == (True, "abc-3")
     assert (done.validate_only, done.etag) == (False, "abc-3")  # no later one is overwritten

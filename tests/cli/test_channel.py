@@ -109,8 +109,7 @@ def test_token_is_not_sent_to_a_proxy(serve: Serve, token_file: Path, monkeypatc
 @pytest.mark.parametrize("server", ["192.0.2.1:50051", "answerback:50051", "dns:///localhost:50051", "0.0.0.0:50051"])
 def test_token_is_not_sent_to_remote_server_without_tls(server: str, token_file: Path) -> None:
     assert problem(show(server, "--token-file", token_file)) == (
-        f"a token (--token-file) is not sent to {server} in clear text: "
-        "give --ca for TLS, or reach it by loopback or a Unix socket"
+        f"refusing to send a token (--token-file) to {server} in clear text: use TLS (--ca), loopback or a Unix socket"
     )
 
 
@@ -150,21 +149,21 @@ def test_certificate_options_missing_or_invalid_are_usage_problems(
     bad, other = tmp_path / "bad", authority.issue("other")
     bad.write_text("hello")
     cert, key = issued.certificate, issued.key
-    together = "--cert and --key go together: a certificate, and its private key"
+    together = "--cert and --key must be used together"
     for args, said in (
-        (("--ca", bad), f"--ca {bad}: holds no certificate in PEM"),
+        (("--ca", bad), f"--ca {bad}: contains no PEM certificate"),
         (("--cert", cert), together),
         (("--key", key), together),
-        (("--cert", bad, "--key", key), f"--cert {bad}: holds no certificate in PEM"),
-        (("--cert", cert, "--key", bad), f"--cert {bad}: holds no private key in PEM without a passphrase"),
-        (("--cert", cert, "--key", other.key), f"--cert {other.key}: is not the key of {cert}"),
+        (("--cert", bad, "--key", key), f"--cert {bad}: contains no PEM certificate"),
+        (("--cert", cert, "--key", bad), f"--cert {bad}: contains no PEM private key without a passphrase"),
+        (("--cert", cert, "--key", other.key), f"--cert {other.key}: does not belong to {cert}"),
     ):
         assert problem(show("127.0.0.1:1", *args)) == said
 
 
-SERVER_WRONG = "Its certificate is not signed by one of --ca, not in its time, or not for this name."
-CLIENT_WRONG = "It may have no TLS, or want another certificate than that of --cert and --key, in its time."
-PLAIN_WRONG = "It may be reached by TLS alone: --ca names who has signed its certificate."
+SERVER_WRONG = "The server's certificate is not signed by a CA in --ca, is expired, or is for another name."
+CLIENT_WRONG = "The server may not use TLS, or may require another client certificate (--cert, --key)."
+PLAIN_WRONG = "The server may require TLS: set --ca to the CA that signed its certificate."
 
 
 def test_server_with_wrong_certificate_is_rejected_with_advice(
@@ -178,7 +177,7 @@ def test_server_with_wrong_certificate_is_rejected_with_advice(
     ):
         server, _ = serve(tls(issued))
         first, second = problem(show(server, "--ca", believed.certificate)).splitlines()
-        assert first.startswith(f"no responder answers at {server}: ")
+        assert first.startswith(f"no Answerback server at {server}: ")
         assert second == SERVER_WRONG
 
 
@@ -207,5 +206,5 @@ def test_command_without_needed_token_names_the_token_file_option(cli: Any, api:
     api.answers["GetConfig"] = Unauthenticated("a token is needed")
     assert problem(cli("show")).splitlines() == [
         f"127.0.0.1:{api.port}: a token is needed",
-        "--token-file or ANSWERBACK_TOKEN_FILE names the file that holds it.",
+        "Set --token-file or ANSWERBACK_TOKEN_FILE to the file with the token.",
     ]

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_check_of_valid_file_says_it_can_be_served(file: Path) -> None:
     result = check(str(file))
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{file}: can be served\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{file}: valid\n")
 
 
 def test_check_prints_line_and_column_of_each_problem(file: Path) -> None:
@@ -59,7 +59,7 @@ def test_check_with_only_warnings_exits_with_0(file: Path) -> None:
     result = check(str(file))
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{file}:6:9: warning: listeners[0].rules[1]: ")
-    assert result.stderr == f"{file}: can be served\n"
+    assert result.stderr == f"{file}: valid\n"
 
 
 def test_check_with_json_output_prints_the_problems(file: Path) -> None:

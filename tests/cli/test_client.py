@@ -17,8 +17,8 @@ def test_show_with_no_server_listening_fails_with_advice() -> None:
     result = CliRunner().invoke(main, ["show", "--server", server])
     assert (result.exit_code, result.stdout) == (1, "")
     first, second = result.stderr.splitlines()
-    assert first.startswith(f"Error: no responder answers at {server}: ")
-    assert second == "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
+    assert first.startswith(f"Error: no Answerback server at {server}: ")
+    assert second == "Is `answerback serve` running? Set --server or ANSWERBACK_SERVER to the address of its admin API."
 
 
 def test_show_with_silent_server_times_out() -> None:
@@ -48,7 +48,7 @@ def test_show_with_server_that_is_not_grpc_fails() -> None:
         strange.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: no responder answers at {server}: ")
+    assert result.stderr.startswith(f"Error: no Answerback server at {server}: ")
 
 
 def test_an_internal_error_names_its_incident(api: Any, cli: Any) -> None:

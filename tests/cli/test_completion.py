@@ -36,7 +36,7 @@ def test_completion_without_argument_uses_the_shell_of_the_user() -> None:
 def test_completion_for_unknown_shell_exits_with_2(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion"], env={"SHELL": shell})
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "name the shell: one of bash, zsh, fish" in result.stderr
+    assert "SHELL must be one of bash, zsh, fish" in result.stderr
 
 
 @pytest.mark.parametrize("begun, completed", [("", set(COMMANDS)), ("st", {"status"}), ("x", {""})])

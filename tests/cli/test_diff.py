@@ -63,7 +63,7 @@ def test_diff_of_invalid_configuration_exits_with_2(api: Any, cli: Any, file: Pa
     result = cli("diff", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"{file}:3:12: listeners[0].address: taken\nError: {file}: 1 problem; it would be refused\n"
+        f"{file}:3:12: listeners[0].address: taken\nError: {file}: 1 problem; it would be rejected\n"
     )
 
 

@@ -84,7 +84,7 @@ def test_drain_and_resume_of_unknown_listener_fail(api: Any, cli: Any) -> None:
     for command in ("drain", "resume"):
         result = cli(command, "--listener", "a")
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.endswith("there is no listener 'a'\n")
+        assert result.stderr.endswith("no listener 'a'\n")
 
 
 def test_resume_prints_the_resumed_listeners(api: Any, cli: Any) -> None:
@@ -94,7 +94,7 @@ def test_resume_prints_the_resumed_listeners(api: Any, cli: Any) -> None:
     assert json.loads(cli("resume", "--listener", "a", "-o", "json").stdout) == {"listeners": ["a", "b"]}
     assert api.asked == [pb.ResumeRequest(), pb.ResumeRequest(listener="a")]
     api.answers["Resume"] = pb.ResumeResponse()
-    assert cli("resume").stdout == "nothing was drained\n"
+    assert cli("resume").stdout == "no listener was drained\n"
 
 
 def test_drain_with_invalid_duration_exits_with_2() -> None:

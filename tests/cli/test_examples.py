@@ -21,7 +21,7 @@ def test_examples_are_listed_with_their_purpose() -> None:
     result = examples()
     assert (result.exit_code, result.stderr) == (0, "")
     heading, *rows = result.stdout.splitlines()
-    assert heading.split() == ["NAME", "WHAT", "IT", "IS", "FOR"]
+    assert heading.split() == ["NAME", "PURPOSE"]
     assert [row.split()[0] for row in rows] == sorted(NAMES)
     assert next(row for row in rows if row.startswith("echo ")).split(maxsplit=1)[1].startswith("Echo (RFC 862): ")
 
@@ -51,4 +51,4 @@ def test_examples_with_json_output_prints_one_example() -> None:
 def test_examples_with_unknown_name_exits_with_2(name: str) -> None:
     result = examples(name)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert f"there is no example {name!r}; `answerback examples` lists those there are" in result.stderr
+    assert f"no example {name!r}; run `answerback examples` for the list" in result.stderr

@@ -57,7 +57,7 @@ def test_a_conversation_is_told_with_its_times() -> None:
             waits 0.25 s
     1.500 s > closes its half (FIN)
     1.750 s < "SLOW x"
-    1.750 s < closes in order (FIN): peer_eof
+    1.750 s < closes (FIN): peer_eof
 """.removeprefix("\n")
     )
     assert result.exit_code == 1
@@ -114,7 +114,7 @@ def test_explain_of_non_accepting_listener_fails(accept: str) -> None:
 
 
 def test_explain_without_requests_prints_the_idle_timeout() -> None:
-    assert explain("--at", "6m").stdout.splitlines() == ["  300.000 s < closes in order (FIN): idle_timeout"]
+    assert explain("--at", "6m").stdout.splitlines() == ["  300.000 s < closes (FIN): idle_timeout"]
     assert explain().stdout.splitlines() == ["    0.000 s   stays open"]
 
 
@@ -123,9 +123,9 @@ def test_explain_without_requests_prints_the_idle_timeout() -> None:
     [
         (("--say", r"\q"), r"--say: \q (at 0) is no escape"),
         (("--at", "2", "--say", "a", "--at", "1", "--say", "b"), "--at: 1 s is before 2 s"),
-        (("--at", "1", "--at", "2", "--say", "b"), "--at: there is nothing to say at the one before"),
-        (("--at", "soon"), "'soon' is no duration"),
-        (("--listener", "pang"), "--listener: there is no 'pang'; there are pong, greeter"),
+        (("--at", "1", "--at", "2", "--say", "b"), "--at: the previous --at has no --say"),
+        (("--at", "soon"), "'soon' is not a duration"),
+        (("--listener", "pang"), "--listener: no listener 'pang'; known: pong, greeter"),
         (("--peer", "me"), "--peer: 'me' does not appear to be an IPv4 or IPv6 address"),
     ],
 )
@@ -140,11 +140,11 @@ def test_a_refused_file_is_refused_with_all_its_problems(tmp_path: Path) -> None
     assert (result.exit_code, result.stdout) == (2, "")
     *problems, verdict = result.stderr.splitlines()
     assert [problem.split(":")[0] for problem in problems] == ["<stdin>"] * 3
-    assert verdict == "Error: <stdin>: 3 problems; there is nothing to explain"
+    assert verdict == "Error: <stdin>: 3 problems; nothing to explain"
     missing = CliRunner().invoke(main, ["explain", str(tmp_path / "none")])
     assert (missing.exit_code, missing.stderr) == (2, f"Error: {tmp_path / 'none'}: No such file or directory\n")
     nobody = explain(stdin="listeners: []")
-    assert (nobody.exit_code, "there is no listener to speak to" in nobody.stderr) == (2, True)
+    assert (nobody.exit_code, "it has no listener" in nobody.stderr) == (2, True)
 
 
 def test_explain_reads_payload_files_beside_the_configuration(tmp_path: Path) -> None:
@@ -158,13 +158,13 @@ def test_explain_of_endless_events_stops_after_10000() -> None:
     config = """listeners: [{name: a, address: "127.0.0.1:7000", limits: {idle_timeout: 1ms},
         rules: [{event: IDLE, do: [send: z]}]}]"""
     result = explain("--at", "1h", stdin=config)
-    assert result.stdout.splitlines()[-1] == "            … and so on: these are the first 10000 events"
+    assert result.stdout.splitlines()[-1] == "            … output stops after 10000 events"
 
 
 def test_explain_help_states_its_exit_codes() -> None:
     result = CliRunner().invoke(main, ["explain", "--help"])
     assert result.exit_code == 0
-    assert "Exit 0 if a rule matched everything that was said" in result.stdout
+    assert "Exit 0 if rules matched everything that the client sent" in result.stdout
 
 
 def test_each_thing_that_happens_has_its_line() -> None:
@@ -184,28 +184,28 @@ listeners:
 """
     result = explain("--say", r"put\nabx;hold", stdin=config)
     assert result.stdout.splitlines()[3:] == [
-        "            reads one more frame (fixed, 2 bytes) into vars.body",
-        '            remembers vars.body: "ab"',
-        '            enters the state "full"',
-        '            cuts what follows by delimiter ";"',
-        '            request 2: "x" (delimiter ";"), in the state "full"',
+        "            receives one more frame (fixed, 2 bytes) into vars.body",
+        '            sets vars.body to "ab"',
+        '            enters state "full"',
+        '            reads following requests with framing delimiter ";"',
+        '            request 2: "x" (delimiter ";"), in state "full"',
         '              not rules[0]: is not "put": byte 0 is "x", not "p"',
         '              not rules[1]: is not "hold": byte 0 is "x", not "h"',
         "              rules[2] matches",
-        "            faults[0] late strikes: latency",
+        "            faults[0] late applies: latency",
         "            waits 1 s",
         '    1.000 s < "x"',
-        '    1.000 s > "hold": not heard, the connection is closed',
-        "    1.000 s < closes its half (FIN), and goes on reading",
-        '    1.000 s   stays open, in the state "full"',
+        '    1.000 s > "hold": discarded, the connection is closed',
+        "    1.000 s < closes its half (FIN), still reads",
+        '    1.000 s   stays open, in state "full"',
     ]
     ignoring = config.replace("do: [hang]", "do: [hang: {ignore_fin: true}]")
     assert (
-        "            says nothing more, and does not close when the peer closes its half (FIN)"
+        "            hangs: sends nothing more and does not close even when the client closes its half (FIN)"
         in explain("--say", r"hold\n", stdin=ignoring).stdout.splitlines()
     )
     held = explain("--say", r"hold\n", stdin=config).stdout.splitlines()
     assert held[-2:] == [
-        "            says nothing more, and does not close",
-        "   60.000 s < closes in order (FIN): max_lifetime",
+        "            hangs: sends nothing more and does not close",
+        "   60.000 s < closes (FIN): max_lifetime",
     ]

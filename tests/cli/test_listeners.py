@@ -22,7 +22,7 @@ listeners:
 """
 A, B = load(TWO).config.listeners
 MADE: dict[str, Any] = {"revision": 3, "etag": "abc-3", "changed": True, "workers": 2}
-DONE = "revision 3 is in force on 2 workers\n"
+DONE = "revision 3 is active on 2 workers\n"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_listeners_create_sends_the_named_listener(api: Any, cli: Any, file: Pat
 def test_listeners_update_with_fields_sends_an_update_mask(api: Any, cli: Any, file: Path) -> None:
     api.answers["UpdateListener"] = pb.UpdateListenerResponse(revision=3)
     words = ("--name", "a", "--field", "rules", "--field", "limits.lifetime", "--allow-missing", "--dry-run")
-    assert cli("listeners", "update", str(file), *words).stdout == "it would be taken; revision 3 stays in force\n"
+    assert cli("listeners", "update", str(file), *words).stdout == "valid; revision 3 is still active (dry run)\n"
     mask = FieldMask(paths=["rules", "limits.lifetime"])
     assert api.asked == [pb.UpdateListenerRequest(listener=A, update_mask=mask, allow_missing=True, validate_only=True)]
 
@@ -101,7 +101,7 @@ def test_problems_stand_where_they_are_in_the_file(api: Any, cli: Any, file: Pat
 @pytest.mark.parametrize(
     "words, said",
     [
-        ((), "has 2 listeners: say which with --name; nothing was changed"),
+        ((), "has 2 listeners: choose one with --name; nothing was changed"),
         (("--name", "c"), "has no listener 'c'; nothing was changed"),
     ],
 )

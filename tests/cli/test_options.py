@@ -27,7 +27,7 @@ def test_a_duration_is_written_as_in_a_configuration(text: str, seconds: float) 
 def test_option_with_invalid_duration_is_rejected(text: str) -> None:
     with pytest.raises(click.BadParameter) as caught:
         options.Duration().convert(text, None, None)
-    assert caught.value.message == f"{text!r} is no duration: write 500ms, 8s or 1m30s"
+    assert caught.value.message == f"{text!r} is not a duration: write 500ms, 8s or 1m30s"
 
 
 def test_an_address_comes_out_as_written() -> None:

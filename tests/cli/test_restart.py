@@ -18,9 +18,9 @@ def test_restart_prints_a_line_for_each_step(api: Any, cli: Any) -> None:
     result = cli("restart", "--over", "1m30s", "--grace", "500ms")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
-        "worker 1: process 4711 serves; 5 connections of the former one are to be closed",
+        "worker 1: replaced by process 4711; the old process still has 5 connections",
         "worker 1: restarted",
-        "worker 2: restarted; 3 connections were cut off",
+        "worker 2: restarted; 3 connections were reset",
     ]
     assert api.asked == [pb.RestartWorkersRequest(over=Duration(seconds=90), grace=Duration(nanos=500_000_000))]
 
@@ -33,10 +33,10 @@ def test_restart_with_json_output_prints_an_object_for_each_step(api: Any, cli: 
 
 
 def test_restart_that_fails_prints_the_error(api: Any, cli: Any) -> None:
-    api.answers["RestartWorkers"] = [REPLACED, ChangeFailed("no successor for worker 2")]
+    api.answers["RestartWorkers"] = [REPLACED, ChangeFailed("cannot replace worker 2")]
     result = cli("restart")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
-    assert result.stderr.endswith("no successor for worker 2\n")
+    assert result.stderr.endswith("cannot replace worker 2\n")
 
 
 def test_restart_with_invalid_duration_exits_with_2(cli: Any) -> None:

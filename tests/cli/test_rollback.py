@@ -14,13 +14,13 @@ ANSWER = pb.RollbackConfigResponse(config=BUILT_IN, revision=9, etag="abc-9", ch
 def test_rollback_command_prints_the_new_revision(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = ANSWER
     result = cli("rollback", "3", "--comment", "too slow", "--etag", "abc-8")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 9 is in force on 2 workers\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "revision 9 is active on 2 workers\n", "")
     assert api.asked == [pb.RollbackConfigRequest(revision=3, comment="too slow", etag="abc-8")]
 
 
 def test_rollback_command_with_dry_run_changes_nothing(api: Any, cli: Any) -> None:
     api.answers["RollbackConfig"] = pb.RollbackConfigResponse(revision=8)
-    assert cli("rollback", "3", "--dry-run").stdout == "it would be taken; revision 8 stays in force\n"
+    assert cli("rollback", "3", "--dry-run").stdout == "valid; revision 8 is still active (dry run)\n"
     assert api.asked == [pb.RollbackConfigRequest(revision=3, validate_only=True)]
 
 

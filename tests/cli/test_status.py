@@ -51,7 +51,7 @@ def test_status_without_output_option_prints_tables(api: Any, cli: Any, status: 
         "     1     0         0         0  -",
         "",
         "last applied  2026-01-02T03:06:00Z  from api: slower\\x1b[2J",
-        "last refused  2026-01-02T03:07:00Z  from file",
+        "last rejected  2026-01-02T03:07:00Z  from file",
         "  listeners[0].name: is missing",
         "config file   answerback.yaml (watched): applied",
     ]

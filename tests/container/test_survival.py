@@ -87,7 +87,7 @@ def test_container_with_read_only_state_volume_does_not_start(run: Run, image: s
     answerback(container, "apply", "-", say=answering("Changed."))
     docker("stop", container)
     said = refused("run", "--rm", "--volumes-from", f"{container}:ro", image, "serve", "--state", STATE)
-    assert said == f"Error: --state {STATE}: Read-only file system; give a directory that can be written to\n"
+    assert said == f"Error: --state {STATE}: Read-only file system; use a writable directory\n"
     docker("start", container)
     healthy(container)
     assert ask(inside(container)) == b"Changed."

@@ -65,7 +65,7 @@ def test_read_token_permits_only_methods_that_read(tokens: Tokens) -> None:
             continue
         with pytest.raises(PermissionDenied) as caught:
             authorise(permit, method)
-        assert str(caught.value) == f"the token is for reading alone, and {name} changes something"
+        assert str(caught.value) == f"the token allows only read access, and {name} changes something"
 
 
 def test_read_token_on_unlisted_method_is_denied() -> None:
@@ -81,15 +81,15 @@ def test_the_scheme_is_in_any_case(tokens: Tokens, scheme: str) -> None:
 @pytest.mark.parametrize(
     "metadata, reason",
     [
-        ([], "a token is needed: metadata `authorization: Bearer TOKEN`"),
-        ([("token", FULL)], "a token is needed: metadata `authorization: Bearer TOKEN`"),
-        ([("authorization", FULL)], "the metadata `authorization` is not one `Bearer TOKEN`"),
-        ([("authorization", f"Basic {FULL}")], "the metadata `authorization` is not one `Bearer TOKEN`"),
-        ([("authorization", "Bearer ")], "the metadata `authorization` is not one `Bearer TOKEN`"),
-        ([("authorization", f"Bearer {FULL}")] * 2, "the metadata `authorization` is not one `Bearer TOKEN`"),
-        ([("authorization", f"Bearer {FULL[1:]}")], "the token is not one of this responder's, or no longer"),
-        ([("authorization", f"Bearer {FULL},")], "the token is not one of this responder's, or no longer"),
-        ([("authorization", b"Bearer \xff\xfe")], "the token is not one of this responder's, or no longer"),
+        ([], "a token is required: metadata `authorization: Bearer TOKEN`"),
+        ([("token", FULL)], "a token is required: metadata `authorization: Bearer TOKEN`"),
+        ([("authorization", FULL)], "the metadata `authorization` must be one `Bearer TOKEN`"),
+        ([("authorization", f"Basic {FULL}")], "the metadata `authorization` must be one `Bearer TOKEN`"),
+        ([("authorization", "Bearer ")], "the metadata `authorization` must be one `Bearer TOKEN`"),
+        ([("authorization", f"Bearer {FULL}")] * 2, "the metadata `authorization` must be one `Bearer TOKEN`"),
+        ([("authorization", f"Bearer {FULL[1:]}")], "the token is unknown or has been replaced"),
+        ([("authorization", f"Bearer {FULL},")], "the token is unknown or has been replaced"),
+        ([("authorization", b"Bearer \xff\xfe")], "the token is unknown or has been replaced"),
     ],
 )
 def test_call_without_valid_token_is_rejected_with_the_reason(

@@ -25,15 +25,15 @@ def test_unix_socket_in_use_is_an_obstacle(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind(str(path))
         taken.listen()
-        assert obstacle(parse(f"unix:{path}")) == "another process answers there; `ss -lxp` shows which"
+        assert obstacle(parse(f"unix:{path}")) == "another process listens on it; `ss -lxp` shows the process"
     assert obstacle(parse(f"unix:{path}")) == ""  # left behind: nobody listens any more
 
 
 def test_a_file_and_a_missing_folder_are_obstacles(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert obstacle(parse(f"unix:{file}")) == "something is there that is no socket"
-    assert obstacle(parse(f"unix:{tmp_path}/none/admin")) == "there is no such folder"
+    assert obstacle(parse(f"unix:{file}")) == "the file exists and is not a socket"
+    assert obstacle(parse(f"unix:{tmp_path}/none/admin")) == "the directory does not exist"
     assert obstacle(parse(f"unix:{tmp_path}/admin")) == ""
     assert obstacle(parse(f"unix:{tmp_path}/{'long' * 40}")) == "cannot listen: AF_UNIX path too long"
     assert list(tmp_path.iterdir()) == [file]

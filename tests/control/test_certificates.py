@@ -59,21 +59,21 @@ def test_certificate_outside_its_validity_is_rejected(authority: Authority, give
 def test_certificate_with_the_key_of_another_is_rejected(authority: Authority, issued: Issued) -> None:
     other = authority.issue("other")
     assert (
-        why(CertificateFiles(issued.certificate, other.key)) == f"{other.key}: is not the key of {issued.certificate}"
+        why(CertificateFiles(issued.certificate, other.key)) == f"{other.key}: does not belong to {issued.certificate}"
     )
 
 
 @pytest.mark.parametrize("content", ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 def test_key_file_without_pem_key_is_rejected(issued: Issued, content: str) -> None:
     issued.key.write_text(content)
-    assert why(files(issued)) == f"{issued.key}: holds no private key in PEM without a passphrase"
+    assert why(files(issued)) == f"{issued.key}: contains no PEM private key without a passphrase"
 
 
 def test_key_with_passphrase_is_rejected_without_a_prompt(issued: Issued) -> None:
     key: Any = serialization.load_pem_private_key(issued.key.read_bytes(), None)
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     issued.key.write_bytes(key.private_bytes(pem, form, serialization.BestAvailableEncryption(b"secret")))
-    assert why(files(issued)) == f"{issued.key}: holds no private key in PEM without a passphrase"
+    assert why(files(issued)) == f"{issued.key}: contains no PEM private key without a passphrase"
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
@@ -83,7 +83,7 @@ def test_certificate_file_without_pem_certificate_is_rejected(
     for spoilt in (issued.certificate, authority.certificate):
         before = spoilt.read_bytes()
         spoilt.write_bytes(content)
-        assert why(files(issued, authority.certificate)) == f"{spoilt}: holds no certificate in PEM"
+        assert why(files(issued, authority.certificate)) == f"{spoilt}: contains no PEM certificate"
         spoilt.write_bytes(before)
 
 
@@ -112,7 +112,7 @@ def self_signed(folder: Path, key: Any) -> CertificateFiles:
     return given
 
 
-UNTAKEN = f"many gRPC clients, ours too, take no key of {{}}; {TAKEN}"
+UNTAKEN = f"many gRPC clients, including ours, do not support {{}} keys; {TAKEN}"
 KEYS: dict[str, tuple[Callable[[], Any], str]] = {
     "RSA 2048": (lambda: rsa.generate_private_key(65537, 2048), ""),
     "P-256": (lambda: ec.generate_private_key(ec.SECP256R1()), ""),
@@ -124,7 +124,7 @@ KEYS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "Ed25519": (ed25519.Ed25519PrivateKey.generate, UNTAKEN.format("Ed25519")),
     "Ed448": (ed448.Ed448PrivateKey.generate, UNTAKEN.format("Ed448")),
-    "secp256k1": (lambda: ec.generate_private_key(ec.SECP256K1()), "no handshake succeeds with it: NO_SHARED_CIPHER"),
+    "secp256k1": (lambda: ec.generate_private_key(ec.SECP256K1()), "TLS handshakes fail with it: NO_SHARED_CIPHER"),
 }
 
 
@@ -175,7 +175,7 @@ def test_a_half_written_pair_waits_for_its_other_half(
     issued.certificate.write_bytes(following.certificate.read_bytes())
     assert [fetch(certificates) for _ in range(3)] == [None] * 3
     assert [record.message for record in caplog.records] == [
-        f"the certificate before stays in force: {issued.key}: is not the key of {issued.certificate}"
+        f"the certificate before is still used: {issued.key}: does not belong to {issued.certificate}"
     ]
     issued.key.write_bytes(following.key.read_bytes())
     assert fetch(certificates) is not None
@@ -200,7 +200,7 @@ def test_key_file_open_to_all_is_warned_of(
 ) -> None:
     issued.key.chmod(mode)
     Certificates(files(issued))
-    expected = [f"everybody on this machine can read {issued.key}, which is a private key: chmod o-r"] * warned
+    expected = [f"the private key {issued.key} is readable by all users of this machine: chmod o-r"] * warned
     assert [record.message for record in caplog.records] == expected
 
 

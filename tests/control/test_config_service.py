@@ -63,7 +63,7 @@ async def test_a_refusal_of_any_size_arrives(stub: Any, supervisor: Any) -> None
     supervisor.answer = Refused([Problem(f"listeners[{n}].name", "\N{SNOWMAN}" * 2000) for n in range(1000)])
     failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert (failed.details() or "").startswith("configuration refused: listeners[0].name: \N{SNOWMAN}")
+    assert (failed.details() or "").startswith("configuration rejected: listeners[0].name: \N{SNOWMAN}")
 
 
 async def test_a_comment_has_an_end(stub: Any, supervisor: Any) -> None:
@@ -89,8 +89,8 @@ async def test_validate_config_answers_with_every_problem(stub: Any, supervisor:
 async def test_a_request_that_forgot_its_configuration_drains_nothing(stub: Any, supervisor: Any) -> None:
     failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
-    message = "there is none; one without listeners is an empty message"
-    assert failed.details() == f"configuration refused: config: {message}"
+    message = "missing; a configuration without listeners is an empty message"
+    assert failed.details() == f"configuration rejected: config: {message}"
     (problem,) = (await stub.ValidateConfig(pb.ValidateConfigRequest())).problems
     assert (problem.path, problem.message) == ("config", message)
     assert supervisor.asked == []

@@ -81,7 +81,7 @@ def test_token_without_tls_on_remote_address_is_warned_of(
     load(only(given, "token_file"), LOOPBACK)
     assert caplog.messages == []
     load(only(given, "token_file"), EVERYWHERE)
-    assert caplog.messages == ["tokens cross the network in clear text: give --admin-cert and --admin-key"]
+    assert caplog.messages == ["tokens would be sent in clear text: set --admin-cert and --admin-key"]
 
 
 def test_admin_insecure_on_remote_address_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
@@ -89,17 +89,19 @@ def test_admin_insecure_on_remote_address_is_warned_of(caplog: pytest.LogCapture
     assert caplog.messages == []
     load(Protection(admin_insecure=True), EVERYWHERE)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert caplog.messages == ["nothing guards the admin API at 0.0.0.0:50051: whoever reaches it rules the responder"]
+    assert caplog.messages == [
+        "the admin API at 0.0.0.0:50051 has no authentication: anyone who reaches it has full control of the server"
+    ]
 
 
 @pytest.mark.parametrize(
     "names, problem",
     [
-        (("admin_cert",), "--admin-cert and --admin-key go together: a certificate, and its private key"),
-        (("admin_key",), "--admin-cert and --admin-key go together: a certificate, and its private key"),
+        (("admin_cert",), "--admin-cert and --admin-key must be used together"),
+        (("admin_key",), "--admin-cert and --admin-key must be used together"),
         (
             ("admin_client_ca",),
-            "--admin-client-ca needs a certificate of our own: give --admin-cert and --admin-key",
+            "--admin-client-ca requires --admin-cert and --admin-key",
         ),
     ],
 )
@@ -112,7 +114,7 @@ def test_incomplete_credential_options_are_rejected(
 def test_same_token_for_both_roles_is_rejected(given: dict[str, Any]) -> None:
     given["read_token_file"].write_text(given["token_file"].read_text() + "\n")
     assert why(Protection(**given)) == [
-        "--read-token-file: it holds the token of --token-file, which may do everything"
+        "--read-token-file: it must differ from the token of --token-file, which has full access"
     ]
 
 

@@ -53,12 +53,12 @@ def violations(status: Status) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "error, code, reason, message",
     [
-        (Refused([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", "configuration refused: a: b"),
+        (Refused([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", "configuration rejected: a: b"),
         (errors.CommentTooLong("9"), StatusCode.INVALID_ARGUMENT, "COMMENT_TOO_LONG", "comment: 9"),
         (errors.BadArgument("over", "no"), StatusCode.INVALID_ARGUMENT, "BAD_ARGUMENT", "over: no"),
         (BadMask([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "BAD_UPDATE_MASK", "a: b"),
-        (NoSuchListener("a"), StatusCode.NOT_FOUND, "NO_SUCH_LISTENER", "there is no listener 'a'"),
-        (ListenerExists("a"), StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", "there is a listener 'a' already"),
+        (NoSuchListener("a"), StatusCode.NOT_FOUND, "NO_SUCH_LISTENER", "no listener 'a'"),
+        (ListenerExists("a"), StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", "listener 'a' already exists"),
         (NoSuchCounter("a", "rule", "b"), StatusCode.NOT_FOUND, "NO_SUCH_COUNTER", "listener 'a' has no rule 'b'"),
         (RestartInProgress(), StatusCode.ABORTED, "RESTART_IN_PROGRESS", str(RestartInProgress())),
         (EtagMismatch("abc-2"), StatusCode.ABORTED, "ETAG_MISMATCH", str(EtagMismatch("abc-2"))),
@@ -84,7 +84,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
             MalformedRequest("/a.B/C"),
             StatusCode.INVALID_ARGUMENT,
             "MALFORMED_REQUEST",
-            "these bytes are no request of a.B/C",
+            "these bytes are not a request of a.B/C",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_the_problems_are_the_violations() -> None:
     assert violations(status) == [("listeners[0].name", "is missing"), ("listeners[1]", "no")]
     assert info(status).metadata == {"total": "2"}
     assert status.message == (
-        "configuration refused: listeners[0].name: is missing (and 1 more: ValidateConfig lists all)"
+        "configuration rejected: listeners[0].name: is missing (and 1 more: ValidateConfig lists all)"
     )
 
 

@@ -139,7 +139,7 @@ async def test_malformed_request_is_invalid_argument(
 ) -> None:
     refused = await outcome(channel, path, method, request=b"\xff\xff\xff")
     assert (code_of(refused), reason_of(refused)) == (INVALID, "MALFORMED_REQUEST")
-    assert refused.details() == f"these bytes are no request of {path[1:]}"
+    assert refused.details() == f"these bytes are not a request of {path[1:]}"
     assert supervisor.asked == []
 
 
@@ -179,8 +179,8 @@ async def test_rejected_token_is_logged_without_its_value(
         with pytest.raises(aio.AioRpcError):
             await stub.UpdateConfig(UpdateConfigRequest(), metadata=metadata)
     messages = [
-        "a call was refused: the token is not one of this responder's, or no longer",
-        "a call was refused: the token is for reading alone, and UpdateConfig changes something",
+        "call rejected: the token is unknown or has been replaced",
+        "call rejected: the token allows only read access, and UpdateConfig changes something",
     ]
     assert [record.message for record in caplog.records] == messages
     for record in caplog.records:
@@ -227,7 +227,7 @@ async def test_watches_past_their_limit_are_refused_and_all_else_is_answered(sup
         with pytest.raises(aio.AioRpcError) as caught:
             await refused.read()
         assert (caught.value.code(), reason_of(caught.value)) == (TOO_MUCH, "TOO_MANY_CALLS")
-        assert caught.value.details() == "3 watches at a time are all there may be; try again later"
+        assert caught.value.details() == "3 watches at a time is the maximum; try again later"
         assert (await stub.GetConfig(GetConfigRequest())).revision == 7
         health: Any = HealthStub(channel)
         await health.Check(HealthCheckRequest())
@@ -379,7 +379,7 @@ async def test_a_client_that_hangs_up_is_mentioned_at_debug_alone(
     with pytest.raises(asyncio.CancelledError):
         await guarded.stream_stream(None, WorkerDied())
     said = [(record.levelname, record.message) for record in caplog.records if not record.exc_info]
-    assert ("DEBUG", "the client left during /test.Service/Method") in said
+    assert ("DEBUG", "the client disconnected during /test.Service/Method") in said
     assert [name for name, _ in said if name != "DEBUG"] == []
 
 

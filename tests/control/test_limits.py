@@ -16,7 +16,7 @@ def test_call_past_the_limit_is_rejected_until_one_ends() -> None:
     place = limits.enter(Kind.WATCH)
     with pytest.raises(TooManyCalls) as caught:
         limits.enter(Kind.WATCH)
-    assert str(caught.value) == "2 watches at a time are all there may be; try again later"
+    assert str(caught.value) == "2 watches at a time is the maximum; try again later"
     limits.enter(Kind.READ)  # is counted apart
     place.leave()
     limits.enter(Kind.WATCH)
@@ -39,7 +39,7 @@ def test_calls_of_a_kind_hold_as_many_bytes_as_there_may_be() -> None:
     places[1].hold(40)
     with pytest.raises(TooManyBytes) as caught:
         places[2].hold(1)
-    assert str(caught.value) == "reads in progress hold 100 bytes, which is all there may be; try again later"
+    assert str(caught.value) == "reads in progress hold 100 bytes, which is the maximum; try again later"
     limits.enter(Kind.CHANGE).hold(100)  # is counted apart
     places[0].leave()
     places[2].hold(60)

@@ -44,7 +44,7 @@ def test_private_file_that_is_a_directory_is_rejected(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert why(tmp_path / "pipe") == "is no regular file; it is read again and again, so it must be one"
+    assert why(tmp_path / "pipe") == "is not a regular file"
 
 
 def test_private_file_that_is_a_socket_is_rejected(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_private_file_problem_is_logged_once_until_it_is_over(caplog: pytest.Log
     trouble.over()
     trouble.met(empty)
     assert [(record.levelno, record.message) for record in caplog.records] == [
-        (logging.ERROR, "what was there stays in force: a: is gone"),
-        (logging.ERROR, "what was there stays in force: a: is empty"),
-        (logging.ERROR, "what was there stays in force: a: is empty"),
+        (logging.ERROR, "what was there is still used: a: is gone"),
+        (logging.ERROR, "what was there is still used: a: is empty"),
+        (logging.ERROR, "what was there is still used: a: is empty"),
     ]

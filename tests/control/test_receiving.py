@@ -55,7 +55,7 @@ async def test_a_message_is_received() -> None:
 async def test_a_call_without_a_message_is_malformed() -> None:
     call = Slow()
     call.message.set_result(aio.EOF)
-    with pytest.raises(MalformedRequest, match=r"no request of a\.B/C"):
+    with pytest.raises(MalformedRequest, match=r"not a request of a\.B/C"):
         await receive(Receiver(), call)
 
 

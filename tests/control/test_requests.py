@@ -42,7 +42,7 @@ def test_a_token_holds_although_things_come_and_go() -> None:
 
 @pytest.mark.parametrize("token", ["!", "a", "_w==", "\N{SNOWMAN}"])
 def test_a_token_of_another_make_is_refused(token: str) -> None:
-    with pytest.raises(BadArgument, match="page_token: none that this server has given"):
+    with pytest.raises(BadArgument, match="page_token: not a token of this server"):
         page(NAMES, str, 0, token)
 
 

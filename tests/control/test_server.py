@@ -43,7 +43,7 @@ async def test_admin_server_listens_on_a_unix_socket(supervisor: Any, tmp_path: 
     assert server.address == f"unix:{tmp_path}/admin"
     await server.start()
     assert await revision_at(server.address) == 7
-    with pytest.raises(StartError, match="another process answers there"):
+    with pytest.raises(StartError, match="another process listens on it"):
         server_at(supervisor, f"unix:{tmp_path}/admin")
     assert await revision_at(server.address) == 7
     await server.stop()
@@ -72,7 +72,7 @@ async def test_an_address_of_another_machine_is_said(supervisor: Any) -> None:
 async def test_admin_server_on_remote_address_without_guard_does_not_start(supervisor: Any, address: str) -> None:
     with pytest.raises(StartError) as caught:
         server_at(supervisor, address)
-    assert str(caught.value).startswith(f"--admin {address}: whoever reaches the admin API rules the responder")
+    assert str(caught.value).startswith(f"--admin {address}: the admin API would be reachable from other machines")
     assert "--admin-insecure" in str(caught.value)
 
 

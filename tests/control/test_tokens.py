@@ -35,9 +35,9 @@ def test_token_file_line_end_is_not_part_of_the_token(file: Path, text: str) -> 
         ("", f"is empty; {HOW}"),
         ("\n", f"is empty; {HOW}"),
         ("x" * 31 + "\n", f"the token has 31 bytes, fewer than 32; {HOW}"),
-        ("two words" * 10, f"the token has bytes that no header carries: blanks, or none of ASCII; {HOW}"),
-        ("é" * 40, f"the token has bytes that no header carries: blanks, or none of ASCII; {HOW}"),
-        (FIRST + "\n" + SECOND, f"the token has bytes that no header carries: blanks, or none of ASCII; {HOW}"),
+        ("two words" * 10, f"the token has blanks or bytes that are not ASCII; {HOW}"),
+        ("é" * 40, f"the token has blanks or bytes that are not ASCII; {HOW}"),
+        (FIRST + "\n" + SECOND, f"the token has blanks or bytes that are not ASCII; {HOW}"),
         ("x" * (LONGEST + 1), f"has more than {LONGEST} bytes"),
     ],
 )
@@ -77,7 +77,7 @@ def test_token_of_replaced_file_fits_at_the_next_call(file: Path, caplog: pytest
     assert (token.fits(FIRST.encode()), token.fits(SECOND.encode())) == (False, True)
     file.write_text(FIRST)  # in place
     assert (token.fits(FIRST.encode()), token.fits(SECOND.encode())) == (True, False)
-    assert [record.message for record in caplog.records] == ["a new token is in force"] * 2
+    assert [record.message for record in caplog.records] == ["a new token is active"] * 2
 
 
 @pytest.mark.parametrize("text", ["", "short", None])
@@ -93,7 +93,7 @@ def test_invalid_new_token_leaves_the_former_active(
         assert token.fits(FIRST.encode())
         assert not token.fits((text or "").encode())
     (record,) = caplog.records
-    assert record.message.startswith(f"the token before stays in force: {file}: ")
+    assert record.message.startswith(f"the token before is still used: {file}: ")
     written(file, SECOND)
     assert (token.fits(FIRST.encode()), token.fits(SECOND.encode())) == (False, True)
 
@@ -106,7 +106,7 @@ def test_token_file_open_to_all_is_warned_of_once(
     token = TokenFile(file)
     for _ in range(3):
         assert token.fits(FIRST.encode())
-    expected = [f"everybody on this machine can read {file}, which holds a token: chmod o-r"] * warned
+    expected = [f"the token file {file} is readable by all users of this machine: chmod o-r"] * warned
     assert [record.message for record in caplog.records] == expected
 
 

@@ -39,7 +39,7 @@ def test_bytes_are_taken_too_and_a_byte_order_mark_is_passed_over() -> None:
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "null", "~\n...\n"])
 def test_an_empty_text_is_no_configuration(text: str) -> None:
     """It is what a file is while it is being written: serving nothing from now on is never what it means."""
-    assert problems_of(text) == ["there is no configuration here; one without listeners is written `listeners: []`"]
+    assert problems_of(text) == ["the configuration is empty; a configuration without listeners is `listeners: []`"]
 
 
 @pytest.mark.parametrize("text", ["listeners: []", "{}", "listeners:\n"])
@@ -54,7 +54,7 @@ def test_document_that_is_not_utf_8_is_rejected() -> None:
 
 def test_document_past_4_mib_is_rejected() -> None:
     assert problems_of("#" * (nodes.MAX_BYTES + 1)) == [
-        "longer than 4194304 bytes; long payloads go to files of their own",
+        "longer than 4194304 bytes; move long payloads to files",
     ]
 
 
@@ -79,7 +79,7 @@ listeners:
         f"2:11: listeners[0].name: {NAME_FORM}, not 'a b'",
         "2:5: listeners[0].address: missing: write HOST:PORT, like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000",
         "9:5: listeners[1].address: missing: write HOST:PORT, like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000",
-        "5:23: listeners[0].rules[0].when.regex: RE2 refuses it: invalid perl operator: (?=",
+        "5:23: listeners[0].rules[0].when.regex: invalid RE2: invalid perl operator: (?=",
         "6:26: listeners[0].rules[0].do[0].send.hex: odd number of digits",
         "8:20: listeners[0].rules[1].do[0].delay.fixed: must be 0 to 1h, not 2h",
     ]

@@ -139,8 +139,8 @@ def test_rules_that_have_matched_often_enough_are_passed_over() -> None:
     transcript = told(f"framing: line, {rules}", b"a\n" * 4)
     assert b"".join(data for _, data in sent(transcript)) == b"1123"
     assert misses(transcript, 3) == [
-        "rules[0]: has matched 2 times before, and does no more",
-        "rules[1]: has matched 1 time on this connection, and does no more",
+        "rules[0]: has matched 2 times before, and does not match again",
+        "rules[1]: has matched 1 time on this connection, and does not match again",
     ]
 
 
@@ -259,7 +259,7 @@ def test_explained_client_of_unix_socket_has_no_address() -> None:
     rules = 'rules: [{when: {peer: 0.0.0.0/0}, do: [close]}, {do: [send: {template: "<${peer.host}>${local.port}"}]}]'
     document = load(f"listeners: [{{name: it, address: 'unix:/run/it:80', {rules}}}]")
     transcript = explain(document.config.listeners[0], {}, [Moment(0, b"x")], peer="192.0.2.7", begun=BEGUN)
-    assert misses(transcript) == ["rules[0]: comes from what has no address, not from 0.0.0.0/0"]
+    assert misses(transcript) == ["rules[0]: comes from a Unix socket, not from 0.0.0.0/0"]
     assert sent(transcript) == [(0, b"<>0")]
 
 

@@ -44,12 +44,12 @@ def test_a_listener_needs_a_name_and_an_address() -> None:
 def test_a_name_is_used_once() -> None:
     config = two("127.0.0.1:1", "127.0.0.1:2")
     config.listeners[1].name = "a"
-    assert said(check(config, {})) == ["listeners[1].name: a is the name of listeners[0] already"]
+    assert said(check(config, {})) == ["listeners[1].name: a is already the name of listeners[0]"]
 
 
 def test_listeners_on_overlapping_addresses_are_rejected() -> None:
     assert said(check(two("127.0.0.1:80", "0.0.0.0:80"), {})) == [
-        "listeners[1].address: 0.0.0.0:80 is in the way of 127.0.0.1:80, the address of listeners[0]",
+        "listeners[1].address: 0.0.0.0:80 overlaps 127.0.0.1:80 (listeners[0])",
     ]
     assert check(two("[::]:80", "0.0.0.0:80"), {}) == []
     assert check(two("127.0.0.1:0", "127.0.0.1:0"), {}) == []
@@ -57,7 +57,7 @@ def test_listeners_on_overlapping_addresses_are_rejected() -> None:
 
 def test_listeners_on_the_same_unix_socket_are_rejected() -> None:
     assert said(check(two("unix:/run/a", "unix:/run//a"), {})) == [
-        "listeners[1].address: unix:/run/a is in the way of unix:/run/a, the address of listeners[0]"
+        "listeners[1].address: unix:/run/a overlaps unix:/run/a (listeners[0])"
     ]
 
 
@@ -66,7 +66,7 @@ def test_accept_refuse_or_stall_on_unix_socket_is_rejected(accept: v1.Accept.Val
     config = two("unix:/run/a", "127.0.0.1:80")
     for each in config.listeners:
         each.accept = accept
-    why = "connecting to a Unix socket can be neither refused nor stalled: CLOSE, RESET and HOLD work"
+    why = "a Unix socket can neither refuse nor stall: use CLOSE, RESET or HOLD"
     wrong = accept in (v1.ACCEPT_REFUSE, v1.ACCEPT_STALL)
     assert said(check(config, {})) == ([f"listeners[0].accept: {why}"] if wrong else [])
 
@@ -75,15 +75,15 @@ def test_peers_of_a_unix_socket_cannot_be_told_apart() -> None:
     config = two("unix:/run/a", "127.0.0.1:80")
     for each in config.listeners:
         each.limits.max_connections_per_peer = 2
-    why = "peers of a Unix socket have no address to tell them apart: set max_connections"
+    why = "clients of a Unix socket have no address: set max_connections instead"
     assert said(check(config, {})) == [f"listeners[0].limits.max_connections_per_peer: {why}"]
 
 
 def test_listener_on_reserved_address_is_rejected() -> None:
     reserved = [("the admin API", "127.0.0.1:50051"), ("metrics", "0.0.0.0:9464")]
     assert said(check(two("0.0.0.0:50051", "127.0.0.1:9464"), {}, reserved=reserved)) == [
-        "listeners[0].address: 0.0.0.0:50051 is in the way of the admin API (127.0.0.1:50051)",
-        "listeners[1].address: 127.0.0.1:9464 is in the way of metrics (0.0.0.0:9464)",
+        "listeners[0].address: 0.0.0.0:50051 overlaps the admin API (127.0.0.1:50051)",
+        "listeners[1].address: 127.0.0.1:9464 overlaps metrics (0.0.0.0:9464)",
     ]
 
 
@@ -91,7 +91,7 @@ def test_more_than_256_listeners_are_rejected() -> None:
     config = v1.Config(
         listeners=[v1.Listener(name=f"l{n}", address=f"127.0.0.1:{n + 1}") for n in range(MAX_LISTENERS + 1)]
     )
-    assert said(check(config, {})) == ["listeners: 257 listeners; there can be 256"]
+    assert said(check(config, {})) == ["listeners: 257 listeners; the maximum is 256"]
     del config.listeners[-1]
     assert check(config, {}) == []
 
@@ -103,8 +103,8 @@ def test_rules_are_counted_in_all() -> None:
     assert check(config, {}) == []
     config.listeners[0].rules.append(v1.Rule(do=[v1.Step()]))
     assert said(check(config, {})) == [
-        f"listeners[0].rules[5000].do[0]: says nothing: give {STEPS}",
-        "listeners: 10001 rules in all; there can be 10000",
+        f"listeners[0].rules[5000].do[0]: empty: set one of {STEPS}",
+        "listeners: 10001 rules in all; the maximum is 10000",
     ]
 
 
@@ -172,10 +172,10 @@ def test_more_than_1000_states_are_rejected() -> None:
     config = listener("rules: [{}, {}]")
     config.listeners[0].rules[0].in_states.extend(f"s{n}" for n in range(600))
     config.listeners[0].rules[1].in_states.extend(f"s{n}" for n in range(400, 1001))
-    assert said(check(config, {})) == ["listeners[0].rules: 1001 states; there can be 1000"]
+    assert said(check(config, {})) == ["listeners[0].rules: 1001 states; the maximum is 1000"]
     config.listeners[0].rules[1].in_states.pop()
     assert check(config, {}) == []
     config.listeners[0].rules.extend([v1.Rule()] * 499)
     assert said(check(config, {})) == [
-        "listeners[0].rules: 501 rules in 1000 states; there can be 500 rules with so many states",
+        "listeners[0].rules: 501 rules in 1000 states; the maximum is 500 rules with this number of states",
     ]

@@ -55,7 +55,7 @@ def test_reply_weight_nan_or_infinite_is_rejected(weight: float) -> None:
 
 def test_a_condition_on_connect() -> None:
     assert problems("event: CONNECT, when: PING") == [
-        "when.equals: there is no request on CONNECT, so that only peer can be looked at",
+        "when.equals: CONNECT has no request; only peer can be matched",
     ]
 
 

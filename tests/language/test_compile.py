@@ -130,7 +130,7 @@ UNCHECKED = {
     "rules: [{do: [send: {template: '$'}]}]": "at 0: a single $: write $$ for a dollar, ${…} for a value",
     "rules: [{do: [dribble: {payload: a}]}]": "a dribble has no pieces",
     "rules: [{replies: {}}]": "there are no replies",
-    "framing: {delimiter: {}}": "says nothing: give text, hex, base64 or file",
+    "framing: {delimiter: {}}": "empty: set one of text, hex, base64, file",
     "framing: {fixed: {}}": "a request of fixed size has at least one byte, not 0",
     "framing: {fixed: {size_from: '1'}}": "a size that is settled when a step runs is no listener's own",
     "framing: {length_prefix: {width: 9}}": "a length has 1 to 8 bytes at an offset of 0 or more, not 9 at 0",

@@ -42,6 +42,6 @@ def test_templates_know_the_groups_of_the_rules_own_patterns() -> None:
 def test_a_pattern_that_is_refused_is_one_problem() -> None:
     """What it would have captured is not known, so no template that looks it up is wrong; others are."""
     assert problems("when: {regex: '(a'}, do: [send: {template: '${1}${name}'}, send: {template: '${u16be}'}]") == [
-        "when.regex: RE2 refuses it: missing ): (a",
+        "when.regex: invalid RE2: missing ): (a",
         "do[1].send.template: u16be needs an argument, as in u16be:len:request (at character 3)",
     ]

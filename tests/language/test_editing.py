@@ -48,7 +48,7 @@ def test_a_listener_is_created_behind_all_others() -> None:
 
 
 def test_a_name_is_given_once() -> None:
-    with pytest.raises(ListenerExists, match="there is a listener 'a' already"):
+    with pytest.raises(ListenerExists, match="listener 'a' already exists"):
         created(config(), listener("{name: a}"))
 
 
@@ -57,7 +57,7 @@ def test_a_listener_is_deleted() -> None:
 
 
 def test_delete_of_missing_listener_fails_unless_allow_missing() -> None:
-    with pytest.raises(NoSuchListener, match="there is no listener 'c'"):
+    with pytest.raises(NoSuchListener, match="no listener 'c'"):
         deleted(config(), "c")
     assert deleted(config(), "c", allow_missing=True) == config()
 
@@ -127,7 +127,7 @@ def test_every_bad_path_of_a_mask_is_said() -> None:
         "update_mask.paths[2]: 'rules.name': rules is a list, which is taken whole",
         "update_mask.paths[3]: 'name.first': there is nothing in name",
         "update_mask.paths[4]: '': Listener has no field ''",
-        "update_mask.paths[6]: `*` takes everything, and stands alone",
+        "update_mask.paths[6]: `*` selects all fields and must be the only path",
     ]
 
 

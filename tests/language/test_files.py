@@ -52,7 +52,7 @@ def test_unreadable_payload_file_is_a_problem_at_each_place() -> None:
 @pytest.mark.parametrize("name", ['""', '"a\\0b"', "a/" * 3000])
 def test_payload_file_with_invalid_name_is_rejected(name: str) -> None:
     _, (problem,) = read_files(rule(f"do: [send: {{file: {name}}}]"), lambda _: b"")
-    assert problem.message.endswith("that is no file's name")
+    assert problem.message.endswith("that is not a file name")
 
 
 def test_files_have_a_largest_size_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_api_reads_no_payload_file_outside_its_folder(folder: Path, name: str) -
     (folder.parent / "inside2" / "x").write_bytes(b"x")
     (folder / "link").symlink_to(folder.parent / "secret")
     (folder / "way").symlink_to(folder.parent)
-    assert refusal(FilesBeneath(folder), name) == "it is outside the folder that `serve --files` names"
+    assert refusal(FilesBeneath(folder), name) == "it is outside the directory of `serve --files`"
 
 
 def test_links_within_the_folder_are_followed_as_kubernetes_lays_them(folder: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_link_put_there_between_looking_and_opening_is_not_followed(folder: Pa
 
 def test_api_without_files_folder_reads_no_payload_file() -> None:
     assert refusal(FilesBeneath(None), "reply.bin") == (
-        "no files are read through the API unless `serve --files DIR` names their folder"
+        "files cannot be read through the API without `serve --files DIR`"
     )
 
 

@@ -18,7 +18,7 @@ def test_advice_is_given_of_anything(config: v1.Config) -> None:
 
 
 def test_lint_warns_of_configuration_without_listeners() -> None:
-    assert said(warnings(v1.Config())) == ["listeners: none: nothing will be served"]
+    assert said(warnings(v1.Config())) == ["listeners: empty: nothing will be served"]
 
 
 def test_text_where_bytes_were_meant() -> None:

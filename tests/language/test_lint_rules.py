@@ -35,7 +35,7 @@ def test_a_rule_behind_one_with_the_same_condition() -> None:
 def test_steps_behind_the_end(end: str) -> None:
     what = "says nothing more" if end == "hang" else "ends the connection"
     assert advice(f"rules: [{{do: [echo, {end}, discard, close]}}]") == [
-        f"rules[0].do[2]: never taken: do[1] {what}",
+        f"rules[0].do[2]: never reached: do[1] {what}",
     ]
     assert advice(f"rules: [{{do: [echo, {end}]}}]") == []
 
@@ -58,7 +58,7 @@ def test_a_hang_after_the_peers_fin_closes_at_once(listener: str, warned: bool) 
 
 def test_lint_warns_of_echo_on_connect() -> None:
     assert advice("rules: [{event: CONNECT, do: [send: hi, echo]}]") == [
-        "rules[0].do[1]: sends nothing: there is no request on CONNECT",
+        "rules[0].do[1]: sends nothing: CONNECT has no request",
     ]
 
 
@@ -66,7 +66,7 @@ def test_lint_warns_of_echo_on_connect() -> None:
 def test_each_event_has_rules_of_its_own(event: str) -> None:
     assert advice(f"rules: [{{}}, {{event: {event}, do: [echo]}}, {{event: {event}}}]") == [
         "rules[2]: never reached: rules[1] takes everything",
-        f"rules[1].do[0]: sends nothing: there is no request on {event}",
+        f"rules[1].do[0]: sends nothing: {event} has no request",
     ]
 
 
@@ -157,7 +157,7 @@ def test_times_behind_the_last_reply() -> None:
 
 def test_steps_of_replies_are_looked_at_too() -> None:
     assert advice("rules: [{replies: {of: [[], [close, echo]]}}]") == [
-        "rules[0].replies.of[1].do[1]: never taken: do[0] ends the connection",
+        "rules[0].replies.of[1].do[1]: never reached: do[0] ends the connection",
     ]
 
 

@@ -27,8 +27,8 @@ def test_payload_is_decoded_to_its_bytes(payload: payloads.Source, data: bytes) 
 
 
 REFUSED = [
-    (v1.Payload(), "says nothing: give text, hex, base64, file or template"),
-    (v1.Bytes(), "says nothing: give text, hex, base64 or file"),
+    (v1.Payload(), "empty: set one of text, hex, base64, file, template"),
+    (v1.Bytes(), "empty: set one of text, hex, base64, file"),
     (v1.Payload(template="a"), "a template is not the same bytes each time"),
     (v1.Payload(hex="abc"), "odd number of digits"),
     (v1.Payload(hex="a b c d"), "white space within a pair of digits"),

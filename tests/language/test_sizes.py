@@ -52,8 +52,8 @@ def searched(request_bytes: int) -> v1.Config:
 
 
 LIMITS: dict[str, tuple[Callable[[int], v1.Config], int, int, str]] = {
-    "listeners": (listening, 256, 257, "listeners: 257 listeners; there can be 256"),
-    "rules in all": (rules, 10_000, 10_001, "listeners: 10001 rules in all; there can be 10000"),
+    "listeners": (listening, 256, 257, "listeners: 257 listeners; the maximum is 256"),
+    "rules in all": (rules, 10_000, 10_001, "listeners: 10001 rules in all; the maximum is 10000"),
     "a payload": (
         text,
         16 << 20,
@@ -141,7 +141,7 @@ def test_configuration_text_past_4_mib_is_rejected() -> None:
     comment = "listeners: [] #"
     assert load(comment.ljust(nodes.MAX_BYTES, "x")).problems == ()
     (problem,) = load(comment.ljust(nodes.MAX_BYTES + 1, "x")).problems
-    assert str(problem) == "longer than 4194304 bytes; long payloads go to files of their own"
+    assert str(problem) == "longer than 4194304 bytes; move long payloads to files"
     assert nodes.MAX_BYTES == 4 << 20
 
 

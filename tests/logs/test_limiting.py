@@ -56,7 +56,7 @@ def test_tracebacks_of_one_place_are_counted_together() -> None:
 
 
 def test_log_event_at_info_is_never_limited() -> None:
-    assert admitted(Limiter(), [event("revision 2 is in force", level=logging.INFO)] * 50) == 50
+    assert admitted(Limiter(), [event("revision 2 is active", level=logging.INFO)] * 50) == 50
 
 
 def test_log_limiter_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

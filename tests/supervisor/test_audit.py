@@ -20,9 +20,9 @@ def everything(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_audit_line_without_caller_has_no_peer(caplog: pytest.LogCaptureFixture) -> None:
-    audit.note("revision 1 is in force", revision=1, comment="")
+    audit.note("revision 1 is active", revision=1, comment="")
     assert [(line.name, line.message, fields(line)) for line in caplog.records] == [
-        ("answerback.audit", "revision 1 is in force", {"revision": 1})
+        ("answerback.audit", "revision 1 is active", {"revision": 1})
     ]
 
 

@@ -67,7 +67,7 @@ async def test_worker_silent_past_its_limit_is_replaced_and_no_other(
     supervisor.kill(0, signal.SIGSTOP)
     supervisor._crew.slots[0].process.heard -= 100  # type: ignore[union-attr]  # it has been silent for long
     await supervisor.until_replaced(0, pid)
-    assert "worker 0 hung: no beat and no progress for 2 s, and was killed" in caplog.text
+    assert "worker 0 hung: no heartbeat and no progress for 2 s, and was killed" in caplog.text
     assert supervisor.pids()[1] == other
     assert await supervisor.answers() == {b"one"}
 

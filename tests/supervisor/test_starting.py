@@ -47,7 +47,7 @@ async def test_a_port_taken_is_the_listeners_problem_with_its_place(supervise: S
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(Refused) as raised:
             await supervise(listener(name="free"), listener(name="taken", address=address))
-    message = f"{address}: the port is taken; `ss -ltnp` shows by which process"
+    message = f"{address}: the port is in use; `ss -ltnp` shows the process"
     assert raised.value.problems == (Problem("listeners[1].address", message, 8, 12),)
 
 

@@ -20,7 +20,7 @@ BEFORE_REPLACED = 6.0  # seconds that a stuck worker has, with the patience that
 
 async def until_killed(supervisor: Supervised, pid: int) -> None:
     await until(lambda: supervisor.pids()[0] not in (0, pid))
-    assert "hung: no beat and no progress for 1 s" in supervisor._crew.last_death
+    assert "hung: no heartbeat and no progress for 1 s" in supervisor._crew.last_death
 
 
 @pytest.mark.parametrize("fault", ["spin", "stall", "stall beside a thread"])

@@ -69,7 +69,7 @@ def test_a_listeners_port_is_taken(serve: Serve, taken: int) -> None:
         f"answerback.yaml:3:14: listeners[0].address: 127.0.0.1:{taken}: the port is taken; "
         "`ss -ltnp` shows by which process"
     )
-    assert error.endswith("answerback.yaml: 1 problem; nothing is served")
+    assert error.endswith("answerback.yaml: 1 problem; the server did not start")
 
 
 @pytest.mark.parametrize("what", ["admin", "metrics"])
@@ -93,8 +93,8 @@ def test_serve_reports_all_unusable_addresses_together(serve: Serve, taken: int)
     result = serve(text)
     assert result.returncode == 1
     assert "listeners[0].address: " in result.stderr
-    assert "listeners[1].address: 192.0.2.1:8000: no address of this machine" in result.stderr
-    assert result.stderr.endswith("2 problems; nothing is served\n")
+    assert "listeners[1].address: 192.0.2.1:8000: not an address of this machine" in result.stderr
+    assert result.stderr.endswith("2 problems; the server did not start\n")
 
 
 def test_serve_with_missing_configuration_file_fails(serve: Serve) -> None:
@@ -144,7 +144,7 @@ def test_a_bad_configuration_is_told_everything_at_once(serve: Serve) -> None:
         ("7:14", "listeners[1].address"),
         ("8:31", "listeners[1].limits.max_connections"),
     ]
-    assert error.endswith("answerback.yaml: 5 problems; nothing is served")
+    assert error.endswith("answerback.yaml: 5 problems; the server did not start")
 
 
 def test_serve_with_invalid_yaml_fails_with_its_line(serve: Serve) -> None:
@@ -152,7 +152,7 @@ def test_serve_with_invalid_yaml_fails_with_its_line(serve: Serve) -> None:
     assert result.returncode == 1
     problem, error = result.stderr.splitlines()
     assert "answerback.yaml:2:1: " in problem
-    assert error.endswith("answerback.yaml: 1 problem; nothing is served")
+    assert error.endswith("answerback.yaml: 1 problem; the server did not start")
 
 
 def test_a_listener_on_a_port_of_our_own(serve: Serve) -> None:
@@ -166,7 +166,7 @@ def test_a_listener_on_a_port_of_our_own(serve: Serve) -> None:
 def test_serve_with_unguarded_remote_admin_api_fails(serve: Serve) -> None:
     result = serve(HELLO, "--admin", "0.0.0.0:0")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: --admin 0.0.0.0:0: whoever reaches the admin API rules the responder")
+    assert result.stderr.startswith("Error: --admin 0.0.0.0:0: the admin API would be reachable from other machines")
     assert "--admin-insecure" in result.stderr
 
 
@@ -273,6 +273,6 @@ def test_an_empty_or_short_database_is_no_new_history(serve: Serve, tmp_path: Pa
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
         f"Error: --state {state}: revisions.sqlite3 is damaged: it has {size} byte{'s' * (size != 1)}; "
-        "put a copy of it in its place, or move it away: a new history begins then\n"
+        "restore a backup, or move it away to start a new history\n"
     )
     assert database.stat().st_size == size

@@ -76,7 +76,7 @@ def test_a_message_of_two_million_parts_is_refused_at_little_cost(responder: Sta
     with Watched(running.admin, running.process.pid) as watched:
         code, details = validate(running.admin, request(EMPTY_LISTENER * 2_000_000))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
-    assert details == "the request has more than 200000 fields and list items, which is as many as are read"
+    assert details == "the request has more than 200000 fields and list items, which is the maximum"
     assert watched.failures == []
     assert watched.growth <= MOST
 

@@ -16,7 +16,7 @@ def test_first_signal_drains_and_second_aborts_with_sigint_ignored_at_start(resp
     running = responder(STUCK, "--workers", "2", "--grace", "60s", under=IN_THE_BACKGROUND)
     with begun(running, "stuck") as stuck, begun(running, "slow") as slow:
         running.process.send_signal(signal.SIGINT)
-        running.told(message="SIGINT: draining; a second one aborts")
+        running.told(message="SIGINT: draining; a second signal aborts")
         assert slow.recv(100) == b"done\n"
         assert slow.recv(100) == b""
         eventually(lambda: running.cli("health").returncode == 1, what="not ready")

@@ -79,7 +79,7 @@ def test_admin_api_on_remote_address_needs_the_token(responder: Start, keys: Key
     for args, code, said in (
         ((), 1, "a token is needed"),
         (("--token-file", str(written(keys.read.with_name("wrong"), OTHER))), 1, "not one of this responder's"),
-        (look, 1, "the token is for reading alone, and UpdateConfig changes something"),
+        (look, 1, "the token allows only read access, and UpdateConfig changes something"),
         (token, 0, ""),
     ):
         result = command(running, "apply", "-", *args, stdin=change)
@@ -88,7 +88,7 @@ def test_admin_api_on_remote_address_needs_the_token(responder: Start, keys: Key
     assert json.loads(command(running, "show", "-o", "json", *look).stdout)["listeners"]
     assert command(running, "status", *look).returncode == 0
     assert command(running, "listeners", *look, "get", "echo").returncode == 0
-    (line,) = running.told(message="revision 2 is in force", logger="audit")
+    (line,) = running.told(message="revision 2 is active", logger="audit")
     assert line["identity"] == "token"
     newest = json.loads(command(running, "history", "-o", "json", *look).stdout)["revisions"][0]
     assert (int(newest["number"]), newest["identity"]) == (2, "token")
@@ -103,10 +103,10 @@ def test_admin_api_on_remote_address_accepts_a_client_certificate(responder: Sta
     own = ("--cert", str(keys.client.certificate), "--key", str(keys.client.key))
     refused = command(running, "status", *trust)
     assert refused.returncode == 1
-    assert "want another certificate than that of --cert and --key" in refused.stderr
+    assert "may require another client certificate (--cert, --key)" in refused.stderr
     applied = command(running, "apply", "-", *trust, *own, stdin=ECHO.replace("[echo]", "[echo, close]"))
     assert applied.returncode == 0, applied.stderr
-    (line,) = running.told(message="revision 2 is in force", logger="audit")
+    (line,) = running.told(message="revision 2 is active", logger="audit")
     assert line["identity"] == "deployer.example"
     assert running.stop() == 0
     assert "PRIVATE KEY" not in running.log.read_text()
@@ -122,7 +122,7 @@ def test_serve_applies_a_replaced_token_file_to_the_next_call(responder: Start, 
     keys.full.write_text("")  # as it is while somebody rewrites it
     assert revision(running, Credentials(token_file=written(mine, OTHER))) == 1
     (line,) = running.told(level="ERROR")
-    assert line["message"].startswith(f"the token before stays in force: {keys.full}: is empty")
+    assert line["message"].startswith(f"the token before is still used: {keys.full}: is empty")
 
 
 def test_a_new_certificate_serves_the_next_connection_and_open_ones_go_on(
@@ -180,6 +180,6 @@ def test_token_or_key_file_open_to_all_is_warned_of(responder: Start, keys: Keys
     running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
     warned = running.told(2, level="WARNING")
     assert [line["message"] for line in warned] == [
-        f"everybody on this machine can read {keys.full}, which holds a token: chmod o-r",
-        f"everybody on this machine can read {keys.server.key}, which is a private key: chmod o-r",
+        f"the token file {keys.full} is readable by all users of this machine: chmod o-r",
+        f"the private key {keys.server.key} is readable by all users of this machine: chmod o-r",
     ]

@@ -39,10 +39,10 @@ def test_commands_reach_a_running_server(responder: Start, tmp_path: Path) -> No
     changed = tmp_path / "changed.yaml"
     changed.write_text(shown.replace("Hello, World!", "Changed."))
     dry = running.cli("apply", "--dry-run", str(changed))
-    assert (dry.returncode, dry.stdout) == (0, "it would be taken; revision 1 stays in force\n")
+    assert (dry.returncode, dry.stdout) == (0, "valid; revision 1 is still active (dry run)\n")
     assert running.ask(b"hi") == b"Hello, World!"
     applied = running.cli("apply", "--comment", "why", str(changed))
-    assert (applied.returncode, applied.stdout) == (0, "revision 2 is in force on 2 workers\n")
+    assert (applied.returncode, applied.stdout) == (0, "revision 2 is active on 2 workers\n")
     assert running.ask(b"hi") == b"Changed."
 
     row = f"hello     {running.listeners['hello']}  CALLBACK  NORMAL         2     0         2\n"

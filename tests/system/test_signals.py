@@ -95,7 +95,7 @@ def test_readiness_fails_and_liveness_holds_during_a_drain(responder: Start) -> 
         assert (result.stdout, result.stderr) == ("", "Error: not ready: shutting down\n")
         assert running.status()["state"] == "STATE_DRAINING"
         refused = running.cli("apply", str(running.config))
-        assert (refused.returncode, refused.stderr) == (1, f"Error: {running.admin}: the responder is shutting down\n")
+        assert (refused.returncode, refused.stderr) == (1, f"Error: {running.admin}: the server is shutting down\n")
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(10)
 
@@ -113,7 +113,7 @@ def test_a_second_signal_aborts(responder: Start) -> None:
     running = responder(STUCK, "--workers", "2", "--grace", "60s")
     with begun(running, "stuck") as peer:
         running.process.send_signal(signal.SIGTERM)
-        running.told(message="SIGTERM: draining; a second one aborts")
+        running.told(message="SIGTERM: draining; a second signal aborts")
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(10) == 1
         assert running.logged("SIGINT: aborting")

@@ -114,7 +114,7 @@ def test_rolling_back_and_watching_from_the_command_line(responder: Start, tmp_p
     api = Api(running)
     for text in ("two", "three", "four"):
         api.update(text)
-    assert running.cli("rollback", "2").stdout == "revision 5 is in force on 1 worker\n"
+    assert running.cli("rollback", "2").stdout == "revision 5 is active on 1 worker\n"
     assert running.ask(b"hi") == b"two"
     lines = [line.split()[0] for line in running.cli("history").stdout.splitlines()]
     assert lines == ["REVISION", "5", "4", "3"]
@@ -128,7 +128,7 @@ def test_second_server_on_a_state_directory_does_not_start(responder: Start, tmp
     state = tmp_path / "state"
     running = responder(TALK, "--state", str(state))
     result = start_badly(state)
-    assert f"Error: --state {state}: another responder uses it; give each a directory of its own; " in result
+    assert f"Error: --state {state}: another server uses it; give each a directory of its own; " in result
     assert running.ask(b"hi") == b"TEXT"
 
 
@@ -162,7 +162,7 @@ def test_a_full_disk_fails_the_call_and_nothing_else(responder: Start, tmp_path:
 
     error: Any = until_full()
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    message = f"the revision cannot be recorded: --state {state}: there is no room left; nothing has changed"
+    message = f"the revision cannot be recorded: --state {state}: no space left; nothing has changed"
     assert error.details() == message
     assert acknowledged
     assert running.ask(b"hi").startswith(str(acknowledged).encode())
@@ -172,7 +172,7 @@ def test_a_full_disk_fails_the_call_and_nothing_else(responder: Start, tmp_path:
     refused = running.status()["last_refused"]
     assert refused["problems"][0]["message"] == message
     assert running.stop() == 0
-    assert "there is no room left; make some, or" in start_until_full(state)
+    assert "no space left; free some space, or" in start_until_full(state)
     mount(state, "-o", "remount,size=128k")
     again = responder(TALK.replace("TEXT", "0"), "--state", str(state))
     assert again.ask(b"hi").startswith(str(acknowledged).encode())
@@ -201,7 +201,7 @@ def test_a_read_only_directory_is_refused_at_start(responder: Start, tmp_path: P
     assert running.stop() == 0
     mount(state, "--bind", str(state))
     mount(state, "-o", "remount,bind,ro")
-    assert f"--state {state}: Read-only file system; give a directory that can be written to" in start_badly(state)
+    assert f"--state {state}: Read-only file system; use a writable directory" in start_badly(state)
 
 
 @needs_mounts
@@ -218,7 +218,7 @@ def test_update_with_read_only_state_directory_fails_until_it_is_writable(
         api.update("three")
     error: Any = raised.value
     assert error.code() == grpc.StatusCode.UNAVAILABLE
-    assert f"--state {state}: no file can be made in it; nothing has changed" in error.details()
+    assert f"--state {state}: no file can be created in it; nothing has changed" in error.details()
     assert running.ask(b"hi") == b"two"
     assert [one.number for one in api.history()] == [1, 2]
     mount(state, "-o", "remount,bind,rw")

@@ -83,11 +83,11 @@ def test_apply_with_unusable_unix_path_changes_nothing(responder: Start, folder:
     running = responder(config(good))
     refused = running.cli("apply", "-", stdin=config(good, bad))
     assert refused.returncode == 1
-    assert f"listeners[1].address: unix:{bad}: something is there that is no socket" in refused.stderr
+    assert f"listeners[1].address: unix:{bad}: the file exists and is not a socket" in refused.stderr
     assert (ask(good), bad.read_text()) == (b"one", "precious")
     other = responder(config(folder / "other"))
     taken = other.cli("apply", "-", stdin=config(good))
-    assert "another process answers there" in taken.stderr
+    assert "another process listens on it" in taken.stderr
     assert ask(good) == b"one"
     assert (running.stop(), other.stop()) == (0, 0)
 
@@ -131,7 +131,7 @@ def test_unix_admin_socket_is_accessible_to_its_owner_only(responder: Start, fol
     assert stat.S_IMODE(admin.stat().st_mode) == 0o600
     assert running.cli("status").returncode == 0
     refused = running.cli("apply", "-", stdin=config(admin))
-    assert f"unix:{admin} is in the way of the admin API (unix:{admin})" in refused.stderr
+    assert f"unix:{admin} overlaps the admin API (unix:{admin})" in refused.stderr
     assert running.stop() == 0
 
 

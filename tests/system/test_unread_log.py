@@ -41,7 +41,7 @@ def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
         assert process.stderr is not None
         said = process.stderr.read()
     assert len(said) >= PIPE_BYTES * 0.9  # as much as anybody could have read
-    assert json.loads(said.splitlines()[-2])["message"] == "a change was refused"
+    assert json.loads(said.splitlines()[-2])["message"] == "a change was rejected"
 
 
 def ready(metrics: str) -> bool:

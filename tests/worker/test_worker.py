@@ -239,7 +239,7 @@ async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered)
     worker.link.send(Order(commit=Commit(revision=7)))
     status, said = await worker.ended()
     assert status == 1
-    assert "revision 7 is to be committed, and was not prepared" in said
+    assert "revision 7 cannot be committed: it was not prepared" in said
     assert len(said.splitlines()) == 1
 
 

@@ -96,5 +96,5 @@ def test_explain_and_check_know_the_new_kinds(copy: Path) -> None:
     )
     run(copy, "-m", "answerback.cli", "check", "new.yaml")
     told = run(copy, "-m", "answerback.cli", "explain", "new.yaml", "--say", "abaa")
-    for shown in ('request 1: "ab" (pairs)', "is no palindrome", "faults[0] strikes: twice", '< "AAAA"'):
+    for shown in ('request 1: "ab" (pairs)', "is no palindrome", "faults[0] applies: twice", '< "AAAA"'):
         assert shown in told

@@ -6,7 +6,7 @@ few seconds in a container, and must not pay for gRPC.
 
 # Rule: data on stdout, diagnostics on stderr; exit 0, 1 for an error, 2 for a wrong usage.
 # Rule: a flag goes before ANSWERBACK_*, that before the default.
-# Rule: an error says what, where, and what to do; nobody who uses this sees a traceback for what they did.
+# Rule: an error says what, where, and what to do; a usage error never prints a traceback.
 # Rule: modules import at their top only what is light; gRPC, protobuf and rich inside the function that needs them.
 
 import importlib
@@ -18,11 +18,11 @@ import click
 from answerback.cli.output import printable
 
 GROUPS: Final = {
-    "Answer": ("serve",),
-    "The configuration": ("check", "explain", "examples", "show", "diff", "apply"),
-    "Its history": ("history", "rollback", "watch"),
-    "A running responder": ("status", "listeners", "drain", "resume", "restart", "reset-counters", "health"),
-    "This program": ("version", "completion"),
+    "Run": ("serve",),
+    "Configuration": ("check", "explain", "examples", "show", "diff", "apply"),
+    "History": ("history", "rollback", "watch"),
+    "Operations": ("status", "listeners", "drain", "resume", "restart", "reset-counters", "health"),
+    "Other": ("version", "completion"),
 }
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 
@@ -31,7 +31,7 @@ class LazyGroup(click.Group):
     """A group whose commands are imported by name, `COMMAND` being `answerback.cli.COMMAND.command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's signature
-        """In the order in which somebody meets them."""
+        """In the order of GROUPS."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — as above
@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what is said of its failure goes through the same door as what it prints."""
+        """Run a command; escape its error message as its output is escaped."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
@@ -50,7 +50,7 @@ class LazyGroup(click.Group):
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by what they are for."""
+        """List the commands in groups."""
         width = max(map(len, COMMANDS))
         for title, names in GROUPS.items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
@@ -61,21 +61,22 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="""A TCP endpoint you control: declare how it answers, change that live over gRPC, watch it in Prometheus.
+    help="""A programmable TCP server: describe its replies in YAML, change them live, monitor it with Prometheus.
 
     \b
-    Begin with:
+    Get started:
       answerback serve                      # answers "Hello, World!" on port 8000
       printf hi | nc 127.0.0.1 8000
-      answerback show > answerback.yaml     # the configuration in force; edit it
+      answerback show > answerback.yaml     # the active configuration; edit it
       answerback diff answerback.yaml       # what would change
-      answerback apply answerback.yaml      # live: no connection is lost
-      answerback status                     # who is connected, what was counted, what was refused""",
+      answerback apply answerback.yaml      # live: no connection is dropped
+      answerback status                     # listeners, workers, counters, last changes""",
     epilog="""\b
-`answerback COMMAND --help` explains a command, with examples. Each option has a variable of its
-name: --server is ANSWERBACK_SERVER. Tab completes: `answerback completion --help` says how.""",
+`answerback COMMAND --help` shows a command's options and examples. Most options can also be set
+by an environment variable: --server is ANSWERBACK_SERVER. For Tab completion, see
+`answerback completion --help`.""",
 )
 def main() -> None:
     """The command."""
-    # gRPC reads it as it loads; what it has to say of ports and handshakes stands in our errors.
+    # gRPC reads this when it is imported. Our own errors report ports and handshakes.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -13,26 +13,28 @@ if TYPE_CHECKING:
 
 @click.command(
     "apply",
-    short_help="Put a configuration in force, live.",
+    short_help="Apply a configuration to a running server.",
     epilog="""\b
 Examples:
   answerback apply answerback.yaml --comment "slow down replies"
   answerback apply --dry-run answerback.yaml            # every check, no change
   answerback apply --yes answerback.yaml                # no question
-  answerback apply --etag 5f0c2a9be1d4-3 new.yaml       # only if revision 3 is still in force
+  answerback apply --etag 5f0c2a9be1d4-3 new.yaml       # only if revision 3 is still active
   generate-config | answerback apply -""",
 )
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @options.change
-@click.option("--yes", "-y", is_flag=True, help="On a terminal: do not ask. Elsewhere nobody is asked anyway.")
+@click.option(
+    "--yes", "-y", is_flag=True, help="Do not ask for confirmation. Without a terminal there is no confirmation."
+)
 @options.output("table", "json", "yaml")
 @options.server
 def command(file: str, form: str, server: str, timeout: float, **change: Any) -> None:
-    """Put FILE in force in a running responder, on all its workers at once; `-` reads standard input.
+    """Apply FILE to a running server, on all workers or none; `-` reads standard input.
 
-    On a terminal it shows the difference and asks. No connection is lost: those that are open take the new rules at
-    their next request. A configuration with anything wrong in it changes nothing. What `file:` names is read by the
-    responder, beneath its --files.
+    On a terminal it shows the difference and asks for confirmation. No connection is dropped: open connections use
+    the new rules from their next request. An invalid configuration is rejected and changes nothing. Files that the
+    configuration names with `file:` are read by the server, from its --files directory.
     """
     from answerback.cli import output
     from answerback.cli.client import connected
@@ -56,9 +58,9 @@ def command(file: str, form: str, server: str, timeout: float, **change: Any) ->
 
 
 def _agree(client: "Client", request: "UpdateConfigRequest", name: str, *, yes: bool) -> None:
-    """Show the difference and ask; what is agreed to replaces what was shown, and nothing else.
+    """Show the difference and ask for confirmation; only the revision that was shown is replaced.
 
-    Raises ClickException, or Refused: nobody is asked about what cannot be.
+    Raises ClickException, or Refused: an invalid configuration is rejected before the question.
     """
     current = client.get_config()
     request.etag = request.etag or current.etag
@@ -67,5 +69,5 @@ def _agree(client: "Client", request: "UpdateConfigRequest", name: str, *, yes: 
     request.validate_only = False
     found = difference.lines(current.config, request.config, (f"revision {current.revision}", name))
     difference.write(found, err=True)
-    if found and not yes and not click.confirm("Put this in force?", err=True):
+    if found and not yes and not click.confirm("Apply this configuration?", err=True):
         raise click.ClickException("nothing was changed")

@@ -29,8 +29,8 @@ def opened(server: str, given: Credentials) -> Iterator[grpc.Channel]:
     token = _usable("--token-file", tokens.read, given.token_file) if given.token_file else b""
     if token and not given.tls and not private:
         raise click.ClickException(
-            f"a token (--token-file) is not sent to {server} in clear text: "
-            "give --ca for TLS, or reach it by loopback or a Unix socket"
+            f"refusing to send a token (--token-file) to {server} in clear text: "
+            "use TLS (--ca), loopback or a Unix socket"
         )
     options = [*OPTIONS, NO_PROXY] if private else OPTIONS
     with _channel(server, given, options) as channel:
@@ -41,7 +41,7 @@ def _channel(server: str, given: Credentials, options: list[tuple[str, Any]]) ->
     if not given.tls:
         return grpc.insecure_channel(server, options=options)
     if (given.cert is None) != (given.key is None):
-        raise click.ClickException("--cert and --key go together: a certificate, and its private key")
+        raise click.ClickException("--cert and --key must be used together")
     root = _usable("--ca", certificates.read_authority, given.ca) if given.ca else None
     key = chain = None
     if given.cert and given.key:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "check",
-    short_help="Say everything that is wrong with a configuration.",
+    short_help="Validate a configuration file.",
     epilog="""\b
 Examples:
   answerback check answerback.yaml && answerback apply answerback.yaml
@@ -23,12 +23,12 @@ Examples:
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @options.output("table", "json", "yaml")
 @options.admin
-@options.metrics("Where metrics and probes would be served: no listener may be there.")
+@options.metrics("Address that `serve` would use for metrics and probes; listeners must not overlap it.")
 def command(file: str, form: str, admin: str, metrics: str) -> None:
-    """Say everything that is wrong with FILE, as `serve` would: exit 0 if it would be served, 1 if not.
+    """Validate FILE and print every problem: exit 0 if `serve` would accept it, 1 if not.
 
-    It also warns of what is allowed and probably not meant. Nothing is asked of a running responder: whether a port is
-    free, only `serve` finds out. `-` reads standard input.
+    It also prints warnings for likely mistakes. It does not contact a running server and does not check whether ports
+    are free. `-` reads standard input.
     """
     examined = source.examine(file, (("the admin API", admin), ("the metrics", metrics)))
     problems, warnings = examined.problems, examined.warnings
@@ -46,7 +46,7 @@ def _lines(file: str, problems: Sequence["Problem"], warnings: Sequence["Problem
         output.line(line)
     for line in source.lines(file, warnings, "warning: "):
         output.line(line)
-    verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "can be served"
+    verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "valid"
     output.line(f"{source.name(file)}: {verdict}", err=True)
 
 

@@ -40,12 +40,12 @@ class Client:
             return self._config.GetConfig(config_service_pb2.GetConfigRequest(), timeout=self._timeout)
 
     def get_status(self) -> operations_service_pb2.GetStatusResponse:
-        """How the responder is doing."""
+        """Get the status of the server."""
         with self._answered():
             return self._operations.GetStatus(operations_service_pb2.GetStatusRequest(), timeout=self._timeout)
 
     def update_config(self, request: config_service_pb2.UpdateConfigRequest) -> config_service_pb2.UpdateConfigResponse:
-        """Put a configuration in force."""
+        """Apply a configuration."""
         try:
             with self._answered(changes=True):
                 return self._config.UpdateConfig(request, timeout=self._timeout)
@@ -56,7 +56,7 @@ class Client:
     def rollback_config(
         self, request: config_service_pb2.RollbackConfigRequest
     ) -> config_service_pb2.RollbackConfigResponse:
-        """Put an earlier configuration in force again."""
+        """Apply the configuration of an earlier revision."""
         with self._answered(changes=True):
             return self._config.RollbackConfig(request, timeout=self._timeout)
 
@@ -78,7 +78,7 @@ class Client:
                 return
 
     def watch_config(self, after_etag: str) -> Iterator[config_service_pb2.WatchConfigResponse]:
-        """Every revision as it comes into force, without end."""
+        """Every revision as it becomes active, without end."""
         with self._answered():
             yield from self._config.WatchConfig(config_service_pb2.WatchConfigRequest(after_etag=after_etag))
 
@@ -166,29 +166,29 @@ class Client:
         return Refused(problems) if problems else click.ClickException(self._text(call))
 
     def _text(self, error: grpc.Call) -> str:
-        details = output.printable(error.details() or "")  # a line, whoever has written it
+        details = output.printable(error.details() or "")  # one line, whatever the server sent
         match error.code():
             case grpc.StatusCode.UNAVAILABLE if _status(error) is None:
-                return f"no responder answers at {self._server}: {details}\n{self._advice(details)}"
+                return f"no Answerback server at {self._server}: {details}\n{self._advice(details)}"
             case grpc.StatusCode.UNAUTHENTICATED:
-                named = "--token-file or ANSWERBACK_TOKEN_FILE names the file that holds it."
+                named = "Set --token-file or ANSWERBACK_TOKEN_FILE to the file with the token."
                 return f"{self._server}: {details}\n{named}"
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 return f"{self._server} did not answer within {self._timeout:g} s (--timeout)"
             case grpc.StatusCode.UNIMPLEMENTED:
-                return f"what answers at {self._server} is no Answerback of this version: {details}"
+                return f"the server at {self._server} is not Answerback, or is another version: {details}"
             case _:
                 return f"{self._server}: {details}"
 
     def _advice(self, details: str) -> str:
         """What to look at when a connection has failed, by gRPC's words for it."""
         if "CERTIFICATE_VERIFY_FAILED" in details or "verification check failed" in details:
-            return "Its certificate is not signed by one of --ca, not in its time, or not for this name."
+            return "The server's certificate is not signed by a CA in --ca, is expired, or is for another name."
         if "handshake" in details.lower() or "Socket closed" in details:
             if self._tls:
-                return "It may have no TLS, or want another certificate than that of --cert and --key, in its time."
-            return "It may be reached by TLS alone: --ca names who has signed its certificate."
-        return "Is `answerback serve` running? --server or ANSWERBACK_SERVER says where its admin API is."
+                return "The server may not use TLS, or may require another client certificate (--cert, --key)."
+            return "The server may require TLS: set --ca to the CA that signed its certificate."
+        return "Is `answerback serve` running? Set --server or ANSWERBACK_SERVER to the address of its admin API."
 
 
 def _status(error: grpc.Call) -> Status | None:
@@ -201,7 +201,7 @@ def _status(error: grpc.Call) -> Status | None:
 
 
 def _violations(error: grpc.Call) -> list[Problem]:
-    """The problems of a refused configuration, as many as the status had room for; none for any other failure."""
+    """The problems of a rejected configuration, as many as the status had room for; none for any other failure."""
     status = _status(error)
     info, bad = ErrorInfo(), BadRequest()
     try:

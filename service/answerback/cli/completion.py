@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command(
     "completion",
-    short_help="Print what makes a shell complete commands.",
+    short_help="Print a shell completion script.",
     epilog="""\b
 Examples:
   answerback completion bash >> ~/.bashrc
@@ -20,18 +20,18 @@ Examples:
   answerback completion fish > ~/.config/fish/completions/answerback.fish
 
 \b
-In this shell alone:
+Only in the current shell:
   source <(answerback completion bash)""",
 )
 @click.argument("shell", type=click.Choice(SHELLS), required=False)
 def command(shell: str | None) -> None:
-    """Print a script for SHELL (by default the one in $SHELL), after which Tab completes commands, options and files.
+    """Print a script that makes Tab complete commands, options and files in SHELL (default: the one in $SHELL).
 
-    It needs bash 4.4 or newer, zsh or fish.
+    Supported: bash 4.4 or newer, zsh, fish.
     """
     named = shell or os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119 - a name, not a file
     kind = get_completion_class(named) if named in SHELLS else None
     if kind is None:
-        raise click.UsageError(f"name the shell: one of {', '.join(SHELLS)}")
+        raise click.UsageError(f"SHELL must be one of {', '.join(SHELLS)}")
     completion = kind(click.get_current_context().find_root().command, {}, NAME, VARIABLE)
     click.echo(completion.source_template % completion.source_vars())

@@ -1,7 +1,7 @@
-"""What a command shows to the admin API, and what it wants to be shown: a token, certificates."""
+"""The credentials of a command for the admin API: a token, certificates."""
 
 # Rule: a token goes over TLS, or to this machine.
-# Rule: the options are paths alone: whoever lists processes sees the command line.
+# Rule: the options are paths alone: a list of processes shows the command line.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FILE: Final = click.Path(readable=False, path_type=Path)  # whether it can be read is said by who reads it
+FILE: Final = click.Path(readable=False, path_type=Path)  # the code that reads it reports errors
 META: Final = f"{__name__}."
 HELP: Final = {
-    "token-file": "The bearer token to show, where the responder asks for one (serve --token-file).",
-    "ca": "Reach it over TLS; its certificate is to be signed by one of these (PEM).",
-    "cert": "The certificate to show (PEM), where the responder asks for one (serve --admin-client-ca).",
-    "key": "The private key of --cert (PEM, without a passphrase).",
+    "token-file": "File with the bearer token, if the server requires one (serve --token-file).",
+    "ca": "Use TLS and verify the server's certificate with these CA certificates (PEM).",
+    "cert": "Client certificate (PEM), if the server requires one (serve --admin-client-ca).",
+    "key": "Private key of --cert (PEM, no passphrase).",
 }
 
 

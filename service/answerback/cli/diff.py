@@ -8,14 +8,14 @@ DIFFERENT = 1
 
 
 class Trouble(click.ClickException):
-    """There is no difference to tell, as with diff(1)."""
+    """An error: exit code 2, as for diff(1)."""
 
     exit_code = 2
 
 
 @click.command(
     "diff",
-    short_help="Show what applying a configuration would change.",
+    short_help="Show what `apply` would change.",
     epilog="""\b
 Examples:
   answerback diff answerback.yaml
@@ -24,17 +24,17 @@ Examples:
 
 \b
 Exit codes:
-  0  the configuration in force says the same
-  1  it differs
-  2  something is wrong: with FILE, with the usage, or nobody answers""",
+  0  no difference
+  1  FILE differs from the active configuration
+  2  error: FILE is invalid, wrong usage, or the server cannot be reached""",
 )
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @options.server
 def command(file: str, server: str, timeout: float) -> None:
-    """Show what would change if FILE were applied: from what is in force to FILE, both in their canonical form.
+    """Show the difference between the active configuration and FILE, both in canonical form.
 
-    Comments and order of fields make no difference, shorthand neither. A configuration that would be refused is an
-    error. `-` reads standard input.
+    Comments, field order and shorthand are ignored. A configuration that would be rejected is an error. `-` reads
+    standard input.
     """
     try:
         found = _difference(file, server, timeout)
@@ -51,11 +51,11 @@ def _difference(file: str, server: str, timeout: float) -> list[str]:
 
     document = load(source.read(file))
     if document.problems:
-        raise source.refuse(file, document.problems, "it would be refused")
+        raise source.refuse(file, document.problems, "it would be rejected")
     with connected(server, timeout) as client:
         problems = client.validate_config(document.config)
         current = client.get_config()
     if problems:
-        raise source.refuse(file, document.located(problems), "it would be refused")
+        raise source.refuse(file, document.located(problems), "it would be rejected")
     names = f"revision {current.revision}", source.name(file)
     return difference.lines(current.config, document.config, names)

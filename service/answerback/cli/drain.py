@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
 @click.command(
     "drain",
-    short_help="Take nobody in, and end what is open over a time.",
+    short_help="Stop accepting and close open connections gradually.",
     epilog="""\b
 Examples:
-  answerback drain --over 30s               # no storm of clients that come back
+  answerback drain --over 30s               # so that clients do not all reconnect at once
   answerback drain --listener smtp
   answerback drain --over 1m && answerback apply next.yaml && answerback resume
   answerback drain -o json | jq --unbuffered .connections_open""",
 )
-@click.option("--listener", default="", metavar="NAME", help="This listener alone; the others serve on.")
+@click.option("--listener", default="", metavar="NAME", help="Drain only this listener.")
 @click.option(
     "--over",
     type=options.Duration(),
     default="0s",
     show_default=True,
     metavar="TIME",
-    help="In which time to close connections, spread evenly.",
+    help="Close the connections evenly over this time.",
 )
 @click.option(
     "--grace",
     type=options.Duration(),
     metavar="TIME",
-    show_default="that of `serve`",
-    help="How long replies in progress may take after that; then they are reset.",
+    show_default="--grace of `serve`",
+    help="Time for replies in progress to finish after --over. Connections still open then are reset.",
 )
 @options.output("table", "json")
 @options.endpoint
 def command(listener: str, over: float, grace: float | None, form: str, server: str) -> None:
-    """Refuse whoever connects, close what is open, each connection at the end of its reply, and stay up.
+    """Refuse new connections and close open ones, each after its current reply. The server keeps running.
 
-    Readiness fails at once. What is open after --over and --grace is reset. Ends when no connection is left, or
-    `answerback resume` ends the drain; interrupting this command does not.
+    Readiness fails at once. Connections still open after --over and --grace are reset. The command ends when no
+    connection is left, or when `answerback resume` ends the drain. Interrupting the command does not stop the drain.
     """
     from answerback.cli.client import connected
     from answerback.v1.operations_service_pb2 import DrainRequest

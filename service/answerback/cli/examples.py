@@ -17,7 +17,7 @@ SUFFIX = ".yaml"
 
 @click.command(
     "examples",
-    short_help="List configurations to start from, or print one.",
+    short_help="List the example configurations, or print one.",
     epilog="""\b
 Examples:
   answerback examples
@@ -28,20 +28,20 @@ Examples:
 @click.argument("name", required=False)
 @options.output("table", "json", "yaml")
 def command(name: str | None, form: str) -> None:
-    """List configurations to start from; with NAME, print that one, ready for `serve --config`.
+    """List the example configurations; with NAME, print that one, ready for `serve --config`.
 
-    With `-o json` or `-o yaml`, NAME comes with what it is for, its text in `configuration`.
+    With `-o json` or `-o yaml`, the output has the example's `purpose`, and its text in `configuration`.
     """
     found = {file.name.removesuffix(SUFFIX): file for file in _files()}
     if name is None:
         listed = [{"name": each, "purpose": purpose(file.read_text("utf-8"))} for each, file in found.items()]
         if form == "table":
-            output.table(("NAME", "WHAT IT IS FOR"), [tuple(each.values()) for each in listed])
+            output.table(("NAME", "PURPOSE"), [tuple(each.values()) for each in listed])
         else:
             output.write({"examples": listed}, form)
         return
     if name not in found:
-        raise click.UsageError(f"there is no example {name!r}; `answerback examples` lists those there are")
+        raise click.UsageError(f"no example {name!r}; run `answerback examples` for the list")
     text = found[name].read_text("utf-8")
     if form == "table":
         click.echo(text, nl=False)

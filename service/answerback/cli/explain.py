@@ -28,7 +28,7 @@ class InOrder(click.Command):
 
 
 class _Refused(click.ClickException):
-    """The file cannot be read, or served."""
+    """The file cannot be read, or is invalid."""
 
     exit_code = 2
 
@@ -39,32 +39,32 @@ ORDER = "answerback.order"
 @click.command(
     "explain",
     cls=InOrder,
-    short_help="Play a conversation without a network, and say why.",
+    short_help="Simulate a conversation and show why each rule matched or not.",
     epilog="""\b
 Examples:
   answerback explain my.yaml --say 'PING\\r\\n'
   answerback explain my.yaml --listener smtp --say 'EHLO me\\r\\n' --at 1.5 --say 'QUIT\\r\\n' --eof
-  answerback explain my.yaml --at 6m                       # what comes of silence
+  answerback explain my.yaml --at 6m                       # what happens if the client stays silent
   answerback examples modbus | answerback explain - --say '\\0\\x01\\0\\0\\0\\x06\\x01\\x03\\0\\0\\0\\x02'
-  answerback explain my.yaml --say 'PING\\r\\n' -o json | jq -r '.events[] | select(.what == "sent").data'""",
+  answerback explain my.yaml --say 'PING\\r\\n' -o json | jq -r '.events[] | select(.type == "sent").data'""",
 )
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @click.option(
     "--say",
     multiple=True,
     metavar="TEXT",
-    help=r"What the peer says: text with \r \n \t \0 \\ \xNN in it. May be given again.",
+    help=r"Text that the client sends, with the escapes \r \n \t \0 \\ \xNN. Repeatable.",
 )
 @click.option(
     "--at",
     type=options.Duration(),
     multiple=True,
     metavar="TIME",
-    help="When the --say behind it is said, since the connection began; without one, how long to go on.",
+    help="Time of the next --say, since the connection began. At the end: how long to continue.",
 )
-@click.option("--eof", is_flag=True, help="In the end, the peer closes its half.")
-@click.option("--listener", metavar="NAME", show_default="the first", help="Which listener is spoken to.")
-@click.option("--peer", metavar="HOST", default="127.0.0.1", show_default=True, help="The address that the peer has.")
+@click.option("--eof", is_flag=True, help="The client closes its half (FIN) at the end.")
+@click.option("--listener", metavar="NAME", show_default="the first", help="Listener to simulate.")
+@click.option("--peer", metavar="HOST", default="127.0.0.1", show_default=True, help="Address of the client.")
 @options.output("table", "json", "yaml")
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - an option each
@@ -77,14 +77,14 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     peer: str,
     form: str,
 ) -> None:
-    """Play a conversation with FILE as `serve` would, without a network, and say why it goes as it does.
+    """Simulate a conversation with a server that serves FILE, without a network, and explain it.
 
-    The clock is its own, so delays take no time; chance is seeded, by `random_seed` or by 0. The transcript says what
-    was cut into requests, which rule matched and why none before it did, and what is sent when. `-` reads standard
-    input.
+    The clock is simulated, so delays take no time. Random choices are seeded with `random_seed`, or with 0. The
+    transcript shows each request, which rule matched it and why the rules before did not, and what is sent when. `-`
+    reads standard input.
 
-    Exit 0 if a rule matched everything that was said, 1 if something was not matched, not whole or not heard, or if the
-    conversation ended in an error, 2 for a wrong usage or a refused FILE.
+    Exit 0 if rules matched everything that the client sent; 1 if something was not matched, incomplete or discarded,
+    or if the conversation ended in an error; 2 for a wrong usage or an invalid FILE.
     """
     from answerback.explain import explain
 
@@ -116,7 +116,7 @@ def _moments(order: Sequence[str], say: Sequence[str], at: Sequence[float], eof:
         if name == "at":
             time = next(times)
             if time < now or timed:
-                what = "there is nothing to say at the one before" if timed else f"{time:g} s is before {now:g} s"
+                what = "the previous --at has no --say" if timed else f"{time:g} s is before {now:g} s"
                 raise click.UsageError(f"--at: {what}")
             now, timed = time, True
         elif name == "say":
@@ -137,16 +137,16 @@ def _accepted(file: str) -> tuple["v1.Config", "Files"]:
     except click.ClickException as unreadable:
         raise _Refused(unreadable.message) from None
     if examined.problems:
-        raise _Refused(source.refuse(file, examined.problems, "there is nothing to explain").message)
+        raise _Refused(source.refuse(file, examined.problems, "nothing to explain").message)
     if not examined.config.listeners:
-        raise click.UsageError(f"{source.name(file)}: there is no listener to speak to")
+        raise click.UsageError(f"{source.name(file)}: it has no listener")
     return examined.config, examined.files
 
 
 def _chosen(config: "v1.Config", name: str | None) -> "v1.Listener":
     names = [listener.name for listener in config.listeners]
     if name is not None and name not in names:
-        raise click.UsageError(f"--listener: there is no {name!r}; there are {', '.join(names)}")
+        raise click.UsageError(f"--listener: no listener {name!r}; known: {', '.join(names)}")
     return config.listeners[0 if name is None else names.index(name)]
 
 
@@ -154,20 +154,20 @@ def _chosen(config: "v1.Config", name: str | None) -> "v1.Listener":
 
 _MARGIN = " " * 12
 _MEETS = {
-    "REFUSE": "refuses to be connected to",
-    "STALL": "does not answer whoever connects",
-    "CLOSE": "accepts, and closes in order at once",
-    "RESET": "accepts, and resets at once",
-    "HOLD": "accepts, and neither reads nor answers",
+    "REFUSE": "refuses the connection",
+    "STALL": "does not answer the SYN",
+    "CLOSE": "accepts, then closes at once (FIN)",
+    "RESET": "accepts, then resets at once (RST)",
+    "HOLD": "accepts, then neither reads nor replies",
 }
 
 
 def _lines(transcript: "Transcript") -> Iterator[str]:
-    """`SECONDS > "said"`, `SECONDS < "sent"`, and between them what happens."""
+    """`SECONDS > "received"`, `SECONDS < "sent"`, and what happens between them."""
     for event in transcript.events:
         yield from _told(event)
     if transcript.cut_short:
-        yield f"{_MARGIN}… and so on: these are the first {len(transcript.events)} events"
+        yield f"{_MARGIN}… output stops after {len(transcript.events)} events"
 
 
 def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an event
@@ -183,7 +183,7 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
         case events.AcceptMode(_, accept):
             yield f"{time}   {_MEETS[accept]}: accept is {accept}"
         case events.Discarded(_, data):
-            yield f"{time} > {quote(data)}: not heard, the connection is closed"
+            yield f"{time} > {quote(data)}: discarded, the connection is closed"
         case events.Evaluated():
             yield from _asked(event)
         case events.Sent(_, data):
@@ -191,33 +191,33 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
         case events.Waits(_, seconds):
             yield f"{_MARGIN}waits {seconds:g} s"
         case events.Strikes(_, fault):
-            yield f"{_MARGIN}{fault} strikes: {fault.kind}"
+            yield f"{_MARGIN}{fault} applies: {fault.kind}"
         case events.Holds(_, ignore_fin):
-            until = " when the peer closes its half (FIN)" if ignore_fin else ""
-            yield f"{_MARGIN}says nothing more, and does not close{until}"
+            until = " even when the client closes its half (FIN)" if ignore_fin else ""
+            yield f"{_MARGIN}hangs: sends nothing more and does not close{until}"
         case events.Enters(_, state):
-            yield f'{_MARGIN}enters the state "{state}"'
+            yield f'{_MARGIN}enters state "{state}"'
         case events.VariableSet(_, name, value):
-            yield f"{_MARGIN}remembers vars.{name}: {quote(value)}"
+            yield f"{_MARGIN}sets vars.{name} to {quote(value)}"
         case events.FramingChanged(_, framing, once):
-            yield f"{_MARGIN}cuts {'the next request' if once else 'what follows'} by {framing}"
+            yield f"{_MARGIN}reads {'the next request' if once else 'following requests'} with framing {framing}"
         case events.Takes(_, framing, variable):
-            yield f"{_MARGIN}reads one more frame ({framing}) into vars.{variable}"
+            yield f"{_MARGIN}receives one more frame ({framing}) into vars.{variable}"
         case events.HalfCloses():
-            yield f"{time} < closes its half (FIN), and goes on reading"
+            yield f"{time} < closes its half (FIN), still reads"
         case events.Incomplete(_, data, framing, why):
-            yield f"{_MARGIN}no request: {quote(data)} ({framing}): {why}"
+            yield f"{_MARGIN}incomplete request: {quote(data)} ({framing}): {why}"
         case events.Closed(_, reset, reason):
-            yield f"{time} < {'resets (RST)' if reset else 'closes in order (FIN)'}: {reason}"
+            yield f"{time} < {'resets (RST)' if reset else 'closes (FIN)'}: {reason}"
         case events.Open(_, state):
-            yield f"{time}   stays open" + (f', in the state "{state}"' if state else "")
+            yield f"{time}   stays open" + (f', in state "{state}"' if state else "")
 
 
 def _asked(asked: Any) -> Iterator[str]:
     from answerback.core.escapes import quote
 
     what = f"request {asked.number}: {quote(asked.request)} ({asked.framing})" if asked.number else asked.event
-    yield f"{_MARGIN}{what}" + (f', in the state "{asked.state}"' if asked.state else "")
+    yield f"{_MARGIN}{what}" + (f', in state "{asked.state}"' if asked.state else "")
     for each in asked.passed_over:
         yield f"{_MARGIN}  not {each.rule}: {each.miss.why}{' ← nearest' if each.nearest else ''}"
     yield f"{_MARGIN}  no rule matches" if asked.rule is None else f"{_MARGIN}  {asked.rule} matches"

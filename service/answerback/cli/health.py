@@ -13,7 +13,7 @@ READY = 200
 
 @click.command(
     "health",
-    short_help="Exit 0 if a responder is ready, 1 if not.",
+    short_help="Check readiness: exit 0 if the server is ready, 1 if not.",
     epilog="""\b
 Examples:
   answerback health && echo ready
@@ -21,7 +21,7 @@ Examples:
   answerback health -o json | jq -r .detail
   HEALTHCHECK CMD ["answerback", "health"]      # in a Dockerfile""",
 )
-@options.metrics("Where the responder serves metrics and probes; 0.0.0.0 is reached through loopback.")
+@options.metrics("Address where the server serves metrics and probes; 0.0.0.0 is reached through loopback.")
 @click.option(
     "--timeout",
     type=options.Duration(),
@@ -30,11 +30,11 @@ Examples:
     default="2s",
     show_default=True,
     metavar="TIME",
-    help="How long an answer may take.",
+    help="Timeout of the request.",
 )
 @options.output("table", "json", "yaml")
 def command(metrics: str, timeout: float, form: str) -> None:
-    """Ask /readyz whether the responder is ready for traffic: exit 0 if it is, 1 if not."""
+    """Check /readyz on the metrics address: exit 0 if the server is ready for traffic, 1 if not."""
     ready, detail = _asked(metrics, timeout)
     if form != "table":
         output.write({"ready": ready, "detail": detail}, form)

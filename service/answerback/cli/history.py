@@ -13,9 +13,9 @@ from answerback.cli import options
     epilog="""\b
 Examples:
   answerback history
-  answerback history --limit 0                          # all that are kept
+  answerback history --limit 0                          # all revisions
   answerback history -o json | jq .revisions[].comment
-  answerback show --revision 3                          # what it was then""",
+  answerback show --revision 3                          # an earlier revision""",
 )
 @click.option(
     "--limit",
@@ -23,14 +23,14 @@ Examples:
     default=20,
     show_default=True,
     metavar="N",
-    help="How many revisions, at most; 0 for all.",
+    help="Maximum number of revisions; 0 for all.",
 )
 @options.output("table", "json", "yaml")
 @options.server
 def command(limit: int, form: str, server: str, timeout: float) -> None:
-    """List the revisions of the configuration that are kept, the newest first.
+    """List the stored revisions of the configuration, newest first.
 
-    They are kept as long as the responder runs, or for good with its --state.
+    Without `serve --state`, the history is lost when the server stops.
     """
     from answerback.cli import output
     from answerback.cli.client import connected

@@ -9,15 +9,15 @@ from answerback.cli import options, source
 if TYPE_CHECKING:
     from answerback.document.document import Document
 
-NAME = click.option("--name", default="", metavar="NAME", help="Which listener of FILE is meant; not needed for one.")
+NAME = click.option("--name", default="", metavar="NAME", help="Listener of FILE to use; needed if FILE has several.")
 FILE = click.argument("file", type=click.Path(readable=False, allow_dash=True))
-MISSING = click.option("--allow-missing", is_flag=True, help="Succeed if there is no listener of the name.")
+MISSING = click.option("--allow-missing", is_flag=True, help="Succeed if the listener does not exist.")
 
 
 @click.group(
     "listeners",
     invoke_without_command=True,
-    short_help="List the listeners, or change one of them.",
+    short_help="List the listeners, or change one.",
     epilog="""\b
 Examples:
   answerback listeners
@@ -29,7 +29,7 @@ Examples:
 @options.server
 @click.pass_context
 def command(context: click.Context, form: str, server: str, timeout: float) -> None:
-    """List the listeners of the configuration in force, by name; or do something with one, the others left alone."""
+    """List the listeners of the active configuration by name. Subcommands change one listener only."""
     if context.invoked_subcommand is not None:
         return
     from answerback.cli import output
@@ -68,7 +68,7 @@ Examples:
 @options.output("yaml", "json")
 @options.server
 def get(name: str, form: str, server: str, timeout: float) -> None:
-    """Print the listener NAME in its canonical form, as a configuration with nothing else: `update` takes it back."""
+    """Print the listener NAME in canonical form, as a configuration file that `update` accepts."""
     from answerback.cli import output
     from answerback.cli.client import connected
     from answerback.document.encode import dump
@@ -98,7 +98,7 @@ Examples:
 @options.output("table", "json", "yaml")
 @options.server
 def create(file: str, name: str, form: str, server: str, timeout: float, **change: Any) -> None:
-    """Add the listener of FILE, a configuration with one listener (`-`: standard input), on all workers, live."""
+    """Add the listener of FILE, a configuration with one listener; `-` reads standard input."""
     from answerback.v1.listener_service_pb2 import CreateListenerRequest
 
     document, index = _one_of(file, name)
@@ -111,23 +111,23 @@ def create(file: str, name: str, form: str, server: str, timeout: float, **chang
     short_help="Change a listener.",
     epilog="""\b
 Examples:
-  answerback listeners update smtp.yaml                       # it becomes what the file says
+  answerback listeners update smtp.yaml                       # replace all its fields
   answerback listeners update smtp.yaml --field rules --field limits.idle_timeout
-  answerback listeners update smtp.yaml --allow-missing       # or is added""",
+  answerback listeners update smtp.yaml --allow-missing       # or create it""",
 )
 @FILE
 @NAME
-@click.option("--field", "fields", multiple=True, metavar="PATH", help="Take this field alone; may be given again.")
-@click.option("--allow-missing", is_flag=True, help="Add the listener if there is none of its name.")
+@click.option("--field", "fields", multiple=True, metavar="PATH", help="Update only this field. Repeatable.")
+@click.option("--allow-missing", is_flag=True, help="Create the listener if it does not exist.")
 @options.change
 @options.output("table", "json", "yaml")
 @options.server
 def update(
     file: str, name: str, fields: tuple[str, ...], form: str, server: str, timeout: float, **change: Any
 ) -> None:
-    """Make the listener that has its name what FILE says, a configuration with one listener (`-`: standard input).
+    """Replace the listener of the same name with that of FILE, a configuration with one listener.
 
-    With --field, only these fields become what they are in FILE, cleared if they are not there.
+    With --field, only these fields are updated; a field that FILE does not set is cleared. `-` reads standard input.
     """
     from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -157,7 +157,7 @@ Examples:
 @options.output("table", "json", "yaml")
 @options.server
 def delete(name: str, form: str, server: str, timeout: float, **change: Any) -> None:
-    """Remove the listener NAME: it accepts who is queued, finishes what is in progress, closes the rest in order."""
+    """Delete the listener NAME: queued connections are accepted, and each is closed after its current reply."""
     from answerback.v1.listener_service_pb2 import DeleteListenerRequest
 
     request = DeleteListenerRequest(name=name, allow_missing=change["allow_missing"], **_common(change))
@@ -172,7 +172,7 @@ def _engine(listener: Any) -> str:
 
 
 def _common(change: dict[str, Any]) -> dict[str, Any]:
-    """What all changes are asked with."""
+    """The fields that all requests for changes have."""
     return {"comment": change["comment"], "etag": change["etag"], "validate_only": change["dry_run"]}
 
 
@@ -189,7 +189,7 @@ def _one_of(file: str, name: str) -> "tuple[Document, int]":
     if index is None:
         raise click.ClickException(f"{source.name(file)} has no listener {name!r}; nothing was changed")
     if not name and count != 1:
-        which = "say which with --name" if count else "one is needed"
+        which = "choose one with --name" if count else "one is needed"
         raise click.ClickException(f"{source.name(file)} has {count} listeners: {which}; nothing was changed")
     return document, index
 

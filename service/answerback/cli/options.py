@@ -32,7 +32,7 @@ class Duration(click.ParamType[float]):
         if _NUMBER.fullmatch(text):
             return float(text)
         if not _PARTS.fullmatch(text):
-            self.fail(f"{text!r} is no duration: write 500ms, 8s or 1m30s", param, ctx)
+            self.fail(f"{text!r} is not a duration: write 500ms, 8s or 1m30s", param, ctx)
         return sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text))
 
 
@@ -68,18 +68,18 @@ def output(*formats: str) -> Callable[[F], F]:
         type=click.Choice(formats),
         default=formats[0],
         show_default=True,
-        help="How the data on standard output is written.",
+        help="Output format.",
     )
 
 
 def change(function: F) -> F:
     """`--comment`, `--etag` and `--dry-run` of commands that change the configuration."""
     for option in (
-        click.option("--dry-run", is_flag=True, help="Check everything, change nothing."),
+        click.option("--dry-run", is_flag=True, help="Validate only; change nothing."),
         click.option(
-            "--etag", default="", metavar="ETAG", help="Change only what you saw: the etag that `show` printed."
+            "--etag", default="", metavar="ETAG", help="Apply only if the active revision has this etag (see `show`)."
         ),
-        click.option("--comment", default="", metavar="TEXT", help="Why, for whoever reads the history."),
+        click.option("--comment", default="", metavar="TEXT", help="Reason for the change, stored in the history."),
     ):
         function = option(function)
     return function
@@ -95,7 +95,7 @@ def server(function: F) -> F:
         default="30s",
         show_default=True,
         metavar="TIME",
-        help="How long an answer may take.",
+        help="Timeout of a request.",
     )(function)
     return endpoint(function)
 
@@ -109,12 +109,12 @@ def endpoint(function: F) -> F:
         default=DEFAULT_ADMIN,
         show_default=True,
         metavar="ADDR",
-        help="The admin API of the responder: HOST:PORT, or unix:PATH.",
+        help="Address of the server's admin API: HOST:PORT, or unix:PATH.",
     )(credentials.options(function))
 
 
 def admin(function: F) -> F:
-    """`--admin`: where the control API listens."""
+    """`--admin`: where the admin API listens."""
     return click.option(
         "--admin",
         type=Address(),
@@ -123,7 +123,7 @@ def admin(function: F) -> F:
         default=DEFAULT_ADMIN,
         show_default=True,
         metavar="ADDR",
-        help="Where the gRPC control API listens: HOST:PORT (port 0: any free one), or unix:PATH.",
+        help="Address of the gRPC admin API: HOST:PORT (port 0: any free port), or unix:PATH.",
     )(function)
 
 

@@ -19,7 +19,7 @@ _WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y
 
 
 def on_terminal() -> bool:
-    """Whether there is somebody to ask."""
+    """Whether a confirmation can be asked for."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -30,7 +30,7 @@ _INVISIBLE: Final = re.compile(
 
 
 def printable(text: str) -> str:
-    """The text with everything escaped that is not plainly seen: a comment may come from anybody.
+    """The text with everything escaped that is not plainly seen: a comment may come from any client.
 
     These are controls (C0, DEL, C1), line and paragraph separators, marks of direction, characters without a width,
     surrogates and unassigned ones.
@@ -124,7 +124,7 @@ def _time(value: Any) -> str:
 
 
 def _unfit(error: Exception) -> click.ClickException:
-    return click.ClickException(f"what the server answered cannot be shown: {error}")
+    return click.ClickException(f"cannot display the server's response: {error}")
 
 
 def word(enum: Any, number: int, prefix: str) -> str:
@@ -168,7 +168,7 @@ def _nested(key: str, item: Any, indent: str) -> Iterable[str]:
 
 
 def changed(answer: Any, form: str, *, dry_run: bool) -> None:
-    """Print what became of a change: a sentence, or the answer without the configuration, which is known."""
+    """Print the result of a change: a sentence, or the response without the configuration."""
     if form == "table":
         line(_said(answer, dry_run=dry_run))
     else:
@@ -179,10 +179,10 @@ def changed(answer: Any, form: str, *, dry_run: bool) -> None:
 
 def _said(answer: Any, *, dry_run: bool) -> str:
     if dry_run:
-        return f"it would be taken; revision {answer.revision} stays in force"
+        return f"valid; revision {answer.revision} is still active (dry run)"
     if not answer.changed:
-        return f"revision {answer.revision} is in force already, and equal"
-    return f"revision {answer.revision} is in force on {answer.workers} worker{'s' if answer.workers != 1 else ''}"
+        return f"no change: identical to active revision {answer.revision}"
+    return f"revision {answer.revision} is active on {answer.workers} worker{'s' if answer.workers != 1 else ''}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

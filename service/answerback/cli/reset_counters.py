@@ -7,22 +7,22 @@ from answerback.cli import options
 
 @click.command(
     "reset-counters",
-    short_help="Have rules and faults count from 0 again.",
+    short_help="Reset the counters of rules and faults.",
     epilog="""\b
 Examples:
   answerback reset-counters                                  # between two tests
   answerback reset-counters --listener smtp
   answerback reset-counters --listener smtp --rule busy""",
 )
-@click.option("--listener", default="", metavar="NAME", help="Those of this listener alone.")
-@click.option("--rule", default="", metavar="NAME", help="That of this rule alone, `rules[N]` if it has no name.")
-@click.option("--fault", default="", metavar="NAME", help="That of this fault alone, `faults[N]` if it has no name.")
+@click.option("--listener", default="", metavar="NAME", help="Reset only this listener.")
+@click.option("--rule", default="", metavar="NAME", help="Reset only this rule; `rules[N]` if it has no name.")
+@click.option("--fault", default="", metavar="NAME", help="Reset only this fault; `faults[N]` if it has no name.")
 @options.output("table", "json", "yaml")
 @options.server
 def command(listener: str, rule: str, fault: str, form: str, server: str, timeout: float) -> None:
-    """Have rules and faults count from 0 again: `times`, whose turn it is among `replies`, `after`, `first`, `every`.
+    """Reset the counters of rules and faults: `times`, the position in `replies`, `skip`, `every`.
 
-    All of them begin anew at one moment. What connections count for themselves and the metrics stay as they are.
+    All of them restart at the same moment. Counters with `scope: CONNECTION` and the metrics are not reset.
     """
     if (rule or fault) and not listener:
         raise click.UsageError("--rule and --fault need --listener")

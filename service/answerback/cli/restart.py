@@ -7,11 +7,11 @@ from answerback.cli import options
 
 @click.command(
     "restart",
-    short_help="Replace the workers one by one.",
+    short_help="Restart the workers one by one.",
     epilog="""\b
 Examples:
   answerback restart
-  answerback restart --over 30s       # no storm of clients that come back
+  answerback restart --over 30s       # so that clients do not all reconnect at once
   answerback restart -o json | jq --unbuffered .worker""",
 )
 @click.option(
@@ -20,23 +20,23 @@ Examples:
     default="1s",
     show_default=True,
     metavar="TIME",
-    help="In which time each worker closes its connections, spread evenly.",
+    help="Each worker closes its connections evenly over this time.",
 )
 @click.option(
     "--grace",
     type=options.Duration(),
     metavar="TIME",
-    show_default="that of `serve`",
-    help="How long replies in progress may take after that; then they are reset.",
+    show_default="--grace of `serve`",
+    help="Time for replies in progress to finish after --over. Connections still open then are reset.",
 )
 @options.output("table", "json")
 @options.endpoint
 def command(over: float, grace: float | None, form: str, server: str) -> None:
-    """Replace the worker processes one by one, and print a line for each step.
+    """Restart the worker processes one by one, and print a line for each step.
 
-    A successor serves before a worker stops accepting, on the same sockets, so every client that
-    connects is served. Open connections have --over and --grace to finish; then they are reset. Interrupting this
-    command does not interrupt the restart.
+    Each new worker accepts connections on the same sockets before the old one stops, so no connection is refused.
+    Open connections have --over and --grace to finish; then they are reset. Interrupting the command does not stop the
+    restart.
     """
     from answerback.cli import output
     from answerback.cli.client import connected
@@ -53,5 +53,5 @@ def command(over: float, grace: float | None, form: str, server: str) -> None:
 
 def _line(worker: int, step: str | int, pid: int, connections: int) -> str:
     if step == "RESTART_STEP_REPLACED":
-        return f"worker {worker}: process {pid} serves; {connections} connections of the former one are to be closed"
-    return f"worker {worker}: restarted" + (f"; {connections} connections were cut off" if connections else "")
+        return f"worker {worker}: replaced by process {pid}; the old process still has {connections} connections"
+    return f"worker {worker}: restarted" + (f"; {connections} connections were reset" if connections else "")

@@ -7,10 +7,10 @@ from answerback.cli import options
 
 @click.command(
     "rollback",
-    short_help="Put an earlier configuration in force again.",
+    short_help="Apply an earlier configuration again.",
     epilog="""\b
 Examples:
-  answerback history                          # which there are
+  answerback history                          # the revisions to choose from
   answerback rollback 3
   answerback rollback 3 --comment "4 was too slow" --etag 5f0c2a9be1d4-4
   answerback rollback 3 --dry-run             # every check, no change""",
@@ -20,10 +20,10 @@ Examples:
 @options.output("table", "json", "yaml")
 @options.server
 def command(revision: int, comment: str, etag: str, dry_run: bool, form: str, server: str, timeout: float) -> None:
-    """Put the configuration of an earlier REVISION in force again, on all workers at once, live.
+    """Apply the configuration of an earlier REVISION again, on all workers or none.
 
-    It becomes a new revision, with what its files held at the time; the history only grows. What cannot be served any
-    more, because a port has been taken since, changes nothing.
+    It becomes a new revision and uses the file contents stored with REVISION. If it can no longer be served (for
+    example, a port is in use now), nothing changes.
     """
     from answerback.cli import output, source
     from answerback.cli.client import connected

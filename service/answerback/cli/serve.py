@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @click.command(
     "serve",
-    short_help="Answer TCP connections, in the foreground.",
+    short_help="Run the server in the foreground.",
     epilog="""\b
 Examples:
   answerback serve
@@ -31,9 +31,9 @@ Examples:
 
 \b
 Signals:
-  SIGTERM, SIGINT   drain: readiness fails at once, what is in progress is finished, exit 0 within --grace
-  a second one      abort: what is open is reset
-  SIGHUP            apply the file of --config again; a bad one changes nothing""",
+  SIGTERM, SIGINT   drain: readiness fails at once, replies in progress finish, exit 0 within --grace
+  a second one      abort: open connections are reset, exit 1
+  SIGHUP            apply the --config file again; an invalid file changes nothing""",
 )
 @click.option(
     "--config",
@@ -41,14 +41,14 @@ Signals:
     envvar="ANSWERBACK_CONFIG",
     show_envvar=True,
     metavar="FILE",
-    help='The configuration. Without it, port 8000 is answered with "Hello, World!".',
+    help='Configuration file. Without it, the server answers "Hello, World!" on port 8000.',
 )
 @click.option(
     "--watch-config",
     is_flag=True,
     envvar="ANSWERBACK_WATCH_CONFIG",
     show_envvar=True,
-    help="Apply the file of --config whenever its content, or that of a file it names, has changed.",
+    help="Apply the --config file whenever it, or a file it names, changes.",
 )
 @click.option(
     "--workers",
@@ -56,12 +56,12 @@ Signals:
     envvar="ANSWERBACK_WORKERS",
     show_envvar=True,
     default=cpus.default_workers,
-    show_default="the CPUs it may use, at most 4",
+    show_default="number of usable CPUs, at most 4",
     metavar="N",
-    help="How many processes serve connections.",
+    help="Number of worker processes.",
 )
 @options.admin
-@options.metrics("Where /metrics, /healthz, /readyz and a page at / are served over HTTP.")
+@options.metrics("HTTP address of /metrics, /healthz, /readyz and a status page at /.")
 @click.option(
     "--engine",
     type=click.Choice(("callback", "coroutine")),
@@ -69,7 +69,7 @@ Signals:
     show_envvar=True,
     default="callback",
     show_default=True,
-    help="What drives the connections of listeners that name no engine.",
+    help="Engine of listeners that do not set `engine`.",
 )
 @click.option(
     "--drain-delay",
@@ -79,7 +79,7 @@ Signals:
     default="0s",
     show_default=True,
     metavar="TIME",
-    help="How long to accept on when told to stop, while balancers notice that readiness has failed.",
+    help="On shutdown, time to keep accepting while load balancers notice that readiness has failed.",
 )
 @click.option(
     "--grace",
@@ -89,7 +89,7 @@ Signals:
     default="8s",
     show_default=True,
     metavar="TIME",
-    help="Within which it has stopped, the drain delay included; what is open then is reset.",
+    help="Maximum shutdown time, including --drain-delay. Connections still open after it are reset.",
 )
 @click.option(
     "--log-format",
@@ -98,7 +98,7 @@ Signals:
     show_envvar=True,
     default="text",
     show_default=True,
-    help="How the log on standard error is written.",
+    help="Format of the log on standard error.",
 )
 @click.option(
     "--log-level",
@@ -107,7 +107,7 @@ Signals:
     show_envvar=True,
     default="info",
     show_default=True,
-    help="The least of what is logged.",
+    help="Minimum log level.",
 )
 @click.option(
     "--files",
@@ -115,7 +115,7 @@ Signals:
     envvar="ANSWERBACK_FILES",
     show_envvar=True,
     metavar="DIR",
-    help="The folder beneath which configurations that come through the API may name files; none by default.",
+    help="Directory that configurations sent through the API may read files from. Not allowed by default.",
 )
 @click.option(
     "--state",
@@ -123,7 +123,7 @@ Signals:
     envvar="ANSWERBACK_STATE",
     show_envvar=True,
     metavar="DIR",
-    help="Keep the history of the configuration there, and begin with the newest revision; made if it is missing.",
+    help="Directory that stores the configuration history. On start, the newest revision becomes active.",
 )
 @click.option(
     "--keep-revisions",
@@ -133,7 +133,7 @@ Signals:
     default=1000,
     show_default=True,
     metavar="N",
-    help="How many revisions the history keeps; the one in force is always kept.",
+    help="Maximum number of revisions in the history. The active revision is always kept.",
 )
 @click.option(
     "--keep-age",
@@ -141,9 +141,9 @@ Signals:
     envvar="ANSWERBACK_KEEP_AGE",
     show_envvar=True,
     default=math.inf,
-    show_default="for ever",
+    show_default="forever",
     metavar="TIME",
-    help="How long the history keeps a revision.",
+    help="Maximum age of revisions in the history.",
 )
 @click.option(
     "--admin-cert",
@@ -151,7 +151,7 @@ Signals:
     envvar="ANSWERBACK_ADMIN_CERT",
     show_envvar=True,
     metavar="FILE",
-    help="The certificate (PEM, with its chain) of the control API, over TLS then; read again when it changes.",
+    help="Certificate of the admin API (PEM, with its chain); enables TLS. Reloaded when it changes.",
 )
 @click.option(
     "--admin-key",
@@ -159,7 +159,7 @@ Signals:
     envvar="ANSWERBACK_ADMIN_KEY",
     show_envvar=True,
     metavar="FILE",
-    help="The private key of --admin-cert (PEM, without a passphrase).",
+    help="Private key of --admin-cert (PEM, no passphrase).",
 )
 @click.option(
     "--admin-client-ca",
@@ -167,7 +167,7 @@ Signals:
     envvar="ANSWERBACK_ADMIN_CLIENT_CA",
     show_envvar=True,
     metavar="FILE",
-    help="Ask for a certificate that one of these (PEM) has signed: mutual TLS.",
+    help="Require client certificates signed by one of these CAs (PEM): mutual TLS.",
 )
 @click.option(
     "--token-file",
@@ -175,7 +175,7 @@ Signals:
     envvar="ANSWERBACK_TOKEN_FILE",
     show_envvar=True,
     metavar="FILE",
-    help="Ask for the bearer token in this file, of 32 bytes or more; read again when it changes.",
+    help="Require the bearer token in this file (at least 32 bytes). Reloaded when it changes.",
 )
 @click.option(
     "--read-token-file",
@@ -183,30 +183,30 @@ Signals:
     envvar="ANSWERBACK_READ_TOKEN_FILE",
     show_envvar=True,
     metavar="FILE",
-    help="Another token, whose bearers see everything and change nothing.",
+    help="File with a second token that allows only read access.",
 )
 @click.option(
     "--admin-reflection",
     is_flag=True,
     envvar="ANSWERBACK_ADMIN_REFLECTION",
     show_envvar=True,
-    help="Offer gRPC reflection although --admin is reached from other machines.",
+    help="Enable gRPC reflection even if --admin is reachable from other machines.",
 )
 @click.option(
     "--admin-insecure",
     is_flag=True,
     envvar="ANSWERBACK_ADMIN_INSECURE",
     show_envvar=True,
-    help="Let --admin be reached from other machines, although nothing guards it.",
+    help="Allow --admin to be reachable from other machines without authentication.",
 )
 def command(**given: Any) -> None:
-    """Answer TCP connections as configured, in the foreground, until told to stop."""
+    """Run the server in the foreground until it receives a signal."""
     from answerback import app
     from answerback.language.problems import Refused
     from answerback.supervisor import StartError
 
     if given["watch_config"] and given["config"] is None:
-        raise click.UsageError("--watch-config needs a file to watch: give --config FILE")
+        raise click.UsageError("--watch-config requires --config FILE")
     told = app.ServeOptions(**given)
     try:
         code = app.run(told)
@@ -218,14 +218,16 @@ def command(**given: Any) -> None:
 
 
 def _refusal(told: "ServeOptions", refused: "Refused") -> click.exceptions.Exit | click.ClickException:
-    """Every problem on a line of its own."""
+    """Report each problem on its own line."""
     first = refused.problems[0]
     if len(refused.problems) == 1 and not first.path and first.line is None:
-        return _failure(told.log_format, first.message)  # there is no file to speak of
+        return _failure(told.log_format, first.message)  # the problem is not in a file
     if told.log_format == "text":
-        return source.refuse(str(told.config or "the built-in configuration"), refused.problems, "nothing is served")
+        return source.refuse(
+            str(told.config or "the built-in configuration"), refused.problems, "the server did not start"
+        )
     for one in refused.problems:
-        log.error("refused: %s", one, extra={"path": one.path, "line": one.line, "column": one.column})
+        log.error("configuration rejected: %s", one, extra={"path": one.path, "line": one.line, "column": one.column})
     return click.exceptions.Exit(1)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "show",
-    short_help="Print the configuration in force, or an earlier one.",
+    short_help="Print the active configuration, or an earlier one.",
     epilog="""\b
 Examples:
   answerback show > answerback.yaml
@@ -21,15 +21,13 @@ Examples:
   answerback show --revision 3 > before.yaml
   answerback show --server 127.0.0.1:50052""",
 )
-@click.option(
-    "--revision", type=click.IntRange(1), metavar="N", help="Not the one in force, but this one of the history."
-)
+@click.option("--revision", type=click.IntRange(1), metavar="N", help="Print this revision instead of the active one.")
 @options.output("yaml", "json", "table")
 @options.server
 def command(revision: int | None, form: str, server: str, timeout: float) -> None:
-    """Print the configuration in force, or an earlier one, in its canonical form: `apply` takes it back.
+    """Print the active configuration, or an earlier one, as canonical YAML that `apply` accepts.
 
-    `-o table` is an overview.
+    `-o table` prints an overview of the listeners.
     """
     from answerback.cli import output
     from answerback.cli.client import connected

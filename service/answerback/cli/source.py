@@ -21,7 +21,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What a file says, and what is wrong with it and probably not meant, as it stands in the file."""
+    """A configuration file, its errors and its warnings, each with its line."""
 
     config: "v1.Config"
     files: Files
@@ -30,7 +30,7 @@ class Examined:
 
 
 def examine(path: str, reserved: Sequence[tuple[str, str]] = ()) -> Examined:
-    """Everything about a configuration file that needs no responder. Raises ClickException if it cannot be read.
+    """Check all of a configuration file that needs no running server. Raises ClickException if it cannot be read.
 
     `reserved`: see `language.check`.
     """
@@ -74,7 +74,7 @@ def lines(path: str, problems: Iterable[Problem], severity: str = "") -> Iterabl
 
 
 def refuse(path: str, problems: Iterable[Problem], consequence: str) -> click.ClickException:
-    """The error of a refused configuration: every problem on a line of standard error, then how many."""
+    """The error of a rejected configuration: every problem on a line of standard error, then how many."""
     found = list(problems)
     for line in lines(path, found):
         output.line(line, err=True)

@@ -11,7 +11,7 @@ LISTENS: Final = "DRAIN_STATE_UNSPECIFIED"
 
 @click.command(
     "status",
-    short_help="Print how a responder is doing.",
+    short_help="Print the status of the server.",
     epilog="""\b
 Examples:
   answerback status
@@ -21,7 +21,7 @@ Examples:
 @options.output("table", "json", "yaml")
 @options.server
 def command(form: str, server: str, timeout: float) -> None:
-    """Print how a running responder is doing: its listeners, workers, and last changes."""
+    """Print the status of a running server: its listeners, workers and last changes."""
     from answerback.cli.client import connected
 
     with connected(server, timeout) as client:
@@ -59,8 +59,8 @@ def _tables(status: dict[str, Any]) -> None:
         ),
     )
     output.line()
-    for name in ("applied", "refused"):
-        _change(name, status.get(f"last_{name}"))
+    _change("applied", status.get("last_applied"))
+    _change("rejected", status.get("last_refused"))
     _file(status.get("config_file"))
 
 
@@ -75,8 +75,8 @@ def _change(name: str, change: dict[str, Any] | None) -> None:
 
 def _file(file: dict[str, Any] | None) -> None:
     if file is not None:
-        how = "watched" if file["watched"] else "applied again by SIGHUP"
-        state = "what it says was not applied" if file["problems"] else "applied"
+        how = "watched" if file["watched"] else "reloaded on SIGHUP"
+        state = "rejected" if file["problems"] else "applied"
         output.line(f"config file   {file['path']} ({how}): {state}")
 
 

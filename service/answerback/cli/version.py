@@ -18,7 +18,7 @@ Examples:
 )
 @options.output("table", "json", "yaml")
 def command(form: str) -> None:
-    """Print the version of Answerback, and of the Python that runs it."""
+    """Print the versions of Answerback and Python."""
     python, machine = platform.python_version(), platform.machine()
     if form == "table":
         click.echo(f"answerback {__version__} (Python {python}, {machine})")

@@ -11,21 +11,21 @@ INTERRUPTED = 130  # as a shell says of what SIGINT has ended
 
 @click.command(
     "watch",
-    short_help="Print every change of the configuration as it comes.",
+    short_help="Print each change of the configuration as it happens.",
     epilog="""\b
 Examples:
   answerback watch
   answerback watch -o json | jq --unbuffered .revision.config
-  answerback watch --after 5f0c2a9be1d4-3     # go on where another one ended""",
+  answerback watch --after 5f0c2a9be1d4-3     # continue where another watch ended""",
 )
-@click.option("--after", default="", metavar="ETAG", help="Begin after this revision, not with the one in force.")
+@click.option("--after", default="", metavar="ETAG", help="Start after this revision instead of with the active one.")
 @options.output("table", "json")
 @options.endpoint
 def command(after: str, form: str, server: str) -> None:
-    """Print a line for the configuration in force, and for every one that comes after it, until interrupted.
+    """Print one line for the active revision and one for each later revision, until interrupted.
 
-    With `-o json`, each line is an object with the whole configuration, its etag, and how many revisions were `skipped`
-    because they were no longer kept.
+    With `-o json`, each line is an object with the configuration, its etag, and `skipped`: the number of revisions
+    before it that were no longer stored.
     """
     from answerback.cli import output
     from answerback.cli.client import connected
@@ -44,6 +44,6 @@ def _line(seen: dict[str, Any]) -> str:
 
     revision, skipped = seen["revision"], seen["skipped"]
     comment = f": {revision['comment']}" if revision["comment"] else ""
-    missed = f"({skipped} before it {'is' if skipped == 1 else 'are'} no longer kept)  " if skipped else ""
+    missed = f"({skipped} earlier revision{'s' * (skipped != 1)} no longer stored)  " if skipped else ""
     when, number = moment(revision.get("time")), revision["number"]
     return f"{when}  {missed}revision {number} (etag {revision['etag']}) from {origin(revision)}{comment}"

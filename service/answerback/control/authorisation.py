@@ -52,7 +52,7 @@ class PermissionDenied(Exception):
     """The token has read access only."""
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"the token is for reading alone, and {method.rpartition('/')[2]} changes something")
+        super().__init__(f"the token allows only read access, and {method.rpartition('/')[2]} changes something")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Tokens:
             return Permit(Role.FULL, "token")
         if read:
             return Permit(Role.READ, "read token")
-        raise Unauthenticated("the token is not one of this responder's, or no longer")
+        raise Unauthenticated("the token is unknown or has been replaced")
 
 
 def authorise(permit: Permit, method: str) -> None:
@@ -98,10 +98,10 @@ def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
     """Return the token of a call. Raises Unauthenticated if there is not exactly one."""
     values = [value for key, value in metadata if key == AUTHORIZATION]
     if not values:
-        raise Unauthenticated("a token is needed: metadata `authorization: Bearer TOKEN`")
+        raise Unauthenticated("a token is required: metadata `authorization: Bearer TOKEN`")
     scheme, _, token = _text(values[0]).partition(" ")
     if len(values) > 1 or scheme.lower() != SCHEME or not token:
-        raise Unauthenticated("the metadata `authorization` is not one `Bearer TOKEN`")
+        raise Unauthenticated("the metadata `authorization` must be one `Bearer TOKEN`")
     return token.strip().encode(errors="replace")
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _STEPS: Final = 8  # max. rounds of a handshake in memory; TLS 1.3 takes three
 
-TAKEN: Final = "take RSA of 2048 bits or more, or ECDSA over P-256 or P-384"
+TAKEN: Final = "use RSA with 2048 bits or more, or ECDSA with P-256 or P-384"
 _WEAK: Final = {"EE_KEY_TOO_SMALL": "key", "CA_MD_TOO_WEAK": "signature"}
 # Keys that clients of gRPC's core (ours; C++, Ruby, …) reject, seen as a closed socket; tested with grpcio 1.80.
 # Identified by the start of subjectPublicKeyInfo in DER (RFC 8410, RFC 5480), including the bit string's length.
@@ -127,7 +127,7 @@ class Certificates:
     def _taken(self) -> None:
         pair = self._pair
         if pair.key.open_to_all:
-            log.warning("everybody on this machine can read %s, which is a private key: chmod o-r", pair.key.path)
+            log.warning("the private key %s is readable by all users of this machine: chmod o-r", pair.key.path)
         log.info("the admin API has a certificate", extra={"path": str(pair.certificate.path), "until": pair.until})
 
 
@@ -135,7 +135,7 @@ def _believe(context: ssl.SSLContext, file: PrivateFile) -> None:
     try:
         context.load_verify_locations(cadata=file.content.decode("ascii"))
     except (ssl.SSLError, ValueError):
-        raise BadFile(file.path, "holds no certificate in PEM") from None
+        raise BadFile(file.path, "contains no PEM certificate") from None
 
 
 def _take(context: ssl.SSLContext, certificate: PrivateFile, key: PrivateFile) -> None:
@@ -146,10 +146,10 @@ def _take(context: ssl.SSLContext, certificate: PrivateFile, key: PrivateFile) -
             context.load_cert_chain(chain, own, password=_no_passphrase)
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
-                raise BadFile(key.path, f"is not the key of {certificate.path}") from None
+                raise BadFile(key.path, f"does not belong to {certificate.path}") from None
             if error.reason in _WEAK:
                 raise BadFile(certificate.path, f"its {_WEAK[error.reason]} is too weak; {TAKEN}") from None
-            raise BadFile(key.path, "holds no private key in PEM without a passphrase") from None
+            raise BadFile(key.path, "contains no PEM private key without a passphrase") from None
 
 
 def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
@@ -169,11 +169,11 @@ def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
     except ssl.SSLCertVerificationError as error:
         raise BadFile(certificate.path, error.verify_message) from None
     except ssl.SSLError as error:
-        raise BadFile(certificate.path, f"no handshake succeeds with it: {error.reason}") from None
+        raise BadFile(certificate.path, f"TLS handshakes fail with it: {error.reason}") from None
     found = seen.getpeercert(binary_form=True) or b""
     for beginning, kind in _UNTAKEN.items():
         if beginning in found:
-            raise BadFile(certificate.path, f"many gRPC clients, ours too, take no key of {kind}; {TAKEN}")
+            raise BadFile(certificate.path, f"many gRPC clients, including ours, do not support {kind} keys; {TAKEN}")
     return str((seen.getpeercert() or {}).get("notAfter", ""))
 
 

@@ -15,7 +15,7 @@ from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
 from answerback.v1.problem_pb2 import Problem as ProblemMessage
 
 # A request without a configuration would otherwise mean one without listeners, and drain everything.
-MISSING: Final = Problem("config", "there is none; one without listeners is an empty message")
+MISSING: Final = Problem("config", "missing; a configuration without listeners is an empty message")
 
 Context = aio.ServicerContext[Any, Any]
 

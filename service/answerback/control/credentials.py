@@ -22,7 +22,7 @@ F = TypeVar("F")
 T = TypeVar("T")
 
 UNGUARDED: Final = (
-    "--admin {}: whoever reaches the admin API rules the responder, and nothing guards it; "
+    "--admin {}: the admin API would be reachable from other machines without authentication; "
     "give it --token-file, or --admin-cert, --admin-key and --admin-client-ca; "
     "or keep it on loopback (127.0.0.1:50051) or a Unix socket (unix:/run/answerback.sock); "
     "or give --admin-insecure if the network itself is closed"
@@ -67,7 +67,7 @@ def load(given: Protection, address: Address) -> Credentials:
     reading = loaded("--read-token-file", TokenFile, given.read_token_file)
     certificates = loaded("TLS of the admin API:", Certificates, _files(given))
     if full and given.read_token_file and reading and full.fits(tokens.read(given.read_token_file)):
-        problems.append("--read-token-file: it holds the token of --token-file, which may do everything")
+        problems.append("--read-token-file: it must differ from the token of --token-file, which has full access")
     problems += _exposed(given, address)
     if problems:
         raise StartError("\n".join(problems))
@@ -83,9 +83,9 @@ def _files(given: Protection) -> CertificateFiles | None:
 def _halves(given: Protection) -> list[str]:
     """Return the options that are useless without another one."""
     if (given.admin_cert is None) != (given.admin_key is None):
-        return ["--admin-cert and --admin-key go together: a certificate, and its private key"]
+        return ["--admin-cert and --admin-key must be used together"]
     if given.admin_client_ca and given.admin_cert is None:
-        return ["--admin-client-ca needs a certificate of our own: give --admin-cert and --admin-key"]
+        return ["--admin-client-ca requires --admin-cert and --admin-key"]
     return []
 
 
@@ -95,10 +95,12 @@ def _exposed(given: Protection, address: Address) -> list[str]:
     if address.private:
         return []
     if asks_for_token and not given.admin_cert:
-        log.warning("tokens cross the network in clear text: give --admin-cert and --admin-key")
+        log.warning("tokens would be sent in clear text: set --admin-cert and --admin-key")
     if asks_for_token or given.admin_client_ca:
         return []
     if not given.admin_insecure:
         return [UNGUARDED.format(address.text)]
-    log.warning("nothing guards the admin API at %s: whoever reaches it rules the responder", address.text)
+    log.warning(
+        "the admin API at %s has no authentication: anyone who reaches it has full control of the server", address.text
+    )
     return []

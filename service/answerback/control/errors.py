@@ -73,7 +73,7 @@ class Answer:
 def _refused(error: Refused) -> Answer:
     first, total = error.problems[0], len(error.problems)
     others = f" (and {total - 1} more: ValidateConfig lists all)" if total > 1 else ""
-    text = f"configuration refused: {shortened(first.path, PATH_LENGTH)}: {shortened(first.message)}{others}"
+    text = f"configuration rejected: {shortened(first.path, PATH_LENGTH)}: {shortened(first.message)}{others}"
     metadata = {"total": str(total)}
     return Answer(StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", text, metadata, error.problems)
 

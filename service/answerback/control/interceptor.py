@@ -159,7 +159,7 @@ def _refusing(error: Exception, method: str) -> Handler:
     async def refuse(_requests: Any, context: Context) -> None:
         if isinstance(error, (Unauthenticated, PermissionDenied)):
             # Variable parts are separate fields: repeated texts are rate-limited in the log.
-            log.warning("a call was refused: %s", error, extra={"method": method, "peer": context.peer()})
+            log.warning("call rejected: %s", error, extra={"method": method, "peer": context.peer()})
         await _answer(error, method, context)
 
     made: Handler = grpc.stream_stream_rpc_method_handler(refuse)
@@ -181,7 +181,7 @@ async def _answer(error: Exception, method: str, context: Context) -> NoReturn:
 
 def _left(method: str) -> asyncio.CancelledError:
     """Return the exception that tells gRPC that the client hung up while a message was being sent."""
-    log.debug("the client left during %s", method)
+    log.debug("the client disconnected during %s", method)
     return asyncio.CancelledError()
 
 
@@ -192,5 +192,5 @@ class HangUps(logging.Filter):
         """Whether the record is about anything else."""
         if not (record.exc_info and isinstance(record.exc_info[1], aio.InternalError)):
             return True
-        log.debug("a client left before its call was over")
+        log.debug("a client disconnected before its call was complete")
         return False

@@ -42,14 +42,14 @@ class TooManyCalls(Exception):
     """The limit of concurrent calls of a kind is reached."""
 
     def __init__(self, kind: Kind, most: int) -> None:
-        super().__init__(f"{most} {kind.value} at a time are all there may be; try again later")
+        super().__init__(f"{most} {kind.value} at a time is the maximum; try again later")
 
 
 class TooManyBytes(Exception):
     """The limit of bytes in requests in progress and unread responses of a kind is reached."""
 
     def __init__(self, kind: Kind, most: int) -> None:
-        super().__init__(f"{kind.value} in progress hold {most} bytes, which is all there may be; try again later")
+        super().__init__(f"{kind.value} in progress hold {most} bytes, which is the maximum; try again later")
 
 
 class Place:

@@ -15,7 +15,7 @@ from answerback.v1 import config_pb2 as v1
 from answerback.v1 import listener_service_pb2 as pb
 from answerback.v1.listener_service_pb2_grpc import ListenerServiceServicer
 
-MISSING: Final = Problem("listener", "there is none in the request")
+MISSING: Final = Problem("listener", "missing in the request")
 
 Context = aio.ServicerContext[Any, Any]
 Asked = pb.CreateListenerRequest | pb.UpdateListenerRequest | pb.DeleteListenerRequest

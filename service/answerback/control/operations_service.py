@@ -97,7 +97,7 @@ class OperationsService(OperationsServiceServicer):
     async def ResetCounters(self, request: pb.ResetCountersRequest, context: Context) -> pb.ResetCountersResponse:
         """Return how many rules and faults were reset."""
         if (request.rule or request.fault) and not request.listener:
-            raise BadArgument("listener", "missing: rules and faults are those of a listener")
+            raise BadArgument("listener", "missing: rules and faults belong to a listener")
         counters = await self._supervisor.operations.reset_counters(request.listener, request.rule, request.fault)
         return pb.ResetCountersResponse(counters=counters)
 

@@ -37,7 +37,7 @@ def read(path: Path, most: int = MOST) -> PrivateFile:
         with open(path, "rb", opener=_without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise BadFile(path, "is no regular file; it is read again and again, so it must be one")
+                raise BadFile(path, "is not a regular file")
             content = file.read(most + 1)
     except OSError as error:
         raise BadFile(path, error.strerror or str(error)) from None
@@ -62,7 +62,7 @@ class Trouble:
     def met(self, error: BadFile) -> None:
         """The files cannot be used now."""
         if str(error) != self._known:
-            log.error("%s stays in force: %s", self._stays, error)
+            log.error("%s is still used: %s", self._stays, error)
         self._known = str(error)
 
     def over(self) -> None:

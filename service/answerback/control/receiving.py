@@ -29,14 +29,14 @@ class TooManyParts(Exception):
     """A request has more parts than are accepted."""
 
     def __init__(self) -> None:
-        super().__init__(f"the request has more than {MAX_PARTS} fields and list items, which is as many as are read")
+        super().__init__(f"the request has more than {MAX_PARTS} fields and list items, which is the maximum")
 
 
 class MalformedRequest(Exception):
     """The bytes of a request cannot be parsed."""
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"these bytes are no request of {method[1:]}")
+        super().__init__(f"these bytes are not a request of {method[1:]}")
 
 
 class Receiver:

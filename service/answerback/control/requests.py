@@ -60,4 +60,4 @@ def _decoded(token: str) -> str:
     try:
         return b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except ValueError:
-        raise BadArgument("page_token", "none that this server has given; begin again without one") from None
+        raise BadArgument("page_token", "not a token of this server; start again without one") from None

@@ -110,7 +110,7 @@ def _listen(server: aio.Server, address: Address, credentials: grpc.ServerCreden
         try:
             return server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
         except RuntimeError:
-            reason = obstacle(address) or "gRPC cannot listen there"
+            reason = obstacle(address) or "gRPC cannot listen on this address"
         finally:
             os.umask(former)
     raise StartError(f"--admin {address.text}: {reason}")

@@ -54,7 +54,7 @@ def _token(file: private_files.PrivateFile) -> bytes:
     if len(token) < SHORTEST:
         raise BadFile(file.path, f"the token has {len(token)} bytes, fewer than {SHORTEST}; {HOW}")
     if not _VISIBLE.fullmatch(token):
-        raise BadFile(file.path, f"the token has bytes that no header carries: blanks, or none of ASCII; {HOW}")
+        raise BadFile(file.path, f"the token has blanks or bytes that are not ASCII; {HOW}")
     return token
 
 
@@ -73,7 +73,7 @@ class TokenFile:
             file = private_files.read(self._path, LONGEST)
             if Digest.of(_token(file)) != self._taken:
                 self._taken = self._take(file)
-                log.info("a new token is in force", extra={"path": str(self._path)})
+                log.info("a new token is active", extra={"path": str(self._path)})
             self._trouble.over()
         except BadFile as error:
             self._trouble.met(error)
@@ -82,5 +82,5 @@ class TokenFile:
     def _take(self, file: private_files.PrivateFile) -> Digest:
         digest = Digest.of(_token(file))
         if file.open_to_all:
-            log.warning("everybody on this machine can read %s, which holds a token: chmod o-r", file.path)
+            log.warning("the token file %s is readable by all users of this machine: chmod o-r", file.path)
         return digest

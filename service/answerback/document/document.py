@@ -16,7 +16,7 @@ from answerback.v1 import config_pb2 as v1
 
 _STEP = re.compile(r"([A-Za-z_]\w*)|\[([0-9]+)\]")
 _LAST_NAME = re.compile(r"\.?\w+$")
-_EMPTY = "there is no configuration here; one without listeners is written `listeners: []`"
+_EMPTY = "the configuration is empty; a configuration without listeners is `listeners: []`"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def load(text: str | bytes) -> Document:
     except (UnicodeEncodeError, UnicodeDecodeError) as problem:
         return _refused(f"not UTF-8: {problem.reason} (byte {problem.start})")
     if len(raw) > nodes.MAX_BYTES:
-        return _refused(f"longer than {nodes.MAX_BYTES} bytes; long payloads go to files of their own")
+        return _refused(f"longer than {nodes.MAX_BYTES} bytes; move long payloads to files")
     try:
         root = nodes.compose(decoded)
     except nodes.Unreadable as unreadable:

@@ -181,7 +181,9 @@ class _Composer:
             elif isinstance(event, yaml.DocumentStartEvent):
                 self._documents += 1
                 if self._documents > 1:
-                    raise Unreadable("a second document begins here; a configuration is one", line, column)
+                    raise Unreadable(
+                        "a second YAML document begins here; a configuration is one document", line, column
+                    )
         return self._root
 
     def _scalar(self, event: Any, line: int, column: int) -> Scalar:
@@ -211,13 +213,13 @@ class _Composer:
         parent = self._open[-1]
         parent.add(node)
         if parent.weight > MAX_WEIGHT:
-            raise Unreadable("too many values, with what anchors stand for counted each time", node.line, node.column)
+            raise Unreadable("too many values, counting each use of an anchor", node.line, node.column)
         if len(self._open) + node.depth > MAX_DEPTH:
             raise Unreadable("nested too deep", node.line, node.column)
         if not parent.is_list and len(parent.children) > 2 * MAX_FIELDS:
-            raise Unreadable("more fields in one mapping than any has", node.line, node.column)
+            raise Unreadable("too many fields in one mapping", node.line, node.column)
 
     @staticmethod
     def _understood(tag: str | None, line: int, column: int) -> None:
         if tag is not None and tag not in _TAGS | _TEXT_TAGS:
-            raise Unreadable(f"the tag {quoted(str(tag))} is not understood", line, column)
+            raise Unreadable(f"the tag {quoted(str(tag))} is not supported", line, column)

@@ -131,7 +131,7 @@ class WatchedRules(Rules):
         if miss is not None:
             return miss
         where = "on this connection" if rule.per_connection else "before"
-        return Mismatch(f"has matched {rule.most} time{'s' * (rule.most > 1)} {where}, and does no more")
+        return Mismatch(f"has matched {rule.most} time{'s' * (rule.most > 1)} {where}, and does not match again")
 
 
 class _Search(Selector):

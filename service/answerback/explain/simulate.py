@@ -261,7 +261,7 @@ class _Stage(SessionMetrics):
         if not rest or framing is None:
             return
         if reason == CloseReason.MALFORMED_REQUEST:
-            self._left(rest, framing, objection(framing, rest) or "nobody knows where it ends")
+            self._left(rest, framing, objection(framing, rest) or "its end is unknown")
         elif reason == CloseReason.REQUEST_TOO_LARGE:
             self._left(rest, framing, f"it is longer than max_request_bytes, {self._plan.limits.max_request_bytes}")
         elif reason == CloseReason.REQUEST_TIMEOUT:

@@ -67,7 +67,7 @@ def _check(
 ) -> None:
     listeners = config.listeners[:MAX_LISTENERS]
     if len(config.listeners) > MAX_LISTENERS:
-        problems.add("listeners", f"{len(config.listeners)} listeners; there can be {MAX_LISTENERS}")
+        problems.add("listeners", f"{len(config.listeners)} listeners; the maximum is {MAX_LISTENERS}")
     _fields(config, problems)
     _names(listeners, problems)
     _addresses(listeners, reserved, problems)
@@ -77,7 +77,7 @@ def _check(
         left = max(0, left - len(listener.rules))
     total = sum(len(listener.rules) for listener in listeners)
     if total > MAX_RULES:
-        problems.add("listeners", f"{total} rules in all; there can be {MAX_RULES}")
+        problems.add("listeners", f"{total} rules in all; the maximum is {MAX_RULES}")
 
 
 def _fields(config: v1.Config, problems: Problems) -> None:
@@ -107,7 +107,7 @@ def _names(listeners: Sequence[v1.Listener], problems: Problems) -> None:
         elif not _NAME.fullmatch(listener.name):
             problems.add(path, f"{_NAME_FORM}, not {quoted(listener.name)}")
         elif first.setdefault(listener.name, index) != index:
-            problems.add(path, f"{listener.name} is the name of listeners[{first[listener.name]}] already")
+            problems.add(path, f"{listener.name} is already the name of listeners[{first[listener.name]}]")
 
 
 def _addresses(listeners: Sequence[v1.Listener], reserved: Sequence[tuple[str, str]], problems: Problems) -> None:
@@ -121,10 +121,10 @@ def _addresses(listeners: Sequence[v1.Listener], reserved: Sequence[tuple[str, s
             continue
         ours = addresses.occupied(address, reserved)
         if ours:
-            problems.add(path, f"{address} is in the way of {ours}")
+            problems.add(path, f"{address} overlaps {ours}")
         other = next((each for each in before if address.overlaps(each[0])), None)
         if other:
-            problems.add(path, f"{address} is in the way of {other[0]}, the address of listeners[{other[1]}]")
+            problems.add(path, f"{address} overlaps {other[0]} (listeners[{other[1]}])")
         before.append((address, index))
 
 
@@ -144,10 +144,10 @@ class _Listener:
             check_framing(self._listener.framing, self._at("framing"), Checking(self._problems, files))
         check_limits(self._listener.limits, self._at("limits"), Checking(self._problems, files), descriptor_limit)
         if addresses.is_unix(self._listener) and self._listener.accept in _FOR_TCP:
-            why = "connecting to a Unix socket can be neither refused nor stalled: CLOSE, RESET and HOLD work"
+            why = "a Unix socket can neither refuse nor stall: use CLOSE, RESET or HOLD"
             self._problems.add(self._at("accept"), why)
         if addresses.is_unix(self._listener) and self._listener.limits.max_connections_per_peer:
-            why = "peers of a Unix socket have no address to tell them apart: set max_connections"
+            why = "clients of a Unix socket have no address: set max_connections instead"
             self._problems.add(self._at("limits.max_connections_per_peer"), why)
         rules = self._listener.rules[:most_rules]
         request_bytes = longest_request(self._listener)
@@ -157,9 +157,9 @@ class _Listener:
         self._faults(Checking(self._problems, files))
         states = {state for rule in rules for state in rule.in_states}
         if len(states) > MAX_STATES:
-            self._problems.add(self._at("rules"), f"{len(states)} states; there can be {MAX_STATES}")
+            self._problems.add(self._at("rules"), f"{len(states)} states; the maximum is {MAX_STATES}")
         elif len(states) * len(rules) > MAX_TABLED:
-            why = f"there can be {MAX_TABLED // len(states)} rules with so many states"
+            why = f"the maximum is {MAX_TABLED // len(states)} rules with this number of states"
             self._problems.add(self._at("rules"), f"{len(rules)} rules in {len(states)} states; {why}")
 
     def _at(self, field: str) -> str:
@@ -168,7 +168,7 @@ class _Listener:
     def _faults(self, checking: Checking) -> None:
         faults = self._listener.faults[:MAX_FAULTS]
         if len(self._listener.faults) > MAX_FAULTS:
-            self._problems.add(self._at("faults"), f"{len(self._listener.faults)} faults; there can be {MAX_FAULTS}")
+            self._problems.add(self._at("faults"), f"{len(self._listener.faults)} faults; the maximum is {MAX_FAULTS}")
         self._keys("faults", [fault_key(fault, index) for index, fault in enumerate(faults)])
         for index, fault in enumerate(faults):
             check_fault(fault, f"{self._path}.faults[{index}]", checking)

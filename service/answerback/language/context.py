@@ -62,7 +62,7 @@ class Checking:
         try:
             patterns.compile(text)
         except patterns.PatternError as problem:
-            self.add(path, f"RE2 refuses it: {problem}")
+            self.add(path, f"invalid RE2: {problem}")
             return False
         return True
 

@@ -18,7 +18,7 @@ class NoSuchListener(Exception):
     """There is no listener of the name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no listener {quoted(name)}")
+        super().__init__(f"no listener {quoted(name)}")
         self.name = name
 
 
@@ -26,7 +26,7 @@ class ListenerExists(Exception):
     """There is a listener of the name already."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is a listener {quoted(name)} already")
+        super().__init__(f"listener {quoted(name)} already exists")
         self.name = name
 
 
@@ -98,7 +98,7 @@ def _problems(mask: Sequence[str]) -> Iterable[Problem]:
     for index, path in enumerate(mask):
         why = _obstacle(path)
         if path == ALL and len(mask) > 1:
-            why = "`*` takes everything, and stands alone"
+            why = "`*` selects all fields and must be the only path"
         if why:
             yield Problem(f"update_mask.paths[{index}]", why)
 

@@ -61,7 +61,7 @@ def file_names(part: Message, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _one(name: str, read: Read, left: int) -> Content:
     if not name or "\0" in name or len(name) > _LONGEST_NAME:
-        raise Refusal(errno.EINVAL, "that is no file's name")
+        raise Refusal(errno.EINVAL, "that is not a file name")
     data = read(name)
     if len(data) > left:
         raise Refusal(errno.EFBIG, f"all files together are more than {MAX_BYTES_IN_ALL} bytes")
@@ -92,13 +92,11 @@ class FilesBeneath:
     def __call__(self, name: str) -> Content:
         """The content. Raises OSError."""
         if self._folder is None:
-            raise Refusal(
-                errno.EACCES, "no files are read through the API unless `serve --files DIR` names their folder"
-            )
+            raise Refusal(errno.EACCES, "files cannot be read through the API without `serve --files DIR`")
         top = Path(os.path.realpath(self._folder))
         real = Path(os.path.realpath(top / name))  # Path.resolve raises RuntimeError for a link to itself
         if not real.is_relative_to(top):
-            raise Refusal(errno.EACCES, "it is outside the folder that `serve --files` names")
+            raise Refusal(errno.EACCES, "it is outside the directory of `serve --files`")
         return _content(_open_beneath(top, real.relative_to(top)), self._contents)
 
 

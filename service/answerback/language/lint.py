@@ -33,7 +33,7 @@ def warnings(config: v1.Config) -> list[Problem]:
     problems = Problems()
     with suppress(Enough):
         if not config.listeners:
-            problems.add("listeners", "none: nothing will be served")
+            problems.add("listeners", "empty: nothing will be served")
         for index, listener in enumerate(config.listeners):
             linting = Linting(problems, f"listeners[{index}]", compile_limits(listener.limits))
             _listener(listener, linting)

@@ -147,11 +147,11 @@ def _steps(script: Sequence[v1.Step], event: str | None, path: str, problems: Pr
         return  # `check` has rejected a step: what stands around it may be meant otherwise
     end = next((index for index, kind in enumerate(kinds) if kind.ends), len(kinds))
     if end < len(kinds) - 1:
-        problems.add(f"{path}[{end + 1}]", f"never taken: {_step(path, end)} {kinds[end].ends}")
+        problems.add(f"{path}[{end + 1}]", f"never reached: {_step(path, end)} {kinds[end].ends}")
     if event is not None:
         silent = next((index for index, kind in enumerate(kinds) if kind.needs_request), None)
         if silent is not None:
-            problems.add(f"{path}[{silent}]", f"sends nothing: there is no request on {event}")
+            problems.add(f"{path}[{silent}]", f"sends nothing: {event} has no request")
     half = next((index for index, kind in enumerate(kinds[:end]) if kind.half_closes), None)
     if half is None:
         return

@@ -20,7 +20,7 @@ LISTENER = describe(
     ),
     address=Field(
         'address: "[::1]:2525"',
-        words="two listeners, or one and a port of the server's own, cannot share one",
+        words="two listeners, or one and a port of the server itself, cannot share one",
     ),
     engine=Field("engine: COROUTINE", default="that of `serve --engine`"),
     framing=Field("framing: line", default="`read`"),

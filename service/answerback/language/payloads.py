@@ -26,7 +26,7 @@ class MissingFile(ValueError):
 def says_nothing(message: Message) -> str:
     """What is wrong with a choice that was not made."""
     *names, last = (field.name for field in message.DESCRIPTOR.oneofs[0].fields)
-    return f"says nothing: give {', '.join(names)} or {last}" if names else f"says nothing: give {last}"
+    return f"empty: set one of {', '.join(names)}, {last}" if names else f"empty: set {last}"
 
 
 def decode(payload: Source, files: Files) -> bytes:

@@ -84,7 +84,7 @@ class Handler(logging.Handler):
         return lines, None if due is None else max(0.0, due - now)
 
     def _dropped(self, lines: int) -> str:
-        text = f"{lines} lines were dropped here: standard error was not read in time"
+        text = f"{lines} lines were dropped here: standard error was not read fast enough"
         values = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "msg": text, "dropped": lines}
         return self.format(logging.makeLogRecord(values))
 

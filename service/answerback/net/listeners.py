@@ -276,4 +276,4 @@ def _shut_down(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError as error:  # it was not listening
-        log.debug("stopped listening already: %s", error)
+        log.debug("already stopped listening: %s", error)

@@ -26,7 +26,7 @@ class EtagMismatch(Exception):
     """The change was meant for another revision than the active one."""
 
     def __init__(self, current: str) -> None:
-        super().__init__(f"another revision is in force by now; its etag is {current}")
+        super().__init__(f"another revision is active now; its etag is {current}")
         self.current = current
 
 
@@ -53,11 +53,11 @@ class RestartInProgress(Exception):
     """A restart of the workers is in progress already."""
 
     def __init__(self) -> None:
-        super().__init__("the workers are being restarted already; `answerback status` shows since when each has run")
+        super().__init__("a restart is already in progress; `answerback status` shows the start time of each worker")
 
 
 class Stopping(Exception):
     """The server is stopping; changes are not accepted any more."""
 
     def __init__(self) -> None:
-        super().__init__("the responder is shutting down")
+        super().__init__("the server is shutting down")

@@ -17,10 +17,10 @@ THREADS_PER_WORKER: Final = 4  # threads and processes per worker; half of it is
 
 SHORTAGES: Final = {
     errno.EMFILE: "no descriptor is free; raise RLIMIT_NOFILE (`ulimit -n`)",
-    errno.ENFILE: "the machine has no descriptor left; raise fs.file-max",
+    errno.ENFILE: "the machine has no free descriptor; raise fs.file-max",
     errno.ENOMEM: "there is not enough memory; raise RLIMIT_AS (`ulimit -v`), or the limit of the container",
     errno.EAGAIN: "no process can be started; raise RLIMIT_NPROC (`ulimit -u`), or pids.max of the container",
-    errno.ENOSPC: "there is no room left on the device",
+    errno.ENOSPC: "no space left on the device",
 }
 NO_THREAD: Final = (
     "no thread can be started; raise RLIMIT_NPROC (`ulimit -u`), RLIMIT_AS (`ulimit -v`), or pids.max of the container"

@@ -40,7 +40,7 @@ class Condition:
             many, seconds = self._pace.deaths, self._pace.memory
             return f"{many} workers died within {seconds:g} s, the last one: {self._crew.last_death}"
         if not self._crew.workers:
-            return f"no worker is up: {self._crew.last_death}"
+            return f"no worker is running: {self._crew.last_death}"
         return DRAINED if self._drained else ""
 
     @property

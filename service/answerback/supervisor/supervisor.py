@@ -208,7 +208,7 @@ class Supervisor:
     async def reload(self) -> None:
         """Apply the configuration file again. Problems are logged, and nothing changes."""
         if self._reloads is None:
-            log.warning("there is no file to apply again: `serve` was given no --config")
+            log.warning("no file to reload: `serve` was started without --config")
         else:
             await self._reloads.again()
 
@@ -340,6 +340,6 @@ class Supervisor:
         """Undo a failed start."""
         self._closing.stop()
         for process in self._crew.processes:
-            process.kill("the responder did not start")
+            process.kill("the server did not start")
             await asyncio.shield(process.over)
         self._sockets.close_all()

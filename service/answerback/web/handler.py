@@ -26,7 +26,7 @@ HEADERS: Final = {
 
 ERRORS: Final = {
     HTTPStatus.BAD_REQUEST: "This is not a valid HTTP/1.1 request.\n",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "The server failed to answer; its log says more.\n",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The server failed to respond; see its log.\n",
 }
 
 log = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ class Handler(web.RequestHandler):
         """Return the response to a request that cannot be parsed, or whose handling failed."""
         self.asked()
         if not isinstance(exc, HttpProcessingError):
-            log.error("%s could not be answered", request.path, exc_info=exc)
+            log.error("the response to %s failed", request.path, exc_info=exc)
         if request.writer.output_size > 0:
-            raise ConnectionError("a part of the answer is sent already")
+            raise ConnectionError("part of the response was already sent")
         known = HTTPStatus.BAD_REQUEST if isinstance(exc, HttpProcessingError) else HTTPStatus.INTERNAL_SERVER_ERROR
         return dressed(web.Response(status=known, text=ERRORS[known]))
 

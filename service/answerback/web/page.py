@@ -29,9 +29,9 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
 LINKS: Final = (
-    ("/metrics", "what Prometheus reads"),
-    ("/readyz", "whether it is ready for traffic"),
-    ("/healthz", "whether it is alive"),
+    ("/metrics", "metrics for Prometheus"),
+    ("/readyz", "readiness"),
+    ("/healthz", "liveness"),
 )
 
 
@@ -57,7 +57,7 @@ def page(status: Status, start_time: datetime) -> str:
     body = tag(
         "body",
         tag("h1", "Answerback"),
-        tag("p", "A TCP endpoint you control: it answers as it was told, and counts what reached it."),
+        tag("p", "A programmable TCP server."),
         tag("p", "State: ", tag("strong", state)),
         tag("p", f"Version {__version__}, configuration revision {status.revision}, up since {since}."),
         *(tag("p", "Configuration file: ", tag("strong", text)) for text in _refusals(status)),

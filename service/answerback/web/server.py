@@ -85,7 +85,7 @@ class _Pages:
         handler.asked()
         respond = self._paths.get(request.path)
         if respond is None:
-            response = web.Response(status=404, text=f"There are only {', '.join(self._paths)} here.\n")
+            response = web.Response(status=404, text=f"Not found. Paths: {', '.join(self._paths)}\n")
         elif request.method not in METHODS:
             response = web.Response(status=405, text="Only GET and HEAD.\n", headers={"Allow": ", ".join(METHODS)})
         else:

@@ -97,12 +97,12 @@ class Worker:
         kind = received.message.WhichOneof("kind")
         carry_out = self._orders.get(kind or "")
         if carry_out is None:
-            log.warning("an order of a kind unknown to this worker was passed over")
+            log.warning("ignored a command that this worker does not know")
             return
         try:
             carry_out(received)
         except Exception:
-            log.exception("order failed", extra={"order": kind})
+            log.exception("command failed", extra={"order": kind})
             self._end(1)
 
     def _prepare(self, received: Received[Order]) -> None:
@@ -151,7 +151,7 @@ class Worker:
         revision = received.message.commit.revision
         ready, self._ready = self._ready, None
         if ready is None or ready.compiled.plan.revision != revision:
-            raise RuntimeError(f"revision {revision} is to be committed, and was not prepared")
+            raise RuntimeError(f"revision {revision} cannot be committed: it was not prepared")
         self._listeners.commit(ready.compiled.plan, ready.sockets, by_address(received.message.commit.fillers))
         self._in_force = ready.compiled
         self._link.send(Report(committed=Committed(revision=revision)))
@@ -180,7 +180,7 @@ class Worker:
     def _adopt(self, received: Received[Order]) -> None:
         adopt = received.message.adopt
         if received.lost:
-            log.error("no descriptors are free to stand in for another worker", extra={"slot": adopt.slot})
+            log.error("no free descriptors to accept for another worker", extra={"slot": adopt.slot})
             return
         self._listeners.adopt(adopt.slot, by_key(adopt.sockets, received.sockets), by_address(adopt.fillers))
 
@@ -226,7 +226,7 @@ class Worker:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("order failed", exc_info=error)
+            log.error("command failed", exc_info=error)
             self._end(1)
 
     def _beat(self) -> None:

@@ -119,7 +119,7 @@ def test_size_and_request_number_misses_name_the_range() -> None:
 def test_peer_miss_names_address_and_network() -> None:
     assert why(mismatch.peer("10.0.0.0/8"), b"") == "comes from 192.0.2.7, not from 10.0.0.0/8"
     assert why(mismatch.peer("10.0.0.0/8"), b"", MadeUp(peer=("", 0))) == (
-        "comes from what has no address, not from 10.0.0.0/8"
+        "comes from a Unix socket, not from 10.0.0.0/8"
     )
     assert mismatch.peer("192.0.2.0/24")(b"", MadeUp()) is None
 

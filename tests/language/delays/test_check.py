@@ -69,5 +69,5 @@ def test_empty_delay_in_a_latency_fault_is_rejected() -> None:
     config = v1.Config(listeners=[v1.Listener(name="it", address="127.0.0.1:0")])
     config.listeners[0].faults.add().latency.SetInParent()
     assert said(check(config, {})) == [
-        "listeners[0].faults[0].latency: says nothing: give fixed, uniform, normal, lognormal or exponential"
+        "listeners[0].faults[0].latency: empty: set one of fixed, uniform, normal, lognormal, exponential"
     ]

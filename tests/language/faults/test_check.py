@@ -12,7 +12,7 @@ def problems(*faults: str) -> list[str]:
 
 
 WRONG = {
-    "{}": f"[0]: says nothing: give {members(v1.Fault())}",
+    "{}": f"[0]: empty: set one of {members(v1.Fault())}",
     "{probability: 1.5, drop: {}}": "[0].probability: must be 0 to 1, not 1.5",
     "{probability: -0.5, drop: {}}": "[0].probability: must be 0 to 1, not -0.5",
     "{latency: 2h}": "[0].latency.fixed: must be 0 to 1h, not 2h",
@@ -60,7 +60,7 @@ def test_a_rule_and_a_fault_may_have_the_same_name() -> None:
 
 def test_more_than_max_faults_are_rejected() -> None:
     assert problems(*["drop"] * MAX_FAULTS) == []
-    assert problems(*["drop"] * (MAX_FAULTS + 1)) == [f": {MAX_FAULTS + 1} faults; there can be {MAX_FAULTS}"]
+    assert problems(*["drop"] * (MAX_FAULTS + 1)) == [f": {MAX_FAULTS + 1} faults; the maximum is {MAX_FAULTS}"]
 
 
 def test_fault_with_unknown_target_or_nan_probability_is_rejected() -> None:

@@ -8,7 +8,7 @@ def faults(text: str) -> list[str]:
 
 
 def test_lint_warns_of_fault_with_probability_0() -> None:
-    assert faults("{probability: 0, drop: {}}") == ["[0]: never strikes: its probability is 0"]
+    assert faults("{probability: 0, drop: {}}") == ["[0]: never applies: its probability is 0"]
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_lint_warns_of_fault_with_probability_0() -> None:
 def test_behind_one_that_leaves_no_bytes_of_any_reply(first: str) -> None:
     needing = "{bandwidth: {bytes_per_second: 1}}, {slice: {size: 1}}, truncate, corrupt, drop"
     assert faults(f"{first}, {{latency: 1s}}, hang, reset, {{slow_close: {{delay: 1s}}}}, {needing}") == [
-        f"[{index}]: never strikes: faults[0] leaves no bytes of any reply" for index in range(5, 10)
+        f"[{index}]: never applies: faults[0] leaves no bytes of any reply" for index in range(5, 10)
     ]
 
 
@@ -35,5 +35,5 @@ def test_lint_does_not_call_faults_behind_conditional_fault_unreachable(when: st
 @pytest.mark.parametrize("when", ["skip: 1", "every: 2"])
 def test_a_connection_is_closed_once(when: str) -> None:
     assert faults(f"{{target: CONNECTION, {when}, slow_close: {{delay: 1s}}}}") == [
-        "[0]: never strikes: a connection is closed once"
+        "[0]: never applies: a connection is closed once"
     ]

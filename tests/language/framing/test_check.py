@@ -13,7 +13,7 @@ def problems(framing: str) -> list[str]:
 
 def test_empty_framing_is_rejected() -> None:
     assert problems("{}") == [
-        f": says nothing: give {members(v1.Framing())}",
+        f": empty: set one of {members(v1.Framing())}",
     ]
 
 
@@ -43,11 +43,11 @@ def test_framing_number_outside_its_bounds_is_rejected(framing: str, path: str, 
 def test_a_delimiter_is_bytes() -> None:
     assert problems("{delimiter: ''}") == ["delimiter.end: at least one byte is needed"]
     assert problems("{delimiter: {end: {hex: a}}}") == ["delimiter.end.hex: odd number of digits"]
-    assert problems("{delimiter: {end: {}}}") == ["delimiter.end: says nothing: give text, hex, base64 or file"]
+    assert problems("{delimiter: {end: {}}}") == ["delimiter.end: empty: set one of text, hex, base64, file"]
 
 
 PATTERNS = {
-    "a(": "RE2 refuses it: missing ): a(",
+    "a(": "invalid RE2: missing ): a(",
     "a$": "$ cannot be used where a pattern ends a request",
     "^a": "^ cannot be used where a pattern ends a request",
     r"a\b": r"\b cannot be used where a pattern ends a request",
@@ -62,7 +62,7 @@ def test_a_pattern_can_end_a_request(pattern: str, why: str) -> None:
 
 
 def test_fixed_framing_without_size_is_rejected() -> None:
-    assert problems("{fixed: {}}") == ["fixed: says nothing: give size or size_from"]
+    assert problems("{fixed: {}}") == ["fixed: empty: set one of size, size_from"]
 
 
 def test_a_size_is_settled_in_steps_alone() -> None:

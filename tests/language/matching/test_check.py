@@ -13,15 +13,15 @@ def problems(text: str) -> list[str]:
 
 
 EMPTY = {
-    "{}": f"listeners[0].rules[0].when: says nothing: give {KINDS}",
-    "{not: {}}": f"not: says nothing: give {KINDS}",
-    "{all: []}": "all: an empty list: give at least one condition",
-    "{any: {}}": "any: an empty list: give at least one condition",
-    "{any: [a, {}]}": f"any.of[1]: says nothing: give {KINDS}",
-    "{equals: {}}": "equals: says nothing: give text, hex, base64 or file",
-    "{prefix: {ignore_case: true}}": "prefix: says nothing: give text, hex, base64 or file",
-    "{size: {}}": "size: says nothing: give min or max",
-    "{request_number: {}}": "request_number: says nothing: give min or max",
+    "{}": f"listeners[0].rules[0].when: empty: set one of {KINDS}",
+    "{not: {}}": f"not: empty: set one of {KINDS}",
+    "{all: []}": "all: an empty list: at least one condition is required",
+    "{any: {}}": "any: an empty list: at least one condition is required",
+    "{any: [a, {}]}": f"any.of[1]: empty: set one of {KINDS}",
+    "{equals: {}}": "equals: empty: set one of text, hex, base64, file",
+    "{prefix: {ignore_case: true}}": "prefix: empty: set one of text, hex, base64, file",
+    "{size: {}}": "size: empty: set min or max",
+    "{request_number: {}}": "request_number: empty: set min or max",
 }
 
 
@@ -47,7 +47,7 @@ REGEXES = {
 def test_patterns_that_re2_refuses(pattern: str, why: str, capfd: pytest.CaptureFixture[str]) -> None:
     config = listener("rules: [{when: {regex: x}, do: [send: {template: '${1}${name}'}]}]")
     config.listeners[0].rules[0].when.regex = pattern
-    assert said(check(config, {})) == [f"listeners[0].rules[0].when.regex: RE2 refuses it: {why}"]
+    assert said(check(config, {})) == [f"listeners[0].rules[0].when.regex: invalid RE2: {why}"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -107,7 +107,7 @@ def test_peer_match_with_address_or_network_is_valid(text: str) -> None:
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
 def test_before_a_request_there_is_only_the_peer(event: str) -> None:
     config = rule(f"event: {event}, when: {{all: [{{not: {{peer: '::1'}}}}, a, {{request_number: {{min: 1}}}}]}}")
-    why = f"there is no request on {event}, so that only peer can be looked at"
+    why = f"{event} has no request; only peer can be matched"
     assert said(check(config, {})) == [
         f"listeners[0].rules[0].when.all.of[1].equals: {why}",
         f"listeners[0].rules[0].when.all.of[2].request_number: {why}",

@@ -12,11 +12,11 @@ def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
 
 
 EMPTY = {
-    "{}": f"[0]: says nothing: give {members(v1.Step())}",
-    "send: {}": "[0].send: says nothing: give text, hex, base64, file or template",
-    "delay: {}": "[0].delay: says nothing: give fixed, uniform, normal, lognormal or exponential",
-    "dribble: {payload: a, gap: 1s}": "[0].dribble: says nothing: give chunks or size",
-    "set: {name: a, value: {}}": "[0].set.value: says nothing: give text, hex, base64, file or template",
+    "{}": f"[0]: empty: set one of {members(v1.Step())}",
+    "send: {}": "[0].send: empty: set one of text, hex, base64, file, template",
+    "delay: {}": "[0].delay: empty: set one of fixed, uniform, normal, lognormal, exponential",
+    "dribble: {payload: a, gap: 1s}": "[0].dribble: empty: set one of chunks, size",
+    "set: {name: a, value: {}}": "[0].set.value: empty: set one of text, hex, base64, file, template",
 }
 
 
@@ -49,7 +49,7 @@ def test_pieces_of_a_dribble() -> None:
     assert dribble("chunks: 0") == ["[0].dribble.chunks: must be 1 to 65536, not 0"]
     assert dribble("chunks: 65537") == ["[0].dribble.chunks: must be 1 to 65536, not 65537"]
     assert dribble("size: 0") == ["[0].dribble.size: must be 1 to 16777216, not 0"]
-    assert dribble("size: 1") == ["[0].dribble.size: makes 65537 pieces; there can be 65536"]
+    assert dribble("size: 1") == ["[0].dribble.size: makes 65537 pieces; the maximum is 65536"]
 
 
 def test_state_name_longer_than_128_characters_is_rejected() -> None:
@@ -78,7 +78,7 @@ def test_step_with_invalid_framing_is_rejected() -> None:
     assert problems(
         "framing: {}, receive: {framing: {delimiter: ''}, into: x}, framing: {fixed: {size_from: '${a}'}}"
     ) == [
-        f"[0].framing: says nothing: give {FRAMINGS}",
+        f"[0].framing: empty: set one of {FRAMINGS}",
         "[1].receive.framing.delimiter.end: at least one byte is needed",
         "[2].framing.fixed.size_from: unknown placeholder 'a' (at character 3)",
     ]

@@ -88,5 +88,5 @@ async def test_reset_of_counters_without_a_worker_fails(supervise: Supervise) ->
     supervisor = await supervise(HELLO, pace=Timeouts(backoff=(60.0,)))
     supervisor.kill(0)
     await until(lambda: supervisor.pids() == [0])
-    with pytest.raises(ChangeFailed, match="no worker is up to do it; nothing has changed"):
+    with pytest.raises(ChangeFailed, match="no worker is running; nothing has changed"):
         await supervisor.operations.reset_counters()

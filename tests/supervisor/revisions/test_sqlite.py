@@ -118,7 +118,7 @@ def test_database_with_later_schema_raises_too_new(open_database: Open, tmp_path
 
 def test_the_database_of_another_program(open_database: Open, tmp_path: Path) -> None:
     sql(tmp_path, "CREATE TABLE bookmarks (url)")
-    with pytest.raises(StoreCorrupt, match="is the database of another program"):
+    with pytest.raises(StoreCorrupt, match="is a database of another program"):
         open_database()
     assert sql(tmp_path, "SELECT name FROM sqlite_schema") == [("bookmarks",)]
 

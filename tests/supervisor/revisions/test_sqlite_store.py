@@ -59,7 +59,7 @@ async def test_state_directory_is_private_and_keeps_revisions(tmp_path: Path) ->
 
 async def test_state_directory_used_by_another_server_is_rejected(tmp_path: Path) -> None:
     state = await SqliteStore.open(tmp_path, KEEP)
-    await refused(tmp_path, f"another responder uses it; give each a directory of its own; `fuser .*/{LOCK}` shows")
+    await refused(tmp_path, f"another server uses it; give each server its own directory; `fuser .*/{LOCK}` shows")
     await state.close()
     await reopened(tmp_path)
 
@@ -68,28 +68,28 @@ def test_state_directory_lock_ends_with_its_process(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        asyncio.run(refused(tmp_path, "another responder uses it"))
+        asyncio.run(refused(tmp_path, "another server uses it"))
         holder.kill()
     asyncio.run(reopened(tmp_path))
 
 
 async def test_state_directory_that_cannot_be_made_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    await refused(tmp_path / "file", "File exists; give a directory that can be written to")
-    await refused(tmp_path / "no" / "parent", "No such file or directory; give a directory")
+    await refused(tmp_path / "file", "File exists; use a writable directory")
+    await refused(tmp_path / "no" / "parent", "No such file or directory; use a writable directory")
 
 
 async def test_state_directory_with_later_schema_is_rejected(tmp_path: Path) -> None:
     await reopened(tmp_path)
     with closing(sqlite3.connect(tmp_path / NAME)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    await refused(tmp_path, f"{NAME} has schema 2, and .*; serve it with the version that wrote it")
+    await refused(tmp_path, f"{NAME} has schema 2, and .*; use the version that wrote it")
 
 
 @pytest.mark.parametrize("damage", [b"not a database" * 999, b"\0" * 8192])
 async def test_state_directory_with_damaged_database_is_rejected_unchanged(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / NAME).write_bytes(damage)
-    await refused(tmp_path, f"{NAME} is (no database|damaged); put a copy of it in its place, or move it away")
+    await refused(tmp_path, f"{NAME} is (not a database|damaged); restore a backup, or move it away")
     assert (tmp_path / NAME).read_bytes() == damage
 
 

@@ -73,7 +73,7 @@ async def test_candidate_on_reserved_address_is_rejected() -> None:
         await Configurations(Options(reserved=reserved)).given(
             config(listener(address="0.0.0.0:50051")), active(), "api"
         )
-    message = "0.0.0.0:50051 is in the way of the admin API (127.0.0.1:50051)"
+    message = "0.0.0.0:50051 overlaps the admin API (127.0.0.1:50051)"
     assert raised.value.problems == (Problem("listeners[0].address", message),)
 
 

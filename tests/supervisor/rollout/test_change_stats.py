@@ -18,8 +18,8 @@ def test_change_stats_record_an_applied_revision(caplog: pytest.LogCaptureFixtur
     revision = Revision(2, "a-2", config(), origin="api", comment="why")
     record.took(revision, 2)
     assert [(line.message, line.__dict__.get("comment")) for line in caplog.records] == [
-        ("revision 1 is in force", None),
-        ("revision 2 is in force", "why"),
+        ("revision 1 is active", None),
+        ("revision 2 is active", "why"),
     ]
     assert record.applied == 2
     assert record.last_applied is not None
@@ -46,7 +46,7 @@ def test_change_stats_record_a_rejected_change(
     refused = record.last_refused
     assert (refused.origin, refused.comment, list(refused.problems)) == ("api", "comment", [problem])
     (line,) = caplog.records
-    assert line.message == "a change was refused"
+    assert line.message == "a change was rejected"
     assert (vars(line)["origin"], vars(line)["comment"], vars(line)["reason"]) == ("api", "comment", str(problem))
 
 
@@ -57,7 +57,7 @@ def test_change_stats_log_other_failures_without_a_rejection(caplog: pytest.LogC
         raise EtagMismatch("a-1")
     assert (record.refused, record.last_refused) == (0, None)
     (line,) = caplog.records
-    assert vars(line)["reason"] == "another revision is in force by now; its etag is a-1"
+    assert vars(line)["reason"] == "another revision is active now; its etag is a-1"
 
 
 def test_change_stats_log_the_first_of_several_problems(caplog: pytest.LogCaptureFixture) -> None:

@@ -202,8 +202,8 @@ async def test_reload_on_request_applies_an_unchanged_file(
         await reloads.again()
     assert len(applying.applied) == 2
     assert [record.message for record in caplog.records] == [
-        f"{path} says what is in force already",
-        f"{path} was not applied: the responder is shutting down",
+        f"{path} is unchanged",
+        f"{path} was not applied: the server is shutting down",
     ]
     assert reloads.status.watched is False
 

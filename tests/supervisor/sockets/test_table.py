@@ -150,7 +150,7 @@ def test_a_port_taken_is_said_at_once(sockets: Sockets, reuse: int) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         key = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert cannot(sockets, key) == {key: "the port is taken; `ss -ltnp` shows by which process"}
+        assert cannot(sockets, key) == {key: "the port is in use; `ss -ltnp` shows the process"}
 
 
 async def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: Sockets) -> None:
@@ -173,7 +173,7 @@ async def test_listening_port_cannot_be_bound_by_another_process(sockets: Socket
 
 
 def test_bind_to_address_of_another_machine_is_rejected(sockets: Sockets) -> None:
-    assert cannot(sockets, "198.51.100.1:8000") == {"198.51.100.1:8000": "no address of this machine"}
+    assert cannot(sockets, "198.51.100.1:8000") == {"198.51.100.1:8000": "not an address of this machine"}
 
 
 def test_all_bind_failures_are_reported_and_nothing_stays_bound(sockets: Sockets) -> None:

@@ -77,7 +77,7 @@ def test_unix_path_that_is_no_socket_is_left_alone(path: str) -> None:
     Path(path).write_text("precious")
     with pytest.raises(OSError) as refused:
         unix.bind(path)
-    assert unix.reason(refused.value) == "something is there that is no socket"
+    assert unix.reason(refused.value) == "the file exists and is not a socket"
     Path(path).unlink()
     Path(path).symlink_to("elsewhere")
     with pytest.raises(OSError):
@@ -128,9 +128,9 @@ def test_unix_path_that_cannot_be_bound_is_reported_with_the_reason(sockets: Soc
     with pytest.raises(CannotListen) as raised, sockets.binding(keys):
         pass
     assert raised.value.reasons == {
-        keys[0]: "there is no such folder",
-        keys[1]: "something is there that is no socket",
-        keys[2]: "there is no such folder",
+        keys[0]: "the directory does not exist",
+        keys[1]: "the file exists and is not a socket",
+        keys[2]: "the directory does not exist",
     }
 
 

@@ -61,7 +61,7 @@ async def test_hanging_worker_is_replaced_and_its_clients_are_answered(
     answers = asyncio.ensure_future(supervisor.answers())
     await supervisor.until_replaced(0, pid)
     assert await answers == {b"one"}
-    assert "worker 0 hung: no beat and no progress for 2 s, and was killed" in caplog.text
+    assert "worker 0 hung: no heartbeat and no progress for 2 s, and was killed" in caplog.text
 
 
 async def test_delayed_supervisor_counts_no_worker_as_dead(supervise: Supervise) -> None:

@@ -33,7 +33,7 @@ def why_other_peer(network: str) -> Reason:
     def reason(request: bytes, context: RequestContext) -> Mismatch | None:
         if matches(request, context):
             return None
-        return Mismatch(f"comes from {context.peer[0] or 'what has no address'}, not from {network}")
+        return Mismatch(f"comes from {context.peer[0] or 'a Unix socket'}, not from {network}")
 
     return reason
 

@@ -103,7 +103,7 @@ def lint_faults(listener: v1.Listener, linting: Linting) -> None:
         if why is None and swallows is not None and kind.needs_bytes:
             why = f"{swallows} leaves no bytes of any reply"
         if why is not None:
-            linting.add(f"{linting.path}.faults[{index}]", f"never strikes: {why}")
+            linting.add(f"{linting.path}.faults[{index}]", f"never applies: {why}")
         elif swallows is None and kind.leaves_no_bytes(getattr(fault, kind.name)) and _always(fault):
             swallows = f"faults[{index}]"
 

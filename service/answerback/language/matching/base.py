@@ -58,7 +58,7 @@ def check_match(match: v1.Match, path: str, checking: Checking) -> None:
         checking.add(path, says_nothing(match))
     elif checking.event is not None and kind.needs_request:
         at = step_into(path, kind.name)
-        checking.add(at, f"there is no request on {checking.event}, so that only peer can be looked at")
+        checking.add(at, f"{checking.event} has no request; only peer can be matched")
     else:
         kind.check(getattr(match, kind.name), step_into(path, kind.name), checking)
 
@@ -95,7 +95,7 @@ class Listed(MatchKind):
     def check(self, given: v1.Match.List, path: str, checking: Checking) -> None:
         """At least one condition, each of them right."""
         if not given.of:
-            checking.add(path, "an empty list: give at least one condition")
+            checking.add(path, "an empty list: at least one condition is required")
         for index, match in enumerate(given.of):
             check_match(match, f"{path}.of[{index}]", checking.deeper())
 
@@ -112,7 +112,7 @@ def check_range(given: v1.Match.Range, path: str, checking: Checking) -> None:
     """Check that a range says something, and that something can be in it."""
     low, high = given.HasField("min"), given.HasField("max")
     if not low and not high:
-        checking.add(path, "says nothing: give min or max")
+        checking.add(path, "empty: set min or max")
     elif low and high and given.min > given.max:
         checking.add(path, f"never holds: min, {given.min}, is more than max, {given.max}")
 

@@ -45,7 +45,7 @@ class DribbleKind(StepKind):
             checking.add(path, payloads.says_nothing(given))
         elif kind == "size" and data is not None and given.size and len(data) > given.size * MAX_PIECES:
             pieces = -(-len(data) // given.size)
-            checking.add(f"{path}.size", f"makes {pieces} pieces; there can be {MAX_PIECES}")
+            checking.add(f"{path}.size", f"makes {pieces} pieces; the maximum is {MAX_PIECES}")
 
     def compile(self, given: v1.Step.Dribble, compiling: Compiling) -> steps.Step:
         """Make the step."""

@@ -62,7 +62,7 @@ class Operations:
 
     def restart_workers(self, over: float, grace: float | None = None) -> AsyncIterator[Restarted]:
         """See RollingRestart.restart; `grace` defaults to the server's grace period."""
-        audit.note("the workers are restarted", over=over)
+        audit.note("restarting the workers", over=over)
         return self._restarting.restart(over, self._options.grace if grace is None else grace)
 
     async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:
@@ -78,7 +78,7 @@ class Operations:
             if found:
                 order = ResetCounters(places=chain.from_iterable(found))
                 await self._by_any_worker(Order(reset_counters=order), "counters_reset")
-            audit.note("counters were reset", listener=listener, rule=rule, fault=fault, counters=len(found))
+            audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(found))
             return len(found)
 
         return await self._exclusively(work)
@@ -95,7 +95,7 @@ class Operations:
             except WorkerDied:
                 continue
             return
-        raise ChangeFailed("no worker is up to do it; nothing has changed")
+        raise ChangeFailed("no worker is running; nothing has changed")
 
 
 def check_named(config: v1.Config, listener: str, rule: str = "", fault: str = "") -> None:

@@ -92,7 +92,7 @@ class RollingRestart:
                 succeeded = await self._crew.succeed(slot)
             except (WorkerDied, OSError) as error:
                 raise ChangeFailed(
-                    f"no successor for worker {slot.index}: {error}; it serves on, and so do those behind it"
+                    f"cannot replace worker {slot.index}: {error}; it and the workers after it were not restarted"
                 ) from None
             former = self._crew.leaving
             if succeeded and former is not None:

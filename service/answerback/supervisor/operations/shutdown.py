@@ -78,5 +78,5 @@ async def end(processes: Collection[WorkerProcess], patience: float) -> None:
         return
     await asyncio.wait(everyone, timeout=patience)
     for process in processes:
-        process.kill(f"did not end within {patience:g} s")
+        process.kill(f"did not exit within {patience:g} s")
     await asyncio.wait(everyone)

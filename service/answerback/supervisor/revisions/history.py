@@ -51,7 +51,7 @@ class History:
         """Return one revision. Raises NotKept."""
         found = await self._store.get(number)
         if found is None:
-            raise NotKept(f"revision {number} is not in the history; `answerback history` lists what is")
+            raise NotKept(f"revision {number} is not in the history; run `answerback history` for the list")
         return found
 
     async def page(self, token: str, count: int, *, whole: bool) -> Page:

@@ -201,7 +201,7 @@ class Database:
         with self._transaction():
             application, version = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
             if application != APPLICATION:
-                raise StoreCorrupt(f"{NAME} is the database of another program")
+                raise StoreCorrupt(f"{NAME} is a database of another program")
             if version > VERSION:
                 raise TooNew(f"{NAME} has schema {version}, and this Answerback knows no later one than {VERSION}")
             if (found := self._one("PRAGMA quick_check(1)")) != "ok":

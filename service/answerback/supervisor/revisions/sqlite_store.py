@@ -22,16 +22,16 @@ LOCK: Final = "lock"
 
 T = TypeVar("T")
 
-WRITABLE: Final = "give a directory that can be written to"
-DAMAGED: Final = "put a copy of it in its place, or move it away: a new history begins then"
+WRITABLE: Final = "use a writable directory"
+DAMAGED: Final = "restore a backup, or move it away to start a new history"
 # SQLite's primary result codes (sqlite.org/rescode.html): the message, and what to do.
 FAILURES: Final[dict[int, tuple[type[StoreFailed], str, str]]] = {
-    sqlite3.SQLITE_FULL: (StoreFull, "there is no room left", "make some, or give another directory"),
+    sqlite3.SQLITE_FULL: (StoreFull, "no space left", "free some space, or use another directory"),
     sqlite3.SQLITE_READONLY: (StoreFailed, f"{NAME} cannot be written to", WRITABLE),
-    sqlite3.SQLITE_CANTOPEN: (StoreFailed, "no file can be made in it", WRITABLE),
-    sqlite3.SQLITE_BUSY: (StoreFailed, f"another program has locked {NAME}", "`fuser` shows which: let it finish"),
+    sqlite3.SQLITE_CANTOPEN: (StoreFailed, "no file can be created in it", WRITABLE),
+    sqlite3.SQLITE_BUSY: (StoreFailed, f"another program has locked {NAME}", "find it with `fuser`, and let it finish"),
     sqlite3.SQLITE_CORRUPT: (StoreCorrupt, f"{NAME} is damaged", DAMAGED),
-    sqlite3.SQLITE_NOTADB: (StoreCorrupt, f"{NAME} is no database", DAMAGED),
+    sqlite3.SQLITE_NOTADB: (StoreCorrupt, f"{NAME} is not a database", DAMAGED),
 }
 
 
@@ -119,7 +119,7 @@ class SqliteStore:
 def explained(error: sqlite3.Error) -> tuple[type[StoreFailed], str, str]:
     """Translate an SQLite error: the exception to raise, its message, and what to do."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the extended code is in the high bits
-    return FAILURES.get(code, (StoreFailed, str(error), "look at the directory, and at the system's log"))
+    return FAILURES.get(code, (StoreFailed, str(error), "check the directory and the system log"))
 
 
 def _open(folder: Path, retention: Retention, contents: Contents | None) -> tuple[Database, int]:
@@ -140,7 +140,7 @@ def _open(folder: Path, retention: Retention, contents: Contents | None) -> tupl
             case StoreCorrupt():
                 raise _refusal(folder, str(error), DAMAGED) from None
             case TooNew():
-                raise _refusal(folder, str(error), "serve it with the version that wrote it") from None
+                raise _refusal(folder, str(error), "use the version that wrote it") from None
             case OSError():
                 raise _refusal(folder, error.strerror or str(error), WRITABLE) from None
         raise
@@ -153,8 +153,8 @@ def _locked(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        advice = f"give each a directory of its own; `fuser {folder / LOCK}` shows which it is"
-        raise _refusal(folder, "another responder uses it", advice) from None
+        advice = f"give each server its own directory; `fuser {folder / LOCK}` shows the process"
+        raise _refusal(folder, "another server uses it", advice) from None
     except OSError:
         os.close(lock)
         raise

@@ -24,7 +24,7 @@ class ChangeStats:
         """A revision is active, on this many workers."""
         self.applied += 1
         audit.note(
-            f"revision {revision.number} is in force",
+            f"revision {revision.number} is active",
             revision=revision.number,
             origin=revision.origin,
             comment=revision.comment,
@@ -46,7 +46,7 @@ class ChangeStats:
             if problems:
                 self.refused += 1
                 self.last_refused = LastChange(datetime.now(UTC), origin, comment, problems)
-            audit.note("a change was refused", origin=origin, comment=comment, reason=_reason(error))
+            audit.note("a change was rejected", origin=origin, comment=comment, reason=_reason(error))
             raise
 
 

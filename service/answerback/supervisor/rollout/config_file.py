@@ -127,7 +127,7 @@ class Reloads:
         try:
             change = await self._apply(look)
         except Stopping:
-            log.info("%s was not applied: the responder is shutting down", path)
+            log.info("%s was not applied: the server is shutting down", path)
         except ChangeFailed as error:
             if told or look.digest != self._failed:
                 log.error("%s was not applied: %s", path, error)  # noqa: TRY400 - the text says it all
@@ -140,7 +140,7 @@ class Reloads:
         else:
             self._settled, self._failed, self._problems = look.digest, "", ()
             if not change.changed:
-                log.info("%s says what is in force already", path)
+                log.info("%s is unchanged", path)
 
 
 def _digest(parts: Iterable[bytes]) -> str:
@@ -153,4 +153,4 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("the configuration's file is not watched any more", exc_info=error)
+        log.critical("stopped watching the configuration file", exc_info=error)

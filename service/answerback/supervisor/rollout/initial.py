@@ -36,6 +36,6 @@ def cannot_restore(kept: Revision, refused: Refused) -> StartError:
     """Return the error for a stored revision that cannot be served now."""
     problems = "; ".join(map(str, refused.problems))
     return StartError(
-        f"revision {kept.number}, which was in force last, cannot be served: {problems}; "
+        f"revision {kept.number}, the last active revision, cannot be served: {problems}; "
         "mend that, or give another --state, or a --config that says something new"
     )

@@ -60,7 +60,7 @@ class Fillers:
                 host, port = sock.getsockname()[:2]
                 fillers[sock] = Filler(socket=key, host=host, port=port)
         if not all(map(queued, sockets)):
-            raise OSError(errno.ETIMEDOUT, "connections of our own do not come through (is there a packet filter?)")
+            raise OSError(errno.ETIMEDOUT, "own connections to the listener fail (is there a packet filter?)")
         for sock in sockets:
             sock.listen(0)
 

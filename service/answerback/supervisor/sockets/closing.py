@@ -144,4 +144,4 @@ class Closing:
     def _over(self, task: "asyncio.Task[None]") -> None:
         self._finishing = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("addresses that were left may be listened on still", exc_info=error)
+            log.error("some removed addresses may still be listened on", exc_info=error)

@@ -52,7 +52,7 @@ def _half_open(family: int, port: int) -> Iterator[bytes]:
                 if kind == NLMSG_DONE:
                     return
                 if kind == NLMSG_ERROR or length < HEADER.size:
-                    raise OSError(errno.EPROTO, "sock_diag does not answer")
+                    raise OSError(errno.EPROTO, "sock_diag does not respond")
                 begin = at + TOLD_ADDRESS
                 yield told[begin : begin + 16]
                 at += (length + 3) & ~3

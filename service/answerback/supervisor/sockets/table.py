@@ -33,10 +33,10 @@ from answerback.supervisor.sockets.listen_state import (
 from answerback.supervisor.sockets.unix import SocketFile
 
 REASONS: Mapping[int, str] = {
-    errno.EADDRINUSE: "the port is taken; `ss -ltnp` shows by which process",
+    errno.EADDRINUSE: "the port is in use; `ss -ltnp` shows the process",
     errno.EACCES: "a privileged port; choose one from {first_free} on, or lower net.ipv4.ip_unprivileged_port_start",
-    errno.EADDRNOTAVAIL: "no address of this machine",
-    errno.EAFNOSUPPORT: "this machine has no {family}",
+    errno.EADDRNOTAVAIL: "not an address of this machine",
+    errno.EAFNOSUPPORT: "this machine does not support {family}",
     errno.EMFILE: "no descriptor is free (RLIMIT_NOFILE): {sockets} are needed for each address",
 }
 

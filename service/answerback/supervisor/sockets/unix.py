@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final
 
 REASONS: Final[Mapping[int, str]] = {
-    errno.EADDRINUSE: "another process answers there; `ss -lxp` shows which",
-    errno.EEXIST: "something is there that is no socket",
-    errno.ENOENT: "there is no such folder",
-    errno.ENOTDIR: "there is no such folder",
-    errno.EACCES: "a socket cannot be made in that folder: no permission",
-    errno.EROFS: "a socket cannot be made in that folder: it is read-only",
+    errno.EADDRINUSE: "another process listens on it; `ss -lxp` shows the process",
+    errno.EEXIST: "the file exists and is not a socket",
+    errno.ENOENT: "the directory does not exist",
+    errno.ENOTDIR: "the directory does not exist",
+    errno.EACCES: "no permission to create a socket in the directory",
+    errno.EROFS: "the directory is read-only",
 }
 
 

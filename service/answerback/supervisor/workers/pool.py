@@ -205,10 +205,10 @@ class WorkerPool:
         try:
             adopter.tell(Order(adopt=adopt), list(sockets.values()))
         except OSError as error:  # no descriptors; `cover_vacant_slots` tries again
-            log.error("nobody can accept for slot %d: %s", slot.index, error)  # noqa: TRY400 - the text says it all
+            log.error("no worker can accept for slot %d: %s", slot.index, error)  # noqa: TRY400 - the text says it all
             slot.adopter = None
         else:
-            log.info("%s accepts for slot %d too", adopter, slot.index)
+            log.info("%s also accepts for slot %d", adopter, slot.index)
 
     async def _keep(self, slot: Slot) -> None:
         """Replace the worker of a slot, forever."""
@@ -271,7 +271,7 @@ class WorkerPool:
             if process.progressed(self._tally) or late:
                 process.heard = now
             elif process.started.done() and process.stuck(now, self._pace.silence):
-                process.kill(f"hung: no beat and no progress for {self._pace.silence:g} s")
+                process.kill(f"hung: no heartbeat and no progress for {self._pace.silence:g} s")
         self.cover_vacant_slots()
         self._changed()
         self._tick = asyncio.get_running_loop().call_later(TICK, self._watch)
@@ -279,4 +279,4 @@ class WorkerPool:
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("a slot is not looked after any more", exc_info=error)
+        log.critical("stopped supervising a slot", exc_info=error)
