@@ -82,7 +82,7 @@ def test_the_options_are_those_of_the_command(name: str) -> None:
 
 
 def test_shared_admin_options_are_documented_in_one_table() -> None:
-    (section,) = re.findall(r"^## Reaching the control API\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(r"^## Connecting to the admin API\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)
     assert rows(section) == list(map(row, shared_options()))
     assert len(rows(section)) == 4
 

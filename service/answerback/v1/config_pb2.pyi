@@ -50,9 +50,9 @@ class _AcceptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accept.ValueTy
     DESCRIPTOR: _descriptor.EnumDescriptor
     ACCEPT_UNSPECIFIED: _Accept.ValueType  # 0
     ACCEPT_NORMAL: _Accept.ValueType  # 1
-    """A conversation by the listener's rules."""
+    """The listener's rules are applied."""
     ACCEPT_REFUSE: _Accept.ValueType  # 2
-    """Connecting is refused (RST): the address is ours, and nobody listens. Not for Unix sockets."""
+    """Connecting is refused (RST), while the server keeps the address. Not for Unix sockets."""
     ACCEPT_STALL: _Accept.ValueType  # 3
     """Connecting times out: nothing is answered, not even by RST. Not for Unix sockets."""
     ACCEPT_CLOSE: _Accept.ValueType  # 4
@@ -65,13 +65,13 @@ class _AcceptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accept.ValueTy
     """
 
 class Accept(_Accept, metaclass=_AcceptEnumTypeWrapper):
-    """What becomes of whoever connects to a listener."""
+    """What happens to new connections of a listener."""
 
 ACCEPT_UNSPECIFIED: Accept.ValueType  # 0
 ACCEPT_NORMAL: Accept.ValueType  # 1
-"""A conversation by the listener's rules."""
+"""The listener's rules are applied."""
 ACCEPT_REFUSE: Accept.ValueType  # 2
-"""Connecting is refused (RST): the address is ours, and nobody listens. Not for Unix sockets."""
+"""Connecting is refused (RST), while the server keeps the address. Not for Unix sockets."""
 ACCEPT_STALL: Accept.ValueType  # 3
 """Connecting times out: nothing is answered, not even by RST. Not for Unix sockets."""
 ACCEPT_CLOSE: Accept.ValueType  # 4
@@ -127,22 +127,22 @@ class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType
     SCOPE_LISTENER: _Scope.ValueType  # 1
     """All connections of the listener together, over all workers."""
     SCOPE_CONNECTION: _Scope.ValueType  # 2
-    """Each connection for itself."""
+    """Each connection separately."""
 
 class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
-    """For what something is counted."""
+    """What a counter counts for."""
 
 SCOPE_UNSPECIFIED: Scope.ValueType  # 0
 SCOPE_LISTENER: Scope.ValueType  # 1
 """All connections of the listener together, over all workers."""
 SCOPE_CONNECTION: Scope.ValueType  # 2
-"""Each connection for itself."""
+"""Each connection separately."""
 Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 @_typing.final
 class Config(_message.Message):
-    """A whole configuration: the schema of the file, of the API, and of every store.
-    Nothing of a configuration that is refused takes effect.
+    """A configuration: the schema of the file, of the API, and of the history.
+    A rejected configuration has no effect.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -165,7 +165,7 @@ Global___Config: _TypeAlias = Config  # noqa: Y015
 
 @_typing.final
 class Listener(_message.Message):
-    """An address, and how whatever connects to it is answered."""
+    """An address, and how the server replies to the clients that connect to it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -185,12 +185,12 @@ class Listener(_message.Message):
     Or `unix:/PATH`, a Unix socket: absolute, 107 bytes at most. See docs/reference/language.md for what it does not have.
     """
     engine: Global___Engine.ValueType
-    """What drives its connections; the default is that of `serve --engine`."""
+    """The engine that serves its connections; the default is that of `serve --engine`."""
     accept: Global___Accept.ValueType
-    """What becomes of whoever connects; the default is NORMAL. Connections that are open already go on as before."""
+    """What happens to new connections; the default is NORMAL. Open connections are not affected."""
     random_seed: _builtins.int
-    """Where the listener's chance begins, in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates.
-    Unless given, at random.
+    """Seed of random choices in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates. Default: a
+    random seed.
     """
     @_builtins.property
     def framing(self) -> Global___Framing:
@@ -202,7 +202,7 @@ class Listener(_message.Message):
 
     @_builtins.property
     def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fault]:
-        """Ways to misbehave, which every reply goes through, in the order written; 32 at most."""
+        """Faults that are applied to every reply, in the order written; 32 at most."""
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
@@ -311,7 +311,7 @@ class Framing(_message.Message):
 
         END_FIELD_NUMBER: _builtins.int
         end: _builtins.str
-        """RE2 over bytes, searched for; `^`, `$` and `\\b` are refused, because they look at what is not there yet."""
+        """RE2 over bytes, searched for; `^`, `$` and `\\b` are rejected, because they depend on bytes that have not arrived yet."""
         def __init__(
             self,
             *,
@@ -325,7 +325,7 @@ class Framing(_message.Message):
 
     @_typing.final
     class Fixed(_message.Message):
-        """A request is so many bytes."""
+        """A request has a fixed number of bytes."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -363,11 +363,11 @@ class Framing(_message.Message):
         ADJUST_FIELD_NUMBER: _builtins.int
         STRIP_FIELD_NUMBER: _builtins.int
         offset: _builtins.int
-        """How many bytes stand before the number; 65535 at most."""
+        """The number of bytes before the length; 65535 at most."""
         width: _builtins.int
         """How many bytes the number has, 1 to 8."""
         little_endian: _builtins.bool
-        """The least byte of the number comes first; unless given, the greatest does."""
+        """The number is in little-endian order; default: big-endian."""
         adjust: _builtins.int
         """Added to the number: -4 for one of four bytes that counts itself."""
         strip: _builtins.bool
@@ -527,7 +527,7 @@ class Rule(_message.Message):
     event: Global___Event.ValueType
     """The default is REQUEST."""
     times: _builtins.int
-    """How often the rule matches; then it matches no more. 0: always. Exact over all workers."""
+    """The maximum number of matches, exact over all workers; 0: no limit."""
     scope: Global___Scope.ValueType
     """What `times` and `replies` count for; the default is LISTENER."""
     @_builtins.property
@@ -568,7 +568,7 @@ Global___Rule: _TypeAlias = Rule  # noqa: Y015
 
 @_typing.final
 class Replies(_message.Message):
-    """Different things to do, each time another."""
+    """Alternative scripts, one for each match."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -589,7 +589,7 @@ class Replies(_message.Message):
         """No turns: any of them, by weight, from the start."""
 
     class Then(_Then, metaclass=_ThenEnumTypeWrapper):
-        """What comes once each has had its turn."""
+        """What happens after the last script."""
 
     THEN_UNSPECIFIED: Replies.Then.ValueType  # 0
     THEN_REPEAT_LAST: Replies.Then.ValueType  # 1
@@ -612,7 +612,7 @@ class Replies(_message.Message):
 
     @_builtins.property
     def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """How likely each of them is beside the others, for RANDOM; all alike unless given."""
+        """The relative weight of each script, for RANDOM; default: equal weights."""
 
     def __init__(
         self,
@@ -772,11 +772,11 @@ class Match(_message.Message):
 
     @_builtins.property
     def contains(self) -> Global___Literal:
-        """These bytes stand somewhere in the request."""
+        """The request contains these bytes."""
 
     @_builtins.property
     def size(self) -> Global___Match.Range:
-        """The request has so many bytes."""
+        """The number of bytes of the request."""
 
     @_builtins.property
     def bytes(self) -> Global___Match.Slice:
@@ -1167,7 +1167,7 @@ class Step(_message.Message):
     def set(self) -> Global___Step.Set: ...
     @_builtins.property
     def framing(self) -> Global___Framing:
-        """Frame what comes behind this request otherwise from now on."""
+        """Use another framing for the following requests."""
 
     @_builtins.property
     def receive(self) -> Global___Step.Receive: ...
@@ -1358,7 +1358,9 @@ Global___Delay: _TypeAlias = Delay  # noqa: Y015
 
 @_typing.final
 class Fault(_message.Message):
-    """A way to misbehave. What a rule on any event does is a reply; a fault is settled when the reply comes to what it changes."""
+    """A fault in replies; the actions of a rule on any event are a reply. Whether the fault applies is decided at the first step
+    that it can affect.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1370,22 +1372,22 @@ class Fault(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         TARGET_UNSPECIFIED: Fault._Target.ValueType  # 0
         TARGET_REPLY: Fault._Target.ValueType  # 1
-        """For each reply a coin; the replies of all connections are counted together, over all workers."""
+        """Decide for each reply; the replies of all connections are counted together, over all workers."""
         TARGET_CONNECTION: Fault._Target.ValueType  # 2
-        """For each connection one coin, at the first reply that could be struck; its replies are counted by themselves."""
+        """Decide once per connection, at the first reply that the fault can affect; its replies are counted separately."""
 
     class Target(_Target, metaclass=_TargetEnumTypeWrapper):
-        """For what a coin is tossed, and replies are counted."""
+        """What `probability` and the counters refer to."""
 
     TARGET_UNSPECIFIED: Fault.Target.ValueType  # 0
     TARGET_REPLY: Fault.Target.ValueType  # 1
-    """For each reply a coin; the replies of all connections are counted together, over all workers."""
+    """Decide for each reply; the replies of all connections are counted together, over all workers."""
     TARGET_CONNECTION: Fault.Target.ValueType  # 2
-    """For each connection one coin, at the first reply that could be struck; its replies are counted by themselves."""
+    """Decide once per connection, at the first reply that the fault can affect; its replies are counted separately."""
 
     @_typing.final
     class Bandwidth(_message.Message):
-        """Nothing comes before a line of this rate would have carried it."""
+        """Limit the rate of replies."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1442,7 +1444,7 @@ class Fault(_message.Message):
         BYTES_FIELD_NUMBER: _builtins.int
         RESET_FIELD_NUMBER: _builtins.int
         bytes: _builtins.int
-        """How many bytes get through: of the reply, or, with target CONNECTION, of all replies that it strikes on the connection."""
+        """The number of bytes that are sent: of the reply, or, with target CONNECTION, of all affected replies of the connection."""
         reset: _builtins.bool
         """End by RST; unless set, in order."""
         def __init__(
@@ -1459,7 +1461,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class Hang(_message.Message):
-        """Nothing more is sent, and the connection is held, as by the step `hang`."""
+        """Nothing more is sent, and the connection stays open, as with the step `hang`."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1507,7 +1509,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class SlowClose(_message.Message):
-        """A close in order waits: a rule's, and that which follows the peer's FIN, `idle_timeout`, or a drain. It counts these closes."""
+        """Delay a close: of a rule, or after the peer's FIN, `idle_timeout` or a drain. The fault counts these closes."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1529,13 +1531,13 @@ class Fault(_message.Message):
 
     @_typing.final
     class Corrupt(_message.Message):
-        """A reply has wrong bytes in it."""
+        """Bytes of a reply are changed."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         BYTES_FIELD_NUMBER: _builtins.int
         bytes: _builtins.int
-        """How many are changed, at random places of what the reply sends first; at least 1, 1 unless given."""
+        """The number of bytes to change, at random places in the first bytes that the reply sends; at least 1, 1 unless given."""
         def __init__(
             self,
             *,
@@ -1551,7 +1553,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class Drop(_message.Message):
-        """The bytes of a reply are not sent; all else that it does is done."""
+        """The bytes of a reply are not sent; its other steps run."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1582,15 +1584,15 @@ class Fault(_message.Message):
     name: _builtins.str
     """Names the fault in metrics; `faults[N]` (from 0) unless given. Unique within its listener."""
     probability: _builtins.float
-    """How often the coin says yes, 0 to 1; 1 unless given. 0: as if the fault were not there."""
+    """Probability that the fault applies, 0 to 1. Default 1. 0 disables the fault."""
     target: Global___Fault.Target.ValueType
     """The default is REPLY."""
     skip: _builtins.int
-    """How many replies are spared first."""
+    """The number of replies to skip first."""
     times: _builtins.int
-    """How often it strikes; then it strikes no more. 0: always. Exact over all workers."""
+    """The maximum number of times that it applies, exact over all workers; 0: no limit."""
     every: _builtins.int
-    """Which of the replies behind those spared can be struck: each second, each third; 0 and 1: every one."""
+    """After `skip`, apply to every N-th reply; 0 and 1: every reply."""
     @_builtins.property
     def latency(self) -> Global___Delay:
         """How long before the first thing that the peer can notice: bytes, FIN or RST."""

@@ -44,9 +44,9 @@ class GetConfigResponse(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Grows by one with each change, from 1."""
+    """Starts at 1 and increases by one with each change."""
     etag: _builtins.str
-    """Names this revision and no other of any history; give it back to UpdateConfig to change nothing else than what you saw."""
+    """Identifies this revision among all histories; pass it to UpdateConfig to make sure that it is still the active one."""
     @_builtins.property
     def config(self) -> _config_pb2.Config: ...
     def __init__(
@@ -73,11 +73,11 @@ class UpdateConfigRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
-    """If given, the change is made only if this is still the etag of the revision in force."""
+    """If set, the change is made only if this is the etag of the active revision."""
     validate_only: _builtins.bool
-    """Check everything, change nothing."""
+    """Validate only; change nothing."""
     comment: _builtins.str
-    """Why, for whoever reads the history; at most 1024 characters."""
+    """The reason for the change, stored in the history; at most 1024 characters."""
     @_builtins.property
     def config(self) -> _config_pb2.Config: ...
     def __init__(
@@ -106,13 +106,13 @@ class UpdateConfigResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The one in force now."""
+    """The active revision."""
     etag: _builtins.str
-    """Of that revision."""
+    """The etag of that revision."""
     changed: _builtins.bool
-    """False if the configuration was the one in force already, or `validate_only` was given."""
+    """False if the configuration was already active, or if `validate_only` was set."""
     workers: _builtins.int
-    """How many workers serve this revision."""
+    """The number of workers that serve this revision."""
     @_builtins.property
     def config(self) -> _config_pb2.Config: ...
     def __init__(
@@ -174,7 +174,7 @@ Global___ValidateConfigResponse: _TypeAlias = ValidateConfigResponse  # noqa: Y0
 
 @_typing.final
 class Revision(_message.Message):
-    """A configuration that was put in force."""
+    """A configuration that became active."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -186,22 +186,22 @@ class Revision(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """Grows by one with each change, from 1; it alone says which was earlier, for clocks step."""
+    """Starts at 1 and increases by one with each change. Use it for the order, because clocks can be set back."""
     etag: _builtins.str
-    """Names this revision and no other of any history."""
+    """Identifies this revision among all histories."""
     origin: _builtins.str
-    """Where it came from: `file`, `api`, `rollback`, `built-in`."""
+    """The source: `file`, `api`, `rollback`, `built-in`."""
     comment: _builtins.str
-    """What was given with the change."""
+    """The comment given with the change."""
     identity: _builtins.str
-    """Who asked for it, as far as it was proved: the names of the client's certificate, `token`; empty without either."""
+    """The authenticated caller: the names of the client's certificate, or `token`; empty without authentication."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
-        """When it was put in force."""
+        """When it became active."""
 
     @_builtins.property
     def config(self) -> _config_pb2.Config:
-        """As it was given; unset where revisions are listed without."""
+        """The configuration as it was given; unset in lists without configurations."""
 
     def __init__(
         self,
@@ -228,7 +228,7 @@ class WatchConfigRequest(_message.Message):
 
     AFTER_ETAG_FIELD_NUMBER: _builtins.int
     after_etag: _builtins.str
-    """Go on after the revision of this etag, the last one seen; empty: begin with the one in force."""
+    """Start after the revision with this etag, the last one received; empty: start with the active one."""
     def __init__(
         self,
         *,
@@ -249,7 +249,7 @@ class WatchConfigResponse(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
     skipped: _builtins.int
-    """How many revisions before this one will not come, because they were no longer kept when this watcher came to them."""
+    """The number of revisions before this one that are not sent, because they were no longer stored."""
     @_builtins.property
     def revision(self) -> Global___Revision: ...
     def __init__(
@@ -274,11 +274,11 @@ class ListRevisionsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WITH_CONFIG_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most so many, 100 if not given, never more than 1000; there may be fewer."""
+    """The maximum number of revisions. Default 100, at most 1000; a page can have fewer."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before; empty: begin with the newest."""
+    """The `next_page_token` of the previous page; empty: start with the newest."""
     with_config: _builtins.bool
-    """With their configurations; then a page is as long as fits 4 MiB."""
+    """Include the configurations; a page then has at most 4 MiB."""
     def __init__(
         self,
         *,
@@ -324,7 +324,7 @@ class GetRevisionRequest(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Its number."""
+    """The number of the revision."""
     def __init__(
         self,
         *,
@@ -367,13 +367,13 @@ class RollbackConfigRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The number of the revision whose content is wanted."""
+    """The number of the revision to apply again."""
     etag: _builtins.str
-    """If given, the change is made only if this is still the etag of the revision in force."""
+    """If set, the change is made only if this is the etag of the active revision."""
     validate_only: _builtins.bool
-    """Check everything, change nothing."""
+    """Validate only; change nothing."""
     comment: _builtins.str
-    """Why, for whoever reads the history; at most 1024 characters. Unless given, it says to which revision."""
+    """The reason for the change, stored in the history; at most 1024 characters. Default: `to revision N`."""
     def __init__(
         self,
         *,
@@ -400,13 +400,13 @@ class RollbackConfigResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The number of the revision that it became."""
+    """The number of the new revision."""
     etag: _builtins.str
-    """Of that revision."""
+    """The etag of that revision."""
     changed: _builtins.bool
-    """False if the content was the one in force already, or `validate_only` was given."""
+    """False if the content was already active, or if `validate_only` was set."""
     workers: _builtins.int
-    """How many workers serve this revision."""
+    """The number of workers that serve this revision."""
     @_builtins.property
     def config(self) -> _config_pb2.Config: ...
     def __init__(

@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class ConfigServiceStub(object):
-    """The configuration in force, changing it while connections are served, and its history.
+    """Reads and changes the configuration while connections are served, and keeps its history.
 
-    The history ends with the process, unless `serve --state DIR` keeps it.
+    The history is lost when the process ends, unless `serve --state DIR` stores it.
     """
 
     def __init__(self, channel):
@@ -75,41 +75,41 @@ class ConfigServiceStub(object):
 
 
 class ConfigServiceServicer(object):
-    """The configuration in force, changing it while connections are served, and its history.
+    """Reads and changes the configuration while connections are served, and keeps its history.
 
-    The history ends with the process, unless `serve --state DIR` keeps it.
+    The history is lost when the process ends, unless `serve --state DIR` stores it.
     """
 
     def GetConfig(self, request, context):
-        """What is in force, as it was given: without shorthand and without defaults filled in.
+        """Returns the active configuration, without shorthand and without default values.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateConfig(self, request, context):
-        """Puts a configuration in force on every worker, or changes nothing anywhere. When it has answered, no new
-        connection is served by an older revision. A configuration equal to the one in force makes no revision.
+        """Applies a configuration on all workers or none. After the response, no new connection is served by an older
+        revision. A configuration identical to the active one makes no revision.
 
-        INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-        force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
-        room for the revision.
+        INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the active
+        revision; UNAVAILABLE if a worker could not apply it or the server is shutting down; RESOURCE_EXHAUSTED if no space
+        is left for the revision.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ValidateConfig(self, request, context):
-        """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken.
+        """Validates a configuration as UpdateConfig does, and returns OK with every problem; none if it is valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchConfig(self, request, context):
-        """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
-        has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
-        many it missed.
+        """Streams every revision as it becomes active, in order, without end: from the active one, or after the last one that
+        another watch received. A slow client does not delay others: it gets the revisions that are still stored, and the
+        number of those it missed.
 
         OUT_OF_RANGE if `after_etag` is not of this history.
         """
@@ -118,7 +118,7 @@ class ConfigServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListRevisions(self, request, context):
-        """The revisions that are kept, the newest first.
+        """Lists the stored revisions, newest first.
 
         INVALID_ARGUMENT for a page token that is not of this history.
         """
@@ -127,15 +127,15 @@ class ConfigServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetRevision(self, request, context):
-        """One revision, with its configuration. NOT_FOUND if it is not kept.
+        """Returns one revision with its configuration. NOT_FOUND if it is not stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackConfig(self, request, context):
-        """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
-        revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+        """Applies the content of an earlier revision again, with the file contents stored with it. It becomes a new revision;
+        existing revisions are not changed. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,9 +188,9 @@ def add_ConfigServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConfigService(object):
-    """The configuration in force, changing it while connections are served, and its history.
+    """Reads and changes the configuration while connections are served, and keeps its history.
 
-    The history ends with the process, unless `serve --state DIR` keeps it.
+    The history is lost when the process ends, unless `serve --state DIR` stores it.
     """
 
     @staticmethod

@@ -27,9 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConfigServiceStub:
-    """The configuration in force, changing it while connections are served, and its history.
+    """Reads and changes the configuration while connections are served, and keeps its history.
 
-    The history ends with the process, unless `serve --state DIR` keeps it.
+    The history is lost when the process ends, unless `serve --state DIR` stores it.
     """
 
     @_typing.overload
@@ -37,79 +37,79 @@ class ConfigServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConfigServiceAsyncStub: ...
     GetConfig: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.GetConfigRequest, _config_service_pb2.GetConfigResponse]
-    """What is in force, as it was given: without shorthand and without defaults filled in."""
+    """Returns the active configuration, without shorthand and without default values."""
     UpdateConfig: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.UpdateConfigRequest, _config_service_pb2.UpdateConfigResponse]
-    """Puts a configuration in force on every worker, or changes nothing anywhere. When it has answered, no new
-    connection is served by an older revision. A configuration equal to the one in force makes no revision.
+    """Applies a configuration on all workers or none. After the response, no new connection is served by an older
+    revision. A configuration identical to the active one makes no revision.
 
-    INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-    force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
-    room for the revision.
+    INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the active
+    revision; UNAVAILABLE if a worker could not apply it or the server is shutting down; RESOURCE_EXHAUSTED if no space
+    is left for the revision.
     """
     ValidateConfig: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.ValidateConfigRequest, _config_service_pb2.ValidateConfigResponse]
-    """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken."""
+    """Validates a configuration as UpdateConfig does, and returns OK with every problem; none if it is valid."""
     WatchConfig: _grpc.UnaryStreamMultiCallable[_config_service_pb2.WatchConfigRequest, _config_service_pb2.WatchConfigResponse]
-    """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
-    has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
-    many it missed.
+    """Streams every revision as it becomes active, in order, without end: from the active one, or after the last one that
+    another watch received. A slow client does not delay others: it gets the revisions that are still stored, and the
+    number of those it missed.
 
     OUT_OF_RANGE if `after_etag` is not of this history.
     """
     ListRevisions: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.ListRevisionsRequest, _config_service_pb2.ListRevisionsResponse]
-    """The revisions that are kept, the newest first.
+    """Lists the stored revisions, newest first.
 
     INVALID_ARGUMENT for a page token that is not of this history.
     """
     GetRevision: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.GetRevisionRequest, _config_service_pb2.GetRevisionResponse]
-    """One revision, with its configuration. NOT_FOUND if it is not kept."""
+    """Returns one revision with its configuration. NOT_FOUND if it is not stored."""
     RollbackConfig: _grpc.UnaryUnaryMultiCallable[_config_service_pb2.RollbackConfigRequest, _config_service_pb2.RollbackConfigResponse]
-    """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
-    revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+    """Applies the content of an earlier revision again, with the file contents stored with it. It becomes a new revision;
+    existing revisions are not changed. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not stored.
     """
 
 @_typing.type_check_only
 class ConfigServiceAsyncStub(ConfigServiceStub):
-    """The configuration in force, changing it while connections are served, and its history.
+    """Reads and changes the configuration while connections are served, and keeps its history.
 
-    The history ends with the process, unless `serve --state DIR` keeps it.
+    The history is lost when the process ends, unless `serve --state DIR` stores it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.GetConfigRequest, _config_service_pb2.GetConfigResponse]  # type: ignore[assignment]
-    """What is in force, as it was given: without shorthand and without defaults filled in."""
+    """Returns the active configuration, without shorthand and without default values."""
     UpdateConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.UpdateConfigRequest, _config_service_pb2.UpdateConfigResponse]  # type: ignore[assignment]
-    """Puts a configuration in force on every worker, or changes nothing anywhere. When it has answered, no new
-    connection is served by an older revision. A configuration equal to the one in force makes no revision.
+    """Applies a configuration on all workers or none. After the response, no new connection is served by an older
+    revision. A configuration identical to the active one makes no revision.
 
-    INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-    force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
-    room for the revision.
+    INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the active
+    revision; UNAVAILABLE if a worker could not apply it or the server is shutting down; RESOURCE_EXHAUSTED if no space
+    is left for the revision.
     """
     ValidateConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.ValidateConfigRequest, _config_service_pb2.ValidateConfigResponse]  # type: ignore[assignment]
-    """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken."""
+    """Validates a configuration as UpdateConfig does, and returns OK with every problem; none if it is valid."""
     WatchConfig: _aio.UnaryStreamMultiCallable[_config_service_pb2.WatchConfigRequest, _config_service_pb2.WatchConfigResponse]  # type: ignore[assignment]
-    """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
-    has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
-    many it missed.
+    """Streams every revision as it becomes active, in order, without end: from the active one, or after the last one that
+    another watch received. A slow client does not delay others: it gets the revisions that are still stored, and the
+    number of those it missed.
 
     OUT_OF_RANGE if `after_etag` is not of this history.
     """
     ListRevisions: _aio.UnaryUnaryMultiCallable[_config_service_pb2.ListRevisionsRequest, _config_service_pb2.ListRevisionsResponse]  # type: ignore[assignment]
-    """The revisions that are kept, the newest first.
+    """Lists the stored revisions, newest first.
 
     INVALID_ARGUMENT for a page token that is not of this history.
     """
     GetRevision: _aio.UnaryUnaryMultiCallable[_config_service_pb2.GetRevisionRequest, _config_service_pb2.GetRevisionResponse]  # type: ignore[assignment]
-    """One revision, with its configuration. NOT_FOUND if it is not kept."""
+    """Returns one revision with its configuration. NOT_FOUND if it is not stored."""
     RollbackConfig: _aio.UnaryUnaryMultiCallable[_config_service_pb2.RollbackConfigRequest, _config_service_pb2.RollbackConfigResponse]  # type: ignore[assignment]
-    """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
-    revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+    """Applies the content of an earlier revision again, with the file contents stored with it. It becomes a new revision;
+    existing revisions are not changed. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not stored.
     """
 
 class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The configuration in force, changing it while connections are served, and its history.
+    """Reads and changes the configuration while connections are served, and keeps its history.
 
-    The history ends with the process, unless `serve --state DIR` keeps it.
+    The history is lost when the process ends, unless `serve --state DIR` stores it.
     """
 
     @_abc_1.abstractmethod
@@ -118,7 +118,7 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.GetConfigRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.GetConfigResponse, _abc.Awaitable[_config_service_pb2.GetConfigResponse]]:
-        """What is in force, as it was given: without shorthand and without defaults filled in."""
+        """Returns the active configuration, without shorthand and without default values."""
 
     @_abc_1.abstractmethod
     def UpdateConfig(
@@ -126,12 +126,12 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.UpdateConfigRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.UpdateConfigResponse, _abc.Awaitable[_config_service_pb2.UpdateConfigResponse]]:
-        """Puts a configuration in force on every worker, or changes nothing anywhere. When it has answered, no new
-        connection is served by an older revision. A configuration equal to the one in force makes no revision.
+        """Applies a configuration on all workers or none. After the response, no new connection is served by an older
+        revision. A configuration identical to the active one makes no revision.
 
-        INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the revision in
-        force; UNAVAILABLE if a worker could not take it or the server is shutting down; RESOURCE_EXHAUSTED if there is no
-        room for the revision.
+        INVALID_ARGUMENT with the problems as google.rpc.BadRequest; ABORTED if `etag` is not that of the active
+        revision; UNAVAILABLE if a worker could not apply it or the server is shutting down; RESOURCE_EXHAUSTED if no space
+        is left for the revision.
         """
 
     @_abc_1.abstractmethod
@@ -140,7 +140,7 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.ValidateConfigRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.ValidateConfigResponse, _abc.Awaitable[_config_service_pb2.ValidateConfigResponse]]:
-        """Checks a configuration as UpdateConfig would, and answers OK with every problem, none if it would be taken."""
+        """Validates a configuration as UpdateConfig does, and returns OK with every problem; none if it is valid."""
 
     @_abc_1.abstractmethod
     def WatchConfig(
@@ -148,9 +148,9 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.WatchConfigRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_config_service_pb2.WatchConfigResponse], _abc.AsyncIterator[_config_service_pb2.WatchConfigResponse]]:
-        """Every revision as it comes into force, in order, without end: from the one in force on, or from where another watch
-        has come to. A slow watcher delays nobody: it gets what the history still has when it comes to it, and is told how
-        many it missed.
+        """Streams every revision as it becomes active, in order, without end: from the active one, or after the last one that
+        another watch received. A slow client does not delay others: it gets the revisions that are still stored, and the
+        number of those it missed.
 
         OUT_OF_RANGE if `after_etag` is not of this history.
         """
@@ -161,7 +161,7 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.ListRevisionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.ListRevisionsResponse, _abc.Awaitable[_config_service_pb2.ListRevisionsResponse]]:
-        """The revisions that are kept, the newest first.
+        """Lists the stored revisions, newest first.
 
         INVALID_ARGUMENT for a page token that is not of this history.
         """
@@ -172,7 +172,7 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.GetRevisionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.GetRevisionResponse, _abc.Awaitable[_config_service_pb2.GetRevisionResponse]]:
-        """One revision, with its configuration. NOT_FOUND if it is not kept."""
+        """Returns one revision with its configuration. NOT_FOUND if it is not stored."""
 
     @_abc_1.abstractmethod
     def RollbackConfig(
@@ -180,8 +180,8 @@ class ConfigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _config_service_pb2.RollbackConfigRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_config_service_pb2.RollbackConfigResponse, _abc.Awaitable[_config_service_pb2.RollbackConfigResponse]]:
-        """Puts the content of an earlier revision in force again, with the files it named as they were then. It becomes a new
-        revision; the history only grows. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not kept.
+        """Applies the content of an earlier revision again, with the file contents stored with it. It becomes a new revision;
+        existing revisions are not changed. Errors are those of UpdateConfig, and NOT_FOUND if the revision is not stored.
         """
 
 def add_ConfigServiceServicer_to_server(servicer: ConfigServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

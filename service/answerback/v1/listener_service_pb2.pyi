@@ -27,9 +27,9 @@ class ListListenersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many at most; 0: 100. More than 1000 are cut to that."""
+    """The maximum number of listeners; 0 means 100. Values above 1000 mean 1000."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before; empty for the first."""
+    """The `next_page_token` of the previous page; empty for the first."""
     def __init__(
         self,
         *,
@@ -53,14 +53,14 @@ class ListListenersResponse(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the page that follows; empty if this is the last. It holds although listeners come and go meanwhile."""
+    """The token of the next page; empty after the last. It stays valid if listeners are added or deleted."""
     revision: _builtins.int
-    """Of the configuration in force."""
+    """The active revision."""
     etag: _builtins.str
-    """Of the configuration in force; give it back with a change to change nothing else than what you saw."""
+    """The etag of the active configuration; pass it with a change to make sure that it is still the active one."""
     @_builtins.property
     def listeners(self) -> _containers.RepeatedCompositeFieldContainer[_config_pb2.Listener]:
-        """As given, without defaults filled in."""
+        """As configured, without default values."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class GetListenerRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Of the listener."""
+    """The name of the listener."""
     def __init__(
         self,
         *,
@@ -106,12 +106,12 @@ class GetListenerResponse(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Of the configuration in force."""
+    """The active revision."""
     etag: _builtins.str
-    """Of the configuration in force, of which the listener is a part."""
+    """The etag of the active configuration, which the listener is part of."""
     @_builtins.property
     def listener(self) -> _config_pb2.Listener:
-        """As given, without defaults filled in."""
+        """As configured, without default values."""
 
     def __init__(
         self,
@@ -137,11 +137,11 @@ class CreateListenerRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
-    """If given, the change is made only if this is still the etag of the configuration in force; ABORTED otherwise."""
+    """If set, the change is made only if this is the etag of the active configuration; otherwise ABORTED."""
     validate_only: _builtins.bool
-    """Check everything, change nothing."""
+    """Validate only; change nothing."""
     comment: _builtins.str
-    """Why, for whoever reads the history; at most 1024 characters."""
+    """The reason for the change, stored in the history; at most 1024 characters."""
     @_builtins.property
     def listener(self) -> _config_pb2.Listener: ...
     def __init__(
@@ -170,13 +170,13 @@ class CreateListenerResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The one in force now."""
+    """The active revision."""
     etag: _builtins.str
-    """Of that revision."""
+    """The etag of that revision."""
     changed: _builtins.bool
-    """False if `validate_only` was given."""
+    """False if `validate_only` was set."""
     workers: _builtins.int
-    """How many workers serve this revision."""
+    """The number of workers that serve this revision."""
     @_builtins.property
     def listener(self) -> _config_pb2.Listener: ...
     def __init__(
@@ -207,21 +207,21 @@ class UpdateListenerRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     allow_missing: _builtins.bool
-    """Create the listener if there is none of the name, whatever the mask says."""
+    """Create the listener if it does not exist; then the mask is ignored."""
     etag: _builtins.str
-    """If given, the change is made only if this is still the etag of the configuration in force; ABORTED otherwise."""
+    """If set, the change is made only if this is the etag of the active configuration; otherwise ABORTED."""
     validate_only: _builtins.bool
-    """Check everything, change nothing."""
+    """Validate only; change nothing."""
     comment: _builtins.str
-    """Why, for whoever reads the history; at most 1024 characters."""
+    """The reason for the change, stored in the history; at most 1024 characters."""
     @_builtins.property
     def listener(self) -> _config_pb2.Listener:
-        """Its name says which one is meant. (To rename one, use ConfigService.UpdateConfig.)"""
+        """The listener; its name selects the one to change. To rename a listener, use ConfigService.UpdateConfig."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields to take from `listener` (`rules`, `limits.idle_timeout`); one that is not set there is cleared. Lists
-        are taken whole, so no path goes through one. `*` takes all; without a mask, all that are set are taken.
+        """The fields to update from `listener` (`rules`, `limits.idle_timeout`); a field that is not set there is cleared. Lists
+        are replaced as a whole. `*` means all fields; without a mask, all fields that are set are updated.
         """
 
     def __init__(
@@ -252,13 +252,13 @@ class UpdateListenerResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The one in force now."""
+    """The active revision."""
     etag: _builtins.str
-    """Of that revision."""
+    """The etag of that revision."""
     changed: _builtins.bool
-    """False if it was so already, or `validate_only` was given."""
+    """False if nothing changed, or if `validate_only` was set."""
     workers: _builtins.int
-    """How many workers serve this revision."""
+    """The number of workers that serve this revision."""
     @_builtins.property
     def listener(self) -> _config_pb2.Listener: ...
     def __init__(
@@ -288,15 +288,15 @@ class DeleteListenerRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Of the listener."""
+    """The name of the listener."""
     allow_missing: _builtins.bool
-    """Succeed if there is none of the name."""
+    """Succeed if the listener does not exist."""
     etag: _builtins.str
-    """If given, the change is made only if this is still the etag of the configuration in force; ABORTED otherwise."""
+    """If set, the change is made only if this is the etag of the active configuration; otherwise ABORTED."""
     validate_only: _builtins.bool
-    """Check everything, change nothing."""
+    """Validate only; change nothing."""
     comment: _builtins.str
-    """Why, for whoever reads the history; at most 1024 characters."""
+    """The reason for the change, stored in the history; at most 1024 characters."""
     def __init__(
         self,
         *,
@@ -323,13 +323,13 @@ class DeleteListenerResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The one in force now."""
+    """The active revision."""
     etag: _builtins.str
-    """Of that revision."""
+    """The etag of that revision."""
     changed: _builtins.bool
-    """False if there was none of the name, or `validate_only` was given."""
+    """False if the listener did not exist, or if `validate_only` was set."""
     workers: _builtins.int
-    """How many workers serve this revision."""
+    """The number of workers that serve this revision."""
     def __init__(
         self,
         *,

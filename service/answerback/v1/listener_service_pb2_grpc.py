@@ -26,12 +26,11 @@ if _version_not_supported:
 
 
 class ListenerServiceStub(object):
-    """The listeners of the configuration in force, and changing one without sending the rest.
+    """Reads and changes single listeners of the active configuration.
 
-    Each change is a change of the whole configuration: it makes a revision and takes effect on every worker or on none,
-    as with ConfigService.UpdateConfig, and fails as that does. Two changes of different listeners at one time are both
-    made, one after the other; neither undoes the other. Problems are said by their path in the request
-    (`listener.rules[0].do[1].send.hex`) where it has one.
+    Each change makes a new revision of the configuration and takes effect on all workers or none, with the errors of
+    ConfigService.UpdateConfig. Simultaneous changes of different listeners are made one after the other, and none is
+    lost. Problems have their path in the request (`listener.rules[0].do[1].send.hex`) if there is one.
     """
 
     def __init__(self, channel):
@@ -68,46 +67,45 @@ class ListenerServiceStub(object):
 
 
 class ListenerServiceServicer(object):
-    """The listeners of the configuration in force, and changing one without sending the rest.
+    """Reads and changes single listeners of the active configuration.
 
-    Each change is a change of the whole configuration: it makes a revision and takes effect on every worker or on none,
-    as with ConfigService.UpdateConfig, and fails as that does. Two changes of different listeners at one time are both
-    made, one after the other; neither undoes the other. Problems are said by their path in the request
-    (`listener.rules[0].do[1].send.hex`) where it has one.
+    Each change makes a new revision of the configuration and takes effect on all workers or none, with the errors of
+    ConfigService.UpdateConfig. Simultaneous changes of different listeners are made one after the other, and none is
+    lost. Problems have their path in the request (`listener.rules[0].do[1].send.hex`) if there is one.
     """
 
     def ListListeners(self, request, context):
-        """By name, in pages.
+        """Lists the listeners by name, in pages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetListener(self, request, context):
-        """One listener, as it was given. NOT_FOUND if there is none of the name.
+        """Returns one listener, without default values. NOT_FOUND if it does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateListener(self, request, context):
-        """Adds a listener behind all others. ALREADY_EXISTS if there is one of the name.
+        """Adds a listener after all others. ALREADY_EXISTS if there is one with that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateListener(self, request, context):
-        """Changes fields of the listener that has the name of the one given, or all of them; what is open stays open, and
-        takes the new rules at its next request. NOT_FOUND if there is none of the name, unless `allow_missing`.
+        """Changes all or some fields of the listener with the given name. Open connections stay open and use the new rules from
+        their next request. NOT_FOUND if it does not exist, unless `allow_missing` is set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteListener(self, request, context):
-        """Removes a listener: it accepts who is queued, finishes what is in progress and closes the rest in order. NOT_FOUND
-        if there is none of the name, unless `allow_missing`.
+        """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
+        not exist, unless `allow_missing` is set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,12 +148,11 @@ def add_ListenerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ListenerService(object):
-    """The listeners of the configuration in force, and changing one without sending the rest.
+    """Reads and changes single listeners of the active configuration.
 
-    Each change is a change of the whole configuration: it makes a revision and takes effect on every worker or on none,
-    as with ConfigService.UpdateConfig, and fails as that does. Two changes of different listeners at one time are both
-    made, one after the other; neither undoes the other. Problems are said by their path in the request
-    (`listener.rules[0].do[1].send.hex`) where it has one.
+    Each change makes a new revision of the configuration and takes effect on all workers or none, with the errors of
+    ConfigService.UpdateConfig. Simultaneous changes of different listeners are made one after the other, and none is
+    lost. Problems have their path in the request (`listener.rules[0].do[1].send.hex`) if there is one.
     """
 
     @staticmethod

@@ -27,12 +27,11 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ListenerServiceStub:
-    """The listeners of the configuration in force, and changing one without sending the rest.
+    """Reads and changes single listeners of the active configuration.
 
-    Each change is a change of the whole configuration: it makes a revision and takes effect on every worker or on none,
-    as with ConfigService.UpdateConfig, and fails as that does. Two changes of different listeners at one time are both
-    made, one after the other; neither undoes the other. Problems are said by their path in the request
-    (`listener.rules[0].do[1].send.hex`) where it has one.
+    Each change makes a new revision of the configuration and takes effect on all workers or none, with the errors of
+    ConfigService.UpdateConfig. Simultaneous changes of different listeners are made one after the other, and none is
+    lost. Problems have their path in the request (`listener.rules[0].do[1].send.hex`) if there is one.
     """
 
     @_typing.overload
@@ -40,53 +39,51 @@ class ListenerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ListenerServiceAsyncStub: ...
     ListListeners: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.ListListenersRequest, _listener_service_pb2.ListListenersResponse]
-    """By name, in pages."""
+    """Lists the listeners by name, in pages."""
     GetListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.GetListenerRequest, _listener_service_pb2.GetListenerResponse]
-    """One listener, as it was given. NOT_FOUND if there is none of the name."""
+    """Returns one listener, without default values. NOT_FOUND if it does not exist."""
     CreateListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.CreateListenerRequest, _listener_service_pb2.CreateListenerResponse]
-    """Adds a listener behind all others. ALREADY_EXISTS if there is one of the name."""
+    """Adds a listener after all others. ALREADY_EXISTS if there is one with that name."""
     UpdateListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.UpdateListenerRequest, _listener_service_pb2.UpdateListenerResponse]
-    """Changes fields of the listener that has the name of the one given, or all of them; what is open stays open, and
-    takes the new rules at its next request. NOT_FOUND if there is none of the name, unless `allow_missing`.
+    """Changes all or some fields of the listener with the given name. Open connections stay open and use the new rules from
+    their next request. NOT_FOUND if it does not exist, unless `allow_missing` is set.
     """
     DeleteListener: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.DeleteListenerRequest, _listener_service_pb2.DeleteListenerResponse]
-    """Removes a listener: it accepts who is queued, finishes what is in progress and closes the rest in order. NOT_FOUND
-    if there is none of the name, unless `allow_missing`.
+    """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
+    not exist, unless `allow_missing` is set.
     """
 
 @_typing.type_check_only
 class ListenerServiceAsyncStub(ListenerServiceStub):
-    """The listeners of the configuration in force, and changing one without sending the rest.
+    """Reads and changes single listeners of the active configuration.
 
-    Each change is a change of the whole configuration: it makes a revision and takes effect on every worker or on none,
-    as with ConfigService.UpdateConfig, and fails as that does. Two changes of different listeners at one time are both
-    made, one after the other; neither undoes the other. Problems are said by their path in the request
-    (`listener.rules[0].do[1].send.hex`) where it has one.
+    Each change makes a new revision of the configuration and takes effect on all workers or none, with the errors of
+    ConfigService.UpdateConfig. Simultaneous changes of different listeners are made one after the other, and none is
+    lost. Problems have their path in the request (`listener.rules[0].do[1].send.hex`) if there is one.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListListeners: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.ListListenersRequest, _listener_service_pb2.ListListenersResponse]  # type: ignore[assignment]
-    """By name, in pages."""
+    """Lists the listeners by name, in pages."""
     GetListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.GetListenerRequest, _listener_service_pb2.GetListenerResponse]  # type: ignore[assignment]
-    """One listener, as it was given. NOT_FOUND if there is none of the name."""
+    """Returns one listener, without default values. NOT_FOUND if it does not exist."""
     CreateListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.CreateListenerRequest, _listener_service_pb2.CreateListenerResponse]  # type: ignore[assignment]
-    """Adds a listener behind all others. ALREADY_EXISTS if there is one of the name."""
+    """Adds a listener after all others. ALREADY_EXISTS if there is one with that name."""
     UpdateListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.UpdateListenerRequest, _listener_service_pb2.UpdateListenerResponse]  # type: ignore[assignment]
-    """Changes fields of the listener that has the name of the one given, or all of them; what is open stays open, and
-    takes the new rules at its next request. NOT_FOUND if there is none of the name, unless `allow_missing`.
+    """Changes all or some fields of the listener with the given name. Open connections stay open and use the new rules from
+    their next request. NOT_FOUND if it does not exist, unless `allow_missing` is set.
     """
     DeleteListener: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.DeleteListenerRequest, _listener_service_pb2.DeleteListenerResponse]  # type: ignore[assignment]
-    """Removes a listener: it accepts who is queued, finishes what is in progress and closes the rest in order. NOT_FOUND
-    if there is none of the name, unless `allow_missing`.
+    """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
+    not exist, unless `allow_missing` is set.
     """
 
 class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The listeners of the configuration in force, and changing one without sending the rest.
+    """Reads and changes single listeners of the active configuration.
 
-    Each change is a change of the whole configuration: it makes a revision and takes effect on every worker or on none,
-    as with ConfigService.UpdateConfig, and fails as that does. Two changes of different listeners at one time are both
-    made, one after the other; neither undoes the other. Problems are said by their path in the request
-    (`listener.rules[0].do[1].send.hex`) where it has one.
+    Each change makes a new revision of the configuration and takes effect on all workers or none, with the errors of
+    ConfigService.UpdateConfig. Simultaneous changes of different listeners are made one after the other, and none is
+    lost. Problems have their path in the request (`listener.rules[0].do[1].send.hex`) if there is one.
     """
 
     @_abc_1.abstractmethod
@@ -95,7 +92,7 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listener_service_pb2.ListListenersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_listener_service_pb2.ListListenersResponse, _abc.Awaitable[_listener_service_pb2.ListListenersResponse]]:
-        """By name, in pages."""
+        """Lists the listeners by name, in pages."""
 
     @_abc_1.abstractmethod
     def GetListener(
@@ -103,7 +100,7 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listener_service_pb2.GetListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_listener_service_pb2.GetListenerResponse, _abc.Awaitable[_listener_service_pb2.GetListenerResponse]]:
-        """One listener, as it was given. NOT_FOUND if there is none of the name."""
+        """Returns one listener, without default values. NOT_FOUND if it does not exist."""
 
     @_abc_1.abstractmethod
     def CreateListener(
@@ -111,7 +108,7 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listener_service_pb2.CreateListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_listener_service_pb2.CreateListenerResponse, _abc.Awaitable[_listener_service_pb2.CreateListenerResponse]]:
-        """Adds a listener behind all others. ALREADY_EXISTS if there is one of the name."""
+        """Adds a listener after all others. ALREADY_EXISTS if there is one with that name."""
 
     @_abc_1.abstractmethod
     def UpdateListener(
@@ -119,8 +116,8 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listener_service_pb2.UpdateListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_listener_service_pb2.UpdateListenerResponse, _abc.Awaitable[_listener_service_pb2.UpdateListenerResponse]]:
-        """Changes fields of the listener that has the name of the one given, or all of them; what is open stays open, and
-        takes the new rules at its next request. NOT_FOUND if there is none of the name, unless `allow_missing`.
+        """Changes all or some fields of the listener with the given name. Open connections stay open and use the new rules from
+        their next request. NOT_FOUND if it does not exist, unless `allow_missing` is set.
         """
 
     @_abc_1.abstractmethod
@@ -129,8 +126,8 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listener_service_pb2.DeleteListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_listener_service_pb2.DeleteListenerResponse, _abc.Awaitable[_listener_service_pb2.DeleteListenerResponse]]:
-        """Removes a listener: it accepts who is queued, finishes what is in progress and closes the rest in order. NOT_FOUND
-        if there is none of the name, unless `allow_missing`.
+        """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
+        not exist, unless `allow_missing` is set.
         """
 
 def add_ListenerServiceServicer_to_server(servicer: ListenerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,22 +30,22 @@ class _DrainState:
 class _DrainStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrainState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     DRAIN_STATE_UNSPECIFIED: _DrainState.ValueType  # 0
-    """It listens: nothing is drained."""
+    """The listener listens."""
     DRAIN_STATE_DRAINING: _DrainState.ValueType  # 1
-    """Shut; connections are left."""
+    """Closed for new connections; some connections are still open."""
     DRAIN_STATE_DRAINED: _DrainState.ValueType  # 2
-    """Shut, and no connection is left."""
+    """Closed for new connections; no connection is left."""
     DRAIN_STATE_RESUMED: _DrainState.ValueType  # 3
     """Resume has ended the drain."""
 
 class DrainState(_DrainState, metaclass=_DrainStateEnumTypeWrapper): ...
 
 DRAIN_STATE_UNSPECIFIED: DrainState.ValueType  # 0
-"""It listens: nothing is drained."""
+"""The listener listens."""
 DRAIN_STATE_DRAINING: DrainState.ValueType  # 1
-"""Shut; connections are left."""
+"""Closed for new connections; some connections are still open."""
 DRAIN_STATE_DRAINED: DrainState.ValueType  # 2
-"""Shut, and no connection is left."""
+"""Closed for new connections; no connection is left."""
 DRAIN_STATE_RESUMED: DrainState.ValueType  # 3
 """Resume has ended the drain."""
 Global___DrainState: _TypeAlias = DrainState  # noqa: Y015
@@ -58,17 +58,17 @@ class _RestartStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RestartSt
     DESCRIPTOR: _descriptor.EnumDescriptor
     RESTART_STEP_UNSPECIFIED: _RestartStep.ValueType  # 0
     RESTART_STEP_REPLACED: _RestartStep.ValueType  # 1
-    """A successor serves; the former worker accepts no more, and closes what it has."""
+    """The new worker serves; the old worker accepts no more connections and closes its own."""
     RESTART_STEP_RESTARTED: _RestartStep.ValueType  # 2
-    """The former worker has ended."""
+    """The old worker has exited."""
 
 class RestartStep(_RestartStep, metaclass=_RestartStepEnumTypeWrapper): ...
 
 RESTART_STEP_UNSPECIFIED: RestartStep.ValueType  # 0
 RESTART_STEP_REPLACED: RestartStep.ValueType  # 1
-"""A successor serves; the former worker accepts no more, and closes what it has."""
+"""The new worker serves; the old worker accepts no more connections and closes its own."""
 RESTART_STEP_RESTARTED: RestartStep.ValueType  # 2
-"""The former worker has ended."""
+"""The old worker has exited."""
 Global___RestartStep: _TypeAlias = RestartStep  # noqa: Y015
 
 class _State:
@@ -79,25 +79,25 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     DESCRIPTOR: _descriptor.EnumDescriptor
     STATE_UNSPECIFIED: _State.ValueType  # 0
     STATE_STARTING: _State.ValueType  # 1
-    """Its workers are coming up."""
+    """The workers are starting."""
     STATE_SERVING: _State.ValueType  # 2
-    """Traffic is answered."""
+    """The server is ready."""
     STATE_NOT_SERVING: _State.ValueType  # 3
-    """Still up, but fit for no traffic; `reason` says why."""
+    """The server is running but not ready; see `reason`."""
     STATE_DRAINING: _State.ValueType  # 4
-    """Stopping, or drained: whoever is connected is finished with, and nobody else taken in."""
+    """Stopping or drained: open connections are closed, and new ones are refused."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper): ...
 
 STATE_UNSPECIFIED: State.ValueType  # 0
 STATE_STARTING: State.ValueType  # 1
-"""Its workers are coming up."""
+"""The workers are starting."""
 STATE_SERVING: State.ValueType  # 2
-"""Traffic is answered."""
+"""The server is ready."""
 STATE_NOT_SERVING: State.ValueType  # 3
-"""Still up, but fit for no traffic; `reason` says why."""
+"""The server is running but not ready; see `reason`."""
 STATE_DRAINING: State.ValueType  # 4
-"""Stopping, or drained: whoever is connected is finished with, and nobody else taken in."""
+"""Stopping or drained: open connections are closed, and new ones are refused."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 @_typing.final
@@ -132,17 +132,17 @@ class GetStatusResponse(_message.Message):
     LAST_REFUSED_FIELD_NUMBER: _builtins.int
     CONFIG_FILE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
-    """Of the server, as `answerback version` says it."""
+    """The version of the server, as in `answerback version`."""
     instance: _builtins.str
-    """Names this run of the server."""
+    """Identifies this run of the server."""
     revision: _builtins.int
-    """The one in force."""
+    """The active revision."""
     etag: _builtins.str
-    """Of that revision."""
+    """The etag of that revision."""
     state: Global___State.ValueType
-    """What it is fit for."""
+    """The state of the server."""
     reason: _builtins.str
-    """Why, when the state is not SERVING."""
+    """The reason if the state is not SERVING."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When this run began."""
@@ -159,7 +159,7 @@ class GetStatusResponse(_message.Message):
     def last_applied(self) -> Global___LastChange: ...
     @_builtins.property
     def last_refused(self) -> Global___LastChange:
-        """Unset if no configuration was refused so far."""
+        """Unset if no configuration was rejected so far."""
 
     @_builtins.property
     def config_file(self) -> Global___ConfigFile:
@@ -197,17 +197,17 @@ class DrainRequest(_message.Message):
     OVER_FIELD_NUMBER: _builtins.int
     GRACE_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
-    """Drain this listener alone; empty: all, and those that are created meanwhile."""
+    """Drain only this listener; empty: all, including listeners created during the drain."""
     @_builtins.property
     def over(self) -> _duration_pb2.Duration:
-        """In which time to close connections, spread evenly over it, the oldest first, so that their clients do not come back
-        all at once; all at once unless given, at most 1 h.
+        """Close the connections evenly over this time, the oldest first, so that clients do not all reconnect at once. Default
+        0, at most 1 h.
         """
 
     @_builtins.property
     def grace(self) -> _duration_pb2.Duration:
-        """How long after that connections may take to finish; what is open then is reset, so that a drain always ends. That
-        of `serve --grace` unless given, at most 1 h.
+        """Time for connections to finish after `over`; those still open then are reset, so a drain always ends. Default: that
+        of `serve --grace`; at most 1 h.
         """
 
     def __init__(
@@ -234,13 +234,13 @@ class DrainResponse(_message.Message):
     CONNECTIONS_CLOSED_FIELD_NUMBER: _builtins.int
     CONNECTIONS_RESET_FIELD_NUMBER: _builtins.int
     state: Global___DrainState.ValueType
-    """How far all the listeners are that were asked for."""
+    """The state of the requested listeners."""
     connections_open: _builtins.int
-    """That have yet to end."""
+    """Connections still open."""
     connections_closed: _builtins.int
-    """Since the listeners were shut."""
+    """Connections closed since the drain started."""
     connections_reset: _builtins.int
-    """Of those closed: still open when the grace period was over, and reset."""
+    """Closed connections that were reset because they were still open when the grace period ended."""
     def __init__(
         self,
         *,
@@ -263,7 +263,7 @@ class ResumeRequest(_message.Message):
 
     LISTENER_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
-    """Resume this listener alone; empty: all."""
+    """Resume only this listener; empty: all."""
     def __init__(
         self,
         *,
@@ -284,7 +284,7 @@ class ResumeResponse(_message.Message):
     LISTENERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def listeners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Those that were drained, and listen now."""
+        """The listeners that were drained and listen again."""
 
     def __init__(
         self,
@@ -307,14 +307,14 @@ class RestartWorkersRequest(_message.Message):
     GRACE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def over(self) -> _duration_pb2.Duration:
-        """In which time each former worker closes its connections, spread evenly over it, the oldest first, so that their
-        clients do not come back all at once; 1 s unless given, at most 1 h.
+        """Each old worker closes its connections evenly over this time, the oldest first, so that clients do not all reconnect
+        at once. Default 1 s, at most 1 h.
         """
 
     @_builtins.property
     def grace(self) -> _duration_pb2.Duration:
-        """How long after that replies in progress may take; then they are reset. That of `serve --grace` unless given, at
-        most 1 h.
+        """Time for replies in progress to finish after `over`; connections still open then are reset. Default: that of
+        `serve --grace`; at most 1 h.
         """
 
     def __init__(
@@ -340,13 +340,13 @@ class RestartWorkersResponse(_message.Message):
     PID_FIELD_NUMBER: _builtins.int
     CONNECTIONS_FIELD_NUMBER: _builtins.int
     worker: _builtins.int
-    """Its index."""
+    """The index of the worker."""
     step: Global___RestartStep.ValueType
-    """What has come about."""
+    """The step that was completed."""
     pid: _builtins.int
-    """Of the successor's process."""
+    """The process ID of the new worker."""
     connections: _builtins.int
-    """That the former worker has yet to finish; at RESTARTED, those that it did not: they were reset."""
+    """Connections that the old worker still has; at RESTARTED, the connections that were reset."""
     def __init__(
         self,
         *,
@@ -371,11 +371,11 @@ class ResetCountersRequest(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     FAULT_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
-    """Those of this listener; empty: of all."""
+    """Reset only this listener; empty: all."""
     rule: _builtins.str
-    """That of this rule of the listener (its name, or `rules[N]` if it has none). Without `rule` and `fault`, of all."""
+    """Reset only this rule of the listener (its name, or `rules[N]` if it has none). Without `rule` and `fault`: all."""
     fault: _builtins.str
-    """That of this fault of the listener (its name, or `faults[N]` if it has none)."""
+    """Reset only this fault of the listener (its name, or `faults[N]` if it has none)."""
     def __init__(
         self,
         *,
@@ -397,7 +397,7 @@ class ResetCountersResponse(_message.Message):
 
     COUNTERS_FIELD_NUMBER: _builtins.int
     counters: _builtins.int
-    """How many rules and faults count from 0 again."""
+    """The number of rules and faults that were reset."""
     def __init__(
         self,
         *,
@@ -424,18 +424,18 @@ class ListenerStatus(_message.Message):
     ACCEPT_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """As configured."""
+    """The name of the listener."""
     address: _builtins.str
-    """As bound: port 0 has become the kernel's choice."""
+    """The bound address; port 0 is replaced by the port that the kernel chose."""
     engine: _config_pb2.Engine.ValueType
     connections_accepted: _builtins.int
-    """Since the server started."""
+    """Connections accepted since the server started."""
     connections_open: _builtins.int
-    """Now."""
+    """Connections open now."""
     requests: _builtins.int
-    """Received since the server started, matched or not."""
+    """Requests received since the server started, matched or not."""
     accept: _config_pb2.Accept.ValueType
-    """What becomes of whoever connects."""
+    """What happens to new connections."""
     drain: Global___DrainState.ValueType
     """Whether it is drained, and how far."""
     def __init__(
@@ -469,18 +469,18 @@ class WorkerStatus(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     PLANNED_RESTARTS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
-    """From 0; a successor inherits it."""
+    """The index, from 0; a new worker inherits it."""
     pid: _builtins.int
-    """Of the process; 0 while there is none."""
+    """The process ID; 0 if there is no process."""
     revision: _builtins.int
-    """The one its new connections are served by; 0 before the first."""
+    """The revision that it uses for new connections; 0 before the first."""
     restarts: _builtins.int
-    """How often it has died and been replaced."""
+    """Times that the worker died and was replaced."""
     planned_restarts: _builtins.int
-    """How often it has been replaced as planned, by RestartWorkers; not among `restarts`."""
+    """Times that the worker was replaced by RestartWorkers; not included in `restarts`."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Of the process."""
+        """When the process started."""
 
     def __init__(
         self,
@@ -510,12 +510,12 @@ class ConfigFile(_message.Message):
     WATCHED_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """As `--config` names it."""
+    """The path given with `--config`."""
     watched: _builtins.bool
-    """Whether it is applied when its content changes (`--watch-config`); on SIGHUP it always is."""
+    """Whether changes of its content are applied automatically (`--watch-config`). SIGHUP always applies it."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
-        """Why what it says was not put in force when it was last applied; empty if it was."""
+        """The problems of the current content; empty if it was applied."""
 
     def __init__(
         self,
@@ -534,7 +534,7 @@ Global___ConfigFile: _TypeAlias = ConfigFile  # noqa: Y015
 
 @_typing.final
 class LastChange(_message.Message):
-    """A configuration put in force, or refused."""
+    """A configuration that was applied or rejected."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -543,16 +543,16 @@ class LastChange(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
-    """Where it came from: `file`, `api`, `rollback`, `built-in`."""
+    """The source: `file`, `api`, `rollback`, `built-in`."""
     comment: _builtins.str
-    """Why, as whoever made the change said."""
+    """The comment given with the change."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
-        """When that was."""
+        """The time of the change."""
 
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
-        """Empty for one that was applied."""
+        """Why it was rejected; empty if it was applied."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub(object):
-    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration.
+    """The status of the server, and operations on it other than changes of its configuration.
     """
 
     def __init__(self, channel):
@@ -63,56 +63,56 @@ class OperationsServiceStub(object):
 
 
 class OperationsServiceServicer(object):
-    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration.
+    """The status of the server, and operations on it other than changes of its configuration.
     """
 
     def GetStatus(self, request, context):
-        """Everything at once.
+        """Returns the status of the server, its listeners, workers and last changes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Drain(self, request, context):
-        """Has a listener, or all of them, refuse whoever connects, and ends the connections that are open, each at the end of
-        its reply, while the server stays up: health says NOT_SERVING at once; after `serve --drain-delay`, what is queued is
-        accepted and everybody else refused; then connections are closed. Until Resume, whatever changes meanwhile: a change
-        of the configuration applies, and what is drained stays shut; a listener that is renamed listens again.
+        """Makes one listener, or all, refuse new connections, and closes open ones, each after its current reply, while the
+        server keeps running. Health is NOT_SERVING at once; after `serve --drain-delay`, queued connections are accepted, later
+        ones are refused, and open ones are closed. The drain lasts until Resume: configuration changes apply, but drained
+        listeners stay closed; a renamed listener listens again.
 
         Connections that are still open after the grace period are reset.
 
-        Answers with how far it is, at most every tenth of a second, and ends when no connection is left; the drain goes on
-        if the client leaves. Drain again to close faster or more slowly what is left. NOT_FOUND if there is no such
-        listener; UNAVAILABLE if it could not begin, or the server shuts down meanwhile.
+        Streams the progress, at most ten times per second, and ends when no connection is left; the drain continues if the
+        client disconnects. Call Drain again to close the remaining connections faster or more slowly. NOT_FOUND if there is
+        no such listener; UNAVAILABLE if it could not start, or if the server shuts down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Resume(self, request, context):
-        """Has a listener, or all of them, listen again; connections that have not been told to close stay open.
+        """Makes one listener, or all, listen again. Connections not yet closed by the drain stay open.
 
-        NOT_FOUND if there is no such listener; UNAVAILABLE if it cannot listen, then it stays drained.
+        NOT_FOUND if there is no such listener; UNAVAILABLE if it cannot listen; then it stays drained.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RestartWorkers(self, request, context):
-        """Replaces the worker processes, one by one. A successor serves before a worker stops accepting, on the same sockets:
-        nobody who connects is lost. The connections of each former worker are closed in order, as their replies end.
+        """Restarts the worker processes one by one. Each new worker accepts connections on the same sockets before the old one
+        stops, so no connection is refused. Each connection of the old worker is closed after its current reply.
 
-        Answers with each step, and ends when all are restarted; the restart goes on if the client leaves. ABORTED if a
-        restart is in progress; UNAVAILABLE if a successor does not come up: its worker and those behind it serve on.
+        Streams each step, and ends when all workers are restarted; the restart continues if the client disconnects. ABORTED
+        if a restart is in progress; UNAVAILABLE if a new worker does not start: the remaining workers are not restarted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetCounters(self, request, context):
-        """Has rules and faults count from 0 again, all at one moment: a rule with `times` acts as often anew, `replies` begin
-        with the first, and so do a fault's `after`, `first` and `every`. What connections count for themselves
-        (`scope: CONNECTION`) and the metrics stay as they are.
+        """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
+        the first, and so do a fault's `skip`, `times` and `every`. Counters with `scope: CONNECTION` and the metrics are not
+        reset.
 
         NOT_FOUND if there is no such listener, rule or fault.
         """
@@ -157,7 +157,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService(object):
-    """How the responder is doing, and what is done with it while it runs, beside changes of its configuration.
+    """The status of the server, and operations on it other than changes of its configuration.
     """
 
     @staticmethod
