@@ -29,7 +29,8 @@ A change is applied on all workers or none. A change in progress is completed ev
 
 ## Errors
 A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of the domain
-`answerback`, whose `reason` is machine-readable. Problems in the request are listed as `google.rpc.BadRequest`, with one violation per problem.
+`answerback`, whose `reason` is machine-readable. Problems in the request are listed as
+`google.rpc.BadRequest`, with one violation per problem.
 
 | reason | code | meaning |
 | --- | --- | --- |

@@ -24,8 +24,10 @@ def test_watch_prints_a_line_for_each_revision(api: Any, cli: Any) -> None:
     result = cli("watch", "--after", "abc-2")
     assert result.stdout.splitlines() == [
         "2026-01-02T12:00:00Z  revision 3 (etag abc-3) from file",
-        "2026-01-02T12:00:00Z  (2 earlier revisions no longer stored)  "
-        "revision 6 (etag abc-6) from api (token): why\\x07",
+        (
+            "2026-01-02T12:00:00Z  (2 earlier revisions no longer stored)  "
+            "revision 6 (etag abc-6) from api (token): why\\x07"
+        ),
     ]
     assert (result.exit_code, result.stderr) == (1, f"Error: 127.0.0.1:{api.port}: {Stopping()}\n")
     assert api.asked == [WatchConfigRequest(after_etag="abc-2")]

@@ -132,7 +132,7 @@ def problems_of(text: str) -> list[str]:
 def members(message: Message) -> str:
     """What a choice is between, in words."""
     *others, last = (field.name for field in message.DESCRIPTOR.oneofs[0].fields)
-    return f"{', '.join(others)} or {last}"
+    return f"{', '.join(others)}, {last}"
 
 
 def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:

@@ -214,4 +214,4 @@ async def test_a_watch_that_fails_is_said(reloads: Reloads, looks: Looks, caplog
 
     looks.before = [fail]
     reloads.watch()
-    await until(lambda: "is not watched any more" in caplog.text)
+    await until(lambda: "stopped watching the configuration file" in caplog.text)
