@@ -66,6 +66,13 @@ def test_health_with_json_output_prints_readiness(probe: type[Probe]) -> None:
     assert (result.exit_code, result.stdout) == (1, 'ready: false\ndetail: "not ready: draining"\n')
 
 
+def test_health_with_server_option_hints_at_the_metrics_address(probe: type[Probe]) -> None:
+    port = probe.server_port  # type: ignore[attr-defined]
+    result = ask(port, "--server", "127.0.0.1:50051")
+    hint = f"--server is ignored: health checks the metrics address 127.0.0.1:{port} (--metrics)\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "ready\n", hint)
+
+
 def test_health_with_no_server_listening_fails() -> None:
     port = free_port()
     result = ask(port)

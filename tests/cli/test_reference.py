@@ -37,11 +37,11 @@ PATHS = [path for name in COMMANDS for path in with_those_below(name)]
 
 
 def options_of(name: str) -> list[click.Option]:
-    return [param for param in command_of(name).params if isinstance(param, click.Option)]
+    return [param for param in command_of(name).params if isinstance(param, click.Option) and not param.hidden]
 
 
 def shared_options() -> list[click.Option]:
-    """Those that every command has which calls the control API; they stand in one table."""
+    """Those that every command has which calls the admin API; they stand in one table."""
     return [option for option in options_of("show") if option.callback is not None]
 
 

@@ -32,9 +32,12 @@ Examples:
     metavar="TIME",
     help="Timeout of the request.",
 )
+@click.option("--server", "admin", hidden=True)
 @options.output("table", "json", "yaml")
-def command(metrics: str, timeout: float, form: str) -> None:
+def command(metrics: str, timeout: float, admin: str | None, form: str) -> None:
     """Check /readyz on the metrics address: exit 0 if the server is ready for traffic, 1 if not."""
+    if admin is not None:
+        output.line(f"--server is ignored: health checks the metrics address {metrics} (--metrics)", err=True)
     ready, detail = _asked(metrics, timeout)
     if form != "table":
         output.write({"ready": ready, "detail": detail}, form)
