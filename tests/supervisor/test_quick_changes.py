@@ -102,7 +102,7 @@ async def test_the_port_of_a_change_with_another_port_that_is_taken_is_free_at_o
     with socket.create_server(("127.0.0.1", 0)) as taken:
         others = [listener(name="a", address=f"127.0.0.1:{free}")]
         others.append(listener(name="b", address=f"127.0.0.1:{taken.getsockname()[1]}"))
-        with pytest.raises(Exception, match="the port is taken"):
+        with pytest.raises(Exception, match="the port is in use"):
             await supervisor.update(config(listener("new"), *others))
     assert bindable(free)
     assert await supervisor.answers() == {b"old"}

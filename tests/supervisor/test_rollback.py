@@ -76,7 +76,7 @@ async def test_a_port_that_has_been_taken_since_is_refused(supervise: Supervise)
     supervisor = await supervise(listener("one"), listener(name="left", address=f"127.0.0.1:{free_port()}"))
     port = supervisor.port("left")
     await supervisor.update(config(listener("two")))
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(Refused, match="the port is taken"):
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(Refused, match="the port is in use"):
         await supervisor.rollback(1)
     assert supervisor.current.number == 2
     assert await supervisor.answers() == {b"two"}

@@ -118,7 +118,7 @@ async def test_a_port_taken_at_run_time_leaves_nothing_bound(supervise: Supervis
     supervisor = await supervise(listener("one"))
     address = f"127.0.0.1:{free_port()}"
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(Refused, match=r"listeners\[1\].address: .*the port is taken"):
+        with pytest.raises(Refused, match=r"listeners\[1\].address: .*the port is in use"):
             await supervisor.update(
                 config(
                     listener("two", address=address),

@@ -66,7 +66,7 @@ def test_a_listeners_port_is_taken(serve: Serve, taken: int) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     problem, error = result.stderr.splitlines()
     assert problem.endswith(
-        f"answerback.yaml:3:14: listeners[0].address: 127.0.0.1:{taken}: the port is taken; "
+        f"answerback.yaml:3:14: listeners[0].address: 127.0.0.1:{taken}: the port is in use; "
         "`ss -ltnp` shows by which process"
     )
     assert error.endswith("answerback.yaml: 1 problem; the server did not start")

@@ -158,7 +158,7 @@ async def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: S
         faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         faster.bind(bound[ANY].sockets[0].getsockname())
         faster.listen()
-        with pytest.raises(CannotListen, match="the port is taken"):
+        with pytest.raises(CannotListen, match="the port is in use"):
             async with sockets.turning(bound):
                 pass
     assert not sockets.keys
