@@ -13,7 +13,7 @@ import pytest
 from answerback.core.actions import CloseReason
 from answerback.internal.v1.link_pb2 import Order
 from answerback.supervisor import State, Timeouts
-from answerback.supervisor.workers.pool import TICK
+from answerback.supervisor.workers.pool import LATE_SECONDS
 from answerback.supervisor.workers.slot import CrashLoop, Slot
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import alive, ask, config, listener, until
@@ -92,7 +92,7 @@ async def test_paused_supervisor_kills_no_worker(supervise: Supervise) -> None:
     for worker in workers:
         supervisor.kill(worker.slot, signal.SIGSTOP)  # so that no beat comes between
         worker.heard -= 100
-    supervisor._crew._ticked -= 3 * TICK
+    supervisor._crew._ticked -= 3 * LATE_SECONDS
     began = supervisor._crew._ticked
     await until(lambda: supervisor._crew._ticked > began)
     assert all(monotonic() - worker.heard < 60 for worker in workers), "their silence begins anew"
@@ -141,7 +141,7 @@ async def test_pool_without_workers_keeps_clients_waiting_and_reports_why(superv
     supervisor = await supervise(workers=1, pace=Timeouts(backoff=(0.3,), adopt_from=0.3))
     pid = supervisor.kill(0)
     await until(lambda: supervisor.status().state is State.NOT_SERVING)
-    assert supervisor.health.reason == "no worker is up: worker 0 was killed by SIGKILL"
+    assert supervisor.health.reason == "no worker is running: worker 0 was killed by SIGKILL"
     assert not supervisor.health.statuses["listener/hello"]
     assert supervisor.health.statuses["liveness"]
     answer = asyncio.ensure_future(asyncio.to_thread(ask, supervisor.port()))

@@ -195,7 +195,7 @@ async def test_update_may_name_payload_files_of_the_active_configuration(supervi
     supervisor = await supervise(listener("{file: page}"))
     await supervisor.update(config(listener("{file: page}"), listener("two", name="second")))
     assert await supervisor.answers() == {b"from a file"}
-    with pytest.raises(Refused, match="no files are read through the API"):
+    with pytest.raises(Refused, match="files cannot be read through the API"):
         await supervisor.update(config(listener("{file: secret}")))
 
 
@@ -241,7 +241,7 @@ async def test_reload_applies_a_changed_payload_file(supervise: Supervise, tmp_p
 async def test_reload_without_a_file_is_said(caplog: pytest.LogCaptureFixture) -> None:
     supervisor = Supervisor(Options())
     await supervisor.reload()
-    assert "no --config" in caplog.text
+    assert "without --config" in caplog.text
 
 
 # ── Addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────

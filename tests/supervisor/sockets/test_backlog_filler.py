@@ -101,7 +101,7 @@ async def test_backlog_filler_fails_if_its_connections_do_not_arrive(
     with socket.socket() as nowhere:  # bound, and not listened on: nobody queues there
         nowhere.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         nowhere.bind(sock.getsockname())
-        with pytest.raises(OSError, match="connections of our own do not come through"):
+        with pytest.raises(OSError, match="own connections to the listener fail"):
             await fillers.fill(KEY, [nowhere])
     assert gets_in(sock)
 

@@ -105,7 +105,7 @@ async def test_clients_without_any_worker_wait_for_the_first_successor(supervise
     supervisor = await supervise(workers=1, pace=AWAY)
     pid = supervisor.kill(0)
     await until(lambda: supervisor.status().state == State.NOT_SERVING)
-    assert supervisor.health.reason == "no worker is up: worker 0 was killed by SIGKILL"
+    assert supervisor.health.reason == "no worker is running: worker 0 was killed by SIGKILL"
     assert not supervisor.health.statuses["listener/hello"]
     change = await supervisor.update(config(listener("two")))
     assert (change.changed, change.workers) == (True, 0)
