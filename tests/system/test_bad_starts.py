@@ -67,7 +67,7 @@ def test_a_listeners_port_is_taken(serve: Serve, taken: int) -> None:
     problem, error = result.stderr.splitlines()
     assert problem.endswith(
         f"answerback.yaml:3:14: listeners[0].address: 127.0.0.1:{taken}: the port is in use; "
-        "`ss -ltnp` shows by which process"
+        "`ss -ltnp` shows the process"
     )
     assert error.endswith("answerback.yaml: 1 problem; the server did not start")
 
