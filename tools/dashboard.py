@@ -159,7 +159,7 @@ WORKERS: Final = Row(
         ),
         Panel("Start, exec to first beat", [gauge("worker_startup_duration_seconds", "instance", "worker")], "s"),
         Panel(
-            "Revision in force, and of each worker",
+            "Active revision, and revision of each worker",
             [gauge("config_revision", "instance"), gauge("worker_config_revision", "instance", "worker")],
             "none",
         ),

@@ -148,7 +148,7 @@ def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(responder: Start
 
     running.config.write_text(changed)
     running.process.send_signal(signal.SIGHUP)
-    running.told(part="in force already")
+    running.told(part="is unchanged")
     assert running.stop() == 0
 
 

@@ -128,7 +128,7 @@ def test_second_server_on_a_state_directory_does_not_start(responder: Start, tmp
     state = tmp_path / "state"
     running = responder(TALK, "--state", str(state))
     result = start_badly(state)
-    assert f"Error: --state {state}: another server uses it; give each a directory of its own; " in result
+    assert f"Error: --state {state}: another server uses it; give each server its own directory; " in result
     assert running.ask(b"hi") == b"TEXT"
 
 

@@ -84,7 +84,7 @@ async def test_a_sibling_stands_in_while_a_slot_waits(supervise: Supervise, capl
     assert await supervisor.answers() == {b"one"}, "connections of both slots are answered meanwhile"
     assert await supervisor.answers("added") == {b"added"}, "those to new addresses too"
     assert supervisor.pids()[0] == 0
-    assert "worker 1 accepts for slot 0 too" in caplog.text
+    assert "worker 1 also accepts for slot 0" in caplog.text
     await supervisor.until_replaced(0, pid)
     await clients.more()
     await clients.stop()
