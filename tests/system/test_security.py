@@ -78,7 +78,7 @@ def test_admin_api_on_remote_address_needs_the_token(responder: Start, keys: Key
 
     for args, code, said in (
         ((), 1, "a token is required"),
-        (("--token-file", str(written(keys.read.with_name("wrong"), OTHER))), 1, "not one of this responder's"),
+        (("--token-file", str(written(keys.read.with_name("wrong"), OTHER))), 1, "unknown or has been replaced"),
         (look, 1, "the token allows only read access, and UpdateConfig changes something"),
         (token, 0, ""),
     ):
