@@ -128,7 +128,9 @@ async def test_a_successor_that_does_not_come_up_changes_nothing(supervise: Supe
     before = supervisor.pids()
     good = supervisor._crew._options
     supervisor._crew._options = supervisor.options.__class__(workers=2, worker_command=faulty("start", "die"))
-    with pytest.raises(ChangeFailed, match=r"cannot replace worker 0: worker 0 was killed by SIGKILL; it and the workers after it"):
+    with pytest.raises(
+        ChangeFailed, match=r"cannot replace worker 0: worker 0 was killed by SIGKILL; it and the workers after it"
+    ):
         await restart(supervisor)
     assert supervisor.pids() == before
     assert supervisor.status().state is State.SERVING
