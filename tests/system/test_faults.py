@@ -107,5 +107,4 @@ def test_a_hung_connection_is_let_go_at_the_end(responder: Start) -> None:
         )
         assert running.stop() == 0
         peer.settimeout(10)
-        with pytest.raises(ConnectionResetError):
-            peer.recv(1)
+        assert peer.recv(1) == b"", "closed in order"

@@ -54,8 +54,9 @@ def config(text: str) -> Config:
 class Api:
     """What the tests ask of a responder."""
 
-    def __init__(self, running: Responder) -> None:
-        self.channel = grpc.insecure_channel(running.admin)
+    def __init__(self, running: Responder, *, own_connection: bool = False) -> None:
+        # Without it, gRPC lets channels to the same address share one connection, and its limit of streams.
+        self.channel = grpc.insecure_channel(running.admin, [("grpc.use_local_subchannel_pool", int(own_connection))])
         self.stub: Any = ConfigServiceStub(self.channel)
 
     def update(self, text: str, etag: str = "", **how: Any) -> pb.UpdateConfigResponse:
@@ -235,8 +236,9 @@ def test_each_revision_has_one_winner_of_50_writers_with_an_etag(responder: Star
     failures: list[grpc.StatusCode] = []
 
     def write(writer: int) -> list[tuple[str, str, int]]:
-        """What was read, what was written, and the revision that it became."""
+        """What was read, what was written, and the revision that it became; over a connection of its own."""
         won = []
+        api = Api(running, own_connection=True)
         while (seen := api.current()).revision < REVISIONS:
             try:
                 answer = api.update(f"writer-{writer}-on-{seen.revision}", seen.etag)

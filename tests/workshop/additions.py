@@ -39,7 +39,7 @@ FAULT: Final = Addition(
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerback.core.faults.base import Reply, FaultState, sends
+from answerback.core.faults.base import FaultState, Reply, sends
 from answerback.core.steps import Outcome
 
 
@@ -95,7 +95,7 @@ STEP: Final = Addition(
         "  // Do nothing: the request is taken and not answered.\n",
         "  // Send the request in capitals.\n  message Shout {\n    // How often.\n    uint32 times = 1;\n  }\n",
     ),
-    ("    Take take = 13;\n", "    Shout shout = 99;\n"),
+    ('    Receive receive = 13 [(formerly) = "take"];\n', "    Shout shout = 99;\n"),
     {
         "service/answerback/core/shout.py": '''"""The step `shout`."""
 
@@ -165,8 +165,8 @@ MATCH: Final = Addition(
     {
         "service/answerback/core/matching/palindrome.py": '''"""The match `palindrome`."""
 
-from answerback.core.matching.base import Matcher, Mismatch, Reason
 from answerback.core.context import RequestContext
+from answerback.core.matching.base import Matcher, Mismatch, Reason
 
 
 def palindrome(wanted: bool) -> Matcher:

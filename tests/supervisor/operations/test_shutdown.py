@@ -122,7 +122,7 @@ async def test_a_worker_that_does_not_end_is_killed(supervise: Supervise) -> Non
     supervisor.kill(1, signal.SIGSTOP)
     began = monotonic()
     await supervisor.stop()
-    assert monotonic() - began < 1
+    assert monotonic() - began < 4
     assert not any(map(alive, pids))
     assert supervisor.closed(CloseReason.WORKER_CRASHED) == 2
     assert supervisor.balance() == (2, 2, 0)

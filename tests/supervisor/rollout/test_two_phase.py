@@ -37,8 +37,12 @@ async def served(clients: Asking, *answers: bytes) -> None:
     [
         ("before prepared", "refuse", "listeners.0.: this worker refuses"),
         ("before prepared", "die", "worker 1 was killed by SIGKILL; nothing has changed"),
-        ("before prepared", "hang", "worker 1 did not answer prepare within 1 s, and was killed; nothing has changed"),
-        ("before prepared", "stall", "worker 1 did not answer prepare within 1 s, and was killed; nothing has changed"),
+        (
+            "before prepared",
+            "hang",
+            "worker 1 hung: no heartbeat and no progress for 2 s, and was killed; nothing has changed",
+        ),
+        ("before prepared", "stall", "worker 1 did not answer prepare within 4 s, and was killed; nothing has changed"),
         ("before prepared", "raise", "worker 1 exited with status 1; nothing has changed"),
     ],
 )
