@@ -94,7 +94,7 @@ def test_a_configuration_is_mounted_and_named_after_the_image(run: Run, tmp_path
 
 def test_container_with_unguarded_admin_api_does_not_start(image: str) -> None:
     said = refused("run", "--rm", image, "serve", "--admin", "0.0.0.0:50051")
-    assert "has no authentication" in said
+    assert "without authentication" in said
 
 
 def _open_connections(container: str) -> float:

@@ -19,7 +19,7 @@ from answerback.net.coroutine import CoroutineConnection
 from answerback.net.run_queue import RUN_SECONDS, SHARE_SECONDS, RunQueue
 from answerback.shared import listener_counters
 from answerback.shared.counters import PROGRESS, REGION_CELLS
-from tests.net.conftest import Client, Serving
+from tests.net.conftest import KINDS, Client, Serving
 from tests.waiting import eventually
 
 WAIT = 0.100  # seconds that a client may have to wait for others
@@ -351,13 +351,13 @@ def test_request_after_a_long_turn_is_answered_in_its_turn(
     assert serving.closed(CloseReason.PEER_EOF) == 1
 
 
+@pytest.mark.parametrize("serving", [kind for kind in KINDS if kind.startswith("coroutine")], indirect=True)
 def test_bytes_that_stand_in_line_are_counted_when_the_connection_is_lost(serving: Serving) -> None:
     serving.commit(plan(LAST))
     client = serving.connect().say(b"last 0\n")
     assert client.hear(7) == b"last 0\n"
     (connection,) = serving.listeners._listeners["it"].connections
-    if not isinstance(connection, CoroutineConnection):
-        pytest.skip("this engine leaves them in the kernel")
+    assert isinstance(connection, CoroutineConnection), "CALLBACK leaves them in the kernel"
     serving.call(connection._stand_in_line, b"12345")
     serving.call(connection.abort, CloseReason.ABORTED)
     assert serving.count(listener_counters.RECEIVED_BYTES) == 12
