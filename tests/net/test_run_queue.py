@@ -318,6 +318,12 @@ def was_long(serving: Serving) -> None:
     serving.listeners.run_queue.heavy.add(connection)
 
 
+def begin_to_wait_again(serving: Serving) -> None:
+    """A coroutine that has answered needs some turns of the loop until it waits for the next request."""
+    for _ in range(3):
+        serving.call(int)
+
+
 @pytest.mark.parametrize("happens", [have_had_their_share, was_long])
 def test_request_after_a_long_turn_is_answered_in_its_turn(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Serving], None]
@@ -335,13 +341,13 @@ def test_request_after_a_long_turn_is_answered_in_its_turn(
     client = serving.connect().say(b"last 0\n")
     assert client.hear(7) == b"last 0\n"
     for number in range(1, 5):
-        for _ in range(3):
-            serving.call(int)  # turns of the loop, in which a coroutine that has answered begins to wait again
+        begin_to_wait_again(serving)
         serving.call(happens, serving)
         data = b"last %d\n" % number
         assert client.say(data).hear(7) == data
         eventually(lambda: not serving.listeners.run_queue.heavy and not serving.listeners.run_queue.over)
         assert turns == number
+    begin_to_wait_again(serving)
     serving.call(happens, serving)
     client.finish()
     assert client.hear_all() == b""
