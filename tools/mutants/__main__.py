@@ -39,7 +39,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         runner = Runner(ROOT, Path(folder), options.jobs)
         try:
-            for verdict in runner.run(tried, until, lambda text: reporting.progress(len(verdicts), len(tried), text)):
+            for verdict in runner.run(tried, until):
                 verdicts.append(verdict)
                 reporting.progress(len(verdicts), len(tried), f"{verdict.fate.value} {verdict.mutant.file}")
                 if verdict.fate is Fate.SURVIVED:

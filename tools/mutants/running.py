@@ -17,9 +17,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -34,14 +34,15 @@ WARM: Final = (
     "_hypothesis_pytestplugin", "hypothesis", "pytest_asyncio", "pytest_randomly", "pytest_timeout", "xdist.plugin",
     "asyncio", "uvloop", "yaml", "re2", "google.protobuf.descriptor_pb2", "sqlite3", "unittest.mock",
 )  # fmt: skip
+NO_TESTS: Final = 5
+USAGE: Final = 4  # of a test that is not found by its name
+TEST_SECONDS: Final = 40  # the slowest takes 30; a mutant in which one takes longer hangs
+RUN_SECONDS: Final = 900.0  # for what hangs outside of any test
+MEMORY_BYTES: Final = 4 << 30  # an endless loop that collects something must not take the machine with it
 OPTIONS: Final = (
     "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    "--timeout", str(TEST_SECONDS), "--timeout-method", "thread", "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
-NO_TESTS: Final = 5
-LEAST_SECONDS: Final = 20.0  # a limit of time below this would kill what is only slow on a busy machine
-TIMES: Final = 6.0  # as long as without a mutation, before a mutant counts as hanging
-MEMORY_BYTES: Final = 4 << 30  # an endless loop that collects something must not take the machine with it
 
 
 class Fate(Enum):
@@ -68,13 +69,13 @@ class UncleanError(Exception):
 
 @dataclass
 class Job:
-    """A mutant (or none: the unchanged tree) on its way through its phases."""
+    """A mutant on its way through its phases; or a test that has noticed one, tried without it."""
 
     mutant: Mutation | None
     phases: list[Phase]
     started: float = field(default_factory=time.monotonic)
-    again: bool = False
-    """Whether tests have failed without a mutation once."""
+    test: str = ""
+    tries: int = 0
 
 
 @dataclass
@@ -88,12 +89,16 @@ class Copy:
     pid: int = 0
     descriptor: int = -1
     since: float = 0.0
-    limit: float = 0.0
 
     @property
     def noticed(self) -> Path:
         """Where a run notes the first test that failed."""
         return self.path / ".noticed"
+
+    @property
+    def running(self) -> Path:
+        """Where a run notes the test that it is at."""
+        return self.path / ".running"
 
     @property
     def output(self) -> Path:
@@ -109,69 +114,55 @@ class Copy:
 
 
 class Runner:
-    """Runs mutants, several beside each other, in copies that are made first: the tree may change meanwhile."""
+    """Runs mutants, several beside each other, in copies that are made first: the tree may change meanwhile.
+
+    A test that notices a mutant is tried once without any, so that one which fails by itself is not taken for a proof.
+    """
 
     def __init__(self, root: Path, folder: Path, beside: int) -> None:
         self._sources: dict[str, bytes] = {}
         self._copies = [Copy(_copied(root, folder / str(number))) for number in range(beside)]
-        self._clean: dict[Phase, float] = {}
-        self._waiting: dict[Phase, list[Job]] = {}
+        self._sound: set[str] = set()
+        self._unproved: dict[str, list[Verdict]] = {}
         for name in WARM:
             importlib.import_module(name)
 
-    def run(self, mutants: Sequence[Mutation], until: float, tell: Callable[[str], None]) -> Iterator[Verdict]:
+    def run(self, mutants: Sequence[Mutation], until: float) -> Iterator[Verdict]:
         """Each one's fate, as it becomes known; none is begun after `until`. Raises UncleanError."""
         untouched = self._copies[0].path
         jobs = [Job(mutant, list(phases(mutant.file, untouched))) for mutant in mutants]
         self._sources = {file: (untouched / PACKAGE / file).read_bytes() for file in {each.file for each in mutants}}
         ready: list[Job] = []
         try:
-            while jobs or ready or any(copy.pid for copy in self._copies):
+            while True:
+                if time.monotonic() >= until:
+                    jobs.clear()
                 for copy in self._copies:
-                    if not copy.pid and (job := self._next(jobs, ready, until)):
-                        self._begin(copy, job, tell)
+                    if not copy.pid and (ready or jobs):
+                        self._begin(copy, (ready or jobs).pop(0))
                 if not any(copy.pid for copy in self._copies):
                     return
                 for copy, code in self._ended():
-                    if verdict := self._settle(copy, code, ready):
-                        yield verdict
+                    yield from self._settle(copy, code, ready)
         finally:
             for copy in self._copies:
                 _kill(copy)
 
-    def _next(self, jobs: list[Job], ready: list[Job], until: float) -> Job | None:
-        if ready:
-            return ready.pop(0)
-        if jobs and time.monotonic() < until:
-            return jobs.pop(0)
-        jobs.clear()
-        return None
-
-    def _begin(self, copy: Copy, job: Job, tell: Callable[[str], None]) -> None:
-        phase = job.phases[0]
-        whole = replace(phase, without=())
-        clean = self._clean.get(whole)
-        if clean is None and job.mutant is not None:
-            if whole in self._waiting:  # another copy finds out at this moment
-                self._waiting[whole].append(job)
-                return
-            self._waiting[whole] = [job]
-            phase = whole
-            job = Job(None, [phase])
-            tell(f"without a mutation: {' '.join(phase.paths)}")
-        copy.job, copy.phase, copy.since = job, phase, time.monotonic()
-        copy.limit = max(LEAST_SECONDS, TIMES * clean) if clean is not None else 600.0
+    def _begin(self, copy: Copy, job: Job) -> None:
         if job.mutant:
             copy.write(job.mutant.file, job.mutant.applied(self._sources[job.mutant.file]))
+            job.started = job.started if job.tries else time.monotonic()
+        job.tries += 1
+        copy.job, copy.phase, copy.since = job, job.phases[0], time.monotonic()
         copy.noticed.unlink(missing_ok=True)
-        copy.pid = _forked(copy, phase)
+        copy.running.unlink(missing_ok=True)
+        copy.pid = _forked(copy, copy.phase)
         copy.descriptor = os.pidfd_open(copy.pid)
 
     def _ended(self) -> list[tuple[Copy, int | None]]:
         """Wait until runs have ended: those, with their exit codes; None if it has taken too long."""
         running = [copy for copy in self._copies if copy.pid]
-        now = time.monotonic()
-        wait = max(0.0, min(copy.since + copy.limit for copy in running) - now)
+        wait = max(0.0, min(copy.since for copy in running) + RUN_SECONDS - time.monotonic())
         readable, _, _ = select.select([copy.descriptor for copy in running], [], [], wait)
         now = time.monotonic()
         ended: list[tuple[Copy, int | None]] = []
@@ -180,12 +171,12 @@ class Runner:
                 _, status = os.waitpid(copy.pid, 0)
                 ended.append((copy, os.waitstatus_to_exitcode(status)))
                 _kill(copy, reaped=True)
-            elif now >= copy.since + copy.limit:
+            elif now >= copy.since + RUN_SECONDS:
                 _kill(copy)
                 ended.append((copy, None))
         return ended
 
-    def _settle(self, copy: Copy, code: int | None, ready: list[Job]) -> Verdict | None:
+    def _settle(self, copy: Copy, code: int | None, ready: list[Job]) -> Iterator[Verdict]:
         """What follows from a run."""
         job, phase = copy.job, copy.phase
         assert job
@@ -193,26 +184,38 @@ class Runner:
         copy.job = None
         passed = code in {0, NO_TESTS}
         if job.mutant is None:
-            if not passed and not job.again:  # a test that fails now and then is another's business
-                ready.insert(0, Job(None, job.phases, again=True))
-                return None
-            if not passed:
-                raise UncleanError(f"fails without a mutation: {' '.join(phase.arguments())}\n{_tail(copy.output)}")
-            self._clean[phase] = time.monotonic() - copy.since
-            ready += self._waiting.pop(phase)
-            return None
+            yield from self._proved(copy, job, code, ready)
+            return
         copy.write(job.mutant.file, self._sources[job.mutant.file])
         if passed and len(job.phases) > 1:
             job.phases.pop(0)
             ready.insert(0, job)
-            return None
+            return
         seconds = time.monotonic() - job.started
         if passed:
-            return Verdict(job.mutant, Fate.SURVIVED, seconds=seconds)
-        if code is None:
-            return Verdict(job.mutant, Fate.HUNG, " ".join(phase.paths), seconds)
-        noticed = copy.noticed.read_text() if copy.noticed.exists() else f"exit {code} of {' '.join(phase.paths)}"
-        return Verdict(job.mutant, Fate.KILLED, noticed, seconds)
+            yield Verdict(job.mutant, Fate.SURVIVED, seconds=seconds)
+            return
+        at = next((each.read_text() for each in (copy.noticed, copy.running) if each.exists()), phase.paths[0])
+        verdict = Verdict(job.mutant, Fate.KILLED if copy.noticed.exists() else Fate.HUNG, at, seconds)
+        if at in self._sound:
+            yield verdict
+        elif at in self._unproved:
+            self._unproved[at].append(verdict)
+        else:
+            self._unproved[at] = [verdict]
+            ready.append(Job(None, [Phase((at,), marks=phase.marks)], test=at))
+
+    def _proved(self, copy: Copy, job: Job, code: int | None, ready: list[Job]) -> Iterator[Verdict]:
+        """What follows from a run of a test without a mutant: the mutants that it has noticed, if it passes."""
+        if code == 0:
+            self._sound.add(job.test)
+            yield from self._unproved.pop(job.test)
+        elif job.tries == 1:  # once is a test that fails now and then; and one may not be found by its name alone
+            if code in {USAGE, NO_TESTS}:
+                job.phases = [Phase((job.test.partition("::")[0],), marks=job.phases[0].marks)]
+            ready.insert(0, job)
+        else:
+            raise UncleanError(f"fails without a mutation: {job.test}\n{_tail(copy.output)}")
 
 
 def _copied(root: Path, to: Path) -> Path:
@@ -230,8 +233,9 @@ def _copied(root: Path, to: Path) -> Path:
 class _Notes:
     """A plugin that notes the first test which failed, and has Hypothesis neither shrink nor remember."""
 
-    def __init__(self, noticed: Path) -> None:
+    def __init__(self, noticed: Path, running: Path) -> None:
         self._noticed = noticed
+        self._running = running
 
     def pytest_configure(self) -> None:
         from hypothesis import Phase as Part  # noqa: PLC0415  # its settings are those of the run from here on
@@ -242,13 +246,16 @@ class _Notes:
         )
         settings.load_profile("mutants")
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._running.write_text(nodeid)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self._noticed.exists():
             self._noticed.write_text(report.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and not self._noticed.exists():
-            self._noticed.write_text(f"import of {report.nodeid}")
+            self._noticed.write_text(report.nodeid)
 
 
 def _forked(copy: Copy, phase: Phase) -> int:
@@ -275,7 +282,7 @@ def _forked(copy: Copy, phase: Phase) -> int:
             del sys.modules[name]
         sys.modules.pop("__main__", None)
         sys.argv = ["pytest"]
-        code = int(pytest.main([*OPTIONS, *phase.arguments()], plugins=[_Notes(copy.noticed)]))
+        code = int(pytest.main([*OPTIONS, *phase.arguments()], plugins=[_Notes(copy.noticed, copy.running)]))
     except BaseException:  # noqa: BLE001  # whatever it is, it ends the fork
         import traceback  # noqa: PLC0415
 
