@@ -15,6 +15,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = 100.0
         self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.set = 0
 
     def __call__(self) -> float:
         return self.now
@@ -22,6 +23,7 @@ class Clock:
     def call_later(self, delay: float, turn: Callable[[], None]) -> Any:
         timer = (self.now + delay, turn)
         self.timers.append(timer)
+        self.set += 1
         return type("Timer", (), {"cancel": lambda _: self.timers.remove(timer)})()
 
     def go_on(self, until: float) -> None:
@@ -64,6 +66,7 @@ def test_each_has_its_share_of_the_time_and_the_last_is_done_at_its_end(
     clock.go_on(109)
     assert done == [pytest.approx((2 * number, number - 1)) for number in range(1, 5)]
     assert not clock.timers
+    assert clock.set == 4, "it wakes when the next one is due, and at no other time"
 
 
 def test_many_in_a_short_time_take_few_turns(clock: Clock, done: list[tuple[float, int]]) -> None:

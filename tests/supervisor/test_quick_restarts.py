@@ -38,6 +38,7 @@ async def test_each_worker_is_replaced_and_its_connections_end_in_order(supervis
     assert sum(step.connections for step in steps if step.step is RestartStep.RESTARTED) == 0
     assert supervisor.closed(CloseReason.DRAIN) == 8
     assert supervisor.balance() == (8, 8, 0)
+    assert [(each.restarts, each.planned_restarts) for each in supervisor.status().workers] == [(0, 1), (0, 1)]
     assert supervisor.status().state is State.SERVING
     (client,) = await talking(supervisor, 1)
     await client.close()

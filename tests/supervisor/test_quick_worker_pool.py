@@ -114,6 +114,18 @@ async def test_a_sibling_serves_the_queue_of_a_slot_without_worker(supervise: Su
     assert supervisor.status().state is State.SERVING
 
 
+async def test_vacant_slots_are_shared_among_the_siblings_and_have_no_successor_yet(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"), workers=4, pace=AWAY)
+    crew = supervisor._crew
+    for slot in crew.slots[:2]:
+        supervisor.kill(slot.index)
+    await until(lambda: all(slot.orphaned and slot.adopter for slot in crew.slots[:2]))
+    assert {slot.adopter for slot in crew.slots[:2]} == {slot.worker for slot in crew.slots[2:]}
+    assert not await crew.succeed(crew.slots[0])
+    assert supervisor.pids()[0] == 0
+    assert await supervisor.answers() == {b"one"}
+
+
 async def test_sibling_stands_in_for_a_slot_during_a_long_backoff(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,11 @@ MORE: Final = {
     ),
     "net/acceptor.py": ("tests/net/test_conformance.py",),
     "net/deadlines.py": ("tests/net/test_timers.py",),
-    "supervisor/workers/pool.py": ("tests/supervisor/test_quick_worker_pool.py", "tests/supervisor/test_supervisor.py"),
+    "supervisor/workers/pool.py": (
+        "tests/supervisor/test_quick_worker_pool.py",
+        "tests/supervisor/test_quick_restarts.py",
+        "tests/supervisor/test_supervisor.py",
+    ),
     "supervisor/workers/slot.py": ("tests/supervisor/test_quick_worker_pool.py",),
     "supervisor/workers/process.py": ("tests/supervisor/test_quick_worker_pool.py",),
     "supervisor/rollout/rollout.py": (
