@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, help="only of these packages")
     parser.add_argument("--files", nargs="+", default=[], help="only of these, as 'core/framing/*'")
     parser.add_argument("--minutes", type=float, help="begin no further mutant after this time")
-    parser.add_argument("--jobs", type=int, default=3, help="processes beside each other; default 3")
+    parser.add_argument("--jobs", type=int, default=5, help="processes beside each other; default 5: most tests wait")
     parser.add_argument("--aim", type=float, default=AIM, help=f"exit 1 below this percentage; default {AIM:g}")
     parser.add_argument("--entries", type=Path, help="write the survivors there, in the form of accepted.toml")
     parser.add_argument("--list", action="store_true", help="list the sample, and run nothing")
