@@ -182,3 +182,7 @@ def test_pattern_size_is_never_below_that_of_re2(pattern: str) -> None:
     counted = instructions(pattern)
     made = program_size(pattern) if counted <= 20_000 else None
     assert made is None or made <= counted
+
+
+def test_assertions_are_no_properties() -> None:
+    check_size(r"\b" * 100 + r"\pL" * 32)

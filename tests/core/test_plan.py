@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core import matching, plan, steps
+from answerback.core import matching, patterns, plan, steps
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
 from answerback.core.plan import (
@@ -226,6 +226,7 @@ def test_plan_defaults_are_those_of_the_documentation() -> None:
     assert (limits.idle_timeout, limits.request_timeout, limits.write_timeout) == (300, 30, 30)
     assert (limits.lifetime, limits.max_request_bytes) == (float("inf"), 1 << 20)
     assert (limits.max_connections, limits.max_connections_per_peer) == (0, 0)
+    assert limits.max_request_bytes == patterns.DEFAULT_REQUEST_BYTES
 
 
 @pytest.mark.parametrize("place", range(9))

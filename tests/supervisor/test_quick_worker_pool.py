@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 import pytest
@@ -114,12 +115,17 @@ async def test_a_sibling_serves_the_queue_of_a_slot_without_worker(supervise: Su
     assert supervisor.status().state is State.SERVING
 
 
+def stands_in(slot: Slot) -> bool:
+    """Whether a sibling accepts for it."""
+    return slot.orphaned and slot.adopter is not None
+
+
 async def test_vacant_slots_are_shared_among_the_siblings_and_have_no_successor_yet(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=4, pace=AWAY)
     crew = supervisor._crew
     for slot in crew.slots[:2]:
         supervisor.kill(slot.index)
-    await until(lambda: all(slot.orphaned and slot.adopter for slot in crew.slots[:2]))
+        await until(partial(stands_in, slot))
     assert {slot.adopter for slot in crew.slots[:2]} == {slot.worker for slot in crew.slots[2:]}
     assert not await crew.succeed(crew.slots[0])
     assert supervisor.pids()[0] == 0

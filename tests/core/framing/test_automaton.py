@@ -1,0 +1,30 @@
+"""What the automaton of a pattern keeps while it is fed."""
+
+from random import Random
+
+from answerback.core.framing.automaton import Automaton
+from answerback.core.framing.walking import Heard
+
+ENDS_LATE = "(?s)[ab]*a[ab]{8}c"  # has hundreds of states, one for each set of places where an "a" may have been
+
+
+def walked(automaton: Automaton, stream: bytes) -> tuple[int, list[int]]:
+    """Where a request ends, fed byte by byte; and how many states were kept after each."""
+    heard, kept, end = Heard(), [], 0
+    for size in range(1, len(stream) + 1):
+        end = automaton.walk(stream[:size], 0, heard)
+        kept.append(len(automaton._states))
+        if end:
+            break
+    return end, kept
+
+
+def test_states_are_forgotten_once_there_are_too_many() -> None:
+    chance = Random(1)
+    stream = bytes(chance.choices(b"ab", k=400)) + b"a" + b"b" * 8 + b"c"
+    unbounded, bounded = Automaton(ENDS_LATE), Automaton(ENDS_LATE)
+    bounded._most = bounded._left = 20
+    end, kept = walked(bounded, stream)
+    assert end == walked(unbounded, stream)[0] == len(stream)
+    assert len(unbounded._states) > 100
+    assert max(kept) <= 22
