@@ -123,12 +123,12 @@ def stands_in(slot: Slot) -> bool:
 async def test_vacant_slots_are_shared_among_the_siblings_and_have_no_successor_yet(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=4, pace=AWAY)
     crew = supervisor._crew
-    for slot in crew.slots[:2]:
+    for slot in reversed(crew.slots[2:]):
         supervisor.kill(slot.index)
         await until(partial(stands_in, slot))
-    assert {slot.adopter for slot in crew.slots[:2]} == {slot.worker for slot in crew.slots[2:]}
-    assert not await crew.succeed(crew.slots[0])
-    assert supervisor.pids()[0] == 0
+    assert {slot.adopter for slot in crew.slots[2:]} == {slot.worker for slot in crew.slots[:2]}
+    assert not await crew.succeed(crew.slots[3])
+    assert supervisor.pids()[3] == 0
     assert await supervisor.answers() == {b"one"}
 
 

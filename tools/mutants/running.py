@@ -37,6 +37,7 @@ WARM: Final = (
 NO_TESTS: Final = 5
 USAGE: Final = 4  # of a test that is not found by its name
 TEST_SECONDS: Final = 40  # the slowest takes 30; a mutant in which one takes longer hangs
+GRACE_SECONDS: Final = 60.0
 RUN_SECONDS: Final = 900.0  # for what hangs outside of any test
 MEMORY_BYTES: Final = 4 << 30  # an endless loop that collects something must not take the machine with it
 OPTIONS: Final = (
@@ -128,7 +129,10 @@ class Runner:
             importlib.import_module(name)
 
     def run(self, mutants: Sequence[Mutation], until: float) -> Iterator[Verdict]:
-        """Each one's fate, as it becomes known; none is begun after `until`. Raises UncleanError."""
+        """Each one's fate, as it becomes known. Raises UncleanError.
+
+        None is begun after `until`; what is not known a minute later does not count.
+        """
         untouched = self._copies[0].path
         jobs = [Job(mutant, list(phases(mutant.file, untouched))) for mutant in mutants]
         self._sources = {file: (untouched / PACKAGE / file).read_bytes() for file in {each.file for each in mutants}}
@@ -140,9 +144,9 @@ class Runner:
                 for copy in self._copies:
                     if not copy.pid and (ready or jobs):
                         self._begin(copy, (ready or jobs).pop(0))
-                if not any(copy.pid for copy in self._copies):
+                if not any(copy.pid for copy in self._copies) or time.monotonic() >= until + GRACE_SECONDS:
                     return
-                for copy, code in self._ended():
+                for copy, code in self._ended(until + GRACE_SECONDS):
                     yield from self._settle(copy, code, ready)
         finally:
             for copy in self._copies:
@@ -159,10 +163,10 @@ class Runner:
         copy.pid = _forked(copy, copy.phase)
         copy.descriptor = os.pidfd_open(copy.pid)
 
-    def _ended(self) -> list[tuple[Copy, int | None]]:
-        """Wait until runs have ended: those, with their exit codes; None if it has taken too long."""
+    def _ended(self, until: float) -> list[tuple[Copy, int | None]]:
+        """Wait until runs have ended: those, with their exit codes; None for one that has taken too long."""
         running = [copy for copy in self._copies if copy.pid]
-        wait = max(0.0, min(copy.since for copy in running) + RUN_SECONDS - time.monotonic())
+        wait = max(0.0, min(until, min(copy.since for copy in running) + RUN_SECONDS) - time.monotonic())
         readable, _, _ = select.select([copy.descriptor for copy in running], [], [], wait)
         now = time.monotonic()
         ended: list[tuple[Copy, int | None]] = []
@@ -196,7 +200,8 @@ class Runner:
             yield Verdict(job.mutant, Fate.SURVIVED, seconds=seconds)
             return
         at = next((each.read_text() for each in (copy.noticed, copy.running) if each.exists()), phase.paths[0])
-        verdict = Verdict(job.mutant, Fate.KILLED if copy.noticed.exists() else Fate.HUNG, at, seconds)
+        hung = code is None or (copy.running.exists() and not copy.noticed.exists())
+        verdict = Verdict(job.mutant, Fate.HUNG if hung else Fate.KILLED, at, seconds)
         if at in self._sound:
             yield verdict
         elif at in self._unproved:
