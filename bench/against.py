@@ -35,6 +35,7 @@ ROOT = HERE.parent
 PAIRS = 15
 TOLERANCE = 1.03
 WEIGHINGS = 3  # of the idle connections, each on fresh servers
+SMOKE_CONNECTIONS = 2_000  # fewer may fit into memory that the server had before
 AFTER, BEFORE, AGAIN = "this tree", "REF", "REF again"
 ENGINES = ("callback", "coroutine")
 
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--smoke", action="store_true", help="tiny counts, nothing judged: does it work")
     options = parser.parse_args(arguments)
     if options.smoke:
-        options.pairs, options.connections = 1, 50
+        options.pairs, options.connections = 1, SMOKE_CONNECTIONS
     try:
         with checked_out(options.ref) as before:
             found = compared(options, {AFTER: ROOT, BEFORE: before, AGAIN: before}, usable_cores())
@@ -174,6 +175,8 @@ def weighed(
                 weights[key].append(memory.measure_memory(key, server, connections).greater_bytes)
             tell(f"{name}: {key} {weights[key][-1]:.0f} bytes")
     before = median(weights[BEFORE])
+    if before <= 0:
+        raise CouldNotRun(f"{name}: {connections} connections took no memory that can be measured: open more")
     return Found(name, *(spread([weight / before for weight in weights[key]]) for key in (AFTER, AGAIN)))
 
 

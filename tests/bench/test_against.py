@@ -1,10 +1,16 @@
 """python -m bench.against: when a figure is worse, and a run beside the commit that this tree is on."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 
-from bench import against
+from bench import against, memory
 from bench.against import Found
-from bench.server import CouldNotRun
+from bench.results import Memory
+from bench.server import CouldNotRun, Server
 from bench.stats import spread
 
 
@@ -42,6 +48,20 @@ def test_a_worktree_has_the_tree_of_its_commit_and_is_removed() -> None:
     with against.checked_out("HEAD") as tree:
         assert (tree / "service" / "answerback" / "cli").is_dir()
     assert not tree.exists()
+
+
+def test_connections_too_few_to_weigh_are_an_error_instead_of_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weightless(key: str, _server: Server, connections: int) -> Memory:
+        return Memory(key, connections, 1 << 20, 0.0, 0.0)
+
+    @contextmanager
+    def not_started(*_: object) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(memory, "measure_memory", weightless)
+    monkeypatch.setattr(against, "started", not_started)
+    monkeypatch.setattr(against, "shutil", SimpleNamespace(which=lambda _: "redis-benchmark", rmtree=shutil.rmtree))
+    assert against.main(["HEAD", "--works", "idle-callback", "--connections", "50"]) == 2
 
 
 @pytest.mark.programs
