@@ -15,7 +15,7 @@ from answerback.core.actions import Action, Close, CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
 from answerback.core.faults import Drop, Fault
 from answerback.core.framing import Fixed, Http, Line, Resp
-from answerback.core.framing.walking import PARTS_AT_ONCE
+from answerback.core.framing.incremental import PARTS_AT_ONCE
 from answerback.core.matching import Matcher
 from answerback.core.plan import WEIGHT_AT_ONCE, Limits, ListenerPlan, PlanInForce, Rule, Rules
 from answerback.core.playing import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS

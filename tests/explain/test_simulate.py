@@ -51,7 +51,7 @@ def test_explained_request_without_matching_rule_marks_the_nearest_miss() -> Non
 
 def test_explained_incomplete_request_is_left_open() -> None:
     transcript = told(PING, b"PING\r\nPIN")
-    assert transcript.events[-2:] == [e.Incomplete(0, b"PIN", "line", "a line ends with LF"), e.Open(0, "")]
+    assert transcript.events[-2:] == [e.Incomplete(0, b"PIN", "line", "the line has not ended with LF"), e.Open(0, "")]
     assert not transcript.answered
 
 
@@ -128,7 +128,7 @@ def test_explained_receive_step_takes_a_body() -> None:
     ]
     assert sent(transcript) == [(1, b"12345")]
     waiting = told(f"framing: line, {rules}", b"put\n123")
-    assert waiting.events[-2] == e.Incomplete(0, b"123", "fixed, 5 bytes", "2 more bytes at least")
+    assert waiting.events[-2] == e.Incomplete(0, b"123", "fixed, 5 bytes", "at least 2 more bytes")
 
 
 def test_rules_that_have_matched_often_enough_are_passed_over() -> None:
@@ -173,8 +173,8 @@ def test_a_request_that_ends_with_the_stream_is_answered_before_the_farewell() -
 @pytest.mark.parametrize(
     "listener, said, reason, left",
     [
-        ("framing: http, rules: []", b"GET / HTTP/1.1\nContent-Length: x\n\n", "malformed_request", "is no number"),
-        ("framing: {length_prefix: {width: 1, adjust: -1}}", b"\0", "malformed_request", "less than its head"),
+        ("framing: http, rules: []", b"GET / HTTP/1.1\nContent-Length: x\n\n", "malformed_request", "is not a number"),
+        ("framing: {length_prefix: {width: 1, adjust: -1}}", b"\0", "malformed_request", "shorter than its prefix"),
         (
             "framing: line, limits: {max_request_bytes: 4}, rules: [{do: [echo]}]",
             b"1\n12345\n",
@@ -197,7 +197,7 @@ def test_why_the_connection_is_closed_on_the_peer(listener: str, said: bytes, re
 def test_a_request_that_never_ends_times_out() -> None:
     transcript = told("framing: line, limits: {request_timeout: 2s}", b"PIN", Moment(5))
     assert transcript.events[1:] == [
-        e.Incomplete(2, b"PIN", "line", "a line ends with LF"),
+        e.Incomplete(2, b"PIN", "line", "the line has not ended with LF"),
         e.Closed(2, reset=False, reason="request_timeout"),
     ]
     assert not transcript.answered
@@ -206,7 +206,7 @@ def test_a_request_that_never_ends_times_out() -> None:
 def test_a_stream_that_ends_within_a_request() -> None:
     transcript = told("framing: {fixed: {size: 4}}", b"123", Moment(1, eof=True))
     assert transcript.events[2:] == [
-        e.Incomplete(1, b"123", "fixed, 4 bytes", "the peer closed its half; 1 more byte at least"),
+        e.Incomplete(1, b"123", "fixed, 4 bytes", "the peer closed its half; at least 1 more byte"),
         e.Closed(1, reset=False, reason="peer_eof"),
     ]
     assert not transcript.answered

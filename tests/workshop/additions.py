@@ -231,24 +231,24 @@ FRAMING: Final = Addition(
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from answerback.core.framing.base import MOST, Buffer, Plain
+from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs(Plain):
+class Pairs(Stateless):
     """Every two bytes are a request."""
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
-        """See `Framing.cut`."""
-        end = min(len(buffer) // 2, MOST) * 2
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
+        """See `Framing.split`."""
+        end = min(len(buffer) // 2, MAX_BATCH) * 2
         return [bytes(buffer[at : at + 2]) for at in range(0, end, 2)], end
 
-    def taken(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
-        """See `Framing.taken`."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
+        """See `Framing.consumed`."""
         return requests * 2
 
-    def least(self, buffer: Buffer) -> int:  # noqa: ARG002 - as above
-        """See `Framing.least`."""
+    def min_length(self, buffer: Buffer) -> int:  # noqa: ARG002 - as above
+        """See `Framing.min_length`."""
         return 2
 ''',
         "service/answerback/language/framing/pairs.py": '''"""`pairs`: every two bytes are a request."""

@@ -6,7 +6,7 @@ from math import inf
 from answerback.core.actions import Action, CloseReason
 from answerback.core.ending import HALF_CLOSED, NOTHING, OPEN
 from answerback.core.faults import apply_to_close
-from answerback.core.framing import MOST, Buffer, Framing, Malformed
+from answerback.core.framing import MAX_BATCH, Buffer, Framing, Malformed
 from answerback.core.plan import ListenerPlan, PlanInForce, Rule
 from answerback.core.playing import OUTPUT_AHEAD, Playing, Surroundings
 from answerback.core.session_metrics import SessionMetrics
@@ -96,7 +96,7 @@ class Answering(Playing):
         matched: list[Rule | None] = []
         size = 0
         stop = late = False
-        # Up to `MOST` look-ups take less than 0.1 ms; the clock is read after anything slower.
+        # Up to `MAX_BATCH` look-ups take less than 0.1 ms; the clock is read after anything slower.
         timed = len(requests) > 1 and self._selector.look_up is None
         for request in requests:
             if end > limit and len(request) > limit:
@@ -124,9 +124,11 @@ class Answering(Playing):
         answered = len(matched)
         rest = end < len(buffer)
         unfinished = rest and framing is not None and framing.unfinished
-        more = stop or late or (answered > 0 and (for_one or unfinished)) or answered == MOST or size >= OUTPUT_AHEAD
+        more = (
+            stop or late or (answered > 0 and (for_one or unfinished)) or answered == MAX_BATCH or size >= OUTPUT_AHEAD
+        )
         if answered < len(requests) and framing is not None:  # in this case it is the framing that cut them
-            end = framing.taken(buffer, answered)
+            end = framing.consumed(buffer, answered)
         elif answered and not (more or ended or rest):
             self._remember(matched)
         if answered:
@@ -185,24 +187,24 @@ class Answering(Playing):
             return (bytes(buffer),), len(buffer)
         if framing is None and self._empty >= EMPTY_IN_A_ROW:
             raise Malformed(f"{EMPTY_IN_A_ROW} requests in a row without a byte")
-        requests, end = NO_BYTES if framing is None else framing.cut(buffer, self._searched)
+        requests, end = NO_BYTES if framing is None else framing.split(buffer, self._searched)
         if not requests and framing is not None and framing.unfinished:
             requests, end = self._cut_on(framing)
         if self._framing_before is None or not requests:
             return requests, end
         self._framing, self._framing_before = self._framing_before, None  # the previous framing was for one request
         if framing is not None and len(requests) > 1:
-            end = framing.taken(buffer, 1)
+            end = framing.consumed(buffer, 1)
         return requests[:1], end
 
     def _cut_on(self, framing: Framing) -> tuple[Sequence[bytes], int]:
-        """Call `Framing.cut`, again while it has more to do and this turn has time left."""
+        """Call `Framing.split`, again while it has more to do and this turn has time left."""
         while True:
             self._searched = len(self._buffer)
             if self._out_of_time():
                 self._give_way()
                 return (), 0
-            requests, end = framing.cut(self._buffer, self._searched)
+            requests, end = framing.split(self._buffer, self._searched)
             if requests or not framing.unfinished:
                 return requests, end
 
@@ -210,16 +212,16 @@ class Answering(Playing):
         """Read the frame that the script waits for. `ended`: the rest of the buffer is a complete frame."""
         taking = self._taking
         assert taking is not None
-        frames, end = taking.framing.cut(self._buffer, self._searched)
+        frames, end = taking.framing.split(self._buffer, self._searched)
         if not frames and taking.framing.unfinished:
             frames, end = self._cut_on(taking.framing)
-        if not frames and (ended or (self._eof and taking.framing.rest and self._buffer)):
+        if not frames and (ended or (self._eof and taking.framing.eof_completes and self._buffer)):
             frames, end = (bytes(self._buffer),), len(self._buffer)
         if not frames:
             return self._rest(False, 0, now) if self._turn_began is not None else NOTHING
         if len(frames[0]) > self._plan.limits.max_request_bytes:
             return self._end_in_order(CloseReason.REQUEST_TOO_LARGE)
-        self._keep(end if len(frames) == 1 else taking.framing.taken(self._buffer, 1))
+        self._keep(end if len(frames) == 1 else taking.framing.consumed(self._buffer, 1))
         self._searched, self._partial_since = 0, inf
         self.variables[taking.variable] = frames[0]
         self._taking = None
@@ -249,11 +251,11 @@ class Answering(Playing):
             return NOTHING  # `flushed` continues, or the script
         framing = self._framing if self._taking is None else self._taking.framing
         assert framing is not None
-        hopeless = self._hopeless(framing) if left and not (self._eof and framing.rest) else None
+        hopeless = self._hopeless(framing) if left and not (self._eof and framing.eof_completes) else None
         if hopeless is not None:
             return self._end_in_order(hopeless)
         if self._eof:
-            if left and framing.rest and self._taking is None:
+            if left and framing.eof_completes and self._taking is None:
                 return self._converse(now, ended=True)
             if left:
                 self._ledger.truncated()
@@ -266,14 +268,14 @@ class Answering(Playing):
         if taken or self._partial_since == inf:
             self._partial_since = now
             self.deadline = min(self.deadline, now + self._plan.limits.request_timeout)
-        if framing.gap != inf:
-            self.deadline = min(self.deadline, now + framing.gap)
+        if framing.idle_gap != inf:
+            self.deadline = min(self.deadline, now + framing.idle_gap)
         return NOTHING
 
     def _hopeless(self, framing: Framing) -> CloseReason | None:
         """Return why the buffer will never become a request; None if it may."""
         try:
-            least = framing.least(self._buffer)
+            least = framing.min_length(self._buffer)
         except Malformed:
             return CloseReason.MALFORMED_REQUEST
         return CloseReason.REQUEST_TOO_LARGE if least > self._plan.limits.max_request_bytes else None

@@ -100,7 +100,7 @@ class Playing(Ending):
         self._plan = plan = in_force.plan
         self._ledger = ledger
         self._surroundings = surroundings
-        self._framing: Framing | None = plan.framing.begin()
+        self._framing: Framing | None = plan.framing.new_framer()
         self._framing_before: Framing | None = None  # the framing to return to, if the current one is for one request
         self._selector: Selector = plan.on_request.of("")
         self._state = ""
@@ -294,7 +294,7 @@ class Playing(Ending):
                 actions += self._hang(ignore_fin, now)
                 return False
             case Take(framing, variable):
-                self._taking = Take(framing.begin(), variable)
+                self._taking = Take(framing.new_framer(), variable)
                 self._pause(script, inf)
                 return False
             case End(by_reset, reason):
@@ -302,7 +302,7 @@ class Playing(Ending):
                 return False
             case Switch(framing, once):
                 self._framing_before = self._framing if once else None
-                self._framing = framing and framing.begin()
+                self._framing = framing and framing.new_framer()
             case HalfClose():
                 actions += self._half_close()
         return True

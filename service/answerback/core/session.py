@@ -217,8 +217,8 @@ class Session(Answering):
             return
         yield self._partial_since + limits.request_timeout, lambda: self._end_in_order(CloseReason.REQUEST_TIMEOUT)
         framing = self._framing if self._taking is None else self._taking.framing
-        if framing is not None and framing.gap != inf and self._buffer:
-            yield self._heard_at + framing.gap, lambda: self._converse(now, ended=True)
+        if framing is not None and framing.idle_gap != inf and self._buffer:
+            yield self._heard_at + framing.idle_gap, lambda: self._converse(now, ended=True)
         yield self._heard_at + limits.idle_timeout, lambda: self._idle(now)
 
     @property

@@ -65,7 +65,7 @@ class Watched(Session):
     @property
     def in_progress(self) -> bool:
         """Whether something will happen without further input, other than a timeout."""
-        silence = self._framing is not None and self._framing.gap < float("inf") and self._buffer
+        silence = self._framing is not None and self._framing.idle_gap < float("inf") and self._buffer
         return bool(silence) or (self._script is not None and self._taking is None)
 
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:

@@ -275,7 +275,7 @@ class _Stage(SessionMetrics):
             return buffer
         if isinstance(self._cut_by, Idle | UntilEof):  # the request was all of it
             return b""
-        return buffer[self._cut_by.taken(buffer, self._requests) :]
+        return buffer[self._cut_by.consumed(buffer, self._requests) :]
 
     def _left(self, data: bytes, framing: Framing, why: str) -> None:
         self._add(events.Incomplete(self.now, data, describe(framing), why))

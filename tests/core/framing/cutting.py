@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import pytest
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, Buffer, Framing, Malformed
+from answerback.core.framing import MAX_BATCH, Buffer, Framing, Malformed
 
 
 class Outcome(NamedTuple):
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
 def cut(framing: Framing, pieces: Sequence[bytes], kind: type[bytes] | type[bytearray] = bytearray) -> Outcome:
     """Feed a stream in these pieces. On the way the promises are checked that a session relies on."""
-    cutter = framing.begin()
+    cutter = framing.new_framer()
     requests: list[bytes] = []
     buffer: Buffer = kind()
     searched = promised = 0
@@ -32,8 +32,8 @@ def cut(framing: Framing, pieces: Sequence[bytes], kind: type[bytes] | type[byte
         more = True
         while more:
             try:
-                found, end = cutter.cut(buffer, searched)
-                more, searched = len(found) == MOST, 0
+                found, end = cutter.split(buffer, searched)
+                more, searched = len(found) == MAX_BATCH, 0
                 check_found(buffer, found, end)
                 if found:
                     assert len(found[0]) >= promised
@@ -42,7 +42,7 @@ def cut(framing: Framing, pieces: Sequence[bytes], kind: type[bytes] | type[byte
                     buffer = kept(buffer, end)
                 if not more and buffer:
                     searched = len(buffer)
-                    promised = max(promised, cutter.least(buffer))
+                    promised = max(promised, cutter.min_length(buffer))
             except Malformed as fault:
                 check_fault(framing, buffer, str(fault))
                 return Outcome(requests, b"", str(fault))
@@ -50,7 +50,7 @@ def cut(framing: Framing, pieces: Sequence[bytes], kind: type[bytes] | type[byte
 
 
 def check_found(buffer: Buffer, found: Sequence[bytes], end: int) -> None:
-    assert len(found) <= MOST
+    assert len(found) <= MAX_BATCH
     assert (end == 0) == (not found)
     assert end <= len(buffer)
     assert all(type(request) is bytes for request in found)
@@ -59,9 +59,12 @@ def check_found(buffer: Buffer, found: Sequence[bytes], end: int) -> None:
 def check_fault(framing: Framing, buffer: Buffer, fault: str) -> None:
     """A framing that has just begun finds the same fault at once, either way it is asked."""
     assert fault
-    asks: list[Callable[[Framing], object]] = [lambda begun: begun.cut(buffer, 0), lambda begun: begun.least(buffer)]
+    asks: list[Callable[[Framing], object]] = [
+        lambda begun: begun.split(buffer, 0),
+        lambda begun: begun.min_length(buffer),
+    ]
     for ask in asks:
-        for begun in (framing, framing.begin()):
+        for begun in (framing, framing.new_framer()):
             with pytest.raises(Malformed) as again:
                 ask(begun)
             assert str(again.value) == fault
@@ -114,17 +117,17 @@ def check_cutting_never_matters(framing: Framing, stream: bytes, cuts: list[int]
     assert cut(framing, byte_by_byte(stream)) == whole
 
 
-def check_taken(framing: Framing, stream: bytes) -> None:
+def check_consumed(framing: Framing, stream: bytes) -> None:
     """However few of the requests are taken, the others are found behind them."""
-    cutter = framing.begin()
+    cutter = framing.new_framer()
     try:
-        found, end = cutter.cut(stream, 0)
+        found, end = cutter.split(stream, 0)
     except Malformed:
         return
-    assert cutter.taken(stream, len(found)) == end
+    assert cutter.consumed(stream, len(found)) == end
     for number in range(len(found)):
-        behind = stream[cutter.taken(stream, number) :]
-        again, _ = cutter.cut(behind, 0)
+        behind = stream[cutter.consumed(stream, number) :]
+        again, _ = cutter.split(behind, 0)
         assert list(again[: len(found) - number]) == list(found[number:])
 
 
@@ -155,7 +158,7 @@ class ScannedByRe:
 
 def work(framing: Framing, stream: bytes, piece: int = 1) -> int:
     """What it takes to hear a request in pieces: the lines of Python run, and the bytes scanned."""
-    cutter, buffer, lines = framing.begin(), Scanned(), 0
+    cutter, buffer, lines = framing.new_framer(), Scanned(), 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> Any:
         nonlocal lines
@@ -168,9 +171,9 @@ def work(framing: Framing, stream: bytes, piece: int = 1) -> int:
         buffer += stream[at : at + piece]
         sys.settrace(count)
         try:
-            found, _ = cutter.cut(buffer, searched)
+            found, _ = cutter.split(buffer, searched)
             if not found:
-                cutter.least(buffer)
+                cutter.min_length(buffer)
         finally:
             sys.settrace(before)
         assert not found

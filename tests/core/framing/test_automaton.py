@@ -3,16 +3,16 @@
 from random import Random
 
 from answerback.core.framing.automaton import Automaton
-from answerback.core.framing.walking import Heard
+from answerback.core.framing.incremental import ParseState
 
 ENDS_LATE = "(?s)[ab]*a[ab]{8}c"  # has hundreds of states, one for each set of places where an "a" may have been
 
 
-def walked(automaton: Automaton, stream: bytes) -> tuple[int, list[int]]:
+def parsed(automaton: Automaton, stream: bytes) -> tuple[int, list[int]]:
     """Where a request ends, fed byte by byte; and how many states were kept after each."""
-    heard, kept, end = Heard(), [], 0
+    state, kept, end = ParseState(), [], 0
     for size in range(1, len(stream) + 1):
-        end = automaton.walk(stream[:size], 0, heard)
+        end = automaton.parse(stream[:size], 0, state)
         kept.append(len(automaton._states))
         if end:
             break
@@ -24,7 +24,7 @@ def test_states_are_forgotten_once_there_are_too_many() -> None:
     stream = bytes(chance.choices(b"ab", k=400)) + b"a" + b"b" * 8 + b"c"
     unbounded, bounded = Automaton(ENDS_LATE), Automaton(ENDS_LATE)
     bounded._most = bounded._left = 20
-    end, kept = walked(bounded, stream)
-    assert end == walked(unbounded, stream)[0] == len(stream)
+    end, kept = parsed(bounded, stream)
+    assert end == parsed(unbounded, stream)[0] == len(stream)
     assert len(unbounded._states) > 100
     assert max(kept) <= 22

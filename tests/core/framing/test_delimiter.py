@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, Delimiter
+from answerback.core.framing import MAX_BATCH, Delimiter
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
     check_case,
+    check_consumed,
     check_cutting_never_matters,
     check_linear,
-    check_taken,
     cut,
     streams,
 )
@@ -55,15 +55,15 @@ def test_delimiter_framing_agrees_with_plain_model(end: bytes, keep: bool, strea
 
 
 @given(end=ENDS, keep=st.booleans(), stream=STREAMS)
-def test_delimiter_framing_taken_is_start_of_next_request(end: bytes, keep: bool, stream: bytes) -> None:
-    check_taken(Delimiter(end, keep), stream)
+def test_delimiter_framing_consumed_is_start_of_next_request(end: bytes, keep: bool, stream: bytes) -> None:
+    check_consumed(Delimiter(end, keep), stream)
 
 
 def test_delimiter_framing_cuts_long_buffer_in_batches() -> None:
-    stream = b"ab" * (3 * MOST + 1)
-    found, end = Delimiter(b"ab").cut(stream, 0)
-    assert (len(found), end) == (MOST, 2 * MOST)
-    assert len(cut(Delimiter(b"ab"), [stream]).requests) == 3 * MOST + 1
+    stream = b"ab" * (3 * MAX_BATCH + 1)
+    found, end = Delimiter(b"ab").split(stream, 0)
+    assert (len(found), end) == (MAX_BATCH, 2 * MAX_BATCH)
+    assert len(cut(Delimiter(b"ab"), [stream]).requests) == 3 * MAX_BATCH + 1
 
 
 LEAST = [
@@ -78,8 +78,8 @@ LEAST = [
 
 
 @pytest.mark.parametrize("framing, buffer, least", LEAST)
-def test_delimiter_framing_gives_least_request_size(framing: Delimiter, buffer: bytes, least: int) -> None:
-    assert framing.least(buffer) == least
+def test_delimiter_framing_gives_min_request_length(framing: Delimiter, buffer: bytes, least: int) -> None:
+    assert framing.min_length(buffer) == least
 
 
 @pytest.mark.parametrize("more", [b"a", b"\r", b"\r\n.\r"])
@@ -93,7 +93,7 @@ def test_delimiter_framing_with_empty_end_is_rejected() -> None:
 
 
 def test_delimiter_framing_rest_at_eof_is_no_request() -> None:
-    assert (MAIL.rest, MAIL.gap) == (False, float("inf"))
+    assert (MAIL.eof_completes, MAIL.idle_gap) == (False, float("inf"))
 
 
 def test_delimiter_framings_with_equal_options_are_equal() -> None:

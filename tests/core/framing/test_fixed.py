@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, Fixed
-from tests.core.framing.cutting import CUTS, KINDS, check_case, check_cutting_never_matters, check_taken, cut
+from answerback.core.framing import MAX_BATCH, Fixed
+from tests.core.framing.cutting import CUTS, KINDS, check_case, check_consumed, check_cutting_never_matters, cut
 
 CASES = [
     (4, b"abcdefgh", [b"abcd", b"efgh"], b""),
@@ -35,18 +35,18 @@ def test_fixed_framing_agrees_with_plain_model(size: int, stream: bytes) -> None
 
 
 @given(size=st.integers(1, 40), stream=st.binary(max_size=100))
-def test_fixed_framing_taken_is_start_of_next_request(size: int, stream: bytes) -> None:
-    check_taken(Fixed(size), stream)
+def test_fixed_framing_consumed_is_start_of_next_request(size: int, stream: bytes) -> None:
+    check_consumed(Fixed(size), stream)
 
 
 def test_fixed_framing_cuts_long_buffer_in_batches() -> None:
-    found, end = Fixed(1).cut(b"a" * (2 * MOST), 0)
-    assert (len(found), end) == (MOST, MOST)
+    found, end = Fixed(1).split(b"a" * (2 * MAX_BATCH), 0)
+    assert (len(found), end) == (MAX_BATCH, MAX_BATCH)
 
 
 def test_fixed_framing_gives_request_size_before_its_bytes() -> None:
     """Known before its first byte, so one that is too large is refused at once."""
-    assert Fixed(1 << 40).least(b"a") == 1 << 40
+    assert Fixed(1 << 40).min_length(b"a") == 1 << 40
 
 
 @pytest.mark.parametrize("size", [0, -1])
@@ -56,7 +56,7 @@ def test_a_request_has_at_least_one_byte(size: int) -> None:
 
 
 def test_fixed_framing_rest_at_eof_is_no_request() -> None:
-    assert (Fixed(1).rest, Fixed(1).gap) == (False, float("inf"))
+    assert (Fixed(1).eof_completes, Fixed(1).idle_gap) == (False, float("inf"))
 
 
 def test_fixed_framings_with_equal_options_are_equal() -> None:

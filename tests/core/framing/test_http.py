@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, Http, http
+from answerback.core.framing import MAX_BATCH, Http, http
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
     Scanned,
     check_case,
+    check_consumed,
     check_cutting_never_matters,
     check_linear,
-    check_taken,
     cut,
     streams,
 )
@@ -97,14 +97,14 @@ def head(*fields: bytes) -> bytes:
     return b"P / HTTP/1.1\r\n" + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
 
 
-NO_NUMBER = "Content-Length is no number"
-LAST_CODING = "the last transfer coding, and no other, has to be chunked"
-NO_SIZE = "a chunk does not begin with its size"
+NO_NUMBER = "Content-Length is not a number"
+LAST_CODING = "chunked must be the last transfer coding, and only once"
+NO_SIZE = "a chunk does not start with its size"
 
 MALFORMED: list[tuple[bytes, str]] = [
-    (b"\r\n\r\n", "a request line is missing"),
-    (b"\n\rG", "a request line is missing"),
-    (b"\rG", "a request line is missing"),
+    (b"\r\n\r\n", "the request line is missing"),
+    (b"\n\rG", "the request line is missing"),
+    (b"\rG", "the request line is missing"),
     (head(b"Content-Length: x"), NO_NUMBER),
     (head(b"Content-Length:"), NO_NUMBER),
     (head(b"Content-Length: -1"), NO_NUMBER),
@@ -116,19 +116,25 @@ MALFORMED: list[tuple[bytes, str]] = [
     (head(b"Content-Length: \xb2"), NO_NUMBER),
     (head(b"Content-Length: 1", b" 1"), NO_NUMBER),
     (head(b"Content-Length: " + b"9" * 10_000), NO_NUMBER),
-    (head(b"Content-Length: 1, 2"), "more than one Content-Length"),
-    (head(b"Content-Length: 1", b"content-length: 2"), "more than one Content-Length"),
-    (head(b"Content-Length : 1"), "white space before a colon"),
-    (head(b"Transfer-Encoding\t: chunked"), "white space before a colon"),
+    (head(b"Content-Length: 1, 2"), "several values of Content-Length"),
+    (head(b"Content-Length: 1", b"content-length: 2"), "several values of Content-Length"),
+    (head(b"Content-Length : 1"), "white space before the colon of a header field"),
+    (head(b"Transfer-Encoding\t: chunked"), "white space before the colon of a header field"),
     (head(b"Transfer-Encoding: chunked", b"Content-Length: 1"), "both Content-Length and Transfer-Encoding"),
     (head(b"Transfer-Encoding:"), LAST_CODING),
     (head(b"Transfer-Encoding: gzip"), LAST_CODING),
     (head(b"Transfer-Encoding: chunked, gzip"), LAST_CODING),
     (head(b"Transfer-Encoding: chunked, chunked"), LAST_CODING),
     (head(b"Transfer-Encoding: gzip,", b" chunked"), LAST_CODING),
-    (head(*[b"Content-Length: 1"] * 17), "too many lengths"),
-    (head(b"Transfer-Encoding: gzip,", *[b" gzip,"] * 16, b" chunked"), "too many lengths"),
-    (head(b"Transfer-Encoding: " + b"," * 16384 + b"chunked"), "too many lengths"),
+    (head(*[b"Content-Length: 1"] * 17), "too many or too long values of Content-Length or Transfer-Encoding"),
+    (
+        head(b"Transfer-Encoding: gzip,", *[b" gzip,"] * 16, b" chunked"),
+        "too many or too long values of Content-Length or Transfer-Encoding",
+    ),
+    (
+        head(b"Transfer-Encoding: " + b"," * 16384 + b"chunked"),
+        "too many or too long values of Content-Length or Transfer-Encoding",
+    ),
     (CHUNKED + b"\r\n", NO_SIZE),
     (CHUNKED + b"x\r\n", NO_SIZE),
     (CHUNKED + b"-1\r\n", NO_SIZE),
@@ -136,8 +142,8 @@ MALFORMED: list[tuple[bytes, str]] = [
     (CHUNKED + b"1\n", NO_SIZE),
     (CHUNKED + b"1;a\rb\r\n", NO_SIZE),
     (CHUNKED + b"0" * 17 + b"\r\n", NO_SIZE),
-    (CHUNKED + b"1\r\nab\r", "a chunk does not end where its size says"),
-    (CHUNKED + b"1\r\na\n\n", "a chunk does not end where its size says"),
+    (CHUNKED + b"1\r\nab\r", "a chunk is not as long as its size"),
+    (CHUNKED + b"1\r\na\n\n", "a chunk is not as long as its size"),
 ]
 
 
@@ -172,14 +178,14 @@ def test_http_framing_agrees_with_plain_model(stream: bytes) -> None:
 
 
 @given(stream=STREAMS)
-def test_http_framing_taken_is_start_of_next_request(stream: bytes) -> None:
-    check_taken(HTTP, stream)
-    check_taken(HTTP.begin(), stream)
+def test_http_framing_consumed_is_start_of_next_request(stream: bytes) -> None:
+    check_consumed(HTTP, stream)
+    check_consumed(HTTP.new_framer(), stream)
 
 
 def test_http_framing_cuts_long_buffer_in_batches() -> None:
-    found, end = HTTP.cut(GET * 2 * MOST, 0)
-    assert (len(found), end) == (MOST, MOST * len(GET))
+    found, end = HTTP.split(GET * 2 * MAX_BATCH, 0)
+    assert (len(found), end) == (MAX_BATCH, MAX_BATCH * len(GET))
 
 
 LEAST = [
@@ -196,11 +202,11 @@ LEAST = [
 
 
 @pytest.mark.parametrize("buffer, least", LEAST)
-def test_http_framing_gives_least_request_size(buffer: bytes, least: int) -> None:
-    begun = HTTP.begin()
-    assert HTTP.least(buffer) == begun.least(buffer) == least
-    assert begun.cut(buffer, 0) == ([], 0)
-    assert begun.least(buffer) == least
+def test_http_framing_gives_min_request_length(buffer: bytes, least: int) -> None:
+    begun = HTTP.new_framer()
+    assert HTTP.min_length(buffer) == begun.min_length(buffer) == least
+    assert begun.split(buffer, 0) == ([], 0)
+    assert begun.min_length(buffer) == least
 
 
 LONG = {
@@ -236,7 +242,7 @@ def test_http_framing_cuts_long_request_in_linear_work(
 
 
 def test_http_framing_rest_at_eof_is_no_request() -> None:
-    assert (HTTP.rest, HTTP.gap) == (False, float("inf"))
+    assert (HTTP.eof_completes, HTTP.idle_gap) == (False, float("inf"))
 
 
 def test_http_framings_with_equal_options_are_equal() -> None:

@@ -11,15 +11,15 @@ def test_idle_framing_never_ends_request_by_its_bytes(pieces: list[bytes], kind:
 
 
 def test_idle_framing_ends_request_at_gap_and_at_eof() -> None:
-    assert (Idle(0.2).gap, Idle(0.2).rest) == (0.2, True)
+    assert (Idle(0.2).idle_gap, Idle(0.2).eof_completes) == (0.2, True)
 
 
 def test_idle_framing_takes_no_bytes() -> None:
-    assert Idle(0.2).taken(b"abc", 0) == 0
+    assert Idle(0.2).consumed(b"abc", 0) == 0
 
 
-def test_idle_framing_gives_least_request_size() -> None:
-    assert Idle(0.2).least(b"abc") == 3
+def test_idle_framing_gives_min_request_length() -> None:
+    assert Idle(0.2).min_length(b"abc") == 3
 
 
 def test_idle_framings_with_equal_options_are_equal() -> None:

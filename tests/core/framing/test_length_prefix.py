@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, LengthPrefix
+from answerback.core.framing import MAX_BATCH, LengthPrefix
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
     Outcome,
     check_case,
+    check_consumed,
     check_cutting_never_matters,
-    check_taken,
     cut,
     streams,
 )
@@ -19,7 +19,7 @@ from tests.core.framing.cutting import (
 MODBUS = LengthPrefix(offset=4, width=2)
 POSTGRES = LengthPrefix(offset=1, width=4, adjust=-4)
 STRIPPED = LengthPrefix(width=1, strip=True)
-FAULT = "a length of 3 makes a frame of 4 bytes, less than its head"
+FAULT = "the length 3 makes a frame of 4 bytes, shorter than its prefix"
 
 READ = bytes.fromhex("00010000 0006 010300000002")
 QUERY, TERMINATE = b"Q\x00\x00\x00\x0dselect 1\x00", b"X\x00\x00\x00\x04"
@@ -75,7 +75,7 @@ def plainly(framing: LengthPrefix, stream: bytes) -> Outcome:
             (length,) = struct.unpack(">Q", bytes(8 - framing.width) + number)
         if length + framing.adjust < 0:
             size = head + length + framing.adjust
-            return Outcome(requests, b"", f"a length of {length} makes a frame of {size} bytes, less than its head")
+            return Outcome(requests, b"", f"the length {length} makes a frame of {size} bytes, shorter than its prefix")
         request = stream[: head + length + framing.adjust]
         if len(request) < head + length + framing.adjust:
             break
@@ -90,13 +90,13 @@ def test_length_prefix_framing_agrees_with_plain_model(framing: LengthPrefix, st
 
 
 @given(framing=FRAMINGS, stream=STREAMS)
-def test_length_prefix_framing_taken_is_start_of_next_request(framing: LengthPrefix, stream: bytes) -> None:
-    check_taken(framing, stream)
+def test_length_prefix_framing_consumed_is_start_of_next_request(framing: LengthPrefix, stream: bytes) -> None:
+    check_consumed(framing, stream)
 
 
 def test_length_prefix_framing_cuts_long_buffer_in_batches() -> None:
-    found, end = STRIPPED.cut(b"\x01a" * (2 * MOST), 0)
-    assert (len(found), end) == (MOST, 2 * MOST)
+    found, end = STRIPPED.split(b"\x01a" * (2 * MAX_BATCH), 0)
+    assert (len(found), end) == (MAX_BATCH, 2 * MAX_BATCH)
 
 
 LEAST = [
@@ -111,8 +111,8 @@ LEAST = [
 
 
 @pytest.mark.parametrize("framing, buffer, least", LEAST)
-def test_length_prefix_framing_gives_least_request_size(framing: LengthPrefix, buffer: bytes, least: int) -> None:
-    assert framing.least(buffer) == least
+def test_length_prefix_framing_gives_min_request_length(framing: LengthPrefix, buffer: bytes, least: int) -> None:
+    assert framing.min_length(buffer) == least
 
 
 @pytest.mark.parametrize("offset, width", [(-1, 1), (0, 0), (0, 9)])
@@ -122,7 +122,7 @@ def test_length_prefix_framing_with_invalid_width_or_offset_is_rejected(offset: 
 
 
 def test_length_prefix_framing_rest_at_eof_is_no_request() -> None:
-    assert (MODBUS.rest, MODBUS.gap) == (False, float("inf"))
+    assert (MODBUS.eof_completes, MODBUS.idle_gap) == (False, float("inf"))
 
 
 def test_length_prefix_framings_with_equal_options_are_equal() -> None:

@@ -1,14 +1,14 @@
 import pytest
 from hypothesis import given
 
-from answerback.core.framing import MOST, Line
+from answerback.core.framing import MAX_BATCH, Line
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
     check_case,
+    check_consumed,
     check_cutting_never_matters,
     check_linear,
-    check_taken,
     cut,
     streams,
 )
@@ -51,15 +51,15 @@ def test_line_framing_agrees_with_split(framing: Line, stream: bytes) -> None:
 
 @pytest.mark.parametrize("framing", LINES)
 @given(stream=STREAMS)
-def test_line_framing_taken_is_start_of_next_request(framing: Line, stream: bytes) -> None:
-    check_taken(framing, stream)
+def test_line_framing_consumed_is_start_of_next_request(framing: Line, stream: bytes) -> None:
+    check_consumed(framing, stream)
 
 
 @pytest.mark.parametrize("framing", LINES)
 def test_line_framing_cuts_long_buffer_in_batches(framing: Line) -> None:
-    stream = b"\n" * (3 * MOST + 1)
-    found, end = framing.cut(stream, 0)
-    assert (len(found), end) == (MOST, MOST)
+    stream = b"\n" * (3 * MAX_BATCH + 1)
+    found, end = framing.split(stream, 0)
+    assert (len(found), end) == (MAX_BATCH, MAX_BATCH)
     assert len(cut(framing, [stream]).requests) == len(stream)
 
 
@@ -71,8 +71,8 @@ LEAST = [
 
 
 @pytest.mark.parametrize("framing, buffer, least", LEAST)
-def test_line_framing_gives_least_request_size(framing: Line, buffer: bytes, least: int) -> None:
-    assert framing.least(buffer) == least
+def test_line_framing_gives_min_request_length(framing: Line, buffer: bytes, least: int) -> None:
+    assert framing.min_length(buffer) == least
 
 
 def test_a_long_line_takes_linear_work() -> None:
@@ -80,7 +80,7 @@ def test_a_long_line_takes_linear_work() -> None:
 
 
 def test_line_framing_rest_at_eof_is_no_request() -> None:
-    assert (Line().rest, Line().gap) == (False, float("inf"))
+    assert (Line().eof_completes, Line().idle_gap) == (False, float("inf"))
 
 
 def test_line_framings_with_equal_options_are_equal() -> None:

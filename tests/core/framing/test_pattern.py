@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from answerback.core import patterns
-from answerback.core.framing import MOST, Pattern, automaton, check_pattern, places
+from answerback.core.framing import MAX_BATCH, Pattern, automaton, check_pattern, places
 from answerback.core.patterns import PatternError
 from tests.core.framing.cutting import (
     CUTS,
@@ -15,8 +15,8 @@ from tests.core.framing.cutting import (
     Outcome,
     byte_by_byte,
     check_case,
+    check_consumed,
     check_cutting_never_matters,
-    check_taken,
     cut,
     streams,
 )
@@ -97,8 +97,8 @@ def test_pattern_framing_cut_anywhere_finds_same_requests(
 
 
 @given(pattern=PATTERNS, stream=STREAMS)
-def test_pattern_framing_taken_is_start_of_next_request(pattern: str, stream: bytes) -> None:
-    check_taken(ending(pattern), stream)
+def test_pattern_framing_consumed_is_start_of_next_request(pattern: str, stream: bytes) -> None:
+    check_consumed(ending(pattern), stream)
 
 
 @given(stream=st.binary())
@@ -107,12 +107,12 @@ def test_pattern_framing_loses_no_bytes(stream: bytes) -> None:
 
 
 def test_pattern_framing_cuts_long_buffer_in_batches() -> None:
-    found, end = FIX.cut(MESSAGE * 2 * MOST, 0)
-    assert (len(found), end) == (MOST, MOST * len(MESSAGE))
+    found, end = FIX.split(MESSAGE * 2 * MAX_BATCH, 0)
+    assert (len(found), end) == (MAX_BATCH, MAX_BATCH * len(MESSAGE))
 
 
-def test_pattern_framing_gives_least_request_size() -> None:
-    assert FIX.least(b"abc") == 3
+def test_pattern_framing_gives_min_request_length() -> None:
+    assert FIX.min_length(b"abc") == 3
 
 
 REFUSED = {
@@ -186,10 +186,10 @@ def test_hostile_bytes_leave_no_more_than_the_memory_of_a_pattern() -> None:
 
 
 def test_connections_share_an_automaton_and_keep_their_places() -> None:
-    one, other = FIX.begin(), FIX.begin()
-    assert one.cut(MESSAGE[:-1], 0) == ([], 0)
-    assert other.cut(b"12\x01", 0) == ([], 0)
-    assert one.cut(MESSAGE, len(MESSAGE) - 1) == ([MESSAGE], len(MESSAGE))
+    one, other = FIX.new_framer(), FIX.new_framer()
+    assert one.split(MESSAGE[:-1], 0) == ([], 0)
+    assert other.split(b"12\x01", 0) == ([], 0)
+    assert one.split(MESSAGE, len(MESSAGE) - 1) == ([MESSAGE], len(MESSAGE))
 
 
 def test_an_ending_has_a_largest_size() -> None:
@@ -210,7 +210,7 @@ def test_pattern_positions_count_repetitions(pattern: str, count: int) -> None:
 
 
 def test_pattern_framing_rest_at_eof_is_no_request() -> None:
-    assert (FIX.rest, FIX.gap) == (False, float("inf"))
+    assert (FIX.eof_completes, FIX.idle_gap) == (False, float("inf"))
 
 
 def test_pattern_framings_with_equal_options_are_equal() -> None:

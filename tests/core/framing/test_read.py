@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, Read
-from tests.core.framing.cutting import KINDS, check_taken, cut, in_pieces
+from answerback.core.framing import MAX_BATCH, Read
+from tests.core.framing.cutting import KINDS, check_consumed, cut, in_pieces
 
 CASES = [
     (4, [b"abcdefghij"], [b"abcd", b"efgh", b"ij"]),
@@ -28,23 +28,23 @@ def test_a_read_is_cut_by_itself(stream: bytes, size: int, where: list[int], kin
 
 
 @given(stream=st.binary(max_size=500), size=st.integers(1, 5))
-def test_read_framing_taken_is_start_of_next_request(stream: bytes, size: int) -> None:
-    check_taken(Read(size), stream)
+def test_read_framing_consumed_is_start_of_next_request(stream: bytes, size: int) -> None:
+    check_consumed(Read(size), stream)
 
 
 def test_read_framing_cuts_long_buffer_in_batches() -> None:
-    stream = b"a" * (3 * MOST + 1)
-    found, end = Read(1).cut(stream, 0)
-    assert (len(found), end) == (MOST, MOST)
+    stream = b"a" * (3 * MAX_BATCH + 1)
+    found, end = Read(1).split(stream, 0)
+    assert (len(found), end) == (MAX_BATCH, MAX_BATCH)
     assert len(cut(Read(1), [stream]).requests) == len(stream)
 
 
-def test_read_framing_gives_least_request_size() -> None:
-    assert Read(10).least(b"abc") == 3
+def test_read_framing_gives_min_request_length() -> None:
+    assert Read(10).min_length(b"abc") == 3
 
 
 def test_read_framing_rest_at_eof_is_a_request() -> None:
-    assert (Read(10).rest, Read(10).gap) == (True, float("inf"))
+    assert (Read(10).eof_completes, Read(10).idle_gap) == (True, float("inf"))
 
 
 def test_read_framings_with_equal_options_are_equal() -> None:

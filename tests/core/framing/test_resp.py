@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MOST, Resp
+from answerback.core.framing import MAX_BATCH, Resp
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
     check_case,
+    check_consumed,
     check_cutting_never_matters,
     check_linear,
-    check_taken,
     cut,
     streams,
 )
@@ -42,21 +42,21 @@ def test_resp_framing_cuts_stream_into_requests(stream: bytes, requests: list[by
 
 
 MALFORMED: list[tuple[bytes, str]] = [
-    (b"*\r\n", "an array has no length b''"),
-    (b"*x\r\n", "an array has no length b'x'"),
-    (b"*+1\r\n", "an array has no length b'+1'"),
-    (b"*-\r\n", "an array has no length b'-'"),
-    (b"*1_0\r\n", "an array has no length b'1_0'"),
-    (b"*1\n", "a number that does not end with CRLF"),
-    (b"*\n", "a number that does not end with CRLF"),
-    (b"*" + b"1" * 23, "a number without end"),
-    (b"*1\r\n$" + b"1" * 23, "a number without end"),
-    (b"*1\r\n*", "b'$' expected, not b'*'"),
-    (b"*1\r\n\xff", "b'$' expected, not b'\\xff'"),
-    (b"*1\r\n$-1\r\n", "a bulk string has no length b'-1'"),
-    (b"*1\r\n$\r\n", "a bulk string has no length b''"),
-    (b"*1\r\n$1\r\nab\r", "a bulk string does not end where its length says"),
-    (b"*1\r\n$1\r\na\n\n", "a bulk string does not end where its length says"),
+    (b"*\r\n", 'the length of an array is not a number: ""'),
+    (b"*x\r\n", 'the length of an array is not a number: "x"'),
+    (b"*+1\r\n", 'the length of an array is not a number: "+1"'),
+    (b"*-\r\n", 'the length of an array is not a number: "-"'),
+    (b"*1_0\r\n", 'the length of an array is not a number: "1_0"'),
+    (b"*1\n", "a number does not end with CRLF"),
+    (b"*\n", "a number does not end with CRLF"),
+    (b"*" + b"1" * 23, "a number is too long"),
+    (b"*1\r\n$" + b"1" * 23, "a number is too long"),
+    (b"*1\r\n*", 'expected "$", not "*"'),
+    (b"*1\r\n\xff", r'expected "$", not "\xff"'),
+    (b"*1\r\n$-1\r\n", 'the length of a bulk string is not a number: "-1"'),
+    (b"*1\r\n$\r\n", 'the length of a bulk string is not a number: ""'),
+    (b"*1\r\n$1\r\nab\r", "a bulk string is not as long as its length"),
+    (b"*1\r\n$1\r\na\n\n", "a bulk string is not as long as its length"),
 ]
 
 
@@ -100,14 +100,14 @@ def test_resp_framing_agrees_with_plain_model(stream: bytes) -> None:
 
 
 @given(stream=STREAMS)
-def test_resp_framing_taken_is_start_of_next_request(stream: bytes) -> None:
-    check_taken(RESP, stream)
-    check_taken(RESP.begin(), stream)
+def test_resp_framing_consumed_is_start_of_next_request(stream: bytes) -> None:
+    check_consumed(RESP, stream)
+    check_consumed(RESP.new_framer(), stream)
 
 
 def test_resp_framing_cuts_long_buffer_in_batches() -> None:
-    found, end = RESP.cut(GET * 2 * MOST, 0)
-    assert (len(found), end) == (MOST, MOST * len(GET))
+    found, end = RESP.split(GET * 2 * MAX_BATCH, 0)
+    assert (len(found), end) == (MAX_BATCH, MAX_BATCH * len(GET))
 
 
 LEAST = [
@@ -124,11 +124,11 @@ LEAST = [
 
 
 @pytest.mark.parametrize("buffer, least", LEAST)
-def test_resp_framing_gives_least_request_size(buffer: bytes, least: int) -> None:
-    begun = RESP.begin()
-    assert RESP.least(buffer) == begun.least(buffer) == least
-    assert begun.cut(buffer, 0) == ([], 0)
-    assert begun.least(buffer) == least
+def test_resp_framing_gives_min_request_length(buffer: bytes, least: int) -> None:
+    begun = RESP.new_framer()
+    assert RESP.min_length(buffer) == begun.min_length(buffer) == least
+    assert begun.split(buffer, 0) == ([], 0)
+    assert begun.min_length(buffer) == least
 
 
 LONG = {
@@ -145,7 +145,7 @@ def test_resp_framing_cuts_long_request_in_linear_work(begin: bytes, more: bytes
 
 
 def test_resp_framing_rest_at_eof_is_no_request() -> None:
-    assert (RESP.rest, RESP.gap) == (False, float("inf"))
+    assert (RESP.eof_completes, RESP.idle_gap) == (False, float("inf"))
 
 
 def test_resp_framings_with_equal_options_are_equal() -> None:

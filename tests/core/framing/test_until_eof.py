@@ -11,15 +11,15 @@ def test_until_eof_framing_never_ends_request_by_its_bytes(pieces: list[bytes], 
 
 
 def test_until_eof_framing_ends_request_at_eof_only() -> None:
-    assert (UntilEof().rest, UntilEof().gap) == (True, float("inf"))
+    assert (UntilEof().eof_completes, UntilEof().idle_gap) == (True, float("inf"))
 
 
 def test_until_eof_framing_takes_no_bytes() -> None:
-    assert UntilEof().taken(b"abc", 0) == 0
+    assert UntilEof().consumed(b"abc", 0) == 0
 
 
-def test_until_eof_framing_gives_least_request_size() -> None:
-    assert UntilEof().least(b"abc") == 3
+def test_until_eof_framing_gives_min_request_length() -> None:
+    assert UntilEof().min_length(b"abc") == 3
 
 
 def test_until_eof_framings_with_equal_options_are_equal() -> None:

@@ -1,7 +1,7 @@
-"""How bytes become requests, one file per framing. `base` has the interface, `walking` the incremental framings."""
+"""How bytes become requests, one file per framing. `base` has the interface, `incremental` the incremental framings."""
 
 from answerback.core.framing.automaton import places
-from answerback.core.framing.base import MOST, Buffer, Framing, Malformed
+from answerback.core.framing.base import MAX_BATCH, Buffer, Framing, Malformed
 from answerback.core.framing.delimiter import Delimiter
 from answerback.core.framing.fixed import Fixed
 from answerback.core.framing.http import Http
@@ -14,12 +14,12 @@ from answerback.core.framing.resp import Resp
 from answerback.core.framing.until_eof import UntilEof
 
 # Rule: except for `read` and `idle`, the requests do not depend on how the stream was cut into reads.
-# Rule: a framing is shared by all connections and stateless; what `begin` returns belongs to one connection.
+# Rule: a framing is shared by all connections and stateless; what `new_framer` returns belongs to one connection.
 # Rule: whatever a peer sends, only Malformed is raised; a byte costs the same however it is delivered.
 # Rule: one framing, one file, one test.
 
 __all__ = [
-    "MOST",
+    "MAX_BATCH",
     "Buffer",
     "Delimiter",
     "Fixed",

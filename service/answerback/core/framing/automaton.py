@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from answerback.core import patterns
 from answerback.core.framing.base import Buffer
-from answerback.core.framing.walking import Heard
+from answerback.core.framing.incremental import ParseState
 from answerback.core.pattern_syntax import fold
 
 # Rule: cached states are bounded and can be dropped at any time: a connection keeps only a number.
@@ -190,10 +190,10 @@ class Automaton:
         self._left = self._most
         self._states: dict[int, _State] = {}
 
-    def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
-        """Continue with the request at `begin`; returns its end, or 0. `heard.stage` is the automaton's state."""
-        at, size = begin + heard.seen, len(buffer)
-        state = self._state(heard.stage)
+    def parse(self, buffer: Buffer, begin: int, progress: ParseState) -> int:
+        """Continue with the request at `begin`; returns its end, or 0. `progress.stage` is the automaton's state."""
+        at, size = begin + progress.seen, len(buffer)
+        state = self._state(progress.stage)
         while at < size:
             after = state[buffer[at]]
             at += 1
@@ -204,8 +204,8 @@ class Automaton:
             elif state.stays() and state.leaves is not None:
                 found = state.leaves(buffer, at)
                 at = size if found is None else found.start()
-        heard.stage = state.places
-        heard.seen = heard.least = size - begin
+        progress.stage = state.places
+        progress.seen = progress.min_length = size - begin
         return 0
 
     def after(self, at: int, byte: int) -> _State:

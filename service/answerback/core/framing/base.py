@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Protocol, Self
 
 Buffer = bytes | bytearray
 
-MOST: Final = 64  # max. requests per call: if the first of them has to wait, little work is wasted
+MAX_BATCH: Final = 64  # max. requests per call: if the first of them has to wait, little work is wasted
 
 
 class Malformed(Exception):
@@ -17,50 +17,50 @@ class Framing(Protocol):
     """Finds requests in a buffer. Framings that compare equal frame alike."""
 
     @property
-    def rest(self) -> bool:
+    def eof_completes(self) -> bool:
         """Whether bytes left over when the peer closes its half are a request."""
 
     @property
-    def gap(self) -> float:
+    def idle_gap(self) -> float:
         """Seconds without data after which the buffered bytes are a request; `inf` if never."""
 
     @property
     def unfinished(self) -> bool:
-        """Whether `cut` stopped because it reached its limit: the same bytes may contain more requests.
+        """Whether `split` stopped because it reached its limit: the same bytes may contain more requests.
 
         If it found none, it resumes when it is called again with all of them as `searched`.
         """
 
-    def begin(self) -> "Framing":
+    def new_framer(self) -> "Framing":
         """Return a framing for one connection; it may keep state of an incomplete request."""
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """Return the complete requests at the start of the buffer, at most MOST, and where the next one begins.
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """Return the complete requests at the start of the buffer, at most MAX_BATCH, and where the next one begins.
 
         `searched` bytes were already there at the last search, which found no request; 0 if there was none. Raises
         Malformed if no request can begin at the start of the buffer; but not while a complete request precedes the
         fault.
         """
 
-    def taken(self, buffer: Buffer, requests: int) -> int:
-        """Return where the next request begins after the first `requests` of those that `cut` found."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """Return where the next request begins after the first `requests` of those that `split` found."""
 
-    def least(self, buffer: Buffer) -> int:
-        """Return a lower bound for the length of the request that the buffer begins with, if `cut` found none.
+    def min_length(self, buffer: Buffer) -> int:
+        """Return a lower bound for the length of the request that the buffer begins with, if `split` found none.
 
-        Raises Malformed as `cut` does, so that a fault behind the last request is seen at once.
+        Raises Malformed as `split` does, so that a fault behind the last request is seen at once.
         """
 
 
-class Plain:
+class Stateless:
     """Base class of stateless framings, which depend on the bytes alone."""
 
     __slots__ = ()
 
-    rest: ClassVar[bool] = False
-    gap: ClassVar[float] = inf
+    eof_completes: ClassVar[bool] = False
+    idle_gap: ClassVar[float] = inf
     unfinished: bool = False
 
-    def begin(self) -> Self:
+    def new_framer(self) -> Self:
         """Return itself: there is no state."""
         return self

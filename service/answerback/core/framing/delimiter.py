@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from answerback.core.framing.base import MOST, Buffer, Plain
+from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
 @dataclass(frozen=True, slots=True)
-class Delimiter(Plain):
+class Delimiter(Stateless):
     r"""The bytes `end` end a request (SMTP's `\r\n.\r\n`), and are not part of it unless `keep`.
 
     Raises ValueError if `end` is empty.
@@ -21,8 +21,8 @@ class Delimiter(Plain):
         if not self.end:
             raise ValueError("a delimiter has at least one byte")
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.cut`."""
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """See `Framing.split`."""
         ending = self.end
         first = buffer.find(ending, max(0, searched - len(ending) + 1))
         if first < 0:
@@ -30,21 +30,21 @@ class Delimiter(Plain):
         behind = first + len(ending)
         if behind == len(buffer):  # as with lines: one, and nothing behind it
             return (bytes(buffer[: behind if self.keep else first]),), behind
-        frames = buffer.split(ending, MOST)
+        frames = buffer.split(ending, MAX_BATCH)
         end = len(buffer) - len(frames.pop())
         if self.keep:
             return [bytes(frame + ending) for frame in frames], end
         return [bytes(frame) for frame in frames], end
 
-    def taken(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.taken`."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
             at = buffer.index(self.end, at) + len(self.end)
         return at
 
-    def least(self, buffer: Buffer) -> int:
-        """See `Framing.least`: the last bytes may be the first of an ending."""
+    def min_length(self, buffer: Buffer) -> int:
+        """See `Framing.min_length`: the last bytes may be the first of an ending."""
         return len(buffer) - (0 if self.keep else self._begun(buffer))
 
     def _begun(self, buffer: Buffer) -> int:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from answerback.core.framing.base import MOST, Buffer, Plain
+from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed(Plain):
+class Fixed(Stateless):
     """Each request has `size` bytes. Raises ValueError for a size below 1."""
 
     size: int
@@ -17,16 +17,16 @@ class Fixed(Plain):
         if self.size < 1:
             raise ValueError(f"a request of fixed size has at least one byte, not {self.size}")
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
-        """See `Framing.cut`."""
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
+        """See `Framing.split`."""
         size = self.size
-        end = size * min(len(buffer) // size, MOST)
+        end = size * min(len(buffer) // size, MAX_BATCH)
         return [bytes(buffer[at : at + size]) for at in range(0, end, size)], end
 
-    def taken(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
-        """See `Framing.taken`."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
+        """See `Framing.consumed`."""
         return requests * self.size
 
-    def least(self, buffer: Buffer) -> int:  # noqa: ARG002 - as above
-        """See `Framing.least`."""
+    def min_length(self, buffer: Buffer) -> int:  # noqa: ARG002 - as above
+        """See `Framing.min_length`."""
         return self.size

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from answerback.core.framing.base import Buffer, Malformed
-from answerback.core.framing.walking import Heard, Walked
+from answerback.core.framing.incremental import IncrementalFraming, ParseState
 
 HEAD, BODY, CHUNK, DATA, TRAILERS = range(5)
 
@@ -26,7 +26,7 @@ CHUNKED: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Http(Walked):
+class Http(IncrementalFraming):
     """A request is a head, up to the empty line, and its body, by Content-Length or chunked, with trailers.
 
     No byte is removed, except one empty line before the head. Malformed are: lengths that are not numbers or
@@ -34,52 +34,52 @@ class Http(Walked):
     checked.
     """
 
-    def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
-        """See `Walked.walk`."""
+    def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
+        """See `IncrementalFraming.parse`."""
         size = len(buffer) - begin
-        if heard.stage == HEAD and not _head(buffer, begin, heard):
-            heard.seen = size
-            heard.least = size - heard.start
+        if state.stage == HEAD and not _head(buffer, begin, state):
+            state.seen = size
+            state.min_length = size - state.start
             return 0
         while True:
-            if heard.stage == BODY:
-                heard.least = heard.at - heard.start
-                return begin + heard.at if size >= heard.at else 0
-            if not heard.credit:
-                heard.least = heard.at - heard.start
+            if state.stage == BODY:
+                state.min_length = state.at - state.start
+                return begin + state.at if size >= state.at else 0
+            if not state.credit:
+                state.min_length = state.at - state.start
                 return 0
-            heard.credit -= 1
-            follow = _FOLLOW[heard.stage]
-            if not follow(buffer, begin, heard):
-                heard.seen = size
-                heard.least = max(size, heard.at) - heard.start
+            state.credit -= 1
+            follow = _FOLLOW[state.stage]
+            if not follow(buffer, begin, state):
+                state.seen = size
+                state.min_length = max(size, state.at) - state.start
                 return 0
 
 
-def _head(buffer: Buffer, begin: int, heard: Heard) -> bool:
+def _head(buffer: Buffer, begin: int, state: ParseState) -> bool:
     """Look for the end of the head and determine the body; False if the end is not there yet."""
-    if not heard.at and not _first_line(buffer, begin, heard):
+    if not state.at and not _first_line(buffer, begin, state):
         return False
-    found = END_OF_FIELDS.search(buffer, begin + max(heard.at, heard.seen - 2))
+    found = END_OF_FIELDS.search(buffer, begin + max(state.at, state.seen - 2))
     if found is None:
         return False
     end = found.end()
-    length = _body_length(buffer, begin + heard.start, end)
-    heard.at, heard.stage, heard.seen = end - begin, CHUNK, 0
+    length = _body_length(buffer, begin + state.start, end)
+    state.at, state.stage, state.seen = end - begin, CHUNK, 0
     if length != CHUNKED:
-        heard.at, heard.stage = end - begin + length, BODY
+        state.at, state.stage = end - begin + length, BODY
     return True
 
 
-def _first_line(buffer: Buffer, begin: int, heard: Heard) -> bool:
+def _first_line(buffer: Buffer, begin: int, state: ParseState) -> bool:
     """Find the start of the request line: one empty line before it is ignored (RFC 9112, 2.2)."""
     first = bytes(buffer[begin : begin + 3])
-    heard.start = 1 if first[:1] == b"\n" else 2 if first[:2] == b"\r\n" else 0
-    if first == b"\r" or len(first) == heard.start:
+    state.start = 1 if first[:1] == b"\n" else 2 if first[:2] == b"\r\n" else 0
+    if first == b"\r" or len(first) == state.start:
         return False
-    if first[heard.start] in b"\r\n":
-        raise Malformed("a request line is missing")
-    heard.at = heard.start
+    if first[state.start] in b"\r\n":
+        raise Malformed("the request line is missing")
+    state.at = state.start
     return True
 
 
@@ -90,16 +90,16 @@ def _body_length(buffer: Buffer, begin: int, end: int) -> int:
     for number, field in enumerate(LENGTH_FIELDS.finditer(buffer, begin, end), 1):
         content_length, blank, value = field.groups()
         if blank:
-            raise Malformed("white space before a colon")
+            raise Malformed("white space before the colon of a header field")
         if number > MOST_LENGTHS or len(value) > LONGEST_VALUE or FOLDED.match(buffer, field.end(), end):
-            raise Malformed("too many lengths")
+            raise Malformed("too many or too long values of Content-Length or Transfer-Encoding")
         (lengths if content_length else codings).extend(part.strip(b" \t\r").lower() for part in value.split(b","))
     if codings:
         if lengths:
             raise Malformed("both Content-Length and Transfer-Encoding")
         codings = [coding for coding in codings if coding]
         if codings[-1:] != [b"chunked"] or codings.count(b"chunked") > 1:
-            raise Malformed("the last transfer coding, and no other, has to be chunked")
+            raise Malformed("chunked must be the last transfer coding, and only once")
         return CHUNKED
     return _content_length(lengths) if lengths else 0
 
@@ -107,48 +107,48 @@ def _body_length(buffer: Buffer, begin: int, end: int) -> int:
 def _content_length(values: Sequence[bytes]) -> int:
     """Return the length on which all values agree (RFC 9110, 8.6)."""
     if not all(LENGTH.fullmatch(value) for value in values):
-        raise Malformed("Content-Length is no number")
+        raise Malformed("Content-Length is not a number")
     numbers = {int(value) for value in values}
     if len(numbers) > 1:
-        raise Malformed("more than one Content-Length")
+        raise Malformed("several values of Content-Length")
     return numbers.pop()
 
 
-def _chunk(buffer: Buffer, begin: int, heard: Heard) -> bool:
+def _chunk(buffer: Buffer, begin: int, state: ParseState) -> bool:
     """Parse the line with a chunk's size."""
-    start = begin + heard.at
-    end = buffer.find(b"\n", max(start, begin + heard.seen)) + 1
+    start = begin + state.at
+    end = buffer.find(b"\n", max(start, begin + state.seen)) + 1
     if not end:
         return False
     line = CHUNK_SIZE.fullmatch(buffer, start, end)
     if line is None:
-        raise Malformed("a chunk does not begin with its size")
+        raise Malformed("a chunk does not start with its size")
     size = int(line[1], 16)
     if size:
-        heard.at, heard.stage = end - begin + size, DATA
+        state.at, state.stage = end - begin + size, DATA
     else:
-        heard.at, heard.stage = end - begin - 1, TRAILERS  # with the LF, which an empty line follows if there are none
-    heard.seen = 0
+        state.at, state.stage = end - begin - 1, TRAILERS  # with the LF, which an empty line follows if there are none
+    state.seen = 0
     return True
 
 
-def _data(buffer: Buffer, begin: int, heard: Heard) -> bool:
+def _data(buffer: Buffer, begin: int, state: ParseState) -> bool:
     """Check the line end after a chunk; `at` is the end of its data."""
-    at = begin + heard.at
+    at = begin + state.at
     if len(buffer) < at + 2:
         return False
     if buffer[at : at + 2] != b"\r\n":
-        raise Malformed("a chunk does not end where its size says")
-    heard.at, heard.stage = heard.at + 2, CHUNK
+        raise Malformed("a chunk is not as long as its size")
+    state.at, state.stage = state.at + 2, CHUNK
     return True
 
 
-def _trailers(buffer: Buffer, begin: int, heard: Heard) -> bool:
+def _trailers(buffer: Buffer, begin: int, state: ParseState) -> bool:
     """Parse the fields after the last chunk, up to the empty line."""
-    found = END_OF_FIELDS.search(buffer, begin + max(heard.at, heard.seen - 2))
+    found = END_OF_FIELDS.search(buffer, begin + max(state.at, state.seen - 2))
     if found is None:
         return False
-    heard.at, heard.stage = found.end() - begin, BODY
+    state.at, state.stage = found.end() - begin, BODY
     return True
 
 

@@ -9,25 +9,25 @@ from answerback.core.framing.base import Buffer
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A request ends when no byte arrives for `gap` seconds. The session, which knows the time, cuts it."""
+    """A request ends when no byte arrives for `idle_gap` seconds. The session, which knows the time, cuts it."""
 
-    gap: float
+    idle_gap: float
 
-    rest: ClassVar[bool] = True
+    eof_completes: ClassVar[bool] = True
     unfinished: ClassVar[bool] = False
 
-    def begin(self) -> Self:
-        """See `Framing.begin`."""
+    def new_framer(self) -> Self:
+        """See `Framing.new_framer`."""
         return self
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - bytes end nothing
-        """See `Framing.cut`."""
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - bytes end nothing
+        """See `Framing.split`."""
         return (), 0
 
-    def taken(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
-        """See `Framing.taken`."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
+        """See `Framing.consumed`."""
         return 0
 
-    def least(self, buffer: Buffer) -> int:
-        """See `Framing.least`."""
+    def min_length(self, buffer: Buffer) -> int:
+        """See `Framing.min_length`."""
         return len(buffer)

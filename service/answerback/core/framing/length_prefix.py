@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from answerback.core.framing.base import MOST, Buffer, Malformed, Plain
+from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
 
 
 @dataclass(frozen=True, slots=True)
-class LengthPrefix(Plain):
+class LengthPrefix(Stateless):
     """A `width`-byte number N at `offset`: the frame has `offset + width + N + adjust` bytes.
 
     `strip` removes the first `offset + width` bytes from the request. A frame shorter than those is malformed. Raises
@@ -25,11 +25,11 @@ class LengthPrefix(Plain):
         if self.offset < 0 or not 1 <= self.width <= 8:
             raise ValueError(f"a length has 1 to 8 bytes at an offset of 0 or more, not {self.width} at {self.offset}")
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
-        """See `Framing.cut`."""
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
+        """See `Framing.split`."""
         requests: list[bytes] = []
         at, off = 0, self.offset + self.width if self.strip else 0
-        while len(requests) < MOST:
+        while len(requests) < MAX_BATCH:
             try:
                 size = self._size(buffer, at)
             except Malformed:
@@ -42,15 +42,15 @@ class LengthPrefix(Plain):
             at += size
         return requests, at
 
-    def taken(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.taken`."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
             at += self._size(buffer, at)
         return at
 
-    def least(self, buffer: Buffer) -> int:
-        """See `Framing.least`."""
+    def min_length(self, buffer: Buffer) -> int:
+        """See `Framing.min_length`."""
         head = self.offset + self.width
         return (self._size(buffer, 0) or head) - (head if self.strip else 0)
 
@@ -63,5 +63,5 @@ class LengthPrefix(Plain):
         number = int.from_bytes(buffer[start:end], "little" if self.little_endian else "big")
         size = end - at + number + self.adjust
         if size < end - at:
-            raise Malformed(f"a length of {number} makes a frame of {size} bytes, less than its head")
+            raise Malformed(f"the length {number} makes a frame of {size} bytes, shorter than its prefix")
         return size

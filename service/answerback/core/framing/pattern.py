@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from answerback.core import patterns
 from answerback.core.framing.automaton import Automaton
 from answerback.core.framing.base import Buffer
-from answerback.core.framing.walking import Heard, Walked
+from answerback.core.framing.incremental import IncrementalFraming, ParseState
 from answerback.core.pattern_syntax import ASSERTIONS, tokens
 
 
@@ -26,7 +26,7 @@ def check_pattern(pattern: str) -> Automaton:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern(Walked):
+class Pattern(IncrementalFraming):
     """A request ends with the first byte that makes the pattern match, which is part of it.
 
     Each byte is looked at once, whatever the pattern. Raises patterns.PatternError as `check_pattern` does.
@@ -40,6 +40,6 @@ class Pattern(Walked):
         # The dataclass is frozen.
         object.__setattr__(self, "_automaton", check_pattern(self.pattern))
 
-    def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
-        """See `Walked.walk`."""
-        return self._automaton.walk(buffer, begin, heard)
+    def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
+        """See `IncrementalFraming.parse`."""
+        return self._automaton.parse(buffer, begin, state)

@@ -4,29 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from answerback.core.framing.base import MOST, Buffer, Plain
+from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Plain):
+class Read(Stateless):
     """Each read is a request, of at most `max_bytes`."""
 
     max_bytes: int
 
-    rest: ClassVar[bool] = True
+    eof_completes: ClassVar[bool] = True
 
-    def cut(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - a search never fails
-        """See `Framing.cut`."""
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - a search never fails
+        """See `Framing.split`."""
         size, most = len(buffer), self.max_bytes
         if 0 < size <= most:
             return (bytes(buffer),), size
-        end = min(size, most * MOST)
+        end = min(size, most * MAX_BATCH)
         return [bytes(buffer[at : at + most]) for at in range(0, end, most)], end
 
-    def taken(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.taken`."""
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.consumed`."""
         return min(len(buffer), requests * self.max_bytes)
 
-    def least(self, buffer: Buffer) -> int:
-        """See `Framing.least`."""
+    def min_length(self, buffer: Buffer) -> int:
+        """See `Framing.min_length`."""
         return len(buffer)

@@ -6,8 +6,9 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 from dataclasses import dataclass
 from typing import Final
 
+from answerback.core.escapes import quote
 from answerback.core.framing.base import Buffer, Malformed
-from answerback.core.framing.walking import Heard, Walked
+from answerback.core.framing.incremental import IncrementalFraming, ParseState
 
 ARRAY, BULK = range(2)
 
@@ -16,52 +17,52 @@ SHORTEST_BULK: Final = 6  # $0 CRLF CRLF
 
 
 @dataclass(frozen=True, slots=True)
-class Resp(Walked):
+class Resp(IncrementalFraming):
     """A request is an array of bulk strings, or a line that does not begin as one. No byte is removed."""
 
-    def walk(self, buffer: Buffer, begin: int, heard: Heard) -> int:
-        """See `Walked.walk`."""
-        if heard.stage == ARRAY:
+    def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
+        """See `IncrementalFraming.parse`."""
+        if state.stage == ARRAY:
             if not buffer.startswith(b"*", begin):
-                return _inline(buffer, begin, heard)
+                return _inline(buffer, begin, state)
             end = _number_end(buffer, begin, b"*")
             if not end:
-                heard.least = len(buffer) - begin
+                state.min_length = len(buffer) - begin
                 return 0
             digits = buffer[begin + 1 : end - 2]
-            heard.left = int(digits) if digits.isdigit() else _none(digits)
-            heard.at, heard.stage = end - begin, BULK
-        at, left, size = begin + heard.at, heard.left, len(buffer)
+            state.left = int(digits) if digits.isdigit() else _none(digits)
+            state.at, state.stage = end - begin, BULK
+        at, left, size = begin + state.at, state.left, len(buffer)
         least = 0  # of this bulk string
-        while left and heard.credit:
-            heard.credit -= 1
+        while left and state.credit:
+            state.credit -= 1
             start = _number_end(buffer, at, b"$")
             if not start:
                 least = size - at
                 break
             digits = buffer[at + 1 : start - 2]
             if not digits.isdigit():
-                raise Malformed(f"a bulk string has no length {bytes(digits)!r}")
+                raise Malformed(f"the length of a bulk string is not a number: {quote(bytes(digits))}")
             end = start + int(digits) + 2
             if end > size:
                 least = end - at
                 break
             if buffer[end - 2 : end] != b"\r\n":
-                raise Malformed("a bulk string does not end where its length says")
+                raise Malformed("a bulk string is not as long as its length")
             at = end
             left -= 1
         if not left:
             return at
-        heard.at, heard.left = at - begin, left
-        heard.least = heard.at + max(least, SHORTEST_BULK) + (left - 1) * SHORTEST_BULK
+        state.at, state.left = at - begin, left
+        state.min_length = state.at + max(least, SHORTEST_BULK) + (left - 1) * SHORTEST_BULK
         return 0
 
 
-def _inline(buffer: Buffer, begin: int, heard: Heard) -> int:
+def _inline(buffer: Buffer, begin: int, state: ParseState) -> int:
     """Return the end of the line; 0 if it is incomplete."""
-    end = buffer.find(b"\n", begin + heard.seen) + 1
+    end = buffer.find(b"\n", begin + state.seen) + 1
     if not end:
-        heard.seen = heard.least = len(buffer) - begin
+        state.seen = state.min_length = len(buffer) - begin
     return end
 
 
@@ -71,19 +72,19 @@ def _number_end(buffer: Buffer, at: int, mark: bytes) -> int:
     if at == size:
         return 0
     if not buffer.startswith(mark, at):
-        raise Malformed(f"{mark!r} expected, not {bytes(buffer[at : at + 1])!r}")
+        raise Malformed(f"expected {quote(mark)}, not {quote(bytes(buffer[at : at + 1]))}")
     end = buffer.find(b"\n", at, at + LONGEST_NUMBER) + 1
     if not end:
         if size - at >= LONGEST_NUMBER:
-            raise Malformed("a number without end")
+            raise Malformed("a number is too long")
         return 0
     if not buffer.startswith(b"\r\n", end - 2):
-        raise Malformed("a number that does not end with CRLF")
+        raise Malformed("a number does not end with CRLF")
     return end
 
 
 def _none(digits: Buffer) -> int:
     """Handle an array with fewer than 0 elements: Redis treats those as empty."""
     if not digits.startswith(b"-") or not digits[1:].isdigit():
-        raise Malformed(f"an array has no length {bytes(digits)!r}")
+        raise Malformed(f"the length of an array is not a number: {quote(bytes(digits))}")
     return 0

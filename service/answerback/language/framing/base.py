@@ -68,18 +68,18 @@ def describe(framing: Framing | None) -> str:
 
 def waits_for(framing: Framing, buffer: Buffer) -> str:
     """What bytes lack that are no request yet."""
-    missing = framing.least(buffer) - len(buffer)
+    missing = framing.min_length(buffer) - len(buffer)
     words = _kind_of(framing).waits_for(framing, buffer, missing)
     if words is not None:
         return words
-    return f"{missing} more byte{'s' * (missing > 1)} at least" if missing > 0 else "it is not whole"
+    return f"at least {missing} more byte{'s' * (missing > 1)}" if missing > 0 else "the request is incomplete"
 
 
 def objection(framing: Framing, buffer: Buffer) -> str:
     """Why bytes will never be a request; empty if they may."""
     try:
-        if not framing.cut(buffer, 0)[0]:
-            framing.least(buffer)
+        if not framing.split(buffer, 0)[0]:
+            framing.min_length(buffer)
     except Malformed as problem:
         return str(problem)
     return ""

@@ -38,4 +38,4 @@ class DelimiterKind(FramingKind):
 
     def waits_for(self, framing: core.Delimiter, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
         """Its end."""
-        return f"{quote(framing.end)} does not follow"
+        return f"{quote(framing.end)} has not arrived"

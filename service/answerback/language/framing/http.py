@@ -19,4 +19,4 @@ class HttpKind(FramingKind):
 
     def waits_for(self, framing: core.Http, buffer: core.Buffer, missing: int) -> str | None:  # noqa: ARG002 - as it is
         """The end of the head, where the body's size is not known yet."""
-        return None if missing > 0 else "a head ends with an empty line"
+        return None if missing > 0 else "the head has not ended with an empty line"

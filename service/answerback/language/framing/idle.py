@@ -28,7 +28,7 @@ class IdleKind(FramingKind):
 
     def describe(self, framing: core.Idle) -> str:
         """With its gap."""
-        return f"idle, {framing.gap:g} s"
+        return f"idle, {framing.idle_gap:g} s"
 
     def lint(self, given: v1.Framing.Idle, path: str, linting: Linting) -> None:
         """A gap that a timeout of the listener never lets pass."""

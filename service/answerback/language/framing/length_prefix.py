@@ -51,4 +51,4 @@ class LengthPrefixKind(FramingKind):
         if not framing.strip:
             return None
         missing += framing.offset + framing.width
-        return f"{missing} more byte{'s' * (missing > 1)} at least" if missing > 0 else None
+        return f"at least {missing} more byte{'s' * (missing > 1)}" if missing > 0 else None

@@ -27,4 +27,4 @@ class LineKind(FramingKind):
 
     def waits_for(self, framing: core.Line, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - always the same
         """Its end."""
-        return "a line ends with LF"
+        return "the line has not ended with LF"

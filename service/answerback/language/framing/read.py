@@ -35,7 +35,7 @@ class ReadKind(FramingKind):
 
     def describe(self, framing: core.Read) -> str:
         """Its bound."""
-        return f"read, {framing.max_bytes} bytes at most"
+        return f"read, at most {framing.max_bytes} bytes"
 
     def lint(self, given: v1.Framing.Read, path: str, linting: Linting) -> None:  # noqa: ARG002 - said of the limit
         """A read that is longer than a request may be."""

@@ -19,4 +19,4 @@ class UntilEofKind(FramingKind):
 
     def waits_for(self, framing: core.UntilEof, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
         """The end of the stream."""
-        return "it ends when the peer closes its half"
+        return "the request ends when the peer closes its half"
