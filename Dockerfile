@@ -25,7 +25,7 @@ LABEL org.opencontainers.image.title="answerback" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/answerback /opt/answerback
-# The metrics are for a scraper outside the container; the control API stays on its loopback unless told otherwise.
+# The metrics are for a scraper outside the container; the admin API stays on its loopback unless told otherwise.
 ENV PATH=/opt/answerback/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     ANSWERBACK_METRICS=0.0.0.0:9464

@@ -38,19 +38,19 @@ def test_comparison_with_invalid_options_exits_with_2(arguments: list[str]) -> N
     assert left.value.code == 2
 
 
-def test_an_unknown_commit_is_an_error_and_leaves_no_worktree() -> None:
+def test_comparison_with_unknown_commit_exits_with_2() -> None:
     with pytest.raises(CouldNotRun, match="no-such-commit"), against.checked_out("no-such-commit"):
         pytest.fail("there is no such commit")
     assert against.main(["no-such-commit"]) == 2
 
 
-def test_a_worktree_has_the_tree_of_its_commit_and_is_removed() -> None:
+def test_worktree_has_the_tree_of_its_commit_and_is_removed() -> None:
     with against.checked_out("HEAD") as tree:
         assert (tree / "service" / "answerback" / "cli").is_dir()
     assert not tree.exists()
 
 
-def test_connections_too_few_to_weigh_are_an_error_instead_of_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_too_few_to_measure_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def weightless(key: str, _server: Server, connections: int) -> Memory:
         return Memory(key, connections, 1 << 20, 0.0, 0.0)
 
@@ -65,7 +65,7 @@ def test_connections_too_few_to_weigh_are_an_error_instead_of_a_ratio(monkeypatc
 
 
 @pytest.mark.programs
-def test_a_tree_is_compared_with_its_own_commit(capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparison_with_the_same_commit_is_not_worse(capsys: pytest.CaptureFixture[str]) -> None:
     assert against.main(["HEAD", "--smoke", "--works", "persistent-callback,idle-coroutine"]) == 0
     shown = capsys.readouterr().out
     assert "persistent-callback" in shown

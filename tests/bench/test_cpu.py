@@ -18,11 +18,11 @@ from bench.cpu import Cores, CpuReading, ProcessesChanged
         "12 (a) b) R 99 (x) S 7 12 12 0 -1",  # a process may call itself anything
     ],
 )
-def test_the_parent_stands_behind_the_last_parenthesis(stat: str) -> None:
+def test_parent_is_parsed_from_stat_with_parentheses_in_the_name(stat: str) -> None:
     assert cpu.parent_of(stat) == 7
 
 
-def test_descendants_are_found_over_generations(tmp_path: Path) -> None:
+def test_descendants_of_all_generations_are_found(tmp_path: Path) -> None:
     for pid, parent in {10: 1, 11: 10, 12: 11, 13: 10, 20: 1}.items():
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "stat").write_text(f"{pid} (x) S {parent} 0 0")
@@ -31,7 +31,7 @@ def test_descendants_are_found_over_generations(tmp_path: Path) -> None:
     assert sorted(cpu.descendants(10, tmp_path)) == [11, 12, 13]
 
 
-def test_the_clock_of_another_process_counts_its_work() -> None:
+def test_cpu_clock_of_another_process_counts_its_work() -> None:
     program = (
         "import time; t = time.process_time()\nwhile time.process_time() < t + 0.05: pass\nprint(flush=True); input()"
     )
@@ -45,7 +45,7 @@ def test_the_clock_of_another_process_counts_its_work() -> None:
     assert reading.seconds >= 0.05
 
 
-def test_time_is_counted_only_between_the_same_processes() -> None:
+def test_cpu_time_over_changed_processes_is_an_error() -> None:
     before = CpuReading(frozenset({1, 2}), 1.0)
     assert CpuReading(frozenset({1, 2}), 1.5).since(before) == 0.5
     with pytest.raises(ProcessesChanged, match="came or went during the run: 2, 3"):
@@ -70,7 +70,7 @@ def test_cpu_list_of_the_kernel_is_parsed(text: str, cores: set[int]) -> None:
         ({5}, {}, Cores(server=5, client=5)),
     ],
 )
-def test_server_and_client_share_as_little_as_possible(
+def test_server_and_client_run_on_different_cores_if_possible(
     usable: set[int], siblings: dict[int, set[int]], cores: Cores
 ) -> None:
     assert cpu.choose_cores(usable, siblings) == cores

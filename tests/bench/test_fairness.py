@@ -12,7 +12,7 @@ from bench.load import REQUEST
 from tests.language.compiling import RequestContext, selected
 
 
-def test_the_clients_have_a_rule_and_the_attackers_have_none() -> None:
+def test_fairness_requests_of_clients_match_a_rule_and_those_of_attackers_none() -> None:
     document = load(configuration())
     assert not document.problems
     assert len(document.config.listeners[0].rules) == 1 + RULES

@@ -21,7 +21,7 @@ def test_image_size_is_counted_over_its_base() -> None:
     assert image.over_base(lambda _, name: json.dumps([{"Size": sizes[name]}]), "ours") == 72_000_000
 
 
-def test_the_table_can_be_pasted_into_the_readme() -> None:
+def test_image_table_is_markdown() -> None:
     assert image.table("ours", 72_100_000, [(1, 0.5149, 61.4), (2, 0.6, 75.04)]) == (
         "ours: 72 MB over its base\n\n"
         "| workers | ready after | memory at rest |\n| --- | --- | --- |\n"
@@ -29,7 +29,7 @@ def test_the_table_can_be_pasted_into_the_readme() -> None:
     )
 
 
-def test_a_container_is_removed_whatever_happens() -> None:
+def test_interrupted_image_benchmark_removes_its_container() -> None:
     said: list[str] = []
 
     def docker(*arguments: str) -> str:

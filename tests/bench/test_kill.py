@@ -36,7 +36,7 @@ def moody() -> Iterator[int]:
     thread.join()
 
 
-def test_every_connection_is_answered_or_failed(moody: int) -> None:
+def test_each_connection_is_counted_as_answered_or_failed(moody: int) -> None:
     clients = Clients(moody, rate=200)
     assert 0 < clients.run(0.3) <= 200
     assert clients.begun >= 2
@@ -44,7 +44,7 @@ def test_every_connection_is_answered_or_failed(moody: int) -> None:
     assert clients.answered - clients.failed in {0, 1}
 
 
-def test_a_server_that_is_not_there_fails_them_all() -> None:
+def test_connections_to_a_closed_port_are_counted_as_failed() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         clients = Clients(nobody.getsockname()[1], rate=100)

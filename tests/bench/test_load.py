@@ -45,7 +45,7 @@ def test_load_summary_is_parsed() -> None:
     assert load.parse_load(OUTPUT, 8000) == LoadResult(8000, 13736.26, 1.751, 5.871)
 
 
-def test_a_run_too_short_for_the_clients_clock_has_an_infinite_rate() -> None:
+def test_load_summary_with_infinite_rate_is_parsed() -> None:
     assert load.parse_load(OUTPUT.replace("13736.26", "inf"), 8000).requests_per_second == float("inf")
 
 
@@ -62,7 +62,7 @@ def test_load_output_with_missing_answers_is_a_failure(output: str, message: str
         load.parse_load(output, 8000)
 
 
-def test_warnings_about_servers_that_are_not_redis_are_no_failure(tmp_path: Path) -> None:
+def test_warnings_of_redis_benchmark_about_other_servers_are_ignored(tmp_path: Path) -> None:
     stderr = (
         "ERROR: failed to fetch CONFIG from 127.0.0.1:1\n"
         "WARNING: Could not fetch server CONFIG\n"
@@ -79,7 +79,7 @@ def test_warnings_about_servers_that_are_not_redis_are_no_failure(tmp_path: Path
         ("", 3, "persistent: the client exited with 3"),
     ],
 )
-def test_errors_of_the_client_are_failures(tmp_path: Path, stderr: str, code: int, message: str) -> None:
+def test_errors_of_redis_benchmark_are_failures(tmp_path: Path, stderr: str, code: int, message: str) -> None:
     with pytest.raises(LoadFailed, match=message):
         load.run_load(client(tmp_path, stderr=stderr, code=code), 1, MODE, 8000)
 
@@ -112,7 +112,7 @@ def test_probe_of_server_with_wrong_answer_fails(reply: bytes) -> None:
         load.probe(port, 3)
 
 
-def test_counts_are_whole_pipelines_and_fit_the_ports_of_the_client() -> None:
+def test_request_counts_are_whole_pipelines_and_fit_the_client_ports() -> None:
     for mode in load.MODES:
         assert mode.requests % load.PIPELINE == mode.smoke_requests % load.PIPELINE == 0 or "-P" not in mode.options
         assert mode.requests < 28_000 or mode.options[1] == "1"

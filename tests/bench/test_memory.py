@@ -25,11 +25,11 @@ def test_pss_is_read_in_bytes() -> None:
         memory.parse_pss("Rss: 1 kB\n")
 
 
-def test_a_server_without_descendants_is_its_own_worker(server: Server) -> None:
+def test_server_without_descendants_is_its_own_worker(server: Server) -> None:
     assert memory.workers(server.pid) == [server.pid]
 
 
-def test_as_many_connections_as_the_hard_limit_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_possible_connections_are_limited_by_the_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "setrlimit", lambda _which, _limits: None)
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 4096))
     assert memory.connections_possible(10_000) == 4096 - memory.SPARE_DESCRIPTORS
@@ -48,7 +48,7 @@ def test_memory_never_steady_is_measured_after_a_time_limit(monkeypatch: pytest.
     assert memory.steady_pss([1]) == (memory.STEADY_S + 1) * 2 * memory.STEADY_BYTES
 
 
-def test_connections_are_weighed_before_and_after_an_answer(tmp_path: Path) -> None:
+def test_connection_memory_is_measured_before_and_after_a_reply(tmp_path: Path) -> None:
     streams = next(contender for contender in ROSTER if contender.key == "streams")
     with started(streams, tmp_path, usable_cores().server) as server:
         weighed = memory.measure_memory("streams", server, 300)

@@ -42,7 +42,7 @@ def measured(verdicts: list[Verdict]) -> dict[str, tuple[float | None, bool]]:
     return {verdict.figure: (verdict.measured, verdict.met) for verdict in verdicts}
 
 
-def test_every_figure_is_judged(results: Results) -> None:
+def test_each_figure_has_a_verdict(results: Results) -> None:
     verdicts = measured(judge(results, ALL_PARTS, ALL_CONTENDERS))
     assert verdicts == {
         **{figure.title: (0.9, True) for figure in FIGURES if figure.unit == "×"},
@@ -74,19 +74,19 @@ def test_figures_of_parts_not_requested_are_not_judged(results: Results) -> None
     assert judge(results, ALL_PARTS, ["floor", "uvloop"]) == []
 
 
-def test_every_ratio_that_is_judged_is_measured() -> None:
+def test_each_judged_ratio_has_a_pairing() -> None:
     paired = {frozenset((pairing.subject, pairing.baseline)) for pairing in PAIRINGS}
     for figure in FIGURES:
         if figure.unit == "×" and set(figure.parts) <= set(ALL_MODES):
             assert frozenset(figure.needs) in paired
 
 
-def test_a_figure_at_its_limit_is_met() -> None:
+def test_figure_equal_to_its_limit_is_met() -> None:
     assert Verdict("x", 1.6, "×", 1.6).met
     assert not Verdict("x", 1.6, "×", 1.6001).met
 
 
-def test_the_tables_say_everything_without_colour(results: Results) -> None:
+def test_report_without_colour_has_every_table(results: Results) -> None:
     results.verdicts = judge(results, ALL_PARTS, ALL_CONTENDERS)
     results.missing.append(Missing("redis", "all load", "redis-server is not [installed]"))
     page = io.StringIO()
@@ -100,7 +100,7 @@ def test_the_tables_say_everything_without_colour(results: Results) -> None:
     assert "4 workers killed at 2,400 connections/s: 9,000 answered, 7 failed, 29 crashed by the books" in text
 
 
-def test_the_file_holds_the_samples_and_the_verdicts(results: Results, tmp_path: Path) -> None:
+def test_json_report_has_the_samples_and_the_verdicts(results: Results, tmp_path: Path) -> None:
     results.verdicts = judge(results, ALL_PARTS, ALL_CONTENDERS)
     path = tmp_path / "new" / "latest.json"
     report.write_json(results, path)

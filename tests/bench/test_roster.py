@@ -17,7 +17,7 @@ CONTENDERS = {contender.key: contender for contender in ROSTER}
 
 
 @pytest.mark.parametrize("key", ["floor", "uvloop", "streams", "select-original", "streams-original"])
-def test_contenders_answer_and_close_as_they_say(key: str, tmp_path: Path) -> None:
+def test_contender_replies_and_closes_as_declared(key: str, tmp_path: Path) -> None:
     if key == "floor" and not any(shutil.which(name) for name in roster.COMPILERS):
         pytest.skip("no C compiler")
     contender = CONTENDERS[key]
@@ -36,7 +36,7 @@ def test_contenders_answer_and_close_as_they_say(key: str, tmp_path: Path) -> No
     assert server.process.returncode is not None
 
 
-def test_every_pairing_is_of_contenders_that_exist() -> None:
+def test_pairings_name_existing_contenders() -> None:
     for pairing in PAIRINGS:
         assert {pairing.subject, pairing.baseline} <= set(CONTENDERS)
         closers = [key for key in (pairing.subject, pairing.baseline) if CONTENDERS[key].closes]
@@ -44,7 +44,7 @@ def test_every_pairing_is_of_contenders_that_exist() -> None:
 
 
 @pytest.mark.parametrize("name", ["answerback.yaml", ONCE])
-def test_the_configurations_name_the_address_that_is_replaced(name: str) -> None:
+def test_benchmark_configuration_has_the_address_to_replace_once(name: str) -> None:
     assert (HERE / name).read_text().count(CONFIG_ADDRESS) == 1
 
 
@@ -78,6 +78,6 @@ def test_floor_contender_without_compiler_could_not_run(monkeypatch: pytest.Monk
         roster.redis(tmp_path)
 
 
-def test_a_missing_library_is_named(tmp_path: Path) -> None:
+def test_contender_with_missing_library_names_it(tmp_path: Path) -> None:
     with pytest.raises(CouldNotRun, match="nosuchloop is not installed"):
         roster.script("uvloop_protocol", needs="nosuchloop")(tmp_path)

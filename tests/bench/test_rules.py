@@ -25,7 +25,7 @@ def asked(number: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_each_request_has_its_rule_and_the_last_rule_answers_the_others(kind: Kind) -> None:
+def test_each_benchmark_request_selects_its_own_rule(kind: Kind) -> None:
     document = load(configuration(kind, kind.many))
     assert not document.problems
     assert check(document.config, {}) == []

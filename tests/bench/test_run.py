@@ -39,7 +39,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, server: Server) -> Played:
     return played
 
 
-def test_pairs_alternate_and_their_sides_swap_places(bench: Played) -> None:
+def test_pairs_alternate_and_their_order_is_reversed_each_round(bench: Played) -> None:
     bench.run_mode(MODE, [Pairing("slow", "floor"), Pairing("fast", "floor")])
     first, second = ["floor", "slow", "floor", "fast"], ["slow", "floor", "fast", "floor"]
     assert bench.order == [*first, *second, *first]
@@ -51,7 +51,7 @@ def test_pairs_alternate_and_their_sides_swap_places(bench: Played) -> None:
     assert len(next(each for each in bench.results.costs if each.contender == "floor").microseconds.samples) == 6
 
 
-def test_pairings_of_other_modes_are_left_alone(bench: Played) -> None:
+def test_pairings_of_other_modes_are_not_run(bench: Played) -> None:
     bench.run_mode(MODE, [Pairing("slow", "floor", ("one-shot",))])
     assert bench.order == []
 
@@ -72,9 +72,7 @@ def test_contender_that_does_not_run_is_skipped(bench: Played) -> None:
     assert [each.subject for each in bench.results.comparisons] == ["fast"]
 
 
-def test_a_wrong_answer_to_the_probe_is_found_before_anything_is_measured(
-    bench: Played, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_contender_that_fails_the_probe_is_not_measured(bench: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(port: int, _requests: int) -> None:
         raise LoadFailed(f"answered b'' on {port}")
 

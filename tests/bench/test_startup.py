@@ -33,7 +33,7 @@ answerback_connections_open{listener="b"} 0.0
         ),
     ],
 )
-def test_the_slowest_workers_start_is_read(exposition: str, seconds: float | None) -> None:
+def test_startup_duration_is_that_of_the_slowest_worker(exposition: str, seconds: float | None) -> None:
     assert startup.parse_start(exposition) == seconds
 
 

@@ -5,7 +5,7 @@ import pytest
 from bench.stats import Pair, percentile, ratio, spread
 
 
-def test_a_spread_is_the_median_with_the_extremes() -> None:
+def test_spread_has_the_median_and_the_extremes() -> None:
     found = spread([3.0, 1.0, 2.0])
     assert (found.median, found.least, found.greatest, found.samples) == (2.0, 1.0, 3.0, (3.0, 1.0, 2.0))
 
@@ -19,13 +19,13 @@ def test_spread_of_no_samples_is_rejected() -> None:
         spread([])
 
 
-def test_drift_that_hits_both_sides_of_a_pair_divides_out() -> None:
+def test_ratio_is_unaffected_by_drift_of_both_sides() -> None:
     pairs = [Pair(subject=slowness * 3, baseline=slowness * 2) for slowness in (1.0, 1.5, 9.0)]
     found = ratio(pairs)
     assert found.least == found.median == found.greatest == 1.5
 
 
-def test_a_percentile_is_one_of_the_samples() -> None:
+def test_percentile_is_one_of_the_samples() -> None:
     samples = [float(number) for number in range(200, 0, -1)]
     assert [percentile(samples, part) for part in (0.0, 0.5, 0.99, 1.0)] == [1.0, 100.0, 198.0, 200.0]
     assert percentile([7.0], 0.99) == 7.0

@@ -67,7 +67,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_stand_in")
-def test_the_workers_are_weighed_and_timed(tmp_path: Path) -> None:
+def test_bench_measures_memory_and_start_of_workers(tmp_path: Path) -> None:
     found = run_bench(tmp_path, "--parts", "memory,start", "--contenders", "callback")
     assert found["missing"] == []
     assert [each["contender"] for each in found["memory"]] == ["callback"]
@@ -78,7 +78,7 @@ def test_the_workers_are_weighed_and_timed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="needs redis-benchmark")
 @pytest.mark.usefixtures("_stand_in")
-def test_the_load_is_run_over_supervisor_and_worker(tmp_path: Path) -> None:
+def test_bench_measures_load_over_supervisor_and_worker(tmp_path: Path) -> None:
     found = run_bench(tmp_path, "--parts", "one-shot", "--contenders", "floor,callback,select-original,callback-once")
     costs = {each["contender"]: each["microseconds"]["median"] for each in found["costs"]}
     pairs = {(each["subject"], each["baseline"]) for each in found["comparisons"]}

@@ -1,4 +1,4 @@
-"""The connection to the control API: what is shown there, and what is said when it cannot be."""
+"""The connection to the admin API: what is shown there, and what is said when it cannot be."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +85,7 @@ def problem(result: Result) -> str:
     return result.stderr.removeprefix("Error: ").rstrip("\n")
 
 
-def test_a_token_goes_to_this_machine_in_clear_text(serve: Serve, token_file: Path, tmp_path: Path) -> None:
+def test_token_is_sent_without_tls_to_loopback_and_unix_sockets(serve: Serve, token_file: Path, tmp_path: Path) -> None:
     for address in ("127.0.0.1:0", f"unix:{tmp_path}/admin"):
         server, shown = serve(address=address)
         assert show(server, "--token-file", token_file).exit_code == 0

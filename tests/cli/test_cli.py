@@ -28,7 +28,7 @@ def test_each_command_module_is_named_as_its_command() -> None:
     assert {name for name in COMMANDS if (room / f"{name.replace('-', '_')}.py").exists()} == set(COMMANDS)
 
 
-def test_an_unknown_command_is_a_wrong_usage() -> None:
+def test_unknown_command_exits_with_2() -> None:
     result = CliRunner().invoke(main, ["sreve"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "No such command 'sreve'" in result.stderr
@@ -44,6 +44,6 @@ def test_version_command_prints_the_version() -> None:
 @pytest.mark.parametrize(
     "command", [[str(Path(sys.executable).with_name("answerback"))], [sys.executable, "-m", "answerback.cli"]]
 )
-def test_the_command_and_the_module_are_one(command: list[str]) -> None:
+def test_installed_command_and_python_m_run_the_same_program(command: list[str]) -> None:
     done = subprocess.run([*command, "version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"answerback {__version__} ")

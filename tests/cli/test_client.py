@@ -51,13 +51,13 @@ def test_show_with_server_that_is_not_grpc_fails() -> None:
     assert result.stderr.startswith(f"Error: no Answerback server at {server}: ")
 
 
-def test_an_internal_error_names_its_incident(api: Any, cli: Any) -> None:
+def test_internal_error_prints_its_incident(api: Any, cli: Any) -> None:
     api.answers["GetConfig"] = KeyError("secret")
     result = cli("show")
     assert (result.exit_code, result.stderr) == (1, f"Error: 127.0.0.1:{api.port}: internal error 0a1b\n")
 
 
-def test_a_server_that_stops_says_so_itself(api: Any, cli: Any) -> None:
+def test_error_of_stopping_server_does_not_say_that_no_server_listens(api: Any, cli: Any) -> None:
     api.answers["GetConfig"] = Stopping()
     result = cli("show")
     assert result.exit_code == 1

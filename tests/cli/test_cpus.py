@@ -26,19 +26,19 @@ def test_cpu_quota_without_control_groups_is_infinite(tmp_path: Path) -> None:
     assert cpus.quota(tmp_path, tmp_path / "none") == math.inf
 
 
-def test_the_least_quota_of_all_groups_above_counts(tmp_path: Path) -> None:
+def test_cpu_quota_is_the_lowest_of_all_groups_above(tmp_path: Path) -> None:
     group(tmp_path, "pod", cpu__max="150000 100000\n")
     group(tmp_path, "pod/container", cpu__max="max 100000\n")
     assert cpus.quota(tmp_path, own(tmp_path, "0::/pod/container")) == 1.5
 
 
-def test_within_a_container_the_root_is_our_group(tmp_path: Path) -> None:
+def test_cpu_quota_inside_a_container_is_read_from_the_root_group(tmp_path: Path) -> None:
     group(tmp_path, "", cpu__max="50000 100000\n")
     assert cpus.quota(tmp_path, own(tmp_path, "0::/")) == 0.5
     assert cpus.quota(tmp_path, own(tmp_path, "0::/../..")) == 0.5
 
 
-def test_version_1_keeps_quota_and_period_apart(tmp_path: Path) -> None:
+def test_cpu_quota_of_control_groups_version_1_is_quota_by_period(tmp_path: Path) -> None:
     group(tmp_path, "cpu/box", cpu__cfs_quota_us="300000\n", cpu__cfs_period_us="100000\n")
     lines = ("9:memory:/box", "4:cpu,cpuacct:/box")
     assert cpus.quota(tmp_path, own(tmp_path, *lines)) == 3.0
@@ -49,7 +49,7 @@ def test_version_1_keeps_quota_and_period_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "allowed, granted, workers", [(64, math.inf, 4), (2, math.inf, 2), (8, 1.5, 2), (8, 0.2, 1), (1, 3.0, 1)]
 )
-def test_workers_are_the_cpus_we_may_use_but_four_at_most(
+def test_default_workers_is_the_number_of_usable_cpus_and_at_most_4(
     monkeypatch: pytest.MonkeyPatch, allowed: int, granted: float, workers: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(allowed)))

@@ -1,4 +1,4 @@
-"""What commands show to the control API: how they are told."""
+"""What commands show to the admin API: how they are told."""
 
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,6 @@ def test_credential_options_of_a_group_are_defaults_of_its_commands(asked: Any) 
     assert found == [Credentials(token_file=Path("u"), ca=Path("a"))]
 
 
-def test_a_token_is_no_argument() -> None:
+def test_token_cannot_be_given_as_an_argument() -> None:
     result = CliRunner().invoke(main, ["show", "--token", "secret"])
     assert result.exit_code == 2

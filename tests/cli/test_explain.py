@@ -35,7 +35,7 @@ def explain(*args: str, stdin: str = CONFIG) -> Result:
     return CliRunner().invoke(main, ["explain", "-", *args], input=stdin)
 
 
-def test_a_conversation_is_told_with_its_times() -> None:
+def test_explain_prints_the_conversation_with_its_times() -> None:
     result = explain("--say", r"PONG\r\nPING\r\n", "--at", "1.5", "--say", r"SLOW x\n", "--eof")
     assert result.stderr == ""
     assert (
@@ -73,7 +73,7 @@ def test_a_conversation_is_told_with_its_times() -> None:
         (r"QUIT\r\nPING\r\n", 1),
     ],
 )
-def test_the_exit_code_says_whether_a_rule_matched_everything(said: str, code: int) -> None:
+def test_explain_exits_with_1_if_a_request_matched_no_rule(said: str, code: int) -> None:
     assert explain("--say", said).exit_code == code
 
 
@@ -93,7 +93,7 @@ def test_explain_with_json_output_prints_the_events() -> None:
     assert 'data: "PIN\\\\xff\\\\r\\\\n"' in explain("--say", r"PIN\xff\r\n", "-o", "yaml").stdout
 
 
-def test_a_transcript_can_be_said_again() -> None:
+def test_explain_accepts_data_of_its_own_json_as_input() -> None:
     data = json.loads(explain("--say", r"PING\r\n\"\x00\n", "-o", "json").stdout)
     again = explain("--say", data["events"][0]["data"], "-o", "json")
     assert json.loads(again.stdout) == data
@@ -135,7 +135,7 @@ def test_explain_with_invalid_options_exits_with_2(args: tuple[str, ...], why: s
     assert why in result.stderr
 
 
-def test_a_refused_file_is_refused_with_all_its_problems(tmp_path: Path) -> None:
+def test_explain_of_invalid_file_prints_all_problems(tmp_path: Path) -> None:
     result = explain(stdin=CONFIG.replace("QUIT", "{hex: a}").replace("echo", "ecko"))
     assert (result.exit_code, result.stdout) == (2, "")
     *problems, verdict = result.stderr.splitlines()
@@ -167,7 +167,7 @@ def test_explain_help_states_its_exit_codes() -> None:
     assert "Exit 0 if rules matched everything that the client sent" in result.stdout
 
 
-def test_each_thing_that_happens_has_its_line() -> None:
+def test_explain_prints_a_line_for_each_event() -> None:
     config = r"""
 listeners:
   - name: store

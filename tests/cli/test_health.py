@@ -125,7 +125,7 @@ def test_health_takes_its_address_from_the_environment(probe: type[Probe]) -> No
     assert result.exit_code == 0
 
 
-def test_health_and_version_load_nothing_heavy() -> None:
+def test_health_and_version_import_no_heavy_library() -> None:
     code = (
         "import sys, answerback.cli.health, answerback.cli.version; "
         "print(*sorted({'grpc', 'google.protobuf', 'rich', 'yaml', 'uvloop', 'aiohttp', 'asyncio'} & set(sys.modules)))"

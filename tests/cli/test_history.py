@@ -13,7 +13,7 @@ NEWEST = Revision(number=12, etag="abc-12", time=NOON, origin="rollback", commen
 OLDER = Revision(number=11, etag="abc-11", time=NOON, origin="api", comment="")
 
 
-def test_a_table_with_the_newest_on_top(api: Any, cli: Any) -> None:
+def test_history_prints_a_table_with_the_newest_revision_first(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[NEWEST, OLDER])
     result = cli("history")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -32,7 +32,7 @@ def test_history_with_json_output_has_etags(api: Any, cli: Any) -> None:
     assert cli("history", "-o", "yaml").stdout.startswith("revisions:\n  - number: 11\n")
 
 
-def test_a_configuration_is_shown_in_its_canonical_form(api: Any, cli: Any) -> None:
+def test_history_with_json_output_has_canonical_configurations(api: Any, cli: Any) -> None:
     api.answers["ListRevisions"] = ListRevisionsResponse(revisions=[Revision(number=1, config=BUILT_IN)])
     (revision,) = json.loads(cli("history", "-o", "json").stdout)["revisions"]
     assert revision["config"]["listeners"][0]["framing"] == {"read": {"max_bytes": 1024}}

@@ -70,7 +70,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
             yield from commands(command, (*path, name))
 
 
-def test_every_command_that_asks_a_server_is_tested() -> None:
+def test_every_command_that_calls_a_server_is_tested_with_hostile_answers() -> None:
     assert isinstance(main, LazyGroup)
     asking = {path for path, command in commands(main) if any(each.name == "server" for each in command.params)}
     tested = {each[: 2 if each[0] == "listeners" and len(each) > 1 else 1] for each in INVOCATIONS.values()}
@@ -184,7 +184,7 @@ def test_hostile_answer_is_printed_escaped_without_markup(api: Api, ask: Callabl
     assert "\\u202e" in shown
 
 
-def test_json_says_the_same_as_the_server(api: Api, ask: Callable[..., Result]) -> None:
+def test_json_output_of_hostile_answer_parses_to_the_same_text(api: Api, ask: Callable[..., Result]) -> None:
     answers(api, 0)
     status = json.loads(ask("status", "json").stdout)
     assert status["reason"] == HOSTILE
@@ -229,7 +229,7 @@ def test_hostile_error_never_reaches_the_terminal_unescaped(api: Api, ask: Calla
         assert result.stderr.startswith(("Error: ", "file.yaml", "/", "a: ", "revision 1: "))
 
 
-def test_a_status_that_is_none_is_no_traceback(api: Api, ask: Callable[..., Result]) -> None:
+def test_malformed_error_status_prints_no_traceback(api: Api, ask: Callable[..., Result]) -> None:
     def garbage(context: Any) -> None:
         context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff\xff"),))
         context.abort(grpc.StatusCode.UNAVAILABLE, HOSTILE)

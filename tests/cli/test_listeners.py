@@ -86,7 +86,7 @@ def test_listeners_delete_sends_the_name(api: Any, cli: Any) -> None:
     assert api.asked == [pb.DeleteListenerRequest(name="a", allow_missing=True)]
 
 
-def test_problems_stand_where_they_are_in_the_file(api: Any, cli: Any, file: Path) -> None:
+def test_listeners_create_rejected_prints_lines_of_the_file(api: Any, cli: Any, file: Path) -> None:
     paths = ("listener.address", "listeners[4].address")
     api.answers["CreateListener"] = Refused([Problem(path, "no") for path in paths])
     result = cli("listeners", "create", str(file), "--name", "b")
@@ -113,7 +113,7 @@ def test_listeners_create_of_ambiguous_file_is_rejected(
     assert not api.asked
 
 
-def test_a_file_that_is_no_configuration(cli: Any) -> None:
+def test_listeners_create_of_invalid_file_changes_nothing(cli: Any) -> None:
     result = cli("listeners", "create", "-", stdin=b"listeners: 1")
     assert result.exit_code == 1
     assert "<stdin>: 1 problem; nothing was changed" in result.stderr

@@ -19,7 +19,7 @@ from answerback.cli import options
         ("1m30s", 90.0),
     ],
 )
-def test_a_duration_is_written_as_in_a_configuration(text: str, seconds: float) -> None:
+def test_option_accepts_durations_as_in_a_configuration(text: str, seconds: float) -> None:
     assert options.Duration().convert(text, None, None) == seconds
 
 
@@ -30,7 +30,7 @@ def test_option_with_invalid_duration_is_rejected(text: str) -> None:
     assert caught.value.message == f"{text!r} is not a duration: write 500ms, 8s or 1m30s"
 
 
-def test_an_address_comes_out_as_written() -> None:
+def test_option_keeps_an_address_as_written() -> None:
     assert options.Address().convert("[::1]:0", None, None) == "[::1]:0"
 
 

@@ -26,7 +26,7 @@ def status() -> GetStatusResponse:
     return status
 
 
-def test_a_message_becomes_plain_data(status: GetStatusResponse) -> None:
+def test_message_is_converted_to_plain_data(status: GetStatusResponse) -> None:
     assert output.plain(status) == {
         "version": "1",
         "instance": "",
@@ -51,7 +51,9 @@ def test_a_message_becomes_plain_data(status: GetStatusResponse) -> None:
     }
 
 
-def test_json_and_yaml_say_the_same(status: GetStatusResponse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_as_json_and_yaml_has_the_same_data(
+    status: GetStatusResponse, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = output.plain(status)
     output.write(data, "json")
     assert json.loads(capsys.readouterr().out) == data
@@ -77,11 +79,11 @@ def test_output_as_yaml_loads_as_the_same_data(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("word", ["yes", "No", "true", "null", "on", "1", "a: b", "- a", "#", " a", ""])
-def test_a_word_that_means_something_to_yaml_is_quoted(word: str) -> None:
+def test_text_with_a_meaning_in_yaml_is_quoted(word: str) -> None:
     assert list(output._yaml(word)) == [json.dumps(word)]
 
 
-def test_a_table_is_wide_enough_for_its_readers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_in_a_pipe_is_as_wide_as_its_content(capsys: pytest.CaptureFixture[str]) -> None:
     output.table(("NAME", "COUNT"), [("[bold]x[/bold]", 7), ("y" * 200, 1000)])
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
@@ -122,7 +124,7 @@ def test_output_as_json_is_one_printable_line_with_the_same_data(text: str) -> N
     assert written.isprintable()
 
 
-def test_lines_of_ours_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_document_keeps_line_breaks_and_line_escapes_them(capsys: pytest.CaptureFixture[str]) -> None:
     output.document("one\n  two\x1b\n")
     output.line("one\ntwo")
     assert capsys.readouterr().out == "one\n  two\\x1b\none\\ntwo\n"

@@ -67,12 +67,12 @@ def rows(text: str) -> list[tuple[str, ...]]:
     return [(option, meta, env, code or text) for option, meta, env, code, text, _ in ROW.findall(text)]
 
 
-def test_every_command_has_its_section_in_order() -> None:
+def test_reference_has_a_section_for_each_command_in_order() -> None:
     assert list(SECTIONS) == PATHS
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_the_options_are_those_of_the_command(name: str) -> None:
+def test_reference_lists_the_options_of_each_command(name: str) -> None:
     expected = options_of(name)
     if "server" in {option.name for option in expected}:
         shared = [option.opts for option in shared_options()]
@@ -95,13 +95,13 @@ def test_each_command_option_has_help_and_shows_its_variable(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_short_help_is_whole(name: str) -> None:
+def test_short_help_of_each_command_is_not_truncated(name: str) -> None:
     command = command_of(name)
     assert not command.get_short_help_str(60).endswith("...")
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_the_examples_in_the_help_are_taken(name: str) -> None:
+def test_examples_in_help_are_accepted_by_the_parser(name: str) -> None:
     lines = [line.strip() for line in (command_of(name).epilog or "").splitlines() if "answerback" in line]
     examples = [
         shlex.split(piece)[1:]

@@ -35,7 +35,7 @@ def test_serve_without_options_uses_the_defaults(told: list[ServeOptions]) -> No
     assert told == [ServeOptions(workers=default_workers())]
 
 
-def test_a_flag_goes_before_the_environment_and_that_before_the_default(told: list[ServeOptions]) -> None:
+def test_serve_prefers_flags_to_the_environment_and_that_to_the_defaults(told: list[ServeOptions]) -> None:
     env = {"ANSWERBACK_WORKERS": "2", "ANSWERBACK_METRICS": "0.0.0.0:9464", "ANSWERBACK_GRACE": "1m"}
     assert serve("--workers", "3", "--log-format", "json", **env).exit_code == 0
     assert told == [ServeOptions(workers=3, metrics="0.0.0.0:9464", grace=60.0, log_format="json")]

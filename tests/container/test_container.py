@@ -64,7 +64,7 @@ def test_image_has_its_labels_and_entrypoint(image: str) -> None:
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
-def test_workers_follow_the_limit_of_cpus(run: Run, cpus: int) -> None:
+def test_container_starts_as_many_workers_as_its_cpu_limit(run: Run, cpus: int) -> None:
     status = json.loads(answerback(run(options=("--cpus", str(cpus))), "status", "-o", "json"))
     assert len(status["workers"]) == min(cpus, len(os.sched_getaffinity(0)))
 
@@ -85,7 +85,7 @@ def test_docker_stop_with_a_silent_client_ends_in_order(run: Run) -> None:
     assert inspect(container)["State"]["ExitCode"] == 0
 
 
-def test_a_configuration_is_mounted_and_named_after_the_image(run: Run, tmp_path: Path) -> None:
+def test_container_serves_a_mounted_configuration(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "echo.yaml"
     file.write_text("listeners: [{name: echo, address: '0.0.0.0:8000', rules: [{do: [echo, close]}]}]\n")
     container = run("serve", "--config", "/config.yaml", options=("--volume", f"{file}:/config.yaml:ro"))

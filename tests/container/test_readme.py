@@ -26,7 +26,7 @@ def reader(image: str, tmp_path: Path) -> Iterator[Reader]:
         docker("image", "rm", theirs)
 
 
-def test_the_commands_for_a_container_go_as_written(reader: Reader) -> None:
+def test_readme_container_commands_print_what_the_page_shows(reader: Reader) -> None:
     page = [block for block in blocks((ROOT / "README.md").read_text(), "README.md") if "container" in block.words]
     asked = blocks("```console\n$ printf hi | nc 127.0.0.1 8000\nHello, World!\n```\n")
     stopped = blocks("```console container engine\n^C\n…\n```\n")

@@ -31,7 +31,7 @@ def workers(container: str) -> list[tuple[int, int]]:
     return [(worker["pid"], worker.get("restarts", 0)) for worker in status["workers"]]
 
 
-def test_a_stop_under_load_loses_no_reply(run: Run, tmp_path: Path) -> None:
+def test_container_stop_under_load_loses_no_reply(run: Run, tmp_path: Path) -> None:
     """Every client that connected gets its whole reply; then connecting is refused."""
     file = tmp_path / "slow.yaml"
     file.write_text(SLOW)
@@ -71,7 +71,7 @@ def test_container_killed_and_restarted_serves_the_last_configuration(run: Run) 
     assert ask(inside(container)) == b"Changed."
 
 
-def test_on_a_full_volume_changes_are_refused_and_answers_go_on(run: Run) -> None:
+def test_full_volume_rejects_changes_and_keeps_serving(run: Run) -> None:
     container = run("serve", "--state", STATE, options=("--tmpfs", f"{STATE}:size=256k,uid={USER},mode=0700"))
     docker("exec", container, "sh", "-c", f"dd if=/dev/zero of={STATE}/filler bs=1k 2>/dev/null; true")
     said = refused("exec", "-i", container, "answerback", "apply", "-", say=answering("x" * 4096))

@@ -18,7 +18,7 @@ from answerback.control.address import Address, parse, reserved
         ("unix:/run/answerback.sock", Address("unix:/run/answerback.sock", "", 0, "/run/answerback.sock"), True),
     ],
 )
-def test_an_address_is_read_and_known_to_be_private_or_not(text: str, expected: Address, private: bool) -> None:
+def test_admin_address_is_parsed_and_known_to_be_private_or_not(text: str, expected: Address, private: bool) -> None:
     assert parse(text) == expected
     assert parse(text).private is private
 
@@ -45,7 +45,7 @@ def test_invalid_admin_address_is_rejected(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_the_bound_address_has_the_kernels_port() -> None:
+def test_bound_admin_address_has_the_port_chosen_by_the_kernel() -> None:
     assert parse("localhost:0").bound(7) == "127.0.0.1:7"
     assert parse("[::1]:0").bound(7) == "[::1]:7"
     assert parse("unix:/a").bound(7) == "unix:/a"

@@ -43,12 +43,12 @@ def token_file(path: Path, token: str) -> TokenFile:
     return TokenFile(path)
 
 
-def test_every_method_is_in_the_table_once() -> None:
+def test_each_method_is_in_the_permission_table_once() -> None:
     listed = [f"/{service}/{method}" for table in (READS, CHANGES) for service in table for method in table[service]]
     assert sorted(listed) == sorted(methods())
 
 
-def test_the_full_token_is_for_everything(tokens: Tokens) -> None:
+def test_full_token_permits_every_method(tokens: Tokens) -> None:
     permit = tokens.authenticate([("authorization", f"Bearer {FULL}")])
     assert permit == Permit(Role.FULL, "token")
     for method in methods():
@@ -74,7 +74,7 @@ def test_read_token_on_unlisted_method_is_denied() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_in_any_case(tokens: Tokens, scheme: str) -> None:
+def test_bearer_scheme_is_accepted_in_any_case(tokens: Tokens, scheme: str) -> None:
     assert tokens.authenticate([("user-agent", "x"), ("authorization", f"{scheme} {FULL}")]).role is Role.FULL
 
 

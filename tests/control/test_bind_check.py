@@ -11,12 +11,12 @@ def test_free_port_has_no_obstacle() -> None:
     assert obstacle(parse("127.0.0.1:0")) == ""
 
 
-def test_a_port_that_is_taken_is_an_obstacle() -> None:
+def test_bind_check_reports_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert obstacle(parse(f"127.0.0.1:{taken.getsockname()[1]}")) == "Address already in use"
 
 
-def test_an_address_of_another_machine_is_an_obstacle() -> None:
+def test_bind_check_reports_an_address_of_another_machine() -> None:
     assert obstacle(parse("192.0.2.1:0")) == "Cannot assign requested address"
 
 
@@ -29,7 +29,7 @@ def test_unix_socket_in_use_is_an_obstacle(tmp_path: Path) -> None:
     assert obstacle(parse(f"unix:{path}")) == ""  # left behind: nobody listens any more
 
 
-def test_a_file_and_a_missing_folder_are_obstacles(tmp_path: Path) -> None:
+def test_bind_check_reports_unix_paths_that_cannot_be_bound(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     assert obstacle(parse(f"unix:{file}")) == "the file exists and is not a socket"

@@ -167,7 +167,7 @@ def test_certificate_is_reloaded_only_when_its_file_changed(
     assert [record.message for record in caplog.records] == ["the admin API has a certificate"] * 2
 
 
-def test_a_half_written_pair_waits_for_its_other_half(
+def test_certificate_without_its_new_key_is_not_used_until_the_key_follows(
     authority: Authority, issued: Issued, fetch: Fetch, caplog: pytest.LogCaptureFixture
 ) -> None:
     certificates = Certificates(files(issued))

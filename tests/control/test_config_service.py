@@ -53,20 +53,22 @@ async def test_update_config_passes_all_fields_to_the_supervisor(stub: Any, supe
         (Stopping(), grpc.StatusCode.UNAVAILABLE),
     ],
 )
-async def test_a_change_that_fails_has_its_status(stub: Any, supervisor: Any, error: Exception, code: Any) -> None:
+async def test_update_config_that_fails_has_the_status_of_its_error(
+    stub: Any, supervisor: Any, error: Exception, code: Any
+) -> None:
     supervisor.answer = error
     failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == code
 
 
-async def test_a_refusal_of_any_size_arrives(stub: Any, supervisor: Any) -> None:
+async def test_rejection_with_very_many_problems_is_delivered(stub: Any, supervisor: Any) -> None:
     supervisor.answer = Refused([Problem(f"listeners[{n}].name", "\N{SNOWMAN}" * 2000) for n in range(1000)])
     failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert (failed.details() or "").startswith("configuration rejected: listeners[0].name: \N{SNOWMAN}")
 
 
-async def test_a_comment_has_an_end(stub: Any, supervisor: Any) -> None:
+async def test_comment_longer_than_the_maximum_is_rejected(stub: Any, supervisor: Any) -> None:
     await stub.UpdateConfig(pb.UpdateConfigRequest(config=Config(), comment="\N{SNOWMAN}" * COMMENT_LENGTH))
     failed = await failure(
         stub.UpdateConfig(pb.UpdateConfigRequest(config=Config(), comment="x" * (COMMENT_LENGTH + 1)))
@@ -76,7 +78,7 @@ async def test_a_comment_has_an_end(stub: Any, supervisor: Any) -> None:
     assert len(supervisor.asked) == 1
 
 
-async def test_validate_config_answers_with_every_problem(stub: Any, supervisor: Any) -> None:
+async def test_validate_config_returns_every_problem(stub: Any, supervisor: Any) -> None:
     supervisor.problems = [Problem(f"listeners[{n}].name", "is missing") for n in range(1000)]
     answer = await stub.ValidateConfig(pb.ValidateConfigRequest(config=Config()))
     assert [(one.path, one.message) for one in answer.problems] == [
@@ -86,7 +88,7 @@ async def test_validate_config_answers_with_every_problem(stub: Any, supervisor:
     assert (await stub.ValidateConfig(pb.ValidateConfigRequest(config=Config()))).problems == []
 
 
-async def test_a_request_that_forgot_its_configuration_drains_nothing(stub: Any, supervisor: Any) -> None:
+async def test_update_config_without_a_configuration_is_rejected(stub: Any, supervisor: Any) -> None:
     failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest()))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
     message = "missing; a configuration without listeners is an empty message"
@@ -96,7 +98,7 @@ async def test_a_request_that_forgot_its_configuration_drains_nothing(stub: Any,
     assert supervisor.asked == []
 
 
-async def test_a_configuration_of_4_mib_fits_and_a_larger_one_is_refused(stub: Any, supervisor: Any) -> None:
+async def test_configuration_of_4_mib_is_accepted_and_a_larger_one_rejected(stub: Any, supervisor: Any) -> None:
     fitting = Config(listeners=[Listener(name="x" * (MAX_CONFIG_BYTES - 16))])
     await stub.UpdateConfig(pb.UpdateConfigRequest(config=fitting, comment="y" * 1024))
     assert len(supervisor.asked[0]["config"].listeners[0].name) == MAX_CONFIG_BYTES - 16
@@ -121,7 +123,7 @@ async def test_config_service_hides_unexpected_errors_behind_an_incident(
 
 
 # ── The history ─────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_list_revisions_page_by_page(stub: Any, supervisor: Any) -> None:
+async def test_list_revisions_returns_pages_in_order(stub: Any, supervisor: Any) -> None:
     made = await fill(supervisor.store, 5, comment="why", origin="api", identity="alice")
     first = await stub.ListRevisions(pb.ListRevisionsRequest(page_size=3))
     second = await stub.ListRevisions(pb.ListRevisionsRequest(page_size=3, page_token=first.next_page_token))
@@ -173,7 +175,7 @@ async def test_watch_config_streams_current_and_new_revisions(stub: Any, supervi
     watch.cancel()
 
 
-async def test_watching_goes_on_after_an_etag(stub: Any, supervisor: Any) -> None:
+async def test_watch_config_continues_after_an_etag(stub: Any, supervisor: Any) -> None:
     await fill(supervisor.store, 3)
     watch = stub.WatchConfig(pb.WatchConfigRequest(after_etag="abc-1"))
     assert [(await watch.read()).revision.number for _ in range(2)] == [2, 3]

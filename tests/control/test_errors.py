@@ -88,7 +88,9 @@ def violations(status: Status) -> list[tuple[str, str]]:
         ),
     ],
 )
-def test_each_error_of_the_table_has_its_status(error: Exception, code: StatusCode, reason: str, message: str) -> None:
+def test_exception_has_its_grpc_status_and_reason(
+    error: Exception, code: StatusCode, reason: str, message: str
+) -> None:
     status = status_of(error)
     assert (status.code, status.message) == (code.value[0], message)
     assert (info(status).reason, info(status).domain) == (reason, "answerback")
@@ -110,8 +112,8 @@ def test_store_failure_has_the_same_status_for_reads_and_changes(
         assert (status.code, info(status).reason, status.message) == (code.value[0], reason, str(error))
 
 
-def test_every_entry_of_the_table_is_tested_above() -> None:
-    (mark,) = test_each_error_of_the_table_has_its_status.pytestmark  # type: ignore[attr-defined]
+def test_every_exception_of_the_table_is_tested() -> None:
+    (mark,) = test_exception_has_its_grpc_status_and_reason.pytestmark  # type: ignore[attr-defined]
     assert {type(error) for error, *_ in mark.args[1]} == set(errors.TABLE)
 
 
@@ -129,7 +131,7 @@ def test_unknown_error_is_internal_with_an_incident() -> None:
     assert info(status).metadata == {"incident": "0a1b"}
 
 
-def test_the_problems_are_the_violations() -> None:
+def test_problems_of_a_rejection_are_sent_as_field_violations() -> None:
     status = status_of(Refused([Problem("listeners[0].name", "is missing"), Problem("listeners[1]", "no", 3, 4)]))
     assert violations(status) == [("listeners[0].name", "is missing"), ("listeners[1]", "no")]
     assert info(status).metadata == {"total": "2"}
@@ -146,19 +148,19 @@ def test_status_with_many_long_problems_stays_within_its_budget(text: str) -> No
     assert 1 <= len(violations(status)) < 1000
 
 
-def test_many_short_problems_fill_the_status() -> None:
+def test_many_problems_fill_the_status_up_to_its_limit() -> None:
     status = status_of(Refused([Problem(f"listeners[{n}].name", "is missing") for n in range(1000)]))
     assert errors.BUDGET - 100 < errors._size(status) <= errors.BUDGET
     fields = [field for field, _ in violations(status)]
     assert fields == [f"listeners[{n}].name" for n in range(len(fields))]
 
 
-def test_texts_are_cut_with_an_ellipsis() -> None:
+def test_long_text_is_shortened_with_an_ellipsis() -> None:
     assert errors.shortened("abcd", 4) == "abcd"
     assert errors.shortened("abcde", 4) == "abc…"
 
 
-def test_the_reference_lists_every_reason_with_its_code() -> None:
+def test_api_reference_lists_every_error_reason_with_its_code() -> None:
     written = set(re.findall(r'StatusCode\.(\w+), "(\w+)"', inspect.getsource(errors)))
     assert len({reason for _, reason in written}) >= len(errors.TABLE) - 1  # NotRecorded is answered as its cause
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| .+\. \|$", api_reference.HEAD, re.MULTILINE)

@@ -38,7 +38,7 @@ async def check(stub: Any, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["", "readiness", "listener/hello", *SERVICES])
-async def test_check_follows_the_supervisor(stub: Any, supervisor: Any, name: str) -> None:
+async def test_health_check_follows_the_state_of_the_supervisor(stub: Any, supervisor: Any, name: str) -> None:
     assert await check(stub, name) == SERVING
     supervisor.health.set("draining", ["hello"])
     assert await check(stub, name) == NOT_SERVING
@@ -56,7 +56,7 @@ async def test_health_check_of_unknown_service_is_not_found(stub: Any) -> None:
     assert caught.value.details() == "'listener/other' is neither a service here nor a listener"
 
 
-async def test_watch_tells_every_change_and_nothing_else(stub: Any, supervisor: Any) -> None:
+async def test_health_watch_sends_a_message_only_when_its_service_changes(stub: Any, supervisor: Any) -> None:
     call = stub.Watch(HealthCheckRequest(service="readiness"))
     assert (await call.read()).status == SERVING
     supervisor.health.set("", ["hello", "other"])  # changes, but not this one

@@ -116,7 +116,7 @@ async def test_each_method_without_token_is_unauthenticated(
 
 
 @pytest.mark.parametrize("path, method", METHODS)
-async def test_the_read_token_sees_and_does_not_change(
+async def test_read_token_permits_reads_and_denies_changes_on_every_method(
     guarded: aio.Channel, supervisor: Any, path: str, method: Any
 ) -> None:
     found = await outcome(guarded, path, method, bearer(READ), within=LET_IN)
@@ -129,7 +129,7 @@ async def test_the_read_token_sees_and_does_not_change(
 
 
 @pytest.mark.parametrize("path, method", METHODS)
-async def test_the_full_token_is_let_in_everywhere(guarded: aio.Channel, path: str, method: Any) -> None:
+async def test_full_token_is_accepted_on_every_method(guarded: aio.Channel, path: str, method: Any) -> None:
     assert code_of(await outcome(guarded, path, method, bearer(FULL), within=LET_IN)) not in {UNAUTHENTICATED, DENIED}
 
 
@@ -216,7 +216,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[Kind, int], None]:
     return allow
 
 
-async def test_watches_past_their_limit_are_refused_and_all_else_is_answered(supervisor: Any, few: Any) -> None:
+async def test_watches_beyond_the_limit_are_rejected_and_other_calls_answered(supervisor: Any, few: Any) -> None:
     few(Kind.WATCH, 3)
     async with serving(supervisor) as channel:
         stub: Any = ConfigServiceStub(channel)
@@ -245,7 +245,7 @@ async def test_watches_past_their_limit_are_refused_and_all_else_is_answered(sup
             watch.cancel()
 
 
-async def test_health_watches_past_their_limit_leave_check_alone(supervisor: Any, few: Any) -> None:
+async def test_health_watches_beyond_the_limit_do_not_affect_check(supervisor: Any, few: Any) -> None:
     few(Kind.HEALTH_WATCH, 2)
     async with serving(supervisor) as channel:
         health: Any = HealthStub(channel)
@@ -365,7 +365,7 @@ class WorkerDied:
 
 
 @pytest.mark.parametrize("function", [answer, fail_at_once], ids=["in an answer", "in an error"])
-async def test_a_client_that_hangs_up_is_mentioned_at_debug_alone(
+async def test_client_that_cancels_a_call_is_logged_at_debug_only(
     function: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -393,6 +393,6 @@ def test_grpc_log_of_hang_ups_is_filtered_out(error: Exception | None, kept: boo
 
 
 @pytest.mark.usefixtures("admin")
-async def test_the_log_of_grpc_is_without_hang_ups() -> None:
+async def test_grpc_log_filters_out_cancelled_calls() -> None:
     filters = logging.getLogger("grpc._cython.cygrpc").filters
     assert [type(each) for each in filters] == [HangUps]

@@ -22,7 +22,7 @@ def test_call_past_the_limit_is_rejected_until_one_ends() -> None:
     limits.enter(Kind.WATCH)
 
 
-def test_a_place_that_is_left_twice_is_given_back_once() -> None:
+def test_call_slot_released_twice_is_freed_once() -> None:
     limits = Limits({Kind.CHANGE: 1})
     place = limits.enter(Kind.CHANGE)
     place.leave()
@@ -32,7 +32,7 @@ def test_a_place_that_is_left_twice_is_given_back_once() -> None:
         limits.enter(Kind.CHANGE)
 
 
-def test_calls_of_a_kind_hold_as_many_bytes_as_there_may_be() -> None:
+def test_calls_of_a_kind_share_a_maximum_of_bytes() -> None:
     limits = Limits(call_bytes=100)
     places = [limits.enter(Kind.READ) for _ in range(3)]
     places[0].hold(60)
@@ -47,7 +47,7 @@ def test_calls_of_a_kind_hold_as_many_bytes_as_there_may_be() -> None:
         places[2].hold(1)
 
 
-def test_a_single_call_holds_more_than_there_may_be() -> None:
+def test_single_call_may_exceed_the_maximum_of_bytes() -> None:
     limits = Limits(call_bytes=100)
     large, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
     large.hold(1000)
@@ -57,7 +57,7 @@ def test_a_single_call_holds_more_than_there_may_be() -> None:
     other.hold(1)
 
 
-def test_a_call_that_is_over_holds_nothing_more() -> None:
+def test_finished_call_reserves_no_bytes() -> None:
     limits = Limits(call_bytes=100)
     place, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
     place.leave()
@@ -66,7 +66,7 @@ def test_a_call_that_is_over_holds_nothing_more() -> None:
     other.hold(100)
 
 
-async def test_a_watch_waits_for_room_in_turn() -> None:
+async def test_watch_waits_until_bytes_are_free() -> None:
     limits = Limits(call_bytes=100)
     first, second = limits.enter(Kind.WATCH), limits.enter(Kind.WATCH)
     await first.hold_in_turn(100)
@@ -79,7 +79,7 @@ async def test_a_watch_waits_for_room_in_turn() -> None:
         first.hold(51)
 
 
-async def test_a_watch_that_finds_no_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_watch_without_free_bytes_in_time_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits_module, "ROOM_SECONDS", 0.01)
     limits = Limits(call_bytes=100)
     limits.enter(Kind.WATCH).hold(100)
@@ -87,7 +87,7 @@ async def test_a_watch_that_finds_no_room_is_refused(monkeypatch: pytest.MonkeyP
         await limits.enter(Kind.WATCH).hold_in_turn(1)
 
 
-def test_every_kind_has_a_limit_and_a_connection_has_room_for_all_of_each() -> None:
+def test_each_kind_of_call_has_a_limit_below_the_streams_of_a_connection() -> None:
     assert set(MOST) == set(Kind)
     assert max(MOST.values()) < STREAMS
 
@@ -119,7 +119,7 @@ def test_streaming_methods_have_limits_of_their_own(service: str) -> None:
             assert kind not in {Kind.WATCH, Kind.HEALTH_WATCH}
 
 
-def test_equal_answers_are_kept_once() -> None:
+def test_equal_responses_share_one_copy() -> None:
     limits = Limits()
     first, again, other = bytes(1000), bytes(bytearray(1000)), bytes(999)
     assert again is not first

@@ -50,7 +50,7 @@ async def test_list_listeners_returns_all_with_revision_and_etag(stub: Any) -> N
     )
 
 
-async def test_list_listeners_in_pages(stub: Any) -> None:
+async def test_list_listeners_returns_pages_and_rejects_a_bad_token(stub: Any) -> None:
     first = await stub.ListListeners(pb.ListListenersRequest(page_size=1))
     second = await stub.ListListeners(pb.ListListenersRequest(page_size=1, page_token=first.next_page_token))
     assert ([*first.listeners, *second.listeners], second.next_page_token) == ([A, B], "")
@@ -89,7 +89,7 @@ async def test_update_listener_of_unknown_name_is_not_found_unless_allowed(stub:
     assert list(supervisor.asked[0]["config"].listeners) == [B, A, NEW]
 
 
-async def test_a_bad_mask_is_refused_with_every_path(stub: Any) -> None:
+async def test_update_mask_with_unknown_fields_is_rejected_with_each_path(stub: Any) -> None:
     request = pb.UpdateListenerRequest(listener=A, update_mask=FieldMask(paths=["adress", "rules", "limits.x"]))
     bad = await failure(stub.UpdateListener(request), grpc.StatusCode.INVALID_ARGUMENT)
     assert violations(bad) == ["update_mask.paths[0]", "update_mask.paths[2]"]
@@ -104,7 +104,7 @@ async def test_delete_listener_removes_it_or_not_found(stub: Any, supervisor: An
 
 
 @pytest.mark.parametrize("method", ["Create", "Update"])
-async def test_a_request_without_a_listener(stub: Any, method: str) -> None:
+async def test_create_or_update_without_a_listener_is_rejected(stub: Any, method: str) -> None:
     request = getattr(pb, f"{method}ListenerRequest")()
     bad = await failure(getattr(stub, f"{method}Listener")(request), grpc.StatusCode.INVALID_ARGUMENT)
     assert violations(bad) == ["listener"]
@@ -122,7 +122,7 @@ async def test_listener_problem_is_reported_by_its_path_in_the_request(stub: Any
     assert violations(bad) == ["listener.rules[0].do", "listener", "listeners[0].address"]
 
 
-async def test_a_change_meant_for_another_revision(stub: Any, supervisor: Any) -> None:
+async def test_delete_listener_with_stale_etag_is_aborted(stub: Any, supervisor: Any) -> None:
     supervisor.answer = EtagMismatch("abc-9")
     await failure(stub.DeleteListener(pb.DeleteListenerRequest(name="a", etag="x")), grpc.StatusCode.ABORTED)
 

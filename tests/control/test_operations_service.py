@@ -84,7 +84,7 @@ async def test_get_status_returns_the_state_of_the_supervisor(stub: Any, supervi
 
 
 @pytest.mark.parametrize("state", DrainState)
-async def test_get_status_says_of_each_listener_how_far_its_drain_is(
+async def test_get_status_returns_the_drain_state_of_each_listener(
     stub: Any, supervisor: Any, state: DrainState
 ) -> None:
     draining = replace(STATUS.listeners[0], drain=state)
@@ -166,7 +166,7 @@ async def test_restart_workers_with_invalid_duration_is_rejected(
     assert not operations.asked
 
 
-async def test_a_restart_that_fails_says_so_behind_its_steps(stub: Any, operations: Operations) -> None:
+async def test_restart_that_fails_ends_its_stream_with_the_error(stub: Any, operations: Operations) -> None:
     operations.fault = ChangeFailed("no successor")
     steps = aiter(stub.RestartWorkers(pb.RestartWorkersRequest()))
     assert (await anext(steps)).pid == 4711
@@ -214,7 +214,7 @@ async def test_operations_service_hides_unexpected_errors(
     assert "secret" not in str(caught.value)
 
 
-def test_every_state_step_and_engine_has_its_value() -> None:
+def test_each_state_and_step_has_a_value_in_the_api() -> None:
     assert set(operations_service.DRAINS) == set(DrainState)
     assert set(operations_service.STEPS) == set(RestartStep)
     assert set(operations_service.STATES) == set(State)

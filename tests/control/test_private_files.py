@@ -42,7 +42,7 @@ def test_private_file_that_is_a_directory_is_rejected(tmp_path: Path) -> None:
     assert why(tmp_path) == "Is a directory"
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_named_pipe_is_rejected_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert why(tmp_path / "pipe") == "is not a regular file"
 
@@ -58,7 +58,7 @@ def test_private_file_past_its_size_limit_is_rejected(file: Path) -> None:
     assert why(file, 5) == "has more than 5 bytes"
 
 
-def test_no_descriptor_is_left_open(file: Path, tmp_path: Path) -> None:
+def test_reading_private_files_leaves_no_descriptor_open(file: Path, tmp_path: Path) -> None:
     before = descriptors()
     for _ in range(10):
         read(file)

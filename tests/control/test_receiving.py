@@ -46,25 +46,25 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_message_is_received() -> None:
+async def test_complete_message_is_received() -> None:
     call = Slow()
     call.message.set_result(b"hello")
     assert await receive(Receiver(), call) == b"hello"
 
 
-async def test_a_call_without_a_message_is_malformed() -> None:
+async def test_call_without_a_message_is_malformed() -> None:
     call = Slow()
     call.message.set_result(aio.EOF)
     with pytest.raises(MalformedRequest, match=r"not a request of a\.B/C"):
         await receive(Receiver(), call)
 
 
-async def test_a_message_that_does_not_come_in_time_is_not_waited_for() -> None:
+async def test_message_that_does_not_arrive_in_time_is_rejected() -> None:
     with pytest.raises(RequestUnfinished, match=r"did not arrive within 0\.01 s"):
         await receive(Receiver(seconds=0.01), Slow())
 
 
-async def test_in_a_crowd_the_oldest_give_way_to_those_that_arrive_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oldest_incomplete_call_beyond_the_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "AT_ONCE", 0.0)
     receiver = Receiver(crowd=2)
     slow = [receive(receiver, Slow()) for _ in range(2)]
@@ -80,7 +80,7 @@ async def test_in_a_crowd_the_oldest_give_way_to_those_that_arrive_whole(monkeyp
     slow[1].cancel()
 
 
-async def test_in_a_crowd_a_message_that_has_just_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_recent_incomplete_calls_beyond_the_limit_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "AT_ONCE", 60.0)  # on any machine
     receiver = Receiver(seconds=120.0, crowd=1)
     calls = [Slow() for _ in range(20)]
@@ -103,7 +103,7 @@ async def test_unfinished_requests_past_the_maximum_end_the_oldest() -> None:
         each.cancel()
 
 
-async def test_a_client_that_leaves_makes_room() -> None:
+async def test_cancelled_call_frees_its_place_for_another() -> None:
     receiver = Receiver(most=1)
     gone = receive(receiver, Slow())
     await settle()
@@ -118,12 +118,12 @@ async def test_a_client_that_leaves_makes_room() -> None:
 
 
 @pytest.mark.parametrize("size", [1, LARGE - 1, LARGE, 1 << 20])
-async def test_a_message_is_parsed_whatever_its_size(size: int) -> None:
+async def test_message_of_any_size_is_parsed(size: int) -> None:
     parsed = await Receiver().parsed(bytes(size), "/a.B/C", len, None)
     assert parsed == size
 
 
-async def test_a_large_message_is_parsed_beside_the_event_loop() -> None:
+async def test_large_message_is_parsed_in_another_thread() -> None:
     receiver, here = Receiver(), threading.get_ident()
     parse: Any = lambda _: threading.get_ident()  # noqa: E731
     assert await receiver.parsed(bytes(LARGE - 1), "", parse, None) == here
@@ -195,7 +195,7 @@ async def test_request_with_too_many_parts_is_rejected_before_parsing() -> None:
     assert seen == [MAX_PARTS - 1]
 
 
-async def test_large_requests_of_a_kind_are_served_one_at_a_time_and_small_ones_beside_them() -> None:
+async def test_large_requests_are_served_one_at_a_time_and_small_ones_meanwhile() -> None:
     now, most, go = 0, 0, asyncio.Event()
 
     async def validate(request: Any, _: Any) -> bytes:
@@ -218,7 +218,7 @@ async def test_large_requests_of_a_kind_are_served_one_at_a_time_and_small_ones_
     assert most == 1
 
 
-async def test_a_large_request_goes_on_to_its_end_although_its_client_leaves() -> None:
+async def test_large_request_being_served_continues_after_its_client_leaves() -> None:
     """Else the next would be served beside what a thread still does for it."""
     begun, served, go = [], [], asyncio.Event()
 
@@ -244,7 +244,7 @@ async def test_a_large_request_goes_on_to_its_end_although_its_client_leaves() -
     assert served == [LARGE, LARGE + 1]
 
 
-async def test_a_large_request_whose_client_leaves_before_its_turn_is_not_served() -> None:
+async def test_large_request_whose_client_leaves_while_it_waits_is_not_served() -> None:
     begun, go = [], asyncio.Event()
 
     async def validate(request: Any, _: Any) -> bytes:
@@ -293,7 +293,7 @@ async def test_unread_answer_holds_its_place_until_read_or_cancelled() -> None:
         assert limits._bytes[Kind.READ] == 0
 
 
-async def test_a_request_that_would_hold_too_many_bytes_is_refused() -> None:
+async def test_request_beyond_the_maximum_of_bytes_is_rejected() -> None:
     go = asyncio.Event()
 
     async def validate(*_: Any) -> bytes:

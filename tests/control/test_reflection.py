@@ -39,7 +39,7 @@ def pool_of(files: Iterable[bytes]) -> Any:
     return pool
 
 
-async def test_every_service_is_listed(ask: Any) -> None:
+async def test_reflection_lists_every_service(ask: Any) -> None:
     answer = await ask(list_services="")
     assert sorted(one.name for one in answer.list_services_response.service) == sorted(schema.SERVICES)
 
@@ -51,7 +51,7 @@ async def test_reflection_descriptors_build_every_service(ask: Any, service: str
     assert pool.FindServiceByName(service).methods
 
 
-async def test_health_has_its_list(ask: Any) -> None:
+async def test_reflection_describes_health_with_check_watch_and_list(ask: Any) -> None:
     answer = await ask(file_containing_symbol="grpc.health.v1.Health")
     pool = pool_of(answer.file_descriptor_response.file_descriptor_proto)
     assert [one.name for one in pool.FindServiceByName("grpc.health.v1.Health").methods] == ["Check", "Watch", "List"]

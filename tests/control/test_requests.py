@@ -18,13 +18,13 @@ def pages(size: int) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("size", [1, 7, MOST])
-def test_pages_are_everything_once_in_order(size: int) -> None:
+def test_pages_contain_each_item_once_in_order(size: int) -> None:
     found = pages(size)
     assert [name for taken in found for name in taken] == NAMES
     assert {len(taken) for taken in found[:-1]} <= {size}
 
 
-def test_a_page_has_its_size_unless_told_and_is_never_too_large() -> None:
+def test_page_size_has_a_default_and_a_maximum() -> None:
     assert len(page(NAMES, str, 0, "")[0]) == PAGE
     assert len(page(NAMES, str, MOST + 1, "")[0]) == MOST
 
@@ -34,19 +34,19 @@ def test_last_page_has_no_next_token_even_if_full() -> None:
     assert page([], str, 2, "") == ([], "")
 
 
-def test_a_token_holds_although_things_come_and_go() -> None:
+def test_page_token_stays_valid_while_items_change() -> None:
     first, token = page(["a", "b", "c"], str, 2, "")
     assert first == ["a", "b"]
     assert page(["c", "aa", "bb"], str, 2, token) == (["bb", "c"], "")
 
 
 @pytest.mark.parametrize("token", ["!", "a", "_w==", "\N{SNOWMAN}"])
-def test_a_token_of_another_make_is_refused(token: str) -> None:
+def test_foreign_page_token_is_rejected(token: str) -> None:
     with pytest.raises(BadArgument, match="page_token: not a token of this server"):
         page(NAMES, str, 0, token)
 
 
-def test_a_size_below_nothing_is_refused() -> None:
+def test_negative_page_size_is_rejected() -> None:
     with pytest.raises(BadArgument, match="page_size: must be 0 or more, not -1"):
         page(NAMES, str, -1, "")
 

@@ -62,7 +62,7 @@ async def test_admin_servers_do_not_share_a_port(supervisor: Any, admin: AdminSe
         server_at(supervisor, admin.address)
 
 
-async def test_an_address_of_another_machine_is_said(supervisor: Any) -> None:
+async def test_admin_address_of_another_machine_is_a_start_error(supervisor: Any) -> None:
     with pytest.raises(StartError) as caught:
         server_at(supervisor, "192.0.2.1:50051", admin_insecure=True)
     assert str(caught.value) == "--admin 192.0.2.1:50051: Cannot assign requested address"

@@ -32,12 +32,12 @@ def test_compose_mounts_exist(service: dict[str, Any]) -> None:
 
 
 @each_service
-def test_ports_are_published_on_loopback_alone(service: dict[str, Any]) -> None:
+def test_compose_publishes_ports_on_loopback_only(service: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
 @each_service
-def test_images_are_named_with_their_release(service: dict[str, Any]) -> None:
+def test_compose_images_have_a_version(service: dict[str, Any]) -> None:
     assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w./]+:(v?\d+\.\d+\.\d+|dev)\}", service["image"])
 
 
@@ -47,11 +47,11 @@ def release(service: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups()))
 
 
-def test_grafana_has_the_security_fixes_of_its_line() -> None:
+def test_compose_grafana_version_has_known_security_fixes() -> None:
     assert release("grafana") >= (12, 4, 10)
 
 
-def test_the_variables_of_images_are_those_that_a_release_writes() -> None:
+def test_compose_image_variables_are_documented_in_releasing() -> None:
     named = {service["image"][2:].partition(":-")[0] for service in SERVICES.values()}
     said = (DEPLOY.parent / "docs" / "releasing.md").read_text()
     assert named == {"ANSWERBACK_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE"}
@@ -75,7 +75,7 @@ def test_compose_admin_api_needs_the_secret() -> None:
     assert set(COMPOSE["secrets"]) == set(OURS["secrets"])
 
 
-def test_serve_takes_its_arguments_and_its_environment() -> None:
+def test_serve_accepts_the_arguments_and_environment_of_compose() -> None:
     assert OURS["command"][0] == "serve"
     serve.make_context("serve", OURS["command"][1:])
     known = {option.envvar for option in serve.params}

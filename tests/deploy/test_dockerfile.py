@@ -27,7 +27,7 @@ def test_dockerfile_runs_nothing_after_the_user_is_set() -> None:
     assert not re.search(r"^(RUN|COPY|ADD|USER)\b", behind, re.MULTILINE)
 
 
-def test_the_folder_for_state_belongs_to_that_user_alone() -> None:
+def test_state_directory_of_the_image_is_private_to_its_user() -> None:
     (user,) = instructions(STAGES[-1], "USER")
     owner, group = user.split(":")
     assert f"install -d -o {owner} -g {group} -m 0700 /var/lib/answerback" in STAGES[-1]
@@ -41,7 +41,7 @@ def test_dockerfile_sets_entrypoint_stop_signal_and_health_check() -> None:
     assert check.endswith('CMD ["answerback", "health"]')
 
 
-def test_the_admin_port_is_not_opened_to_others() -> None:
+def test_image_does_not_expose_the_admin_api() -> None:
     assert "ANSWERBACK_ADMIN" not in TEXT
     assert "ANSWERBACK_METRICS=0.0.0.0:9464" in STAGES[-1]
 

@@ -33,7 +33,7 @@ def test_dashboard_shows_each_metric_family() -> None:
     assert {family.name for family in FAMILIES} - shown == set()
 
 
-def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
+def test_dashboard_panels_have_unique_ids_and_do_not_overlap() -> None:
     assert len({panel["id"] for panel in FOUND["panels"]}) == len(FOUND["panels"])
     places = [panel["gridPos"] for panel in FOUND["panels"]]
     assert all(place["x"] + place["w"] <= dashboard.WIDTH for place in places)

@@ -98,7 +98,7 @@ def check(config_map: Manifest, folder: Path) -> None:
 
 
 @each_of_the_matrix
-def test_helm_finds_nothing_to_complain_of(values: Manifest) -> None:
+def test_helm_lint_reports_nothing(values: Manifest) -> None:
     helm("lint", "--strict", "--quiet", CHART, values=values)
 
 
@@ -112,7 +112,7 @@ def test_chart_manifests_are_valid_for_kubernetes(values: Manifest) -> None:
 
 
 @each_of_the_matrix
-def test_serve_takes_its_arguments(values: Manifest) -> None:
+def test_serve_accepts_the_arguments_of_the_pod(values: Manifest) -> None:
     (container,) = pod(values)["containers"]
     assert container["args"][0] == "serve"
     serve.make_context("serve", list(container["args"][1:]))
@@ -148,7 +148,7 @@ def test_chart_pods_meet_pod_security_restricted(values: Manifest) -> None:
 
 
 @each_of_the_matrix
-def test_selectors_find_the_pods_and_no_test_of_them(values: Manifest) -> None:
+def test_selectors_match_the_pods_and_not_the_test_pod(values: Manifest) -> None:
     labels = workload(values)["spec"]["template"]["metadata"]["labels"].items()
     (test,) = (each["metadata"]["labels"].items() for each in of_kind("Pod", values=values))
     selectors = [each["spec"]["selector"] for each in of_kind("Service", values=values)]
@@ -161,7 +161,7 @@ def test_selectors_find_the_pods_and_no_test_of_them(values: Manifest) -> None:
 
 
 @each_of_the_matrix
-def test_the_pod_may_take_as_long_as_its_drain(values: Manifest) -> None:
+def test_termination_grace_period_exceeds_pre_stop_and_grace(values: Manifest) -> None:
     spec = pod(values)
     (container,) = spec["containers"]
     (grace,) = (int(each.removeprefix("--grace=").removesuffix("s")) for each in container["args"] if "--grace" in each)
@@ -169,13 +169,13 @@ def test_the_pod_may_take_as_long_as_its_drain(values: Manifest) -> None:
     assert spec["terminationGracePeriodSeconds"] > waits + grace
 
 
-def test_five_seconds_to_be_left_and_twenty_five_to_finish() -> None:
+def test_pod_waits_5_s_before_stop_and_has_25_s_of_grace() -> None:
     (container,) = pod()["containers"]
     assert container["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
     assert "--grace=25s" in container["args"]
 
 
-def test_probes_ask_the_metrics_port() -> None:
+def test_pod_probes_use_the_metrics_port() -> None:
     (container,) = pod()["containers"]
     asked = {name: container[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert {get["port"] for get in asked.values()} == {"metrics"}
@@ -184,7 +184,7 @@ def test_probes_ask_the_metrics_port() -> None:
     assert {"name": "metrics", "containerPort": 9464, "protocol": "TCP"} in container["ports"]
 
 
-def test_the_configuration_is_one_and_is_watched(tmp_path: Path) -> None:
+def test_config_map_is_valid_mounted_and_watched(tmp_path: Path) -> None:
     check(one("ConfigMap"), tmp_path)
     (container,) = pod()["containers"]
     assert {"--config=/etc/answerback/answerback.yaml", "--watch-config"} <= set(container["args"])
@@ -199,12 +199,12 @@ def test_chart_configuration_is_rendered_unchanged() -> None:
     assert yaml.safe_load(one("ConfigMap", {"config": config})["data"]["answerback.yaml"]) == config
 
 
-def test_a_new_configuration_restarts_nothing() -> None:
+def test_new_configuration_leaves_the_deployment_unchanged() -> None:
     config = {"listeners": [{"name": "other", "address": "0.0.0.0:8000", "rules": [{"do": ["close"]}]}]}
     assert one("Deployment", {"config": config}) == one("Deployment")
 
 
-def test_state_asks_for_a_volume_of_each_pod() -> None:
+def test_state_enabled_renders_a_stateful_set_with_a_volume_per_pod() -> None:
     assert workload()["kind"] == "Deployment"
     stateful = workload({"state": {"enabled": True, "size": "2Gi"}})
     assert stateful["kind"] == "StatefulSet"
@@ -233,9 +233,7 @@ def test_network_policy_admits_only_named_clients_to_the_admin_api() -> None:
     [([], [{"podSelector": {}}]), ([{"namespaceSelector": {}}], [{"namespaceSelector": {}}])],
     ids=["own namespace", "every namespace"],
 )
-def test_the_metrics_port_admits_the_own_namespace_unless_others_are_named(
-    named: list[Any], admitted: list[Any]
-) -> None:
+def test_metrics_port_admits_its_own_namespace_by_default(named: list[Any], admitted: list[Any]) -> None:
     (rule,) = (
         rule
         for rule in one("NetworkPolicy", {"metrics": {"from": named}})["spec"]["ingress"]
@@ -250,7 +248,7 @@ def test_network_policy_allows_no_egress() -> None:
     assert (spec["policyTypes"], spec["egress"]) == (["Ingress", "Egress"], [])
 
 
-def test_helm_test_is_let_through_where_others_are_not() -> None:
+def test_network_policy_admits_the_helm_test_pod() -> None:
     values = {"networkPolicy": {"from": [OPERATOR]}, "metrics": {"from": [OPERATOR]}}
     (test,) = (each["metadata"]["labels"] for each in of_kind("Pod", values=values))
     for rule in one("NetworkPolicy", values)["spec"]["ingress"]:
@@ -258,13 +256,13 @@ def test_helm_test_is_let_through_where_others_are_not() -> None:
         assert ours["podSelector"]["matchLabels"].items() <= test.items()
 
 
-def test_the_program_of_helm_test_is_python() -> None:
+def test_helm_test_program_compiles() -> None:
     (container,) = one("Pod", name="demo-answerback-test")["spec"]["containers"]
     assert container["command"] == ["python", "-c"]
     compile(container["args"][0], "helm test", "exec")
 
 
-def test_monitors_scrape_the_port_of_the_metrics() -> None:
+def test_pod_and_service_monitors_scrape_the_metrics_port() -> None:
     endpoint = {"port": "metrics", "path": "/metrics", "interval": "15s"}
     assert one("PodMonitor", {"metrics": MONITORED})["spec"]["podMetricsEndpoints"] == [endpoint]
     monitor = one("ServiceMonitor", {"metrics": MONITORED})
@@ -275,7 +273,7 @@ def test_monitors_scrape_the_port_of_the_metrics() -> None:
     assert "metrics" in [port["name"] for port in service["spec"]["ports"]]
 
 
-def test_the_notes_say_where_and_how() -> None:
+def test_helm_notes_state_the_address_and_the_next_commands() -> None:
     def notes(values: Manifest) -> str:
         text = helm("install", "demo", CHART, "--dry-run=client", values=values)
         return text.partition("NOTES:")[2]
@@ -290,8 +288,8 @@ def test_the_notes_say_where_and_how() -> None:
 @pytest.mark.parametrize(
     "values, why",
     [
-        ({"admin": {"exposed": True}}, "nothing would guard the control API"),
-        ({"admin": {"exposed": True, "tls": {"secretName": "tls"}}}, "nothing would guard the control API"),
+        ({"admin": {"exposed": True}}, "the admin API needs authentication"),
+        ({"admin": {"exposed": True, "tls": {"secretName": "tls"}}}, "the admin API needs authentication"),
         ({"admin": {"tls": {"clientCa": True}}}, "admin.tls.secretName, which is not given"),
         ({"colour": "blue"}, "additional properties 'colour' not allowed"),
         ({"admin": {"open": True}}, "additional properties 'open' not allowed"),
@@ -307,11 +305,11 @@ def test_the_notes_say_where_and_how() -> None:
         ({"state": {"size": "much"}}, "does not match pattern"),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused(values: Manifest, why: str) -> None:
+def test_contradictory_values_are_rejected_with_the_reason(values: Manifest, why: str) -> None:
     assert why in complaint(values)
 
 
-def test_the_schema_is_strict_everywhere_and_knows_every_value() -> None:
+def test_values_schema_is_strict_and_lists_every_value() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
 
     def walk(schema: Any, path: str) -> None:
@@ -327,12 +325,12 @@ def test_the_schema_is_strict_everywhere_and_knows_every_value() -> None:
     assert set(values) == set(schema["properties"]) - {"global"}
 
 
-def test_chart_and_program_have_one_number() -> None:
+def test_chart_version_equals_the_version_of_the_program() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == answerback.__version__
 
 
 @pytest.mark.parametrize("values", GUIDE)
-def test_the_values_in_the_guide_are_taken(values: Manifest, tmp_path: Path) -> None:
+def test_values_in_the_kubernetes_guide_render_valid_configurations(values: Manifest, tmp_path: Path) -> None:
     for manifest in of_kind("ConfigMap", values=values):
         check(manifest, tmp_path)

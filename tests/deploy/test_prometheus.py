@@ -33,12 +33,12 @@ def promtool(*arguments: str | Path) -> None:
 
 
 @pytest.mark.programs
-def test_promtool_takes_the_rules() -> None:
+def test_promtool_accepts_the_rules() -> None:
     promtool("check", "rules", *RULES)
 
 
 @pytest.mark.programs
-def test_promtool_takes_the_configuration() -> None:
+def test_promtool_accepts_the_configuration() -> None:
     promtool("check", "config", PROMETHEUS / "prometheus.yml")
 
 
@@ -58,13 +58,13 @@ def test_each_alert_has_tests_where_it_fires_and_where_not() -> None:
     assert fires == silent == set(ALERTS)
 
 
-def test_each_recorded_series_is_tried() -> None:
+def test_recording_rules_each_have_a_test() -> None:
     tried = "".join(file.read_text() for file in TESTS)
     assert [rule["record"] for rule in rules() if "record" in rule and f"expr: {rule['record']}" not in tried] == []
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_each_alert_leads_to_its_runbook(alert: str) -> None:
+def test_alert_links_to_its_runbook(alert: str) -> None:
     rule = next(rule for rule in rules() if rule.get("alert") == alert)
     assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{alert.lower()}"
     assert re.search(rf"^## {alert}$", RUNBOOKS, re.MULTILINE)
@@ -74,6 +74,6 @@ def test_each_runbook_belongs_to_an_alert() -> None:
     assert re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE) == ALERTS
 
 
-def test_every_metric_that_is_asked_for_exists() -> None:
+def test_metrics_queried_by_rules_exist() -> None:
     asked = {name for rule in rules() for name in re.findall(r"(?<![:\w])answerback_\w+", rule["expr"])}
     assert asked <= set(SERIES)

@@ -19,7 +19,7 @@ def page(*fenced: str) -> str:
     return "Words.\n\n" + "\n".join(f"```{block}\n```\n" for block in fenced)
 
 
-def test_a_block_is_known_by_its_line_its_words_and_its_terminal() -> None:
+def test_block_has_its_line_words_and_terminal() -> None:
     first, second = blocks(page("console server\n$ cat", "yaml\na: 1"), "page.md")
     assert (first.where, first.words, first.terminal, first.text) == (
         "page.md:3",
@@ -81,7 +81,7 @@ def test_console_with_other_output_fails_with_its_line(reader: Reader, shown: st
         reader.read(blocks(page(f"console\n{shown}"), "page.md"))
 
 
-def test_a_terminal_goes_on_until_its_next_command(reader: Reader) -> None:
+def test_program_in_a_terminal_runs_until_the_next_command_there(reader: Reader) -> None:
     told = "trap 'echo told > told; exit' INT; echo up; while :; do sleep 0.1; done"
     reader.read(
         blocks(
@@ -96,7 +96,7 @@ def test_a_terminal_goes_on_until_its_next_command(reader: Reader) -> None:
     )
 
 
-def test_marked_blocks_are_run_where_that_is_asked_for(reader: Reader) -> None:
+def test_marked_blocks_are_run_only_on_request(reader: Reader) -> None:
     read = blocks(page("console programs\n$ false", "console container\n$ touch here"))
     reader.read(read[1:])
     assert not (reader.folder / "here").exists()
@@ -106,7 +106,7 @@ def test_marked_blocks_are_run_where_that_is_asked_for(reader: Reader) -> None:
         reader.read(read, "programs")
 
 
-def test_ports_of_a_page_are_never_used(reader: Reader) -> None:
+def test_ports_of_a_page_are_replaced_by_free_ports(reader: Reader) -> None:
     typed = reader.mine("nc 127.0.0.1 8000; docker run -p 8000:8000; a 0.0.0.0:8000 127.0.0.1:9000")
     ours = reader.mine("127.0.0.1:8000").rpartition(":")[2]
     assert ours != "8000"

@@ -55,7 +55,7 @@ def complaint(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("page, line", found())
-def test_a_command_in_prose_is_understood(
+def test_inline_command_is_accepted_by_its_parser(
     page: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert complaint(line, tmp_path, monkeypatch) == "", page
@@ -71,5 +71,5 @@ def test_a_command_in_prose_is_understood(
         "answerback drain --over soon",
     ],
 )
-def test_a_command_that_is_wrong_is_noticed(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_inline_command_is_reported(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert complaint(line, tmp_path, monkeypatch)

@@ -45,45 +45,45 @@ def page(path: Path) -> list[Block]:
     return blocks(path.read_text(), path.name)
 
 
-def test_the_tutorial_goes_as_written(reader: Reader) -> None:
+def test_tutorial_commands_print_what_the_page_shows(reader: Reader) -> None:
     reader.read(page(TUTORIAL))
 
 
-def test_the_fault_drill_goes_as_written(reader: Reader) -> None:
+def test_fault_drill_commands_print_what_the_page_shows(reader: Reader) -> None:
     reader.read(page(DRILL))
 
 
 @pytest.mark.programs
-def test_the_page_on_haproxy_goes_as_written(reader: Reader) -> None:
+def test_haproxy_page_commands_print_what_the_page_shows(reader: Reader) -> None:
     reader.read(page(HAPROXY), "programs")
 
 
-def test_the_examples_in_the_reference_go_as_written(reader: Reader) -> None:
+def test_command_reference_examples_print_what_the_page_shows(reader: Reader) -> None:
     assert any(block.words == ("console",) for block in page(REFERENCE))
     reader.read(page(REFERENCE))
 
 
 def certify(folder: Path) -> None:
-    """The files of which the README says that they protect the control API."""
+    """The files of which the README says that they protect the admin API."""
     authority = Authority(folder)
     issued = authority.issue()
     for file, name in ((authority.certificate, "ca.crt"), (issued.certificate, "tls.crt"), (issued.key, "tls.key")):
         file.rename(folder / name)
 
 
-def test_the_readme_goes_as_written(reader: Reader) -> None:
+def test_readme_commands_print_what_the_page_shows(reader: Reader) -> None:
     certify(reader.folder)
     reader.read([FIRST, *page(README)])
 
 
 @pytest.mark.programs
-def test_the_readme_goes_as_written_with_grpcurl(reader: Reader) -> None:
+def test_readme_commands_with_grpcurl_print_what_the_page_shows(reader: Reader) -> None:
     certify(reader.folder)
     reader.read([FIRST, *page(README)], "programs")
 
 
 @pytest.mark.parametrize("path", [README, TUTORIAL], ids=lambda path: str(path.name))
-def test_no_command_escapes_being_run(path: Path) -> None:
+def test_every_command_of_a_page_is_in_a_console_block(path: Path) -> None:
     """Commands stand in `console` blocks, but for the two that the README begins with."""
     text = path.read_text()
     assert {block.words[0] for block in page(path) if block.words} <= {"console", "yaml", "mermaid"}

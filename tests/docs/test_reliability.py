@@ -14,11 +14,11 @@ def rows() -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in ROW.findall(PAGE.read_text())]
 
 
-def test_each_promise_has_all_columns_and_names_a_test() -> None:
+def test_promise_has_all_columns_and_names_a_test() -> None:
     assert [row for row in rows() if len(row) != COLUMNS or not all(row[:3]) or not NAMED.search(row[2])] == []
 
 
-def test_each_test_that_keeps_a_promise_exists() -> None:
+def test_tests_named_by_promises_exist() -> None:
     missing = [
         f"{file}::{name}"
         for file, name in NAMED.findall(PAGE.read_text())

@@ -36,7 +36,7 @@ def problems(**fields: str) -> list[str]:
 # ── Shorthand ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_bare_scalar_fills_the_shorthand_field_of_each_message_on_the_way() -> None:
+def test_scalar_sets_the_shorthand_field_of_nested_messages() -> None:
     assert when("PING") == when("{equals: PING}") == when("{equals: {text: PING}}")
     assert steps("[send: hi, delay: 300ms]") == [
         v1.Step(send=v1.Payload(text="hi")),
@@ -48,22 +48,22 @@ def test_bare_list_for_any_match_is_accepted() -> None:
     assert when("{any: [a, {prefix: b}]}") == when("{any: {of: [{equals: {text: a}}, {prefix: {text: b}}]}}")
 
 
-def test_a_bare_list_is_a_script() -> None:
+def test_list_without_a_field_is_a_script() -> None:
     assert rule("replies: {of: [[echo, close], []]}") == rule("replies: {of: [{do: [echo, close]}, {}]}")
 
 
-def test_a_delimiter_may_be_its_end_alone() -> None:
+def test_text_in_place_of_a_delimiter_is_its_end() -> None:
     assert framing('{delimiter: "\\r\\n"}') == framing('{delimiter: {end: {text: "\\r\\n"}}}')
 
 
-def test_a_bare_word_names_a_member_without_content() -> None:
+def test_word_alone_selects_a_member_without_content() -> None:
     assert framing("line") == v1.Framing(line=v1.Framing.Line())
     assert framing("read") == v1.Framing(read=v1.Framing.Read())
     assert framing("{line: {}}") == framing("{line: }") == framing("line")
     assert steps("[echo, discard, close, reset]") == steps("[{echo: {}}, {discard: }, {close: {}}, {reset: {}}]")
 
 
-def test_words_are_those_that_may_be_empty() -> None:
+def test_words_of_a_oneof_are_its_members_that_may_be_empty() -> None:
     assert reading.words(v1.Step.DESCRIPTOR)[:3] == ["echo", "discard", "close"]  # not `send`, which needs bytes
     assert reading.words(v1.Framing.DESCRIPTOR)[:3] == ["read", "line", "until_eof"]
     assert reading.words(v1.Match.DESCRIPTOR) == []
@@ -85,7 +85,7 @@ def test_framing_word_unknown_or_without_value_is_rejected(text: str, said: str)
     assert problems(framing=text) == [said]
 
 
-def test_a_word_that_needs_content() -> None:
+def test_word_that_needs_content_is_rejected_when_alone() -> None:
     assert problems(rules="[{do: [send, {delay: }, {}]}]") == [
         "rules[0].do[0]: send needs a value: write {send: …}",
         "rules[0].do[1].delay: no value",
@@ -96,7 +96,7 @@ def test_a_word_that_needs_content() -> None:
 
 
 @pytest.mark.parametrize("word", ["CONNECT", "connect", "Connect", "EVENT_CONNECT", "event_connect", '"CONNECT"'])
-def test_an_enum_is_said_by_its_short_word_or_in_full(word: str) -> None:
+def test_enum_is_accepted_by_short_or_full_name_in_any_case(word: str) -> None:
     assert rule(f"event: {word}").listeners[0].rules[0].event == v1.EVENT_CONNECT
 
 
@@ -221,7 +221,7 @@ def test_unknown_field_is_rejected_with_a_suggestion() -> None:
     ]
 
 
-def test_a_field_given_twice() -> None:
+def test_field_given_twice_is_rejected() -> None:
     assert problems(address="a", limits="{lifetime: 1s, lifetime: 2s}", **{'"address"': "b"}) == [
         "limits.lifetime: given twice",
         "address: given twice",
@@ -236,7 +236,7 @@ def test_two_members_of_a_oneof_are_rejected() -> None:
     ]
 
 
-def test_a_list_is_needed_where_a_list_is_needed() -> None:
+def test_mapping_or_text_in_place_of_a_list_is_rejected_with_advice() -> None:
     assert problems(rules="{do: close}") == [
         "rules: a list is expected, not a mapping: write [ ] around it, or - before it",
     ]
@@ -245,7 +245,7 @@ def test_a_list_is_needed_where_a_list_is_needed() -> None:
     ]
 
 
-def test_a_list_is_not_taken_for_a_value() -> None:
+def test_list_in_place_of_text_is_rejected() -> None:
     assert problems(rules="[{when: [a], do: [send: [a]]}]") == [
         "rules[0].when.equals.text: text is expected, not a list",
         "rules[0].do[0].send.text: text is expected, not a list",
@@ -272,17 +272,17 @@ def test_any_message_type_is_decoded_by_its_descriptor() -> None:
 
 
 @pytest.mark.parametrize("text", ["hello", "[]", "5"])
-def test_the_root_is_a_mapping(text: str) -> None:
+def test_root_that_is_not_a_mapping_is_rejected(text: str) -> None:
     assert [problem.path for problem in load(text).problems] == [""]
 
 
-def test_reading_goes_on_behind_a_problem_and_indexes_stay_true() -> None:
+def test_problems_after_the_first_have_right_indexes() -> None:
     document = load("listeners: [nonsense, {name: b, adress: x}, {name: c}]")
     assert [listener.name for listener in document.config.listeners] == ["", "b", "c"]
     assert [problem.path for problem in document.problems] == ["listeners[0]", "listeners[1].adress"]
 
 
-def test_conditions_are_not_read_to_any_depth() -> None:
+def test_condition_nested_too_deep_is_rejected() -> None:
     deep = "{not: " * 100 + "a" + "}" * 100
     found = load(f"listeners: [{{rules: [{{when: {deep}}}]}}]").problems
     assert [problem.message for problem in found] == ["nested too deep"]

@@ -18,7 +18,7 @@ from tests.language.strategies import configs, few
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_the_conversations_load_as_they_stand(name: str) -> None:
+def test_reference_configurations_load_and_survive_a_round_trip(name: str) -> None:
     document = load(CONVERSATIONS[name])
     assert document.problems == ()
     assert check(document.config, {}) == []
@@ -32,18 +32,18 @@ def test_configuration_with_every_field_is_loaded() -> None:
     assert check(document.config, WHOLE_FILES) == []
 
 
-def test_bytes_are_taken_too_and_a_byte_order_mark_is_passed_over() -> None:
+def test_document_loads_from_bytes_and_ignores_a_byte_order_mark() -> None:
     assert load(HELLO.encode()) == load("\ufeff" + HELLO) == load(HELLO)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "null", "~\n...\n"])
-def test_an_empty_text_is_no_configuration(text: str) -> None:
+def test_empty_text_is_rejected_as_configuration(text: str) -> None:
     """It is what a file is while it is being written: serving nothing from now on is never what it means."""
     assert problems_of(text) == ["the configuration is empty; a configuration without listeners is `listeners: []`"]
 
 
 @pytest.mark.parametrize("text", ["listeners: []", "{}", "listeners:\n"])
-def test_a_configuration_may_have_no_listeners(text: str) -> None:
+def test_configuration_without_listeners_is_accepted(text: str) -> None:
     assert load(text) == Document(v1.Config(), (), load(text).root)
 
 
@@ -61,7 +61,7 @@ def test_document_past_4_mib_is_rejected() -> None:
 NAME_FORM = "letters, digits, `.`, `_` and `-`, the first a letter or digit, 63 at most"
 
 
-def test_every_problem_has_its_line_and_column() -> None:
+def test_each_problem_has_its_line_and_column() -> None:
     text = """\
 listeners:
   - name: a b
@@ -95,7 +95,7 @@ def test_document_problem_is_reported_once_without_its_consequences() -> None:
     ]
 
 
-def test_a_place_is_as_near_as_there_is_one() -> None:
+def test_problem_of_an_absent_field_is_located_at_its_nearest_parent() -> None:
     document = load("listeners:\n  - name: a\n    rules: [{when: {any: [x, y]}}, {do: [send: hi]}]\n")
 
     def place(path: str) -> tuple[int | None, int | None]:
@@ -208,7 +208,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_texts_cost_little(text: str) -> None:
+def test_hostile_texts_are_rejected_in_bounded_time(text: str) -> None:
     """The suite's timeout is what would notice."""
     document = load(text)
     assert 0 < len([*document.problems, *document.located(check(document.config, {}))]) < 2500

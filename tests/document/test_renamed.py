@@ -24,11 +24,11 @@ RENAMED = {
 
 
 @pytest.mark.parametrize("text, problem", RENAMED.items())
-def test_a_former_word_is_rejected_with_the_word_of_today(text: str, problem: str) -> None:
+def test_former_name_is_rejected_with_its_new_name_and_place(text: str, problem: str) -> None:
     found = problems_of(f"listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    {text}\n")
     assert found[0] == problem
 
 
-def test_words_that_stayed_elsewhere_are_still_taken() -> None:
+def test_former_names_that_are_valid_elsewhere_are_accepted_there() -> None:
     for text in ("accept: HOLD", "rules: [{scope: CONNECTION, times: 1}]", "faults: [{hang: {after: 1s}}]"):
         assert problems_of(f"listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    {text}\n") == []

@@ -24,7 +24,7 @@ def why(text: str) -> str:
     return str(caught.value.problem)
 
 
-def test_a_scalar_is_kept_as_written() -> None:
+def test_scalar_is_kept_as_written() -> None:
     assert plain(compose("[on, no, 0x10, 1.10, ~, 'a', \"\\x41\", 00]")) == [
         "on",
         "no",
@@ -37,13 +37,13 @@ def test_a_scalar_is_kept_as_written() -> None:
     ]
 
 
-def test_quotes_and_the_text_tags_make_text() -> None:
+def test_quoted_or_tagged_scalar_is_text() -> None:
     tree = compose("[1, '1', !!str 1, ! 1, !!int 1]")
     assert isinstance(tree, Items)
     assert [item.plain for item in tree.items if isinstance(item, Scalar)] == [True, False, False, False, True]
 
 
-def test_places_are_counted_from_one() -> None:
+def test_lines_and_columns_are_counted_from_1() -> None:
     tree = compose("a: 1\né: [x,\n  y]\n")
     assert isinstance(tree, Fields)
     value = tree.get("é")
@@ -52,7 +52,7 @@ def test_places_are_counted_from_one() -> None:
     assert [(item.line, item.column) for item in value.items] == [(2, 5), (3, 3)]
 
 
-def test_duplicate_keys_are_kept_for_the_reader_to_refuse() -> None:
+def test_duplicate_keys_are_kept_in_the_tree() -> None:
     tree = compose("{a: 1, a: 2}")
     assert isinstance(tree, Fields)
     assert len(tree.entries) == 2
@@ -63,7 +63,7 @@ def test_yaml_without_document_composes_to_none(text: str) -> None:
     assert compose(text) is None
 
 
-def test_a_second_document_is_one_too_many() -> None:
+def test_second_yaml_document_is_rejected() -> None:
     assert why("a: 1\n---\nb: 2\n") == "2:1: a second YAML document begins here; a configuration is one document"
 
 
@@ -89,33 +89,33 @@ def test_yaml_alias_equals_its_anchor() -> None:
     assert plain(compose("[&a {b: 1}, *a, *a]")) == [{"b": "1"}] * 3
 
 
-def test_aliases_of_aliases_are_counted_each_time() -> None:
+def test_aliases_of_aliases_are_counted_at_each_use() -> None:
     laughs = "\n".join(
         ["a0: &a0 [lol, lol, lol]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))]
     )
     assert "too many values, counting each use of an anchor" in why(laughs)
 
 
-def test_an_alias_of_a_long_text_is_counted_by_its_length() -> None:
+def test_alias_of_a_long_text_is_counted_by_its_length() -> None:
     assert "too many values" in why(f"[&a {'x' * 100_000}{', *a' * 200}]")
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000, "{" * 100_000])
-def test_deep_nesting_is_refused_at_once(text: str) -> None:
+def test_deep_nesting_is_rejected(text: str) -> None:
     assert "nested too deep" in why(text)
 
 
-def test_an_alias_brings_its_depth() -> None:
+def test_depth_of_an_alias_counts_where_it_is_used() -> None:
     half = nodes.MAX_DEPTH // 2 + 2
     deep = "[" * half + "]" * half
     assert "nested too deep" in why(f"[&a {deep}, {'[' * half}*a{']' * half}]")
 
 
-def test_no_message_has_so_many_fields() -> None:
+def test_mapping_with_too_many_fields_is_rejected() -> None:
     assert why("\n".join(f"a{n}: 1" for n in range(300))) == "257:1: too many fields in one mapping"
 
 
-def test_many_values_are_refused() -> None:
+def test_too_many_values_are_rejected() -> None:
     assert "too many values" in why("[&a [" + "1," * 10_000 + "]," + "*a," * 100 + "]")
 
 
@@ -138,7 +138,7 @@ def test_json_composes_as_yaml(value: object, ascii_only: bool, indent: int | st
         assert plain(compose(text)) == value
 
 
-def test_a_pair_of_surrogates_is_a_character_in_json_alone() -> None:
+def test_surrogate_pair_is_a_character_only_in_json() -> None:
     assert plain(compose('{"a": "\\ud83d\\ude00", "b": "\\\\ud83d"}')) == {"a": "😀", "b": "\\ud83d"}
     assert "invalid Unicode" in why('a: "\\ud83d\\ude00"')
 

@@ -47,7 +47,7 @@ def test_json_log_line_with_hostile_text_loads_as_the_same(stream: Written, conf
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
-def test_a_traceback_is_part_of_its_line(stream: Written, configure: Configure, form: str) -> None:
+def test_traceback_is_logged_within_its_line(stream: Written, configure: Configure, form: str) -> None:
     log = configure(form)
     try:
         int(HOSTILE)
@@ -58,6 +58,6 @@ def test_a_traceback_is_part_of_its_line(stream: Written, configure: Configure, 
     assert "test_formatting.py" in line
 
 
-def test_arguments_that_do_not_fit_cost_no_event(stream: Written, configure: Configure) -> None:
+def test_event_with_wrong_arguments_is_logged_unformatted(stream: Written, configure: Configure) -> None:
     configure("text").info("%d of %d", "one")
     assert "%d of %d ('one',)" in stream.text()

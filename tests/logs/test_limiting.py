@@ -35,7 +35,7 @@ def test_repeated_log_event_past_burst_is_summarised() -> None:
     assert admitted(limiter, [event("no room for %s", "it")] * 10, SECONDS) == BURST
 
 
-def test_a_few_need_no_summary() -> None:
+def test_events_within_the_burst_have_no_summary() -> None:
     limiter = Limiter()
     assert admitted(limiter, [event("once")] * BURST) == BURST
     assert list(limiter.summaries(SECONDS)) == []
@@ -51,7 +51,7 @@ def test_log_events_that_differ_are_limited_separately(other: logging.LogRecord)
     assert [vars(summary)["repeated"] for summary in limiter.summaries(None)] == [5, 5]
 
 
-def test_tracebacks_of_one_place_are_counted_together() -> None:
+def test_exceptions_raised_at_one_place_share_a_limit() -> None:
     assert admitted(Limiter(), [failure(number) for number in range(10)]) == BURST
 
 

@@ -22,13 +22,13 @@ def test_log_level_selects_events(stream: Written, configure: Configure, level: 
     assert len(stream.lines()) == logged
 
 
-def test_configuring_again_does_not_log_twice(stream: Written, configure: Configure) -> None:
+def test_logging_configured_twice_logs_each_event_once(stream: Written, configure: Configure) -> None:
     configure("text")
     configure("text").info("event")
     assert len(stream.lines()) == 1
 
 
-def test_a_stream_that_is_gone_costs_nothing(stream: Written, configure: Configure) -> None:
+def test_logging_to_a_closed_stream_raises_nothing(stream: Written, configure: Configure) -> None:
     log = configure("text")
     stream.close()
     log.info("event")
@@ -46,7 +46,7 @@ def test_python_warnings_are_logged(stream: Written, configure: Configure) -> No
     assert "something is deprecated" in stream.text()
 
 
-def test_an_exception_in_a_thread_is_an_event(stream: Written, configure: Configure) -> None:
+def test_uncaught_exception_in_a_thread_is_logged_in_one_line(stream: Written, configure: Configure) -> None:
     configure("text")
     thread = threading.Thread(target=lambda: 1 // 0)
     thread.start()
@@ -56,7 +56,7 @@ def test_an_exception_in_a_thread_is_an_event(stream: Written, configure: Config
     assert "ZeroDivisionError" in line
 
 
-def test_an_uncaught_exception_is_an_event() -> None:
+def test_uncaught_exception_is_logged_in_one_line() -> None:
     program = "from answerback import logs; logs.configure('text', 'info'); 1 // 0"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
@@ -64,7 +64,7 @@ def test_an_uncaught_exception_is_an_event() -> None:
     assert "ZeroDivisionError" in line
 
 
-def test_logs_need_nothing_but_the_standard_library() -> None:
+def test_logs_import_only_the_standard_library() -> None:
     program = "import sys; from answerback import logs; print('google' in sys.modules, 'uvloop' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout == "False False\n"

@@ -19,7 +19,7 @@ def dropped(count: int) -> str:
     return f"{count} dropped"
 
 
-def test_lines_come_in_their_order() -> None:
+def test_lines_are_written_in_order() -> None:
     stream = io.StringIO()
     writer = Writer(stream, nothing_due, dropped)
     for number in range(100):
@@ -73,7 +73,7 @@ class Stuck(io.StringIO):
         return super().write(text)
 
 
-def test_dropped_lines_are_counted_where_they_are_missing() -> None:
+def test_dropped_lines_are_counted_at_their_place() -> None:
     stream = Stuck()
     writer = Writer(stream, nothing_due, dropped, queued=10_000)
     writer.put("first")
@@ -89,7 +89,7 @@ def test_dropped_lines_are_counted_where_they_are_missing() -> None:
     assert (lines[0], lines[101:]) == ("first", ["1900 dropped", "last"])
 
 
-def test_a_non_blocking_stream_is_waited_for(pipe: tuple[TextIO, TextIO]) -> None:
+def test_writer_waits_for_a_non_blocking_stream(pipe: tuple[TextIO, TextIO]) -> None:
     reader, stream = pipe
     os.set_blocking(stream.fileno(), False)
     writer = Writer(stream, nothing_due, dropped)
@@ -99,7 +99,7 @@ def test_a_non_blocking_stream_is_waited_for(pipe: tuple[TextIO, TextIO]) -> Non
     writer.close(10)
 
 
-def test_a_reader_that_is_gone_costs_nothing(pipe: tuple[TextIO, TextIO]) -> None:
+def test_writer_to_a_broken_pipe_raises_nothing(pipe: tuple[TextIO, TextIO]) -> None:
     reader, stream = pipe
     reader.close()
     writer = Writer(stream, nothing_due, dropped)

@@ -68,7 +68,7 @@ def test_redis_cli_pings_sets_and_gets(examples: Examples) -> None:
     assert redis_cli(port, "flushall") == "ERR unknown command\n\n"
 
 
-def test_redis_benchmark_takes_every_reply(examples: Examples) -> None:
+def test_redis_benchmark_accepts_every_reply_of_the_redis_example(examples: Examples) -> None:
     port = str(examples.ports["redis"])
     load = ["-t", "ping_inline,ping_mbulk,set,get", "-c", "20", "-n", "2000", "-P", "4", "--csv"]
     said = output("redis-benchmark", "-h", HOST, "-p", port, *load)
@@ -104,7 +104,7 @@ def test_swaks_sends_a_message(examples: Examples) -> None:
     assert said.rstrip().endswith("=== Connection closed with remote host.")
 
 
-def test_poplib_logs_in_and_reads(examples: Examples) -> None:
+def test_poplib_logs_in_and_reads_a_message(examples: Examples) -> None:
     port = examples.ports["pop3"]
     client = poplib.POP3(HOST, port, timeout=10)
     assert client.getwelcome() == b"+OK ready"
@@ -142,13 +142,13 @@ def test_curl_reads_mail_from_the_pop3_example(examples: Examples) -> None:
     assert output("curl", "-sS", url).endswith("Subject: Engine\n\nIt works.\n")
 
 
-def test_curl_retries_until_a_flaky_service_is_well(examples: Examples) -> None:
+def test_curl_retries_until_the_flaky_example_recovers(examples: Examples) -> None:
     url = f"http://{HOST}:{examples.ports['flaky']}/recovers"
     assert output("curl", "-sS", "--retry", "3", "--retry-delay", "0", url).endswith("ok\n")
     assert examples.matches("flaky", "recovers") == 3
 
 
-def test_curl_gives_up_on_a_slow_service(examples: Examples) -> None:
+def test_curl_times_out_on_the_slow_example(examples: Examples) -> None:
     url = f"http://{HOST}:{examples.ports['slow']}"
     assert output("curl", "-sS", f"{url}/drips") == "drip"
     stalled = subprocess.run(["curl", "-sS", "-m", "1", f"{url}/stalls"], capture_output=True, text=True, check=False)
@@ -200,7 +200,7 @@ def balance(responder: Responder, folder: Path) -> tuple[list[str], Balancer]:
     return ["haproxy", "-db", "-f", str(config)], Balancer(folder / "haproxy.sock")
 
 
-def test_haproxy_does_as_the_agent_says(serve: Serve, tmp_path: Path) -> None:
+def test_haproxy_follows_the_agent_check_example(serve: Serve, tmp_path: Path) -> None:
     config = dump(v1.Config(listeners=[listener("agent-check", "PORT")]))
     responder = serve(config)
     command, balancer = balance(responder, tmp_path)

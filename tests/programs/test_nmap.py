@@ -54,7 +54,7 @@ def test_nmap_sees_the_port_state_of_each_accept_mode(serve: Serve) -> None:
         assert (mode, scan(responder.port).state) == (mode, state)
 
 
-def test_a_scan_is_counted_as_a_connection_without_data(serve: Serve) -> None:
+def test_nmap_scan_is_counted_as_a_connection_without_data(serve: Serve) -> None:
     responder = serve(CONFIG)
     assert scan(responder.port).state == "open"
     for name in ("connections_accepted", "connections_without_data"):

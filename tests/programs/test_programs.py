@@ -39,7 +39,7 @@ def output(*command: str, say: str = "") -> str:
     return done.stdout
 
 
-def test_nc_is_greeted_as_the_readme_says(serve: Serve) -> None:
+def test_nc_prints_the_reply_that_the_readme_shows(serve: Serve) -> None:
     responder = serve(HELLO)
     assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}") == "Hello, World!"
 
@@ -48,7 +48,7 @@ def test_nc_is_greeted_as_the_readme_says(serve: Serve) -> None:
 @pytest.mark.parametrize(
     "style", [["-k", "1"], ["-k", "0"], ["-k", "1", "-P", "16"]], ids=["persistent", "one-shot", "pipelined"]
 )
-def test_redis_benchmark_takes_every_pong(serve: Serve, engine: str, style: list[str]) -> None:
+def test_redis_benchmark_accepts_every_pong(serve: Serve, engine: str, style: list[str]) -> None:
     responder = serve(PONG.replace("ENGINE", engine))
     load = ["-t", "ping_inline", "-c", "20", "-n", "2000", "--csv", *style]
     said = output("redis-benchmark", "-h", "127.0.0.1", "-p", str(responder.port), *load)
@@ -56,7 +56,7 @@ def test_redis_benchmark_takes_every_pong(serve: Serve, engine: str, style: list
     assert value(responder.scrape(), 'answerback_requests_total{listener="pong"}') >= 2000
 
 
-def test_promtool_finds_nothing_to_say_about_the_metrics(serve: Serve) -> None:
+def test_promtool_reports_nothing_about_the_metrics(serve: Serve) -> None:
     responder = serve(HELLO)
     output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}")
     checked = subprocess.run(
@@ -65,7 +65,7 @@ def test_promtool_finds_nothing_to_say_about_the_metrics(serve: Serve) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_grpcurl_finds_its_way_by_reflection_and_changes_the_answer(serve: Serve) -> None:
+def test_grpcurl_changes_the_reply_by_reflection_alone(serve: Serve) -> None:
     responder = serve(HELLO)
     admin = f"127.0.0.1:{responder.admin}"
     services = output(GRPCURL, "-plaintext", admin, "list").split()

@@ -63,7 +63,7 @@ def admin(run: Run, tmp_path: Path) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-def test_the_page_goes_as_written(run: Run, admin: str) -> None:
+def test_security_page_commands_are_accepted(run: Run, admin: str) -> None:
     for beginning in ("answerback status", "grpcurl"):
         line = command_of(beginning).replace("answerback.example:50051", admin)
         done = run(line.replace("-import-path proto", f"-import-path {ROOT / 'proto'}"))

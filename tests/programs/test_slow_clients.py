@@ -30,7 +30,7 @@ def asked(responder: Responder, path: str) -> int:
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_probes_are_answered_during_a_slow_attack(serve: Serve, attack: list[str]) -> None:
+def test_probes_are_answered_during_a_slow_http_attack(serve: Serve, attack: list[str]) -> None:
     program = shutil.which("slowhttptest")
     assert program, "slowhttptest is missing (Debian: apt install slowhttptest)"
     responder = serve(HELLO)

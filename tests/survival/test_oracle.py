@@ -36,7 +36,7 @@ def faults(world: World, what: Seen) -> list[str]:
     return list(Judge(world).faults(what))
 
 
-def test_the_reply_of_the_version_that_was_active_is_right() -> None:
+def test_reply_of_the_active_version_is_accepted() -> None:
     assert faults(world_of(ONE), seen(b"<m1 ask 1 m1>\n")) == []
 
 
@@ -45,7 +45,7 @@ def test_oracle_reports_a_wrong_reply(line: bytes) -> None:
     assert faults(world_of(ONE), seen(line))
 
 
-def test_a_version_is_right_in_its_time_alone() -> None:
+def test_reply_of_a_version_is_accepted_only_while_it_is_active() -> None:
     world = world_of(ONE, renewed(ONE, "m2"))
     assert faults(world, seen(b"<m1 ask 1 m1>\n", at=100.5)) == []
     assert faults(world, seen(b"<m2 ask 1 m2>\n", at=101.5)) == []
@@ -53,7 +53,7 @@ def test_a_version_is_right_in_its_time_alone() -> None:
     assert faults(world, seen(b"<m1 ask 1 m1>\n", at=101.5))
 
 
-def test_a_mixture_of_two_versions_is_wrong_while_both_are_possible() -> None:
+def test_reply_mixed_of_two_versions_is_reported() -> None:
     world = world_of(ONE, renewed(ONE, "m2"))
     assert faults(world, seen(b"<m1 ask 1 m2>\n", at=101.0))
 
@@ -91,7 +91,7 @@ def test_oracle_reports_an_end_without_a_reason(end: str, heard: bytes) -> None:
         ({"limits": "few"}, "reset", b""),
     ],
 )
-def test_an_end_that_its_version_explains_is_right(changes: dict[str, object], end: str, heard: bytes) -> None:
+def test_end_explained_by_the_version_is_accepted(changes: dict[str, object], end: str, heard: bytes) -> None:
     version = renewed(ONE, "m1", **changes)
     assert faults(world_of(version), seen(heard, end=end, connected=end not in {"refused", "stalled"})) == []
     other = "eof" if end == "reset" else "reset"
@@ -99,7 +99,7 @@ def test_an_end_that_its_version_explains_is_right(changes: dict[str, object], e
 
 
 @pytest.mark.parametrize("end, heard, right", [("eof", b"", True), ("eof", b"<m1 a", False), ("reset", b"", False)])
-def test_a_drain_closes_at_the_end_of_a_reply(end: str, heard: bytes, right: bool) -> None:
+def test_close_by_a_drain_is_accepted_only_between_replies(end: str, heard: bytes, right: bool) -> None:
     world = world_of(ONE)
     world.windows.append(Window("drain", 100.0, 101.0))
     assert (faults(world, seen(heard, end=end)) == []) is right
@@ -116,7 +116,7 @@ def test_oracle_accepts_any_end_during_a_worker_death(end: str, heard: bytes) ->
     assert faults(world, seen(heard, end=end, at=102.0))
 
 
-def test_a_removed_listener_closes_in_order_and_refuses() -> None:
+def test_close_and_refusal_by_a_removed_listener_are_accepted() -> None:
     world = world_of(ONE)
     world.propose({}).taken()
     world.periods[0].gone, world.periods[0].end = 101.0, 102.0
@@ -126,7 +126,7 @@ def test_a_removed_listener_closes_in_order_and_refuses() -> None:
 
 
 @pytest.mark.parametrize("end", ["stalled", "silence"])
-def test_a_silence_that_was_to_be_expected_is_right_although_the_change_was_rejected(end: str) -> None:
+def test_silence_after_a_client_gave_up_is_accepted(end: str) -> None:
     silent = seen(b"", end=end, connected=end == "silence")
     assert faults(world_of(ONE), silent)
     silent.gave_up = True
@@ -174,7 +174,7 @@ def test_slope_of_noisy_constant_is_flat() -> None:
     assert slope([noisy(0.0, 600)]).least < 1
 
 
-def test_each_process_has_a_level_of_its_own() -> None:
+def test_slope_ignores_different_levels_of_processes() -> None:
     found = slope([noisy(0.01, 200, level, seed=int(level)) for level in (100.0, 50.0, 20.0)])
     assert found.per_hour == pytest.approx(36, rel=0.5)
     assert abs(slope([noisy(0.0, 200, level, seed=int(level)) for level in (20.0, 50.0, 100.0)]).per_hour) < 10

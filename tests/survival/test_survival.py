@@ -88,7 +88,7 @@ async def check(folder: Path, seed: str, seconds: float, clients: int) -> Campai
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", ["1"])
-async def test_a_short_campaign_breaks_no_promise(tmp_path: Path, seed: str) -> None:
+async def test_short_campaign_breaks_no_promise(tmp_path: Path, seed: str) -> None:
     run = await check(tmp_path, os.environ.get("ANSWERBACK_SEED", seed), QUICK_SECONDS, clients=6)
     assert run.findings.connections
     assert run.findings.requests
@@ -97,7 +97,7 @@ async def test_a_short_campaign_breaks_no_promise(tmp_path: Path, seed: str) -> 
 
 @pytest.mark.survival
 @pytest.mark.timeout(SECONDS + 900)
-async def test_a_long_campaign_breaks_no_promise_and_nothing_grows(
+async def test_long_campaign_breaks_no_promise_and_memory_does_not_grow(
     tmp_path: Path, seed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with capsys.disabled():

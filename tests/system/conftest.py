@@ -31,7 +31,7 @@ class Responder:
     log: Path
     config: Path
     admin: str = ""
-    """HOST:PORT of the control API."""
+    """HOST:PORT of the admin API."""
     metrics: str = ""
     """HOST:PORT of metrics and probes."""
     listeners: dict[str, str] = field(default_factory=dict)

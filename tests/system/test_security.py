@@ -1,4 +1,4 @@
-"""A guarded control API, by real processes, clients and files: who is let in, and that a rotation needs no restart."""
+"""A guarded admin API, by real processes, clients and files: who is let in, and that a rotation needs no restart."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def written(path: Path, text: str) -> Path:
 
 
 def local(running: Responder) -> str:
-    """Where the control API is reached from here."""
+    """Where the admin API is reached from here."""
     return running.admin.replace("0.0.0.0", "127.0.0.1")
 
 

@@ -52,7 +52,7 @@ def test_status_page_fetches_nothing_and_links_only_to_its_own_paths(status: Sta
     assert "@import" not in html
 
 
-def test_names_cannot_become_markup(status: Status) -> None:
+def test_status_page_escapes_names(status: Status) -> None:
     odd = "</td><script>alert('1')</script>&amp;"
     status = replace(status, listeners=[replace(status.listeners[0], name=odd)], reason=odd)
     text = Text(page(status, START))
@@ -60,10 +60,10 @@ def test_names_cannot_become_markup(status: Status) -> None:
     assert odd in text.words
 
 
-def test_the_page_suits_light_and_dark(status: Status) -> None:
+def test_status_page_supports_light_and_dark_schemes(status: Status) -> None:
     assert "color-scheme: light dark" in page(status, START)
 
 
-def test_a_tag_escapes_content_and_attributes_but_markup() -> None:
+def test_tag_escapes_content_and_attributes_except_markup() -> None:
     assert tag("p", "a < b", Markup("<br>"), title='"') == '<p title="&quot;">a &lt; b<br></p>'
     assert tag("td", class_="number") == '<td class="number"></td>'

@@ -141,7 +141,7 @@ async def until(condition: Callable[[], bool]) -> None:
         ("application/openmetrics-text;version=;;", OPEN_METRICS),
     ],
 )
-async def test_metrics_are_rendered_as_they_are_asked_for(server: Server, accept: str, kind: str) -> None:
+async def test_metrics_format_follows_the_accept_header(server: Server, accept: str, kind: str) -> None:
     response = await ask(server, "/metrics", Accept=accept)
     assert response.status == 200
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -158,7 +158,7 @@ async def test_probes_do_not_wait_for_a_long_scrape(server: Server, house: House
     assert (await scrape).status == 200
 
 
-async def test_scrapes_that_wait_share_one_render(server: Server, house: House) -> None:
+async def test_waiting_scrapes_share_one_render(server: Server, house: House) -> None:
     house.go_on = threading.Event()
     first = asyncio.create_task(ask(server, "/metrics"))
     await until(lambda: house.scrapes == 1)
@@ -194,7 +194,7 @@ async def test_aborted_scrapes_leave_no_render_behind(server: Server, house: Hou
     assert house.scrapes == 2
 
 
-async def test_a_render_is_told_when_its_last_caller_has_left(server: Server, house: House) -> None:
+async def test_render_is_abandoned_when_its_last_client_leaves(server: Server, house: House) -> None:
     house.go_on = threading.Event()
     _, writer = await connect(server)
     writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -228,7 +228,7 @@ async def test_http_root_shows_the_status_page(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
+async def test_http_head_returns_the_headers_of_get_without_a_body(server: Server, path: str) -> None:
     get, head = await ask(server, path), await ask(server, path, method="HEAD")
     assert head.body == b""
     assert head.status == get.status
@@ -270,7 +270,7 @@ async def test_http_response_has_security_headers_and_closes(server: Server, pat
     assert headers["Server"] == "answerback"
 
 
-async def test_a_second_request_on_a_connection_is_not_answered(server: Server) -> None:
+async def test_second_http_request_on_a_connection_is_not_answered(server: Server) -> None:
     answer = await say(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n" * 3)
     assert answer.count(b"HTTP/1.1") == 1
 
@@ -362,7 +362,7 @@ def assert_plain(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", MALFORMED, ids=range(len(MALFORMED)))
-async def test_a_malformed_request_gets_a_fixed_answer_with_all_headers(
+async def test_malformed_http_request_gets_a_plain_response_with_all_headers(
     server: Server, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = await say(server, data)
@@ -399,14 +399,14 @@ async def test_http_response_never_repeats_the_request(house: House, caplog: pyt
     await server.close()
 
 
-async def test_a_bad_request_says_400_and_the_same_each_time(server: Server) -> None:
+async def test_malformed_http_request_gets_400_with_a_fixed_text(server: Server) -> None:
     answers = [await say(server, data) for data in (b"BREW / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\na b\r\n\r\n")]
     for answer in answers:
         assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n")
         assert answer.endswith(b"\r\n\r\nThis is not a valid HTTP/1.1 request.\n")
 
 
-async def test_an_exception_is_logged_and_not_shown(
+async def test_http_exception_is_logged_and_answered_with_500(
     server: Server, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.html = None
@@ -454,7 +454,7 @@ async def test_http_connections_at_the_limit_close_the_oldest_unfinished(house: 
     await server.close()
 
 
-async def test_a_peer_at_its_bound_loses_its_own_oldest(house: House) -> None:
+async def test_http_peer_at_its_limit_loses_its_own_oldest_connection(house: House) -> None:
     house.bound.per_peer = 2
     server = await house.open()
     stranger = (await house.hold(server, 1, peer="127.0.0.9"))[0]
@@ -468,7 +468,7 @@ async def test_a_peer_at_its_bound_loses_its_own_oldest(house: House) -> None:
 
 
 @pytest.mark.parametrize("new_seconds", [0, 60])
-async def test_the_peer_with_most_connections_gives_way(house: House, new_seconds: float) -> None:
+async def test_full_http_server_closes_a_connection_of_the_peer_with_most(house: House, new_seconds: float) -> None:
     house.bound = Bound(connections=4, new_seconds=new_seconds)
     server = await house.open()
     lonely = (await house.hold(server, 1, peer="127.0.0.9"))[0]  # the oldest of all
@@ -480,7 +480,7 @@ async def test_the_peer_with_most_connections_gives_way(house: House, new_second
     await server.close()
 
 
-async def test_a_request_being_answered_outlives_idle_connections(house: House) -> None:
+async def test_http_request_in_progress_outlives_idle_connections(house: House) -> None:
     house.bound.connections = 3
     house.go_on = threading.Event()
     server = await house.open()
@@ -494,7 +494,7 @@ async def test_a_request_being_answered_outlives_idle_connections(house: House) 
     await server.close()
 
 
-async def test_a_probe_is_answered_while_all_others_wait_for_answers(house: House) -> None:
+async def test_probe_is_answered_while_every_connection_waits_for_its_response(house: House) -> None:
     house.bound.connections = 3
     house.go_on = threading.Event()
     server = await house.open()
@@ -506,7 +506,7 @@ async def test_a_probe_is_answered_while_all_others_wait_for_answers(house: Hous
     await server.close()
 
 
-async def test_a_new_connection_is_not_closed_for_another_while_its_peer_has_some_that_are_answered(
+async def test_new_http_connection_is_kept_if_its_peer_has_connections_in_progress(
     house: House,
 ) -> None:
     house.bound = Bound(connections=10, per_peer=3, new_seconds=60)
@@ -525,7 +525,7 @@ async def test_a_new_connection_is_not_closed_for_another_while_its_peer_has_som
     await server.close()
 
 
-async def test_a_connection_that_had_its_time_to_ask_goes_before_those_that_are_answered(house: House) -> None:
+async def test_late_http_connection_is_closed_before_connections_in_progress(house: House) -> None:
     house.bound = Bound(connections=10, per_peer=3, new_seconds=0)
     house.go_on = threading.Event()
     server = await house.open()
@@ -560,7 +560,7 @@ async def test_probes_are_answered_while_a_peer_holds_hundreds_of_slow_connectio
     await server.close()
 
 
-async def test_a_request_that_is_not_complete_in_time_is_given_up(house: House) -> None:
+async def test_incomplete_http_request_is_closed_at_its_time_limit(house: House) -> None:
     house.bound.request_seconds = 0.05
     server = await house.open()
     assert await closed((await house.hold(server, 1, b"GET / HTTP/1.1\r\nHost"))[0])
@@ -586,7 +586,7 @@ async def test_a_request_that_is_not_complete_in_time_is_given_up(house: House) 
         (None, ""),
     ],
 )
-def test_a_peer_is_an_ipv4_address_or_a_network_of_ipv6(peername: object, network: str) -> None:
+def test_http_peer_is_an_ipv4_address_or_an_ipv6_network(peername: object, network: str) -> None:
     assert network_of(peername) == network
 
 
