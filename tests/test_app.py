@@ -46,7 +46,7 @@ def test_banner_shows_addresses_and_a_first_command() -> None:
         ("unix:/run/a.sock", Framing(), "printf hi | nc -U /run/a.sock"),
     ],
 )
-def test_the_first_command_is_answered_by_the_first_listener(address: str, framing: Framing, command: str) -> None:
+def test_banner_command_suits_the_first_listener(address: str, framing: Framing, command: str) -> None:
     config = Config(listeners=[Listener(address=address, framing=framing)])
     assert first_command(status(address), config) == command
 

@@ -55,7 +55,7 @@ def test_links_in_documentation_resolve(page: Path) -> None:
     assert broken == []
 
 
-def test_the_readme_lists_every_page_that_is_no_decision() -> None:
+def test_readme_lists_every_page_except_decisions() -> None:
     """Decisions are in a table of their own."""
     listed = README.read_text().partition("\n## Read on\n")[2].partition("\n## ")[0]
     named = {(ROOT / link).resolve() for link, _ in LINK.findall(listed)}
@@ -71,7 +71,7 @@ def test_named_make_targets_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["match", "step", "framing", "fault", "RPC"])
-def test_a_walk_names_its_field_its_test_and_its_code(kind: str) -> None:
+def test_contributing_guide_of_a_kind_links_its_field_test_and_code(kind: str) -> None:
     """That what it names exists, the links say."""
     _, walks = CONTRIBUTING.read_text().split(f"## Add a{'n' * (kind == 'RPC')} {kind}\n")
     named = [link for link, _ in LINK.findall(walks.partition("\n## ")[0])]
@@ -79,17 +79,17 @@ def test_a_walk_names_its_field_its_test_and_its_code(kind: str) -> None:
         assert [link for link in named if link.startswith(folder)], f"nothing in {folder}"
 
 
-def test_the_readme_begins_with_the_two_commands() -> None:
+def test_readme_begins_with_make_run_and_make_test() -> None:
     first = [line.strip().split("#")[0].strip() for line in README.read_text().splitlines()[1:] if line.strip()]
     assert first[:2] == ["make run", "make test"]
 
 
-def test_the_readme_names_every_command_and_no_other() -> None:
+def test_readme_names_every_command_and_no_other() -> None:
     named = set(re.findall(r"(?:^(?: +|\$ )|`)answerback ([a-z-]+)", README.read_text(), re.MULTILINE))
     assert named == commands()
 
 
-def test_the_configuration_in_the_readme_is_taken(tmp_path: Path) -> None:
+def test_readme_configurations_are_valid(tmp_path: Path) -> None:
     examples = [block.text for block in blocks(README.read_text()) if block.words == ("yaml",)]
     assert examples
     for example in examples:
@@ -100,7 +100,7 @@ def test_the_configuration_in_the_readme_is_taken(tmp_path: Path) -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_map_of_the_house_names_every_room() -> None:
+def test_readme_architecture_names_every_package() -> None:
     house = next(block.text for block in blocks(README.read_text()) if "service/answerback/" in block.text)
     rooms = ROOT / "service" / "answerback"
     there = {path.name + "/" for path in rooms.iterdir() if path.is_dir() and path.name != "__pycache__"}
@@ -111,7 +111,7 @@ def test_the_map_of_the_house_names_every_room() -> None:
     assert missing == []
 
 
-def test_the_changelog_has_an_entry_for_this_version() -> None:
+def test_changelog_has_an_entry_for_this_version() -> None:
     versions = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert answerback.__version__ in versions
 
@@ -121,7 +121,7 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 
 @pytest.mark.parametrize("adr", ADRS, ids=lambda adr: str(adr.stem))
-def test_a_decision_is_a_page_with_four_headings_and_stands_in_the_readme(adr: Path) -> None:
+def test_decision_has_four_headings_and_is_listed_in_the_readme(adr: Path) -> None:
     text = adr.read_text()
     title, *rest = text.splitlines()
     assert title.startswith(f"# {int(adr.name[:4])}. ")

@@ -24,6 +24,6 @@ def test_imports_go_down_only() -> None:
     assert " 0 broken" in report.stdout
 
 
-def test_a_worker_loads_neither_grpc_nor_prometheus_client() -> None:
+def test_worker_imports_neither_grpc_nor_prometheus_client() -> None:
     found = subprocess.run([sys.executable, "-c", LOAD_WORKER], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout.strip(), found.stderr) == (0, "", "")

@@ -99,7 +99,7 @@ def close(received: Received[Order]) -> None:
         sock.close()
 
 
-async def test_messages_come_in_order_and_whole(pair: Pair) -> None:
+async def test_link_messages_arrive_complete_and_in_order(pair: Pair) -> None:
     one, other = pair
     orders = [commit(1), Order(), Order(drain=Drain()), commit(2)]
     for order in orders:
@@ -115,7 +115,7 @@ async def test_link_carries_messages_in_both_directions(pair: Pair) -> None:
     assert (await other.until(1))[0].message == commit(1)
 
 
-async def test_cut_anywhere_a_frame_is_the_same(ends: Ends) -> None:
+async def test_link_frame_split_anywhere_is_received(ends: Ends) -> None:
     end, far = ends
     for index, byte in enumerate(frame(commit(300)) * 2):
         far.send(bytes([byte]))
@@ -124,13 +124,13 @@ async def test_cut_anywhere_a_frame_is_the_same(ends: Ends) -> None:
     assert [received.message for received in await end.until(2)] == [commit(300)] * 2
 
 
-async def test_frames_that_come_together_are_told_apart(ends: Ends) -> None:
+async def test_link_frames_received_together_are_separated(ends: Ends) -> None:
     end, far = ends
     far.send(frame(commit(1)) + frame(Order()) + frame(commit(2)))
     assert [received.message for received in await end.until(3)] == [commit(1), Order(), commit(2)]
 
 
-async def test_a_message_larger_than_any_socket_buffer_arrives(pair: Pair) -> None:
+async def test_link_message_larger_than_a_socket_buffer_arrives(pair: Pair) -> None:
     one, other = pair
     large = Order(prepare=Prepare(files=[page(17 << 20)]))
     one.link.send(large)
@@ -140,7 +140,7 @@ async def test_a_message_larger_than_any_socket_buffer_arrives(pair: Pair) -> No
     assert heard[1].message == commit(1)
 
 
-async def test_sockets_travel_with_their_message(pair: Pair, sockets: list[socket.socket]) -> None:
+async def test_sockets_arrive_with_their_message(pair: Pair, sockets: list[socket.socket]) -> None:
     one, other = pair
     names = []
     for sock in sockets:
@@ -181,7 +181,7 @@ async def test_link_message_sent_before_close_is_received(pair: Pair) -> None:
     assert not one.closed, "who closes an end knows"
 
 
-async def test_an_end_in_the_middle_of_a_frame_is_an_end(ends: Ends) -> None:
+async def test_link_closed_within_a_frame_delivers_no_message(ends: Ends) -> None:
     end, far = ends
     far.send(frame(commit(1))[:-1])
     far.close()
@@ -189,7 +189,7 @@ async def test_an_end_in_the_middle_of_a_frame_is_an_end(ends: Ends) -> None:
     assert end.heard == []
 
 
-async def test_sending_to_an_end_that_is_gone_is_no_error(ends: Ends) -> None:
+async def test_sending_on_a_closed_link_is_no_error(ends: Ends) -> None:
     end, far = ends
     far.close()
     end.link.send(commit(1))
@@ -204,14 +204,14 @@ async def test_link_with_malformed_message_is_closed(ends: Ends, caplog: pytest.
     assert "answerback.internal.v1.Order" in caplog.text
 
 
-async def test_a_size_past_all_bounds_ends_the_link(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
+async def test_link_frame_with_excessive_size_closes_the_link(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
     end, far = ends
     far.send(struct.pack("=III", 0xFFFFFFFF, 0, 0))
     await end.until_closed()
     assert "4294967295 bytes" in caplog.text
 
 
-async def test_a_message_too_large_is_refused_by_its_sender(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_link_message_too_large_is_rejected_by_its_sender(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "MOST_BYTES", 100)
     one, other = pair
     with pytest.raises(MessageTooLarge, match=r"\d+ bytes, at most 100"):
@@ -239,7 +239,7 @@ def descriptors_free(count: int) -> Iterator[None]:
             os.close(descriptor)
 
 
-async def test_sockets_that_find_no_room_are_missed_in_their_own_message(
+async def test_sockets_without_free_descriptors_are_missing_in_their_message_only(
     pair: Pair, sockets: list[socket.socket]
 ) -> None:
     one, other = pair
@@ -270,7 +270,7 @@ async def test_link_without_free_descriptors_sends_nothing(pair: Pair, sockets: 
     close(heard[0])
 
 
-async def test_room_is_made_while_sockets_are_received() -> None:
+async def test_descriptors_are_freed_while_sockets_are_received() -> None:
     entered = []
 
     @contextmanager
@@ -289,7 +289,7 @@ async def test_room_is_made_while_sockets_are_received() -> None:
     other.link.close()
 
 
-async def test_too_many_in_flight_is_tried_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sending_with_too_many_sockets_in_flight_is_retried(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """ETOOMANYREFS: the kernel bounds what an unprivileged user has in flight."""
     one, other = pair
     send, refusals = socket.send_fds, iter([OSError(109, "Too many references")])
@@ -309,7 +309,7 @@ async def test_too_many_in_flight_is_tried_again(pair: Pair, monkeypatch: pytest
     close(heard[0])
 
 
-async def test_closing_leaves_nothing_open(sockets: list[socket.socket]) -> None:
+async def test_closed_link_leaves_no_descriptor_open(sockets: list[socket.socket]) -> None:
     before = descriptors()
     near, far = socket.socketpair()
     one, other = End(near), End(far)

@@ -12,7 +12,7 @@ PINNED = sorted((ROOT / "requirements").glob("*.txt"))
 CHART = ROOT / "deploy" / "helm" / "answerback" / "Chart.yaml"
 
 
-def test_the_version_has_one_source() -> None:
+def test_version_has_one_source() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", answerback.__version__)
     project = (ROOT / "pyproject.toml").read_text()
     assert 'dynamic = ["version"]' in project
@@ -25,18 +25,18 @@ def test_the_version_has_one_source() -> None:
     assert {path for path in files if said.search(path.read_text())} == {ROOT / "service/answerback/__init__.py", CHART}
 
 
-def test_the_chart_repeats_the_version() -> None:
+def test_chart_repeats_the_version() -> None:
     repeated = re.findall(r"^(version|appVersion): (.*)$", CHART.read_text(), re.MULTILINE)
     assert dict(repeated) == {"version": answerback.__version__, "appVersion": answerback.__version__}
 
 
-def test_the_changelog_begins_with_this_version() -> None:
+def test_changelog_begins_with_this_version() -> None:
     heading = next(line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## "))
     assert re.fullmatch(rf"## \[{re.escape(answerback.__version__)}\] - (Unreleased|\d{{4}}-\d\d-\d\d)", heading)
 
 
 @pytest.mark.parametrize("file", PINNED, ids=lambda file: str(file.name))
-def test_every_requirement_is_pinned_by_hash(file: Path) -> None:
+def test_requirements_are_pinned_by_hash(file: Path) -> None:
     logical = re.sub(r"\\\n\s*", " ", re.sub(r"^\s*#.*\n", "", file.read_text(), flags=re.MULTILINE))
     lines = [line for line in logical.splitlines() if line.strip()]
     assert lines
@@ -44,7 +44,7 @@ def test_every_requirement_is_pinned_by_hash(file: Path) -> None:
     assert [line for line in lines if not pinned.fullmatch(line)] == []
 
 
-def test_each_installed_package_is_checked_against_its_hash() -> None:
+def test_installed_packages_are_checked_against_their_hash() -> None:
     """By the Makefile, the image, and what gets single programs."""
     for file in (ROOT / "Makefile", ROOT / "Dockerfile", ROOT / "tools/helm.py", ROOT / "tools/sbom.py"):
         assert "--require-hashes" in file.read_text(), file

@@ -67,7 +67,7 @@ def test_explained_bytes_behind_a_close_are_discarded() -> None:
     assert told(PING, b"QUIT\n").answered
 
 
-def test_time_passes_without_taking_any() -> None:
+def test_simulated_delays_take_no_real_time() -> None:
     slow = r"framing: line, rules: [{do: [delay: 300ms, send: a, delay: 1h, send: b]}]"
     transcript = told(slow, b"\n", Moment(0.1, b"\n"))
     assert sent(transcript) == [(0.3, b"a"), (3600.3, b"b"), (3600.6, b"a"), (7200.6, b"b")]
@@ -75,12 +75,12 @@ def test_time_passes_without_taking_any() -> None:
     assert transcript.answered
 
 
-def test_pieces_leave_at_their_times() -> None:
+def test_dribbled_pieces_have_their_times() -> None:
     transcript = told("rules: [{do: [dribble: {payload: abcde, chunks: 2, gap: 1s}]}]", b"x")
     assert sent(transcript) == [(0, b"abc"), (1, b"de")]
 
 
-def test_replies_keep_their_order_beside_the_requests() -> None:
+def test_replies_are_listed_between_their_requests() -> None:
     rules = "rules: [{when: a, do: [delay: 1s, send: A]}, {do: [send: B]}]"
     transcript = told(f"framing: line, {rules}", b"a\nb\na\n")
     kinds = [
@@ -91,7 +91,7 @@ def test_replies_keep_their_order_beside_the_requests() -> None:
     assert kinds == [b"a", b"A", b"b", b"B", b"a", b"A"]
 
 
-def test_states_and_variables_are_told_as_they_change() -> None:
+def test_changes_of_state_and_variables_are_listed() -> None:
     rules = """rules: [
         {in_states: [in], do: [send: {template: "${vars.name}"}]},
         {do: [set: {name: name, value: {template: "${request}"}}, state: in]}]"""
@@ -102,7 +102,7 @@ def test_states_and_variables_are_told_as_they_change() -> None:
     assert transcript.events[-1] == e.Open(0, "in")
 
 
-def test_framings_change_in_the_middle() -> None:
+def test_change_of_framing_applies_to_the_following_requests() -> None:
     rules = r"""rules: [
         {when: data, do: [framing: {delimiter: "."}]},
         {when: five, do: [framing: {fixed: {size_from: "5"}}]},
@@ -131,7 +131,7 @@ def test_explained_receive_step_takes_a_body() -> None:
     assert waiting.events[-2] == e.Incomplete(0, b"123", "fixed, 5 bytes", "at least 2 more bytes")
 
 
-def test_rules_that_have_matched_often_enough_are_passed_over() -> None:
+def test_rule_at_its_maximum_of_matches_is_skipped_with_the_reason() -> None:
     rules = """rules: [
         {when: a, times: 2, do: [send: "1"]},
         {when: a, scope: CONNECTION, replies: {of: [[send: "2"]], then: NEXT_RULE}},
@@ -144,7 +144,7 @@ def test_rules_that_have_matched_often_enough_are_passed_over() -> None:
     ]
 
 
-def test_events_have_their_rules() -> None:
+def test_events_are_answered_by_their_own_rules() -> None:
     rules = """limits: {idle_timeout: 2s}, rules: [
         {event: CONNECT, do: [send: hi]},
         {event: IDLE, times: 1, do: [send: zzz]},
@@ -161,7 +161,7 @@ def test_events_have_their_rules() -> None:
     assert transcript.events[-1] == e.Closed(3.5, reset=False, reason="peer_eof")
 
 
-def test_a_request_that_ends_with_the_stream_is_answered_before_the_farewell() -> None:
+def test_request_ended_by_eof_is_answered_before_the_eof_rule() -> None:
     rules = "framing: until_eof, rules: [{event: EOF, do: [send: bye]}, {do: [send: got]}]"
     transcript = told(rules, b"all of it", Moment(0, eof=True))
     kinds = [type(event) for event in transcript.events]
@@ -184,7 +184,7 @@ def test_a_request_that_ends_with_the_stream_is_answered_before_the_farewell() -
         ("framing: line, limits: {max_request_bytes: 4}", b"123456", "request_too_large", "max_request_bytes, 4"),
     ],
 )
-def test_why_the_connection_is_closed_on_the_peer(listener: str, said: bytes, reason: str, left: str) -> None:
+def test_close_has_its_reason_and_the_incomplete_data(listener: str, said: bytes, reason: str, left: str) -> None:
     transcript = told(listener, said)
     closed = transcript.events[-1]
     assert closed == e.Closed(0, reset=False, reason=reason)
@@ -194,7 +194,7 @@ def test_why_the_connection_is_closed_on_the_peer(listener: str, said: bytes, re
     assert not transcript.answered
 
 
-def test_a_request_that_never_ends_times_out() -> None:
+def test_incomplete_request_is_closed_by_request_timeout() -> None:
     transcript = told("framing: line, limits: {request_timeout: 2s}", b"PIN", Moment(5))
     assert transcript.events[1:] == [
         e.Incomplete(2, b"PIN", "line", "the line has not ended with LF"),
@@ -203,7 +203,7 @@ def test_a_request_that_never_ends_times_out() -> None:
     assert not transcript.answered
 
 
-def test_a_stream_that_ends_within_a_request() -> None:
+def test_eof_within_a_request_lists_the_incomplete_data() -> None:
     transcript = told("framing: {fixed: {size: 4}}", b"123", Moment(1, eof=True))
     assert transcript.events[2:] == [
         e.Incomplete(1, b"123", "fixed, 4 bytes", "the peer closed its half; at least 1 more byte"),
@@ -220,7 +220,7 @@ def test_explained_bytes_queued_in_the_kernel_at_a_close_are_discarded() -> None
     assert not transcript.answered
 
 
-def test_every_way_to_end() -> None:
+def test_each_way_to_end_is_listed() -> None:
     assert told("rules: [{do: [send: a, reset]}]", b"x").events[-1] == e.Closed(0, reset=True, reason="server_reset")
     held = told("limits: {lifetime: 10s}, rules: [{do: [hang]}]", b"x")
     assert held.events[-2:] == [e.Holds(0), e.Closed(10, reset=False, reason="max_lifetime")]
@@ -247,7 +247,7 @@ def test_explained_request_of_idle_framing_ends_at_the_gap() -> None:
     assert sent(transcript) == [(0.07, b"abc")]
 
 
-def test_the_peer_and_the_clock_are_as_told() -> None:
+def test_peer_and_clock_are_those_given() -> None:
     rules = """rules: [{when: {peer: 10.0.0.0/8}, do: [close]},
         {do: [delay: 1s, send: {template: "${peer.host} ${local.port} ${now:%H:%M:%S}"}]}]"""
     transcript = told(rules, b"x", peer="192.0.2.9")
@@ -279,7 +279,7 @@ def test_explained_random_replies_follow_the_seed() -> None:
     assert {data for _, data in sent(one)} == {b"a", b"b"}
 
 
-def test_many_rules_are_searched_as_they_are_served() -> None:
+def test_many_rules_select_the_same_as_one_by_one() -> None:
     """Tables and sets of patterns find what trying one after another would."""
     rules = ",".join(f"{{name: e{n}, when: 'k{n}'}}, {{name: p{n}, when: {{regex: '^x{n}$'}}}}" for n in range(30))
     transcript = told(f"framing: line, rules: [{rules}]", b"k7\nx29\nk30\n")
@@ -287,7 +287,7 @@ def test_many_rules_are_searched_as_they_are_served() -> None:
     assert [len(misses(transcript, n)) for n in range(3)] == [14, 59, 60]
 
 
-def test_a_transcript_has_its_bounds() -> None:
+def test_transcript_is_cut_at_the_maximum_of_events() -> None:
     transcript = told("rules: [{do: [dribble: {payload: {template: '${random:60000}'}, size: 1, gap: 1ms}]}]", b"x")
     assert transcript.cut_short
     assert len(transcript.events) == e.MOST_EVENTS
@@ -299,7 +299,7 @@ def test_explained_close_by_an_error_is_no_answer(reason: CloseReason) -> None:
     assert e.Transcript("it", [e.Closed(0, False, CloseReason.SERVER_CLOSE.label)]).answered
 
 
-def test_faults_are_told_when_they_strike() -> None:
+def test_applied_faults_are_listed() -> None:
     faults = """faults: [
         {name: late, skip: 1, latency: 500ms},
         {times: 1, truncate: {bytes: 3}}]"""
@@ -314,13 +314,13 @@ def test_faults_are_told_when_they_strike() -> None:
     assert sent(transcript) == [(0, b"abcdef"), (0.5, b"abcdef")]
 
 
-def test_a_fault_may_hold_back_all_that_a_script_says() -> None:
+def test_dropped_replies_are_listed_as_faults() -> None:
     transcript = told("framing: line, rules: [{do: [send: a]}], faults: [{every: 2, drop: {}}]", b"1\n2\n3\n")
     assert sent(transcript) == [(0, b"a"), (0, b"a")]
     assert [event.fault.kind for event in only(transcript, e.Strikes)] == ["drop"]
 
 
-def test_requests_that_are_done_with_are_not_looked_for_again() -> None:
+def test_answered_requests_are_evaluated_once() -> None:
     rules = "framing: line, rules: [{when: a, do: [delay: 1s]}, {name: other, do: [echo]}]"
     transcript = told(rules, b"a\nb\n", Moment(0.5, b"", eof=True), Moment(2))
     assert asked(transcript) == [(b"a", "rules[0]"), (b"b", "other")]

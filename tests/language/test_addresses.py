@@ -125,12 +125,12 @@ def test_address_overlapping_a_reserved_one_is_named(ours: str, address: str, ov
     assert said == (f"the page ({ours})" if overlap else None)
 
 
-def test_a_socket_is_known_by_its_canonical_address_and_a_free_port_by_name_too() -> None:
+def test_socket_key_is_the_canonical_address_and_for_port_0_also_the_name() -> None:
     assert socket_key(v1.Listener(name="a", address="[0::1]:080")) == "[::1]:80"
     assert socket_key(v1.Listener(name="a", address="127.0.0.1:0")) == "127.0.0.1:0#a"
     assert socket_key(v1.Listener(name="a", address="unix:/run//a.sock")) == "unix:/run/a.sock"
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:80", "unix:/a#b"])
-def test_a_key_says_its_address(text: str) -> None:
+def test_socket_key_is_parsed_back_to_its_address(text: str) -> None:
     assert addresses.of_key(socket_key(v1.Listener(name="a", address=text))) == addresses.parse(text)

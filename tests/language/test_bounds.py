@@ -17,7 +17,7 @@ REQUESTS = {"0": False, "1": True, "67108864": True, "67108865": False}
 
 
 @pytest.mark.parametrize("size, right", REQUESTS.items())
-def test_a_request_has_its_size(size: str, right: bool) -> None:
+def test_max_request_bytes_out_of_bounds_is_rejected(size: str, right: bool) -> None:
     config = listener(limits=f"{{max_request_bytes: {size}}}")
     assert problems(config) == ([] if right else [f"limits.max_request_bytes: must be 1 to 67108864, not {size}"])
 
@@ -49,7 +49,7 @@ def test_invalid_duration_message_is_rejected(duration: Duration) -> None:
     ]
 
 
-def test_the_api_may_bring_any_number_for_an_enum() -> None:
+def test_unknown_enum_numbers_are_rejected() -> None:
     config = listener("rules: [{}]")
     config.listeners[0].engine = 7  # type: ignore[assignment]
     config.listeners[0].rules[0].event = -1  # type: ignore[assignment]
@@ -64,7 +64,7 @@ def test_the_api_may_bring_any_number_for_an_enum() -> None:
     ]
 
 
-def test_more_connections_than_descriptors() -> None:
+def test_max_connections_beyond_the_descriptor_limit_is_rejected() -> None:
     config = listener(limits="{max_connections: 1025}")
     assert problems(config) == problems(config, 1025) == problems(config, resource.RLIM_INFINITY) == []
     assert problems(config, 1024) == [

@@ -16,7 +16,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("text, captures", FOUND.items())
-def test_captures_of_a_condition(text: str, captures: Captures) -> None:
+def test_captures_of_a_condition_are_found(text: str, captures: Captures) -> None:
     found = captures_of(rule(f"when: {text}").listeners[0].rules[0].when)
     assert (found is UNKNOWN) == (captures is UNKNOWN)
     assert found == captures

@@ -34,14 +34,14 @@ def test_listener_name_with_other_characters_is_rejected(name: str) -> None:
     )
 
 
-def test_a_listener_needs_a_name_and_an_address() -> None:
+def test_listener_without_name_or_address_is_rejected() -> None:
     assert said(check(v1.Config(listeners=[v1.Listener()]), {})) == [
         "listeners[0].name: missing: a listener needs a name",
         "listeners[0].address: missing: write HOST:PORT, like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000",
     ]
 
 
-def test_a_name_is_used_once() -> None:
+def test_duplicate_listener_name_is_rejected() -> None:
     config = two("127.0.0.1:1", "127.0.0.1:2")
     config.listeners[1].name = "a"
     assert said(check(config, {})) == ["listeners[1].name: a is already the name of listeners[0]"]
@@ -71,7 +71,7 @@ def test_accept_refuse_or_stall_on_unix_socket_is_rejected(accept: v1.Accept.Val
     assert said(check(config, {})) == ([f"listeners[0].accept: {why}"] if wrong else [])
 
 
-def test_peers_of_a_unix_socket_cannot_be_told_apart() -> None:
+def test_max_connections_per_peer_of_a_unix_listener_is_rejected() -> None:
     config = two("unix:/run/a", "127.0.0.1:80")
     for each in config.listeners:
         each.limits.max_connections_per_peer = 2
@@ -96,7 +96,7 @@ def test_more_than_256_listeners_are_rejected() -> None:
     assert check(config, {}) == []
 
 
-def test_rules_are_counted_in_all() -> None:
+def test_more_than_10000_rules_in_all_are_rejected() -> None:
     config = two("127.0.0.1:1", "127.0.0.1:2")
     for each in config.listeners:
         each.rules.extend([v1.Rule()] * (MAX_RULES // 2))
@@ -120,7 +120,7 @@ def test_rule_name_duplicate_or_invalid_is_rejected() -> None:
     ]
 
 
-def test_fields_of_a_newer_version_are_not_passed_over() -> None:
+def test_unknown_field_numbers_are_rejected() -> None:
     newer = v1.Config.FromString(listener("rules: [{do: [echo]}]").SerializeToString() + bytes([0xF8, 0x01, 0x05]))
     newer.listeners[0].rules[0].MergeFromString(bytes([0xF2, 0x01, 0x00]))
     assert said(check(newer, {})) == [
@@ -129,7 +129,7 @@ def test_fields_of_a_newer_version_are_not_passed_over() -> None:
     ]
 
 
-def test_garbage_costs_a_thousand_problems() -> None:
+def test_problems_are_limited_to_1000() -> None:
     config = listener("rules: [{}]")
     config.listeners[0].rules[0].do.extend([v1.Step()] * 50_000)
     problems = check(config, {})
@@ -137,7 +137,7 @@ def test_garbage_costs_a_thousand_problems() -> None:
     assert problems[-1].message == "there may be more than these 1000 problems"
 
 
-def test_problems_come_all_at_once() -> None:
+def test_check_returns_all_problems_at_once() -> None:
     config = listener("rules: [{do: [send: {hex: a}]}]", name="'?'", address="x", limits="{max_request_bytes: 0}")
     assert [problem.path for problem in check(config, {})] == [
         "listeners[0].name",

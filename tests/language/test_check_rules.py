@@ -9,14 +9,14 @@ def problems(text: str) -> list[str]:
     return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), {}))]
 
 
-def test_replies_stand_in_place_of_steps() -> None:
+def test_rule_with_do_and_replies_is_rejected() -> None:
     assert problems("do: [echo], replies: {of: [[send: {hex: a}]]}") == [
         "replies: only one of do and replies can be given",
         "replies.of[0].do[0].send.hex: odd number of digits",
     ]
 
 
-def test_states_have_short_names() -> None:
+def test_state_name_longer_than_128_characters_is_rejected() -> None:
     assert problems(f"in_states: ['', {'s' * 129}]") == [f"in_states[1]: at most 128 characters, not '{'s' * 59}…'"]
 
 
@@ -53,12 +53,12 @@ def test_reply_weight_nan_or_infinite_is_rejected(weight: float) -> None:
     ]
 
 
-def test_a_condition_on_connect() -> None:
+def test_condition_on_connect_other_than_peer_is_rejected() -> None:
     assert problems("event: CONNECT, when: PING") == [
         "when.equals: CONNECT has no request; only peer can be matched",
     ]
 
 
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
-def test_every_event_has_states_and_counts(event: str) -> None:
+def test_states_and_counts_are_accepted_for_each_event(event: str) -> None:
     assert problems(f"event: {event}, in_states: [''], times: 2, scope: CONNECTION, do: [echo]") == []

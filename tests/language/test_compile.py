@@ -47,14 +47,14 @@ EVENTS = ["request", "connect", "idle", "eof", "drain"]
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_each_event_has_its_rules_in_the_order_written(event: str) -> None:
+def test_event_rules_are_compiled_in_the_order_written(event: str) -> None:
     rules = ", ".join(f"{{event: {each.upper()}, name: {each}-{n}}}" for n in "12" for each in EVENTS)
     plan = only(listener(f"rules: [{rules}, {{event: {event}, in_states: [late], name: late}}]"))
     found = getattr(plan, f"on_{event}").of("").search(b"", RequestContext())
     assert (found.name, found.place) == (f"{event}-1", 500 + EVENTS.index(event))
 
 
-def test_a_rule_without_an_event_is_for_requests() -> None:
+def test_rule_without_an_event_is_for_requests() -> None:
     plan = only(listener("rules: [{}]"))
     assert plan.on_request.any
     assert not plan.on_connect.any
@@ -69,7 +69,7 @@ def test_rule_compiles_with_its_states_and_counts() -> None:
     assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
 
 
-def test_counts_stand_at_their_places() -> None:
+def test_compiled_rule_has_its_cell_and_sequence_cell() -> None:
     config = rule("times: 2")
     chosen = selected(config, RequestContext())
     assert chosen is not None
@@ -87,7 +87,7 @@ def test_listener_compiles_with_its_random_seed(seed: str) -> None:
     assert only(listener(random_seed=seed)).random_seed == int(seed)
 
 
-def test_places_and_names_go_by_the_order_written() -> None:
+def test_rule_cells_and_names_follow_the_order_written() -> None:
     plan = compiled(load(WHOLE).config, WHOLE_FILES)
     first, second = plan.listeners.values()
     assert first.rule_names[:4] == ("greeting", "rules[1]", "rules[2]", "rules[3]")
@@ -108,7 +108,7 @@ def test_listener_engine_defaults_to_the_option() -> None:
         assert compiled(BUILT_IN, engine=engine).listeners["hello"].engine is engine
 
 
-def test_limits_and_their_defaults() -> None:
+def test_limits_are_compiled_with_their_defaults() -> None:
     assert compile_limits(v1.Limits()) == Limits()
     given_limits = load(WHOLE).config.listeners[0].limits
     assert compile_limits(given_limits) == Limits(10, 2, 1.5, 0.3, inf, 3600.0, 4096)
@@ -116,7 +116,7 @@ def test_limits_and_their_defaults() -> None:
     assert compile_limits(nothing) == Limits(idle_timeout=inf, request_timeout=inf)
 
 
-def test_a_rule_is_counted_under_its_name_or_its_index() -> None:
+def test_rule_is_counted_by_its_name_or_its_index() -> None:
     assert rule_key(v1.Rule(name="ping"), 3) == "ping"
     assert rule_key(v1.Rule(), 3) == "rules[3]"
 
@@ -145,7 +145,7 @@ def test_compile_of_unchecked_invalid_listener_is_rejected(text: str, why: str) 
     assert str(caught.value) == f"listeners[0]: cannot be compiled: {why}"
 
 
-def test_places_that_do_not_fit_are_refused() -> None:
+def test_compile_with_missing_cells_is_rejected() -> None:
     config = rule("do: [close]")
     where = places(config)
     config.listeners[0].rules.add()
@@ -153,7 +153,7 @@ def test_places_that_do_not_fit_are_refused() -> None:
         compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
 
 
-def test_a_worker_loads_nothing_heavy_to_compile() -> None:
+def test_compiling_imports_no_heavy_library() -> None:
     script = (
         "import sys; from answerback.language import compile; print(*sorted(set(sys.modules) &"
         "{'yaml', 're2', 'difflib', 'grpc', 'json', 'answerback.document'}))"

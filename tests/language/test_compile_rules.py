@@ -32,7 +32,7 @@ MATCHES = [
 
 
 @pytest.mark.parametrize("text, right, wrong", MATCHES)
-def test_conditions_on_the_request(text: str, right: bytes, wrong: bytes) -> None:
+def test_condition_on_a_request_selects_as_written(text: str, right: bytes, wrong: bytes) -> None:
     config = rule(f"when: {text}")
     assert selected(config, RequestContext(right)) is not None
     assert selected(config, RequestContext(wrong)) is None
@@ -50,14 +50,14 @@ def test_conditions_on_the_request(text: str, right: bytes, wrong: bytes) -> Non
         ("{request_number: {min: 2}}", False),
     ],
 )
-def test_conditions_on_the_connection(text: str, holds: bool) -> None:
+def test_condition_on_a_connection_selects_as_written(text: str, holds: bool) -> None:
     assert (selected(rule(f"when: {text}"), RequestContext()) is not None) is holds
 
 
 @pytest.mark.parametrize(
     "text, literal", [("PING", b"PING"), ("{equals: {text: a, ignore_case: true}}", None), ("{prefix: a}", None)]
 )
-def test_equality_can_be_looked_up(text: str, literal: bytes | None) -> None:
+def test_rule_with_a_literal_is_looked_up_by_equality(text: str, literal: bytes | None) -> None:
     chosen = selected(rule(f"when: {text}"), RequestContext(b"PING" if literal else b"a"))
     assert chosen is not None
     assert chosen.equals == literal
@@ -121,7 +121,7 @@ def test_state_and_set_steps_compile_to_their_effect() -> None:
     assert (turn.state, turn.variables) == ("ready", {"a": b"x", "b": b"xsaid"})
 
 
-def test_templates_have_the_captures_of_the_rules_patterns() -> None:
+def test_template_uses_the_captures_of_its_rule() -> None:
     when = r"{any: [nothing, {regex: '(.)(?P<last>\xff)$'}]}"
     assert outcomes("send: {template: '${last}${1}'}", RequestContext(b"ab\xff"), when) == [Send(b"\xffb")]
 

@@ -61,7 +61,7 @@ def descriptors_left(count: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size, large", [(0, False), (LARGE - 1, False), (LARGE, True), (LARGE + 1, True)])
-def test_a_content_is_shared_from_a_size_on(pool: Contents, file: Path, size: int, large: bool) -> None:
+def test_content_of_at_least_the_large_size_is_shared(pool: Contents, file: Path, size: int, large: bool) -> None:
     data = os.urandom(size)
     file.write_bytes(data)
     for content in (read(pool, file), pool.of(data)):
@@ -71,12 +71,12 @@ def test_a_content_is_shared_from_a_size_on(pool: Contents, file: Path, size: in
         assert digest_of(content) == hashlib.sha256(data).digest()
 
 
-def test_chunks_are_put_together(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_file_read_in_chunks_is_complete(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contents, "CHUNK_BYTES", 7)
     assert bytes(view_of(read(pool, file))) == file.read_bytes()
 
 
-def test_equal_contents_are_one_object(pool: Contents, file: Path, tmp_path: Path) -> None:
+def test_equal_contents_share_one_object(pool: Contents, file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(file.read_bytes())
     first = read(pool, file)
@@ -121,7 +121,7 @@ def test_content_without_references_closes_its_descriptor(pool: Contents, file: 
     assert bytes(view_of(read(pool, file))) == file.read_bytes()
 
 
-def test_a_view_outlives_its_content(pool: Contents) -> None:
+def test_view_stays_valid_after_its_content_is_gone(pool: Contents) -> None:
     view = view_of(pool.of(b"a" * LARGE))
     assert bytes(view) == b"a" * LARGE
     owner = sealed(pool.of(b"b" * LARGE))
@@ -138,7 +138,7 @@ def settle(path: Path, monkeypatch: pytest.MonkeyPatch, after: int = HOUR) -> No
     monkeypatch.setattr("time.time_ns", lambda: now)
 
 
-def test_a_file_that_has_settled_is_not_read_again(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_unchanged_for_long_is_not_read_again(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(file, monkeypatch)
     first = read(pool, file)
     monkeypatch.setattr(os, "pread", None)
@@ -146,7 +146,7 @@ def test_a_file_that_has_settled_is_not_read_again(pool: Contents, file: Path, m
 
 
 @pytest.mark.parametrize("after", [0, contents.SETTLED_NANOSECONDS - 1, -HOUR])
-def test_a_file_that_was_changed_just_now_is_read_again(
+def test_file_changed_just_before_is_read_again(
     pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     settle(file, monkeypatch, after)
@@ -159,9 +159,7 @@ def test_a_file_that_was_changed_just_now_is_read_again(
 
 
 @pytest.mark.parametrize("way", ["written", "replaced", "truncate", "longer", "old times"])
-def test_a_file_that_has_changed_is_read_again(
-    pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+def test_changed_file_is_read_again(pool: Contents, file: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     settle(file, monkeypatch)
     first, status = read(pool, file), file.stat()
     data = {"truncate": b"b" * LARGE, "longer": b"b" * 5000}.get(way, b"b" * status.st_size)
@@ -230,7 +228,7 @@ def test_content_without_free_descriptor_is_rejected_and_not_kept(pool: Contents
     assert len(FilesBeside(file, pool)("page")) == 2000
 
 
-def test_files_are_plain_bytes_where_nothing_keeps_them(file: Path) -> None:
+def test_large_file_read_without_a_pool_is_plain_bytes(file: Path) -> None:
     with file.open("wb") as large:
         large.truncate(payloads.MAX_BYTES)
     before = descriptors()

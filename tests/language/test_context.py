@@ -9,7 +9,7 @@ def problems(text: str, files: dict[str, bytes] | None = None) -> list[str]:
     return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), files or {}))]
 
 
-def test_a_file_that_was_not_read_has_been_reported_then() -> None:
+def test_unread_file_is_not_reported_twice_and_a_too_large_one_is_rejected() -> None:
     assert problems("when: {bytes: {equals: {file: nowhere}}}, do: [send: {file: nowhere}]") == []
     assert problems("do: [send: {file: f}]", {"f": bytes((16 << 20) + 1)}) == [
         "do[0].send.file: 16777217 bytes; at most 16777216 are sent at once",
@@ -29,7 +29,7 @@ def test_template_problem_names_its_position(template: str, why: str) -> None:
     assert problems(f"do: [send: {{template: '{template}'}}]") == [f"do[0].send.template: {why}"]
 
 
-def test_templates_know_the_groups_of_the_rules_own_patterns() -> None:
+def test_template_with_a_group_of_another_pattern_is_rejected() -> None:
     when = "when: {any: [{regex: '(a)(?P<b>b)'}, {all: [{regex: '(?P<c>c)'}]}, {not: {regex: '(?P<d>d)'}}]}"
     for right in ("${1}${2}", "${b}${c}", "${vars.never_set}"):
         assert problems(f"{when}, do: [set: {{name: x, value: {{template: '{right}'}}}}]") == []
@@ -39,7 +39,7 @@ def test_templates_know_the_groups_of_the_rules_own_patterns() -> None:
     ]
 
 
-def test_a_pattern_that_is_refused_is_one_problem() -> None:
+def test_invalid_pattern_causes_no_problems_in_templates() -> None:
     """What it would have captured is not known, so no template that looks it up is wrong; others are."""
     assert problems("when: {regex: '(a'}, do: [send: {template: '${1}${name}'}, send: {template: '${u16be}'}]") == [
         "when.regex: invalid RE2: missing ): (a",

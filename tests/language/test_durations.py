@@ -73,5 +73,5 @@ def test_written_duration_is_parsed_to_the_same(seconds: int, nanos: int) -> Non
         assert durations.parse(durations.written(given_duration)) == given_duration
 
 
-def test_seconds_are_for_plans() -> None:
+def test_duration_is_converted_to_seconds() -> None:
     assert durations.seconds(Duration(seconds=1, nanos=500_000_000)) == 1.5

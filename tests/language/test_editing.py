@@ -40,19 +40,19 @@ def names(of: v1.Config) -> list[str]:
     return [each.name for each in of.listeners]
 
 
-def test_a_listener_is_created_behind_all_others() -> None:
+def test_created_listener_is_appended() -> None:
     new = listener("{name: c, address: '127.0.0.1:3'}")
     after = created(config(), new)
     assert names(after) == ["a", "b", "c"]
     assert after.listeners[2] == new
 
 
-def test_a_name_is_given_once() -> None:
+def test_created_listener_with_existing_name_is_rejected() -> None:
     with pytest.raises(ListenerExists, match="listener 'a' already exists"):
         created(config(), listener("{name: a}"))
 
 
-def test_a_listener_is_deleted() -> None:
+def test_deleted_listener_is_removed() -> None:
     assert names(deleted(config(), "a")) == ["b"]
 
 
@@ -62,25 +62,25 @@ def test_delete_of_missing_listener_fails_unless_allow_missing() -> None:
     assert deleted(config(), "c", allow_missing=True) == config()
 
 
-def test_a_field_is_taken() -> None:
+def test_updated_field_is_replaced_and_others_kept() -> None:
     after = changed("{name: a, address: '127.0.0.1:9'}", "address")
     assert after.address == "127.0.0.1:9"
     assert after.rules == config().listeners[0].rules
 
 
-def test_a_field_that_is_not_set_is_cleared() -> None:
+def test_update_with_unset_field_clears_it() -> None:
     after = changed("{name: a}", "rules", "limits")
     assert not after.rules
     assert not after.HasField("limits")
     assert after.address == "127.0.0.1:1"
 
 
-def test_a_field_within_a_message_is_taken_alone() -> None:
+def test_updated_nested_field_is_replaced_and_its_siblings_kept() -> None:
     after = changed("{name: a, limits: {idle_timeout: 9s, lifetime: 9s}}", "limits.idle_timeout")
     assert (after.limits.idle_timeout.seconds, after.limits.lifetime.seconds) == (9, 2)
 
 
-def test_a_field_within_a_message_that_is_not_set_is_cleared_alone() -> None:
+def test_update_with_unset_nested_field_clears_only_it() -> None:
     after = changed("{name: a}", "limits.idle_timeout")
     assert not after.limits.HasField("idle_timeout")
     assert after.limits.lifetime.seconds == 2
@@ -99,7 +99,7 @@ def test_update_of_field_in_other_oneof_member_switches_the_member() -> None:
     assert not emptied.framing.line.keep_ending
 
 
-def test_a_star_takes_everything() -> None:
+def test_update_mask_star_replaces_the_listener() -> None:
     given = listener("{name: a, address: '127.0.0.1:9'}")
     assert updated(config(), given, ["*"]).listeners[0] == given
 
@@ -118,7 +118,7 @@ def test_update_of_missing_listener_creates_it_if_allow_missing() -> None:
     assert updated(config(), new, ["rules"], allow_missing=True).listeners[2] == new
 
 
-def test_every_bad_path_of_a_mask_is_said() -> None:
+def test_update_mask_with_bad_paths_is_rejected_with_each_of_them() -> None:
     with pytest.raises(BadMask) as raised:
         changed("{name: a}", "adress", "limits.idle", "rules.name", "name.first", "", "address", "*")
     assert [str(problem) for problem in raised.value.problems] == [

@@ -7,7 +7,7 @@ from answerback.language.enums import ACCEPT_VALUES, ENGINE_VALUES, accept_of, e
 from answerback.v1 import config_pb2 as v1
 
 
-def test_every_engine_and_accept_mode_has_its_value() -> None:
+def test_engines_and_accept_modes_map_to_every_enum_value() -> None:
     assert set(ENGINE_VALUES) == set(Engine)
     assert set(ACCEPT_VALUES) == set(Accept)
     assert {*ENGINE_VALUES.values(), v1.ENGINE_UNSPECIFIED} == set(v1.Engine.values())
@@ -15,7 +15,7 @@ def test_every_engine_and_accept_mode_has_its_value() -> None:
 
 
 @pytest.mark.parametrize("engine", Engine)
-def test_an_engine_survives_the_way_there_and_back(engine: Engine) -> None:
+def test_engine_survives_a_round_trip(engine: Engine) -> None:
     listener = v1.Listener(engine=ENGINE_VALUES[engine])
     assert all(engine_of(listener, default) is engine for default in Engine)
     assert engine_named(ENGINE_VALUES[engine]) is engine
@@ -23,9 +23,9 @@ def test_an_engine_survives_the_way_there_and_back(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("accept", Accept)
-def test_an_accept_mode_survives_the_way_there_and_back(accept: Accept) -> None:
+def test_accept_mode_survives_a_round_trip(accept: Accept) -> None:
     assert accept_of(v1.Listener(accept=ACCEPT_VALUES[accept])) is accept
 
 
-def test_unless_given_a_listener_accepts() -> None:
+def test_listener_without_accept_mode_is_normal() -> None:
     assert accept_of(v1.Listener()) is Accept.NORMAL

@@ -14,7 +14,7 @@ from tests.language.configurations import rule, said
 TWICE = rule("when: {prefix: {file: a}}, do: [send: {file: a}, send: {file: b}]")
 
 
-def test_each_file_is_read_once() -> None:
+def test_file_named_twice_is_read_once() -> None:
     asked = []
 
     def read(name: str) -> bytes:
@@ -55,7 +55,7 @@ def test_payload_file_with_invalid_name_is_rejected(name: str) -> None:
     assert problem.message.endswith("that is not a file name")
 
 
-def test_files_have_a_largest_size_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_beyond_the_total_size_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_BYTES_IN_ALL", 15)
     found, problems = read_files(TWICE, lambda _: b"0123456789")
     assert list(found) == ["a"]
@@ -109,13 +109,13 @@ def test_api_reads_no_payload_file_outside_its_folder(folder: Path, name: str) -
     assert refusal(FilesBeneath(folder), name) == "it is outside the directory of `serve --files`"
 
 
-def test_links_within_the_folder_are_followed_as_kubernetes_lays_them(folder: Path) -> None:
+def test_symlinks_within_the_directory_are_followed(folder: Path) -> None:
     (folder / "..data").symlink_to("deep")
     (folder / "mounted").symlink_to("..data/reply.bin")
     assert FilesBeneath(folder)("mounted") == b"deep"
 
 
-def test_a_link_put_there_between_looking_and_opening_is_not_followed(folder: Path) -> None:
+def test_symlink_created_after_the_check_is_not_followed(folder: Path) -> None:
     (folder / "link").symlink_to(folder.parent / "secret")
     with pytest.raises(OSError) as caught:
         files._open_beneath(folder, Path("link"))
@@ -143,7 +143,7 @@ def test_payload_file_that_is_not_regular_is_rejected_without_waiting(folder: Pa
     assert refusal(FilesBeside(folder / "a.yaml"), "/dev/zero") == "that is not a regular file"
 
 
-def test_a_file_has_a_largest_size(folder: Path) -> None:
+def test_file_larger_than_16_mib_is_rejected(folder: Path) -> None:
     with (folder / "large").open("wb") as file:
         file.truncate(payloads.MAX_BYTES + 1)
     assert refusal(FilesBeneath(folder), "large") == "it is longer than 16777216 bytes"
@@ -151,7 +151,7 @@ def test_a_file_has_a_largest_size(folder: Path) -> None:
     assert len(FilesBeneath(folder)("large")) == payloads.MAX_BYTES
 
 
-def test_no_descriptor_is_left_behind(folder: Path) -> None:
+def test_reading_payload_files_leaves_no_descriptor_open(folder: Path) -> None:
     before = descriptors()
     for name in ("reply.bin", "deep", "nowhere", "deep/nowhere", "nowhere/deep", "reply.bin/x"):
         for read in (FilesBeneath(folder), FilesBeside(folder / "a.yaml")):

@@ -13,7 +13,7 @@ def advice(text: str = "", **fields: str) -> list[str]:
 
 @few
 @given(configs())
-def test_advice_is_given_of_anything(config: v1.Config) -> None:
+def test_warnings_of_any_configuration_have_a_path(config: v1.Config) -> None:
     assert all(problem.path for problem in warnings(config))
 
 
@@ -21,7 +21,7 @@ def test_lint_warns_of_configuration_without_listeners() -> None:
     assert said(warnings(v1.Config())) == ["listeners: empty: nothing will be served"]
 
 
-def test_text_where_bytes_were_meant() -> None:
+def test_text_escape_that_becomes_two_bytes_is_warned_of() -> None:
     found = advice(
         'rules: [{when: {all: ["\\xff", {regex: "é"}]},'
         ' do: [send: "caf\\xe9 \\xff", send: "→", send: {template: "\\xff"}]}]',
@@ -36,7 +36,7 @@ def test_text_where_bytes_were_meant() -> None:
     ]
 
 
-def test_reads_longer_than_requests_may_be() -> None:
+def test_read_longer_than_max_request_bytes_is_warned_of() -> None:
     assert advice(limits="{max_request_bytes: 1000}") == [
         "limits.max_request_bytes: less than one read of up to 1024 bytes: longer reads close the connection",
     ]
@@ -44,7 +44,7 @@ def test_reads_longer_than_requests_may_be() -> None:
     assert advice(limits="{max_request_bytes: 1000}", framing="line") == []
 
 
-def test_framings_that_never_give_a_request() -> None:
+def test_framing_that_never_ends_a_request_is_warned_of() -> None:
     assert advice(limits="{max_request_bytes: 1000}", framing="{fixed: {size: 1001}}") == [
         "framing.fixed.size: more than max_request_bytes: every request closes the connection",
     ]
@@ -62,7 +62,7 @@ def test_lint_warns_of_idle_rule_without_idle_timeout() -> None:
     ]
 
 
-def test_timeouts_behind_the_end_of_life() -> None:
+def test_timeout_not_shorter_than_lifetime_is_warned_of() -> None:
     assert advice(limits="{lifetime: 10s, idle_timeout: 10s, request_timeout: 1m}") == [
         "limits.idle_timeout: never ends a connection: its lifetime is over by then",
         "limits.request_timeout: never ends a connection: its lifetime is over by then",

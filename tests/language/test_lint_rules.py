@@ -6,24 +6,24 @@ from tests.language.test_lint import advice
 @pytest.mark.parametrize(
     "first", ["{}", "{do: [close]}", "{when: {prefix: ''}}", "{when: {contains: ''}}", "{when: {regex: ''}}"]
 )
-def test_a_rule_behind_one_that_takes_everything(first: str) -> None:
+def test_rule_after_one_that_matches_everything_is_warned_of(first: str) -> None:
     assert advice(f"rules: [{first}, {{when: PING}}, {{}}, {{event: CONNECT}}]") == [
         "rules[1]: never reached: rules[0] takes everything",
         "rules[2]: never reached: rules[0] takes everything",
     ]
 
 
-def test_an_empty_request_is_something_to_equal() -> None:
+def test_rule_for_the_empty_request_does_not_match_everything() -> None:
     assert advice("rules: [{when: ''}, {when: PING}, {when: {prefix: {hex: ''}}}]") == []
 
 
-def test_a_second_rule_on_connect() -> None:
+def test_second_connect_rule_without_condition_is_warned_of() -> None:
     assert advice("rules: [{event: CONNECT}, {}, {event: CONNECT}]") == [
         "rules[2]: never reached: rules[0] takes everything",
     ]
 
 
-def test_a_rule_behind_one_with_the_same_condition() -> None:
+def test_rule_after_one_with_the_same_condition_is_warned_of() -> None:
     assert advice(
         "rules: [{when: {not: PING}, do: [close]}, {when: PING}, {when: {not: {equals: PING}}, do: [echo]}]"
     ) == [
@@ -32,7 +32,7 @@ def test_a_rule_behind_one_with_the_same_condition() -> None:
 
 
 @pytest.mark.parametrize("end", ["close", "reset", "hang"])
-def test_steps_behind_the_end(end: str) -> None:
+def test_steps_after_the_end_of_a_script_are_warned_of(end: str) -> None:
     what = "says nothing more" if end == "hang" else "ends the connection"
     assert advice(f"rules: [{{do: [echo, {end}, discard, close]}}]") == [
         f"rules[0].do[2]: never reached: do[1] {what}",
@@ -51,7 +51,7 @@ def test_steps_behind_the_end(end: str) -> None:
         ("framing: line\nrules: [{event: REQUEST, do: [hang]}]", False),
     ],
 )
-def test_a_hang_after_the_peers_fin_closes_at_once(listener: str, warned: bool) -> None:
+def test_hang_after_the_fin_of_the_peer_is_warned_of(listener: str, warned: bool) -> None:
     why = "closes at once: the peer has closed its half already, unless ignore_fin is true"
     assert advice(listener) == ([f"rules[0].do[0].hang: {why}"] if warned else [])
 
@@ -63,7 +63,7 @@ def test_lint_warns_of_echo_on_connect() -> None:
 
 
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
-def test_each_event_has_rules_of_its_own(event: str) -> None:
+def test_rules_are_compared_only_within_their_event(event: str) -> None:
     assert advice(f"rules: [{{}}, {{event: {event}, do: [echo]}}, {{event: {event}}}]") == [
         "rules[2]: never reached: rules[1] takes everything",
         f"rules[1].do[0]: sends nothing: {event} has no request",
@@ -75,7 +75,7 @@ def test_each_event_has_rules_of_its_own(event: str) -> None:
 ENTER = "{when: enter, do: [state: a, state: b]}"
 
 
-def test_rules_are_reached_by_state() -> None:
+def test_rule_unreachable_in_all_its_states_is_warned_of() -> None:
     assert advice(
         f"rules: [{ENTER}, {{when: x, in_states: [a]}}, {{in_states: [a]}}, {{in_states: [a]}}, {{in_states: [b]}},"
         " {in_states: [a, b]}, {in_states: ['', a]}, {when: x}, {}, {in_states: [a]}]"
@@ -87,7 +87,7 @@ def test_rules_are_reached_by_state() -> None:
     ]
 
 
-def test_the_same_condition_in_another_state_is_another() -> None:
+def test_rule_with_the_same_condition_in_all_its_states_is_warned_of() -> None:
     assert advice(
         f"rules: [{ENTER}, {{when: x, in_states: [a]}}, {{when: x, in_states: [b]}}, {{when: x, in_states: [b, a]}},"
         " {when: x}, {when: x, in_states: [a]}]"
@@ -97,7 +97,7 @@ def test_the_same_condition_in_another_state_is_another() -> None:
     ]
 
 
-def test_a_rule_for_every_state_before_one_that_takes_everything_in_some() -> None:
+def test_rule_without_states_before_one_that_matches_everything_is_warned_of() -> None:
     before = "goes before rules[2], which takes everything in its states: without in_states, there too"
     assert advice("rules: [{when: x, do: [state: a]}, {when: y, times: 2}, {in_states: [a]}, {when: z}]") == [
         f"rules[0]: {before}",
@@ -107,7 +107,7 @@ def test_a_rule_for_every_state_before_one_that_takes_everything_in_some() -> No
     assert advice("rules: [{when: x, do: [state: a]}, {when: y, in_states: [a]}, {}]") == []
 
 
-def test_states_that_are_never_entered() -> None:
+def test_state_that_no_step_enters_is_warned_of() -> None:
     assert advice(
         "rules: [{when: x, in_states: ['', a, b, c]}, {when: y, do: [state: a]},"
         " {when: z, replies: {of: [[], [state: b]]}}]"
@@ -118,7 +118,7 @@ def test_lint_warns_of_states_given_twice() -> None:
     assert advice("rules: [{when: x, in_states: ['', '']}]") == ["rules[0].in_states[1]: '' is given already"]
 
 
-def test_a_connection_begins_in_the_empty_state() -> None:
+def test_connect_rule_in_a_named_state_is_warned_of() -> None:
     assert advice("rules: [{event: CONNECT, in_states: [a], do: [state: a]}]") == [
         "rules[0].in_states: never on CONNECT: a connection begins in state ''",
     ]
@@ -133,7 +133,7 @@ def test_lint_does_not_call_rules_behind_limited_rule_unreachable(limit: str) ->
     assert advice(f"rules: [{{}}, {{{limit}}}]") == ["rules[1]: never reached: rules[0] takes everything"]
 
 
-def test_replies_that_go_on_leave_nothing() -> None:
+def test_rule_after_endless_replies_is_warned_of() -> None:
     assert advice("rules: [{replies: {of: [[]], then: CYCLE}}, {}]") == [
         "rules[1]: never reached: rules[0] takes everything"
     ]
@@ -146,7 +146,7 @@ def test_lint_warns_of_scope_without_count() -> None:
     assert advice("rules: [{scope: CONNECTION, times: 1}]") == []
 
 
-def test_times_behind_the_last_reply() -> None:
+def test_times_beyond_the_last_reply_is_warned_of() -> None:
     assert advice("rules: [{times: 3, replies: {of: [[], []], then: NEXT_RULE}}]") == [
         "rules[0].times: never reached: the rule matches no more after 2 replies",
     ]
@@ -155,7 +155,7 @@ def test_times_behind_the_last_reply() -> None:
 # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_steps_of_replies_are_looked_at_too() -> None:
+def test_unreachable_step_of_a_reply_is_warned_of() -> None:
     assert advice("rules: [{replies: {of: [[], [close, echo]]}}]") == [
         "rules[0].replies.of[1].do[1]: never reached: do[0] ends the connection",
     ]

@@ -26,7 +26,7 @@ def test_pacer_sleeps_half_as_long_as_it_worked(clock: list[float]) -> None:
     assert clock[1:] == pytest.approx([0.0025, 0.0015])
 
 
-def test_short_work_is_added_up(clock: list[float]) -> None:
+def test_pacer_adds_up_short_work_before_it_pauses(clock: list[float]) -> None:
     pause = Pacer()
     for _ in range(3):
         clock[0] += 0.0009
@@ -34,7 +34,7 @@ def test_short_work_is_added_up(clock: list[float]) -> None:
     assert clock[1:] == pytest.approx([0.00135])
 
 
-def test_a_check_pauses_after_each_pattern() -> None:
+def test_check_pauses_after_each_pattern() -> None:
     text = """
 listeners:
 - name: a

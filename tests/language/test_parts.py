@@ -54,18 +54,18 @@ def rule(content: bytes) -> bytes:
         (delimited(1, b"\x0a\x80\x01" + b"x" * 128), 2),  # a length of two bytes
     ],
 )
-def test_each_tag_is_a_part(data: bytes, count: int) -> None:
+def test_each_field_counts_as_a_part(data: bytes, count: int) -> None:
     assert check_parts(data, CONFIG) == count
     v1.Config.FromString(data)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_each_packed_number_is_a_part(count: int) -> None:
+def test_each_packed_number_counts_as_a_part(count: int) -> None:
     replies = v1.Replies(weights=[1.5] * count)
     assert check_parts(replies.SerializeToString(), v1.Replies.DESCRIPTOR) == count
 
 
-def test_packed_numbers_past_the_bound_are_refused_although_nothing_follows() -> None:
+def test_packed_numbers_beyond_the_maximum_are_rejected() -> None:
     data = v1.Replies(weights=[1.5] * 5).SerializeToString()
     assert check_parts(data, v1.Replies.DESCRIPTOR, 5) == 5
     with pytest.raises(TooManyParts):
@@ -73,13 +73,13 @@ def test_packed_numbers_past_the_bound_are_refused_although_nothing_follows() ->
 
 
 @pytest.mark.parametrize("data", [EMPTY_LISTENER * MAX_PARTS, rule(delimited(7, b"") * (MAX_PARTS - 2))])
-def test_as_many_parts_as_there_may_be_are_taken_and_not_one_more(data: bytes) -> None:
+def test_message_with_more_than_the_maximum_of_parts_is_rejected(data: bytes) -> None:
     assert check_parts(data, CONFIG) == MAX_PARTS
     with pytest.raises(TooManyParts):
         check_parts(data + EMPTY_LISTENER, CONFIG)
 
 
-def test_counting_stops_at_the_bound() -> None:
+def test_counting_of_parts_stops_at_the_maximum() -> None:
     with pytest.raises(TooManyParts):
         check_parts(EMPTY_LISTENER * 5 + b"\xff", CONFIG, 4)  # what follows would be no message
 
@@ -105,7 +105,7 @@ def test_part_count_of_malformed_message_is_rejected(data: bytes) -> None:
         check_parts(data, CONFIG)
 
 
-def test_messages_in_one_another_are_counted_as_deep_as_protobuf_reads() -> None:
+def test_nested_messages_are_counted_to_the_depth_that_protobuf_parses() -> None:
     data = b""
     for _ in range(MAX_DEPTH // 2):
         data = delimited(number("Match", "not"), data)
@@ -145,7 +145,7 @@ def test_parts_of_a_valid_file_are_within_the_limit_of_the_api(config: v1.Config
 
 
 @pytest.mark.parametrize("step, each", [("close", 2), ("send: x", 3), ("delay: 1s", 5), ("reset: {}", 2)])
-def test_a_file_has_as_many_parts_as_there_may_be_and_not_one_more(
+def test_file_with_more_than_the_maximum_of_parts_is_rejected(
     monkeypatch: pytest.MonkeyPatch, step: str, each: int
 ) -> None:
     text = STEPS % ", ".join([f"{{{step}}}" if ":" in step else step] * 10)
@@ -158,7 +158,7 @@ def test_a_file_has_as_many_parts_as_there_may_be_and_not_one_more(
     assert (problem.column or 0) > len(text) - len(step) - 10
 
 
-def test_aliases_count_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alias_counts_its_parts_at_each_use(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "listeners: [&a {name: a, rules: &r [{do: [close, close]}]}, *a, *a, *a]"
     monkeypatch.setattr(decode, "MAX_PARTS", 4 * 7)
     assert load(text).problems == ()

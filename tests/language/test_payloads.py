@@ -52,12 +52,12 @@ def test_invalid_payload_is_rejected(payload: payloads.Source, why: str) -> None
     assert str(caught.value) == why
 
 
-def test_a_file_that_was_not_read_is_told_apart() -> None:
+def test_payload_of_an_unread_file_raises_missing_file() -> None:
     with pytest.raises(payloads.MissingFile):
         payloads.decode(v1.Payload(file="nowhere"), {})
 
 
-def test_a_payload_has_a_largest_size() -> None:
+def test_payload_larger_than_16_mib_is_rejected() -> None:
     most = bytes(payloads.MAX_BYTES)
     assert payloads.decode(v1.Payload(file="f"), {"f": most}) == most
     with pytest.raises(ValueError, match="16777217 bytes; at most 16777216 are sent at once"):

@@ -3,13 +3,13 @@ import pytest
 from answerback.language.problems import MOST_PROBLEMS, Enough, Problem, Problems, Refused, quoted, step_into
 
 
-def test_a_problem_says_where() -> None:
+def test_problem_is_printed_with_its_line_column_and_path() -> None:
     assert str(Problem("listeners[0].name", "missing")) == "listeners[0].name: missing"
     assert str(Problem("listeners[0].name", "missing", 3, 5)) == "3:5: listeners[0].name: missing"
     assert str(Problem("", "not YAML", 1, 1)) == "1:1: not YAML"
 
 
-def test_a_refusal_says_every_reason() -> None:
+def test_rejection_is_printed_with_every_problem() -> None:
     refused = Refused([Problem("a", "one"), Problem("b", "two")])
     assert str(refused) == "a: one; b: two"
     assert [problem.path for problem in refused.problems] == ["a", "b"]
@@ -26,7 +26,7 @@ def test_problems_stop_after_1000_with_a_notice() -> None:
     assert str(found[-1]) == "there may be more than these 1000 problems"
 
 
-def test_a_quoted_value_is_escaped_and_short() -> None:
+def test_quoted_value_is_escaped_and_shortened() -> None:
     assert quoted("a\x1b'") == '"a\\x1b\'"'
     assert quoted("x" * 1000) == "'" + "x" * 59 + "…'"
 

@@ -59,7 +59,7 @@ def whole(where: Where, example: str) -> str:
     return "listeners:\n  -\n" + indent("\n".join([*needed, rule]), "    ")
 
 
-def test_every_field_is_described_once() -> None:
+def test_each_field_is_described_once() -> None:
     described = [(each.message, each.field) for each in ENTRIES]
     assert len(set(described)) == len(described)
     expected = {(str(kind.full_name), field.name) for kind in kinds(v1.Config.DESCRIPTOR) for field in kind.fields}
@@ -67,7 +67,7 @@ def test_every_field_is_described_once() -> None:
 
 
 @each_entry
-def test_an_example_is_taken_and_sets_its_field(entry: Entry) -> None:
+def test_example_of_a_field_is_valid_and_sets_it(entry: Entry) -> None:
     document = load(whole(entry.where, entry.example))
     assert document.problems == ()
     assert check(document.config, FILES) == []
@@ -79,7 +79,7 @@ def test_an_example_is_taken_and_sets_its_field(entry: Entry) -> None:
 
 
 @each_entry
-def test_the_reference_shows_default_bounds_and_example(entry: Entry) -> None:
+def test_reference_shows_default_bounds_and_example_of_each_field(entry: Entry) -> None:
     section = GENERATED.split(f"\n## {name_of_message(entry.message)}\n")[1].split("\n## ")[0]
     row = next(line for line in section.splitlines() if line.startswith(f"| `{entry.field}` |"))
     assert row.endswith(f"| `{entry.example}` |")
@@ -87,7 +87,7 @@ def test_the_reference_shows_default_bounds_and_example(entry: Entry) -> None:
     assert not entry.default or f"| {entry.default} |" in row
 
 
-def test_the_defaults_of_limits_are_those_in_use() -> None:
+def test_documented_defaults_of_limits_are_those_in_use() -> None:
     for entry in ENTRIES:
         if entry.message != "answerback.v1.Limits":
             continue
@@ -99,7 +99,7 @@ def test_the_defaults_of_limits_are_those_in_use() -> None:
             assert int(value) == getattr(Limits(), entry.field)
 
 
-def test_the_default_of_a_read_is_the_one_in_use() -> None:
+def test_documented_default_of_read_is_the_one_in_use() -> None:
     entry = next(each for each in ENTRIES if each.field == "max_bytes")
     assert int(entry.default.split("`")[1]) == DEFAULT_READ_BYTES
 
@@ -118,7 +118,7 @@ def test_shorthand_in_configuration_reference_equals_its_full_form() -> None:
         assert meant(short) == meant(full)
 
 
-def test_the_whole_examples_are_taken() -> None:
+def test_complete_examples_of_the_reference_are_valid() -> None:
     for example in [text for kind, text in FENCE.findall(PAGE) if kind == "yaml"]:
         assert problems_of(example) == []
         assert warnings(load(example).config) == []

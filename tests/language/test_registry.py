@@ -24,11 +24,11 @@ KINDS = [(name, kind) for name, family in ALL.items() for kind in family]
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_family_describes_every_member_of_its_oneof(name: str) -> None:
+def test_registry_has_every_member_of_its_oneof(name: str) -> None:
     assert [kind.name for kind in ALL[name]] == [field.name for field in ALL[name].fields]
 
 
-def test_the_families_that_warnings_go_through_are_all_but_delays() -> None:
+def test_warnings_cover_every_family_except_delays() -> None:
     assert {family.message for family in FAMILIES} == {family.message for family in ALL.values()} - {v1.Delay}
 
 
@@ -38,17 +38,17 @@ def test_each_kind_has_a_description_and_an_example(family: str, kind: Kind) -> 
     assert kind.name in kind.example, family
 
 
-def test_a_kind_that_the_schema_does_not_have_cannot_be_registered() -> None:
+def test_kind_without_a_field_in_the_schema_cannot_be_registered() -> None:
     with pytest.raises(ValueError, match=r"answerback\.v1\.Fault has no field lightning"):
         FAULTS.kind("lightning")
 
 
-def test_a_kind_is_described_once() -> None:
+def test_kind_registered_twice_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"answerback\.v1\.Fault\.drop is described already"):
         FAULTS.kind("drop")
 
 
-def test_a_message_that_chooses_nothing_has_no_kind() -> None:
+def test_empty_message_has_no_kind() -> None:
     assert FAULTS.of(v1.Fault()) is None
     with pytest.raises(ValueError, match="a fault says nothing"):
         FAULTS.chosen(v1.Fault())

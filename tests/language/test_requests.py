@@ -31,7 +31,7 @@ LONGEST = [
 
 
 @pytest.mark.parametrize("fields, longest", LONGEST)
-def test_the_longest_request_of_a_listener(fields: str, longest: int) -> None:
+def test_longest_request_follows_framing_and_limits(fields: str, longest: int) -> None:
     assert longest_request(listener(fields)) == longest
 
 
@@ -39,7 +39,7 @@ def problems(fields: str) -> list[str]:
     return [str(problem) for problem in check(load(LISTENER % fields).config, {})]
 
 
-def test_a_pattern_with_many_groups_counts_more() -> None:
+def test_pattern_with_many_groups_counts_as_more_instructions() -> None:
     """About 20 instructions each: 16 groups count as much again."""
     fits = "(.*a)" * 30
     assert problems(f"framing: line, rules: [{{when: {{regex: '{fits}'}}}}]") == []
@@ -48,13 +48,13 @@ def test_a_pattern_with_many_groups_counts_more() -> None:
     assert "it may be 512" in problem
 
 
-def test_each_pattern_within_a_condition_is_reported_at_its_place() -> None:
+def test_pattern_within_a_condition_is_reported_at_its_path() -> None:
     text = "framing: line, rules: [{when: {any: {of: [{regex: x}, {not: {regex: '%s'}}]}}}]"
     (problem,) = problems(text % ("a" * 600))
     assert problem.startswith("listeners[0].rules[0].when.any.of[1].not.regex: counts as 604 RE2 instructions")
 
 
-def test_a_lower_limit_makes_room() -> None:
+def test_long_pattern_is_accepted_with_a_lower_max_request_bytes() -> None:
     (problem,) = problems(f"framing: line, rules: [{{when: {{regex: '{'a' * 600}'}}}}]")
     limit = int(problem.rsplit(" ", 1)[1])
     assert (
@@ -63,7 +63,7 @@ def test_a_lower_limit_makes_room() -> None:
     )
 
 
-def test_a_problem_has_its_line_and_column() -> None:
+def test_too_long_pattern_is_reported_at_its_line_and_column() -> None:
     begin = "listeners:\n- name: a\n  address: 127.0.0.1:1\n  framing: line\n  rules:\n  - when:\n"
     text = f"{begin}      regex: {'a?' * 50_000}\n"
     document = load(text)

@@ -104,14 +104,14 @@ def test_patterns_of_a_configuration_past_their_total_are_rejected() -> None:
     assert check(config, {}) == []
 
 
-def test_small_patterns_count_as_25_instructions_each() -> None:
+def test_small_pattern_counts_as_25_instructions() -> None:
     config = rules(2)
     config.listeners[0].rules[0].when.any.of.extend([v1.Match(regex="a")] * 10_001)
     (problem,) = [each for each in check(config, {}) if "counts as" in each.message]
     assert problem.path == "listeners[0].rules[0].when.any.of[10000].regex"
 
 
-def test_unicode_classes_count_as_150_instructions_more() -> None:
+def test_unicode_class_counts_as_150_more_instructions() -> None:
     config = rules(200)
     for each in config.listeners[0].rules:
         each.when.regex = r"\pL" * 32  # 16 ranges of bytes each, at most
@@ -120,7 +120,7 @@ def test_unicode_classes_count_as_150_instructions_more() -> None:
     assert problem.message.startswith("counts as 5317 instructions, 255216 with")
 
 
-def test_a_pattern_that_frames_counts_among_all() -> None:
+def test_pattern_of_a_framing_counts_towards_the_total() -> None:
     config = listening(2)
     step = v1.Step(receive=v1.Step.Receive(framing=v1.Framing(pattern=v1.Framing.Pattern(end="[ab]" * 250)), into="x"))
     config.listeners[0].rules.add().do.extend([step] * 2000)

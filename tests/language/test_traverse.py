@@ -2,7 +2,7 @@ from answerback.language.traverse import messages
 from tests.language.configurations import rule
 
 
-def test_every_message_has_its_path_in_the_order_written() -> None:
+def test_traversal_yields_each_message_with_its_path_in_order() -> None:
     config = rule("when: {all: [a, {not: b}]}, do: [delay: 1s, send: hi]")
     assert [path for path, _ in messages(config)] == [
         "",

@@ -69,7 +69,7 @@ def numbered(tally: SharedCounters, place: int) -> None:
             cells[place + offset] = (1000 + offset) * (slot + 1)
 
 
-def test_each_family_of_a_listener_is_read_from_its_cell(tally: SharedCounters, places: CounterLayout) -> None:
+def test_listener_family_is_read_from_its_cell(tally: SharedCounters, places: CounterLayout) -> None:
     numbered(tally, places.listeners["hello"])
     found = values(Exposition(tally, lambda: places, lambda: FACTS))
 
@@ -87,7 +87,7 @@ def test_each_family_of_a_listener_is_read_from_its_cell(tally: SharedCounters, 
     assert one("request_duration_seconds_count") == sum(3 * (1000 + offset) for offset in buckets)
 
 
-def test_each_fact_is_in_its_family(tally: SharedCounters, places: CounterLayout) -> None:
+def test_process_fact_is_in_its_family(tally: SharedCounters, places: CounterLayout) -> None:
     found = values(Exposition(tally, lambda: places, lambda: FACTS))
     for name, expected in BY_FACT.items():
         assert found["answerback_" + name, frozenset()] == expected, name
@@ -113,7 +113,7 @@ def test_listener_counts_are_read_from_their_cells(tally: SharedCounters, places
     assert [counts.accepted, counts.open, counts.requests, counts.aborted] == [0, 0, 0, 0]
 
 
-def test_each_count_moves_its_own_cell_and_no_other(tally: SharedCounters) -> None:
+def test_counter_update_changes_its_own_cell_only(tally: SharedCounters) -> None:
     cells = tally.region(0)
     counts = ListenerCounters(cells, 200)  # as far from the beginning as another listener's block would be
     rule, fault = 900, 901

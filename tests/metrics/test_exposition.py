@@ -43,7 +43,7 @@ def value(exposition: Exposition, name: str, **labels: str) -> float:
     return values(exposition)[PREFIX + name, frozenset(labels.items())]
 
 
-def test_every_known_series_is_there_from_0(exposition: Exposition) -> None:
+def test_known_series_are_exposed_from_0(exposition: Exposition) -> None:
     found = {key: value for key, value in values(exposition).items() if key[0].startswith(PREFIX)}
     by_label = {
         "connections_closed_total": ("reason", [reason.label for reason in CloseReason]),
@@ -63,14 +63,14 @@ def test_every_known_series_is_there_from_0(exposition: Exposition) -> None:
     assert left == {PREFIX + f"request_duration_seconds_{part}" for part in ("bucket", "count", "sum")}
 
 
-def test_every_family_is_there_with_its_kind_and_help(exposition: Exposition) -> None:
+def test_families_are_exposed_with_type_and_help(exposition: Exposition) -> None:
     lines = exposition.render()[0].decode().splitlines()
     for family in FAMILIES:
         assert f"# TYPE {PREFIX}{family.name} {family.kind.value}" in lines
         assert any(line.startswith(f"# HELP {PREFIX}{family.name} ") for line in lines)
 
 
-def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[ListenerCounters]) -> None:
+def test_exposed_counts_are_sums_over_slots(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     for books in slots:
         books.accepted()
         books.received(100)
@@ -82,13 +82,17 @@ def test_counts_are_sums_over_slots(exposition: Exposition, slots: list[Listener
     assert value(exposition, "received_bytes_total", listener="hello") == 200
 
 
-def test_faults_are_told_apart(exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout) -> None:
+def test_faults_have_their_own_series(
+    exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout
+) -> None:
     for books in slots:
         books.struck(places.faults["hello", "lossy"])
     assert value(exposition, "faults_applied_total", listener="hello", fault="lossy") == 2
 
 
-def test_rules_are_told_apart(exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout) -> None:
+def test_rules_have_their_own_series(
+    exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout
+) -> None:
     slots[0].requested(places.rules["hello", "greet"], 1)
     slots[1].requested(places.rules["hello", "greet"], 1)
     slots[1].matched(places.rules["hello", "rules[1]"])
@@ -99,7 +103,7 @@ def test_rules_are_told_apart(exposition: Exposition, slots: list[ListenerCounte
     assert value(exposition, "requests_unmatched_total", listener="hello") == 1
 
 
-def test_the_histogram_is_cumulative_and_complete(exposition: Exposition, slots: list[ListenerCounters]) -> None:
+def test_histogram_buckets_are_cumulative_and_complete(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     slots[0].answered(0.002, 2)
     slots[1].answered(0.25, 1)
     slots[1].answered(100.0, 1)
@@ -111,7 +115,7 @@ def test_the_histogram_is_cumulative_and_complete(exposition: Exposition, slots:
     assert value(exposition, f"{name}_sum", listener="hello") == pytest.approx(100.254)
 
 
-def test_times_are_in_seconds(exposition: Exposition, slots: list[ListenerCounters]) -> None:
+def test_delays_are_exposed_in_seconds(exposition: Exposition, slots: list[ListenerCounters]) -> None:
     slots[0].delayed(1.5)
     slots[1].delayed(0.25)
     assert value(exposition, "injected_delay_seconds_total", listener="hello") == 1.75
@@ -130,7 +134,7 @@ def test_exposition_shows_configuration_and_worker_values(exposition: Exposition
     assert value(exposition, "build_info", version="1.2.3") == 1
 
 
-def test_listeners_and_rules_that_come_later_are_shown(exposition: Exposition, places: CounterLayout) -> None:
+def test_listeners_and_rules_added_later_are_exposed(exposition: Exposition, places: CounterLayout) -> None:
     places.listener("later")
     places.rule("later", "new")
     assert value(exposition, "connections_accepted_total", listener="later") == 0
@@ -154,7 +158,7 @@ def test_exposition_has_process_metrics_of_the_supervisor(exposition: Exposition
         (True, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     ],
 )
-def test_the_format_is_the_one_asked_for(exposition: Exposition, openmetrics: bool, expected: str) -> None:
+def test_exposition_has_the_requested_format(exposition: Exposition, openmetrics: bool, expected: str) -> None:
     body, content_type = exposition.render(openmetrics_format=openmetrics)
     assert content_type == expected
     parse = parse_openmetrics if openmetrics else parse_text
@@ -163,7 +167,7 @@ def test_the_format_is_the_one_asked_for(exposition: Exposition, openmetrics: bo
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_an_abandoned_render_stops_at_the_next_family(exposition: Exposition, openmetrics: bool) -> None:
+def test_abandoned_render_stops_at_the_next_family(exposition: Exposition, openmetrics: bool) -> None:
     answers = iter([False, False, True])
     with pytest.raises(Abandoned):
         exposition.render(openmetrics_format=openmetrics, abandoned=lambda: next(answers))

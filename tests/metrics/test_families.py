@@ -17,19 +17,19 @@ each_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.name for f
 
 
 @each_family
-def test_names_are_those_of_the_format(family: Family) -> None:
+def test_family_names_follow_the_prometheus_conventions(family: Family) -> None:
     assert re.fullmatch(r"[a-z][a-z_]*", family.name)
     assert family.name.endswith("_total") is (family.kind is Kind.COUNTER)
     assert family.help.endswith(".")
 
 
 @each_family
-def test_labels_are_of_the_few_that_are_bounded(family: Family) -> None:
+def test_family_labels_have_bounded_values(family: Family) -> None:
     allowed = {*LABELS, *({"version"} if family.name == "build_info" else ())}
     assert set(family.labels) <= allowed
 
 
-def test_no_name_is_used_twice() -> None:
+def test_family_names_are_unique() -> None:
     names = [family.name for family in FAMILIES]
     assert len(set(names)) == len(names)
 
@@ -47,13 +47,13 @@ def test_metrics_reference_lists_each_family_of_the_table() -> None:
     ]
 
 
-def test_the_reference_names_every_value_of_its_labels() -> None:
+def test_metrics_reference_names_every_label_value() -> None:
     reasons = re.findall(r"^\| `(\w+)` \| [A-Z]", PAGE, re.MULTILINE)
     assert reasons == [reason.label for reason in CloseReason]
     for value in (*REJECTIONS, *ACCEPT_ERRORS):
         assert f"`{value}`" in PAGE
 
 
-def test_the_reference_names_every_bound_of_the_histogram() -> None:
+def test_metrics_reference_names_every_histogram_bound() -> None:
     section = PAGE.split("## The histogram")[1]
     assert [float(bound) for bound in re.findall(r"\b\d+(?:\.\d+)?\b", section)] == list(DURATION_BOUNDS)

@@ -61,7 +61,9 @@ def test_series_of_removed_listener_expire_after_a_while(series: Series, places:
     assert not shown.faults
 
 
-def test_a_rule_and_a_fault_go_alone(series: Series, places: CounterLayout, clock: Clock) -> None:
+def test_series_of_a_removed_rule_and_fault_expire_without_their_listener(
+    series: Series, places: CounterLayout, clock: Clock
+) -> None:
     series.configured(everything(places))
     series.configured(Names(frozenset({"hello"}), frozenset({("hello", "greet")}), frozenset()))
     clock.now += REMOVED_SECONDS
@@ -93,7 +95,7 @@ def test_series_of_listener_added_again_keep_their_counts(series: Series, places
     assert series.shown().rules == before  # in the same cells
 
 
-def test_a_listener_with_open_connections_stays(
+def test_series_of_a_removed_listener_stay_while_connections_are_open(
     series: Series, places: CounterLayout, tally: SharedCounters, clock: Clock
 ) -> None:
     opened = places.listeners["hello"] + 1

@@ -39,7 +39,7 @@ print(answers.count(None))
 """
 
 
-def test_regions_and_the_shared_one_do_not_overlap() -> None:
+def test_counter_regions_do_not_overlap() -> None:
     tally = SharedCounters.create(3)
     for slot in range(3):
         region = tally.region(slot)
@@ -63,7 +63,7 @@ def test_shared_counters_mapped_twice_have_the_same_cells() -> None:
     assert other.region(1)[5] == 3
 
 
-def test_the_lock_dies_with_its_holder() -> None:
+def test_lock_is_released_when_its_holder_is_killed() -> None:
     tally = SharedCounters.create(1)
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tally.fd), "1"]
     with subprocess.Popen(command, pass_fds=(tally.fd,), stdout=subprocess.PIPE) as holder:
@@ -86,7 +86,7 @@ def test_close_crashed_waits_for_no_lock() -> None:
         holder.kill()
 
 
-def test_limits_are_exact_over_processes_that_race() -> None:
+def test_limits_are_exact_over_racing_processes() -> None:
     tally = SharedCounters.create(3)
     racers = [
         subprocess.Popen(
@@ -108,7 +108,7 @@ def test_limits_are_exact_over_processes_that_race() -> None:
     assert [tally.region(slot)[0] for slot in range(3)] == admitted
 
 
-def test_places_are_given_once() -> None:
+def test_layout_gives_each_name_its_own_cells() -> None:
     places = CounterLayout()
     hello, rule = places.listener("hello"), places.rule("hello", "rules[0]")
     other = places.listener("other")
@@ -121,7 +121,7 @@ def test_places_are_given_once() -> None:
     assert list(places.rules) == [("hello", "rules[0]"), ("other", "rules[0]")]
 
 
-def test_places_that_run_out_say_so_and_disturb_none() -> None:
+def test_layout_without_free_cells_raises_and_changes_nothing() -> None:
     places = CounterLayout()
     for number in range(REGION_CELLS // BLOCK):
         places.listener(str(number))

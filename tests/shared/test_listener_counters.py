@@ -63,7 +63,7 @@ def balance(cells: Cells) -> tuple[int, int]:
 # ── Each transition moves its own cells ──
 
 
-def test_a_connection_comes_and_goes(books: ListenerCounters, cells: Cells) -> None:
+def test_connection_is_counted_as_accepted_open_and_closed(books: ListenerCounters, cells: Cells) -> None:
     books.accepted()
     assert moved(cells) == {ACCEPTED: 1, OPEN: 1}
     assert books.open() == 1
@@ -71,7 +71,7 @@ def test_a_connection_comes_and_goes(books: ListenerCounters, cells: Cells) -> N
     assert moved(cells) == {ACCEPTED: 1, CLOSED + CloseReason.SERVER_CLOSE: 1}
 
 
-def test_a_probe_is_counted_beside_its_reason(books: ListenerCounters, cells: Cells) -> None:
+def test_connection_without_data_is_counted_besides_its_reason(books: ListenerCounters, cells: Cells) -> None:
     books.accepted()
     books.closed(CloseReason.PEER_RESET, probe=True)
     assert moved(cells) == {ACCEPTED: 1, CLOSED + CloseReason.PEER_RESET: 1, PROBES: 1}
@@ -105,7 +105,7 @@ def test_listener_counters_count_bytes(books: ListenerCounters, cells: Cells) ->
         (61.0, len(DURATION_BOUNDS)),
     ],
 )
-def test_durations_fall_into_their_bucket(books: ListenerCounters, cells: Cells, seconds: float, bucket: int) -> None:
+def test_duration_is_counted_in_its_bucket(books: ListenerCounters, cells: Cells, seconds: float, bucket: int) -> None:
     books.answered(seconds, 2)
     assert moved(cells) == {place: count for place, count in (
         (DURATION + bucket, 2), (DURATION_NANOSECONDS, 2 * int(seconds * 1e9)),
@@ -138,7 +138,7 @@ def test_listener_counter_ranges_do_not_overlap() -> None:
     assert ACCEPT_FAILED + len(ACCEPT_ERRORS) <= BLOCK
 
 
-def test_blocks_do_not_touch_each_other(cells: Cells) -> None:
+def test_counters_of_listeners_do_not_overlap(cells: Cells) -> None:
     first, second = ListenerCounters(cells, 0), ListenerCounters(cells, BLOCK)
     second.accepted()
     second.failed()

@@ -62,7 +62,7 @@ def claims(tally: SharedCounters) -> SharedSequences:
 
 
 @pytest.mark.parametrize("most", [0, 100])
-def test_a_claim_waits_for_the_lock_of_another_process(
+def test_next_number_waits_for_the_lock_of_another_process(
     tally: SharedCounters, claims: SharedSequences, most: int
 ) -> None:
     with locked_elsewhere(tally):
@@ -70,7 +70,7 @@ def test_a_claim_waits_for_the_lock_of_another_process(
     assert tally.counters[PLACE] == 6
 
 
-def test_a_count_that_ends_while_the_lock_is_waited_for_gives_no_number(
+def test_sequence_exhausted_while_waiting_for_the_lock_gives_no_number(
     tally: SharedCounters, claims: SharedSequences
 ) -> None:
     with locked_elsewhere(tally):
@@ -78,7 +78,7 @@ def test_a_count_that_ends_while_the_lock_is_waited_for_gives_no_number(
     assert tally.counters[PLACE] == 5
 
 
-def test_a_reset_waits_for_the_lock_of_another_process(tally: SharedCounters, claims: SharedSequences) -> None:
+def test_sequence_reset_waits_for_the_lock_of_another_process(tally: SharedCounters, claims: SharedSequences) -> None:
     with locked_elsewhere(tally):
         claims.reset([PLACE])
     assert tally.counters[PLACE] == 0
@@ -95,7 +95,7 @@ LIMITED = ListenerPlan("it", "", limits=Limits(max_connections=9, max_connection
     ],
     ids=["admit", "left"],
 )
-def test_counting_peers_waits_for_the_lock_of_another_process(
+def test_admission_waits_for_the_lock_of_another_process(
     tally: SharedCounters, act: Callable[[Admission], object]
 ) -> None:
     admission = Admission(tally, 0)
@@ -105,7 +105,7 @@ def test_counting_peers_waits_for_the_lock_of_another_process(
         assert tally.counters[PLACE] == 5, "it did not wait until the other process was done"
 
 
-def test_the_lock_is_free_after_each_use_and_after_an_exception(tally: SharedCounters, claims: SharedSequences) -> None:
+def test_lock_is_released_after_use_and_after_an_exception(tally: SharedCounters, claims: SharedSequences) -> None:
     claims.claim(PLACE, 0)
     claims.reset([PLACE])
     with pytest.raises(ZeroDivisionError), tally.locked():
@@ -122,7 +122,7 @@ def test_the_lock_is_free_after_each_use_and_after_an_exception(tally: SharedCou
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_exactly_so_many_numbers_are_given(claims: SharedSequences, most: int) -> None:
+def test_sequence_gives_exactly_the_maximum_of_numbers(claims: SharedSequences, most: int) -> None:
     assert [claims.claim(PLACE, most) for _ in range(most + 2)] == [*range(most), None, None]
 
 
@@ -130,11 +130,11 @@ def test_shared_sequence_without_bound_continues(claims: SharedSequences) -> Non
     assert [claims.claim(PLACE, 0) for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
-def test_each_place_counts_for_itself(claims: SharedSequences) -> None:
+def test_sequences_of_different_cells_are_independent(claims: SharedSequences) -> None:
     assert [claims.claim(PLACE, 0), claims.claim(OTHER, 0), claims.claim(PLACE, 0)] == [0, 0, 1]
 
 
-def test_a_reset_begins_the_places_that_are_named_again(claims: SharedSequences) -> None:
+def test_reset_restarts_only_the_named_sequences(claims: SharedSequences) -> None:
     for _ in range(3):
         claims.claim(PLACE, 3)
         claims.claim(OTHER, 0)
@@ -142,6 +142,6 @@ def test_a_reset_begins_the_places_that_are_named_again(claims: SharedSequences)
     assert [claims.claim(PLACE, 3), claims.claim(OTHER, 0)] == [0, 3]
 
 
-def test_a_bound_that_is_raised_gives_the_numbers_in_between(claims: SharedSequences) -> None:
+def test_raised_maximum_gives_the_numbers_in_between(claims: SharedSequences) -> None:
     assert [claims.claim(PLACE, 1), claims.claim(PLACE, 1)] == [0, None]
     assert [claims.claim(PLACE, 3) for _ in range(3)] == [1, 2, None]

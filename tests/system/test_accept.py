@@ -182,7 +182,7 @@ def test_accept_mode_switches_from_normal_to_any_and_back(switched: Switched) ->
 
 
 @pytest.mark.parametrize("switched", [("127.0.0.1:0", 2, mode) for mode in MODES], indirect=True)
-def test_a_mode_may_be_there_from_the_start(switched: Switched) -> None:
+def test_accept_mode_applies_from_the_start(switched: Switched) -> None:
     mode = switched.mode_shown()
     assert switched.try_many() == {mode: CLIENTS}
     with urllib.request.urlopen(f"http://{switched.running.metrics}/readyz", timeout=10) as answer:
@@ -191,7 +191,7 @@ def test_a_mode_may_be_there_from_the_start(switched: Switched) -> None:
     assert switched.try_many() == {"NORMAL": CLIENTS}
 
 
-def test_status_names_the_mode(switched: Switched) -> None:
+def test_status_prints_the_accept_mode(switched: Switched) -> None:
     switched.switch("STALL")
     row = next(line for line in switched.running.cli("status").stdout.splitlines() if line.startswith("it "))
     assert "STALL" in row.split()
@@ -209,7 +209,7 @@ def test_client_waiting_in_a_stall_is_served_when_it_ends(switched: Switched) ->
 
 # ── What is open already ────────────────────────────────────────────────────────────────────────────────────────────
 @every_engine
-def test_open_connections_go_on_through_every_switch(switched: Switched) -> None:
+def test_open_connections_are_served_through_every_accept_switch(switched: Switched) -> None:
     with switched.running.connect() as sock:
         assert told(sock) == "NORMAL"
         for mode in (*MODES[1:], "NORMAL"):
@@ -327,7 +327,7 @@ def test_accept_switch_loses_no_accepted_connection(switched: Switched, mode: st
 
 # ── Deaths, and changes that do not succeed ─────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("mode", MODES[1:])
-def test_a_successor_inherits_the_mode(switched: Switched, mode: str) -> None:
+def test_restarted_worker_keeps_the_accept_mode(switched: Switched, mode: str) -> None:
     switched.switch(mode)
     before = worker_pids(switched.running)
     switched.deaths = True
@@ -360,7 +360,7 @@ def test_client_queued_at_a_dead_worker_is_served_by_its_successor(switched: Swi
 
 
 @pytest.mark.parametrize("mode", QUIET)
-def test_a_refused_change_leaves_the_mode(switched: Switched, mode: str) -> None:
+def test_rejected_change_leaves_the_accept_mode(switched: Switched, mode: str) -> None:
     for former, wanted in (("NORMAL", mode), (mode, "NORMAL")):
         with pytest.raises(Refused):
             switched.switch(wanted, regex="(?=look)")
@@ -370,7 +370,7 @@ def test_a_refused_change_leaves_the_mode(switched: Switched, mode: str) -> None
 
 
 @pytest.mark.parametrize("mode", QUIET)
-def test_a_port_that_is_not_listened_on_is_ours(switched: Switched, mode: str) -> None:
+def test_port_of_a_silent_listener_stays_bound(switched: Switched, mode: str) -> None:
     switched.switch(mode)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -61,7 +61,7 @@ def taken() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
-def test_a_listeners_port_is_taken(serve: Serve, taken: int) -> None:
+def test_serve_with_listener_port_in_use_fails(serve: Serve, taken: int) -> None:
     result = serve(HELLO.replace("PORT", str(taken)))
     assert (result.returncode, result.stdout) == (1, "")
     problem, error = result.stderr.splitlines()
@@ -131,7 +131,7 @@ listeners:
 """
 
 
-def test_a_bad_configuration_is_told_everything_at_once(serve: Serve) -> None:
+def test_serve_with_invalid_configuration_prints_every_problem(serve: Serve) -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     result = serve(BAD.replace("LIMIT", str(limit + 1)))
     assert (result.returncode, result.stdout) == (1, "")
@@ -155,7 +155,7 @@ def test_serve_with_invalid_yaml_fails_with_its_line(serve: Serve) -> None:
     assert error.endswith("answerback.yaml: 1 problem; the server did not start")
 
 
-def test_a_listener_on_a_port_of_our_own(serve: Serve) -> None:
+def test_serve_with_listener_on_the_metrics_port_fails(serve: Serve) -> None:
     port = free_port()
     result = serve(HELLO.replace("PORT", str(port)), "--metrics", f"127.0.0.1:{port}")
     assert result.returncode == 1
@@ -197,7 +197,7 @@ def test_serve_with_json_log_format_reports_start_failures_as_json(serve: Serve,
     assert line["message"] == f"--admin 127.0.0.1:{taken}: Address already in use"
 
 
-def test_no_worker_is_left_behind(serve: Serve, taken: int) -> None:
+def test_serve_that_fails_leaves_no_worker_running(serve: Serve, taken: int) -> None:
     marker = "ANSWERBACK_TEST_MARKER"
     os.environ[marker] = name = f"{os.getpid()}-{taken}"
     try:
@@ -244,7 +244,7 @@ def test_serve_with_too_few_processes_fails(serve: Serve, limit: int) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_no_room_for_the_shared_memory(serve: Serve) -> None:
+def test_serve_without_room_for_shared_memory_fails_with_advice(serve: Serve) -> None:
     result = serve(HELLO, under=("prlimit", "--fsize=1000000"))
     assert (result.returncode, result.stdout) == (1, "")
     assert re.fullmatch(
@@ -255,7 +255,7 @@ def test_no_room_for_the_shared_memory(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("mebibytes", [250, 350])
-def test_too_little_address_space(serve: Serve, mebibytes: int) -> None:
+def test_serve_with_too_little_address_space_fails_with_advice(serve: Serve, mebibytes: int) -> None:
     result = serve(HELLO, under=("prlimit", f"--as={mebibytes << 20}"))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: cannot start: ")
@@ -264,7 +264,7 @@ def test_too_little_address_space(serve: Serve, mebibytes: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 511])
-def test_an_empty_or_short_database_is_no_new_history(serve: Serve, tmp_path: Path, size: int) -> None:
+def test_serve_with_truncated_history_database_fails(serve: Serve, tmp_path: Path, size: int) -> None:
     state = tmp_path / "state"
     state.mkdir()
     database = state / "revisions.sqlite3"

@@ -97,7 +97,7 @@ class Load:
 
 
 @ENGINES
-async def test_a_hundred_changes_under_load(responder: Start, engine: str) -> None:
+async def test_hundred_changes_under_load_lose_no_connection(responder: Start, engine: str) -> None:
     running = responder(NUMBERED, "--workers", "2", "--engine", engine)
     load = Load()
     async with stub_of(running) as stub, asyncio.TaskGroup() as clients:
@@ -115,7 +115,7 @@ async def test_a_hundred_changes_under_load(responder: Start, engine: str) -> No
     assert running.stop() == 0
 
 
-async def test_a_refused_change_changes_nothing(responder: Start) -> None:
+async def test_rejected_update_changes_nothing(responder: Start) -> None:
     running = responder(NUMBERED)
     async with stub_of(running) as stub:
         config = numbered((await stub.GetConfig(pb.GetConfigRequest())).config, 1)
@@ -131,7 +131,7 @@ async def test_a_refused_change_changes_nothing(responder: Start) -> None:
     assert await one_shot(running.where("once")) == b"0 0\n"
 
 
-async def test_a_change_meant_for_another_revision_is_aborted(responder: Start) -> None:
+async def test_update_with_stale_etag_is_aborted(responder: Start) -> None:
     running = responder(NUMBERED)
     async with stub_of(running) as stub:
         first = await stub.GetConfig(pb.GetConfigRequest())
@@ -156,7 +156,7 @@ async def test_update_call_with_validate_only_changes_nothing(responder: Start) 
     assert await one_shot(running.where("once")) == b"0 0\n"
 
 
-async def test_a_change_is_finished_after_its_clients_deadline(responder: Start) -> None:
+async def test_update_past_the_deadline_of_its_client_is_finished(responder: Start) -> None:
     running = responder(NUMBERED)
     async with stub_of(running) as stub:
         config = (await stub.GetConfig(pb.GetConfigRequest())).config

@@ -100,7 +100,7 @@ def test_clock_step_restarts_no_worker_and_keeps_the_history_order(running: Resp
     assert told == [(4, 0), (3, -1), (2, 1), (1, 0)]
 
 
-def test_a_drain_ends_in_its_time(running: Responder, clock: Clock) -> None:
+def test_clock_step_during_a_drain_does_not_change_its_duration(running: Responder, clock: Clock) -> None:
     with running.connect() as slow:
         slow.sendall(b"slow\n")
         began = time.monotonic()

@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "service/answerback/examples"
 TALKS = sorted(EXAMPLES.glob("*.talk"), key=lambda talk: talk.stem)
 
 
-def test_each_example_has_a_talk() -> None:
+def test_example_has_a_tested_conversation() -> None:
     assert TALKS
     assert [talk.stem for talk in TALKS] == sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 
@@ -39,14 +39,14 @@ def test_each_example_states_its_purpose_and_a_command_to_try(talk: Path) -> Non
     assert (check(document.config, files), warnings(document.config)) == ([], [])
 
 
-def test_examples_can_be_served_beside_each_other() -> None:
+def test_examples_use_different_ports() -> None:
     texts = "".join(path.read_text() for path in EXAMPLES.glob("*.yaml"))
     ports = re.findall(r"^ +address: \S+:(\d+)$", texts, re.MULTILINE)
     assert len(ports) >= len(TALKS)
     assert len(ports) == len(set(ports))
 
 
-def test_each_example_stands_in_the_list() -> None:
+def test_examples_readme_lists_each_example_with_its_purpose() -> None:
     page = (EXAMPLES / "README.md").read_text()
     rows = re.findall(r"^\| \[`([a-z0-9-]+)`\]\(\1\.yaml\) \| (.+) \|$", page, re.MULTILINE)
     purposes = {path.stem: path.read_text().partition("\n")[0].removeprefix("# ") for path in EXAMPLES.glob("*.yaml")}
@@ -69,7 +69,7 @@ def all_of_them() -> tuple[v1.Config, dict[str, str]]:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("engine", ["callback", "coroutine"])
-def test_the_talks_go_as_written(responder: Start, engine: str, workers: str) -> None:
+def test_example_conversations_go_as_written(responder: Start, engine: str, workers: str) -> None:
     config, first = all_of_them()
     running = responder(dump(config), "--engine", engine, "--workers", workers)
     for talk in TALKS:

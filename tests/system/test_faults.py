@@ -46,7 +46,7 @@ def strikes(running: Responder, fault: str) -> float:
 
 
 @ENGINES
-def test_a_fault_strikes_exactly_so_often_over_all_workers(responder: Start, engine: str) -> None:
+def test_fault_counts_are_exact_over_all_workers(responder: Start, engine: str) -> None:
     running = responder(FAULTY, "--workers", "2", "--engine", engine)
     found = [heard(running) for _ in range(12)]
     victim = worker_pids(running)[0]
@@ -62,7 +62,7 @@ def test_a_fault_strikes_exactly_so_often_over_all_workers(responder: Start, eng
     assert strikes(running, "off") == 0
 
 
-def test_counts_go_on_while_the_fault_is_not_changed(responder: Start, tmp_path: Path) -> None:
+def test_fault_count_continues_through_unrelated_changes(responder: Start, tmp_path: Path) -> None:
     running = responder(FAULTY, "--workers", "2")
     assert [heard(running) is None for _ in range(5)] == [False, False, False, False, True]
     text = running.cli("show").stdout
@@ -94,7 +94,7 @@ def test_server_with_same_seed_repeats_its_faults(responder: Start, engine: str)
     assert conversation() == conversation()
 
 
-def test_a_hung_connection_is_let_go_at_the_end(responder: Start) -> None:
+def test_hung_connection_is_closed_when_the_server_stops(responder: Start) -> None:
     running = responder(
         "listeners: [{name: it, address: '127.0.0.1:0', framing: line, rules: [{do: [echo]}], faults: [hang]}]",
         "--grace",

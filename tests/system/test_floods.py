@@ -40,13 +40,13 @@ def test_flood_of_pings_costs_little_memory(responder: Start) -> None:
     assert flood(responder, again(PINGS, 100)).growth <= MOST
 
 
-def test_answers_that_are_not_read_cost_little(responder: Start) -> None:
+def test_admin_responses_that_are_not_read_use_bounded_memory(responder: Start) -> None:
     assert flood(responder, FLOODS["answers that are not read"]).growth <= MOST
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(FLOODS))
-def test_each_flood_costs_little_and_health_is_answered(responder: Start, name: str) -> None:
+def test_admin_flood_uses_bounded_memory_and_health_is_answered(responder: Start, name: str) -> None:
     assert flood(responder, FLOODS[name]).growth <= MOST
 
 
@@ -71,7 +71,7 @@ def request(config: bytes) -> bytes:
     return whole.SerializeToString()[:1] + size + bytes((rest,)) + config
 
 
-def test_a_message_of_two_million_parts_is_refused_at_little_cost(responder: Start) -> None:
+def test_admin_request_of_two_million_parts_is_rejected_in_bounded_memory(responder: Start) -> None:
     running = responder()
     with Watched(running.admin, running.process.pid) as watched:
         code, details = validate(running.admin, request(EMPTY_LISTENER * 2_000_000))
@@ -82,7 +82,7 @@ def test_a_message_of_two_million_parts_is_refused_at_little_cost(responder: Sta
 
 
 @pytest.mark.long
-def test_a_message_of_as_many_parts_as_there_may_be_is_checked_at_little_cost(responder: Start) -> None:
+def test_admin_request_with_the_maximum_of_parts_uses_bounded_memory(responder: Start) -> None:
     running = responder()
     with Watched(running.admin, running.process.pid) as watched:
         code, _ = validate(running.admin, request(EMPTY_LISTENER * 199_990))
@@ -99,7 +99,7 @@ def bomb(encoding: str) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_compressed_message_is_refused_and_not_inflated(responder: Start, encoding: str) -> None:
+def test_compressed_admin_request_is_rejected_without_decompression(responder: Start, encoding: str) -> None:
     running = responder()
     data = bomb(encoding)
     pieces = [data[at : at + 16_000] for at in range(0, len(data), 16_000)]
@@ -141,7 +141,7 @@ def closed(peer: socket.socket) -> bool:
 
 @pytest.mark.long
 @pytest.mark.parametrize("begin", [b"", flooding.BEGIN[:20]], ids=["silent", "half a preface"])
-def test_connections_that_never_speak_are_few_and_closed_in_time(responder: Start, begin: bytes) -> None:
+def test_silent_admin_connections_are_limited_and_closed(responder: Start, begin: bytes) -> None:
     running = responder()
     with Watched(running.admin, running.process.pid) as watched, ExitStack() as stack:
         peers = [stack.enter_context(connect(running.admin)) for _ in range(2 * CONNECTIONS)]

@@ -56,7 +56,7 @@ def start(responder: Start) -> Responder:
     return responder(LISTENERS, "--workers", "2", under=("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh"))
 
 
-def test_a_worker_is_replaced_while_both_ports_are_full(responder: Start, strangers: ExitStack) -> None:
+def test_worker_is_replaced_while_admin_and_metrics_ports_are_full(responder: Start, strangers: ExitStack) -> None:
     running = start(responder)
     workers, before = worker_pids(running), open_descriptors(running.process.pid)
     fill(running.metrics, strangers, b"GET /healthz HTTP/1.1\r\n")
@@ -77,7 +77,7 @@ def test_metrics_port_answers_while_all_its_places_are_taken(responder: Start, s
     assert Metrics.scrape(running.metrics).value("workers") == 2
 
 
-def test_a_worker_is_replaced_where_the_soft_limit_is_reached(responder: Start) -> None:
+def test_worker_is_replaced_at_the_soft_descriptor_limit(responder: Start) -> None:
     running = start(responder)
     pid = running.process.pid
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)

@@ -87,20 +87,20 @@ def nothing_said(running: Responder) -> None:
 
 
 @pytest.mark.parametrize("leave", LEAVES)
-def test_a_client_that_hangs_up_during_a_call_is_not_in_the_log(responder: Start, leave: str) -> None:
+def test_client_that_disconnects_during_a_call_is_not_logged(responder: Start, leave: str) -> None:
     running = responder(LARGE)
     hang_up(running.admin, calls(), LEAVES[leave])
     nothing_said(running)
 
 
 @pytest.mark.parametrize("leave", LEAVES)
-def test_a_client_that_hangs_up_during_a_scrape_is_not_in_the_log(responder: Start, leave: str) -> None:
+def test_client_that_disconnects_during_a_scrape_is_not_logged(responder: Start, leave: str) -> None:
     running = responder()
     hang_up(running.metrics, iter(HTTP), LEAVES[leave])
     nothing_said(running)
 
 
-def test_a_client_that_hangs_up_during_a_handshake_is_not_in_the_log(responder: Start, tmp_path: Path) -> None:
+def test_client_that_disconnects_during_a_tls_handshake_is_not_logged(responder: Start, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     server = authority.issue("server", "127.0.0.1")
     certificate = ("--admin-cert", str(server.certificate), "--admin-key", str(server.key))

@@ -135,7 +135,7 @@ async def test_limits_per_listener_and_per_peer_hold_together(running: Responder
         assert await crowd.enter(PEERS * 10) == MOST - MOST_OF_PEER
 
 
-async def test_places_come_back_when_workers_are_killed(responder: Start) -> None:
+async def test_connection_limits_are_freed_when_workers_are_killed(responder: Start) -> None:
     listener = "both-callback"
     async with AsyncExitStack() as stack:
         crowd = Crowd(responder(CONFIG, "--workers", "2"), listener, stack)

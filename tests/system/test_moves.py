@@ -151,7 +151,9 @@ def test_ipv6_listener_moved_under_load_answers_every_connected_client(
 
 
 @pytest.mark.parametrize("accept", ["RESET", "CLOSE"])
-def test_moves_that_change_accept(responder: Start, loads: list[Load], engine: str, accept: str) -> None:
+def test_listener_moved_with_another_accept_mode_uses_it_at_the_new_port_only(
+    responder: Start, loads: list[Load], engine: str, accept: str
+) -> None:
     """At one port it is NORMAL; there nobody may meet the other mode."""
     here, there = free_port(), free_port()
     running = responder(configured(here, engine), "--workers", "2")

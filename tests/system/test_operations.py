@@ -86,7 +86,7 @@ class Asking:
 
 
 @ENGINES
-def test_a_drain_of_200_connections_is_spread_and_loses_nothing(
+def test_drain_of_200_connections_is_gradual_and_loses_no_reply(
     responder: Start, clients: ExitStack, engine: str
 ) -> None:
     running = responder(CONFIG, "--workers", "2", "--engine", engine)
@@ -112,7 +112,7 @@ def test_a_drain_of_200_connections_is_spread_and_loses_nothing(
     assert running.stop() == 0
 
 
-def test_workers_killed_during_a_drain(responder: Start, clients: ExitStack) -> None:
+def test_drain_completes_although_workers_are_killed(responder: Start, clients: ExitStack) -> None:
     running = responder(CONFIG, "--workers", "2")
     conversing(running, clients)
     env = {**os.environ, "ANSWERBACK_SERVER": running.admin}
@@ -133,7 +133,7 @@ def test_workers_killed_during_a_drain(responder: Start, clients: ExitStack) -> 
     assert running.ask(b"hi", "once") == b"one"
 
 
-def test_sigterm_during_a_drain(responder: Start, clients: ExitStack) -> None:
+def test_sigterm_during_a_drain_ends_the_server(responder: Start, clients: ExitStack) -> None:
     running = responder(CONFIG, "--workers", "2")
     peers = conversing(running, clients)
     env = {**os.environ, "ANSWERBACK_SERVER": running.admin}
@@ -165,7 +165,7 @@ def test_restart_under_a_connect_loop_loses_no_client(responder: Start, engine: 
     assert metrics.balanced("once")
 
 
-async def test_changes_of_single_listeners_at_one_time_are_all_made(responder: Start) -> None:
+async def test_concurrent_listener_changes_are_all_applied(responder: Start) -> None:
     running = responder(CONFIG, "--workers", "2")
     names = [f"listener-{number}" for number in range(12)]
 

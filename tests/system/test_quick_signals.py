@@ -27,7 +27,7 @@ def test_first_signal_drains_and_second_aborts_with_sigint_ignored_at_start(resp
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_server_ends_with_exit_code_0(responder: Start, signum: signal.Signals) -> None:
+def test_idle_server_exits_with_0_on_sigterm_or_sigint(responder: Start, signum: signal.Signals) -> None:
     running = responder(STUCK)
     assert running.stop(signum) == 0
     assert "Traceback" not in running.log.read_text()

@@ -125,7 +125,7 @@ def test_serve_applies_a_replaced_token_file_to_the_next_call(responder: Start, 
     assert line["message"].startswith(f"the token before is still used: {keys.full}: is empty")
 
 
-def test_a_new_certificate_serves_the_next_connection_and_open_ones_go_on(
+def test_new_certificate_applies_to_the_next_connection_and_open_ones_continue(
     responder: Start, keys: Keys, tmp_path: Path
 ) -> None:
     running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))

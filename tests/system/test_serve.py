@@ -67,7 +67,7 @@ def test_apply_rejected_by_a_running_server_prints_lines_of_the_file(responder: 
     assert running.ask(b"hi") == b"Hello, World!"
 
 
-def test_programs_get_log_lines_and_nothing_else(responder: Start) -> None:
+def test_serve_without_a_terminal_prints_only_log_lines(responder: Start) -> None:
     running = responder(HELLO)
     assert running.stop() == 0
     lines = [json.loads(line) for line in running.log.read_text().splitlines()]
@@ -106,7 +106,7 @@ def test_serve_with_admin_api_on_a_unix_socket_removes_it_at_the_end(responder: 
     assert not (tmp_path / "admin").exists()
 
 
-def test_on_a_terminal_apply_shows_the_difference_and_asks(responder: Start, tmp_path: Path) -> None:
+def test_apply_on_a_terminal_shows_the_difference_and_asks(responder: Start, tmp_path: Path) -> None:
     running = responder()
     changed = tmp_path / "changed.yaml"
     changed.write_text(running.config.read_text().replace("[echo]", "[send: other, close]"))

@@ -109,7 +109,7 @@ def test_sigterm_with_drain_delay_keeps_accepting(responder: Start) -> None:
         assert running.process.wait(10) == 1
 
 
-def test_a_second_signal_aborts(responder: Start) -> None:
+def test_second_signal_aborts(responder: Start) -> None:
     running = responder(STUCK, "--workers", "2", "--grace", "60s")
     with begun(running, "stuck") as peer:
         running.process.send_signal(signal.SIGTERM)

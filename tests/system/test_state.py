@@ -110,7 +110,7 @@ def test_kill_9_of_all_processes_keeps_acknowledged_changes(responder: Start, tm
     assert [one.number for one in history] == list(range(1, 11))
 
 
-def test_rolling_back_and_watching_from_the_command_line(responder: Start, tmp_path: Path) -> None:
+def test_rollback_history_and_watch_commands_use_the_stored_revisions(responder: Start, tmp_path: Path) -> None:
     running = responder(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"), "--keep-revisions", "3")
     api = Api(running)
     for text in ("two", "three", "four"):
@@ -144,7 +144,7 @@ def start_badly(state: Path) -> str:
 
 # ── The disk ────────────────────────────────────────────────────────────────────────────────────────────────────────
 @needs_mounts
-def test_a_full_disk_fails_the_call_and_nothing_else(responder: Start, tmp_path: Path, mount: Mount) -> None:
+def test_update_on_a_full_disk_fails_and_serving_continues(responder: Start, tmp_path: Path, mount: Mount) -> None:
     state = tmp_path / "state"
     state.mkdir()
     mount(state, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
@@ -195,7 +195,7 @@ def start_until_full(state: Path) -> str:
 
 
 @needs_mounts
-def test_a_read_only_directory_is_refused_at_start(responder: Start, tmp_path: Path, mount: Mount) -> None:
+def test_serve_with_read_only_state_directory_fails(responder: Start, tmp_path: Path, mount: Mount) -> None:
     state = tmp_path / "state"
     state.mkdir()
     running = responder(TALK, "--state", str(state))
@@ -260,7 +260,7 @@ def test_each_revision_has_one_winner_of_50_writers_with_an_etag(responder: Star
     assert len(history) == len(won) + 1 >= REVISIONS
 
 
-def test_a_client_that_leaves_at_any_moment_leaves_the_old_or_the_new(responder: Start, tmp_path: Path) -> None:
+def test_update_cancelled_at_any_moment_is_applied_whole_or_not_at_all(responder: Start, tmp_path: Path) -> None:
     """By its deadline or by cancelling, at a moment of the time that a change takes, or a little later."""
     chance = random.Random(17)
     running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"), "--workers", "2")

@@ -64,7 +64,7 @@ def test_unix_listener_answers_on_all_workers_and_leaves_no_file(responder: Star
     assert list(folder.iterdir()) == []
 
 
-def test_a_change_of_path_and_of_rules(responder: Start, folder: Path) -> None:
+def test_change_of_unix_path_moves_the_socket_and_of_rules_keeps_it(responder: Start, folder: Path) -> None:
     first, second = folder / "first", folder / "second"
     running = responder(config(first))
     inode = first.stat().st_ino
@@ -92,7 +92,7 @@ def test_apply_with_unusable_unix_path_changes_nothing(responder: Start, folder:
     assert (running.stop(), other.stop()) == (0, 0)
 
 
-def test_killed_workers_lose_none_that_waited(responder: Start, folder: Path) -> None:
+def test_clients_queued_at_killed_workers_of_a_unix_listener_are_answered(responder: Start, folder: Path) -> None:
     path = folder / "it.sock"
     running = responder(config(path), "--workers", "2")
     for pid in worker_pids(running):
@@ -135,7 +135,7 @@ def test_unix_admin_socket_is_accessible_to_its_owner_only(responder: Start, fol
     assert running.stop() == 0
 
 
-def test_a_change_loses_no_connection(responder: Start, folder: Path) -> None:
+def test_changes_of_a_unix_listener_lose_no_connection(responder: Start, folder: Path) -> None:
     path = folder / "it.sock"
     running = responder(config(path), "--workers", "2")
     answers: list[bytes] = []
@@ -158,7 +158,7 @@ def test_a_change_loses_no_connection(responder: Start, folder: Path) -> None:
     assert running.stop() == 0
 
 
-def test_restarted_workers_go_on_with_the_socket(responder: Start, folder: Path) -> None:
+def test_restarted_workers_serve_the_same_unix_socket(responder: Start, folder: Path) -> None:
     path = folder / "it.sock"
     running = responder(config(path), "--workers", "2")
     assert running.cli("restart").returncode == 0

@@ -136,7 +136,7 @@ def test_unprivileged_stall_ends_despite_worker_deaths(switched: Switched) -> No
     assert accepted(switched) == CLIENTS
 
 
-def test_changes_of_others_and_a_new_name_leave_a_stall(switched: Switched) -> None:
+def test_stall_continues_through_changes_of_other_listeners_and_its_name(switched: Switched) -> None:
     switched.switch("STALL")
     with connected(switched.running.admin, CALL_SECONDS) as client:
         config = Config()

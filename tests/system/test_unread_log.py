@@ -23,7 +23,7 @@ COMMENT = "x" * 1000
 REFUSED = UpdateConfigRequest(config=Config(listeners=[Listener(name="nowhere")]), comment=COMMENT)
 
 
-def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
+def test_unread_log_does_not_block_the_server(tmp_path: Path) -> None:
     config = tmp_path / "answerback.yaml"
     config.write_text(ECHO)
     admin, metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"

@@ -102,7 +102,7 @@ def readyz(running: Responder) -> str:
         return text
 
 
-def test_a_bad_file_is_said_everywhere_and_changes_nothing(path: Path, swap: Swap) -> None:
+def test_invalid_watched_file_is_reported_and_changes_nothing(path: Path, swap: Swap) -> None:
     path.parent.mkdir()
     path.touch()
     swap(path, text(listener("good")))
@@ -149,7 +149,7 @@ def write_for_long(path: Path) -> tuple[int, float]:
     return pieces, longest
 
 
-def test_a_file_that_is_being_written_does_not_take_effect(path: Path) -> None:
+def test_half_written_watched_file_is_not_applied(path: Path) -> None:
     path.parent.mkdir()
     path.write_text(text(listener("before")))
     running = watching(path)

@@ -78,7 +78,7 @@ def test_source_without_mutations_has_none(source: str) -> None:
     assert changes(source) == []
 
 
-def test_each_mutation_of_the_code_compiles_and_moves_no_line() -> None:
+def test_mutated_source_compiles_and_keeps_its_line_numbers() -> None:
     for path in sorted((ROOT / choosing.PACKAGE / "net").rglob("*.py")):
         source = path.read_bytes()
         for mutant in mutations(path.name, source.decode()):
@@ -88,11 +88,11 @@ def test_each_mutation_of_the_code_compiles_and_moves_no_line() -> None:
             assert changed.count(b"\n") == source.count(b"\n"), mutant
 
 
-def test_the_same_change_twice_on_a_line_has_a_number() -> None:
+def test_same_change_twice_on_a_line_is_numbered() -> None:
     assert changes("x = a + b + c") == ["+ -> -", "+ -> - #2"]
 
 
-def test_a_mutation_is_at_its_place_behind_letters_of_several_bytes() -> None:
+def test_mutation_after_multibyte_characters_is_at_its_place() -> None:
     source = 'x = "é" if a < b else c'
     (mutant, _) = mutations("a.py", source)
     assert mutant.applied(source.encode()).decode() in {
@@ -101,7 +101,7 @@ def test_a_mutation_is_at_its_place_behind_letters_of_several_bytes() -> None:
     }
 
 
-def test_a_sample_depends_on_the_seed_and_on_no_other_mutation() -> None:
+def test_sample_depends_on_the_seed_and_not_on_other_mutations() -> None:
     mutants = mutations("a.py", "x = [1, 2, 3, 4, 5, 6, 7, 8]")
     chosen = sample(mutants, 1, 8)
     assert sample(mutants, 1, 8) == chosen
@@ -142,7 +142,7 @@ def test_accepted_mutation_without_reason_or_line_is_rejected(tree: Path) -> Non
         accepted(listed, tree)
 
 
-def test_the_accepted_mutations_exist() -> None:
+def test_accepted_mutations_exist_in_the_code() -> None:
     assert all(accepted(ROOT / choosing.ACCEPTED, ROOT).values())
 
 
@@ -153,7 +153,7 @@ def test_surviving_mutation_is_reported_in_the_accepted_format(tree: Path) -> No
     assert accepted(listed, tree) == {mutant.key: "a"}
 
 
-def test_each_module_has_tests_and_all_that_are_named_exist() -> None:
+def test_each_module_has_tests_and_named_tests_exist() -> None:
     paths = {
         path for table in (mapping.MORE, mapping.LONG, mapping.ROOMS) for paths in table.values() for path in paths
     }
@@ -247,7 +247,7 @@ def rows(text: str) -> list[list[str]]:
     return [line.split("|") for line in text.splitlines()]
 
 
-def test_a_change_that_a_test_notices_is_killed_in_processes_too(
+def test_mutant_noticed_by_a_test_is_killed_also_in_subprocesses(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     found = fates(project, tmp_path_factory.mktemp("copies"), "+ -> -", "5 -> 6")
@@ -256,24 +256,24 @@ def test_a_change_that_a_test_notices_is_killed_in_processes_too(
     assert found["unused 5 -> 6"] == "survived "
 
 
-def test_a_mutant_that_never_ends_is_killed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_mutant_that_never_ends_is_reported_as_hung(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     found = fates(project, tmp_path_factory.mktemp("copies"), "+= -> -=")
     assert found == {"spin += -> -=": "hung tests/net/test_a.py::test_spin"}
 
 
-def test_tests_that_fail_by_themselves_are_an_error(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_tests_that_fail_without_a_mutation_are_an_error(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     (project / "tests" / "net" / "test_a.py").write_text("def test(): assert False\n")
     with pytest.raises(AssertionError, match="fails without a mutation"):
         fates(project, tmp_path_factory.mktemp("copies"), "+ -> -")
 
 
-def test_no_mutant_is_begun_once_the_time_is_up(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_mutant_is_started_after_the_deadline(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert fates(project, tmp_path_factory.mktemp("copies"), until=-1) == {}
 
 
-def test_a_test_that_fails_now_and_then_does_not_end_the_run(
-    project: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_flaky_test_does_not_end_the_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     runs = tmp_path_factory.mktemp("runs") / "runs"
     flaky = f"""
 

@@ -44,28 +44,28 @@ async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Que
     made._listeners.readiness.close()
 
 
-async def test_connections_are_closed_over_as_many_seconds_as_the_milliseconds_say(worker: Any) -> None:
+async def test_close_connections_converts_milliseconds_to_seconds(worker: Any) -> None:
     made, listeners, _ = worker
     made._received(received(Order(close_connections=CloseConnections(listeners=["two"], over_milliseconds=1500))))
     made._received(received(Order(close_connections=CloseConnections(listeners=["one", "two", "gone"]))))
     assert (listeners["one"].told, listeners["two"].told) == ([0.0], [1.5, 0.0])
 
 
-async def test_connections_are_reset_if_the_order_says_so(worker: Any) -> None:
+async def test_close_connections_with_reset_resets_them(worker: Any) -> None:
     made, listeners, _ = worker
     order = CloseConnections(listeners=["two", "gone"], reset=True)
     made._received(received(Order(close_connections=order)))
     assert (listeners["one"].told, listeners["two"].told) == ([], ["reset"])
 
 
-async def test_connections_are_kept_of_the_listeners_that_are_named(worker: Any) -> None:
+async def test_keep_connections_applies_to_the_named_listeners(worker: Any) -> None:
     made, listeners, _ = worker
     made._received(received(Order(keep_connections=KeepConnections(listeners=["two", "gone"]))))
     assert (listeners["one"].told, listeners["two"].told) == ([], ["no more"])
 
 
 @pytest.mark.parametrize("succeeded", [False, True])
-async def test_a_drain_passes_on_its_time_and_whether_a_successor_is_there(
+async def test_drain_passes_on_its_duration_and_whether_it_is_replaced(
     worker: Any, monkeypatch: pytest.MonkeyPatch, succeeded: bool
 ) -> None:
     made, _, reports = worker

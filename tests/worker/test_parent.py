@@ -56,7 +56,7 @@ except parent.Orphaned:
     assert said.stdout == "orphaned\n"
 
 
-def test_signals_that_were_blocked_until_here_are_not_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ignored_signals_are_unblocked(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = {}
     monkeypatch.setattr(signal, "signal", lambda number, action: changed.update({number: action}))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])

@@ -80,7 +80,7 @@ def resident(worker: Ordered) -> int:
     return int(pages) * 4 // 1024
 
 
-async def test_hostile_input_to_200_loose_patterns_stays_within_the_budget(worker: Ordered) -> None:
+async def test_hostile_input_to_200_patterns_stays_within_the_memory_budget(worker: Ordered) -> None:
     """Without a budget, each line takes 60 MiB."""
     await serve(worker, 1)
     with socket.create_connection(("127.0.0.1", worker.port())) as former:
@@ -143,7 +143,7 @@ def test_unchanged_pattern_keeps_its_memory_share(monkeypatch: pytest.MonkeyPatc
     assert second.plan.revision == 2
 
 
-def test_a_plan_that_is_refused_holds_nothing() -> None:
+def test_rejected_plan_reserves_no_pattern_memory() -> None:
     memory, config = PatternMemory(), loose(1)
     config.listeners.add(name="wrong", address="127.0.0.1:0").rules.add().when.regex = "("
     with pytest.raises(Refused):
@@ -152,7 +152,7 @@ def test_a_plan_that_is_refused_holds_nothing() -> None:
     assert memory.half() == TOTAL_BYTES // 2
 
 
-def test_every_kind_of_pattern_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patterns_of_every_kind_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = held(monkeypatch)
     text = """
 listeners:
@@ -168,7 +168,7 @@ listeners:
     assert shares == [500]
 
 
-def test_a_few_patterns_have_no_more_than_they_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_patterns_reserve_at_most_what_they_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
     shares, memory = held(monkeypatch), PatternMemory()
     config = load("listeners: [{name: a, address: '127.0.0.1:0', rules: [{when: {regex: a}}]}]").config
     compiled = compile_order(order(config, 1), Compiled(), memory=memory)

@@ -46,7 +46,7 @@ def test_unchanged_listener_plan_stays_the_same_object() -> None:
     assert changed.plan.listeners["b"] is not former.plan.listeners["b"]
 
 
-def test_order_does_not_matter_to_a_listener() -> None:
+def test_reordered_listeners_keep_their_plan() -> None:
     former = compile_order(order(), Compiled())
     first, second, third = TWO.strip().split("\n")
     changed = compile_order(order(f"{first}\n{third}\n{second}", revision=2), former)

@@ -162,7 +162,7 @@ async def test_aborted_revision_is_dropped_and_its_sockets_closed(worker: Ordere
     assert await worker.ask() == b"three"
 
 
-async def test_a_removed_listener_is_not_listened_on_by_anyone(worker: Ordered) -> None:
+async def test_removed_listener_refuses_connections(worker: Ordered) -> None:
     await worker.serve(1, "one", "hello", "second")
     await worker.serve(2, "two", "hello")
     assert refused(worker.port("second"))
@@ -243,13 +243,13 @@ async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered)
     assert len(said.splitlines()) == 1
 
 
-async def test_an_order_of_a_newer_supervisor_is_passed_over(worker: Ordered) -> None:
+async def test_unknown_order_is_ignored(worker: Ordered) -> None:
     worker.link.send(Order())
     await worker.serve(1)
     assert await worker.ask() == b"one"
 
 
-async def test_no_heavy_library_is_loaded_while_serving(worker: Ordered) -> None:
+async def test_worker_loads_no_heavy_library_while_serving(worker: Ordered) -> None:
     await worker.serve(1)
     mapped = libraries(worker)
     assert "uvloop" in mapped

@@ -69,27 +69,27 @@ def python_files(additions: Sequence[Addition]) -> list[str]:
 
 
 @pytest.mark.parametrize("addition", ADDITIONS, ids=lambda addition: addition.family)
-def test_a_kind_is_a_handful_of_files_written_by_hand(addition: Addition) -> None:
+def test_new_kind_needs_at_most_5_files_written_by_hand(addition: Addition) -> None:
     assert len(addition.touched) == 4
     assert len(addition.touched) <= MOST_FILES
 
 
-def test_every_family_is_tried() -> None:
+def test_each_family_gets_a_new_kind() -> None:
     assert {addition.family for addition in ADDITIONS} == {family.message.DESCRIPTOR.name for family in FAMILIES}
 
 
-def test_the_checks_of_the_tree_take_the_new_kinds(copy: Path) -> None:
+def test_tests_of_the_tree_pass_with_the_new_kinds(copy: Path) -> None:
     tests = [name for name in python_files(ADDITIONS) if name.startswith("tests/")]
     run(copy, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *CHECKS, *tests)
 
 
-def test_types_lint_and_format_of_the_new_files_are_clean(copy: Path) -> None:
+def test_new_files_pass_types_lint_and_format(copy: Path) -> None:
     run(copy, "-m", "mypy", *(name for name in python_files(ADDITIONS) if name.startswith("service/")))
     run(copy, "-m", "ruff", "check", *python_files(ADDITIONS))
     run(copy, "-m", "ruff", "format", "--check", *python_files(ADDITIONS))
 
 
-def test_explain_and_check_know_the_new_kinds(copy: Path) -> None:
+def test_explain_and_check_accept_the_new_kinds(copy: Path) -> None:
     (copy / "new.yaml").write_text(
         "listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    framing: pairs\n    faults: [twice]\n"
         "    rules: [{when: {palindrome: true}, do: [{delay: {coin: {}}}, shout]}, {do: [send: no]}]\n"

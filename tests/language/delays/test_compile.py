@@ -29,7 +29,7 @@ def test_compile_of_empty_delay_is_rejected() -> None:
         compile_delay(v1.Delay())
 
 
-def test_a_fixed_delay_is_known_and_others_are_drawn() -> None:
+def test_fixed_delay_is_compiled_to_a_wait_and_others_are_drawn() -> None:
     found = selected(rule("do: [delay: 1s, delay: {uniform: {min: 1s, max: 2s}}]"), RequestContext(b"x"))
     assert found is not None
     fixed, drawn = found.steps

@@ -54,7 +54,7 @@ def test_fault_name_duplicate_or_too_long_is_rejected() -> None:
     ]
 
 
-def test_a_rule_and_a_fault_may_have_the_same_name() -> None:
+def test_rule_and_fault_may_share_a_name() -> None:
     assert check(listener("rules: [{name: a}]\nfaults: [{name: a, drop: {}}]"), {}) == []
 
 

@@ -59,7 +59,7 @@ def test_fault_with_probability_0_is_not_compiled() -> None:
     assert compiled("{probability: 0, drop: {}}, hang") == (Fault("faults[1]", 601, Hang(0), counter=702),)
 
 
-def test_a_listener_with_faults_works_no_reply_out_beforehand() -> None:
+def test_listener_with_faults_precomputes_no_reply() -> None:
     rules = "rules: [{do: [send: x]}]"
     for text, faulted in {
         rules: False,

@@ -14,7 +14,7 @@ def test_lint_warns_of_fault_with_probability_0() -> None:
 @pytest.mark.parametrize(
     "first", ["hang", "reset", "truncate", "drop", "{probability: 1, every: 1, reset: {after: 0}}"]
 )
-def test_behind_one_that_leaves_no_bytes_of_any_reply(first: str) -> None:
+def test_faults_after_one_that_leaves_no_bytes_are_warned_of(first: str) -> None:
     needing = "{bandwidth: {bytes_per_second: 1}}, {slice: {size: 1}}, truncate, corrupt, drop"
     assert faults(f"{first}, {{latency: 1s}}, hang, reset, {{slow_close: {{delay: 1s}}}}, {needing}") == [
         f"[{index}]: never applies: faults[0] leaves no bytes of any reply" for index in range(5, 10)
@@ -33,7 +33,7 @@ def test_lint_does_not_call_faults_behind_conditional_fault_unreachable(when: st
 
 
 @pytest.mark.parametrize("when", ["skip: 1", "every: 2"])
-def test_a_connection_is_closed_once(when: str) -> None:
+def test_slow_close_that_skips_the_first_close_is_warned_of(when: str) -> None:
     assert faults(f"{{target: CONNECTION, {when}, slow_close: {{delay: 1s}}}}") == [
         "[0]: never applies: a connection is closed once"
     ]

@@ -18,7 +18,7 @@ def test_empty_framing_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("framing", ["read", "line", "until_eof", "http", "resp", '{delimiter: "\\0"}'])
-def test_framings_with_nothing_wrong(framing: str) -> None:
+def test_valid_framings_have_no_problems(framing: str) -> None:
     assert problems(framing) == []
 
 
@@ -40,7 +40,7 @@ def test_framing_number_outside_its_bounds_is_rejected(framing: str, path: str, 
         assert problems(f"{{{framing.format(number)}}}") == [f"{path}: must be {least} to {most}, not {number}"]
 
 
-def test_a_delimiter_is_bytes() -> None:
+def test_empty_or_invalid_delimiter_is_rejected() -> None:
     assert problems("{delimiter: ''}") == ["delimiter.end: at least one byte is needed"]
     assert problems("{delimiter: {end: {hex: a}}}") == ["delimiter.end.hex: odd number of digits"]
     assert problems("{delimiter: {end: {}}}") == ["delimiter.end: empty: set one of text, hex, base64, file"]
@@ -56,7 +56,7 @@ PATTERNS = {
 
 
 @pytest.mark.parametrize("pattern, why", PATTERNS.items())
-def test_a_pattern_can_end_a_request(pattern: str, why: str) -> None:
+def test_pattern_framing_that_cannot_end_a_request_is_rejected(pattern: str, why: str) -> None:
     assert problems(f"{{pattern: {{end: '{pattern}'}}}}") == [f"pattern.end: {why}"]
     assert problems(r"{pattern: {end: '\x0110=\d{3}\x01'}}") == []
 
@@ -65,7 +65,7 @@ def test_fixed_framing_without_size_is_rejected() -> None:
     assert problems("{fixed: {}}") == ["fixed: empty: set one of size, size_from"]
 
 
-def test_a_size_is_settled_in_steps_alone() -> None:
+def test_size_from_is_rejected_in_the_framing_of_a_listener() -> None:
     assert problems("{fixed: {size_from: '${request}'}}") == [
         (
             "fixed.size_from: is settled when a step runs: a listener's own framing has a size;"

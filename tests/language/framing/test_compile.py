@@ -37,6 +37,6 @@ def test_framing_defaults_to_read_of_1024_bytes() -> None:
     assert compile_framing(v1.Framing(), Compiling({})) == framing.Read(1024)
 
 
-def test_every_framing_is_compiled() -> None:
+def test_each_framing_has_a_compile_test() -> None:
     given = {listener(framing=text).listeners[0].framing.WhichOneof("kind") for text in COMPILED}
     assert given == {field.name for field in v1.Framing.DESCRIPTOR.fields}

@@ -23,7 +23,7 @@ WORDS: list[tuple[Framing, str, bytes, str]] = [
 
 
 @pytest.mark.parametrize("framing, name, half_heard, waits", WORDS)
-def test_each_framing_has_its_words(framing: Framing, name: str, half_heard: bytes, waits: str) -> None:
+def test_framing_is_described_in_words(framing: Framing, name: str, half_heard: bytes, waits: str) -> None:
     assert describe(framing) == name
     assert waits_for(framing, half_heard) == waits
     assert objection(framing, half_heard) == ""
@@ -34,9 +34,9 @@ def test_framing_words_name_every_framing() -> None:
     assert {type(framing) for framing, *_ in WORDS} == kinds
 
 
-def test_a_body_of_no_bytes_is_one_empty_request() -> None:
+def test_framing_of_an_empty_body_is_described_as_fixed() -> None:
     assert describe(None) == "fixed, 0 bytes"
 
 
-def test_an_objection_says_why() -> None:
+def test_objection_to_malformed_data_states_the_reason() -> None:
     assert objection(core.Resp(), b"*1\r\n$x\r\n") == 'the length of a bulk string is not a number: "x"'

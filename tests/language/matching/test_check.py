@@ -44,21 +44,23 @@ REGEXES = {
 
 
 @pytest.mark.parametrize("pattern, why", REGEXES.items())
-def test_patterns_that_re2_refuses(pattern: str, why: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_invalid_re2_pattern_is_rejected_with_the_reason(
+    pattern: str, why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     config = listener("rules: [{when: {regex: x}, do: [send: {template: '${1}${name}'}]}]")
     config.listeners[0].rules[0].when.regex = pattern
     assert said(check(config, {})) == [f"listeners[0].rules[0].when.regex: invalid RE2: {why}"]
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_group_has_a_name_of_its_own() -> None:
+def test_duplicate_group_name_is_rejected() -> None:
     assert problems("{regex: '(?P<a>x)|(?<a>y)|(?P<b>z)'}") == ["regex: more than one group is named 'a'"]
     assert problems(r"{regex: '(?P<a>\(?P<a>)[(?P<a>]'}") == []
     assert problems("{any: [{regex: '(?P<a>x)'}, {regex: '(?P<a>y)'}]}") == []
 
 
 @pytest.mark.parametrize("name", ["request", "peer", "len", "vars", "now", "1", "2nd"])
-def test_a_group_has_a_name_that_templates_do_not_have(name: str) -> None:
+def test_group_named_like_a_template_name_is_rejected(name: str) -> None:
     assert problems(f"{{any: [a, {{regex: '(?P<{name}>x)(?P<fine>y)'}}]}}") == [
         f"any.of[1].regex: a group cannot be named {name!r}: templates mean something else by it",
     ]
@@ -74,7 +76,7 @@ def test_range_with_min_above_max_is_rejected() -> None:
         assert problems(right) == []
 
 
-def test_bytes_at_a_place() -> None:
+def test_invalid_bytes_match_is_rejected() -> None:
     assert problems("{bytes: {equals: {hex: a}, offset: 67108865, mask: {hex: b}}}") == [
         "bytes.offset: must be 0 to 67108864, not 67108865",
         "bytes.equals.hex: odd number of digits",
@@ -105,7 +107,7 @@ def test_peer_match_with_address_or_network_is_valid(text: str) -> None:
 
 
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
-def test_before_a_request_there_is_only_the_peer(event: str) -> None:
+def test_condition_on_a_request_is_rejected_for_other_events(event: str) -> None:
     config = rule(f"event: {event}, when: {{all: [{{not: {{peer: '::1'}}}}, a, {{request_number: {{min: 1}}}}]}}")
     why = f"{event} has no request; only peer can be matched"
     assert said(check(config, {})) == [
@@ -123,7 +125,7 @@ def nested(depth: int) -> v1.Config:
     return config
 
 
-def test_conditions_have_a_depth_that_every_message_about_them_can_carry() -> None:
+def test_condition_deeper_than_32_is_rejected() -> None:
     deepest = nested(32)
     assert check(deepest, {}) == []
     assert v1.Config.FromString(deepest.SerializeToString()) == deepest

@@ -41,7 +41,7 @@ def test_step_delay_outside_0_to_1h_is_rejected(delay: str, right: bool) -> None
     )
 
 
-def test_pieces_of_a_dribble() -> None:
+def test_dribble_with_too_many_or_no_chunks_is_rejected() -> None:
     def dribble(pieces: str) -> list[str]:
         return problems(f"dribble: {{payload: {{file: f}}, gap: 0, {pieces}}}", {"f": bytes(65537)})
 
