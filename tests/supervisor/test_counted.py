@@ -23,16 +23,16 @@ def found(*listeners: v1.Listener) -> int:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_that_counts_has_a_counter(name: str) -> None:
+def test_rule_with_a_count_has_a_shared_counter(name: str) -> None:
     assert found(v1.Listener(name="it", rules=[v1.Rule(), RULES[name]])) == 1
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_that_counts_has_a_counter(name: str) -> None:
+def test_fault_with_a_count_has_a_shared_counter(name: str) -> None:
     assert found(v1.Listener(name="it", faults=[v1.Fault(probability=0.5), FAULTS[name]])) == 1
 
 
-def test_the_same_rule_of_two_listeners_counts_for_each() -> None:
+def test_equal_rules_of_two_listeners_have_their_own_counters() -> None:
     counters = Counters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name=name, rules=[RULES["times"]]) for name in ("one", "two")])
     counters.decide(counters.proposed(config))

@@ -11,7 +11,7 @@ def test_health_at_first_is_alive_and_not_ready() -> None:
     assert (health.wrong("readiness"), health.wrong("liveness")) == ("starting", None)
 
 
-def test_serving_with_its_listeners() -> None:
+def test_health_of_a_serving_server_includes_its_listeners() -> None:
     health = Health()
     health.set("", ["a", "b"])
     assert dict(health.statuses) == dict.fromkeys(["", "readiness", "listener/a", "listener/b", "liveness"], True)
@@ -19,7 +19,7 @@ def test_serving_with_its_listeners() -> None:
     assert health.wrong("listener/c") == "listener/c is not known"
 
 
-def test_a_reason_not_to_serve_holds_for_all_but_liveness() -> None:
+def test_not_serving_applies_to_all_services_except_liveness() -> None:
     health = Health()
     health.set("shutting down", ["a"])
     assert dict(health.statuses) == {"": False, "readiness": False, "listener/a": False, "liveness": True}
@@ -32,7 +32,7 @@ async def test_health_watch_begins_with_the_present_state() -> None:
     assert await anext(health.watch()) == health.statuses
 
 
-async def test_watching_tells_of_changes_and_of_nothing_else() -> None:
+async def test_health_watch_yields_only_changes() -> None:
     health = Health()
     first, second = health.watch(), health.watch()
     await anext(first)

@@ -16,7 +16,7 @@ from answerback.supervisor.limits import shortage
         (RuntimeError("can't start new thread"), "no thread can be started"),
     ],
 )
-def test_shortage_says_what_to_raise(error: BaseException, part: str) -> None:
+def test_shortage_error_names_the_limit_to_raise(error: BaseException, part: str) -> None:
     text = shortage(error)
     assert text
     assert text.startswith("cannot start: ")
@@ -26,5 +26,5 @@ def test_shortage_says_what_to_raise(error: BaseException, part: str) -> None:
 @pytest.mark.parametrize(
     "error", [OSError(errno.EACCES, "x"), RuntimeError("x"), ValueError("can't start new thread"), KeyboardInterrupt()]
 )
-def test_another_exception_is_no_shortage(error: BaseException) -> None:
+def test_other_exceptions_are_no_shortage(error: BaseException) -> None:
     assert shortage(error) is None

@@ -114,7 +114,7 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     ids=["alone", "between others", "twice", "dribbled", "in a variable", "before a delay"],
 )
 @pytest.mark.usefixtures("page")
-async def test_a_large_file_is_sent_whole_by_every_worker(
+async def test_large_file_is_sent_whole_by_each_worker(
     supervise: Supervise, engine: str, steps: str, expected: bytes
 ) -> None:
     supervisor = await supervise(serving(steps, engine=engine), workers=2)
@@ -123,7 +123,7 @@ async def test_a_large_file_is_sent_whole_by_every_worker(
 
 @each_engine
 @pytest.mark.usefixtures("page")
-async def test_requests_that_come_together_are_answered_in_order(supervise: Supervise, engine: str) -> None:
+async def test_pipelined_requests_for_a_large_file_are_answered_in_order(supervise: Supervise, engine: str) -> None:
     more = "- {when: {equals: last}, do: [send: {text: bye}, close]}"
     supervisor = await supervise(serving("send: {file: page}", engine=engine, more=more))
     assert await fetched(supervisor, b"go\nagain\ngo\nlast\n", 2) == {LARGE * 3 + b"bye"}
@@ -142,7 +142,7 @@ async def test_requests_that_come_together_are_answered_in_order(supervise: Supe
     ids=["corrupt", "slice", "truncate", "bandwidth"],
 )
 @pytest.mark.usefixtures("page")
-async def test_faults_work_on_a_large_file(supervise: Supervise, engine: str, fault: str, check: Any) -> None:
+async def test_faults_apply_to_a_large_file(supervise: Supervise, engine: str, fault: str, check: Any) -> None:
     listener = serving("send: {file: page}, close", engine=engine, more="\n  faults:\n  - {" + fault + "}")
     supervisor = await supervise(listener)
     for sent in await fetched(supervisor, count=3):
@@ -150,7 +150,7 @@ async def test_faults_work_on_a_large_file(supervise: Supervise, engine: str, fa
 
 
 @pytest.mark.usefixtures("page")
-async def test_a_file_that_is_matched_and_framed_by_is_as_good_as_its_bytes(supervise: Supervise) -> None:
+async def test_match_by_a_large_file_equals_match_by_its_bytes(supervise: Supervise) -> None:
     supervisor = await supervise(
         '\n- name: page\n  address: "127.0.0.1:0"\n  framing: until_eof\n  limits: {max_request_bytes: 1000000}\n'
         "  rules:\n  - {when: {equals: {file: page}}, do: [send: same, close]}\n  - do: [send: other, close]\n"
@@ -166,7 +166,7 @@ async def test_a_file_that_is_matched_and_framed_by_is_as_good_as_its_bytes(supe
     assert await asyncio.to_thread(whole, LARGE[:-1]) == b"other"
 
 
-async def test_a_file_is_passed_to_a_worker_once(
+async def test_large_file_is_passed_to_a_worker_once(
     supervise: Supervise, page: Path, orders: list[tuple[int, int]]
 ) -> None:
     gc.collect()  # what other tests left
@@ -182,7 +182,7 @@ async def test_a_file_is_passed_to_a_worker_once(
     assert [descriptors(pid) for pid in (os.getpid(), *supervisor.pids())] == [1, 1, 1]
 
 
-async def test_the_same_content_under_two_names_is_passed_once(
+async def test_equal_files_are_passed_to_a_worker_once(
     supervise: Supervise, page: Path, orders: list[tuple[int, int]]
 ) -> None:
     (page.parent / "same").write_bytes(LARGE)
@@ -192,7 +192,7 @@ async def test_the_same_content_under_two_names_is_passed_once(
 
 
 @each_engine
-async def test_a_new_content_takes_the_place_of_the_old_one(supervise: Supervise, page: Path, engine: str) -> None:
+async def test_changed_large_file_replaces_the_former_content(supervise: Supervise, page: Path, engine: str) -> None:
     gc.collect()  # what other tests left
     steps = "send: {file: page}, close"
     supervisor = await supervise(serving(steps, engine=engine), workers=2, retention=NOTHING_PAST)
@@ -235,7 +235,7 @@ async def test_payload_file_of_a_failed_change_is_passed_again(
     assert [passed for _, passed in orders] == [1, 1]
 
 
-async def test_memory_is_that_of_one_copy(supervise: Supervise, tmp_path: Path) -> None:
+async def test_large_file_takes_the_memory_of_one_copy(supervise: Supervise, tmp_path: Path) -> None:
     supervisor = await supervise(serving("send: small, close"), workers=3)
     size = 16 << 20
     (tmp_path / "page").write_bytes(os.urandom(size))
@@ -247,7 +247,7 @@ async def test_memory_is_that_of_one_copy(supervise: Supervise, tmp_path: Path) 
     assert proportional_bytes(supervisor.pids()) - before < 1.3 * size
 
 
-async def test_a_worker_without_descriptors_for_files_refuses_and_serves_on(
+async def test_worker_without_descriptors_for_files_rejects_and_keeps_serving(
     supervise: Supervise, tmp_path: Path
 ) -> None:
     supervisor = await supervise(serving("send: small, close"), workers=2, files=tmp_path)

@@ -52,7 +52,7 @@ async def all_meet(supervisor: Supervised, mode: str, count: int = 6) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_each_mode_after_each_other_and_back(supervise: Supervise, engine: str) -> None:
+async def test_accept_mode_switches_in_any_order(supervise: Supervise, engine: str) -> None:
     supervisor = await supervise(served(engine=engine), workers=2)
     (witness,) = await talking(supervisor, 1)
     ways = ["REFUSE", "STALL", "NORMAL", "STALL", "REFUSE", "CLOSE", "STALL", "RESET", "REFUSE", "HOLD", "NORMAL"]
@@ -78,7 +78,7 @@ async def test_accept_mode_at_start_is_inherited_by_a_successor(supervise: Super
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_held_connections_are_answered_once_the_mode_is_normal(supervise: Supervise, engine: str) -> None:
+async def test_held_connections_are_answered_once_accept_is_normal(supervise: Supervise, engine: str) -> None:
     supervisor = await supervise(served("HOLD", engine))
     clients = [await Client.connect(supervisor) for _ in range(3)]
     answers = [asyncio.ensure_future(client.ask()) for client in clients]
@@ -93,7 +93,7 @@ async def test_held_connections_are_answered_once_the_mode_is_normal(supervise: 
         await client.close()
 
 
-async def test_a_held_connection_that_is_reset_is_no_probe(supervise: Supervise) -> None:
+async def test_held_connection_reset_by_its_client_is_counted_as_given_up(supervise: Supervise) -> None:
     supervisor = await supervise(served("HOLD"))
     client = socket.create_connection(("127.0.0.1", supervisor.port()))
     await until(lambda: supervisor.balance() == (1, 0, 1))
@@ -102,7 +102,7 @@ async def test_a_held_connection_that_is_reset_is_no_probe(supervise: Supervise)
     assert supervisor.closed(CloseReason.PEER_GAVE_UP) == 1
 
 
-async def test_clients_of_a_stall_are_served_at_its_end_and_the_fillers_are_not_counted(supervise: Supervise) -> None:
+async def test_stalled_clients_are_served_at_its_end_and_fillers_are_not_counted(supervise: Supervise) -> None:
     supervisor = await supervise(served("STALL"), workers=2)
     waiting = [asyncio.ensure_future(Client.connect(supervisor)) for _ in range(4)]
     await all_meet(supervisor, "STALL", 2)
@@ -117,7 +117,7 @@ async def test_clients_of_a_stall_are_served_at_its_end_and_the_fillers_are_not_
     assert supervisor.status().listeners[0].counts.requests == 4
 
 
-async def test_a_change_that_fails_leaves_the_mode(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_change_leaves_the_accept_mode(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = await supervise(served(), workers=2)
 
     async def full(*_: object, **__: object) -> None:
@@ -140,7 +140,7 @@ async def test_a_change_that_fails_leaves_the_mode(supervise: Supervise, monkeyp
 
 
 @pytest.mark.parametrize("mode", ["REFUSE", "STALL"])
-async def test_a_port_that_is_shut_stays_ours(supervise: Supervise, mode: str) -> None:
+async def test_port_stays_bound_while_accept_is_refuse_or_stall(supervise: Supervise, mode: str) -> None:
     supervisor = await supervise(served(mode))
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

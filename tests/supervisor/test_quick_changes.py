@@ -53,7 +53,7 @@ TRIES: dict[str, Callable[[Supervised, str], Awaitable[Any]]] = {
 }
 
 
-async def test_a_dry_run_respects_the_etag_and_leaves_no_trace(supervise: Supervise) -> None:
+async def test_dry_run_checks_the_etag_and_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     stale = supervisor.current.etag
     await supervisor.update(config(lines(answer="two")))
@@ -70,7 +70,7 @@ async def test_a_dry_run_respects_the_etag_and_leaves_no_trace(supervise: Superv
     assert (after.applied, after.refused, after.last_refused) == (record.applied, record.refused, record.last_refused)
 
 
-async def test_a_change_with_a_stale_etag_changes_nothing_and_is_no_bad_configuration(supervise: Supervise) -> None:
+async def test_change_with_stale_etag_changes_nothing_and_is_not_counted_as_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     stale = supervisor.current.etag
     await supervisor.update(config(lines(answer="two")))
@@ -83,7 +83,7 @@ async def test_a_change_with_a_stale_etag_changes_nothing_and_is_no_bad_configur
 
 
 # ── Aborted changes ─────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_the_port_of_a_change_that_a_worker_refuses_is_free_at_once(supervise: Supervise) -> None:
+async def test_change_rejected_by_a_worker_frees_its_new_port(supervise: Supervise) -> None:
     supervisor = await supervise(listener("old"), workers=2, worker_command=faulty("before prepared", "refuse", slot=1))
     before = [sockets_of(pid) for pid in supervisor.pids()]
     port = free_port()
@@ -96,7 +96,7 @@ async def test_the_port_of_a_change_that_a_worker_refuses_is_free_at_once(superv
     assert await supervisor.answers() == {b"old"}
 
 
-async def test_the_port_of_a_change_with_another_port_that_is_taken_is_free_at_once(supervise: Supervise) -> None:
+async def test_change_with_a_port_in_use_frees_its_other_ports(supervise: Supervise) -> None:
     supervisor = await supervise(listener("old"), workers=2)
     free = free_port()
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -108,7 +108,7 @@ async def test_the_port_of_a_change_with_another_port_that_is_taken_is_free_at_o
     assert await supervisor.answers() == {b"old"}
 
 
-async def test_a_change_that_cannot_be_recorded_leaves_nothing_bound(
+async def test_change_that_cannot_be_stored_leaves_nothing_bound(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(listener("old"), workers=2)
@@ -126,7 +126,7 @@ async def test_a_change_that_cannot_be_recorded_leaves_nothing_bound(
     assert await supervisor.answers() == {b"old"}
 
 
-async def test_an_address_that_is_left_is_free_and_its_connections_end_in_order(supervise: Supervise) -> None:
+async def test_removed_listener_frees_its_address_and_closes_its_connections_in_order(supervise: Supervise) -> None:
     port = free_port()
     supervisor = await supervise(lines(), lines("other").replace("127.0.0.1:0", f"127.0.0.1:{port}"), workers=2)
     (client,) = await talking(supervisor, 1, "other")
@@ -137,7 +137,7 @@ async def test_an_address_that_is_left_is_free_and_its_connections_end_in_order(
 
 
 @pytest.mark.parametrize("moment, fault", [("before prepared", "die"), ("before commit", "die")])
-async def test_a_worker_that_dies_in_a_change_leaves_all_old_or_all_new(
+async def test_worker_death_during_a_change_leaves_all_workers_old_or_all_new(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch, moment: str, fault: str
 ) -> None:
     supervisor = await supervise(listener("old"), workers=2, worker_command=faulty(moment, fault, slot=1))
@@ -156,7 +156,7 @@ async def test_a_worker_that_dies_in_a_change_leaves_all_old_or_all_new(
     assert len(list(supervisor._sockets.keys)) == revision
 
 
-async def test_an_engine_can_be_changed_while_clients_are_connected(supervise: Supervise) -> None:
+async def test_engine_change_keeps_open_connections(supervise: Supervise) -> None:
     supervisor = await supervise(lines(more="engine: CALLBACK"))
     (first,) = await talking(supervisor, 1)
     await supervisor.update(config(lines(more="engine: COROUTINE")))

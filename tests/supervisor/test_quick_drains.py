@@ -67,7 +67,7 @@ async def test_resume_listens_again_at_the_same_ports(supervise: Supervise) -> N
     assert await supervisor.operations.resume() == []
 
 
-async def test_resume_leaves_the_connections_open_that_were_not_told_to_end(supervise: Supervise) -> None:
+async def test_resume_keeps_connections_that_the_drain_has_not_closed(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), workers=2)
     clients, began = await talking(supervisor, 6), monotonic()
     draining = asyncio.ensure_future(drain(supervisor, over=0.5))
@@ -86,7 +86,7 @@ async def test_resume_leaves_the_connections_open_that_were_not_told_to_end(supe
         await client.close()
 
 
-async def test_connections_end_evenly_over_the_time_and_never_early(supervise: Supervise) -> None:
+async def test_drain_closes_connections_evenly_and_never_early(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     clients, began = await talking(supervisor, 8), monotonic()
     ending = asyncio.ensure_future(ends(clients))
@@ -97,7 +97,7 @@ async def test_connections_end_evenly_over_the_time_and_never_early(supervise: S
         assert moment >= number / 8 * 0.4 - 0.001, "the oldest first, each at its share of the time"
 
 
-async def test_a_stuck_connection_is_open_until_a_second_drain_or_its_own_end(supervise: Supervise) -> None:
+async def test_stuck_connection_stays_open_until_a_second_drain_or_its_own_end(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     idle, stuck = await talking(supervisor, 2)
     assert await stuck.ask(b"stuck") == b"begun"
@@ -140,7 +140,7 @@ async def test_drain_without_grace_period_resets_open_connections(supervise: Sup
     await stuck.close()
 
 
-async def test_the_grace_period_is_that_of_the_server_unless_given(supervise: Supervise) -> None:
+async def test_drain_without_grace_uses_that_of_the_server(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), grace=0.3)
     (stuck,) = await talking(supervisor, 1)
     assert await stuck.ask(b"stuck") == b"begun"
@@ -148,7 +148,7 @@ async def test_the_grace_period_is_that_of_the_server_unless_given(supervise: Su
     await stuck.close()
 
 
-async def test_a_drain_of_a_server_that_has_stopped_is_refused_before_anything_is_said(
+async def test_drain_of_a_stopped_server_is_rejected_without_a_log_line(
     supervise: Supervise, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -160,7 +160,7 @@ async def test_a_drain_of_a_server_that_has_stopped_is_refused_before_anything_i
     assert not [line for line in caplog.messages if "drain" in line]
 
 
-async def test_a_drain_ends_although_scripts_hang(supervise: Supervise) -> None:
+async def test_drain_closes_hanging_and_held_connections(supervise: Supervise) -> None:
     """`hang` is closed in order at once, with and without `ignore_fin`; nothing is reset."""
     hangs = lines().replace("  - do:", "  - {when: hang, do: [hang: {ignore_fin: true}]}\n  - do:", 1)
     supervisor = await supervise(hangs, "- {name: held, address: '127.0.0.1:0', accept: HOLD}")
@@ -177,7 +177,7 @@ async def test_a_drain_ends_although_scripts_hang(supervise: Supervise) -> None:
     assert supervisor.closed(CloseReason.DRAIN, "held") == 1
 
 
-async def test_the_drain_delay_serves_on_and_is_over_in_time(supervise: Supervise) -> None:
+async def test_drain_delay_keeps_serving_before_connections_are_closed(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), drain_delay=0.3)
     began = monotonic()
     draining = asyncio.ensure_future(drain(supervisor))
@@ -204,7 +204,7 @@ async def test_update_leaves_a_drained_listener_shut_and_its_accept_unset(superv
     assert not refused(supervisor.port()), "a drain belongs to a name, and ends with it"
 
 
-async def test_a_successor_of_a_worker_stays_shut(supervise: Supervise) -> None:
+async def test_restarted_worker_of_a_drained_listener_does_not_listen(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), workers=2)
     await drain(supervisor)
     await supervisor.until_replaced(0, supervisor.kill(0))
@@ -219,7 +219,7 @@ async def test_a_successor_of_a_worker_stays_shut(supervise: Supervise) -> None:
     assert len({each.partition(b"-")[0] for each in ids}) == 2, "both workers accept again"
 
 
-async def test_connections_accepted_late_are_told_to_end_as_well(
+async def test_connections_accepted_during_a_drain_are_closed_too(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that has not heard the order (a successor, whose queue was not empty) gets it again."""

@@ -20,7 +20,7 @@ async def restart(supervisor: Supervised, over: float = 0.0, grace: float = PATI
     return [step async for step in supervisor.operations.restart_workers(over, grace)]
 
 
-async def test_each_worker_is_replaced_and_its_connections_end_in_order(supervise: Supervise) -> None:
+async def test_restart_replaces_each_worker_and_closes_its_connections_in_order(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), workers=2)
     before = supervisor.pids()
     clients = await talking(supervisor, 8)
@@ -56,7 +56,7 @@ async def test_connection_unfinished_at_restart_grace_is_reset_and_counted(super
     assert supervisor.balance() == (1, 1, 0)
 
 
-async def test_a_reply_in_progress_has_the_grace_period_beyond_the_time_to_close(supervise: Supervise) -> None:
+async def test_restart_gives_a_reply_in_progress_the_grace_period(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     (client,) = await talking(supervisor, 1)
     assert await client.ask(b"slow") == b"begun"  # it takes 0.1 s, and nothing is given to close in
@@ -66,7 +66,7 @@ async def test_a_reply_in_progress_has_the_grace_period_beyond_the_time_to_close
     assert supervisor.closed(CloseReason.DRAIN) == 1
 
 
-async def test_a_change_meanwhile_reaches_both_and_a_second_restart_is_refused(supervise: Supervise) -> None:
+async def test_change_during_a_restart_reaches_old_and_new_workers(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     stuck, idle = await talking(supervisor, 2)
     assert await stuck.ask(b"stuck") == b"begun"
@@ -90,7 +90,7 @@ async def test_a_change_meanwhile_reaches_both_and_a_second_restart_is_refused(s
     assert len(await restart(supervisor)) == 2, "the next one may begin"
 
 
-async def test_a_successor_counts_on_where_the_former_worker_was(supervise: Supervise) -> None:
+async def test_counters_continue_after_a_restart(supervise: Supervise) -> None:
     supervisor = await supervise(lines())
     for _ in range(3):
         (client,) = await talking(supervisor, 1)
@@ -162,12 +162,12 @@ def left_after(over: float, grace: float, drained_after: float | None = None) ->
 
 
 @pytest.mark.parametrize("over, grace", [(0.0, 8.0), (600.0, 8.0), (8.0, 600.0), (30.0, 0.0), (0.25, 0.5)])
-def test_a_worker_is_stopped_once_the_grace_period_behind_the_time_to_close_is_over(over: float, grace: float) -> None:
+def test_old_worker_is_stopped_after_duration_and_grace(over: float, grace: float) -> None:
     waited, drain = left_after(over, grace)
     assert waited == pytest.approx(over + grace, abs=0.2)
     assert (drain.succeeded, drain.over_milliseconds) == (True, over * 1000)
 
 
-def test_a_worker_that_has_nothing_left_is_stopped_at_once() -> None:
+def test_old_worker_without_connections_is_stopped_at_once() -> None:
     waited, _ = left_after(600.0, 600.0, drained_after=7.0)
     assert waited == pytest.approx(7.0, abs=0.2)

@@ -21,7 +21,7 @@ async def stopped(supervisor: Supervised) -> float:
     return monotonic() - began
 
 
-async def test_replies_in_progress_are_finished_and_nothing_is_left(supervise: Supervise) -> None:
+async def test_shutdown_finishes_replies_in_progress_and_frees_everything(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), workers=2)
     clients, port, pids = await talking(supervisor, 6), supervisor.port(), supervisor.pids()
     assert await clients[0].ask(b"slow") == b"begun"
@@ -34,7 +34,7 @@ async def test_replies_in_progress_are_finished_and_nothing_is_left(supervise: S
     assert not any(map(alive, pids))
 
 
-async def test_health_says_so_before_anything_is_closed(supervise: Supervise) -> None:
+async def test_shutdown_reports_not_serving_before_it_closes_anything(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), drain_delay=0.2)
     began = monotonic()
     stopping = asyncio.ensure_future(stopped(supervisor))
@@ -61,7 +61,7 @@ async def test_stuck_connection_is_reset_within_the_stop_grace_period(supervise:
     assert supervisor.balance() == (1, 1, 0)
 
 
-async def test_a_second_stop_that_aborts_does_not_wait(supervise: Supervise) -> None:
+async def test_abort_during_a_shutdown_does_not_wait(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), grace=600.0)
     client = await Client.connect(supervisor)
     assert await client.ask(b"stuck") == b"begun"
@@ -74,7 +74,7 @@ async def test_a_second_stop_that_aborts_does_not_wait(supervise: Supervise) -> 
         await client.end()
 
 
-async def test_a_worker_that_does_not_answer_is_killed_and_its_connections_are_counted(supervise: Supervise) -> None:
+async def test_shutdown_kills_an_unresponsive_worker_and_counts_its_connections(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), grace=0.8)
     (client,) = await talking(supervisor, 1)
     (pid,) = supervisor.pids()
@@ -86,7 +86,7 @@ async def test_a_worker_that_does_not_answer_is_killed_and_its_connections_are_c
     await client.close()
 
 
-async def test_a_worker_that_dies_at_the_end_is_not_replaced(supervise: Supervise) -> None:
+async def test_worker_that_dies_during_shutdown_is_not_replaced(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), workers=2, grace=600.0)
     client = await Client.connect(supervisor)
     assert await client.ask(b"stuck") == b"begun"

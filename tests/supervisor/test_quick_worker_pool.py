@@ -24,7 +24,7 @@ AWAY = Timeouts(backoff=(60.0,), adopt_from=1.0)
 ALONE = Timeouts(backoff=(60.0,), adopt_from=61.0)
 
 
-async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_balance(supervise: Supervise) -> None:
+async def test_worker_death_loses_only_its_connections_and_the_counters_balance(supervise: Supervise) -> None:
     supervisor = await supervise(lines(), workers=2)
     clients = await talking(supervisor, 12)
     before = supervisor.pids()
@@ -44,7 +44,7 @@ async def test_a_death_loses_the_connections_of_that_worker_and_the_counters_bal
     assert not alive(pid)
 
 
-async def test_a_successor_that_does_not_beat_in_time_is_killed_and_replaced(
+async def test_new_worker_without_a_heartbeat_in_time_is_killed_and_replaced(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(workers=1, pace=Timeouts(answer=30.0, backoff=(0.02,)))
@@ -104,7 +104,7 @@ async def test_paused_supervisor_kills_no_worker(supervise: Supervise) -> None:
     assert [worker.restarts for worker in supervisor.status().workers] == [0, 0]
 
 
-async def test_a_sibling_serves_the_queue_of_a_slot_without_worker(supervise: Supervise) -> None:
+async def test_another_worker_serves_the_queue_of_a_vacant_slot(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=2, pace=AWAY)
     supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)
@@ -120,7 +120,7 @@ def stands_in(slot: Slot) -> bool:
     return slot.orphaned and slot.adopter is not None
 
 
-async def test_vacant_slots_are_shared_among_the_siblings_and_have_no_successor_yet(supervise: Supervise) -> None:
+async def test_vacant_slots_are_shared_among_the_other_workers(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), workers=4, pace=AWAY)
     crew = supervisor._crew
     for slot in reversed(crew.slots[2:]):
@@ -168,7 +168,7 @@ async def test_pool_without_workers_keeps_clients_waiting_and_reports_why(superv
     await until(lambda: supervisor.health.serving)
 
 
-async def test_a_peer_limit_forgets_the_connections_of_a_dead_worker(supervise: Supervise) -> None:
+async def test_peer_limit_is_freed_of_connections_of_a_dead_worker(supervise: Supervise) -> None:
     limited = listener(more="{delay: 1m},") + "  limits: {max_connections_per_peer: 1}\n"
     supervisor = await supervise(limited, workers=1)
     for round_ in range(2):
@@ -227,7 +227,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Moment:
 
 
 @pytest.mark.parametrize("within, many", [(59.9, True), (60.0, False), (61.0, False)])
-def test_five_deaths_are_too_many_if_they_are_within_its_memory(clock: Moment, within: float, many: bool) -> None:
+def test_five_deaths_within_a_minute_are_a_crash_loop(clock: Moment, within: float, many: bool) -> None:
     deaths = CrashLoop(Timeouts())
     for number in range(5):
         assert not deaths.too_many
@@ -236,7 +236,7 @@ def test_five_deaths_are_too_many_if_they_are_within_its_memory(clock: Moment, w
     assert deaths.too_many is many
 
 
-def test_too_many_deaths_are_forgotten_once_none_has_come_for_as_long(clock: Moment) -> None:
+def test_crash_loop_ends_after_a_minute_without_deaths(clock: Moment) -> None:
     deaths = CrashLoop(Timeouts())
 
     def too_many() -> bool:
@@ -262,7 +262,7 @@ class Dead:
         self.up_since = up_since
 
 
-def test_each_death_in_a_row_has_a_longer_wait_until_one_has_served_for_long(clock: Moment) -> None:
+def test_restart_delay_grows_until_a_worker_has_served_for_a_minute(clock: Moment) -> None:
     pace = Timeouts()
     slot = Slot(0, 0)
     assert [slot.delay_after_death(pace) for _ in range(10)] == [*pace.backoff, 30.0, 30.0]

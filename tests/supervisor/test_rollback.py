@@ -72,7 +72,7 @@ async def test_rollback_with_stale_etag_or_unknown_revision_is_rejected(supervis
     assert supervisor.current.number == 2
 
 
-async def test_a_port_that_has_been_taken_since_is_refused(supervise: Supervise) -> None:
+async def test_rollback_to_a_port_now_in_use_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), listener(name="left", address=f"127.0.0.1:{free_port()}"))
     port = supervisor.port("left")
     await supervisor.update(config(listener("two")))

@@ -35,14 +35,14 @@ async def test_health_of_serving_server_is_all_true(supervise: Supervise) -> Non
     assert supervisor.health.statuses == dict.fromkeys(["", "readiness", "liveness", "listener/a", "listener/b"], True)
 
 
-async def test_no_listeners_is_a_configuration(supervise: Supervise) -> None:
+async def test_start_without_listeners_serves(supervise: Supervise) -> None:
     supervisor = await supervise(" []")
     assert supervisor.status().state == State.SERVING
     await supervisor.update(config(listener("one")))
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_a_port_taken_is_the_listeners_problem_with_its_place(supervise: Supervise) -> None:
+async def test_start_with_port_in_use_reports_the_listener_with_its_line(supervise: Supervise) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(Refused) as raised:
@@ -51,19 +51,19 @@ async def test_a_port_taken_is_the_listeners_problem_with_its_place(supervise: S
     assert raised.value.problems == (Problem("listeners[1].address", message, 8, 12),)
 
 
-async def test_a_file_that_is_not_there() -> None:
+async def test_start_with_missing_file_fails() -> None:
     with pytest.raises(Refused, match=r"cannot read /nowhere/answerback.yaml: No such file or directory"):
         await Supervisor(Options(config_path=Path("/nowhere/answerback.yaml"))).start()
 
 
-async def test_every_problem_of_a_file_is_said(supervise: Supervise) -> None:
+async def test_start_with_invalid_file_reports_every_problem(supervise: Supervise) -> None:
     with pytest.raises(Refused) as raised:
         await supervise(listener(name="a"), listener(name="a", address="nowhere:1"))
     assert [problem.path for problem in raised.value.problems] == ["listeners[1].name", "listeners[1].address"]
     assert [problem.line for problem in raised.value.problems] == [7, 8]
 
 
-async def test_a_worker_that_cannot_be_started(supervise: Supervise) -> None:
+async def test_start_with_worker_command_that_cannot_run_fails(supervise: Supervise) -> None:
     with pytest.raises(StartError, match=r"cannot start a worker \(/no/python\): .*No such file"):
         await supervise(worker_command=("/no/python",))
 
@@ -77,7 +77,7 @@ async def test_start_fails_if_a_worker_ends_before_it_serves(supervise: Supervis
 @pytest.mark.parametrize(
     "moment, fault, error", [("before prepared", "refuse", Refused), ("before commit", "die", None)]
 )
-async def test_a_start_that_fails_leaves_nothing(
+async def test_failed_start_leaves_no_process_or_socket(
     tmp_path: Path, moment: str, fault: str, error: type[Exception] | None
 ) -> None:
     path = tmp_path / "answerback.yaml"

@@ -34,7 +34,7 @@ async def test_update_is_active_on_every_worker_when_it_returns(supervise: Super
     assert [worker.revision for worker in supervisor.status().workers] == [2, 2]
 
 
-async def test_an_unchanged_address_keeps_its_port(supervise: Supervise) -> None:
+async def test_update_with_unchanged_address_keeps_the_port(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     port = supervisor.port()
     await supervisor.update(config(listener("two"), listener("three", name="new")))
@@ -42,7 +42,7 @@ async def test_an_unchanged_address_keeps_its_port(supervise: Supervise) -> None
     assert await supervisor.answers("new") == {b"three"}
 
 
-async def test_an_equal_configuration_makes_no_revision(supervise: Supervise) -> None:
+async def test_update_with_equal_configuration_makes_no_revision(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     change = await supervisor.update(config(listener("one")))
     assert (change.changed, change.workers, change.revision.number) == (False, 1, 1)
@@ -65,7 +65,7 @@ async def test_two_updates_with_one_etag_make_one_revision(supervise: Supervise)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Change", "EtagMismatch"]
 
 
-async def test_edits_at_one_time_undo_nothing_of_each_other(supervise: Supervise) -> None:
+async def test_concurrent_edits_are_all_applied(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one", name="hello0"))
     names = [f"hello{number}" for number in range(8)]
     edits = [partial(created, listener=config(listener(name=name)).listeners[0]) for name in names[1:]]
@@ -75,7 +75,7 @@ async def test_edits_at_one_time_undo_nothing_of_each_other(supervise: Supervise
     assert await supervisor.answers("hello7") == {b"one"}
 
 
-async def test_an_edit_of_another_revision_is_not_tried(supervise: Supervise) -> None:
+async def test_edit_with_stale_etag_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     with pytest.raises(EtagMismatch):
         await supervisor.edit(partial(deleted, name="nobody"), etag="x")
@@ -95,14 +95,14 @@ async def test_supervisor_update_with_validate_only_changes_nothing(supervise: S
     assert supervisor.status().last_refused is None
 
 
-async def test_validate_answers_with_every_problem(supervise: Supervise) -> None:
+async def test_validate_returns_every_problem(supervise: Supervise) -> None:
     supervisor = await supervise(reserved=(("the admin API", "127.0.0.1:50051"),))
     assert await supervisor.validate(config(listener("two"))) == []
     problems = await supervisor.validate(config(listener(name="_"), listener(address="127.0.0.1:50051")))
     assert [problem.path for problem in problems] == ["listeners[0].name", "listeners[1].address"]
 
 
-async def test_a_refusal_is_remembered_and_changes_nothing(supervise: Supervise) -> None:
+async def test_rejected_update_is_kept_in_the_status_and_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     with pytest.raises(Refused) as raised:
         await supervisor.update(config(listener("two", address="nowhere:1")), comment="an attempt")
@@ -114,7 +114,7 @@ async def test_a_refusal_is_remembered_and_changes_nothing(supervise: Supervise)
     assert supervisor.current.number == 1
 
 
-async def test_a_port_taken_at_run_time_leaves_nothing_bound(supervise: Supervise) -> None:
+async def test_update_with_port_in_use_leaves_nothing_bound(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     address = f"127.0.0.1:{free_port()}"
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -183,7 +183,7 @@ async def test_update_that_cannot_be_recorded_changes_nothing(tmp_path: Path) ->
     await supervisor.stop()
 
 
-async def test_files_come_from_beside_the_configuration(supervise: Supervise, tmp_path: Path) -> None:
+async def test_payload_files_are_read_beside_the_configuration(supervise: Supervise, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"from a file")
     supervisor = await supervise(listener("{file: page}"))
     assert await supervisor.answers() == {b"from a file"}
@@ -199,7 +199,7 @@ async def test_update_may_name_payload_files_of_the_active_configuration(supervi
         await supervisor.update(config(listener("{file: secret}")))
 
 
-async def test_files_for_the_api_come_from_their_folder(supervise: Supervise, tmp_path: Path) -> None:
+async def test_payload_files_of_the_api_are_read_from_the_files_directory(supervise: Supervise, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "page").write_bytes(b"of the folder")
     supervisor = await supervise(files=tmp_path / "folder")
@@ -216,7 +216,7 @@ async def test_reload_applies_the_file(supervise: Supervise) -> None:
     assert supervisor.current.origin == "file"
 
 
-async def test_reload_of_a_bad_file_says_why_and_changes_nothing(
+async def test_reload_of_invalid_file_is_logged_and_changes_nothing(
     supervise: Supervise, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor = await supervise(listener("one"))
@@ -238,14 +238,14 @@ async def test_reload_applies_a_changed_payload_file(supervise: Supervise, tmp_p
     assert await supervisor.answers() == {b"after"}
 
 
-async def test_reload_without_a_file_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_reload_without_a_file_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     supervisor = Supervisor(Options())
     await supervisor.reload()
     assert "without --config" in caplog.text
 
 
 # ── Addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_a_change_of_address_leaves_other_listeners_alone(supervise: Supervise) -> None:
+async def test_address_change_does_not_affect_other_listeners(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), listener("moving", name="moving"), workers=2)
     before = supervisor.port("moving")
     clients = Asking(supervisor.port())
@@ -262,7 +262,7 @@ async def test_a_change_of_address_leaves_other_listeners_alone(supervise: Super
     assert set(newcomers.answers) == {b"moved"}
 
 
-async def test_a_listener_gives_way_to_a_wider_one_without_a_pause(supervise: Supervise) -> None:
+async def test_listener_replaced_by_a_wider_address_serves_without_a_gap(supervise: Supervise) -> None:
     port = free_port()
     supervisor = await supervise(listener("narrow", address=f"127.0.0.1:{port}"), workers=2)
     clients = Asking(port)
@@ -277,7 +277,7 @@ async def test_a_listener_gives_way_to_a_wider_one_without_a_pause(supervise: Su
     assert clients.failures <= 2
 
 
-async def test_an_address_may_be_left_and_taken_again(supervise: Supervise) -> None:
+async def test_address_can_be_removed_and_added_repeatedly(supervise: Supervise) -> None:
     port = free_port()
     there = listener("there", name="there", address=f"127.0.0.1:{port}")
     supervisor = await supervise(listener(), there, workers=2)
@@ -288,7 +288,7 @@ async def test_an_address_may_be_left_and_taken_again(supervise: Supervise) -> N
         assert await supervisor.answers("there") == {b"there"}
 
 
-async def test_a_hundred_updates_under_load(supervise: Supervise) -> None:
+async def test_hundred_updates_under_load_lose_no_connection(supervise: Supervise) -> None:
     supervisor = await supervise(listener("0"), workers=2)
     clients = Asking(supervisor.port())
     for number in range(1, 101):
@@ -301,7 +301,7 @@ async def test_a_hundred_updates_under_load(supervise: Supervise) -> None:
 
 
 # ── The end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_no_change_is_made_while_stopping(supervise: Supervise) -> None:
+async def test_update_during_shutdown_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise()
     stopping = asyncio.ensure_future(supervisor.stop())
     await asyncio.sleep(0)
@@ -357,12 +357,12 @@ async def test_series_of_removed_listener_return_when_it_is_added_again(supervis
     assert supervisor.balance("other")[0] == 3
 
 
-async def test_the_first_configuration_has_series(supervise: Supervise) -> None:
+async def test_first_configuration_has_metric_series(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     assert set(supervisor.series.shown().listeners) == {"hello"}
 
 
-async def test_a_status_without_listeners_says_all_else(supervise: Supervise) -> None:
+async def test_status_without_listeners_has_everything_else(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     status = supervisor.status(listeners=False)
     assert not status.listeners

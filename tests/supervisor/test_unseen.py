@@ -91,7 +91,7 @@ async def test_new_port_answers_no_client_before_the_decision_or_after_a_failure
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_a_new_port_answers_from_the_decision_on(supervisor: Supervised, disk: SlowDisk) -> None:
+async def test_new_port_answers_only_after_the_decision(supervisor: Supervised, disk: SlowDisk) -> None:
     port = free_port()
     new = listener("new", name="new", address=f"127.0.0.1:{port}")
     change = asyncio.create_task(supervisor.update(config(listener(), new)))
@@ -104,7 +104,7 @@ async def test_a_new_port_answers_from_the_decision_on(supervisor: Supervised, d
 
 
 @pytest.mark.parametrize("stale", [False, True])
-async def test_a_new_unix_socket_is_not_there_before_the_decision_nor_after_a_failure(
+async def test_new_unix_socket_is_absent_before_the_decision_and_after_a_failure(
     supervisor: Supervised, disk: SlowDisk, tmp_path: Path, stale: bool
 ) -> None:
     path = tmp_path / "s"
@@ -120,7 +120,7 @@ async def test_a_new_unix_socket_is_not_there_before_the_decision_nor_after_a_fa
     assert names(tmp_path) == ["answerback.yaml"]
 
 
-async def test_a_new_unix_socket_answers_from_the_decision_on(
+async def test_new_unix_socket_answers_after_the_decision(
     supervisor: Supervised, disk: SlowDisk, tmp_path: Path
 ) -> None:
     path = tmp_path / "s"
@@ -137,7 +137,7 @@ async def test_a_new_unix_socket_answers_from_the_decision_on(
     assert names(tmp_path) == ["answerback.yaml", "s"]
 
 
-async def test_an_address_that_is_to_be_left_answers_until_the_decision(supervisor: Supervised, disk: SlowDisk) -> None:
+async def test_removed_address_answers_until_the_decision(supervisor: Supervised, disk: SlowDisk) -> None:
     port = supervisor.port()
     change = asyncio.create_task(supervisor.update(config()))
     await disk.asked.wait()

@@ -24,18 +24,18 @@ async def until_killed(supervisor: Supervised, pid: int) -> None:
 
 
 @pytest.mark.parametrize("fault", ["spin", "stall", "stall beside a thread"])
-async def test_a_worker_whose_loop_is_stuck_is_replaced(supervise: Supervise, fault: str) -> None:
+async def test_worker_with_a_stuck_event_loop_is_replaced(supervise: Supervise, fault: str) -> None:
     supervisor = await supervise(pace=IMPATIENT, worker_command=faulty("after committed", fault, revision=1))
     await until_killed(supervisor, supervisor.pids()[0])
 
 
-async def test_a_stopped_worker_is_replaced(supervise: Supervise) -> None:
+async def test_stopped_worker_is_replaced(supervise: Supervise) -> None:
     supervisor = await supervise(pace=IMPATIENT)
     await until_killed(supervisor, supervisor.kill(0, signal.SIGSTOP))
     assert await supervisor.answers(count=3) == {b"one"}
 
 
-async def test_a_worker_that_is_slow_and_makes_progress_is_not_killed(supervise: Supervise) -> None:
+async def test_slow_worker_that_makes_progress_is_not_killed(supervise: Supervise) -> None:
     supervisor = await supervise(pace=IMPATIENT, worker_command=faulty("after committed", "crawl", revision=1))
     (worker,) = supervisor._crew.workers
     beat = worker.lag
@@ -43,12 +43,12 @@ async def test_a_worker_that_is_slow_and_makes_progress_is_not_killed(supervise:
     assert [(each.pid, each.restarts) for each in supervisor.status().workers] == [(worker.pid, 0)]
 
 
-async def test_a_stuck_worker_is_found_within_the_time_that_is_promised() -> None:
+async def test_stuck_worker_is_detected_within_the_promised_time() -> None:
     startup = 0.3
     assert Timeouts().silence + 2 * TICK + startup < BEFORE_REPLACED
 
 
-async def test_a_worker_that_waits_for_a_processor_is_not_killed(
+async def test_worker_that_waits_for_a_processor_is_not_killed(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(pace=IMPATIENT)
@@ -84,7 +84,7 @@ async def test_worker_progress_is_a_counter_change_since_the_last_look(supervise
     assert not worker.progressed(supervisor.tally)
 
 
-def test_processor_times_of_this_process_move_and_of_none_are_zero() -> None:
+def test_processor_times_of_a_missing_process_are_zero() -> None:
     ran, _ = processor_times(os.getpid())
     assert ran > 0
     assert processor_times(1 << 22) == (0.0, 0.0)

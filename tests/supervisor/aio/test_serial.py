@@ -15,7 +15,7 @@ def refuse() -> None:
     raise Closed
 
 
-async def test_the_next_begins_when_the_one_before_has_ended() -> None:
+async def test_serial_task_starts_after_the_one_before_has_ended() -> None:
     turns = SerialRunner(lambda: None)
     said: list[str] = []
     go_on = asyncio.Event()
@@ -75,7 +75,7 @@ async def test_serial_runner_skips_queued_work_whose_caller_is_cancelled() -> No
         await caller
 
 
-async def test_a_turn_that_is_not_permitted_is_none_and_the_next_has_its_own() -> None:
+async def test_rejected_serial_task_does_not_block_the_next() -> None:
     turns = SerialRunner(refuse)
 
     async def nothing() -> int:

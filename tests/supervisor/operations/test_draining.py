@@ -115,7 +115,7 @@ async def test_drain_of_one_listener_leaves_the_other_serving(supervise: Supervi
     assert supervisor.status().state is State.DRAINING, "there is nothing left that is fit for traffic"
 
 
-async def test_connections_are_closed_evenly_over_the_time(supervise: Supervise, clients: Clients) -> None:
+async def test_drain_closes_connections_evenly_over_its_duration(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO, workers=2)
     clients(supervisor, 40)
     began = monotonic()
@@ -128,7 +128,7 @@ async def test_connections_are_closed_evenly_over_the_time(supervise: Supervise,
     assert len({progress.closed for _, progress in seen}) >= 4, "not all of them at once"
 
 
-async def test_replies_in_progress_are_finished(supervise: Supervise, clients: Clients) -> None:
+async def test_drain_finishes_replies_in_progress(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO)
     (slow,) = clients(supervisor, 1, say=b"slow\n")
     await drain(supervisor)
@@ -163,7 +163,7 @@ async def test_resume_during_a_drain_keeps_connections_not_yet_told(supervise: S
     connect(supervisor).close()
 
 
-async def test_a_second_drain_hastens_the_first(supervise: Supervise, clients: Clients) -> None:
+async def test_second_drain_without_duration_ends_the_first(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO)
     port = supervisor.port()
     clients(supervisor, 5)
@@ -291,7 +291,7 @@ async def test_drain_follows_a_listener_by_name_not_by_address(supervise: Superv
     connect(supervisor).close()
 
 
-async def test_a_listener_that_is_removed_is_drained_to_its_end(supervise: Supervise, clients: Clients) -> None:
+async def test_drain_of_a_removed_listener_completes(supervise: Supervise, clients: Clients) -> None:
     supervisor = await supervise(HELLO, OTHER)
     clients(supervisor, 3)
     draining = begun(supervisor, "hello")

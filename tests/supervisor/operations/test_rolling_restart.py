@@ -64,7 +64,7 @@ async def test_rolling_restart_replaces_every_worker_and_loses_no_client(supervi
     assert supervisor.status().listeners[0].counts.requests == answers
 
 
-async def test_idle_connections_are_closed_in_order_spread_over_the_time(supervise: Supervise) -> None:
+async def test_restart_closes_idle_connections_over_its_duration(supervise: Supervise) -> None:
     supervisor = await supervise(LINES)
     clients = [connect(supervisor) for _ in range(20)]
     for client in clients:
@@ -123,7 +123,7 @@ async def test_rolling_restart_continues_after_its_caller_leaves(supervise: Supe
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_a_successor_that_does_not_come_up_changes_nothing(supervise: Supervise) -> None:
+async def test_restart_with_worker_that_does_not_start_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(workers=2)
     before = supervisor.pids()
     good = supervisor._crew._options
@@ -154,7 +154,7 @@ async def test_leaving_worker_killed_during_restart_keeps_counters_balanced(supe
     assert supervisor.balance() == (1, 1, 0)
 
 
-async def test_a_successor_that_dies_while_the_former_leaves_is_replaced(supervise: Supervise) -> None:
+async def test_new_worker_that_dies_during_a_restart_is_replaced(supervise: Supervise) -> None:
     supervisor = await supervise(LINES)
     with connect(supervisor) as client:
         assert said(client, b"stuck\n") == b"begun "

@@ -38,7 +38,7 @@ async def test_stop_of_idle_server_ends_at_once(supervise: Supervise) -> None:
     assert refused(port)
 
 
-async def test_not_serving_is_said_before_anything_else(supervise: Supervise) -> None:
+async def test_shutdown_reports_not_serving_first(supervise: Supervise) -> None:
     supervisor = await supervise()
     states = [dict(supervisor.health.statuses)]
     stopping = asyncio.ensure_future(supervisor.stop())
@@ -65,7 +65,7 @@ async def test_stop_finishes_replies_in_progress(supervise: Supervise) -> None:
     assert (closed, open_) == (accepted, 0)
 
 
-async def test_the_drain_delay_accepts_on(supervise: Supervise) -> None:
+async def test_connections_are_accepted_during_the_drain_delay(supervise: Supervise) -> None:
     supervisor = await supervise(drain_delay=0.5)
     port = supervisor.port()
     began = monotonic()
@@ -92,7 +92,7 @@ async def test_stop_resets_stuck_connections_within_the_grace_period(supervise: 
     assert supervisor.balance() == (4, 4, 0)
 
 
-async def test_the_drain_delay_does_not_outlast_the_grace_period(supervise: Supervise) -> None:
+async def test_drain_delay_is_limited_by_the_grace_period(supervise: Supervise) -> None:
     supervisor = await supervise(drain_delay=60.0, grace=1.0)
     began = monotonic()
     await supervisor.stop()
@@ -113,7 +113,7 @@ async def test_stop_called_twice_aborts(supervise: Supervise) -> None:
         await answer_of(client)
 
 
-async def test_a_worker_that_does_not_end_is_killed(supervise: Supervise) -> None:
+async def test_shutdown_kills_a_worker_that_does_not_exit(supervise: Supervise) -> None:
     supervisor = await supervise(STUCK, workers=2, grace=1.0)
     clients = [connect(supervisor) for _ in range(2)]
     await until(lambda: supervisor.balance()[2] == 2)

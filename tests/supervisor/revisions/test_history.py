@@ -19,7 +19,7 @@ async def test_history_get_returns_a_revision_or_not_kept() -> None:
             await History(store).get(number)
 
 
-async def test_pages_follow_each_other_although_more_comes() -> None:
+async def test_history_pages_continue_although_revisions_are_added() -> None:
     store = RevisionsInMemory("abc")
     made = await fill(store, 5)
     history = History(store)
@@ -33,14 +33,14 @@ async def test_pages_follow_each_other_although_more_comes() -> None:
     assert third.next_token == ""
 
 
-async def test_a_page_that_ends_with_the_history_is_the_last() -> None:
+async def test_last_history_page_has_no_token() -> None:
     store = RevisionsInMemory("abc")
     await fill(store, 2)
     assert (await History(store).page("", 2, whole=False)).next_token == ""
     assert (await History(RevisionsInMemory("abc")).page("", 2, whole=False)).revisions == []
 
 
-async def test_whole_revisions_come_in_pages_that_fit_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_pages_with_configurations_fit_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     store = RevisionsInMemory("abc")
     made = await fill(store, 5)
     monkeypatch.setattr(module, "WHOLE_PAGE_BYTES", 2 * made[0].config.ByteSize())
@@ -73,7 +73,7 @@ async def test_history_mark_of_another_history_is_rejected(mark: str) -> None:
         await anext(History(store).watch(mark))
 
 
-async def test_watching_begins_with_the_newest() -> None:
+async def test_watch_starts_with_the_newest_revision() -> None:
     store = RevisionsInMemory("abc")
     await fill(store, 3)
     watch = History(store).watch("")
@@ -84,7 +84,7 @@ async def test_watching_begins_with_the_newest() -> None:
     assert ((await news).revision.number, (await news).skipped) == (4, 0)
 
 
-async def test_watching_goes_on_where_another_one_ended() -> None:
+async def test_watch_after_an_etag_starts_with_the_next_revision() -> None:
     store = RevisionsInMemory("abc")
     made = await fill(store, 3)
     watch = History(store).watch(made[0].etag)

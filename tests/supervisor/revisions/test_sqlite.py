@@ -48,7 +48,7 @@ def test_revision_in_database_is_read_after_reopening(open_database: Open) -> No
     assert second.get(1) == revision(first, 1, page=b"content")
 
 
-def test_every_history_has_a_name_of_its_own(open_database: Open, tmp_path: Path) -> None:
+def test_new_database_has_a_new_history_name(open_database: Open, tmp_path: Path) -> None:
     first = open_database()
     first.close()
     (tmp_path / NAME).unlink()
@@ -66,7 +66,7 @@ def test_database_at_rest_is_one_file(open_database: Open, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
-def test_equal_content_is_kept_once_and_goes_with_its_last_use(open_database: Open, tmp_path: Path) -> None:
+def test_equal_contents_are_stored_once_and_deleted_with_their_last_use(open_database: Open, tmp_path: Path) -> None:
     database = open_database(count=2)
     database.append(revision(database, 1, page=b"old"), 0)
     for number in range(2, 5):
@@ -88,9 +88,7 @@ def test_revision_number_past_the_database_range_is_not_found(open_database: Ope
         ("DELETE FROM contents WHERE length(data) = 7", "content [0-9a-f]{64} is missing"),
     ],
 )
-def test_damaged_content_is_said_and_never_served(
-    open_database: Open, tmp_path: Path, damage: str, message: str
-) -> None:
+def test_damaged_content_raises_an_error(open_database: Open, tmp_path: Path, damage: str, message: str) -> None:
     database = open_database()
     database.append(revision(database, 1, page=b"content"), 0)
     sql(tmp_path, damage)
@@ -116,7 +114,7 @@ def test_database_with_later_schema_raises_too_new(open_database: Open, tmp_path
         open_database()
 
 
-def test_the_database_of_another_program(open_database: Open, tmp_path: Path) -> None:
+def test_database_of_another_program_is_rejected_unchanged(open_database: Open, tmp_path: Path) -> None:
     sql(tmp_path, "CREATE TABLE bookmarks (url)")
     with pytest.raises(StoreCorrupt, match="is a database of another program"):
         open_database()
@@ -153,7 +151,7 @@ class FailsAfter:
         return self._connection.executemany(statement, rows)
 
 
-def test_a_failure_after_the_commit_takes_nothing_back(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_append_that_fails_after_its_commit_is_kept(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     database = open_database()
     failing = FailsAfter(database._connection)
     with monkeypatch.context() as patched:
@@ -165,7 +163,9 @@ def test_a_failure_after_the_commit_takes_nothing_back(open_database: Open, monk
     assert database.newest() == 1
 
 
-def test_a_failure_before_the_commit_leaves_nothing(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_append_that_fails_before_its_commit_leaves_nothing(
+    open_database: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = open_database()
 
     def fail(_: bytes) -> bytes:
@@ -180,7 +180,7 @@ def test_a_failure_before_the_commit_leaves_nothing(open_database: Open, monkeyp
     assert database.newest() == 1
 
 
-def test_a_database_that_was_cut_short_is_never_taken_for_a_new_history(open_database: Open, tmp_path: Path) -> None:
+def test_truncated_database_is_rejected(open_database: Open, tmp_path: Path) -> None:
     first = open_database()
     for number in (1, 2, 3):
         first.append(revision(first, number, page=bytes([number]) * 5000), number - 1)
@@ -196,7 +196,7 @@ def test_a_database_that_was_cut_short_is_never_taken_for_a_new_history(open_dat
     assert open_database().newest() == 3
 
 
-def test_a_creation_that_was_cut_short_is_begun_again(open_database: Open, tmp_path: Path) -> None:
+def test_interrupted_creation_of_a_database_starts_again(open_database: Open, tmp_path: Path) -> None:
     for name in ("revisions.new", "revisions.new-journal"):
         (tmp_path / name).write_bytes(b"half")
     assert open_database().newest() == 0

@@ -93,7 +93,7 @@ async def test_state_directory_with_damaged_database_is_rejected_unchanged(tmp_p
     assert (tmp_path / NAME).read_bytes() == damage
 
 
-async def test_a_refusal_lets_go_of_the_directory(tmp_path: Path) -> None:
+async def test_rejected_state_directory_is_unlocked(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"not a database" * 999)
     await refused(tmp_path, "")
     (tmp_path / NAME).unlink()
@@ -110,7 +110,7 @@ async def test_state_database_damaged_while_open_raises_store_corrupt(tmp_path: 
     await state.close()
 
 
-async def test_a_file_that_is_moved_away_takes_nothing_more(tmp_path: Path) -> None:
+async def test_append_to_a_moved_database_fails(tmp_path: Path) -> None:
     """What SQLite would still write there, nobody would find again."""
     state = await SqliteStore.open(tmp_path, KEEP)
     await fill(state, 1)
@@ -123,7 +123,7 @@ async def test_a_file_that_is_moved_away_takes_nothing_more(tmp_path: Path) -> N
     await state.close()
 
 
-async def test_a_copy_can_be_made_meanwhile(tmp_path: Path) -> None:
+async def test_database_can_be_backed_up_while_open(tmp_path: Path) -> None:
     state = await SqliteStore.open(tmp_path, KEEP)
     await fill(state, 2)
     with closing(sqlite3.connect(tmp_path / NAME)) as source, closing(sqlite3.connect(tmp_path / "copy")) as copy:

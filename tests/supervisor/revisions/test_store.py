@@ -58,7 +58,7 @@ async def test_store_returns_revisions_as_they_were_given(open_store: Open) -> N
     )
 
 
-async def test_an_etag_is_of_the_history_and_the_number(open_store: Open) -> None:
+async def test_etag_consists_of_history_and_number(open_store: Open) -> None:
     store = await open_store()
     (first,) = await fill(store, 1)
     history, _, number = first.etag.rpartition("-")
@@ -69,7 +69,7 @@ async def test_an_etag_is_of_the_history_and_the_number(open_store: Open) -> Non
     assert found.etag == first.etag == store.etag(1)
 
 
-async def test_pages_are_the_newest_first(open_store: Open) -> None:
+async def test_store_pages_have_the_newest_revision_first(open_store: Open) -> None:
     store = await open_store()
     made = await fill(store, 5, comment="why")
     assert list(await store.page(1 << 62, 2)) == [made[4].entry, made[3].entry]
@@ -99,7 +99,7 @@ async def test_watch_yields_kept_and_then_new_revisions(open_store: Open) -> Non
     assert (await news).number == 2
 
 
-async def test_a_slow_watcher_reads_the_history_in_order(open_store: Open) -> None:
+async def test_slow_watcher_receives_revisions_in_order(open_store: Open) -> None:
     store = await open_store()
     watch = store.watch(0)
     await fill(store, 3)
@@ -132,7 +132,7 @@ async def test_revision_past_retention_age_is_dropped_at_the_next_append(open_st
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-async def test_a_clock_that_steps_changes_no_order(open_store: Open, hours: int) -> None:
+async def test_clock_step_does_not_change_the_order_of_revisions(open_store: Open, hours: int) -> None:
     store = await open_store(Retention(count=4))
     watch = store.watch(0)
     for number, minutes in ((1, 0), (2, 60 * hours), (3, 1), (4, 60 * hours + 1), (5, 2)):
@@ -144,7 +144,7 @@ async def test_a_clock_that_steps_changes_no_order(open_store: Open, hours: int)
     assert newest.number == 5
 
 
-async def test_a_clock_that_stepped_back_leaves_no_gap(open_store: Open) -> None:
+async def test_retention_by_age_after_a_clock_step_leaves_no_gap(open_store: Open) -> None:
     """Revision 2 seems older than the age, but one before it is not: the history stays in one piece."""
     store = await open_store(Retention(age=timedelta(minutes=10)))
     for number, minutes in ((1, 60), (2, 0), (3, 61)):
@@ -158,7 +158,7 @@ async def test_store_with_largest_retention_age_keeps_all(open_store: Open) -> N
     assert await numbers(store) == [2, 1]
 
 
-async def test_the_file_that_was_applied_is_remembered(open_store: Open) -> None:
+async def test_store_remembers_the_applied_file(open_store: Open) -> None:
     store = await open_store()
     assert await store.applied_file() == b""
     first = revision(1, store=store, origin=FILE, files={"a": b"b"})
@@ -170,7 +170,7 @@ async def test_the_file_that_was_applied_is_remembered(open_store: Open) -> None
 
 
 # ── In memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_memory_is_bounded_and_the_newest_stays() -> None:
+async def test_store_in_memory_is_bounded_and_keeps_the_newest() -> None:
     store = RevisionsInMemory("abc", limit=2500)
     await fill(store, 9, files={"a": bytes(1000)})
     assert await numbers(store) == [9, 8]
@@ -179,7 +179,7 @@ async def test_memory_is_bounded_and_the_newest_stays() -> None:
 
 
 @pytest.mark.parametrize("less, kept", [(0, [2, 1]), (1, [2])])
-async def test_memory_is_bounded_to_the_byte(less: int, kept: list[int]) -> None:
+async def test_store_in_memory_counts_its_limit_to_the_byte(less: int, kept: list[int]) -> None:
     seen = set[Large]()
     both = sum(each.size(seen) for each in await fill(RevisionsInMemory("abc"), 2))
     store = RevisionsInMemory("abc", limit=both - less)
@@ -187,7 +187,7 @@ async def test_memory_is_bounded_to_the_byte(less: int, kept: list[int]) -> None
     assert await numbers(store) == kept
 
 
-def test_a_fingerprint_is_of_the_whole_content() -> None:
+def test_fingerprint_covers_configuration_and_files() -> None:
     contents: list[dict[str, bytes]] = [{}, {"x": b""}, {"x": b"y"}, {"xy": b""}, {"x": b"", "y": b""}]
     prints = [fingerprint(config("b"), {}), *(fingerprint(config("a"), files) for files in contents)]
     assert len(set(prints)) == len(prints)

@@ -34,7 +34,7 @@ async def test_candidate_from_file_has_configuration_origin_and_payload_files(tm
     assert (found.config, found.origin, dict(found.files)) == (PAGE, "file", {"page": b"content"})
 
 
-async def test_form_and_content_are_refused_together_with_their_places(tmp_path: Path) -> None:
+async def test_problems_of_syntax_and_content_are_reported_together(tmp_path: Path) -> None:
     path = tmp_path / "answerback.yaml"
     path.write_text(text(listener(), listener(address="1.2.3.4:5").replace("rules", "rulse")))
     with pytest.raises(Refused) as raised:
@@ -52,7 +52,7 @@ async def test_candidate_configuration_is_a_copy_of_what_was_given() -> None:
     assert (found.config, found.origin) == (config(listener()), "api")
 
 
-async def test_a_kept_file_serves_where_none_can_be_read(tmp_path: Path) -> None:
+async def test_stored_file_is_used_if_none_can_be_read(tmp_path: Path) -> None:
     kept = {"page": b"kept"}
     found = await Configurations(Options()).given(PAGE, active(PAGE, kept), "api")
     assert dict(found.files) == kept
@@ -61,7 +61,7 @@ async def test_a_kept_file_serves_where_none_can_be_read(tmp_path: Path) -> None
     assert dict(found.files) == {"page": b"read"}
 
 
-async def test_a_file_that_is_neither_kept_nor_readable() -> None:
+async def test_file_neither_stored_nor_readable_is_rejected() -> None:
     with pytest.raises(Refused) as raised:
         await Configurations(Options()).given(PAGE, active(), "api")
     assert [problem.path for problem in raised.value.problems] == ["listeners[0].rules[0].do[0].send.file"]
@@ -77,7 +77,7 @@ async def test_candidate_on_reserved_address_is_rejected() -> None:
     assert raised.value.problems == (Problem("listeners[0].address", message),)
 
 
-async def test_a_limit_past_the_descriptors_of_a_process() -> None:
+async def test_max_connections_beyond_the_descriptor_limit_is_rejected() -> None:
     limited = config(listener() + "  limits: {max_connections: 4000000000}\n")
     with pytest.raises(Refused) as raised:
         await Configurations(Options()).given(limited, active(), "api")

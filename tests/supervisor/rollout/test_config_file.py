@@ -31,7 +31,7 @@ def test_configuration_file_look_has_document_and_payload_files(path: Path) -> N
     assert (look.document.problems, look.problems) == ((), ())
 
 
-def test_a_look_is_another_when_content_is_and_only_then(path: Path) -> None:
+def test_config_file_digest_changes_only_with_content(path: Path) -> None:
     seen = ConfigFile(path)
     page = path.parent / "page"
     digests = [seen.look().digest]
@@ -55,7 +55,7 @@ def test_configuration_file_that_cannot_be_read_is_a_problem(path: Path) -> None
     assert look.document.problems == (Problem("", f"cannot read {path}: No such file or directory"),)
 
 
-def test_a_text_is_parsed_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_config_file_is_parsed_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = ConfigFile(path)
     document = seen.look().document
     monkeypatch.setattr(config_file, "load", None)
@@ -177,7 +177,7 @@ async def test_watched_file_rejected_is_logged_once_for_each_content(
     assert reloads.status.refusal == ""
 
 
-async def test_a_failure_that_is_not_its_fault_is_tried_again_and_said_once(
+async def test_reload_failed_by_a_worker_is_retried_and_logged_once(
     path: Path, reloads: Reloads, applying: Applying, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config_file, "RETRY_SECONDS", 0.01)
@@ -208,7 +208,9 @@ async def test_reload_on_request_applies_an_unchanged_file(
     assert reloads.status.watched is False
 
 
-async def test_a_watch_that_fails_is_said(reloads: Reloads, looks: Looks, caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_watch_of_the_config_file_is_logged(
+    reloads: Reloads, looks: Looks, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 

@@ -38,7 +38,7 @@ def test_drain_of_everything_includes_later_listeners() -> None:
     assert not drained.announced("a")
 
 
-def test_each_one_drained_is_everything() -> None:
+def test_all_listeners_drained_one_by_one_is_everything_drained() -> None:
     drained = shut("a")
     assert not drained.everything(NAMES)
     drained.announce("b")
@@ -54,7 +54,7 @@ def test_resume_of_one_listener_after_drain_of_everything_leaves_the_others() ->
     assert drained.resume("a", NAMES) == []
 
 
-def test_a_name_that_went_is_forgotten() -> None:
+def test_drain_of_a_removed_listener_is_forgotten() -> None:
     drained = shut("a", "b")
     drained.keep(["b", "c"])
     assert not drained.announced("a")
@@ -72,20 +72,20 @@ def test_drained_listeners_are_restored_from_saved() -> None:
     assert refusing(drained) == ["a"]
 
 
-def test_the_configuration_itself_is_not_touched() -> None:
+def test_drain_does_not_modify_the_configuration() -> None:
     before = CONFIG.SerializeToString(deterministic=True)
     shut("").applied(CONFIG)
     assert CONFIG.SerializeToString(deterministic=True) == before
 
 
-def test_a_listener_is_not_announced_again_while_everything_is_drained() -> None:
+def test_listener_is_not_announced_twice_while_everything_is_drained() -> None:
     drained = DrainedListeners()
     assert drained.announce("")
     assert not drained.announce("a")
     assert not shut("").announce("b")
 
 
-def test_a_listener_that_was_shut_by_itself_stays_so_when_another_is_resumed_of_all() -> None:
+def test_listener_drained_by_name_stays_drained_when_another_is_resumed() -> None:
     drained = shut("a")
     drained.announce("")  # announced, and not shut yet
     assert drained.resume("b", NAMES) == ["b"]

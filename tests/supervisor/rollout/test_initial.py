@@ -75,7 +75,7 @@ async def test_changed_configuration_is_served_after_a_restart(start: Start) -> 
     assert (applied.time, applied.origin, applied.comment) == (change.revision.time, "api", "why")
 
 
-async def test_an_etag_holds_across_a_restart(start: Start) -> None:
+async def test_etag_stays_valid_after_a_restart(start: Start) -> None:
     first = await start(text(listener("one")))
     etag = first.current.etag
     assert not etag.startswith(first.instance)
@@ -84,7 +84,7 @@ async def test_an_etag_holds_across_a_restart(start: Start) -> None:
     assert (await second.update(config(listener("two")), etag=etag)).revision.number == 2
 
 
-async def test_a_file_that_says_the_same_as_before_takes_nothing_back(start: Start) -> None:
+async def test_start_with_unchanged_file_serves_the_newest_revision(start: Start) -> None:
     first = await start(text(listener("one")))
     await first.update(config(listener("two")))
     await first.end()
@@ -93,7 +93,7 @@ async def test_a_file_that_says_the_same_as_before_takes_nothing_back(start: Sta
     assert second.current.number == 2
 
 
-async def test_a_file_that_has_changed_becomes_a_new_revision(start: Start) -> None:
+async def test_start_with_changed_file_makes_a_new_revision(start: Start) -> None:
     first = await start(text(listener("one")))
     await first.update(config(listener("two")))
     await first.end()
@@ -111,7 +111,7 @@ async def test_start_with_changed_payload_file_makes_a_revision(start: Start, tm
     assert second.current.number == 2
 
 
-async def test_files_are_restored_as_they_were(start: Start, tmp_path: Path) -> None:
+async def test_start_without_the_file_restores_stored_payload_files(start: Start, tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"before")
     await (await start(text(listener("{file: page}")))).end()
     (tmp_path / "page").unlink()
@@ -148,7 +148,7 @@ async def test_start_without_file_restores_the_newest_revision(start: Start) -> 
     assert await second.answers() == {b"one"}
 
 
-async def test_a_bad_file_refuses_the_start_whatever_is_kept(start: Start) -> None:
+async def test_start_with_invalid_file_fails_although_revisions_are_stored(start: Start) -> None:
     await (await start(text(listener("one")))).end()
     with pytest.raises(Refused, match="adress"):
         await start("listeners: [{name: hello, adress: x}]")
@@ -173,7 +173,7 @@ async def test_start_with_unservable_stored_revision_names_the_revision(start: S
     assert await (await start()).answers() == {b"two"}
 
 
-async def test_numbers_go_on_and_the_clock_does_not_matter(start: Start) -> None:
+async def test_revision_numbers_continue_through_clock_steps(start: Start) -> None:
     """It steps an hour at each change, back and forth; nobody is restarted by it, and the order stays."""
     noon = datetime.now(UTC)
     steps = iter(range(99))

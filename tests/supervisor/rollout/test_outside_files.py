@@ -64,12 +64,12 @@ def found(text: list[str]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("what", KEPT)
-def test_a_file_may_stay_when(what: str) -> None:
+def test_payload_file_of_the_operator_may_stay_in_its_rule(what: str) -> None:
     assert found(KEPT[what]) == []
 
 
 @pytest.mark.parametrize("what", MOVED)
-def test_a_file_may_not_move_when(what: str) -> None:
+def test_payload_file_of_the_operator_may_not_move_through_the_api(what: str) -> None:
     text, path = MOVED[what]
     places = found(text)
     assert places
@@ -77,12 +77,12 @@ def test_a_file_may_not_move_when(what: str) -> None:
     assert places[0][0].endswith(path)
 
 
-def test_files_that_the_api_may_read_are_no_matter() -> None:
+def test_payload_file_readable_by_the_api_may_move() -> None:
     text, _ = MOVED["it is in a new listener"]
     assert list(misplaced(config(*text), ACTIVE, {"other"})) == []
 
 
-def test_many_equal_rules_are_compared_in_a_moment() -> None:
+def test_payload_files_of_2000_equal_rules_are_compared_in_linear_time() -> None:
     """Each is looked up, not compared with each."""
     many = config(listening(*[SECRET] * 2000))
     assert list(misplaced(many, many, {"secret"})) == []
@@ -116,7 +116,7 @@ async def test_update_keeps_an_outside_file_in_its_rule_only(supervisor: Any) ->
     assert supervisor.current.number == change.revision.number
 
 
-async def test_a_dry_run_and_a_validation_say_so_too(supervisor: Any) -> None:
+async def test_dry_run_and_validation_reject_a_moved_payload_file(supervisor: Any) -> None:
     moved = config(listening("{do: [send: {file: secret}]}"))
     with pytest.raises(Refused) as refused:
         await supervisor.update(moved, validate_only=True)
@@ -126,21 +126,21 @@ async def test_a_dry_run_and_a_validation_say_so_too(supervisor: Any) -> None:
 
 
 @pytest.mark.parametrize("mask", [["rules"], ["*"], []])
-async def test_an_update_of_a_listener_cannot_open_a_rule(supervisor: Any, mask: list[str]) -> None:
+async def test_update_of_a_listener_cannot_move_a_payload_file(supervisor: Any, mask: list[str]) -> None:
     (asked,) = config(listening("{do: [send: {file: secret}]}")).listeners
     with pytest.raises(Refused) as refused:
         await supervisor.edit(lambda current: updated(current, asked, mask, allow_missing=False))
     assert problem_of(refused) == "listeners[0].rules[0].do[0].send.file"
 
 
-async def test_an_update_of_a_listeners_limits_leaves_the_file(supervisor: Any) -> None:
+async def test_update_of_limits_keeps_the_payload_file(supervisor: Any) -> None:
     (asked,) = config("\n- {name: a, limits: {idle_timeout: 5s}}").listeners
     change = await supervisor.edit(lambda now: updated(now, asked, ["limits.idle_timeout"], allow_missing=False))
     assert change.changed
     assert dict(supervisor.current.files) == {"secret": b"content"}
 
 
-async def test_an_update_of_a_listeners_address_is_refused(supervisor: Any) -> None:
+async def test_update_of_address_with_a_payload_file_is_rejected(supervisor: Any) -> None:
     (asked,) = config(listening(SECRET, address="0.0.0.0:0")).listeners
     with pytest.raises(Refused) as refused:
         await supervisor.edit(lambda now: updated(now, asked, ["address"], allow_missing=False))

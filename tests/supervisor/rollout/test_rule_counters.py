@@ -37,6 +37,6 @@ def test_changed_rule_or_fault_gets_a_new_shared_counter(counters: Counters) -> 
     assert (changed[RULE][1], changed[FAULT][1]) == (3, 4)  # behind the fault's two
 
 
-def test_a_rule_and_a_fault_of_one_name_count_apart(counters: Counters) -> None:
+def test_rule_and_fault_of_the_same_name_have_their_own_counters(counters: Counters) -> None:
     found = counters.proposed(config(v1.Rule(name="a", times=1), v1.Fault(name="a", skip=1)))
     assert len({place for _, place in found.values()}) == 2

@@ -46,7 +46,7 @@ async def served(clients: Asking, *answers: bytes) -> None:
         ("before prepared", "raise", "worker 1 exited with status 1; nothing has changed"),
     ],
 )
-async def test_a_failure_before_the_decision_changes_nothing(
+async def test_worker_failure_before_the_decision_changes_nothing(
     supervise: Supervise, moment: str, fault: str, said: str
 ) -> None:
     supervisor = await supervise(OLD, workers=2, worker_command=faulty(moment, fault, slot=1))
@@ -72,7 +72,7 @@ async def test_a_failure_before_the_decision_changes_nothing(
         ("after committed", "hang"),
     ],
 )
-async def test_a_failure_after_the_decision_is_made_good_by_a_successor(
+async def test_worker_failure_after_the_decision_is_repaired_by_a_new_worker(
     supervise: Supervise, moment: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(OLD, workers=2, worker_command=faulty(moment, fault, slot=1))
@@ -102,7 +102,7 @@ async def test_ports_bound_by_a_rejected_change_are_released(supervise: Supervis
     assert not refused(supervisor.port())
 
 
-async def test_a_worker_without_descriptors_refuses_and_serves_on(supervise: Supervise) -> None:
+async def test_worker_without_free_descriptors_rejects_the_change_and_keeps_serving(supervise: Supervise) -> None:
     supervisor = await supervise(OLD, workers=2)
     pid = supervisor.pids()[1]
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (16, 16))
@@ -120,7 +120,7 @@ async def test_a_worker_without_descriptors_refuses_and_serves_on(supervise: Sup
     assert await supervisor.answers("added-19") == {b"19"}
 
 
-async def test_queues_that_cannot_be_filled_change_nothing(
+async def test_stall_whose_queues_cannot_be_filled_changes_nothing(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(OLD, workers=2)
@@ -130,7 +130,7 @@ async def test_queues_that_cannot_be_filled_change_nothing(
     await agreed(supervisor, b"old", 1)
 
 
-async def test_a_stall_that_cannot_be_recorded_is_undone_and_in_no_book(
+async def test_stall_that_cannot_be_stored_is_undone_and_not_counted(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(OLD, workers=2)

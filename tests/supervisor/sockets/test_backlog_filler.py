@@ -77,7 +77,7 @@ async def test_clients_already_queued_count_towards_a_filled_backlog(listening: 
         assert not gets_in(sock)
 
 
-async def test_a_full_queue_is_passed_by(
+async def test_backlog_filler_skips_a_full_queue(
     listening: Listening, fillers: Fillers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog_filler, "CONNECT_SECONDS", 0.01)

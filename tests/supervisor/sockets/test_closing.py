@@ -74,7 +74,7 @@ def waits(supervisor: Supervised) -> bool:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "0.0.0.0"])
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_clients_at_an_address_that_a_listener_leaves_are_answered(
+async def test_clients_in_handshake_at_the_former_address_are_answered(
     supervise: Supervise, half_in: HalfIn, host: str, workers: int
 ) -> None:
     old, new = free_port(), free_port()
@@ -110,7 +110,7 @@ async def test_clients_half_open_at_a_syn_filter_are_served_after_the_change(
         assert await ask(clients) == {b"ok\n"}
 
 
-async def test_clients_at_an_address_that_is_left_are_met_as_its_accept_was(
+async def test_clients_in_handshake_at_the_former_address_meet_its_accept_mode(
     supervise: Supervise, half_in: HalfIn
 ) -> None:
     supervisor = await supervise(listener(address=f"127.0.0.1:{free_port()}"), workers=2)
@@ -119,7 +119,7 @@ async def test_clients_at_an_address_that_is_left_are_met_as_its_accept_was(
     assert await ask(clients) == {b"two"}
 
 
-async def test_clients_of_a_listener_that_is_removed_are_answered(supervise: Supervise, half_in: HalfIn) -> None:
+async def test_clients_in_handshake_at_a_removed_listener_are_answered(supervise: Supervise, half_in: HalfIn) -> None:
     supervisor = await supervise(listener(), workers=2)
     port, clients = supervisor.port(), half_in(supervisor)
     await supervisor.update(config())
@@ -129,7 +129,7 @@ async def test_clients_of_a_listener_that_is_removed_are_answered(supervise: Sup
     await until(lambda: supervisor.balance() == (CLIENTS, CLIENTS, 0))
 
 
-async def test_clients_of_a_listener_that_refuses_from_now_on_are_answered(
+async def test_clients_in_handshake_when_a_listener_changes_to_refuse_are_answered(
     supervise: Supervise, half_in: HalfIn
 ) -> None:
     supervisor = await supervise(listener(), workers=2)
@@ -141,7 +141,7 @@ async def test_clients_of_a_listener_that_refuses_from_now_on_are_answered(
     assert refused(supervisor.port())
 
 
-async def test_clients_of_a_listener_that_is_drained_are_answered(supervise: Supervise, half_in: HalfIn) -> None:
+async def test_clients_in_handshake_at_a_drained_listener_are_answered(supervise: Supervise, half_in: HalfIn) -> None:
     supervisor = await supervise(listener(), workers=2)
     clients = half_in(supervisor)
     steps = supervisor.operations.drain()
@@ -157,7 +157,9 @@ async def test_clients_of_a_listener_that_is_drained_are_answered(supervise: Sup
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_clients_are_answered_during_shutdown(supervise: Supervise, half_in: HalfIn, workers: int) -> None:
+async def test_clients_in_handshake_during_shutdown_are_answered(
+    supervise: Supervise, half_in: HalfIn, workers: int
+) -> None:
     supervisor = await supervise(listener(), workers=workers, grace=PATIENCE)
     port, clients = supervisor.port(), half_in(supervisor)
     stopping = asyncio.create_task(supervisor.stop())
@@ -167,7 +169,7 @@ async def test_clients_are_answered_during_shutdown(supervise: Supervise, half_i
     assert refused(port)
 
 
-async def test_a_second_signal_does_not_wait_for_handshakes(supervise: Supervise, half_in: HalfIn) -> None:
+async def test_abort_does_not_wait_for_handshakes(supervise: Supervise, half_in: HalfIn) -> None:
     supervisor = await supervise(listener(), grace=PATIENCE)
     half_in(supervisor)
     stopping = asyncio.create_task(supervisor.stop())
@@ -176,7 +178,7 @@ async def test_a_second_signal_does_not_wait_for_handshakes(supervise: Supervise
     await stopping
 
 
-async def test_an_address_may_be_taken_again_while_its_clients_are_half_in(
+async def test_address_can_be_used_again_while_its_clients_are_in_handshake(
     supervise: Supervise, half_in: HalfIn
 ) -> None:
     old, new = (listener(str(number), address=f"127.0.0.1:{free_port()}") for number in (1, 2))
@@ -189,7 +191,9 @@ async def test_an_address_may_be_taken_again_while_its_clients_are_half_in(
     assert await ask(clients) == {b"1"}
 
 
-async def test_an_address_may_be_taken_again_by_a_listener_that_refuses(supervise: Supervise, half_in: HalfIn) -> None:
+async def test_address_with_clients_in_handshake_can_be_used_by_a_refusing_listener(
+    supervise: Supervise, half_in: HalfIn
+) -> None:
     address = f"127.0.0.1:{free_port()}"
     supervisor = await supervise(listener(address=address), workers=2)
     clients = half_in(supervisor)
@@ -219,7 +223,7 @@ async def finished(steps: AsyncIterator[object]) -> None:
         pass
 
 
-async def test_a_handshake_that_never_ends_keeps_an_address_for_a_limited_time(
+async def test_handshake_that_never_ends_keeps_its_address_for_a_limited_time(
     supervise: Supervise, half_in: HalfIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closing, "HANDSHAKE_SECONDS", 0.2)
@@ -231,7 +235,7 @@ async def test_a_handshake_that_never_ends_keeps_an_address_for_a_limited_time(
     assert refused(port)
 
 
-async def test_an_address_without_handshakes_is_free_when_the_change_is_answered(supervise: Supervise) -> None:
+async def test_address_without_handshakes_is_free_after_the_change(supervise: Supervise) -> None:
     supervisor = await supervise(listener(), workers=2)
     port = supervisor.port()
     await supervisor.update(config())
@@ -254,7 +258,7 @@ async def test_close_without_handshake_information_waits_a_moment(
     await until(lambda: not waits(supervisor))
 
 
-async def test_a_change_that_cannot_be_recorded_leaves_all_addresses_as_they_are(
+async def test_change_that_cannot_be_stored_leaves_all_addresses_unchanged(
     supervise: Supervise, half_in: HalfIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = await supervise(listener(address=f"127.0.0.1:{free_port()}"), workers=2)

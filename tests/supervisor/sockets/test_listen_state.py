@@ -109,7 +109,7 @@ async def test_listen_state_switches_to_any_other_and_back(
 
 
 @pytest.mark.parametrize("one, other", WAYS)
-async def test_a_decision_that_is_not_taken_changes_nothing(
+async def test_listen_state_change_that_fails_changes_nothing(
     sockets: Sockets, key: str, one: ListenState, other: ListenState
 ) -> None:
     await turn(sockets, key, one)
@@ -158,7 +158,7 @@ async def test_connections_queued_before_refusing_are_still_accepted(sockets: So
         client.close()
 
 
-async def test_a_change_of_mind_before_the_queue_is_empty(sockets: Sockets, key: str) -> None:
+async def test_listen_state_reverted_before_the_queue_is_empty_is_open(sockets: Sockets, key: str) -> None:
     await turn(sockets, key, ListenState.OPEN)
     for door in (ListenState.REFUSED, ListenState.OPEN):
         async with sockets.turning({}, {key: door}):
@@ -166,7 +166,7 @@ async def test_a_change_of_mind_before_the_queue_is_empty(sockets: Sockets, key:
     assert meets(sockets, key) == {ListenState.OPEN}
 
 
-async def test_a_door_holds_for_every_copy_of_a_socket(sockets: Sockets, key: str) -> None:
+async def test_listen_state_applies_to_every_copy_of_a_socket(sockets: Sockets, key: str) -> None:
     await turn(sockets, key, ListenState.OPEN)
     copies = [sockets.of(slot)[key].dup() for slot in range(sockets.slots)]
     await turn(sockets, key, ListenState.STALLED)
@@ -180,7 +180,9 @@ async def test_a_door_holds_for_every_copy_of_a_socket(sockets: Sockets, key: st
 
 
 @pytest.mark.parametrize("door", LASTING)
-async def test_no_stranger_can_listen_in_our_place(sockets: Sockets, key: str, door: ListenState) -> None:
+async def test_port_cannot_be_bound_by_another_process_in_any_listen_state(
+    sockets: Sockets, key: str, door: ListenState
+) -> None:
     await turn(sockets, key, door)
     host, _, port = sockets.address(key).rpartition(":")
     with socket.socket() as stranger:

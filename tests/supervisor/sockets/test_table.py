@@ -62,7 +62,7 @@ def listening(port: int) -> bool:
 
 
 # ── Binding and listening ───────────────────────────────────────────────────────────────────────────────────────────
-async def test_every_slot_has_a_socket_on_the_port_that_the_kernel_chose(sockets: Sockets) -> None:
+async def test_slots_have_sockets_on_the_same_port_chosen_by_the_kernel(sockets: Sockets) -> None:
     await listen(sockets, ANY)
     names = {sockets.of(slot)[ANY].getsockname() for slot in range(2)}
     assert len(names) == 1
@@ -113,7 +113,7 @@ async def test_listen_queue_holds_a_thousand_clients(sockets: Sockets) -> None:
         client.close()
 
 
-async def test_closing_frees_the_port_for_anyone(sockets: Sockets) -> None:
+async def test_closed_socket_frees_its_port(sockets: Sockets) -> None:
     await listen(sockets, ANY)
     port = port_of(sockets)
     sockets.close([ANY])
@@ -122,7 +122,7 @@ async def test_closing_frees_the_port_for_anyone(sockets: Sockets) -> None:
         other.bind(("127.0.0.1", port))
 
 
-async def test_ipv6_for_all_leaves_ipv4_alone(sockets: Sockets) -> None:
+async def test_ipv6_wildcard_does_not_bind_ipv4(sockets: Sockets) -> None:
     await listen(sockets, "[::]:0#six")
     port = port_of(sockets, "[::]:0#six")
     assert sockets.address("[::]:0#six") == f"[::]:{port}"
@@ -131,7 +131,7 @@ async def test_ipv6_for_all_leaves_ipv4_alone(sockets: Sockets) -> None:
     assert listening(port)
 
 
-async def test_an_address_may_give_way_to_a_wider_one_on_its_port(sockets: Sockets) -> None:
+async def test_address_can_be_replaced_by_a_wider_one_on_its_port(sockets: Sockets) -> None:
     port = free_port()
     await listen(sockets, f"127.0.0.1:{port}")
     await listen(sockets, f"0.0.0.0:{port}")
@@ -143,7 +143,7 @@ async def test_an_address_may_give_way_to_a_wider_one_on_its_port(sockets: Socke
 @pytest.mark.parametrize(
     "reuse", [0, socket.SO_REUSEADDR, socket.SO_REUSEPORT], ids=["plain", "reuseaddr", "reuseport"]
 )
-def test_a_port_taken_is_said_at_once(sockets: Sockets, reuse: int) -> None:
+def test_port_in_use_is_reported_when_binding(sockets: Sockets, reuse: int) -> None:
     with socket.socket() as taken:
         if reuse:
             taken.setsockopt(socket.SOL_SOCKET, reuse, 1)
@@ -153,7 +153,7 @@ def test_a_port_taken_is_said_at_once(sockets: Sockets, reuse: int) -> None:
         assert cannot(sockets, key) == {key: "the port is in use; `ss -ltnp` shows the process"}
 
 
-async def test_a_port_taken_between_binding_and_listening_is_said_too(sockets: Sockets) -> None:
+async def test_port_in_use_is_reported_when_listening(sockets: Sockets) -> None:
     with socket.socket() as faster, sockets.binding([ANY]) as bound:
         faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         faster.bind(bound[ANY].sockets[0].getsockname())
@@ -300,7 +300,7 @@ def answers(loops: Sequence[ConnectLoop]) -> Counter[bytes]:
     return sum((loop.answers for loop in loops), Counter())
 
 
-async def test_a_killed_workers_queue_waits_for_its_successor(
+async def test_queue_of_a_killed_worker_is_served_by_the_next_one(
     sockets: Sockets, workers: list[Worker], clients: list[ConnectLoop]
 ) -> None:
     await clients[0].more()
@@ -337,7 +337,7 @@ async def test_sibling_worker_adopts_the_queue_and_returns_it(
     assert sum(len(loop.errors) for loop in clients) + answers(clients)[b""] <= 1
 
 
-async def test_a_new_address_beside_one_under_load(
+async def test_address_added_under_load_loses_no_connection(
     sockets: Sockets, workers: list[Worker], clients: list[ConnectLoop]
 ) -> None:
     added = "127.0.0.1:0#added"

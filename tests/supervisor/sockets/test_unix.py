@@ -36,7 +36,7 @@ def dead(path: str) -> None:
         sock.listen()
 
 
-def test_permissions_are_those_of_the_umask(path: str) -> None:
+def test_unix_socket_permissions_follow_the_umask(path: str) -> None:
     former = os.umask(0o117)
     try:
         sock, file = unix.bind(path)
@@ -113,7 +113,7 @@ def test_unix_socket_not_decided_leaves_no_file(sockets: Sockets, path: str) -> 
     assert not os.path.lexists(path)
 
 
-def test_a_hidden_socket_of_a_dead_process_is_replaced_and_of_another_is_not(path: str) -> None:
+def test_hidden_unix_socket_is_replaced_only_if_its_process_is_dead(path: str) -> None:
     dead(path + unix.HIDDEN)
     sock, _ = unix.bind(path)
     with sock:
@@ -163,7 +163,7 @@ def test_unix_path_taken_by_another_file_meanwhile_is_kept(tmp_path: Path, caplo
     assert [each.read_text() for each in tmp_path.iterdir()] == ["another's"]
 
 
-def test_a_file_that_is_removed_meanwhile_is_out_of_the_way(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unix_socket_file_removed_meanwhile_is_no_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dead(path)
     found = os.lstat(path)
     Path(path).unlink()

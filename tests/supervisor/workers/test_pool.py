@@ -45,7 +45,7 @@ async def test_killed_worker_loses_its_own_connections_only(supervise: Supervise
     assert accepted <= clients.answers.total() + len(clients.errors) <= accepted + 4
 
 
-async def test_the_successor_goes_on_counting(supervise: Supervise) -> None:
+async def test_counters_continue_after_a_worker_death(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1)
     assert await supervisor.answers(count=3) == {b"one"}
     await supervisor.until_replaced(0, supervisor.kill(0))
@@ -74,7 +74,9 @@ async def test_delayed_supervisor_counts_no_worker_as_dead(supervise: Supervise)
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_a_sibling_stands_in_while_a_slot_waits(supervise: Supervise, caplog: pytest.LogCaptureFixture) -> None:
+async def test_another_worker_covers_a_slot_that_waits_for_its_restart(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     supervisor = await supervise(workers=2, pace=AWAY)
     clients = Asking(supervisor.port(), 2)
@@ -138,9 +140,7 @@ async def until_died(supervisor: Supervised, exit_reason: str) -> None:
     await until(lambda: supervisor._crew.last_death.startswith(exit_reason))
 
 
-async def test_a_successor_that_does_not_come_up_is_tried_again(
-    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_new_worker_that_does_not_start_is_retried(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = await supervise(workers=1, pace=Timeouts(backoff=(0.05,)))
     (real,) = {supervisor.options}
     pid = supervisor.pids()[0]
@@ -162,7 +162,7 @@ async def test_a_successor_that_does_not_come_up_is_tried_again(
     assert await supervisor.answers() == {b"one"}
 
 
-async def test_connections_of_the_dead_count_for_no_peer(supervise: Supervise) -> None:
+async def test_connections_of_a_dead_worker_do_not_count_for_their_peers(supervise: Supervise) -> None:
     limited = listener(more="{delay: 1m},") + "  limits: {max_connections_per_peer: 1}\n"
     supervisor = await supervise(limited, workers=1)
     first = socket.create_connection(("127.0.0.1", supervisor.port()))
@@ -184,7 +184,7 @@ def blocked_signals(pid: int) -> int:
     return int(mask, 16)
 
 
-async def test_signals_for_the_supervisor_alone_are_ignored(supervise: Supervise) -> None:
+async def test_workers_ignore_signals_of_the_supervisor(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1)
     pid = supervisor.pids()[0]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -194,7 +194,7 @@ async def test_signals_for_the_supervisor_alone_are_ignored(supervise: Supervise
     assert blocked_signals(pid) == 0
 
 
-async def test_a_successor_may_be_told_to_come_up_during_a_change(supervise: Supervise) -> None:
+async def test_worker_restarted_during_a_change_has_the_new_configuration(supervise: Supervise) -> None:
     supervisor = await supervise(workers=2, pace=QUICK)
     pid = supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] != pid)

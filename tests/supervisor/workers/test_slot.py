@@ -24,7 +24,7 @@ def worker(up_since: float) -> WorkerProcess:
     return cast("WorkerProcess", SimpleNamespace(up_since=up_since))
 
 
-def test_back_off_grows_to_its_last_step(clock: Any) -> None:
+def test_restart_delay_grows_to_its_maximum(clock: Any) -> None:
     slot = Slot(0, 0, worker(up_since=clock.now))
     assert [slot.delay_after_death(Timeouts()) for _ in range(9)] == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
 
@@ -44,7 +44,7 @@ def test_worker_that_never_served_is_replaced_with_growing_delay() -> None:
     assert [slot.delay_after_death(Timeouts()) for _ in range(3)] == [0, 0.5, 1]
 
 
-def test_five_deaths_in_a_minute_are_too_many_until_a_minute_passes_without(clock: Any) -> None:
+def test_five_deaths_in_a_minute_are_a_crash_loop_until_a_minute_without(clock: Any) -> None:
     deaths = CrashLoop(Timeouts())
     seen = []
     for died, seconds in [(4, 40), (1, 0), (0, 59), (1, 0), (0, 59), (0, 1)]:
@@ -55,7 +55,7 @@ def test_five_deaths_in_a_minute_are_too_many_until_a_minute_passes_without(cloc
     assert seen == [False, True, True, True, True, False]
 
 
-def test_five_deaths_in_longer_than_a_minute_are_not(clock: Any) -> None:
+def test_five_deaths_in_more_than_a_minute_are_no_crash_loop(clock: Any) -> None:
     deaths = CrashLoop(Timeouts())
     for _ in range(20):
         deaths.add()
