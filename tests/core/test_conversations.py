@@ -14,7 +14,7 @@ from tests.core.plans import LINE, plan, rule, say, template
 from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof, fin
 
 
-def test_a_state_chooses_among_the_rules() -> None:
+def test_state_selects_its_rules() -> None:
     book = Playbook(
         plan(
             rule(say(b"in\n"), steps.state("in"), when=b"login", in_states=("",)),
@@ -25,14 +25,14 @@ def test_a_state_chooses_among_the_rules() -> None:
     book >> b"ask\nlogin\nask\nlogin\n" << Send(b"no\nin\nyes\nno\n")
 
 
-def test_the_state_is_kept_when_a_new_plan_is_taken() -> None:
+def test_state_is_kept_under_a_new_plan() -> None:
     before = plan(rule(say(b"in\n"), steps.state("in"), when=b"login"), rule(say(b"out\n")))
     book = Playbook(before) >> b"login\n" << Send(b"in\n")
     book.in_force.plan = plan(rule(say(b"yes\n"), in_states=("in",)), rule(say(b"no\n")))
     book >> b"ask\n" << Send(b"yes\n")
 
 
-def test_a_variable_is_remembered() -> None:
+def test_variable_keeps_its_value_between_requests() -> None:
     book = Playbook(
         plan(
             rule(say(template("${vars.last}\n")), when=b"last"),
@@ -42,7 +42,7 @@ def test_a_variable_is_remembered() -> None:
     book >> b"last\na\nlast\n" << Send(b"\n<a>\n")
 
 
-def test_a_template_sees_the_turn() -> None:
+def test_template_uses_names_of_the_request_and_connection() -> None:
     text = "${listener} ${peer.host}:${peer.port} ${local.port} ${connection.id} ${request.number} ${request}\n"
     book = Playbook(plan(rule(say(template(text))))) >> b"x\ny\n"
     book << Send(b"it 192.0.2.1:40000 8000 7-1 1 x\n") << Send(b"it 192.0.2.1:40000 8000 7-1 2 y\n")
@@ -62,7 +62,7 @@ def test_rule_with_times_matches_that_many_times() -> None:
     Playbook(target, surroundings=surroundings) >> b"a\n" << Send(b"no\n")
 
 
-def test_a_count_of_the_connections_own() -> None:
+def test_rule_counted_per_connection_starts_again_on_each_connection() -> None:
     surroundings = Somewhere()
     target = plan(rule(say(b"yes\n"), times=1, per_connection=True), rule(say(b"no\n")))
     for _ in range(2):
@@ -82,7 +82,7 @@ def test_replies_are_given_in_their_order(then: Then, heard: bytes) -> None:
     Playbook(plan(rule(replies=replies), rule(say(b"-")))) >> b"a\n" * 6 << Send(heard)
 
 
-def test_replies_at_random_by_weight() -> None:
+def test_random_replies_follow_their_weights() -> None:
     replies = Replies(((say(b"1"),), (say(b"2"),)), Then.RANDOM, (3.0, 1.0))
     book = Playbook(plan(rule(replies=replies)))
     heard = b""
@@ -94,19 +94,19 @@ def test_replies_at_random_by_weight() -> None:
     assert 250 < heard.count(b"1") < 350
 
 
-def test_a_script_that_waits_is_one_of_the_replies() -> None:
+def test_reply_with_a_delay_keeps_its_place_among_the_replies() -> None:
     replies = Replies(((steps.delay_fixed(1), say(b"1")), (say(b"2"),)))
     book = Playbook(plan(rule(replies=replies))) >> b"a\nb\n" >> after(1)
     book << Send(b"12")
 
 
-def test_a_dribble_is_cut_evenly_the_first_pieces_the_longer() -> None:
+def test_dribble_in_chunks_makes_the_first_pieces_longer() -> None:
     book = Playbook(plan(rule(steps.dribble(b"abcdefgh\n", chunks=3, gap=0.1)))) >> b"x\nx" << Send(b"abc")
     book.silent() >> after(0.1) << Send(b"def")
     book.silent() >> after(0.1) << Send(b"gh\n")
 
 
-def test_a_dribble_of_a_template_in_pieces_of_a_size() -> None:
+def test_dribble_of_a_template_in_pieces_of_a_size_is_sent_with_gaps() -> None:
     book = Playbook(plan(rule(steps.dribble(template("${request}!"), size=2, gap=0.1), say(b".")))) >> b"abcd\n"
     book << Send(b"ab") >> after(0.1) << Send(b"cd") >> after(0.1) << Send(b"!.")
 
@@ -130,7 +130,7 @@ def test_close_after_half_close_ends_the_connection() -> None:
     book >> after(3) << Close(CloseReason.SERVER_CLOSE)
 
 
-def test_a_half_closed_connection_idles_out() -> None:
+def test_half_closed_connection_is_closed_at_idle_timeout() -> None:
     book = Playbook(plan(rule(steps.half_close()), limits=Limits(idle_timeout=5))) >> b"x\n" << HalfClose()
     book >> after(4) >> b"y" >> after(4)
     book.silent() >> after(4) << Close(CloseReason.IDLE_TIMEOUT)
@@ -149,7 +149,7 @@ def test_half_close_after_fin_of_the_client_ends_the_connection() -> None:
     )
 
 
-def test_hold_holds_until_the_lifetime_ends() -> None:
+def test_hang_ends_at_the_lifetime() -> None:
     book = Playbook(plan(rule(steps.hang(), say(b"never")))) >> b"x\ny\n" >> after(HOLD_SECONDS - 1)
     book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
     short = plan(rule(steps.hang()), limits=Limits(lifetime=3))
@@ -160,7 +160,7 @@ def test_hold_holds_until_the_lifetime_ends() -> None:
 
 
 @pytest.mark.parametrize("ignore_fin", [False, True])
-def test_a_drain_ends_a_hold_in_order_at_once(ignore_fin: bool) -> None:
+def test_drain_ends_a_hang_in_order(ignore_fin: bool) -> None:
     held = plan(rule(steps.hang(ignore_fin=ignore_fin)))
     book = Playbook(held) >> b"x\n" >> drain << HalfClose()
     book >> eof << Close(CloseReason.DRAIN)
@@ -168,7 +168,7 @@ def test_a_drain_ends_a_hold_in_order_at_once(ignore_fin: bool) -> None:
     Playbook(later) >> b"x\n" >> drain >> after(1) << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
 
-def test_a_drain_ends_a_hold_that_ignores_a_fin_which_has_come() -> None:
+def test_drain_ends_a_hang_that_has_ignored_a_fin() -> None:
     Playbook(plan(rule(steps.hang(ignore_fin=True)))) >> b"x\n" >> eof >> drain << Close(CloseReason.DRAIN)
 
 
@@ -185,12 +185,12 @@ def test_hang_step_ends_at_fin_unless_ignored() -> None:
     book.silent() >> after(1) << Close(CloseReason.MAX_LIFETIME)
 
 
-def test_a_hold_after_the_fin_ends_at_once() -> None:
+def test_hang_after_the_fin_ends_at_once() -> None:
     until_eof = plan(rule(steps.send(b"hm"), steps.hang()), framing=UntilEof())
     Playbook(until_eof) >> b"all" >> eof << Send(b"hm") << Close(CloseReason.PEER_GAVE_UP)
 
 
-def test_a_fin_behind_bytes_that_are_not_read_ends_a_hold_in_order() -> None:
+def test_fin_after_unread_bytes_ends_a_hang_in_order() -> None:
     book = Playbook(plan(rule(steps.hang()))) >> b"x\n" + b"y" * READ_AHEAD
     wanted = [book.session.wants_read]
     book >> fin << HalfClose()
@@ -198,7 +198,7 @@ def test_a_fin_behind_bytes_that_are_not_read_ends_a_hold_in_order() -> None:
     book >> b"y" >> eof << Close(CloseReason.PEER_GAVE_UP)
 
 
-def test_a_fin_behind_bytes_that_are_not_read_is_noted_during_a_delay() -> None:
+def test_fin_after_unread_bytes_during_a_delay_ends_the_following_hang() -> None:
     later = plan(rule(steps.delay_fixed(1), steps.send(b"owed"), steps.hang()))
     book = Playbook(later) >> b"x\n" + b"y" * READ_AHEAD >> fin
     book.silent() >> after(1) << Send(b"owed") << HalfClose() >> eof << Close(CloseReason.PEER_GAVE_UP)
@@ -207,7 +207,7 @@ def test_a_fin_behind_bytes_that_are_not_read_is_noted_during_a_delay() -> None:
 
 
 @pytest.mark.parametrize("ignore_fin", [False, True])
-def test_a_reset_during_a_hold_is_counted_as_giving_up(ignore_fin: bool) -> None:
+def test_reset_during_a_hang_is_counted_as_peer_gave_up(ignore_fin: bool) -> None:
     book = Playbook(plan(rule(steps.hang(ignore_fin=ignore_fin)))) >> b"x\n"
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_GAVE_UP
     book = Playbook(plan(rule(steps.delay_fixed(9)))) >> b"x\n"
@@ -216,7 +216,7 @@ def test_a_reset_during_a_hold_is_counted_as_giving_up(ignore_fin: bool) -> None
     assert book.session.lost(CloseReason.PEER_LOST) == CloseReason.PEER_LOST
 
 
-def test_a_dismissed_session_closes_in_order_and_hears_nothing() -> None:
+def test_rejected_session_closes_in_order_and_ignores_data() -> None:
     session = Session(PlanInForce(plan(rule(say(b"never")))), Account(), 0.0)
     assert session.dismiss(CloseReason.SERVER_CLOSE) == (HalfClose(),)
     assert session.flushed(0.0) == ()
@@ -224,7 +224,7 @@ def test_a_dismissed_session_closes_in_order_and_hears_nothing() -> None:
     assert session.eof(0.2) == (Close(CloseReason.SERVER_CLOSE),)
 
 
-def test_a_rule_on_idle_acts_instead_of_the_close() -> None:
+def test_idle_rule_replaces_the_close_by_idle_timeout() -> None:
     nudge = Rules([rule(say(b"still there?\n"), place=9)])
     book = Playbook(plan(limits=Limits(idle_timeout=1), on_idle=nudge)) >> after(1) << Send(b"still there?\n")
     book >> after(0.9)
@@ -232,24 +232,24 @@ def test_a_rule_on_idle_acts_instead_of_the_close() -> None:
     assert book.account.events == [9, 9]
 
 
-def test_a_rule_on_idle_may_close() -> None:
+def test_idle_rule_may_close_the_connection() -> None:
     late = Rules([rule(say(b"too slow\n"), steps.close())])
     book = Playbook(plan(limits=Limits(idle_timeout=0.5), framing=UntilEof(), on_idle=late)) >> b"half a" >> after(0.5)
     book << Send(b"too slow\n") << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
 
 
-def test_a_rule_on_eof_has_a_last_word() -> None:
+def test_eof_rule_replies_before_the_close() -> None:
     last = Rules([rule(steps.delay_fixed(1), say(b"bye\n"))])
     book = Playbook(plan(rule(steps.echo()), on_eof=last)) >> b"a\nhalf" << Send(b"a") >> eof
     book.silent() >> after(1) << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
-def test_a_rule_on_eof_has_a_last_word_where_a_frame_was_still_to_be_taken() -> None:
+def test_eof_rule_replies_although_a_receive_step_waits() -> None:
     target = plan(rule(steps.receive(LINE, "more"), say(b"never")), on_eof=Rules([rule(say(b"bye\n"))]))
     Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
 
 
-def test_a_rule_on_drain_says_farewell() -> None:
+def test_drain_rule_replies_before_the_close() -> None:
     last = Rules([rule(say(b"bye\n"))])
     book = (
         Playbook(plan(rule(steps.echo()), on_drain=last))
@@ -262,7 +262,7 @@ def test_a_rule_on_drain_says_farewell() -> None:
     book >> eof << Close(CloseReason.DRAIN)
 
 
-def test_a_greeting_by_state_and_count() -> None:
+def test_connect_rule_with_a_count_greets_once() -> None:
     greeting = Rules([rule(say(b"first\n"), times=1, place=3), rule(say(b"hi\n"))])
     surroundings = Somewhere()
     target = plan(on_connect=greeting)
@@ -275,13 +275,13 @@ def test_closed_session_releases_its_surroundings() -> None:
     assert book.session._surroundings is None
 
 
-def test_an_end_that_no_rule_on_eof_matches_is_the_end() -> None:
+def test_eof_without_a_matching_rule_closes() -> None:
     farewell = rule(say(b"bye\n"), in_states=("in",))
     Playbook(plan(on_eof=Rules([farewell]))) >> eof << Close(CloseReason.PEER_EOF)
 
 
 @pytest.mark.parametrize("text", [b"x" * 20_000, template("${request}" + "x" * 20_000)])
-def test_replies_are_made_no_faster_than_they_are_taken(text: bytes | templates.Template) -> None:
+def test_replies_are_produced_only_while_the_kernel_accepts_them(text: bytes | templates.Template) -> None:
     session = Session(PlanInForce(plan(rule(say(text), steps.discard()))), Account(), 0.0, Somewhere())
     made = session.receive(b"a\n" * 100, 0.0)
     assert sum(len(action.data) for action in made if isinstance(action, Send)) < 100_000

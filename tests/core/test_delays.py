@@ -54,7 +54,7 @@ each_theory = pytest.mark.parametrize("delay, theory", THEORIES, ids=lambda give
 
 @each_theory
 @pytest.mark.parametrize("seed", range(3))
-def test_a_distribution_is_that_of_its_theory(delay: Delay, theory: Callable[[float], float], seed: int) -> None:
+def test_drawn_delays_follow_their_distribution(delay: Delay, theory: Callable[[float], float], seed: int) -> None:
     assert distance(drawn(delay, seed), theory) < CRITICAL
 
 
@@ -91,5 +91,5 @@ def test_delay_distributions_are_cut_at_their_bounds() -> None:
 
 
 @pytest.mark.parametrize("delay", [Uniform(0, 0), Normal(0, 0), Lognormal(1e-9, 1e-9, 0), Exponential(1e-9, 0)])
-def test_the_least_is_nothing(delay: Delay) -> None:
+def test_smallest_delay_is_0(delay: Delay) -> None:
     assert set(drawn(delay, draws=100)) == {0}

@@ -15,7 +15,7 @@ from answerback.core.escapes import SHOWN, escape, quote, unescape
         ("é".encode(), r"\xc3\xa9"),
     ],
 )
-def test_bytes_are_written_as_c_writes_them(data: bytes, text: str) -> None:
+def test_bytes_are_escaped_as_in_c(data: bytes, text: str) -> None:
     assert escape(data) == text
     assert unescape(text) == data
 
@@ -30,7 +30,7 @@ def test_escaped_bytes_are_printable_and_unescape_to_the_same(data: bytes) -> No
 @pytest.mark.parametrize(
     "text, data", [(r"\0\'", b"\0'"), ("é€", "é€".encode()), (r"\x4F\x4b", b"OK"), ("\udcff", b"\xff")]
 )
-def test_more_is_read_than_is_written(text: str, data: bytes) -> None:
+def test_unescape_accepts_more_forms_than_escape_writes(text: str, data: bytes) -> None:
     assert unescape(text) == data
 
 

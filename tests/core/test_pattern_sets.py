@@ -32,12 +32,12 @@ def test_pattern_sets_of_a_thousand_find_the_same_as_single_patterns(data: bytes
     assert list(Sets(MANY).matching(data)) == one_by_one(MANY, data)
 
 
-def test_fifty_are_searched_for_in_one_pass() -> None:
+def test_fifty_patterns_are_searched_in_one_pass() -> None:
     assert len(Sets([f"(?i)^CMD{number} (?P<what>.*)$" for number in range(50)])._searches) == 1
     assert len(Sets([f"ERR{number}" for number in range(50)])._searches) == 1
 
 
-def test_five_thousand_can_be_searched_for() -> None:
+def test_set_of_5000_patterns_can_be_searched() -> None:
     ordered = [f"^{number} (\\S+)$" for number in range(5000)]
     assert list(Sets(ordered).matching(b"4999 yes")) == [4999]
 
@@ -59,7 +59,7 @@ def test_pattern_sets_search_no_pattern_before_it_is_needed(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("most", [0, 1, 5])
-def test_a_set_that_does_not_compile_is_halved(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pattern_set_that_does_not_compile_is_halved(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     many = patterns.many
     monkeypatch.setattr(
         patterns,
@@ -70,7 +70,7 @@ def test_a_set_that_does_not_compile_is_halved(most: int, monkeypatch: pytest.Mo
     assert list(Sets(ordered).matching(b"a1 a7 a19")) == [1, 7, 19]
 
 
-def test_a_set_that_ran_out_of_memory_is_searched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pattern_set_out_of_memory_is_searched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """RE2 then answers as if nothing matched."""
     monkeypatch.setattr(
         patterns, "many", lambda _some, *, anchored, memory: lambda _data: None if anchored and memory else []
@@ -78,21 +78,21 @@ def test_a_set_that_ran_out_of_memory_is_searched_one_by_one(monkeypatch: pytest
     assert list(Sets(["^a", "^b", "^ab"]).matching(b"ab")) == [0, 2]
 
 
-def test_a_set_has_4000_instructions_at_most() -> None:
+def test_pattern_set_has_at_most_4000_instructions() -> None:
     """They compile in 10 ms; each of these patterns has 307."""
     sets = Sets([f"^{'a' * 300}{number}" for number in range(14)])
     assert len(sets._searches) == 2
     assert list(sets.matching(b"a" * 300 + b"7")) == [7]
 
 
-def test_a_set_says_how_long_the_requests_may_be_that_it_searches() -> None:
+def test_pattern_set_limits_the_length_of_requests_it_searches() -> None:
     """2 ns for each instruction and byte, twice 2^29 of them at most: 2 s of CPU that nothing interrupts."""
     few, many = (Sets([f"^{'a' * 300}{number}" for number in range(count)]).longest for count in (2, 13))
     assert 600 * few < 2 << 29 < 700 * few
     assert 3900 * many < 2 << 29 < 4100 * many
 
 
-def test_a_set_has_the_memory_of_its_patterns_shared_among_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_of_a_pattern_set_share_the_memory_of_its_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
     given, many = [], patterns.many
 
     def noted(some: Sequence[str], *, anchored: bool, memory: int) -> object:

@@ -46,7 +46,7 @@ def program_size(pattern: str) -> int | None:
 @example(pattern=r"(?:(?:\W)+)*?")
 @example(pattern="a(?i){7}")
 @example(pattern=r"a\Q\E{7}")
-def test_re2_never_makes_more_instructions_than_counted(pattern: str) -> None:
+def test_counted_instructions_are_never_fewer_than_those_of_re2(pattern: str) -> None:
     counted = instructions(pattern)
     assume(counted <= 20_000)
     made = program_size(pattern)
@@ -67,7 +67,7 @@ def test_re2_never_makes_more_instructions_than_counted(pattern: str) -> None:
         ("[a-z0-9_]{10}", 40),
     ],
 )
-def test_the_count_is_close_for_ordinary_patterns(pattern: str, most: int) -> None:
+def test_counted_instructions_are_close_for_ordinary_patterns(pattern: str, most: int) -> None:
     """A bound that counts too much would refuse what is harmless."""
     made = program_size(pattern)
     assert made is not None
@@ -104,7 +104,7 @@ SLOWEST: dict[str, Callable[[int], str]] = {
 
 
 @pytest.mark.parametrize("form", SLOWEST.values(), ids=SLOWEST)
-def test_the_largest_patterns_compile_within_milliseconds(form: Callable[[int], str]) -> None:
+def test_largest_patterns_compile_within_milliseconds(form: Callable[[int], str]) -> None:
     """About 6 ms of CPU at the worst; ten times that is allowed for a busy machine, where 97 KiB of `a?` took 4 s."""
     pattern = largest(form)
     spent = []
@@ -149,7 +149,7 @@ def test_too_large_pattern_is_rejected_with_advice(pattern: str, why: str) -> No
         "(?:" * 900 + ")" * 900,
     ],
 )
-def test_a_pattern_at_the_limit_is_taken(pattern: str) -> None:
+def test_pattern_at_the_limit_is_accepted(pattern: str) -> None:
     assert check_size(pattern) <= MAX_INSTRUCTIONS
     assert program_size(pattern) is not None
 
@@ -158,7 +158,7 @@ def test_a_pattern_at_the_limit_is_taken(pattern: str) -> None:
     "part",
     ["[[:", r"\p{", r"[\p{", r"\x{", r"[\x{", r"[a-\x{", "(?P<", r"\Q", "[", "(?i", "(?i-s", "{1", "[^[:^a"],
 )
-def test_parts_without_an_end_are_read_in_linear_time(part: str) -> None:
+def test_unterminated_pattern_parts_are_parsed_in_linear_time(part: str) -> None:
     """Four times the text takes four times the time, where it would be sixteen if each part were read to the end."""
 
     def spent(times: int) -> float:
@@ -184,5 +184,5 @@ def test_pattern_size_is_never_below_that_of_re2(pattern: str) -> None:
     assert made is None or made <= counted
 
 
-def test_assertions_are_no_properties() -> None:
+def test_assertions_are_not_counted_as_unicode_classes() -> None:
     check_size(r"\b" * 100 + r"\pL" * 32)

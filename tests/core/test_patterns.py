@@ -26,7 +26,7 @@ FOUND = [
 
 
 @pytest.mark.parametrize("pattern, request_bytes, found", FOUND)
-def test_patterns_are_about_bytes(pattern: str, request_bytes: bytes, found: bool) -> None:
+def test_patterns_match_bytes(pattern: str, request_bytes: bytes, found: bool) -> None:
     assert (patterns.compile(pattern).search(request_bytes) is not None) is found
 
 
@@ -50,12 +50,12 @@ def test_pattern_rejected_by_re2_raises_and_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_pattern_has_a_largest_size() -> None:
+def test_pattern_too_large_is_rejected() -> None:
     with pytest.raises(PatternError, match="too large: RE2 would make up to 1000005 instructions of it"):
         patterns.compile("a{1000}" * 1000)
 
 
-def test_a_refused_size_never_reaches_re2(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_pattern_is_not_given_to_re2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(re2, "compile", lambda *_: pytest.fail("RE2 was given the pattern"))
     for pattern in ("a?" * 50_000, "a{0,1000}" * 111, r"(?i)\pL", r"\pL" * 33, "()" * 101, "a" * 20_000):
         for captures in (True, False):
@@ -63,7 +63,7 @@ def test_a_refused_size_never_reaches_re2(monkeypatch: pytest.MonkeyPatch) -> No
                 patterns.compile(pattern, captures=captures)
 
 
-def test_groups_by_number_and_by_name() -> None:
+def test_groups_are_found_by_number_and_name() -> None:
     groups = patterns.searcher(r"(a)(?P<what>b)?(?P<who>c)?")(b"xab")
     assert groups is not None
     assert [groups.group(number) for number in range(4)] == [b"ab", b"a", b"b", None]
@@ -81,12 +81,12 @@ def test_pattern_set_finds_all_matching_patterns(anchored: bool) -> None:
     assert matching(b"d") == []
 
 
-def test_too_many_at_once() -> None:
+def test_pattern_set_beyond_its_memory_is_not_compiled() -> None:
     some = [f"{number}[a-z]{{50}}" for number in range(20_000)]
     assert patterns.many(some, anchored=False, memory=1 << 20) is None
 
 
-def test_the_bytes_that_a_token_may_match() -> None:
+def test_bytes_of_a_token_are_those_that_it_may_match() -> None:
     assert patterns.bytes_of(rb"\d") == frozenset(b"0123456789")
     assert patterns.bytes_of(b"a") == frozenset(b"aA")
     assert patterns.bytes_of(b"[^a]") == frozenset(range(256)) - frozenset(b"a")
@@ -94,7 +94,7 @@ def test_the_bytes_that_a_token_may_match() -> None:
     assert patterns.bytes_of(b"\xc3") == frozenset(b"\xc3")
 
 
-def test_no_pattern_takes_more_than_linear_time() -> None:
+def test_nested_repetition_is_searched_in_linear_time() -> None:
     """`re` takes seconds for 26 of these, and twice as long for each more."""
     search = patterns.compile("(a+)+$").search
     began = time.process_time()

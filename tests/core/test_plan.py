@@ -70,7 +70,7 @@ def select(written: list[Rule], request: bytes, turn: Asker | None = None) -> Ru
 
 
 @given(st.lists(rules, max_size=8), requests)
-def test_the_first_rule_that_matches_acts_in_the_order_written(written: list[Rule], request_bytes: bytes) -> None:
+def test_first_matching_rule_in_the_order_written_is_selected(written: list[Rule], request_bytes: bytes) -> None:
     turn = cast(RequestContext, Asker())
     first = next((rule for rule in written if rule.matches is None or rule.matches(request_bytes, turn)), None)
     assert select(written, request_bytes) is first
@@ -112,12 +112,12 @@ def fail(_request: bytes, _turn: RequestContext) -> bool:
     raise AssertionError
 
 
-def test_rules_behind_one_that_matches_everything_are_not_tried() -> None:
+def test_rules_after_one_that_matches_everything_are_not_tried() -> None:
     everything = Rule("", 0, ())
     assert select([everything, Rule("", 0, (), fail)], b"x") is everything
 
 
-def test_rules_behind_the_one_that_is_equal_are_not_tried() -> None:
+def test_rules_after_an_equal_one_are_not_tried() -> None:
     exact = equal(b"x")
     assert select([exact, Rule("", 0, (), fail)], b"x") is exact
 
@@ -125,7 +125,7 @@ def test_rules_behind_the_one_that_is_equal_are_not_tried() -> None:
 @given(
     st.lists(st.sampled_from(["^a", "b$", "a.b", "(x)", "^$"]), min_size=8, max_size=20), st.integers(0, 19), requests
 )
-def test_many_patterns_choose_as_one_by_one(patterns: list[str], place: int, request_bytes: bytes) -> None:
+def test_pattern_sets_select_the_same_rule_as_one_by_one(patterns: list[str], place: int, request_bytes: bytes) -> None:
     written = [Rule("", 0, (), matching.regex(pattern), pattern=pattern) for pattern in patterns]
     written.insert(place % len(written), equal(b"ba"))
     turn = cast(RequestContext, Asker())
@@ -145,7 +145,7 @@ def test_many_patterns_choose_as_one_by_one(patterns: list[str], place: int, req
     st.integers(0, 3),
     requests,
 )
-def test_many_patterns_whatever_they_do(
+def test_pattern_rules_of_any_kind_select_the_same_and_have_their_captures(
     written: list[tuple[str, str]], end: int, left: int, request_bytes: bytes
 ) -> None:
     """Captures are there for whoever asks for them; what is behind a rule for everything is never reached."""
@@ -165,20 +165,20 @@ def test_many_patterns_whatever_they_do(
         assert turn.captures is not None
 
 
-def test_a_counted_rule_gives_way_once_its_times_are_over() -> None:
+def test_counted_rule_is_skipped_after_its_maximum() -> None:
     counted, otherwise = Rule("", 0, times=2), Rule("", 0)
     turn = Asker(left=2)
     assert [select([counted, otherwise], b"x", turn) for _ in range(3)] == [counted, counted, otherwise]
 
 
-def test_a_counted_rule_that_does_not_match_is_not_counted() -> None:
+def test_counted_rule_that_does_not_match_is_not_counted() -> None:
     counted = Rule("", 0, (), matching.equals(b"a"), b"a", times=1)
     turn = Asker(left=1)
     assert select([counted], b"b", turn) is None
     assert select([counted], b"a", turn) is counted
 
 
-def test_each_state_has_its_rules_and_those_of_all_states() -> None:
+def test_state_selects_its_own_rules_and_those_of_all_states() -> None:
     inside, anywhere, out = Rule("", 0, in_states=("in",)), Rule("", 0), Rule("", 0, in_states=("out", "in"))
     rules_in_states = Rules([out, inside, anywhere])
     chosen = {
@@ -209,7 +209,7 @@ REPLIES = [
 
 
 @pytest.mark.parametrize("taken, reply", REPLIES)
-def test_a_reply_that_is_always_the_same_is_made_once(taken: tuple[Step, ...], reply: Send | None) -> None:
+def test_constant_reply_is_precomputed(taken: tuple[Step, ...], reply: Send | None) -> None:
     assert Rule("", 0, taken).reply == reply
 
 
@@ -231,7 +231,7 @@ def test_plan_defaults_are_those_of_the_documentation() -> None:
 
 @pytest.mark.parametrize("place", range(9))
 @pytest.mark.parametrize("kind", ["send", "echo", "counted"])
-def test_a_rule_of_equality_is_tried_in_its_place_among_many_patterns(place: int, kind: str) -> None:
+def test_equality_rule_is_tried_in_its_place_among_patterns(place: int, kind: str) -> None:
     """Eight patterns that all match what it is equal to: those before it go first, those behind it never."""
     kinds: dict[str, dict[str, Any]] = {"send": {}, "echo": {"steps": (steps.echo(),)}, "counted": {"times": 1}}
     patterns = [
@@ -248,7 +248,7 @@ def test_a_rule_of_equality_is_tried_in_its_place_among_many_patterns(place: int
         assert found.name == ("equal" if first >= place else f"pattern {first}")
 
 
-def test_patterns_of_many_states_are_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patterns_in_many_states_are_searched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each state would have sets of its own, which take time to compile and memory."""
     monkeypatch.setattr(plan, "MOST_IN_SETS", 27)
     named = [Rule(f"{number}", 0, (), matching.regex(f"a{number}"), pattern=f"a{number}") for number in range(9)]
@@ -264,7 +264,7 @@ def test_patterns_of_many_states_are_tried_one_by_one(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("also_exact", [False, True])
 @pytest.mark.parametrize("request_bytes", [b"x" * 20 + b"k7", b"x" * 20 + b"none"])
-def test_a_request_too_long_for_the_sets_is_searched_by_each_pattern_alone(
+def test_request_too_long_for_the_sets_is_searched_one_by_one(
     also_exact: bool, request_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def by_pattern(text: str) -> Rule:

@@ -34,7 +34,7 @@ def heard_twice(book: Playbook, data: bytes, reply: bytes) -> Playbook:
     return book
 
 
-def test_a_new_plan_answers_a_connection_that_had_its_reply_remembered() -> None:
+def test_new_plan_replaces_cached_replies() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")))), b"a\n", b"old")
     old = book.session._selector
     book.in_force.plan = plan(rule(say(b"new"), place=1))
@@ -44,14 +44,14 @@ def test_a_new_plan_answers_a_connection_that_had_its_reply_remembered() -> None
     heard_twice(book, b"a\n", b"new")
 
 
-def test_a_new_plan_without_rules_leaves_a_remembered_request_unanswered() -> None:
+def test_new_plan_without_rules_does_not_use_cached_replies() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")))), b"a\n", b"old")
     book.in_force.plan = plan()
     book >> b"a\n"
     assert book.silent().account.unmatched_requests == 1
 
 
-def test_a_remembered_reply_counts_each_request_under_its_rule() -> None:
+def test_cached_reply_counts_each_request_under_its_rule() -> None:
     book = heard_twice(
         Playbook(plan(rule(say(b"no"), when=b"x"), rule(say(b"yes"), place=5))), b"a\nb\nc\n", b"yes" * 3
     )
@@ -61,7 +61,7 @@ def test_a_remembered_reply_counts_each_request_under_its_rule() -> None:
     assert book.session.number == 9
 
 
-def test_a_remembered_request_waits_while_the_kernel_is_blocked() -> None:
+def test_cached_request_waits_while_writing_is_paused() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"12345678")))), b"a\n", b"12345678")
     book.room = 4
     book >> b"a\n" << Send(b"12345678")  # the kernel takes half of it
@@ -71,14 +71,14 @@ def test_a_remembered_request_waits_while_the_kernel_is_blocked() -> None:
     assert book.account.rules == [0] * 4
 
 
-def test_a_remembered_request_waits_for_the_reply_in_progress() -> None:
+def test_cached_request_waits_for_the_reply_in_progress() -> None:
     slow = rule(steps.delay_fixed(1), say(b"late"), when=b"slow")
     book = heard_twice(Playbook(plan(slow, rule(say(b"fast")))), b"a\n", b"fast")
     book >> b"slow\n" >> b"a\n"
     book.silent() >> after(1) << Send(b"latefast")
 
 
-def test_a_remembered_request_is_part_of_the_frame_that_a_script_takes() -> None:
+def test_cached_request_is_received_by_a_receive_step() -> None:
     taking = rule(steps.receive(Line(keep_ending=False), "x"), say(b"taken"), when=b"take")
     book = heard_twice(Playbook(plan(taking, rule(say(b"fast")))), b"a\n", b"fast")
     book >> b"take\n"
@@ -91,7 +91,7 @@ def test_remembered_request_bytes_can_complete_a_half_request() -> None:
     book.silent() >> b"a\n" << Send(b"xa")
 
 
-def test_bytes_heard_under_another_framing_are_neither_remembered_nor_given_a_remembered_reply() -> None:
+def test_bytes_under_another_framing_do_not_use_the_cache() -> None:
     """`frame` has another framing cut what follows: the same bytes are other requests there."""
     switch = rule(steps.set_framing(Read(1024)), when=b"raw")
     book = heard_twice(Playbook(plan(switch, rule(say(b".")))), b"a\nb\n", b"..")
@@ -105,7 +105,7 @@ def test_bytes_heard_under_another_framing_are_neither_remembered_nor_given_a_re
     assert not remembered(book, b"c\nd\n")
 
 
-def test_bytes_heard_under_a_framing_for_one_request_are_not_remembered() -> None:
+def test_bytes_under_a_framing_for_one_request_are_not_cached() -> None:
     """On another connection the same bytes are cut by the listener's framing."""
     once = rule(steps.set_framing_of_size(template("4")), say(b"?"), when=b"raw")
     target = plan(once, rule(say(b".")))
@@ -126,13 +126,13 @@ def test_remembered_reply_is_not_given_in_another_state() -> None:
     assert book.account.rules[-1] == 1
 
 
-def test_a_counted_rule_is_never_remembered() -> None:
+def test_counted_rule_is_not_cached() -> None:
     book = Playbook(plan(rule(say(b"first"), times=3), rule(say(b"later"))))
     for reply in (b"first", b"first", b"first", b"later", b"later"):
         book >> b"a\n" << Send(reply)
 
 
-def test_requests_matched_by_two_rules_are_not_remembered_as_one() -> None:
+def test_requests_matched_by_two_rules_are_not_cached_together() -> None:
     book = Playbook(plan(rule(say(b"A"), when=b"a"), rule(say(b"*"), place=1)))
     for _ in range(3):
         book >> b"a\nb\n" << Send(b"A*")
@@ -143,14 +143,14 @@ def test_requests_matched_by_two_rules_are_not_remembered_as_one() -> None:
     assert not remembered(book, b"b\na\n")
 
 
-def test_requests_of_which_one_is_unmatched_are_not_remembered() -> None:
+def test_requests_of_which_one_is_unmatched_are_not_cached() -> None:
     book = Playbook(plan(rule(say(b"A"), when=b"a")))
     for _ in range(3):
         book >> b"a\nb\n" << Send(b"A")
     assert (len(book.account.rules), book.account.unmatched_requests) == (3, 3)
 
 
-def test_requests_with_a_half_one_behind_them_are_not_remembered() -> None:
+def test_requests_followed_by_an_incomplete_one_are_not_cached() -> None:
     book = Playbook(plan(rule(steps.echo(), when=b"ha"), rule(say(b"."))))
     book >> b"a\nh" << Send(b".")
     book >> b"a\nh" << Send(b"ha")
@@ -158,7 +158,7 @@ def test_requests_with_a_half_one_behind_them_are_not_remembered() -> None:
     assert not remembered(book, b"a\nh")
 
 
-def test_a_reply_with_captures_is_worked_out_for_each_request() -> None:
+def test_reply_with_captures_is_not_cached() -> None:
     pattern = Rule("", 0, (say(b"yes"),), matching.regex("^(.)"), pattern="^(.)")
     book = Playbook(plan(pattern, rule(say(b"no"))))
     for _ in range(3):
@@ -166,7 +166,7 @@ def test_a_reply_with_captures_is_worked_out_for_each_request() -> None:
     assert not remembered(book, b"a\n")
 
 
-def test_a_rule_that_says_nothing_is_remembered_as_saying_nothing() -> None:
+def test_rule_without_a_reply_is_cached() -> None:
     book = Playbook(plan(rule(steps.discard(), when=b"x"), rule(place=3)))
     for _ in range(3):
         book >> b"a\n"
@@ -176,7 +176,7 @@ def test_a_rule_that_says_nothing_is_remembered_as_saying_nothing() -> None:
     assert len(book.account.durations) == 3
 
 
-def test_memory_has_room_for_exactly_so_many_and_then_begins_again() -> None:
+def test_reply_cache_is_cleared_beyond_its_maximum_of_entries() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     for number in range(RECALLED_MOST):
@@ -189,7 +189,7 @@ def test_memory_has_room_for_exactly_so_many_and_then_begins_again() -> None:
     assert list(selector.recalled) == [b"one more"]
 
 
-def test_the_longest_bytes_that_are_remembered() -> None:
+def test_requests_longer_than_the_maximum_are_not_cached() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
     selector.replies.store(bytes(RECALLED_BYTES), 1, answering)
@@ -198,7 +198,7 @@ def test_the_longest_bytes_that_are_remembered() -> None:
 
 
 @pytest.mark.parametrize("rules", [[], [rule(say(b"A"), when=b"x")]], ids=["no rule", "another rule"])
-def test_unmatched_requests_are_remembered(rules: list[Rule]) -> None:
+def test_unmatched_requests_are_cached(rules: list[Rule]) -> None:
     book = Playbook(plan(*rules))
     for number in range(1, 4):
         book >> b"a\nb\n"
@@ -222,14 +222,14 @@ def slow(tried: list[bytes], *, pure: bool = True, holds: bool = False, taken: s
     return [Rule("", 1, (taken,) if taken else (), matcher)] * KNOWN_FROM_WEIGHT
 
 
-def test_a_request_that_takes_long_to_find_no_rule_for_is_searched_for_once() -> None:
+def test_slow_search_without_a_match_is_cached() -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried))) >> b"a\na\na\n" >> b"b\na\n"
     assert book.silent().account.unmatched_requests == 5
     assert tried == [b"a"] * KNOWN_FROM_WEIGHT + [b"b"] * KNOWN_FROM_WEIGHT
 
 
-def test_a_rule_that_takes_long_to_find_is_searched_for_once() -> None:
+def test_slow_search_with_a_match_is_cached() -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried), rule(say(b"."), place=7))) >> b"a\na\n" << Send(b"..")
     assert book.account.rules == [7, 7]
@@ -246,20 +246,20 @@ def test_variable_match_or_reply_is_searched_for_each_time(pure: bool, taken: st
     assert len(tried) == 3 * (1 if taken else KNOWN_FROM_WEIGHT)
 
 
-def test_a_counted_rule_among_slow_ones_is_searched_for_each_time() -> None:
+def test_slow_search_over_a_counted_rule_is_not_cached() -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried), rule(say(b"1"), times=1), rule(say(b".")))) >> b"a\na\n" << Send(b"1.")
     assert len(tried) == 2 * KNOWN_FROM_WEIGHT
     assert not remembered(book, b"a\na\n")
 
 
-def test_a_search_that_takes_less_is_not_worth_remembering() -> None:
+def test_fast_search_is_not_cached() -> None:
     tried: list[bytes] = []
     Playbook(plan(*slow(tried)[1:])) >> b"a\na\n"
     assert len(tried) == 2 * (KNOWN_FROM_WEIGHT - 1)
 
 
-def test_memory_is_bounded_in_bytes() -> None:
+def test_reply_cache_is_limited_in_bytes() -> None:
     answering = Rule("", 7, (Send(bytes(CACHE_BYTES // 4)),))
     cache = ReplyCache()
     for number in range(20):
@@ -278,7 +278,7 @@ def test_memory_is_bounded_in_bytes() -> None:
     assert len(rules) < 50, "it was emptied when it was full"
 
 
-def test_plans_with_equal_framings_are_taken_and_with_others_kept() -> None:
+def test_connection_adopts_a_new_plan_only_with_an_equal_framing() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")), framing=Delimiter(b";"))), b"a;", b"old")
     book.in_force.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
     book >> b"a;" << Send(b"new")
@@ -287,7 +287,7 @@ def test_plans_with_equal_framings_are_taken_and_with_others_kept() -> None:
         book >> b"a;" << Send(b"new")
 
 
-def test_a_plan_is_taken_with_the_state_that_the_connection_is_in() -> None:
+def test_new_plan_applies_with_the_current_state() -> None:
     def served(answer: bytes) -> ListenerPlan:
         to = rule(steps.state("in"), when=b"enter")
         return plan(to, rule(say(b"inside " + answer), in_states=("in",)), rule(say(b"outside " + answer)))
@@ -300,7 +300,7 @@ def test_a_plan_is_taken_with_the_state_that_the_connection_is_in() -> None:
     book >> b"a\na\n" << Send(b"inside newestinside newest")
 
 
-def test_a_plan_is_taken_with_the_variables_and_counts_that_the_connection_has() -> None:
+def test_new_plan_applies_with_the_current_variables_and_counts() -> None:
     def served(answer: str) -> ListenerPlan:
         setting = rule(steps.set_variable("x", template("${request}")), when=b"set")
         own = rule(say(b"once"), when=b"count", times=1, per_connection=True)

@@ -55,7 +55,7 @@ def test_session_of_hello_plan_answers_and_closes() -> None:
     assert book.account.rules == [0]
 
 
-def test_a_client_that_says_nothing_and_leaves_gets_nothing() -> None:
+def test_eof_without_a_request_is_not_answered() -> None:
     book = Playbook(HELLO) >> eof << Close(CloseReason.PEER_EOF)
     assert book.account.rules == []
 
@@ -74,7 +74,7 @@ def test_delay_holds_back_the_replies_after_it() -> None:
     assert book.account.durations == [pytest.approx(0.25), 0.0]
 
 
-def test_a_delay_then_close() -> None:
+def test_delay_then_close_ignores_further_requests() -> None:
     book = Playbook(plan(rule(steps.delay_fixed(1), steps.send(b"late"), steps.close()))) >> b"x\ny\n" >> after(1)
     book << Send(b"late") << HalfClose()
     assert book.account.rules == [0]
@@ -88,7 +88,7 @@ def test_slow_reader_is_answered_no_faster_than_it_reads() -> None:
     assert len(book.account.durations) == 3
 
 
-def test_replies_owed_at_the_peers_eof_are_sent() -> None:
+def test_reply_in_progress_at_eof_is_sent() -> None:
     book = Playbook(SERVICES) >> b"slow\n" >> eof
     book.silent() >> after(0.25) << Send(b"slow\n") << Close(CloseReason.PEER_EOF)
 
@@ -104,12 +104,12 @@ def test_bytes_left_behind_a_delay_at_eof_are_one_read() -> None:
     book >> after(2) << Send(b"abcdef") << Close(CloseReason.PEER_EOF)
 
 
-def test_unmatched_is_counted_and_not_answered() -> None:
+def test_unmatched_request_is_counted_and_not_answered() -> None:
     book = Playbook(plan(rule(steps.echo(), when=b"a"))) >> b"b\na\n" << Send(b"a")
     assert (book.account.unmatched_requests, len(book.account.durations)) == (1, 2)
 
 
-def test_discard_takes_the_request_and_says_nothing() -> None:
+def test_discard_step_sends_nothing() -> None:
     book = Playbook(SERVICES) >> b"nothing\n"
     assert book.silent().account.rules == [0]
 
@@ -118,23 +118,23 @@ def test_reset_is_sent_after_the_earlier_bytes() -> None:
     Playbook(SERVICES) >> b"reset\na\n" << Send(b"about to") << Reset(CloseReason.SERVER_RESET)
 
 
-def test_requests_behind_a_close_are_not_answered() -> None:
+def test_requests_after_a_close_are_not_answered() -> None:
     book = Playbook(SERVICES) >> b"quit\na\n" << Send(b"bye\n") << HalfClose()
     book >> b"a\n" >> eof << Close(CloseReason.SERVER_CLOSE)
     assert book.account.rules == [0]
 
 
-def test_closing_in_order_waits_for_the_peers_fin_only_so_long() -> None:
+def test_close_in_order_waits_for_the_fin_for_a_limited_time() -> None:
     book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
     book >> after(LINGER_SECONDS - 0.1) >> b"still here" >> after(0.1) << Close(CloseReason.SERVER_CLOSE)
 
 
-def test_closing_in_order_reads_only_so_much() -> None:
+def test_close_in_order_reads_a_limited_number_of_bytes() -> None:
     book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
     book >> b"x" * (LINGER_BYTES - 1) >> b"x" << Close(CloseReason.SERVER_CLOSE)
 
 
-def test_connect_rules_greet_before_the_first_request() -> None:
+def test_connect_rule_replies_before_the_first_request() -> None:
     greeting = rule(steps.delay_fixed(0.1), steps.send(b"220 hi\r\n"), place=7)
     book = Playbook(plan(PONG, connect=greeting)) >> connected >> b"x\n"
     book.silent() >> after(0.1) << Send(b"220 hi\r\n+PONG\r\n")
@@ -147,54 +147,54 @@ def test_agent_check_closes_without_a_request() -> None:
     assert book.account.durations == []
 
 
-def test_idle_closes_in_order_counting_from_the_last_byte_or_reply() -> None:
+def test_idle_timeout_counts_from_the_last_byte_or_reply() -> None:
     book = Playbook(replace(SERVICES, limits=Limits(idle_timeout=1))) >> after(0.9) >> b"slow\n" >> after(0.25)
     book << Send(b"slow\n") >> after(0.9) >> b"ha" >> after(0.9) >> b"lf" >> after(0.99)
     book.silent() >> after(0.02) << HalfClose() >> eof << Close(CloseReason.IDLE_TIMEOUT)
 
 
-def test_the_idle_clock_stands_while_a_reply_is_in_progress() -> None:
+def test_idle_timeout_is_paused_while_a_reply_is_in_progress() -> None:
     book = Playbook(plan(rule(steps.delay_fixed(10), steps.echo()), idle_timeout=1)) >> b"x\n" >> after(10)
     book << Send(b"x") >> after(1) << HalfClose()
 
 
-def test_a_request_must_be_whole_in_time() -> None:
+def test_incomplete_request_is_closed_at_request_timeout() -> None:
     book = Playbook(plan(PONG, request_timeout=2)) >> b"PI" >> after(1) >> b"NG" >> after(0.9)
     book.silent() >> after(0.1) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
 
 
-def test_each_request_has_its_own_time() -> None:
+def test_request_timeout_restarts_with_each_request() -> None:
     book = Playbook(plan(PONG, request_timeout=2)) >> b"PI" >> after(1.5) >> b"NG\nPI" << Send(b"+PONG\r\n")
     book >> after(1.9) >> b"NG\n" << Send(b"+PONG\r\n") >> after(100)
     book.silent()
 
 
-def test_a_peer_that_does_not_read_is_aborted() -> None:
+def test_peer_that_does_not_read_is_reset_at_write_timeout() -> None:
     book = Playbook(plan(rule(steps.send(b"x" * 100)), write_timeout=3), room=10) >> b"a\n" << Send(b"x" * 100)
     book >> after(2.9)
     book.silent() >> after(0.2) << Abort(CloseReason.WRITE_TIMEOUT)
     assert book.session.over
 
 
-def test_a_peer_that_has_sent_fin_and_does_not_read_is_aborted() -> None:
+def test_peer_that_sent_fin_and_does_not_read_is_reset_at_write_timeout() -> None:
     book = Playbook(plan(rule(steps.send(b"x" * 100)), write_timeout=3), room=10) >> b"a\n" << Send(b"x" * 100)
     book >> eof >> after(3.1) << Abort(CloseReason.WRITE_TIMEOUT)
 
 
-def test_a_reply_taken_in_time_starts_the_clock_again() -> None:
+def test_write_timeout_restarts_when_a_reply_is_read() -> None:
     book = Playbook(plan(rule(steps.send(b"x" * 100)), write_timeout=3), room=10) >> b"a\n" << Send(b"x" * 100)
     (book >> after(2)).read(90)
     book >> b"a\n" << Send(b"x" * 100) >> after(2.9)
     book.silent()
 
 
-def test_a_lifetime_ends_a_busy_connection_too() -> None:
+def test_lifetime_ends_a_busy_connection() -> None:
     book = Playbook(plan(rule(steps.delay_fixed(60), steps.echo()), lifetime=5)) >> b"x\n" >> after(5)
     book << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
 
 
 @pytest.mark.parametrize("stream", [b"x" * 11 + b"\n", b"x" * 11, b"ok\n" + b"x" * 11])
-def test_too_long_a_request_closes(stream: bytes) -> None:
+def test_request_longer_than_the_maximum_closes(stream: bytes) -> None:
     book = Playbook(plan(rule(steps.discard()), max_request_bytes=10)) >> stream << HalfClose()
     book >> eof << Close(CloseReason.REQUEST_TOO_LARGE)
 
@@ -209,7 +209,7 @@ def test_drain_finishes_replies_in_progress() -> None:
     book.silent() >> after(0.25) << Send(b"slow\na\n") << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
 
-def test_draining_waits_for_a_half_heard_request() -> None:
+def test_drain_waits_for_an_incomplete_request() -> None:
     book = Playbook(SERVICES) >> b"ha" >> drain
     book.silent() >> b"lf\n" << Send(b"half\n") << HalfClose()
 
@@ -218,7 +218,7 @@ def test_drain_closes_an_idle_connection() -> None:
     Playbook(SERVICES) >> drain << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
 
-def test_no_more_is_read_ahead_than_needed() -> None:
+def test_session_stops_reading_at_its_read_ahead_limit() -> None:
     book = Playbook(SERVICES) >> b"slow\n" >> b"x" * READ_AHEAD
     assert not book.session.wants_read
     book >> after(0.25) << Send(b"slow\n")
@@ -232,13 +232,13 @@ def test_session_reads_again_once_read_ahead_is_answered() -> None:
     assert book.session.wants_read
 
 
-def test_a_new_plan_is_taken_at_the_next_request() -> None:
+def test_session_adopts_a_new_plan_at_the_next_request() -> None:
     book = Playbook(SERVICES) >> b"slow\nx\n"
     book.in_force.plan = plan(PONG)
     book >> after(0.25) << Send(b"slow\n") << Send(b"+PONG\r\n")
 
 
-def test_a_plan_with_another_framing_is_not_taken() -> None:
+def test_session_does_not_adopt_a_plan_with_another_framing() -> None:
     book = Playbook(SERVICES) >> b"a\n" << Send(b"a\n")
     book.in_force.plan = plan(PONG, framing=Read(10))
     book >> b"a\n" << Send(b"a\n")
@@ -246,7 +246,7 @@ def test_a_plan_with_another_framing_is_not_taken() -> None:
     book >> b"a\n" << Send(b"a\n")
 
 
-def test_a_lost_connection_has_nothing_due() -> None:
+def test_lost_connection_has_no_deadline() -> None:
     book = Playbook(SERVICES) >> b"slow\n"
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
     assert book.session.over
@@ -259,7 +259,7 @@ def test_reset_after_our_fin_keeps_the_close_reason() -> None:
     assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.SERVER_CLOSE
 
 
-def test_an_exception_in_a_step_comes_out() -> None:
+def test_exception_in_a_step_is_raised() -> None:
     def broken(_turn: RequestContext) -> None:
         raise RuntimeError("broken")
 
@@ -308,7 +308,7 @@ def test_session_answers_alike_however_the_stream_is_cut(
 
 
 @given(st.binary(max_size=200), st.sampled_from([LINE, Line(keep_ending=True), Read(7)]))
-def test_no_bytes_of_a_peer_raise(stream: bytes, framing: Framing) -> None:
+def test_arbitrary_bytes_of_a_peer_raise_nothing(stream: bytes, framing: Framing) -> None:
     heard(replace(SERVICES, framing=framing), [stream] if stream else [])
 
 

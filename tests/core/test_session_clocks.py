@@ -28,16 +28,16 @@ def ends_at(book: Playbook, seconds: float, reason: CloseReason) -> None:
     book >> eof << Close(reason)
 
 
-def test_the_idle_clock_begins_when_the_connection_is_made() -> None:
+def test_idle_timeout_starts_with_the_connection() -> None:
     ends_at(Playbook(limited(idle_timeout=10)), 10, CloseReason.IDLE_TIMEOUT)
 
 
-def test_the_idle_clock_begins_again_with_the_last_bytes_heard() -> None:
+def test_idle_timeout_restarts_with_received_bytes() -> None:
     book = Playbook(limited(idle_timeout=10)) >> after(9) >> b"half a line"
     ends_at(book, 10, CloseReason.IDLE_TIMEOUT)
 
 
-def test_the_idle_clock_begins_again_once_a_slow_reader_has_taken_its_reply() -> None:
+def test_idle_timeout_restarts_when_a_slow_reader_has_read_its_reply() -> None:
     """The peer said nothing while it read, and it read for longer than it may be idle."""
     book = Playbook(limited(rule(say(b"12345678")), idle_timeout=10), room=4)
     book >> b"a\n" << Send(b"12345678")
@@ -46,33 +46,33 @@ def test_the_idle_clock_begins_again_once_a_slow_reader_has_taken_its_reply() ->
     ends_at(book, 10, CloseReason.IDLE_TIMEOUT)
 
 
-def test_the_idle_clock_begins_again_once_a_delayed_reply_is_given() -> None:
+def test_idle_timeout_restarts_with_a_delayed_reply() -> None:
     book = Playbook(limited(rule(steps.delay_fixed(25), say(b"late")), idle_timeout=10)) >> b"a\n" >> after(25)
     book << Send(b"late")
     ends_at(book, 10, CloseReason.IDLE_TIMEOUT)
 
 
-def test_a_request_has_its_time_from_its_first_byte() -> None:
+def test_request_timeout_starts_with_the_first_byte() -> None:
     book = Playbook(limited(request_timeout=4)) >> after(100) >> b"ha" >> after(3) >> b"lf"
     ends_at(book, 1, CloseReason.REQUEST_TIMEOUT)
 
 
-def test_a_request_behind_another_has_its_time_from_when_that_is_answered() -> None:
+def test_request_timeout_of_a_pipelined_request_starts_with_the_reply_before() -> None:
     book = Playbook(limited(rule(say(b"x")), request_timeout=4)) >> b"ha" >> after(3) >> b"lf\nmo" << Send(b"x")
     ends_at(book, 4, CloseReason.REQUEST_TIMEOUT)
 
 
-def test_a_lifetime_is_counted_from_the_beginning_whatever_is_said() -> None:
+def test_lifetime_counts_from_the_start_of_the_connection() -> None:
     book = Playbook(limited(rule(say(b"x")), lifetime=10)) >> after(9) >> b"a\n" << Send(b"x")
     ends_at(book, 1, CloseReason.MAX_LIFETIME)
 
 
-def test_a_lifetime_ends_a_connection_in_the_middle_of_a_delay() -> None:
+def test_lifetime_ends_a_connection_during_a_delay() -> None:
     book = Playbook(limited(rule(steps.delay_fixed(100), say(b"x")), lifetime=10)) >> b"a\n"
     ends_at(book, 10, CloseReason.MAX_LIFETIME)
 
 
-def test_a_write_timeout_begins_with_the_first_refusal_of_the_kernel() -> None:
+def test_write_timeout_starts_when_writing_is_first_paused() -> None:
     book = Playbook(limited(rule(say(b"12345678")), write_timeout=3), room=4)
     book >> b"a\n" << Send(b"12345678")
     book >> after(2)
@@ -90,13 +90,13 @@ def test_write_timeout_restarts_with_the_next_reply() -> None:
     book.silent() >> after(TICK) << Abort(CloseReason.WRITE_TIMEOUT)
 
 
-def test_lingering_ends_after_its_time() -> None:
+def test_lingering_ends_at_its_time_limit() -> None:
     book = Playbook(limited(rule(steps.close()))) >> b"a\n" << HalfClose() >> after(LINGER_SECONDS - TICK)
     book.silent() >> after(TICK) << Close(CloseReason.SERVER_CLOSE)
 
 
 @pytest.mark.parametrize("pieces", [1, 4])
-def test_lingering_ends_with_the_last_byte_that_is_discarded(pieces: int) -> None:
+def test_lingering_ends_at_its_byte_limit(pieces: int) -> None:
     book = Playbook(limited(rule(steps.close()))) >> b"a\n" << HalfClose()
     for _ in range(pieces - 1):
         book >> bytes(LINGER_BYTES // pieces)
@@ -122,7 +122,7 @@ def test_request_past_max_bytes_is_rejected_whole_or_in_pieces(over: int) -> Non
             book << Send(b"x")
 
 
-def test_an_idle_rule_answers_each_time_the_clock_has_run_down() -> None:
+def test_idle_rule_replies_at_each_idle_timeout() -> None:
     idle = ListenerPlan(
         "it",
         "",
@@ -137,7 +137,7 @@ def test_an_idle_rule_answers_each_time_the_clock_has_run_down() -> None:
     assert book.account.events == [4] * 3
 
 
-def test_durations_are_from_the_last_byte_of_a_request_to_its_reply_in_the_kernel() -> None:
+def test_duration_ends_when_the_kernel_has_accepted_the_reply() -> None:
     book = Playbook(limited(rule(say(b"12345678"))), room=4) >> b"ha" >> after(5) >> b"lf\n"
     book << Send(b"12345678") >> after(2)
     book.read()

@@ -71,7 +71,7 @@ def test_max_connections_per_peer_holds_over_all_slots_and_for_each_peer_alone(d
     assert doors[2].enter(plan, BOB) == "max_connections_per_peer"
 
 
-def test_a_peer_counts_for_each_listener_alone(doors: list[ListenState]) -> None:
+def test_peer_limit_applies_to_each_listener_separately(doors: list[ListenState]) -> None:
     one, other = limited(per_peer=1), limited(per_peer=1, block=200)
     assert doors[0].enter(one) is None
     assert doors[1].enter(other) is None
@@ -139,7 +139,7 @@ def test_admission_place_of_a_peer_that_left_is_reused(
         doors[number % 3].leave(plan, peer)
 
 
-def test_a_full_bucket_turns_new_peers_away_until_one_of_its_own_leaves_or_is_buried(
+def test_full_bucket_rejects_new_peers_until_a_peer_leaves_it(
     doors: list[ListenState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Admission, "_bucket", lambda _self, _key: BUCKET)
@@ -163,7 +163,7 @@ def test_admission_key_is_shared_by_slots_and_differs_between_servers(doors: lis
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4, 31, 32, 200])
-def test_the_table_fits_the_shared_region(slots: int) -> None:
+def test_peer_table_fits_the_shared_region(slots: int) -> None:
     size = entries(slots)
     assert size >= 16 * BUCKET
     assert row(size, slots - 1) + size <= SHARED_CELLS

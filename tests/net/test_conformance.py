@@ -78,7 +78,7 @@ def test_engine_answers_pipelined_lines_in_order_and_counts_them(serving: Servin
     assert sum(serving.count(listener_counters.DURATION + place) for place in range(20)) == 4
 
 
-def test_many_requests_that_are_not_answered_hold_up_none_behind_them(serving: Serving) -> None:
+def test_unmatched_requests_do_not_delay_the_next_reply(serving: Serving) -> None:
     serving.commit(plan(rule(steps.echo(), when=b"answer me")))
     client = serving.connect().say(b"a\n" * 1000 + b"answer me\n")
     assert client.hear(9) == b"answer me"
@@ -88,7 +88,7 @@ def test_many_requests_that_are_not_answered_hold_up_none_behind_them(serving: S
     assert sum(serving.count(listener_counters.DURATION + place) for place in range(20)) == 2001
 
 
-def test_requests_that_waited_and_are_not_answered_are_timed_too(serving: Serving) -> None:
+def test_unmatched_requests_that_waited_have_a_duration(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo(), when=b"slow")))
     client = serving.connect().say(b"slow\n")
     eventually(lambda: serving.count(listener_counters.REQUESTS) == 1)
@@ -104,7 +104,7 @@ def test_delay_and_close_ignore_later_requests(serving: Serving) -> None:
     assert serving.connect().say(b"x\ny\n").hear_all() == b"late"
 
 
-def test_a_slow_reader_gets_everything(serving: Serving) -> None:
+def test_slow_reader_receives_the_whole_reply(serving: Serving) -> None:
     serving.commit(plan(rule(steps.send(BIG))))
     client = serving.connect(receive_buffer=4096).say(b"a\nb\n").finish()
     eventually(lambda: serving.count(listener_counters.SENT_BYTES) > 0)
@@ -114,7 +114,7 @@ def test_a_slow_reader_gets_everything(serving: Serving) -> None:
 
 
 @WITH_RST
-def test_a_reader_that_stops_is_aborted(serving: Serving) -> None:
+def test_reader_that_stops_is_reset_at_write_timeout(serving: Serving) -> None:
     serving.commit(plan(rule(steps.send(BIG)), limits=Limits(write_timeout=0.2)))
     client = serving.connect(receive_buffer=4096).say(b"a\n")
     serving.settle()
@@ -123,14 +123,14 @@ def test_a_reader_that_stops_is_aborted(serving: Serving) -> None:
         client.hear_all()
 
 
-def test_replies_owed_at_eof_are_sent(serving: Serving) -> None:
+def test_replies_in_progress_at_eof_are_sent(serving: Serving) -> None:
     serving.commit(SERVICES)
     assert serving.connect().say(b"slow\nhalf").finish().hear_all() == b"slow\n"
     serving.settle()
     assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.TRUNCATED) == 1
 
 
-def test_a_client_that_goes_on_talking_after_our_close_is_not_reset(serving: Serving) -> None:
+def test_client_that_sends_after_the_close_is_not_reset(serving: Serving) -> None:
     serving.commit(plan(connect=rule(steps.send(b"up\n"), steps.close())))
     client = serving.connect()
     assert client.hear_all() == b"up\n"
@@ -154,7 +154,7 @@ def test_reset_step_resets_after_the_bytes_sent(serving: Serving) -> None:
 
 
 @WITH_RST
-def test_a_peers_reset_is_told_from_its_eof(serving: Serving) -> None:
+def test_reset_by_the_peer_is_distinguished_from_eof(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"a\n")
     client.hear(2)
@@ -164,7 +164,7 @@ def test_a_peers_reset_is_told_from_its_eof(serving: Serving) -> None:
 
 
 @WITH_RST
-def test_a_peers_reset_during_a_delay(serving: Serving) -> None:
+def test_reset_by_the_peer_during_a_delay_is_counted(serving: Serving) -> None:
     serving.commit(plan(rule(steps.delay_fixed(0.05), steps.echo())))
     client = serving.connect().say(b"a\n")
     eventually(lambda: serving.count(listener_counters.REQUESTS) == 1)
@@ -192,7 +192,7 @@ def test_limits_close_in_order(serving: Serving, limits: Limits, said: bytes, re
 
 
 @WITH_RST
-def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+def test_exception_in_a_step_resets_only_its_connection(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_turn: RequestContext) -> None:
         raise RuntimeError("broken step")
 
@@ -206,7 +206,7 @@ def test_an_exception_ends_its_own_connection_alone(serving: Serving, caplog: py
     assert "broken step" in caplog.text
 
 
-def test_a_new_plan_is_seen_by_the_next_request(serving: Serving) -> None:
+def test_new_plan_applies_to_the_next_request(serving: Serving) -> None:
     serving.commit(SERVICES)
     client = serving.connect().say(b"a\n")
     assert client.hear(2) == b"a\n"
@@ -215,7 +215,7 @@ def test_a_new_plan_is_seen_by_the_next_request(serving: Serving) -> None:
     assert serving.connect().say(b"a\n").hear(4) == b"new\n"
 
 
-def test_a_removed_listener_drains(serving: Serving) -> None:
+def test_removed_listener_finishes_replies_and_closes_idle_connections(serving: Serving) -> None:
     serving.commit(SERVICES, replace(SERVICES, name="other"))
     busy, idle = serving.connect().say(b"slow\n"), serving.connect().say(b"a\n")
     assert idle.hear(2) == b"a\n"
@@ -228,14 +228,14 @@ def test_a_removed_listener_drains(serving: Serving) -> None:
         serving.connect()
 
 
-def test_a_renamed_listener_keeps_its_socket(serving: Serving) -> None:
+def test_renamed_listener_keeps_its_socket(serving: Serving) -> None:
     serving.commit(SERVICES)
     serving.commit(replace(SERVICES, name="renamed", socket="it"))
     assert serving.connect().say(b"a\n").hear(2) == b"a\n"
     assert (serving.count(listener_counters.ACCEPTED), serving.count(listener_counters.ACCEPTED, "renamed")) == (0, 1)
 
 
-def test_draining_finishes_and_refuses(serving: Serving) -> None:
+def test_drain_finishes_replies_and_refuses_new_connections(serving: Serving) -> None:
     serving.commit(SERVICES)
     busy, idle = serving.connect().say(b"slow\n"), serving.connect().say(b"a\n")
     assert idle.hear(2) == b"a\n"
@@ -287,7 +287,7 @@ def test_connection_past_max_connections_is_closed_and_counted(serving: Serving)
     assert (serving.count(listener_counters.ACCEPTED), serving.count(listener_counters.REJECTED)) == (3, 1)
 
 
-def test_adopted_sockets_are_served_and_given_back(serving: Serving) -> None:
+def test_adopted_sockets_are_served_until_released(serving: Serving) -> None:
     serving.commit(SERVICES)
     other = socket.create_server(("127.0.0.1", 0))
     serving.addresses["adopted"] = other.getsockname()

@@ -155,20 +155,20 @@ def test_deadline_wakes_once_when_due_and_never_if_cleared(acts: list[tuple[int,
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.3, 1.0, 1.9, 2.0, 2.1, 2.75, 3.0, 7.5, 86400.0])
-def test_a_deadline_of_any_length_is_exact(loop: Loop, deadlines: Deadlines, wait: float) -> None:
+def test_deadline_of_any_length_is_exact(loop: Loop, deadlines: Deadlines, wait: float) -> None:
     sleeper = Sleeper(loop, deadlines).set_in(wait)
     loop.go_on(loop.now + wait + LATE)
     assert sleeper.woken == 1
 
 
-def test_a_deadline_in_the_past_is_woken_at_once_but_not_within_set(loop: Loop, deadlines: Deadlines) -> None:
+def test_deadline_in_the_past_fires_in_the_next_iteration(loop: Loop, deadlines: Deadlines) -> None:
     sleeper = Sleeper(loop, deadlines).set_in(-5)
     woken = [sleeper.woken]
     loop.go_on(loop.now)
     assert [*woken, sleeper.woken] == [0, 1]
 
 
-def test_a_nearer_deadline_set_later_is_woken_first(loop: Loop, deadlines: Deadlines) -> None:
+def test_earlier_deadline_set_later_fires_first(loop: Loop, deadlines: Deadlines) -> None:
     far, near = Sleeper(loop, deadlines).set_in(1.5), Sleeper(loop, deadlines).set_in(0.5)
     loop.go_on(loop.now + 0.6)
     assert (far.woken, near.woken) == (0, 1)
@@ -184,7 +184,7 @@ def test_infinite_deadline_replaces_the_former_and_never_wakes(loop: Loop, deadl
     assert is_empty(deadlines)
 
 
-def test_clearing_twice_is_clearing_once(deadlines: Deadlines, loop: Loop) -> None:
+def test_deadline_cleared_twice_is_cleared_once(deadlines: Deadlines, loop: Loop) -> None:
     sleeper = Sleeper(loop, deadlines).set_in(10)
     sleeper.clear()
     sleeper.clear()
@@ -192,7 +192,7 @@ def test_clearing_twice_is_clearing_once(deadlines: Deadlines, loop: Loop) -> No
 
 
 @pytest.mark.parametrize("wait", [1.0, 10.0])
-def test_a_wake_may_clear_another_that_is_due_at_the_same_time(loop: Loop, deadlines: Deadlines, wait: float) -> None:
+def test_deadline_callback_may_clear_another_due_deadline(loop: Loop, deadlines: Deadlines, wait: float) -> None:
     pair = [Sleeper(loop, deadlines).set_in(wait) for _ in range(2)]
     wake = Sleeper.wake
 
@@ -207,7 +207,7 @@ def test_a_wake_may_clear_another_that_is_due_at_the_same_time(loop: Loop, deadl
     assert sorted(sleeper.woken for sleeper in pair) == [0, 1]
 
 
-def test_a_wake_may_set_a_deadline(loop: Loop, deadlines: Deadlines) -> None:
+def test_deadline_callback_may_set_a_new_deadline(loop: Loop, deadlines: Deadlines) -> None:
     sleeper = Sleeper(loop, deadlines).set_in(0.5)
     wake = sleeper.wake
 
@@ -239,7 +239,7 @@ def test_deadlines_share_one_timer_of_the_loop(loop: Loop, deadlines: Deadlines)
     assert loop.made - before < 20
 
 
-def test_a_wake_that_raises_does_not_stop_the_others(loop: Loop, deadlines: Deadlines) -> None:
+def test_deadline_callback_that_raises_does_not_stop_the_others(loop: Loop, deadlines: Deadlines) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -252,7 +252,7 @@ def test_a_wake_that_raises_does_not_stop_the_others(loop: Loop, deadlines: Dead
 
 
 @pytest.mark.parametrize("wait", [0.5, 10.0])
-def test_ten_thousand_due_at_once_leave_the_loop_free_between_slices(wait: float) -> None:
+def test_ten_thousand_due_deadlines_are_fired_in_slices(wait: float) -> None:
     """Each wake takes 20 us of the clock; no turn of the loop takes much more than a slice."""
     loop = Loop()
     deadlines = deadlines_on(loop)
@@ -271,7 +271,7 @@ def test_ten_thousand_due_at_once_leave_the_loop_free_between_slices(wait: float
     assert is_empty(deadlines)
 
 
-def test_moving_ten_thousand_deadlines_nearer_is_cut_into_slices() -> None:
+def test_ten_thousand_deadlines_are_moved_nearer_in_slices() -> None:
     """Each look at the clock takes 5 us of it: to move all of them would take 50 ms."""
 
     class Slow(Loop):
@@ -312,9 +312,7 @@ def test_cleared_deadline_leaves_no_memory_and_no_timer(loop: Loop, deadlines: D
 
 
 @pytest.mark.parametrize("wait", [1.0, 60.0])
-def test_a_bucket_with_one_left_of_ten_thousand_gives_its_memory_back(
-    loop: Loop, deadlines: Deadlines, wait: float
-) -> None:
+def test_deadline_bucket_frees_memory_of_cleared_deadlines(loop: Loop, deadlines: Deadlines, wait: float) -> None:
     sleepers = [Sleeper(loop, deadlines).set_in(wait) for _ in range(10_000)]
     full = size_of(deadlines)
     for sleeper in sleepers[1:]:
@@ -324,7 +322,7 @@ def test_a_bucket_with_one_left_of_ten_thousand_gives_its_memory_back(
     assert sleepers[0].woken == 1
 
 
-def test_connections_that_come_and_go_keep_the_structure_small(loop: Loop, deadlines: Deadlines) -> None:
+def test_deadlines_set_and_cleared_repeatedly_take_bounded_memory(loop: Loop, deadlines: Deadlines) -> None:
     """One stays, so that no bucket becomes empty; 100,000 others come and go."""
     Sleeper(loop, deadlines).set_in(60)
     largest = 0

@@ -67,7 +67,7 @@ def unix_serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
 
 
 @pytest.mark.parametrize("reply", [SMALL, LARGER, HUGE], ids=["small", "whole", "huge"])
-def test_a_reply_that_is_not_taken_in_time_ends_the_connection(serving: Serving, reply: bytes) -> None:
+def test_unread_reply_is_reset_at_write_timeout(serving: Serving, reply: bytes) -> None:
     serving.commit(plan(steps.send(reply)))
     began = monotonic()
     client = asked(serving)
@@ -77,7 +77,7 @@ def test_a_reply_that_is_not_taken_in_time_ends_the_connection(serving: Serving,
         client.hear_all()
 
 
-def test_a_small_reply_behind_others_that_were_read_ends_the_connection_too(serving: Serving) -> None:
+def test_unread_small_reply_after_read_ones_is_reset_at_write_timeout(serving: Serving) -> None:
     serving.commit(plan(steps.send(SMALL)))
     client = asked(serving)
     assert client.hear(len(SMALL)) == SMALL
@@ -87,7 +87,9 @@ def test_a_small_reply_behind_others_that_were_read_ends_the_connection_too(serv
 
 @pytest.mark.parametrize("half_closed", [False, True])
 @pytest.mark.parametrize("reply", [LARGER, HUGE], ids=["whole", "huge"])
-def test_a_reply_before_a_close_is_timed_too(serving: Serving, reply: bytes, half_closed: bool) -> None:
+def test_unread_reply_before_a_close_is_reset_at_write_timeout(
+    serving: Serving, reply: bytes, half_closed: bool
+) -> None:
     serving.commit(plan(steps.send(reply), steps.close()))
     client = asked(serving)
     if half_closed:
@@ -97,7 +99,7 @@ def test_a_reply_before_a_close_is_timed_too(serving: Serving, reply: bytes, hal
         client.hear_all()
 
 
-def test_several_small_replies_before_a_close_are_timed_too(serving: Serving) -> None:
+def test_unread_small_replies_before_a_close_are_reset_at_write_timeout(serving: Serving) -> None:
     serving.commit(plan(steps.send(SMALL[:5000])))
     client = asked(serving)
     client.say(b"b\n")
@@ -112,7 +114,7 @@ def test_reply_without_write_timeout_waits_for_a_slow_reader(serving: Serving) -
     assert client.hear_all() == LARGER
 
 
-def test_a_further_reply_does_not_begin_the_time_again_unless_the_peer_takes_what_it_has(serving: Serving) -> None:
+def test_write_timeout_restarts_only_when_the_peer_reads(serving: Serving) -> None:
     serving.commit(plan(steps.send(LARGER), write_timeout=30.0))
     client = asked(serving)
     (waiting,) = connections(serving)
@@ -143,7 +145,7 @@ def sip(client: Client, size: int, gap: float) -> bytes:
 
 
 @pytest.mark.parametrize("taken", [(steps.send(HUGE),), (steps.send(LARGER), steps.close())], ids=["huge", "closed"])
-def test_a_reader_that_trickles_is_ended(serving: Serving, taken: tuple[steps.Step, ...]) -> None:
+def test_reader_below_the_minimum_rate_is_reset(serving: Serving, taken: tuple[steps.Step, ...]) -> None:
     serving.commit(plan(*taken))
     client = asked(serving)
     with pytest.raises(ConnectionResetError):
@@ -151,7 +153,7 @@ def test_a_reader_that_trickles_is_ended(serving: Serving, taken: tuple[steps.St
     assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
 
 
-def test_a_reader_that_is_slow_but_takes_enough_gets_everything(serving: Serving) -> None:
+def test_slow_reader_above_the_minimum_rate_receives_everything(serving: Serving) -> None:
     reply = HUGE[: 1 << 20]
     serving.commit(plan(steps.send(reply), steps.close(), write_timeout=1.0))
     began = monotonic()
@@ -162,7 +164,7 @@ def test_a_reader_that_is_slow_but_takes_enough_gets_everything(serving: Serving
     assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
 
 
-def test_a_reader_that_takes_the_rest_in_time_stays(serving: Serving) -> None:
+def test_reader_that_catches_up_in_time_is_kept(serving: Serving) -> None:
     serving.commit(plan(steps.send(LARGER)))
     client = asked(serving)
     assert client.hear(len(LARGER)) == LARGER
@@ -176,7 +178,7 @@ def test_a_reader_that_takes_the_rest_in_time_stays(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("serving", [*KINDS, *UNIX_KINDS], indirect=True)
-def test_a_reader_that_is_always_one_small_reply_behind_stays(serving: Serving) -> None:
+def test_reader_always_one_small_reply_behind_is_kept(serving: Serving) -> None:
     serving.commit(plan(steps.send(SMALL)))
     client = asked(serving)
     began = monotonic()
@@ -193,7 +195,7 @@ def departing(serving: Serving) -> bool:
     return any(each.departing for each in connections(serving))
 
 
-def test_a_closed_connection_is_open_until_the_peer_has_read_everything(serving: Serving) -> None:
+def test_closing_connection_is_open_until_the_peer_has_read_everything(serving: Serving) -> None:
     serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
     client = asked(serving).finish()
     eventually(lambda: departing(serving))
@@ -214,7 +216,7 @@ def test_unread_reply_is_waited_for_by_a_drain_and_reset_by_an_abort(serving: Se
         client.hear_all()
 
 
-def test_a_peer_that_resets_meanwhile_changes_nothing_of_the_reason(serving: Serving) -> None:
+def test_reset_by_the_peer_of_a_closing_connection_keeps_the_close_reason(serving: Serving) -> None:
     serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
     client = asked(serving).finish()
     eventually(lambda: departing(serving))
@@ -249,9 +251,7 @@ def test_small_reply_costs_no_look_at_the_kernel_queue(serving: Serving, monkeyp
     assert looks == []
 
 
-def test_persistent_small_replies_are_not_asked_about_one_by_one(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_small_replies_cause_no_kernel_queries(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = noted_looks(monkeypatch)
     serving.commit(plan(steps.echo(), write_timeout=30.0))
     client = serving.connect()
@@ -260,7 +260,7 @@ def test_persistent_small_replies_are_not_asked_about_one_by_one(
     assert looks == []
 
 
-def test_the_kernel_keeps_little_for_a_peer_that_does_not_read(serving: Serving) -> None:
+def test_kernel_memory_for_a_peer_that_does_not_read_is_bounded(serving: Serving) -> None:
     serving.commit(plan(steps.send(HUGE), write_timeout=30.0))
     for _ in range(3):
         asked(serving)
@@ -270,7 +270,7 @@ def test_the_kernel_keeps_little_for_a_peer_that_does_not_read(serving: Serving)
         assert memory[WMEM_QUEUED] <= 2 * SEND_BUFFER + (128 << 10)
 
 
-def test_accepted_sockets_inherit_the_bounds(serving: Serving) -> None:
+def test_accepted_sockets_have_user_timeout_and_send_buffer_set(serving: Serving) -> None:
     it = plan(steps.echo(), write_timeout=7.0)
     for seconds, milliseconds in ((7.0, 8000), (2.5, 3500), (float("inf"), 0), (1e9, delivery.MOST_MILLISECONDS)):
         serving.commit(replace(it, limits=Limits(write_timeout=seconds)))
@@ -283,7 +283,7 @@ def test_accepted_sockets_inherit_the_bounds(serving: Serving) -> None:
         serving.settle()
 
 
-def test_a_timeout_of_the_kernel_is_the_write_timeout() -> None:
+def test_kernel_timeout_is_counted_as_write_timeout() -> None:
     assert reason_of(TimeoutError(110, "Connection timed out")) is CloseReason.WRITE_TIMEOUT
     assert reason_of(OSError(113, "No route to host")) is CloseReason.PEER_LOST
 
@@ -292,13 +292,13 @@ def test_a_timeout_of_the_kernel_is_the_write_timeout() -> None:
 
 
 @pytest.mark.parametrize("reply", [SMALL, LARGER, HUGE], ids=["small", "whole", "huge"])
-def test_a_unix_peer_that_does_not_read_is_ended(unix_serving: Serving, reply: bytes) -> None:
+def test_unix_peer_that_does_not_read_is_closed_at_write_timeout(unix_serving: Serving, reply: bytes) -> None:
     unix_serving.commit(plan(steps.send(reply)))
     asked(unix_serving)
     assert ended(unix_serving) == {CloseReason.WRITE_TIMEOUT: 1}
 
 
-def test_a_unix_peer_that_reads_slowly_and_enough_gets_everything(unix_serving: Serving) -> None:
+def test_unix_peer_that_reads_slowly_receives_everything(unix_serving: Serving) -> None:
     reply = HUGE[: 1 << 20]
     unix_serving.commit(plan(steps.send(reply), steps.close(), write_timeout=1.0))
     client = asked(unix_serving)

@@ -135,14 +135,14 @@ def test_hang_fault_sends_nothing_until_the_client_closes(serving: Serving) -> N
     assert serving.closed(CloseReason.PEER_GAVE_UP) == 1
 
 
-def test_hang_that_ignores_a_fin(serving: Serving) -> None:
+def test_hang_with_ignore_fin_keeps_the_connection_open(serving: Serving) -> None:
     serving.commit(plan(Hang(0, ignore_fin=True)))
     client = serving.connect().say(b"a\nb\n")
     assert is_silent(client.finish())
     assert serving.count(listener_counters.OPEN) == strikes(serving) == 1
 
 
-def test_hang_in_the_middle_of_a_reply(serving: Serving) -> None:
+def test_hang_within_a_reply_sends_nothing_more(serving: Serving) -> None:
     script = (steps.send(b"one"), steps.delay_fixed(0.1), steps.send(b"two"), steps.delay_fixed(0.1), steps.send(b"."))
     serving.commit(plan(Hang(0.15), script=script))
     client = serving.connect().say(b"a\n")
@@ -160,7 +160,7 @@ def test_reset_fault_resets_the_connection(serving: Serving, unread: bytes) -> N
     assert serving.count(listener_counters.SENT_BYTES) == 0
 
 
-def test_reset_in_the_middle_of_a_reply(serving: Serving) -> None:
+def test_reset_within_a_reply_comes_after_its_delay(serving: Serving) -> None:
     serving.commit(plan(Reset(0.1)))
     client = serving.connect().say(b"a\n")
     with Watch() as watch:

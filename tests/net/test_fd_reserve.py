@@ -30,7 +30,7 @@ def test_fd_reserve_keeps_32_descriptors_or_half_free(hard: int, soft: int) -> N
 @pytest.mark.parametrize(
     "hard, most, allowed", [(1024, 64, 64), (1024, 128, 124), (96, 64, 8), (256, 64, 28), (256, 5, 5), (40, 64, 8)]
 )
-def test_connections_are_bounded_by_the_limit(
+def test_reserved_connections_are_limited_by_the_descriptor_limit(
     monkeypatch: pytest.MonkeyPatch, hard: int, most: int, allowed: int
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (hard, hard))

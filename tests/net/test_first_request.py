@@ -20,7 +20,7 @@ def connected(serving: Serving) -> Client:
     return client
 
 
-def test_a_client_that_has_just_connected_is_answered_by_a_removed_listener(serving: Serving) -> None:
+def test_client_just_connected_to_a_removed_listener_is_answered(serving: Serving) -> None:
     serving.commit(ECHO)
     client = connected(serving)
     serving.commit()
@@ -30,7 +30,9 @@ def test_a_client_that_has_just_connected_is_answered_by_a_removed_listener(serv
     assert serving.closed(CloseReason.DRAIN) == 1
 
 
-def test_a_client_that_has_asked_is_closed_at_once(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drained_client_that_has_had_a_reply_is_closed_at_once(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     serving.commit(ECHO)
     monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 600.0)
     silent, idle = connected(serving), connected(serving)
@@ -40,7 +42,7 @@ def test_a_client_that_has_asked_is_closed_at_once(serving: Serving, monkeypatch
     assert silent.say(b"hi").hear(2) == b"hi"
 
 
-def test_a_client_that_connected_long_ago_is_closed_at_once(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drained_client_connected_long_ago_is_closed_at_once(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     serving.commit(ECHO)
     monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.0)
     client = connected(serving)
@@ -48,7 +50,7 @@ def test_a_client_that_connected_long_ago_is_closed_at_once(serving: Serving, mo
     assert client.hear_all() == b""
 
 
-def test_a_client_that_never_asks_is_closed_when_the_moment_is_over(
+def test_drained_client_without_a_request_is_closed_after_its_time(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving.commit(ECHO)

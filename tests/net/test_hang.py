@@ -61,7 +61,7 @@ def ended(serving: Serving) -> dict[CloseReason, int]:
 @pytest.mark.parametrize(
     "hung", [plan(steps.hang()), plan(steps.echo(), faults=(Fault("hung", 5001, Hang(0)),))], ids=["step", "fault"]
 )
-def test_a_fin_ends_a_hang_at_once(serving: Serving, hung: ListenerPlan, unread: bytes) -> None:
+def test_fin_ends_a_hang(serving: Serving, hung: ListenerPlan, unread: bytes) -> None:
     serving.commit(hung)
     client = asked(serving, unread).finish()
     assert client.hear_all() == b""
@@ -70,14 +70,14 @@ def test_a_fin_ends_a_hang_at_once(serving: Serving, hung: ListenerPlan, unread:
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @with_rst
-def test_a_reset_ends_a_hang_at_once(serving: Serving, unread: bytes) -> None:
+def test_reset_ends_a_hang(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(steps.hang()))
     asked(serving, unread).reset()
     assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
-def test_a_fin_that_is_ignored_changes_nothing_until_the_lifetime_ends(serving: Serving, unread: bytes) -> None:
+def test_hang_that_ignores_a_fin_ends_at_its_lifetime(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(steps.hang(ignore_fin=True), lifetime=0.5))
     asked(serving, unread).finish()
     assert ended(serving) == {CloseReason.MAX_LIFETIME: 1}
@@ -85,7 +85,7 @@ def test_a_fin_that_is_ignored_changes_nothing_until_the_lifetime_ends(serving: 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @with_rst
-def test_a_reset_behind_a_fin_that_is_ignored_ends_the_hang(serving: Serving, unread: bytes) -> None:
+def test_reset_after_an_ignored_fin_ends_the_hang(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(steps.hang(ignore_fin=True)))
     client = asked(serving, unread).finish()
     eventually(lambda: fin_noted(serving))
@@ -116,7 +116,7 @@ def test_fin_during_a_wait_is_answered_with_the_rest_of_the_reply(
 @pytest.mark.parametrize("fin", [False, True], ids=["open", "half-closed"])
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @with_rst
-def test_a_reset_during_a_delay_ends_the_connection_at_once(serving: Serving, fin: bool, unread: bytes) -> None:
+def test_reset_during_a_delay_ends_the_connection(serving: Serving, fin: bool, unread: bytes) -> None:
     serving.commit(plan(steps.delay_fixed(LONG), steps.send(b"never")))
     client = asked(serving, unread)
     if fin:
@@ -134,7 +134,7 @@ def test_fin_during_a_delay_ends_the_hang_after_it(serving: Serving) -> None:
 
 @pytest.mark.parametrize("ignore_fin", [False, True])
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
-def test_a_drain_ends_a_hang_in_order_at_once(serving: Serving, ignore_fin: bool, unread: bytes) -> None:
+def test_drain_closes_a_hanging_connection_in_order(serving: Serving, ignore_fin: bool, unread: bytes) -> None:
     serving.commit(plan(steps.hang(ignore_fin=ignore_fin)))
     client = asked(serving, unread)
     serving.call(serving.listeners.drain)
@@ -144,7 +144,7 @@ def test_a_drain_ends_a_hang_in_order_at_once(serving: Serving, ignore_fin: bool
 
 
 @with_rst
-def test_a_lasting_half_close_does_not_keep_the_worker_busy(serving: Serving) -> None:
+def test_half_closed_connection_causes_no_repeated_epoll_events(serving: Serving) -> None:
     """Both halves are closed, so epoll has EPOLLHUP to tell for as long as the script waits: it is told once."""
     told = 0
 
@@ -175,7 +175,7 @@ def test_a_lasting_half_close_does_not_keep_the_worker_busy(serving: Serving) ->
     assert told <= 3
 
 
-def test_hung_connections_of_all_kinds_balance(serving: Serving) -> None:
+def test_hung_connections_ended_in_any_way_are_counted_as_given_up(serving: Serving) -> None:
     serving.commit(plan(steps.hang()))
     clients = [serving.connect().say(b"a\n") for _ in range(30)]
     eventually(lambda: serving.count(listener_counters.REQUESTS) == 30)

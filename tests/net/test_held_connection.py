@@ -34,7 +34,7 @@ def hold(serving: Serving, plan: ListenerPlan = ECHO, **limits: float) -> Client
     return client
 
 
-def test_close_is_in_order_whatever_the_client_has_sent(serving: Serving) -> None:
+def test_accept_close_closes_in_order_although_the_client_sends(serving: Serving) -> None:
     serving.commit(accepting(Accept.CLOSE, GREETING))
     client = serving.connect().say(b"x" * 1000)
     assert client.hear_all() == b""
@@ -207,7 +207,7 @@ def test_connection_queued_at_a_former_address_is_accepted_as_before(serving: Se
         serving.connect()
 
 
-def test_a_worker_that_leaves_accepts_on_at_an_address_that_was_left(serving: Serving) -> None:
+def test_replaced_worker_accepts_at_a_silent_address_until_it_stops(serving: Serving) -> None:
     serving.commit(ECHO)
     serving.call(serving.listeners.expect_silence, ["it"])
     serving.commit()
@@ -225,7 +225,7 @@ def test_a_worker_that_leaves_accepts_on_at_an_address_that_was_left(serving: Se
         serving.connect()
 
 
-def test_an_aborted_change_takes_the_announced_silence_back(serving: Serving) -> None:
+def test_aborted_change_cancels_the_expected_silence(serving: Serving) -> None:
     serving.commit(ECHO)
     serving.call(serving.listeners.expect_silence, ["it"])
     serving.call(serving.listeners.resume, {})

@@ -68,7 +68,7 @@ def leaving(serving: Serving) -> Client:
     return client
 
 
-def test_connections_of_a_removed_listener_are_open_until_they_end(serving: Serving, leaving: Client) -> None:
+def test_connections_of_a_removed_listener_are_counted_until_they_end(serving: Serving, leaving: Client) -> None:
     assert serving.call(lambda: serving.listeners.open_connections) == 1
     assert serving.call(lambda: len(serving.listeners._leaving)) == 1
     leaving.reset()
@@ -78,13 +78,13 @@ def test_connections_of_a_removed_listener_are_open_until_they_end(serving: Serv
     assert serving.closed(CloseReason.PEER_RESET) == 1
 
 
-def test_an_abort_resets_the_connections_of_a_removed_listener(serving: Serving, leaving: Client) -> None:
+def test_abort_resets_connections_of_a_removed_listener(serving: Serving, leaving: Client) -> None:
     serving.call(serving.listeners.abort)
     assert is_reset(leaving)
     assert serving.closed(CloseReason.ABORTED) == 1
 
 
-def test_a_drain_tells_the_connections_of_a_removed_listener(
+def test_drain_includes_connections_of_a_removed_listener(
     serving: Serving,
     leaving: Client,  # noqa: ARG001 - it is there
     monkeypatch: pytest.MonkeyPatch,
@@ -96,7 +96,7 @@ def test_a_drain_tells_the_connections_of_a_removed_listener(
     assert len(told) == 1
 
 
-def test_a_wait_for_all_to_be_closed_ends_with_the_last_of_all(serving: Serving) -> None:
+def test_waiting_for_closed_connections_ends_with_the_last(serving: Serving) -> None:
     serving.commit(plan(), plan("other"))
     first, second, third = stuck(serving), stuck(serving), stuck(serving, "other")
     closed = serving.call(lambda: serving.loop.create_task(serving.listeners.closed()))
@@ -108,7 +108,7 @@ def test_a_wait_for_all_to_be_closed_ends_with_the_last_of_all(serving: Serving)
     eventually(closed.done)
 
 
-def test_a_listener_that_comes_again_under_its_name_counts_on(serving: Serving, leaving: Client) -> None:
+def test_listener_added_again_continues_its_counters(serving: Serving, leaving: Client) -> None:
     serving.addresses.pop("it")
     serving.commit(plan(), plan("other"))
     assert serving.connect().say(b"a\n").hear(2) == b"a\n"
@@ -118,7 +118,7 @@ def test_a_listener_that_comes_again_under_its_name_counts_on(serving: Serving, 
 
 
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_a_session_that_raises_ends_its_connection_alone_and_is_counted(
+def test_session_error_resets_only_its_connection_and_is_counted(
     serving: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
     serving.commit(plan())
@@ -236,7 +236,7 @@ def test_acceptor_of_socket_no_longer_listening_stops(
     assert told == [], "that is no failure to accept"
 
 
-def test_a_turn_takes_no_more_than_a_batch(
+def test_acceptor_accepts_at_most_one_batch_per_turn(
     serving: Serving, accepting: Callable[..., tuple[Acceptor, list[str]]]
 ) -> None:
     acceptor, told = accepting(*[0] * (2 * BATCH + 1))
@@ -258,7 +258,7 @@ def test_random_generator_restarts_only_if_the_seed_changes(serving: Serving) ->
     assert listener.chance.random() == Random(8).random()
 
 
-def test_an_adopted_socket_that_is_known_already_or_of_no_listener_is_closed(serving: Serving) -> None:
+def test_adopted_socket_already_known_or_without_listener_is_closed(serving: Serving) -> None:
     serving.commit(plan())
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     serving.call(serving.listeners.adopt, 1, {"it": sockets[0]})
@@ -270,7 +270,7 @@ def test_an_adopted_socket_that_is_known_already_or_of_no_listener_is_closed(ser
     assert sockets[0].fileno() < 0
 
 
-def test_a_socket_that_comes_during_a_drain_is_closed(serving: Serving) -> None:
+def test_socket_adopted_during_a_drain_is_closed(serving: Serving) -> None:
     serving.commit(plan())
     serving.call(serving.listeners.drain)
     sock = socket.create_server(("127.0.0.1", 0))
@@ -295,7 +295,7 @@ def test_paused_listener_accepts_queued_clients_and_none_until_resumed(serving: 
     assert late.hear(5) == b"late\n"
 
 
-def test_a_change_ends_a_pause(serving: Serving) -> None:
+def test_change_to_a_listener_ends_its_pause(serving: Serving) -> None:
     serving.commit(plan())
     serving.call(serving.listeners.pause, ["it"])
     client = serving.connect().say(b"a\n")

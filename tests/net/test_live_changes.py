@@ -67,7 +67,7 @@ def test_changed_engine_drives_new_connections_only(serving: Serving, accept: Ac
     assert first.say(b"c\n").hear(2) == b"c\n"
 
 
-def test_a_held_connection_is_taken_up_by_the_engine_of_the_day(serving: Serving) -> None:
+def test_held_connection_is_served_by_the_current_engine(serving: Serving) -> None:
     other = next(engine for engine in Engine if engine is not serving.engine)
     serving.commit(replace(ECHO, accept=Accept.HOLD))
     client = serving.connect().say(b"a\n")
@@ -168,7 +168,7 @@ def test_client_queued_at_an_accept_change_is_met_as_before(serving: Serving, ac
 
 
 # ── The order of a drain ────────────────────────────────────────────────────────────────────────────────────────────
-def test_a_drain_tells_the_oldest_connections_first(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drain_closes_the_oldest_connections_first(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     serving.commit(ECHO)
     for number in range(12):
         assert serving.connect().say(b"%x\n" % number).hear(2) == b"%x\n" % number
@@ -179,7 +179,7 @@ def test_a_drain_tells_the_oldest_connections_first(serving: Serving, monkeypatc
     assert [connection.peer for connection in told] == [client.sock.getsockname() for client in serving.clients]
 
 
-def test_a_drain_over_a_time_goes_on_to_its_end_and_can_be_stopped(serving: Serving) -> None:
+def test_gradual_drain_closes_all_connections_unless_stopped(serving: Serving) -> None:
     serving.commit(ECHO)
     clients = [serving.connect().say(b"a\n") for _ in range(4)]
     assert [client.hear(2) for client in clients] == [b"a\n"] * 4
@@ -225,7 +225,7 @@ def test_bytes_received_while_the_kernel_is_blocked_are_counted(serving: Serving
     assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.TRUNCATED) == 1
 
 
-def test_bytes_are_counted_as_sent_when_the_kernel_takes_them(serving: Serving) -> None:
+def test_bytes_are_counted_as_sent_when_the_kernel_accepts_them(serving: Serving) -> None:
     client = blocked(serving)
     taken = serving.count(listener_counters.SENT_BYTES)
     assert 0 < taken < len(BIG)
@@ -234,7 +234,7 @@ def test_bytes_are_counted_as_sent_when_the_kernel_takes_them(serving: Serving) 
     eventually(lambda: serving.count(listener_counters.SENT_BYTES) == len(BIG))
 
 
-def test_a_write_timeout_runs_from_the_first_refusal_whatever_is_said_meanwhile(serving: Serving) -> None:
+def test_write_timeout_is_not_restarted_by_received_bytes(serving: Serving) -> None:
     """Each byte heard has the COROUTINE engine look again whether there is room: that is no new beginning."""
     client = blocked(serving)
     connection = connection_of(serving)
@@ -260,7 +260,7 @@ FAMILIES = [("127.0.0.1", socket.AF_INET), pytest.param("::1", socket.AF_INET6, 
 
 
 @pytest.mark.parametrize("host, family", FAMILIES)
-def test_replies_are_not_held_back_by_nagle(serving: Serving, host: str, family: int) -> None:
+def test_nagle_is_disabled_on_accepted_connections(serving: Serving, host: str, family: int) -> None:
     listening = socket.socket(family)
     listening.bind((host, 0))
     listening.listen(10)
@@ -289,12 +289,12 @@ def test_replies_are_not_held_back_by_nagle(serving: Serving, host: str, family:
         (socket.AF_UNIX, b"", b""),
     ],
 )
-def test_a_peer_is_counted_by_its_address_without_port_and_zone(family: int, address: object, expected: bytes) -> None:
+def test_peer_key_is_the_address_without_port_and_zone(family: int, address: object, expected: bytes) -> None:
     assert packed(family, address) == expected
 
 
 @IPV6
-def test_a_peer_with_a_zone_is_counted_towards_its_limit_and_let_in_again(serving: Serving) -> None:
+def test_link_local_peer_is_counted_and_freed(serving: Serving) -> None:
     """The kernel names the zone of a link-local peer, as in fe80::1%eth0."""
     serving.commit(replace(ECHO, limits=Limits(max_connections_per_peer=1)))
     ours: list[socket.socket] = []

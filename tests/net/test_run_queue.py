@@ -78,7 +78,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     return made
 
 
-def test_connections_take_turns_in_order_each_once_in_line(worker: Worker) -> None:
+def test_queued_connections_run_in_order_and_once(worker: Worker) -> None:
     a, b = Connection(worker, "a"), Connection(worker, "b")
     for each in (a, b, a):
         worker.queue.add(each)
@@ -89,7 +89,7 @@ def test_connections_take_turns_in_order_each_once_in_line(worker: Worker) -> No
     assert worker.loop.soon == []
 
 
-def test_long_turns_come_behind_short_ones_round_robin(worker: Worker) -> None:
+def test_long_turns_run_after_short_ones_in_round_robin(worker: Worker) -> None:
     long = 1.01 * TURN_SECONDS
     attackers = [Connection(worker, f"long {number}", long, again=3) for number in range(3)]
     for attacker in attackers:
@@ -102,7 +102,7 @@ def test_long_turns_come_behind_short_ones_round_robin(worker: Worker) -> None:
     assert worker.ran[4:] == ["short", "long 0", "long 1", "long 2"]
 
 
-def test_an_iteration_runs_for_its_time_and_gives_at_least_one_long_turn(worker: Worker) -> None:
+def test_iteration_runs_for_its_time_and_includes_one_long_turn(worker: Worker) -> None:
     for _ in range(100):
         worker.queue.add_heavy(Connection(worker, "long", 1.01 * TURN_SECONDS))
         worker.queue.add(Connection(worker, "short", RUN_SECONDS / 9.5))
@@ -115,7 +115,7 @@ def test_an_iteration_runs_for_its_time_and_gives_at_least_one_long_turn(worker:
     assert worker.ran == (["short"] * 10 + ["long"]) * 2
 
 
-def test_a_connection_whose_turn_was_long_is_heavy_until_a_short_one(worker: Worker) -> None:
+def test_connection_is_heavy_until_it_has_a_short_turn(worker: Worker) -> None:
     it = Connection(worker, "it", 1.01 * TURN_SECONDS)
     worker.queue.add(it)
     worker.loop.iterate()
@@ -126,7 +126,7 @@ def test_a_connection_whose_turn_was_long_is_heavy_until_a_short_one(worker: Wor
     assert it not in worker.queue.heavy
 
 
-def test_a_connection_that_is_closed_is_forgotten(worker: Worker) -> None:
+def test_closed_connection_is_removed_from_the_run_queue(worker: Worker) -> None:
     it = Connection(worker, "it", TURN_SECONDS, finished=True)
     worker.queue.add_heavy(it)
     worker.queue.forget(it)
@@ -136,7 +136,7 @@ def test_a_connection_that_is_closed_is_forgotten(worker: Worker) -> None:
     assert len(worker.queue) == 0
 
 
-def test_an_iteration_that_had_its_share_lets_the_next_events_stand_in_line(worker: Worker) -> None:
+def test_iteration_beyond_its_share_queues_further_events(worker: Worker) -> None:
     it = Connection(worker, "it")
     over = []
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_an_iteration_that_had_its_share_lets_the_next_events_stand_in_line(work
     assert [*over, worker.queue.over] == [False, True, False]
 
 
-def test_work_that_is_spread_over_time_is_no_share(worker: Worker) -> None:
+def test_work_spread_over_time_does_not_exceed_the_share(worker: Worker) -> None:
     it = Connection(worker, "it")
     for _ in range(100):
         worker.now += 3 * SHARE_SECONDS
@@ -154,7 +154,7 @@ def test_work_that_is_spread_over_time_is_no_share(worker: Worker) -> None:
     assert not worker.queue.over
 
 
-def test_progress_is_counted_with_every_turn_and_every_charge(worker: Worker) -> None:
+def test_progress_counter_advances_with_each_turn_and_charge(worker: Worker) -> None:
     worker.queue.add(Connection(worker, "it"))
     worker.loop.iterate()
     worker.queue.charge(Connection(worker, "it"), 0.0, worker.now)
@@ -212,7 +212,7 @@ def watched(serving: Serving) -> Iterator[Watch]:
 
 
 @pytest.mark.parametrize("attackers", [1, 20])
-def test_a_flood_leaves_others_their_turns(serving: Serving, attackers: int) -> None:
+def test_flood_does_not_delay_other_connections(serving: Serving, attackers: int) -> None:
     serving.commit(plan())
     others = [serving.connect() for _ in range(3)]
     for other in others:
@@ -231,7 +231,7 @@ def test_a_flood_leaves_others_their_turns(serving: Serving, attackers: int) -> 
     assert max(watch.iterations) < WAIT
 
 
-def test_a_flood_is_answered_whole_in_order_and_counted(serving: Serving) -> None:
+def test_flood_is_answered_completely_in_order_and_counted(serving: Serving) -> None:
     numbers = [b"last %d\n" % number for number in range(3000)]
     slow = Rule("slow", 5003, (), lambda _request, turn: bool(sum(range(300)) and turn.number < 0))
     serving.commit(plan(slow, LAST))
@@ -258,7 +258,7 @@ def in_line(serving: Serving, target: ListenerPlan) -> Client:
     return client
 
 
-def test_a_connection_in_line_is_reset_by_an_abort(serving: Serving) -> None:
+def test_queued_connection_is_reset_by_an_abort(serving: Serving) -> None:
     client = in_line(serving, plan())
     serving.call(serving.listeners.abort)
     with pytest.raises(ConnectionResetError):
@@ -269,7 +269,7 @@ def test_a_connection_in_line_is_reset_by_an_abort(serving: Serving) -> None:
     assert not serving.listeners.run_queue.heavy
 
 
-def test_a_connection_in_line_ends_with_its_lifetime(serving: Serving) -> None:
+def test_queued_connection_ends_at_its_lifetime(serving: Serving) -> None:
     client = in_line(serving, plan(lifetime=0.05))
     assert client.hear_all() == b""
     client.close()
@@ -278,7 +278,7 @@ def test_a_connection_in_line_ends_with_its_lifetime(serving: Serving) -> None:
     assert serving.count(listener_counters.REQUESTS) < FLOOD.count(b"\n")
 
 
-def test_a_connection_in_line_is_gone_with_its_peers_reset(serving: Serving) -> None:
+def test_queued_connection_ends_when_its_peer_resets(serving: Serving) -> None:
     client = in_line(serving, plan())
     client.reset()
     serving.settle()
@@ -360,7 +360,7 @@ def test_request_after_a_long_turn_is_answered_in_its_turn(
 
 
 @pytest.mark.parametrize("serving", [kind for kind in KINDS if kind.startswith("coroutine")], indirect=True)
-def test_bytes_that_stand_in_line_are_counted_when_the_connection_is_lost(serving: Serving) -> None:
+def test_queued_bytes_are_counted_when_the_connection_is_lost(serving: Serving) -> None:
     serving.commit(plan(LAST))
     client = serving.connect().say(b"last 0\n")
     assert client.hear(7) == b"last 0\n"
@@ -371,7 +371,7 @@ def test_bytes_that_stand_in_line_are_counted_when_the_connection_is_lost(servin
     assert serving.count(listener_counters.RECEIVED_BYTES) == 12
 
 
-def test_a_deadline_that_comes_when_others_have_had_their_share_is_kept(serving: Serving) -> None:
+def test_deadline_during_a_full_iteration_is_kept(serving: Serving) -> None:
     late = Rule("late", 5002, (steps.delay_fixed(0.05), steps.send(b"late")), matching.prefix(b"l"))
     serving.commit(plan(late))
     client = serving.connect().say(b"l\n")
@@ -380,7 +380,7 @@ def test_a_deadline_that_comes_when_others_have_had_their_share_is_kept(serving:
     assert client.hear(4) == b"late"
 
 
-def test_many_drains_at_once_leave_others_their_turns(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draining_many_connections_does_not_delay_others(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stagger, "TURN_SECONDS", 0.0)  # one of them, and then the others' events
     serving.commit(plan())
     clients = [serving.connect() for _ in range(20)]
@@ -393,7 +393,7 @@ def test_many_drains_at_once_leave_others_their_turns(serving: Serving, monkeypa
     assert serving.closed(CloseReason.DRAIN) == 20
 
 
-def test_accepting_many_leaves_others_their_turns(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accepting_many_connections_does_not_delay_others(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acceptor, "BATCH_SECONDS", 0.0)  # one of them, and then the others' events
     serving.commit(plan())
     taken: list[int] = []

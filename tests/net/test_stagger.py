@@ -56,7 +56,7 @@ def test_stagger_without_a_time_does_all_at_once(clock: Clock, done: list[tuple[
     assert not clock.timers
 
 
-def test_each_has_its_share_of_the_time_and_the_last_is_done_at_its_end(
+def test_staggered_actions_are_evenly_spaced_and_end_with_the_duration(
     clock: Clock, done: list[tuple[float, int]]
 ) -> None:
     begin(clock, done, 4, 8.0)
@@ -69,7 +69,7 @@ def test_each_has_its_share_of_the_time_and_the_last_is_done_at_its_end(
     assert clock.set == 4, "it wakes when the next one is due, and at no other time"
 
 
-def test_many_in_a_short_time_take_few_turns(clock: Clock, done: list[tuple[float, int]]) -> None:
+def test_many_staggered_actions_in_a_short_time_are_grouped(clock: Clock, done: list[tuple[float, int]]) -> None:
     begin(clock, done, 10_000, 1.0)
     clock.go_on(102)
     times = sorted({when for when, _ in done})

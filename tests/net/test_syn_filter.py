@@ -31,7 +31,7 @@ def half_in(listening: socket.socket) -> socket.socket:
     return socket.create_connection(listening.getsockname()[:2], SECONDS)
 
 
-def test_a_client_gets_no_answer_until_the_silence_ends(listening: socket.socket) -> None:
+def test_client_of_a_silent_socket_times_out_until_the_silence_ends(listening: socket.socket) -> None:
     where = listening.getsockname()[:2]
     assert not is_silent(listening)
     assert silence(listening)
@@ -44,13 +44,13 @@ def test_a_client_gets_no_answer_until_the_silence_ends(listening: socket.socket
         listening.accept()[0].close()
 
 
-def test_silence_holds_for_every_copy_of_a_socket(listening: socket.socket) -> None:
+def test_silence_applies_to_every_copy_of_a_socket(listening: socket.socket) -> None:
     with listening.dup() as copy:
         silence(copy)
         assert is_silent(listening)
 
 
-def test_a_queued_connection_is_accepted(listening: socket.socket) -> None:
+def test_queued_connection_is_accepted_from_a_silent_socket(listening: socket.socket) -> None:
     with socket.create_connection(listening.getsockname()[:2], SECONDS) as client:
         silence(listening)
         accepted, _ = listening.accept()
@@ -59,7 +59,7 @@ def test_a_queued_connection_is_accepted(listening: socket.socket) -> None:
             assert accepted.recv(2) == b"hi"
 
 
-def test_a_handshake_in_progress_ends_in_a_connection(listening: socket.socket) -> None:
+def test_handshake_in_progress_completes_on_a_silent_socket(listening: socket.socket) -> None:
     with half_in(listening) as client:
         silence(listening)
         client.sendall(b"hi")
@@ -86,14 +86,14 @@ def test_connection_half_open_at_a_syn_filter_is_freed_when_accepted(listening: 
 
 
 @pytest.mark.parametrize("host", FAMILIES)
-def test_a_socket_of_both_families_is_silent_for_both(host: str) -> None:
+def test_dual_stack_socket_is_silent_for_both_families(host: str) -> None:
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
         silence(both)
         with pytest.raises(TimeoutError):
             socket.create_connection((host, both.getsockname()[1]), PATIENCE)
 
 
-def test_a_connection_of_our_own_reaches_a_silent_socket(listening: socket.socket) -> None:
+def test_marked_socket_connects_to_a_silent_socket(listening: socket.socket) -> None:
     silence(listening)
     with socket.socket(listening.family) as client:
         client.settimeout(SECONDS)
@@ -101,7 +101,7 @@ def test_a_connection_of_our_own_reaches_a_silent_socket(listening: socket.socke
         client.connect(listening.getsockname()[:2])
 
 
-def test_a_unix_socket_has_no_such_silence() -> None:
+def test_unix_socket_cannot_be_silenced() -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         assert not silence(sock)
         assert not is_silent(sock)
@@ -121,6 +121,6 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
 """
 
 
-def test_no_privilege_is_needed() -> None:
+def test_silence_needs_no_privilege() -> None:
     said = subprocess.run([sys.executable, "-c", UNPRIVILEGED], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["True"] * 4

@@ -38,7 +38,7 @@ def test_reset_unix_connection_reads_the_bytes_sent_and_eof(serving: Serving) ->
     assert serving.closed(CloseReason.SERVER_RESET) == 1
 
 
-def test_a_peer_that_goes_is_at_its_end(serving: Serving) -> None:
+def test_unix_peer_that_closes_is_counted_as_eof(serving: Serving) -> None:
     serving.commit(plan(rule(steps.echo())))
     client = serving.connect().say(b"a\n")
     assert client.hear(1) == b"a"
@@ -47,7 +47,7 @@ def test_a_peer_that_goes_is_at_its_end(serving: Serving) -> None:
     assert serving.closed(CloseReason.PEER_EOF) == 1
 
 
-def test_a_peer_that_goes_with_something_unread_has_reset(serving: Serving) -> None:
+def test_unix_peer_that_closes_with_unread_data_is_counted_as_reset(serving: Serving) -> None:
     serving.commit(plan(rule(steps.send(b"x" * 100), steps.delay_fixed(30.0))))
     client = serving.connect().say(b"a\n")
     assert client.hear(1) == b"x"
@@ -66,7 +66,7 @@ def test_aborted_unix_connection_reads_eof(serving: Serving) -> None:
     assert serving.closed(CloseReason.ABORTED) == 1
 
 
-def test_peers_have_no_address(serving: Serving) -> None:
+def test_unix_peer_matches_no_address(serving: Serving) -> None:
     anywhere = rule(steps.send(b"from anywhere"), steps.close(), when=matching.peer("0.0.0.0/0"))
     serving.commit(plan(anywhere, rule(steps.send(b"from nowhere"), steps.close())))
     assert serving.connect().say(b"a\n").hear_all() == b"from nowhere"

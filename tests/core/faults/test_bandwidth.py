@@ -7,7 +7,7 @@ from tests.core.faults.faulty import comes_of, conversation
 from tests.core.playbook import after
 
 
-def test_bytes_come_no_sooner_than_a_line_would_carry_them() -> None:
+def test_bandwidth_delays_bytes_by_their_transmission_time() -> None:
     assert comes_of(Bandwidth(100), Send(bytes(25))) == [
         Wait(0.1),
         Send(bytes(10)),
@@ -18,7 +18,7 @@ def test_bytes_come_no_sooner_than_a_line_would_carry_them() -> None:
     ]
 
 
-def test_a_rate_of_less_than_a_byte_at_a_time() -> None:
+def test_bandwidth_below_a_byte_per_tick_sends_single_bytes() -> None:
     assert comes_of(Bandwidth(2), Send(b"ab")) == [Wait(0.5), Send(b"a"), Wait(0.5), Send(b"b")]
 
 

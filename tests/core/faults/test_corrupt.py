@@ -26,7 +26,7 @@ def test_corrupt_fault_changes_exactly_count_bytes(count: int, seed: int) -> Non
     assert len(wrong(count, DATA, seed=seed)[0]) == count
 
 
-def test_a_short_reply_is_wrong_altogether() -> None:
+def test_corrupt_of_more_bytes_than_the_reply_changes_all() -> None:
     assert wrong(9, b"abc") == [[0, 1, 2]]
 
 
@@ -35,7 +35,7 @@ def test_corrupt_fault_carries_rest_of_count_into_next_sends() -> None:
     assert (len(first), len(second), len(third)) == (3, 2, 0)
 
 
-def test_every_place_can_be_wrong_and_in_every_way() -> None:
+def test_corrupt_can_change_every_byte_to_every_other_value() -> None:
     found = [corrupted(1, bytes(4), seed=seed)[0] for seed in range(20_000)]
     assert {place for data in found for place in range(4) if data[place]} == {0, 1, 2, 3}
     assert {max(data) for data in found} == set(range(1, 256))

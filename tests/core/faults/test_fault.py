@@ -74,7 +74,7 @@ def test_fault_with_times_counts_only_replies_it_changes() -> None:
     conversation(fault(Drop(), times=1)) >> b"nothing\nhello\nhello\n" << Send(b"hello, world\n")
 
 
-def test_faults_strike_in_the_order_written() -> None:
+def test_faults_apply_in_the_order_written() -> None:
     conversation(Drop(), Truncate(0, by_reset=True)) >> b"hello\n"
     conversation(Truncate(0, by_reset=True), Drop()) >> b"hello\n" << Reset(CloseReason.SERVER_RESET)
     book = conversation(Latency(Fixed(1)), Resetting(0.5)) >> b"hello\n" >> after(0.5)
@@ -119,7 +119,7 @@ def test_faults_strike_replies_to_every_event() -> None:
     Playbook(target) >> drain >> after(1) << Send(b"hi") << HalfClose()
 
 
-def test_no_faults_leave_no_trace() -> None:
+def test_plan_without_faults_draws_and_counts_nothing() -> None:
     """What is switched off is in no plan: nothing is drawn, nothing counted."""
     surroundings = Somewhere(chance=Random(5))
     book = Playbook(plan(), surroundings=surroundings) >> b"hello\n" << Send(b"hello, world\n")
@@ -144,7 +144,7 @@ def test_changed_fault_per_connection_draws_again() -> None:
     (book >> b"x\n").silent()
 
 
-def test_a_constant_reply_is_not_worked_out_beforehand() -> None:
+def test_constant_reply_of_a_faulted_rule_is_not_precomputed() -> None:
     assert Rule("", 0, (steps.send(b"x"),)).reply == Send(b"x")
     assert Rule("", 0, (steps.send(b"x"),), faulted=True).reply is None
 
@@ -196,7 +196,7 @@ def test_faults_strike_alike_however_the_stream_is_cut(words: list[bytes], cuts:
     assert played(plan(*ALL), [bytes((byte,)) for byte in stream], seed) == whole
 
 
-def test_the_same_seed_and_conversation_have_the_same_faults() -> None:
+def test_same_seed_and_conversation_give_the_same_faults() -> None:
     stream = [b"hello\nabc\ndribble\nhello\nquit\n"]
     found = [played(plan(*ALL), stream, seed) for seed in range(20)]
     assert found == [played(plan(*ALL), stream, seed) for seed in range(20)]

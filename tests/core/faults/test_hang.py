@@ -31,10 +31,10 @@ def test_hang_fault_with_delay_lets_the_reply_begin() -> None:
     book.silent()
 
 
-def test_a_reply_that_is_over_before_is_the_last() -> None:
+def test_hang_after_the_end_of_a_reply_withholds_the_next() -> None:
     book = conversation(Hang(1.5)) >> b"hello\nhello\n" << Send(b"hello, world\n") >> after(100)
     book.silent()
 
 
-def test_a_connection_that_is_closed_before_does_not_hang() -> None:
+def test_hang_after_the_close_does_not_apply() -> None:
     conversation(Hang(1.5)) >> b"quit\n" << Send(b"bye\n") << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)

@@ -21,7 +21,7 @@ def test_latency_is_added_to_delays_of_the_reply() -> None:
     book.silent()
 
 
-def test_replies_keep_their_order() -> None:
+def test_latency_keeps_the_order_of_replies() -> None:
     book = conversation(SECOND) >> b"1\n2\n" >> after(1) << Send(b"1")
     book.silent() >> after(1) << Send(b"2")
 
@@ -37,7 +37,7 @@ def test_latency_fault_does_not_strike_without_a_reply() -> None:
     assert book.silent().account.strikes == []
 
 
-def test_a_time_is_drawn_for_each_reply() -> None:
+def test_latency_is_drawn_for_each_reply() -> None:
     book = conversation(Latency(Uniform(0.5, 1.5))) >> b"1\n2\n3\n" >> after(10)
     assert len({*book.account.delays}) == 3
     assert all(0.5 <= delay <= 1.5 for delay in book.account.delays)

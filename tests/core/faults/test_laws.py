@@ -60,7 +60,7 @@ def test_faults_on_any_listener_strike_alike_however_the_stream_is_cut(
 
 
 @given(listeners, st.lists(faults(), min_size=1, max_size=3), strategies.talks())
-def test_faults_that_spare_every_reply_change_nothing(
+def test_faults_that_skip_every_reply_change_nothing(
     config: v1.Config, given: list[v1.Fault], talk: list[Happening]
 ) -> None:
     for fault in given:
@@ -69,7 +69,7 @@ def test_faults_that_spare_every_reply_change_nothing(
 
 
 @given(listeners, st.lists(faults(), min_size=1, max_size=3), strategies.talks())
-def test_faults_that_are_switched_off_are_not_there(
+def test_faults_with_probability_0_change_and_draw_nothing(
     config: v1.Config, given: list[v1.Fault], talk: list[Happening]
 ) -> None:
     for fault in given:

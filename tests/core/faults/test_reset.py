@@ -24,12 +24,12 @@ def test_reset_fault_with_delay_counts_from_the_beginning_of_the_reply() -> None
     book.silent() >> after(0.1) << RESET
 
 
-def test_a_connection_that_hangs_is_reset_too() -> None:
+def test_reset_fault_applies_to_a_hanging_connection() -> None:
     book = conversation(Hang(0), Resetting(2)) >> b"hello\n" >> after(1.9)
     book.silent() >> after(0.1) << RESET
 
 
-def test_a_connection_that_is_closed_before_is_not_reset() -> None:
+def test_reset_fault_after_the_close_does_not_apply() -> None:
     conversation(Resetting(1)) >> b"quit\n" << Send(b"bye\n") << HalfClose()
 
 

@@ -8,7 +8,7 @@ def pieces(reply: list[Outcome]) -> list[bytes]:
     return [bytes(each.data) for each in reply if isinstance(each, Send)]
 
 
-def test_a_reply_comes_in_pieces_with_a_gap_between_two() -> None:
+def test_slice_sends_pieces_with_a_gap_between_them() -> None:
     assert comes_of(Slice(3, 0, 0.5), Send(b"abcde"), END_IN_ORDER) == [
         Send(b"abc"),
         Wait(0.5),
@@ -21,7 +21,7 @@ def test_slice_fault_adds_a_gap_between_two_sends() -> None:
     assert comes_of(Slice(3, 0, 0), Send(b"ab"), Wait(1), Send(b"c")) == [Send(b"ab"), Wait(1), Wait(0), Send(b"c")]
 
 
-def test_pieces_vary_by_chance() -> None:
+def test_slice_varies_the_size_of_pieces() -> None:
     data = bytes(range(256)) * 40
     found = pieces(comes_of(Slice(10, 4, 0), Send(data)))
     assert b"".join(found) == data

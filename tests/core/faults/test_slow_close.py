@@ -45,7 +45,7 @@ def test_slow_close_with_fin_while_waiting_ends_as_planned() -> None:
     assert book.session.over
 
 
-def test_limits_close_at_once() -> None:
+def test_slow_close_does_not_delay_a_close_by_limits() -> None:
     book = Playbook(plan(SLOW, limits=Limits(lifetime=2.5))) >> b"abc\n" << Send(b"a") >> eof >> after(1) << Send(b"b")
     book >> after(1) << Send(b"c") >> after(0.5) << Close(CloseReason.MAX_LIFETIME)
 

@@ -8,7 +8,7 @@ from tests.core.playbook import eof
 
 
 @pytest.mark.parametrize("by_reset, end", [(False, HalfClose()), (True, Reset(CloseReason.SERVER_RESET))])
-def test_a_reply_ends_before_its_end(by_reset: bool, end: Action) -> None:
+def test_truncate_ends_a_reply_after_its_bytes(by_reset: bool, end: Action) -> None:
     conversation(Truncate(9, by_reset)) >> b"hello\nhello\n" << Send(b"hello, wo") << end
 
 
@@ -20,7 +20,7 @@ def test_truncate_fault_after_exactly_its_bytes_closes() -> None:
     conversation(Truncate(13, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\n") << HalfClose()
 
 
-def test_a_shorter_reply_is_whole() -> None:
+def test_truncate_keeps_a_shorter_reply_whole() -> None:
     book = conversation(Truncate(14, by_reset=False)) >> b"hello\nhello\n" << Send(b"hello, world\nhello, world\n")
     book.silent()
 

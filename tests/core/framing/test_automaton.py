@@ -19,7 +19,7 @@ def parsed(automaton: Automaton, stream: bytes) -> tuple[int, list[int]]:
     return end, kept
 
 
-def test_states_are_forgotten_once_there_are_too_many() -> None:
+def test_automaton_discards_states_beyond_its_maximum() -> None:
     chance = Random(1)
     stream = bytes(chance.choices(b"ab", k=400)) + b"a" + b"b" * 8 + b"c"
     unbounded, bounded = Automaton(ENDS_LATE), Automaton(ENDS_LATE)

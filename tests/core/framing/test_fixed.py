@@ -50,7 +50,7 @@ def test_fixed_framing_gives_request_size_before_its_bytes() -> None:
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_a_request_has_at_least_one_byte(size: int) -> None:
+def test_fixed_size_below_1_is_rejected(size: int) -> None:
     with pytest.raises(ValueError, match=f"a request of fixed size has at least one byte, not {size}"):
         Fixed(size)
 

@@ -75,7 +75,7 @@ def test_line_framing_gives_min_request_length(framing: Line, buffer: bytes, lea
     assert framing.min_length(buffer) == least
 
 
-def test_a_long_line_takes_linear_work() -> None:
+def test_long_line_takes_linear_work() -> None:
     check_linear(Line(), b"", b"a")
 
 

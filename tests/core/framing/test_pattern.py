@@ -147,7 +147,7 @@ FLAGGED = st.builds(
 
 
 @given(pattern=PATTERNS | FLAGGED, stream=streams(b"a", b"B", b"A", b"b", b"\n", b"aB"))
-def test_re2_agrees_byte_by_byte(pattern: str, stream: bytes) -> None:
+def test_pattern_framing_ends_where_re2_first_matches(pattern: str, stream: bytes) -> None:
     framing, search = ending(pattern), patterns.compile(pattern).search
     requests, heard = [], b""
     for at in range(len(stream)):
@@ -169,7 +169,7 @@ def test_pattern_framing_recomputes_evicted_automaton_states(most: int, pattern:
 
 @pytest.mark.parametrize("skip_after", [1, 2])
 @given(pattern=PATTERNS, stream=STREAMS)
-def test_bytes_that_change_nothing_are_passed_over(skip_after: int, pattern: str, stream: bytes) -> None:
+def test_skipping_bytes_does_not_change_the_requests(skip_after: int, pattern: str, stream: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(automaton, "SKIP_AFTER", skip_after)
         framing = ending(pattern)
@@ -177,7 +177,7 @@ def test_bytes_that_change_nothing_are_passed_over(skip_after: int, pattern: str
         assert cut(framing, byte_by_byte(stream)) == plainly(pattern, stream)
 
 
-def test_hostile_bytes_leave_no_more_than_the_memory_of_a_pattern() -> None:
+def test_hostile_bytes_take_at_most_the_memory_of_the_pattern() -> None:
     """Each of these bytes makes a state that was not there before."""
     with patterns.compiling(patterns.Compiler(memory=1 << 17)):
         framing = Pattern("(?s)a.{200}c")
@@ -185,14 +185,14 @@ def test_hostile_bytes_leave_no_more_than_the_memory_of_a_pattern() -> None:
     assert 0 < sum(len(state) for state in framing._automaton._states.values()) <= (1 << 17) // 128
 
 
-def test_connections_share_an_automaton_and_keep_their_places() -> None:
+def test_connections_share_an_automaton_and_keep_their_own_state() -> None:
     one, other = FIX.new_framer(), FIX.new_framer()
     assert one.split(MESSAGE[:-1], 0) == ([], 0)
     assert other.split(b"12\x01", 0) == ([], 0)
     assert one.split(MESSAGE, len(MESSAGE) - 1) == ([MESSAGE], len(MESSAGE))
 
 
-def test_an_ending_has_a_largest_size() -> None:
+def test_pattern_ending_longer_than_256_bytes_is_rejected() -> None:
     assert Pattern("a{256}").pattern
     with pytest.raises(PatternError) as caught:
         Pattern("(?:a{128}){2}b")

@@ -21,7 +21,9 @@ def test_read_framing_cuts_stream_into_requests(size: int, reads: list[bytes], r
 
 
 @given(stream=st.binary(max_size=30), size=st.integers(1, 5), where=st.lists(st.integers(0, 30)), kind=KINDS)
-def test_a_read_is_cut_by_itself(stream: bytes, size: int, where: list[int], kind: type[bytes]) -> None:
+def test_read_framing_splits_each_read_separately(
+    stream: bytes, size: int, where: list[int], kind: type[bytes]
+) -> None:
     reads = in_pieces(stream, where)
     plainly = [read[at : at + size] for read in reads for at in range(0, len(read), size)]
     assert cut(Read(size), reads, kind) == (plainly, b"", "")

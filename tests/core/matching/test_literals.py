@@ -54,11 +54,11 @@ def fold(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", PLAINLY)
 @given(request_bytes=short, literal=short)
-def test_a_literal_is_compared_byte_by_byte(kind: Literal, request_bytes: bytes, literal: bytes) -> None:
+def test_literal_match_compares_bytes(kind: Literal, request_bytes: bytes, literal: bytes) -> None:
     assert asked(kind(literal, False), request_bytes) == PLAINLY[kind](request_bytes, literal)
 
 
 @pytest.mark.parametrize("kind", PLAINLY)
 @given(request_bytes=short, literal=short)
-def test_ignoring_case_takes_ascii_letters_alone_as_equal(kind: Literal, request_bytes: bytes, literal: bytes) -> None:
+def test_ignore_case_applies_to_ascii_letters_only(kind: Literal, request_bytes: bytes, literal: bytes) -> None:
     assert asked(kind(literal, True), request_bytes) == PLAINLY[kind](fold(request_bytes), fold(literal))

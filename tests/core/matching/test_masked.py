@@ -44,6 +44,6 @@ def test_bytes_match_with_mask_of_other_length_is_rejected() -> None:
         matching.byte_string(0, b"ab", b"\xff")
 
 
-def test_an_offset_is_not_counted_from_the_end() -> None:
+def test_negative_offset_is_rejected() -> None:
     with pytest.raises(ValueError, match="bytes are at an offset of 0 or more, not -1"):
         matching.byte_string(-1, b"a")

@@ -41,7 +41,9 @@ def test_literal_miss_agrees_with_its_match(kind: str, request_bytes: bytes, lit
 @given(
     request_bytes=pieces, offset=st.integers(0, 6), literal=pieces.filter(len), bits=st.binary(min_size=5, max_size=5)
 )
-def test_bytes_miss_where_they_do_not_match(request_bytes: bytes, offset: int, literal: bytes, bits: bytes) -> None:
+def test_mismatch_exists_exactly_where_bytes_do_not_match(
+    request_bytes: bytes, offset: int, literal: bytes, bits: bytes
+) -> None:
     turn = MadeUp(request_bytes)
     for mask in (None, bits[: len(literal)]):
         miss = mismatch.byte_string(offset, literal, mask)(request_bytes, turn)

@@ -45,7 +45,7 @@ def test_template_function_of_constant_is_computed_when_compiled(call: str, make
     assert templates.compile("${" + literal + "}").constant == makes
 
 
-def test_crc32_has_the_usual_check_value() -> None:
+def test_crc32_has_the_standard_check_value() -> None:
     assert templates.compile("${tohex:u32be:crc32:request}").render(MadeUp(b"123456789")) == b"cbf43926"
 
 
@@ -77,7 +77,7 @@ def test_template_number_of_many_bytes_is_its_last_eight() -> None:
     assert templates.compile("${u64be:request}").render(MadeUp(b"\xff" * MOST + b"12345678")) == b"12345678"
 
 
-def test_hex_digits_are_bounded_before_they_are_made() -> None:
+def test_nested_hex_is_limited_before_it_is_evaluated() -> None:
     nested = templates.compile("${len:" + "tohex:" * 15 + "request}")
     assert nested.render(MadeUp(b"x" * 32)) == b"%d" % (32 << 15)
     with pytest.raises(TooLong):

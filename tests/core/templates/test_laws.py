@@ -122,7 +122,7 @@ def test_any_compiled_template_renders_or_is_too_long(text: str, turn: MadeUp) -
 
 
 @given(written, turns)
-def test_a_plain_renderer_makes_the_same(text: str, turn: MadeUp) -> None:
+def test_template_renders_the_same_as_the_reference_renderer(text: str, turn: MadeUp) -> None:
     template = templates.compile(text, NAMES, 2)
     made = template.render(again(turn))
     assert made == reference.render(text, again(turn))

@@ -90,7 +90,7 @@ def test_invalid_template_is_rejected_with_message_and_position(text: str, posit
     assert str(refused.value) == f"at {position}: {message}"
 
 
-def test_a_directive_that_is_not_known() -> None:
+def test_unknown_time_directive_is_rejected() -> None:
     with pytest.raises(TemplateError, match="unknown directive %c; after a % may stand one of % A a B b ") as refused:
         templates.compile("${now:%Y %c}")
     assert refused.value.position == 9
@@ -119,11 +119,11 @@ def test_template_always_too_long_is_rejected_when_compiled() -> None:
     assert refused.value.position == 3
 
 
-def test_a_blank_may_stand_behind_a_comma() -> None:
+def test_blank_after_a_comma_is_accepted() -> None:
     assert templates.compile("${xor:1,  3}").constant == b"\x02"
 
 
-def test_words_of_the_grammar_are_no_captures_names() -> None:
+def test_words_of_the_grammar_are_reserved() -> None:
     for name in ("request", "peer", "local", "listener", "connection", "state", "vars", "uuid", "now", "random", "hex"):
         assert name in RESERVED
         assert templates.is_reserved(name)
@@ -132,7 +132,7 @@ def test_words_of_the_grammar_are_no_captures_names() -> None:
     assert not any(templates.is_reserved(name) for name in ("body", "Request", "pad", "length", "x0"))
 
 
-def test_a_reserved_word_that_is_a_capture_all_the_same_is_the_word() -> None:
+def test_reserved_word_is_not_overridden_by_a_capture() -> None:
     template = templates.compile("${state}", ["state"], 1)
     assert template.render(MadeUp(state="ready", captures=Groups({b"state": b"no"}))) == b"ready"
     with pytest.raises(TemplateError):

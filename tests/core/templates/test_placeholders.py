@@ -41,12 +41,12 @@ def test_placeholder_renders_the_value_of_the_turn(text: str, makes: bytes) -> N
     assert rendered("${" + text + "}", turn) == makes
 
 
-def test_captures_of_a_pattern() -> None:
+def test_captures_are_rendered_by_number_and_name() -> None:
     turn = matched(r"(?s)^(a+)(b)?(?P<body>.*)$", b"aac\xff")
     assert rendered("${1}|${2}|${3}|${body}|${body[-1]}", turn, groups=3) == b"aa||c\xff|c\xff|\xff"
 
 
-def test_captures_that_another_pattern_has_are_empty() -> None:
+def test_captures_of_another_pattern_are_empty() -> None:
     assert rendered("<${2}${what}>", MadeUp(captures=Groups({1: b"x"}))) == b"<>"
     assert rendered("<${2}${what}>", MadeUp()) == b"<>"
 
@@ -93,7 +93,7 @@ def test_placeholder_index_renders_one_byte(index: int) -> None:
     assert rendered(f"${{request[{index}]}}", MadeUp(data)) == expected
 
 
-def test_every_placeholder_has_its_slice_or_is_a_number() -> None:
+def test_placeholders_of_bytes_can_be_sliced() -> None:
     for name, value in PLACEHOLDERS.items():
         if name not in {"peer.port", "local.port", "request.number"}:
             whole = rendered("${" + name + "}", MadeUp(b"abc", state="s"))

@@ -27,13 +27,13 @@ def test_template_without_turn_values_has_a_constant(text: str, constant: bytes 
         assert template.render(MadeUp()) == constant
 
 
-def test_percent_signs_are_bytes_like_others() -> None:
+def test_percent_signs_are_rendered_unchanged() -> None:
     assert templates.compile("%b %d%%${request}%").render(MadeUp(b"%b%d")) == b"%b %d%%%b%d%"
     assert templates.compile("%${request}%${len:request}%").render(MadeUp(b"%b%d")) == b"%%b%d%4%"
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 40])
-def test_a_rendering_is_bounded(count: int) -> None:
+def test_rendering_beyond_the_maximum_is_rejected(count: int) -> None:
     template = templates.compile("${request}" * count + "!")
     most = (MOST - 1) // count
     assert template.render(MadeUp(b"x" * most)) == b"x" * most * count + b"!"
