@@ -148,13 +148,13 @@ def test_until_eof_framing_without_bytes_answers_nothing() -> None:
 
 
 def test_malformed_frame_closes_after_the_earlier_replies() -> None:
-    framing = LengthPrefix(offset=0, width=1, little_endian=False, adjust=-1, strip=False)
+    framing = LengthPrefix(width=1, adjust=-1)
     book = Playbook(plan(rule(steps.echo()), framing=framing)) >> b"\x02a\x00b" << Send(b"\x02a") << HalfClose()
     book >> eof << Close(CloseReason.MALFORMED_REQUEST)
 
 
 def test_frame_with_too_large_length_closes_before_it_arrives() -> None:
-    framing = LengthPrefix(offset=0, width=4, little_endian=False, adjust=0, strip=False)
+    framing = LengthPrefix(width=4)
     book = Playbook(plan(framing=framing)) >> b"\x7f\xff\xff\xff" << HalfClose()
     book >> eof << Close(CloseReason.REQUEST_TOO_LARGE)
 

@@ -15,6 +15,9 @@ RENAMED = {
     "rules: [{replies: {of: [[echo]], then: HOLD}}]": (
         "4:44: listeners[0].rules[0].replies.then: `HOLD` is called `REPEAT_LAST`"
     ),
+    "framing: {length_prefix: {width: 2, little_endian: true}}": (
+        "4:41: listeners[0].framing.length_prefix.little_endian: `little_endian` is called `encoding`"
+    ),
     "faults: [cut]": "4:14: listeners[0].faults[0]: `cut` is called `truncate`",
     "faults: [{first: 1, drop: {}}]": "4:15: listeners[0].faults[0].first: `first` is called `times`",
     "faults: [{after: 1, drop: {}}]": "4:15: listeners[0].faults[0].after: `after` is called `skip`",

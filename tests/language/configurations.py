@@ -91,9 +91,10 @@ listeners:
           - framing: {fixed: {size: 4}}
           - framing: {fixed: {size_from: "${request}"}}
           - receive:
-              framing: {length_prefix: {offset: 1, width: 2, little_endian: true, adjust: -2, strip: true}}
+              framing: {length_prefix: {offset: 1, width: 2, encoding: LITTLE_ENDIAN, adjust: -2, strip: true}}
               into: v
           - receive: {framing: {fixed: {size_from: "${vars.v}"}}, into: w}
+          - framing: {length_prefix: {encoding: DECIMAL, until: ":"}}
           - framing: {idle: {gap: 50ms}}
           - framing: until_eof
           - framing: http

@@ -93,9 +93,18 @@ prefixes = st.builds(
     v1.Framing.LengthPrefix,
     offset=st.integers(0, 65535),
     width=st.integers(1, 8),
-    little_endian=booleans,
+    encoding=st.sampled_from(["ENCODING_BIG_ENDIAN", "ENCODING_LITTLE_ENDIAN", "ENCODING_DECIMAL", "ENCODING_HEX"]),
     adjust=st.integers(-most_bytes, most_bytes),
     strip=booleans,
+)
+other_prefixes = st.one_of(
+    st.builds(
+        v1.Framing.LengthPrefix,
+        encoding=st.sampled_from(["ENCODING_DECIMAL", "ENCODING_HEX"]),
+        until=st.sampled_from([v1.Bytes(text=":"), v1.Bytes(hex="ff")]),
+        strip=booleans,
+    ),
+    st.builds(v1.Framing.LengthPrefix, encoding=st.sampled_from(["ENCODING_VARINT", "ENCODING_BER"]), strip=booleans),
 )
 patterns = st.sampled_from([r"\n", "\x0110=[0-9]{3}\x01", "[é]", "(?P<end>a+)b"])
 framings = st.one_of(
@@ -104,7 +113,7 @@ framings = st.one_of(
     st.builds(v1.Framing, delimiter=st.builds(v1.Framing.Delimiter, end=some_bytes, keep=booleans)),
     st.builds(v1.Framing, pattern=st.builds(v1.Framing.Pattern, end=patterns)),
     st.builds(v1.Framing, fixed=st.builds(v1.Framing.Fixed, size=st.integers(1, most_bytes))),
-    st.builds(v1.Framing, length_prefix=prefixes),
+    st.builds(v1.Framing, length_prefix=prefixes | other_prefixes),
     st.builds(
         v1.Framing,
         idle=st.builds(v1.Framing.Idle, gap=durations(3600).filter(lambda given: bool(given.seconds or given.nanos))),

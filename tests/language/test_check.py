@@ -150,7 +150,6 @@ def test_check_returns_all_problems_at_once() -> None:
 REQUIRED = {
     "framing: {delimiter: {keep: true}}": "framing.delimiter.end",
     "framing: {pattern: {}}": "framing.pattern.end",
-    "framing: {length_prefix: {offset: 4}}": "framing.length_prefix.width",
     "framing: {idle: {}}": "framing.idle.gap",
     "rules: [{when: {bytes: {offset: 1}}}]": "rules[0].when.bytes.equals",
     "rules: [{replies: {then: CYCLE}}]": "rules[0].replies.of",

@@ -133,7 +133,7 @@ UNCHECKED = {
     "framing: {delimiter: {}}": "empty: set one of text, hex, base64, file",
     "framing: {fixed: {}}": "a request of fixed size has at least one byte, not 0",
     "framing: {fixed: {size_from: '1'}}": "a size that is settled when a step runs is no listener's own",
-    "framing: {length_prefix: {width: 9}}": "a length has 1 to 8 bytes at an offset of 0 or more, not 9 at 0",
+    "framing: {length_prefix: {width: 9}}": "a BIG_ENDIAN length has 1 to 8 bytes, not 9",
     "framing: {pattern: {end: '$'}}": "$ cannot be used where a pattern ends a request",
 }
 

@@ -353,39 +353,84 @@ class Framing(_message.Message):
 
     @_typing.final
     class LengthPrefix(_message.Message):
-        """A number in the request says how long it is: `offset` + `width` + the number + `adjust` bytes in all."""
+        """The request contains its length: the bytes before the length, the length itself, and as many bytes as it says."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        class _Encoding:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Framing.LengthPrefix._Encoding.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            ENCODING_UNSPECIFIED: Framing.LengthPrefix._Encoding.ValueType  # 0
+            ENCODING_BIG_ENDIAN: Framing.LengthPrefix._Encoding.ValueType  # 1
+            """An integer of `width` bytes, the most significant first."""
+            ENCODING_LITTLE_ENDIAN: Framing.LengthPrefix._Encoding.ValueType  # 2
+            """An integer of `width` bytes, the least significant first."""
+            ENCODING_DECIMAL: Framing.LengthPrefix._Encoding.ValueType  # 3
+            """`width` decimal digits, or digits `until` a byte, as in a netstring or in syslog's octet count."""
+            ENCODING_HEX: Framing.LengthPrefix._Encoding.ValueType  # 4
+            """`width` hexadecimal digits, or digits `until` a byte."""
+            ENCODING_VARINT: Framing.LengthPrefix._Encoding.ValueType  # 5
+            """Seven bits in each byte, the least significant first, at most 10 bytes, as in MQTT and protobuf."""
+            ENCODING_BER: Framing.LengthPrefix._Encoding.ValueType  # 6
+            """ASN.1's short and long form, as in LDAP and SNMP. The indefinite form, 0x80, is malformed."""
+
+        class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
+            """How the length is written."""
+
+        ENCODING_UNSPECIFIED: Framing.LengthPrefix.Encoding.ValueType  # 0
+        ENCODING_BIG_ENDIAN: Framing.LengthPrefix.Encoding.ValueType  # 1
+        """An integer of `width` bytes, the most significant first."""
+        ENCODING_LITTLE_ENDIAN: Framing.LengthPrefix.Encoding.ValueType  # 2
+        """An integer of `width` bytes, the least significant first."""
+        ENCODING_DECIMAL: Framing.LengthPrefix.Encoding.ValueType  # 3
+        """`width` decimal digits, or digits `until` a byte, as in a netstring or in syslog's octet count."""
+        ENCODING_HEX: Framing.LengthPrefix.Encoding.ValueType  # 4
+        """`width` hexadecimal digits, or digits `until` a byte."""
+        ENCODING_VARINT: Framing.LengthPrefix.Encoding.ValueType  # 5
+        """Seven bits in each byte, the least significant first, at most 10 bytes, as in MQTT and protobuf."""
+        ENCODING_BER: Framing.LengthPrefix.Encoding.ValueType  # 6
+        """ASN.1's short and long form, as in LDAP and SNMP. The indefinite form, 0x80, is malformed."""
+
         OFFSET_FIELD_NUMBER: _builtins.int
+        ENCODING_FIELD_NUMBER: _builtins.int
         WIDTH_FIELD_NUMBER: _builtins.int
-        LITTLE_ENDIAN_FIELD_NUMBER: _builtins.int
+        UNTIL_FIELD_NUMBER: _builtins.int
         ADJUST_FIELD_NUMBER: _builtins.int
         STRIP_FIELD_NUMBER: _builtins.int
         offset: _builtins.int
-        """The number of bytes before the length; 65535 at most."""
+        """The number of bytes before the length; at most 65535."""
+        encoding: Global___Framing.LengthPrefix.Encoding.ValueType
+        """The default is BIG_ENDIAN."""
         width: _builtins.int
-        """How many bytes the number has, 1 to 8."""
-        little_endian: _builtins.bool
-        """The number is in little-endian order; default: big-endian."""
+        """The number of bytes of an integer, 1 to 8, or of digits, 1 to 20."""
         adjust: _builtins.int
-        """Added to the number: -4 for one of four bytes that counts itself."""
+        """Added to the length: -4 for a length of four bytes that counts itself, 1 for the comma behind a netstring."""
         strip: _builtins.bool
-        """Take the number, and what stands before it, off the request."""
+        """Remove the prefix from the request: the length and the bytes before it."""
+        @_builtins.property
+        def until(self) -> Global___Bytes:
+            """The byte that ends the digits, at most 20 of them. It is part of the prefix."""
+
         def __init__(
             self,
             *,
             offset: _builtins.int = ...,
+            encoding: Global___Framing.LengthPrefix.Encoding.ValueType = ...,
             width: _builtins.int = ...,
-            little_endian: _builtins.bool = ...,
+            until: Global___Bytes | None = ...,
             adjust: _builtins.int = ...,
             strip: _builtins.bool = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["extent", b"extent", "until", b"until", "width", b"width"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust", b"adjust", "little_endian", b"little_endian", "offset", b"offset", "strip", b"strip", "width", b"width"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust", b"adjust", "encoding", b"encoding", "extent", b"extent", "offset", b"offset", "strip", b"strip", "until", b"until", "width", b"width"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType_extent: _TypeAlias = _typing.Literal["width", "until"]  # noqa: Y015
+        _WhichOneofArgType_extent: _TypeAlias = _typing.Literal["extent", b"extent"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_extent) -> _WhichOneofReturnType_extent | None: ...
 
     @_typing.final
     class Idle(_message.Message):

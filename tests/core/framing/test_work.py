@@ -8,6 +8,7 @@ import pytest
 
 from answerback.core.framing import (
     Delimiter,
+    Encoding,
     Fixed,
     Framing,
     Http,
@@ -30,6 +31,9 @@ UNFINISHED: Final = {
     "delimiter of one byte again and again": (Delimiter(b"a" * 20 + b"b"), b"", b"a"),
     "fixed": (Fixed(1 << 20), b"", b"a"),
     "length_prefix": (LengthPrefix(width=4), b"\x00\x10\x00\x00", b"a"),
+    "length_prefix of digits": (LengthPrefix(encoding=Encoding.DECIMAL, until=b":"), b"99999:", b"a"),
+    "length_prefix, varint": (LengthPrefix(encoding=Encoding.VARINT), b"\xff\xff\x7f", b"a"),
+    "length_prefix, ber": (LengthPrefix(encoding=Encoding.BER), b"\x83\xff\xff\xff", b"a"),
     "until_eof": (UntilEof(), b"", b"a"),
     "http head": (Http(), b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
     "http head of CR": (Http(), b"GET / HTTP/1.1", b"\na\r"),

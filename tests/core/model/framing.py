@@ -51,8 +51,10 @@ def least(framing: v1.Framing, heard: bytes) -> int:
         return framing.fixed.size
     if kind == "length_prefix":
         prefix = framing.length_prefix
-        head = prefix.offset + prefix.width
-        size = head if len(heard) < head else _prefixed_size(prefix, heard)
+        known = _prefix(prefix, heard)
+        if known is None:
+            return 0 if prefix.strip else _least_prefix(prefix, heard)
+        head, size = known
         return size - (head if prefix.strip else 0)
     if kind == "line" and not framing.line.keep_ending:
         return len(heard) - heard.endswith(b"\r")
@@ -78,23 +80,59 @@ def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 
         return frame if re.search(framing.pattern.end.encode(), frame, re.ASCII) else None
     if kind == "fixed":
         return frame if len(frame) == framing.fixed.size else None
-    prefix = framing.length_prefix
-    head = prefix.offset + prefix.width
-    if len(frame) < head or len(frame) < _prefixed_size(prefix, frame):
+    known = _prefix(framing.length_prefix, frame)
+    if known is None or len(frame) < known[1]:
         return None
-    return frame[head:] if prefix.strip else frame
+    return frame[known[0] :] if framing.length_prefix.strip else frame
 
 
-def _prefixed_size(prefix: v1.Framing.LengthPrefix, frame: bytes) -> int:
-    """Of the whole frame, whose length is there."""
-    head = prefix.offset + prefix.width
-    number = frame[prefix.offset : head]
-    size = head + prefix.adjust
-    for place, byte in enumerate(number if prefix.little_endian else reversed(number)):
-        size += byte * 256**place
-    if size < head:
+def _prefix(prefix: v1.Framing.LengthPrefix, frame: bytes) -> tuple[int, int] | None:
+    """The sizes of the prefix and of the whole frame; None if the prefix is not whole."""
+    for head in range(prefix.offset + 1, len(frame) + 1):
+        length = _length(prefix, frame[prefix.offset : head])
+        if length is not None:
+            if length + prefix.adjust < 0:
+                raise Malformed
+            return head, head + length + prefix.adjust
+    return None
+
+
+def _least_prefix(prefix: v1.Framing.LengthPrefix, heard: bytes) -> int:
+    """How many bytes the prefix has at least that begins with these."""
+    begun = heard[prefix.offset :]
+    if prefix.encoding == v1.Framing.LengthPrefix.ENCODING_BER and begun:
+        return prefix.offset + begun[0] - 127
+    return max(prefix.offset + (prefix.width or 1 + prefix.HasField("until")), len(heard) + 1)
+
+
+def _length(prefix: v1.Framing.LengthPrefix, written: bytes) -> int | None:
+    """The number that these bytes are; None if they go on."""
+    kind = v1.Framing.LengthPrefix.Encoding.Name(prefix.encoding)
+    if kind in {"ENCODING_DECIMAL", "ENCODING_HEX"}:
+        return _digits(prefix, written, 16 if kind == "ENCODING_HEX" else 10)
+    if kind == "ENCODING_VARINT":
+        if written[-1] >= 128 and len(written) == 10:
+            raise Malformed
+        bits = "".join(f"{byte:08b}"[1:] for byte in reversed(written))
+        return int(bits, 2) if written[-1] < 128 else None
+    if kind == "ENCODING_BER":
+        if written[0] == 128 or written[0] > 136:
+            raise Malformed
+        size = max(1, written[0] - 127)
+        return int(written[size > 1 :].hex(), 16) if len(written) == size else None
+    if len(written) < prefix.width:
+        return None
+    number = written if kind == "ENCODING_LITTLE_ENDIAN" else bytes(reversed(written))
+    return int(sum(byte * 256**place for place, byte in enumerate(number)))
+
+
+def _digits(prefix: v1.Framing.LengthPrefix, written: bytes, base: int) -> int | None:
+    until = bytes_of(prefix.until) if prefix.HasField("until") else b""
+    if until and written[1:].endswith(until):
+        return int(written[:-1], base)
+    if written[-1:].lower() not in [b"%x" % digit for digit in range(base)] or len(written) > 20:
         raise Malformed
-    return size
+    return int(written, base) if len(written) == prefix.width else None
 
 
 def _walked(kind: str, heard: bytes) -> Frame | None:

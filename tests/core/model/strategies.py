@@ -32,7 +32,11 @@ PREFIXES = [
     {"width": 1},
     {"width": 2, "strip": True},
     {"width": 1, "offset": 1, "adjust": -2},
-    {"width": 2, "little_endian": True, "adjust": 1},
+    {"width": 2, "encoding": "LITTLE_ENDIAN", "adjust": 1},
+    {"encoding": "DECIMAL", "until": "\n"},
+    {"encoding": "HEX", "width": 1, "strip": True},
+    {"encoding": "VARINT", "strip": True},
+    {"encoding": "BER", "offset": 1},
     {"width": 1, "strip": True, "adjust": -1},
 ]
 

@@ -40,6 +40,43 @@ def test_framing_number_outside_its_bounds_is_rejected(framing: str, path: str, 
         assert problems(f"{{{framing.format(number)}}}") == [f"{path}: must be {least} to {most}, not {number}"]
 
 
+LENGTHS = {
+    "{encoding: DECIMAL}": ": a DECIMAL length needs an end: set one of width, until",
+    "{encoding: HEX, width: 21}": ".width: must be 1 to 20, not 21",
+    "{encoding: HEX, width: 0}": ".width: must be 1 to 20, not 0",
+    "{encoding: DECIMAL, until: '7'}": '.until: must be one byte that is not a digit, not "7"',
+    "{encoding: DECIMAL, until: '::'}": '.until: must be one byte that is not a digit, not "::"',
+    "{encoding: DECIMAL, until: ''}": '.until: must be one byte that is not a digit, not ""',
+    "{encoding: HEX, until: F}": '.until: must be one byte that is not a digit, not "F"',
+    "{until: ':'}": ".until: only digits end at a byte: write width, or encoding: DECIMAL or HEX",
+    "{encoding: VARINT, width: 4}": ".width: a VARINT length ends by itself: remove width",
+    "{encoding: BER, until: ':'}": ".until: a BER length ends by itself: remove until",
+    "{encoding: LITTLE_ENDIAN}": ": a LITTLE_ENDIAN length needs an end: set width",
+    "{}": ": a BIG_ENDIAN length needs an end: set width",
+    "{width: 0}": ".width: must be 1 to 8, not 0",
+    "{encoding: VARINT, offset: 65536}": ".offset: must be 0 to 65535, not 65536",
+}
+
+
+@pytest.mark.parametrize("given, problem", LENGTHS.items())
+def test_length_without_a_fitting_end_is_rejected(given: str, problem: str) -> None:
+    assert problems(f"{{length_prefix: {given}}}") == [f"length_prefix{problem}"]
+
+
+@pytest.mark.parametrize(
+    "given", ["{encoding: DECIMAL, until: a}", "{encoding: HEX, until: ':'}", "{encoding: HEX, width: 20}"]
+)
+def test_length_written_in_digits_has_a_width_or_ends_at_a_byte(given: str) -> None:
+    assert problems(f"{{length_prefix: {given}}}") == []
+
+
+def test_unknown_encoding_is_rejected() -> None:
+    config = listener(framing="{length_prefix: {width: 1}}")
+    config.listeners[0].framing.length_prefix.encoding = 99  # type: ignore[assignment]
+    (problem,) = said(check(config, {}))
+    assert problem.startswith("listeners[0].framing.length_prefix.encoding: there is no value 99; known: ENCODING_BIG_")
+
+
 def test_empty_or_invalid_delimiter_is_rejected() -> None:
     assert problems("{delimiter: ''}") == ["delimiter.end: at least one byte is needed"]
     assert problems("{delimiter: {end: {hex: a}}}") == ["delimiter.end.hex: odd number of digits"]

@@ -17,10 +17,15 @@ COMPILED = {
     "{delimiter: {end: {file: end}}}": framing.Delimiter(b"from a file"),
     r"{pattern: {end: '\xff+;'}}": framing.Pattern(r"\xff+;"),
     "{fixed: {size: 4}}": framing.Fixed(4),
-    "{length_prefix: {width: 2}}": framing.LengthPrefix(0, 2, little_endian=False, adjust=0, strip=False),
-    "{length_prefix: {offset: 1, width: 4, little_endian: true, adjust: -4, strip: true}}": framing.LengthPrefix(
-        1, 4, little_endian=True, adjust=-4, strip=True
+    "{length_prefix: {width: 2}}": framing.LengthPrefix(0, 2, framing.Encoding.BIG_ENDIAN, adjust=0, strip=False),
+    "{length_prefix: {offset: 1, width: 4, encoding: LITTLE_ENDIAN, adjust: -4, strip: true}}": framing.LengthPrefix(
+        1, 4, framing.Encoding.LITTLE_ENDIAN, adjust=-4, strip=True
     ),
+    "{length_prefix: {width: 2, encoding: BIG_ENDIAN}}": framing.LengthPrefix(0, 2),
+    "{length_prefix: {width: 4, encoding: DECIMAL}}": framing.LengthPrefix(0, 4, framing.Encoding.DECIMAL),
+    "{length_prefix: {until: {hex: 20}, encoding: HEX}}": framing.LengthPrefix(0, 0, framing.Encoding.HEX, b" "),
+    "{length_prefix: {encoding: VARINT}}": framing.LengthPrefix(encoding=framing.Encoding.VARINT),
+    "{length_prefix: {offset: 1, encoding: BER}}": framing.LengthPrefix(offset=1, encoding=framing.Encoding.BER),
     "{idle: {gap: 50ms}}": framing.Idle(0.05),
     "until_eof": framing.UntilEof(),
     "http": framing.Http(),

@@ -7,6 +7,7 @@ from answerback.core.framing.fixed import Fixed
 from answerback.core.framing.http import Http
 from answerback.core.framing.idle import Idle
 from answerback.core.framing.length_prefix import LengthPrefix
+from answerback.core.framing.lengths import Encoding
 from answerback.core.framing.line import Line
 from answerback.core.framing.pattern import Pattern, check_pattern
 from answerback.core.framing.read import Read
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_BATCH",
     "Buffer",
     "Delimiter",
+    "Encoding",
     "Fixed",
     "Framing",
     "Http",

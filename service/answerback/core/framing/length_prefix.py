@@ -1,67 +1,90 @@
-"""Framing by a length field within the request: Modbus, PostgreSQL, DNS over TCP, most binary protocols."""
+"""Framing by a length field within the request: Modbus, PostgreSQL, MQTT, LDAP, netstrings, most binary protocols."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
+from answerback.core.framing.lengths import INCOMPLETE, Encoding, ReadLength, reader
 
 
 @dataclass(frozen=True, slots=True)
 class LengthPrefix(Stateless):
-    """A `width`-byte number N at `offset`: the frame has `offset + width + N + adjust` bytes.
+    """The prefix is the first `offset` bytes and the length behind them, N: N + `adjust` bytes follow it.
 
-    `strip` removes the first `offset + width` bytes from the request. A frame shorter than those is malformed. Raises
-    ValueError for an offset below 0 and a width other than 1 to 8 bytes.
+    `width` is the length's number of bytes or digits; `until` is the byte that ends digits, part of the prefix. `strip`
+    removes the prefix from the request. A sum below 0 is malformed. Raises ValueError for an offset below 0, and for a
+    width or an ending that does not fit the encoding.
     """
 
     offset: int = 0
-    width: int = 4
-    little_endian: bool = False
+    width: int = 0
+    encoding: Encoding = Encoding.BIG_ENDIAN
+    until: bytes = b""
     adjust: int = 0
     strip: bool = False
+    _read: ReadLength = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Validate offset and width."""
-        if self.offset < 0 or not 1 <= self.width <= 8:
-            raise ValueError(f"a length has 1 to 8 bytes at an offset of 0 or more, not {self.width} at {self.offset}")
+        """Validate the fields."""
+        if self.offset < 0:
+            raise ValueError(f"a length has an offset of 0 or more, not {self.offset}")
+        # The dataclass is frozen.
+        object.__setattr__(self, "_read", reader(self.encoding, self.width, self.until))
 
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
         """See `Framing.split`."""
         requests: list[bytes] = []
-        at, off = 0, self.offset + self.width if self.strip else 0
-        while len(requests) < MAX_BATCH:
+        at, size = 0, len(buffer)
+        while len(requests) < MAX_BATCH and at < size:
             try:
-                size = self._size(buffer, at)
+                body, end = self._frame(buffer, at)
             except Malformed:
                 if requests:
                     break
                 raise
-            if not size or at + size > len(buffer):
+            if body == INCOMPLETE or end > size:
                 break
-            requests.append(bytes(buffer[at + off : at + size]))
-            at += size
+            requests.append(bytes(buffer[body if self.strip else at : end]))
+            at = end
         return requests, at
 
     def consumed(self, buffer: Buffer, requests: int) -> int:
         """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
-            at += self._size(buffer, at)
+            at = self._frame(buffer, at)[1]
         return at
 
     def min_length(self, buffer: Buffer) -> int:
         """See `Framing.min_length`."""
-        head = self.offset + self.width
-        return (self._size(buffer, 0) or head) - (head if self.strip else 0)
+        body, end = self._frame(buffer, 0)
+        if not self.strip:
+            return end
+        return 0 if body == INCOMPLETE else end - body
 
-    def _size(self, buffer: Buffer, at: int) -> int:
-        """Return the size of the frame that begins there; 0 if its length field is incomplete."""
-        start = at + self.offset
-        end = start + self.width
-        if end > len(buffer):
+    def min_frame_length(self, buffer: Buffer) -> int:
+        """Return a lower bound for the length of the frame, prefix included, that the buffer begins with."""
+        return self._frame(buffer, 0)[1]
+
+    def body(self, request: bytes) -> int:
+        """Return where the body of a request begins, behind the prefix; its length if the prefix is incomplete."""
+        if self.strip:
             return 0
-        number = int.from_bytes(buffer[start:end], "little" if self.little_endian else "big")
-        size = end - at + number + self.adjust
-        if size < end - at:
-            raise Malformed(f"the length {number} makes a frame of {size} bytes, shorter than its prefix")
-        return size
+        try:
+            body, _ = self._frame(request, 0)
+        except Malformed:
+            return len(request)
+        return len(request) if body == INCOMPLETE else min(body, len(request))
+
+    def _frame(self, buffer: Buffer, at: int) -> tuple[int, int]:
+        """Return where the body of the frame at this position begins, and where the frame ends.
+
+        While the prefix is incomplete, return INCOMPLETE and a lower bound for the end.
+        """
+        number, body = self._read(buffer, at + self.offset)
+        if number == INCOMPLETE:
+            return INCOMPLETE, body
+        end = body + number + self.adjust
+        if end < body:
+            raise Malformed(f"the length {number} makes a frame of {end - at} bytes, shorter than its prefix")
+        return body, end

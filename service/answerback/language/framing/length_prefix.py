@@ -1,16 +1,29 @@
-"""`length_prefix`: a number in the request says how long it is."""
+"""`length_prefix`: a request contains its length."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from answerback.core import framing as core
+from answerback.core.escapes import quote
+from answerback.core.framing import Encoding
+from answerback.core.framing.lengths import MAX_BINARY_BYTES, MAX_DIGITS, is_ending
 from answerback.language import bounds
-from answerback.language.context import Compiling
+from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
 
-MAX_OFFSET: Final = 65535  # of a length: protocols have it within their first bytes
+MAX_OFFSET: Final = 65535  # protocols have the length within their first bytes
 
+ENCODINGS: Final[Mapping[int, Encoding]] = {
+    v1.Framing.LengthPrefix.ENCODING_UNSPECIFIED: Encoding.BIG_ENDIAN,
+    v1.Framing.LengthPrefix.ENCODING_BIG_ENDIAN: Encoding.BIG_ENDIAN,
+    v1.Framing.LengthPrefix.ENCODING_LITTLE_ENDIAN: Encoding.LITTLE_ENDIAN,
+    v1.Framing.LengthPrefix.ENCODING_DECIMAL: Encoding.DECIMAL,
+    v1.Framing.LengthPrefix.ENCODING_HEX: Encoding.HEX,
+    v1.Framing.LengthPrefix.ENCODING_VARINT: Encoding.VARINT,
+    v1.Framing.LengthPrefix.ENCODING_BER: Encoding.BER,
+}
 
 FIELDS = describe(
     v1.Framing.LengthPrefix,
@@ -21,8 +34,17 @@ FIELDS = describe(
         most=MAX_OFFSET,
         unit="bytes",
     ),
-    width=Number("framing: {length_prefix: {width: 2}}", least=1, most=8, unit="bytes"),
-    little_endian=Field("framing: {length_prefix: {width: 4, little_endian: true}}"),
+    encoding=Field("framing: {length_prefix: {offset: 1, encoding: VARINT}}"),
+    width=Number(
+        "framing: {length_prefix: {width: 2}}",
+        least=1,
+        most=MAX_DIGITS,
+        words=f"at most {MAX_BINARY_BYTES} for integers; not for VARINT and BER",
+    ),
+    until=Field(
+        'framing: {length_prefix: {encoding: DECIMAL, until: ":", adjust: 1, strip: true}}',
+        words="one byte that is not a digit; only for DECIMAL and HEX",
+    ),
     adjust=Number(
         "framing: {length_prefix: {width: 4, adjust: -4}}",
         default="`0` bytes",
@@ -36,19 +58,58 @@ FIELDS = describe(
 
 @FRAMINGS.kind("length_prefix")
 class LengthPrefixKind(FramingKind):
-    """A number in the request says how long it is."""
+    """A request contains its length."""
 
     runtime = core.LengthPrefix
     fields = FIELDS
     example = "framing: {length_prefix: {offset: 4, width: 2}}"
 
-    def compile(self, given: v1.Framing.LengthPrefix, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - no bytes
-        """Make the framing."""
-        return core.LengthPrefix(given.offset, given.width, given.little_endian, given.adjust, given.strip)
+    def check(self, given: v1.Framing.LengthPrefix, path: str, checking: Checking) -> None:
+        """Check the bounds, and that the length has an end that fits its encoding."""
+        problems = checking.problems
+        bounds.enum(v1.Framing.LengthPrefix.Encoding.DESCRIPTOR, given.encoding, f"{path}.encoding", problems)
+        encoding = ENCODINGS.get(given.encoding)
+        FIELDS.fields["offset"].check(given.offset, f"{path}.offset", checking)
+        FIELDS.fields["adjust"].check(given.adjust, f"{path}.adjust", checking)
+        if encoding is None:
+            return
+        extent = given.WhichOneof("extent")
+        if encoding.is_digits or encoding.is_binary:
+            if extent is None:
+                choice = "width" if encoding.is_binary else "one of width, until"
+                checking.add(path, f"a {encoding.name} length needs an end: set {choice}")
+            elif extent == "width":
+                checking.between(
+                    given.width, 1, MAX_DIGITS if encoding.is_digits else MAX_BINARY_BYTES, f"{path}.width"
+                )
+            elif encoding.is_binary:
+                checking.add(f"{path}.until", "only digits end at a byte: write width, or encoding: DECIMAL or HEX")
+            else:
+                self._check_until(given, f"{path}.until", encoding, checking)
+        elif extent is not None:
+            checking.add(f"{path}.{extent}", f"a {encoding.name} length ends by itself: remove {extent}")
 
-    def waits_for(self, framing: core.LengthPrefix, buffer: core.Buffer, missing: int) -> str | None:  # noqa: ARG002
-        """The head that is taken off is needed too."""
-        if not framing.strip:
-            return None
-        missing += framing.offset + framing.width
-        return f"at least {missing} more byte{'s' * (missing > 1)}" if missing > 0 else None
+    def _check_until(self, given: v1.Framing.LengthPrefix, path: str, encoding: Encoding, checking: Checking) -> None:
+        until = checking.content(given.until, path)
+        if until is not None and not is_ending(bytes(until[:2]), encoding):
+            checking.add(path, f"must be one byte that is not a digit, not {quote(bytes(until))}")
+
+    def compile(self, given: v1.Framing.LengthPrefix, compiling: Compiling) -> core.Framing:
+        """Make the framing."""
+        return core.LengthPrefix(
+            given.offset,
+            given.width,
+            ENCODINGS[given.encoding],
+            compiling.literal(given.until) if given.HasField("until") else b"",
+            given.adjust,
+            given.strip,
+        )
+
+    def describe(self, framing: core.LengthPrefix) -> str:
+        """Name the encoding unless it is the default."""
+        return self.name if framing.encoding is Encoding.BIG_ENDIAN else f"{self.name}, {framing.encoding.name}"
+
+    def waits_for(self, framing: core.LengthPrefix, buffer: core.Buffer, missing: int) -> str | None:
+        """Count the bytes of the prefix, too, if it is stripped."""
+        missing = framing.min_frame_length(buffer) - len(buffer)
+        return f"at least {missing} more byte{'s' * (missing > 1)}"
