@@ -87,6 +87,29 @@ def test_reference_shows_default_bounds_and_example_of_each_field(entry: Entry) 
     assert not entry.default or f"| {entry.default} |" in row
 
 
+@each_entry
+def test_comment_in_the_schema_does_not_repeat_default_or_bounds(entry: Entry) -> None:
+    section = GENERATED.split(f"\n## {name_of_message(entry.message)}\n")[1].split("\n## ")[0]
+    row = next(line for line in section.splitlines() if line.startswith(f"| `{entry.field}` |"))
+    comment = row.removesuffix(f" | `{entry.example}` |").rsplit(f"| {entry.bounds} | ", 1)[1]
+    assert not re.search(r"\bdefault|unless given|if not given", comment, re.IGNORECASE)
+    figures = set(re.findall(r"\d[\d,]+", entry.bounds))
+    assert figures.isdisjoint(re.findall(r"\d[\d,]+", comment))
+
+
+def test_documented_default_of_an_enum_is_a_value_that_may_be_written() -> None:
+    checked = 0
+    for kind in kinds(v1.Config.DESCRIPTOR):
+        for field in kind.fields:
+            entry = next(each for each in ENTRIES if (each.message, each.field) == (kind.full_name, field.name))
+            if field.enum_type is None or not re.fullmatch("`[A-Z_]+`", entry.default):
+                continue
+            checked += 1
+            values = [value.name for value in field.enum_type.values]
+            assert any(name.endswith(f"_{entry.default.strip('`')}") for name in values[1:]), entry
+    assert checked >= 5
+
+
 def test_documented_defaults_of_limits_are_those_in_use() -> None:
     for entry in ENTRIES:
         if entry.message != "answerback.v1.Limits":

@@ -16,18 +16,19 @@ FIELDS: Final = describe(
     Where.LISTENER,
     max_connections=Field(
         "limits: {max_connections: 100}",
-        default="`0`: no bound",
-        words="the hard limit of descriptors at most",
+        default="`0`: no limit",
+        words="at most the hard limit of descriptors",
     ),
-    max_connections_per_peer=Field("limits: {max_connections_per_peer: 10}", default="`0`: no bound"),
-    idle_timeout=Time("limits: {idle_timeout: 30s}", default="`5m`", words="0: none", most=bounds.MAX_TIMEOUT),
-    request_timeout=Time("limits: {request_timeout: 500ms}", default="`30s`", words="0: none", most=bounds.MAX_TIMEOUT),
-    write_timeout=Time("limits: {write_timeout: 10s}", default="`30s`", words="0: none", most=bounds.MAX_TIMEOUT),
-    lifetime=Time("limits: {lifetime: 1h}", default="`0`", words="0: none", most=bounds.MAX_TIMEOUT),
+    max_connections_per_peer=Field("limits: {max_connections_per_peer: 10}", default="`0`: no limit"),
+    idle_timeout=Time("limits: {idle_timeout: 30s}", default="`5m`", words="0: no limit", most=bounds.MAX_TIMEOUT),
+    request_timeout=Time(
+        "limits: {request_timeout: 500ms}", default="`30s`", words="0: no limit", most=bounds.MAX_TIMEOUT
+    ),
+    write_timeout=Time("limits: {write_timeout: 10s}", default="`30s`", words="0: no limit", most=bounds.MAX_TIMEOUT),
+    lifetime=Time("limits: {lifetime: 1h}", default="`0`", words="0: no limit", most=bounds.MAX_TIMEOUT),
     max_request_bytes=Number(
         "limits: {max_request_bytes: 4096}",
         default="`1048576` bytes",
-        words="a request is always bounded",
         least=1,
         most=bounds.MAX_REQUEST_BYTES,
         unit="bytes",

@@ -9,28 +9,28 @@ CONFIG = describe(
     listeners=Field(
         'listeners: [{name: hello, address: "0.0.0.0:8000"}]',
         default="none",
-        words="256 at most, with 10,000 rules in all",
+        words="at most 256, with at most 10,000 rules in all",
     ),
 )
 LISTENER = describe(
     v1.Listener,
     Where.LISTENER,
     name=Field(
-        "name: smtp-in", words="letters, digits, `.`, `_`, `-`, the first a letter or digit, 63 at most; unique"
+        "name: smtp-in", words="letters, digits, `.`, `_`, `-`, the first a letter or digit, at most 63; unique"
     ),
     address=Field(
         'address: "[::1]:2525"',
-        words="two listeners, or one and a port of the server itself, cannot share one",
+        words="not the address of another listener, nor a port of the server itself",
     ),
     engine=Field("engine: COROUTINE", default="that of `serve --engine`"),
     framing=Field("framing: line", default="`read`"),
     rules=Field("rules: [{do: [echo]}]", default="none"),
-    faults=Field("faults: [{latency: 100ms}]", default="none", words="32 at most"),
-    limits=Field("limits: {lifetime: 1h}", default="each its own"),
+    faults=Field("faults: [{latency: 100ms}]", default="none", words="at most 32"),
+    limits=Field("limits: {lifetime: 1h}", default="see [Limits](#limits)"),
     accept=Field("accept: STALL", default="`NORMAL`"),
     random_seed=Field(
         "random_seed: 42",
-        default="at random",
-        words="the same seed and conversation give the same replies, delays and faults, on one worker",
+        default="random",
+        words="with one worker, the same seed and conversation give the same replies, delays and faults",
     ),
 )

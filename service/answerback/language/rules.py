@@ -27,34 +27,32 @@ RULE: Final = describe(
     name=Field(
         "name: greeting",
         default="`rules[N]`",
-        words="128 printable characters at most; unique in its listener",
+        words="at most 128 printable characters; unique in its listener",
     ),
     event=Field("event: CONNECT", default="`REQUEST`"),
-    when=Field("when: PING", default="every request", words="of the peer alone, unless the event is `REQUEST`"),
+    when=Field("when: PING", default="every request", words="for an event other than `REQUEST`: only `peer`"),
     in_states=Field(
         '{in_states: ["", ready], do: [state: ready]}',
         default="every state",
-        words="128 characters each at most; a listener has 1000 at most, and states times rules are 500,000 at most",
+        words="at most 128 characters each; at most 1000 in a listener, and at most 500,000 states times rules",
     ),
-    times=Field("times: 2", default="`0`: always"),
+    times=Field("times: 2", default="`0`: no limit"),
     scope=Field("{scope: CONNECTION, times: 1}", default="`LISTENER`"),
-    do=Field(r'do: [send: "+PONG\r\n", close]', default="nothing is done"),
+    do=Field(r'do: [send: "+PONG\r\n", close]', default="no step"),
     replies=Field(r'replies: {of: [[send: "busy\n"], [send: "ok\n"]]}', default="none", words="in place of `do`"),
 )
 REPLIES: Final = describe(
     v1.Replies,
     Where.RULE,
     of=Field(r'replies: {of: [[send: "busy\n"], [reset]]}', words="at least one"),
-    then=Field(r'replies: {of: [[send: "a\n"], [send: "b\n"]], then: CYCLE}', default="`HOLD`"),
+    then=Field(r'replies: {of: [[send: "a\n"], [send: "b\n"]], then: CYCLE}', default="`REPEAT_LAST`"),
     weights=Field(
         "replies: {of: [[echo], [reset]], then: RANDOM, weights: [99, 1]}",
-        default="all alike",
-        words="0 or more, as many as replies; with `RANDOM`",
+        default="equal weights",
+        words="0 or more each, one for each script; only with `RANDOM`",
     ),
 )
-SCRIPT: Final = describe(
-    v1.Script, Where.RULE, do=Field("replies: {of: [{do: [echo, close]}]}", default="nothing is done")
-)
+SCRIPT: Final = describe(v1.Script, Where.RULE, do=Field("replies: {of: [{do: [echo, close]}]}", default="no step"))
 
 
 def rule_key(rule: v1.Rule, index: int) -> str:

@@ -28,18 +28,18 @@ class _EngineEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Engine.ValueTy
     DESCRIPTOR: _descriptor.EnumDescriptor
     ENGINE_UNSPECIFIED: _Engine.ValueType  # 0
     ENGINE_CALLBACK: _Engine.ValueType  # 1
-    """Readiness callbacks on non-blocking sockets: the fast one."""
+    """Readiness callbacks on non-blocking sockets. Fast."""
     ENGINE_COROUTINE: _Engine.ValueType  # 2
-    """A coroutine per connection over streams."""
+    """One coroutine for each connection."""
 
 class Engine(_Engine, metaclass=_EngineEnumTypeWrapper):
-    """The style of asynchronous programming that drives a listener's connections. Both answer alike."""
+    """The implementation that drives a listener's connections. Clients see no difference, except in speed."""
 
 ENGINE_UNSPECIFIED: Engine.ValueType  # 0
 ENGINE_CALLBACK: Engine.ValueType  # 1
-"""Readiness callbacks on non-blocking sockets: the fast one."""
+"""Readiness callbacks on non-blocking sockets. Fast."""
 ENGINE_COROUTINE: Engine.ValueType  # 2
-"""A coroutine per connection over streams."""
+"""One coroutine for each connection."""
 Global___Engine: _TypeAlias = Engine  # noqa: Y015
 
 class _Accept:
@@ -52,35 +52,37 @@ class _AcceptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accept.ValueTy
     ACCEPT_NORMAL: _Accept.ValueType  # 1
     """The listener's rules are applied."""
     ACCEPT_REFUSE: _Accept.ValueType  # 2
-    """Connecting is refused (RST), while the server keeps the address. Not for Unix sockets."""
+    """Connecting fails with RST, and the server keeps the address bound. Not for Unix sockets."""
     ACCEPT_STALL: _Accept.ValueType  # 3
-    """Connecting times out: nothing is answered, not even by RST. Not for Unix sockets."""
+    """Connecting times out: the server answers no packet, not even with RST. Not for Unix sockets."""
     ACCEPT_CLOSE: _Accept.ValueType  # 4
     """The connection is accepted and closed in order at once."""
     ACCEPT_RESET: _Accept.ValueType  # 5
     """The connection is accepted and reset at once."""
     ACCEPT_HOLD: _Accept.ValueType  # 6
-    """The connection is accepted, and neither read nor answered until the listener is NORMAL again: then its conversation
-    begins. It ends at `lifetime` (1 h if there is none), by a drain, or when the peer resets.
+    """The connection is accepted, but nothing is read or sent until the listener is NORMAL again: then the conversation
+    begins. The connection ends at `lifetime` (1 h if it is not set), with a drain, or when the peer closes or resets
+    it.
     """
 
 class Accept(_Accept, metaclass=_AcceptEnumTypeWrapper):
-    """What happens to new connections of a listener."""
+    """How a listener treats new connections."""
 
 ACCEPT_UNSPECIFIED: Accept.ValueType  # 0
 ACCEPT_NORMAL: Accept.ValueType  # 1
 """The listener's rules are applied."""
 ACCEPT_REFUSE: Accept.ValueType  # 2
-"""Connecting is refused (RST), while the server keeps the address. Not for Unix sockets."""
+"""Connecting fails with RST, and the server keeps the address bound. Not for Unix sockets."""
 ACCEPT_STALL: Accept.ValueType  # 3
-"""Connecting times out: nothing is answered, not even by RST. Not for Unix sockets."""
+"""Connecting times out: the server answers no packet, not even with RST. Not for Unix sockets."""
 ACCEPT_CLOSE: Accept.ValueType  # 4
 """The connection is accepted and closed in order at once."""
 ACCEPT_RESET: Accept.ValueType  # 5
 """The connection is accepted and reset at once."""
 ACCEPT_HOLD: Accept.ValueType  # 6
-"""The connection is accepted, and neither read nor answered until the listener is NORMAL again: then its conversation
-begins. It ends at `lifetime` (1 h if there is none), by a drain, or when the peer resets.
+"""The connection is accepted, but nothing is read or sent until the listener is NORMAL again: then the conversation
+begins. The connection ends at `lifetime` (1 h if it is not set), with a drain, or when the peer closes or resets
+it.
 """
 Global___Accept: _TypeAlias = Accept  # noqa: Y015
 
@@ -92,29 +94,37 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     DESCRIPTOR: _descriptor.EnumDescriptor
     EVENT_UNSPECIFIED: _Event.ValueType  # 0
     EVENT_REQUEST: _Event.ValueType  # 1
-    """A whole request has come."""
+    """A complete request has arrived."""
     EVENT_CONNECT: _Event.ValueType  # 2
-    """The connection has been accepted; there is no request yet, and `when` can look at the peer alone, as on all that follow."""
+    """The connection has been accepted. There is no request yet, so `when` can test only the peer. This also holds for
+    the events below.
+    """
     EVENT_IDLE: _Event.ValueType  # 3
-    """Nothing was heard for `idle_timeout`. The rule acts instead of the close; if it does not close, the clock starts again."""
+    """The peer has sent nothing for `idle_timeout`. The rule acts in place of the close; if it does not close the
+    connection, the clock starts again.
+    """
     EVENT_EOF: _Event.ValueType  # 4
-    """The peer has closed its half, and has been answered; the connection closes when the rule has acted."""
+    """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
     EVENT_DRAIN: _Event.ValueType  # 5
-    """The server drains, and the connection has nothing in progress; it closes when the rule has acted."""
+    """The server drains, and no request is in progress on the connection. The connection closes when the rule has acted."""
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper): ...
 
 EVENT_UNSPECIFIED: Event.ValueType  # 0
 EVENT_REQUEST: Event.ValueType  # 1
-"""A whole request has come."""
+"""A complete request has arrived."""
 EVENT_CONNECT: Event.ValueType  # 2
-"""The connection has been accepted; there is no request yet, and `when` can look at the peer alone, as on all that follow."""
+"""The connection has been accepted. There is no request yet, so `when` can test only the peer. This also holds for
+the events below.
+"""
 EVENT_IDLE: Event.ValueType  # 3
-"""Nothing was heard for `idle_timeout`. The rule acts instead of the close; if it does not close, the clock starts again."""
+"""The peer has sent nothing for `idle_timeout`. The rule acts in place of the close; if it does not close the
+connection, the clock starts again.
+"""
 EVENT_EOF: Event.ValueType  # 4
-"""The peer has closed its half, and has been answered; the connection closes when the rule has acted."""
+"""The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
 EVENT_DRAIN: Event.ValueType  # 5
-"""The server drains, and the connection has nothing in progress; it closes when the rule has acted."""
+"""The server drains, and no request is in progress on the connection. The connection closes when the rule has acted."""
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 class _Scope:
@@ -179,30 +189,29 @@ class Listener(_message.Message):
     ACCEPT_FIELD_NUMBER: _builtins.int
     RANDOM_SEED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Names the listener in metrics, health and logs. Required, unique: letters, digits, `.`, `_`, `-`, 63 at most."""
+    """Names the listener in metrics, health and logs."""
     address: _builtins.str
-    """HOST:PORT, the host an IPv4 address or an IPv6 one in brackets. `[::]` takes IPv6 alone. Port 0 lets the kernel choose.
-    Or `unix:/PATH`, a Unix socket: absolute, 107 bytes at most. See docs/reference/language.md for what it does not have.
+    """HOST:PORT, where HOST is an IPv4 address, or an IPv6 address in brackets; `[::]` listens on IPv6 only, and with
+    port 0 the kernel chooses a free port. Or `unix:/PATH`, a Unix socket with an absolute path of at most 107 bytes;
+    docs/reference/language.md lists how it differs from TCP.
     """
     engine: Global___Engine.ValueType
-    """The engine that serves its connections; the default is that of `serve --engine`."""
+    """The engine that serves the listener's connections."""
     accept: Global___Accept.ValueType
-    """What happens to new connections; the default is NORMAL. Open connections are not affected."""
+    """How new connections are treated. Open connections are not affected."""
     random_seed: _builtins.int
-    """Seed of random choices in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates. Default: a
-    random seed.
-    """
+    """Seed of random choices in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates."""
     @_builtins.property
     def framing(self) -> Global___Framing:
-        """How bytes become requests; the default is `read`."""
+        """How bytes are split into requests."""
 
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]:
-        """For each event the first rule that matches acts, in the order written."""
+        """For each event, the first rule that matches acts. Rules are tried in the order written."""
 
     @_builtins.property
     def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fault]:
-        """Faults that are applied to every reply, in the order written; 32 at most."""
+        """Faults that every reply goes through, in the order written."""
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
@@ -231,19 +240,19 @@ Global___Listener: _TypeAlias = Listener  # noqa: Y015
 
 @_typing.final
 class Framing(_message.Message):
-    """How bytes become requests. `line` and `delimiter` take their ending off; all others leave every byte in place."""
+    """How bytes are split into requests. `line` and `delimiter` remove the ending; all other framings keep every byte."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Read(_message.Message):
-        """Each read of the socket is a request."""
+        """Each read from the socket is a request."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         MAX_BYTES_FIELD_NUMBER: _builtins.int
         max_bytes: _builtins.int
-        """The most bytes of one request; 1 to 1048576, 1024 unless given."""
+        """Maximum number of bytes of a read."""
         def __init__(
             self,
             *,
@@ -259,13 +268,13 @@ class Framing(_message.Message):
 
     @_typing.final
     class Line(_message.Message):
-        """LF ends a request, CRLF too."""
+        """LF or CRLF ends a request."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         KEEP_ENDING_FIELD_NUMBER: _builtins.int
         keep_ending: _builtins.bool
-        """Leave the ending on the request."""
+        """Keep the ending as a part of the request."""
         def __init__(
             self,
             *,
@@ -286,10 +295,10 @@ class Framing(_message.Message):
         END_FIELD_NUMBER: _builtins.int
         KEEP_FIELD_NUMBER: _builtins.int
         keep: _builtins.bool
-        """Leave the ending on the request."""
+        """Keep the ending as a part of the request."""
         @_builtins.property
         def end(self) -> Global___Bytes:
-            """At least one byte."""
+            """The bytes that end a request."""
 
         def __init__(
             self,
@@ -305,13 +314,15 @@ class Framing(_message.Message):
 
     @_typing.final
     class Pattern(_message.Message):
-        """A request ends with the first byte that makes a pattern match."""
+        """A request ends at the first byte with which a pattern matches."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         END_FIELD_NUMBER: _builtins.int
         end: _builtins.str
-        """RE2 over bytes, searched for; `^`, `$` and `\\b` are rejected, because they depend on bytes that have not arrived yet."""
+        """A pattern for the end of the request. `^`, `$` and `\\b` are rejected, because they depend on bytes that have not
+        arrived yet.
+        """
         def __init__(
             self,
             *,
@@ -325,17 +336,18 @@ class Framing(_message.Message):
 
     @_typing.final
     class Fixed(_message.Message):
-        """A request has a fixed number of bytes."""
+        """Every request has the same number of bytes."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         SIZE_FIELD_NUMBER: _builtins.int
         SIZE_FROM_FIELD_NUMBER: _builtins.int
         size: _builtins.int
-        """1 to 67108864."""
+        """The number of bytes."""
         size_from: _builtins.str
-        """A template, settled when its step runs; only for `framing` and `receive`. What is no number closes the connection. With
-        `framing` it is for one request, behind which the framing before it returns; 0 makes an empty one, 64 in a row at most.
+        """The number of bytes, evaluated when the step runs. A value that is not a number closes the connection. The step
+        `framing` then applies to one request only, and the framing before it applies again; with 0 that request is
+        empty, and more than 64 empty requests in a row close the connection.
         """
         def __init__(
             self,
@@ -401,11 +413,11 @@ class Framing(_message.Message):
         ADJUST_FIELD_NUMBER: _builtins.int
         STRIP_FIELD_NUMBER: _builtins.int
         offset: _builtins.int
-        """The number of bytes before the length; at most 65535."""
+        """The number of bytes before the length."""
         encoding: Global___Framing.LengthPrefix.Encoding.ValueType
-        """The default is BIG_ENDIAN."""
+        """How the length is written."""
         width: _builtins.int
-        """The number of bytes of an integer, 1 to 8, or of digits, 1 to 20."""
+        """The number of bytes of an integer, or the number of digits."""
         adjust: _builtins.int
         """Added to the length: -4 for a length of four bytes that counts itself, 1 for the comma behind a netstring."""
         strip: _builtins.bool
@@ -434,14 +446,14 @@ class Framing(_message.Message):
 
     @_typing.final
     class Idle(_message.Message):
-        """Silence ends a request."""
+        """A request ends when the peer has sent nothing for a time."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         GAP_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def gap(self) -> _duration_pb2.Duration:
-            """How long; more than 0, at most 1 h."""
+            """The time without a byte that ends a request."""
 
         def __init__(
             self,
@@ -456,7 +468,7 @@ class Framing(_message.Message):
 
     @_typing.final
     class UntilEof(_message.Message):
-        """All that is sent until the peer closes its half is one request."""
+        """All bytes that the peer sends until it closes its half are one request."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -471,7 +483,7 @@ class Framing(_message.Message):
 
     @_typing.final
     class Http(_message.Message):
-        """A request of HTTP/1.1 (RFC 9112), its head and its body, which Content-Length or chunks measure."""
+        """A request of HTTP/1.1 (RFC 9112): its head and its body, with Content-Length or in chunks."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -486,7 +498,7 @@ class Framing(_message.Message):
 
     @_typing.final
     class Resp(_message.Message):
-        """A command of Redis (RESP2): an array of bulk strings, or a line."""
+        """A Redis command (RESP2): an array of bulk strings, or a line."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -555,7 +567,7 @@ Global___Framing: _TypeAlias = Framing  # noqa: Y015
 
 @_typing.final
 class Rule(_message.Message):
-    """What happens on a connection, and which steps it sets off."""
+    """An event on a connection, and the steps to take."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -568,28 +580,28 @@ class Rule(_message.Message):
     DO_FIELD_NUMBER: _builtins.int
     REPLIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Names the rule in metrics; `rules[N]` (from 0) unless given. Unique within its listener."""
+    """Names the rule in metrics. N counts from 0."""
     event: Global___Event.ValueType
-    """The default is REQUEST."""
+    """The event that the rule is for."""
     times: _builtins.int
-    """The maximum number of matches, exact over all workers; 0: no limit."""
+    """The maximum number of matches, exact over all workers."""
     scope: Global___Scope.ValueType
-    """What `times` and `replies` count for; the default is LISTENER."""
+    """What `times` and `replies` count for."""
     @_builtins.property
     def when(self) -> Global___Match:
-        """Which requests; every one unless given."""
+        """The condition that the request must meet."""
 
     @_builtins.property
     def in_states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """In which states of the connection, the one it begins in being ""; in every state unless given."""
+        """The states of the connection in which the rule applies. A connection starts in the state ""."""
 
     @_builtins.property
     def do(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
-        """What to do, in order. Without a step, nothing is sent."""
+        """The steps to take, in order. Without a step, nothing is sent."""
 
     @_builtins.property
     def replies(self) -> Global___Replies:
-        """What to do the first time, the second time, and so on; in place of `do`."""
+        """The steps to take at the first match, at the second match, and so on."""
 
     def __init__(
         self,
@@ -625,39 +637,39 @@ class Replies(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         THEN_UNSPECIFIED: Replies._Then.ValueType  # 0
         THEN_REPEAT_LAST: Replies._Then.ValueType  # 1
-        """The last one again and again."""
+        """Repeat the last script."""
         THEN_CYCLE: Replies._Then.ValueType  # 2
-        """The first one again."""
+        """Start again with the first script."""
         THEN_NEXT_RULE: Replies._Then.ValueType  # 3
-        """The rule matches no more."""
+        """The rule does not match any more, so later rules are tried."""
         THEN_RANDOM: Replies._Then.ValueType  # 4
-        """No turns: any of them, by weight, from the start."""
+        """Each match takes a random script, by weight."""
 
     class Then(_Then, metaclass=_ThenEnumTypeWrapper):
-        """What happens after the last script."""
+        """What a rule does after its last script."""
 
     THEN_UNSPECIFIED: Replies.Then.ValueType  # 0
     THEN_REPEAT_LAST: Replies.Then.ValueType  # 1
-    """The last one again and again."""
+    """Repeat the last script."""
     THEN_CYCLE: Replies.Then.ValueType  # 2
-    """The first one again."""
+    """Start again with the first script."""
     THEN_NEXT_RULE: Replies.Then.ValueType  # 3
-    """The rule matches no more."""
+    """The rule does not match any more, so later rules are tried."""
     THEN_RANDOM: Replies.Then.ValueType  # 4
-    """No turns: any of them, by weight, from the start."""
+    """Each match takes a random script, by weight."""
 
     OF_FIELD_NUMBER: _builtins.int
     THEN_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
     then: Global___Replies.Then.ValueType
-    """The default is REPEAT_LAST."""
+    """What to do after the last script."""
     @_builtins.property
     def of(self) -> _containers.RepeatedCompositeFieldContainer[Global___Script]:
-        """At least one."""
+        """The scripts, in order."""
 
     @_builtins.property
     def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The relative weight of each script, for RANDOM; default: equal weights."""
+        """The relative weight of each script."""
 
     def __init__(
         self,
@@ -676,14 +688,14 @@ Global___Replies: _TypeAlias = Replies  # noqa: Y015
 
 @_typing.final
 class Script(_message.Message):
-    """Steps, in order."""
+    """A list of steps."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DO_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def do(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
-        """Without a step, nothing is sent."""
+        """The steps to take, in order. Without a step, nothing is sent."""
 
     def __init__(
         self,
@@ -706,7 +718,7 @@ class Match(_message.Message):
 
     @_typing.final
     class List(_message.Message):
-        """Several conditions."""
+        """A list of conditions."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -726,16 +738,16 @@ class Match(_message.Message):
 
     @_typing.final
     class Range(_message.Message):
-        """From one number to another; at least one of them is given."""
+        """A range of numbers. Set at least one of `min` and `max`."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         MIN_FIELD_NUMBER: _builtins.int
         MAX_FIELD_NUMBER: _builtins.int
         min: _builtins.int
-        """At least."""
+        """The lowest number."""
         max: _builtins.int
-        """At most."""
+        """The highest number."""
         def __init__(
             self,
             *,
@@ -757,7 +769,7 @@ class Match(_message.Message):
 
     @_typing.final
     class Slice(_message.Message):
-        """Bytes at a place."""
+        """Bytes at an offset."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -765,14 +777,14 @@ class Match(_message.Message):
         EQUALS_FIELD_NUMBER: _builtins.int
         MASK_FIELD_NUMBER: _builtins.int
         offset: _builtins.int
-        """How many bytes of the request stand before them; 67108864 at most."""
+        """The number of bytes of the request before them."""
         @_builtins.property
         def equals(self) -> Global___Bytes:
-            """What they are, under the mask."""
+            """The bytes to compare with, under the mask."""
 
         @_builtins.property
         def mask(self) -> Global___Bytes:
-            """As many bytes; only the bits that are set in them are compared. Every bit unless given."""
+            """The bits to compare: those that are set in the mask."""
 
         def __init__(
             self,
@@ -800,9 +812,11 @@ class Match(_message.Message):
     NOT_FIELD_NUMBER: _builtins.int
     REQUEST_NUMBER_FIELD_NUMBER: _builtins.int
     regex: _builtins.str
-    """RE2 over bytes, searched for, not anchored; `^` and `$` are the ends of the request, `\\xff` is the byte ff."""
+    """The pattern is found somewhere in the request, as bytes. `^` and `$` are the ends of the request, `\\xff` is the
+    byte ff.
+    """
     peer: _builtins.str
-    """The peer's address is this one, or in this network: `192.0.2.7`, `10.0.0.0/8`, `fd00::/8`."""
+    """The peer has this address, or an address in this network: `192.0.2.7`, `10.0.0.0/8`, `fd00::/8`."""
     @_builtins.property
     def equals(self) -> Global___Literal:
         """The request is these bytes."""
@@ -821,23 +835,23 @@ class Match(_message.Message):
 
     @_builtins.property
     def size(self) -> Global___Match.Range:
-        """The number of bytes of the request."""
+        """The number of bytes of the request is in this range."""
 
     @_builtins.property
     def bytes(self) -> Global___Match.Slice:
-        """The request has these bytes at this place."""
+        """The request has these bytes at this offset."""
 
     @_builtins.property
     def all(self) -> Global___Match.List:
-        """Every one of these holds."""
+        """All of these conditions hold."""
 
     @_builtins.property
     def any(self) -> Global___Match.List:
-        """At least one of these holds."""
+        """At least one of these conditions holds."""
 
     @_builtins.property
     def request_number(self) -> Global___Match.Range:
-        """It is the connection's first request (1), its second, and so on."""
+        """The number of the request on its connection, from 1, is in this range."""
 
     def __init__(
         self,
@@ -875,11 +889,11 @@ class Bytes(_message.Message):
     BASE64_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """As UTF-8."""
+    """Text, as UTF-8."""
     hex: _builtins.str
-    """Pairs of hexadecimal digits; white space between them is passed over."""
+    """Pairs of hexadecimal digits; white space between them is ignored."""
     base64: _builtins.str
-    """Standard alphabet, padded (RFC 4648, section 4)."""
+    """Base64 with the standard alphabet and padding (RFC 4648, section 4)."""
     file: _builtins.str
     """The content of a file, read once by the server."""
     def __init__(
@@ -912,15 +926,15 @@ class Literal(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     IGNORE_CASE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """As UTF-8."""
+    """Text, as UTF-8."""
     hex: _builtins.str
-    """Pairs of hexadecimal digits; white space between them is passed over."""
+    """Pairs of hexadecimal digits; white space between them is ignored."""
     base64: _builtins.str
-    """Standard alphabet, padded (RFC 4648, section 4)."""
+    """Base64 with the standard alphabet and padding (RFC 4648, section 4)."""
     file: _builtins.str
     """The content of a file, read once by the server."""
     ignore_case: _builtins.bool
-    """Take ASCII letters as equal to their other case."""
+    """Ignore the case of ASCII letters."""
     def __init__(
         self,
         *,
@@ -952,17 +966,19 @@ class Payload(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Sent as UTF-8, never interpolated."""
+    """Text, sent as UTF-8. `${` has no meaning in it."""
     hex: _builtins.str
-    """Pairs of hexadecimal digits; white space between them is passed over."""
+    """Pairs of hexadecimal digits; white space between them is ignored."""
     base64: _builtins.str
-    """Standard alphabet, padded (RFC 4648, section 4)."""
+    """Base64 with the standard alphabet and padding (RFC 4648, section 4)."""
     file: _builtins.str
     """The content of a file, read once by the server and kept with the revision. Relative to the configuration file,
     or, through the API, to the directory that `serve --files` names.
     """
     template: _builtins.str
-    """Text with placeholders, `${…}`, that are filled in for each connection and request; `$$` is a dollar. 1 MiB at most."""
+    """Text in which `${…}` is replaced by a value of the connection or request; `$$` is a dollar. The result has at
+    most 1 MiB.
+    """
     def __init__(
         self,
         *,
@@ -984,13 +1000,13 @@ Global___Payload: _TypeAlias = Payload  # noqa: Y015
 
 @_typing.final
 class Step(_message.Message):
-    """One thing done."""
+    """One action of a script."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Echo(_message.Message):
-        """Send the request as rules see it."""
+        """Send the request back, as rules see it: without the ending that the framing removes."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1005,7 +1021,7 @@ class Step(_message.Message):
 
     @_typing.final
     class Discard(_message.Message):
-        """Do nothing: the request is taken and not answered."""
+        """Do nothing: the request is not answered."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1020,7 +1036,7 @@ class Step(_message.Message):
 
     @_typing.final
     class Dribble(_message.Message):
-        """Send bytes in pieces, the first ones the longer."""
+        """Send bytes in pieces, with a delay between two pieces."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1029,16 +1045,16 @@ class Step(_message.Message):
         SIZE_FIELD_NUMBER: _builtins.int
         GAP_FIELD_NUMBER: _builtins.int
         chunks: _builtins.int
-        """How many pieces; 1 to 65536."""
+        """The number of pieces. If the bytes cannot be divided evenly, the first pieces are longer."""
         size: _builtins.int
-        """How many bytes each has; at least 1."""
+        """The number of bytes of a piece."""
         @_builtins.property
         def payload(self) -> Global___Payload:
-            """What is sent."""
+            """The bytes to send."""
 
         @_builtins.property
         def gap(self) -> _duration_pb2.Duration:
-            """The time between two of them; 0 to 1 h."""
+            """The time between two pieces."""
 
         def __init__(
             self,
@@ -1058,7 +1074,9 @@ class Step(_message.Message):
 
     @_typing.final
     class Close(_message.Message):
-        """Close in order: send what is owed and FIN, read until the peer's FIN (2 s or 1 MiB at most), then close."""
+        """Close in order: send the bytes that are left and FIN, read until the peer's FIN (for at most 2 s and 1 MiB), then
+        close.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1073,7 +1091,7 @@ class Step(_message.Message):
 
     @_typing.final
     class HalfClose(_message.Message):
-        """Send FIN, and go on reading: what the peer still says is not answered. Nothing can be sent any more."""
+        """Send FIN and continue to read; requests that still arrive are not answered. No later step can send."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1088,7 +1106,7 @@ class Step(_message.Message):
 
     @_typing.final
     class Reset(_message.Message):
-        """Reset the connection (RST) once what was sent before has been handed to the kernel."""
+        """Reset the connection (RST), after the bytes sent before have been handed to the kernel."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1103,15 +1121,15 @@ class Step(_message.Message):
 
     @_typing.final
     class Hang(_message.Message):
-        """Send nothing more, and keep the connection open until the peer closes or resets it, or `lifetime` is over (1 h if
-        there is none). A drain closes it in order at once.
+        """Send nothing more, stop reading, and keep the connection open until the peer closes or resets it, or until its
+        `lifetime` (1 h if it is not set). A drain closes it in order at once.
         """
 
         DESCRIPTOR: _descriptor.Descriptor
 
         IGNORE_FIN_FIELD_NUMBER: _builtins.int
         ignore_fin: _builtins.bool
-        """Keep the connection open although the peer has closed its half (FIN); its RST still ends it."""
+        """Keep the connection open although the peer has closed its half (FIN). A RST, `lifetime` and a drain still end it."""
         def __init__(
             self,
             *,
@@ -1125,17 +1143,17 @@ class Step(_message.Message):
 
     @_typing.final
     class Set(_message.Message):
-        """Keep bytes under a name, for templates of this connection."""
+        """Store bytes in a variable of the connection, for templates."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         NAME_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         name: _builtins.str
-        """`vars.NAME` in a template: letters, digits, `_` and `-`, the first no digit, 128 at most."""
+        """The name of the variable: `vars.NAME` in a template."""
         @_builtins.property
         def value(self) -> Global___Payload:
-            """What is kept, until another value is."""
+            """The bytes to store. They replace an earlier value."""
 
         def __init__(
             self,
@@ -1151,17 +1169,19 @@ class Step(_message.Message):
 
     @_typing.final
     class Receive(_message.Message):
-        """Read one more frame, under a framing of its own, in the middle of the script; the listener's framing goes on behind it."""
+        """Wait for one more frame from the peer, with a framing of its own, and store it in a variable. Then the script and
+        the listener's framing continue.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
         FRAMING_FIELD_NUMBER: _builtins.int
         INTO_FIELD_NUMBER: _builtins.int
         into: _builtins.str
-        """The variable that the frame goes to."""
+        """The variable that the frame is stored in."""
         @_builtins.property
         def framing(self) -> Global___Framing:
-            """What ends the frame, and what is taken off it."""
+            """The framing of the frame."""
 
         def __init__(
             self,
@@ -1189,7 +1209,7 @@ class Step(_message.Message):
     FRAMING_FIELD_NUMBER: _builtins.int
     RECEIVE_FIELD_NUMBER: _builtins.int
     state: _builtins.str
-    """Enter a state: `in_states` of rules look at it."""
+    """Enter this state: `in_states` of a rule refers to it."""
     @_builtins.property
     def send(self) -> Global___Payload: ...
     @_builtins.property
@@ -1245,13 +1265,13 @@ Global___Step: _TypeAlias = Step  # noqa: Y015
 
 @_typing.final
 class Delay(_message.Message):
-    """A time to wait before the next step. Later requests wait too: replies keep the order of their requests."""
+    """A time to wait before the next step. Later requests wait too, so replies keep the order of their requests."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Uniform(_message.Message):
-        """Every time between two, alike."""
+        """The uniform distribution: every time from `min` to `max` is equally likely."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1259,11 +1279,11 @@ class Delay(_message.Message):
         MAX_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def min(self) -> _duration_pb2.Duration:
-            """The shortest; 0 unless given."""
+            """The shortest time."""
 
         @_builtins.property
         def max(self) -> _duration_pb2.Duration:
-            """The longest; at most 1 h."""
+            """The longest time."""
 
         def __init__(
             self,
@@ -1279,7 +1299,7 @@ class Delay(_message.Message):
 
     @_typing.final
     class Normal(_message.Message):
-        """The normal distribution. What would be less than 0 is 0, what would be more than 1 h is 1 h."""
+        """The normal distribution. A result below 0 becomes 0, and a result above 1 h becomes 1 h."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1287,11 +1307,11 @@ class Delay(_message.Message):
         DEVIATION_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def mean(self) -> _duration_pb2.Duration:
-            """At most 1 h."""
+            """The mean."""
 
         @_builtins.property
         def deviation(self) -> _duration_pb2.Duration:
-            """The standard deviation; at most 1 h."""
+            """The standard deviation."""
 
         def __init__(
             self,
@@ -1307,7 +1327,9 @@ class Delay(_message.Message):
 
     @_typing.final
     class Lognormal(_message.Message):
-        """The lognormal distribution, what latencies are like: half of them below the median, and a long tail above."""
+        """The lognormal distribution, which real latencies follow: half of them are below the median, and a few are much
+        longer.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1315,14 +1337,14 @@ class Delay(_message.Message):
         SIGMA_FIELD_NUMBER: _builtins.int
         MAX_FIELD_NUMBER: _builtins.int
         sigma: _builtins.float
-        """The standard deviation of the logarithm; more than 0, at most 10."""
+        """The standard deviation of the logarithm."""
         @_builtins.property
         def median(self) -> _duration_pb2.Duration:
-            """More than 0, at most 1 h."""
+            """The median."""
 
         @_builtins.property
         def max(self) -> _duration_pb2.Duration:
-            """What would be longer is that long; 1 h unless given."""
+            """The maximum: a longer result becomes this time."""
 
         def __init__(
             self,
@@ -1339,7 +1361,7 @@ class Delay(_message.Message):
 
     @_typing.final
     class Exponential(_message.Message):
-        """The exponential distribution: the time until the next of events that come at any moment."""
+        """The exponential distribution: the time between events that are independent of each other."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1347,11 +1369,11 @@ class Delay(_message.Message):
         MAX_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def mean(self) -> _duration_pb2.Duration:
-            """More than 0, at most 1 h."""
+            """The mean."""
 
         @_builtins.property
         def max(self) -> _duration_pb2.Duration:
-            """What would be longer is that long; 1 h unless given."""
+            """The maximum: a longer result becomes this time."""
 
         def __init__(
             self,
@@ -1372,7 +1394,7 @@ class Delay(_message.Message):
     EXPONENTIAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def fixed(self) -> _duration_pb2.Duration:
-        """At most 1 h."""
+        """Always this time."""
 
     @_builtins.property
     def uniform(self) -> Global___Delay.Uniform: ...
@@ -1403,8 +1425,8 @@ Global___Delay: _TypeAlias = Delay  # noqa: Y015
 
 @_typing.final
 class Fault(_message.Message):
-    """A fault in replies; the actions of a rule on any event are a reply. Whether the fault applies is decided at the first step
-    that it can affect.
+    """A fault in replies; the actions of a rule on any event are a reply. At the first action that the fault can affect,
+    the server decides whether to apply it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1422,7 +1444,7 @@ class Fault(_message.Message):
         """Decide once per connection, at the first reply that the fault can affect; its replies are counted separately."""
 
     class Target(_Target, metaclass=_TargetEnumTypeWrapper):
-        """What `probability` and the counters refer to."""
+        """The unit that a fault is decided for."""
 
     TARGET_UNSPECIFIED: Fault.Target.ValueType  # 0
     TARGET_REPLY: Fault.Target.ValueType  # 1
@@ -1438,7 +1460,7 @@ class Fault(_message.Message):
 
         BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
         bytes_per_second: _builtins.int
-        """At least 1."""
+        """The rate."""
         def __init__(
             self,
             *,
@@ -1452,7 +1474,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class Slice(_message.Message):
-        """A reply comes in pieces."""
+        """Send a reply in pieces."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1460,12 +1482,12 @@ class Fault(_message.Message):
         VARIATION_FIELD_NUMBER: _builtins.int
         GAP_FIELD_NUMBER: _builtins.int
         size: _builtins.int
-        """Bytes of a piece; 1 to 16777216."""
+        """The number of bytes of a piece."""
         variation: _builtins.int
-        """How many bytes, by chance, a piece may have more or less; less than `size`."""
+        """The maximum random difference of a piece from `size`."""
         @_builtins.property
         def gap(self) -> _duration_pb2.Duration:
-            """The time between two pieces; 0 to 1 h, 0 unless given."""
+            """The time between two pieces."""
 
         def __init__(
             self,
@@ -1482,16 +1504,16 @@ class Fault(_message.Message):
 
     @_typing.final
     class Truncate(_message.Message):
-        """The connection ends before the reply does."""
+        """End the connection before the end of the reply."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         BYTES_FIELD_NUMBER: _builtins.int
         RESET_FIELD_NUMBER: _builtins.int
         bytes: _builtins.int
-        """The number of bytes that are sent: of the reply, or, with target CONNECTION, of all affected replies of the connection."""
+        """The number of bytes to send."""
         reset: _builtins.bool
-        """End by RST; unless set, in order."""
+        """End with RST. Otherwise the connection is closed in order."""
         def __init__(
             self,
             *,
@@ -1506,17 +1528,17 @@ class Fault(_message.Message):
 
     @_typing.final
     class Hang(_message.Message):
-        """Nothing more is sent, and the connection stays open, as with the step `hang`."""
+        """Send nothing more and keep the connection open, as the step `hang` does."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         AFTER_FIELD_NUMBER: _builtins.int
         IGNORE_FIN_FIELD_NUMBER: _builtins.int
         ignore_fin: _builtins.bool
-        """Keep the connection open although the peer has closed its half (FIN); its RST still ends it."""
+        """Keep the connection open although the peer has closed its half (FIN). A RST, `lifetime` and a drain still end it."""
         @_builtins.property
         def after(self) -> _duration_pb2.Duration:
-            """How long the reply goes on before, without the time that `receive` waits for the peer; 0 to 1 h, 0 unless given."""
+            """The time from the beginning of the reply to the hang, without the time for which `receive` waits for the peer."""
 
         def __init__(
             self,
@@ -1532,14 +1554,14 @@ class Fault(_message.Message):
 
     @_typing.final
     class Reset(_message.Message):
-        """The connection is reset (RST)."""
+        """Reset the connection (RST)."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         AFTER_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def after(self) -> _duration_pb2.Duration:
-            """How long after the beginning of the reply, without the time that `receive` waits for the peer; 0 to 1 h, 0 unless given."""
+            """The time from the beginning of the reply to the reset, without the time for which `receive` waits for the peer."""
 
         def __init__(
             self,
@@ -1554,14 +1576,14 @@ class Fault(_message.Message):
 
     @_typing.final
     class SlowClose(_message.Message):
-        """Delay a close: of a rule, or after the peer's FIN, `idle_timeout` or a drain. The fault counts these closes."""
+        """Delay a close: by a rule, or after the peer's FIN, `idle_timeout` or a drain. The fault counts closes."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         DELAY_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def delay(self) -> Global___Delay:
-            """How long before FIN."""
+            """The time before FIN."""
 
         def __init__(
             self,
@@ -1576,13 +1598,13 @@ class Fault(_message.Message):
 
     @_typing.final
     class Corrupt(_message.Message):
-        """Bytes of a reply are changed."""
+        """Change bytes of a reply."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         BYTES_FIELD_NUMBER: _builtins.int
         bytes: _builtins.int
-        """The number of bytes to change, at random places in the first bytes that the reply sends; at least 1, 1 unless given."""
+        """The number of bytes to change, at random positions of each block that is sent at once."""
         def __init__(
             self,
             *,
@@ -1598,7 +1620,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class Drop(_message.Message):
-        """The bytes of a reply are not sent; its other steps run."""
+        """Do not send the bytes of a reply. Its other steps run."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1627,20 +1649,20 @@ class Fault(_message.Message):
     CORRUPT_FIELD_NUMBER: _builtins.int
     DROP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Names the fault in metrics; `faults[N]` (from 0) unless given. Unique within its listener."""
+    """Names the fault in metrics. N counts from 0."""
     probability: _builtins.float
-    """Probability that the fault applies, 0 to 1. Default 1. 0 disables the fault."""
+    """The probability that the fault applies."""
     target: Global___Fault.Target.ValueType
-    """The default is REPLY."""
+    """What `probability` and the counts refer to."""
     skip: _builtins.int
-    """The number of replies to skip first."""
+    """The number of replies to leave unchanged first."""
     times: _builtins.int
-    """The maximum number of times that it applies, exact over all workers; 0: no limit."""
+    """The maximum number of times that the fault applies, exact over all workers."""
     every: _builtins.int
-    """After `skip`, apply to every N-th reply; 0 and 1: every reply."""
+    """After `skip`, apply to every N-th reply."""
     @_builtins.property
     def latency(self) -> Global___Delay:
-        """How long before the first thing that the peer can notice: bytes, FIN or RST."""
+        """Delay the first thing that the peer can notice: bytes, FIN or RST."""
 
     @_builtins.property
     def bandwidth(self) -> Global___Fault.Bandwidth: ...
@@ -1694,7 +1716,7 @@ Global___Fault: _TypeAlias = Fault  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """Bounds on connections and requests. A duration of 0 and a count of 0 mean no bound."""
+    """Limits for connections and requests."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1706,28 +1728,34 @@ class Limits(_message.Message):
     LIFETIME_FIELD_NUMBER: _builtins.int
     MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
     max_connections: _builtins.int
-    """Connections open at once on the listener, over all workers; more are closed at once and counted as rejected."""
+    """The maximum number of open connections of the listener, over all workers. Further connections are closed at once
+    and counted as rejected.
+    """
     max_connections_per_peer: _builtins.int
-    """The same for each peer address."""
+    """The maximum number of open connections of one peer address, over all workers. Further ones are closed at once and
+    counted as rejected.
+    """
     max_request_bytes: _builtins.int
-    """The longest request; 1 MiB unless given, at most 64 MiB. A longer one closes in order."""
+    """The maximum length of a request. A longer request closes the connection in order."""
     @_builtins.property
     def idle_timeout(self) -> _duration_pb2.Duration:
-        """From the last byte received or the end of the last reply, whichever is later; 5m unless given. Closes in order."""
+        """The time since the last byte received or the end of the last reply, whichever is later, after which the connection
+        is closed in order.
+        """
 
     @_builtins.property
     def request_timeout(self) -> _duration_pb2.Duration:
-        """From a request's first byte to its last; 30s unless given. Closes in order."""
+        """The time from the first byte of a request to its last, after which the connection is closed in order."""
 
     @_builtins.property
     def write_timeout(self) -> _duration_pb2.Duration:
-        """Within which the peer must have taken 64 KiB of what it was sent, or all of it (TCP acknowledges it), also while the
-        connection is being closed; 30s unless given. Resets. What is less than 16 KiB may have up to twice as long.
+        """The time within which the peer must receive (and acknowledge) 64 KiB of a reply, or all bytes that are left.
+        Otherwise the connection is reset, also while it is being closed. Less than 16 KiB may take up to twice as long.
         """
 
     @_builtins.property
     def lifetime(self) -> _duration_pb2.Duration:
-        """From accept; none unless given. Closes in order."""
+        """The time from accept after which the connection is closed in order."""
 
     def __init__(
         self,

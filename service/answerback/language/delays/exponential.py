@@ -10,9 +10,7 @@ FIELDS = describe(
     v1.Delay.Exponential,
     Where.RULE,
     mean=Time("do: [delay: {exponential: {mean: 1s}}]", zero="must be more than 0"),
-    max=Time(
-        "do: [delay: {exponential: {mean: 1s, max: 5s}}]", default="`1h`", words="what would be longer is that long"
-    ),
+    max=Time("do: [delay: {exponential: {mean: 1s, max: 5s}}]", default="`1h`"),
 )
 
 

@@ -21,7 +21,6 @@ FIELDS = describe(
     max=Time(
         "do: [delay: {lognormal: {median: 5ms, sigma: 2, max: 1s}}]",
         default="`1h`",
-        words="what would be longer is that long",
     ),
 )
 

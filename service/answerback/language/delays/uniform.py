@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Delay.Uniform,
     Where.RULE,
-    min=Time("do: [delay: {uniform: {min: 1s, max: 2s}}]", default="`0`", words="`max` at most"),
+    min=Time("do: [delay: {uniform: {min: 1s, max: 2s}}]", default="`0`", words="at most `max`"),
     max=Time("do: [delay: {uniform: {max: 200ms}}]"),
 )
 

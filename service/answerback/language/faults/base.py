@@ -40,17 +40,17 @@ FIELDS = describe(
     name=Field(
         "faults: [{name: lossy, drop: {}}]",
         default="`faults[N]`",
-        words="128 printable characters at most; unique in its listener",
+        words="at most 128 printable characters; unique in its listener",
     ),
     probability=Field(
         "faults: [{probability: 0.01, reset: {}}]",
         default="`1`",
-        words="0 to 1; 0 is as if the fault were not there",
+        words="0 to 1; 0 disables the fault",
     ),
     target=Field("faults: [{target: CONNECTION, probability: 0.1, hang: {}}]", default="`REPLY`"),
     skip=Field("faults: [{skip: 100, truncate: {bytes: 3}}]", default="`0` replies"),
-    times=Field("faults: [{times: 2, reset: {}}]", default="`0`: always"),
-    every=Field("faults: [{every: 10, latency: 1s}]", default="`1`", words="0 is 1"),
+    times=Field("faults: [{times: 2, reset: {}}]", default="`0`: no limit"),
+    every=Field("faults: [{every: 10, latency: 1s}]", default="`1`", words="0 is the same as 1"),
 )
 
 

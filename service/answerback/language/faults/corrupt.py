@@ -17,7 +17,7 @@ FIELDS = describe(
     bytes=Field(
         "faults: [{corrupt: {bytes: 3}}]",
         default="`1` byte",
-        words="1 to 4294967295; all that there are, if the reply is shorter",
+        words="1 to 4294967295; all bytes, if there are fewer",
     ),
 )
 

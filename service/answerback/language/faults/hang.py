@@ -9,11 +9,8 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Fault.Hang,
     Where.LISTENER,
-    after=Time("faults: [{hang: {after: 500ms}}]", default="`0`", words="from the beginning of the reply"),
-    ignore_fin=Field(
-        "faults: [{hang: {ignore_fin: true}}]",
-        words="`true` stays open although the peer has closed its half, until its RST, `lifetime` or a drain",
-    ),
+    after=Time("faults: [{hang: {after: 500ms}}]", default="`0`"),
+    ignore_fin=Field("faults: [{hang: {ignore_fin: true}}]"),
 )
 
 

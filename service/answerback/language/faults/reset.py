@@ -9,7 +9,7 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Fault.Reset,
     Where.LISTENER,
-    after=Time("faults: [{reset: {after: 500ms}}]", default="`0`", words="from the beginning of the reply"),
+    after=Time("faults: [{reset: {after: 500ms}}]", default="`0`"),
 )
 
 

@@ -14,9 +14,9 @@ FIELDS = describe(
     variation=Field(
         "faults: [{slice: {size: 10, variation: 9}}]",
         default="`0` bytes",
-        words="less than `size`; the maximum random difference of a piece from `size`",
+        words="less than `size`",
     ),
-    gap=Time("faults: [{slice: {size: 1, gap: 20ms}}]", default="`0`", words="between two pieces"),
+    gap=Time("faults: [{slice: {size: 1, gap: 20ms}}]", default="`0`"),
 )
 
 

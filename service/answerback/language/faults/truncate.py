@@ -11,9 +11,9 @@ FIELDS = describe(
     bytes=Field(
         "faults: [{truncate: {bytes: 512}}]",
         default="`0` bytes",
-        words="of the reply, or, with `target: CONNECTION`, of all replies that it applies to on the connection",
+        words="of the reply; with `target: CONNECTION`, of all affected replies of the connection",
     ),
-    reset=Field("faults: [{truncate: {bytes: 4, reset: true}}]", words="`true` ends by RST, `false` in order"),
+    reset=Field("faults: [{truncate: {bytes: 4, reset: true}}]"),
 )
 
 

@@ -34,7 +34,7 @@ FIELDS = describe(
         most=MAX_OFFSET,
         unit="bytes",
     ),
-    encoding=Field("framing: {length_prefix: {offset: 1, encoding: VARINT}}"),
+    encoding=Field("framing: {length_prefix: {offset: 1, encoding: VARINT}}", default="`BIG_ENDIAN`"),
     width=Number(
         "framing: {length_prefix: {width: 2}}",
         least=1,

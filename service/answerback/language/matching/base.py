@@ -127,5 +127,5 @@ RANGE = describe(
     v1.Match.Range,
     Where.RULE,
     min=Field("when: {size: {min: 1, max: 64}}", default="`0`"),
-    max=Field("when: {request_number: {max: 3}}", default="no bound", words="`min` at least"),
+    max=Field("when: {request_number: {max: 3}}", default="no limit", words="at least `min`"),
 )

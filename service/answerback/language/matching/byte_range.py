@@ -21,7 +21,7 @@ FIELDS = describe(
     mask=Field(
         "when: {bytes: {equals: {hex: 80}, mask: {hex: 80}}}",
         default="every bit",
-        words="as many bytes; the bits that are compared",
+        words="as many bytes as `equals`",
     ),
 )
 

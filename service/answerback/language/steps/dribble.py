@@ -15,11 +15,11 @@ MAX_PIECES: Final = 65_536  # of a dribble: each is kept until its time has come
 FIELDS = describe(
     v1.Step.Dribble,
     Where.RULE,
-    payload=Field("do: [dribble: {payload: {file: reply.bin}, size: 100, gap: 1s}]", words="bytes, 16 MiB at most"),
+    payload=Field("do: [dribble: {payload: {file: reply.bin}, size: 100, gap: 1s}]", words="at most 16 MiB"),
     chunks=Number("do: [dribble: {payload: abc, chunks: 2, gap: 1s}]", least=1, most=MAX_PIECES, unit="pieces"),
     size=Number(
         "do: [dribble: {payload: abc, size: 1, gap: 1s}]",
-        words="in a piece; 65536 pieces at most",
+        words="at most 65536 pieces",
         least=1,
         most=payloads.MAX_BYTES,
         unit="bytes",

@@ -9,10 +9,7 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Step.Hang,
     Where.RULE,
-    ignore_fin=Field(
-        "do: [hang: {ignore_fin: true}]",
-        words="`true` stays open although the peer has closed its half, until its RST, `lifetime` or a drain",
-    ),
+    ignore_fin=Field("do: [hang: {ignore_fin: true}]"),
 )
 
 

@@ -11,7 +11,7 @@ FIELDS = describe(
     v1.Step.Receive,
     Where.RULE,
     framing=Field('do: [receive: {framing: {fixed: {size_from: "${request}"}}, into: body}]'),
-    into=Field("do: [receive: {framing: line, into: rest}]", words="a variable's name, as that of `set`"),
+    into=Field("do: [receive: {framing: line, into: rest}]", words="a name as in `set`"),
 )
 
 

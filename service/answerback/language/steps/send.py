@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 class SendKind(StepKind):
     """Send bytes."""
 
-    words = "bytes, 16 MiB at most"
+    words = "at most 16 MiB"
     example = r'do: [send: "220 ready\r\n"]'
     sends = True
 

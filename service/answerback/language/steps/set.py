@@ -10,7 +10,7 @@ FIELDS = describe(
     v1.Step.Set,
     Where.RULE,
     name=Field(
-        "do: [set: {name: user, value: ada}]", words="letters, digits, `_`, `-`, the first no digit, 128 at most"
+        "do: [set: {name: user, value: ada}]", words="letters, digits, `_`, `-`, the first not a digit, at most 128"
     ),
     value=Field('do: [set: {name: id, value: {template: "${request[0:2]}"}}]'),
 )

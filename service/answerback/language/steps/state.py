@@ -9,7 +9,7 @@ from answerback.language.steps.base import STEPS, StepKind, check_state_name
 class StateKind(StepKind):
     """Enter a state: `in_states` of rules look at it."""
 
-    words = "text, 128 characters at most"
+    words = "at most 128 characters"
     example = r'do: [send: "250 OK\r\n", state: mail]'
 
     def check(self, given: str, path: str, checking: Checking) -> None:
