@@ -21,9 +21,9 @@ HEAD: Final = """# The configuration
 
 <!-- Written by `make proto` from the comments in proto/ and from service/answerback/language: change those. -->
 
-The fields of a configuration, in a file and as `answerback.v1.Config` in the API: both are the same message. A file is YAML 1.2;
-a duration is written `500ms`, `8s`, `5m` or `1h`, and an enum by its short name. Where a *shorthand* is listed, a file may use
-it in place of the whole message; the API and `answerback show` use the whole message.
+The fields of a configuration, in a file and as `answerback.v1.Config` in the API: both are the same message. A file is
+YAML 1.2; a duration is written `500ms`, `8s`, `5m` or `1h`, and an enum by its short name. Where a *shorthand* is
+listed, a file may use it in place of the whole message; the API and `answerback show` use the whole message.
 """
 CONFIGURATION: Final = "answerback.v1.Config"
 SPOKEN: Final = {(each.message, each.field): each for each in entries()}
