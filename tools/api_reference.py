@@ -34,7 +34,7 @@ A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of t
 
 | reason | code | meaning |
 | --- | --- | --- |
-| `CONFIG_REFUSED` | INVALID_ARGUMENT | The violations are the problems of the configuration, `total` their number. |
+| `CONFIG_REJECTED` | INVALID_ARGUMENT | The violations are the problems of the configuration, `total` their number. |
 | `BAD_ARGUMENT` | INVALID_ARGUMENT | Another field of the request has an invalid value. |
 | `BAD_UPDATE_MASK` | INVALID_ARGUMENT | The update mask names a field that a listener does not have. |
 | `COMMENT_TOO_LONG` | INVALID_ARGUMENT | The comment is longer than 1024 characters. |

@@ -188,7 +188,7 @@ def test_json_output_of_hostile_answer_parses_to_the_same_text(api: Api, ask: Ca
     answers(api, 0)
     status = json.loads(ask("status", "json").stdout)
     assert status["reason"] == HOSTILE
-    assert status["last_refused"]["problems"][0]["message"] == HOSTILE
+    assert status["last_rejected"]["problems"][0]["message"] == HOSTILE
 
 
 def aborting(code: grpc.StatusCode, details: list[Message], status_code: int | None = None) -> Callable[[Any], Any]:
@@ -208,7 +208,7 @@ def aborting(code: grpc.StatusCode, details: list[Message], status_code: int | N
 
 CODES = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 REFUSED = [
-    ErrorInfo(reason="CONFIG_REFUSED", domain=HOSTILE),
+    ErrorInfo(reason="CONFIG_REJECTED", domain=HOSTILE),
     BadRequest(field_violations=[BadRequest.FieldViolation(field=HOSTILE, description=HOSTILE)]),
 ]
 

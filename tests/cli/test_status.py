@@ -27,9 +27,9 @@ def status() -> GetStatusResponse:
     status.workers.add(index=1)
     status.last_applied.time.FromJsonString("2026-01-02T03:06:00Z")
     status.last_applied.origin, status.last_applied.comment = "api", "slower\x1b[2J"
-    status.last_refused.time.FromJsonString("2026-01-02T03:07:00Z")
-    status.last_refused.origin = "file"
-    status.last_refused.problems.add(path="listeners[0].name", message="is missing")
+    status.last_rejected.time.FromJsonString("2026-01-02T03:07:00Z")
+    status.last_rejected.origin = "file"
+    status.last_rejected.problems.add(path="listeners[0].name", message="is missing")
     status.config_file.path, status.config_file.watched = "answerback.yaml", True
     return status
 
@@ -71,7 +71,7 @@ def test_status_with_json_output_prints_the_status(api: Any, cli: Any, status: G
         117,
         4711,
     )
-    assert 'last_refused:\n  time: "2026-01-02T03:07:00Z"\n  origin: file\n' in cli("status", "-o", "yaml").stdout
+    assert 'last_rejected:\n  time: "2026-01-02T03:07:00Z"\n  origin: file\n' in cli("status", "-o", "yaml").stdout
 
 
 def test_status_without_changes_prints_no_last_change(api: Any, cli: Any) -> None:

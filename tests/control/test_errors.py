@@ -53,7 +53,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "error, code, reason, message",
     [
-        (Refused([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", "configuration rejected: a: b"),
+        (Refused([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "CONFIG_REJECTED", "configuration rejected: a: b"),
         (errors.CommentTooLong("9"), StatusCode.INVALID_ARGUMENT, "COMMENT_TOO_LONG", "comment: 9"),
         (errors.BadArgument("over", "no"), StatusCode.INVALID_ARGUMENT, "BAD_ARGUMENT", "over: no"),
         (BadMask([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "BAD_UPDATE_MASK", "a: b"),

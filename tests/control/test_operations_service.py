@@ -78,7 +78,7 @@ async def test_get_status_returns_the_state_of_the_supervisor(stub: Any, supervi
     assert first.start_time.ToJsonString() == "2026-01-02T03:04:06Z"
     assert (second.pid, second.HasField("start_time")) == (0, False)
     assert (answer.last_applied.origin, answer.last_applied.comment) == ("api", "why")
-    assert answer.last_refused.problems[0].path == "listeners[0].name"
+    assert answer.last_rejected.problems[0].path == "listeners[0].name"
     assert (answer.config_file.path, answer.config_file.watched) == ("answerback.yaml", True)
     assert answer.config_file.problems[0].path == "listeners[0].name"
 
@@ -98,7 +98,7 @@ async def test_get_status_before_the_first_change_omits_changes(stub: Any, super
     answer = await stub.GetStatus(pb.GetStatusRequest())
     assert answer.state == pb.STATE_STARTING
     assert not answer.HasField("last_applied")
-    assert not answer.HasField("last_refused")
+    assert not answer.HasField("last_rejected")
     assert not answer.HasField("config_file")
 
 

@@ -141,7 +141,7 @@ def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(responder: Start
 
     running.config.write_text("listeners: [{nome: x}]")
     running.process.send_signal(signal.SIGHUP)
-    eventually(lambda: "last_refused" in running.status(), what="a refusal")
+    eventually(lambda: "last_rejected" in running.status(), what="a refusal")
     (line,) = running.told(part="was not applied")
     assert "1:14: listeners[0].nome: " in line["message"]
     assert running.status()["revision"] == 2

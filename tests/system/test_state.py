@@ -170,7 +170,7 @@ def test_update_on_a_full_disk_fails_and_serving_continues(responder: Start, tmp
     history = api.history()
     assert whole(history)
     assert [one.number for one in history] == list(range(1, acknowledged + 2))
-    refused = running.status()["last_refused"]
+    refused = running.status()["last_rejected"]
     assert refused["problems"][0]["message"] == message
     assert running.stop() == 0
     assert "no space left; free some space, or" in start_until_full(state)

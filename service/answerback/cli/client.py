@@ -210,7 +210,7 @@ def _violations(error: grpc.Call) -> list[Problem]:
             detail.Unpack(bad)
     except DecodeError:
         return []
-    if info.reason != "CONFIG_REFUSED":
+    if info.reason != "CONFIG_REJECTED":
         return []
     return [Problem(violation.field, violation.description) for violation in bad.field_violations]
 

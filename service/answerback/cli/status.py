@@ -60,7 +60,7 @@ def _tables(status: dict[str, Any]) -> None:
     )
     output.line()
     _change("applied", status.get("last_applied"))
-    _change("rejected", status.get("last_refused"))
+    _change("rejected", status.get("last_rejected"))
     _file(status.get("config_file"))
 
 

@@ -75,7 +75,7 @@ def _refused(error: Refused) -> Answer:
     others = f" (and {total - 1} more: ValidateConfig lists all)" if total > 1 else ""
     text = f"configuration rejected: {shortened(first.path, PATH_LENGTH)}: {shortened(first.message)}{others}"
     metadata = {"total": str(total)}
-    return Answer(StatusCode.INVALID_ARGUMENT, "CONFIG_REFUSED", text, metadata, error.problems)
+    return Answer(StatusCode.INVALID_ARGUMENT, "CONFIG_REJECTED", text, metadata, error.problems)
 
 
 def _comment_too_long(error: CommentTooLong) -> Answer:

@@ -64,7 +64,7 @@ class OperationsService(OperationsServiceServicer):
             listeners=map(_listener, status.listeners),
             workers=map(_worker, status.workers),
             last_applied=_change(status.last_applied),
-            last_refused=_change(status.last_refused),
+            last_rejected=_change(status.last_refused),
             config_file=_file(status.file),
         )
 

@@ -129,7 +129,7 @@ class GetStatusResponse(_message.Message):
     LISTENERS_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     LAST_APPLIED_FIELD_NUMBER: _builtins.int
-    LAST_REFUSED_FIELD_NUMBER: _builtins.int
+    LAST_REJECTED_FIELD_NUMBER: _builtins.int
     CONFIG_FILE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version of the server, as in `answerback version`."""
@@ -158,7 +158,7 @@ class GetStatusResponse(_message.Message):
     @_builtins.property
     def last_applied(self) -> Global___LastChange: ...
     @_builtins.property
-    def last_refused(self) -> Global___LastChange:
+    def last_rejected(self) -> Global___LastChange:
         """Unset if no configuration was rejected so far."""
 
     @_builtins.property
@@ -178,12 +178,12 @@ class GetStatusResponse(_message.Message):
         listeners: _abc.Iterable[Global___ListenerStatus] | None = ...,
         workers: _abc.Iterable[Global___WorkerStatus] | None = ...,
         last_applied: Global___LastChange | None = ...,
-        last_refused: Global___LastChange | None = ...,
+        last_rejected: Global___LastChange | None = ...,
         config_file: Global___ConfigFile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "last_applied", b"last_applied", "last_refused", b"last_refused", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "last_applied", b"last_applied", "last_rejected", b"last_rejected", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "etag", b"etag", "instance", b"instance", "last_applied", b"last_applied", "last_refused", b"last_refused", "listeners", b"listeners", "reason", b"reason", "revision", b"revision", "start_time", b"start_time", "state", b"state", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "etag", b"etag", "instance", b"instance", "last_applied", b"last_applied", "last_rejected", b"last_rejected", "listeners", b"listeners", "reason", b"reason", "revision", b"revision", "start_time", b"start_time", "state", b"state", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
