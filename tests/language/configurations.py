@@ -99,6 +99,7 @@ listeners:
           - framing: until_eof
           - framing: http
           - framing: resp
+          - framing: {dot_stuffed: {keep: true}}
 """
 
 

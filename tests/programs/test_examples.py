@@ -97,6 +97,14 @@ def test_smtplib_sends_messages_to_the_smtp_example(examples: Examples) -> None:
         assert client.docmd("RCPT", "TO:<b@test>") == (503, b"bad sequence")
 
 
+@pytest.mark.parametrize("body, size", [("", 2), (".", 3), ("..x\n\n.y", 11), ("\n.\n", 5)])
+def test_smtplib_message_arrives_without_its_dot_stuffing(examples: Examples, body: str, size: int) -> None:
+    with smtplib.SMTP(HOST, examples.ports["smtp"], timeout=10) as client:
+        client.mail("a@test")
+        client.rcpt("b@test")
+        assert client.data(body) == (250, f"queued {size} bytes".encode())
+
+
 def test_swaks_sends_a_message(examples: Examples) -> None:
     server = f"{HOST}:{examples.ports['smtp']}"
     said = output("swaks", "--server", server, "--from", "a@test", "--to", "b@test", "--body", "hello")

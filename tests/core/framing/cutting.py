@@ -143,6 +143,10 @@ class Scanned(bytearray):
         self.bytes_scanned += max(0, (last if found < 0 else found + 1) - first)
         return found
 
+    def count(self, sub: Any, start: SupportsIndex | None = None, end: SupportsIndex | None = None, /) -> int:
+        self.bytes_scanned += len(self) - (0 if start is None else int(start))
+        return super().count(sub, start, end)
+
 
 class ScannedByRe:
     """A compiled expression of the module `re` that counts the bytes it goes through in a `Scanned`."""

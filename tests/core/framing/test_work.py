@@ -8,6 +8,7 @@ import pytest
 
 from answerback.core.framing import (
     Delimiter,
+    DotStuffed,
     Encoding,
     Fixed,
     Framing,
@@ -18,6 +19,7 @@ from answerback.core.framing import (
     Resp,
     UntilEof,
     automaton,
+    dot_stuffed,
     http,
 )
 from tests.core.framing.cutting import ScannedByRe, work
@@ -29,6 +31,10 @@ UNFINISHED: Final = {
     "delimiter": (Delimiter(b"\r\n.\r\n"), b"", b"a"),
     "delimiter almost": (Delimiter(b"\r\n.\r\n"), b"", b"\r\n.\r"),
     "delimiter of one byte again and again": (Delimiter(b"a" * 20 + b"b"), b"", b"a"),
+    "dot_stuffed": (DotStuffed(), b"", b"a"),
+    "dot_stuffed almost": (DotStuffed(), b"a", b"\n.\rx"),
+    "dot_stuffed dots": (DotStuffed(), b".", b"."),
+    "dot_stuffed, dots kept": (DotStuffed(keep=True), b"", b"\n..\n"),
     "fixed": (Fixed(1 << 20), b"", b"a"),
     "length_prefix": (LengthPrefix(width=4), b"\x00\x10\x00\x00", b"a"),
     "length_prefix of digits": (LengthPrefix(encoding=Encoding.DECIMAL, until=b":"), b"99999:", b"a"),
@@ -57,6 +63,7 @@ UNFINISHED: Final = {
 def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `re` goes through counts, too."""
     monkeypatch.setattr(http, "END_OF_FIELDS", ScannedByRe(http.END_OF_FIELDS))
+    monkeypatch.setattr(dot_stuffed, "FINAL_LINE", ScannedByRe(dot_stuffed.FINAL_LINE))
     compiling = SimpleNamespace(compile=lambda pattern: ScannedByRe(re.compile(pattern)), Match=re.Match)
     monkeypatch.setattr(automaton, "re", compiling)
     monkeypatch.setattr(automaton, "SKIP_AFTER", 50)

@@ -44,7 +44,7 @@ def takes_the_rest(framing: v1.Framing) -> bool:
     return (framing.WhichOneof("kind") or "read") in {"read", "idle", "until_eof"}
 
 
-def least(framing: v1.Framing, heard: bytes) -> int:
+def least(framing: v1.Framing, heard: bytes) -> int:  # noqa: PLR0911 - one for each framing
     """How many bytes the request will have at least that begins with what was heard, and is not whole."""
     kind = framing.WhichOneof("kind")
     if kind == "fixed":
@@ -56,6 +56,8 @@ def least(framing: v1.Framing, heard: bytes) -> int:
             return 0 if prefix.strip else _least_prefix(prefix, heard)
         head, size = known
         return size - (head if prefix.strip else 0)
+    if kind == "dot_stuffed":
+        return len(_unstuffed(framing.dot_stuffed.keep, _lines_before_a_dot(heard)))
     if kind == "line" and not framing.line.keep_ending:
         return len(heard) - heard.endswith(b"\r")
     if kind == "delimiter" and not framing.delimiter.keep:
@@ -76,6 +78,9 @@ def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 
         if not frame.endswith(end):
             return None
         return frame if framing.delimiter.keep else frame.removesuffix(end)
+    if kind == "dot_stuffed":
+        *before, last = re.findall(rb"[^\n]*\n|[^\n]+", frame)
+        return _unstuffed(framing.dot_stuffed.keep, before) if last in {b".\n", b".\r\n"} else None
     if kind == "pattern":
         return frame if re.search(framing.pattern.end.encode(), frame, re.ASCII) else None
     if kind == "fixed":
@@ -84,6 +89,16 @@ def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 
     if known is None or len(frame) < known[1]:
         return None
     return frame[known[0] :] if framing.length_prefix.strip else frame
+
+
+def _lines_before_a_dot(heard: bytes) -> list[bytes]:
+    """The lines; the last one not if it may become the line that is a dot."""
+    lines = re.findall(rb"[^\n]*\n|[^\n]+", heard)
+    return lines[:-1] if lines[-1] in {b".", b".\r"} else lines
+
+
+def _unstuffed(keep: bool, lines: list[bytes]) -> bytes:
+    return b"".join(line[1:] if line.startswith(b".") and not keep else line for line in lines)
 
 
 def _prefix(prefix: v1.Framing.LengthPrefix, frame: bytes) -> tuple[int, int] | None:

@@ -67,6 +67,7 @@ whole_framings: st.SearchStrategy[Language] = st.one_of(  # how they are cut doe
     one("pattern", st.fixed_dictionaries({"end": st.sampled_from(END_PATTERNS)})),
     one("fixed", st.fixed_dictionaries({"size": st.integers(1, 5)})),
     one("length_prefix", st.sampled_from(PREFIXES)),
+    one("dot_stuffed", some(keep=st.booleans())),
     st.sampled_from([{"until_eof": {}}, {"http": {}}, {"resp": {}}]),
 )
 timed_framings: st.SearchStrategy[Language] = st.one_of(
@@ -219,6 +220,8 @@ PARTS = [
     *(bytes([len(word)]) + word for word in WORDS),
     *(b"*1\r\n$%d\r\n%b\r\n" % (len(word), word) for word in WORDS[:5]),
     b"\r\n.\r\n",
+    b".\n",
+    b"..a\n.",
     b"aab",
     b"3\nab\r",
     b"=12\x01",

@@ -30,6 +30,8 @@ COMPILED = {
     "until_eof": framing.UntilEof(),
     "http": framing.Http(),
     "resp": framing.Resp(),
+    "dot_stuffed": framing.DotStuffed(),
+    "{dot_stuffed: {keep: true}}": framing.DotStuffed(keep=True),
 }
 
 

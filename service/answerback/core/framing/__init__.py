@@ -3,6 +3,7 @@
 from answerback.core.framing.automaton import places
 from answerback.core.framing.base import MAX_BATCH, Buffer, Framing, Malformed
 from answerback.core.framing.delimiter import Delimiter
+from answerback.core.framing.dot_stuffed import DotStuffed
 from answerback.core.framing.fixed import Fixed
 from answerback.core.framing.http import Http
 from answerback.core.framing.idle import Idle
@@ -23,6 +24,7 @@ __all__ = [
     "MAX_BATCH",
     "Buffer",
     "Delimiter",
+    "DotStuffed",
     "Encoding",
     "Fixed",
     "Framing",
