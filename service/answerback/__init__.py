@@ -1,3 +1,3 @@
-"""Answerback: a TCP endpoint you control."""
+"""Answerback: a programmable TCP server for tests and infrastructure."""
 
 __version__ = "0.1.0"
