@@ -100,6 +100,7 @@ listeners:
           - framing: http
           - framing: resp
           - framing: {dot_stuffed: {keep: true}}
+          - framing: websocket
 """
 
 

@@ -124,6 +124,7 @@ framings = st.one_of(
             v1.Framing(http=v1.Framing.Http()),
             v1.Framing(resp=v1.Framing.Resp()),
             v1.Framing(dot_stuffed=v1.Framing.DotStuffed()),
+            v1.Framing(websocket=v1.Framing.WebSocket()),
             v1.Framing(dot_stuffed=v1.Framing.DotStuffed(keep=True)),
         ]
     ),

@@ -224,7 +224,7 @@ FRAMING: Final = Addition(
     "Framing",
     "pairs",
     ("  // A command of Redis (RESP2):", "  // Every two bytes are a request.\n  message Pairs {}\n"),
-    ("    DotStuffed dot_stuffed = 11;\n", "    Pairs pairs = 99;\n"),
+    ("    WebSocket websocket = 12;\n", "    Pairs pairs = 99;\n"),
     {
         "service/answerback/core/framing/pairs.py": '''"""Framing by pairs of bytes."""
 

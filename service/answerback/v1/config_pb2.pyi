@@ -240,7 +240,9 @@ Global___Listener: _TypeAlias = Listener  # noqa: Y015
 
 @_typing.final
 class Framing(_message.Message):
-    """How bytes are split into requests. `line`, `delimiter` and `dot_stuffed` remove the ending; all other framings keep every byte."""
+    """How bytes are split into requests. `line`, `delimiter` and `dot_stuffed` remove the ending, and `websocket` the head of a
+    frame and its mask; all other framings keep every byte.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -533,6 +535,23 @@ class Framing(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class WebSocket(_message.Message):
+        """The payload of a WebSocket frame (RFC 6455), unmasked; control frames and parts of a message are requests, too. A frame that
+        is not masked is malformed.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     READ_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
     DELIMITER_FIELD_NUMBER: _builtins.int
@@ -544,6 +563,7 @@ class Framing(_message.Message):
     HTTP_FIELD_NUMBER: _builtins.int
     RESP_FIELD_NUMBER: _builtins.int
     DOT_STUFFED_FIELD_NUMBER: _builtins.int
+    WEBSOCKET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def read(self) -> Global___Framing.Read: ...
     @_builtins.property
@@ -566,6 +586,8 @@ class Framing(_message.Message):
     def resp(self) -> Global___Framing.Resp: ...
     @_builtins.property
     def dot_stuffed(self) -> Global___Framing.DotStuffed: ...
+    @_builtins.property
+    def websocket(self) -> Global___Framing.WebSocket: ...
     def __init__(
         self,
         *,
@@ -580,12 +602,13 @@ class Framing(_message.Message):
         http: Global___Framing.Http | None = ...,
         resp: Global___Framing.Resp | None = ...,
         dot_stuffed: Global___Framing.DotStuffed | None = ...,
+        websocket: Global___Framing.WebSocket | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "dot_stuffed", b"dot_stuffed", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "dot_stuffed", b"dot_stuffed", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof", "websocket", b"websocket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "dot_stuffed", b"dot_stuffed", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "dot_stuffed", b"dot_stuffed", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof", "websocket", b"websocket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["read", "line", "delimiter", "pattern", "fixed", "length_prefix", "idle", "until_eof", "http", "resp", "dot_stuffed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["read", "line", "delimiter", "pattern", "fixed", "length_prefix", "idle", "until_eof", "http", "resp", "dot_stuffed", "websocket"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -53,7 +53,7 @@ def check_found(buffer: Buffer, found: Sequence[bytes], end: int) -> None:
     assert len(found) <= MAX_BATCH
     assert (end == 0) == (not found)
     assert end <= len(buffer)
-    assert all(type(request) is bytes for request in found)
+    assert all(isinstance(request, bytes) for request in found)
 
 
 def check_fault(framing: Framing, buffer: Buffer, fault: str) -> None:

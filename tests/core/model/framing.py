@@ -58,6 +58,9 @@ def least(framing: v1.Framing, heard: bytes) -> int:  # noqa: PLR0911 - one for 
         return size - (head if prefix.strip else 0)
     if kind == "dot_stuffed":
         return len(_unstuffed(framing.dot_stuffed.keep, _lines_before_a_dot(heard)))
+    if kind == "websocket":
+        head, length = _websocket_head(heard) or (0, 0)
+        return length
     if kind == "line" and not framing.line.keep_ending:
         return len(heard) - heard.endswith(b"\r")
     if kind == "delimiter" and not framing.delimiter.keep:
@@ -66,7 +69,7 @@ def least(framing: v1.Framing, heard: bytes) -> int:  # noqa: PLR0911 - one for 
     return len(heard)
 
 
-def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 - one for each framing
+def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: C901, PLR0911 - one for each framing
     """The request, if the frame is whole with its last byte."""
     kind = framing.WhichOneof("kind")
     if kind == "line":
@@ -81,6 +84,11 @@ def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 
     if kind == "dot_stuffed":
         *before, last = re.findall(rb"[^\n]*\n|[^\n]+", frame)
         return _unstuffed(framing.dot_stuffed.keep, before) if last in {b".\n", b".\r\n"} else None
+    if kind == "websocket":
+        head, length = _websocket_head(frame) or (len(frame), 1)
+        if len(frame) < head + length:
+            return None
+        return bytes(byte ^ frame[head - 4 + at % 4] for at, byte in enumerate(frame[head:]))
     if kind == "pattern":
         return frame if re.search(framing.pattern.end.encode(), frame, re.ASCII) else None
     if kind == "fixed":
@@ -99,6 +107,16 @@ def _lines_before_a_dot(heard: bytes) -> list[bytes]:
 
 def _unstuffed(keep: bool, lines: list[bytes]) -> bytes:
     return b"".join(line[1:] if line.startswith(b".") and not keep else line for line in lines)
+
+
+def _websocket_head(frame: bytes) -> tuple[int, int] | None:
+    """The sizes of the head, mask included, and of the payload; None while they are not known."""
+    if frame[0] & 0b01110000 or (len(frame) > 1 and frame[1] < 128) or (frame[1:2] == b"\xff" and frame[2:3] > b"\x7f"):
+        raise Malformed
+    size = {254: 4, 255: 10}.get(frame[1], 2) if len(frame) > 1 else 2
+    if len(frame) < size:
+        return None
+    return size + 4, int(frame[2:size].hex(), 16) if size > 2 else frame[1] - 128
 
 
 def _prefix(prefix: v1.Framing.LengthPrefix, frame: bytes) -> tuple[int, int] | None:

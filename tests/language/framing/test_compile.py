@@ -31,6 +31,7 @@ COMPILED = {
     "http": framing.Http(),
     "resp": framing.Resp(),
     "dot_stuffed": framing.DotStuffed(),
+    "websocket": framing.WebSocket(),
     "{dot_stuffed: {keep: true}}": framing.DotStuffed(keep=True),
 }
 

@@ -14,6 +14,7 @@ from answerback.core.framing.pattern import Pattern, check_pattern
 from answerback.core.framing.read import Read
 from answerback.core.framing.resp import Resp
 from answerback.core.framing.until_eof import UntilEof
+from answerback.core.framing.websocket import WebSocket
 
 # Rule: except for `read` and `idle`, the requests do not depend on how the stream was cut into reads.
 # Rule: a framing is shared by all connections and stateless; what `new_framer` returns belongs to one connection.
@@ -37,6 +38,7 @@ __all__ = [
     "Read",
     "Resp",
     "UntilEof",
+    "WebSocket",
     "check_pattern",
     "places",
 ]
