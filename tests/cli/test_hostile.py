@@ -47,6 +47,8 @@ INVOCATIONS: dict[str, tuple[str, ...]] = {
     "watch": ("watch",),
     "status": ("status",),
     "listeners": ("listeners",),
+    "listeners list": ("listeners", "list"),
+    "listeners set": ("listeners", "set", "a", "accept=STALL"),
     "listeners get": ("listeners", "get", "a"),
     "listeners create": ("listeners", "create", "FILE"),
     "listeners update": ("listeners", "update", "FILE"),

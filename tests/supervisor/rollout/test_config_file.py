@@ -91,7 +91,7 @@ def applying() -> Applying:
 async def reloads(path: Path, applying: Applying, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reloads]:
     """Of a file that is looked at a hundred times a second."""
     monkeypatch.setattr(config_file, "LOOK_SECONDS", 0.01)
-    reloads = Reloads(path, applying)
+    reloads = Reloads(ConfigFile(path), applying)
     await reloads.first()
     yield reloads
     reloads.stop()
