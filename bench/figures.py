@@ -1,4 +1,4 @@
-"""The figures that Answerback promises, and whether a run met them."""
+"""The targets of Answerback, and whether a run met them."""
 
 # Rule: a figure that was asked for and could not be measured is not met.
 

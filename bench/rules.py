@@ -1,4 +1,4 @@
-"""What many rules cost beside one: server CPU per request, both servers in alternation.
+"""The cost of many rules compared with one: server CPU per request, both servers in alternating pairs.
 
 No request is like the one before it, so that the rules are gone through and no answer is remembered for long.
 """

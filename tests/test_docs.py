@@ -1,4 +1,4 @@
-"""The documents are tests: what they name exists, what exists is named, and their examples are taken."""
+"""Documents are tested: links and names exist, everything is documented, and examples are valid."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Frames over a socketpair: whole, cut, large, with sockets, and at the ends of things."""
+"""Frames over a socketpair: whole, split, large, with sockets, and at the end of a link."""
 
 import asyncio
 import os

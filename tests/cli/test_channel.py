@@ -1,4 +1,4 @@
-"""The connection to the admin API: what is shown there, and what is said when it cannot be."""
+"""The connection to the admin API: credentials, and errors when it fails."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

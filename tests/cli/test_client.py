@@ -1,4 +1,4 @@
-"""The admin API's client: what it says when a call fails."""
+"""The admin API's client: its messages when a call fails."""
 
 import socket
 import threading

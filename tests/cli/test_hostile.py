@@ -1,4 +1,4 @@
-"""A server that means no good: nothing of what it says reaches the terminal as it is, whatever the command."""
+"""Answers of a hostile server never reach the terminal unescaped, in any command."""
 
 import json
 import re

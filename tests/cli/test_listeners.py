@@ -1,4 +1,4 @@
-"""`answerback listeners`, and what is below it."""
+"""`answerback listeners` and its subcommands."""
 
 import json
 from pathlib import Path

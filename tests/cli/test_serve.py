@@ -1,4 +1,4 @@
-"""`answerback serve`: how it is told what to do. What it then does stands in tests/system."""
+"""`answerback serve`: its options. tests/system tests the server that it starts."""
 
 from pathlib import Path
 from typing import Any

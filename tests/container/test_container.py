@@ -1,4 +1,4 @@
-"""The image on a real engine, confined as it is meant to be: it answers, and stops in order."""
+"""The image on a real engine, with all restrictions: it answers, and stops in order."""
 
 import json
 import os

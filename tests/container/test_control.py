@@ -1,4 +1,4 @@
-"""The admin API of a container, from outside: changed by who shows a token or a certificate, and by nobody else."""
+"""The admin API of a container from outside: only a token or a certificate gives access."""
 
 import json
 import os

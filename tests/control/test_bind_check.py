@@ -1,4 +1,4 @@
-"""Why the admin API cannot listen."""
+"""Reasons for which the admin API cannot listen."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stands around every method, over the wire: tokens, limits, and nothing of the inside outside."""
+"""The interceptor around every method, over the wire: tokens, limits, and hidden internal errors."""
 
 import asyncio
 import logging

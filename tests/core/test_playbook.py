@@ -1,4 +1,4 @@
-"""A playbook notices what a test did not expect, also behind its last `<<`."""
+"""A playbook notices actions that a test did not expect, also after its last `<<`."""
 
 import subprocess
 import sys

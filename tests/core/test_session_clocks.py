@@ -1,4 +1,4 @@
-"""What is due when, to the tick: each bound just before, at, and past its time."""
+"""Deadlines to the tick: just before, at, and after each limit."""
 
 from math import inf
 

@@ -1,4 +1,4 @@
-"""A turn is bounded by time, whatever a client sends and whatever its listener does; what is left is done later.
+"""A turn is bounded by time, for any client and any listener; the rest of the work is done in later turns.
 
 The law: 64 KiB of the shortest requests never make another connection wait for more than 100 ms. It is held to each
 framing and each match by the processor time of every call into the session; and by a clock that only the rules move.

@@ -1,4 +1,4 @@
-"""deploy/helm: whatever the values, what is rendered is what Kubernetes takes, and as safe as it says."""
+"""deploy/helm: for any values the rendered manifests are valid and restricted."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Texts are plain English: words that docs/style.md excludes are in no page, and in no other text that a user reads."""
+"""Texts are plain English: words that docs/style.md excludes are in no page and in no other text for users."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A word that the language had before is rejected with the word of today, and the place where it stands."""
+"""A former name of the language is rejected with the new name and its place in the file."""
 
 import re
 from collections.abc import Iterable, Iterator

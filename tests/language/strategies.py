@@ -1,4 +1,4 @@
-"""Any number of configurations, for Hypothesis."""
+"""Random configurations, for Hypothesis."""
 
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import settings

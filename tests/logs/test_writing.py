@@ -1,4 +1,4 @@
-"""A stream that may not be read."""
+"""Writing to a stream that may not be read."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""A worker's net room without a worker: listeners on an event loop in a thread, blocking clients in the test."""
+"""The network layer without a worker: listeners on an event loop in a thread, blocking clients in the test."""
 
 import asyncio
 import socket

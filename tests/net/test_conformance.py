@@ -1,4 +1,4 @@
-"""One suite for both engines on both loops, and on Unix sockets: what a client sees, and what the books say of it."""
+"""One suite for both engines, both loops and Unix sockets: replies to clients, and counters."""
 
 import asyncio
 import resource

@@ -1,4 +1,4 @@
-"""What a real client sees of each fault, on both engines and both loops."""
+"""Each fault as a real client sees it, on both engines and both loops."""
 
 import time
 from dataclasses import replace

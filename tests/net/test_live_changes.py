@@ -1,4 +1,4 @@
-"""What a change does to those who are connected, or queue: engine, queue, order of a drain, and what is counted."""
+"""Changes while clients are connected or queued: engine, queue, order of a drain, and counters."""
 
 import socket
 from collections import Counter

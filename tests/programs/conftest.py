@@ -1,4 +1,4 @@
-"""A responder of our own for real programs to talk to."""
+"""A server for real client programs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Real clients against the examples, each completing what it does."""
+"""Real client programs complete their work against the examples."""
 
 import poplib
 import smtplib

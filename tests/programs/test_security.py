@@ -1,4 +1,4 @@
-"""docs/security.md as a test: its commands make the files, serve with them, and are let in; others are not."""
+"""docs/security.md as a test: its commands create the files, start the server and get access; others do not."""
 
 import os
 import re

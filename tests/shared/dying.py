@@ -1,4 +1,4 @@
-"""A process that keeps books as a worker does, and is killed at a chosen write: `python -m tests.shared.dying`.
+"""A process that counts as a worker does, and is killed at a chosen write: `python -m tests.shared.dying`.
 
     FD SLOTS SLOT WRITES MOVE...
 

@@ -1,4 +1,4 @@
-"""The real supervisor with the real store and a worker that only agrees; it is killed at a step of a save, many times.
+"""The real supervisor and store with a worker that only agrees; it is killed at a step of a save, many times.
 
     python crashing_supervisor.py FOLDER STEP TIMES SEED
 

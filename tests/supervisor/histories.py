@@ -1,4 +1,4 @@
-"""Revisions for stores, and what becomes of them there."""
+"""Revisions for stores."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""kill -9 at every step of a save: a restart has the old or the new, and what was acknowledged is never lost."""
+"""kill -9 at every step of a save: after a restart an acknowledged change is still there."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`accept`, mode by mode, on real workers: what a client sees and what is counted. See tests/system/test_accept.py."""
+"""Each accept mode on real workers: replies and counters. See also tests/system/test_accept.py."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Changes that are tried, refused or aborted: nothing of them is left. More in test_two_phase.py."""
+"""Changes that are tried, rejected or aborted leave nothing behind. More in test_two_phase.py."""
 
 import asyncio
 import socket

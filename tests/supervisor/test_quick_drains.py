@@ -1,4 +1,4 @@
-"""Drains and resumes, in fractions of a second: real workers, real connections. More of them in test_draining.py."""
+"""Drains and resumes in fractions of a second: real workers, real connections. More in test_draining.py."""
 
 import asyncio
 from time import monotonic

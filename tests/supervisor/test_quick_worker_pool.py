@@ -1,4 +1,4 @@
-"""The worker pool in fractions of a second: deaths, hangs, stand-ins, and a supervisor that was held up itself."""
+"""The worker pool in fractions of a second: deaths, hangs, vacant slots, and a supervisor that was paused."""
 
 import asyncio
 import signal

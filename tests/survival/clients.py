@@ -1,4 +1,4 @@
-"""Clients that talk to whatever is there, and note what they saw; and the judge of it.
+"""Clients that talk to any listener and note their observations; and the judge of them.
 
 talk      one connection: its requests, what came back for each, and how it ended
 judge     whether one possible version of the listener says so, or something explains the end

@@ -1,4 +1,4 @@
-"""What listeners there are, were and may become, and when: what a client's observations are judged by.
+"""The listeners that exist, existed and may exist, by time: the reference for the observations of clients.
 
 Each version of a listener has a mark of its own, which its replies carry at both ends. A version counts as possible
 from the moment at which the change that brings it was asked for, until the change that replaces it has been answered.

@@ -1,4 +1,4 @@
-"""Clients of the admin port that mean no good: HTTP/2 (RFC 9113) written by hand, and what it costs the server."""
+"""Hostile clients of the admin port, with HTTP/2 (RFC 9113) written by hand, and their cost for the server."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""What a responder says of itself over HTTP, as Prometheus reads it; and one that a whole module of tests shares."""
+"""The metrics of a server over HTTP, as Prometheus reads them; and a server shared by a module of tests."""
 
 import json
 import urllib.request

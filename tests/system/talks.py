@@ -1,4 +1,4 @@
-"""Plays a talk: what a blunt TCP client says to a responder and must hear. See `answerback/examples/README.md`."""
+"""Plays a talk: the bytes that a client sends and must receive. See `answerback/examples/README.md`."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`accept`: what becomes of whoever connects, seen from the client's socket; switched live; nothing stays wedged."""
+"""`accept` as a client's socket sees it: switched live, and without a lasting effect."""
 
 # Rule: what is asserted of time is that a client gave up (it waits for one second), or was served in less than that.
 

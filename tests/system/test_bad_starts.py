@@ -1,4 +1,4 @@
-"""What keeps `answerback serve` from starting: one clear message, exit 1, no traceback, nothing left behind."""
+"""Starts of `answerback serve` that fail: one clear message, exit 1, no traceback, no process left."""
 
 import json
 import os

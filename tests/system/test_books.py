@@ -1,4 +1,4 @@
-"""The clients' own books and the responder's are the same, at rest, over two workers and both engines."""
+"""The counts of the clients equal the server's at rest, over two workers and both engines."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The system's clock is put forward an hour, and back two, beneath a running responder: only what tells the time knows.
+"""The system clock is moved an hour forward and two back under a running server: only templates show it.
 
 faketime's library stands between every process of the responder and the clock; the monotonic one is left alone, as the
 kernel leaves it alone when somebody sets the time.

@@ -1,4 +1,4 @@
-"""Every example is what it says it is: its talk, on both engines, with one worker and with two."""
+"""Every example does what it states: its conversation, on both engines, with one worker and with two."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Faults over a whole responder: exact over workers, also when one is killed, and counted."""
+"""Faults over a whole server: exact over workers, also when one is killed, and counted."""
 
 import os
 import signal

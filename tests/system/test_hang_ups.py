@@ -1,4 +1,4 @@
-"""Clients that hang up in the middle of anything are no news: no traceback, no error, in no log."""
+"""Clients that disconnect at any moment cause no traceback and no error in the log."""
 
 import socket
 import ssl

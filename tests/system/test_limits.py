@@ -1,4 +1,4 @@
-"""Limits are exact over all workers, and who passes one is counted by its name."""
+"""Limits are exact over all workers, and each rejection is counted by its limit."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A guarded admin API, by real processes, clients and files: who is let in, and that a rotation needs no restart."""
+"""A protected admin API with real processes, clients and files: access, and rotation without a restart."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`answerback serve`, as a whole: what it says, and that the commands reach it."""
+"""`answerback serve` as a whole: its output, and that commands reach it."""
 
 import json
 import os

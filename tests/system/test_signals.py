@@ -1,4 +1,4 @@
-"""What signals do to a whole responder."""
+"""Signals to a whole server."""
 
 import asyncio
 import signal

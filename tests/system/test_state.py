@@ -1,4 +1,4 @@
-"""`answerback serve --state`, whole: it survives its process, and a disk that does not do as it should."""
+"""`answerback serve --state` as a whole: it survives its process, and disks that are full or read-only."""
 
 import os
 import random

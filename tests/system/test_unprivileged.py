@@ -1,4 +1,4 @@
-"""`accept`, by a responder without a privilege: another user's than root's, with no capability over the network."""
+"""`accept` with an unprivileged server: not root, and without network capabilities."""
 
 import os
 import signal

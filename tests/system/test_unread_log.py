@@ -1,4 +1,4 @@
-"""Nobody reads standard error, and everything goes on."""
+"""A standard error that is not read does not stop the server."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Metrics, probes and a page over HTTP, from whoever may ask and however it asks."""
+"""Metrics, probes and a page over HTTP, for any client and any request."""
 
 import asyncio
 import logging

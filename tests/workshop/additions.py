@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - lines begin further left in the files that these texts become
-"""One kind of each family that the language does not have, as CONTRIBUTING says to write it.
+"""One new kind for each family, written as CONTRIBUTING describes.
 
 Each is a field in the schema and three files: the runtime in `core`, the description in `language`, and a test.
 """

@@ -1,4 +1,4 @@
-"""Streams fed to framings, piece by piece, as a session feeds them; and the laws that every framing keeps."""
+"""Streams fed to framings in pieces, as a session does; and the properties of every framing."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""The law of work: what a request costs grows with its bytes, however they are cut and whatever they are."""
+"""The work for a request grows linearly with its bytes, for any bytes in any pieces."""
 
 import re
 from types import SimpleNamespace

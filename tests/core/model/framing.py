@@ -1,4 +1,4 @@
-"""How a stream becomes requests, written from the language's rules alone: each time from the beginning."""
+"""A model of framing, written from the rules of the language only: each time from the beginning."""
 
 import re
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a talk is made of, and what comes of it."""
+"""The inputs of a conversation, and its results."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Listeners that say much in few words, and talks that mean something to them.
+"""Short listeners with many features, and conversations that suit them.
 
 Everything is over a handful of words, so that what is generated meets: rules match, states are entered, bodies fit.
 """

@@ -1,4 +1,4 @@
-"""Framings in words."""
+"""Descriptions of framings in words."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Listeners shut for a while: whoever connects is refused, what is open ends in order, and nothing is lost."""
+"""Drains: new connections are refused, open ones end in order, and no reply is lost."""
 
 import asyncio
 import socket

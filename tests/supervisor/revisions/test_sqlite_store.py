@@ -1,4 +1,4 @@
-"""The directory of `--state`: whose it is, and what is refused."""
+"""The directory of `--state`: its owner, and directories that are rejected."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The file of --config: what a look shows, and when it is applied again."""
+"""The file of --config: reading it, and when it is applied again."""
 
 import os
 from collections.abc import AsyncIterator

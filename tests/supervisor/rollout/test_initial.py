@@ -1,4 +1,4 @@
-"""What is served first: the file, the newest revision of the state, or the built-in configuration."""
+"""The first configuration: the file, the newest stored revision, or the built-in one."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable

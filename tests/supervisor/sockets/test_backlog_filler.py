@@ -1,4 +1,4 @@
-"""Queues that are full: nobody gets in any more, and whoever is ours is told from whoever is not."""
+"""Queues filled by the server: clients time out, and the fillers are told from clients."""
 
 import socket
 from collections.abc import Callable, Iterator

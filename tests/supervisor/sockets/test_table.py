@@ -1,4 +1,4 @@
-"""Listening sockets: bound, passed, inherited and adopted; nothing that queues on them is lost."""
+"""Listening sockets: bound, passed, inherited and adopted, without losing a queued connection."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Workers die, hang and stay away: nobody who queues is lost, and the books balance."""
+"""Workers that die, hang or do not start: queued clients are served, and the counters balance."""
 
 import asyncio
 import signal
