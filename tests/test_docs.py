@@ -11,6 +11,7 @@ import pytest
 
 import answerback
 from answerback.cli import main
+from answerback.v1.config_pb2 import Fault
 from tests.docs.consoles import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,6 +100,17 @@ def test_pages_that_describe_a_restart_say_that_connections_may_be_reset() -> No
     ).stdout
     assert len(paragraphs) == 1
     assert all("reset" in text and "grace" in text for text in (*paragraphs, described, helps))
+
+
+def test_pages_name_the_right_number_of_faults() -> None:
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    named = {
+        number.lower()
+        for page in PAGES
+        if page not in ADRS
+        for number in re.findall(rf"\b({'|'.join(words[3:])}) faults\b", page.read_text(), re.IGNORECASE)
+    }
+    assert named == {words[len(Fault.DESCRIPTOR.oneofs_by_name["kind"].fields)]}
 
 
 def test_size_of_an_idle_connection_is_in_the_readme_only() -> None:
