@@ -102,6 +102,7 @@ def test_run_whose_server_dies_fails_whatever_the_command_says(tmp_path: Path) -
         "children = Path(f'/proc/{os.getppid()}/task/{os.getppid()}/children').read_text().split()\n"
         "server = next(int(pid) for pid in children if int(pid) != os.getpid())\n"
         "os.kill(server, signal.SIGKILL)\n"
+        "while len(os.listdir(f'/proc/{server}/task')) > 1: pass\n"  # its first thread is dead before the others
         "while ') Z ' not in Path(f'/proc/{server}/stat').read_text(): pass\n"
     )
     result = run("--config", str(config), "--", sys.executable, "-c", script)
