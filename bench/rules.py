@@ -43,7 +43,7 @@ def pattern(number: int) -> str:
 
 
 def asking(name: str, keys: int) -> Mode:
-    """Ask for so many different keys, by chance."""
+    """Request this number of different random keys."""
     command = ("-r", str(keys), "GET", "key:__rand_int__")
     return Mode(name, ("-k", "1"), 30_000, 500, command)
 

@@ -85,7 +85,7 @@ def run(options: ServeOptions) -> int:
 
 
 async def serve(options: ServeOptions) -> int:
-    """See `run`."""
+    """Serve until a signal ends it; return the exit code. Raises as `run` does, and OSError or MemoryError."""
     logs.configure(options.log_format, options.log_level)
     told_options = _supervisor_options(options)
     async with AsyncExitStack() as stack:

@@ -96,4 +96,4 @@ def test_container_change_needs_a_client_certificate(run: Run, secrets: Path, tm
             grpcurl(*unknown, "-connect-timeout", "3", "-d", CHANGE, admin(container), UPDATE)
     assert ask(inside(container)) == b"Hello, World!"
     grpcurl(*showing(authority.issue("client")), "-d", CHANGE, admin(container), UPDATE)
-    eventually(lambda: ask(inside(container)) == b"Changed.", what="the change is in force")
+    eventually(lambda: ask(inside(container)) == b"Changed.", what="the change is active")

@@ -61,7 +61,7 @@ def pipe() -> Iterator[tuple[TextIO, TextIO]]:
 
 
 class Stuck(io.StringIO):
-    """Nobody reads it until somebody does."""
+    """No program reads it until the test does."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class Worker:
 
 @dataclass(eq=False)
 class Connection:
-    """Stands in line so many times, for turns that take so long."""
+    """Waits in the queue a number of times, for turns of a given duration."""
 
     worker: Worker
     name: str

@@ -34,7 +34,7 @@ def listener(name: str, port: str) -> v1.Listener:
 
 @dataclass(frozen=True)
 class Examples:
-    """One responder for all the examples that nobody changes."""
+    """One server for all the examples that no test changes."""
 
     responder: Responder
     ports: dict[str, int]

@@ -48,7 +48,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def admin(run: Run, tmp_path: Path) -> Iterator[str]:
-    """Where the responder that the page describes is reached."""
+    """The admin address of the server that the page describes."""
     (made,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     done = run(made)
     assert done.returncode == 0, done.stderr

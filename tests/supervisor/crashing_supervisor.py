@@ -143,7 +143,7 @@ def main() -> None:
     vars(supervisor).update(WorkerPool=AgreeingCrew)
     vars(sys.modules[SqliteStore.__module__]).update(Database=CountingDatabase)
     for trial in range(times):
-        pid = os.fork()  # noqa: TID251 - without gRPC or threads; to import everything anew would take half a second
+        pid = os.fork()  # noqa: TID251 - without gRPC or threads; to import everything again would take half a second
         if pid == 0:
             asyncio.run(serve(folder, step, random.Random(seed + trial)))
             os._exit(0)

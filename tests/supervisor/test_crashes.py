@@ -21,7 +21,7 @@ EACH, AT_RANDOM = (10, 50) if THOROUGH else (2, 10)  # 200 in all, or 40
 
 
 class Client:
-    """What somebody knows who has seen everything that was said."""
+    """The state that an observer of all output knows."""
 
     def __init__(self) -> None:
         self.acknowledged = 0

@@ -117,7 +117,7 @@ class World:
     windows: list[Window] = field(default_factory=list)
     current: dict[str, Version] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
-    """Marks of changes that were refused: nobody may ever have seen them."""
+    """Marks of rejected changes: no client may ever have seen them."""
 
     def propose(self, wanted: dict[str, Version]) -> "Proposal":
         """A change to these listeners is asked for now."""

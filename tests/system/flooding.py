@@ -187,7 +187,7 @@ class Watched:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ask once more, and end."""
+        """Call again, and end."""
         self.settle()
         self._over.set()
         self._thread.join(30)

@@ -60,7 +60,7 @@ def worker_pids(running: Responder) -> list[int]:
 
 @contextmanager
 def serving(folder: Path, config: str, *args: str) -> Iterator[Responder]:
-    """A responder for more than one test: starting one takes longer than most of them."""
+    """A server for several tests: starting one takes longer than most of them."""
     file = folder / "answerback.yaml"
     file.write_text(config)
     running = launch(file, folder / "answerback.log", *args)

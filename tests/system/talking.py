@@ -16,7 +16,7 @@ READ_BYTES = 1 << 16
 
 @dataclass
 class Account:
-    """What a listener's books must come to."""
+    """The counters that a listener must have."""
 
     connections: int = 0
     sent: int = 0

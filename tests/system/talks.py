@@ -114,7 +114,7 @@ class Talk:
         self._heard += more
         return more
 
-    _verbs: dict[str, Callable[["Talk", str], None]] = {  # noqa: RUF012 - nobody changes it
+    _verbs: dict[str, Callable[["Talk", str], None]] = {  # noqa: RUF012 - it is never changed
         "connect": _connect,
         ">": _say,
         "<": _hear,

@@ -104,7 +104,7 @@ from answerback.core.steps import Step
 
 
 def shout(times: int) -> Step:
-    """Send the request in capitals, so many times."""
+    """Send the request in capitals, a number of times."""
     return lambda turn: Send(turn.request.upper() * times)
 ''',
         "service/answerback/language/steps/shout.py": '''"""`shout`: send the request in capitals."""

@@ -35,7 +35,7 @@ class Client:
         self._operations = OperationsServiceStub(channel)
 
     def get_config(self) -> config_service_pb2.GetConfigResponse:
-        """The configuration in force."""
+        """The active configuration, with its revision and etag."""
         with self._answered():
             return self._config.GetConfig(config_service_pb2.GetConfigRequest(), timeout=self._timeout)
 

@@ -55,7 +55,7 @@ def command(metrics: str, timeout: float, patience: float, admin: str | None, fo
     until = time.monotonic() + patience
     ready, detail = _asked(metrics, timeout)
     while not ready and (left := until - time.monotonic()) > 0:
-        time.sleep(min(PAUSE_SECONDS, left))  # noqa: TID251 - another process becomes ready, and tells nobody
+        time.sleep(min(PAUSE_SECONDS, left))  # noqa: TID251 - another process becomes ready, without a notification
         ready, detail = _asked(metrics, min(timeout, max(PAUSE_SECONDS, until - time.monotonic())))
     if form != "table":
         output.write({"ready": ready, "detail": detail}, form)

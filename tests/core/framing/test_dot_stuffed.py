@@ -62,7 +62,7 @@ def test_dot_stuffed_framing_cut_anywhere_finds_same_requests(
 
 
 def plainly(framing: DotStuffed, stream: bytes) -> Outcome:
-    """The same once more, line by line."""
+    """The same in another way: line by line."""
     requests: list[bytes] = []
     lines: list[bytes] = []
     begin = 0

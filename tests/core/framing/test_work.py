@@ -73,7 +73,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 256])
 @pytest.mark.parametrize("framing, begin, more", UNFINISHED.values(), ids=UNFINISHED)
-def test_four_times_the_bytes_take_four_times_the_work(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
+def test_incomplete_request_takes_linear_work(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
     """It would be sixteen times if what was searched in vain were searched again."""
     size = 2048 // len(more)
     once = work(framing, begin + size * more, piece)
@@ -82,7 +82,9 @@ def test_four_times_the_bytes_take_four_times_the_work(framing: Framing, begin: 
 
 @pytest.mark.parametrize("piece", [1, 1 << 12])
 @pytest.mark.parametrize("framing, begin, more", UNFINISHED.values(), ids=UNFINISHED)
-def test_a_byte_takes_a_bounded_number_of_steps(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
+def test_framing_takes_a_bounded_number_of_steps_per_byte(
+    framing: Framing, begin: bytes, more: bytes, piece: int
+) -> None:
     """One read of one byte takes the most: about 40 lines of Python."""
     stream = begin + (4096 // len(more)) * more
     assert work(framing, stream, piece) < 90 * len(stream)

@@ -40,7 +40,7 @@ class Left(Exception):
 
 
 class Stopped(Exception):
-    """What follows is later than anybody looks."""
+    """The rest is later than the end of the test."""
 
 
 class Model:
