@@ -1,4 +1,4 @@
-"""Generated files are committed, and equal what the .proto files generate."""
+"""What is generated is committed, and is what the .proto files say today."""
 
 import subprocess
 import sys

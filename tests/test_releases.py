@@ -1,4 +1,4 @@
-"""The basis of a release: one version, everything pinned by hash, a checklist whose tools exist."""
+"""What a release rests on: one number, everything pinned by hash, a checklist whose tools exist."""
 
 import re
 from pathlib import Path

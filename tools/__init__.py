@@ -1,1 +1,1 @@
-"""Scripts for developers, each run as `python -m tools.NAME`."""
+"""Small scripts of the workshop, each run as `python -m tools.NAME`."""

@@ -1,4 +1,4 @@
-"""bench.cpu: CPU time of processes, and the choice of cores."""
+"""bench.cpu: whose time is counted, and where it is spent."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""bench.image: parsing the output of Docker, and the table."""
+"""What `make figures` reads from Docker, and what it makes of it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""bench.memory: which processes are measured, and the measurement."""
+"""bench.memory: what is weighed, and that the scales work."""
 
 import itertools
 import resource

@@ -1,4 +1,4 @@
-"""bench.run: the order of the runs, and contenders that fail."""
+"""bench.run: the order of the runs, and what becomes of a contender that fails."""
 
 import pytest
 

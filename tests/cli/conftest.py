@@ -1,4 +1,4 @@
-"""An admin API whose answers a test sets, and commands that call it."""
+"""A responder's admin API that answers as a test tells it, and commands that are asked of it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +24,7 @@ class Api:
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[Message] = field(default_factory=list)
     port: int = 0
+    server: Any = None
 
     def one(self, method: str, request: Message, context: Any) -> Any:
         """An exception is mapped as the server maps it."""
@@ -66,6 +67,7 @@ def api() -> Iterator[Api]:
     services = [service for file in schema.FILES for service in file.services_by_name.values()]
     server.add_generic_rpc_handlers(tuple(map(told.serves, services)))
     told.port = server.add_insecure_port("127.0.0.1:0")
+    told.server = server
     server.start()
     yield told
     server.stop(None).wait()

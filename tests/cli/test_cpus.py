@@ -1,4 +1,4 @@
-"""The default number of workers."""
+"""How many workers to start when nobody says."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Options for the credentials that commands send to the admin API."""
+"""What commands show to the admin API: how they are told."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The difference of two configurations, and how it is printed."""
+"""What differs, and how it is printed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""What commands share."""
 
 import click
 import pytest

@@ -1,4 +1,4 @@
-"""The docker, docker-compose and grpcurl programs, and sockets, for these tests."""
+"""The docker, docker-compose and grpcurl programs, and sockets, as far as these tests need them."""
 
 import json
 import socket

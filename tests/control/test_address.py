@@ -1,4 +1,4 @@
-"""The address of the admin API, and whether other machines can reach it."""
+"""Where the admin API listens, and who can reach it there."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The methods that each role may call."""
+"""Who may call what."""
 
 from collections.abc import Iterable
 from pathlib import Path

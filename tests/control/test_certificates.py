@@ -1,4 +1,4 @@
-"""Certificates of the admin API: they are checked before they are used."""
+"""Certificates of the admin API: tried before they are taken."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Protection of the admin API: without it, other machines get no access."""
+"""What guards the admin API; and that it is not opened to others without."""
 
 import logging
 import secrets

@@ -1,4 +1,4 @@
-"""Exceptions, and the status that a client gets for them."""
+"""What is raised, and the status a client gets."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Limits for concurrent calls and their bytes."""
+"""How many calls at a time."""
 
 import asyncio
 

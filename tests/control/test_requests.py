@@ -1,4 +1,4 @@
-"""Comments and page tokens of requests."""
+"""Comments, and pages."""
 
 import pytest
 

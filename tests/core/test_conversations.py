@@ -1,4 +1,4 @@
-"""Sessions beyond answering a request: states, counts, scripts, and events that are not requests."""
+"""What a session does beyond answering a request: states, counts, scripts, and events that are no request."""
 
 import pytest
 

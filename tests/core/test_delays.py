@@ -1,4 +1,4 @@
-"""Delays follow their distribution, by the test of Kolmogorov and Smirnov, with fixed seeds."""
+"""Delays are distributed as their names say, by the test of Kolmogorov and Smirnov, with seeds that stay."""
 
 from collections.abc import Callable
 from math import exp, log, sqrt

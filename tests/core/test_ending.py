@@ -1,4 +1,4 @@
-"""The end of a conversation: its constants."""
+"""How a conversation ends: what is made beforehand."""
 
 import pytest
 

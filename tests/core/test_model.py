@@ -1,4 +1,4 @@
-"""The session and a plain model of the language give the same results for any configuration and conversation."""
+"""The session and a plain model of the language: whatever the configuration and the talk, they say the same."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Contexts for matches and templates without a session."""
+"""Turns made up for matches and templates, without a session."""
 
 import random
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml: its mounts exist, and only this machine can reach its ports."""
+"""deploy/compose.yaml: what it mounts is there, and nobody but this machine reaches it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""deploy/grafana: the dashboard queries existing series, and all of them."""
+"""deploy/grafana: the dashboard asks for what there is, and shows all of it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Commands between backticks in prose are given to their own parser, which must accept them."""
+"""Commands in prose, between backticks, are commands that Answerback understands: each is given to its own parser."""
 
 import re
 import shlex

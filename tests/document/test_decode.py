@@ -1,4 +1,4 @@
-"""Decoding YAML to a message, or to problems."""
+"""Reading as a person sees it: YAML in, a message or problems out."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The explanation equals what is served, for any configuration and conversation."""
+"""What is explained is what is served, whatever the configuration and the talk."""
 
 from datetime import UTC, datetime
 from random import Random

@@ -1,4 +1,4 @@
-"""Shared by the tests of compiling: plans, and a request context."""
+"""What the tests of compiling share: plans, and a turn to ask them about."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Shared by the tests of the language: short configurations."""
+"""What the tests of this room share: configurations in few words."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,8 +99,6 @@ listeners:
           - framing: until_eof
           - framing: http
           - framing: resp
-          - framing: {dot_stuffed: {keep: true}}
-          - framing: websocket
 """
 
 

@@ -1,4 +1,4 @@
-"""Changes of one listener that leave the others unchanged."""
+"""One listener changed, the others left alone."""
 
 import pytest
 from hypothesis import assume, given

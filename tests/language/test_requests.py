@@ -1,4 +1,4 @@
-"""The longest request of a listener, which bounds the patterns that search it."""
+"""How long requests may be, which bounds the patterns that search them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Logging configured by a test, and restored after it."""
+"""Logging as it is configured, with that of everyone else put back afterwards."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""One line for each event, whatever it contains."""
+"""One line an event, whatever is in it."""
 
 import json
 

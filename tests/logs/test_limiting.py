@@ -1,4 +1,4 @@
-"""Repeated events are limited and counted."""
+"""What is said again and again."""
 
 import logging
 

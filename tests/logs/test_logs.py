@@ -1,4 +1,4 @@
-"""Logging of a process."""
+"""Logging, as a process has it."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Writing to a stream that may not be read."""
+"""A stream that may not be read."""
 
 import io
 import os
@@ -61,7 +61,7 @@ def pipe() -> Iterator[tuple[TextIO, TextIO]]:
 
 
 class Stuck(io.StringIO):
-    """No program reads it until the test does."""
+    """Nobody reads it until somebody does."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Facts of a supervisor, without a supervisor."""
+"""What the supervisor would know, without one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The exposition shows the shared counters."""
+"""What Prometheus reads is what stands in the tally."""
 
 import shutil
 import subprocess

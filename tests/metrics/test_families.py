@@ -1,4 +1,4 @@
-"""Families have names as Prometheus recommends, bounded labels, and documentation."""
+"""Every family is named as Prometheus wants it, bounded in its labels, and documented."""
 
 import re
 from pathlib import Path

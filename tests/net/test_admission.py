@@ -1,4 +1,4 @@
-"""Connection limits over all slots: exact, even if a worker dies."""
+"""Limits over all slots: exact, whoever dies."""
 
 import mmap
 from dataclasses import replace

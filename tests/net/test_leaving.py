@@ -1,4 +1,4 @@
-"""Removed listeners with open connections, failing connections, and the limits of an acceptor."""
+"""Listeners that were removed and have connections yet; connections that fail; what an acceptor does at its bounds."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The run queue: order and time of turns; and, on both engines, a flood does not delay other clients."""
+"""The run queue: who goes first, for how long; and, on both engines, that one client's flood is no wait for others."""
 
 import asyncio
 import time
@@ -55,7 +55,7 @@ class Worker:
 
 @dataclass(eq=False)
 class Connection:
-    """Waits in the queue a number of times, for turns of a given duration."""
+    """Stands in line so many times, for turns that take so long."""
 
     worker: Worker
     name: str

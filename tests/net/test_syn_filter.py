@@ -1,4 +1,4 @@
-"""Silencing a real listening socket; no privilege is needed."""
+"""Silence on a listening socket, on a real one; nothing here needs a privilege."""
 
 import socket
 import subprocess

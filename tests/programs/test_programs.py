@@ -1,4 +1,4 @@
-"""Real client programs against Answerback, as users run them."""
+"""Real programs that speak to Answerback as their users would have them do."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Numbers that all workers share: each is given once, under a lock between processes."""
+"""Numbers that all workers share: each is given once, under a lock that other processes respect."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The audit log: the caller of each change."""
+"""Who changed what."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Rules and faults that have a counter shared by all workers."""
+"""Which rules and faults have a counter that all workers share, each way of counting by itself."""
 
 import pytest
 

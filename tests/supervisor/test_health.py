@@ -1,4 +1,4 @@
-"""Health statuses, and waiting for their changes."""
+"""What is fit for traffic, and waiting for that to change."""
 
 import asyncio
 

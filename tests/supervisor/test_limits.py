@@ -1,4 +1,4 @@
-"""Exceptions that mean that a resource is exhausted."""
+"""Which exceptions say that a resource is exhausted."""
 
 import errno
 

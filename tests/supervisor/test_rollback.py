@@ -1,4 +1,4 @@
-"""Activating an earlier configuration again, on real workers."""
+"""Putting an earlier configuration in force again, on real workers."""
 
 import socket
 from pathlib import Path

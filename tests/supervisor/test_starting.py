@@ -1,4 +1,4 @@
-"""Starts of the supervisor with real workers, and starts that fail."""
+"""The supervisor with real workers: how it starts, and how it does not."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The supervisor with real workers: changes and status."""
+"""The supervisor with real workers: changing, and saying how it is."""
 
 import asyncio
 import socket

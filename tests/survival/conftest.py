@@ -1,4 +1,4 @@
-"""The seed and the duration of a run."""
+"""Which seed a run takes, and for how long."""
 
 import os
 import random

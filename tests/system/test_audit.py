@@ -1,4 +1,4 @@
-"""The audit log names the caller of each change and each rejected call."""
+"""The log says who changed what, and who was refused."""
 
 import signal
 

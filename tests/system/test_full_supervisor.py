@@ -1,4 +1,4 @@
-"""The admin and metrics ports have all the connections they may: the supervisor still replaces workers."""
+"""Connections to the admin and metrics ports take all that they may: the supervisor still does its work."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Signals to a whole server."""
+"""What signals do to a whole responder."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ listeners:
       - do: [send: "begun\\n", delay: 300ms, send: "done\\n", close]
 """
 GRACE = 2.0
-TRIES = 3  # of which the best must be in time: a busy machine is not the server's fault
+TRIES = 3  # of which the best must be in time: a busy machine is not the responder's fault
 PROMPT = 0.1  # seconds
 
 

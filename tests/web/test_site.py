@@ -1,4 +1,4 @@
-"""The pages show the status of the supervisor."""
+"""What is served of a supervisor is what it says of itself."""
 
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""How a worker executes each order: units, and the listeners it applies to."""
+"""What each order makes of its fields: units, and which listeners."""
 
 import asyncio
 import socket

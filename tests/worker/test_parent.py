@@ -1,4 +1,4 @@
-"""The tie of a worker to its supervisor."""
+"""A worker's tie to its supervisor."""
 
 import os
 import signal

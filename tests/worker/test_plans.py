@@ -1,4 +1,4 @@
-"""Compiled configurations: what did not change stays the same object."""
+"""Configurations compiled: what did not change stays the object it was."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A real worker with a link in place of a supervisor."""
+"""A real worker, and a supervisor of the barest kind: a link."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Queries of a syntax tree and its text."""
+"""Questions to a syntax tree and its text."""
 
 import ast
 import io

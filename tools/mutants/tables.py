@@ -1,4 +1,4 @@
-"""The replacements of each mutation."""
+"""What is put in the place of what."""
 
 import ast
 from typing import Final

@@ -1,11 +1,11 @@
-"""The default number of workers."""
+"""How many workers to start when nobody says."""
 
 import math
 import os
 from pathlib import Path
 from typing import Final
 
-MOST: Final = 4  # a larger number must be set: on a large machine the server should not take all CPUs
+MOST: Final = 4  # more have to be asked for: on a large machine nobody expects a responder to take all of it
 CGROUP: Final = Path("/sys/fs/cgroup")
 OWN_CGROUP: Final = Path("/proc/self/cgroup")
 

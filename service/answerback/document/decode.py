@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from answerback.document.yaml_tree import Fields, Items, Node, Scalar
+from answerback.document.yaml_tree import Binary, Fields, Items, Node, Scalar
 from answerback.language import durations
 from answerback.language.parts import DURATION_PARTS, MAX_PARTS, TOO_MANY
 from answerback.language.problems import Enough, Problems, quoted, step_into
@@ -39,9 +39,10 @@ def choices(descriptor: Descriptor) -> list[OneofDescriptor]:
     return [oneof for oneof in descriptor.oneofs if oneof.name != f"_{oneof.fields[0].name}"]
 
 
-def shorthand(descriptor: Descriptor) -> FieldDescriptor | None:
-    """The field that a bare scalar or list fills."""
-    name = descriptor.GetOptions().Extensions[options_pb2.shorthand]
+def shorthand(descriptor: Descriptor, *, binary: bool = False) -> FieldDescriptor | None:
+    """The field that a bare scalar or list fills; `binary`: that bytes fill."""
+    options = descriptor.GetOptions().Extensions
+    name = (options[options_pb2.binary] if binary else "") or options[options_pb2.shorthand]
     return descriptor.fields_by_name[name] if name else None
 
 
@@ -98,6 +99,8 @@ def _suggestion(word: str, known: list[str]) -> str:
 
 
 def _what(node: Node) -> str:
+    if isinstance(node, Binary):
+        return "bytes that are not UTF-8"
     if isinstance(node, Scalar):
         return "nothing" if node.is_null else quoted(node.text)
     return "a list" if isinstance(node, Items) else "a mapping"
@@ -124,7 +127,7 @@ class _Reader:
             getattr(message, node.text).SetInParent()
         elif isinstance(node, Scalar) and node.is_null:
             self._nothing(node, message, path)
-        elif (field := shorthand(kind)) is not None:
+        elif (field := shorthand(kind, binary=isinstance(node, Binary))) is not None:
             self._field(node, message, field, step_into(path, field.name), depth)
         else:
             self._unfit(node, kind, path)
@@ -228,7 +231,8 @@ class _Reader:
 
     def _scalar(self, node: Node, field: FieldDescriptor, path: str) -> Any:
         """The value, or None after a problem."""
-        if not isinstance(node, Scalar) or node.is_null:
+        binary = isinstance(node, Binary) and field.name != _option(field.containing_type, options_pb2.binary)
+        if not isinstance(node, Scalar) or node.is_null or binary:
             expected = "text" if field.type == FieldDescriptor.TYPE_STRING else "a single value"
             self._problem(path, f"{expected} is expected, not {_what(node)}", node)
             return None

@@ -37,8 +37,8 @@ class Scalar:
 
     text: str
     plain: bool
-    line: int
-    column: int
+    line: int | None
+    column: int | None
     weight: int
     depth: int = 0
 
@@ -49,12 +49,17 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
+class Binary(Scalar):
+    """Bytes, as hexadecimal digits; no text of YAML has one, see `values`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """A list."""
 
     items: list["Node"]
-    line: int
-    column: int
+    line: int | None
+    column: int | None
     weight: int
     depth: int
 
@@ -64,8 +69,8 @@ class Fields:
     """A mapping: keys and values in the order written, duplicates and all."""
 
     entries: list[tuple["Node", "Node"]]
-    line: int
-    column: int
+    line: int | None
+    column: int | None
     weight: int
     depth: int
 

@@ -12,6 +12,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 SHORTHAND_FIELD_NUMBER: _builtins.int
 WORD_FIELD_NUMBER: _builtins.int
+BINARY_FIELD_NUMBER: _builtins.int
 REQUIRED_FIELD_NUMBER: _builtins.int
 FORMERLY_FIELD_NUMBER: _builtins.int
 FORMERLY_VALUE_FIELD_NUMBER: _builtins.int
@@ -19,6 +20,8 @@ shorthand: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOpti
 """The field that a bare scalar or list fills: `when: PING` is `when: {equals: {text: PING}}`."""
 word: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.bool]
 """A bare word names a member without content: `framing: line` is `framing: {line: {}}`."""
+binary: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.str]
+"""The field that takes bytes as hexadecimal digits, for values that are bytes and not text: `{"send": b"\\xff"}` in Python."""
 required: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """There is no default: the message says nothing without this field, and so no bare word names it."""
 formerly: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]

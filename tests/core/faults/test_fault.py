@@ -1,4 +1,4 @@
-"""When faults apply, and how several faults combine."""
+"""When faults strike, and how replies go through several."""
 
 from dataclasses import replace
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Properties of faults for any listener: splitting has no effect, nor has a fault that never applies."""
+"""What holds of faults whatever the listener: cutting never matters, and one that never strikes is not there."""
 
 from random import Random
 

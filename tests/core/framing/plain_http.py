@@ -1,4 +1,4 @@
-"""A second parser of HTTP requests: line by line from the beginning."""
+"""HTTP requests cut once more: line by line from the beginning, looking back at nothing."""
 
 from tests.core.framing.cutting import Outcome
 

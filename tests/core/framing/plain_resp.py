@@ -1,4 +1,4 @@
-"""A second parser of Redis commands: it removes them from the beginning of the stream."""
+"""Commands of Redis cut once more: by shortening the stream from its beginning."""
 
 from tests.core.framing.cutting import Outcome
 

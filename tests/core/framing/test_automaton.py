@@ -1,4 +1,4 @@
-"""The memory of a pattern's automaton while it is fed."""
+"""What the automaton of a pattern keeps while it is fed."""
 
 from random import Random
 

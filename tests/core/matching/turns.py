@@ -1,4 +1,4 @@
-"""Evaluate a match as a session does."""
+"""Asking a match as a session asks."""
 
 from answerback.core.matching import Matcher
 from tests.core.turns import MadeUp

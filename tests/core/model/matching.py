@@ -1,4 +1,4 @@
-"""A model of rule selection, written from the rules of the language only: one rule after another."""
+"""Which rule acts, written from the language's rules alone: one after another, each looked at in full."""
 
 import re
 from collections.abc import Iterator

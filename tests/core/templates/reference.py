@@ -1,4 +1,4 @@
-"""A second renderer of templates, written plainly: it parses the text for each request.
+"""Another renderer of templates, written plainly: it reads the text anew for each turn, and is told nothing beforehand.
 
 It is for texts that are templates; what it makes of others means nothing.
 """

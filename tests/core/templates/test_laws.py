@@ -1,4 +1,4 @@
-"""Properties of every text, template and request."""
+"""What holds for every text, every template and every turn."""
 
 from contextlib import suppress
 from datetime import UTC, datetime

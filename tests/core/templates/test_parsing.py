@@ -1,4 +1,4 @@
-"""Templates that are rejected, and the position of the error."""
+"""What is refused, and where."""
 
 import pytest
 

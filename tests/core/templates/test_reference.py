@@ -1,4 +1,4 @@
-"""docs/reference/templates.md: every placeholder, function and directive, and each example with its result."""
+"""docs/reference/templates.md: every placeholder, function and directive, and examples that do what they say."""
 
 import re
 from pathlib import Path

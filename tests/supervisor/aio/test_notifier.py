@@ -1,4 +1,4 @@
-"""Waking all tasks that wait for a change."""
+"""Waking everybody who waits for something to have changed."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Tasks that run one after another."""
+"""One thing at a time, to its end."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Operations of a running server, other than changes and restarts."""
+"""What is asked of a running responder, beside changes and restarts."""
 
 import asyncio
 import signal

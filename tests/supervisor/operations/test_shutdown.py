@@ -1,4 +1,4 @@
-"""Shutdown: in order, in time, and by force where necessary."""
+"""The end: in order, in time, and by force where it must be."""
 
 import asyncio
 import signal

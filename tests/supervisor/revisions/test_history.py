@@ -1,4 +1,4 @@
-"""The history, as callers read it."""
+"""The history, for those who ask."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A configuration before it becomes active."""
+"""A configuration before it is put in force."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Statistics of applied and rejected configurations."""
+"""What became of configurations."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A payload file that only the operator may name stays in its rule: the API cannot move it."""
+"""A file that only the operator's configuration names stays where it is named: nobody moves it through the API."""
 
 from pathlib import Path
 from typing import Any

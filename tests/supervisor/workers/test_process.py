@@ -1,4 +1,4 @@
-"""The process of one worker: its answers, its end, and its exit reason."""
+"""One worker's process: its answers, its end, and what is said of it."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The restart delay of a slot, and the detection of a crash loop."""
+"""What a slot remembers of its workers, and all slots of their deaths."""
 
 from types import SimpleNamespace
 from typing import Any, cast

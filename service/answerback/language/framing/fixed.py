@@ -1,4 +1,4 @@
-"""`fixed`: a request has a fixed number of bytes."""
+"""`fixed`: a request is so many bytes."""
 
 from answerback.core import framing as core
 from answerback.language import bounds
@@ -21,7 +21,7 @@ FIELDS = describe(
 
 @FRAMINGS.kind("fixed")
 class FixedKind(FramingKind):
-    """A request has a fixed number of bytes."""
+    """A request is so many bytes."""
 
     runtime = core.Fixed
     fields = FIELDS

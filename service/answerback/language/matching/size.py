@@ -1,4 +1,4 @@
-"""`size`: the number of bytes of the request."""
+"""`size`: the request has so many bytes."""
 
 from answerback.core import matching
 from answerback.core.matching import mismatch
@@ -9,7 +9,7 @@ from answerback.v1 import config_pb2 as v1
 
 @MATCHES.kind("size")
 class SizeKind(MatchKind):
-    """The number of bytes of the request is in a range."""
+    """The request has so many bytes."""
 
     example = "when: {size: {min: 100}}"
 

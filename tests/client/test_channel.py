@@ -1,4 +1,4 @@
-"""The connection to the admin API: credentials, and errors when it fails."""
+"""The connection to the admin API, as commands make it: what is sent there, and the errors if it cannot be used."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ Serve = Callable[..., tuple[str, Shown]]
 
 @pytest.fixture
 def serve(api: Api) -> Iterator[Serve]:
-    """Serve the API with these options; yields its address and the tokens that it receives."""
+    """Serve the API once more, as one likes; where, and the tokens it is shown."""
     servers = []
     api.answers["GetConfig"] = GetConfigResponse(revision=1)
 

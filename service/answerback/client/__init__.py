@@ -1,0 +1,81 @@
+"""The client of the admin API, for programs in Python: `answerback.Client`, and `answerback.aio.Client` for asyncio.
+
+A call's way through this package:
+
+    calls        what each call takes, sends and returns, written once for both clients
+    faces        makes a method that blocks, or one to await, of it
+    client, aio  the two clients
+    transport    requests over gRPC; rpcs knows where to, channel with which credentials
+    values       what calls return; errors: what they raise
+"""
+
+from answerback.client.channel import BadCredentials
+from answerback.client.client import Client
+from answerback.client.errors import (
+    Aborted,
+    AlreadyExists,
+    ConfigRejected,
+    DeadlineExceeded,
+    Error,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from answerback.client.faces import AsyncStream, Stream
+from answerback.client.values import (
+    Change,
+    Config,
+    ConfigChange,
+    ConfigFile,
+    DrainProgress,
+    LastChange,
+    Listener,
+    ListenerChange,
+    ListenerStatus,
+    RestartProgress,
+    Revision,
+    RevisionEvent,
+    Status,
+    WorkerStatus,
+)
+from answerback.language.problems import Problem
+
+__all__ = (
+    "Aborted",
+    "AlreadyExists",
+    "AsyncStream",
+    "BadCredentials",
+    "Change",
+    "Client",
+    "Config",
+    "ConfigChange",
+    "ConfigFile",
+    "ConfigRejected",
+    "DeadlineExceeded",
+    "DrainProgress",
+    "Error",
+    "InvalidArgument",
+    "LastChange",
+    "Listener",
+    "ListenerChange",
+    "ListenerStatus",
+    "NotFound",
+    "OutOfRange",
+    "PermissionDenied",
+    "Problem",
+    "ResourceExhausted",
+    "RestartProgress",
+    "Revision",
+    "RevisionEvent",
+    "Status",
+    "Stream",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "WorkerStatus",
+)

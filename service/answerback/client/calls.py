@@ -1,0 +1,282 @@
+"""The calls of the admin API: what each takes, sends and returns. Blocking and asyncio clients share them.
+
+Each method is a coroutine that awaits `self._call(request)`. In the asyncio client it is just that. In the blocking
+client `_call` blocks and never suspends, so that one step runs the coroutine to its end.
+"""
+
+# Rule: a call has the name of its RPC, in lower case; a test finds every RPC here.
+# Rule: arguments and results are plain values; no generated name is part of a signature.
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from answerback.client import values
+from answerback.client.errors import ConfigRejected, OutOfRange, rejected
+from answerback.client.faces import Caller, Feed, call, stream
+from answerback.client.rpcs import HEALTH_SERVING, HealthRequest
+from answerback.document import document
+from answerback.document.values import fill
+from answerback.language.problems import Problem
+from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
+
+Source = Mapping[str, Any] | str | bytes | PathLike[str]
+"""A configuration: a mapping as in YAML, the text of a YAML file, or the path of one."""
+Seconds = float | timedelta
+
+
+class Calls(Caller):
+    """One method for each RPC. Every method may raise an Error of this package."""
+
+    @call
+    async def get_config(self) -> values.Config:
+        """Get the active configuration, without shorthand and without default values."""
+        return await self._value(values.Config, config_service_pb2.GetConfigRequest())
+
+    @call
+    async def update_config(
+        self, config: Source, *, etag: str = "", comment: str = "", validate_only: bool = False
+    ) -> values.ConfigChange:
+        """Apply a configuration on all workers or none.
+
+        `etag`: only if this is the etag of the active revision; otherwise Aborted. `comment` is stored in the history.
+        Raises ConfigRejected with every problem; for a text or a file, each with its line and column.
+        """
+        read = _read(config)
+        if read.problems:
+            raise rejected(read.problems)
+        request = config_service_pb2.UpdateConfigRequest(
+            config=read.config, etag=etag, comment=comment, validate_only=validate_only
+        )
+        try:
+            return await self._value(values.ConfigChange, request)
+        except ConfigRejected as error:
+            problems = list(error.problems)
+            if error.total > len(problems):  # a status has room for some of them
+                problems = await self._problems(read.config) or problems
+            raise rejected(read.located(problems)) from None
+
+    @call
+    async def validate_config(self, config: Source) -> list[Problem]:
+        """Return every problem that `update_config` would raise; none if the configuration is valid."""
+        read = _read(config)
+        return [*read.problems, *read.located(await self._problems(read.config))]
+
+    @stream
+    def watch_config(self, *, after: str = "") -> Feed[values.RevisionEvent]:
+        """Receive every revision as it becomes active, beginning with the active one.
+
+        `after`: begin after the revision with this etag. A watch outlives the connection, and the server: it connects
+        again and goes on after the last revision that it received. It ends with an Error if there is no connection
+        within the client's timeout.
+        """
+        request = config_service_pb2.WatchConfigRequest(after_etag=after)
+
+        def again(last: Any, error: Exception) -> config_service_pb2.WatchConfigRequest:
+            if isinstance(error, OutOfRange):  # a server without --state has begun a new history
+                return config_service_pb2.WatchConfigRequest()
+            etag = last.revision.etag if last is not None else after
+            return config_service_pb2.WatchConfigRequest(after_etag=etag)
+
+        return Feed(self, request, values.value, again)
+
+    @call
+    async def list_revisions(self, *, limit: int | None = None, with_config: bool = False) -> list[values.Revision]:
+        """List the stored revisions, newest first, at most `limit`."""
+        request = config_service_pb2.ListRevisionsRequest(with_config=with_config)
+        found: list[values.Revision] = []
+        while limit is None or len(found) < limit:
+            if limit is not None:
+                request.page_size = min(limit - len(found), 1000)
+            page = await self._call(request)
+            found += map(values.value, page.revisions)
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                break
+        return found
+
+    @call
+    async def get_revision(self, revision: int) -> values.Revision:
+        """Get one revision with its configuration. Raises NotFound if it is not stored."""
+        found: values.Revision = values.value(
+            (await self._call(config_service_pb2.GetRevisionRequest(revision=revision))).revision
+        )
+        return found
+
+    @call
+    async def rollback_config(
+        self, revision: int, *, etag: str = "", comment: str = "", validate_only: bool = False
+    ) -> values.ConfigChange:
+        """Apply the configuration of an earlier revision again, as a new revision. Raises NotFound."""
+        request = config_service_pb2.RollbackConfigRequest(
+            revision=revision, etag=etag, comment=comment, validate_only=validate_only
+        )
+        return await self._value(values.ConfigChange, request)
+
+    @call
+    async def list_listeners(self) -> list[dict[str, Any]]:
+        """List the listeners of the active configuration by name, each as in YAML."""
+        request = listener_service_pb2.ListListenersRequest()
+        found: list[dict[str, Any]] = []
+        while True:
+            page = await self._call(request)
+            found += map(values.value, page.listeners)
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return found
+
+    @call
+    async def get_listener(self, name: str) -> values.Listener:
+        """Get one listener. Raises NotFound."""
+        return await self._value(values.Listener, listener_service_pb2.GetListenerRequest(name=name))
+
+    @call
+    async def create_listener(
+        self, listener: Mapping[str, Any], *, etag: str = "", comment: str = "", validate_only: bool = False
+    ) -> values.ListenerChange:
+        """Add a listener. Raises AlreadyExists, ConfigRejected."""
+        request = listener_service_pb2.CreateListenerRequest(
+            listener=_listener(listener), etag=etag, comment=comment, validate_only=validate_only
+        )
+        return await self._changed(request)
+
+    @call
+    async def update_listener(
+        self,
+        listener: Mapping[str, Any],
+        *,
+        fields: Sequence[str] = (),
+        allow_missing: bool = False,
+        etag: str = "",
+        comment: str = "",
+        validate_only: bool = False,
+    ) -> values.ListenerChange:
+        """Change the listener of the same name: the fields that are given, each as a whole.
+
+        `fields`: change only these (`rules`, `limits.idle_timeout`), and clear those that are not given; `["*"]`: all.
+        `allow_missing`: create the listener if it does not exist. Raises NotFound, ConfigRejected.
+        """
+        request = listener_service_pb2.UpdateListenerRequest(
+            listener=_listener(listener),
+            update_mask=FieldMask(paths=fields),
+            allow_missing=allow_missing,
+            etag=etag,
+            comment=comment,
+            validate_only=validate_only,
+        )
+        return await self._changed(request)
+
+    @call
+    async def delete_listener(
+        self, name: str, *, allow_missing: bool = False, etag: str = "", comment: str = "", validate_only: bool = False
+    ) -> values.Change:
+        """Delete a listener; each of its connections is closed after its current reply. Raises NotFound."""
+        request = listener_service_pb2.DeleteListenerRequest(
+            name=name, allow_missing=allow_missing, etag=etag, comment=comment, validate_only=validate_only
+        )
+        return await self._value(values.Change, request)
+
+    @call
+    async def get_status(self) -> values.Status:
+        """Get the status of the server, its listeners, its workers and its last changes."""
+        return await self._value(values.Status, operations_service_pb2.GetStatusRequest())
+
+    @stream
+    def drain(
+        self, listener: str = "", *, over: Seconds = 0.0, grace: Seconds | None = None
+    ) -> Feed[values.DrainProgress]:
+        """Refuse new connections of one listener, or of all, and close open ones evenly `over` a time.
+
+        Connections still open `grace` after that are reset; unless given, that of `serve --grace`. The drain begins
+        at once, whether its progress is read or not: `result()` waits for the end. `resume` ends it.
+        """
+        request = operations_service_pb2.DrainRequest(listener=listener, over=_duration(over))
+        if grace is not None:
+            request.grace.CopyFrom(_duration(grace))
+        return Feed(self, request, values.value)
+
+    @call
+    async def resume(self, listener: str = "") -> list[str]:
+        """Have one listener, or all, listen again; return the names of those that were drained."""
+        return list((await self._call(operations_service_pb2.ResumeRequest(listener=listener))).listeners)
+
+    @stream
+    def restart_workers(self, *, over: Seconds = 1.0, grace: Seconds | None = None) -> Feed[values.RestartProgress]:
+        """Restart the workers one by one; every client that connects meanwhile is served.
+
+        The restart begins at once, whether its progress is read or not: `result()` waits for the end.
+        """
+        request = operations_service_pb2.RestartWorkersRequest(over=_duration(over))
+        if grace is not None:
+            request.grace.CopyFrom(_duration(grace))
+        return Feed(self, request, values.value)
+
+    @call
+    async def reset_counters(self, listener: str = "", *, rule: str = "", fault: str = "") -> int:
+        """Have rules and faults count from 0 again: all, those of a listener, or one; return how many there were.
+
+        `rule`, `fault`: its name, or `rules[N]`, `faults[N]` if it has none. Raises NotFound.
+        """
+        request = operations_service_pb2.ResetCountersRequest(listener=listener, rule=rule, fault=fault)
+        return int((await self._call(request)).counters)
+
+    @call
+    async def health(self, service: str = "") -> bool:
+        """Whether the server serves: as a whole, `readiness`, `liveness`, or `listener/NAME`. Raises NotFound."""
+        return _serves(await self._call(HealthRequest(value=service)))
+
+    @stream
+    def watch_health(self, service: str = "") -> Feed[bool]:
+        """Receive whether the server serves: now, and after each change."""
+        return Feed(self, HealthRequest(value=service), _serves)
+
+    async def _changed(self, request: Any) -> values.ListenerChange:
+        """Change a listener; name the fields of problems as in the mapping that was given."""
+        try:
+            return await self._value(values.ListenerChange, request)
+        except ConfigRejected as error:
+            problems = list(error.problems)
+            if error.total > len(problems):
+                problems.append(Problem("", f"{error.total - len(problems)} more problems are not listed"))
+            raise rejected([_of_listener(each) for each in problems]) from None
+
+    async def _problems(self, config: config_pb2.Config) -> list[Problem]:
+        answer = await self._call(config_service_pb2.ValidateConfigRequest(config=config))
+        return [values.value(problem) for problem in answer.problems]
+
+
+def _read(source: Source) -> document.Document:
+    if isinstance(source, Mapping):
+        config = config_pb2.Config()
+        return document.Document(config, tuple(fill(config, source)))
+    return document.load(source if isinstance(source, str | bytes) else Path(source).read_bytes())
+
+
+def _listener(value: Mapping[str, Any]) -> config_pb2.Listener:
+    listener = config_pb2.Listener()
+    problems = fill(listener, value)
+    if problems:
+        raise rejected(problems)
+    return listener
+
+
+def _of_listener(problem: Problem) -> Problem:
+    """A problem with its path from the listener on; those of other listeners have theirs from the configuration on."""
+    if problem.path != "listener" and not problem.path.startswith("listener."):
+        return problem
+    return Problem(problem.path.removeprefix("listener").removeprefix("."), problem.message)
+
+
+def _duration(value: Seconds) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(value if isinstance(value, timedelta) else timedelta(seconds=value))
+    return duration
+
+
+def _serves(response: Any) -> bool:
+    return bool(response.value == HEALTH_SERVING)

@@ -1,0 +1,246 @@
+"""What calls return: plain values, and how the API's messages become them."""
+
+# Rule: a class has the fields of its message, under the same names; a test holds each of them to it. A field of a newer
+#       server is left out.
+# Rule: times are aware datetimes, configurations are dicts as in YAML, enums are their words without the prefix.
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from answerback.document.values import value_of, word
+from answerback.language.problems import Problem
+from answerback.v1 import config_service_pb2, listener_service_pb2, operations_service_pb2, problem_pb2
+
+T = TypeVar("T")
+
+PLAIN: Final[dict[str, type]] = {}
+"""The class for each message, by the message's full name."""
+
+
+def plain(message: Any) -> Callable[[type[T]], type[T]]:
+    """Register a class for a message."""
+
+    def register(cls: type[T]) -> type[T]:
+        PLAIN[message.DESCRIPTOR.full_name] = cls
+        return cls
+
+    return register
+
+
+PLAIN[problem_pb2.Problem.DESCRIPTOR.full_name] = Problem
+
+
+@plain(config_service_pb2.GetConfigResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The active configuration."""
+
+    config: dict[str, Any]
+    """As in YAML, in the canonical form."""
+    revision: int
+    etag: str
+    """Pass it with a change, so that the change is made only if this revision is still active."""
+
+
+@plain(listener_service_pb2.GetListenerResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A listener of the active configuration."""
+
+    listener: dict[str, Any]
+    """As in YAML, in the canonical form."""
+    revision: int
+    etag: str
+
+
+@plain(listener_service_pb2.DeleteListenerResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The result of a change."""
+
+    revision: int
+    """The number of the active revision."""
+    etag: str
+    changed: bool
+    """Whether there is a new revision: not if it was active already, nor with `validate_only`."""
+    workers: int
+    """How many workers serve it."""
+
+
+@plain(config_service_pb2.UpdateConfigResponse)
+@plain(config_service_pb2.RollbackConfigResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChange(Change):
+    """The result of a change, and the configuration."""
+
+    config: dict[str, Any]
+
+
+@plain(listener_service_pb2.CreateListenerResponse)
+@plain(listener_service_pb2.UpdateListenerResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerChange(Change):
+    """The result of a change of one listener, and the listener."""
+
+    listener: dict[str, Any]
+
+
+@plain(config_service_pb2.Revision)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A configuration that became active."""
+
+    number: int
+    etag: str
+    time: datetime | None
+    """When it became active."""
+    origin: str
+    """`file`, `api`, `rollback` or `built-in`."""
+    comment: str
+    config: dict[str, Any] | None
+    """None in lists without configurations."""
+    identity: str
+    """The caller, if the server knows it."""
+
+
+@plain(config_service_pb2.WatchConfigResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionEvent:
+    """A revision that a watch received."""
+
+    revision: Revision
+    skipped: int
+    """How many revisions before it were no longer stored."""
+
+
+@plain(operations_service_pb2.ListenerStatus)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerStatus:
+    """One listener, now."""
+
+    name: str
+    address: str
+    """Where it listens: with the port that was chosen for port 0."""
+    engine: str
+    connections_accepted: int
+    connections_open: int
+    requests: int
+    accept: str
+    drain: str
+    """`DRAINING` or `DRAINED`; empty if it is not drained."""
+
+
+@plain(operations_service_pb2.WorkerStatus)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """One worker, now."""
+
+    index: int
+    pid: int
+    revision: int
+    restarts: int
+    """How often it died and was replaced."""
+    start_time: datetime | None
+    planned_restarts: int
+
+
+@plain(operations_service_pb2.ConfigFile)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigFile:
+    """The file of `serve --config`."""
+
+    path: str
+    watched: bool
+    problems: tuple[Problem, ...]
+
+
+@plain(operations_service_pb2.LastChange)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastChange:
+    """A configuration that was applied or rejected."""
+
+    time: datetime | None
+    origin: str
+    comment: str
+    problems: tuple[Problem, ...]
+    """Why it was rejected; empty if it was applied."""
+
+
+@plain(operations_service_pb2.GetStatusResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The server, now."""
+
+    version: str
+    instance: str
+    """Identifies this run of the server."""
+    start_time: datetime | None
+    revision: int
+    etag: str
+    state: str
+    """`STARTING`, `SERVING`, `NOT_SERVING` or `DRAINING`."""
+    reason: str
+    listeners: tuple[ListenerStatus, ...]
+    workers: tuple[WorkerStatus, ...]
+    last_applied: LastChange | None
+    last_rejected: LastChange | None
+    config_file: ConfigFile | None
+
+
+@plain(operations_service_pb2.DrainResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainProgress:
+    """How far a drain is."""
+
+    state: str
+    """`DRAINING`, `DRAINED`, or `RESUMED`."""
+    connections_open: int
+    connections_closed: int
+    connections_reset: int
+
+
+@plain(operations_service_pb2.RestartWorkersResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartProgress:
+    """A step of a restart."""
+
+    worker: int
+    step: str
+    """`REPLACED`: the new worker serves. `RESTARTED`: the old worker has exited."""
+    pid: int
+    connections: int
+    """Connections that the old worker still has; at `RESTARTED`, those that were reset."""
+
+
+def value(message: Any) -> Any:
+    """Return a message as a value of its class; a part of a configuration as a dict."""
+    cls = PLAIN.get(message.DESCRIPTOR.full_name)
+    if cls is None:
+        return value_of(message)
+    known: Mapping[str, FieldDescriptor] = message.DESCRIPTOR.fields_by_name
+    wanted = (each.name for each in fields(cls) if each.name in known)
+    return cls(**{name: _field(message, known[name]) for name in wanted})
+
+
+def _field(message: Any, field: FieldDescriptor) -> Any:
+    found = getattr(message, field.name)
+    if field.is_repeated:
+        return tuple(_single(field, item) for item in found)
+    if field.message_type is not None and not message.HasField(field.name):
+        return None
+    return _single(field, found)
+
+
+def _single(field: FieldDescriptor, found: Any) -> Any:
+    if isinstance(found, Timestamp):
+        return found.ToDatetime(UTC)
+    if field.message_type is not None:
+        return value(found)
+    if field.enum_type is not None:
+        return word(field, found) if found else ""
+    return found

@@ -1,0 +1,5 @@
+"""What pages need: a running server."""
+
+from tests.system.conftest import responder
+
+__all__ = ("responder",)
