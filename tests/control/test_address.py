@@ -34,8 +34,8 @@ def test_admin_address_is_parsed_and_known_to_be_private_or_not(text: str, expec
         ("127.0.0.1:²", "'127.0.0.1:²' is not HOST:PORT"),
         (":50051", "':50051': the host is neither an IP address nor localhost"),
         ("example.org:1", "'example.org:1': the host is neither an IP address nor localhost"),
-        ("::1:50051", "'::1:50051': an IPv6 address, and no other, stands in brackets"),
-        ("[127.0.0.1]:1", "'[127.0.0.1]:1': an IPv6 address, and no other, stands in brackets"),
+        ("::1:50051", "'::1:50051': an IPv6 address, and only that, needs brackets"),
+        ("[127.0.0.1]:1", "'[127.0.0.1]:1': an IPv6 address, and only that, needs brackets"),
         ("unix:", "'unix:' names no path"),
     ],
 )

@@ -178,7 +178,7 @@ NOT_EVEN_NUMBERS = {
     "'1'": "a number is expected, not '1' in quotes",
     ".inf": "a number is expected, not '.inf'",
     "nan": "a number is expected, not 'nan'",
-    "1e999": "'1e999' is larger than any number can be",
+    "1e999": "'1e999' is too large",
     "[1]": "a single value is expected, not a list",
 }
 

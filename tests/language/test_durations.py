@@ -34,10 +34,10 @@ REFUSED = {
     "soon": "a duration is written like 300ms, 1.5s, 5m, 1m30s or 1h",
     "5 s": "a duration is written like 300ms, 1.5s, 5m, 1m30s or 1h",
     "5d": "a duration is written like 300ms, 1.5s, 5m, 1m30s or 1h",
-    "1s1m": "the units of a duration go from the greatest to the least, each once: 1h30m, 1m30s",
-    "1s1s": "the units of a duration go from the greatest to the least, each once: 1h30m, 1m30s",
+    "1s1m": "the units of a duration go from the largest to the smallest, each once: 1h30m, 1m30s",
+    "1s1s": "the units of a duration go from the largest to the smallest, each once: 1h30m, 1m30s",
     "0.5ns": "finer than a nanosecond",
-    "999999999999h": "longer than any duration can be",
+    "999999999999h": "too long for a duration",
     "9" * 400 + "s": "a duration is written like 300ms, 1.5s, 5m, 1m30s or 1h",
     "٣s": "a duration is written like 300ms, 1.5s, 5m, 1m30s or 1h",
 }

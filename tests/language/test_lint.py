@@ -58,7 +58,7 @@ def test_framing_that_never_ends_a_request_is_warned_of() -> None:
 
 def test_lint_warns_of_idle_rule_without_idle_timeout() -> None:
     assert advice("rules: [{event: IDLE, do: [close]}]", limits="{idle_timeout: 0}") == [
-        "rules[0]: never reached: without idle_timeout, nothing is idle for too long",
+        "rules[0]: never reached: idle_timeout is 0, so no connection is idle for too long",
     ]
 
 
@@ -75,7 +75,7 @@ def test_lint_on_unix_socket_warns_of_peer_match_and_reset() -> None:
     text = "rules: [{when: {peer: 10.0.0.0/8}, do: [reset]}, {do: [close]}]\nfaults: [{reset: {}}]"
     assert advice(text, address="unix:/run/a.sock") == [
         "rules[0].when.peer: never matches: peers of a Unix socket have no address",
-        "rules[0].do[0].reset: a Unix socket has no RST: the peer reads the end, as after a close",
-        "faults[0].reset: a Unix socket has no RST: the peer reads the end, as after a close",
+        "rules[0].do[0].reset: a Unix socket has no RST: the peer reads EOF, as after a close",
+        "faults[0].reset: a Unix socket has no RST: the peer reads EOF, as after a close",
     ]
     assert advice(text) == []

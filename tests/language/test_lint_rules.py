@@ -8,8 +8,8 @@ from tests.language.test_lint import advice
 )
 def test_rule_after_one_that_matches_everything_is_warned_of(first: str) -> None:
     assert advice(f"rules: [{first}, {{when: PING}}, {{}}, {{event: CONNECT}}]") == [
-        "rules[1]: never reached: rules[0] takes everything",
-        "rules[2]: never reached: rules[0] takes everything",
+        "rules[1]: never reached: rules[0] matches everything",
+        "rules[2]: never reached: rules[0] matches everything",
     ]
 
 
@@ -19,7 +19,7 @@ def test_rule_for_the_empty_request_does_not_match_everything() -> None:
 
 def test_second_connect_rule_without_condition_is_warned_of() -> None:
     assert advice("rules: [{event: CONNECT}, {}, {event: CONNECT}]") == [
-        "rules[2]: never reached: rules[0] takes everything",
+        "rules[2]: never reached: rules[0] matches everything",
     ]
 
 
@@ -33,7 +33,7 @@ def test_rule_after_one_with_the_same_condition_is_warned_of() -> None:
 
 @pytest.mark.parametrize("end", ["close", "reset", "hang"])
 def test_steps_after_the_end_of_a_script_are_warned_of(end: str) -> None:
-    what = "says nothing more" if end == "hang" else "ends the connection"
+    what = "sends nothing more" if end == "hang" else "ends the connection"
     assert advice(f"rules: [{{do: [echo, {end}, discard, close]}}]") == [
         f"rules[0].do[2]: never reached: do[1] {what}",
     ]
@@ -65,7 +65,7 @@ def test_lint_warns_of_echo_on_connect() -> None:
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
 def test_rules_are_compared_only_within_their_event(event: str) -> None:
     assert advice(f"rules: [{{}}, {{event: {event}, do: [echo]}}, {{event: {event}}}]") == [
-        "rules[2]: never reached: rules[1] takes everything",
+        "rules[2]: never reached: rules[1] matches everything",
         f"rules[1].do[0]: sends nothing: {event} has no request",
     ]
 
@@ -80,10 +80,10 @@ def test_rule_unreachable_in_all_its_states_is_warned_of() -> None:
         f"rules: [{ENTER}, {{when: x, in_states: [a]}}, {{in_states: [a]}}, {{in_states: [a]}}, {{in_states: [b]}},"
         " {in_states: [a, b]}, {in_states: ['', a]}, {when: x}, {}, {in_states: [a]}]"
     ) == [
-        "rules[3]: never reached: rules[2] takes everything in its states",
-        "rules[5]: never reached: rules[2] and rules[4] take everything in its states",
-        "rules[9]: never reached: rules[8] takes everything in its states",
-        "rules[0]: goes before rules[2], which takes everything in its states: without in_states, there too",
+        "rules[3]: never reached: rules[2] matches everything in its states",
+        "rules[5]: never reached: rules[2] and rules[4] match everything in its states",
+        "rules[9]: never reached: rules[8] matches everything in its states",
+        "rules[0]: has no in_states, so it goes before rules[2], which matches everything in its states",
     ]
 
 
@@ -98,7 +98,7 @@ def test_rule_with_the_same_condition_in_all_its_states_is_warned_of() -> None:
 
 
 def test_rule_without_states_before_one_that_matches_everything_is_warned_of() -> None:
-    before = "goes before rules[2], which takes everything in its states: without in_states, there too"
+    before = "has no in_states, so it goes before rules[2], which matches everything in its states"
     assert advice("rules: [{when: x, do: [state: a]}, {when: y, times: 2}, {in_states: [a]}, {when: z}]") == [
         f"rules[0]: {before}",
         f"rules[1]: {before}",
@@ -120,7 +120,7 @@ def test_lint_warns_of_states_given_twice() -> None:
 
 def test_connect_rule_in_a_named_state_is_warned_of() -> None:
     assert advice("rules: [{event: CONNECT, in_states: [a], do: [state: a]}]") == [
-        "rules[0].in_states: never on CONNECT: a connection begins in state ''",
+        "rules[0].in_states: never matches on CONNECT: a connection starts in state ''",
     ]
 
 
@@ -130,25 +130,25 @@ def test_connect_rule_in_a_named_state_is_warned_of() -> None:
 @pytest.mark.parametrize("limit", ["times: 2", "replies: {of: [[]], then: NEXT_RULE}"])
 def test_lint_does_not_call_rules_behind_limited_rule_unreachable(limit: str) -> None:
     assert advice(f"rules: [{{{limit}}}, {{when: x, {limit}}}, {{when: x}}, {{}}]") == []
-    assert advice(f"rules: [{{}}, {{{limit}}}]") == ["rules[1]: never reached: rules[0] takes everything"]
+    assert advice(f"rules: [{{}}, {{{limit}}}]") == ["rules[1]: never reached: rules[0] matches everything"]
 
 
 def test_rule_after_endless_replies_is_warned_of() -> None:
     assert advice("rules: [{replies: {of: [[]], then: CYCLE}}, {}]") == [
-        "rules[1]: never reached: rules[0] takes everything"
+        "rules[1]: never reached: rules[0] matches everything"
     ]
 
 
 def test_lint_warns_of_scope_without_count() -> None:
     assert advice("rules: [{scope: CONNECTION}]") == [
-        "rules[0].scope: counts nothing: there are neither times nor replies",
+        "rules[0].scope: has no effect: neither times nor replies is set",
     ]
     assert advice("rules: [{scope: CONNECTION, times: 1}]") == []
 
 
 def test_times_beyond_the_last_reply_is_warned_of() -> None:
     assert advice("rules: [{times: 3, replies: {of: [[], []], then: NEXT_RULE}}]") == [
-        "rules[0].times: never reached: the rule matches no more after 2 replies",
+        "rules[0].times: never reached: the rule does not match after 2 replies",
     ]
 
 

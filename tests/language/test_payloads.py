@@ -32,16 +32,16 @@ REFUSED = [
     (v1.Payload(template="a"), "a template is not the same bytes each time"),
     (v1.Payload(hex="abc"), "odd number of digits"),
     (v1.Payload(hex="a b c d"), "white space within a pair of digits"),
-    (v1.Payload(hex="0x00"), "'x' is no hexadecimal digit"),
-    (v1.Payload(hex="0\u0660"), "'\u0660' is no hexadecimal digit"),
-    (v1.Payload(hex="00\u00a000"), "'\\xa0' is no hexadecimal digit"),
+    (v1.Payload(hex="0x00"), "'x' is not a hexadecimal digit"),
+    (v1.Payload(hex="0\u0660"), "'\u0660' is not a hexadecimal digit"),
+    (v1.Payload(hex="00\u00a000"), "'\\xa0' is not a hexadecimal digit"),
     (v1.Payload(base64="AA"), "not base64: its length is no multiple of 4; it is padded with ="),
     (v1.Payload(base64="AA-_"), "not base64: '-' is not in its alphabet, A-Z a-z 0-9 + /"),
     (v1.Payload(base64="AAAA\n"), "not base64: '\\n' is not in its alphabet, A-Z a-z 0-9 + /"),
     (v1.Payload(base64="AA==AAAA"), "not base64: '=' is not in its alphabet, A-Z a-z 0-9 + /"),
     (v1.Payload(base64="A==="), "not base64: too much padding"),
     (v1.Payload(base64="===="), "not base64: too much padding"),
-    (v1.Payload(base64="AB=="), "not base64: its last digit says more than there are bytes"),
+    (v1.Payload(base64="AB=="), "not base64: its last digit has bits that belong to no byte"),
 ]
 
 

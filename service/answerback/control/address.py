@@ -48,7 +48,7 @@ def parse(text: str) -> Address:
     except ValueError:
         raise ValueError(f"{text!r}: the host is neither an IP address nor localhost") from None
     if (version == 6) != host.startswith("["):
-        raise ValueError(f"{text!r}: an IPv6 address, and no other, stands in brackets")
+        raise ValueError(f"{text!r}: an IPv6 address, and only that, needs brackets")
     return Address(text, literal, int(port))
 
 

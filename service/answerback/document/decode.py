@@ -285,7 +285,7 @@ def _number(node: Scalar, _field: FieldDescriptor) -> float:
         raise ValueError(f"a number is expected, not {quoted(node.text)}{'' if node.plain else ' in quotes'}")
     value = float(node.text)
     if value in {inf, -inf}:
-        raise ValueError(f"{quoted(node.text)} is larger than any number can be")
+        raise ValueError(f"{quoted(node.text)} is too large")
     return value
 
 

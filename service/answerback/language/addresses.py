@@ -112,7 +112,7 @@ def _ipv4(host: str) -> str:
         if not host:
             raise ValueError(f"the host is missing; 0.0.0.0 is every IPv4 address: {_FORM}") from None
         if re.fullmatch(r"[0-9.]+", host):
-            raise ValueError(f"{quoted(host)} is no IPv4 address") from None
+            raise ValueError(f"{quoted(host)} is not an IPv4 address") from None
         raise ValueError(
             f"{quoted(host)} is no IP address, and names are not looked up: "
             "127.0.0.1 is this machine alone, 0.0.0.0 every IPv4 address of it"
@@ -121,11 +121,11 @@ def _ipv4(host: str) -> str:
 
 def _ipv6(host: str) -> str:
     if "%" in host:
-        raise ValueError(f"{quoted(host)} names a zone; an address without one is needed")
+        raise ValueError(f"{quoted(host)} has a zone; write the address without it")
     try:
         canonical = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host))
     except (OSError, ValueError):
-        raise ValueError(f"{quoted(host)} is no IPv6 address") from None
+        raise ValueError(f"{quoted(host)} is not an IPv6 address") from None
     if canonical.startswith(_MAPPED) and "." in canonical:
         raise ValueError(
             f"an IPv6 listener takes IPv6 alone: write {canonical.removeprefix(_MAPPED)} for the IPv4 address"

@@ -26,10 +26,10 @@ def parse(text: str) -> Duration:
     parts = _PART.findall(found[2])
     units = [_ORDER.index(unit) for _, _, unit in parts]
     if units != sorted(set(units)):
-        raise ValueError("the units of a duration go from the greatest to the least, each once: 1h30m, 1m30s")
+        raise ValueError("the units of a duration go from the largest to the smallest, each once: 1h30m, 1m30s")
     total = sum(_in_nanoseconds(*part) for part in parts)
     if total > _MOST_SECONDS * 10**9:
-        raise ValueError("longer than any duration can be")
+        raise ValueError("too long for a duration")
     return _of(-total if found[1] else total)
 
 

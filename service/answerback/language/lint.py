@@ -51,7 +51,7 @@ def _listener(listener: v1.Listener, linting: Linting) -> None:
         if isinstance(message, v1.Framing):
             lint_framing(message, path, linting)
         elif isinstance(message, v1.Rule) and message.event == v1.EVENT_IDLE and linting.limits.idle_timeout == inf:
-            linting.add(path, "never reached: without idle_timeout, nothing is idle for too long")
+            linting.add(path, "never reached: idle_timeout is 0, so no connection is idle for too long")
     if is_unix(listener):
         _unix(listener, linting)
 

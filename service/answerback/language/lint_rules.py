@@ -38,7 +38,7 @@ def lint_rules(listener: v1.Listener, linting: Linting) -> None:
 
 
 class _Taken:
-    """Which rules take something, by state."""
+    """The first rule that matches something, by state."""
 
     def __init__(self) -> None:
         self._by_state: dict[str | None, int] = {}
@@ -48,7 +48,7 @@ class _Taken:
             self._by_state.setdefault(state, index)
 
     def before(self, rule: v1.Rule) -> list[int]:
-        """The rules that leave nothing of it to this one; none if something is left."""
+        """The rules before which match everything that this one could match; none if something is left."""
         if _EVERYWHERE in self._by_state:
             return [self._by_state[_EVERYWHERE]]
         if not rule.in_states or not all(state in self._by_state for state in rule.in_states):
@@ -57,7 +57,7 @@ class _Taken:
 
 
 def _unreachable(rules: Numbered, path: str, problems: Problems) -> None:
-    """A rule behind others that take everything, or everything that it would take."""
+    """Report a rule after others that match everything, or everything that it would match."""
     everything = _Taken()
     alike: dict[bytes, _Taken] = {}
     for index, rule in rules:
@@ -72,7 +72,7 @@ def _unreachable(rules: Numbered, path: str, problems: Problems) -> None:
 
 
 def _before_catch_alls(rules: Numbered, path: str, problems: Problems) -> None:
-    """A rule for every state, before one that was to take everything in some state."""
+    """Report a rule for every state before one that matches everything in some state."""
     catch_all: int | None = None
     found: list[tuple[int, int]] = []
     for index, rule in reversed(rules):
@@ -84,7 +84,7 @@ def _before_catch_alls(rules: Numbered, path: str, problems: Problems) -> None:
     for index, behind in reversed(found):
         problems.add(
             f"{path}.rules[{index}]",
-            f"goes before rules[{behind}], which takes everything in its states: without in_states, there too",
+            f"has no in_states, so it goes before rules[{behind}], which matches everything in its states",
         )
 
 
@@ -102,7 +102,7 @@ def _names(indexes: Sequence[int]) -> str:
 
 
 def _all(indexes: Sequence[int]) -> str:
-    return f"{_names(indexes)} {'takes' if len(indexes) == 1 else 'take'}"
+    return f"{_names(indexes)} {'matches' if len(indexes) == 1 else 'match'}"
 
 
 def _there(rule: v1.Rule) -> str:
@@ -127,15 +127,15 @@ def _states(listener: v1.Listener, path: str, problems: Problems) -> None:
                 problems.add(f"{here}[{place}]", f"no `state` step of this listener enters {quoted(state)}")
             seen.add(state)
         if rule.event == v1.EVENT_CONNECT and rule.in_states and "" not in seen:
-            problems.add(here, "never on CONNECT: a connection begins in state ''")
+            problems.add(here, "never matches on CONNECT: a connection starts in state ''")
 
 
 def _counts(rule: v1.Rule, path: str, problems: Problems) -> None:
     if rule.scope and not rule.times and not rule.HasField("replies"):
-        problems.add(f"{path}.scope", "counts nothing: there are neither times nor replies")
+        problems.add(f"{path}.scope", "has no effect: neither times nor replies is set")
     replies = len(rule.replies.of)
     if rule.replies.then == v1.Replies.THEN_NEXT_RULE and rule.times > replies:
-        problems.add(f"{path}.times", f"never reached: the rule matches no more after {replies} replies")
+        problems.add(f"{path}.times", f"never reached: the rule does not match after {replies} replies")
 
 
 # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -62,7 +62,7 @@ def _from_hex(text: str) -> bytes:
     digits = text.translate(_WHITE_SPACE)
     wrong = next((character for character in digits if character not in _HEX_DIGITS), None)
     if wrong is not None:
-        raise ValueError(f"{wrong!r} is no hexadecimal digit")
+        raise ValueError(f"{wrong!r} is not a hexadecimal digit")
     if len(digits) % 2:
         raise ValueError("odd number of digits")
     try:
@@ -82,5 +82,5 @@ def _from_base64(text: str) -> bytes:
     except binascii.Error:
         raise ValueError("not base64: too much padding") from None
     if base64.b64encode(data).decode() != text:
-        raise ValueError("not base64: its last digit says more than there are bytes")
+        raise ValueError("not base64: its last digit has bits that belong to no byte")
     return data

@@ -119,7 +119,7 @@ def test_size_from_is_rejected_in_the_framing_of_a_listener() -> None:
 @pytest.mark.parametrize(
     "gap, problem",
     [
-        ("0", "must be more than 0: no silence ends nothing"),
+        ("0", "must be more than 0"),
         ("-1s", "must be 0 to 1h, not -1s"),
         ("61m", "must be 0 to 1h, not 1h1m"),
     ],

@@ -62,7 +62,7 @@ def test_duplicate_group_name_is_rejected() -> None:
 @pytest.mark.parametrize("name", ["request", "peer", "len", "vars", "now", "1", "2nd"])
 def test_group_named_like_a_template_name_is_rejected(name: str) -> None:
     assert problems(f"{{any: [a, {{regex: '(?P<{name}>x)(?P<fine>y)'}}]}}") == [
-        f"any.of[1].regex: a group cannot be named {name!r}: templates mean something else by it",
+        f"any.of[1].regex: a group cannot be named {name!r}: templates use this name",
     ]
 
 
@@ -130,4 +130,4 @@ def test_condition_deeper_than_32_is_rejected() -> None:
     assert check(deepest, {}) == []
     assert v1.Config.FromString(deepest.SerializeToString()) == deepest
     (problem,) = check(nested(33), {})
-    assert problem.message == "conditions can be 32 deep in one another"
+    assert problem.message == "conditions can be nested at most 32 deep"

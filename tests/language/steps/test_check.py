@@ -27,7 +27,7 @@ def test_empty_step_is_rejected(text: str, problem: str) -> None:
 
 def test_step_payload_with_bad_encoding_is_rejected() -> None:
     assert problems("send: {hex: g}, dribble: {payload: {base64: A}, chunks: 1, gap: 0}") == [
-        "[0].send.hex: 'g' is no hexadecimal digit",
+        "[0].send.hex: 'g' is not a hexadecimal digit",
         "[1].dribble.payload.base64: not base64: its length is no multiple of 4; it is padded with =",
     ]
 

@@ -19,7 +19,7 @@ class ResetKind(FaultKind):
 
     fields = FIELDS
     example = "faults: [reset]"
-    on_unix = "a Unix socket has no RST: the peer reads the end, as after a close"
+    on_unix = "a Unix socket has no RST: the peer reads EOF, as after a close"
 
     def compile(self, given: v1.Fault.Reset) -> faults.Effect:
         """Make the effect."""

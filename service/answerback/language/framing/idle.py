@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Framing.Idle,
     Where.LISTENER,
-    gap=Time("framing: {idle: {gap: 50ms}}", zero="must be more than 0: no silence ends nothing"),
+    gap=Time("framing: {idle: {gap: 50ms}}", zero="must be more than 0"),
 )
 
 

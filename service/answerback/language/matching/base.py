@@ -53,7 +53,7 @@ def check_match(match: v1.Match, path: str, checking: Checking) -> None:
     """Report what is wrong with a condition, and with those in it."""
     kind = MATCHES.of(match)
     if checking.depth > MAX_CONDITIONS:
-        checking.add(path, f"conditions can be {MAX_CONDITIONS} deep in one another")
+        checking.add(path, f"conditions can be nested at most {MAX_CONDITIONS} deep")
     elif kind is None:
         checking.add(path, says_nothing(match))
     elif checking.event is not None and kind.needs_request:

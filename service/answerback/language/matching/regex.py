@@ -27,7 +27,7 @@ class RegexKind(MatchKind):
             checking.add(path, f"more than one group is named {quoted(name)}")
         for name in sorted(captures.names):
             if templates.is_reserved(name):
-                checking.add(path, f"a group cannot be named {quoted(name)}: templates mean something else by it")
+                checking.add(path, f"a group cannot be named {quoted(name)}: templates use this name")
 
     def compile(self, given: str, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
         """Make the match."""

@@ -19,7 +19,7 @@ class HangStepKind(StepKind):
 
     fields = FIELDS
     example = "do: [hang]"
-    ends = "says nothing more"
+    ends = "sends nothing more"
 
     def compile(self, given: v1.Step.Hang, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes
         """Make the step."""

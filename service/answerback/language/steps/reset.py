@@ -12,7 +12,7 @@ class ResetKind(StepKind):
 
     example = "do: [reset]"
     ends = "ends the connection"
-    on_unix = "a Unix socket has no RST: the peer reads the end, as after a close"
+    on_unix = "a Unix socket has no RST: the peer reads EOF, as after a close"
 
     def compile(self, given: v1.Step.Reset, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
         """Make the step."""
