@@ -6,14 +6,17 @@ task, futures and a stream reader between them, a request costs half as much aga
 
 import asyncio
 import errno
+import os
 import socket
 import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from time import monotonic
 from typing import cast
 
+import uvloop
+
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.net.connection import Connection, Host, reason_of, reset_on_close
+from answerback.net.connection import SEVERAL, Connection, Host, reason_of, reset_on_close
 from answerback.net.delivery import LARGE
 from answerback.net.poller import ERRORS, FIN
 from answerback.net.run_queue import NOTABLE_SECONDS
@@ -38,6 +41,16 @@ def nothing(_now: float) -> Sequence[Action]:
     return ()
 
 
+class TransportSocket(socket.SocketType):
+    """A socket whose descriptor the transport closes, before it calls `close`; see `CoroutineConnection.__init__`."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Forget the descriptor: another thread may have the number by now."""
+        self.detach()
+
+
 class CoroutineConnection(Connection, asyncio.Protocol):
     """Drives a session by a coroutine, resumed by this object as the protocol of a transport."""
 
@@ -55,10 +68,12 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     )
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
-        sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
+        # To make a `socket.socket`, and to convert its family and type to enums, takes uvloop 22,000 instructions: a
+        # tenth of a one-shot conversation. asyncio's transports close the socket itself.
+        kind = TransportSocket if isinstance(host.loop, uvloop.Loop) else socket.socket
+        sock = kind(family, socket.SOCK_STREAM, 0, descriptor)
         sock.setblocking(False)
         super().__init__(host, sock, peer)
-        self.sock: socket.socket
         self._transport: asyncio.Transport | None = None
         self._coroutine: Coroutine[None, News, None] | None = None  # set while the coroutine runs
         self._dismissed: CloseReason | None = None  # the reason to close at once, if `dismiss` was called
@@ -108,11 +123,14 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`: there is a transport over the accepted socket."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
         # With this limit it writes at once, and its buffer holds what the kernel has not taken.
-        self._transport.set_write_buffer_limits(high=0)
+        transport.set_write_buffer_limits(high=0)  # type: ignore[attr-defined]
         if self._gone:  # aborted meanwhile
-            self._transport.abort()
+            transport.abort()  # type: ignore[attr-defined]
+
+    def _itself(self) -> "CoroutineConnection":
+        return self
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -201,7 +219,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             return
         self._opening = True
         try:
-            await self.host.loop.connect_accepted_socket(lambda: self, self.sock)
+            await self.host.loop.connect_accepted_socket(self._itself, cast(socket.socket, self.sock))
             if self._coroutine is None:
                 self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
             if self._drained and not self._something_waits():
@@ -246,12 +264,17 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     async def _converse(self) -> None:
         session, books = self.session, self.books
         unwanted = self._dismissed
-        actions = session.connected(monotonic()) if unwanted is None else session.dismiss(unwanted)
+        actions: Sequence[Action] = ()
+        if unwanted is not None:
+            actions = session.dismiss(unwanted)
+        elif session.greets:
+            actions = session.connected(monotonic())
         while True:
-            while not self._perform(actions):
-                actions = await self._room()
-            if self._gone or session.over:
-                return
+            if actions or session.awaits_flush:
+                while not self._perform(actions):
+                    actions = await self._room()
+                if self._gone or self._ending is not None:
+                    return
             if session.deadline < self.due:
                 self.keep_deadline()
             if session.wants_read is not self._reads or not self._reads:
@@ -311,14 +334,19 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         session = self.session
         while True:
             only = actions[0] if len(actions) == 1 else None
-            data = only.data if type(only) is Send else self._gather(actions)
-            if self._gone:
-                return True
-            if isinstance(data, list):
-                for chunk in data:
-                    self._write(chunk)
-            elif data:
-                self._write(data)
+            if type(only) is Send:
+                self._write(only.data)
+            elif type(only) is Close:
+                self._ending = only
+            elif actions:
+                data = self._gather(actions)
+                if self._gone:
+                    return True
+                if isinstance(data, list):
+                    for chunk in data:
+                        self._write(chunk)
+                elif data:
+                    self._write(data)
             if self._unsent:
                 return False
             actions = session.flushed(monotonic()) if session.awaits_flush else ()
@@ -355,7 +383,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             reset_on_close(self.sock)
             self._leave(ending.reason)
         elif type(ending) is Close:
-            if self.depart(ending):
+            if (self._delivery is not None or self.session.number >= SEVERAL) and self.depart(ending):
                 if self._reads:
                     self._reads = False
                     self._transport.pause_reading()
@@ -368,7 +396,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         assert self._transport is not None
         self._gone = True
         self._coroutine = None
-        self._listen(0)
+        if self._listens:
+            self._listen(0)
         self._transport.close()
         self.closed(reason)
 
@@ -383,7 +412,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         elif not self._opening:  # else `connection_made` does it
-            self.sock.close()
+            os.close(self.sock.detach())
         self.closed(reason)
 
     def _lost(self, error: OSError) -> None:
