@@ -150,9 +150,7 @@ class Connection(ABC):
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
-        deadline, look_at = self.session.deadline, self._look_at
-        if look_at < deadline:
-            deadline = look_at
+        deadline = min(self.session.deadline, self._look_at)
         if deadline < self.due:
             self.host.deadlines.set(self, deadline)
 

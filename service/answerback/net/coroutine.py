@@ -263,12 +263,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     async def _converse(self) -> None:
         session, books = self.session, self.books
-        unwanted = self._dismissed
-        actions: Sequence[Action] = ()
-        if unwanted is not None:
-            actions = session.dismiss(unwanted)
-        elif session.greets:
-            actions = session.connected(monotonic())
+        actions = self._greeting()
         while True:
             if actions or session.awaits_flush:
                 while not self._perform(actions):
@@ -290,6 +285,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 actions = session.receive(happened, monotonic())
             else:
                 actions = session.eof(monotonic())
+
+    def _greeting(self) -> Sequence[Action]:
+        """The session's actions on the new connection."""
+        session = self.session
+        if self._dismissed is not None:
+            return session.dismiss(self._dismissed)
+        return session.connected(monotonic()) if session.greets else ()
 
     async def _room(self) -> Sequence[Action]:
         """Wait until the kernel has taken the output, or another event; return the session's actions then."""
@@ -338,15 +340,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 self._write(only.data)
             elif type(only) is Close:
                 self._ending = only
-            elif actions:
-                data = self._gather(actions)
-                if self._gone:
-                    return True
-                if isinstance(data, list):
-                    for chunk in data:
-                        self._write(chunk)
-                elif data:
-                    self._write(data)
+            elif actions and not self._write_all(actions):
+                return True
             if self._unsent:
                 return False
             actions = session.flushed(monotonic()) if session.awaits_flush else ()
@@ -354,6 +349,16 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 self._end()
             if not actions and not session.awaits_flush:
                 return True
+
+    def _write_all(self, actions: Sequence[Action]) -> bool:
+        """Write the output of several actions; False if the connection was aborted."""
+        data = self._gather(actions)
+        if self._gone:
+            return False
+        for chunk in data if isinstance(data, list) else (data,):
+            if chunk:
+                self._write(chunk)
+        return True
 
     def _write(self, data: bytes | memoryview) -> None:
         """Give output to the transport, which passes to the kernel at once what it takes."""
