@@ -1,4 +1,4 @@
-"""The bench: what a request costs the server, beside a C floor and other ways to write the same responder.
+"""The benchmark: server CPU per request, compared with a C floor and other implementations of the same server.
 
 A run's way: ``__main__`` reads the options; ``run`` starts the ``roster`` of contenders (``server``), pairs them under
 ``load`` and reads their ``cpu``; ``memory`` and ``startup`` measure the rest and ``books`` are looked at; ``figures``

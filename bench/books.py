@@ -1,6 +1,6 @@
-"""Whether Answerback's books balance after the load: what was accepted is closed or open."""
+"""Check that Answerback's counters balance after the load: accepted = closed + open."""
 
-# Rule: read from /metrics, as anybody can.
+# Rule: read from /metrics, as any client can.
 
 import re
 from collections.abc import Iterable

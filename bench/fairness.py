@@ -90,7 +90,7 @@ def waits(server: Server, seconds: float) -> list[float]:
 
 @contextmanager
 def attacking(port: int, attackers: int) -> Iterator[None]:
-    """Have so many clients flood the port, in a process of their own."""
+    """Flood the port with this number of clients, in a process of their own."""
     ready, told = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""The figures that Answerback promises, and whether a run met them."""
+"""The targets of Answerback, and whether a run met them."""
 
 # Rule: a figure that was asked for and could not be measured is not met.
 
@@ -69,7 +69,7 @@ def ruled(title: str, limit: float, unit: str, kind: str, measure: Callable[[Rul
 
 
 def fair(engine: str, attackers: int, limit_ms: float) -> Figure:
-    """At most so long do 99 of 100 requests of well-behaved clients wait beside so many attackers."""
+    """The maximum wait of 99 of 100 requests of well-behaved clients beside a number of attackers."""
 
     def found(results: Results) -> float | None:
         wanted = (engine, attackers)

@@ -1,4 +1,4 @@
-"""``python -m bench.image IMAGE``: what the container image takes, as a table: size, memory, time until it is ready."""
+"""``python -m bench.image IMAGE``: size, memory and start time of the container image, as a table."""
 
 # Rule: each container runs as confined as the README says, and is gone when it has been measured.
 

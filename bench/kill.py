@@ -24,9 +24,9 @@ from bench.startup import scrape
 
 RATE = 2_500.0  # connections begun a second; what is promised is promised at 2,000
 WORKERS = 2
-KILLS = 4  # one more in a minute, and the responder says that it is not serving
+KILLS = 4  # one more in a minute, and the server reports that it is not serving
 APART_S = 1.5  # from kill to kill: time for a successor
-PATIENCE_S = 10  # for the last connections, and for the books to come to rest
+PATIENCE_S = 10  # for the last connections, and for the counters to come to rest
 AT_ONCE = 128  # connections begun before those that are open are looked after
 
 _CRASHED = re.compile(r'^answerback_connections_closed_total\{[^}]*reason="worker_crashed"[^}]*\} (\S+)', re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The load: redis-benchmark, its three modes, and the proof that everything it asked was answered."""
+"""The load: redis-benchmark in three modes, and the check that every request was answered."""
 
 # Rule: a run that is not wholly answered is no measurement; it raises.
 

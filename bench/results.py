@@ -63,12 +63,12 @@ class Kills:
     connections_per_second: float  # begun, all downtimes included
     answered: int
     failed: int
-    crashed: int  # as the books have it
+    crashed: int  # as the counters say
     astray: float  # connections accepted that are neither closed nor open in the end
 
     @property
     def lost(self) -> int:
-        """Failures beyond what the books call crashed and one for each kill (accepted, and not entered yet)."""
+        """Failures beyond those counted as crashed and one for each kill (accepted, and not counted yet)."""
         return max(0, self.failed - self.crashed - self.kills)
 
 

@@ -1,4 +1,4 @@
-"""What many rules cost beside one: server CPU per request, both servers in alternation.
+"""The cost of many rules compared with one: server CPU per request, both servers in alternating pairs.
 
 No request is like the one before it, so that the rules are gone through and no answer is remembered for long.
 """
@@ -43,7 +43,7 @@ def pattern(number: int) -> str:
 
 
 def asking(name: str, keys: int) -> Mode:
-    """Ask for so many different keys, by chance."""
+    """Request this number of different random keys."""
     command = ("-r", str(keys), "GET", "key:__rand_int__")
     return Mode(name, ("-k", "1"), 30_000, 500, command)
 

@@ -1,4 +1,4 @@
-"""How long a start takes: a worker from exec to its first beat, and the command to its first answer."""
+"""The duration of a start: a worker from exec to its first heartbeat, and the command to its first answer."""
 
 # Rule: the worker's time is Answerback's own account of it, read from its metrics; the command's is ours.
 

@@ -1,4 +1,4 @@
-"""Certificates in files, from an authority of the test's own."""
+"""Certificates in files, from an authority of the test."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What every test shares: how Hypothesis searches, the event loop, what becomes of skips, and nothing else."""
+"""Settings that every test shares: Hypothesis, the event loop, skips, and playbooks."""
 
 # Rule: fixtures stand in the conftest of the room that uses them; here is only what all rooms need.
 

@@ -1,4 +1,4 @@
-"""This process's open descriptors, for tests that say that none is left open."""
+"""The open descriptors of this process, for tests that check that none is left open."""
 
 import gc
 from contextlib import suppress

@@ -4,7 +4,7 @@ import itertools
 import os
 import socket
 
-# Below what the kernel gives out by itself (32768 and up): nobody else is handed one of these meanwhile, neither a
+# Below what the kernel gives out by itself (32768 and up): no other process is given one of these meanwhile, neither a
 # connection of another test nor a listener on port 0. Each process walks its own way through them.
 _FIRST, _END = 10240, 32768
 _offsets = itertools.count(os.getpid() * 97)

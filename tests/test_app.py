@@ -1,4 +1,4 @@
-"""The wiring of one `answerback serve`: what it says, and how it begins. All else stands in tests/system."""
+"""The wiring of one `answerback serve`: its output and its start. tests/system tests the rest."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The documents are tests: what they name exists, what exists is named, and their examples are taken."""
+"""Documents are tested: links and names exist, everything is documented, and examples are valid."""
 
 import re
 import subprocess
@@ -11,6 +11,7 @@ import pytest
 
 import answerback
 from answerback.cli import main
+from answerback.v1.config_pb2 import Fault
 from tests.docs.consoles import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,11 @@ def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ +(.+)$", prose, re.MULTILINE)
     plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)|`", r"\1", heading).strip().lower() for heading in headings]
     return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+def sentences(page: Path) -> list[str]:
+    """The sentences and the cells of tables of a page."""
+    return [" ".join(each.split()) for each in re.split(r"[.|](?=\s)", page.read_text())]
 
 
 def linked(page: Path) -> Iterator[tuple[Path, str]]:
@@ -82,6 +88,42 @@ def test_contributing_guide_of_a_kind_links_its_field_test_and_code(kind: str) -
 def test_readme_begins_with_make_run_and_make_test() -> None:
     first = [line.strip().split("#")[0].strip() for line in README.read_text().splitlines()[1:] if line.strip()]
     assert first[:2] == ["make run", "make test"]
+
+
+def test_pages_that_describe_a_restart_say_that_connections_may_be_reset() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    paragraphs = [part for part in operations.split("\n\n") if "`answerback restart` replaces" in part]
+    schema = (ROOT / "proto" / "answerback" / "v1" / "operations_service.proto").read_text()
+    described = schema.partition("message RestartWorkersRequest {")[2].partition("}")[0]
+    helps = subprocess.run(
+        [sys.executable, "-m", "answerback.cli", "restart", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert len(paragraphs) == 1
+    assert all("reset" in text and "grace" in text for text in (*paragraphs, described, helps))
+
+
+def test_pages_name_the_right_number_of_faults() -> None:
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    named = {
+        number.lower()
+        for page in PAGES
+        if page not in ADRS
+        for number in re.findall(rf"\b({'|'.join(words[3:])}) faults\b", page.read_text(), re.IGNORECASE)
+    }
+    assert named == {words[len(Fault.DESCRIPTOR.oneofs_by_name["kind"].fields)]}
+
+
+def test_size_of_an_idle_connection_is_in_the_readme_only() -> None:
+    """Other pages refer to it, so that there is one figure for each engine."""
+    found = {
+        str(page.relative_to(ROOT)): sum(
+            "idle" in each and bool(re.search(r"connections?\b.*\bKiB\b", each)) for each in sentences(page)
+        )
+        for page in PAGES
+        if page not in ADRS
+    }
+    assert {name: count for name, count in found.items() if count} == {"README.md": 1}
+    assert "README.md#what-it-costs) lists the size of an idle connection" in (ROOT / "docs/operations.md").read_text()
 
 
 def test_readme_names_every_command_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""The architecture is a test: imports go down only, and a worker stays light."""
+"""The architecture is tested: imports go down only, and a worker imports little."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is generated is committed, and is what the .proto files say today."""
+"""Generated files are committed, and equal what the .proto files generate."""
 
 import subprocess
 import sys

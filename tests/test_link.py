@@ -1,4 +1,4 @@
-"""Frames over a socketpair: whole, cut, large, with sockets, and at the ends of things."""
+"""Frames over a socketpair: whole, split, large, with sockets, and at the end of a link."""
 
 import asyncio
 import os
@@ -222,7 +222,7 @@ async def test_link_message_too_large_is_rejected_by_its_sender(pair: Pair, monk
 
 @contextmanager
 def descriptors_free(count: int) -> Iterator[None]:
-    """Leave this process so many descriptors."""
+    """Leave this process this number of free descriptors."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
     free = [os.open("/dev/null", os.O_RDONLY) for _ in range(count)]

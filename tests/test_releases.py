@@ -1,4 +1,4 @@
-"""What a release rests on: one number, everything pinned by hash, a checklist whose tools exist."""
+"""The basis of a release: one version, everything pinned by hash, a checklist whose tools exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long tests may search: ANSWERBACK_TESTS=thorough has them try more, as CI does."""
+"""How long tests search: with ANSWERBACK_TESTS=thorough they try more examples, as in CI."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""Small scripts of the workshop, each run as `python -m tools.NAME`."""
+"""Scripts for developers, each run as `python -m tools.NAME`."""

@@ -1,4 +1,4 @@
-"""Write docs/reference/api.md from what the .proto files say of themselves; `python -m tools.api_reference`."""
+"""Write docs/reference/api.md from the comments of the .proto files: `python -m tools.api_reference`."""
 
 # Rule: the comments in proto/ are the reference; here is only what belongs to no method or field.
 

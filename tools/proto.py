@@ -33,7 +33,7 @@ def generate(folder: Path) -> None:
 
 
 def protoc(sources: list[Path], *outputs: str) -> None:
-    """Run protoc on files beneath proto/; raises CalledProcessError, protoc having said why on stderr."""
+    """Run protoc on files in proto/. Raises CalledProcessError; protoc prints the reason to stderr."""
     plugins = Path(sys.executable).parent
     command = [
         *(sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={SOURCE}"),

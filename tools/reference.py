@@ -1,4 +1,4 @@
-"""Write docs/reference/configuration.md from what the .proto files say of themselves; `python -m tools.reference`."""
+"""Write docs/reference/configuration.md from the comments of the .proto files: `python -m tools.reference`."""
 
 # Rule: the comments in proto/ are the reference; what is missing here is missing there.
 # Rule: a field without a comment of its own is explained by its type's; one that has neither is an error.

@@ -30,7 +30,7 @@ def answer(connection: socket.socket) -> None:
         if connection.recv(READ_SIZE):
             connection.sendall(REPLY)
     except ConnectionError:
-        pass  # the peer left first: there is nobody to answer
+        pass  # the peer left first: there is no client to answer
     finally:
         connection.close()
 

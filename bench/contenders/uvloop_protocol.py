@@ -1,6 +1,6 @@
 """The bare ``asyncio.Protocol`` on uvloop: one ``+PONG`` for each line, and nothing else."""
 
-# Rule: no feature. This is what the language and its fastest loop cost before a responder does anything.
+# Rule: no feature. This is what the language and its fastest loop cost before a server does anything.
 
 import asyncio
 import resource

@@ -1,4 +1,4 @@
-"""Answerback: a programmable TCP server.
+"""Answerback: a programmable TCP server for tests and infrastructure.
 
 `answerback.Client` is a client of a running server's admin API, `answerback.aio.Client` the same for asyncio, and
 `answerback.testing` starts servers for tests.

@@ -17,7 +17,7 @@ from typing import Final
 
 import uvloop
 
-from answerback import __version__, logs
+from answerback import __version__, logs, port_file
 from answerback.control.address import parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
@@ -37,6 +37,8 @@ CLOSING_SECONDS: Final = 0.25
 
 LONGEST_AGE: Final = 1e11  # seconds, some 3,000 years: the limit of timedelta
 
+BANNER_LEVELS: Final = ("debug", "info")  # it says what the log says at these
+
 log = logging.getLogger(__name__)
 
 
@@ -45,10 +47,13 @@ class ServeOptions:
     """The options of `answerback serve`; times in seconds."""
 
     config: Path | None = None
+    config_text: bytes | None = None
+    """The content of `config`, if that is no file but what came on standard input."""
     watch_config: bool = False
     workers: int = 1
     admin: str = "127.0.0.1:50051"
     metrics: str = "127.0.0.1:9464"
+    port_file: Path | None = None
     engine: str = "callback"
     drain_delay: float = 0.0
     grace: float = 8.0
@@ -80,7 +85,7 @@ def run(options: ServeOptions) -> int:
 
 
 async def serve(options: ServeOptions) -> int:
-    """See `run`."""
+    """Serve until a signal ends it; return the exit code. Raises as `run` does, and OSError or MemoryError."""
     logs.configure(options.log_format, options.log_level)
     told_options = _supervisor_options(options)
     async with AsyncExitStack() as stack:
@@ -96,7 +101,7 @@ async def serve(options: ServeOptions) -> int:
         stack.push_async_callback(admin.stop)
         http = await site.serve(supervisor, options.metrics)
         stack.push_async_callback(_soon, http.close)
-        told = Told(supervisor, reloads=options.config is not None)
+        told = Told(supervisor, reloads=options.config is not None and options.config_text is None)
         starting = asyncio.create_task(supervisor.start())
         if not await _first(starting, told.end):
             starting.cancel()
@@ -104,6 +109,9 @@ async def serve(options: ServeOptions) -> int:
             return 0
         await starting  # raises what it raised
         await admin.start()
+        if options.port_file is not None:
+            listeners = {one.name: one.address for one in supervisor.status().listeners}
+            stack.enter_context(port_file.written(options.port_file, listeners, admin.address, http.address))
         announce(options, supervisor, admin.address, http.address)
         return await _until_told(supervisor, told)
 
@@ -117,6 +125,7 @@ async def _soon(close: Callable[[], Awaitable[None]]) -> None:
 def _supervisor_options(options: ServeOptions) -> Options:
     return Options(
         config_path=options.config,
+        config_text=options.config_text,
         watch_config=options.watch_config,
         workers=options.workers,
         default_engine=Engine(options.engine),
@@ -193,7 +202,7 @@ def announce(options: ServeOptions, supervisor: Supervisor, admin: str, http: st
         for kind, address in (("admin", admin), ("metrics", http)):
             log.info("listening", extra={"kind": kind, "address": address})
         log.info("serving", extra={"version": __version__, "revision": status.revision, "workers": options.workers})
-    else:
+    elif options.log_level in BANNER_LEVELS:
         logs.flush()  # so that it is printed after what was logged before
         sys.stderr.write(banner(status, supervisor.current.config, admin, http))
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""A process that stands for a server; and signals left to pytest."""
+"""A process in place of a server, and signals that pytest keeps."""
 
 import signal
 import subprocess

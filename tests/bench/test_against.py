@@ -1,4 +1,4 @@
-"""python -m bench.against: when a figure is worse, and a run beside the commit that this tree is on."""
+"""python -m bench.against: when a figure is worse, and a comparison of this tree with its own commit."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""bench.cpu: whose time is counted, and where it is spent."""
+"""bench.cpu: CPU time of processes, and the choice of cores."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""bench.fairness: a configuration and a flood that mean what is measured, and the part as a whole."""
+"""bench.fairness: its configuration and flood, and a run of this part."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `make figures` reads from Docker, and what it makes of it."""
+"""bench.image: parsing the output of Docker, and the table."""
 
 import json
 import subprocess

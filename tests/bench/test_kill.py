@@ -1,4 +1,4 @@
-"""bench.kill: connections at a fixed rate, and what is made of their fate."""
+"""bench.kill: connections at a fixed rate, and how their ends are counted."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""bench.load: what redis-benchmark prints, and what of it is a failure."""
+"""bench.load: parsing the output of redis-benchmark, and which of it is a failure."""
 
 import socket
 import threading

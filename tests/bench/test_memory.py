@@ -1,4 +1,4 @@
-"""bench.memory: what is weighed, and that the scales work."""
+"""bench.memory: which processes are measured, and the measurement."""
 
 import itertools
 import resource

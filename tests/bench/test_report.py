@@ -1,4 +1,4 @@
-"""bench.figures and bench.report: the verdicts, the tables, the file."""
+"""bench.figures and bench.report: verdicts, tables and the JSON file."""
 
 import io
 import json

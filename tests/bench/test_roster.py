@@ -1,4 +1,4 @@
-"""bench.roster, bench.server and the contenders themselves: they start, answer alike, and are ended."""
+"""bench.roster, bench.server and the contenders: they start, answer alike, and are ended."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""bench.rules: configurations that mean what is measured, and the part as a whole."""
+"""bench.rules: its configurations, and a run of this part."""
 
 import json
 import shutil

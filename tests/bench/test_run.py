@@ -1,4 +1,4 @@
-"""bench.run: the order of the runs, and what becomes of a contender that fails."""
+"""bench.run: the order of the runs, and contenders that fail."""
 
 import pytest
 

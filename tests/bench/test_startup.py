@@ -1,4 +1,4 @@
-"""bench.startup and bench.books: what is read from /metrics."""
+"""bench.startup and bench.books: figures from /metrics."""
 
 import pytest
 

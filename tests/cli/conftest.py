@@ -1,4 +1,4 @@
-"""A responder's admin API that answers as a test tells it, and commands that are asked of it."""
+"""An admin API whose answers a test sets, and commands that call it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

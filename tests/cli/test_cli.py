@@ -31,7 +31,17 @@ def test_each_command_module_is_named_as_its_command() -> None:
 def test_unknown_command_exits_with_2() -> None:
     result = CliRunner().invoke(main, ["sreve"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "No such command 'sreve'" in result.stderr
+    assert "No such command 'sreve'. Did you mean 'serve'?" in result.stderr
+
+
+def test_command_unlike_any_other_gets_no_suggestion() -> None:
+    assert CliRunner().invoke(main, ["qqq"]).stderr.endswith("Error: No such command 'qqq'.\n")
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version_option_prints_the_version(option: str) -> None:
+    result = CliRunner().invoke(main, [option])
+    assert (result.exit_code, result.stdout) == (0, f"answerback {__version__}\n")
 
 
 def test_version_command_prints_the_version() -> None:

@@ -1,4 +1,4 @@
-"""The admin API's client: what it says when a call fails."""
+"""The admin API's client: its messages when a call fails."""
 
 import socket
 import threading
@@ -61,7 +61,7 @@ def test_error_of_stopping_server_does_not_say_that_no_server_listens(api: Any, 
     api.answers["GetConfig"] = Stopping()
     result = cli("show")
     assert result.exit_code == 1
-    assert "no responder" not in result.stderr
+    assert "no Answerback server" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "status", "apply", "history", "rollback", "watch"])

@@ -1,4 +1,4 @@
-"""How many workers to start when nobody says."""
+"""The default number of workers."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""What commands show to the admin API: how they are told."""
+"""Options for the credentials that commands send to the admin API."""
 
 from pathlib import Path
 from typing import Any

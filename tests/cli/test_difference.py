@@ -1,4 +1,4 @@
-"""What differs, and how it is printed."""
+"""The difference of two configurations, and how it is printed."""
 
 import pytest
 

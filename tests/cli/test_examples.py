@@ -47,8 +47,15 @@ def test_examples_with_json_output_prints_one_example() -> None:
     assert "examples:\n  - name: agent-check\n" in examples("-o", "yaml").stdout
 
 
-@pytest.mark.parametrize("name", ["nothing", "../examples/echo", "echo.yaml", ""])
+@pytest.mark.parametrize("name", ["nothing", "../../../../etc/passwd", ""])
 def test_examples_with_unknown_name_exits_with_2(name: str) -> None:
     result = examples(name)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"no example {name!r}; run `answerback examples` for the list" in result.stderr
+
+
+@pytest.mark.parametrize("name, similar", [("echo.yaml", "echo"), ("redis-pin", "redis-ping or redis")])
+def test_examples_with_similar_name_suggests_the_right_one(name: str, similar: str) -> None:
+    result = examples(name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"no example {name!r}; did you mean {similar}?" in result.stderr

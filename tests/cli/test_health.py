@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import grpc
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,10 +19,12 @@ from tests.ports import free_port
 
 class Probe(BaseHTTPRequestHandler):
     status, text = 200, b"ready\n"
+    statuses: Iterator[int] = iter(())
+    """The first statuses, before `status`."""
 
     def do_GET(self) -> None:
         assert self.path == "/readyz"
-        self.send_response(self.status)
+        self.send_response(next(self.statuses, self.status))
         self.end_headers()
         self.wfile.write(self.text)
 
@@ -103,7 +107,46 @@ def test_health_with_server_that_is_not_http_fails() -> None:
         result = ask(port)
         thread.join()
     assert result.exit_code == 1
-    assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: Hello, World!\n"
+    reason = "the reply is not HTTP; health needs the metrics address (--metrics)"
+    assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: {reason}\n"
+
+
+def test_health_pointed_at_a_grpc_port_names_the_right_option() -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        result = ask(port)
+    finally:
+        server.stop(None)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "this port speaks gRPC, as the admin API does; health needs the metrics address" in result.stderr
+
+
+def test_health_with_wait_exits_once_the_server_is_ready(probe: type[Probe]) -> None:
+    probe.statuses = iter((503, 503, 200))
+    result = ask(probe.server_port, "--wait", "1h")  # type: ignore[attr-defined]
+    assert (result.exit_code, result.stdout) == (0, "ready\n")
+    assert list(probe.statuses) == []
+
+
+def test_health_with_wait_waits_for_a_server_that_does_not_listen_yet() -> None:
+    port = free_port()
+    done: list[Result] = []
+    waiting = threading.Thread(target=lambda: done.append(ask(port, "--wait", "1h")))
+    waiting.start()
+    with HTTPServer(("127.0.0.1", port), Probe) as server:
+        while not done:
+            server.timeout = 0.05
+            server.handle_request()
+    waiting.join()
+    assert (done[0].exit_code, done[0].stdout) == (0, "ready\n")
+
+
+def test_health_with_wait_fails_when_the_time_is_over(probe: type[Probe]) -> None:
+    probe.status, probe.text = 503, b"draining\n"
+    result = ask(probe.server_port, "--wait", "100ms")  # type: ignore[attr-defined]
+    assert (result.exit_code, result.stderr) == (1, "Error: not ready: draining\n")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A server that means no good: nothing of what it says reaches the terminal as it is, whatever the command."""
+"""Answers of a hostile server never reach the terminal unescaped, in any command."""
 
 import json
 import re
@@ -47,6 +47,8 @@ INVOCATIONS: dict[str, tuple[str, ...]] = {
     "watch": ("watch",),
     "status": ("status",),
     "listeners": ("listeners",),
+    "listeners list": ("listeners", "list"),
+    "listeners set": ("listeners", "set", "a", "accept=STALL"),
     "listeners get": ("listeners", "get", "a"),
     "listeners create": ("listeners", "create", "FILE"),
     "listeners update": ("listeners", "update", "FILE"),

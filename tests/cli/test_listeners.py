@@ -1,4 +1,4 @@
-"""`answerback listeners`, and what is below it."""
+"""`answerback listeners` and its subcommands."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from answerback.document.document import load
 from answerback.language.editing import ListenerExists, NoSuchListener
 from answerback.language.problems import Problem, Refused
 from answerback.v1 import listener_service_pb2 as pb
+from answerback.v1 import operations_service_pb2 as ops
 
 TWO = """
 listeners:
@@ -33,20 +34,33 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_listeners_without_output_option_prints_a_table(api: Any, cli: Any) -> None:
+@pytest.fixture
+def two(api: Any) -> None:
+    """A server with both listeners; `a` is bound to another port than its configuration says."""
     api.answers["ListListeners"] = pb.ListListenersResponse(listeners=[A, B])
-    result = cli("listeners")
+    bound = [ops.ListenerStatus(name="a", address="127.0.0.1:41000")]
+    api.answers["GetStatus"] = ops.GetStatusResponse(listeners=bound)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("words", [("listeners",), ("listeners", "list")])
+def test_listeners_without_output_option_prints_a_table_with_bound_ports(cli: Any, words: tuple[str, ...]) -> None:
+    result = cli(*words)
     assert (result.exit_code, result.stderr) == (0, "")
     assert [line.split() for line in result.stdout.splitlines()] == [
         ["LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES", "FAULTS"],
-        ["a", "127.0.0.1:1", "-", "line", "1", "0"],
+        ["a", "127.0.0.1:41000", "-", "line", "1", "0"],
         ["b", "127.0.0.1:2", "CALLBACK", "read", "0", "0"],
     ]
 
 
-def test_listeners_with_json_output_prints_the_listeners(api: Any, cli: Any) -> None:
-    api.answers["ListListeners"] = pb.ListListenersResponse(listeners=[A, B])
+@pytest.mark.usefixtures("two")
+def test_listeners_with_json_output_prints_the_listeners(cli: Any) -> None:
     listeners = json.loads(cli("listeners", "-o", "json").stdout)["listeners"]
+    assert [(one["address"], one["bound_address"]) for one in listeners] == [
+        ("127.0.0.1:1", "127.0.0.1:41000"),
+        ("127.0.0.1:2", ""),
+    ]
     assert [one["name"] for one in listeners] == ["a", "b"]
     assert listeners[0]["framing"] == {"line": {}}
     assert cli("listeners", "-o", "yaml").stdout.startswith("listeners:\n")
@@ -78,6 +92,58 @@ def test_listeners_update_with_fields_sends_an_update_mask(api: Any, cli: Any, f
     assert cli("listeners", "update", str(file), *words).stdout == "valid; revision 3 is still active (dry run)\n"
     mask = FieldMask(paths=["rules", "limits.lifetime"])
     assert api.asked == [pb.UpdateListenerRequest(listener=A, update_mask=mask, allow_missing=True, validate_only=True)]
+
+
+def test_listeners_set_sends_the_assigned_fields_and_their_mask(api: Any, cli: Any) -> None:
+    api.answers["UpdateListener"] = pb.UpdateListenerResponse(**MADE)
+    words = ("accept=STALL", "limits.lifetime=5s", "limits.max_connections=3", "faults=", "rules=[{do: [echo]}]")
+    result = cli("listeners", "set", "a", *words, "--comment", "why")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, DONE, "")
+    text = "listeners: [{name: a, accept: STALL, limits: {lifetime: 5s, max_connections: 3}, rules: [{do: [echo]}]}]"
+    assert api.asked == [
+        pb.UpdateListenerRequest(
+            listener=load(text).config.listeners[0],
+            update_mask=FieldMask(paths=["accept", "limits.lifetime", "limits.max_connections", "faults", "rules"]),
+            comment="why",
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["a", "a: b", "- x", 'say "hi"', "é", "null"])
+def test_listeners_set_takes_any_name(api: Any, cli: Any, name: str) -> None:
+    api.answers["UpdateListener"] = pb.UpdateListenerResponse(**MADE)
+    assert cli("listeners", "set", "--", name, "accept=STALL").exit_code == 0
+    assert api.asked[0].listener.name == name
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        (("accept=STAL",), 1, "a: accept: no such word: 'STAL'; did you mean STALL?"),
+        (("accept=STALL", "limits.lifetimes=5s"), 1, "a: limits.lifetimes: no such field"),
+        (("limits.lifetime",), 2, "'limits.lifetime' is not FIELD=VALUE"),
+        (("limits..lifetime=5s",), 2, "'limits..lifetime=5s' is not FIELD=VALUE"),
+        (("limits={}", "limits.lifetime=5s"), 2, "limits.lifetime: limits is set as a whole already"),
+        (("limits.lifetime=5s", "limits={}"), 2, "limits is set twice"),
+        (("accept=STALL", "accept=NORMAL"), 2, "accept is set twice"),
+        (("accept=STALL\n  name: b",), 2, "accept: the value has more than one line"),
+        (("name=b",), 2, "the name of a listener cannot be changed"),
+    ],
+)
+def test_listeners_set_of_invalid_assignment_sends_nothing(
+    api: Any, cli: Any, words: tuple[str, ...], code: int, said: str
+) -> None:
+    result = cli("listeners", "set", "a", *words)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert said in result.stderr
+    assert api.asked == []
+
+
+def test_listeners_set_rejected_by_the_server_names_the_field(api: Any, cli: Any) -> None:
+    api.answers["UpdateListener"] = Refused([Problem("listener.limits.lifetime", "must be shorter")])
+    result = cli("listeners", "set", "a", "limits.lifetime=9000h")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "a: limits.lifetime: must be shorter\nError: a: 1 problem; nothing was changed\n"
 
 
 def test_listeners_delete_sends_the_name(api: Any, cli: Any) -> None:

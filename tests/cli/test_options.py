@@ -1,4 +1,4 @@
-"""What commands share."""
+"""Options that several commands share."""
 
 import click
 import pytest

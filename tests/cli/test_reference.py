@@ -1,4 +1,4 @@
-"""docs/reference/cli.md says what the commands say, and the examples of both are taken."""
+"""docs/reference/cli.md describes every command and option, and the examples of page and help are accepted."""
 
 import re
 import shlex

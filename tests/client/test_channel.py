@@ -36,7 +36,7 @@ Serve = Callable[..., tuple[str, Shown]]
 
 @pytest.fixture
 def serve(api: Api) -> Iterator[Serve]:
-    """Serve the API once more, as one likes; where, and the tokens it is shown."""
+    """Serve the API with these options; yields its address and the tokens that it receives."""
     servers = []
     api.answers["GetConfig"] = GetConfigResponse(revision=1)
 

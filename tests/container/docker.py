@@ -1,4 +1,4 @@
-"""The docker, docker-compose and grpcurl programs, and sockets, as far as these tests need them."""
+"""The docker, docker-compose and grpcurl programs, and sockets, for these tests."""
 
 import json
 import socket

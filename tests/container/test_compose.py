@@ -1,4 +1,4 @@
-"""The Compose project on a real engine: up when healthy, scraped by a real Prometheus, ruled by who has the secret."""
+"""The Compose project on a real engine: healthy, scraped by Prometheus, and controlled with the token."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The image on a real engine, confined as it is meant to be: it answers, and stops in order."""
+"""The image on a real engine, with all restrictions: it answers, and stops in order."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_image_has_no_build_tools(image: str) -> None:
 
 
 def test_image_has_bytecode_for_each_module(image: str) -> None:
-    """As many .pyc as .py: nobody can write them later."""
+    """As many .pyc as .py files: the user of the container cannot write them later."""
     count = "find /opt/answerback/lib -name '*.{}' | wc -l"
     sources, compiled = (
         int(docker("run", "--rm", "--entrypoint", "sh", image, "-c", count.format(ending))) for ending in ("py", "pyc")

@@ -1,4 +1,4 @@
-"""The admin API of a container, from outside: changed by who shows a token or a certificate, and by nobody else."""
+"""The admin API of a container from outside: only a token or a certificate gives access."""
 
 import json
 import os
@@ -96,4 +96,4 @@ def test_container_change_needs_a_client_certificate(run: Run, secrets: Path, tm
             grpcurl(*unknown, "-connect-timeout", "3", "-d", CHANGE, admin(container), UPDATE)
     assert ask(inside(container)) == b"Hello, World!"
     grpcurl(*showing(authority.issue("client")), "-d", CHANGE, admin(container), UPDATE)
-    eventually(lambda: ask(inside(container)) == b"Changed.", what="the change is in force")
+    eventually(lambda: ask(inside(container)) == b"Changed.", what="the change is active")

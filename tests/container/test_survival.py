@@ -1,4 +1,4 @@
-"""What a container lives through: a stop under load, a kill, a disk that is full or read-only, a pause."""
+"""A container under load that is stopped, killed or paused, or whose disk is full or read-only."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Where the admin API listens, and who can reach it there."""
+"""The address of the admin API, and whether other machines can reach it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may call what."""
+"""The methods that each role may call."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Why the admin API cannot listen."""
+"""Reasons for which the admin API cannot listen."""
 
 import socket
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_unix_socket_in_use_is_an_obstacle(tmp_path: Path) -> None:
         taken.bind(str(path))
         taken.listen()
         assert obstacle(parse(f"unix:{path}")) == "another process listens on it; `ss -lxp` shows the process"
-    assert obstacle(parse(f"unix:{path}")) == ""  # left behind: nobody listens any more
+    assert obstacle(parse(f"unix:{path}")) == ""  # left behind: no process listens any more
 
 
 def test_bind_check_reports_unix_paths_that_cannot_be_bound(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Certificates of the admin API: tried before they are taken."""
+"""Certificates of the admin API: they are checked before they are used."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What guards the admin API; and that it is not opened to others without."""
+"""Protection of the admin API: without it, other machines get no access."""
 
 import logging
 import secrets

@@ -1,4 +1,4 @@
-"""What is raised, and the status a client gets."""
+"""Exceptions, and the status that a client gets for them."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""What stands around every method, over the wire: tokens, limits, and nothing of the inside outside."""
+"""The interceptor around every method, over the wire: tokens, limits, and hidden internal errors."""
 
 import asyncio
 import logging
@@ -208,7 +208,7 @@ async def test_oversized_message_is_rejected_and_other_calls_are_answered(
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[Kind, int], None]:
-    """Let there be only so many calls of a kind, where a server is made after."""
+    """Limit the calls of a kind, for servers that are made afterwards."""
 
     def allow(kind: Kind, most: int) -> None:
         monkeypatch.setattr(server, "Limits", lambda: Limits({**MOST, kind: most}))

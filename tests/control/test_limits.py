@@ -1,4 +1,4 @@
-"""How many calls at a time."""
+"""Limits for concurrent calls and their bytes."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Requests that arrive slowly, in crowds, not at all, or with too much in them."""
+"""Requests that arrive slowly, in great number, incompletely, or with too many parts."""
 
 import asyncio
 import threading

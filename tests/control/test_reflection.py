@@ -1,4 +1,4 @@
-"""Server reflection, over the wire: what grpcurl and its like ask."""
+"""Server reflection over the wire, as grpcurl and similar clients use it."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Comments, and pages."""
+"""Comments and page tokens of requests."""
 
 import pytest
 

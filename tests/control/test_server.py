@@ -1,4 +1,4 @@
-"""The gRPC server: where it listens, and where it refuses to."""
+"""The gRPC server: where it listens, and addresses that it rejects."""
 
 import socket
 from contextlib import nullcontext

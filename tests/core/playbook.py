@@ -1,4 +1,4 @@
-"""A conversation with a session, written as it goes: `>>` is what happens to it, `<<` what it must answer.
+"""A conversation with a session, written as it goes: `>>` is an input, `<<` the action that must follow.
 
     playbook(session) >> b"PING\\n" << Send(b"+PONG\\n")
     ... >> after(0.25) << Send(b"ok\\n") << HalfClose()

@@ -1,4 +1,4 @@
-"""What a session does beyond answering a request: states, counts, scripts, and events that are no request."""
+"""Sessions beyond answering a request: states, counts, scripts, and events that are not requests."""
 
 import pytest
 

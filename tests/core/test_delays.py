@@ -1,4 +1,4 @@
-"""Delays are distributed as their names say, by the test of Kolmogorov and Smirnov, with seeds that stay."""
+"""Delays follow their distribution, by the test of Kolmogorov and Smirnov, with fixed seeds."""
 
 from collections.abc import Callable
 from math import exp, log, sqrt

@@ -1,4 +1,4 @@
-"""How a conversation ends: what is made beforehand."""
+"""The end of a conversation: its constants."""
 
 import pytest
 

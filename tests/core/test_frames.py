@@ -1,4 +1,4 @@
-"""How a session cuts what it hears: another framing in the middle, frames that a script takes, what ends a request."""
+"""How a session splits bytes: another framing in the middle, frames of a `receive` step, the end of a request."""
 
 import pytest
 

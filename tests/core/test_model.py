@@ -1,4 +1,4 @@
-"""The session and a plain model of the language: whatever the configuration and the talk, they say the same."""
+"""The session and a plain model of the language give the same results for any configuration and conversation."""
 
 from hypothesis import given
 from hypothesis import strategies as st

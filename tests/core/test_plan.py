@@ -38,7 +38,7 @@ rules = st.one_of(
 
 
 class Asker:
-    """A turn in which every counted rule may match so many times more."""
+    """A context in which every counted rule may match this number of times more."""
 
     def __init__(self, left: int = 0) -> None:
         self.left = left
@@ -148,7 +148,7 @@ def test_pattern_sets_select_the_same_rule_as_one_by_one(patterns: list[str], pl
 def test_pattern_rules_of_any_kind_select_the_same_and_have_their_captures(
     written: list[tuple[str, str]], end: int, left: int, request_bytes: bytes
 ) -> None:
-    """Captures are there for whoever asks for them; what is behind a rule for everything is never reached."""
+    """Captures are set for steps that need them; rules after one that matches everything are never reached."""
     kinds: dict[str, dict[str, Any]] = {"send": {}, "echo": {"steps": (steps.echo(),)}, "counted": {"times": 1}}
     rules = [
         Rule(str(number), 0, matches=matching.regex(one), pattern=one, **kinds[kind])

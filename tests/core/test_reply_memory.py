@@ -1,4 +1,4 @@
-"""Replies remembered for bytes heard before: they are given again only where the same bytes mean the same."""
+"""Cached replies: they are used only where the same bytes mean the same."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is due when, to the tick: each bound just before, at, and past its time."""
+"""Deadlines to the tick: just before, at, and after each limit."""
 
 from math import inf
 
@@ -76,7 +76,7 @@ def test_write_timeout_starts_when_writing_is_first_paused() -> None:
     book = Playbook(limited(rule(say(b"12345678")), write_timeout=3), room=4)
     book >> b"a\n" << Send(b"12345678")
     book >> after(2)
-    book.session.blocked(book.now)  # refused once more
+    book.session.blocked(book.now)  # blocked again
     book.silent() >> after(1 - TICK)
     book.silent() >> after(TICK) << Abort(CloseReason.WRITE_TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""A turn is bounded by time, whatever a client sends and whatever its listener does; what is left is done later.
+"""A turn is bounded by time, for any client and any listener; the rest of the work is done in later turns.
 
 The law: 64 KiB of the shortest requests never make another connection wait for more than 100 ms. It is held to each
 framing and each match by the processor time of every call into the session; and by a clock that only the rules move.
@@ -42,6 +42,9 @@ SHORTEST: dict[str, tuple[str, bytes]] = {
     "length_prefix, varint": ("length_prefix: {encoding: VARINT}", b"\0"),
     "length_prefix, long varint": ("length_prefix: {encoding: VARINT}", b"\x80" * 9 + b"\0"),
     "length_prefix, ber": ("length_prefix: {encoding: BER}", b"\0"),
+    "dot_stuffed": ("dot_stuffed: {}", b".\n"),
+    "dot_stuffed, a line each": ("dot_stuffed: {}", b"\n.\n"),
+    "websocket": ("websocket: {}", b"\x82\x80abcd"),
     "idle": ("idle: {gap: 1s}", b"x"),
     "until_eof": ("until_eof: {}", b"x"),
     "pattern": ("pattern: {end: x}", b"x"),
@@ -57,6 +60,8 @@ MANY_PARTS: dict[str, tuple[str, bytes, bytes, bytes]] = {
     "http trailers": ("http: {}", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n", b"\r\n"),
     "http short fields": ("http: {}", b"GET / HTTP/1.1\r\n", b":\n", b"\n"),
     "http length-like fields": ("http: {}", b"GET / HTTP/1.1\r\n", b"content-lengt:\n", b"\n"),
+    "websocket payload": ("websocket: {}", b"\x82\xff" + ((1 << 20) - 14).to_bytes(8, "big") + b"abcd", b"a", b""),
+    "dot_stuffed lines": ("dot_stuffed: {}", b"", b"..\n", b".\n"),
     "resp bulks": ("resp: {}", b"*170000\r\n", b"$0\r\n\r\n", b""),
 }
 # A condition of each kind that does not hold, the n-th of many.

@@ -1,4 +1,4 @@
-"""Turns made up for matches and templates, without a session."""
+"""Contexts for matches and templates without a session."""
 
 import random
 from collections.abc import Callable, Mapping

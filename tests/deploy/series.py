@@ -1,4 +1,4 @@
-"""The series that Answerback exports, and the family that each belongs to."""
+"""The series that Answerback exposes, and the family that each belongs to."""
 
 from collections.abc import Mapping
 

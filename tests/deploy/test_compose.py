@@ -1,4 +1,4 @@
-"""deploy/compose.yaml: what it mounts is there, and nobody but this machine reaches it."""
+"""deploy/compose.yaml: its mounts exist, and only this machine can reach its ports."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The Dockerfile, read without an engine: who it runs as, and what it runs. What it does is tests/container."""
+"""The Dockerfile, without an engine: its user and its command. tests/container runs the image."""
 
 import re
 from pathlib import Path

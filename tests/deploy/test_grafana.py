@@ -1,4 +1,4 @@
-"""deploy/grafana: the dashboard asks for what there is, and shows all of it."""
+"""deploy/grafana: the dashboard queries existing series, and all of them."""
 
 import json
 import re

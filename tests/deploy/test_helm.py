@@ -1,4 +1,4 @@
-"""deploy/helm: whatever the values, what is rendered is what Kubernetes takes, and as safe as it says."""
+"""deploy/helm: for any values the rendered manifests are valid and restricted."""
 
 import json
 import re
@@ -281,8 +281,8 @@ def test_helm_notes_state_the_address_and_the_next_commands() -> None:
     assert "demo-answerback.default.svc:8000" in notes({})
     assert "helm test demo" in notes({})
     assert "statefulset/demo-answerback" in notes({"state": {"enabled": True}})
-    assert "changes the one pod" in notes({"replicas": 2})
-    assert "name them in admin.from" in notes({"admin": TOKEN})
+    assert "changes only the pod that it reached" in notes({"replicas": 2})
+    assert "list the allowed peers in admin.from" in notes({"admin": TOKEN})
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_helm_notes_state_the_address_and_the_next_commands() -> None:
     [
         ({"admin": {"exposed": True}}, "the admin API needs authentication"),
         ({"admin": {"exposed": True, "tls": {"secretName": "tls"}}}, "the admin API needs authentication"),
-        ({"admin": {"tls": {"clientCa": True}}}, "admin.tls.secretName, which is not given"),
+        ({"admin": {"tls": {"clientCa": True}}}, "admin.tls.clientCa: set admin.tls.secretName"),
         ({"colour": "blue"}, "additional properties 'colour' not allowed"),
         ({"admin": {"open": True}}, "additional properties 'open' not allowed"),
         ({"service": {"ports": []}}, "minItems"),

@@ -1,4 +1,4 @@
-"""deploy/prometheus: the rules do what they say, and each alert has its runbook."""
+"""deploy/prometheus: the rules fire when they should, and each alert has its runbook."""
 
 import re
 import shutil

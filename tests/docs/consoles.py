@@ -1,4 +1,4 @@
-"""Markdown pages as transcripts: the commands of their `console` blocks, run one after another, must say what is shown.
+"""Markdown pages as transcripts: the commands of `console` blocks are run and must print what is shown.
 
     ```console
     $ printf hi | nc 127.0.0.1 8000       a command: a line, and those below it that begin with `> `

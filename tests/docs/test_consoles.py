@@ -1,4 +1,4 @@
-"""The runner of pages can tell a page that is right from one that is not."""
+"""The runner of pages distinguishes a correct page from an incorrect one."""
 
 from collections.abc import Iterator
 from pathlib import Path

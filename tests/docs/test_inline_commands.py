@@ -1,4 +1,4 @@
-"""Commands in prose, between backticks, are commands that Answerback understands: each is given to its own parser."""
+"""Commands between backticks in prose are given to their own parser, which must accept them."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""The README and the tutorial, typed by a reader from their first command to the last, with real processes."""
+"""Every command of the README, the tutorial and the how-tos, typed in order, with real processes."""
 
 import re
 import shutil

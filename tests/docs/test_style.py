@@ -1,4 +1,4 @@
-"""Texts are plain English: words that docs/style.md excludes are in no page, and in no other text that a user reads."""
+"""Texts are plain English: words that docs/style.md excludes are in no page and in no other text for users."""
 
 import re
 from collections.abc import Iterator
@@ -35,11 +35,15 @@ def helps(command: click.Command, path: str) -> Iterator[str]:
 
 def texts() -> dict[str, str]:
     """Every text that the style applies to, by name: pages without their blocks of code, and texts of programs."""
-    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
-    pages += [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name != "adr"]
+    pages = sorted(ROOT.glob("*.md"))
+    for room in ("bench", "deploy", "docs", "requirements", "service"):
+        pages += [page for page in sorted((ROOT / room).rglob("*.md")) if page.parent.name != "adr"]
     found = {str(page.relative_to(ROOT)): DECISION.sub("", FENCE.sub("", page.read_text())) for page in pages}
     sources = [*(ROOT / "proto/answerback/v1").glob("*.proto"), *(ROOT / "deploy/prometheus/rules").glob("*.yml")]
     found |= {str(source.relative_to(ROOT)): re.sub(r"\n\s*//", "\n", source.read_text()) for source in sorted(sources)}
+    files = [each for each in (ROOT / "deploy").rglob("*") if each.suffix in {".yaml", ".yml", ".tpl", ".txt"}]
+    files += [ROOT / "Dockerfile", *(ROOT / "service" / "answerback" / "examples").glob("*.yaml")]
+    found |= {str(each.relative_to(ROOT)): re.sub(r"\n\s*#", "\n", each.read_text()) for each in sorted(files)}
     found["HELP of the metrics"] = "\n".join(family.help for family in FAMILIES)
     found["answerback --help"] = "\n".join(helps(main, "answerback"))
     return found

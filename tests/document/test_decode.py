@@ -1,4 +1,4 @@
-"""Reading as a person sees it: YAML in, a message or problems out."""
+"""Decoding YAML to a message, or to problems."""
 
 import json
 

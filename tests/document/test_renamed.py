@@ -1,8 +1,16 @@
-"""A word that the language had before is rejected with the word of today, and the place where it stands."""
+"""A former name of the language is rejected with the new name and its place in the file."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor import Descriptor
 
+from answerback.v1 import config_pb2, options_pb2
 from tests.language.configurations import problems_of
+
+CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 
 RENAMED = {
     "rules: [{do: [hold]}]": "4:19: listeners[0].rules[0].do[0]: `hold` is called `hang`",
@@ -35,3 +43,28 @@ def test_former_name_is_rejected_with_its_new_name_and_place(text: str, problem:
 def test_former_names_that_are_valid_elsewhere_are_accepted_there() -> None:
     for text in ("accept: HOLD", "rules: [{scope: CONNECTION, times: 1}]", "faults: [{hang: {after: 1s}}]"):
         assert problems_of(f"listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    {text}\n") == []
+
+
+def former_names(messages: Iterable[Descriptor]) -> Iterator[tuple[str, str]]:
+    """Each former name of a field or an enum's value in the schema, with the new name."""
+    for message in messages:
+        for field in message.fields:
+            if former := field.GetOptions().Extensions[options_pb2.formerly]:
+                yield former, field.name
+        for enum in message.enum_types:
+            for value in enum.values:
+                if former := value.GetOptions().Extensions[options_pb2.formerly_value]:
+                    yield former, value.name.partition("_")[2]
+        yield from former_names(message.nested_types)
+
+
+FORMER = sorted(set(former_names(config_pb2.DESCRIPTOR.message_types_by_name.values())))
+
+
+@pytest.mark.parametrize("former, name", FORMER)
+def test_each_former_name_of_the_schema_is_tested_and_listed_in_the_changelog(former: str, name: str) -> None:
+    assert any(f"`{former}` is called `{name}`" in problem for problem in RENAMED.values())
+    changed = CHANGELOG.read_text().partition("### Changed")[2].partition("###")[0]
+    before_and_now = [row.split(" | ") for row in changed.splitlines() if row.startswith("| ")]
+    words = [[set(re.findall(r"\w+", cell)) for cell in row] for row in before_and_now]
+    assert any(former in row[0] and name in row[1] for row in words if len(row) == 2)

@@ -1,4 +1,4 @@
-"""What the tests of this room share: a configuration and what is said to it, explained."""
+"""Shared by the tests of explain: a configuration and a conversation, explained."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

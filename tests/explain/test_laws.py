@@ -1,4 +1,4 @@
-"""What is explained is what is served, whatever the configuration and the talk."""
+"""The explanation equals what is served, for any configuration and conversation."""
 
 from datetime import UTC, datetime
 from random import Random

@@ -1,4 +1,4 @@
-"""A conversation explained: what the real session does, and why."""
+"""A simulated conversation: the actions of the real session, and the reasons."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is explained is what is served: the talks of all examples, without a network."""
+"""The explanation equals what is served: the conversations of all examples, without a network."""
 
 import re
 from datetime import UTC, datetime

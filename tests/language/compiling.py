@@ -1,4 +1,4 @@
-"""What the tests of compiling share: plans, and a turn to ask them about."""
+"""Shared by the tests of compiling: plans, and a request context."""
 
 import random
 from collections.abc import Callable

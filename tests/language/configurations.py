@@ -1,4 +1,4 @@
-"""What the tests of this room share: configurations in few words."""
+"""Shared by the tests of the language: short configurations."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,6 +99,8 @@ listeners:
           - framing: until_eof
           - framing: http
           - framing: resp
+          - framing: {dot_stuffed: {keep: true}}
+          - framing: websocket
 """
 
 

@@ -1,4 +1,4 @@
-"""Any number of configurations, for Hypothesis."""
+"""Random configurations, for Hypothesis."""
 
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import settings
@@ -123,6 +123,9 @@ framings = st.one_of(
             v1.Framing(until_eof=v1.Framing.UntilEof()),
             v1.Framing(http=v1.Framing.Http()),
             v1.Framing(resp=v1.Framing.Resp()),
+            v1.Framing(dot_stuffed=v1.Framing.DotStuffed()),
+            v1.Framing(websocket=v1.Framing.WebSocket()),
+            v1.Framing(dot_stuffed=v1.Framing.DotStuffed(keep=True)),
         ]
     ),
 )

@@ -1,4 +1,4 @@
-"""One listener changed, the others left alone."""
+"""Changes of one listener that leave the others unchanged."""
 
 import pytest
 from hypothesis import assume, given

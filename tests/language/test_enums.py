@@ -1,4 +1,4 @@
-"""Every enum of the core has its value in the schema, and back."""
+"""Every enum of the core maps to the schema and back."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Counting what is in a message: on the wire before anything is made of it, and in a file while it is read."""
+"""Counting the fields and list items of a message before it is parsed, and of a file while it is read."""
 
 import pytest
 from google.protobuf.message import DecodeError

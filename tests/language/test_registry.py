@@ -1,4 +1,4 @@
-"""Each family describes every member of its oneof, once; `test_reference` takes their examples."""
+"""Each family describes every member of its oneof, once; `test_reference` checks their examples."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How long requests may be, which bounds the patterns that search them."""
+"""The longest request of a listener, which bounds the patterns that search it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The largest of everything: what is at its limit is taken, what is past it is refused when it is loaded."""
+"""Size limits: a configuration at a limit is accepted, and one beyond it is rejected."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Logging as it is configured, with that of everyone else put back afterwards."""
+"""Logging configured by a test, and restored after it."""
 
 import io
 import logging

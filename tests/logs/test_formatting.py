@@ -1,4 +1,4 @@
-"""One line an event, whatever is in it."""
+"""One line for each event, whatever it contains."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is said again and again."""
+"""Repeated events are limited and counted."""
 
 import logging
 

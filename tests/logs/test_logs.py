@@ -1,4 +1,4 @@
-"""Logging, as a process has it."""
+"""Logging of a process."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""A stream that may not be read."""
+"""Writing to a stream that may not be read."""
 
 import io
 import os
@@ -61,7 +61,7 @@ def pipe() -> Iterator[tuple[TextIO, TextIO]]:
 
 
 class Stuck(io.StringIO):
-    """Nobody reads it until somebody does."""
+    """No program reads it until the test does."""
 
     def __init__(self) -> None:
         super().__init__()

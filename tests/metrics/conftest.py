@@ -1,4 +1,4 @@
-"""What the supervisor would know, without one."""
+"""Facts of a supervisor, without a supervisor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

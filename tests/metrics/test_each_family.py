@@ -1,4 +1,4 @@
-"""Each family is read from its own place: no two are alike where everything has another value."""
+"""Each family is read from its own cell: every cell has a different value."""
 
 from answerback.core.actions import CloseReason
 from answerback.metrics.exposition import Exposition

@@ -1,4 +1,4 @@
-"""What Prometheus reads is what stands in the tally."""
+"""The exposition shows the shared counters."""
 
 import shutil
 import subprocess

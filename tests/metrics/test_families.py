@@ -1,4 +1,4 @@
-"""Every family is named as Prometheus wants it, bounded in its labels, and documented."""
+"""Families have names as Prometheus recommends, bounded labels, and documentation."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Series of what was removed go after a while; those of what is configured never do."""
+"""Series of removed listeners, rules and faults expire; those of configured ones do not."""
 
 from collections.abc import Callable
 

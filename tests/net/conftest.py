@@ -1,4 +1,4 @@
-"""A worker's net room without a worker: listeners on an event loop in a thread, blocking clients in the test."""
+"""The network layer without a worker: listeners on an event loop in a thread, blocking clients in the test."""
 
 import asyncio
 import socket
@@ -165,7 +165,7 @@ UNIX_KINDS = [f"{engine.value}-uvloop-unix" for engine in Engine]
 
 @contextmanager
 def serving_as(kind: str) -> Iterator[Serving]:
-    """One of KINDS or UNIX_KINDS; afterwards the books must balance."""
+    """One of KINDS or UNIX_KINDS; afterwards the counters must balance."""
     engine, loop, *unix = kind.split("-")
     with tempfile.TemporaryDirectory() as folder:  # pytest's are too deep for a socket's path
         it = Serving(LOOPS[loop], Engine(engine), Path(folder) if unix else None)

@@ -1,4 +1,4 @@
-"""Limits over all slots: exact, whoever dies."""
+"""Connection limits over all slots: exact, even if a worker dies."""
 
 import mmap
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One suite for both engines on both loops, and on Unix sockets: what a client sees, and what the books say of it."""
+"""One suite for both engines, both loops and Unix sockets: replies to clients, and counters."""
 
 import asyncio
 import resource
@@ -258,7 +258,7 @@ def test_request_received_before_a_drain_is_answered(serving: Serving) -> None:
     def speak_and_drain() -> None:
         for client in clients:
             client.say(b"b\n")
-        serving.listeners.drain()  # in the same turn of the loop: nobody can have read it
+        serving.listeners.drain()  # in the same turn of the loop, before any client can have read it
 
     serving.call(speak_and_drain)
     assert [client.hear_all() for client in clients] == [b"b\n"] * 3

@@ -1,4 +1,4 @@
-"""Deadlines on a loop and a clock that the test moves; no test here waits for real time."""
+"""Deadlines on a loop and a clock that the test moves, without waiting for real time."""
 
 import heapq
 import sys

@@ -1,4 +1,4 @@
-"""Replies that a peer does not read, or reads slowly: both engines, both loops, and what holds on Unix sockets."""
+"""Replies that a peer does not read, or reads slowly: both engines, both loops, and Unix sockets."""
 
 import socket
 import struct

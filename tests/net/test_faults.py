@@ -1,4 +1,4 @@
-"""What a real client sees of each fault, on both engines and both loops."""
+"""Each fault as a real client sees it, on both engines and both loops."""
 
 import time
 from dataclasses import replace
@@ -31,7 +31,7 @@ from tests.net.test_conformance import SPARE
 STRIKES = SPARE + 1
 COUNTER = SPARE + 10
 REPLY = b"0123456789" * 10
-MORE = b"x" * 300_000  # bytes that nobody asks for, behind a request
+MORE = b"x" * 300_000  # bytes after a request that the server does not need
 SILENCE = 0.2  # seconds that tell silence from a reply
 
 

@@ -1,4 +1,4 @@
-"""Descriptors that are kept free, in a process of its own: limits go down and never up again."""
+"""The reserve of descriptors, in a process of its own, because limits cannot be raised again."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""A drain, and clients that have just connected and not asked yet: they have a moment for their first request."""
+"""A drain gives clients that have just connected time for their first request."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Both engines on both loops: whatever the configuration, and however a stream is cut, they say what a session says."""
+"""Both engines on both loops act as the session does, for any configuration and any split of the stream."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""`accept` in a worker: CLOSE, RESET and HOLD on both engines and both loops, and what a switch does to the queue."""
+"""`accept` in a worker: CLOSE, RESET and HOLD on both engines and loops, and queued connections at a switch."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Listeners that were removed and have connections yet; connections that fail; what an acceptor does at its bounds."""
+"""Removed listeners with open connections, failing connections, and the limits of an acceptor."""
 
 import errno
 import os

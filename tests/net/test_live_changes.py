@@ -1,4 +1,4 @@
-"""What a change does to those who are connected, or queue: engine, queue, order of a drain, and what is counted."""
+"""Changes while clients are connected or queued: engine, queue, order of a drain, and counters."""
 
 import socket
 from collections import Counter
@@ -80,7 +80,7 @@ def test_held_connection_is_served_by_the_current_engine(serving: Serving) -> No
 
 # ── Queues ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def queue(serving: Serving, count: int, then: Callable[[], object]) -> list[Client]:
-    """In one turn of the loop, in which nobody is accepted: so many connect and say a line, then it happens."""
+    """In one turn of the loop, without accepting: clients connect and send a line, then the action runs."""
     clients: list[Client] = []
 
     def turn() -> None:

@@ -1,4 +1,4 @@
-"""The run queue: who goes first, for how long; and, on both engines, that one client's flood is no wait for others."""
+"""The run queue: order and time of turns; and, on both engines, a flood does not delay other clients."""
 
 import asyncio
 import time
@@ -55,7 +55,7 @@ class Worker:
 
 @dataclass(eq=False)
 class Connection:
-    """Stands in line so many times, for turns that take so long."""
+    """Waits in the queue a number of times, for turns of a given duration."""
 
     worker: Worker
     name: str

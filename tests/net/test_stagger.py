@@ -1,4 +1,4 @@
-"""Things done to connections, spread over a time, with a clock that the test moves."""
+"""Actions on connections spread over a time, with a clock that the test moves."""
 
 from collections.abc import Callable
 from typing import Any, cast

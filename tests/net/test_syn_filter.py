@@ -1,4 +1,4 @@
-"""Silence on a listening socket, on a real one; nothing here needs a privilege."""
+"""Silencing a real listening socket; no privilege is needed."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""Timers of some seconds as a client sees them, on both engines and both loops at once; and what closing leaves."""
+"""Timers of some seconds as a client sees them, on both engines and loops; and that closing leaves none."""
 
 import selectors
 from collections.abc import Iterator

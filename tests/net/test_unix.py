@@ -1,4 +1,4 @@
-"""What is different on a Unix socket: it has no RST, and peers have no address."""
+"""How a Unix socket differs: it has no RST, and peers have no address."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A responder of our own for real programs to talk to."""
+"""A server for real client programs."""
 
 import subprocess
 import sys
@@ -57,7 +57,7 @@ def serving(responder: Responder, config: str, folder: Path) -> Iterator[None]:
         health = [str(ANSWERBACK), "health", "--metrics", f"127.0.0.1:{responder.metrics}"]
         eventually(
             lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
-            what="the responder is ready",
+            what="the server is ready",
         )
         yield
 

@@ -1,4 +1,4 @@
-"""Real clients against the examples, each completing what it does."""
+"""Real client programs complete their work against the examples."""
 
 import poplib
 import smtplib
@@ -34,7 +34,7 @@ def listener(name: str, port: str) -> v1.Listener:
 
 @dataclass(frozen=True)
 class Examples:
-    """One responder for all the examples that nobody changes."""
+    """One server for all the examples that no test changes."""
 
     responder: Responder
     ports: dict[str, int]
@@ -95,6 +95,14 @@ def test_smtplib_sends_messages_to_the_smtp_example(examples: Examples) -> None:
             assert client.sendmail("a@test", ["b@test", "c@test"], f"Subject: {number}\n\nQUIT\n.\nbody\n") == {}
         assert client.has_extn("8bitmime")
         assert client.docmd("RCPT", "TO:<b@test>") == (503, b"bad sequence")
+
+
+@pytest.mark.parametrize("body, size", [("", 2), (".", 3), ("..x\n\n.y", 11), ("\n.\n", 5)])
+def test_smtplib_message_arrives_without_its_dot_stuffing(examples: Examples, body: str, size: int) -> None:
+    with smtplib.SMTP(HOST, examples.ports["smtp"], timeout=10) as client:
+        client.mail("a@test")
+        client.rcpt("b@test")
+        assert client.data(body) == (250, f"queued {size} bytes".encode())
 
 
 def test_swaks_sends_a_message(examples: Examples) -> None:

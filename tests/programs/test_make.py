@@ -1,4 +1,4 @@
-"""`make run`, as a newcomer uses it: in the foreground, ended by Ctrl-C."""
+"""`make run`, as a new user runs it: in the foreground, ended by Ctrl-C."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A port scanner, which knows nothing of us, finds the port as `accept` says, and calls services by their names."""
+"""A port scanner finds the port in the state that `accept` sets, and recognises services."""
 
 import re
 from typing import NamedTuple

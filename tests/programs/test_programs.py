@@ -1,4 +1,4 @@
-"""Real programs that speak to Answerback as their users would have them do."""
+"""Real client programs against Answerback, as users run them."""
 
 import json
 import subprocess

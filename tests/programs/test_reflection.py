@@ -1,4 +1,4 @@
-"""Every call of the admin API, made by clients that know nothing of it but what reflection tells them."""
+"""Every call of the admin API by clients that know only what reflection returns."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The bill of materials says what is installed, with what it needs, and nothing else."""
+"""The bill of materials lists the installed packages and their dependencies, and nothing else."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""docs/security.md as a test: its commands make the files, serve with them, and are let in; others are not."""
+"""docs/security.md as a test: its commands create the files, start the server and get access; others do not."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def admin(run: Run, tmp_path: Path) -> Iterator[str]:
-    """Where the responder that the page describes is reached."""
+    """The admin address of the server that the page describes."""
     (made,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     done = run(made)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""slowhttptest at the metrics port: probes and scrapes are answered while it holds hundreds of slow connections."""
+"""slowhttptest at the metrics port: probes and scrapes are answered during hundreds of slow connections."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A process that keeps books as a worker does, and is killed at a chosen write: `python -m tests.shared.dying`.
+"""A process that counts as a worker does, and is killed at a chosen write: `python -m tests.shared.dying`.
 
     FD SLOTS SLOT WRITES MOVE...
 
@@ -31,7 +31,7 @@ def leave(books: ListenerCounters, admission: Admission) -> None:
     admission.left(LIMITED, PEER)
 
 
-# Every transition that the books know, as a driver or a session makes it.
+# Every transition that is counted, as a driver or a session makes it.
 MOVES: dict[str, Callable[[ListenerCounters, Admission], object]] = {
     "accepted": lambda books, _: books.accepted(),
     "closed": lambda books, _: books.closed(CloseReason.PEER_EOF, probe=False),

@@ -1,4 +1,4 @@
-"""The tally outlives who writes it; its lock does not outlive who holds it."""
+"""Shared counters outlive the process that writes them; their lock does not outlive its holder."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The books balance at rest, and honestly so after a kill -9 at any write."""
+"""The counters of a listener balance at rest, also after a kill -9 at any write."""
 
 import signal
 import subprocess

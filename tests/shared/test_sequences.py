@@ -1,4 +1,4 @@
-"""Numbers that all workers share: each is given once, under a lock that other processes respect."""
+"""Numbers that all workers share: each is given once, under a lock between processes."""
 
 import subprocess
 import sys

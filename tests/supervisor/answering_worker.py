@@ -1,4 +1,4 @@
-"""A worker of the barest kind: it accepts on what it is given, and answers with its slot. Neither rules nor tally.
+"""A minimal worker: it accepts on the sockets it is given and answers with its slot, without rules or counters.
 
 python answering_worker.py --link FD --slot K
 """

@@ -1,4 +1,4 @@
-"""Supervisors that are stopped, whatever becomes of a test."""
+"""Supervisors that are stopped after each test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path

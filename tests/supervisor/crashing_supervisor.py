@@ -1,4 +1,4 @@
-"""The real supervisor with the real store and a worker that only agrees; it is killed at a step of a save, many times.
+"""The real supervisor and store with a worker that only agrees; it is killed at a step of a save, many times.
 
     python crashing_supervisor.py FOLDER STEP TIMES SEED
 
@@ -143,7 +143,7 @@ def main() -> None:
     vars(supervisor).update(WorkerPool=AgreeingCrew)
     vars(sys.modules[SqliteStore.__module__]).update(Database=CountingDatabase)
     for trial in range(times):
-        pid = os.fork()  # noqa: TID251 - without gRPC or threads; to import everything anew would take half a second
+        pid = os.fork()  # noqa: TID251 - without gRPC or threads; to import everything again would take half a second
         if pid == 0:
             asyncio.run(serve(folder, step, random.Random(seed + trial)))
             os._exit(0)

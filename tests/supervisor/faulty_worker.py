@@ -1,4 +1,4 @@
-"""The real worker, except that it fails where a test wants it to.
+"""The real worker, with a failure at a moment that a test chooses.
 
     python faulty_worker.py MOMENT FAULT REVISION SLOT <what a worker is told>
 

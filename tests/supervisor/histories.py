@@ -1,4 +1,4 @@
-"""Revisions for stores, and what becomes of them there."""
+"""Revisions for stores."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,13 +14,13 @@ def config(name: str) -> v1.Config:
 
 
 def revision(number: int, *, store: RevisionStore, minutes: float = 0, **more: Any) -> Revision:
-    """One for a store, made so many minutes past noon."""
+    """A revision for a store, made a number of minutes past noon."""
     given: dict[str, Any] = {"config": config(f"of-{number}"), "time": NOON + timedelta(minutes=minutes)} | more
     return Revision(number, store.etag(number), **given)
 
 
 async def fill(store: RevisionStore, count: int, **more: Any) -> list[Revision]:
-    """Append so many to an empty store."""
+    """Append this number of revisions to an empty store."""
     made = [revision(number, store=store, **more) for number in range(1, count + 1)]
     for one in made:
         await store.append(one, after=one.number - 1)

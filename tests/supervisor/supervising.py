@@ -87,7 +87,7 @@ class Supervised(Supervisor):
         await until(lambda: self.status().workers[slot].revision and self.pids()[slot] != pid)
 
     async def answers(self, name: str = "hello", count: int = 24) -> set[bytes]:
-        """What so many connections, over all slots, are answered."""
+        """The replies to this number of connections, over all slots."""
         port = self.port(name)
         return set(await asyncio.gather(*(asyncio.to_thread(ask, port) for _ in range(count))))
 
@@ -153,7 +153,7 @@ class Asking:
         return len(self.errors) + self.answers[b""]
 
     async def more(self, count: int = 50) -> None:
-        """Until so many have been answered in addition."""
+        """Wait until this number of further connections have been answered."""
         enough = self.answers.total() + count
         await until(lambda: self.answers.total() >= enough)
 

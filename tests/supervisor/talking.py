@@ -1,4 +1,4 @@
-"""Clients on the test's own event loop, which close when the server does: nobody waits for the end of a linger."""
+"""Clients on the test's own event loop, which close when the server does, so that no test waits for lingering."""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Who changed what."""
+"""The audit log: the caller of each change."""
 
 import asyncio
 import logging

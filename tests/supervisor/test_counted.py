@@ -1,4 +1,4 @@
-"""Which rules and faults have a counter that all workers share, each way of counting by itself."""
+"""Rules and faults that have a counter shared by all workers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""kill -9 at every step of a save: a restart has the old or the new, and what was acknowledged is never lost."""
+"""kill -9 at every step of a save: after a restart an acknowledged change is still there."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ EACH, AT_RANDOM = (10, 50) if THOROUGH else (2, 10)  # 200 in all, or 40
 
 
 class Client:
-    """What somebody knows who has seen everything that was said."""
+    """The state that an observer of all output knows."""
 
     def __init__(self) -> None:
         self.acknowledged = 0

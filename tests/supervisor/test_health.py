@@ -1,4 +1,4 @@
-"""What is fit for traffic, and waiting for that to change."""
+"""Health statuses, and waiting for their changes."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Which exceptions say that a resource is exhausted."""
+"""Exceptions that mean that a resource is exhausted."""
 
 import errno
 

@@ -57,7 +57,7 @@ def fetch(port: int, request: bytes = b"go\n") -> bytes:
 
 
 async def fetched(supervisor: Supervised, request: bytes = b"go\n", count: int = 12) -> set[bytes]:
-    """What so many clients, over all slots, are answered."""
+    """The replies to this number of clients, over all slots."""
     port = supervisor.port("page")
     return set(await asyncio.gather(*(asyncio.to_thread(fetch, port, request) for _ in range(count))))
 

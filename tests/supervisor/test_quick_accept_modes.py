@@ -1,4 +1,4 @@
-"""`accept`, mode by mode, on real workers: what a client sees and what is counted. See tests/system/test_accept.py."""
+"""Each accept mode on real workers: replies and counters. See also tests/system/test_accept.py."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from tests.supervisor.supervising import Supervised, config, reset, until
 from tests.supervisor.talking import Client, lines, talking
 
 MODES = ("NORMAL", "REFUSE", "STALL", "CLOSE", "RESET", "HOLD")
-# A client that nobody answers gives up after the shorter time, where that is what is expected; else it waits longer.
+# A client that expects no answer gives up after the shorter time; any other client waits longer.
 PATIENCE = {"STALL": 0.3, "HOLD": 0.3}
 PATIENTLY = 20.0
 ENGINES = ("CALLBACK", "COROUTINE")

@@ -1,4 +1,4 @@
-"""Changes that are tried, refused or aborted: nothing of them is left. More in test_two_phase.py."""
+"""Changes that are tried, rejected or aborted leave nothing behind. More in test_two_phase.py."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ Refusal = tuple[type[Exception], str]
 
 
 def bindable(port: int, *, used: bool = False) -> bool:
-    """Whether nobody has the port: neither the supervisor nor a worker has a copy of its socket.
+    """Whether the port is free: neither the supervisor nor a worker has a copy of its socket.
 
     `used`: there were connections, and some may be in TIME_WAIT; a socket that is bound and does not listen is missed.
     """

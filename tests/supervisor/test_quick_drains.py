@@ -1,4 +1,4 @@
-"""Drains and resumes, in fractions of a second: real workers, real connections. More of them in test_draining.py."""
+"""Drains and resumes in fractions of a second: real workers, real connections. More in test_draining.py."""
 
 import asyncio
 from time import monotonic
@@ -187,7 +187,7 @@ async def test_drain_delay_keeps_serving_before_connections_are_closed(supervise
     _, ended = await client.end()
     assert ended - began >= 0.29
     assert (await draining)[-1].state is DrainState.DRAINED
-    supervisor._draining._delay = 600.0  # what is drained already is not announced once more
+    supervisor._draining._delay = 600.0  # a listener that is drained already is not announced again
     async with asyncio.timeout(20):
         assert [each.state for each in await drain(supervisor)] == [DrainState.DRAINING, DrainState.DRAINED]
 

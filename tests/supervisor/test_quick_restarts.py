@@ -1,4 +1,4 @@
-"""Restarts of the workers, in fractions of a second, with real workers. More in test_rolling_restart.py."""
+"""Restarts of the workers in fractions of a second, with real workers. More in test_rolling_restart.py."""
 
 import asyncio
 from typing import Any, cast

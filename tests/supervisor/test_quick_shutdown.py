@@ -1,4 +1,4 @@
-"""The end of a server, in fractions of a second. More in test_shutdown.py."""
+"""Shutdown in fractions of a second. More in test_shutdown.py."""
 
 import asyncio
 import signal

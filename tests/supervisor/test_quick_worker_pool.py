@@ -1,4 +1,4 @@
-"""The worker pool in fractions of a second: deaths, hangs, stand-ins, and a supervisor that was held up itself."""
+"""The worker pool in fractions of a second: deaths, hangs, vacant slots, and a supervisor that was paused."""
 
 import asyncio
 import signal
@@ -86,7 +86,7 @@ async def test_worker_is_killed_only_after_its_silence_limit(supervise: Supervis
 
 
 async def test_paused_supervisor_kills_no_worker(supervise: Supervise) -> None:
-    """As after the machine was paused: nothing was heard for long, because nobody here was listening."""
+    """As after the machine was paused: no heartbeat was received for long, because the supervisor did not run."""
     supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
     pids = supervisor.pids()
     workers = supervisor._crew.workers

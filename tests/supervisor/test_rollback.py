@@ -1,4 +1,4 @@
-"""Putting an earlier configuration in force again, on real workers."""
+"""Activating an earlier configuration again, on real workers."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The supervisor with real workers: how it starts, and how it does not."""
+"""Starts of the supervisor with real workers, and starts that fail."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The supervisor with real workers: changing, and saying how it is."""
+"""The supervisor with real workers: changes and status."""
 
 import asyncio
 import socket

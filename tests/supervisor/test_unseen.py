@@ -1,4 +1,4 @@
-"""A change that is not decided yet, or fails, is seen by no client: nothing new answers, and nothing stays bound."""
+"""A change that is not decided yet, or fails, is invisible: no new address answers, and none stays bound."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The watchdog tells a worker that is stuck, which is killed and replaced, from one that is slow, which is not."""
+"""The watchdog kills a worker that is stuck, and not one that is slow."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Everything at once: clients, changes and chaos for a time; then quiet, and the counters."""
+"""A campaign: clients, changes and chaos for a time; then quiet, and the counters."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Changes of every kind, each by one of the ways there are: the file, the command line, the API."""
+"""Changes of every kind, by file, command line or API."""
 
 # Rule: what is chosen depends on the seed alone; when it happens does not.
 

@@ -1,4 +1,4 @@
-"""What else is done to a server that serves: workers killed, stopped and restarted; drains, resumes and resets."""
+"""Other events of a running server: workers killed, stopped and restarted; drains, resumes and resets."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Clients that talk to whatever is there, and note what they saw; and the judge of it.
+"""Clients that talk to any listener and note their observations; and the judge of them.
 
 talk      one connection: its requests, what came back for each, and how it ended
 judge     whether one possible version of the listener says so, or something explains the end
@@ -114,7 +114,7 @@ class Client:
             connecting.cancel()
 
     async def _ask(self, sock: socket.socket) -> None:
-        if self.chance.random() < 0.05:  # it only wanted to know whether somebody is there
+        if self.chance.random() < 0.05:  # it only checks whether the port is open
             self.seen.end = "abandoned" if self.chance.random() < 0.5 else "left"
             return
         rounds, pause = self.chance.choice(((1, 0.0), (1, 0.0), (2, 0.0), (3, 0.01), (8, 0.1), (20, 0.15)))

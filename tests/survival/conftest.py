@@ -1,4 +1,4 @@
-"""Which seed a run takes, and for how long."""
+"""The seed and the duration of a run."""
 
 import os
 import random

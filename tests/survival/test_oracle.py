@@ -1,4 +1,4 @@
-"""The judge finds what is wrong, and the regression what grows."""
+"""The judge finds wrong observations, and the regression finds growth."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The promises, all at once: under load, through random changes, while workers are killed, stopped and replaced."""
+"""All promises at once: under load, through random changes, while workers are killed, stopped and replaced."""
 
 # Rule: a run is repeated with ANSWERBACK_SEED=…; the seed decides what is done, not when.
 

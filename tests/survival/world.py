@@ -1,4 +1,4 @@
-"""What listeners there are, were and may become, and when: what a client's observations are judged by.
+"""The listeners that exist, existed and may exist, by time: the reference for the observations of clients.
 
 Each version of a listener has a mark of its own, which its replies carry at both ends. A version counts as possible
 from the moment at which the change that brings it was asked for, until the change that replaces it has been answered.
@@ -117,7 +117,7 @@ class World:
     windows: list[Window] = field(default_factory=list)
     current: dict[str, Version] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
-    """Marks of changes that were refused: nobody may ever have seen them."""
+    """Marks of rejected changes: no client may ever have seen them."""
 
     def propose(self, wanted: dict[str, Version]) -> "Proposal":
         """A change to these listeners is asked for now."""

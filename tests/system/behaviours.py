@@ -1,4 +1,4 @@
-"""The ways in which clients come, talk and go, and what the responder's books must say of each."""
+"""Behaviours of clients, and the counters that each must cause."""
 
 # Rule: one behaviour, one function; it enters in the account what no other observer could know better.
 

@@ -47,7 +47,7 @@ class Responder:
         return socket.create_connection(self.where(listener), timeout)
 
     def ask(self, request: bytes, listener: str = "") -> bytes:
-        """What comes back for some bytes, until the responder closes or nothing more can come."""
+        """The reply to some bytes, up to the close of the server."""
         with self.connect(listener) as peer:
             peer.sendall(request)
             peer.shutdown(socket.SHUT_WR)
@@ -59,7 +59,7 @@ class Responder:
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line.startswith("{")]
 
     def told(self, count: int = 1, *, part: str = "", **fields: str) -> list[dict[str, Any]]:
-        """The lines with these fields, and `part` in their message, once there are so many.
+        """The lines with these fields, and `part` in their message, once there is this number of them.
 
         What is logged is written by a thread of its own, and may come after the answer to what it was logged for.
         """

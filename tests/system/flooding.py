@@ -1,4 +1,4 @@
-"""Clients of the admin port that mean no good: HTTP/2 (RFC 9113) written by hand, and what it costs the server."""
+"""Hostile clients of the admin port, with HTTP/2 (RFC 9113) written by hand, and their cost for the server."""
 
 import socket
 import struct
@@ -187,7 +187,7 @@ class Watched:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ask once more, and end."""
+        """Call again, and end."""
         self.settle()
         self._over.set()
         self._thread.join(30)

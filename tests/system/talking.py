@@ -1,4 +1,4 @@
-"""Clients that keep books of their own: what they did, and what they saw."""
+"""Clients that count what they did and received."""
 
 # Rule: a client counts what it is certain of: bytes it read, bytes it knows were read, endings it saw or made.
 
@@ -16,7 +16,7 @@ READ_BYTES = 1 << 16
 
 @dataclass
 class Account:
-    """What a listener's books must come to."""
+    """The counters that a listener must have."""
 
     connections: int = 0
     sent: int = 0

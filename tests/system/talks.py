@@ -1,4 +1,4 @@
-"""Plays a talk: what a blunt TCP client says to a responder and must hear. See `answerback/examples/README.md`."""
+"""Plays a talk: the bytes that a client sends and must receive. See `answerback/examples/README.md`."""
 
 import json
 import re
@@ -114,7 +114,7 @@ class Talk:
         self._heard += more
         return more
 
-    _verbs: dict[str, Callable[["Talk", str], None]] = {  # noqa: RUF012 - nobody changes it
+    _verbs: dict[str, Callable[["Talk", str], None]] = {  # noqa: RUF012 - it is never changed
         "connect": _connect,
         ">": _say,
         "<": _hear,

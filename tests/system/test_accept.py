@@ -1,4 +1,4 @@
-"""`accept`: what becomes of whoever connects, seen from the client's socket; switched live; nothing stays wedged."""
+"""`accept` as a client's socket sees it: switched live, and without a lasting effect."""
 
 # Rule: what is asserted of time is that a client gave up (it waits for one second), or was served in less than that.
 
@@ -39,7 +39,7 @@ listeners:
     accept: {accept}
     rules: [{{do: [send: "ok\\n"]}}]
 """
-QUIET = ("REFUSE", "STALL")  # nobody is accepted
+QUIET = ("REFUSE", "STALL")  # no client is accepted
 
 
 def has_ipv6() -> bool:
@@ -61,7 +61,7 @@ OTHERS = [
 
 
 class Switched:
-    """A responder whose listener is switched, and its clients."""
+    """A server whose listener is switched, and its clients."""
 
     def __init__(self, running: Responder) -> None:
         self.running = running
@@ -105,7 +105,7 @@ class Switched:
             return told(sock)
 
     def try_many(self, count: int = CLIENTS) -> Counter[str]:
-        """The same of so many at once."""
+        """The same for a number of clients at once."""
         with ThreadPoolExecutor(count) as pool:
             return Counter(pool.map(lambda _: self.try_once(), range(count)))
 
@@ -135,7 +135,7 @@ def engine() -> str:
 
 @pytest.fixture
 def switched(responder: Start, engine: str, request: pytest.FixtureRequest) -> Iterator[Switched]:
-    """By default two workers on IPv4, and NORMAL; afterwards the books must balance and the end be in order."""
+    """By default two workers on IPv4, and NORMAL; afterwards the counters must balance and the end be in order."""
     address, workers, accept = getattr(request, "param", ("127.0.0.1:0", 2, "NORMAL"))
     config = CONFIG.format(address=address, engine=engine, accept=accept)
     made = Switched(responder(config, "--workers", str(workers)))
@@ -253,7 +253,7 @@ def test_held_client_is_closed_in_order_by_sigterm(switched: Switched) -> None:
         assert switched.running.process.wait(CALL_SECONDS) == 0
 
 
-# ── The books ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Counters ────────────────────────────────────────────────────────────────────────────────────────────────────────
 @every_engine
 def test_counters_count_exactly_the_accepted_connections(switched: Switched) -> None:
     for mode in ("REFUSE", "STALL", "CLOSE", "RESET"):
@@ -292,7 +292,7 @@ class ConnectLoops:
             thread.start()
 
     def more(self, of: str, count: int = 50) -> None:
-        """Wait until so many more have fared like this."""
+        """Wait until this number of further clients have had this result."""
         until = self.seen[of] + count
         eventually(lambda: self.seen[of] >= until, what=f"{count} more clients that see {of}")
 

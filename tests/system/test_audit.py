@@ -1,4 +1,4 @@
-"""The log says who changed what, and who was refused."""
+"""The audit log names the caller of each change and each rejected call."""
 
 import signal
 

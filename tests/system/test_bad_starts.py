@@ -1,4 +1,4 @@
-"""What keeps `answerback serve` from starting: one clear message, exit 1, no traceback, nothing left behind."""
+"""Starts of `answerback serve` that fail: one clear message, exit 1, no traceback, no process left."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def serve(tmp_path: Path) -> Serve:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """A port that a process listens on."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock.getsockname()[1]
 

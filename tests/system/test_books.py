@@ -1,4 +1,4 @@
-"""The clients' own books and the responder's are the same, at rest, over two workers and both engines."""
+"""The counts of the clients equal the server's at rest, over two workers and both engines."""
 
 import asyncio
 import random
@@ -69,7 +69,7 @@ async def play(address: Address, account: Account, behaviours: Iterable[Behaviou
 
 
 def at_rest(running: Responder, listener: str, connections: int) -> Metrics:
-    """The metrics, once so many connections came and none is open."""
+    """The metrics, once this number of connections were accepted and none is open."""
 
     def scrape() -> Metrics | None:
         metrics = Metrics.scrape(running.metrics)

@@ -70,7 +70,7 @@ async def one_shot(address: tuple[str, int]) -> bytes:
 
 
 class Load:
-    """Clients that ask without pause, and take care that no reply is older than what was in force when they asked."""
+    """Clients that send requests without pause, and check that no reply is older than the revision active then."""
 
     def __init__(self) -> None:
         self.in_force = 0

@@ -1,6 +1,6 @@
-"""The system's clock is put forward an hour, and back two, beneath a running responder: only what tells the time knows.
+"""The system clock is moved an hour forward and two back under a running server: only templates show it.
 
-faketime's library stands between every process of the responder and the clock; the monotonic one is left alone, as the
+faketime's library stands between every process of the server and the clock; the monotonic one is left alone, as the
 kernel leaves it alone when somebody sets the time.
 """
 
@@ -30,14 +30,14 @@ listeners:
 
 
 class Clock:
-    """What the responder takes for the time of day."""
+    """The time of day that the server sees."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.put(0)
 
     def put(self, hours: int) -> None:
-        """Put it so many hours beside the true time."""
+        """Set it a number of hours from the true time."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{hours * 3600:+d}\n")
         new.rename(self._file)

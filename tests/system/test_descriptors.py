@@ -1,4 +1,4 @@
-"""More clients than descriptors: nothing falls, nothing spins, and who waits is served as descriptors free up."""
+"""More clients than descriptors: the server keeps running, and waiting clients are served later."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Every example is what it says it is: its talk, on both engines, with one worker and with two."""
+"""Every example does what it states: its conversation, on both engines, with one worker and with two."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,9 @@ from answerback.v1 import config_pb2 as v1
 from tests.system.conftest import Start
 from tests.system.talks import Talk
 
-EXAMPLES = Path(__file__).parents[2] / "service/answerback/examples"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+EXAMPLES = ROOT / "service/answerback/examples"
 TALKS = sorted(EXAMPLES.glob("*.talk"), key=lambda talk: talk.stem)
 
 
@@ -51,6 +53,21 @@ def test_examples_readme_lists_each_example_with_its_purpose() -> None:
     rows = re.findall(r"^\| \[`([a-z0-9-]+)`\]\(\1\.yaml\) \| (.+) \|$", page, re.MULTILINE)
     purposes = {path.stem: path.read_text().partition("\n")[0].removeprefix("# ") for path in EXAMPLES.glob("*.yaml")}
     assert dict(rows) == purposes
+
+
+def test_first_configuration_of_the_readme_resets_two_replies_and_then_answers(responder: Start) -> None:
+    """As the README says below it."""
+    first = re.findall(r"^```yaml\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)[0]
+    running = responder(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", first), "--workers", "2")
+    replies = []
+    for _ in range(5):
+        with running.connect() as sock:
+            sock.sendall(b"PING\r\n")
+            try:
+                replies.append(sock.recv(100))
+            except ConnectionResetError:
+                replies.append(b"reset")
+    assert replies == [b"reset"] * 2 + [b"+PONG\r\n"] * 3
 
 
 def all_of_them() -> tuple[v1.Config, dict[str, str]]:

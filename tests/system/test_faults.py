@@ -1,4 +1,4 @@
-"""Faults over a whole responder: exact over workers, also when one is killed, and counted."""
+"""Faults over a whole server: exact over workers, also when one is killed, and counted."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def test_fault_counts_are_exact_over_all_workers(responder: Start, engine: str) 
     os.kill(victim, signal.SIGKILL)
     eventually(lambda: victim not in worker_pids(running))
     found += [heard(running) for _ in range(12)]
-    # Replies are numbered from 0 over all workers, whoever gives them and whoever dies.
+    # Replies are numbered from 0 over all workers, whichever worker sends them or dies.
     assert [number for number, reply in enumerate(found) if reply is None] == [4, 6, 8, 10, 12, 14, 16]
     assert strikes(running, "recovers") == 7
     wrong = sum(reply not in {None, b"0123456789"} for reply in found)

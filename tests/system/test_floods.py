@@ -1,4 +1,4 @@
-"""What a client of the admin port sends costs the server a bounded amount of memory, and others are answered."""
+"""Floods at the admin port use a bounded amount of memory, and other clients are answered."""
 
 import gzip
 import socket

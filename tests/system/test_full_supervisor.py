@@ -1,4 +1,4 @@
-"""Connections to the admin and metrics ports take all that they may: the supervisor still does its work."""
+"""The admin and metrics ports have all the connections they may: the supervisor still replaces workers."""
 
 import os
 import resource

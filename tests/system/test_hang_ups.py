@@ -1,4 +1,4 @@
-"""Clients that hang up in the middle of anything are no news: no traceback, no error, in no log."""
+"""Clients that disconnect at any moment cause no traceback and no error in the log."""
 
 import socket
 import ssl
@@ -77,7 +77,7 @@ def hang_up(address: str, said: Iterator[bytes], leave: Callable[[socket.socket]
 
 
 def nothing_said(running: Responder) -> None:
-    """Nothing was logged that anybody should look at, and it serves."""
+    """No warning or error was logged, and the server still serves."""
     assert running.cli("health").returncode == 0
     assert running.stop() == 0
     text = running.log.read_text()

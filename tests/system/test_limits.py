@@ -1,4 +1,4 @@
-"""Limits are exact over all workers, and who passes one is counted by its name."""
+"""Limits are exact over all workers, and each rejection is counted by its limit."""
 
 import asyncio
 import os
@@ -65,7 +65,7 @@ class Crowd:
         return len(self.inside) - before
 
     async def leave(self, count: int) -> None:
-        """Have so many go, and wait until that is known."""
+        """Close this number of connections, and wait until they are counted."""
         for _, talk in self.inside[:count]:
             talk.reset()
         del self.inside[:count]

@@ -51,7 +51,7 @@ class Load:
             thread.start()
 
     def more(self, port: int) -> None:
-        """Wait until so many more have been answered."""
+        """Wait until this number of further clients have been answered."""
         until = self.seen[port, "answered"] + ANSWERED
         eventually(lambda: self.seen[port, "answered"] >= until, what=f"answers at {port}: {self.seen}")
 
@@ -154,7 +154,7 @@ def test_ipv6_listener_moved_under_load_answers_every_connected_client(
 def test_listener_moved_with_another_accept_mode_uses_it_at_the_new_port_only(
     responder: Start, loads: list[Load], engine: str, accept: str
 ) -> None:
-    """At one port it is NORMAL; there nobody may meet the other mode."""
+    """At one port it is NORMAL; no client may meet the other mode there."""
     here, there = free_port(), free_port()
     running = responder(configured(here, engine), "--workers", "2")
     load_ = Load("127.0.0.1", here)

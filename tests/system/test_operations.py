@@ -1,4 +1,4 @@
-"""Drains, restarts and changes of single listeners on whole responders: nobody is lost, the books balance."""
+"""Drains, restarts and changes of single listeners on whole servers: no reply is lost, the counters balance."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Signals of a real `answerback serve`, by default; more of them in test_signals.py."""
+"""Signals to a real `answerback serve`, run by default; more in test_signals.py."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""A guarded admin API, by real processes, clients and files: who is let in, and that a rotation needs no restart."""
+"""A protected admin API with real processes, clients and files: access, and rotation without a restart."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def test_serve_applies_a_replaced_token_file_to_the_next_call(responder: Start, 
     written(keys.full.with_name("new"), OTHER).rename(keys.full)
     assert revision(running, Credentials(token_file=keys.full)) == 1
     assert command(running, "show", "--token-file", str(mine)).returncode == 1
-    keys.full.write_text("")  # as it is while somebody rewrites it
+    keys.full.write_text("")  # as it is while it is being rewritten
     assert revision(running, Credentials(token_file=written(mine, OTHER))) == 1
     (line,) = running.told(level="ERROR")
     assert line["message"].startswith(f"the token before is still used: {keys.full}: is empty")

@@ -1,4 +1,4 @@
-"""`answerback serve`, as a whole: what it says, and that the commands reach it."""
+"""`answerback serve` as a whole: its output, and that commands reach it."""
 
 import json
 import os
@@ -7,13 +7,17 @@ import re
 import signal
 import socket
 import subprocess
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from answerback.document.document import load
 from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK, STOP_SECONDS, Responder, Start
 from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HELLO = """
 listeners:
@@ -74,6 +78,89 @@ def test_serve_without_a_terminal_prints_only_log_lines(responder: Start) -> Non
     assert [line["kind"] for line in lines if line["message"] == "listening"] == ["listener", "admin", "metrics"]
     (serving,) = running.logged("serving")
     assert (serving["revision"], serving["workers"]) == (1, 1)
+
+
+def test_serve_reads_its_configuration_from_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "reply.txt").write_text("from a file")
+    text = HELLO.replace('"Hello, World!"', "{file: reply.txt}")
+    with piped("--config", "-", "--log-format", "json", stdin=text, cwd=tmp_path) as (process, addresses):
+        with socket.create_connection(where(addresses["listeners"]["hello"])) as peer:
+            peer.sendall(b"hi")
+            assert peer.recv(100) == b"from a file"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_SECONDS) == 0
+        assert process.stderr is not None
+        assert "SIGHUP: no --config file to reload" in process.stderr.read()
+
+
+def test_invalid_configuration_on_standard_input_is_reported_with_its_place() -> None:
+    result = subprocess.run(
+        [*ANSWERBACK, "serve", "--config", "-"], input="listeners: 1", capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("<stdin>:1:12: listeners: ")
+
+
+def test_standard_input_cannot_be_watched() -> None:
+    command = [*ANSWERBACK, "serve", "--config", "-", "--watch-config"]
+    result = subprocess.run(command, input=HELLO, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "--watch-config needs a file: standard input is read once" in result.stderr
+
+
+def test_port_file_has_the_bound_addresses_while_the_server_runs(responder: Start, tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    running = responder(HELLO, "--port-file", str(file))
+    eventually(file.exists, what="the port file")
+    assert json.loads(file.read_text()) == {
+        "listeners": running.listeners,
+        "admin": running.admin,
+        "metrics": running.metrics,
+        "pid": running.process.pid,
+    }
+    assert running.stop() == 0
+    assert not file.exists()
+    assert not list(tmp_path.glob(".ports*"))
+
+
+def test_port_file_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "ports.json"
+    given = ("--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--config", "-", "--port-file", str(file))
+    result = subprocess.run([*ANSWERBACK, "serve", *given], input=HELLO, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.endswith(f"Error: --port-file {file}: No such file or directory\n")
+
+
+def test_serve_at_level_warning_prints_no_banner(tmp_path: Path) -> None:
+    with piped("--config", "-", "--log-level", "warning", stdin=HELLO, cwd=tmp_path) as (process, _):
+        process.terminate()
+        assert process.wait(STOP_SECONDS) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@contextmanager
+def piped(*words: str, stdin: str, cwd: Path) -> "Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]":
+    """A server whose configuration comes on standard input, and its addresses."""
+    file = cwd / "ports.json"
+    given = ("--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--workers", "1", "--port-file", str(file))
+    command = [*ANSWERBACK, "serve", *given, *words]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=cwd) as process:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(stdin)
+            process.stdin.close()
+            eventually(file.exists, what="the port file")
+            yield process, json.loads(file.read_text())
+        finally:
+            process.kill()
+
+
+def where(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)
 
 
 def test_serve_prints_a_banner(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What signals do to a whole responder."""
+"""Signals to a whole server."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ listeners:
       - do: [send: "begun\\n", delay: 300ms, send: "done\\n", close]
 """
 GRACE = 2.0
-TRIES = 3  # of which the best must be in time: a busy machine is not the responder's fault
+TRIES = 3  # of which the best must be in time: a busy machine is not the server's fault
 PROMPT = 0.1  # seconds
 
 

@@ -1,4 +1,4 @@
-"""`answerback serve --state`, whole: it survives its process, and a disk that does not do as it should."""
+"""`answerback serve --state` as a whole: it survives its process, and disks that are full or read-only."""
 
 import os
 import random
@@ -230,7 +230,7 @@ def test_update_with_read_only_state_directory_fails_until_it_is_writable(
 
 # ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_each_revision_has_one_winner_of_50_writers_with_an_etag(responder: Start, tmp_path: Path) -> None:
-    """Each reads what is in force and writes on top of it, until there are so many revisions."""
+    """Each reads the active configuration and changes it, until there is a given number of revisions."""
     running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"))
     api = Api(running)
     failures: list[grpc.StatusCode] = []
@@ -285,7 +285,7 @@ def test_update_cancelled_at_any_moment_is_applied_whole_or_not_at_all(responder
 
 
 def leave(api: Api, text: str, after: float, *, cancels: bool) -> bool:
-    """Ask for a change and leave so many seconds later; whether the answer had not come by then."""
+    """Call for a change and leave after some seconds; return whether the answer had not arrived by then."""
     request = pb.UpdateConfigRequest(config=config(text), comment=text)
     call = api.stub.UpdateConfig.future(request, timeout=None if cancels else max(after, 0.0001))
     try:
@@ -302,7 +302,7 @@ def test_watch_command_prints_changes_of_other_clients(responder: Start, tmp_pat
     said = tmp_path / "watched"
     command = [*ANSWERBACK, "watch", "--server", running.admin]
     with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as watcher:
-        eventually(lambda: len(said.read_text().splitlines()) == 1, what="the revision in force")
+        eventually(lambda: len(said.read_text().splitlines()) == 1, what="the active revision")
         Api(running).update("two")
         eventually(lambda: len(said.read_text().splitlines()) == 2, what="the change")
         watcher.kill()

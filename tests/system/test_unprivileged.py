@@ -1,4 +1,4 @@
-"""`accept`, by a responder without a privilege: another user's than root's, with no capability over the network."""
+"""`accept` with an unprivileged server: not root, and without network capabilities."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def workers() -> int:
 
 @pytest.fixture
 def switched(responder: Start, address: str, workers: int) -> Iterator[Switched]:
-    """Afterwards the books must know whoever was served, nobody else, and the end be in order."""
+    """Afterwards the counters must equal the served clients, and the end be in order."""
     config = CONFIG.format(address=address, engine="callback", accept="NORMAL")
     under = () if os.geteuid() else UNDER
     made = Switched(responder(config, "--workers", str(workers), under=under))

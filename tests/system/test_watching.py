@@ -19,7 +19,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.long
 
 WITHIN = 2.0  # seconds
-TRIES = 4  # of which the best must be in time: a busy machine is not the responder's fault
+TRIES = 4  # of which the best must be in time: a busy machine is not the server's fault
 
 PERMITTED = LOOK_SECONDS * (EQUAL_LOOKS - 1) - 0.1  # between two pieces
 PAUSE = threading.Event()  # never set

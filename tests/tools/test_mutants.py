@@ -1,4 +1,4 @@
-"""The mutations that are planted, the sample that is taken of them, and whether tests are seen to notice."""
+"""Mutation testing: the mutations, the sample, and whether tests notice them."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the page shows, without a supervisor."""
+"""A status for the page, without a supervisor."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The page shows what there is, and nothing that is shown becomes markup."""
+"""The status page shows the status, and escapes all content."""
 
 from dataclasses import replace
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Metrics, probes and a page over HTTP, from whoever may ask and however it asks."""
+"""Metrics, probes and a page over HTTP, for any client and any request."""
 
 import asyncio
 import logging
@@ -124,7 +124,7 @@ async def ask(server: Server, path: str, *, method: str = "GET", **headers: str)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the server's own count; nobody is told when it moves
+    while not condition():  # noqa: ASYNC110 - the server's own count, which notifies no waiter
         await asyncio.sleep(0.001)
 
 
@@ -448,7 +448,7 @@ async def test_http_connections_at_the_limit_close_the_oldest_unfinished(house: 
     assert await closed(held[0])
     await until(lambda: house.bound.open == 2)
     assert [reader.at_eof() for reader, _ in held] == [True, False, False]
-    for _ in range(3):  # nobody else had to go for these
+    for _ in range(3):  # no other connection had to be closed for these
         assert (await ask(server, "/healthz")).status == 200
     assert house.bound.open == 2
     await server.close()

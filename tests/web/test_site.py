@@ -1,4 +1,4 @@
-"""What is served of a supervisor is what it says of itself."""
+"""The pages show the status of the supervisor."""
 
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""What each order makes of its fields: units, and which listeners."""
+"""How a worker executes each order: units, and the listeners it applies to."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""A worker's tie to its supervisor."""
+"""The tie of a worker to its supervisor."""
 
 import os
 import signal

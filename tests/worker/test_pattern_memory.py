@@ -1,4 +1,4 @@
-"""The memory of patterns: what a peer sends does not make a worker grow without limit."""
+"""Pattern memory: the bytes of a peer do not make a worker grow without limit."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Configurations compiled: what did not change stays the object it was."""
+"""Compiled configurations: what did not change stays the same object."""
 
 import pytest
 

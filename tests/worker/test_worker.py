@@ -1,4 +1,4 @@
-"""A real worker, and a supervisor of the barest kind: a link."""
+"""A real worker with a link in place of a supervisor."""
 
 import asyncio
 import os

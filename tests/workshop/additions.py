@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - lines begin further left in the files that these texts become
-"""One kind of each family that the language does not have, as CONTRIBUTING says to write it.
+"""One new kind for each family, written as CONTRIBUTING describes.
 
 Each is a field in the schema and three files: the runtime in `core`, the description in `language`, and a test.
 """
@@ -104,7 +104,7 @@ from answerback.core.steps import Step
 
 
 def shout(times: int) -> Step:
-    """Send the request in capitals, so many times."""
+    """Send the request in capitals, a number of times."""
     return lambda turn: Send(turn.request.upper() * times)
 ''',
         "service/answerback/language/steps/shout.py": '''"""`shout`: send the request in capitals."""
@@ -224,7 +224,7 @@ FRAMING: Final = Addition(
     "Framing",
     "pairs",
     ("  // A command of Redis (RESP2):", "  // Every two bytes are a request.\n  message Pairs {}\n"),
-    ("    Resp resp = 10;\n", "    Pairs pairs = 99;\n"),
+    ("    WebSocket websocket = 12;\n", "    Pairs pairs = 99;\n"),
     {
         "service/answerback/core/framing/pairs.py": '''"""Framing by pairs of bytes."""
 

@@ -1,4 +1,4 @@
-"""A new kind is a field in the schema, a runtime, a description and a test: one of each is added to a copy."""
+"""A new kind is a field, a runtime, a description and a test: one of each is added to a copy of the tree."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Mutation testing: small changes are planted in a copy of the code, one at a time, and tests must notice each.
+"""Mutation testing: small changes are made in a copy of the code, one at a time, and tests must notice each.
 
     operators    which changes there are in a file: text for text, so that everything else keeps its place
     tables       what is put in the place of what

@@ -1,4 +1,4 @@
-"""`python -m tools.mutants`: plant mutations, and see whether tests notice. Exit 1 if too few are noticed."""
+"""`python -m tools.mutants`: make mutations and see whether tests notice. Exit 1 if too few are noticed."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""All mutations of the tree, the sample that a seed takes of them, and those that are accepted."""
+"""All mutations of the tree, the sample for a seed, and the accepted mutations."""
 
 # Rule: whether a mutation is in a sample depends on its own key and the seed, so that a change of one file does not
 # change which mutations of the others are taken.

@@ -1,4 +1,4 @@
-"""Which tests belong to a module: those most likely to notice first.
+"""The tests that belong to a module: those most likely to notice a mutation first.
 
 1. its mirror (core/framing/line.py: tests/core/framing/test_line.py), and what MORE names for it
 2. all other quick tests of its room

@@ -1,4 +1,4 @@
-"""What a run of mutants says: its progress, a table of the files, and the survivors."""
+"""The report of a run: its progress, a table of the files, and the survivors."""
 
 import sys
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Questions to a syntax tree and its text."""
+"""Queries of a syntax tree and its text."""
 
 import ast
 import io

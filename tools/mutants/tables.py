@@ -1,4 +1,4 @@
-"""What is put in the place of what."""
+"""The replacements of each mutation."""
 
 import ast
 from typing import Final

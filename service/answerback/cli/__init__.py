@@ -15,10 +15,11 @@ from typing import Any, Final
 
 import click
 
+from answerback import __version__
 from answerback.cli.output import printable
 
 GROUPS: Final = {
-    "Run": ("serve",),
+    "Run": ("serve", "run"),
     "Configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "History": ("history", "rollback", "watch"),
     "Operations": ("status", "listeners", "drain", "resume", "restart", "reset-counters", "health"),
@@ -40,6 +41,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"answerback.cli.{cmd_name.replace('-', '_')}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; the error for an unknown one suggests similar names."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:  # click knows only the names of commands that are loaded
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; escape its error message as its output is escaped."""
@@ -75,6 +85,9 @@ class LazyGroup(click.Group):
 `answerback COMMAND --help` shows a command's options and examples. Most options can also be set
 by an environment variable: --server is ANSWERBACK_SERVER. For Tab completion, see
 `answerback completion --help`.""",
+)
+@click.version_option(
+    __version__, "-V", "--version", prog_name="answerback", message="%(prog)s %(version)s", help="Print the version."
 )
 def main() -> None:
     """The command."""

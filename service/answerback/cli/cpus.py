@@ -1,11 +1,11 @@
-"""How many workers to start when nobody says."""
+"""The default number of workers."""
 
 import math
 import os
 from pathlib import Path
 from typing import Final
 
-MOST: Final = 4  # more have to be asked for: on a large machine nobody expects a responder to take all of it
+MOST: Final = 4  # a larger number must be set: on a large machine the server should not take all CPUs
 CGROUP: Final = Path("/sys/fs/cgroup")
 OWN_CGROUP: Final = Path("/proc/self/cgroup")
 

@@ -1,5 +1,6 @@
 """`answerback examples`."""
 
+import difflib
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,12 @@ def command(name: str | None, form: str) -> None:
             output.write({"examples": listed}, form)
         return
     if name not in found:
-        raise click.UsageError(f"no example {name!r}; run `answerback examples` for the list")
+        similar = difflib.get_close_matches(name, found, n=3)
+        raise click.UsageError(
+            f"no example {name!r}; did you mean {' or '.join(similar)}?"
+            if similar
+            else f"no example {name!r}; run `answerback examples` for the list"
+        )
     text = found[name].read_text("utf-8")
     if form == "table":
         click.echo(text, nl=False)

@@ -3,12 +3,16 @@
 # Rule: the standard library alone; a container's health check runs this every few seconds.
 
 import http.client
+import time
+from typing import Final
 
 import click
 
 from answerback.cli import options, output
 
-READY = 200
+READY: Final = 200
+PAUSE_SECONDS: Final = 0.05  # between two requests of --wait
+SETTINGS: Final = "\x04\0\0\0\0\0"  # type, flags and stream of the frame that begins HTTP/2 (RFC 9113, section 3.4)
 
 
 @click.command(
@@ -18,6 +22,7 @@ READY = 200
 Examples:
   answerback health && echo ready
   answerback health --metrics 127.0.0.1:9464 --timeout 2s
+  answerback health --wait 30s && run-the-tests
   answerback health -o json | jq -r .detail
   HEALTHCHECK CMD ["answerback", "health"]      # in a Dockerfile""",
 )
@@ -32,13 +37,26 @@ Examples:
     metavar="TIME",
     help="Timeout of the request.",
 )
+@click.option(
+    "--wait",
+    "patience",
+    type=options.Duration(),
+    default="0s",
+    show_default=True,
+    metavar="TIME",
+    help="Ask again until the server is ready, for this time at most.",
+)
 @click.option("--server", "admin", hidden=True)
 @options.output("table", "json", "yaml")
-def command(metrics: str, timeout: float, admin: str | None, form: str) -> None:
+def command(metrics: str, timeout: float, patience: float, admin: str | None, form: str) -> None:
     """Check /readyz on the metrics address: exit 0 if the server is ready for traffic, 1 if not."""
     if admin is not None:
         output.line(f"--server is ignored: health checks the metrics address {metrics} (--metrics)", err=True)
+    until = time.monotonic() + patience
     ready, detail = _asked(metrics, timeout)
+    while not ready and (left := until - time.monotonic()) > 0:
+        time.sleep(min(PAUSE_SECONDS, left))  # noqa: TID251 - another process becomes ready, without a notification
+        ready, detail = _asked(metrics, min(timeout, max(PAUSE_SECONDS, until - time.monotonic())))
     if form != "table":
         output.write({"ready": ready, "detail": detail}, form)
     elif ready:
@@ -62,6 +80,8 @@ def _asked(metrics: str, timeout: float) -> tuple[bool, str]:
         connection.request("GET", "/readyz")
         with connection.getresponse() as answer:
             text = answer.read(4096).decode(errors="replace").strip()
+    except http.client.BadStatusLine as error:
+        return False, f"http://{metrics}/readyz: {_no_http(error.args[0])}"
     except (OSError, http.client.HTTPException) as error:
         return False, f"http://{metrics}/readyz: {getattr(error, 'strerror', None) or error}"
     finally:
@@ -69,6 +89,13 @@ def _asked(metrics: str, timeout: float) -> tuple[bool, str]:
     if answer.status != READY:
         return False, f"not ready: {text or answer.reason}"
     return True, text or "ready"
+
+
+def _no_http(line: str) -> str:
+    """What answered instead of an HTTP server."""
+    if line[3:9] == SETTINGS:
+        return "this port speaks gRPC, as the admin API does; health needs the metrics address (--metrics)"
+    return "the reply is not HTTP; health needs the metrics address (--metrics)"
 
 
 def _reachable(address: str) -> tuple[str, int]:

@@ -32,28 +32,53 @@ def command(context: click.Context, form: str, server: str, timeout: float) -> N
     """List the listeners of the active configuration by name. Subcommands change one listener only."""
     if context.invoked_subcommand is not None:
         return
+    _list(form, server, timeout)
+
+
+@command.command(
+    "list",
+    short_help="List the listeners.",
+    epilog="""\b
+Examples:
+  answerback listeners list
+  answerback listeners list -o json | jq -r '.listeners[] | .name + " " + .bound_address'""",
+)
+@options.output("table", "json", "yaml")
+@options.server
+def list_(form: str, server: str, timeout: float) -> None:
+    """List the listeners of the active configuration by name, as `answerback listeners` does.
+
+    The table shows the address that is bound, with its port. The data has it as `bound_address`, beside the `address`
+    of the configuration.
+    """
+    _list(form, server, timeout)
+
+
+def _list(form: str, server: str, timeout: float) -> None:
     from answerback.cli import output
     from answerback.cli.client import connected
 
     with connected(server, timeout) as client:
+        bound = {one.name: one.address for one in client.get_status().listeners}
         listeners = list(client.list_listeners())
-    if form == "table":
-        output.table(
-            ("LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES", "FAULTS"),
+    if form != "table":
+        data = [{**output.canonical(one), "bound_address": bound.get(one.name, "")} for one in listeners]
+        output.write({"listeners": data}, form)
+        return
+    output.table(
+        ("LISTENER", "ADDRESS", "ENGINE", "FRAMING", "RULES", "FAULTS"),
+        (
             (
-                (
-                    one.name,
-                    one.address,
-                    _engine(one),
-                    one.framing.WhichOneof("kind") or "read",
-                    len(one.rules),
-                    len(one.faults),
-                )
-                for one in listeners
-            ),
-        )
-    else:
-        output.write({"listeners": list(map(output.canonical, listeners))}, form)
+                one.name,
+                bound.get(one.name) or one.address,
+                _engine(one),
+                one.framing.WhichOneof("kind") or "read",
+                len(one.rules),
+                len(one.faults),
+            )
+            for one in listeners
+        ),
+    )
 
 
 @command.command(
@@ -144,6 +169,41 @@ def update(
 
 
 @command.command(
+    "set",
+    short_help="Set fields of a listener.",
+    epilog="""\b
+Examples:
+  answerback listeners set smtp accept=STALL
+  answerback listeners set smtp limits.idle_timeout=5s limits.max_connections=100
+  answerback listeners set smtp 'faults=[{latency: {delay: 200ms}}]'
+  answerback listeners set smtp faults=                  # the field is cleared""",
+)
+@click.argument("name")
+@click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE...")
+@options.change
+@options.output("table", "json", "yaml")
+@options.server
+def set_(name: str, assignments: tuple[str, ...], form: str, server: str, timeout: float, **change: Any) -> None:
+    """Set fields of the listener NAME; its other fields stay as they are.
+
+    FIELD is a path in the listener, such as `limits.idle_timeout`. VALUE is YAML, as in a configuration file; without
+    a value the field is cleared.
+    """
+    from google.protobuf.field_mask_pb2 import FieldMask
+
+    from answerback.cli.assignments import listener_of
+    from answerback.language.problems import Refused
+    from answerback.v1.listener_service_pb2 import UpdateListenerRequest
+
+    try:
+        listener, paths = listener_of(name, assignments)
+    except Refused as refused:
+        raise source.refuse(name, refused.problems, "nothing was changed") from None
+    request = UpdateListenerRequest(listener=listener, update_mask=FieldMask(paths=paths), **_common(change))
+    _send("update_listener", request, None, form, server, timeout)
+
+
+@command.command(
     "delete",
     short_help="Remove a listener.",
     epilog="""\b
@@ -209,7 +269,9 @@ def _send(
             answer = getattr(client, method)(request)
     except Refused as refused:
         if given is None:
-            raise source.refuse(request.name, refused.problems, "nothing was changed") from None
+            name = request.listener.name if hasattr(request, "listener") else request.name
+            problems = [replace(one, path=one.path.removeprefix("listener.")) for one in refused.problems]
+            raise source.refuse(name, problems, "nothing was changed") from None
         file, document, index = given
         ours = [
             replace(one, path=f"listeners[{index}]{one.path[8:]}") for one in refused.problems if _in_file(one.path)

@@ -12,7 +12,7 @@ import click
 #       `write` and `table`, which escape what could steer a terminal or hide in a text. No other module prints.
 # Rule: nothing from a peer or a file is taken as rich's markup.
 
-UNBOUNDED: Final = 1 << 16  # columns of what is no terminal: whoever reads it cuts it
+UNBOUNDED: Final = 1 << 16  # columns if the output is not a terminal: the reader cuts it
 
 _BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS: Final = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))  # YAML 1.1's, for old readers

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 Examples:
   answerback serve
   answerback serve --config answerback.yaml --watch-config --workers 2
+  answerback examples redis-ping | answerback serve --config -
   answerback serve --config answerback.yaml --log-format json --metrics 0.0.0.0:9464
   answerback serve --admin unix:/run/answerback.sock
   answerback serve --admin 0.0.0.0:50051 --admin-cert tls.crt --admin-key tls.key --token-file token
@@ -41,7 +42,7 @@ Signals:
     envvar="ANSWERBACK_CONFIG",
     show_envvar=True,
     metavar="FILE",
-    help='Configuration file. Without it, the server answers "Hello, World!" on port 8000.',
+    help='Configuration file; - reads standard input. Without it, the server answers "Hello, World!" on port 8000.',
 )
 @click.option(
     "--watch-config",
@@ -62,6 +63,14 @@ Signals:
 )
 @options.admin
 @options.metrics("HTTP address of /metrics, /healthz, /readyz and a status page at /.")
+@click.option(
+    "--port-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="ANSWERBACK_PORT_FILE",
+    show_envvar=True,
+    metavar="FILE",
+    help="Once ready, write the bound addresses to FILE as JSON; removed at the end.",
+)
 @click.option(
     "--engine",
     type=click.Choice(("callback", "coroutine")),
@@ -207,6 +216,10 @@ def command(**given: Any) -> None:
 
     if given["watch_config"] and given["config"] is None:
         raise click.UsageError("--watch-config requires --config FILE")
+    if given["config"] == Path(source.STDIN):
+        if given["watch_config"]:
+            raise click.UsageError("--watch-config needs a file: standard input is read once")
+        given |= {"config": Path(source.name(source.STDIN)), "config_text": source.read(source.STDIN)}
     told = app.ServeOptions(**given)
     try:
         code = app.run(told)

@@ -40,7 +40,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
     def overlaps(self, other: "Listening") -> bool:
-        """Whether the two cannot both be listened on. Port 0 is a free one, and in nobody's way."""
+        """Whether the two cannot both be listened on. Port 0 becomes a free port, so it never overlaps."""
         if isinstance(other, UnixAddress):
             return False
         if self.port != other.port or self.port == 0:

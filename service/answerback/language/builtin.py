@@ -1,4 +1,4 @@
-"""What is served without any configuration: one read of at most 1024 bytes is greeted, and the connection closes."""
+"""The default configuration: one read of at most 1024 bytes is answered with a greeting, and the connection closes."""
 
 from typing import Final
 

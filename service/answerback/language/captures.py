@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from answerback.core import pattern_syntax, patterns
 
-# Rule: the captures are those of the pattern that made the rule match; one beneath `not` never does.
+# Rule: the captures are those of the pattern that made the rule match; one inside `not` never does.
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def check(
     descriptor_limit: int | None = None,
     pause: Callable[[], None] = lambda: None,
 ) -> list[Problem]:
-    """Every problem of a configuration; none if it can be put in force.
+    """Every problem of a configuration; none if it can be applied.
 
     `files`: what could be read of its files; what is missing there has been reported by `read_files`.
     `reserved`: what our own ports are for, and their addresses (`("the admin API", "127.0.0.1:50051")`).
@@ -137,7 +137,7 @@ class _Listener:
         self._problems = problems
 
     def check(self, files: Files, descriptor_limit: int | None, most_rules: int) -> None:
-        """Find everything; of the rules, only so many are looked at."""
+        """Find all problems; only a limited number of rules is checked."""
         bounds.enum(v1.Engine.DESCRIPTOR, self._listener.engine, self._at("engine"), self._problems)
         bounds.enum(v1.Accept.DESCRIPTOR, self._listener.accept, self._at("accept"), self._problems)
         if self._listener.HasField("framing"):

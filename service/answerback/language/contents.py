@@ -1,7 +1,7 @@
 """What files hold: small ones as bytes, large ones in memory that all processes share, each content once.
 
-A large content is a memfd, sealed, so that nobody can change it: the supervisor fills it, and passes it to the workers,
-which map it and send from the mapping. Two contents are the same if their SHA-256 is.
+A large content is a sealed memfd, so that no process can change it: the supervisor fills it, and passes it to the
+workers, which map it and send from the mapping. Two contents are the same if their SHA-256 is.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Sealed(Large):
         return self._descriptor
 
     def view(self) -> memoryview:
-        """See Large; mapped for as long as the view is used."""
+        """Its bytes, read-only; mapped for as long as the view is used. Raises OSError."""
         return mapped(self._descriptor, len(self))
 
 
@@ -83,7 +83,7 @@ class Mapped(Large):
         self._view = mapped(descriptor, size)
 
     def view(self) -> memoryview:
-        """See Large."""
+        """Its bytes, read-only, mapped since it was made."""
         return self._view
 
 
@@ -201,7 +201,7 @@ def view_of(content: Content) -> bytes | memoryview:
 def mapped(descriptor: int, size: int) -> memoryview:
     """A read-only mapping of a memfd. Raises OSError.
 
-    It is private, which is the same where nobody writes: before Linux 6.7, a sealed memfd could not be mapped shared.
+    It is private, which is the same if no process writes: before Linux 6.7, a sealed memfd could not be mapped shared.
     """
     return memoryview(mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ))
 
@@ -211,7 +211,7 @@ def _memory() -> int:
 
 
 def _read(descriptor: int, most: int, offset: int) -> bytes:
-    """So many bytes from an offset on, or fewer at the end of the file."""
+    """Read a number of bytes from an offset on, or fewer at the end of the file."""
     data = b""
     while len(data) < most and (more := os.pread(descriptor, most - len(data), offset + len(data))):
         data += more

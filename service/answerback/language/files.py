@@ -16,7 +16,7 @@ from answerback.language.problems import Enough, Problem, Problems, quoted, step
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 
-# Rule: whoever can call the API can name any file; only those beneath a folder that the operator chose are read.
+# Rule: a caller of the API can name any file; only those in a directory that the operator chose are read.
 # Rule: a file is regular, and read without waiting: no device, no pipe, no end of memory.
 
 MAX_BYTES_IN_ALL = 64 << 20  # kept in memory as long as a configuration names them
@@ -104,7 +104,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def _open_beneath(top: Path, resolved: Path) -> int:
-    """Open a path without following links: there are none in it, unless somebody has put one there since."""
+    """Open a path without following links: there are none in it, unless one was created since."""
     *folders, last = resolved.parts or (".",)
     at = os.open(top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 # Rule: a message says what is wrong and what would be right; it is never longer than a line or two, whatever it quotes.
 
-MOST_PROBLEMS = 1000  # a list that nobody reads to its end; what garbage costs stays bounded
+MOST_PROBLEMS = 1000  # longer lists are not read to their end; and it bounds the cost of garbage
 QUOTED = 60  # characters of a value that a message repeats
 MOST_INSTRUCTIONS = 250_000  # of RE2, in all patterns: a worker compiles them in 2 s of CPU at the worst
 LEAST_INSTRUCTIONS = 25  # what the smallest pattern costs beside its own
@@ -42,7 +42,7 @@ class Enough(Exception):
 
 
 class Problems:
-    """Collects problems as they are found; whoever looks for them is stopped by Enough."""
+    """Collects problems as they are found; Enough ends the search."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
@@ -56,7 +56,7 @@ class Problems:
             raise Enough
 
     def pattern(self, path: str, instructions: int) -> None:
-        """A pattern of up to so many instructions is to be compiled. Raises Enough if they are too many together."""
+        """Count the instructions of a pattern. Raises Enough if all patterns together have too many."""
         self._instructions += max(instructions, LEAST_INSTRUCTIONS)
         if self._instructions > MOST_INSTRUCTIONS:
             most = f"all patterns of a configuration have {MOST_INSTRUCTIONS} at most"

@@ -26,7 +26,7 @@ def longest_request(listener: v1.Listener) -> int:
 
 
 def check_searches(match: v1.Match, path: str, request_bytes: int, problems: Problems) -> None:
-    """Report patterns that may search a request of so many bytes for seconds: nothing interrupts one search."""
+    """Report patterns that may search a request of this length for seconds: one search cannot be interrupted."""
     most = patterns.most_instructions(request_bytes)
     for here, message in messages(match, path):
         if not isinstance(message, v1.Match) or message.WhichOneof("kind") != "regex":

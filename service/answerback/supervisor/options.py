@@ -14,6 +14,8 @@ class Options:
 
     config_path: Path | None = None
     """The configuration file; None for the built-in configuration."""
+    config_text: bytes | None = None
+    """The content of `config_path` if it is not a file: what came on standard input, read once."""
     watch_config: bool = False
     """Apply the file whenever its content changes."""
     workers: int = 1

@@ -39,7 +39,7 @@ from answerback.supervisor.revisions.store import (
 )
 from answerback.supervisor.rollout.candidate import Candidate, Configurations
 from answerback.supervisor.rollout.change_stats import ChangeStats
-from answerback.supervisor.rollout.config_file import Look, Reloads
+from answerback.supervisor.rollout.config_file import ConfigFile, Look, Reloads
 from answerback.supervisor.rollout.initial import cannot_restore, first
 from answerback.supervisor.rollout.rollout import Clock, Rollout, Targets, time_of_day
 from answerback.supervisor.rollout.two_phase import names_of
@@ -83,7 +83,11 @@ class Supervisor:
         self._pace = pace or Timeouts()
         contents = contents or Contents()
         self._configurations = Configurations(options, contents)
-        self._reloads = Reloads(options.config_path, self._reapply, contents) if options.config_path else None
+        self._reloads = (
+            Reloads(ConfigFile(options.config_path, contents, options.config_text), self._reapply)
+            if options.config_path
+            else None
+        )
         self._sockets = Sockets(options.workers)
         self._crew = WorkerPool(
             options, self._pace, self.tally, self.places, self._sockets, boot=self._boot, changed=self._changed

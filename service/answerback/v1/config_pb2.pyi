@@ -240,7 +240,9 @@ Global___Listener: _TypeAlias = Listener  # noqa: Y015
 
 @_typing.final
 class Framing(_message.Message):
-    """How bytes are split into requests. `line` and `delimiter` remove the ending; all other framings keep every byte."""
+    """How bytes are split into requests. `line`, `delimiter` and `dot_stuffed` remove the ending, and `websocket` the head of a
+    frame and its mask; all other framings keep every byte.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -511,6 +513,45 @@ class Framing(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class DotStuffed(_message.Message):
+        """A line that is a dot ends a request, as in SMTP, POP3 and NNTP. The request has the lines before it, with their ends (LF or
+        CRLF), and none if that line is the first. A dot at the start of a line is removed, because senders double it.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEEP_FIELD_NUMBER: _builtins.int
+        keep: _builtins.bool
+        """Leave the dots at the starts of lines in the request."""
+        def __init__(
+            self,
+            *,
+            keep: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["keep", b"keep"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class WebSocket(_message.Message):
+        """The payload of a WebSocket frame (RFC 6455), unmasked; control frames and parts of a message are requests, too. A frame that
+        is not masked is malformed.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     READ_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
     DELIMITER_FIELD_NUMBER: _builtins.int
@@ -521,6 +562,8 @@ class Framing(_message.Message):
     UNTIL_EOF_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     RESP_FIELD_NUMBER: _builtins.int
+    DOT_STUFFED_FIELD_NUMBER: _builtins.int
+    WEBSOCKET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def read(self) -> Global___Framing.Read: ...
     @_builtins.property
@@ -541,6 +584,10 @@ class Framing(_message.Message):
     def http(self) -> Global___Framing.Http: ...
     @_builtins.property
     def resp(self) -> Global___Framing.Resp: ...
+    @_builtins.property
+    def dot_stuffed(self) -> Global___Framing.DotStuffed: ...
+    @_builtins.property
+    def websocket(self) -> Global___Framing.WebSocket: ...
     def __init__(
         self,
         *,
@@ -554,12 +601,14 @@ class Framing(_message.Message):
         until_eof: Global___Framing.UntilEof | None = ...,
         http: Global___Framing.Http | None = ...,
         resp: Global___Framing.Resp | None = ...,
+        dot_stuffed: Global___Framing.DotStuffed | None = ...,
+        websocket: Global___Framing.WebSocket | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "dot_stuffed", b"dot_stuffed", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof", "websocket", b"websocket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delimiter", b"delimiter", "dot_stuffed", b"dot_stuffed", "fixed", b"fixed", "http", b"http", "idle", b"idle", "kind", b"kind", "length_prefix", b"length_prefix", "line", b"line", "pattern", b"pattern", "read", b"read", "resp", b"resp", "until_eof", b"until_eof", "websocket", b"websocket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["read", "line", "delimiter", "pattern", "fixed", "length_prefix", "idle", "until_eof", "http", "resp"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["read", "line", "delimiter", "pattern", "fixed", "length_prefix", "idle", "until_eof", "http", "resp", "dot_stuffed", "websocket"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -1,4 +1,4 @@
-"""What the tests of faults share: a listener that has some, and its conversations."""
+"""Shared by the tests of faults: a listener with faults, and its conversations."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What each fault changes: at the first of that in a reply it is settled whether it applies."""
+"""The outcomes that each fault can affect; at the first one it is decided whether it applies."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When faults strike, and how replies go through several."""
+"""When faults apply, and how several faults combine."""
 
 from dataclasses import replace
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What holds of faults whatever the listener: cutting never matters, and one that never strikes is not there."""
+"""Properties of faults for any listener: splitting has no effect, nor has a fault that never applies."""
 
 from random import Random
 

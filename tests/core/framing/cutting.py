@@ -1,4 +1,4 @@
-"""Streams fed to framings, piece by piece, as a session feeds them; and the laws that every framing keeps."""
+"""Streams fed to framings in pieces, as a session does; and the properties of every framing."""
 
 import re
 import sys
@@ -53,7 +53,7 @@ def check_found(buffer: Buffer, found: Sequence[bytes], end: int) -> None:
     assert len(found) <= MAX_BATCH
     assert (end == 0) == (not found)
     assert end <= len(buffer)
-    assert all(type(request) is bytes for request in found)
+    assert all(isinstance(request, bytes) for request in found)
 
 
 def check_fault(framing: Framing, buffer: Buffer, fault: str) -> None:
@@ -142,6 +142,10 @@ class Scanned(bytearray):
         found = super().find(sub, first, last)
         self.bytes_scanned += max(0, (last if found < 0 else found + 1) - first)
         return found
+
+    def count(self, sub: Any, start: SupportsIndex | None = None, end: SupportsIndex | None = None, /) -> int:
+        self.bytes_scanned += len(self) - (0 if start is None else int(start))
+        return super().count(sub, start, end)
 
 
 class ScannedByRe:

@@ -1,4 +1,4 @@
-"""HTTP requests cut once more: line by line from the beginning, looking back at nothing."""
+"""A second parser of HTTP requests: line by line from the beginning."""
 
 from tests.core.framing.cutting import Outcome
 

@@ -1,4 +1,4 @@
-"""Commands of Redis cut once more: by shortening the stream from its beginning."""
+"""A second parser of Redis commands: it removes them from the beginning of the stream."""
 
 from tests.core.framing.cutting import Outcome
 

@@ -1,4 +1,4 @@
-"""What the automaton of a pattern keeps while it is fed."""
+"""The memory of a pattern's automaton while it is fed."""
 
 from random import Random
 

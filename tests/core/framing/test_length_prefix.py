@@ -59,7 +59,7 @@ def test_length_prefix_framing_cuts_stream_into_requests(
     check_case(framing, stream, requests, left)
 
 
-def test_a_frame_shorter_than_its_head_is_malformed() -> None:
+def test_length_shorter_than_the_header_is_malformed() -> None:
     check_case(POSTGRES, b"X\x00\x00\x00\x03", [], b"", FAULT)
 
 
@@ -90,7 +90,7 @@ def test_malformed_length_is_reported_with_its_first_wrong_byte(
     assert cut(framing, [stream[:-1]]) == Outcome([], stream[:-1])
 
 
-def test_requests_before_a_malformed_one_are_requests() -> None:
+def test_requests_before_a_malformed_one_are_returned() -> None:
     check_case(POSTGRES, TERMINATE * 2 + b"X\x00\x00\x00\x03", [TERMINATE] * 2, b"", FAULT)
 
 
@@ -117,7 +117,7 @@ def test_length_prefix_framing_cut_anywhere_finds_same_requests(
 
 
 def plainly(framing: LengthPrefix, stream: bytes) -> Outcome:
-    """The same once more: the prefix grows byte by byte until it says something."""
+    """The same in another way: the prefix grows byte by byte until it is complete."""
     requests: list[bytes] = []
     while stream:
         for size in range(framing.offset + 1, len(stream) + 1):

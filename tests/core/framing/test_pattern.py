@@ -73,7 +73,7 @@ def ending(pattern: str) -> Pattern:
 
 
 def plainly(pattern: str, stream: bytes) -> Outcome:
-    """The same once more: byte by byte, by another engine, until it matches."""
+    """The same in another way: byte by byte, with another engine, until it matches."""
     search = re.compile(pattern.encode()).search
     requests, heard = [], b""
     for at in range(len(stream)):

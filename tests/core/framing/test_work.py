@@ -1,4 +1,4 @@
-"""The law of work: what a request costs grows with its bytes, however they are cut and whatever they are."""
+"""The work for a request grows linearly with its bytes, for any bytes in any pieces."""
 
 import re
 from types import SimpleNamespace
@@ -8,6 +8,7 @@ import pytest
 
 from answerback.core.framing import (
     Delimiter,
+    DotStuffed,
     Encoding,
     Fixed,
     Framing,
@@ -17,7 +18,9 @@ from answerback.core.framing import (
     Pattern,
     Resp,
     UntilEof,
+    WebSocket,
     automaton,
+    dot_stuffed,
     http,
 )
 from tests.core.framing.cutting import ScannedByRe, work
@@ -29,12 +32,17 @@ UNFINISHED: Final = {
     "delimiter": (Delimiter(b"\r\n.\r\n"), b"", b"a"),
     "delimiter almost": (Delimiter(b"\r\n.\r\n"), b"", b"\r\n.\r"),
     "delimiter of one byte again and again": (Delimiter(b"a" * 20 + b"b"), b"", b"a"),
+    "dot_stuffed": (DotStuffed(), b"", b"a"),
+    "dot_stuffed almost": (DotStuffed(), b"a", b"\n.\rx"),
+    "dot_stuffed dots": (DotStuffed(), b".", b"."),
+    "dot_stuffed, dots kept": (DotStuffed(keep=True), b"", b"\n..\n"),
     "fixed": (Fixed(1 << 20), b"", b"a"),
     "length_prefix": (LengthPrefix(width=4), b"\x00\x10\x00\x00", b"a"),
     "length_prefix of digits": (LengthPrefix(encoding=Encoding.DECIMAL, until=b":"), b"99999:", b"a"),
     "length_prefix, varint": (LengthPrefix(encoding=Encoding.VARINT), b"\xff\xff\x7f", b"a"),
     "length_prefix, ber": (LengthPrefix(encoding=Encoding.BER), b"\x83\xff\xff\xff", b"a"),
     "until_eof": (UntilEof(), b"", b"a"),
+    "websocket": (WebSocket(), b"\x82\xff" + (99999).to_bytes(8, "big") + b"abcd", b"a"),
     "http head": (Http(), b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
     "http head of CR": (Http(), b"GET / HTTP/1.1", b"\na\r"),
     "http body": (Http(), b"GET / HTTP/1.1\r\nContent-Length: 99999\r\n\r\n", b"a"),
@@ -57,6 +65,7 @@ UNFINISHED: Final = {
 def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `re` goes through counts, too."""
     monkeypatch.setattr(http, "END_OF_FIELDS", ScannedByRe(http.END_OF_FIELDS))
+    monkeypatch.setattr(dot_stuffed, "FINAL_LINE", ScannedByRe(dot_stuffed.FINAL_LINE))
     compiling = SimpleNamespace(compile=lambda pattern: ScannedByRe(re.compile(pattern)), Match=re.Match)
     monkeypatch.setattr(automaton, "re", compiling)
     monkeypatch.setattr(automaton, "SKIP_AFTER", 50)
@@ -64,7 +73,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 256])
 @pytest.mark.parametrize("framing, begin, more", UNFINISHED.values(), ids=UNFINISHED)
-def test_four_times_the_bytes_take_four_times_the_work(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
+def test_incomplete_request_takes_linear_work(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
     """It would be sixteen times if what was searched in vain were searched again."""
     size = 2048 // len(more)
     once = work(framing, begin + size * more, piece)
@@ -73,7 +82,9 @@ def test_four_times_the_bytes_take_four_times_the_work(framing: Framing, begin: 
 
 @pytest.mark.parametrize("piece", [1, 1 << 12])
 @pytest.mark.parametrize("framing, begin, more", UNFINISHED.values(), ids=UNFINISHED)
-def test_a_byte_takes_a_bounded_number_of_steps(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
+def test_framing_takes_a_bounded_number_of_steps_per_byte(
+    framing: Framing, begin: bytes, more: bytes, piece: int
+) -> None:
     """One read of one byte takes the most: about 40 lines of Python."""
     stream = begin + (4096 // len(more)) * more
     assert work(framing, stream, piece) < 90 * len(stream)

@@ -37,7 +37,7 @@ def test_contains_match_holds_anywhere() -> None:
 
 
 Literal = Callable[[bytes, bool], Matcher]
-# Each once more, byte by byte.
+# Each match in another way: byte by byte.
 PLAINLY: dict[Literal, Callable[[bytes, bytes], bool]] = {
     matching.equals: lambda request, literal: list(request) == list(literal),
     matching.prefix: lambda request, literal: request[: len(literal)] == literal,

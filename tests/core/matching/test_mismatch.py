@@ -1,4 +1,4 @@
-"""Why a match does not hold: nothing where it does, and otherwise the byte that differs, or what is so."""
+"""The explanation of a mismatch: none if the match holds, and otherwise the first byte that differs."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Asking a match as a session asks."""
+"""Evaluate a match as a session does."""
 
 from answerback.core.matching import Matcher
 from tests.core.turns import MadeUp

@@ -1,4 +1,4 @@
-"""A conversation, written from the language's rules alone: one thing after another, as a blocking server would.
+"""A model of a conversation, written from the rules of the language only, as a blocking server would do it.
 
 It reads the configuration itself, looks at everything anew each time, and waits by moving its own clock. What it makes
 is compared with what a session makes of the compiled plan.
@@ -40,7 +40,7 @@ class Left(Exception):
 
 
 class Stopped(Exception):
-    """What follows is later than anybody looks."""
+    """The rest is later than the end of the test."""
 
 
 class Model:

@@ -1,4 +1,4 @@
-"""How a stream becomes requests, written from the language's rules alone: each time from the beginning."""
+"""A model of framing, written from the rules of the language only: each time from the beginning."""
 
 import re
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def takes_the_rest(framing: v1.Framing) -> bool:
     return (framing.WhichOneof("kind") or "read") in {"read", "idle", "until_eof"}
 
 
-def least(framing: v1.Framing, heard: bytes) -> int:
+def least(framing: v1.Framing, heard: bytes) -> int:  # noqa: PLR0911 - one for each framing
     """How many bytes the request will have at least that begins with what was heard, and is not whole."""
     kind = framing.WhichOneof("kind")
     if kind == "fixed":
@@ -56,6 +56,11 @@ def least(framing: v1.Framing, heard: bytes) -> int:
             return 0 if prefix.strip else _least_prefix(prefix, heard)
         head, size = known
         return size - (head if prefix.strip else 0)
+    if kind == "dot_stuffed":
+        return len(_unstuffed(framing.dot_stuffed.keep, _lines_before_a_dot(heard)))
+    if kind == "websocket":
+        head, length = _websocket_head(heard) or (0, 0)
+        return length
     if kind == "line" and not framing.line.keep_ending:
         return len(heard) - heard.endswith(b"\r")
     if kind == "delimiter" and not framing.delimiter.keep:
@@ -64,7 +69,7 @@ def least(framing: v1.Framing, heard: bytes) -> int:
     return len(heard)
 
 
-def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 - one for each framing
+def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: C901, PLR0911 - one for each framing
     """The request, if the frame is whole with its last byte."""
     kind = framing.WhichOneof("kind")
     if kind == "line":
@@ -76,6 +81,14 @@ def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 
         if not frame.endswith(end):
             return None
         return frame if framing.delimiter.keep else frame.removesuffix(end)
+    if kind == "dot_stuffed":
+        *before, last = re.findall(rb"[^\n]*\n|[^\n]+", frame)
+        return _unstuffed(framing.dot_stuffed.keep, before) if last in {b".\n", b".\r\n"} else None
+    if kind == "websocket":
+        head, length = _websocket_head(frame) or (len(frame), 1)
+        if len(frame) < head + length:
+            return None
+        return bytes(byte ^ frame[head - 4 + at % 4] for at, byte in enumerate(frame[head:]))
     if kind == "pattern":
         return frame if re.search(framing.pattern.end.encode(), frame, re.ASCII) else None
     if kind == "fixed":
@@ -84,6 +97,26 @@ def _whole(framing: v1.Framing, frame: bytes) -> bytes | None:  # noqa: PLR0911 
     if known is None or len(frame) < known[1]:
         return None
     return frame[known[0] :] if framing.length_prefix.strip else frame
+
+
+def _lines_before_a_dot(heard: bytes) -> list[bytes]:
+    """The lines; the last one not if it may become the line that is a dot."""
+    lines = re.findall(rb"[^\n]*\n|[^\n]+", heard)
+    return lines[:-1] if lines[-1] in {b".", b".\r"} else lines
+
+
+def _unstuffed(keep: bool, lines: list[bytes]) -> bytes:
+    return b"".join(line[1:] if line.startswith(b".") and not keep else line for line in lines)
+
+
+def _websocket_head(frame: bytes) -> tuple[int, int] | None:
+    """The sizes of the head, mask included, and of the payload; None while they are not known."""
+    if frame[0] & 0b01110000 or (len(frame) > 1 and frame[1] < 128) or (frame[1:2] == b"\xff" and frame[2:3] > b"\x7f"):
+        raise Malformed
+    size = {254: 4, 255: 10}.get(frame[1], 2) if len(frame) > 1 else 2
+    if len(frame) < size:
+        return None
+    return size + 4, int(frame[2:size].hex(), 16) if size > 2 else frame[1] - 128
 
 
 def _prefix(prefix: v1.Framing.LengthPrefix, frame: bytes) -> tuple[int, int] | None:

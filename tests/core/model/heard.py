@@ -1,4 +1,4 @@
-"""What a talk is made of, and what comes of it."""
+"""The inputs of a conversation, and its results."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class Heard:
     truncated: int = 0
 
     def say(self, at: int, what: bytes | str) -> None:
-        """Bytes said at one time are one: how they were handed over is nobody's business."""
+        """Bytes sent at one time are one send: how they were split does not matter."""
         last = self.transcript[-1] if self.transcript else None
         if isinstance(what, bytes) and last and last[0] == at and isinstance(last[1], bytes):
             self.transcript[-1] = (at, last[1] + what)

@@ -1,4 +1,4 @@
-"""Which rule acts, written from the language's rules alone: one after another, each looked at in full."""
+"""A model of rule selection, written from the rules of the language only: one rule after another."""
 
 import re
 from collections.abc import Iterator

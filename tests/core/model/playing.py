@@ -1,4 +1,4 @@
-"""What a session makes of a talk, in the words of the model."""
+"""The results of a session for a conversation, in the terms of the model."""
 
 from answerback.core.actions import Abort, Close, HalfClose, Reset, Send
 from answerback.core.plan import ListenerPlan

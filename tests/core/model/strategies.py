@@ -1,4 +1,4 @@
-"""Listeners that say much in few words, and talks that mean something to them.
+"""Short listeners with many features, and conversations that suit them.
 
 Everything is over a handful of words, so that what is generated meets: rules match, states are entered, bodies fit.
 """
@@ -67,7 +67,8 @@ whole_framings: st.SearchStrategy[Language] = st.one_of(  # how they are cut doe
     one("pattern", st.fixed_dictionaries({"end": st.sampled_from(END_PATTERNS)})),
     one("fixed", st.fixed_dictionaries({"size": st.integers(1, 5)})),
     one("length_prefix", st.sampled_from(PREFIXES)),
-    st.sampled_from([{"until_eof": {}}, {"http": {}}, {"resp": {}}]),
+    one("dot_stuffed", some(keep=st.booleans())),
+    st.sampled_from([{"until_eof": {}}, {"http": {}}, {"resp": {}}, {"websocket": {}}]),
 )
 timed_framings: st.SearchStrategy[Language] = st.one_of(
     one("read", some(max_bytes=st.integers(1, 6))), one("idle", st.fixed_dictionaries({"gap": pauses}))
@@ -218,7 +219,11 @@ PARTS = [
     *(bytes([0, len(word)]) + word for word in WORDS),
     *(bytes([len(word)]) + word for word in WORDS),
     *(b"*1\r\n$%d\r\n%b\r\n" % (len(word), word) for word in WORDS[:5]),
+    b"\x81\x83abcd\x00\x00\x00",
+    b"\x82\xfe\x00\x02ab",
     b"\r\n.\r\n",
+    b".\n",
+    b"..a\n.",
     b"aab",
     b"3\nab\r",
     b"=12\x01",

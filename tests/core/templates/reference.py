@@ -1,4 +1,4 @@
-"""Another renderer of templates, written plainly: it reads the text anew for each turn, and is told nothing beforehand.
+"""A second renderer of templates, written plainly: it parses the text for each request.
 
 It is for texts that are templates; what it makes of others means nothing.
 """

@@ -1,4 +1,4 @@
-"""What holds for every text, every template and every turn."""
+"""Properties of every text, template and request."""
 
 from contextlib import suppress
 from datetime import UTC, datetime

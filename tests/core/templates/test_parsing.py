@@ -1,4 +1,4 @@
-"""What is refused, and where."""
+"""Templates that are rejected, and the position of the error."""
 
 import pytest
 

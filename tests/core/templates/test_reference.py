@@ -1,4 +1,4 @@
-"""docs/reference/templates.md: every placeholder, function and directive, and examples that do what they say."""
+"""docs/reference/templates.md: every placeholder, function and directive, and each example with its result."""
 
 import re
 from pathlib import Path

@@ -17,7 +17,9 @@ def test_empty_framing_is_rejected() -> None:
     ]
 
 
-@pytest.mark.parametrize("framing", ["read", "line", "until_eof", "http", "resp", '{delimiter: "\\0"}'])
+@pytest.mark.parametrize(
+    "framing", ["read", "line", "until_eof", "http", "resp", "dot_stuffed", "websocket", '{delimiter: "\\0"}']
+)
 def test_valid_framings_have_no_problems(framing: str) -> None:
     assert problems(framing) == []
 

@@ -30,6 +30,9 @@ COMPILED = {
     "until_eof": framing.UntilEof(),
     "http": framing.Http(),
     "resp": framing.Resp(),
+    "dot_stuffed": framing.DotStuffed(),
+    "websocket": framing.WebSocket(),
+    "{dot_stuffed: {keep: true}}": framing.DotStuffed(keep=True),
 }
 
 

@@ -1,4 +1,4 @@
-"""Framings in words."""
+"""Descriptions of framings in words."""
 
 import pytest
 
@@ -26,6 +26,8 @@ WORDS: list[tuple[Framing, str, bytes, str]] = [
     (core.UntilEof(), "until_eof", b"a", "the request ends when the peer closes its half"),
     (core.Http(), "http", b"GET / HT", "the head has not ended with an empty line"),
     (core.Http(), "http", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", "at least 3 more bytes"),
+    (core.DotStuffed(), "dot_stuffed", b"a\n.", 'the line "." has not arrived'),
+    (core.WebSocket(), "websocket", b"\x81\x85", "at least 9 more bytes"),
     (core.Resp(), "resp", b"*1\r\n$4\r\nPI", "at least 4 more bytes"),
 ]
 

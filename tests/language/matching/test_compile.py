@@ -1,4 +1,4 @@
-"""Conditions become matches, and what says why those do not hold; the two always agree."""
+"""Conditions are compiled to matches and to explanations; both always agree."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Waking everybody who waits for something to have changed."""
+"""Waking all tasks that wait for a change."""
 
 import asyncio
 

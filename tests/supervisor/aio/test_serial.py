@@ -1,4 +1,4 @@
-"""One thing at a time, to its end."""
+"""Tasks that run one after another."""
 
 import asyncio
 

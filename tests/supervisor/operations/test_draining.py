@@ -1,4 +1,4 @@
-"""Listeners shut for a while: whoever connects is refused, what is open ends in order, and nothing is lost."""
+"""Drains: new connections are refused, open ones end in order, and no reply is lost."""
 
 import asyncio
 import socket
@@ -55,7 +55,7 @@ def connect(supervisor: Supervised, name: str = "hello", say: bytes = b"hi\n") -
 
 @pytest.fixture
 def clients() -> Iterator[Callable[..., list[socket.socket]]]:
-    """Connect so many times; closed after the test."""
+    """Open this number of connections; they are closed after the test."""
     with ExitStack() as stack:
 
         def some(supervisor: Supervised, count: int, **how: bytes) -> list[socket.socket]:
@@ -123,7 +123,7 @@ async def test_drain_closes_connections_evenly_over_its_duration(supervise: Supe
     assert seen[-1][1] == DrainProgress(DrainState.DRAINED, 0, 40)
     assert seen[-1][0] >= 2.0
     for elapsed, progress in seen:
-        # Each worker closes its i-th of n at i/n of the time; what the books say may be a look old, never ahead.
+        # Each worker closes its i-th of n at i/n of the time; the counters may be a moment old, never ahead.
         assert progress.closed <= 40 * elapsed / 2.0 + 2
     assert len({progress.closed for _, progress in seen}) >= 4, "not all of them at once"
 

@@ -1,4 +1,4 @@
-"""What is asked of a running responder, beside changes and restarts."""
+"""Operations of a running server, other than changes and restarts."""
 
 import asyncio
 import signal

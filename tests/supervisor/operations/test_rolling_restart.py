@@ -1,4 +1,4 @@
-"""Workers replaced one by one: nobody who connects is lost, and what is open is finished, or reset in time."""
+"""Rolling restarts: every client is served, and open connections end in order, or are reset in time."""
 
 import asyncio
 import os

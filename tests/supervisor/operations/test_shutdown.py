@@ -1,4 +1,4 @@
-"""The end: in order, in time, and by force where it must be."""
+"""Shutdown: in order, in time, and by force where necessary."""
 
 import asyncio
 import signal

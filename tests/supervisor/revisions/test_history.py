@@ -1,4 +1,4 @@
-"""The history, for those who ask."""
+"""The history, as callers read it."""
 
 import asyncio
 

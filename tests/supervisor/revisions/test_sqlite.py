@@ -1,4 +1,4 @@
-"""The revisions in a database: what is in the file, and what is not read as if it were whole."""
+"""The database of revisions: its content, and damaged files that are rejected."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

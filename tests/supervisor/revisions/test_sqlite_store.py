@@ -1,4 +1,4 @@
-"""The directory of `--state`: whose it is, and what is refused."""
+"""The directory of `--state`: its owner, and directories that are rejected."""
 
 import asyncio
 import re
@@ -111,7 +111,7 @@ async def test_state_database_damaged_while_open_raises_store_corrupt(tmp_path: 
 
 
 async def test_append_to_a_moved_database_fails(tmp_path: Path) -> None:
-    """What SQLite would still write there, nobody would find again."""
+    """Further writes of SQLite to that file would be lost."""
     state = await SqliteStore.open(tmp_path, KEEP)
     await fill(state, 1)
     (tmp_path / NAME).rename(tmp_path / "elsewhere")

@@ -1,4 +1,4 @@
-"""Where revisions are kept: what every store does, and the one in memory alone."""
+"""Stores of revisions: the behaviour of every store, and of the one in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""A configuration before it is put in force."""
+"""A configuration before it becomes active."""
 
 from collections.abc import Mapping
 from pathlib import Path

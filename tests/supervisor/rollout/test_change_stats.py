@@ -1,4 +1,4 @@
-"""What became of configurations."""
+"""Statistics of applied and rejected configurations."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The file of --config: what a look shows, and when it is applied again."""
+"""The file of --config: reading it, and when it is applied again."""
 
 import os
 from collections.abc import AsyncIterator
@@ -91,7 +91,7 @@ def applying() -> Applying:
 async def reloads(path: Path, applying: Applying, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reloads]:
     """Of a file that is looked at a hundred times a second."""
     monkeypatch.setattr(config_file, "LOOK_SECONDS", 0.01)
-    reloads = Reloads(path, applying)
+    reloads = Reloads(ConfigFile(path), applying)
     await reloads.first()
     yield reloads
     reloads.stop()

@@ -1,4 +1,4 @@
-"""What is served first: the file, the newest revision of the state, or the built-in configuration."""
+"""The first configuration: the file, the newest stored revision, or the built-in one."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -119,7 +119,7 @@ async def test_start_without_the_file_restores_stored_payload_files(start: Start
 
 
 async def test_start_with_file_applied_before_makes_no_revision(start: Start) -> None:
-    """It said what was in force already, which made no revision."""
+    """The file equalled the active configuration, which makes no revision."""
     first = await start(text(listener("one")))
     await first.update(config(listener("two")))
     first.path.write_text(text(listener("two")))
@@ -174,7 +174,7 @@ async def test_start_with_unservable_stored_revision_names_the_revision(start: S
 
 
 async def test_revision_numbers_continue_through_clock_steps(start: Start) -> None:
-    """It steps an hour at each change, back and forth; nobody is restarted by it, and the order stays."""
+    """The clock steps an hour at each change, back and forth; no worker is restarted, and the order stays."""
     noon = datetime.now(UTC)
     steps = iter(range(99))
 

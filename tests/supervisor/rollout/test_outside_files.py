@@ -1,4 +1,4 @@
-"""A file that only the operator's configuration names stays where it is named: nobody moves it through the API."""
+"""A payload file that only the operator may name stays in its rule: the API cannot move it."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One worker fails at each step of a change: all old or all new, and served throughout."""
+"""One worker fails at each step of a change: all workers are old or all are new, and serving continues."""
 
 import resource
 

@@ -1,4 +1,4 @@
-"""Queues that are full: nobody gets in any more, and whoever is ours is told from whoever is not."""
+"""Queues filled by the server: clients time out, and the fillers are told from clients."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ async def test_backlog_filler_fails_if_its_connections_do_not_arrive(
 ) -> None:
     monkeypatch.setattr(backlog_filler, "CONNECT_SECONDS", 0.01)
     (sock,) = listening()
-    with socket.socket() as nowhere:  # bound, and not listened on: nobody queues there
+    with socket.socket() as nowhere:  # bound, and not listening: no client can queue there
         nowhere.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         nowhere.bind(sock.getsockname())
         with pytest.raises(OSError, match="own connections to the listener fail"):

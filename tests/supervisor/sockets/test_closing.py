@@ -1,4 +1,4 @@
-"""Clients in mid-handshake when an address is left or closed: they get in, and are answered.
+"""Clients in mid-handshake when an address is left or closed are answered.
 
 With TCP_DEFER_ACCEPT (tcp(7)) a handshake ends with the client's first bytes; the client takes it for ended before.
 """

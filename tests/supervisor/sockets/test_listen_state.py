@@ -1,4 +1,4 @@
-"""A listening socket queues, ignores or refuses clients: each way from one to another, and back after a failure."""
+"""The states of a listening socket (open, silent, refused): each change, and back after a failure."""
 
 import errno
 import re

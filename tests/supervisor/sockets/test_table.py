@@ -1,4 +1,4 @@
-"""Listening sockets: bound, passed, inherited and adopted; nothing that queues on them is lost."""
+"""Listening sockets: bound, passed, inherited and adopted, without losing a queued connection."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.ports import free_port
 
 HERE = Path(__file__).parents[1]
 ANY = "127.0.0.1:0#hello"
-PATIENCE = 0.3  # the kernel repeats a SYN after a second: a connection that comes later found nobody
+PATIENCE = 0.3  # the kernel repeats a SYN after a second: a later connection found no listener
 
 
 @pytest.fixture

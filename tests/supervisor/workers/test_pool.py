@@ -1,4 +1,4 @@
-"""Workers die, hang and stay away: nobody who queues is lost, and the books balance."""
+"""Workers that die, hang or do not start: queued clients are served, and the counters balance."""
 
 import asyncio
 import signal
@@ -21,7 +21,7 @@ AT_ONCE = Timeouts(backoff=(0.0,))
 
 
 async def at_rest(supervisor: Supervised) -> None:
-    """The books balance: nothing is open, and what was accepted was closed."""
+    """The counters balance: no connection is open, and all accepted ones were closed."""
     await until(lambda: supervisor.balance()[2] == 0)
     accepted, closed, open_ = supervisor.balance()
     assert (closed, open_) == (accepted, 0)
@@ -38,7 +38,7 @@ async def test_killed_worker_loses_its_own_connections_only(supervise: Supervise
     await clients.stop()
     crashed = supervisor.closed(CloseReason.WORKER_CRASHED)
     assert crashed >= 1
-    assert clients.failures <= crashed + 4  # one for each kill: accepted, and not yet in the books
+    assert clients.failures <= crashed + 4  # one for each kill: accepted, and not yet counted
     assert [worker.restarts for worker in supervisor.status().workers] == [2, 2]
     await at_rest(supervisor)
     accepted, _, _ = supervisor.balance()
@@ -68,7 +68,7 @@ async def test_delayed_supervisor_counts_no_worker_as_dead(supervise: Supervise)
     supervisor = await supervise(workers=1, pace=Timeouts(silence=2.0))
     (worker,) = supervisor._crew.workers
     worker.heard -= 100  # as if nothing had been heard for long,
-    supervisor._crew._ticked -= 2 * LATE_SECONDS  # because nobody here was listening
+    supervisor._crew._ticked -= 2 * LATE_SECONDS  # because the supervisor did not run
     await until(lambda: supervisor._crew._ticked > worker.heard)
     assert supervisor.status().workers[0].restarts == 0
     assert await supervisor.answers() == {b"one"}

@@ -1,4 +1,4 @@
-"""One worker's process: its answers, its end, and what is said of it."""
+"""The process of one worker: its answers, its end, and its exit reason."""
 
 import asyncio
 import os

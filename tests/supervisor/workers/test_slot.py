@@ -1,4 +1,4 @@
-"""What a slot remembers of its workers, and all slots of their deaths."""
+"""The restart delay of a slot, and the detection of a crash loop."""
 
 from types import SimpleNamespace
 from typing import Any, cast

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
-{{- /* At most 50 characters: room for "-admin-…" and for what a StatefulSet appends. */ -}}
+{{- /* At most 50 characters, which leaves room for "-admin-…" and for the suffix of a StatefulSet. */ -}}
 {{- define "answerback.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
@@ -18,7 +18,7 @@ app.kubernetes.io/name: {{ include "answerback.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- /* The pod of `helm test`, which no Service and no budget takes for one of ours. */ -}}
+{{- /* Labels of the pod of `helm test`: no Service and no disruption budget selects it. */ -}}
 {{- define "answerback.testSelector" -}}
 app.kubernetes.io/name: {{ include "answerback.name" . }}-test
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -45,7 +45,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{- /* What Pod Security's level "restricted" asks of a pod. */ -}}
+{{- /* The settings that Pod Security's level "restricted" requires of a pod. */ -}}
 {{- define "answerback.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -55,7 +55,7 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
-{{- /* And of a container. */ -}}
+{{- /* The settings that Pod Security's level "restricted" requires of a container. */ -}}
 {{- define "answerback.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

@@ -1,4 +1,4 @@
-{{- /* The pod, of a Deployment and of a StatefulSet alike. */ -}}
+{{- /* The pod of the Deployment or the StatefulSet. */ -}}
 {{- define "answerback.pod" -}}
 metadata:
   labels:
@@ -14,8 +14,8 @@ metadata:
 spec:
   serviceAccountName: {{ include "answerback.serviceAccount" . }}
   automountServiceAccountToken: false
-  enableServiceLinks: false # they would come as ANSWERBACK_PORT_…
-  # The drain, and a little for what is around it.
+  enableServiceLinks: false # they would set variables ANSWERBACK_PORT_…
+  # The drain, and 5 s for starting and ending it.
   terminationGracePeriodSeconds: {{ add .Values.drain.delaySeconds .Values.drain.graceSeconds 5 }}
   securityContext: {{- include "answerback.podSecurity" . | nindent 4 }}
   {{- with .Values.imagePullSecrets }}
@@ -112,7 +112,7 @@ spec:
       resources: {{- toYaml .Values.resources | nindent 8 }}
       securityContext: {{- include "answerback.containerSecurity" . | nindent 8 }}
       volumeMounts:
-        - {name: config, mountPath: /etc/answerback, readOnly: true} # whole: what is mounted by subPath never changes
+        - {name: config, mountPath: /etc/answerback, readOnly: true} # no subPath: such a file is never updated
         {{- if .Values.state.enabled }}
         - {name: state, mountPath: /var/lib/answerback}
         {{- end }}

@@ -3,6 +3,7 @@
 from answerback.core.framing.automaton import places
 from answerback.core.framing.base import MAX_BATCH, Buffer, Framing, Malformed
 from answerback.core.framing.delimiter import Delimiter
+from answerback.core.framing.dot_stuffed import DotStuffed
 from answerback.core.framing.fixed import Fixed
 from answerback.core.framing.http import Http
 from answerback.core.framing.idle import Idle
@@ -13,6 +14,7 @@ from answerback.core.framing.pattern import Pattern, check_pattern
 from answerback.core.framing.read import Read
 from answerback.core.framing.resp import Resp
 from answerback.core.framing.until_eof import UntilEof
+from answerback.core.framing.websocket import WebSocket
 
 # Rule: except for `read` and `idle`, the requests do not depend on how the stream was cut into reads.
 # Rule: a framing is shared by all connections and stateless; what `new_framer` returns belongs to one connection.
@@ -23,6 +25,7 @@ __all__ = [
     "MAX_BATCH",
     "Buffer",
     "Delimiter",
+    "DotStuffed",
     "Encoding",
     "Fixed",
     "Framing",
@@ -35,6 +38,7 @@ __all__ = [
     "Read",
     "Resp",
     "UntilEof",
+    "WebSocket",
     "check_pattern",
     "places",
 ]

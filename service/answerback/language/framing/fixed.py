@@ -1,4 +1,4 @@
-"""`fixed`: a request is so many bytes."""
+"""`fixed`: a request has a fixed number of bytes."""
 
 from answerback.core import framing as core
 from answerback.language import bounds
@@ -21,7 +21,7 @@ FIELDS = describe(
 
 @FRAMINGS.kind("fixed")
 class FixedKind(FramingKind):
-    """A request is so many bytes."""
+    """A request has a fixed number of bytes."""
 
     runtime = core.Fixed
     fields = FIELDS

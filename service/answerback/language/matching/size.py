@@ -1,4 +1,4 @@
-"""`size`: the request has so many bytes."""
+"""`size`: the number of bytes of the request."""
 
 from answerback.core import matching
 from answerback.core.matching import mismatch
@@ -9,7 +9,7 @@ from answerback.v1 import config_pb2 as v1
 
 @MATCHES.kind("size")
 class SizeKind(MatchKind):
-    """The request has so many bytes."""
+    """The number of bytes of the request is in a range."""
 
     example = "when: {size: {min: 100}}"
 

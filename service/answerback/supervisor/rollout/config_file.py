@@ -45,16 +45,17 @@ class Look:
 class ConfigFile:
     """Reads the file."""
 
-    def __init__(self, path: Path, contents: Contents | None = None) -> None:
-        """`contents`: where the contents of named files are kept."""
+    def __init__(self, path: Path, contents: Contents | None = None, text: bytes | None = None) -> None:
+        """`contents`: where the contents of named files are kept. `text`: the content, unless `path` is read."""
         self.path = path
+        self._text = text
         self._contents = contents or Contents()
         self._parsed: tuple[bytes, Document] = b"", load(b"")
 
     def look(self) -> Look:
         """Read the file and those that it names. A file that cannot be read is a problem."""
         try:
-            text = self.path.read_bytes()
+            text = self.path.read_bytes() if self._text is None else self._text
         except OSError as error:
             problem = Problem("", f"cannot read {self.path}: {error.strerror or error}")
             return Look(Document(v1.Config(), (problem,)), {}, (), _digest([str(problem).encode()]))
@@ -71,11 +72,8 @@ class ConfigFile:
 class Reloads:
     """Reloads the file. `apply` applies what was read, as `Supervisor.update` does."""
 
-    def __init__(
-        self, path: Path, apply: Callable[[Look], Awaitable[Change]], contents: Contents | None = None
-    ) -> None:
-        """`contents`: where the contents of named files are kept."""
-        self._file = ConfigFile(path, contents)
+    def __init__(self, file: ConfigFile, apply: Callable[[Look], Awaitable[Change]]) -> None:
+        self._file = file
         self._apply = apply
         self._settled = ""
         """The digest of the content that was applied, or rejected."""
