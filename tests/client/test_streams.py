@@ -38,7 +38,7 @@ def test_watch_lost_before_its_first_revision_begins_again(scripted: Face, api: 
     assert api.asked == [WatchConfigRequest(after_etag="abc-6")] * 2
 
 
-def test_watch_begins_anew_with_a_server_that_has_another_history(scripted: Face, api: Api) -> None:
+def test_watch_starts_again_with_a_server_that_has_another_history(scripted: Face, api: Api) -> None:
     api.answers["WatchConfig"] = answers([event(5), Stopping()], [NotOfThisHistory("abc-5")], [event(1)])
     assert numbers(scripted.all(lambda client: client.watch_config())) == [5, 1]
     assert api.asked == [WatchConfigRequest(after_etag=etag) for etag in ("", "abc-5", "")]

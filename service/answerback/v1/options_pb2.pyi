@@ -23,8 +23,8 @@ word: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, 
 binary: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.str]
 """The field that takes bytes as hexadecimal digits, for values that are bytes and not text: `{"send": b"\\xff"}` in Python."""
 required: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
-"""There is no default: the message says nothing without this field, and so no bare word names it."""
+"""The field has no default: the message needs it, so a word alone cannot stand for the message."""
 formerly: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
-"""What the field was called before: a file that says so is told the new name."""
+"""The former name of the field. A file with that name is rejected with the new name."""
 formerly_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
-"""What the value was called before, without its prefix."""
+"""The former name of the value, without its prefix."""
