@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import api_reference, proto, reference
+from tools import api_reference, metrics_reference, proto, reference
 
 BUF = Path(sys.executable).parent / "buf"
 
@@ -20,6 +20,7 @@ def test_generated_code_is_up_to_date(tmp_path: Path) -> None:
 def test_generated_references_are_up_to_date() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run `make proto`"
     assert api_reference.PAGE.read_text() == api_reference.page(), "run `make proto`"
+    assert metrics_reference.PAGE.read_text() == metrics_reference.page(), "run `make proto`"
 
 
 def test_protos_pass_buf_lint() -> None:

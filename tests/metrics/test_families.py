@@ -1,17 +1,17 @@
 """Families have names as Prometheus recommends, bounded labels, and documentation."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.metrics.families import FAMILIES, LABELS, PREFIX
+from answerback.metrics.families import FAMILIES, LABELS, PREFIX, SECTIONS
 from answerback.metrics.samples import Family, Kind
 from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS
+from tools.metrics_reference import page
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md").read_text()
 ROW = re.compile(r"\| `(?P<name>\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]+) \| (?P<help>[^|]+) \|")
+VALUE = re.compile(r"^\| `(\w+)` \| ([^|]+) \|$", re.MULTILINE)
 
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
 
@@ -34,8 +34,13 @@ def test_family_names_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_metrics_reference_lists_each_family_of_the_table() -> None:
-    documented = [row.groups() for row in ROW.finditer(PAGE)]
+def test_each_family_is_in_one_section() -> None:
+    assert [family for section in SECTIONS.values() for family in section] == list(FAMILIES)
+    assert all(SECTIONS.values())
+
+
+def test_metrics_reference_lists_each_family_once_with_type_labels_and_help() -> None:
+    documented = [row.groups() for row in ROW.finditer(page())]
     assert documented == [
         (
             PREFIX + family.name,
@@ -47,13 +52,18 @@ def test_metrics_reference_lists_each_family_of_the_table() -> None:
     ]
 
 
-def test_metrics_reference_names_every_label_value() -> None:
-    reasons = re.findall(r"^\| `(\w+)` \| [A-Z]", PAGE, re.MULTILINE)
-    assert reasons == [reason.label for reason in CloseReason]
-    for value in (*REJECTIONS, *ACCEPT_ERRORS):
-        assert f"`{value}`" in PAGE
+def test_metrics_reference_explains_every_value_of_its_labels() -> None:
+    explained = dict(VALUE.findall(page()))
+    assert explained == {reason.label: reason.explanation for reason in CloseReason} | REJECTIONS | ACCEPT_ERRORS
+    assert all(re.fullmatch(r"[A-Z][^|]+\.", meaning) for meaning in explained.values())
 
 
-def test_metrics_reference_names_every_histogram_bound() -> None:
-    section = PAGE.split("## The histogram")[1]
+def test_metrics_reference_names_every_bound_of_the_histogram() -> None:
+    section = page().split("## The histogram")[1]
     assert [float(bound) for bound in re.findall(r"\b\d+(?:\.\d+)?\b", section)] == list(DURATION_BOUNDS)
+
+
+def test_metrics_reference_has_cells_without_pipes_and_lines_without_trailing_spaces() -> None:
+    rows = [line for line in page().splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows} == {3, 5}
+    assert page() == "\n".join(line.rstrip() for line in page().splitlines()) + "\n"

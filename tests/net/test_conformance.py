@@ -321,7 +321,7 @@ def test_clients_without_free_descriptors_wait_and_are_counted(serving: Serving)
 
         waiting_now: list[object] = []
         asyncio.run_coroutine_threadsafe(connect_exhausted(), serving.loop).result(10)
-        emfile = listener_counters.ACCEPT_FAILED + listener_counters.ACCEPT_ERRORS.index("EMFILE")
+        emfile = listener_counters.ACCEPT_FAILED + listener_counters.ACCEPT_ERROR_NAMES.index("EMFILE")
         eventually(lambda: serving.count(emfile) > 0)
         assert serving.count(emfile) < 50
     finally:

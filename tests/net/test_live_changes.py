@@ -22,7 +22,7 @@ from tests.waiting import eventually
 
 BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
 SPARE = 5000
-TURNED_AWAY = listener_counters.REJECTED + listener_counters.REJECTIONS.index("max_connections_per_peer")
+TURNED_AWAY = listener_counters.REJECTED + listener_counters.REJECTION_NAMES.index("max_connections_per_peer")
 
 
 def answering(*taken: steps.Step, **more: object) -> ListenerPlan:

@@ -13,6 +13,7 @@ from answerback.core.actions import CloseReason
 from answerback.net.admission import Admission, close_crashed, entries, row
 from answerback.shared.counters import SharedCounters
 from answerback.shared.listener_counters import (
+    ACCEPT_ERROR_NAMES,
     ACCEPT_ERRORS,
     ACCEPT_FAILED,
     ACCEPTED,
@@ -126,7 +127,7 @@ def test_listener_counters_count_failures(books: ListenerCounters, cells: Cells)
         books.accept_failed(errno_name)
     expected = {SESSION_ERRORS: 1, REJECTED: 1, REJECTED + 1: 1}
     expected |= {ACCEPT_FAILED + place: 1 for place in range(len(ACCEPT_ERRORS))}
-    expected[ACCEPT_FAILED + ACCEPT_ERRORS.index("other")] = 2
+    expected[ACCEPT_FAILED + ACCEPT_ERROR_NAMES.index("other")] = 2
     assert moved(cells) == expected
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 # Rule: an action is frozen data. A driver performs actions in the order given, each once.
 
@@ -10,23 +11,51 @@ class CloseReason(IntEnum):
     """Why a connection ended. The names are values of the metric label `reason`; the numbers are cell indexes."""
 
     # Rule: a number is never reused, and new reasons are appended: the shared counters outlive workers.
-    PEER_EOF = 0
-    SERVER_CLOSE = 1
-    PEER_RESET = 2
-    SERVER_RESET = 3
-    IDLE_TIMEOUT = 4
-    REQUEST_TIMEOUT = 5
-    WRITE_TIMEOUT = 6
-    MAX_LIFETIME = 7
-    REQUEST_TOO_LARGE = 8
-    DRAIN = 9
-    ABORTED = 10
-    INTERNAL_ERROR = 11
-    PEER_LOST = 12
-    WORKER_CRASHED = 13
-    MALFORMED_REQUEST = 14
-    REPLY_TOO_LARGE = 15
-    PEER_GAVE_UP = 16
+    explanation: str
+    """What happened, in a sentence for users: docs/reference/metrics.md is generated from it."""
+
+    def __new__(cls, number: int, explanation: str) -> Self:
+        """Create the member whose value is `number`."""
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.explanation = explanation
+        return member
+
+    PEER_EOF = 0, "The peer closed its half, and all replies were sent."
+    SERVER_CLOSE = 1, "A rule ran the step `close`, or the fault `truncate` ended the reply."
+    PEER_RESET = 2, "The peer reset the connection, or closed it while a reply was being sent."
+    SERVER_RESET = 3, "A rule ran the step `reset`, or a fault reset the connection."
+    IDLE_TIMEOUT = 4, "Nothing was received for `idle_timeout`."
+    REQUEST_TIMEOUT = 5, "A request was not complete within `request_timeout` of its first byte."
+    WRITE_TIMEOUT = (
+        6,
+        "The peer did not receive 64 KiB of the reply, or its rest, within `write_timeout`; the connection was reset.",
+    )
+    MAX_LIFETIME = 7, "The connection reached its `lifetime`."
+    REQUEST_TOO_LARGE = 8, "A request was longer than `max_request_bytes`."
+    DRAIN = (
+        9,
+        (
+            "A drain, the removal of the listener, or a stop or restart closed the connection, after the reply "
+            "in progress was sent."
+        ),
+    )
+    ABORTED = (
+        10,
+        (
+            "The connection was reset, because it had not finished a reply when the grace period of a drain, "
+            "restart or stop was over."
+        ),
+    )
+    INTERNAL_ERROR = 11, "The session raised an exception (see the log); the connection was reset."
+    PEER_LOST = 12, "The peer could not be reached any more."
+    WORKER_CRASHED = 13, "The worker that served it died."
+    MALFORMED_REQUEST = 14, "A request was malformed: for example an invalid length, or a size that is not a number."
+    REPLY_TOO_LARGE = 15, "A template produced more than 1 MiB."
+    PEER_GAVE_UP = (
+        16,
+        "The peer closed or reset the connection while the step or fault `hang`, or `accept: HOLD`, kept it open.",
+    )
 
     @property
     def label(self) -> str:

@@ -26,7 +26,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One series of a histogram: the number of values in each bucket of DURATION_BOUNDS (not cumulative); the sum."""
+    """One series of a histogram: the number of values in each bucket, and their sum.
+
+    A value is counted in one bucket only, the first whose bound it does not exceed; the last count is of the values
+    above every bound. The exposition adds them up, as its buckets are cumulative.
+    """
 
     labels: tuple[str, ...]
     counts: tuple[int, ...]

@@ -19,10 +19,24 @@ DURATION_BOUNDS: Final = (
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
 )  # fmt: skip
 
-# Why accept(2) failed; any other errno counts as the last.
-ACCEPT_ERRORS: Final = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "EPROTO", "EPERM", "other")
+# Why accept(2) failed; any other errno counts as the last. Values of a label, and what docs/reference/metrics.md says.
+ACCEPT_ERRORS: Final = {
+    "EMFILE": "The worker has no free descriptor. Waiting connections are accepted once one is free.",
+    "ENFILE": "The machine has no free file. Waiting connections are accepted once one is free.",
+    "ENOBUFS": "The kernel has no memory for the socket.",
+    "ENOMEM": "The kernel has no memory for the socket.",
+    "ECONNABORTED": "The peer left the queue before it was accepted.",
+    "EPROTO": "A protocol error on the queued connection.",
+    "EPERM": "A firewall forbids the connection.",
+    "other": "Any other errno.",
+}
 # Why a connection was rejected right after accept. Such a connection is in none of the other counts.
-REJECTIONS: Final = ("max_connections", "max_connections_per_peer")
+REJECTIONS: Final = {
+    "max_connections": "The listener had `max_connections` open connections.",
+    "max_connections_per_peer": "The peer had `max_connections_per_peer` open connections to the listener.",
+}
+ACCEPT_ERROR_NAMES: Final = tuple(ACCEPT_ERRORS)
+REJECTION_NAMES: Final = tuple(REJECTIONS)
 
 # A listener's block, in cells from its first.
 ACCEPTED: Final = 0
@@ -124,12 +138,12 @@ class ListenerCounters:
 
     def rejected(self, limit: str) -> None:
         """A connection was rejected; `limit` is one of REJECTIONS."""
-        self._cells[self._block + REJECTED + REJECTIONS.index(limit)] += 1
+        self._cells[self._block + REJECTED + REJECTION_NAMES.index(limit)] += 1
 
     def accept_failed(self, errno_name: str) -> None:
         """accept(2) failed with this errno (`EMFILE`)."""
         known = errno_name if errno_name in ACCEPT_ERRORS else "other"
-        self._cells[self._block + ACCEPT_FAILED + ACCEPT_ERRORS.index(known)] += 1
+        self._cells[self._block + ACCEPT_FAILED + ACCEPT_ERROR_NAMES.index(known)] += 1
 
     def open(self) -> int:
         """The number of open connections."""
