@@ -2,7 +2,8 @@
 
 from answerback.core import matching, steps, templates
 from answerback.core.framing import Framing, Line
-from answerback.core.plan import Limits, ListenerPlan, Replies, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Replies, Rule
+from answerback.core.selection import Rules
 
 LINE = Line(keep_ending=False)
 
@@ -28,7 +29,7 @@ def rule(
         times=times,
         per_connection=per_connection,
         replies=replies,
-        counter=place,
+        sequence_cell=place,
     )
 
 

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from random import Random
 
 from answerback.core.actions import Abort, Action, Send
-from answerback.core.plan import ListenerPlan, PlanInForce
+from answerback.core.bounded_counter import BoundedCounters
+from answerback.core.plan import ActivePlan, ListenerPlan
 from answerback.core.session import Session
 from answerback.core.session_metrics import SessionMetrics
 
@@ -61,7 +62,7 @@ class Account(SessionMetrics):
     def matched(self, rule: int) -> None:
         self.events.append(rule)
 
-    def struck(self, fault: int) -> None:
+    def fault_applied(self, fault: int) -> None:
         self.strikes.append(fault)
 
     def answered(self, seconds: float, requests: int) -> None:
@@ -76,25 +77,21 @@ class Account(SessionMetrics):
 
 @dataclass
 class Somewhere:
-    """Surroundings that are known beforehand; counters are its own."""
+    """A connection that is known beforehand; counters are its own."""
 
     connection_id: str = "7-1"
     peer: tuple[str, int] = ("192.0.2.1", 40000)
     local_port: int = 8000
     chance: Random = field(default_factory=lambda: Random(1))
-    counters: dict[int, int] = field(default_factory=dict)
+    counters: BoundedCounters[int] = field(default_factory=BoundedCounters)
     clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
         return lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-    def claim(self, place: int, most: int) -> int | None:
-        number = self.counters.get(place, 0)
-        if most and number >= most:
-            return None
-        self.counters[place] = number + 1
-        return number
+    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+        return self.counters.next_number(cell, max_numbers)
 
 
 opened: list["Playbook"] = []
@@ -111,11 +108,11 @@ def unexpected() -> list[list[Action]]:
 class Playbook:
     """Plays one session. `room` is how many bytes the kernel takes before it blocks; None for all."""
 
-    def __init__(self, plan: ListenerPlan, room: int | None = None, surroundings: Somewhere | None = None) -> None:
+    def __init__(self, plan: ListenerPlan, room: int | None = None, connection: Somewhere | None = None) -> None:
         self.now = 1000.0
         self.account = Account()
-        self.in_force = PlanInForce(plan)
-        self.session = Session(self.in_force, self.account, self.now, surroundings or Somewhere())
+        self.in_force = ActivePlan(plan)
+        self.session = Session(self.in_force, self.account, self.now, connection or Somewhere())
         self.room = room
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []
@@ -125,17 +122,17 @@ class Playbook:
     def __rshift__(self, happening: bytes | After | Happening) -> "Playbook":
         assert not self.heard, f"not expected: {self.heard}"
         if isinstance(happening, bytes):
-            self._perform(self.session.receive(happening, self.now))
+            self._perform(self.session.receive_data(happening, self.now))
         elif isinstance(happening, After):
             self._pass(happening.seconds)
         elif happening == eof:
-            self._perform(self.session.eof(self.now))
+            self._perform(self.session.receive_eof(self.now))
         elif happening == fin:
-            self._perform(self.session.fin(self.now))
+            self._perform(self.session.note_fin(self.now))
         elif happening == drain:
             self._perform(self.session.drain(self.now))
         else:
-            self._perform(self.session.connected(self.now))
+            self._perform(self.session.connection_made(self.now))
         return self
 
     def __lshift__(self, expected: Action) -> "Playbook":
@@ -172,8 +169,11 @@ class Playbook:
         while self.session.deadline <= end:
             self.now = max(self.now, self.session.deadline)
             before = self.session.deadline
-            self._perform(self.session.wake(self.now))
-            waits_no_time = self.session._resume_at <= self.now  # so the script goes on, and it has an end
+            self._perform(self.session.handle_timer(self.now))
+            script = self.session._script
+            waits_no_time = (
+                script is not None and script.resume_at <= self.now
+            )  # so the script goes on, and it has an end
             moved_on = self.session.deadline > before or self.session.over or waits_no_time
             assert moved_on, "woken for nothing, and not moved on"
         self.now = end
@@ -187,10 +187,10 @@ class Playbook:
             if self.room is not None and not any(isinstance(action, Abort) for action in actions):
                 self.room -= sent
                 if self.room < 0:
-                    session.blocked(self.now)
+                    session.writing_paused(self.now)
                     return
             if session.awaits_flush:
-                actions = session.flushed(self.now)
+                actions = session.writing_resumed(self.now)
             elif session.wants_turn:
                 self.turns += 1
                 actions = session.take_turn(self.now)

@@ -4,12 +4,13 @@ import pytest
 
 from answerback.core import steps, templates
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
-from answerback.core.answering import READ_AHEAD
 from answerback.core.context import RequestContext
 from answerback.core.framing import UntilEof
-from answerback.core.plan import Limits, PlanInForce, Replies, Rules, Then
-from answerback.core.playing import HOLD_SECONDS
+from answerback.core.plan import ActivePlan, Limits, Replies, WhenExhausted
+from answerback.core.selection import Rules
 from answerback.core.session import Session
+from answerback.core.session.reader import READ_AHEAD
+from answerback.core.session.script import HANG_SECONDS
 from tests.core.plans import LINE, plan, rule, say, template
 from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof, fin
 
@@ -56,34 +57,34 @@ def test_template_too_large_in_a_rule_closes_the_connection() -> None:
 
 
 def test_rule_with_times_matches_that_many_times() -> None:
-    surroundings = Somewhere()
+    connection = Somewhere()
     target = plan(rule(say(b"yes\n"), when=b"a", times=2, place=1), rule(say(b"no\n")))
-    Playbook(target, surroundings=surroundings) >> b"a\nb\na\na\n" << Send(b"yes\nno\nyes\nno\n")
-    Playbook(target, surroundings=surroundings) >> b"a\n" << Send(b"no\n")
+    Playbook(target, connection=connection) >> b"a\nb\na\na\n" << Send(b"yes\nno\nyes\nno\n")
+    Playbook(target, connection=connection) >> b"a\n" << Send(b"no\n")
 
 
 def test_rule_counted_per_connection_starts_again_on_each_connection() -> None:
-    surroundings = Somewhere()
+    connection = Somewhere()
     target = plan(rule(say(b"yes\n"), times=1, per_connection=True), rule(say(b"no\n")))
     for _ in range(2):
-        Playbook(target, surroundings=surroundings) >> b"a\na\n" << Send(b"yes\nno\n")
+        Playbook(target, connection=connection) >> b"a\na\n" << Send(b"yes\nno\n")
 
 
 @pytest.mark.parametrize(
     "then,heard",
     [
-        (Then.REPEAT_LAST, b"122222"),
-        (Then.CYCLE, b"121212"),
-        (Then.NEXT_RULE, b"12----"),
+        (WhenExhausted.REPEAT_LAST, b"122222"),
+        (WhenExhausted.CYCLE, b"121212"),
+        (WhenExhausted.NEXT_RULE, b"12----"),
     ],
 )
-def test_replies_are_given_in_their_order(then: Then, heard: bytes) -> None:
+def test_replies_are_given_in_their_order(then: WhenExhausted, heard: bytes) -> None:
     replies = Replies(((say(b"1"),), (say(b"2"),)), then)
     Playbook(plan(rule(replies=replies), rule(say(b"-")))) >> b"a\n" * 6 << Send(heard)
 
 
 def test_random_replies_follow_their_weights() -> None:
-    replies = Replies(((say(b"1"),), (say(b"2"),)), Then.RANDOM, (3.0, 1.0))
+    replies = Replies(((say(b"1"),), (say(b"2"),)), WhenExhausted.RANDOM, (3.0, 1.0))
     book = Playbook(plan(rule(replies=replies)))
     heard = b""
     for _ in range(400):
@@ -150,12 +151,12 @@ def test_half_close_after_fin_of_the_client_ends_the_connection() -> None:
 
 
 def test_hang_ends_at_the_lifetime() -> None:
-    book = Playbook(plan(rule(steps.hang(), say(b"never")))) >> b"x\ny\n" >> after(HOLD_SECONDS - 1)
+    book = Playbook(plan(rule(steps.hang(), say(b"never")))) >> b"x\ny\n" >> after(HANG_SECONDS - 1)
     book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
     short = plan(rule(steps.hang()), limits=Limits(lifetime=3))
     Playbook(short) >> b"x\n" >> after(3) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
-    long = plan(rule(steps.hang()), limits=Limits(lifetime=2 * HOLD_SECONDS))
-    book = (Playbook(long) >> b"x\n" >> after(2 * HOLD_SECONDS - 1)).silent()
+    long = plan(rule(steps.hang()), limits=Limits(lifetime=2 * HANG_SECONDS))
+    book = (Playbook(long) >> b"x\n" >> after(2 * HANG_SECONDS - 1)).silent()
     book >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
 
 
@@ -181,7 +182,7 @@ def test_hang_step_ends_at_fin_unless_ignored() -> None:
         >> eof
         << Close(CloseReason.PEER_GAVE_UP)
     )
-    book = Playbook(plan(rule(steps.hang(ignore_fin=True)))) >> b"x\n" >> eof >> after(HOLD_SECONDS - 1)
+    book = Playbook(plan(rule(steps.hang(ignore_fin=True)))) >> b"x\n" >> eof >> after(HANG_SECONDS - 1)
     book.silent() >> after(1) << Close(CloseReason.MAX_LIFETIME)
 
 
@@ -209,19 +210,19 @@ def test_fin_after_unread_bytes_during_a_delay_ends_the_following_hang() -> None
 @pytest.mark.parametrize("ignore_fin", [False, True])
 def test_reset_during_a_hang_is_counted_as_peer_gave_up(ignore_fin: bool) -> None:
     book = Playbook(plan(rule(steps.hang(ignore_fin=ignore_fin)))) >> b"x\n"
-    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_GAVE_UP
+    assert book.session.connection_lost(CloseReason.PEER_RESET) == CloseReason.PEER_GAVE_UP
     book = Playbook(plan(rule(steps.delay_fixed(9)))) >> b"x\n"
-    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
+    assert book.session.connection_lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
     book = Playbook(plan(rule(steps.hang()))) >> b"x\n"
-    assert book.session.lost(CloseReason.PEER_LOST) == CloseReason.PEER_LOST
+    assert book.session.connection_lost(CloseReason.PEER_LOST) == CloseReason.PEER_LOST
 
 
 def test_rejected_session_closes_in_order_and_ignores_data() -> None:
-    session = Session(PlanInForce(plan(rule(say(b"never")))), Account(), 0.0)
-    assert session.dismiss(CloseReason.SERVER_CLOSE) == (HalfClose(),)
-    assert session.flushed(0.0) == ()
-    assert session.receive(b"x\n", 0.1) == ()
-    assert session.eof(0.2) == (Close(CloseReason.SERVER_CLOSE),)
+    session = Session(ActivePlan(plan(rule(say(b"never")))), Account(), 0.0)
+    assert session.reject(CloseReason.SERVER_CLOSE) == (HalfClose(),)
+    assert session.writing_resumed(0.0) == ()
+    assert session.receive_data(b"x\n", 0.1) == ()
+    assert session.receive_eof(0.2) == (Close(CloseReason.SERVER_CLOSE),)
 
 
 def test_idle_rule_replaces_the_close_by_idle_timeout() -> None:
@@ -264,15 +265,15 @@ def test_drain_rule_replies_before_the_close() -> None:
 
 def test_connect_rule_with_a_count_greets_once() -> None:
     greeting = Rules([rule(say(b"first\n"), times=1, place=3), rule(say(b"hi\n"))])
-    surroundings = Somewhere()
+    connection = Somewhere()
     target = plan(on_connect=greeting)
-    Playbook(target, surroundings=surroundings) >> connected << Send(b"first\n")
-    Playbook(target, surroundings=surroundings) >> connected << Send(b"hi\n")
+    Playbook(target, connection=connection) >> connected << Send(b"first\n")
+    Playbook(target, connection=connection) >> connected << Send(b"hi\n")
 
 
 def test_closed_session_releases_its_surroundings() -> None:
     book = Playbook(plan(rule(steps.echo()))) >> eof << Close(CloseReason.PEER_EOF)
-    assert book.session._surroundings is None
+    assert book.session._connection is None
 
 
 def test_eof_without_a_matching_rule_closes() -> None:
@@ -282,12 +283,12 @@ def test_eof_without_a_matching_rule_closes() -> None:
 
 @pytest.mark.parametrize("text", [b"x" * 20_000, template("${request}" + "x" * 20_000)])
 def test_replies_are_produced_only_while_the_kernel_accepts_them(text: bytes | templates.Template) -> None:
-    session = Session(PlanInForce(plan(rule(say(text), steps.discard()))), Account(), 0.0, Somewhere())
-    made = session.receive(b"a\n" * 100, 0.0)
+    session = Session(ActivePlan(plan(rule(say(text), steps.discard()))), Account(), 0.0, Somewhere())
+    made = session.receive_data(b"a\n" * 100, 0.0)
     assert sum(len(action.data) for action in made if isinstance(action, Send)) < 100_000
 
 
 def test_closing_session_discards_its_buffer() -> None:
     book = Playbook(plan(rule(say(b"bye\n"), steps.close()))) >> b"quit\n" + b"more" * 1000
     book << Send(b"bye\n") << HalfClose()
-    assert not book.session._buffer
+    assert not book.session.buffer

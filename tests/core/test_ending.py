@@ -3,7 +3,7 @@
 import pytest
 
 from answerback.core.actions import Close, CloseReason
-from answerback.core.ending import CLOSES, LINGER_BYTES, LINGER_SECONDS
+from answerback.core.session.closing import CLOSES, LINGER_BYTES, LINGER_SECONDS
 
 
 @pytest.mark.parametrize("reason", CloseReason)

@@ -4,9 +4,10 @@ import pytest
 
 from answerback.core import steps
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
-from answerback.core.answering import EMPTY_IN_A_ROW
 from answerback.core.framing import Delimiter, Fixed, Idle, LengthPrefix, UntilEof
-from answerback.core.plan import Limits, Rules
+from answerback.core.plan import Limits
+from answerback.core.selection import Rules
+from answerback.core.session.reader import MAX_EMPTY_REQUESTS
 from tests.core.plans import LINE, plan, rule, say, template
 from tests.core.playbook import Playbook, after, eof
 
@@ -46,7 +47,7 @@ def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[ste
     if pause:
         book >> after(1)
     book << HalfClose() >> eof << Close(CloseReason.MALFORMED_REQUEST)
-    assert len(book.account.rules) == 1 + EMPTY_IN_A_ROW
+    assert len(book.account.rules) == 1 + MAX_EMPTY_REQUESTS
 
 
 def test_requests_without_a_byte_may_be_many_if_others_come_between() -> None:
@@ -54,7 +55,7 @@ def test_requests_without_a_byte_may_be_many_if_others_come_between() -> None:
         rule(say(b"."), steps.state(""), in_states=("body",)),
         rule(steps.state("body"), steps.set_framing_of_size(template("0"))),
     )
-    Playbook(target) >> b"\n" * 3 * EMPTY_IN_A_ROW << Send(b"." * 3 * EMPTY_IN_A_ROW)
+    Playbook(target) >> b"\n" * 3 * MAX_EMPTY_REQUESTS << Send(b"." * 3 * MAX_EMPTY_REQUESTS)
 
 
 def test_a_size_that_is_no_number_closes() -> None:

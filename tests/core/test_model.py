@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.answering import READ_AHEAD
+from answerback.core.session.reader import READ_AHEAD
 from answerback.v1 import config_pb2 as v1
 from tests.core.framing.cutting import CUTS, byte_by_byte, in_pieces
 from tests.core.model import strategies
@@ -25,9 +25,9 @@ FRAMINGS = {
 def test_session_agrees_with_plain_model_of_the_language(data: st.DataObject, kind: str) -> None:
     config = strategies.read(data.draw(strategies.listeners(FRAMINGS[kind])))
     plan, (listener,) = only(config), config.listeners
-    shared, surroundings = Counts(), Somewhere()
+    shared, connection = Counts(), Somewhere()
     for talk in data.draw(st.lists(strategies.talks(), min_size=1, max_size=2)):  # one connection after another
-        assert played(plan, talk, surroundings) == Model(listener, talk, UNTIL, shared).run()
+        assert played(plan, talk, connection) == Model(listener, talk, UNTIL, shared).run()
 
 
 @given(strategies.listeners(strategies.whole_framings), strategies.streams, CUTS, st.sampled_from([1, 51, 3001]))
@@ -57,7 +57,7 @@ def test_session_never_raises_for_any_configuration_and_talk(config: v1.Config, 
             for _ in range(10):
                 if not book.session.over and book.session.deadline <= 1000 + at:
                     book.now = max(book.now, book.session.deadline)
-                    book.session.wake(book.now)
+                    book.session.handle_timer(book.now)
 
 
 @given(strategies.listeners(strategies.whole_framings), st.sampled_from(strategies.PARTS), st.integers(1, 40_000))
@@ -72,4 +72,4 @@ def test_session_buffer_is_bounded_by_a_request_and_read_ahead(
             break
         book >> piece
         book.unheard()
-        assert len(book.session._buffer) <= 50_000 + READ_AHEAD + size
+        assert len(book.session.buffer) <= 50_000 + READ_AHEAD + size

@@ -53,7 +53,7 @@ def test_pattern_sets_search_no_pattern_before_it_is_needed(monkeypatch: pytest.
         return search
 
     monkeypatch.setattr(pattern_sets, "_alone", alone)
-    matching = Sets([".*a.*b.*"] * 3).matching(b"ab")
+    matching = iter(Sets([".*a.*b.*"] * 3).matching(b"ab"))
     assert (next(matching), searched) == (0, [0])
     assert (next(matching), searched) == (1, [0, 1])
 
@@ -156,6 +156,6 @@ def test_pattern_sets_yield_a_match_before_the_next_search(monkeypatch: pytest.M
         return search
 
     monkeypatch.setattr(pattern_sets, "_alone", alone)
-    matching = Sets(["^a", ".*a.*b.*", "^ab"]).matching(b"ab")
+    matching = iter(Sets(["^a", ".*a.*b.*", "^ab"]).matching(b"ab"))
     assert (next(matching), searched) == (0, [])
     assert (list(matching), searched) == ([1, 2], [1])

@@ -6,21 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core import matching, patterns, plan, steps
+from answerback.core import matching, patterns, selection, steps
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
-from answerback.core.plan import (
-    Asked,
-    ListenerPlan,
-    PlanInForce,
-    Replies,
-    Rule,
-    Rules,
-    Selector,
-    Then,
-)
-from answerback.core.reply_cache import RECALLED_BYTES, RECALLED_MOST, CachedReply
+from answerback.core.plan import ActivePlan, ListenerPlan, Replies, Rule, WhenExhausted
+from answerback.core.reply_cache import MAX_ENTRIES, MAX_KEY_BYTES, CachedReply
+from answerback.core.selection import Rules, Selector
 from answerback.core.steps import Step
+from tests.core.playbook import Account
 
 requests = st.sampled_from([b"", b"a", b"b", b"ab", b"ba"])
 
@@ -37,19 +30,19 @@ rules = st.one_of(
 )
 
 
-class Asker:
+class Asker(RequestContext):
     """A context in which every counted rule may match this number of times more."""
 
     def __init__(self, left: int = 0) -> None:
+        super().__init__("it", None, Account())
         self.left = left
-        self.captures = None
 
-    def claim(self, _rule: Rule) -> bool:
+    def next_number(self, _cell: int, _max_numbers: int, /) -> int | None:
         self.left -= 1
-        return self.left >= 0
+        return 0 if self.left >= 0 else None
 
 
-def in_parts(selector: Selector, request: bytes, turn: Asked) -> Rule | None:
+def in_parts(selector: Selector, request: bytes, turn: RequestContext) -> Rule | None:
     """What a search in parts finds."""
     search = selector.search_in_parts(request, turn)
     while True:
@@ -60,7 +53,7 @@ def in_parts(selector: Selector, request: bytes, turn: Asked) -> Rule | None:
 
 
 def select(written: list[Rule], request: bytes, turn: Asker | None = None) -> Rule | None:
-    selector, asked = Selector(written), cast(Asked, turn or Asker())
+    selector, asked = Selector(written), turn or Asker()
     again = copy(asked)
     found = selector.search(request, asked)
     assert in_parts(selector, request, again) is found
@@ -71,7 +64,7 @@ def select(written: list[Rule], request: bytes, turn: Asker | None = None) -> Ru
 
 @given(st.lists(rules, max_size=8), requests)
 def test_first_matching_rule_in_the_order_written_is_selected(written: list[Rule], request_bytes: bytes) -> None:
-    turn = cast(RequestContext, Asker())
+    turn = Asker()
     first = next((rule for rule in written if rule.matches is None or rule.matches(request_bytes, turn)), None)
     assert select(written, request_bytes) is first
 
@@ -91,21 +84,21 @@ def test_rule_table_does_not_grow_with_lookups() -> None:
 def test_reply_memory_of_a_plan_is_bounded() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
-    for number in range(3 * RECALLED_MOST):
-        selector.replies.store(b"%d" % number, 1, answering)
-        assert selector.recalled[b"%d" % number] is None
-        selector.replies.store(b"%d" % number, 1, answering)
-        assert len(selector.recalled) <= RECALLED_MOST
-    assert selector.recalled[b"%d" % number] == CachedReply((Send(b"yes"),), 1, 7)
-    selector.replies.store(bytes(RECALLED_BYTES + 1), 1, answering)
-    assert bytes(RECALLED_BYTES + 1) not in selector.recalled
+    for number in range(3 * MAX_ENTRIES):
+        selector.reply_cache.store(b"%d" % number, 1, answering)
+        assert selector.reply_cache.entries[b"%d" % number] is None
+        selector.reply_cache.store(b"%d" % number, 1, answering)
+        assert len(selector.reply_cache.entries) <= MAX_ENTRIES
+    assert selector.reply_cache.entries[b"%d" % number] == CachedReply((Send(b"yes"),), 1, 7)
+    selector.reply_cache.store(bytes(MAX_KEY_BYTES + 1), 1, answering)
+    assert bytes(MAX_KEY_BYTES + 1) not in selector.reply_cache.entries
 
 
 def test_reply_memory_keeps_constant_replies_only() -> None:
     echoing = Rule("", 7, (steps.echo(),))
     selector = Selector([echoing])
-    selector.replies.store(b"a", 1, echoing)
-    assert not selector.recalled
+    selector.reply_cache.store(b"a", 1, echoing)
+    assert not selector.reply_cache.entries
 
 
 def fail(_request: bytes, _turn: RequestContext) -> bool:
@@ -128,7 +121,7 @@ def test_rules_after_an_equal_one_are_not_tried() -> None:
 def test_pattern_sets_select_the_same_rule_as_one_by_one(patterns: list[str], place: int, request_bytes: bytes) -> None:
     written = [Rule("", 0, (), matching.regex(pattern), pattern=pattern) for pattern in patterns]
     written.insert(place % len(written), equal(b"ba"))
-    turn = cast(RequestContext, Asker())
+    turn = Asker()
     first = next((rule for rule in written if rule.matches is not None and rule.matches(request_bytes, turn)), None)
     assert select(written, request_bytes) is first
 
@@ -181,20 +174,18 @@ def test_counted_rule_that_does_not_match_is_not_counted() -> None:
 def test_state_selects_its_own_rules_and_those_of_all_states() -> None:
     inside, anywhere, out = Rule("", 0, in_states=("in",)), Rule("", 0), Rule("", 0, in_states=("out", "in"))
     rules_in_states = Rules([out, inside, anywhere])
-    chosen = {
-        state: rules_in_states.of(state).search(b"", cast(Asked, Asker())) for state in ("", "in", "out", "other")
-    }
+    chosen = {state: rules_in_states.selector_for(state).search(b"", Asker()) for state in ("", "in", "out", "other")}
     assert chosen == {"": anywhere, "in": out, "out": out, "other": anywhere}
 
 
 @pytest.mark.parametrize(
     "then,most",
-    [(Then.REPEAT_LAST, 0), (Then.CYCLE, 0), (Then.RANDOM, 0), (Then.NEXT_RULE, 2)],
+    [(WhenExhausted.REPEAT_LAST, 0), (WhenExhausted.CYCLE, 0), (WhenExhausted.RANDOM, 0), (WhenExhausted.NEXT_RULE, 2)],
 )
-def test_rule_most_matches_follow_times_and_replies(then: Then, most: int) -> None:
+def test_rule_most_matches_follow_times_and_replies(then: WhenExhausted, most: int) -> None:
     replies = Replies(((), ()), then)
-    assert Rule("", 0, replies=replies).most == most
-    assert Rule("", 0, times=1, replies=replies).most == 1
+    assert Rule("", 0, replies=replies).max_matches == most
+    assert Rule("", 0, times=1, replies=replies).max_matches == 1
 
 
 REPLIES = [
@@ -215,7 +206,7 @@ def test_constant_reply_is_precomputed(taken: tuple[Step, ...], reply: Send | No
 
 def test_active_plan_change_is_seen_by_all_holders() -> None:
     first, second = ListenerPlan("a", ""), ListenerPlan("a", "")
-    in_force = PlanInForce(first)
+    in_force = ActivePlan(first)
     seen = in_force
     in_force.plan = second
     assert seen.plan is second
@@ -250,14 +241,14 @@ def test_equality_rule_is_tried_in_its_place_among_patterns(place: int, kind: st
 
 def test_patterns_in_many_states_are_searched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each state would have sets of its own, which take time to compile and memory."""
-    monkeypatch.setattr(plan, "MOST_IN_SETS", 27)
+    monkeypatch.setattr(selection, "MAX_PATTERNS_IN_SETS", 27)
     named = [Rule(f"{number}", 0, (), matching.regex(f"a{number}"), pattern=f"a{number}") for number in range(9)]
     in_two = [replace(each, in_states=("one", "two")) for each in named]
     in_three = [replace(each, in_states=("one", "two", "three")) for each in named]
-    assert Rules(in_two).of("one")._sets is not None
-    assert Rules(in_three).of("one")._sets is None
+    assert Rules(in_two).selector_for("one")._sets is not None
+    assert Rules(in_three).selector_for("one")._sets is None
     for rules in (Rules(in_two), Rules(in_three)):
-        found = rules.of("one").search(b"xa7", cast(Asked, Asker()))
+        found = rules.selector_for("one").search(b"xa7", Asker())
         assert found is not None
         assert found.name == "7"
 
@@ -275,7 +266,7 @@ def test_request_too_long_for_the_sets_is_searched_one_by_one(
         written.insert(3, Rule("", 0, (), matching.prefix(b"nothing like it")))
     selector = Selector(written)
     assert selector._sets is not None
-    turn = cast(Asked, Asker())
+    turn = Asker()
     found = selector.search(request_bytes, turn)
     assert (found.name if found else "") == ("k7$" if request_bytes.endswith(b"7") else "")
     selector._sets.longest = len(request_bytes) - 1

@@ -7,23 +7,24 @@ from answerback.core.actions import Send
 from answerback.core.context import RequestContext
 from answerback.core.framing import Delimiter, Line, Read
 from answerback.core.matching.effort import Effort, with_effort
-from answerback.core.plan import KNOWN_FROM_WEIGHT, ListenerPlan, Rule, Selector
+from answerback.core.plan import ListenerPlan, Rule
 from answerback.core.reply_cache import (
-    CACHE_BYTES,
     ENTRY_BYTES,
-    RECALLED_BYTES,
-    RECALLED_MOST,
+    MAX_CACHE_BYTES,
+    MAX_ENTRIES,
+    MAX_KEY_BYTES,
     CachedReply,
     ReplyCache,
     RuleCache,
 )
+from answerback.core.selection import MIN_CACHED_WEIGHT, Selector
 from tests.core.plans import plan, rule, say, template
 from tests.core.playbook import Playbook, after
 
 
 def remembered(book: Playbook, data: bytes) -> bool:
     """Whether the reply to these bytes is remembered by the selector in use."""
-    return book.session._selector.recalled.get(data) is not None
+    return book.session._selector.reply_cache.entries.get(data) is not None
 
 
 def heard_twice(book: Playbook, data: bytes, reply: bytes) -> Playbook:
@@ -179,22 +180,22 @@ def test_rule_without_a_reply_is_cached() -> None:
 def test_reply_cache_is_cleared_beyond_its_maximum_of_entries() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
-    for number in range(RECALLED_MOST):
-        selector.replies.store(b"%d" % number, 1, answering)
-    assert len(selector.recalled) == RECALLED_MOST
-    selector.replies.store(b"0", 1, answering)
-    assert len(selector.recalled) == RECALLED_MOST, "one that is known needs no more room"
-    assert selector.recalled[b"0"] == CachedReply((Send(b"yes"),), 1, 7)
-    selector.replies.store(b"one more", 1, answering)
-    assert list(selector.recalled) == [b"one more"]
+    for number in range(MAX_ENTRIES):
+        selector.reply_cache.store(b"%d" % number, 1, answering)
+    assert len(selector.reply_cache.entries) == MAX_ENTRIES
+    selector.reply_cache.store(b"0", 1, answering)
+    assert len(selector.reply_cache.entries) == MAX_ENTRIES, "one that is known needs no more room"
+    assert selector.reply_cache.entries[b"0"] == CachedReply((Send(b"yes"),), 1, 7)
+    selector.reply_cache.store(b"one more", 1, answering)
+    assert list(selector.reply_cache.entries) == [b"one more"]
 
 
 def test_requests_longer_than_the_maximum_are_not_cached() -> None:
     answering = Rule("", 7, (Send(b"yes"),))
     selector = Selector([answering])
-    selector.replies.store(bytes(RECALLED_BYTES), 1, answering)
-    selector.replies.store(bytes(RECALLED_BYTES + 1), 1, answering)
-    assert list(selector.recalled) == [bytes(RECALLED_BYTES)]
+    selector.reply_cache.store(bytes(MAX_KEY_BYTES), 1, answering)
+    selector.reply_cache.store(bytes(MAX_KEY_BYTES + 1), 1, answering)
+    assert list(selector.reply_cache.entries) == [bytes(MAX_KEY_BYTES)]
 
 
 @pytest.mark.parametrize("rules", [[], [rule(say(b"A"), when=b"x")]], ids=["no rule", "another rule"])
@@ -219,21 +220,21 @@ def slow(tried: list[bytes], *, pure: bool = True, holds: bool = False, taken: s
         return holds
 
     matcher = with_effort(matches, Effort(by_bytes=pure))
-    return [Rule("", 1, (taken,) if taken else (), matcher)] * KNOWN_FROM_WEIGHT
+    return [Rule("", 1, (taken,) if taken else (), matcher)] * MIN_CACHED_WEIGHT
 
 
 def test_slow_search_without_a_match_is_cached() -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried))) >> b"a\na\na\n" >> b"b\na\n"
     assert book.silent().account.unmatched_requests == 5
-    assert tried == [b"a"] * KNOWN_FROM_WEIGHT + [b"b"] * KNOWN_FROM_WEIGHT
+    assert tried == [b"a"] * MIN_CACHED_WEIGHT + [b"b"] * MIN_CACHED_WEIGHT
 
 
 def test_slow_search_with_a_match_is_cached() -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried), rule(say(b"."), place=7))) >> b"a\na\n" << Send(b"..")
     assert book.account.rules == [7, 7]
-    assert len(tried) == KNOWN_FROM_WEIGHT
+    assert len(tried) == MIN_CACHED_WEIGHT
 
 
 @pytest.mark.parametrize("pure,taken", [(False, None), (True, steps.echo())], ids=["not of the bytes", "no constant"])
@@ -243,38 +244,38 @@ def test_variable_match_or_reply_is_searched_for_each_time(pure: bool, taken: st
     for data in (b"a\na\n", b"a\n"):
         book >> data
         book.heard.clear()
-    assert len(tried) == 3 * (1 if taken else KNOWN_FROM_WEIGHT)
+    assert len(tried) == 3 * (1 if taken else MIN_CACHED_WEIGHT)
 
 
 def test_slow_search_over_a_counted_rule_is_not_cached() -> None:
     tried: list[bytes] = []
     book = Playbook(plan(*slow(tried), rule(say(b"1"), times=1), rule(say(b".")))) >> b"a\na\n" << Send(b"1.")
-    assert len(tried) == 2 * KNOWN_FROM_WEIGHT
+    assert len(tried) == 2 * MIN_CACHED_WEIGHT
     assert not remembered(book, b"a\na\n")
 
 
 def test_fast_search_is_not_cached() -> None:
     tried: list[bytes] = []
     Playbook(plan(*slow(tried)[1:])) >> b"a\na\n"
-    assert len(tried) == 2 * (KNOWN_FROM_WEIGHT - 1)
+    assert len(tried) == 2 * (MIN_CACHED_WEIGHT - 1)
 
 
 def test_reply_cache_is_limited_in_bytes() -> None:
-    answering = Rule("", 7, (Send(bytes(CACHE_BYTES // 4)),))
+    answering = Rule("", 7, (Send(bytes(MAX_CACHE_BYTES // 4)),))
     cache = ReplyCache()
     for number in range(20):
         for _ in range(2):
             cache.store(b"%d" % number, 1, answering)
         kept = sum(len(each.actions[0].data) for each in cache.entries.values() if each is not None)
-        assert kept == cache.size_bytes <= CACHE_BYTES
+        assert kept == cache.size_bytes <= MAX_CACHE_BYTES
         assert cache.entries[b"%d" % number] is not None
     rules = RuleCache()
-    for number in range(CACHE_BYTES // ENTRY_BYTES + 10):
+    for number in range(MAX_CACHE_BYTES // ENTRY_BYTES + 10):
         rules.store(b"%d" % number, None)
         assert b"%d" % number in rules
-        assert len(rules) * ENTRY_BYTES <= CACHE_BYTES
-    rules.store(bytes(RECALLED_BYTES + 1), None)
-    assert bytes(RECALLED_BYTES + 1) not in rules
+        assert len(rules) * ENTRY_BYTES <= MAX_CACHE_BYTES
+    rules.store(bytes(MAX_KEY_BYTES + 1), None)
+    assert bytes(MAX_KEY_BYTES + 1) not in rules
     assert len(rules) < 50, "it was emptied when it was full"
 
 

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from answerback.core import matching, steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
-from answerback.core.answering import READ_AHEAD
 from answerback.core.context import RequestContext
-from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Fixed, Framing, Line, Read
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.core.playing import OUTPUT_AHEAD
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
+from answerback.core.session.closing import LINGER_BYTES, LINGER_SECONDS
+from answerback.core.session.reader import READ_AHEAD
+from answerback.core.session.script import OUTPUT_AHEAD
 from tests.core.playbook import Playbook, after, connected, drain, eof
 
 LINE = Line(keep_ending=False)
@@ -248,15 +249,15 @@ def test_session_does_not_adopt_a_plan_with_another_framing() -> None:
 
 def test_lost_connection_has_no_deadline() -> None:
     book = Playbook(SERVICES) >> b"slow\n"
-    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
+    assert book.session.connection_lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
     assert book.session.over
-    assert not book.session.wake(book.now + 1)
+    assert not book.session.handle_timer(book.now + 1)
     assert book.session.deadline == inf
 
 
 def test_reset_after_our_fin_keeps_the_close_reason() -> None:
     book = Playbook(SERVICES) >> b"quit\n" << Send(b"bye\n") << HalfClose()
-    assert book.session.lost(CloseReason.PEER_RESET) == CloseReason.SERVER_CLOSE
+    assert book.session.connection_lost(CloseReason.PEER_RESET) == CloseReason.SERVER_CLOSE
 
 
 def test_exception_in_a_step_is_raised() -> None:

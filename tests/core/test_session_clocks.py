@@ -6,9 +6,10 @@ import pytest
 
 from answerback.core import steps
 from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Send
-from answerback.core.ending import LINGER_BYTES, LINGER_SECONDS
 from answerback.core.framing import Line
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
+from answerback.core.session.closing import LINGER_BYTES, LINGER_SECONDS
 from tests.core.plans import plan, rule, say
 from tests.core.playbook import Playbook, after, eof
 
@@ -76,7 +77,7 @@ def test_write_timeout_starts_when_writing_is_first_paused() -> None:
     book = Playbook(limited(rule(say(b"12345678")), write_timeout=3), room=4)
     book >> b"a\n" << Send(b"12345678")
     book >> after(2)
-    book.session.blocked(book.now)  # blocked again
+    book.session.writing_paused(book.now)  # blocked again
     book.silent() >> after(1 - TICK)
     book.silent() >> after(TICK) << Abort(CloseReason.WRITE_TIMEOUT)
 

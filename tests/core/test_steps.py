@@ -7,7 +7,18 @@ from answerback.core import steps, templates
 from answerback.core.actions import CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
 from answerback.core.framing import Fixed, Line
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Hold, Outcome, Step, Switch, Take, Wait
+from answerback.core.steps import (
+    END_BY_RESET,
+    END_IN_ORDER,
+    EnterState,
+    Hang,
+    Receive,
+    SetFraming,
+    SetVariable,
+    Step,
+    StepResult,
+    Wait,
+)
 
 
 class Said:
@@ -20,14 +31,14 @@ class Said:
         self.variables: dict[str, bytes] = {}
 
 
-def taken(step: Step, turn: Said | None = None) -> Outcome:
+def taken(step: Step, turn: Said | None = None) -> StepResult:
     return step(cast(RequestContext, turn or Said())) if callable(step) else step
 
 
 def pieces_of(step: Step) -> list[Send | Wait]:
-    outcome = taken(step)
-    assert isinstance(outcome, GeneratorType)
-    return list(outcome)
+    result = taken(step)
+    assert isinstance(result, GeneratorType)
+    return list(result)
 
 
 def template(text: str) -> templates.Template:
@@ -64,21 +75,17 @@ def test_half_close_step_closes_the_sending_half() -> None:
 
 
 def test_hang_step_holds_with_or_without_ignoring_fin() -> None:
-    assert taken(steps.hang()) == Hold(ignore_fin=False)
-    assert taken(steps.hang(ignore_fin=True)) == Hold(ignore_fin=True)
+    assert taken(steps.hang()) == Hang(ignore_fin=False)
+    assert taken(steps.hang(ignore_fin=True)) == Hang(ignore_fin=True)
 
 
-def test_state_step_sets_the_state() -> None:
-    turn = Said()
-    assert taken(steps.state("in"), turn) is None
-    assert turn.state == "in"
+def test_state_step_enters_the_state() -> None:
+    assert taken(steps.state("in")) == EnterState("in")
 
 
 def test_set_step_sets_a_variable() -> None:
-    turn = Said()
-    taken(steps.set_variable("a", b"1"), turn)
-    taken(steps.set_variable("b", template("${request}!")), turn)
-    assert turn.variables == {"a": b"1", "b": b"said!"}
+    assert taken(steps.set_variable("a", b"1")) == SetVariable("a", b"1")
+    assert taken(steps.set_variable("b", template("${request}!"))) == SetVariable("b", b"said!")
 
 
 @pytest.mark.parametrize(
@@ -99,31 +106,29 @@ def test_dribble_step_of_empty_payload_sends_nothing() -> None:
 
 
 def test_set_framing_step_switches_the_framing() -> None:
-    assert taken(steps.set_framing(Line(keep_ending=False))) == Switch(Line(keep_ending=False))
+    assert taken(steps.set_framing(Line(keep_ending=False))) == SetFraming(Line(keep_ending=False))
 
 
 @pytest.mark.parametrize(
-    "text,outcome",
+    "text,result",
     [
-        ("3", Switch(Fixed(3), once=True)),
-        ("0", Switch(None, once=True)),
+        ("3", SetFraming(Fixed(3), once=True)),
+        ("0", SetFraming(None, once=True)),
         ("${request}", steps.END_AS_MALFORMED),
     ],
 )
-def test_set_framing_step_with_size_from_template_switches_or_ends(text: str, outcome: Outcome) -> None:
-    assert taken(steps.set_framing_of_size(template(text))) == outcome
+def test_set_framing_step_with_size_from_template_switches_or_ends(text: str, result: StepResult) -> None:
+    assert taken(steps.set_framing_of_size(template(text))) == result
     assert steps.END_AS_MALFORMED.reason == CloseReason.MALFORMED_REQUEST
 
 
 def test_receive_step_takes_a_frame_into_a_variable() -> None:
-    assert taken(steps.receive(Line(keep_ending=False), "a")) == Take(Line(keep_ending=False), "a")
+    assert taken(steps.receive(Line(keep_ending=False), "a")) == Receive(Line(keep_ending=False), "a")
 
 
 def test_receive_step_with_size_from_template_takes_or_ends() -> None:
-    turn = Said()
-    assert taken(steps.receive_of_size(template("3"), "a")) == Take(Fixed(3), "a")
-    assert taken(steps.receive_of_size(template("0"), "a"), turn) is None
-    assert turn.variables == {"a": b""}
+    assert taken(steps.receive_of_size(template("3"), "a")) == Receive(Fixed(3), "a")
+    assert taken(steps.receive_of_size(template("0"), "a")) == SetVariable("a", b"")
     assert taken(steps.receive_of_size(template("x"), "a")) == steps.END_AS_MALFORMED
 
 

@@ -17,9 +17,10 @@ from answerback.core.faults import Drop, Fault
 from answerback.core.framing import Fixed, Http, Line, Resp
 from answerback.core.framing.incremental import PARTS_AT_ONCE
 from answerback.core.matching import Matcher
-from answerback.core.plan import WEIGHT_AT_ONCE, Limits, ListenerPlan, PlanInForce, Rule, Rules
-from answerback.core.playing import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS
+from answerback.core.plan import ActivePlan, Limits, ListenerPlan, Rule
+from answerback.core.selection import WEIGHT_AT_ONCE, Rules
 from answerback.core.session import Session
+from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS
 from answerback.document.document import load
 from answerback.v1 import config_pb2 as v1
 from tests.core.plans import plan, rule, say, template
@@ -96,14 +97,14 @@ def listener(framing: str, condition: str, rules: int) -> ListenerPlan:
     document = load(top + "".join(lines))
     assert not document.problems
     compiled = only(document.config)
-    return replace(compiled, on_request=Rules(compiled.on_request.written * (rules // different)))
+    return replace(compiled, on_request=Rules(compiled.on_request.in_order * (rules // different)))
 
 
 class Driver:
     """Drives a session as the engines do, and keeps what each turn has cost its thread."""
 
     def __init__(self, target: ListenerPlan) -> None:
-        self.session = Session(PlanInForce(target), Account(), time.thread_time(), Somewhere(clock=time.thread_time))
+        self.session = Session(ActivePlan(target), Account(), time.thread_time(), Somewhere(clock=time.thread_time))
         self.longest = 0.0
         self.turns = 0
 
@@ -112,14 +113,14 @@ class Driver:
         began = time.thread_time()
         happened(began)
         while self.session.awaits_flush and time.thread_time() - began < WAIT:
-            self.session.flushed(time.thread_time())
+            self.session.writing_resumed(time.thread_time())
         self.longest = max(self.longest, time.thread_time() - began)
         self.turns += 1
 
     def flood(self, data: bytes) -> None:
         """The peer sends this, and has turns until it has come to the requests that cost most."""
         session, until = self.session, time.thread_time() + 2 * WAIT
-        self.turn(lambda now: session.receive(data, now))
+        self.turn(lambda now: session.receive_data(data, now))
         while session.wants_turn and time.thread_time() < until:
             assert not session.wants_read
             self.turn(session.take_turn)
@@ -132,7 +133,7 @@ def test_the_shortest_requests_take_no_long_turn(framing: str, condition: str) -
     driver = Driver(listener(text, condition, ORDINARY_RULES))
     driver.flood(request * (FLOOD // len(request)))
     if framing in ("idle", "until_eof"):
-        driver.turn(driver.session.eof)
+        driver.turn(driver.session.receive_eof)
     assert driver.longest < WAIT
 
 
@@ -193,7 +194,7 @@ class Stopwatch:
         return book
 
     def session(self, target: ListenerPlan) -> Session:
-        return Session(PlanInForce(target), Account(), self.now, Somewhere(clock=lambda: self.now))
+        return Session(ActivePlan(target), Account(), self.now, Somewhere(clock=lambda: self.now))
 
 
 def slow_rule(watch: Stopwatch, *taken: steps.Step, seconds: float = 1.01 * TURN_SECONDS) -> Rule:
@@ -204,7 +205,7 @@ def turns(session: Session, watch: Stopwatch) -> Iterator[None]:
     """Before each turn that the session is given."""
     while True:
         while session.awaits_flush:
-            session.flushed(watch.now)
+            session.writing_resumed(watch.now)
         if not session.wants_turn:
             return
         yield
@@ -214,7 +215,7 @@ def turns(session: Session, watch: Stopwatch) -> Iterator[None]:
 def test_a_turn_ends_between_two_requests() -> None:
     watch = Stopwatch()
     session = watch.session(plan(slow_rule(watch, say(b"ok"), seconds=TURN_SECONDS * 0.26)))
-    session.receive(b"x\n" * 10, watch.now)
+    session.receive_data(b"x\n" * 10, watch.now)
     assert [len(watch.tried) for _ in turns(session, watch)] == [4, 8]
     assert len(watch.tried) == 10
 
@@ -236,10 +237,10 @@ def test_a_turn_that_is_not_used_up_goes_on() -> None:
 def test_requests_that_are_looked_up_share_a_turn_until_its_time_is_over() -> None:
     watch = Stopwatch()
     session = watch.session(plan(rule(say(b"ok"))))
-    session.receive(b"x\n" * 1000, watch.now)
+    session.receive_data(b"x\n" * 1000, watch.now)
     assert session.awaits_flush
     wanted = [
-        (session.flushed(watch.now + TURN_SECONDS * part), session.wants_turn, session.wants_read)[1:]
+        (session.writing_resumed(watch.now + TURN_SECONDS * part), session.wants_turn, session.wants_read)[1:]
         for part in (0.99, 1.01)
     ]
     assert wanted == [(False, True), (True, False)]
@@ -250,7 +251,7 @@ def test_a_search_gives_way_between_two_rules(rules: int, weight: int) -> None:
     watch = Stopwatch()
     heavy = [matching.any_of([watch.matcher(at, TURN_SECONDS / 10)] * weight) for at in range(rules)]
     session = watch.session(plan(*(Rule(str(at), at, (say(b"%d" % at),), each) for at, each in enumerate(heavy))))
-    session.receive(b"x\nx\n", watch.now)
+    session.receive_data(b"x\nx\n", watch.now)
     assert session.wants_turn
     assert len(watch.tried) <= (FREE_STEPS + 2) * WEIGHT_AT_ONCE
     assert len(list(turns(session, watch))) > 1
@@ -342,7 +343,7 @@ def test_steps_that_a_fault_swallows_give_way_too() -> None:
         watch.now += TURN_SECONDS / 8
         return Send(b"x")
 
-    rules = Rules([Rule("", 1, (work,) * 200, faulted=True)])
+    rules = Rules([Rule("", 1, (work,) * 200, has_faults=True)])
     target = ListenerPlan("it", "", framing=Line(), on_request=rules, faults=(Fault("", 0, Drop()),))
     book = watch.playbook(target) >> b"a\n"
     assert book.silent().turns >= 200 // (8 * (FREE_STEPS + 2))
@@ -364,8 +365,8 @@ def echoing(watch: Stopwatch, **limits: float) -> ListenerPlan:
 def waiting(target: ListenerPlan, watch: Stopwatch) -> Session:
     """A session with two requests left, and no time."""
     session = watch.session(target)
-    session.receive(b"x\ny\nz\n", watch.now)
-    session.flushed(watch.now)
+    session.receive_data(b"x\ny\nz\n", watch.now)
+    session.writing_resumed(watch.now)
     assert session.wants_turn
     return session
 
@@ -374,14 +375,14 @@ def rest(session: Session, watch: Stopwatch) -> list[Action]:
     """What the session does, with as many turns as it wants."""
     done: list[Action] = []
     while session.awaits_flush or session.wants_turn:
-        done += session.flushed(watch.now) if session.awaits_flush else session.take_turn(watch.now)
+        done += session.writing_resumed(watch.now) if session.awaits_flush else session.take_turn(watch.now)
     return done
 
 
 def test_bytes_received_while_waiting_for_a_turn_are_answered_last() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
-    assert session.receive(b"late\n", watch.now) == ()
+    assert session.receive_data(b"late\n", watch.now) == ()
     assert not session.wants_read
     assert rest(session, watch) == [Send(b"y"), Send(b"z"), Send(b"late")]
     assert session.wants_read
@@ -390,7 +391,7 @@ def test_bytes_received_while_waiting_for_a_turn_are_answered_last() -> None:
 def test_fin_while_waiting_for_a_turn_closes_after_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
-    assert session.eof(watch.now) == ()
+    assert session.receive_eof(watch.now) == ()
     assert rest(session, watch) == [Send(b"y"), Send(b"z"), Close(CloseReason.PEER_EOF)]
 
 
@@ -404,7 +405,7 @@ def test_drain_while_waiting_for_a_turn_closes_after_the_rest() -> None:
 def test_connection_lost_while_waiting_for_a_turn_wants_none() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
-    assert session.lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
+    assert session.connection_lost(CloseReason.PEER_RESET) == CloseReason.PEER_RESET
     assert not session.wants_turn
     assert session.take_turn(watch.now) == ()
 
@@ -412,7 +413,7 @@ def test_connection_lost_while_waiting_for_a_turn_wants_none() -> None:
 def test_lifetime_while_waiting_for_a_turn_closes_without_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch, lifetime=10.0), watch)
-    assert list(session.wake(1010.0)) == [HalfClose()]
+    assert list(session.handle_timer(1010.0)) == [HalfClose()]
     assert not session.wants_turn
 
 
@@ -421,10 +422,10 @@ def test_session_waiting_for_its_turn_idles_out_only_afterwards() -> None:
     session = waiting(echoing(watch, idle_timeout=5.0, request_timeout=3.0), watch)
     for _ in range(3):
         watch.now = session.deadline
-        assert session.wake(watch.now) == ()
+        assert session.handle_timer(watch.now) == ()
     assert rest(session, watch) == [Send(b"y"), Send(b"z")]
     heard = watch.now
-    while not (done := session.wake(session.deadline)):
+    while not (done := session.handle_timer(session.deadline)):
         assert session.deadline <= heard + 5.0
     assert list(done) == [HalfClose()]
 
@@ -432,19 +433,19 @@ def test_session_waiting_for_its_turn_idles_out_only_afterwards() -> None:
 def test_session_with_blocked_kernel_takes_its_turn_after_the_flush() -> None:
     watch = Stopwatch()
     session = watch.session(echoing(watch))
-    session.receive(b"x\ny\nz\n", watch.now)
-    session.blocked(watch.now)
+    session.receive_data(b"x\ny\nz\n", watch.now)
+    session.writing_paused(watch.now)
     assert session.wants_turn
     assert session.take_turn(watch.now) == ()
     assert session.wants_turn
-    assert session.flushed(watch.now) == ()
+    assert session.writing_resumed(watch.now) == ()
     assert rest(session, watch) == [Send(b"y"), Send(b"z")]
 
 
 def test_new_plan_while_waiting_for_a_turn_answers_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
-    session._in_force.plan = plan(rule(say(b"new")))
+    session._active.plan = plan(rule(say(b"new")))
     assert rest(session, watch) == [Send(b"new"), Send(b"new")]
 
 
@@ -470,12 +471,12 @@ def test_requests_of_many_parts_are_found_whole(
     framing: Http | Resp, request_of: Callable[[int], bytes], count: int, late: bool
 ) -> None:
     request = request_of(count)
-    surroundings = LATE if late else None
-    book = Playbook(plan(rule(steps.echo()), framing=framing), surroundings=surroundings)
+    connection = LATE if late else None
+    book = Playbook(plan(rule(steps.echo()), framing=framing), connection=connection)
     book >> request * 3 + request[:-1] << Send(request * 3)
     book.silent() >> request[-1:] << Send(request)
     assert book.turns >= late * 3 * ((count - 1) // PARTS_AT_ONCE)
-    book = Playbook(plan(rule(steps.echo()), framing=framing), surroundings=surroundings) >> request[:-1] >> eof
+    book = Playbook(plan(rule(steps.echo()), framing=framing), connection=connection) >> request[:-1] >> eof
     book << Close(CloseReason.PEER_EOF)
     assert book.account.truncations == 1
 
@@ -484,10 +485,10 @@ def test_requests_of_many_parts_are_found_whole(
 def test_a_frame_of_many_parts_is_taken_whole(framing: Http | Resp, request_of: Callable[[int], bytes]) -> None:
     request = request_of(10 * PARTS_AT_ONCE)
     target = plan(rule(steps.receive(framing, "more"), say(template("${vars.more}"))), framing=Fixed(1))
-    book = Playbook(target, surroundings=LATE) >> b"a" + request + b"b" << Send(request)
+    book = Playbook(target, connection=LATE) >> b"a" + request + b"b" << Send(request)
     assert book.account.rules == [0, 0]
 
 
 def test_a_fault_behind_many_parts_is_found() -> None:
-    book = Playbook(plan(rule(steps.echo()), framing=Http()), surroundings=LATE) >> chunks(1000)[:-5] + b"nonsense\r\n"
+    book = Playbook(plan(rule(steps.echo()), framing=Http()), connection=LATE) >> chunks(1000)[:-5] + b"nonsense\r\n"
     book << HalfClose() >> eof << Close(CloseReason.MALFORMED_REQUEST)

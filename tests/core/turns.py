@@ -1,12 +1,14 @@
 """Contexts for matches and templates without a session."""
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from answerback.core import patterns
-from answerback.core.context import Captures
+from answerback.core.context import Captures, RequestContext
+from answerback.explain.fake_connection import FakeConnection
+from tests.core.playbook import Account
 
 MOMENT = datetime(2025, 1, 2, 3, 4, 5, 67890, tzinfo=UTC)
 
@@ -24,28 +26,31 @@ class Groups:
         return self.found[group]
 
 
-@dataclass
-class MadeUp:
+class MadeUp(RequestContext):
     """A turn of which everything can be said."""
 
-    request: bytes = b""
-    captures: Captures | None = None
-    state: str = ""
-    number: int = 1
-    variables: dict[str, bytes] = field(default_factory=dict)
-    listener: str = "it"
-    connection_id: str = "5f2c-1"
-    peer: tuple[str, int] = ("192.0.2.7", 40123)
-    local_port: int = 7001
-    seed: int = 7
-    moment: datetime = MOMENT
-
-    def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)
-
-    @property
-    def wall_clock(self) -> Callable[[], datetime]:
-        return lambda: self.moment
+    def __init__(
+        self,
+        request: bytes = b"",
+        captures: Captures | None = None,
+        state: str = "",
+        number: int = 1,
+        variables: dict[str, bytes] | None = None,
+        listener: str = "it",
+        connection_id: str = "5f2c-1",
+        peer: tuple[str, int] = ("192.0.2.7", 40123),
+        local_port: int = 7001,
+        seed: int = 7,
+        moment: datetime = MOMENT,
+    ) -> None:
+        connection = FakeConnection(peer, local_port, random.Random(seed), lambda: moment, connection_id)
+        super().__init__(listener, connection, Account())
+        self.seed = seed
+        self.request = request
+        self.captures = captures
+        self.state = state
+        self.number = number
+        self.variables.update(variables or {})
 
 
 def matched(pattern: str, request: bytes, **rest: str | int | dict[str, bytes]) -> MadeUp:

@@ -59,8 +59,8 @@ def test_explained_session_answers_as_an_unobserved_one(data: st.DataObject) -> 
     listener = config.listeners[0]
     plan = only(config)
     port = int(listener.address.rpartition(":")[2])
-    surroundings = Somewhere("1", (PEER, 50000), port, Random(plan.random_seed or 0))
-    served, told = played(plan, talk, surroundings), in_words(explained(listener, talk))
+    connection = Somewhere("1", (PEER, 50000), port, Random(plan.random_seed or 0))
+    served, told = played(plan, talk, connection), in_words(explained(listener, talk))
     # The one who listens to an explanation answers FIN with FIN at once, and the other never.
     closed = [what for _, what in served.transcript if isinstance(what, str) and what.startswith(("close", "reset"))]
     assert [what for _, what in told.transcript if isinstance(what, str) and what != "fin"] == closed

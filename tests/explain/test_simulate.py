@@ -3,8 +3,8 @@
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.core.answering import READ_AHEAD
 from answerback.core.matching import Mismatch
+from answerback.core.session.reader import READ_AHEAD
 from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain import events as e

@@ -3,37 +3,30 @@
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
+from answerback.core import context
 from answerback.core.plan import Engine, ListenerPlan, Plan, Rule
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Files
 from answerback.v1 import config_pb2 as v1
+from tests.core.playbook import Account, Somewhere
 from tests.language.configurations import places
 
 
-class RequestContext:
+class RequestContext(context.RequestContext):
     """What matches and steps see: the first request of a connection, to which every count is open."""
 
-    connection_id = "7"
-    listener = "it"
-    local_port = 80
-    number = 1
-    peer = ("192.0.2.7", 1234)
-    chance = random.Random(0)
-
     def __init__(self, request: bytes = b"") -> None:
+        super().__init__("it", Somewhere("7", ("192.0.2.7", 1234), 80, random.Random(0)), Account())
         self.request = request
-        self.captures: Any = None
-        self.state = ""
-        self.variables: dict[str, bytes] = {}
+        self.number = 1
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
         return lambda: datetime(2024, 1, 1, tzinfo=UTC)
 
-    def claim(self, _rule: Rule) -> bool:
-        return True
+    def next_number(self, _cell: int, _max_numbers: int, /) -> int | None:
+        return 0
 
 
 def compiled(config: v1.Config, files: Files | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
@@ -49,4 +42,4 @@ def only(config: v1.Config, files: Files | None = None) -> ListenerPlan:
 
 def selected(config: v1.Config, turn: RequestContext) -> Rule | None:
     """The rule for a request."""
-    return only(config).on_request.of("").search(turn.request, turn)
+    return only(config).on_request.selector_for("").search(turn.request, turn)

@@ -36,11 +36,11 @@ def test_builtin_configuration_compiles_to_its_plan() -> None:
     assert hello.framing == Read(1024)
     assert hello.limits == Limits()
     assert hello.random_seed is None
-    assert not hello.on_connect.any
+    assert not hello.on_connect
     chosen = selected(BUILT_IN, RequestContext(b"anything"))
     assert chosen is not None
     assert chosen.steps == (Send(b"Hello, World!"), END_IN_ORDER)
-    assert (chosen.name, chosen.place) == ("rules[0]", 500)
+    assert (chosen.name, chosen.cell) == ("rules[0]", 500)
 
 
 EVENTS = ["request", "connect", "idle", "eof", "drain"]
@@ -50,14 +50,14 @@ EVENTS = ["request", "connect", "idle", "eof", "drain"]
 def test_event_rules_are_compiled_in_the_order_written(event: str) -> None:
     rules = ", ".join(f"{{event: {each.upper()}, name: {each}-{n}}}" for n in "12" for each in EVENTS)
     plan = only(listener(f"rules: [{rules}, {{event: {event}, in_states: [late], name: late}}]"))
-    found = getattr(plan, f"on_{event}").of("").search(b"", RequestContext())
-    assert (found.name, found.place) == (f"{event}-1", 500 + EVENTS.index(event))
+    found = getattr(plan, f"on_{event}").selector_for("").search(b"", RequestContext())
+    assert (found.name, found.cell) == (f"{event}-1", 500 + EVENTS.index(event))
 
 
 def test_rule_without_an_event_is_for_requests() -> None:
     plan = only(listener("rules: [{}]"))
-    assert plan.on_request.any
-    assert not plan.on_connect.any
+    assert plan.on_request
+    assert not plan.on_connect
 
 
 def test_rule_compiles_with_its_states_and_counts() -> None:
@@ -73,13 +73,13 @@ def test_compiled_rule_has_its_cell_and_sequence_cell() -> None:
     config = rule("times: 2")
     chosen = selected(config, RequestContext())
     assert chosen is not None
-    assert (chosen.place, chosen.counter) == (500, 800)
+    assert (chosen.cell, chosen.sequence_cell) == (500, 800)
     where = places(config)
     where["it"].ClearField("counters")
     plan = compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
-    uncounted = plan.listeners["it"].on_request.of("").search(b"", RequestContext())
+    uncounted = plan.listeners["it"].on_request.selector_for("").search(b"", RequestContext())
     assert uncounted is not None
-    assert uncounted.counter == 0
+    assert uncounted.sequence_cell == 0
 
 
 @pytest.mark.parametrize("seed", ["0", "18446744073709551615"])
@@ -92,11 +92,11 @@ def test_rule_cells_and_names_follow_the_order_written() -> None:
     first, second = plan.listeners.values()
     assert first.rule_names[:4] == ("greeting", "rules[1]", "rules[2]", "rules[3]")
     assert (first.block, second.block) == (0, 1000)
-    ping = first.on_request.of("").search(b"PING", RequestContext())
+    ping = first.on_request.selector_for("").search(b"PING", RequestContext())
     assert ping is not None
-    assert (ping.name, ping.place, ping.equals) == ("rules[1]", 501, b"PING")
+    assert (ping.name, ping.cell, ping.equals) == ("rules[1]", 501, b"PING")
     assert ping.steps[:3] == (Send(b"+PONG"), Send(b"\0"), Wait(90.0))
-    filed = first.on_request.of("").search(b"a whole fuzz", RequestContext())
+    filed = first.on_request.selector_for("").search(b"a whole fuzz", RequestContext())
     assert filed is not None
     assert filed.steps == (Send(b"from a file"),)
 

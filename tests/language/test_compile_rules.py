@@ -4,8 +4,18 @@ import pytest
 
 from answerback.core.actions import HalfClose, Send
 from answerback.core.framing import Fixed, Line
-from answerback.core.plan import Then
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Hold, Outcome, Switch, Take, Wait
+from answerback.core.plan import WhenExhausted
+from answerback.core.steps import (
+    END_BY_RESET,
+    END_IN_ORDER,
+    EnterState,
+    Hang,
+    Receive,
+    SetFraming,
+    SetVariable,
+    StepResult,
+    Wait,
+)
 from tests.language.compiling import RequestContext, selected
 from tests.language.configurations import rule
 
@@ -63,7 +73,7 @@ def test_rule_with_a_literal_is_looked_up_by_equality(text: str, literal: bytes 
     assert chosen.equals == literal
 
 
-def outcomes(steps: str, turn: RequestContext, when: str = "") -> list[Outcome]:
+def outcomes(steps: str, turn: RequestContext, when: str = "") -> list[StepResult]:
     """What the steps of a rule come to."""
     chosen = selected(rule(f"do: [{steps}]" + (f", when: {when}" if when else "")), turn)
     assert chosen is not None
@@ -80,19 +90,19 @@ STEPS = {
     "close": END_IN_ORDER,
     "half_close": HalfClose(),
     "reset": END_BY_RESET,
-    "hang": Hold(),
-    "hang: {ignore_fin: true}": Hold(ignore_fin=True),
-    "framing: line": Switch(Line(keep_ending=False)),
-    "framing: {fixed: {size: 3}}": Switch(Fixed(3)),
-    "framing: {fixed: {size_from: '${len:request}'}}": Switch(Fixed(4), once=True),
-    "receive: {framing: line, into: x}": Take(Line(keep_ending=False), "x"),
-    "receive: {framing: {fixed: {size_from: '7'}}, into: x}": Take(Fixed(7), "x"),
+    "hang": Hang(),
+    "hang: {ignore_fin: true}": Hang(ignore_fin=True),
+    "framing: line": SetFraming(Line(keep_ending=False)),
+    "framing: {fixed: {size: 3}}": SetFraming(Fixed(3)),
+    "framing: {fixed: {size_from: '${len:request}'}}": SetFraming(Fixed(4), once=True),
+    "receive: {framing: line, into: x}": Receive(Line(keep_ending=False), "x"),
+    "receive: {framing: {fixed: {size_from: '7'}}, into: x}": Receive(Fixed(7), "x"),
 }
 
 
-@pytest.mark.parametrize("text, outcome", STEPS.items())
-def test_step_compiles_to_its_outcome(text: str, outcome: Outcome) -> None:
-    assert outcomes(text, RequestContext(b"said")) == [outcome]
+@pytest.mark.parametrize("text, result", STEPS.items())
+def test_step_compiles_to_its_outcome(text: str, result: StepResult) -> None:
+    assert outcomes(text, RequestContext(b"said")) == [result]
 
 
 @pytest.mark.parametrize(
@@ -102,10 +112,10 @@ def test_step_compiles_to_its_outcome(text: str, outcome: Outcome) -> None:
         ("payload: {template: '${request}'}, size: 3, gap: 0", [Send(b"sai"), Wait(0.0), Send(b"d")]),
     ],
 )
-def test_dribble_step_compiles_to_pieces_and_waits(text: str, pieces: list[Outcome]) -> None:
-    (outcome,) = outcomes(f"dribble: {{{text}}}", RequestContext(b"said"))
-    assert isinstance(outcome, GeneratorType)
-    assert list(outcome) == pieces
+def test_dribble_step_compiles_to_pieces_and_waits(text: str, pieces: list[StepResult]) -> None:
+    (result,) = outcomes(f"dribble: {{{text}}}", RequestContext(b"said"))
+    assert isinstance(result, GeneratorType)
+    assert list(result) == pieces
 
 
 def test_constant_sends_are_joined_when_compiled() -> None:
@@ -114,11 +124,11 @@ def test_constant_sends_are_joined_when_compiled() -> None:
     assert chosen.reply == Send(b"hi !$")
 
 
-def test_state_and_set_steps_compile_to_their_effect() -> None:
+def test_state_and_set_steps_compile_to_their_results() -> None:
     turn = RequestContext(b"said")
+    turn.variables["a"] = b"x"
     text = "state: ready, set: {name: a, value: x}, set: {name: b, value: {template: '${vars.a}${request}'}}"
-    assert outcomes(text, turn) == [None, None, None]
-    assert (turn.state, turn.variables) == ("ready", {"a": b"x", "b": b"xsaid"})
+    assert outcomes(text, turn) == [EnterState("ready"), SetVariable("a", b"x"), SetVariable("b", b"xsaid")]
 
 
 def test_template_uses_the_captures_of_its_rule() -> None:
@@ -127,20 +137,20 @@ def test_template_uses_the_captures_of_its_rule() -> None:
 
 
 THEN = {
-    "": Then.REPEAT_LAST,
-    ", then: REPEAT_LAST": Then.REPEAT_LAST,
-    ", then: CYCLE": Then.CYCLE,
-    ", then: NEXT_RULE": Then.NEXT_RULE,
-    ", then: RANDOM": Then.RANDOM,
+    "": WhenExhausted.REPEAT_LAST,
+    ", then: REPEAT_LAST": WhenExhausted.REPEAT_LAST,
+    ", then: CYCLE": WhenExhausted.CYCLE,
+    ", then: NEXT_RULE": WhenExhausted.NEXT_RULE,
+    ", then: RANDOM": WhenExhausted.RANDOM,
 }
 
 
 @pytest.mark.parametrize("text, then", THEN.items())
-def test_replies_compile_with_their_order(text: str, then: Then) -> None:
+def test_replies_compile_with_their_order(text: str, then: WhenExhausted) -> None:
     chosen = selected(rule(f"replies: {{of: [[send: a, close], []]{text}}}"), RequestContext())
     assert chosen is not None
     assert chosen.replies is not None
-    assert chosen.replies.of == ((Send(b"a"), END_IN_ORDER), ())
+    assert chosen.replies.replies == ((Send(b"a"), END_IN_ORDER), ())
     assert chosen.replies.then is then
     assert chosen.replies.weights == ()
 

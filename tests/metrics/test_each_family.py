@@ -128,7 +128,7 @@ def test_counter_update_changes_its_own_cell_only(tally: SharedCounters) -> None
         (lambda: counts.unmatched(3), {listener_counters.REQUESTS: 3, listener_counters.UNMATCHED: 3}),
         (lambda: counts.requested(rule, 4), {listener_counters.REQUESTS: 4, rule - 200: 4}),
         (lambda: counts.matched(rule), {rule - 200: 1}),
-        (lambda: counts.struck(fault), {fault - 200: 1}),
+        (lambda: counts.fault_applied(fault), {fault - 200: 1}),
         (counts.truncated, {listener_counters.TRUNCATED: 1}),
         (counts.failed, {listener_counters.SESSION_ERRORS: 1}),
         (lambda: counts.delayed(1.5), {listener_counters.DELAY_NANOSECONDS: 1_500_000_000}),

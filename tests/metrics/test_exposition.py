@@ -86,7 +86,7 @@ def test_faults_have_their_own_series(
     exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout
 ) -> None:
     for books in slots:
-        books.struck(places.faults["hello", "lossy"])
+        books.fault_applied(places.faults["hello", "lossy"])
     assert value(exposition, "faults_applied_total", listener="hello", fault="lossy") == 2
 
 

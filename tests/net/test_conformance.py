@@ -12,7 +12,8 @@ from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
 from answerback.core.framing import Framing, Line, Read
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
 from tests.waiting import eventually

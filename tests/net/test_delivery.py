@@ -12,7 +12,8 @@ import pytest
 from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
 from answerback.net import connection, delivery
 from answerback.net.connection import Connection, reason_of
 from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER

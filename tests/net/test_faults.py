@@ -23,7 +23,8 @@ from answerback.core.faults import (
     Truncate,
 )
 from answerback.core.framing import Line
-from answerback.core.plan import ListenerPlan, Rule, Rules
+from answerback.core.plan import ListenerPlan, Rule
+from answerback.core.selection import Rules
 from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
 from tests.net.test_conformance import SPARE
@@ -41,7 +42,7 @@ def fault(effect: Effect, number: int = 0, **when: float) -> Fault:
 
 def plan(*effects: Effect | Fault, script: tuple[steps.Step, ...] = (steps.send(REPLY),)) -> ListenerPlan:
     faults = [each if isinstance(each, Fault) else fault(each, number) for number, each in enumerate(effects)]
-    rule = Rule("rule", SPARE, script, faulted=bool(faults))
+    rule = Rule("rule", SPARE, script, has_faults=bool(faults))
     return ListenerPlan(
         "it", "", framing=Line(keep_ending=False), on_request=Rules([rule]), faults=tuple(faults), random_seed=7
     )

@@ -8,10 +8,11 @@ import pytest
 
 from answerback.core import steps
 from answerback.core.actions import CloseReason
-from answerback.core.answering import READ_AHEAD
 from answerback.core.faults import Fault, Hang
 from answerback.core.framing import Line
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
+from answerback.core.session.reader import READ_AHEAD
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
 from tests.waiting import eventually

@@ -11,8 +11,9 @@ import pytest
 from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Read
-from answerback.core.plan import Accept, Limits, ListenerPlan, Plan, Rule, Rules
-from answerback.core.playing import HOLD_SECONDS
+from answerback.core.plan import Accept, Limits, ListenerPlan, Plan, Rule
+from answerback.core.selection import Rules
+from answerback.core.session.script import HANG_SECONDS
 from answerback.net import held_connection
 from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
@@ -88,8 +89,8 @@ def test_held_connection_is_closed_at_its_lifetime(serving: Serving) -> None:
 def test_held_connection_without_lifetime_is_closed_after_an_hour(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert HOLD_SECONDS == 3600
-    monkeypatch.setattr(held_connection, "HOLD_SECONDS", 0.3)
+    assert HANG_SECONDS == 3600
+    monkeypatch.setattr(held_connection, "HANG_SECONDS", 0.3)
     client = hold(serving)
     assert client.hear_all() == b""
     client.close()

@@ -14,7 +14,8 @@ from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
 from answerback.core.framing import Line
-from answerback.core.plan import Accept, Limits, ListenerPlan, Plan, Rule, Rules
+from answerback.core.plan import Accept, Limits, ListenerPlan, Plan, Rule
+from answerback.core.selection import Rules
 from answerback.net import acceptor as acceptors
 from answerback.net.acceptor import BATCH, SHORTAGES, Acceptor
 from answerback.shared import listener_counters

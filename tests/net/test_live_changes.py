@@ -10,7 +10,8 @@ import pytest
 from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
-from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rule, Rules
+from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rule
+from answerback.core.selection import Rules
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection

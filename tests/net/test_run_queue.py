@@ -12,8 +12,9 @@ import pytest
 from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.core.playing import TURN_SECONDS
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
+from answerback.core.session.script import TURN_SECONDS
 from answerback.net import acceptor, run_queue, stagger
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.run_queue import RUN_SECONDS, SHARE_SECONDS, RunQueue

@@ -10,7 +10,8 @@ import pytest
 
 from answerback.core import steps
 from answerback.core.framing import Line
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
 from tests.net.conftest import KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
 

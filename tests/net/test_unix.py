@@ -7,7 +7,8 @@ import pytest
 from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
-from answerback.core.plan import ListenerPlan, Rule, Rules
+from answerback.core.plan import ListenerPlan, Rule
+from answerback.core.selection import Rules
 from tests.net.conftest import UNIX_KINDS, Serving, serving_as
 
 SPARE = 5000  # a cell that no listener's block reaches, for matches of rules

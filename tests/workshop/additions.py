@@ -40,23 +40,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import Outcome
+from answerback.core.steps import StepResult
 
 
 @dataclass(frozen=True, slots=True)
 class Twice:
     """Sends everything twice."""
 
-    def applies_to(self, outcome: Outcome) -> bool:
-        """See `Effect.applies_to`."""
-        return sends(outcome)
+    def applies_to(self, result: StepResult) -> bool:
+        """Bytes."""
+        return sends(result)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
-        """See `Effect.on`."""
-        for outcome in reply:
-            yield outcome
-            if sends(outcome):
-                yield outcome
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:  # noqa: ARG002 - nothing is left to chance
+        """Pass on everything, and bytes twice."""
+        for result in reply:
+            yield result
+            if sends(result):
+                yield result
 ''',
         "service/answerback/language/faults/twice.py": '''"""`twice`: replies come twice."""
 
@@ -166,27 +166,27 @@ MATCH: Final = Addition(
         "service/answerback/core/matching/palindrome.py": '''"""The match `palindrome`."""
 
 from answerback.core.context import RequestContext
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
 
 
 def palindrome(wanted: bool) -> Matcher:
     """The request reads the same from its end, or it does not."""
-    return lambda request, _turn: (request == request[::-1]) is wanted
+    return lambda request, _context: (request == request[::-1]) is wanted
 
 
-def why_no_palindrome(wanted: bool) -> Reason:
-    """See `palindrome`."""
+def explain_palindrome(wanted: bool) -> Explainer:
+    """Explain `palindrome`."""
     matches = palindrome(wanted)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         return None if matches(request, context) else Mismatch(f"is {'no' if wanted else 'a'} palindrome")
 
-    return reason
+    return explain
 ''',
         "service/answerback/language/matching/palindrome.py": '''"""`palindrome`: the request reads the same from its end."""
 
-from answerback.core.matching import Matcher, Reason
-from answerback.core.matching.palindrome import palindrome, why_no_palindrome
+from answerback.core.matching import Explainer, Matcher
+from answerback.core.matching.palindrome import explain_palindrome, palindrome
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, MatchKind
 
@@ -201,11 +201,11 @@ class PalindromeKind(MatchKind):
         """Make the match."""
         return palindrome(given)
 
-    def explain(self, given: bool, compiling: Compiling) -> Reason:  # noqa: ARG002 - it has no bytes
+    def explain(self, given: bool, compiling: Compiling) -> Explainer:  # noqa: ARG002 - it has no bytes
         """Say what it is."""
-        return why_no_palindrome(given)
+        return explain_palindrome(given)
 ''',
-        "tests/core/matching/test_palindrome.py": """from answerback.core.matching.palindrome import palindrome, why_no_palindrome
+        "tests/core/matching/test_palindrome.py": """from answerback.core.matching.palindrome import explain_palindrome, palindrome
 from tests.core.matching.turns import asked
 from tests.core.turns import MadeUp
 
@@ -213,7 +213,7 @@ from tests.core.turns import MadeUp
 def test_a_palindrome_reads_the_same_from_its_end() -> None:
     assert asked(palindrome(wanted=True), b"abba")
     assert not asked(palindrome(wanted=True), b"abc")
-    miss = why_no_palindrome(wanted=True)(b"abc", MadeUp())
+    miss = explain_palindrome(wanted=True)(b"abc", MadeUp())
     assert miss is not None
     assert miss.why == "is no palindrome"
 """,

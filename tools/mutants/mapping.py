@@ -21,9 +21,13 @@ ROOMS: Final = {
     "supervisor": ("tests/supervisor",),
 }
 MORE: Final = {
-    "core/answering.py": ("tests/core/test_session.py", "tests/core/test_conversations.py", "tests/core/test_model.py"),
-    "core/playing.py": ("tests/core/test_session.py", "tests/core/test_steps.py", "tests/core/test_model.py"),
-    "core/ending.py": ("tests/core/test_session.py", "tests/core/test_conversations.py"),
+    "core/session/*.py": (
+        "tests/core/test_session.py",
+        "tests/core/test_conversations.py",
+        "tests/core/test_steps.py",
+        "tests/core/test_model.py",
+    ),
+    "core/selection.py": ("tests/core/test_plan.py", "tests/core/test_reply_memory.py"),
     "core/plan.py": ("tests/core/test_session.py",),
     "net/c*.py": ("tests/net/test_conformance.py", "tests/net/test_live_changes.py"),
     "net/listener*.py": (

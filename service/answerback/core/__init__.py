@@ -2,15 +2,16 @@
 
 A request's path through this package:
 
-    session.Session.receive     receives bytes, with the time
-    framing                     cuts them into requests
-    plan, matching              find the first rule that matches, in the connection's state
-    playing, steps, templates   take the rule's steps, one after another, and suspend at a wait
-    ending                      closes in order, or resets
-    actions                     the result, for a driver (`answerback.net`) to perform
+    session.Session.receive_data    receives bytes, with the time
+    framing                         splits them into requests
+    plan, selection, matching       find the first rule that matches, in the connection's state
+    session, steps, templates       take the rule's steps, one after another, and suspend at a wait
+    session.closing                 closes in order, or resets
+    actions                         the result, for a driver (`answerback.net`) to perform
 
 `plan` is what a session executes: immutable, compiled from a configuration (`language.compile`), swapped by
-reference. A session reports its counts to `session_metrics`.
+reference. Matches, steps, templates and faults are given the request's `context`, never the session. A session reports
+its counts to `session_metrics`, and what happens to a `session.observer`, if it has one.
 """
 
 # Rule: nothing here reads a clock, the network or a random generator of its own; callers pass them.

@@ -1,11 +1,19 @@
-"""What matches, steps and templates can access: the request being answered, and its connection."""
+"""What matches, steps, templates and faults can access: the request being answered, and its connection."""
 
 import random
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from answerback.core.bounded_counter import BoundedCounters
+
+if TYPE_CHECKING:
+    from answerback.core.faults import ConnectionFaultState, Fault
+    from answerback.core.session_metrics import SessionMetrics
+    from answerback.core.steps import Step
 
 # Rule: values that are costly to obtain (the peer's address, a variable) are looked up on demand.
+# Rule: a match may set captures. Steps and templates change nothing here: the session carries out their results.
 
 
 class Captures(Protocol):
@@ -16,7 +24,7 @@ class Captures(Protocol):
 
 
 class ConnectionInfo(Protocol):
-    """The connection of a conversation, with its random generator and clock."""
+    """A connection and its listener, as a session needs them."""
 
     @property
     def connection_id(self) -> str:
@@ -38,22 +46,127 @@ class ConnectionInfo(Protocol):
     def wall_clock(self) -> Callable[[], datetime]:
         """A function that returns the current time, UTC."""
 
+    def clock(self) -> float:
+        """The current time, by the clock that a session's `now` is from."""
 
-class RequestContext(ConnectionInfo, Protocol):
-    """A request, or another event, that is being answered."""
+    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+        """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
 
-    request: bytes
-    """The request as rules see it; empty for other events."""
+
+class RareState:
+    """State that few connections need, created on first use."""
+
+    __slots__ = ("fault_states", "rule_counters", "variables")
+
+    def __init__(self) -> None:
+        self.variables: dict[str, bytes] = {}
+        self.rule_counters: BoundedCounters[str] = BoundedCounters()
+        self.fault_states: dict[Fault, ConnectionFaultState] = {}
+
+
+class RequestContext:
+    """A request, or another event, that is being answered, and the state of its connection.
+
+    A session makes it when the first rule is searched for: few of the connections that are idle have one.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_metrics",
+        "_rare",
+        "captures",
+        "chosen_steps",
+        "listener",
+        "number",
+        "request",
+        "state",
+    )
+
     captures: Captures | None
     """The groups of the rule's pattern; None if the rule matched without a pattern."""
-    state: str
+    chosen_steps: "tuple[Step, ...]"
+    """The steps of the rule that matched last; set only if they depend on how often it has matched."""
+    listener: str
+    """The listener's name."""
     number: int
     """The request's number on its connection, from 1; 0 before the first."""
+    request: bytes
+    """The request as rules see it; empty for other events."""
+    state: str
+    """The connection's state: `in_states` of rules refers to it."""
+
+    def __init__(self, listener: str, connection: ConnectionInfo | None, metrics: "SessionMetrics") -> None:
+        self.listener = listener
+        self.request = b""
+        self.captures = None
+        self.number = 0
+        self.state = ""
+        self._connection = connection
+        self._metrics = metrics
+        self._rare: RareState | None = None
 
     @property
     def variables(self) -> dict[str, bytes]:
         """The variables that `set` and `receive` have stored on this connection."""
+        return self._own.variables
 
     @property
-    def listener(self) -> str:
-        """The listener's name."""
+    def rule_counters(self) -> BoundedCounters[str]:
+        """How often rules that count per connection have matched, by name."""
+        return self._own.rule_counters
+
+    @property
+    def fault_states(self) -> "dict[Fault, ConnectionFaultState]":
+        """The state of the faults that are decided once for each connection."""
+        return self._own.fault_states
+
+    @property
+    def _own(self) -> "RareState":
+        rare = self._rare
+        if rare is None:
+            rare = self._rare = RareState()
+        return rare
+
+    def fault_applied(self, cell: int) -> None:
+        """Count that the fault with this cell applies."""
+        self._metrics.fault_applied(cell)
+
+    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+        """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
+        return self._here.next_number(cell, max_numbers)
+
+    @property
+    def connection_id(self) -> str:
+        """The connection's id. This and what follows is described in `ConnectionInfo`."""
+        return self._here.connection_id
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The client's address and port."""
+        return self._here.peer
+
+    @property
+    def local_port(self) -> int:
+        """The local port."""
+        return self._here.local_port
+
+    @property
+    def chance(self) -> random.Random:
+        """The listener's random generator."""
+        return self._here.chance
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        """A function that returns the current time, UTC."""
+        return self._here.wall_clock
+
+    @property
+    def _here(self) -> ConnectionInfo:
+        assert self._connection is not None, "the connection is gone"
+        return self._connection
+
+    def release(self) -> None:
+        """Drop the references to the connection, which refers to the session."""
+        self._connection = None
+        if self._rare is not None:
+            self._rare.fault_states.clear()

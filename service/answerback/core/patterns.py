@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from answerback.core.pattern_size import TooLarge, check_size
 
@@ -18,6 +18,7 @@ INSTRUCTION_BYTES: Final = 16
 ENOUGH_MEMORY: Final = 8 << 20  # for the program of any pattern that `check_size` takes, and any set
 MAX_SEARCH: Final = 1 << 29  # instructions times bytes of one search: 3 s of CPU at the worst
 DEFAULT_REQUEST_BYTES: Final = 1 << 20
+NONE: Final[Sequence[int]] = ()
 CAPTURES_AS_ONE: Final = 16  # a search that reports this many groups takes twice the time
 
 
@@ -183,7 +184,7 @@ def searcher(pattern: str) -> Callable[[bytes], Groups | None]:
     return searched
 
 
-def many(patterns: Sequence[str], *, anchored: bool, memory: int) -> Callable[[bytes], list[int] | None] | None:
+def many(patterns: Sequence[str], *, anchored: bool, memory: int) -> Callable[[bytes], Sequence[int] | None] | None:
     """Return a function that finds in one pass which patterns match, unordered; None if they are too many.
 
     The function returns None if RE2 ran out of memory, and so the result is unknown. `anchored`: all of them match at
@@ -196,12 +197,14 @@ def many(patterns: Sequence[str], *, anchored: bool, memory: int) -> Callable[[b
     # RE2 tells that it ran out of memory as it tells that nothing matches: by an empty answer. The last always matches.
     always = len(patterns)
 
-    def matching(data: bytes) -> list[int] | None:
+    def matching(data: bytes) -> Sequence[int] | None:
         found: Any = match(data)  # its stubs declare another type
         if found is None:
             return None
+        if len(found) == 1:
+            return NONE  # most requests match none of many patterns
         found.remove(always)
-        return list(found)
+        return cast(list[int], found)
 
     return None if matching(b"") is None else matching
 

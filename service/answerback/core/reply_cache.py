@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 # Rule: caches are bounded by number and by bytes. A full cache is emptied: keeping the most recent entries would cost
 #       more at each request than to compute them again.
 
-RECALLED_MOST: Final = 256  # max. entries of a selector's cache
-RECALLED_BYTES: Final = 1024  # max. bytes of a read that is cached
-CACHE_BYTES: Final = 1 << 20  # of replies in one cache, or of requests, each with ENTRY_BYTES for what surrounds it
+MAX_ENTRIES: Final = 256  # of one cache of replies
+MAX_KEY_BYTES: Final = 1024  # of a read, or a request, that is cached
+MAX_CACHE_BYTES: Final = 1 << 20  # of replies in one cache, or of requests, each with ENTRY_BYTES for what surrounds it
 ENTRY_BYTES: Final = 400
 UNMATCHED: Final = -1  # stands for "no rule matched"
 
@@ -24,8 +24,8 @@ class CachedReply:
 
     actions: tuple[Send, ...]
     requests: int
-    place: int
-    """The place of the rule that matched all requests; UNMATCHED if none did."""
+    cell: int
+    """The cell of the rule that matched all requests; UNMATCHED if none did."""
 
 
 class ReplyCache:
@@ -38,7 +38,7 @@ class ReplyCache:
         """Replies by the bytes read; None for bytes seen once."""
         self.size_bytes = 0  # of replies
 
-    def store(self, heard: bytes, requests: int, rule: "Rule | None") -> None:
+    def store(self, data: bytes, requests: int, rule: "Rule | None") -> None:
         """Cache that these bytes are `requests` requests, answered by one rule's constant reply, or by no rule.
 
         On first sight the bytes are only noted: most reads are never repeated.
@@ -46,18 +46,18 @@ class ReplyCache:
         if rule is not None and rule.reply is None:
             return
         entries = self.entries
-        if heard in entries:
-            data = b"" if rule is None or rule.reply is None else bytes(rule.reply.data) * requests
-            self.size_bytes += len(data)
-            if self.size_bytes > CACHE_BYTES:
+        if data in entries:
+            reply = b"" if rule is None or rule.reply is None else bytes(rule.reply.data) * requests
+            self.size_bytes += len(reply)
+            if self.size_bytes > MAX_CACHE_BYTES:
                 self._empty()
-                self.size_bytes = len(data)
-            place = UNMATCHED if rule is None else rule.place
-            entries[heard] = CachedReply((Send(data),) if data else (), requests, place)
-        elif len(heard) <= RECALLED_BYTES:
-            if len(entries) == RECALLED_MOST:
+                self.size_bytes = len(reply)
+            cell = UNMATCHED if rule is None else rule.cell
+            entries[data] = CachedReply((Send(reply),) if reply else (), requests, cell)
+        elif len(data) <= MAX_KEY_BYTES:
+            if len(entries) == MAX_ENTRIES:
                 self._empty()
-            entries[heard] = None
+            entries[data] = None
 
     def _empty(self) -> None:
         self.entries.clear()
@@ -76,9 +76,9 @@ class RuleCache(dict[bytes, "Rule | None"]):
     def store(self, request: bytes, rule: "Rule | None") -> None:
         """Cache the result, unless the rule needs the captures of this request."""
         size_bytes = len(request) + ENTRY_BYTES
-        if len(request) > RECALLED_BYTES or (rule is not None and rule.reply is None):
+        if len(request) > MAX_KEY_BYTES or (rule is not None and rule.reply is None):
             return
-        if self.size_bytes + size_bytes > CACHE_BYTES:
+        if self.size_bytes + size_bytes > MAX_CACHE_BYTES:
             self.clear()
             self.size_bytes = 0
         self.size_bytes += size_bytes

@@ -7,16 +7,16 @@ class SessionMetrics(Protocol):
     """The counters of one listener that sessions update, kept by `shared.listener_counters.ListenerCounters`."""
 
     def requested(self, rule: int, requests: int) -> None:
-        """`requests` requests were framed, and the rule with this place matched them."""
+        """`requests` requests were framed, and the rule with this cell matched them."""
 
     def unmatched(self, requests: int) -> None:
         """`requests` requests were framed, and no rule matched them."""
 
     def matched(self, rule: int) -> None:
-        """The rule with this place matched an event other than a request."""
+        """The rule with this cell matched an event other than a request."""
 
-    def struck(self, fault: int) -> None:
-        """The fault with this place applies to a reply."""
+    def fault_applied(self, fault: int) -> None:
+        """The fault with this cell applies to a reply."""
 
     def answered(self, seconds: float, requests: int) -> None:
         """`requests` requests were finished `seconds` after receipt: their replies are in the kernel."""

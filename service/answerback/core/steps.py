@@ -2,7 +2,7 @@
 
 A step that depends on its context (the request being answered, and its connection) is a function of it. Any other
 step is its own result, made when it was compiled. A result is an action for the driver; or something for the session
-to do; or several results in a row; or None when there is nothing to do.
+to do; or several results in a row; or None when there is nothing to do. Steps change nothing themselves.
 """
 
 from collections.abc import Callable, Generator
@@ -26,7 +26,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndSession:
     """End the conversation for this reason, by an orderly close or by reset. Later steps are not taken."""
 
     by_reset: bool
@@ -34,7 +34,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Hang:
     """Send nothing more and do not close until the peer closes. Later steps are not taken."""
 
     ignore_fin: bool = False
@@ -42,7 +42,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class EnterState:
+    """Enter a state: `in_states` of rules refers to it."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVariable:
+    """Store bytes under a name, for this connection."""
+
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetFraming:
     """Use another framing for what follows this request: permanently, or for one request."""
 
     framing: Framing | None
@@ -51,23 +66,25 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class Receive:
     """Read one frame under this framing into a variable before the next step."""
 
     framing: Framing
     variable: str
 
 
-END_IN_ORDER: Final = End(by_reset=False)
-END_BY_RESET: Final = End(by_reset=True)
-END_AS_MALFORMED: Final = End(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
-END_AS_TOO_LARGE: Final = End(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
+END_IN_ORDER: Final = EndSession(by_reset=False)
+END_BY_RESET: Final = EndSession(by_reset=True)
+END_AS_MALFORMED: Final = EndSession(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
+END_AS_TOO_LARGE: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
 
-Several = Generator[Send | Wait, None, None]
+Chunks = Generator[Send | Wait, None, None]
 """Step results made lazily: a reply cut into single bytes would need half a gigabyte of them."""
 
-Outcome = Send | HalfClose | Wait | End | Hold | Switch | Take | Several | None
-Step = Outcome | Callable[[RequestContext], Outcome]
+StepResult = (
+    Send | HalfClose | Wait | EndSession | Hang | EnterState | SetVariable | SetFraming | Receive | Chunks | None
+)
+Step = StepResult | Callable[[RequestContext], StepResult]
 
 
 def send(payload: bytes | memoryview | Template) -> Step:
@@ -85,7 +102,7 @@ def echo() -> Step:
 
 def discard() -> Step:
     """Do nothing."""
-    return lambda _turn: None
+    return lambda _context: None
 
 
 def delay_fixed(seconds: float) -> Step:
@@ -102,7 +119,7 @@ def delay_drawn(delay: Delay) -> Step:
 def dribble(payload: bytes | memoryview | Template, *, chunks: int = 0, size: int = 0, gap: float) -> Step:
     """Send it in `chunks` pieces, the longer ones first, or in pieces of `size` bytes, with the gap between them."""
     if isinstance(payload, bytes | memoryview):
-        return lambda _turn: _pieces(payload, chunks, size, gap)
+        return lambda _context: _pieces(payload, chunks, size, gap)
     render = payload.render
     return lambda context: _pieces(render(context), chunks, size, gap)
 
@@ -114,7 +131,7 @@ def half_close() -> Step:
 
 def hang(*, ignore_fin: bool = False) -> Step:
     """Send nothing more, and do not close before the peer does or the lifetime ends."""
-    return Hold(ignore_fin)
+    return Hang(ignore_fin)
 
 
 def close() -> Step:
@@ -129,65 +146,57 @@ def reset() -> Step:
 
 def state(name: str) -> Step:
     """Enter a state: `in_states` of rules refers to it."""
-
-    def enter(context: RequestContext) -> None:
-        context.state = name
-
-    return enter
+    return EnterState(name)
 
 
 def set_variable(name: str, value: bytes | Template) -> Step:
     """Store bytes under a name, for templates of this connection."""
-
-    def remember(context: RequestContext) -> None:
-        context.variables[name] = value if isinstance(value, bytes) else value.render(context)
-
-    return remember
+    if isinstance(value, bytes):
+        return SetVariable(name, value)
+    render = value.render
+    return lambda context: SetVariable(name, render(context))
 
 
 def set_framing(framing: Framing) -> Step:
     """Use another framing for what follows this request."""
-    return Switch(framing)
+    return SetFraming(framing)
 
 
 def set_framing_of_size(size: Template) -> Step:
-    """Take this many bytes as the next request, then return to the framing before."""
+    """Use this many bytes as the next request, then return to the framing before."""
 
-    def switch(context: RequestContext) -> Outcome:
+    def set_once(context: RequestContext) -> StepResult:
         number = size.number(context)
         if number is None or number < 0:
             return END_AS_MALFORMED
-        return Switch(Fixed(number) if number else None, once=True)
+        return SetFraming(Fixed(number) if number else None, once=True)
 
-    return switch
+    return set_once
 
 
 def receive(framing: Framing, variable: str) -> Step:
     """Read one frame, under its own framing, into a variable."""
-    return Take(framing, variable)
+    return Receive(framing, variable)
 
 
 def receive_of_size(size: Template, variable: str) -> Step:
     """Read this many bytes into a variable."""
 
-    def taking(context: RequestContext) -> Outcome:
+    def receive_bytes(context: RequestContext) -> StepResult:
         number = size.number(context)
         if number is None or number < 0:
             return END_AS_MALFORMED
-        if number:
-            return Take(Fixed(number), variable)
-        context.variables[variable] = b""
-        return None
+        return Receive(Fixed(number), variable) if number else SetVariable(variable, b"")
 
-    return taking
+    return receive_bytes
 
 
-def _pieces(data: bytes | memoryview, chunks: int, size: int, gap: float) -> Several:
-    least, longer = divmod(len(data), chunks) if chunks else (size, 0)
+def _pieces(data: bytes | memoryview, chunks: int, size: int, gap: float) -> Chunks:
+    shortest, longer = divmod(len(data), chunks) if chunks else (size, 0)
     at = number = 0
     while at < len(data):
         if at:
             yield Wait(gap)
-        end = at + least + (number < longer)
+        end = at + shortest + (number < longer)
         yield Send(data[at:end])
         at, number = end, number + 1

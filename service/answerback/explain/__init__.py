@@ -3,7 +3,7 @@
 simulate           the clock, and the peer
 fake_connection    the simulated connection and listener
 plans              a listener's plan, compiled as in a worker
-observer           the session and its rules, observed: which rule matches, why none before it, which steps are taken
+observer           what the session reports: which rule matches, why none before it, which steps are taken
 events             the transcript
 """
 

@@ -1,176 +1,202 @@
-"""A session under observation: which rule it finds and why not an earlier one, which steps it takes."""
+"""Writes down what a session reports: which rule it finds and why not an earlier one, which steps it takes."""
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from answerback.core.actions import Action, CloseReason
+from answerback.compat import override
+from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
-from answerback.core.ending import CLOSING, HALF_CLOSED
-from answerback.core.matching import Mismatch, Reason
-from answerback.core.plan import Asked as Asking
-from answerback.core.plan import Rule, Rules, Selector
-from answerback.core.session import Session
-from answerback.core.steps import Outcome, Step
-from answerback.explain.events import PassedOver, RuleName, mark_nearest
+from answerback.core.framing import Framing, Idle, UntilEof
+from answerback.core.matching import Explainer, Mismatch
+from answerback.core.plan import Event, ListenerPlan, Rule
+from answerback.core.selection import Rules
+from answerback.core.session import Observer, Session
+from answerback.core.session_metrics import SessionMetrics
+from answerback.core.steps import Hang, Receive, SetFraming, StepResult
+from answerback.explain import events
+from answerback.explain.events import FaultName, PassedOver, RuleName, Transcript, mark_nearest
+from answerback.language.framing import describe, objection, waits_for
 
-# Rule: observers only wrap rules and steps; the wrapped originals make the decisions.
-
-
-class Watcher(Protocol):
-    """The observer."""
-
-    def sending(self, actions: list[Action]) -> None:
-        """A script is about to be played: its actions will be appended to this list."""
-
-    def searched(self, event: str, context: Asking, rule: Rule | None, passed_over: Sequence[PassedOver]) -> None:
-        """Rules were evaluated."""
-
-    def taking(self, context: RequestContext) -> None:
-        """A step is about to be taken."""
-
-    def taken(self, context: RequestContext, outcome: Outcome) -> None:
-        """The step has been taken, with this result."""
-
-    def kept(self) -> None:
-        """The requests that were found have been removed from the buffer."""
-
-    def ending(self, reason: CloseReason, buffer: bytes) -> None:
-        """Input is about to be ignored; `buffer` is what was received since the last finished request."""
+# Rule: nothing here makes decisions, or repeats one of the session's.
 
 
-class Watched(Session):
-    """A session that notifies its watcher."""
+class Clock(Protocol):
+    """What knows the time."""
 
-    __slots__ = ("watcher",)
+    now: float
 
-    watcher: Watcher
 
-    @property
-    def buffer(self) -> bytes:
-        """The bytes received since the last finished request."""
-        return bytes(self._buffer)
+@dataclass
+class Recorder(Observer, SessionMetrics):
+    """Records a session's reports as the events of a transcript. `session` is set once there is one."""
+
+    plan: ListenerPlan
+    faults: list[FaultName]
+    explainers: Mapping[int, Explainer]
+    """Explanations of the rules' matches, by the rule's index."""
+    clock: Clock
+    transcript: Transcript
+    session: Session = field(init=False)
+    _framing: Framing | None = None
+    """Under which the requests were found that are still in the session's buffer, and their number."""
+    _requests: int = 0
+
+    def add(self, event: events.Event) -> None:
+        """Append an event to the transcript."""
+        self.transcript.add(event)
 
     @property
-    def half_closed(self) -> bool:
-        """Whether our FIN was sent, and the peer may continue."""
-        return self._phase == HALF_CLOSED
+    def now(self) -> float:
+        """The simulated time."""
+        return self.clock.now
 
-    @property
-    def closing(self) -> bool:
-        """Whether our FIN was sent, and only the peer's FIN is awaited."""
-        return self._phase >= CLOSING and not self.over
-
-    @property
-    def in_progress(self) -> bool:
-        """Whether something will happen without further input, other than a timeout."""
-        silence = self._framing is not None and self._framing.idle_gap < float("inf") and self._buffer
-        return bool(silence) or (self._script is not None and self._taking is None)
-
-    def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
-        self.watcher.sending(actions)
-        return super()._play(script, actions, now)
-
-    def _keep(self, at: int) -> None:
-        super()._keep(at)
-        self.watcher.kept()
-
-    def _end_in_order(self, reason: CloseReason) -> Sequence[Action]:
-        self.watcher.ending(reason, self.buffer)
-        return super()._end_in_order(reason)
-
-    def _end_by_reset(self) -> Sequence[Action]:
-        self.watcher.ending(CloseReason.SERVER_RESET, self.buffer)
-        return super()._end_by_reset()
-
-    def _half_close(self) -> Sequence[Action]:
-        self.watcher.ending(CloseReason.SERVER_CLOSE, self.buffer)
-        return super()._half_close()
-
-
-class WatchedRules(Rules):
-    """The rules on one event. `reasons`, by a rule's place, explain why its match fails."""
-
-    __slots__ = ("_event", "_reasons", "_rules", "_selectors", "_watcher")
-
-    def __init__(
-        self, event: str, rules: Sequence[Rule], reasons: Mapping[int, Reason], watcher: Callable[[], Watcher]
-    ) -> None:
-        super().__init__()
-        self.any = bool(rules)
-        self._event = event
-        self._watcher = watcher
-        self._reasons = reasons
-        self._rules = [_watched(rule, watcher) for rule in rules]
-        self._selectors: dict[str, Selector] = {}
-
-    def of(self, state: str) -> Selector:
-        """See `Rules.of`."""
-        if state not in self._selectors:
-            applying = [rule for rule in self._rules if not rule.in_states or state in rule.in_states]
-            self._selectors[state] = _Search(applying, self)
-        return self._selectors[state]
-
-    def found(self, rule: Rule | None, context: Asking) -> None:
-        """Report the result of a search and the rules passed over; nothing if there were no rules."""
-        if not self._rules and self._event != "REQUEST":
-            return
+    @override
+    def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
+        rules = self._rules_on(event)
         captures = context.captures
-        before = self._rules[: next(at for at, each in enumerate(self._rules) if each is rule)] if rule else self._rules
-        passed_over = [PassedOver(RuleName(each.name, each.place), self._miss(each, context)) for each in before]
+        before = rules.in_order[: rules.in_order.index(rule)] if rule else rules.in_order
+        passed_over = [
+            PassedOver(RuleName(each.name, each.cell), self._mismatch(each, request, context)) for each in before
+        ]
         context.captures = captures  # an explanation of a match that succeeds sets captures
-        self._watcher().searched(self._event, context, rule, mark_nearest(passed_over))
+        is_request = event is Event.REQUEST
+        self._requests += is_request
+        self.add(
+            events.Evaluated(
+                self.now,
+                event.name,
+                context.number if is_request else 0,
+                request,
+                describe(self._framing) if is_request else "",
+                context.state,
+                None if rule is None else RuleName(rule.name, rule.cell),
+                mark_nearest(passed_over),
+            )
+        )
 
-    def _miss(self, rule: Rule, context: Asking) -> Mismatch:
+    def _rules_on(self, event: Event) -> Rules:
+        plan = self.plan
+        rules = {
+            Event.REQUEST: plan.on_request,
+            Event.CONNECT: plan.on_connect,
+            Event.IDLE: plan.on_idle,
+            Event.EOF: plan.on_eof,
+            Event.DRAIN: plan.on_drain,
+        }
+        return rules[event]
+
+    def _mismatch(self, rule: Rule, request: bytes, context: RequestContext) -> Mismatch:
         if rule.in_states and context.state not in rule.in_states:
             states = " or ".join(f'"{state}"' for state in rule.in_states)
             return Mismatch(f'is for the state {states}; the connection is in "{context.state}"')
-        reason = self._reasons.get(rule.place)
-        miss = None if reason is None else reason(context.request, context)
-        if miss is not None:
-            return miss
+        explain = self.explainers.get(rule.cell)
+        mismatch = None if explain is None else explain(request, context)
+        if mismatch is not None:
+            return mismatch
         where = "on this connection" if rule.per_connection else "before"
-        return Mismatch(f"has matched {rule.most} time{'s' * (rule.most > 1)} {where}, and does not match again")
+        times = f"{rule.max_matches} time{'s' * (rule.max_matches > 1)}"
+        return Mismatch(f"has matched {times} {where}, and does not match again")
 
+    @override
+    def request_split(self, framing: Framing | None) -> None:
+        self._framing = framing
 
-class _Search(Selector):
-    """A selector that reports what it finds."""
+    @override
+    def step_taken(self, result: StepResult) -> None:
+        match result:
+            case Hang(ignore_fin):
+                self.add(events.Holds(self.now, ignore_fin))
+            case SetFraming(framing, once):
+                self.add(events.FramingChanged(self.now, describe(framing), once))
+            case Receive(framing, variable):
+                self.add(events.Takes(self.now, describe(framing), variable))
 
-    __slots__ = ("_home",)
+    @override
+    def state_entered(self, state: str) -> None:
+        self.add(events.Enters(self.now, state))
 
-    def __init__(self, rules: Sequence[Rule], home: WatchedRules) -> None:
-        super().__init__(rules)
-        self._home = home
-        self.look_up = self.known = None  # so that each request is searched for here
-        self.at_once = sys.maxsize
-        self.remembers = False
+    @override
+    def variable_set(self, name: str, value: bytes) -> None:
+        self.add(events.VariableSet(self.now, name, value))
 
-    def search(self, request: bytes, context: Asking) -> Rule | None:
-        """See `Selector.search`."""
-        found = super().search(request, context)
-        self._home.found(found, context)
-        return found
+    @override
+    def sent(self, data: bytes | memoryview) -> None:
+        if data:
+            self.add(events.Sent(self.now, bytes(data)))
 
+    @override
+    def input_consumed(self) -> None:
+        self._requests = 0
 
-def _watched(rule: Rule, watcher: Callable[[], Watcher]) -> Rule:
-    """Return the same rule, whose steps notify the watcher."""
-    steps = _watched_steps(rule.steps, watcher)
-    if rule.replies is None:
-        return replace(rule, steps=steps)
-    replies = replace(rule.replies, of=tuple(_watched_steps(script, watcher) for script in rule.replies.of))
-    return replace(rule, steps=steps, replies=replies)
+    @override
+    def closing(self, reason: CloseReason, buffer: bytes) -> None:
+        rest, framing = self._behind_requests(buffer), self.session.framing
+        if not rest or framing is None:
+            return
+        if reason == CloseReason.MALFORMED_REQUEST:
+            self._left(rest, framing, objection(framing, rest) or "its end is unknown")
+        elif reason == CloseReason.REQUEST_TOO_LARGE:
+            self._left(rest, framing, f"it is longer than max_request_bytes, {self.plan.limits.max_request_bytes}")
+        elif reason == CloseReason.REQUEST_TIMEOUT:
+            self._left(rest, framing, waits_for(framing, rest))
+        else:
+            self.add(events.Discarded(self.now, rest))
 
+    def _behind_requests(self, buffer: bytes) -> bytes:
+        """Return the part of the session's buffer behind the requests found in it."""
+        if not self._requests or self._framing is None:
+            return buffer
+        if isinstance(self._framing, Idle | UntilEof):  # the request was all of it
+            return b""
+        return buffer[self._framing.consumed(buffer, self._requests) :]
 
-def _watched_steps(steps: Iterable[Step], watcher: Callable[[], Watcher]) -> tuple[Step, ...]:
-    return tuple(_watched_step(step, watcher) for step in steps)
+    @override
+    def half_closed(self) -> None:
+        self.add(events.HalfCloses(self.now))
 
+    @override
+    def closed(self, reason: CloseReason, *, by_reset: bool) -> None:
+        self.add(events.Closed(self.now, by_reset, reason.label))
 
-def _watched_step(step: Step, watcher: Callable[[], Watcher]) -> Step:
-    def take(context: RequestContext) -> Outcome:
-        watcher().taking(context)
-        outcome = step(context) if callable(step) else step
-        watcher().taken(context, outcome)
-        return outcome
+    def input_left(self) -> None:
+        """All input was processed: report what is no request yet."""
+        framing, buffer = self.session.framing, self.session.buffer
+        if framing is not None and (buffer or self.session.receiving):
+            self._left(buffer, framing, waits_for(framing, buffer))
 
-    return take
+    def _left(self, data: bytes, framing: Framing, why: str) -> None:
+        self.add(events.Incomplete(self.now, data, describe(framing), why))
+
+    # ── What is counted ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @override
+    def requested(self, rule: int, requests: int) -> None:
+        """Nothing: `rule_selected` reports it."""
+
+    @override
+    def unmatched(self, requests: int) -> None:
+        """Nothing: `rule_selected` reports it."""
+
+    @override
+    def matched(self, rule: int) -> None:
+        """Nothing: `rule_selected` reports it."""
+
+    @override
+    def fault_applied(self, fault: int) -> None:
+        self.add(events.Strikes(self.now, self.faults[fault]))
+
+    @override
+    def answered(self, seconds: float, requests: int) -> None:
+        """Nothing: the times of events show it."""
+
+    @override
+    def delayed(self, seconds: float) -> None:
+        self.add(events.Waits(self.now, seconds))
+
+    @override
+    def truncated(self) -> None:
+        framing = self.session.framing
+        if framing is not None:
+            buffer = self.session.buffer
+            self._left(buffer, framing, f"the peer closed its half; {waits_for(framing, buffer)}")

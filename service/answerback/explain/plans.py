@@ -1,13 +1,9 @@
-"""A listener's plan, compiled as in a worker, then instrumented."""
-
-from collections.abc import Callable
-from dataclasses import replace
+"""A listener's plan, compiled as in a worker, and the names and explanations of what is in it."""
 
 from answerback.core.faults import COUNTERS
-from answerback.core.matching import Reason
-from answerback.core.plan import Engine, ListenerPlan, Rules
+from answerback.core.matching import Explainer
+from answerback.core.plan import Engine, ListenerPlan
 from answerback.explain.events import FaultName
-from answerback.explain.observer import WatchedRules, Watcher
 from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Files
@@ -37,23 +33,6 @@ def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
     return plan.listeners[listener.name]
 
 
-def watched(plan: ListenerPlan, listener: v1.Listener, files: Files, watcher: Callable[[], Watcher]) -> ListenerPlan:
-    """Return the same plan, whose rules notify the watcher."""
-    reasons = _reasons(listener, files)
-
-    def on(event: str, rules: Rules) -> Rules:
-        return WatchedRules(event, rules.written, reasons, watcher)
-
-    return replace(
-        plan,
-        on_request=on("REQUEST", plan.on_request),
-        on_connect=on("CONNECT", plan.on_connect),
-        on_idle=on("IDLE", plan.on_idle),
-        on_eof=on("EOF", plan.on_eof),
-        on_drain=on("DRAIN", plan.on_drain),
-    )
-
-
 def fault_names(listener: v1.Listener) -> list[FaultName]:
     """Return the names of all faults, by their places."""
     return [
@@ -62,7 +41,7 @@ def fault_names(listener: v1.Listener) -> list[FaultName]:
     ]
 
 
-def _reasons(listener: v1.Listener, files: Files) -> dict[int, Reason]:
+def explainers(listener: v1.Listener, files: Files) -> dict[int, Explainer]:
     """Return the explanation of each rule's match, by the rule's index."""
     return {
         index: explain_match(rule.when, Compiling(files))

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from answerback.core import patterns
 from answerback.core.faults import Fault
-from answerback.core.plan import Engine, ListenerPlan, Plan, Rules
+from answerback.core.plan import Engine, ListenerPlan, Plan
+from answerback.core.selection import Rules
 from answerback.internal.v1 import link_pb2
 from answerback.language.contents import Files
 from answerback.language.context import Compiling

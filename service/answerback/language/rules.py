@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Final
 
-from answerback.core.plan import Replies, Rule, Then
+from answerback.core.plan import Replies, Rule, WhenExhausted
 from answerback.language import bounds
 from answerback.language.contents import Files
 from answerback.language.context import Checking, Compiling
@@ -15,10 +15,10 @@ from answerback.language.requests import check_searches
 from answerback.language.steps import check_script, check_state_name, compile_script
 from answerback.v1 import config_pb2 as v1
 
-THEN: Mapping[int, Then] = {
-    v1.Replies.THEN_CYCLE: Then.CYCLE,
-    v1.Replies.THEN_NEXT_RULE: Then.NEXT_RULE,
-    v1.Replies.THEN_RANDOM: Then.RANDOM,
+THEN: Mapping[int, WhenExhausted] = {
+    v1.Replies.THEN_CYCLE: WhenExhausted.CYCLE,
+    v1.Replies.THEN_NEXT_RULE: WhenExhausted.NEXT_RULE,
+    v1.Replies.THEN_RANDOM: WhenExhausted.RANDOM,
 }
 
 RULE: Final = describe(
@@ -119,15 +119,15 @@ def compile_rule(rule: v1.Rule, name: str, place: int, counter: int, files: File
     kind, given = MATCHES.chosen(rule.when) if rule.HasField("when") else (None, None)
     return Rule(
         name=name,
-        place=place,
+        cell=place,
         steps=compile_script(rule.do, compiling),
         matches=None if kind is None else compile_match(rule.when, compiling),
         equals=None if kind is None else kind.exact(given, compiling),
         pattern=None if kind is None else kind.pattern(given),
         in_states=tuple(rule.in_states),
         times=rule.times,
-        counter=counter,
-        faulted=faulted,
+        sequence_cell=counter,
+        has_faults=faulted,
         per_connection=rule.scope == v1.SCOPE_CONNECTION,
         replies=_compile_replies(rule.replies, compiling) if rule.HasField("replies") else None,
     )
@@ -137,7 +137,7 @@ def _compile_replies(replies: v1.Replies, compiling: Compiling) -> Replies:
     if not replies.of:
         raise ValueError("there are no replies")
     return Replies(
-        of=tuple(compile_script(script.do, compiling) for script in replies.of),
-        then=THEN.get(replies.then, Then.REPEAT_LAST),
+        replies=tuple(compile_script(script.do, compiling) for script in replies.of),
+        then=THEN.get(replies.then, WhenExhausted.REPEAT_LAST),
         weights=tuple(replies.weights),
     )

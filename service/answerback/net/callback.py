@@ -36,8 +36,8 @@ class CallbackConnection(Connection):
         """Start the conversation."""
         session = self.session
         try:
-            if session.greets:
-                self._perform(session.connected(monotonic()))
+            if session.has_connect_rules:
+                self._perform(session.connection_made(monotonic()))
             if session.wants_read and not self.host.run_queue.over:
                 self._read()
             else:
@@ -50,7 +50,7 @@ class CallbackConnection(Connection):
     def dismiss(self, reason: CloseReason) -> None:
         """Instead of `begin`: close in order at once."""
         try:
-            self._perform(self.session.dismiss(reason))
+            self._perform(self.session.reject(reason))
             self._watch()
         except Exception:
             self.failed()
@@ -101,7 +101,7 @@ class CallbackConnection(Connection):
                 if reason is not None:
                     self._close(reason)
             elif self.on_time(now):
-                self._perform(self.session.wake(now))
+                self._perform(self.session.handle_timer(now))
                 self._watch()
                 if self._fd >= 0 and not self.departing:
                     self.keep_deadline()
@@ -122,7 +122,7 @@ class CallbackConnection(Connection):
     def abort(self, reason: CloseReason) -> None:
         """See `Connection.abort`."""
         if self._fd >= 0:
-            self.session.lost(reason)
+            self.session.connection_lost(reason)
             reset_on_close(self.sock)
             self._close(reason)
 
@@ -139,9 +139,9 @@ class CallbackConnection(Connection):
         if data:
             self.heard = True
             self.books.received(len(data))
-            actions = session.receive(data, monotonic())
+            actions = session.receive_data(data, monotonic())
         else:
-            actions = session.eof(monotonic())
+            actions = session.receive_eof(monotonic())
         if actions or session.awaits_flush:
             self._perform(actions)
         self._watch()
@@ -176,7 +176,7 @@ class CallbackConnection(Connection):
         if error is not None:
             self._lost(error)
         elif events & FIN and not self.session.fin_noted:
-            self._perform(self.session.fin(monotonic()))
+            self._perform(self.session.note_fin(monotonic()))
             self._watch()
 
     def _perform(self, actions: Sequence[Action]) -> None:
@@ -195,7 +195,7 @@ class CallbackConnection(Connection):
                     return
             if self._unsent is not None or self._fd < 0:
                 return
-            actions = session.flushed(monotonic()) if session.awaits_flush else ()
+            actions = session.writing_resumed(monotonic()) if session.awaits_flush else ()
             if self._ending is not None:
                 self._end()
             if not actions and not session.awaits_flush:
@@ -223,7 +223,7 @@ class CallbackConnection(Connection):
         if taken < len(data):
             self._unsent = deque((memoryview(data)[taken:],))
             now = monotonic()
-            self.session.blocked(now)
+            self.session.writing_paused(now)
             self.sent_much(now)
         elif taken >= LARGE:
             self.sent_much(monotonic())
@@ -269,7 +269,7 @@ class CallbackConnection(Connection):
             self._close(ending.reason)
 
     def _lost(self, error: OSError) -> None:
-        self._close(self.session.lost(reason_of(error)))
+        self._close(self.session.connection_lost(reason_of(error)))
 
     def _close(self, reason: CloseReason) -> None:
         if self._watched:

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Protocol
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
-from answerback.core.plan import PlanInForce
+from answerback.core.plan import ActivePlan
 from answerback.core.session import Session
 from answerback.net.deadlines import Deadlines
 from answerback.net.delivery import PROGRESS, acknowledged, unread
@@ -50,7 +50,7 @@ class Host(Protocol):
 
     name: str
     loop: asyncio.AbstractEventLoop
-    in_force: PlanInForce
+    in_force: ActivePlan
     books: ListenerCounters
     deadlines: Deadlines
     readiness: Readiness
@@ -110,18 +110,18 @@ class Connection(ABC):
         self.heard = False  # whether the peer ever sent a byte
 
     clock = staticmethod(monotonic)
-    """See `playing.Surroundings`."""
+    """See `context.ConnectionInfo`."""
 
     @property
     def connection_id(self) -> str:
-        """See `playing.Surroundings`."""
+        """See `context.ConnectionInfo`."""
         if self._id is None:
             self._id = self.host.next_connection_id()
         return self._id
 
     @property
     def peer(self) -> tuple[str, int]:
-        """See `playing.Surroundings`."""
+        """See `context.ConnectionInfo`."""
         try:
             address = self.sock.getpeername()
         except OSError:  # the peer has disconnected
@@ -130,23 +130,23 @@ class Connection(ABC):
 
     @property
     def local_port(self) -> int:
-        """See `playing.Surroundings`."""
+        """See `context.ConnectionInfo`."""
         address = self.sock.getsockname()
         return int(address[1]) if isinstance(address, tuple) else 0
 
     @property
     def chance(self) -> Random:
-        """See `playing.Surroundings`."""
+        """See `context.ConnectionInfo`."""
         return self.host.chance
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
-        """See `playing.Surroundings`."""
+        """See `context.ConnectionInfo`."""
         return utc_now
 
-    def claim(self, place: int, most: int) -> int | None:
-        """See `playing.Surroundings`."""
-        return self.host.claims.claim(place, most)
+    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+        """See `context.ConnectionInfo`."""
+        return self.host.claims.claim(cell, max_numbers)
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
@@ -211,7 +211,7 @@ class Connection(ABC):
         left = self._left()
         goal = self._acknowledged() + min(left, PROGRESS) if left else None
         self._delivery = now + self.host.in_force.plan.limits.write_timeout, goal
-        self.session.progressed(now)
+        self.session.writing_progressed(now)
 
     def _left(self) -> int:
         return unread(self.sock) + self.unsent

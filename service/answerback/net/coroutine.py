@@ -103,7 +103,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             if reason is not None:
                 self._finish(reason)
         elif self.on_time(monotonic()):
-            self._go_on(self.session.wake)
+            self._go_on(self.session.handle_timer)
             if not self.session.over:
                 self.keep_deadline()
 
@@ -117,7 +117,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     def abort(self, reason: CloseReason) -> None:
         """See `Connection.abort`."""
         if not self._gone:
-            self.session.lost(reason)
+            self.session.connection_lost(reason)
             reset_on_close(self.sock)
             self._leave(reason)
 
@@ -182,7 +182,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if error is not None:
             self._lost(error)
         elif events & FIN and not self.session.fin_noted:
-            self._go_on(self.session.fin)
+            self._go_on(self.session.note_fin)
 
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol`: the kernel has taken everything."""
@@ -282,23 +282,23 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             elif happened:
                 self.heard = True
                 books.received(len(happened))
-                actions = session.receive(happened, monotonic())
+                actions = session.receive_data(happened, monotonic())
             else:
-                actions = session.eof(monotonic())
+                actions = session.receive_eof(monotonic())
 
     def _greeting(self) -> Sequence[Action]:
         """The session's actions on the new connection."""
         session = self.session
         if self._dismissed is not None:
-            return session.dismiss(self._dismissed)
-        return session.connected(monotonic()) if session.greets else ()
+            return session.reject(self._dismissed)
+        return session.connection_made(monotonic()) if session.has_connect_rules else ()
 
     async def _room(self) -> Sequence[Action]:
         """Wait until the kernel has taken the output, or another event; return the session's actions then."""
         session, transport = self.session, self._transport
         assert transport is not None
         now = monotonic()
-        session.blocked(now)
+        session.writing_paused(now)
         self.sent_much(now)
         self.keep_deadline()
         if session.wants_read is not self._reads or not self._reads:
@@ -311,7 +311,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             return happened(monotonic())
         self.heard = self.heard or happened != b""
         self.books.received(len(happened))
-        return session.receive(happened, monotonic()) if happened else session.eof(monotonic())
+        return session.receive_data(happened, monotonic()) if happened else session.receive_eof(monotonic())
 
     def _read_or_not(self) -> None:
         """Pause or resume reading as the session wishes."""
@@ -344,7 +344,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 return True
             if self._unsent:
                 return False
-            actions = session.flushed(monotonic()) if session.awaits_flush else ()
+            actions = session.writing_resumed(monotonic()) if session.awaits_flush else ()
             if self._ending is not None:
                 self._end()
             if not actions and not session.awaits_flush:
@@ -422,4 +422,4 @@ class CoroutineConnection(Connection, asyncio.Protocol):
 
     def _lost(self, error: OSError) -> None:
         if not self._gone:
-            self._leave(self.session.lost(reason_of(error)))
+            self._leave(self.session.connection_lost(reason_of(error)))

@@ -11,7 +11,7 @@ from math import inf
 from time import monotonic
 
 from answerback.core.actions import CloseReason
-from answerback.core.playing import HOLD_SECONDS
+from answerback.core.session.script import HANG_SECONDS
 from answerback.net.connection import Connection, Host, reset_on_close
 from answerback.net.poller import FIN
 
@@ -31,7 +31,7 @@ class HeldConnection(Connection):
         self.heard = True  # unknown, as nothing is read; so it does not count as a connection without data
         self._take_up = take_up
         lifetime = host.in_force.plan.limits.lifetime
-        self._until = monotonic() + (HOLD_SECONDS if lifetime == inf else lifetime)
+        self._until = monotonic() + (HANG_SECONDS if lifetime == inf else lifetime)
 
     def begin(self) -> None:
         """Start holding."""

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Protocol
 
 from answerback.core.actions import CloseReason
-from answerback.core.plan import Accept, Engine, ListenerPlan, PlanInForce
+from answerback.core.plan import Accept, ActivePlan, Engine, ListenerPlan
 from answerback.net.admission import Admission
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
@@ -66,7 +66,7 @@ class Listener:
         self.deadlines = worker.deadlines
         self.readiness = worker.readiness
         self.run_queue = worker.run_queue
-        self.in_force = PlanInForce(plan)
+        self.in_force = ActivePlan(plan)
         self._driver = DRIVERS[plan.engine]
         self.books = ListenerCounters(worker.region, plan.block)
         self.connections: set[Connection] = set()

@@ -1,6 +1,6 @@
 """Schedules the connections of a worker, so that none waits long for another's work.
 
-A turn is bounded by the session (`playing.TURN_SECONDS`). A connection with work left is queued here, and so is one
+A turn is bounded by the session (`script.TURN_SECONDS`). A connection with work left is queued here, and so is one
 with input to read after a long turn: it is not read at once. In each iteration of the event loop queued connections
 get turns for `RUN_SECONDS`; between two iterations the loop polls for other events.
 
@@ -13,7 +13,7 @@ from collections import deque
 from time import monotonic
 from typing import Protocol
 
-from answerback.core.playing import TURN_SECONDS
+from answerback.core.session.script import TURN_SECONDS
 from answerback.shared.counters import PROGRESS
 from answerback.shared.listener_counters import Cells
 

@@ -114,8 +114,8 @@ class ListenerCounters:
         """See `SessionMetrics.matched`."""
         self._cells[rule] += 1
 
-    def struck(self, fault: int) -> None:
-        """See `SessionMetrics.struck`."""
+    def fault_applied(self, fault: int) -> None:
+        """See `SessionMetrics.fault_applied`."""
         self._cells[fault] += 1
 
     def answered(self, seconds: float, requests: int) -> None:

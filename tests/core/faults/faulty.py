@@ -7,8 +7,9 @@ from typing import Any
 
 from answerback.core import faults, matching, steps, templates
 from answerback.core.framing import Line
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
-from answerback.core.steps import Outcome, Wait
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
+from answerback.core.steps import StepResult, Wait
 from tests.core.playbook import Playbook, Somewhere
 
 HELLO = (steps.send(b"hello, "), steps.send(b"world\n"))
@@ -16,7 +17,7 @@ HELLO = (steps.send(b"hello, "), steps.send(b"world\n"))
 
 def rule(*script: steps.Step, when: bytes | None = None, place: int = 0) -> Rule:
     matcher = None if when is None else matching.equals(when)
-    return Rule("rule", place, script, matcher, when, faulted=True)
+    return Rule("rule", place, script, matcher, when, has_faults=True)
 
 
 ANSWERS = (
@@ -53,17 +54,17 @@ def plan(*effects: faults.Effect | faults.Fault, limits: Limits | None = None, *
 
 
 def conversation(*effects: faults.Effect | faults.Fault, seed: int = 1) -> Playbook:
-    return Playbook(plan(*effects), surroundings=Somewhere(chance=Random(seed)))
+    return Playbook(plan(*effects), connection=Somewhere(chance=Random(seed)))
 
 
 def without_faults(target: ListenerPlan) -> ListenerPlan:
     return replace(target, faults=())
 
 
-def comes_of(effect: faults.Effect, *reply: Outcome, seed: int = 1) -> list[Outcome]:
+def comes_of(effect: faults.Effect, *reply: StepResult, seed: int = 1) -> list[StepResult]:
     """What an effect makes of a reply, from the first thing on that it touches; times to the nanosecond."""
-    return rounded(effect.on(iter(reply), faults.FaultState(Random(seed))))
+    return rounded(effect.transform(iter(reply), faults.FaultState(Random(seed))))
 
 
-def rounded(reply: Iterable[Outcome]) -> list[Outcome]:
+def rounded(reply: Iterable[StepResult]) -> list[StepResult]:
     return [Wait(round(each.seconds, 9)) if isinstance(each, Wait) else each for each in reply]

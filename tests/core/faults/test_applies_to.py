@@ -6,9 +6,9 @@ from answerback.core.actions import HalfClose, Send
 from answerback.core.delays import Fixed
 from answerback.core.faults import Bandwidth, Corrupt, Drop, Effect, Hang, Latency, Reset, SlowClose, Truncate
 from answerback.core.faults import Slice as Sliced
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome, Wait
+from answerback.core.steps import END_BY_RESET, END_IN_ORDER, StepResult, Wait
 
-OUTCOMES: dict[str, Outcome] = {
+OUTCOMES: dict[str, StepResult] = {
     "bytes": Send(b"a"),
     "no bytes": Send(b""),
     "wait": Wait(1.0),
@@ -33,4 +33,4 @@ TOUCHES: list[tuple[Effect, set[str]]] = [
 
 @pytest.mark.parametrize("effect, touched", TOUCHES)
 def test_fault_touches_exactly_the_outcomes_it_changes(effect: Effect, touched: set[str]) -> None:
-    assert {name for name, outcome in OUTCOMES.items() if effect.applies_to(outcome)} == touched
+    assert {name for name, result in OUTCOMES.items() if effect.applies_to(result)} == touched

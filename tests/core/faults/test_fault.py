@@ -15,15 +15,16 @@ from answerback.core.context import RequestContext
 from answerback.core.delays import Exponential, Fixed, Uniform
 from answerback.core.faults import Bandwidth, Corrupt, Drop, Fault, Hang, Latency, Slice, SlowClose, Truncate
 from answerback.core.faults import Reset as Resetting
-from answerback.core.plan import Limits, ListenerPlan, Rule, Rules
+from answerback.core.plan import Limits, ListenerPlan, Rule
+from answerback.core.selection import Rules
 from tests.core.faults.faulty import conversation, fault, plan, rule, without_faults
 from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
 
 
 def struck(target: Fault, replies: int, connections: int = 1, seed: int = 1) -> str:
     """Which of the replies are dropped by a fault, over connections that take turns: `-X--`."""
-    surroundings = Somewhere(chance=Random(seed))
-    books = [Playbook(plan(target), surroundings=surroundings) for _ in range(connections)]
+    connection = Somewhere(chance=Random(seed))
+    books = [Playbook(plan(target), connection=connection) for _ in range(connections)]
     found = ""
     for number in range(replies):
         book = books[number % connections] >> b"x\n"
@@ -121,11 +122,11 @@ def test_faults_strike_replies_to_every_event() -> None:
 
 def test_plan_without_faults_draws_and_counts_nothing() -> None:
     """What is switched off is in no plan: nothing is drawn, nothing counted."""
-    surroundings = Somewhere(chance=Random(5))
-    book = Playbook(plan(), surroundings=surroundings) >> b"hello\n" << Send(b"hello, world\n")
-    assert surroundings.chance.getstate() == Random(5).getstate()
-    assert book.session._kept is None
-    assert not surroundings.counters
+    connection = Somewhere(chance=Random(5))
+    book = Playbook(plan(), connection=connection) >> b"hello\n" << Send(b"hello, world\n")
+    assert connection.chance.getstate() == Random(5).getstate()
+    assert book.session.context._rare is None
+    assert not connection.counters.counts
 
 
 def test_changed_faults_apply_from_the_next_request() -> None:
@@ -146,7 +147,7 @@ def test_changed_fault_per_connection_draws_again() -> None:
 
 def test_constant_reply_of_a_faulted_rule_is_not_precomputed() -> None:
     assert Rule("", 0, (steps.send(b"x"),)).reply == Send(b"x")
-    assert Rule("", 0, (steps.send(b"x"),), faulted=True).reply is None
+    assert Rule("", 0, (steps.send(b"x"),), has_faults=True).reply is None
 
 
 ALL = (
@@ -164,7 +165,7 @@ ALL = (
 
 def played(target: ListenerPlan, pieces: list[bytes], seed: int) -> tuple[list[tuple[float, Action]], list[int]]:
     """Everything that comes of a stream, with its times; bytes sent at once are one send."""
-    book = Playbook(target, surroundings=Somewhere(chance=Random(seed)))
+    book = Playbook(target, connection=Somewhere(chance=Random(seed)))
     for piece in pieces:
         if not book.session.over:
             book >> piece

@@ -2,14 +2,14 @@ import pytest
 
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
 from answerback.core.faults import Hang
-from answerback.core.playing import HOLD_SECONDS
+from answerback.core.session.script import HANG_SECONDS
 from tests.core.faults.faulty import conversation
 from tests.core.playbook import after, eof
 
 
 @pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"reset\n", b"nothing\n"])
 def test_hang_fault_sends_nothing_and_holds_the_connection(request_line: bytes) -> None:
-    book = conversation(Hang(0)) >> request_line >> b"hello\n" >> after(HOLD_SECONDS - 1)
+    book = conversation(Hang(0)) >> request_line >> b"hello\n" >> after(HANG_SECONDS - 1)
     book.silent() >> after(1) << HalfClose() >> eof << Close(CloseReason.MAX_LIFETIME)
     assert book.account.strikes == [7]
 
@@ -17,7 +17,7 @@ def test_hang_fault_sends_nothing_and_holds_the_connection(request_line: bytes) 
 @pytest.mark.parametrize("request_line", [b"hello\n", b"close\n", b"reset\n", b"nothing\n"])
 def test_hang_fault_ends_at_fin_unless_ignored(request_line: bytes) -> None:
     conversation(Hang(0)) >> request_line >> after(100) >> eof << Close(CloseReason.PEER_GAVE_UP)
-    book = conversation(Hang(0, ignore_fin=True)) >> request_line >> eof >> after(HOLD_SECONDS - 1)
+    book = conversation(Hang(0, ignore_fin=True)) >> request_line >> eof >> after(HANG_SECONDS - 1)
     book.silent() >> after(1) << Close(CloseReason.MAX_LIFETIME)
 
 

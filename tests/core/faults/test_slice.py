@@ -1,10 +1,10 @@
 from answerback.core.actions import Send
 from answerback.core.faults import Slice
-from answerback.core.steps import END_IN_ORDER, Outcome, Wait
+from answerback.core.steps import END_IN_ORDER, StepResult, Wait
 from tests.core.faults.faulty import comes_of
 
 
-def pieces(reply: list[Outcome]) -> list[bytes]:
+def pieces(reply: list[StepResult]) -> list[bytes]:
     return [bytes(each.data) for each in reply if isinstance(each, Send)]
 
 

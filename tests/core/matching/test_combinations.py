@@ -7,11 +7,11 @@ from tests.core.matching.turns import asked
 from tests.core.turns import MadeUp
 
 
-def always(_request: bytes, _turn: RequestContext) -> bool:
+def always(_request: bytes, _context: RequestContext) -> bool:
     return True
 
 
-def never(_request: bytes, _turn: RequestContext) -> bool:
+def never(_request: bytes, _context: RequestContext) -> bool:
     return False
 
 

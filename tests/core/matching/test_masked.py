@@ -7,14 +7,14 @@ from tests.core.matching.turns import asked
 
 
 def test_bytes_match_compares_at_its_offset() -> None:
-    matches = matching.byte_string(7, b"\x03")
+    matches = matching.byte_range(7, b"\x03")
     assert asked(matches, bytes.fromhex("000100000006 01 03 00000002"))
     assert not asked(matches, bytes.fromhex("000100000006 01 04 00000002"))
     assert not asked(matches, bytes.fromhex("000100000006 01"))
 
 
 def test_bytes_match_with_mask_compares_masked_bits_only() -> None:
-    matches = matching.byte_string(1, b"\x8f\x00", b"\xf0\x01")
+    matches = matching.byte_range(1, b"\x8f\x00", b"\xf0\x01")
     assert asked(matches, b"\x00\x80\xfe")
     assert not asked(matches, b"\x00\x90\xfe")
     assert not asked(matches, b"\x00\x80\xff")
@@ -29,8 +29,8 @@ def test_bytes_match_agrees_with_plain_model(
     literal, mask = literal_and_mask.draw(few)
     there = len(request_bytes) >= offset + len(literal)
     for bits, matches in (
-        (mask, matching.byte_string(offset, literal, mask)),
-        (b"\xff" * len(literal), matching.byte_string(offset, literal)),
+        (mask, matching.byte_range(offset, literal, mask)),
+        (b"\xff" * len(literal), matching.byte_range(offset, literal)),
     ):
         same = all(
             heard & bit == wanted & bit
@@ -41,9 +41,9 @@ def test_bytes_match_agrees_with_plain_model(
 
 def test_bytes_match_with_mask_of_other_length_is_rejected() -> None:
     with pytest.raises(ValueError, match="a mask of 1 bytes, for 2 that are compared"):
-        matching.byte_string(0, b"ab", b"\xff")
+        matching.byte_range(0, b"ab", b"\xff")
 
 
 def test_negative_offset_is_rejected() -> None:
     with pytest.raises(ValueError, match="bytes are at an offset of 0 or more, not -1"):
-        matching.byte_string(-1, b"a")
+        matching.byte_range(-1, b"a")

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from answerback.language import durations
 from answerback.v1 import config_pb2 as v1
@@ -17,7 +17,7 @@ from tests.core.model.heard import Happening, Heard
 from tests.core.templates import reference
 
 if TYPE_CHECKING:
-    from answerback.core.context import Captures
+    from answerback.core.context import Captures, RequestContext
 
 # Rule: time is in whole milliseconds; `inf` is never.
 
@@ -326,15 +326,18 @@ class Model:
             return self._take(v1.Framing(fixed=v1.Framing.Fixed(size=size))) if size else b""
         return self._take(given)
 
+    def _render(self, template: str) -> bytes:
+        return reference.render(template, cast("RequestContext", self))
+
     def _number(self, template: str) -> int:
-        digits = reference.render(template, self)
+        digits = self._render(template)
         if not digits.isdigit():
             raise Over("malformed_request")
         return int(digits)
 
     def _payload(self, given: v1.Payload) -> bytes:
         if given.WhichOneof("bytes") == "template":
-            return reference.render(given.template, self)
+            return self._render(given.template)
         return framing.bytes_of(given)
 
     def _close(self, reason: str) -> None:

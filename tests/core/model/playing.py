@@ -9,9 +9,9 @@ UNTIL = 20_000  # ms: longer than all limits but those that are there unless giv
 FIRST_PLACE = 500  # of the rules that the tests compile
 
 
-def played(plan: ListenerPlan, talk: list[Happening], surroundings: Somewhere) -> Heard:
+def played(plan: ListenerPlan, talk: list[Happening], connection: Somewhere) -> Heard:
     """What a session makes of a talk."""
-    book = Playbook(plan, surroundings=surroundings)
+    book = Playbook(plan, connection=connection)
     book >> connected
     for at, what in talk:
         pass_until(book, at)

@@ -98,7 +98,7 @@ turns = st.builds(
 
 def again(turn: MadeUp) -> MadeUp:
     """The same turn, its chance not used yet."""
-    turn.__post_init__()
+    turn.chance.seed(turn.seed)
     return turn
 
 

@@ -66,7 +66,7 @@ def test_listener_with_faults_precomputes_no_reply() -> None:
         f"faults: [drop]\n{rules}": True,
         f"faults: [{{probability: 0, drop: {{}}}}]\n{rules}": False,
     }.items():
-        found = only(listener(text)).on_request.of("").look_up
+        found = only(listener(text)).on_request.selector_for("").look_up
         assert found is not None
         chosen = found(b"")
         assert chosen is not None

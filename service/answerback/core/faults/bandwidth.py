@@ -6,7 +6,7 @@ from typing import Final
 
 from answerback.core.actions import Send
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import Outcome, Wait
+from answerback.core.steps import StepResult, Wait
 
 PIECE_SECONDS: Final = 0.1  # bytes due within this time are sent together: a timer is late by 1 or 2 % of it
 
@@ -17,19 +17,19 @@ class Bandwidth:
 
     bytes_per_second: int
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Bytes."""
-        return sends(outcome)
+        return sends(result)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:  # noqa: ARG002 - nothing is left to chance
         """Split the bytes and wait between the parts."""
         rate = self.bytes_per_second
         size = max(1, int(rate * PIECE_SECONDS))
-        for outcome in reply:
-            if not sends(outcome):
-                yield outcome
+        for result in reply:
+            if not sends(result):
+                yield result
                 continue
-            data = outcome.data
+            data = result.data
             for at in range(0, len(data), size):
                 piece = data[at : at + size]
                 yield Wait(len(piece) / rate)

@@ -5,9 +5,9 @@ from random import Random
 from typing import Protocol, TypeGuard
 
 from answerback.core.actions import Send
-from answerback.core.steps import Hold, Outcome, Wait
+from answerback.core.steps import Hang, StepResult, Wait
 
-Reply = Iterator[Outcome]
+Reply = Iterator[StepResult]
 """A reply as a lazy iterator of step results. It begins with None, so that a fault can apply before anything else."""
 
 
@@ -24,30 +24,30 @@ class FaultState:
 class Effect(Protocol):
     """How a fault changes a reply."""
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Whether the effect can change this step result. At the first such result the fault is decided."""
 
-    def on(self, reply: Reply, strike: FaultState) -> Reply:
+    def transform(self, reply: Reply, state: FaultState) -> Reply:
         """Transform a reply, which begins with the first step result that the effect applies to."""
 
 
-def sends(outcome: Outcome) -> TypeGuard[Send]:
+def sends(result: StepResult) -> TypeGuard[Send]:
     """Whether the step result is bytes to send."""
-    return isinstance(outcome, Send) and bool(outcome.data)
+    return isinstance(result, Send) and bool(result.data)
 
 
-def within(reply: Reply, seconds: float) -> Generator[Outcome, None, float]:
+def take_for(reply: Reply, seconds: float) -> Generator[StepResult, None, float]:
     """Pass on the reply's results that fall, by its own waits, within `seconds`; returns the seconds left."""
     left = seconds
     if left <= 0:
         return 0.0
-    for outcome in reply:
-        if isinstance(outcome, Hold):
+    for result in reply:
+        if isinstance(result, Hang):
             break
-        if isinstance(outcome, Wait):
-            if outcome.seconds >= left:
+        if isinstance(result, Wait):
+            if result.seconds >= left:
                 yield Wait(left)
                 return 0.0
-            left -= outcome.seconds
-        yield outcome
+            left -= result.seconds
+        yield result
     return left

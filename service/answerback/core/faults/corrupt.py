@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from answerback.core.actions import Send
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import Outcome
+from answerback.core.steps import StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +14,18 @@ class Corrupt:
 
     count: int
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Bytes."""
-        return sends(outcome)
+        return sends(result)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:
         """Change the bytes."""
-        chance, left = strike.chance, self.count
-        for outcome in reply:
-            if not left or not sends(outcome):
-                yield outcome
+        chance, left = state.chance, self.count
+        for result in reply:
+            if not left or not sends(result):
+                yield result
                 continue
-            data = bytearray(outcome.data)
+            data = bytearray(result.data)
             places = chance.sample(range(len(data)), min(left, len(data)))
             for place in places:
                 data[place] ^= chance.randint(1, 255)

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import Outcome
+from answerback.core.steps import StepResult
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
     """Discards the bytes of a reply; waits and closes still happen."""
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Bytes."""
-        return sends(outcome)
+        return sends(result)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:  # noqa: ARG002 - nothing is left to chance
         """Pass on everything but the bytes."""
-        return (outcome for outcome in reply if not sends(outcome))
+        return (result for result in reply if not sends(result))

@@ -1,54 +1,30 @@
 """When a fault applies, and how a reply passes through all faults."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from answerback.core.actions import CloseReason
-from answerback.core.counting import take
+from answerback.core.bounded_counter import BoundedCounters, NextNumber
+from answerback.core.context import RequestContext
 from answerback.core.faults.base import Effect, FaultState, Reply
 from answerback.core.faults.slow_close import SlowClose
-from answerback.core.steps import End, Outcome
+from answerback.core.steps import EndSession, StepResult
 
 COUNTERS: Final = 2  # cells of each fault that all connections share: replies considered, and times applied
-
-Claim = Callable[[int, int], int | None]
-"""Takes the next number, from 0, of the counter at a place; None once the maximum is reached (0: never)."""
 
 
 class ConnectionFaultState:
     """A connection's own state of a fault with scope CONNECTION."""
 
-    __slots__ = ("counts", "strike", "tossed")
+    __slots__ = ("counters", "sampled", "state")
 
-    def __init__(self, chance: Random, *, tossed: bool) -> None:
-        self.tossed = tossed  # the result of `probability`
-        self.counts: dict[int, int] = {}
-        self.strike = FaultState(chance)
-
-    def claim(self, place: int, most: int) -> int | None:
-        """Count on this connection. See `Claim`."""
-        return take(self.counts, place, most)
-
-
-class FaultedConnection(Protocol):
-    """The connection as its faults see it."""
-
-    @property
-    def chance(self) -> Random:
-        """The listener's random generator."""
-
-    @property
-    def own_faults(self) -> "dict[Fault, ConnectionFaultState]":
-        """State of the faults with scope CONNECTION."""
-
-    def count(self, place: int, most: int) -> int | None:
-        """Count for all connections of the listener. See `Claim`."""
-
-    def struck(self, fault: int) -> None:
-        """Report that the fault with this place applies."""
+    def __init__(self, chance: Random, *, sampled: bool) -> None:
+        self.sampled = sampled  # the result of `probability`
+        self.counters: BoundedCounters[int] = BoundedCounters()
+        self.state = FaultState(chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,61 +47,61 @@ class Fault:
     counter: int = 0
     """The first of its COUNTERS cells."""
 
-    def on(self, reply: Reply, connection: FaultedConnection) -> Iterator[Outcome]:
+    def transform(self, reply: Reply, context: RequestContext) -> Iterator[StepResult]:
         """Transform the reply, if the fault applies to it."""
-        for outcome in reply:
-            if self.effect.applies_to(outcome):
-                rest = chain((outcome,), reply)
-                strike = self._strike(connection)
-                yield from rest if strike is None else self.effect.on(rest, strike)
+        for result in reply:
+            if self.effect.applies_to(result):
+                rest = chain((result,), reply)
+                state = self._decide(context)
+                yield from rest if state is None else self.effect.transform(rest, state)
                 return
-            yield outcome
+            yield result
 
-    def _strike(self, connection: FaultedConnection) -> FaultState | None:
+    def _decide(self, context: RequestContext) -> FaultState | None:
         """Decide whether the fault applies to this reply; its state if so."""
         if self.per_connection:
-            own = connection.own_faults.get(self)
+            own = context.fault_states.get(self)
             if own is None:
-                own = connection.own_faults[self] = ConnectionFaultState(
-                    connection.chance, tossed=self._toss(connection.chance)
-                )
-            strikes = own.tossed and self._due(own.claim) and self._has_turns_left(own.claim)
-            strike = own.strike
+                sampled = self._sample(context.chance)
+                own = context.fault_states[self] = ConnectionFaultState(context.chance, sampled=sampled)
+            count = own.counters.next_number
+            applies = own.sampled and self._due(count) and self._may_apply_again(count)
+            state = own.state
         else:
-            claim = connection.count
-            strikes = self._due(claim) and self._toss(connection.chance) and self._has_turns_left(claim)
-            strike = FaultState(connection.chance)
-        if not strikes:
+            count = context.next_number
+            applies = self._due(count) and self._sample(context.chance) and self._may_apply_again(count)
+            state = FaultState(context.chance)
+        if not applies:
             return None
-        connection.struck(self.place)
-        return strike
+        context.fault_applied(self.place)
+        return state
 
-    def _toss(self, chance: Random) -> bool:
+    def _sample(self, chance: Random) -> bool:
         return self.probability >= 1 or chance.random() < self.probability
 
-    def _due(self, claim: Claim) -> bool:
+    def _due(self, count: NextNumber) -> bool:
         """Whether `skip` and `every` select this reply."""
         if self.every == 1:
-            return not self.skip or claim(self.counter, self.skip) is None
-        number = claim(self.counter, 0)
+            return not self.skip or count(self.counter, self.skip) is None
+        number = count(self.counter, 0)
         return number is not None and number >= self.skip and (number - self.skip + 1) % self.every == 0
 
-    def _has_turns_left(self, claim: Claim) -> bool:
-        return not self.times or claim(self.counter + 1, self.times) is not None
+    def _may_apply_again(self, count: NextNumber) -> bool:
+        return not self.times or count(self.counter + 1, self.times) is not None
 
 
-def apply_all(faults: Sequence[Fault], reply: Reply, connection: FaultedConnection) -> Reply:
+def apply_all(faults: Sequence[Fault], reply: Reply, context: RequestContext) -> Reply:
     """Pass a reply through all faults, in order."""
     reply = chain((None,), reply)
     for fault in faults:
-        reply = fault.on(reply, connection)
+        reply = fault.transform(reply, context)
     return reply
 
 
-def apply_to_close(faults: Sequence[Fault], reason: CloseReason, connection: FaultedConnection) -> Reply:
+def apply_to_close(faults: Sequence[Fault], reason: CloseReason, context: RequestContext) -> Reply:
     """Pass an orderly close that is not part of a reply through the faults that affect closing."""
-    reply: Reply = iter((End(by_reset=False, reason=reason),))
+    reply: Reply = iter((EndSession(by_reset=False, reason=reason),))
     for fault in faults:
         if isinstance(fault.effect, SlowClose):
-            reply = fault.on(reply, connection)
+            reply = fault.transform(reply, context)
     return reply

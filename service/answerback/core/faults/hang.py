@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerback.core.faults.base import FaultState, Reply, within
-from answerback.core.steps import Hold, Outcome
+from answerback.core import steps
+from answerback.core.faults.base import FaultState, Reply, take_for
+from answerback.core.steps import StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +15,11 @@ class Hang:
     after: float
     ignore_fin: bool = False
 
-    def applies_to(self, outcome: Outcome) -> bool:  # noqa: ARG002 - whatever it is
+    def applies_to(self, result: StepResult) -> bool:  # noqa: ARG002 - whatever it is
         """Everything."""
         return True
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:  # noqa: ARG002 - nothing is left to chance
         """Pass on the beginning, then hang."""
-        yield from within(reply, self.after)
-        yield Hold(self.ignore_fin)
+        yield from take_for(reply, self.after)
+        yield steps.Hang(self.ignore_fin)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from answerback.core.actions import HalfClose
 from answerback.core.delays import Delay
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import End, Outcome, Wait
+from answerback.core.steps import EndSession, StepResult, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +15,11 @@ class Latency:
 
     delay: Delay
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Bytes, FIN and RST."""
-        return sends(outcome) or isinstance(outcome, HalfClose | End)
+        return sends(result) or isinstance(result, HalfClose | EndSession)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:
         """Wait, then pass on the reply."""
-        yield Wait(self.delay.draw(strike.chance))
+        yield Wait(self.delay.draw(state.chance))
         yield from reply

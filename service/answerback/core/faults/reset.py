@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerback.core.faults.base import FaultState, Reply, within
-from answerback.core.steps import END_BY_RESET, Outcome, Wait
+from answerback.core.faults.base import FaultState, Reply, take_for
+from answerback.core.steps import END_BY_RESET, StepResult, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +13,13 @@ class Reset:
 
     after: float
 
-    def applies_to(self, outcome: Outcome) -> bool:  # noqa: ARG002 - whatever it is
+    def applies_to(self, result: StepResult) -> bool:  # noqa: ARG002 - whatever it is
         """Everything."""
         return True
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:  # noqa: ARG002 - nothing is left to chance
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:  # noqa: ARG002 - nothing is left to chance
         """Pass on the beginning, then reset."""
-        left = yield from within(reply, self.after)
+        left = yield from take_for(reply, self.after)
         if left:
             yield Wait(left)
         yield END_BY_RESET

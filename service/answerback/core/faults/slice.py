@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from answerback.core.actions import Send
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import Outcome, Wait
+from answerback.core.steps import StepResult, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +16,23 @@ class Slice:
     variation: int
     gap: float
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Bytes."""
-        return sends(outcome)
+        return sends(result)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:
         """Cut the bytes and wait between the pieces."""
         least, most = self.size - self.variation, self.size + self.variation
         begun = False
-        for outcome in reply:
-            if not sends(outcome):
-                yield outcome
+        for result in reply:
+            if not sends(result):
+                yield result
                 continue
-            data, at = outcome.data, 0
+            data, at = result.data, 0
             while at < len(data):
                 if begun:
                     yield Wait(self.gap)
                 begun = True
-                end = at + (strike.chance.randint(least, most) if self.variation else self.size)
+                end = at + (state.chance.randint(least, most) if self.variation else self.size)
                 yield Send(data[at:end])
                 at = end

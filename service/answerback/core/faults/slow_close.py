@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from answerback.core.delays import Delay
 from answerback.core.faults.base import FaultState, Reply
-from answerback.core.steps import End, Outcome, Wait
+from answerback.core.steps import EndSession, StepResult, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,11 @@ class SlowClose:
 
     delay: Delay
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """An orderly close."""
-        return isinstance(outcome, End) and not outcome.by_reset
+        return isinstance(result, EndSession) and not result.by_reset
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:
         """Wait, then pass on the close."""
-        yield Wait(self.delay.draw(strike.chance))
+        yield Wait(self.delay.draw(state.chance))
         yield from reply

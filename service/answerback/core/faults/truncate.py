@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from answerback.core.actions import Send
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Outcome
+from answerback.core.steps import END_BY_RESET, END_IN_ORDER, StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,20 +15,20 @@ class Truncate:
     size: int
     by_reset: bool
 
-    def applies_to(self, outcome: Outcome) -> bool:
+    def applies_to(self, result: StepResult) -> bool:
         """Bytes."""
-        return sends(outcome)
+        return sends(result)
 
-    def on(self, reply: Reply, strike: FaultState) -> Iterator[Outcome]:
+    def transform(self, reply: Reply, state: FaultState) -> Iterator[StepResult]:
         """Pass on the first bytes, then end."""
-        for outcome in reply:
-            if not sends(outcome):
-                yield outcome
+        for result in reply:
+            if not sends(result):
+                yield result
                 continue
-            through = outcome.data[: self.size - strike.sent]
-            strike.sent += len(through)
+            through = result.data[: self.size - state.sent]
+            state.sent += len(through)
             if through:
                 yield Send(through)
-            if strike.sent >= self.size:
+            if state.sent >= self.size:
                 yield END_BY_RESET if self.by_reset else END_IN_ORDER
                 return

@@ -1,12 +1,12 @@
 """Matches: which requests a rule applies to."""
 
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
+from answerback.core.matching.byte_ranges import byte_range
 from answerback.core.matching.combinations import all_of, any_of, none_of
-from answerback.core.matching.expressions import regex
 from answerback.core.matching.literals import contains, equals, prefix, suffix
-from answerback.core.matching.masked import byte_string
 from answerback.core.matching.numbers import request_number, size
 from answerback.core.matching.peers import peer
+from answerback.core.matching.regexes import regex
 
 # Rule: one match, one function, one test; a second function beside it explains a mismatch (`mismatch`).
 # Rule: a match is a function of the request and its context, and keeps no state.
@@ -14,12 +14,12 @@ from answerback.core.matching.peers import peer
 # Rule: whatever a peer sends, a match takes linear time and raises nothing.
 
 __all__ = [
+    "Explainer",
     "Matcher",
     "Mismatch",
-    "Reason",
     "all_of",
     "any_of",
-    "byte_string",
+    "byte_range",
     "contains",
     "equals",
     "none_of",

@@ -23,5 +23,5 @@ class Mismatch:
     """The actual byte; empty where the request ends."""
 
 
-Reason = Callable[[bytes, RequestContext], Mismatch | None]
+Explainer = Callable[[bytes, RequestContext], Mismatch | None]
 """Explains why a match fails for this request, in its context; None if it succeeds."""

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 
 from answerback.core.context import RequestContext
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import Effort, InParts, effort_of, in_parts, with_effort
 
 
@@ -74,37 +74,37 @@ def _together(matchers: Sequence[Matcher], parts: InParts) -> Effort:
     return Effort(weight, all(effort.by_bytes for effort in efforts), parts)
 
 
-def why_not_all(reasons: Sequence[Reason]) -> Reason:
+def explain_all_of(explainers: Sequence[Explainer]) -> Explainer:
     """Explain `all_of`: the first match that fails."""
-    chosen = tuple(reasons)
+    chosen = tuple(explainers)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
-        return next((miss for each in chosen if (miss := each(request, context)) is not None), None)
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
+        return next((mismatch for each in chosen if (mismatch := each(request, context)) is not None), None)
 
-    return reason
+    return explain
 
 
-def why_not_any(reasons: Sequence[Reason]) -> Reason:
+def explain_any_of(explainers: Sequence[Explainer]) -> Explainer:
     """Explain `any_of`: the match that got furthest into the request."""
-    chosen = tuple(reasons)
+    chosen = tuple(explainers)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
-        misses: list[Mismatch] = []
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
+        mismatches: list[Mismatch] = []
         for each in chosen:
-            miss = each(request, context)
-            if miss is None:
+            mismatch = each(request, context)
+            if mismatch is None:
                 return None
-            misses.append(miss)
-        if not misses:
+            mismatches.append(mismatch)
+        if not mismatches:
             return Mismatch("there is nothing to match")
-        near = nearest(misses)
-        why = near.why if len(misses) == 1 else f"is none of {len(misses)}; the nearest: {near.why}"
+        near = nearest(mismatches)
+        why = near.why if len(mismatches) == 1 else f"is none of {len(mismatches)}; the nearest: {near.why}"
         return Mismatch(why, near.at, near.expected, near.got)
 
-    return reason
+    return explain
 
 
-def why_not_none(reason: Reason) -> Reason:
+def explain_none_of(reason: Explainer) -> Explainer:
     """Explain `none_of`."""
 
     def inverse(request: bytes, context: RequestContext) -> Mismatch | None:
@@ -113,6 +113,6 @@ def why_not_none(reason: Reason) -> Reason:
     return inverse
 
 
-def nearest(misses: Sequence[Mismatch]) -> Mismatch:
+def nearest(mismatches: Sequence[Mismatch]) -> Mismatch:
     """Return the mismatch that got furthest into the request; the first one of several."""
-    return max(misses, key=lambda miss: -1 if miss.at is None else miss.at)
+    return max(mismatches, key=lambda mismatch: -1 if mismatch.at is None else mismatch.at)

@@ -3,14 +3,14 @@
 from math import inf
 
 from answerback.core.context import RequestContext
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import by_bytes
 
 
 def size(least: int = 0, most: int | None = None) -> Matcher:
     """The request has at least `least` bytes, and at most `most` if given."""
     bound = inf if most is None else most
-    return by_bytes(lambda request, _turn: least <= len(request) <= bound)
+    return by_bytes(lambda request, _context: least <= len(request) <= bound)
 
 
 def request_number(first: int = 0, last: int | None = None) -> Matcher:
@@ -19,26 +19,26 @@ def request_number(first: int = 0, last: int | None = None) -> Matcher:
     return lambda _request, context: first <= context.number <= bound
 
 
-def why_other_size(least: int = 0, most: int | None = None) -> Reason:
+def explain_size(least: int = 0, most: int | None = None) -> Explainer:
     """Explain `size`."""
     matches = size(least, most)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         return None if matches(request, context) else Mismatch(f"has {len(request)} bytes, not {_between(least, most)}")
 
-    return reason
+    return explain
 
 
-def why_other_number(first: int = 0, last: int | None = None) -> Reason:
+def explain_request_number(first: int = 0, last: int | None = None) -> Explainer:
     """Explain `request_number`."""
     matches = request_number(first, last)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         if matches(request, context):
             return None
         return Mismatch(f"is request {context.number} of its connection, not {_between(first, last)}")
 
-    return reason
+    return explain
 
 
 def _between(least: int, most: int | None) -> str:

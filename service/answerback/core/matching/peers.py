@@ -4,7 +4,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from answerback.core.context import RequestContext
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
 
 # Number of peers whose parsed addresses are cached: parsing takes 2 µs, and most connections ask more than once.
 KNOWN_PEERS = 1024
@@ -26,16 +26,16 @@ def peer(network: str) -> Matcher:
     return matches
 
 
-def why_other_peer(network: str) -> Reason:
+def explain_peer(network: str) -> Explainer:
     """Explain `peer`."""
     matches = peer(network)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         if matches(request, context):
             return None
         return Mismatch(f"comes from {context.peer[0] or 'a Unix socket'}, not from {network}")
 
-    return reason
+    return explain
 
 
 @lru_cache(KNOWN_PEERS)

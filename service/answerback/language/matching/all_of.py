@@ -1,7 +1,7 @@
 """`all`: every one of these holds."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.combinations import explain_all_of
 from answerback.language.captures import Captures, united
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Listed, captures_of, compile_match, explain_match
@@ -18,9 +18,9 @@ class AllKind(Listed):
         """Make the match."""
         return matching.all_of([compile_match(each, compiling) for each in given.of])
 
-    def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Explainer:
         """Explain with the conditions in it."""
-        return mismatch.all_of([explain_match(each, compiling) for each in given.of])
+        return explain_all_of([explain_match(each, compiling) for each in given.of])
 
     def captures(self, given: v1.Match.List) -> Captures:
         """Those of all conditions in it."""

@@ -1,7 +1,7 @@
 """`any`: at least one of these holds."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.combinations import explain_any_of
 from answerback.language.captures import Captures, united
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Listed, captures_of, compile_match, explain_match
@@ -18,9 +18,9 @@ class AnyKind(Listed):
         """Make the match."""
         return matching.any_of([compile_match(each, compiling) for each in given.of])
 
-    def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Explainer:
         """Explain with the conditions in it."""
-        return mismatch.any_of([explain_match(each, compiling) for each in given.of])
+        return explain_any_of([explain_match(each, compiling) for each in given.of])
 
     def captures(self, given: v1.Match.List) -> Captures:
         """Those of all conditions in it."""

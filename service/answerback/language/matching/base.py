@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any, ClassVar, Final
 
-from answerback.core.matching import Matcher, Reason
+from answerback.core.matching import Explainer, Matcher
 from answerback.language.captures import NONE, Captures
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
@@ -26,7 +26,7 @@ class MatchKind(Kind):
         """Make the match of a checked value. Raises ValueError."""
 
     @abstractmethod
-    def explain(self, given: Any, compiling: Compiling) -> Reason:
+    def explain(self, given: Any, compiling: Compiling) -> Explainer:
         """Make what says why the match does not hold. Raises ValueError."""
 
     def takes_all(self, given: Any) -> bool:  # noqa: ARG002 - most do not, whatever is given
@@ -69,7 +69,7 @@ def compile_match(match: v1.Match, compiling: Compiling) -> Matcher:
     return kind.compile(given, compiling)
 
 
-def explain_match(match: v1.Match, compiling: Compiling) -> Reason:
+def explain_match(match: v1.Match, compiling: Compiling) -> Explainer:
     """Make what says why a core match does not hold. Raises ValueError."""
     kind, given = MATCHES.chosen(match)
     return kind.explain(given, compiling)

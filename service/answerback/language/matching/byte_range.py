@@ -1,7 +1,7 @@
 """`bytes`: the request has these bytes at this place."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.byte_ranges import explain_byte_range
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Number, Where, describe
@@ -43,11 +43,11 @@ class BytesKind(MatchKind):
 
     def compile(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Matcher:
         """Make the match."""
-        return matching.byte_string(*self._parts(given, compiling))
+        return matching.byte_range(*self._parts(given, compiling))
 
-    def explain(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Explainer:
         """Name the first byte that differs."""
-        return mismatch.byte_string(*self._parts(given, compiling))
+        return explain_byte_range(*self._parts(given, compiling))
 
     def _parts(self, given: v1.Match.Slice, compiling: Compiling) -> tuple[int, bytes, bytes | None]:
         mask = compiling.literal(given.mask) if given.HasField("mask") else None

@@ -1,7 +1,7 @@
 """`contains`: these bytes stand somewhere in the request."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.literals import explain_contains
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Literal
 from answerback.v1 import config_pb2 as v1
@@ -17,9 +17,9 @@ class ContainsKind(Literal):
         """Make the match."""
         return matching.contains(compiling.literal(given), given.ignore_case)
 
-    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:
         """Name the first byte that differs."""
-        return mismatch.contains(compiling.literal(given), given.ignore_case)
+        return explain_contains(compiling.literal(given), given.ignore_case)
 
     def takes_all(self, given: v1.Literal) -> bool:
         """No bytes are in every request."""

@@ -1,7 +1,7 @@
 """`equals`: the request is these bytes."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.literals import explain_equals
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Literal
 from answerback.v1 import config_pb2 as v1
@@ -17,9 +17,9 @@ class EqualsKind(Literal):
         """Make the match."""
         return matching.equals(compiling.literal(given), given.ignore_case)
 
-    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:
         """Name the first byte that differs."""
-        return mismatch.equals(compiling.literal(given), given.ignore_case)
+        return explain_equals(compiling.literal(given), given.ignore_case)
 
     def exact(self, given: v1.Literal, compiling: Compiling) -> bytes | None:
         """The bytes, if their case counts."""

@@ -1,7 +1,7 @@
 """`not`: this does not hold."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.combinations import explain_none_of
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind, check_match, compile_match, explain_match
 from answerback.v1 import config_pb2 as v1
@@ -22,6 +22,6 @@ class NotKind(MatchKind):
         """Make the match."""
         return matching.none_of(compile_match(given, compiling))
 
-    def explain(self, given: v1.Match, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Match, compiling: Compiling) -> matching.Explainer:
         """Say that it matches."""
-        return mismatch.none_of(explain_match(given, compiling))
+        return explain_none_of(explain_match(given, compiling))

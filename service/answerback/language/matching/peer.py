@@ -3,7 +3,7 @@
 from ipaddress import ip_network
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.peers import explain_peer
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind
 from answerback.language.problems import quoted
@@ -36,6 +36,6 @@ class PeerKind(MatchKind):
         """Make the match."""
         return matching.peer(given)
 
-    def explain(self, given: str, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
+    def explain(self, given: str, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes
         """Name the address that it comes from."""
-        return mismatch.peer(given)
+        return explain_peer(given)

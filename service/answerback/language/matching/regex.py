@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from answerback.core import matching, templates
-from answerback.core.matching import mismatch
+from answerback.core.matching.regexes import explain_regex
 from answerback.language.captures import UNKNOWN, Captures, captures_in, twice_named
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind
@@ -33,9 +33,9 @@ class RegexKind(MatchKind):
         """Make the match."""
         return matching.regex(given)
 
-    def explain(self, given: str, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
+    def explain(self, given: str, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes
         """Say whether only the case of letters differs."""
-        return mismatch.regex(given)
+        return explain_regex(given)
 
     def takes_all(self, given: str) -> bool:
         """An empty pattern is found in every request."""

@@ -1,7 +1,7 @@
 """`request_number`: it is the connection's first request (1), its second, and so on."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.numbers import explain_request_number
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind, check_range, ends
 from answerback.v1 import config_pb2 as v1
@@ -23,6 +23,6 @@ class RequestNumberKind(MatchKind):
         """Make the match."""
         return matching.request_number(*ends(given))
 
-    def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
+    def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes
         """Name the number that it has."""
-        return mismatch.request_number(*ends(given))
+        return explain_request_number(*ends(given))

@@ -1,7 +1,7 @@
 """`size`: the number of bytes of the request."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.numbers import explain_size
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching.base import MATCHES, MatchKind, check_range, ends
 from answerback.v1 import config_pb2 as v1
@@ -21,6 +21,6 @@ class SizeKind(MatchKind):
         """Make the match."""
         return matching.size(*ends(given))
 
-    def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Reason:  # noqa: ARG002 - it has no bytes
+    def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes
         """Name the size that it has."""
-        return mismatch.size(*ends(given))
+        return explain_size(*ends(given))

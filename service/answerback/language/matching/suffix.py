@@ -1,7 +1,7 @@
 """`suffix`: the request ends with these bytes."""
 
 from answerback.core import matching
-from answerback.core.matching import mismatch
+from answerback.core.matching.literals import explain_suffix
 from answerback.language.context import Compiling
 from answerback.language.matching.base import MATCHES, Literal
 from answerback.v1 import config_pb2 as v1
@@ -17,9 +17,9 @@ class SuffixKind(Literal):
         """Make the match."""
         return matching.suffix(compiling.literal(given), given.ignore_case)
 
-    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Reason:
+    def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:
         """Name the first byte that differs."""
-        return mismatch.suffix(compiling.literal(given), given.ignore_case)
+        return explain_suffix(compiling.literal(given), given.ignore_case)
 
     def takes_all(self, given: v1.Literal) -> bool:
         """No bytes are in every request."""

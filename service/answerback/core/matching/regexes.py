@@ -2,7 +2,7 @@
 
 from answerback.core import patterns
 from answerback.core.context import RequestContext
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import REGEX_WEIGHT, Effort, with_effort
 
 
@@ -24,11 +24,11 @@ def regex(pattern: str) -> Matcher:
     return with_effort(matches, Effort(weight, by_bytes=True))
 
 
-def why_not_found(pattern: str) -> Reason:
+def explain_regex(pattern: str) -> Explainer:
     """Explain `regex`. It says if only the case of letters is wrong."""
     matches = regex(pattern)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         if matches(request, context):
             return None
         return Mismatch(
@@ -36,7 +36,7 @@ def why_not_found(pattern: str) -> Reason:
             + (", but for the case of its letters" if _in_any_case(pattern, request) else "")
         )
 
-    return reason
+    return explain
 
 
 def _in_any_case(pattern: str, request: bytes) -> bool:

@@ -1,11 +1,11 @@
 """The match by bytes at an offset, optionally under a bit mask."""
 
 from answerback.core.context import RequestContext
-from answerback.core.matching.base import Matcher, Mismatch, Reason
+from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import by_bytes
 
 
-def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Matcher:
+def byte_range(offset: int, literal: bytes, mask: bytes | None = None) -> Matcher:
     """The bytes at `offset` equal the literal in the bits that are set in the mask; in all bits without one.
 
     A request that ends before they do does not match. Raises ValueError for an offset below 0, and for a mask that is
@@ -15,20 +15,22 @@ def byte_string(offset: int, literal: bytes, mask: bytes | None = None) -> Match
         raise ValueError(f"bytes are at an offset of 0 or more, not {offset}")
     end = offset + len(literal)
     if mask is None:
-        return by_bytes(lambda request, _turn: request.startswith(literal, offset))
+        return by_bytes(lambda request, _context: request.startswith(literal, offset))
     if len(mask) != len(literal):
         raise ValueError(f"a mask of {len(mask)} bytes, for {len(literal)} that are compared")
     bits = int.from_bytes(mask)
     wanted = int.from_bytes(literal) & bits
-    return by_bytes(lambda request, _turn: len(request) >= end and int.from_bytes(request[offset:end]) & bits == wanted)
+    return by_bytes(
+        lambda request, _context: len(request) >= end and int.from_bytes(request[offset:end]) & bits == wanted
+    )
 
 
-def why_other_bytes(offset: int, literal: bytes, mask: bytes | None = None) -> Reason:
-    """Explain `byte_string`."""
-    matches = byte_string(offset, literal, mask)
+def explain_byte_range(offset: int, literal: bytes, mask: bytes | None = None) -> Explainer:
+    """Explain `byte_range`."""
+    matches = byte_range(offset, literal, mask)
     bits = mask or b"\xff" * len(literal)
 
-    def reason(request: bytes, context: RequestContext) -> Mismatch | None:
+    def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         if matches(request, context):
             return None
         there = request[offset : offset + len(literal)]
@@ -45,4 +47,4 @@ def why_other_bytes(offset: int, literal: bytes, mask: bytes | None = None) -> R
             f"has {len(request)} bytes, and bytes {offset} to {end - 1} are compared", len(request), expected_next
         )
 
-    return reason
+    return explain

@@ -1,0 +1,13 @@
+"""The conversation on one connection.
+
+session     Session: what a driver calls, the request loop, and the timers
+reader      the received bytes, and the framing that splits them into requests
+script      the steps of a rule, and what is left of them while they wait
+closing     FIN, lingering, reset
+observer    what another part of the program may be told of a conversation
+"""
+
+from answerback.core.session.observer import Observer
+from answerback.core.session.session import Session
+
+__all__ = ["Observer", "Session"]

@@ -1,0 +1,46 @@
+"""The interface through which a conversation is observed as it happens, such as by `answerback.explain`."""
+
+from typing import Protocol
+
+from answerback.core.actions import CloseReason
+from answerback.core.context import RequestContext
+from answerback.core.framing import Framing
+from answerback.core.plan import Event, Rule
+from answerback.core.steps import StepResult
+
+# Rule: an observer changes nothing. It is called at the moment itself, in the order in which things happen.
+# Rule: a session without an observer pays for it with a comparison, outside the path of a cached reply.
+
+
+class Observer(Protocol):
+    """What a session reports. Counts are reported to `session_metrics.SessionMetrics`."""
+
+    def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
+        """The rules on an event were searched: this one answers, or none. `request` is empty for other events."""
+
+    def request_split(self, framing: Framing | None) -> None:
+        """The requests that follow were found under this framing; None is a request of no bytes."""
+
+    def step_taken(self, result: StepResult) -> None:
+        """A step of the rule was taken, with this result; a fault may still change it."""
+
+    def state_entered(self, state: str) -> None:
+        """The connection has entered another state."""
+
+    def variable_set(self, name: str, value: bytes) -> None:
+        """A variable has another value than before."""
+
+    def sent(self, data: bytes | memoryview) -> None:
+        """These bytes are sent."""
+
+    def input_consumed(self) -> None:
+        """The requests found so far were removed from the buffer."""
+
+    def closing(self, reason: CloseReason, buffer: bytes) -> None:
+        """The conversation ends. `buffer` was received since `input_consumed`, and what is no request is discarded."""
+
+    def half_closed(self) -> None:
+        """FIN is sent, and the peer may go on sending."""
+
+    def closed(self, reason: CloseReason, *, by_reset: bool) -> None:
+        """The connection is closed by this side: with RST, or after FIN in both directions."""
