@@ -18,10 +18,11 @@ from typing import Final
 import uvloop
 
 from answerback import __version__, logs, port_file
-from answerback.control.address import parse, reserved
+from answerback.control.address import bracketed, parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
+from answerback.core.wildcards import destination
 from answerback.language.addresses import is_unix
 from answerback.language.contents import Contents
 from answerback.logs.formatting import printable
@@ -236,4 +237,4 @@ def first_command(status: Status, config: Config) -> str:
 def reachable(address: str) -> str:
     """Return an address to connect to, on this machine, for a listening address."""
     host, _, port = address.rpartition(":")
-    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"  # noqa: S104 - is reached, not bound
+    return f"{bracketed(destination(host.strip('[]')))}:{port}"

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from answerback.cli import main
 from answerback.document.document import load
+from answerback.talk.script import parse
 
 
 def examples(*args: str) -> Result:
@@ -59,3 +60,16 @@ def test_examples_with_similar_name_suggests_the_right_one(name: str, similar: s
     result = examples(name)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"no example {name!r}; did you mean {similar}?" in result.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_with_talk_prints_the_talk_of_the_example(name: str) -> None:
+    result = examples(name, "--talk")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert parse(result.stdout)
+
+
+def test_examples_with_talk_needs_a_name() -> None:
+    result = examples("--talk")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--talk needs the NAME of an example" in result.stderr

@@ -9,7 +9,7 @@ import pytest
 from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain.events import Closed, Sent
-from tests.system.talks import payload
+from answerback.talk.script import payload
 
 EXAMPLES = Path(__file__).parents[2] / "service/answerback/examples"
 # Those that other connections, or the clock, have a part in.

@@ -23,6 +23,7 @@ GROUPS: Final = {
     "Configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "History": ("history", "rollback", "watch"),
     "Operations": ("status", "listeners", "drain", "resume", "restart", "reset-counters", "health"),
+    "Talks": ("play",),
     "Other": ("version", "completion"),
 }
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)

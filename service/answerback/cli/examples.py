@@ -27,14 +27,17 @@ Examples:
   answerback examples -o json | jq -r .examples[].name""",
 )
 @click.argument("name", required=False)
+@click.option("--talk", is_flag=True, help="Print the talk of the example NAME: see `answerback play`.")
 @options.output("table", "json", "yaml")
-def command(name: str | None, form: str) -> None:
+def command(name: str | None, talk: bool, form: str) -> None:
     """List the example configurations; with NAME, print that one, ready for `serve --config`.
 
     With `-o json` or `-o yaml`, the output has the example's `purpose`, and its text in `configuration`.
     """
     found = {file.name.removesuffix(SUFFIX): file for file in _files()}
     if name is None:
+        if talk:
+            raise click.UsageError("--talk needs the NAME of an example")
         listed = [{"name": each, "purpose": purpose(file.read_text("utf-8"))} for each, file in found.items()]
         if form == "table":
             output.table(("NAME", "PURPOSE"), [tuple(each.values()) for each in listed])
@@ -48,6 +51,9 @@ def command(name: str | None, form: str) -> None:
             if similar
             else f"no example {name!r}; run `answerback examples` for the list"
         )
+    if talk:
+        click.echo(resources.files("answerback").joinpath("examples", f"{name}.talk").read_text("utf-8"), nl=False)
+        return
     text = found[name].read_text("utf-8")
     if form == "table":
         click.echo(text, nl=False)

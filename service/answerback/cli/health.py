@@ -1,6 +1,6 @@
 """`answerback health`."""
 
-# Rule: the standard library alone; a container's health check runs this every few seconds.
+# Rule: the standard library and modules that need no more; a container's health check runs this every few seconds.
 
 import http.client
 import time
@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from answerback.cli import options, output
+from answerback.core.wildcards import destination
 
 READY: Final = 200
 PAUSE_SECONDS: Final = 0.05  # between two requests of --wait
@@ -99,7 +100,6 @@ def _no_http(line: str) -> str:
 
 
 def _reachable(address: str) -> tuple[str, int]:
-    """Where to connect for what listens on an address: for all addresses, loopback."""
+    """Where to connect for what listens on an address."""
     host, _, port = address.rpartition(":")
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(host, host)  # noqa: S104 — is reached, not bound
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return destination(host.strip("[]")), int(port)

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from answerback.core.wildcards import destination
 from answerback.internal.v1.link_pb2 import Filler
 from answerback.net.syn_filter import reach_silent
 
@@ -25,7 +26,6 @@ CONNECT_SECONDS: Final = 0.25  # seconds for one connection: it hangs if its que
 SECONDS: Final = 2.0  # seconds for all
 
 TCP_LISTEN: Final = 10
-LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - is connected to, not bound
 
 Address = tuple[str | int, ...]
 
@@ -50,7 +50,8 @@ class Fillers:
 
         Raises OSError; then some may be filled.
         """
-        where = LOOPBACK.get(sockets[0].getsockname()[0], sockets[0].getsockname()[0]), *sockets[0].getsockname()[1:]
+        host, *rest = sockets[0].getsockname()
+        where = destination(host), *rest
         fillers = self._by_key.setdefault(key, {})
         until = asyncio.get_running_loop().time() + SECONDS
         for _ in range(TRIES_PER_SOCKET * len(sockets)):
