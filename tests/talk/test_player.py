@@ -133,7 +133,7 @@ def test_server_that_says_nothing_fails_the_talk_after_the_patience() -> None:
         assert failure(address, "< eof\n", patience=0.05) == (1, 'timed out after 0.05 s; received ""')
 
 
-def test_reset_is_told_from_an_orderly_close() -> None:
+def test_reset_and_orderly_close_differ() -> None:
     with server(resets) as address:
         play(address, '> "a"\n< reset\n')
     with server(echo) as address:
