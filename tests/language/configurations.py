@@ -101,6 +101,7 @@ listeners:
           - framing: resp
           - framing: {dot_stuffed: {keep: true}}
           - framing: websocket
+          - respond: {status: 200, headers: [{name: X-Y, value: {template: "${request.number}"}}], body: ok}
 """
 
 

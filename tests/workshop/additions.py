@@ -95,7 +95,7 @@ STEP: Final = Addition(
         "  // Do nothing: the request is taken and not answered.\n",
         "  // Send the request in capitals.\n  message Shout {\n    // How often.\n    uint32 times = 1;\n  }\n",
     ),
-    ('    Receive receive = 13 [(formerly) = "take"];\n', "    Shout shout = 99;\n"),
+    ("    Respond respond = 14;\n", "    Shout shout = 99;\n"),
     {
         "service/answerback/core/shout.py": '''"""The step `shout`."""
 

@@ -29,6 +29,7 @@ MORE: Final = {
     ),
     "core/selection.py": ("tests/core/test_plan.py", "tests/core/test_reply_memory.py"),
     "core/plan.py": ("tests/core/test_session.py",),
+    "core/framing/http*.py": ("tests/core/framing/test_http.py", "tests/core/framing/test_http_head_first.py"),
     "net/c*.py": ("tests/net/test_conformance.py", "tests/net/test_live_changes.py"),
     "net/listener*.py": (
         "tests/net/test_conformance.py",

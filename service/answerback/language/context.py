@@ -120,6 +120,8 @@ class Compiling:
     """The content of what `file` fields name."""
     captures: Captures = NONE
     """What the templates of the rule may look up."""
+    closes: bool = False
+    """Whether a later step of the script closes the connection."""
 
     def content(self, payload: v1.Payload) -> bytes | templates.Template:
         """Bytes, or a template if they differ each time. Raises ValueError."""

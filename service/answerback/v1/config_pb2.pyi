@@ -1244,6 +1244,69 @@ class Step(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Respond(_message.Message):
+        """Send an HTTP response. Content-Length is added, unless it or Transfer-Encoding is given, or the status or the method allows no
+        body; the body is not sent in reply to HEAD. `Connection: close` is added if the client asks for it, and then the connection
+        closes at the end of the script, or if the script closes.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class Header(_message.Message):
+            """A header field."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            NAME_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            name: _builtins.str
+            """Its name."""
+            @_builtins.property
+            def value(self) -> Global___Payload:
+                """Its value."""
+
+            def __init__(
+                self,
+                *,
+                name: _builtins.str = ...,
+                value: Global___Payload | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        STATUS_FIELD_NUMBER: _builtins.int
+        HEADERS_FIELD_NUMBER: _builtins.int
+        BODY_FIELD_NUMBER: _builtins.int
+        status: _builtins.int
+        """The status code. The reason phrase is that of the IANA registry; it is empty for an unknown code."""
+        @_builtins.property
+        def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step.Respond.Header]:
+            """Header fields, sent in this order before those that are added."""
+
+        @_builtins.property
+        def body(self) -> Global___Payload:
+            """The body."""
+
+        def __init__(
+            self,
+            *,
+            status: _builtins.int | None = ...,
+            headers: _abc.Iterable[Global___Step.Respond.Header] | None = ...,
+            body: Global___Payload | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_status", b"_status", "body", b"body", "status", b"status"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_status", b"_status", "body", b"body", "headers", b"headers", "status", b"status"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+        _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+
     SEND_FIELD_NUMBER: _builtins.int
     ECHO_FIELD_NUMBER: _builtins.int
     DISCARD_FIELD_NUMBER: _builtins.int
@@ -1257,6 +1320,7 @@ class Step(_message.Message):
     SET_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
     RECEIVE_FIELD_NUMBER: _builtins.int
+    RESPOND_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """Enter this state: `in_states` of a rule refers to it."""
     @_builtins.property
@@ -1285,6 +1349,8 @@ class Step(_message.Message):
 
     @_builtins.property
     def receive(self) -> Global___Step.Receive: ...
+    @_builtins.property
+    def respond(self) -> Global___Step.Respond: ...
     def __init__(
         self,
         *,
@@ -1301,12 +1367,13 @@ class Step(_message.Message):
         set: Global___Step.Set | None = ...,
         framing: Global___Framing | None = ...,
         receive: Global___Step.Receive | None = ...,
+        respond: Global___Step.Respond | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

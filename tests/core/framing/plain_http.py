@@ -63,10 +63,15 @@ def chunks_end(stream: bytes, at: int) -> int:
 
 
 def request_at_the_beginning(stream: bytes) -> tuple[int, int]:
-    start = 1 if stream[:1] == b"\n" else 2 if stream[:2] == b"\r\n" else 0
-    if len(stream) == start or stream == b"\r":
+    start = lines = 0
+    while stream[start : start + 1] == b"\n" or stream[start : start + 2] == b"\r\n":
+        start += 1 if stream[start : start + 1] == b"\n" else 2
+        lines += 1
+        if lines > 64:
+            raise Bad
+    if len(stream) == start or (stream[start:] == b"\r" and lines < 64):
         raise Short
-    if stream[start : start + 1] in {b"\r", b"\n"}:
+    if stream[start : start + 1] == b"\r":
         raise Bad
     (_, *fields), at = fields_at(stream, start)
     lengths, codings = values_of(b"content-length", fields), values_of(b"transfer-encoding", fields)

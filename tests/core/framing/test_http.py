@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.framing import MAX_BATCH, Http, http
+from answerback.core.framing import MAX_BATCH, Http, http_parsing
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
@@ -33,6 +33,8 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes]] = {
     "LF ends lines too": (b"GET /\nHost: x\n\n", [b"GET /\nHost: x\n\n"], b""),
     "the request line alone": (b"GET /\r\n\r\n", [b"GET /\r\n\r\n"], b""),
     "an empty line before it": (b"\r\n" + GET + b"\n" + GET, [GET, GET], b""),
+    "64 empty lines before it": (b"\r\n" * 63 + b"\n" + GET, [GET], b""),
+    "nothing but 64 empty lines": (b"\r\n" * 64, [], b"\r\n" * 64),
     "nothing but an empty line": (b"\r\n", [], b"\r\n"),
     "half an empty line": (b"\r", [], b"\r"),
     "no length is no body": (b"POST / HTTP/1.1\r\n\r\n", [b"POST / HTTP/1.1\r\n\r\n"], b""),
@@ -102,7 +104,8 @@ LAST_CODING = "chunked must be the last transfer coding, and only once"
 NO_SIZE = "a chunk does not start with its size"
 
 MALFORMED: list[tuple[bytes, str]] = [
-    (b"\r\n\r\n", "the request line is missing"),
+    (b"\r\n" * 65, "the request line is missing"),
+    (b"\n" * 64 + b"\r", "the request line is missing"),
     (b"\n\rG", "the request line is missing"),
     (b"\rG", "the request line is missing"),
     (head(b"Content-Length: x"), NO_NUMBER),
@@ -190,6 +193,7 @@ def test_http_framing_cuts_long_buffer_in_batches() -> None:
 
 LEAST = [
     (b"\r\n", 0),
+    (b"\r\n\r\n\r", 1),
     (b"\r\nGET /", 5),
     (GET[:-1], len(GET) - 1),
     (POST, len(POST) + 5),
@@ -226,7 +230,7 @@ LONG = {
 class CountedSearch:
     """Counts the bytes that are gone through for the end of a head."""
 
-    search_plainly = http.END_OF_FIELDS.search
+    search_plainly = http_parsing.END_OF_FIELDS.search
 
     def search(self, buffer: Scanned, begin: int) -> re.Match[bytes] | None:
         buffer.bytes_scanned += len(buffer) - begin
@@ -237,7 +241,7 @@ class CountedSearch:
 def test_http_framing_cuts_long_request_in_linear_work(
     begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "END_OF_FIELDS", CountedSearch())
+    monkeypatch.setattr(http_parsing, "END_OF_FIELDS", CountedSearch())
     check_linear(HTTP, begin, more)
 
 

@@ -21,7 +21,7 @@ from answerback.core.framing import (
     WebSocket,
     automaton,
     dot_stuffed,
-    http,
+    http_parsing,
 )
 from tests.core.framing.cutting import ScannedByRe, work
 
@@ -64,7 +64,7 @@ UNFINISHED: Final = {
 @pytest.fixture(autouse=True)
 def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `re` goes through counts, too."""
-    monkeypatch.setattr(http, "END_OF_FIELDS", ScannedByRe(http.END_OF_FIELDS))
+    monkeypatch.setattr(http_parsing, "END_OF_FIELDS", ScannedByRe(http_parsing.END_OF_FIELDS))
     monkeypatch.setattr(dot_stuffed, "FINAL_LINE", ScannedByRe(dot_stuffed.FINAL_LINE))
     compiling = SimpleNamespace(compile=lambda pattern: ScannedByRe(re.compile(pattern)), Match=re.Match)
     monkeypatch.setattr(automaton, "re", compiling)

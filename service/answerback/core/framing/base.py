@@ -31,6 +31,13 @@ class Framing(Protocol):
         If it found none, it resumes when it is called again with all of them as `searched`.
         """
 
+    @property
+    def interim(self) -> bytes:
+        """What to send before more of the incomplete request is read; empty if nothing."""
+
+    def interim_sent(self) -> None:
+        """The interim reply was sent: it is not due again for this request."""
+
     def new_framer(self) -> "Framing":
         """Return a framing for one connection; it may keep state of an incomplete request."""
 
@@ -60,6 +67,10 @@ class Stateless:
     eof_completes: ClassVar[bool] = False
     idle_gap: ClassVar[float] = inf
     unfinished: bool = False
+    interim: bytes = b""
+
+    def interim_sent(self) -> None:
+        """Do nothing: there is none."""
 
     def new_framer(self) -> Self:
         """Return itself: there is no state."""

@@ -1,155 +1,177 @@
-"""Framing of HTTP/1.1 requests (RFC 9112): a head, and the body that it announces."""
+"""Framing of HTTP/1.1 requests (RFC 9112).
 
-import re
+An incomplete request whose head says `Expect: 100-continue` has an interim reply: the client waits for it before it
+sends the body (RFC 9110, 10.1.1).
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from answerback.core.framing.base import Buffer, Malformed
-from answerback.core.framing.incremental import IncrementalFraming, ParseState
+from answerback.core.framing.base import Buffer
+from answerback.core.framing.http_parsing import BODY, HEAD, expects_continue, find_head_end, parse
+from answerback.core.framing.incremental import IncrementalFramer, IncrementalFraming, ParseState
 
-HEAD, BODY, CHUNK, DATA, TRAILERS = range(5)
-
-# A line may end with LF alone in a head and in trailers (RFC 9112, 2.2), but not in a chunked body.
-END_OF_FIELDS: Final = re.compile(rb"\n\r?\n")
-# Header fields that give the body's length, also with a misplaced blank (5.1) or folded (5.2).
-LENGTH_FIELDS: Final = re.compile(
-    rb"\n(?:(content-length)|transfer-encoding)([ \t]*):([^\n]*(?:\n[ \t][^\n]*){0,16})", re.IGNORECASE
-)
-MOST_LENGTHS: Final = 16  # max. number of such fields, and of folded lines of one: more would only keep the server busy
-LONGEST_VALUE: Final = 16384  # bytes of such a field: all existing codings together take less
-FOLDED: Final = re.compile(rb"\n[ \t]")
-LENGTH: Final = re.compile(rb"[0-9]{1,20}")  # digits, as h11 allows; no body is that long
-CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")  # with chunk extensions (7.1.1)
-
-CHUNKED: Final = -1
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Http(IncrementalFraming):
     """A request is a head, up to the empty line, and its body, by Content-Length or chunked, with trailers.
 
-    No byte is removed, except one empty line before the head. Malformed are: lengths that are not numbers or
-    contradict each other, and a transfer coding that does not end with `chunked`. Nothing else of the head is
-    checked.
+    With `head_first`, the head is one request, and its body, if it announces one, is the next. No byte is removed,
+    except empty lines before the head. Malformed are: lengths that are not numbers or contradict each other, and a
+    transfer coding that does not end with `chunked`. Nothing else of the head is checked.
     """
+
+    head_first: bool = False
+
+    def new_framer(self) -> "HttpFramer":
+        """See `Framing.new_framer`."""
+        return HeadFirstFramer() if self.head_first else HttpFramer()
 
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
         """See `IncrementalFraming.parse`."""
-        size = len(buffer) - begin
-        if state.stage == HEAD and not _head(buffer, begin, state):
-            state.seen = size
-            state.min_length = size - state.start
+        return HeadFirstParser().parse(buffer, begin, state) if self.head_first else parse(buffer, begin, state)
+
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - parses from the start
+        """See `Framing.split`."""
+        return self.new_framer().split(buffer, 0)
+
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.consumed`."""
+        return self.new_framer().consumed(buffer, requests)
+
+
+class HttpFramer(IncrementalFramer):
+    """Parses one connection's stream, and finds requests that expect an interim reply before their body."""
+
+    __slots__ = ("_prompted", "interim")
+
+    interim: bytes
+
+    def __init__(self) -> None:
+        super().__init__(parse)
+        self.interim = b""
+        self._prompted = False  # whether the incomplete request has its interim reply, or needs none
+
+    def interim_sent(self) -> None:
+        """See `Framing.interim_sent`."""
+        self.interim = b""
+
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """See `Framing.split`."""
+        requests, at = super().split(buffer, searched)
+        if requests or self.interim:  # what was not sent may be due again
+            self._prompted, self.interim = False, b""
+        if not self._prompted and self._waits_for_body():
+            self._prompted = True
+            if self._expects_continue(buffer, at):
+                self.interim = CONTINUE
+        return requests, at
+
+    def _waits_for_body(self) -> bool:
+        """Whether the head of the incomplete request is known."""
+        return self._state is not None and self._state.stage != HEAD
+
+    def _expects_continue(self, buffer: Buffer, at: int) -> bool:
+        """Whether the client waits for an interim reply before it sends the body of the request at this position."""
+        state = self._state
+        return state is not None and expects_continue(buffer, at + state.start, at + state.left)
+
+
+class HttpBody(bytes):
+    """A body that is a request of its own, as it was sent: in chunks for example."""
+
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """A body that comes next: its head, and how its parse begins."""
+
+    head: bytes
+    stage: int
+    size: int
+    """For BODY; chunks have their own sizes."""
+
+
+class HeadFirstParser:
+    """Parses heads and bodies alternately."""
+
+    def __init__(self) -> None:
+        self.announced: _Announced | None = None  # the body that comes next; None: a head
+        self.after: list[_Announced | None] = []  # the same behind each request that was parsed
+
+    def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
+        """Parse a head, or the body of the head before. See `incremental.Parse`."""
+        announced = self.announced
+        if state.stage == HEAD:
+            if announced is None:
+                return self._parse_head(buffer, begin, state)
+            state.stage, state.at = announced.stage, announced.size
+        end = parse(buffer, begin, state)
+        if end:
+            self._parsed(None)
+        return end
+
+    def _parse_head(self, buffer: Buffer, begin: int, state: ParseState) -> int:
+        if not find_head_end(buffer, begin, state):
+            state.seen = len(buffer) - begin
+            state.min_length = state.seen - state.start
             return 0
-        while True:
-            if state.stage == BODY:
-                state.min_length = state.at - state.start
-                return begin + state.at if size >= state.at else 0
-            if not state.credit:
-                state.min_length = state.at - state.start
-                return 0
-            state.credit -= 1
-            follow = _FOLLOW[state.stage]
-            if not follow(buffer, begin, state):
-                state.seen = size
-                state.min_length = max(size, state.at) - state.start
-                return 0
+        end = begin + state.left
+        size = state.at - state.left
+        has_body = state.stage != BODY or size
+        self._parsed(_Announced(bytes(buffer[begin + state.start : end]), state.stage, size) if has_body else None)
+        return end
+
+    def _parsed(self, announced: _Announced | None) -> None:
+        self.announced = announced
+        self.after.append(announced)
 
 
-def _head(buffer: Buffer, begin: int, state: ParseState) -> bool:
-    """Look for the end of the head and determine the body; False if the end is not there yet."""
-    if not state.at and not _first_line(buffer, begin, state):
-        return False
-    found = END_OF_FIELDS.search(buffer, begin + max(state.at, state.seen - 2))
-    if found is None:
-        return False
-    end = found.end()
-    length = _body_length(buffer, begin + state.start, end)
-    state.at, state.stage, state.seen = end - begin, CHUNK, 0
-    if length != CHUNKED:
-        state.at, state.stage = end - begin + length, BODY
-    return True
+class HeadFirstFramer(HttpFramer):
+    """Splits one connection's stream into heads and bodies."""
+
+    __slots__ = ("_before", "_parser")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parser = HeadFirstParser()
+        self._parse = self._parser.parse
+        self._before: _Announced | None = None  # what came next at the start of the last `split`
+
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """See `Framing.split`."""
+        parser = self._parser
+        self._before, parser.after = parser.announced, []
+        requests, at = super().split(buffer, searched)
+        announced = (self._before, *parser.after)
+        return [_with_head(request, body) for request, body in zip(requests, announced, strict=False)], at
+
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.consumed`."""
+        parser = self._parser
+        announced = [self._before, *parser.after]
+        parser.announced = self._before
+        at = super().consumed(buffer, requests)
+        if requests < len(announced):
+            parser.announced = announced[requests]
+        return at
+
+    def _waits_for_body(self) -> bool:
+        return self._parser.announced is not None
+
+    def _expects_continue(self, _buffer: Buffer, _at: int) -> bool:
+        announced = self._parser.announced
+        return announced is not None and expects_continue(announced.head, 0, len(announced.head))
 
 
-def _first_line(buffer: Buffer, begin: int, state: ParseState) -> bool:
-    """Find the start of the request line: one empty line before it is ignored (RFC 9112, 2.2)."""
-    first = bytes(buffer[begin : begin + 3])
-    state.start = 1 if first[:1] == b"\n" else 2 if first[:2] == b"\r\n" else 0
-    if first == b"\r" or len(first) == state.start:
-        return False
-    if first[state.start] in b"\r\n":
-        raise Malformed("the request line is missing")
-    state.at = state.start
-    return True
-
-
-def _body_length(buffer: Buffer, begin: int, end: int) -> int:
-    """Return the length of the body after this head in bytes, or CHUNKED (RFC 9112, 6.3)."""
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    for number, field in enumerate(LENGTH_FIELDS.finditer(buffer, begin, end), 1):
-        content_length, blank, value = field.groups()
-        if blank:
-            raise Malformed("white space before the colon of a header field")
-        if number > MOST_LENGTHS or len(value) > LONGEST_VALUE or FOLDED.match(buffer, field.end(), end):
-            raise Malformed("too many or too long values of Content-Length or Transfer-Encoding")
-        (lengths if content_length else codings).extend(part.strip(b" \t\r").lower() for part in value.split(b","))
-    if codings:
-        if lengths:
-            raise Malformed("both Content-Length and Transfer-Encoding")
-        codings = [coding for coding in codings if coding]
-        if codings[-1:] != [b"chunked"] or codings.count(b"chunked") > 1:
-            raise Malformed("chunked must be the last transfer coding, and only once")
-        return CHUNKED
-    return _content_length(lengths) if lengths else 0
-
-
-def _content_length(values: Sequence[bytes]) -> int:
-    """Return the length on which all values agree (RFC 9110, 8.6)."""
-    if not all(LENGTH.fullmatch(value) for value in values):
-        raise Malformed("Content-Length is not a number")
-    numbers = {int(value) for value in values}
-    if len(numbers) > 1:
-        raise Malformed("several values of Content-Length")
-    return numbers.pop()
-
-
-def _chunk(buffer: Buffer, begin: int, state: ParseState) -> bool:
-    """Parse the line with a chunk's size."""
-    start = begin + state.at
-    end = buffer.find(b"\n", max(start, begin + state.seen)) + 1
-    if not end:
-        return False
-    line = CHUNK_SIZE.fullmatch(buffer, start, end)
-    if line is None:
-        raise Malformed("a chunk does not start with its size")
-    size = int(line[1], 16)
-    if size:
-        state.at, state.stage = end - begin + size, DATA
-    else:
-        state.at, state.stage = end - begin - 1, TRAILERS  # with the LF, which an empty line follows if there are none
-    state.seen = 0
-    return True
-
-
-def _data(buffer: Buffer, begin: int, state: ParseState) -> bool:
-    """Check the line end after a chunk; `at` is the end of its data."""
-    at = begin + state.at
-    if len(buffer) < at + 2:
-        return False
-    if buffer[at : at + 2] != b"\r\n":
-        raise Malformed("a chunk is not as long as its size")
-    state.at, state.stage = state.at + 2, CHUNK
-    return True
-
-
-def _trailers(buffer: Buffer, begin: int, state: ParseState) -> bool:
-    """Parse the fields after the last chunk, up to the empty line."""
-    found = END_OF_FIELDS.search(buffer, begin + max(state.at, state.seen - 2))
-    if found is None:
-        return False
-    state.at, state.stage = found.end() - begin, BODY
-    return True
-
-
-_FOLLOW: Final = {CHUNK: _chunk, DATA: _data, TRAILERS: _trailers}
+def _with_head(request: bytes, announced: _Announced | None) -> bytes:
+    """Return a body that knows its head; a head as it is."""
+    if announced is None:
+        return request
+    body = HttpBody(request)
+    body.head = announced.head
+    return body

@@ -15,6 +15,10 @@ class Idle:
 
     eof_completes: ClassVar[bool] = True
     unfinished: ClassVar[bool] = False
+    interim: ClassVar[bytes] = b""
+
+    def interim_sent(self) -> None:
+        """See `Framing.interim_sent`: there is none."""
 
     def new_framer(self) -> Self:
         """See `Framing.new_framer`."""

@@ -43,6 +43,10 @@ class IncrementalFraming:
     eof_completes: ClassVar[bool] = False
     idle_gap: ClassVar[float] = inf
     unfinished: ClassVar[bool] = False
+    interim: ClassVar[bytes] = b""
+
+    def interim_sent(self) -> None:
+        """See `Framing.interim_sent`: there is none."""
 
     @abstractmethod
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from answerback.core import steps, templates
@@ -24,6 +25,8 @@ class StepKind(Kind):
     """Whether it waits for bytes of the peer."""
     half_closes: ClassVar[bool] = False
     """Whether nothing can be sent behind it."""
+    closes: ClassVar[bool] = False
+    """Whether the client reads FIN behind what was sent before."""
     ends: ClassVar[str] = ""
     """Why no step behind it is taken; empty if they are."""
     needs_request: ClassVar[bool] = False
@@ -32,6 +35,10 @@ class StepKind(Kind):
     @abstractmethod
     def compile(self, given: Any, compiling: Compiling) -> steps.Step:
         """Make the step of a checked value. Raises ValueError."""
+
+    def epilogue(self, given: Any) -> steps.Step | None:  # noqa: ARG002 - most have none
+        """What follows the last step of a script with this step, once; None if nothing does."""
+        return None
 
     def enters(self, given: Any) -> str | None:  # noqa: ARG002 - most enter none
         """The state that it enters, if it enters one."""
@@ -59,7 +66,13 @@ def check_script(script: Iterable[v1.Step], path: str, checking: Checking) -> No
 
 def compile_script(script: Iterable[v1.Step], compiling: Compiling) -> tuple[steps.Step, ...]:
     """Make the steps of a checked script. Raises ValueError for what `check_script` would have reported."""
-    return tuple(kind.compile(given, compiling) for kind, given in map(STEPS.chosen, script))
+    chosen = [*map(STEPS.chosen, script)]
+    closing = max((index for index, (kind, _) in enumerate(chosen) if kind.closes), default=-1)
+    compiled = [
+        kind.compile(given, replace(compiling, closes=index < closing)) for index, (kind, given) in enumerate(chosen)
+    ]
+    epilogues = dict.fromkeys(step for kind, given in chosen if (step := kind.epilogue(given)) is not None)
+    return (*compiled, *epilogues)
 
 
 def check_state_name(name: str, path: str, checking: Checking) -> None:

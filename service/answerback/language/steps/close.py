@@ -11,6 +11,7 @@ class CloseKind(StepKind):
     """Close in order."""
 
     example = "do: [close]"
+    closes = True
     ends = "ends the connection"
 
     def compile(self, given: v1.Step.Close, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields

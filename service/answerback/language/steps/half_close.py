@@ -12,6 +12,7 @@ class HalfCloseKind(StepKind):
 
     example = r'do: [send: "last words\n", half_close]'
     half_closes = True
+    closes = True
 
     def compile(self, given: v1.Step.HalfClose, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
         """Make the step."""
