@@ -81,6 +81,12 @@ async def test_signal_during_start_ends_the_server(monkeypatch: pytest.MonkeyPat
     assert await serving == 0
 
 
+def test_banner_without_metrics_has_no_line_for_them() -> None:
+    said = banner(status("127.0.0.1:1"), BUILT_IN, "127.0.0.1:50051", "")
+    assert "metrics" not in said
+    assert "admin" in said
+
+
 @pytest.mark.usefixtures("quiet")
 async def test_serve_options_reach_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []

@@ -17,6 +17,7 @@ _LAZY = {
     "ConfigRejected": "answerback.client",
     "Error": "answerback.client",
     "aio": "",
+    "testing": "",
 }
 
 

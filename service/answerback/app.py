@@ -18,7 +18,7 @@ from typing import Final
 import uvloop
 
 from answerback import __version__, logs, port_file
-from answerback.control.address import bracketed, parse, reserved
+from answerback.control.address import OFF, bracketed, parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
 from answerback.core.plan import Engine
@@ -31,7 +31,6 @@ from answerback.supervisor import Options, Retention, StartError, Status, Superv
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import KEPT
 from answerback.v1.config_pb2 import Config
-from answerback.web import site
 
 # Seconds for the last responses over HTTP; the supervisor reserves them in the grace period.
 CLOSING_SECONDS: Final = 0.25
@@ -100,8 +99,7 @@ async def serve(options: ServeOptions) -> int:
             raise StartError(limits.no_room(error, SharedCounters.size(told_options.workers + 1))) from None
         admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
-        http = await site.serve(supervisor, options.metrics)
-        stack.push_async_callback(_soon, http.close)
+        metrics = await _serve_metrics(supervisor, options.metrics, stack)
         told = Told(supervisor, reloads=options.config is not None and options.config_text is None)
         starting = asyncio.create_task(supervisor.start())
         if not await _first(starting, told.end):
@@ -112,9 +110,20 @@ async def serve(options: ServeOptions) -> int:
         await admin.start()
         if options.port_file is not None:
             listeners = {one.name: one.address for one in supervisor.status().listeners}
-            stack.enter_context(port_file.written(options.port_file, listeners, admin.address, http.address))
-        announce(options, supervisor, admin.address, http.address)
+            stack.enter_context(port_file.written(options.port_file, listeners, admin.address, metrics))
+        announce(options, supervisor, admin.address, metrics)
         return await _until_told(supervisor, told)
+
+
+async def _serve_metrics(supervisor: Supervisor, address: str, stack: AsyncExitStack) -> str:
+    """Serve metrics, probes and the page until the stack is closed; return where, or nothing if they are off."""
+    if address == OFF:
+        return ""
+    from answerback.web import site  # noqa: PLC0415 - aiohttp and prometheus_client, 25 MB, for those who want them
+
+    http = await site.serve(supervisor, address)
+    stack.push_async_callback(_soon, http.close)
+    return http.address
 
 
 async def _soon(close: Callable[[], Awaitable[None]]) -> None:
@@ -194,26 +203,28 @@ async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> bool:
     return task.done()
 
 
-def announce(options: ServeOptions, supervisor: Supervisor, admin: str, http: str) -> None:
+def announce(options: ServeOptions, supervisor: Supervisor, admin: str, metrics: str) -> None:
     """Log what listens where, and print a banner with a first command for people."""
     status = supervisor.status()
     if options.log_format == "json":
         for one in status.listeners:
             log.info("listening", extra={"kind": "listener", "listener": one.name, "address": one.address})
-        for kind, address in (("admin", admin), ("metrics", http)):
-            log.info("listening", extra={"kind": kind, "address": address})
+        for kind, address in (("admin", admin), ("metrics", metrics)):
+            if address:
+                log.info("listening", extra={"kind": kind, "address": address})
         log.info("serving", extra={"version": __version__, "revision": status.revision, "workers": options.workers})
     elif options.log_level in BANNER_LEVELS:
         logs.flush()  # so that it is printed after what was logged before
-        sys.stderr.write(banner(status, supervisor.current.config, admin, http))
+        sys.stderr.write(banner(status, supervisor.current.config, admin, metrics))
         sys.stderr.flush()
 
 
-def banner(status: Status, config: Config, admin: str, http: str) -> str:
+def banner(status: Status, config: Config, admin: str, metrics: str) -> str:
     """Return the text for a person who has started the server."""
     rows = [(one.name, one.address, f"{one.engine.value} engine") for one in status.listeners]
     rows.append(("admin", admin, "gRPC: answerback status, answerback apply FILE"))
-    rows.append(("metrics", http, f"http://{reachable(http)}/metrics, and a page at /"))
+    if metrics:
+        rows.append(("metrics", metrics, f"http://{reachable(metrics)}/metrics, and a page at /"))
     names, addresses = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"  {name:{names}}  {address:{addresses}}  {what}" for name, address, what in rows]
     workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"

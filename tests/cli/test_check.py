@@ -99,6 +99,7 @@ def test_check_rejects_ports_of_the_admin_api_and_metrics(file: Path) -> None:
     file.write_text(GOOD.replace("127.0.0.1:7000", "0.0.0.0:9464"))
     assert "listeners[0].address: " in check(str(file)).stdout
     assert check("--metrics", "127.0.0.1:0", str(file)).exit_code == 0
+    assert check("--metrics", "off", str(file)).exit_code == 0
     assert check(str(file), ANSWERBACK_METRICS="127.0.0.1:7001").exit_code == 0
 
 

@@ -1,4 +1,4 @@
-"""The connection to the admin API, as commands make it: what is sent there, and the errors if it cannot be used."""
+"""The connection to the admin API: credentials, and errors when it fails."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -53,6 +53,7 @@ def test_bound_admin_address_has_the_port_chosen_by_the_kernel() -> None:
 
 def test_admin_and_metrics_addresses_are_reserved() -> None:
     assert reserved("127.0.0.1:0", "127.0.0.1:0") == ()
+    assert reserved("127.0.0.1:1", "off") == (("the admin API", "127.0.0.1:1"),)
     assert reserved("unix:/run/a", "0.0.0.0:9464") == (
         ("the admin API", "unix:/run/a"),
         ("the metrics", "0.0.0.0:9464"),

@@ -30,7 +30,9 @@ def command(file: str, form: str, admin: str, metrics: str) -> None:
     It also prints warnings for likely mistakes. It does not contact a running server and does not check whether ports
     are free. `-` reads standard input.
     """
-    examined = source.examine(file, (("the admin API", admin), ("the metrics", metrics)))
+    from answerback.control.address import reserved
+
+    examined = source.examine(file, reserved(admin, metrics))
     problems, warnings = examined.problems, examined.warnings
     if form == "table":
         _lines(file, problems, warnings)

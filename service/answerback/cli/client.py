@@ -27,7 +27,7 @@ class Client:
         self._timeout = timeout
 
     def get_config(self) -> config_service_pb2.GetConfigResponse:
-        """The active configuration."""
+        """The active configuration, with its revision and etag."""
         answer: config_service_pb2.GetConfigResponse = self._call(config_service_pb2.GetConfigRequest())
         return answer
 

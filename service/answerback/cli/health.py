@@ -27,7 +27,9 @@ Examples:
   answerback health -o json | jq -r .detail
   HEALTHCHECK CMD ["answerback", "health"]      # in a Dockerfile""",
 )
-@options.metrics("Address where the server serves metrics and probes; 0.0.0.0 is reached through loopback.")
+@options.metrics(
+    "Address where the server serves metrics and probes; 0.0.0.0 is reached through loopback.", may_be_off=False
+)
 @click.option(
     "--timeout",
     type=options.Duration(),

@@ -44,14 +44,19 @@ def duration(seconds: float) -> Any:
 
 
 class Address(click.ParamType[str]):
-    """An address to listen on or to reach; comes out as it was written."""
+    """An address to listen on or to reach, or `off` where that is allowed; comes out as it was written."""
 
     name = "address"
+
+    def __init__(self, *, may_be_off: bool = False) -> None:
+        self._may_be_off = may_be_off
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text, if it is an address."""
         from answerback.control import address
 
+        if self._may_be_off and str(value) == address.OFF:
+            return address.OFF
         try:
             address.parse(str(value))
         except ValueError as error:
@@ -127,11 +132,11 @@ def admin(function: F) -> F:
     )(function)
 
 
-def metrics(help_text: str) -> Callable[[F], F]:
+def metrics(help_text: str, *, may_be_off: bool = True) -> Callable[[F], F]:
     """`--metrics`: where metrics and probes are served over HTTP."""
     return click.option(
         "--metrics",
-        type=Address(),
+        type=Address(may_be_off=may_be_off),
         envvar="ANSWERBACK_METRICS",
         show_envvar=True,
         default=DEFAULT_METRICS,

@@ -62,7 +62,7 @@ Signals:
     help="Number of worker processes.",
 )
 @options.admin
-@options.metrics("HTTP address of /metrics, /healthz, /readyz and a status page at /.")
+@options.metrics("HTTP address of /metrics, /healthz, /readyz and a status page at /; `off`: none of them.")
 @click.option(
     "--port-file",
     type=click.Path(dir_okay=False, path_type=Path),

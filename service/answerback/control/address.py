@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 UNIX = "unix:"
 LOCALHOST = "localhost"
+OFF = "off"  # in place of an address: not served
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def bracketed(host: str) -> str:
 def reserved(admin: str, metrics: str) -> tuple[tuple[str, str], ...]:
     """Return the names and addresses of our own ports, so that a configuration that overlaps them is rejected.
 
-    Port 0 clashes with nothing.
+    Port 0 clashes with nothing, and neither do metrics that are off.
     """
-    ours = (("the admin API", parse(admin)), ("the metrics", parse(metrics)))
+    given = (("the admin API", admin), ("the metrics", metrics))
+    ours = [(what, parse(text)) for what, text in given if text != OFF]
     return tuple((what, address.bound(address.port)) for what, address in ours if address.port or address.path)
