@@ -119,7 +119,7 @@ async def _serve_metrics(supervisor: Supervisor, address: str, stack: AsyncExitS
     """Serve metrics, probes and the page until the stack is closed; return where, or nothing if they are off."""
     if address == OFF:
         return ""
-    from answerback.web import site  # noqa: PLC0415 - aiohttp and prometheus_client, 25 MB, for those who want them
+    from answerback.web import site  # noqa: PLC0415 - aiohttp and prometheus_client take 14 MB
 
     http = await site.serve(supervisor, address)
     stack.push_async_callback(_soon, http.close)

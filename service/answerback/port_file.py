@@ -15,9 +15,11 @@ from answerback.supervisor import StartError
 def written(path: Path, listeners: Mapping[str, str], admin: str, metrics: str) -> Iterator[None]:
     """Write the addresses as a JSON object, and remove the file at the end. Raises StartError.
 
-    Keys: `listeners` (an object: name to address), `admin`, `metrics` (addresses) and `pid`.
+    Keys: `listeners` (an object: name to address), `admin`, `metrics` (addresses; null if they are off) and `pid`.
     """
-    text = json.dumps({"listeners": dict(listeners), "admin": admin, "metrics": metrics, "pid": os.getpid()}, indent=2)
+    text = json.dumps(
+        {"listeners": dict(listeners), "admin": admin, "metrics": metrics or None, "pid": os.getpid()}, indent=2
+    )
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_text(f"{text}\n")

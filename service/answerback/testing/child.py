@@ -23,7 +23,10 @@ def main() -> None:
     if parent != "0":
         _end_with(int(parent))
     if command:
-        os.execvp(command[0], [*command, *arguments])  # noqa: S606 - the command that the test suite's owner has set
+        try:
+            os.execvp(command[0], [*command, *arguments])  # noqa: S606 - as the owner of the tests has said
+        except OSError as error:
+            sys.exit(f"{command[0]}: {error.strerror}")
     from answerback.cli import main as answerback  # noqa: PLC0415 - an installation of the client alone has no server
 
     try:

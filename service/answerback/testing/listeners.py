@@ -4,7 +4,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from answerback.testing.server import Server
@@ -107,8 +107,8 @@ class Answerback:
         /,
         *,
         framing: Value = None,
-        rules: Sequence[Mapping[str, Value]] = (),
-        faults: Sequence[Mapping[str, Value]] = (),
+        rules: Sequence[Value] = (),
+        faults: Sequence[Value] = (),
         address: str = "127.0.0.1:0",
         name: str = "",
         **fields: Value,
@@ -195,9 +195,8 @@ class AsyncAnswerback:
         """The server, for all tests of this process."""
         return self.blocking.server
 
-    @functools.wraps(Answerback.listen)
-    async def listen(self, **fields: Value) -> AsyncListener:
-        """See Answerback.listen."""
+    async def listen(self, /, **fields: Value) -> AsyncListener:
+        """Listen on a free port, as `Answerback.listen` does, with its arguments."""
         return AsyncListener(await _listen(self, **fields))
 
     close = _awaitable(Answerback.close)
