@@ -103,5 +103,10 @@ async def test_serve_options_reach_the_supervisor(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(StartError, match="not today"):
         await serve(options)
     (given,) = told
-    assert (given.workers, given.default_engine, given.drain_delay, given.grace) == (3, Engine.COROUTINE, 1.0, 4.0)
+    assert (given.workers, given.default_engine, given.drain_delay_seconds, given.grace_seconds) == (
+        3,
+        Engine.COROUTINE,
+        1.0,
+        4.0,
+    )
     assert given.reserved == ()  # port 0 clashes with nothing

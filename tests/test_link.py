@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from answerback import link
-from answerback.internal.v1.link_pb2 import Commit, Drain, File, Order, Prepare
+from answerback.internal.v1.link_pb2 import Command, Commit, Drain, File, Prepare
 from answerback.link import HEADER, Link, MessageTooLarge, Received
 from tests.descriptors import descriptors
 
@@ -28,12 +28,12 @@ class End:
     """One end of a link, and what it heard."""
 
     def __init__(self, sock: socket.socket, **options: object) -> None:
-        self.heard: list[Received[Order]] = []
+        self.heard: list[Received[Command]] = []
         self.closed = False
         self._news = asyncio.Event()
-        self.link = Link(sock, Order, self._received, self._ended, **options)  # type: ignore[arg-type]
+        self.link = Link(sock, Command, self._received, self._ended, **options)  # type: ignore[arg-type]
 
-    def _received(self, received: Received[Order]) -> None:
+    def _received(self, received: Received[Command]) -> None:
         self.heard.append(received)
         self._news.set()
 
@@ -42,7 +42,7 @@ class End:
         self.closed = True
         self._news.set()
 
-    async def until(self, count: int) -> list[Received[Order]]:
+    async def until(self, count: int) -> list[Received[Command]]:
         while len(self.heard) < count and not self.closed:
             self._news.clear()
             await self._news.wait()
@@ -85,23 +85,23 @@ def sockets() -> Iterator[list[socket.socket]]:
         sock.close()
 
 
-def commit(revision: int) -> Order:
-    return Order(commit=Commit(revision=revision))
+def commit(revision: int) -> Command:
+    return Command(commit=Commit(revision=revision))
 
 
-def frame(order: Order) -> bytes:
+def frame(order: Command) -> bytes:
     content = order.SerializeToString()
     return HEADER.pack(len(content), 0, 0) + content
 
 
-def close(received: Received[Order]) -> None:
+def close(received: Received[Command]) -> None:
     for sock in received.sockets:
         sock.close()
 
 
 async def test_link_messages_arrive_complete_and_in_order(pair: Pair) -> None:
     one, other = pair
-    orders = [commit(1), Order(), Order(drain=Drain()), commit(2)]
+    orders = [commit(1), Command(), Command(drain=Drain()), commit(2)]
     for order in orders:
         one.link.send(order)
     assert [received.message for received in await other.until(4)] == orders
@@ -126,13 +126,13 @@ async def test_link_frame_split_anywhere_is_received(ends: Ends) -> None:
 
 async def test_link_frames_received_together_are_separated(ends: Ends) -> None:
     end, far = ends
-    far.send(frame(commit(1)) + frame(Order()) + frame(commit(2)))
-    assert [received.message for received in await end.until(3)] == [commit(1), Order(), commit(2)]
+    far.send(frame(commit(1)) + frame(Command()) + frame(commit(2)))
+    assert [received.message for received in await end.until(3)] == [commit(1), Command(), commit(2)]
 
 
 async def test_link_message_larger_than_a_socket_buffer_arrives(pair: Pair) -> None:
     one, other = pair
-    large = Order(prepare=Prepare(files=[page(17 << 20)]))
+    large = Command(prepare=Prepare(files=[page(17 << 20)]))
     one.link.send(large)
     one.link.send(commit(1))
     heard = await other.until(2)
@@ -161,7 +161,7 @@ async def test_sockets_arrive_with_their_message(pair: Pair, sockets: list[socke
 
 async def test_link_socket_may_be_closed_by_its_sender_at_once(pair: Pair) -> None:
     one, other = pair
-    one.link.send(Order(prepare=Prepare(files=[page(4 << 20)])))  # what follows has to wait
+    one.link.send(Command(prepare=Prepare(files=[page(4 << 20)])))  # what follows has to wait
     sent = socket.socket()
     sent.bind(("127.0.0.1", 0))
     name = sent.getsockname()
@@ -201,7 +201,7 @@ async def test_link_with_malformed_message_is_closed(ends: Ends, caplog: pytest.
     end, far = ends
     far.send(HEADER.pack(3, 0, 0) + b"\xff\xff\xff")
     await end.until_closed()
-    assert "answerback.internal.v1.Order" in caplog.text
+    assert "answerback.internal.v1.Command" in caplog.text
 
 
 async def test_link_frame_with_excessive_size_closes_the_link(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
@@ -212,10 +212,10 @@ async def test_link_frame_with_excessive_size_closes_the_link(ends: Ends, caplog
 
 
 async def test_link_message_too_large_is_rejected_by_its_sender(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "MOST_BYTES", 100)
+    monkeypatch.setattr(link, "MAX_BYTES", 100)
     one, other = pair
     with pytest.raises(MessageTooLarge, match=r"\d+ bytes, at most 100"):
-        one.link.send(Order(prepare=Prepare(files=[page(101)])))
+        one.link.send(Command(prepare=Prepare(files=[page(101)])))
     one.link.send(commit(1))
     assert (await other.until(1))[0].message == commit(1)
 
@@ -279,7 +279,7 @@ async def test_descriptors_are_freed_while_sockets_are_received() -> None:
         yield
 
     near, far = socket.socketpair()
-    end, other = End(near, room=room), End(far)
+    end, other = End(near, fd_reserve=room), End(far)
     other.link.send(commit(1))
     with socket.socket() as sock:
         other.link.send(commit(2), [sock])
@@ -313,7 +313,7 @@ async def test_closed_link_leaves_no_descriptor_open(sockets: list[socket.socket
     before = descriptors()
     near, far = socket.socketpair()
     one, other = End(near), End(far)
-    one.link.send(Order(prepare=Prepare(files=[page(4 << 20)])))
+    one.link.send(Command(prepare=Prepare(files=[page(4 << 20)])))
     one.link.send(commit(1), sockets[:10])
     one.link.close()
     await other.until_closed()

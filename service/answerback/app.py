@@ -18,6 +18,7 @@ from typing import Final
 import uvloop
 
 from answerback import __version__, logs, port_file
+from answerback.concurrency.tasks import Tasks
 from answerback.control.address import OFF, bracketed, parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
@@ -73,7 +74,7 @@ class ServeOptions:
 
 
 def run(options: ServeOptions) -> int:
-    """Serve until told to stop; return the exit code. Raises StartError or language.Refused if it cannot start."""
+    """Serve until told to stop; return the exit code. Raises StartError or InvalidConfig if it cannot start."""
     limits.check(options.workers)
     try:
         return uvloop.run(serve(options))
@@ -87,22 +88,22 @@ def run(options: ServeOptions) -> int:
 async def serve(options: ServeOptions) -> int:
     """Serve until a signal ends it; return the exit code. Raises as `run` does, and OSError or MemoryError."""
     logs.configure(options.log_format, options.log_level)
-    told_options = _supervisor_options(options)
+    supervisor_options = _supervisor_options(options)
     async with AsyncExitStack() as stack:
         store, contents = None, Contents()
         if options.state is not None:
-            store = await SqliteStore.open(options.state, told_options.retention, contents)
+            store = await SqliteStore.open(options.state, supervisor_options.retention, contents)
             stack.push_async_callback(store.close)
         try:
-            supervisor = Supervisor(told_options, store=store, contents=contents)
+            supervisor = Supervisor(supervisor_options, store=store, contents=contents)
         except OSError as error:
-            raise StartError(limits.no_room(error, SharedCounters.size(told_options.workers + 1))) from None
+            raise StartError(limits.no_room(error, SharedCounters.size(supervisor_options.workers + 1))) from None
         admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         metrics = await _serve_metrics(supervisor, options.metrics, stack)
-        told = Told(supervisor, reloads=options.config is not None and options.config_text is None)
+        signals = Signals(supervisor, reloads=options.config is not None and options.config_text is None)
         starting = asyncio.create_task(supervisor.start())
-        if not await _first(starting, told.end):
+        if not await _done_before(starting, signals.end):
             starting.cancel()
             await asyncio.wait((starting,))
             return 0
@@ -112,7 +113,7 @@ async def serve(options: ServeOptions) -> int:
             listeners = {one.name: one.address for one in supervisor.status().listeners}
             stack.enter_context(port_file.written(options.port_file, listeners, admin.address, metrics))
         announce(options, supervisor, admin.address, metrics)
-        return await _until_told(supervisor, told)
+        return await _until_signalled(supervisor, signals)
 
 
 async def _serve_metrics(supervisor: Supervisor, address: str, stack: AsyncExitStack) -> str:
@@ -122,11 +123,11 @@ async def _serve_metrics(supervisor: Supervisor, address: str, stack: AsyncExitS
     from answerback.web import site  # noqa: PLC0415 - aiohttp and prometheus_client take 14 MB
 
     http = await site.serve(supervisor, address)
-    stack.push_async_callback(_soon, http.close)
+    stack.push_async_callback(_close_soon, http.close)
     return http.address
 
 
-async def _soon(close: Callable[[], Awaitable[None]]) -> None:
+async def _close_soon(close: Callable[[], Awaitable[None]]) -> None:
     """Close something, without waiting long for slow clients."""
     with suppress(TimeoutError):
         await asyncio.wait_for(close(), CLOSING_SECONDS)
@@ -141,8 +142,8 @@ def _supervisor_options(options: ServeOptions) -> Options:
         default_engine=Engine(options.engine),
         files=options.files,
         retention=Retention(count=options.keep_revisions, age=timedelta(seconds=min(options.keep_age, LONGEST_AGE))),
-        drain_delay=options.drain_delay,
-        grace=options.grace,
+        drain_delay_seconds=options.drain_delay,
+        grace_seconds=options.grace,
         reserved=reserved(options.admin, options.metrics),
         log_format=options.log_format,
         log_level=options.log_level,
@@ -153,7 +154,7 @@ def _protection(options: ServeOptions) -> Protection:
     return Protection(**{each.name: getattr(options, each.name) for each in fields(Protection)})
 
 
-class Told:
+class Signals:
     """The signals received by this process. Needs a running event loop."""
 
     def __init__(self, supervisor: Supervisor, *, reloads: bool) -> None:
@@ -163,31 +164,29 @@ class Told:
         """Set by a second signal."""
         self._supervisor = supervisor
         self._reloads = reloads
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._ended, signum)
-        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+            loop.add_signal_handler(signum, self._end, signum)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
 
-    def _ended(self, signum: signal.Signals) -> None:
+    def _end(self, signum: signal.Signals) -> None:
         (self.abort if self.end.is_set() else self.end).set()
         log.info("%s: %s", signum.name, "aborting" if self.abort.is_set() else "draining; a second signal aborts")
 
-    def _hung_up(self) -> None:
+    def _reload(self) -> None:
         if not self._reloads:
             log.warning("SIGHUP: no --config file to reload")
             return
         log.info("SIGHUP: reloading the configuration")
-        task = asyncio.get_running_loop().create_task(self._supervisor.reload())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._supervisor.reload(), failure="the configuration was not reloaded")
 
 
-async def _until_told(supervisor: Supervisor, told: Told) -> int:
+async def _until_signalled(supervisor: Supervisor, signals: Signals) -> int:
     """Drain at the first signal, abort at the second, which exits with an error (as Kubernetes' own programs do)."""
-    await told.end.wait()
+    await signals.end.wait()
     stopping = asyncio.create_task(supervisor.stop())
-    if await _first(stopping, told.abort):
+    if await _done_before(stopping, signals.abort):
         await stopping
         return 0
     await supervisor.stop(abort=True)
@@ -195,7 +194,7 @@ async def _until_told(supervisor: Supervisor, told: Told) -> int:
     return 1
 
 
-async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> bool:
+async def _done_before(task: "asyncio.Task[None]", event: asyncio.Event) -> bool:
     """Wait for a task or an event; return whether the task is done."""
     waiting = asyncio.create_task(event.wait())
     await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -229,20 +228,20 @@ def banner(status: Status, config: Config, admin: str, metrics: str) -> str:
     lines = [f"  {name:{names}}  {address:{addresses}}  {what}" for name, address, what in rows]
     workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"
     head = f"Answerback {__version__} serves revision {status.revision} with {workers}. Press Ctrl-C to stop."
-    said = (head, *lines, f"Try: {first_command(status, config)}")
-    return "".join(f"{printable(each)}\n" for each in said)  # a path may contain any character
+    text = (head, *lines, f"Try: {first_command(status, config)}")
+    return "".join(f"{printable(each)}\n" for each in text)  # a path may contain any character
 
 
 def first_command(status: Status, config: Config) -> str:
     """Return a command that gets a reply from the first listener."""
     if not status.listeners:
         return "answerback apply FILE"
-    text = r"'hi\n'" if config.listeners[0].framing.HasField("line") else "hi"
+    payload = r"'hi\n'" if config.listeners[0].framing.HasField("line") else "hi"
     address = status.listeners[0].address
     if is_unix(config.listeners[0]):
-        return f"printf {text} | nc -U {address.partition(':')[2]}"
+        return f"printf {payload} | nc -U {address.partition(':')[2]}"
     host, _, port = reachable(address).rpartition(":")
-    return f"printf {text} | nc {host.strip('[]')} {port}"
+    return f"printf {payload} | nc {host.strip('[]')} {port}"
 
 
 def reachable(address: str) -> str:

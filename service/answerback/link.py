@@ -5,7 +5,7 @@ On the wire a frame is
     u32 size of the message | u32 number of sockets | u32 number of files |
     one byte for every 200 descriptors, which carries them, those of the sockets first | the message
 
-in the machine's byte order: both ends run on it.
+in the machine's byte order, as both ends run on the same machine.
 """
 
 # Rule: a read never crosses the end of the current piece of a frame; so its descriptors belong to this frame, and
@@ -31,9 +31,9 @@ M = TypeVar("M", bound=Message)
 
 HEADER = struct.Struct("=III")
 DESCRIPTOR = struct.Struct("=i")
-MOST_AT_ONCE = 200  # descriptors; more than 253 (SCM_MAX_FD) in one message is EINVAL
-ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_AT_ONCE * DESCRIPTOR.size)
-MOST_BYTES = 256 << 20  # max. bytes of a message: far more than any configuration with its small files
+MAX_DESCRIPTORS = 200  # descriptors; more than 253 (SCM_MAX_FD) in one message is EINVAL
+ANCILLARY_BYTES = socket.CMSG_SPACE(MAX_DESCRIPTORS * DESCRIPTOR.size)
+MAX_BYTES = 256 << 20  # max. bytes of a message: far more than any configuration with its small files
 RETRY_SECONDS = 0.01  # seconds to wait while too many descriptors are in flight (ETOOMANYREFS)
 PEER_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
@@ -77,18 +77,18 @@ class Link(Generic[M]):
         kind: type[M],
         received: Callable[[Received[M]], None],
         closed: Callable[[], None],
-        room: Callable[[], AbstractContextManager[None]] = nullcontext,
+        fd_reserve: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """`kind` is the other end's message type; `closed` is called once when the other end is gone.
 
-        Descriptors are received within a `room()`, which may make some available.
+        Descriptors are received within `fd_reserve()`, which may make some available.
         """
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._kind = kind
         self._received = received
         self._closed = closed
-        self._room = room
+        self._fd_reserve = fd_reserve
         self._open = True
         self._piece = _Piece.HEADER
         self._buffer = bytearray(HEADER.size)
@@ -113,12 +113,12 @@ class Link(Generic[M]):
         if not self._open:
             return
         content = message.SerializeToString()
-        if len(content) > MOST_BYTES:
-            raise MessageTooLarge(f"{len(content)} bytes, at most {MOST_BYTES} can be passed to a worker")
+        if len(content) > MAX_BYTES:
+            raise MessageTooLarge(f"{len(content)} bytes, at most {MAX_BYTES} can be passed to a worker")
         copies = duplicates([*(sock.fileno() for sock in sockets), *files])
         self._unsent.append((memoryview(HEADER.pack(len(content), len(sockets), len(files))), []))
-        for first in range(0, len(copies), MOST_AT_ONCE):
-            self._unsent.append((memoryview(b"\0"), copies[first : first + MOST_AT_ONCE]))
+        for first in range(0, len(copies), MAX_DESCRIPTORS):
+            self._unsent.append((memoryview(b"\0"), copies[first : first + MAX_DESCRIPTORS]))
         if content:
             self._unsent.append((memoryview(content), []))
         if not self._writing and self._retry is None:
@@ -168,10 +168,10 @@ class Link(Generic[M]):
         """A header is complete."""
         self._size, sockets, self._files = HEADER.unpack(self._buffer)
         self._expected = sockets + self._files
-        if self._size > MOST_BYTES:
+        if self._size > MAX_BYTES:
             log.error("link failed: a message of %d bytes was announced", self._size)
             return False
-        self._rights = -(-self._expected // MOST_AT_ONCE)
+        self._rights = -(-self._expected // MAX_DESCRIPTORS)
         return self._expect_rest()
 
     def _expect_rest(self) -> bool:
@@ -183,7 +183,7 @@ class Link(Generic[M]):
         return True if self._size else self._finish()
 
     def _read_rights(self) -> bool:
-        with self._room():
+        with self._fd_reserve():
             # Not socket.recv_fds: it drops the flags, and what it receives is inherited by every child.
             data, ancillary, _, _ = self._sock.recvmsg(1, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC)
         for level, kind, content in ancillary:
@@ -235,7 +235,7 @@ class Link(Generic[M]):
             unsent.popleft()
             if size < len(data):
                 unsent.appendleft((data[size:], []))
-        self._await_room(waiting=bool(unsent) and self._retry is None)
+        self._await_writable(waiting=bool(unsent) and self._retry is None)
 
     def _give_up(self, error: OSError) -> None:
         if error.errno not in PEER_GONE:
@@ -244,7 +244,7 @@ class Link(Generic[M]):
             close_all(copies)
         self._unsent.clear()
 
-    def _await_room(self, *, waiting: bool) -> None:
+    def _await_writable(self, *, waiting: bool) -> None:
         if waiting and not self._writing:
             self._loop.add_writer(self._sock.fileno(), self._write)
         elif self._writing and not waiting:

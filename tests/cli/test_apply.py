@@ -9,7 +9,7 @@ import pytest
 from answerback.cli import output
 from answerback.control.errors import CommentTooLong
 from answerback.document.document import load
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import ChangeFailed, EtagMismatch
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.problem_pb2 import Problem as ProblemMessage
@@ -73,7 +73,7 @@ def test_apply_of_invalid_file_sends_nothing(api: Any, cli: Any, file: Path) -> 
 
 def test_apply_rejected_by_the_server_prints_lines_of_the_file(api: Any, cli: Any, file: Path) -> None:
     problems = [Problem("listeners[0].address", "taken"), Problem("listeners[0].rules[0].do", "odd")]
-    api.answers["UpdateConfig"] = Refused(problems[:1])
+    api.answers["UpdateConfig"] = InvalidConfig(problems[:1])
     found = (ProblemMessage(path=one.path, message=one.message) for one in problems)
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse(problems=found)
     result = cli("apply", str(file))
@@ -86,7 +86,7 @@ def test_apply_rejected_by_the_server_prints_lines_of_the_file(api: Any, cli: An
 
 
 def test_apply_rejected_prints_the_problem_that_validation_no_longer_finds(api: Any, cli: Any, file: Path) -> None:
-    api.answers["UpdateConfig"] = Refused([Problem("listeners[0].address", "taken")])
+    api.answers["UpdateConfig"] = InvalidConfig([Problem("listeners[0].address", "taken")])
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
     assert f"{file}:3:14: listeners[0].address: taken\n" in cli("apply", str(file)).stderr
 
@@ -158,7 +158,7 @@ def test_apply_without_changes_asks_no_confirmation(api: Any, cli: Any, file: Pa
 
 @pytest.mark.usefixtures("terminal")
 def test_apply_rejected_by_the_server_asks_no_confirmation(api: Any, cli: Any, file: Path) -> None:
-    api.answers["UpdateConfig"] = Refused([Problem("listeners[0].address", "taken")])
+    api.answers["UpdateConfig"] = InvalidConfig([Problem("listeners[0].address", "taken")])
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
     result = cli("apply", str(file))
     assert (result.exit_code, "[y/N]" in result.stderr) == (1, False)

@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from answerback.document.document import load
 from answerback.language.editing import ListenerExists, NoSuchListener
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.v1 import listener_service_pb2 as pb
 from answerback.v1 import operations_service_pb2 as ops
 
@@ -140,7 +140,7 @@ def test_listeners_set_of_invalid_assignment_sends_nothing(
 
 
 def test_listeners_set_rejected_by_the_server_names_the_field(api: Any, cli: Any) -> None:
-    api.answers["UpdateListener"] = Refused([Problem("listener.limits.lifetime", "must be shorter")])
+    api.answers["UpdateListener"] = InvalidConfig([Problem("listener.limits.lifetime", "must be shorter")])
     result = cli("listeners", "set", "a", "limits.lifetime=9000h")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "a: limits.lifetime: must be shorter\nError: a: 1 problem; nothing was changed\n"
@@ -154,7 +154,7 @@ def test_listeners_delete_sends_the_name(api: Any, cli: Any) -> None:
 
 def test_listeners_create_rejected_prints_lines_of_the_file(api: Any, cli: Any, file: Path) -> None:
     paths = ("listener.address", "listeners[4].address")
-    api.answers["CreateListener"] = Refused([Problem(path, "no") for path in paths])
+    api.answers["CreateListener"] = InvalidConfig([Problem(path, "no") for path in paths])
     result = cli("listeners", "create", str(file), "--name", "b")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
@@ -191,7 +191,7 @@ def test_listeners_create_of_invalid_file_changes_nothing(cli: Any) -> None:
         (("get", "c"), "GetListener", NoSuchListener("c")),
         (("delete", "c"), "DeleteListener", NoSuchListener("c")),
         (("create", "-"), "CreateListener", ListenerExists("b")),
-        (("delete", "c"), "DeleteListener", Refused([Problem("listeners[0]", "no")])),
+        (("delete", "c"), "DeleteListener", InvalidConfig([Problem("listeners[0]", "no")])),
     ],
 )
 def test_listeners_command_rejected_by_the_server_fails(

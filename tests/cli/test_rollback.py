@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from answerback.language.builtin import BUILT_IN
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import NotKept
 from answerback.v1 import config_service_pb2 as pb
 
@@ -31,7 +31,7 @@ def test_rollback_command_with_json_output_prints_the_revision(api: Any, cli: An
 
 
 def test_rollback_command_rejected_prints_the_problems(api: Any, cli: Any) -> None:
-    api.answers["RollbackConfig"] = Refused([Problem("listeners[0].address", "taken")])
+    api.answers["RollbackConfig"] = InvalidConfig([Problem("listeners[0].address", "taken")])
     result = cli("rollback", "3")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (

@@ -10,7 +10,7 @@ import pytest
 
 from answerback import client as clients
 from answerback.client import Problem
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.v1.config_service_pb2 import ListRevisionsRequest, ListRevisionsResponse, Revision
 from tests.cli.conftest import Api
 from tests.client.conftest import Face
@@ -268,7 +268,7 @@ def test_watch_begins_with_the_active_revision_or_after_another(client: Face) ->
 
 
 def test_unlisted_problems_of_a_listener_are_counted(scripted: Face, api: Api) -> None:
-    api.answers["CreateListener"] = Refused([Problem("listener.name", "x" * 400) for _ in range(99)])
+    api.answers["CreateListener"] = InvalidConfig([Problem("listener.name", "x" * 400) for _ in range(99)])
     with pytest.raises(clients.ConfigRejected) as rejected:
         scripted.do(lambda client: client.create_listener(ECHO))
     *listed, last = rejected.value.problems

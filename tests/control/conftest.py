@@ -48,7 +48,7 @@ class Double:
         return self.answer
 
     async def edit(self, edit: Any, **asked: Any) -> Change:
-        config = edit(self.current.config)
+        config = edit.apply(self.current.config)
         answer = await self.update(config, **asked)
         return replace(answer, revision=replace(answer.revision, config=config))
 

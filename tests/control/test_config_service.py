@@ -12,7 +12,7 @@ from grpc import aio
 from answerback.control.requests import COMMENT_LENGTH
 from answerback.control.server import MAX_CONFIG_BYTES
 from answerback.language.builtin import BUILT_IN
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping
 from answerback.supervisor.revisions.store import Retention, RevisionsInMemory
 from answerback.v1 import config_service_pb2 as pb
@@ -47,7 +47,7 @@ async def test_update_config_passes_all_fields_to_the_supervisor(stub: Any, supe
 @pytest.mark.parametrize(
     "error, code",
     [
-        (Refused([Problem("listeners[0].name", "is missing")]), grpc.StatusCode.INVALID_ARGUMENT),
+        (InvalidConfig([Problem("listeners[0].name", "is missing")]), grpc.StatusCode.INVALID_ARGUMENT),
         (EtagMismatch("abc-7"), grpc.StatusCode.ABORTED),
         (ChangeFailed("worker 0 died"), grpc.StatusCode.UNAVAILABLE),
         (Stopping(), grpc.StatusCode.UNAVAILABLE),
@@ -62,7 +62,7 @@ async def test_update_config_that_fails_has_the_status_of_its_error(
 
 
 async def test_rejection_with_very_many_problems_is_delivered(stub: Any, supervisor: Any) -> None:
-    supervisor.answer = Refused([Problem(f"listeners[{n}].name", "\N{SNOWMAN}" * 2000) for n in range(1000)])
+    supervisor.answer = InvalidConfig([Problem(f"listeners[{n}].name", "\N{SNOWMAN}" * 2000) for n in range(1000)])
     failed = await failure(stub.UpdateConfig(pb.UpdateConfigRequest(config=Config())))
     assert failed.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert (failed.details() or "").startswith("configuration rejected: listeners[0].name: \N{SNOWMAN}")

@@ -13,7 +13,7 @@ from answerback.control.authorisation import PermissionDenied, Unauthenticated
 from answerback.control.limits import Kind, TooManyBytes, TooManyCalls
 from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
 from answerback.supervisor import (
     ChangeFailed,
@@ -28,7 +28,7 @@ from answerback.supervisor import (
     StoreFailed,
     StoreFull,
 )
-from answerback.supervisor.revisions.store import Conflict
+from answerback.supervisor.errors import Conflict
 from tools import api_reference
 
 
@@ -53,7 +53,12 @@ def violations(status: Status) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "error, code, reason, message",
     [
-        (Refused([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "CONFIG_REJECTED", "configuration rejected: a: b"),
+        (
+            InvalidConfig([Problem("a", "b")]),
+            StatusCode.INVALID_ARGUMENT,
+            "CONFIG_REJECTED",
+            "configuration rejected: a: b",
+        ),
         (errors.CommentTooLong("9"), StatusCode.INVALID_ARGUMENT, "COMMENT_TOO_LONG", "comment: 9"),
         (errors.BadArgument("over", "no"), StatusCode.INVALID_ARGUMENT, "BAD_ARGUMENT", "over: no"),
         (BadMask([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "BAD_UPDATE_MASK", "a: b"),
@@ -62,7 +67,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (NoSuchCounter("a", "rule", "b"), StatusCode.NOT_FOUND, "NO_SUCH_COUNTER", "listener 'a' has no rule 'b'"),
         (RestartInProgress(), StatusCode.ABORTED, "RESTART_IN_PROGRESS", str(RestartInProgress())),
         (EtagMismatch("abc-2"), StatusCode.ABORTED, "ETAG_MISMATCH", str(EtagMismatch("abc-2"))),
-        (ChangeFailed("worker 1 died"), StatusCode.UNAVAILABLE, "CHANGE_FAILED", "worker 1 died"),
+        (ChangeFailed("worker 1 died"), StatusCode.UNAVAILABLE, "CHANGE_FAILED", "worker 1 died; nothing has changed"),
         (NotRecorded(Conflict("2")), StatusCode.UNAVAILABLE, "CHANGE_FAILED", str(NotRecorded(Conflict("2")))),
         (StoreFailed("locked"), StatusCode.UNAVAILABLE, "STORE_FAILED", "locked"),
         (NotKept("3"), StatusCode.NOT_FOUND, "REVISION_NOT_KEPT", "3"),
@@ -132,7 +137,7 @@ def test_unknown_error_is_internal_with_an_incident() -> None:
 
 
 def test_problems_of_a_rejection_are_sent_as_field_violations() -> None:
-    status = status_of(Refused([Problem("listeners[0].name", "is missing"), Problem("listeners[1]", "no", 3, 4)]))
+    status = status_of(InvalidConfig([Problem("listeners[0].name", "is missing"), Problem("listeners[1]", "no", 3, 4)]))
     assert violations(status) == [("listeners[0].name", "is missing"), ("listeners[1]", "no")]
     assert info(status).metadata == {"total": "2"}
     assert status.message == (
@@ -142,14 +147,14 @@ def test_problems_of_a_rejection_are_sent_as_field_violations() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 5000, "\N{SNOWMAN}" * 5000, "%\n" * 5000])
 def test_status_with_many_long_problems_stays_within_its_budget(text: str) -> None:
-    status = status_of(Refused([Problem(f"listeners[{n}].{text}", text) for n in range(1000)]))
+    status = status_of(InvalidConfig([Problem(f"listeners[{n}].{text}", text) for n in range(1000)]))
     assert errors._size(status) <= errors.BUDGET
     assert info(status).metadata == {"total": "1000"}
     assert 1 <= len(violations(status)) < 1000
 
 
 def test_many_problems_fill_the_status_up_to_its_limit() -> None:
-    status = status_of(Refused([Problem(f"listeners[{n}].name", "is missing") for n in range(1000)]))
+    status = status_of(InvalidConfig([Problem(f"listeners[{n}].name", "is missing") for n in range(1000)]))
     assert errors.BUDGET - 100 < errors._size(status) <= errors.BUDGET
     fields = [field for field, _ in violations(status)]
     assert fields == [f"listeners[{n}].name" for n in range(len(fields))]

@@ -11,7 +11,7 @@ from grpc import aio
 from grpc_status import rpc_status
 
 from answerback.document.document import load
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import EtagMismatch
 from answerback.v1 import listener_service_pb2 as pb
 from answerback.v1.config_pb2 import Listener
@@ -111,7 +111,7 @@ async def test_create_or_update_without_a_listener_is_rejected(stub: Any, method
 
 
 async def test_listener_problem_is_reported_by_its_path_in_the_request(stub: Any, supervisor: Any) -> None:
-    supervisor.answer = Refused(
+    supervisor.answer = InvalidConfig(
         [
             Problem("listeners[1].rules[0].do", "no"),
             Problem("listeners[1]", "no"),

@@ -46,7 +46,7 @@ STATUS = Status(
         WorkerStatus(1, 0, False, 0, 5, None, 0.0, 0.0),
     ],
     last_applied=LastChange(WHEN, "api", "why"),
-    last_refused=LastChange(WHEN, "file", "", [Problem("listeners[0].name", "is missing")]),
+    last_rejected=LastChange(WHEN, "file", "", [Problem("listeners[0].name", "is missing")]),
     file=FileStatus("answerback.yaml", watched=True, problems=[Problem("listeners[0].name", "is missing")]),
 )
 

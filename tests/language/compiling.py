@@ -31,7 +31,7 @@ class RequestContext(context.RequestContext):
 
 def compiled(config: v1.Config, files: Files | None = None, engine: Engine = Engine.CALLBACK) -> Plan:
     where = places(config)
-    return compile_plan(config, files or {}, revision=7, places=where.__getitem__, default_engine=engine)
+    return compile_plan(config, files or {}, revision=7, layouts=where.__getitem__, default_engine=engine)
 
 
 def only(config: v1.Config, files: Files | None = None) -> ListenerPlan:

@@ -139,10 +139,10 @@ def members(message: Message) -> str:
     return f"{', '.join(others)}, {last}"
 
 
-def places(config: v1.Config) -> dict[str, link_pb2.ListenerPlaces]:
+def places(config: v1.Config) -> dict[str, link_pb2.ListenerLayout]:
     """Places as a supervisor gives them: the listener's block at 1000 by 1000, its rules behind it."""
     return {
-        each.name: link_pb2.ListenerPlaces(
+        each.name: link_pb2.ListenerLayout(
             listener=each.name,
             block=1000 * index,
             rules=[1000 * index + 500 + number for number, rule in enumerate(each.rules) if rule_key(rule, number)],

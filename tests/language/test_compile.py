@@ -13,7 +13,7 @@ from answerback.document.document import load
 from answerback.language.builtin import BUILT_IN
 from answerback.language.compile import compile_plan
 from answerback.language.limits import compile_limits
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.language.rules import rule_key
 from answerback.v1 import config_pb2 as v1
 from tests.language.compiling import RequestContext, compiled, only, selected
@@ -76,7 +76,7 @@ def test_compiled_rule_has_its_cell_and_sequence_cell() -> None:
     assert (chosen.cell, chosen.sequence_cell) == (500, 800)
     where = places(config)
     where["it"].ClearField("counters")
-    plan = compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
+    plan = compile_plan(config, {}, revision=1, layouts=where.__getitem__, default_engine=Engine.CALLBACK)
     uncounted = plan.listeners["it"].on_request.selector_for("").search(b"", RequestContext())
     assert uncounted is not None
     assert uncounted.sequence_cell == 0
@@ -140,7 +140,7 @@ UNCHECKED = {
 
 @pytest.mark.parametrize("text, why", UNCHECKED.items())
 def test_compile_of_unchecked_invalid_listener_is_rejected(text: str, why: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidConfig) as caught:
         compiled(listener(text))
     assert str(caught.value) == f"listeners[0]: cannot be compiled: {why}"
 
@@ -149,8 +149,8 @@ def test_compile_with_missing_cells_is_rejected() -> None:
     config = rule("do: [close]")
     where = places(config)
     config.listeners[0].rules.add()
-    with pytest.raises(Refused):
-        compile_plan(config, {}, revision=1, places=where.__getitem__, default_engine=Engine.CALLBACK)
+    with pytest.raises(InvalidConfig):
+        compile_plan(config, {}, revision=1, layouts=where.__getitem__, default_engine=Engine.CALLBACK)
 
 
 def test_compiling_imports_no_heavy_library() -> None:

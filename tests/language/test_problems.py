@@ -1,6 +1,6 @@
 import pytest
 
-from answerback.language.problems import MOST_PROBLEMS, Enough, Problem, Problems, Refused, quoted, step_into
+from answerback.language.problems import MOST_PROBLEMS, Enough, InvalidConfig, Problem, Problems, quoted, step_into
 
 
 def test_problem_is_printed_with_its_line_column_and_path() -> None:
@@ -10,7 +10,7 @@ def test_problem_is_printed_with_its_line_column_and_path() -> None:
 
 
 def test_rejection_is_printed_with_every_problem() -> None:
-    refused = Refused([Problem("a", "one"), Problem("b", "two")])
+    refused = InvalidConfig([Problem("a", "one"), Problem("b", "two")])
     assert str(refused) == "a: one; b: two"
     assert [problem.path for problem in refused.problems] == ["a", "b"]
 

@@ -40,8 +40,8 @@ def without_waiting(listener: strategies.Language) -> strategies.Language:
 def planned(config: v1.Config) -> ListenerPlan:
     """Its rules are counted behind the listener's own block."""
     cells = [FIRST_PLACE + index for index in range(len(config.listeners[0].rules))]
-    places = link_pb2.ListenerPlaces(listener="it", rules=cells, counters=cells)
-    plan = compile_plan(config, {}, revision=1, places=lambda _name: places, default_engine=Engine.CALLBACK)
+    places = link_pb2.ListenerLayout(listener="it", rules=cells, counters=cells)
+    plan = compile_plan(config, {}, revision=1, layouts=lambda _name: places, default_engine=Engine.CALLBACK)
     return plan.listeners["it"]
 
 

@@ -10,7 +10,7 @@ import sys
 
 import uvloop
 
-from answerback.internal.v1.link_pb2 import Beat, Order, Report
+from answerback.internal.v1.link_pb2 import Command, Event, Heartbeat
 from answerback.link import Link, Received
 
 
@@ -19,16 +19,16 @@ class AnsweringWorker:
         self._loop = loop
         self._answer = f"{slot}\n".encode()
         self._sockets: dict[tuple[str, int], socket.socket] = {}
-        self._link = Link(link, Order, self._received, sys.exit)
-        self._link.send(Report(beat=Beat()))
+        self._link = Link(link, Command, self._received, sys.exit)
+        self._link.send(Event(heartbeat=Heartbeat()))
 
-    def _received(self, received: Received[Order]) -> None:
+    def _received(self, received: Received[Command]) -> None:
         order = received.message
         kind = order.WhichOneof("kind")
         if kind == "prepare":
             for name, sock in zip(order.prepare.sockets, received.sockets, strict=True):
                 self._accept(name.key, name.slot, sock)
-            self._link.send(Report())
+            self._link.send(Event())
         elif kind == "adopt":
             for name, sock in zip(order.adopt.sockets, received.sockets, strict=True):
                 self._accept(name.key, order.adopt.slot, sock)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from answerback.document.document import load
-from answerback.internal.v1.link_pb2 import Committed, Order, Prepared, Report
+from answerback.internal.v1.link_pb2 import Command, Committed, Event, Prepared
 from answerback.supervisor import Options, Retention, Supervisor, supervisor
 from answerback.supervisor.revisions.sqlite import Database
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
@@ -64,12 +64,12 @@ class AgreeingWorker:
     def tell(self, *_: object) -> None:
         raise AssertionError("nothing is aborted")
 
-    async def ask(self, order: Order, *_: str, **__: object) -> Report:
+    async def ask(self, order: Command, *_: str, **__: object) -> Event:
         if order.HasField("prepare"):
             BOMB.at("prepare")
-            return Report(prepared=Prepared(revision=order.prepare.revision))
+            return Event(prepared=Prepared(revision=order.prepare.revision))
         BOMB.at("commit")
-        return Report(committed=Committed(revision=order.commit.revision))
+        return Event(committed=Committed(revision=order.commit.revision))
 
     def committed(self, revision: int) -> None:
         self.revision = revision

@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from answerback.core.plan import Plan
-from answerback.internal.v1.link_pb2 import Prepare, Report
-from answerback.language.problems import Problem, Refused
+from answerback.internal.v1.link_pb2 import Event, Prepare
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.link import Link
 from answerback.net.listeners import NO_FILLERS, Fillers, Listeners
 from answerback.shared.counters import PROGRESS, SharedCounters
 from answerback.worker import start, worker
-from answerback.worker.plans import Compiled, compile_order
+from answerback.worker.plans import Compiled, compile_command
 
 MOMENT, FAULT, REVISION, SLOT = sys.argv[1:5]
 
@@ -32,7 +32,7 @@ def fail() -> NoReturn:
     if FAULT == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if FAULT == "refuse":
-        raise Refused([Problem("listeners[0]", "this worker refuses")])
+        raise InvalidConfig([Problem("listeners[0]", "this worker refuses")])
     if FAULT == "raise":
         raise RuntimeError("a fault on purpose")
     if FAULT == "hang":
@@ -53,7 +53,7 @@ def go_on() -> None:
 def crawl() -> None:
     """Keep the loop busy with work that goes on, for longer than a test's watchdog is patient."""
     given = start.Arguments.parse(sys.argv[1:])
-    cells = SharedCounters(given.tally, given.slots).region(given.region)
+    cells = SharedCounters(given.counters, given.slots).region(given.region)
     until = time.monotonic() + 3.0
     while time.monotonic() < until:
         cells[PROGRESS] += 1
@@ -62,7 +62,7 @@ def crawl() -> None:
 
 class FaultyLink(Link[Any]):
     def send(self, message: Any, sockets: Any = (), files: Any = ()) -> None:
-        kind = message.WhichOneof("kind") if isinstance(message, Report) else ""
+        kind = message.WhichOneof("kind") if isinstance(message, Event) else ""
         concerned = kind in ("prepared", "committed") and getattr(message, kind).revision == int(REVISION)
         if concerned and f"before {kind}" == MOMENT:
             fail()
@@ -81,7 +81,7 @@ class FaultyListeners(Listeners):
 def faulty_compile(order: Prepare, *given: Any) -> Compiled:
     if MOMENT == "before prepared" and FAULT in ("refuse", "stall") and order.revision == int(REVISION):
         fail()
-    return compile_order(order, *given)
+    return compile_command(order, *given)
 
 
 if __name__ == "__main__":
@@ -89,5 +89,5 @@ if __name__ == "__main__":
     if SLOT in ("any", start.Arguments.parse(sys.argv[1:]).slot.__str__()):
         if MOMENT == "start":
             fail()
-        vars(worker).update(Link=FaultyLink, Listeners=FaultyListeners, compile_order=faulty_compile)
+        vars(worker).update(Link=FaultyLink, Listeners=FaultyListeners, compile_command=faulty_compile)
     start.run()

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,12 +20,11 @@ from answerback.core.actions import CloseReason
 from answerback.document.document import load
 from answerback.metrics.snapshot import read_block
 from answerback.shared.listener_counters import ACCEPTED, CLOSED, OPEN
-from answerback.supervisor import Options, RevisionStore, Supervisor, Timeouts
-from answerback.supervisor.rollout.rollout import Clock, time_of_day
+from answerback.supervisor import Clock, Options, RevisionStore, Supervisor, Timeouts
 from answerback.v1 import config_pb2 as v1
 
 HERE = Path(__file__).parent
-QUICK = Timeouts(answer=1.0, silence=2.0)
+QUICK = Timeouts(answer_seconds=1.0, silence_seconds=2.0)
 ANY = "127.0.0.1:0"
 
 
@@ -53,6 +53,16 @@ def config(*listeners: str) -> v1.Config:
     return document.config
 
 
+@dataclass(frozen=True)
+class Edited:
+    """An edit by a function."""
+
+    function: Callable[[v1.Config], v1.Config]
+
+    def apply(self, config: v1.Config) -> v1.Config:
+        return self.function(config)
+
+
 class Supervised(Supervisor):
     """A supervisor, with the questions that tests ask."""
 
@@ -60,14 +70,14 @@ class Supervised(Supervisor):
         self,
         path: Path,
         *,
-        pace: Timeouts = QUICK,
+        timeouts: Timeouts = QUICK,
         store: RevisionStore | None = None,
-        clock: Clock = time_of_day,
+        clock: Clock | None = None,
         **options: Any,
     ) -> None:
         self.path = path
         given: dict[str, Any] = {"config_path": path, "workers": 1} | options
-        super().__init__(Options(**given), pace=pace, store=store, clock=clock)
+        super().__init__(Options(**given), timeouts=timeouts, store=store, clock=clock)
 
     def port(self, name: str = "hello") -> int:
         (status,) = [each for each in self.status().listeners if each.name == name]
@@ -92,11 +102,11 @@ class Supervised(Supervisor):
         return set(await asyncio.gather(*(asyncio.to_thread(ask, port) for _ in range(count))))
 
     def closed(self, reason: CloseReason, name: str = "hello") -> int:
-        return read_block(self.tally, self.places.listeners[name])[CLOSED + reason]
+        return read_block(self.counters, self.layout.listeners[name])[CLOSED + reason]
 
     def balance(self, name: str = "hello") -> tuple[int, int, int]:
         """Accepted, closed and open."""
-        cells = read_block(self.tally, self.places.listeners[name])
+        cells = read_block(self.counters, self.layout.listeners[name])
         return cells[ACCEPTED], sum(cells[CLOSED : CLOSED + len(CloseReason)]), cells[OPEN]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from answerback.shared.counters import CounterLayout
-from answerback.supervisor.rollout.rule_counters import Counters
+from answerback.supervisor.rollout.rule_counters import RuleCounters
 from answerback.v1 import config_pb2 as v1
 
 SEND = v1.Step(send=v1.Payload(text="x"))
@@ -19,7 +19,7 @@ FAULTS = {
 
 
 def found(*listeners: v1.Listener) -> int:
-    return len(Counters(CounterLayout()).proposed(v1.Config(listeners=listeners)))
+    return len(RuleCounters(CounterLayout()).plan(v1.Config(listeners=listeners)))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -33,28 +33,28 @@ def test_fault_with_a_count_has_a_shared_counter(name: str) -> None:
 
 
 def test_equal_rules_of_two_listeners_have_their_own_counters() -> None:
-    counters = Counters(CounterLayout())
+    counters = RuleCounters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name=name, rules=[RULES["times"]]) for name in ("one", "two")])
-    counters.decide(counters.proposed(config))
-    assert [len(counters.places(name)) for name in ("", "one", "two", "three")] == [2, 1, 1, 0]
+    counters.commit(counters.plan(config))
+    assert [len(counters.cells(name)) for name in ("", "one", "two", "three")] == [2, 1, 1, 0]
 
 
 def test_shared_counter_places_are_exactly_those_of_the_named_rules() -> None:
-    counters = Counters(CounterLayout())
+    counters = RuleCounters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]], faults=[FAULTS["every"]])])
-    counters.decide(counters.proposed(config))
-    (rule,) = counters.places("it", [(v1.Rule, "rules[0]")])
-    (fault,) = counters.places("it", [(v1.Fault, "faults[0]")])
+    counters.commit(counters.plan(config))
+    (rule,) = counters.cells("it", [(v1.Rule, "rules[0]")])
+    (fault,) = counters.cells("it", [(v1.Fault, "faults[0]")])
     assert (len(rule), len(fault)) == (1, 2)
     assert not {*rule} & {*fault}
-    assert counters.places("it", [(v1.Fault, "rules[0]")]) == []
-    assert sorted(cell for part in counters.places() for cell in part) == sorted([*rule, *fault])
+    assert counters.cells("it", [(v1.Fault, "rules[0]")]) == []
+    assert sorted(cell for part in counters.cells() for cell in part) == sorted([*rule, *fault])
 
 
 def test_proposed_counters_not_decided_are_not_kept() -> None:
-    counters = Counters(CounterLayout())
+    counters = RuleCounters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]])])
-    ((_, first),) = counters.proposed(config).values()
-    ((_, second),) = counters.proposed(config).values()
+    ((_, first),) = counters.plan(config).values()
+    ((_, second),) = counters.plan(config).values()
     assert first != second
-    assert counters.places() == []
+    assert counters.cells() == []

@@ -8,22 +8,22 @@ from answerback.supervisor.health import Health
 def test_health_at_first_is_alive_and_not_ready() -> None:
     health = Health()
     assert dict(health.statuses) == {"": False, "readiness": False, "liveness": True}
-    assert (health.wrong("readiness"), health.wrong("liveness")) == ("starting", None)
+    assert (health.reason_for("readiness"), health.reason_for("liveness")) == ("starting", None)
 
 
 def test_health_of_a_serving_server_includes_its_listeners() -> None:
     health = Health()
     health.set("", ["a", "b"])
     assert dict(health.statuses) == dict.fromkeys(["", "readiness", "listener/a", "listener/b", "liveness"], True)
-    assert health.wrong("listener/a") is None
-    assert health.wrong("listener/c") == "listener/c is not known"
+    assert health.reason_for("listener/a") is None
+    assert health.reason_for("listener/c") == "listener/c is not known"
 
 
 def test_not_serving_applies_to_all_services_except_liveness() -> None:
     health = Health()
     health.set("shutting down", ["a"])
     assert dict(health.statuses) == {"": False, "readiness": False, "listener/a": False, "liveness": True}
-    assert health.wrong("listener/a") == "shutting down"
+    assert health.reason_for("listener/a") == "shutting down"
 
 
 async def test_health_watch_begins_with_the_present_state() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from answerback.internal.v1.link_pb2 import Order, Report
+from answerback.internal.v1.link_pb2 import Command, Event
 from answerback.language.contents import LARGE_BYTES
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.supervisor import ChangeFailed, Retention
 from answerback.supervisor.workers.process import WorkerProcess
 from tests.supervisor.conftest import Supervise
@@ -91,7 +91,7 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     seen: list[tuple[int, int]] = []
     ask = WorkerProcess.ask
 
-    async def noted(process: WorkerProcess, order: Order, *answers: str, **given: Any) -> Report:
+    async def noted(process: WorkerProcess, order: Command, *answers: str, **given: Any) -> Event:
         if order.HasField("prepare"):
             seen.append((order.ByteSize(), len(given.get("files", ()))))
         return await ask(process, order, *answers, **given)
@@ -223,14 +223,14 @@ async def test_payload_file_of_a_failed_change_is_passed_again(
 ) -> None:
     command = faulty("before prepared", "refuse", slot=1)  # it refuses the first change
     supervisor = await supervise(serving("send: small, close"), workers=2, worker_command=command, files=tmp_path)
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidConfig):
         await supervisor.update(config(serving("send: {file: page}, close")))
     assert await fetched(supervisor) == {b"small"}
     await until(lambda: descriptors(supervisor.pids()[0]) == 0)
     pid = supervisor.kill(1)
     await supervisor.until_replaced(1, pid)
     del orders[:]
-    with pytest.raises(Refused):  # the number of the revision is the same
+    with pytest.raises(InvalidConfig):  # the number of the revision is the same
         await supervisor.update(config(serving("send: {file: page}, close")))
     assert [passed for _, passed in orders] == [1, 1]
 
@@ -259,7 +259,7 @@ async def test_worker_without_descriptors_for_files_rejects_and_keeps_serving(
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (20, 20))
     with pytest.raises(
         ChangeFailed,
-        match=r"worker 1 has no descriptors free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 20\); nothing",
+        match=r"worker 1: no descriptors are free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 20\); nothing",
     ):
         await supervisor.update(config(serving(", ".join([*steps, "close"]))))
     assert await fetched(supervisor) == {b"small"}

@@ -7,7 +7,7 @@ import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.supervisor import ChangeFailed
-from answerback.supervisor.revisions.store import StoreFailed
+from answerback.supervisor.errors import StoreFailed
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, config, reset, until
 from tests.supervisor.talking import Client, lines, talking

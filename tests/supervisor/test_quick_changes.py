@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from answerback.supervisor import ChangeFailed
-from answerback.supervisor.errors import EtagMismatch
-from answerback.supervisor.revisions.store import StoreFailed
+from answerback.supervisor.errors import EtagMismatch, StoreFailed
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
-from tests.supervisor.supervising import Supervised, config, faulty, listener, until
+from tests.supervisor.supervising import Edited, Supervised, config, faulty, listener, until
 from tests.supervisor.talking import lines, talking
 
 Refusal = tuple[type[Exception], str]
@@ -47,7 +46,7 @@ def sockets_of(pid: int) -> set[str]:
 # ── Dry runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 TRIES: dict[str, Callable[[Supervised, str], Awaitable[Any]]] = {
     "update": lambda on, etag: on.update(config(listener("new")), etag=etag, validate_only=True),
-    "edit": lambda on, etag: on.edit(lambda _: config(listener("new")), etag=etag, validate_only=True),
+    "edit": lambda on, etag: on.edit(Edited(lambda _: config(listener("new"))), etag=etag, validate_only=True),
     "rollback": lambda on, etag: on.rollback(1, etag=etag, validate_only=True),
     "the same again": lambda on, etag: on.update(on.current.config, etag=etag, validate_only=True),
 }
@@ -67,7 +66,11 @@ async def test_dry_run_checks_the_etag_and_changes_nothing(supervise: Supervise)
             assert (change.changed, change.workers) == (False, 1), name
     assert supervisor.current is current
     after = supervisor.status()
-    assert (after.applied, after.refused, after.last_refused) == (record.applied, record.refused, record.last_refused)
+    assert (after.applied, after.rejected, after.last_rejected) == (
+        record.applied,
+        record.rejected,
+        record.last_rejected,
+    )
 
 
 async def test_change_with_stale_etag_changes_nothing_and_is_not_counted_as_rejected(supervise: Supervise) -> None:
@@ -76,7 +79,7 @@ async def test_change_with_stale_etag_changes_nothing_and_is_not_counted_as_reje
     await supervisor.update(config(lines(answer="two")))
     with pytest.raises(EtagMismatch):
         await supervisor.update(config(lines(answer="three")), etag=stale)
-    assert (supervisor.status().refused, supervisor.status().last_refused) == (0, None)
+    assert (supervisor.status().rejected, supervisor.status().last_rejected) == (0, None)
     (client,) = await talking(supervisor, 1)
     assert await client.ask() == b"two"
     await client.close()
@@ -141,7 +144,7 @@ async def test_worker_death_during_a_change_leaves_all_workers_old_or_all_new(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch, moment: str, fault: str
 ) -> None:
     supervisor = await supervise(listener("old"), workers=2, worker_command=faulty(moment, fault, slot=1))
-    monkeypatch.setattr(supervisor._crew, "_options", Supervised(supervisor.path, workers=2).options)
+    monkeypatch.setattr(supervisor._pool, "_options", Supervised(supervisor.path, workers=2).options)
     new = config(listener("new"), listener("added", name="added"))
     expected, revision = (b"old", 1) if moment == "before prepared" else (b"new", 2)
     if moment == "before prepared":

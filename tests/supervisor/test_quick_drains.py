@@ -36,14 +36,14 @@ async def test_drain_finishes_replies_closes_in_order_and_refuses_clients(superv
     assert supervisor.balance() == (6, 6, 0)
     counts = supervisor.status().listeners[0].counts
     assert counts.requests == 7
-    cells = read_block(supervisor.tally, supervisor.places.listeners["hello"])
+    cells = read_block(supervisor.counters, supervisor.layout.listeners["hello"])
     failed = cells[ACCEPT_FAILED : ACCEPT_FAILED + len(ACCEPT_ERRORS)]
     assert sum(failed) == 0, "the workers know that nobody is to be accepted"
     (other,) = await talking(supervisor, 1, "other")
     await other.close()
     status = supervisor.status()
     assert [each.drain for each in status.listeners] == [DrainState.DRAINED, None]
-    assert (status.state, supervisor.health.wrong("listener/hello")) == (State.SERVING, "draining")
+    assert (status.state, supervisor.health.reason_for("listener/hello")) == (State.SERVING, "draining")
 
 
 async def test_resume_listens_again_at_the_same_ports(supervise: Supervise) -> None:
@@ -141,7 +141,7 @@ async def test_drain_without_grace_period_resets_open_connections(supervise: Sup
 
 
 async def test_drain_without_grace_uses_that_of_the_server(supervise: Supervise) -> None:
-    supervisor = await supervise(lines(), grace=0.3)
+    supervisor = await supervise(lines(), grace_seconds=0.3)
     (stuck,) = await talking(supervisor, 1)
     assert await stuck.ask(b"stuck") == b"begun"
     assert (await drain(supervisor))[-1].reset == 1
@@ -178,7 +178,7 @@ async def test_drain_closes_hanging_and_held_connections(supervise: Supervise) -
 
 
 async def test_drain_delay_keeps_serving_before_connections_are_closed(supervise: Supervise) -> None:
-    supervisor = await supervise(lines(), drain_delay=0.3)
+    supervisor = await supervise(lines(), drain_delay_seconds=0.3)
     began = monotonic()
     draining = asyncio.ensure_future(drain(supervisor))
     await until(lambda: not supervisor.health.serving)
@@ -187,7 +187,7 @@ async def test_drain_delay_keeps_serving_before_connections_are_closed(supervise
     _, ended = await client.end()
     assert ended - began >= 0.29
     assert (await draining)[-1].state is DrainState.DRAINED
-    supervisor._draining._delay = 600.0  # a listener that is drained already is not announced again
+    supervisor._drains._delay_seconds = 600.0  # a listener that is drained already is not announced again
     async with asyncio.timeout(20):
         assert [each.state for each in await drain(supervisor)] == [DrainState.DRAINING, DrainState.DRAINED]
 
@@ -223,11 +223,11 @@ async def test_connections_accepted_during_a_drain_are_closed_too(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that has not heard the order (a successor, whose queue was not empty) gets it again."""
-    monkeypatch.setattr(draining, "REPEAT", 0.1)
+    monkeypatch.setattr(draining, "REPEAT_SECONDS", 0.1)
     supervisor = await supervise(lines())
     (client,) = await talking(supervisor, 1)
     told: list[object] = []
-    (worker,) = supervisor._crew.workers
+    (worker,) = supervisor._pool.workers
     tell = worker.tell
 
     def deaf_once(order: object, *rest: object) -> None:

@@ -1,13 +1,14 @@
 """Restarts of the workers in fractions of a second, with real workers. More in test_rolling_restart.py."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from answerback.concurrency.serial import SerialRunner
 from answerback.core.actions import CloseReason
-from answerback.shared.counters import CounterLayout, SharedCounters
-from answerback.supervisor import Restarted, RestartInProgress, RestartStep, State
+from answerback.supervisor import Restarted, RestartInProgress, RestartStep, State, Stopping
 from answerback.supervisor.operations.rolling_restart import RollingRestart
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, alive, config, until
@@ -79,14 +80,14 @@ async def test_change_during_a_restart_reaches_old_and_new_workers(supervise: Su
     assert await idle.ask() == b"two"
     new = await Client.connect(supervisor)
     assert await new.ask() == b"two"
-    former = supervisor._crew.leaving
+    former = supervisor._pool.retiring
     assert former is not None
     former.kill("has been looked at for long enough")
     assert [(step.step, step.connections) async for step in steps] == [(RestartStep.RESTARTED, 2)]
     assert supervisor.closed(CloseReason.WORKER_CRASHED) == 2
     for client in (stuck, idle, new):
         await client.close()
-    assert supervisor._crew.leaving is None
+    assert supervisor._pool.retiring is None
     assert len(await restart(supervisor)) == 2, "the next one may begin"
 
 
@@ -127,7 +128,7 @@ class Leaver:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._drained_after = drained_after
-        self.over: asyncio.Future[int] = loop.create_future()
+        self.exited: asyncio.Future[int] = loop.create_future()
         self.drained: asyncio.Future[None] = loop.create_future()
         self.orders: list[tuple[float, Any]] = []
         self.ending = False
@@ -140,10 +141,10 @@ class Leaver:
         if order.HasField("drain") and self._drained_after is not None:
             self._loop.call_later(self._drained_after, self.drained.set_result, None)
         if order.HasField("stop"):
-            self.over.set_result(0)
+            self.exited.set_result(0)
 
     def kill(self, _charge: str) -> None:
-        assert self.over.done()
+        assert self.exited.done()
 
 
 def left_after(over: float, grace: float, drained_after: float | None = None) -> tuple[float, Any]:
@@ -151,8 +152,8 @@ def left_after(over: float, grace: float, drained_after: float | None = None) ->
 
     async def leave() -> Leaver:
         leaver = Leaver(drained_after)
-        work = RollingRestart(SharedCounters.create(1), CounterLayout(), cast(Any, None), lambda: None)
-        await work._leave(cast(Any, leaver), over, grace)
+        work = RollingRestart(cast(Any, None), SerialRunner())
+        await work._retire(cast(Any, leaver), over, grace)
         return leaver
 
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
@@ -165,9 +166,26 @@ def left_after(over: float, grace: float, drained_after: float | None = None) ->
 def test_old_worker_is_stopped_after_duration_and_grace(over: float, grace: float) -> None:
     waited, drain = left_after(over, grace)
     assert waited == pytest.approx(over + grace, abs=0.2)
-    assert (drain.succeeded, drain.over_milliseconds) == (True, over * 1000)
+    assert (drain.handed_over, drain.over_milliseconds) == (True, over * 1000)
 
 
 def test_old_worker_without_connections_is_stopped_at_once() -> None:
     waited, _ = left_after(600.0, 600.0, drained_after=7.0)
     assert waited == pytest.approx(7.0, abs=0.2)
+
+
+@pytest.mark.parametrize("error", [Stopping, RestartInProgress])
+async def test_rejected_restart_is_not_logged_as_one(error: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
+    serial = SerialRunner()
+    restarts = RollingRestart(cast(Any, SimpleNamespace(slots=[])), serial)
+    with caplog.at_level("INFO"):
+        assert [step async for step in restarts.restart(0.0, 0.0)] == []
+        assert [record.message for record in caplog.records] == ["restarting the workers"]
+        caplog.clear()
+        if error is Stopping:
+            serial.close(Stopping)
+        else:
+            restarts._running = True
+        with pytest.raises(error):
+            await anext(restarts.restart(0.0, 0.0))
+    assert caplog.records == []

@@ -35,7 +35,7 @@ async def test_shutdown_finishes_replies_in_progress_and_frees_everything(superv
 
 
 async def test_shutdown_reports_not_serving_before_it_closes_anything(supervise: Supervise) -> None:
-    supervisor = await supervise(lines(), drain_delay=0.2)
+    supervisor = await supervise(lines(), drain_delay_seconds=0.2)
     began = monotonic()
     stopping = asyncio.ensure_future(stopped(supervisor))
     await asyncio.sleep(0)
@@ -50,7 +50,7 @@ async def test_shutdown_reports_not_serving_before_it_closes_anything(supervise:
 
 @pytest.mark.parametrize("delay", [0.0, 600.0])
 async def test_stuck_connection_is_reset_within_the_stop_grace_period(supervise: Supervise, delay: float) -> None:
-    supervisor = await supervise(lines(), grace=0.8, drain_delay=delay)
+    supervisor = await supervise(lines(), grace_seconds=0.8, drain_delay_seconds=delay)
     client = await Client.connect(supervisor)
     assert await client.ask(b"stuck") == b"begun"
     took = await stopped(supervisor)
@@ -62,7 +62,7 @@ async def test_stuck_connection_is_reset_within_the_stop_grace_period(supervise:
 
 
 async def test_abort_during_a_shutdown_does_not_wait(supervise: Supervise) -> None:
-    supervisor = await supervise(lines(), grace=600.0)
+    supervisor = await supervise(lines(), grace_seconds=600.0)
     client = await Client.connect(supervisor)
     assert await client.ask(b"stuck") == b"begun"
     stopping = asyncio.ensure_future(stopped(supervisor))
@@ -75,7 +75,7 @@ async def test_abort_during_a_shutdown_does_not_wait(supervise: Supervise) -> No
 
 
 async def test_shutdown_kills_an_unresponsive_worker_and_counts_its_connections(supervise: Supervise) -> None:
-    supervisor = await supervise(lines(), grace=0.8)
+    supervisor = await supervise(lines(), grace_seconds=0.8)
     (client,) = await talking(supervisor, 1)
     (pid,) = supervisor.pids()
     supervisor.kill(0, signal.SIGSTOP)
@@ -87,7 +87,7 @@ async def test_shutdown_kills_an_unresponsive_worker_and_counts_its_connections(
 
 
 async def test_worker_that_dies_during_shutdown_is_not_replaced(supervise: Supervise) -> None:
-    supervisor = await supervise(lines(), workers=2, grace=600.0)
+    supervisor = await supervise(lines(), workers=2, grace_seconds=600.0)
     client = await Client.connect(supervisor)
     assert await client.ask(b"stuck") == b"begun"
     port = supervisor.port()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.supervisor import EtagMismatch, NotKept
 from answerback.supervisor.audit import CALLER, Caller
 from tests.ports import free_port
@@ -76,7 +76,7 @@ async def test_rollback_to_a_port_now_in_use_is_rejected(supervise: Supervise) -
     supervisor = await supervise(listener("one"), listener(name="left", address=f"127.0.0.1:{free_port()}"))
     port = supervisor.port("left")
     await supervisor.update(config(listener("two")))
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(Refused, match="the port is in use"):
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(InvalidConfig, match="the port is in use"):
         await supervisor.rollback(1)
     assert supervisor.current.number == 2
     assert await supervisor.answers() == {b"two"}

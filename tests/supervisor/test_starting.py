@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.language.problems import Problem, Refused
-from answerback.supervisor import StartError, State, Supervisor
+from answerback.language.problems import InvalidConfig, Problem
+from answerback.supervisor import StartError, State, StoreFull, Supervisor
 from answerback.supervisor.options import Options
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, alive, config, faulty, listener, text, until
@@ -26,7 +26,7 @@ async def test_start_serves_the_configuration_file_on_every_worker(supervise: Su
     ]
     assert all(alive(worker.pid) and 0 < worker.start_seconds < 10 for worker in status.workers)
     assert status.last_applied is not None
-    assert (status.last_applied.origin, status.last_refused) == ("file", None)
+    assert (status.last_applied.origin, status.last_rejected) == ("file", None)
     assert status.listeners[0].counts.requests == 24
 
 
@@ -45,19 +45,19 @@ async def test_start_without_listeners_serves(supervise: Supervise) -> None:
 async def test_start_with_port_in_use_reports_the_listener_with_its_line(supervise: Supervise) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(InvalidConfig) as raised:
             await supervise(listener(name="free"), listener(name="taken", address=address))
     message = f"{address}: the port is in use; `ss -ltnp` shows the process"
     assert raised.value.problems == (Problem("listeners[1].address", message, 8, 12),)
 
 
 async def test_start_with_missing_file_fails() -> None:
-    with pytest.raises(Refused, match=r"cannot read /nowhere/answerback.yaml: No such file or directory"):
+    with pytest.raises(InvalidConfig, match=r"cannot read /nowhere/answerback.yaml: No such file or directory"):
         await Supervisor(Options(config_path=Path("/nowhere/answerback.yaml"))).start()
 
 
 async def test_start_with_invalid_file_reports_every_problem(supervise: Supervise) -> None:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(InvalidConfig) as raised:
         await supervise(listener(name="a"), listener(name="a", address="nowhere:1"))
     assert [problem.path for problem in raised.value.problems] == ["listeners[1].name", "listeners[1].address"]
     assert [problem.line for problem in raised.value.problems] == [7, 8]
@@ -68,14 +68,42 @@ async def test_start_with_worker_command_that_cannot_run_fails(supervise: Superv
         await supervise(worker_command=("/no/python",))
 
 
-@pytest.mark.parametrize("fault, text", [("die", "worker . was killed by SIGKILL"), ("raise", "exited with status 1")])
-async def test_start_fails_if_a_worker_ends_before_it_serves(supervise: Supervise, fault: str, text: str) -> None:
-    with pytest.raises(StartError, match=text):
-        await supervise(worker_command=faulty("start", fault))
+@pytest.mark.parametrize(
+    "moment, fault, message",
+    [
+        ("start", "die", "cannot start: worker 0 was killed by SIGKILL; see the log lines of that worker"),
+        ("start", "raise", "cannot start: worker 0 exited with status 1; see the log lines of that worker"),
+        ("before prepared", "die", "cannot start: worker 0 was killed by SIGKILL; see the log lines of the workers"),
+    ],
+)
+async def test_start_fails_with_one_sentence_if_a_worker_ends_before_it_serves(
+    supervise: Supervise, moment: str, fault: str, message: str
+) -> None:
+    with pytest.raises(StartError) as raised:
+        await supervise(worker_command=faulty(moment, fault, revision=1))
+    assert str(raised.value) == message
+
+
+async def test_start_whose_revision_cannot_be_recorded_fails_with_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener()))
+    supervisor = Supervised(path)
+
+    async def full(*_given: object, **_named: object) -> None:
+        raise StoreFull("no space left")
+
+    supervisor._store.append = full  # type: ignore[method-assign]
+    with pytest.raises(StartError) as raised:
+        await supervisor.start()
+    assert str(raised.value) == "cannot start: the revision cannot be recorded: no space left"
+    assert supervisor.pids() == [0]
+    (slot,) = supervisor._pool.slots
+    assert slot.process is not None
+    assert slot.process.exit_reason == "worker 0 was killed: the server did not start"
 
 
 @pytest.mark.parametrize(
-    "moment, fault, error", [("before prepared", "refuse", Refused), ("before commit", "die", None)]
+    "moment, fault, error", [("before prepared", "refuse", InvalidConfig), ("before commit", "die", None)]
 )
 async def test_failed_start_leaves_no_process_or_socket(
     tmp_path: Path, moment: str, fault: str, error: type[Exception] | None

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from answerback.language.editing import NoSuchListener, created, deleted
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.metrics.series import Series
 from answerback.metrics.snapshot import read_open
 from answerback.supervisor import ChangeFailed, EtagMismatch, Stopping, Supervisor
+from answerback.supervisor.errors import Conflict
 from answerback.supervisor.options import Options
-from answerback.supervisor.revisions.store import Conflict, Revision, RevisionsInMemory
+from answerback.supervisor.revisions.store import Revision, RevisionsInMemory
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
-from tests.supervisor.supervising import Asking, alive, config, listener, refused, text, until
+from tests.supervisor.supervising import Asking, Edited, alive, config, listener, refused, text, until
 from tests.waiting import eventually
 
 
@@ -68,7 +69,7 @@ async def test_two_updates_with_one_etag_make_one_revision(supervise: Supervise)
 async def test_concurrent_edits_are_all_applied(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one", name="hello0"))
     names = [f"hello{number}" for number in range(8)]
-    edits = [partial(created, listener=config(listener(name=name)).listeners[0]) for name in names[1:]]
+    edits = [Edited(partial(created, listener=config(listener(name=name)).listeners[0])) for name in names[1:]]
     changes = await asyncio.gather(*map(supervisor.edit, edits))
     assert [change.revision.number for change in changes] == list(range(2, 9))
     assert [each.name for each in supervisor.current.config.listeners] == names
@@ -78,10 +79,10 @@ async def test_concurrent_edits_are_all_applied(supervise: Supervise) -> None:
 async def test_edit_with_stale_etag_is_rejected(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
     with pytest.raises(EtagMismatch):
-        await supervisor.edit(partial(deleted, name="nobody"), etag="x")
+        await supervisor.edit(Edited(partial(deleted, name="nobody")), etag="x")
     with pytest.raises(NoSuchListener):
-        await supervisor.edit(partial(deleted, name="nobody"))
-    assert supervisor.status().last_refused is None
+        await supervisor.edit(Edited(partial(deleted, name="nobody")))
+    assert supervisor.status().last_rejected is None
 
 
 async def test_supervisor_update_with_validate_only_changes_nothing(supervise: Supervise) -> None:
@@ -89,10 +90,10 @@ async def test_supervisor_update_with_validate_only_changes_nothing(supervise: S
     asked = config(listener("two"))
     change = await supervisor.update(asked, validate_only=True)
     assert (change.changed, change.revision.number, change.revision.config) == (False, 1, asked)
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidConfig):
         await supervisor.update(config(listener(address="x:1")), validate_only=True)
     assert await supervisor.answers() == {b"one"}
-    assert supervisor.status().last_refused is None
+    assert supervisor.status().last_rejected is None
 
 
 async def test_validate_returns_every_problem(supervise: Supervise) -> None:
@@ -104,9 +105,9 @@ async def test_validate_returns_every_problem(supervise: Supervise) -> None:
 
 async def test_rejected_update_is_kept_in_the_status_and_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"))
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(InvalidConfig) as raised:
         await supervisor.update(config(listener("two", address="nowhere:1")), comment="an attempt")
-    refusal = supervisor.status().last_refused
+    refusal = supervisor.status().last_rejected
     assert refusal is not None
     assert (refusal.origin, refusal.comment) == ("api", "an attempt")
     assert refusal.problems == raised.value.problems
@@ -118,7 +119,7 @@ async def test_update_with_port_in_use_leaves_nothing_bound(supervise: Supervise
     supervisor = await supervise(listener("one"))
     address = f"127.0.0.1:{free_port()}"
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(Refused, match=r"listeners\[1\].address: .*the port is in use"):
+        with pytest.raises(InvalidConfig, match=r"listeners\[1\].address: .*the port is in use"):
             await supervisor.update(
                 config(
                     listener("two", address=address),
@@ -195,7 +196,7 @@ async def test_update_may_name_payload_files_of_the_active_configuration(supervi
     supervisor = await supervise(listener("{file: page}"))
     await supervisor.update(config(listener("{file: page}"), listener("two", name="second")))
     assert await supervisor.answers() == {b"from a file"}
-    with pytest.raises(Refused, match="files cannot be read through the API"):
+    with pytest.raises(InvalidConfig, match="files cannot be read through the API"):
         await supervisor.update(config(listener("{file: secret}")))
 
 
@@ -222,7 +223,7 @@ async def test_reload_of_invalid_file_is_logged_and_changes_nothing(
     supervisor = await supervise(listener("one"))
     supervisor.path.write_text("listeners: [{name: hello, adress: x}]")
     await supervisor.reload()
-    refusal = supervisor.status().last_refused
+    refusal = supervisor.status().last_rejected
     assert refusal is not None
     assert refusal.origin == "file"
     assert "adress" in caplog.text
@@ -340,8 +341,8 @@ def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
 async def test_series_of_removed_listener_return_when_it_is_added_again(supervise: Supervise) -> None:
     supervisor = await supervise(listener("one"), listener("two", name="other"))
     now = 0.0
-    supervisor.series = Series(
-        supervisor.places, lambda place: read_open(supervisor.tally, place), clock=lambda: now, seconds=60.0
+    supervisor.series = supervisor._changes._series = Series(
+        supervisor.layout, lambda place: read_open(supervisor.counters, place), clock=lambda: now, seconds=60.0
     )
     await supervisor.update(config(listener("three"), listener("two", name="other")))
     await supervisor.answers("other", 3)
@@ -374,7 +375,7 @@ async def test_file_equal_to_active_configuration_ends_the_rejection(supervise: 
     good = supervisor.path.read_text()
     supervisor.path.write_text("listeners: nonsense")
     await supervisor.reload()
-    refused_at = supervisor.status().last_refused
+    refused_at = supervisor.status().last_rejected
     applied_at = supervisor.status().last_applied
     assert refused_at is not None
     assert applied_at is not None
@@ -385,4 +386,4 @@ async def test_file_equal_to_active_configuration_ends_the_rejection(supervise: 
     assert status.last_applied is not None
     assert status.last_applied.time > refused_at.time
     assert status.last_applied.origin == "file"
-    assert (status.revision, status.applied, status.refused) == (1, 1, 1)
+    assert (status.revision, status.applied, status.rejected) == (1, 1, 1)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from answerback.supervisor import ChangeFailed
-from answerback.supervisor.revisions.store import Revision, RevisionsInMemory, StoreFailed
+from answerback.supervisor.errors import StoreFailed
+from answerback.supervisor.revisions.store import Revision, RevisionsInMemory
 from tests.ports import free_port
 from tests.supervisor.supervising import Supervised, ask, config, listener, refused, text, until
 

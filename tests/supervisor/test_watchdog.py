@@ -9,50 +9,50 @@ import pytest
 from answerback.shared.counters import PROGRESS
 from answerback.supervisor import Timeouts
 from answerback.supervisor.workers import process
-from answerback.supervisor.workers.pool import TICK
+from answerback.supervisor.workers.pool import TICK_SECONDS
 from answerback.supervisor.workers.process import processor_times
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, faulty, until
 
-IMPATIENT = Timeouts(silence=1.0, answer=10.0)
+IMPATIENT = Timeouts(silence_seconds=1.0, answer_seconds=10.0)
 BEFORE_REPLACED = 6.0  # seconds that a stuck worker has, with the patience that is the default
 
 
 async def until_killed(supervisor: Supervised, pid: int) -> None:
     await until(lambda: supervisor.pids()[0] not in (0, pid))
-    assert "hung: no heartbeat and no progress for 1 s" in supervisor._crew.last_death
+    assert "it sent no heartbeat and made no progress for 1 s" in supervisor._pool.last_death
 
 
 @pytest.mark.parametrize("fault", ["spin", "stall", "stall beside a thread"])
 async def test_worker_with_a_stuck_event_loop_is_replaced(supervise: Supervise, fault: str) -> None:
-    supervisor = await supervise(pace=IMPATIENT, worker_command=faulty("after committed", fault, revision=1))
+    supervisor = await supervise(timeouts=IMPATIENT, worker_command=faulty("after committed", fault, revision=1))
     await until_killed(supervisor, supervisor.pids()[0])
 
 
 async def test_stopped_worker_is_replaced(supervise: Supervise) -> None:
-    supervisor = await supervise(pace=IMPATIENT)
+    supervisor = await supervise(timeouts=IMPATIENT)
     await until_killed(supervisor, supervisor.kill(0, signal.SIGSTOP))
     assert await supervisor.answers(count=3) == {b"one"}
 
 
 async def test_slow_worker_that_makes_progress_is_not_killed(supervise: Supervise) -> None:
-    supervisor = await supervise(pace=IMPATIENT, worker_command=faulty("after committed", "crawl", revision=1))
-    (worker,) = supervisor._crew.workers
-    beat = worker.lag
-    await until(lambda: worker.lag != beat and worker.lag > 2.0)  # the beat that was due meanwhile
+    supervisor = await supervise(timeouts=IMPATIENT, worker_command=faulty("after committed", "crawl", revision=1))
+    (worker,) = supervisor._pool.workers
+    beat = worker.lag_seconds
+    await until(lambda: worker.lag_seconds != beat and worker.lag_seconds > 2.0)  # the beat that was due meanwhile
     assert [(each.pid, each.restarts) for each in supervisor.status().workers] == [(worker.pid, 0)]
 
 
 async def test_stuck_worker_is_detected_within_the_promised_time() -> None:
     startup = 0.3
-    assert Timeouts().silence + 2 * TICK + startup < BEFORE_REPLACED
+    assert Timeouts().silence_seconds + 2 * TICK_SECONDS + startup < BEFORE_REPLACED
 
 
 async def test_worker_that_waits_for_a_processor_is_not_killed(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    supervisor = await supervise(pace=IMPATIENT)
-    (worker,) = supervisor._crew.workers
+    supervisor = await supervise(timeouts=IMPATIENT)
+    (worker,) = supervisor._pool.workers
     times = (1.0, 1.0)
     monkeypatch.setattr(process, "processor_times", lambda _pid: times)
     worker.heard = now = monotonic()
@@ -74,14 +74,14 @@ async def test_worker_that_waits_for_a_processor_is_not_killed(
 
 async def test_worker_progress_is_a_counter_change_since_the_last_look(supervise: Supervise) -> None:
     supervisor = await supervise()
-    (worker,) = supervisor._crew.workers
-    supervisor._crew.stop_watching()
-    cells = supervisor.tally.region(worker.region)
-    worker.progressed(supervisor.tally)
-    assert not worker.progressed(supervisor.tally)
+    (worker,) = supervisor._pool.workers
+    supervisor._pool.stop_watching()
+    cells = supervisor.counters.region(worker.region)
+    worker.progressed(supervisor.counters)
+    assert not worker.progressed(supervisor.counters)
     cells[PROGRESS] += 1
-    assert worker.progressed(supervisor.tally)
-    assert not worker.progressed(supervisor.tally)
+    assert worker.progressed(supervisor.counters)
+    assert not worker.progressed(supervisor.counters)
 
 
 def test_processor_times_of_a_missing_process_are_zero() -> None:

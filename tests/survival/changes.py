@@ -15,7 +15,7 @@ import click
 
 from answerback.cli.client import connected
 from answerback.document.document import load
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.v1 import config_pb2, listener_service_pb2
 from answerback.v1.config_service_pb2 import RollbackConfigRequest, UpdateConfigRequest
 from tests.ports import free_port
@@ -327,7 +327,7 @@ def parsed(text: str) -> config_pb2.Config:
     """The configuration that a text says."""
     document = load(text)
     if document.problems:
-        raise Refused(document.problems)
+        raise InvalidConfig(document.problems)
     return document.config
 
 

@@ -17,7 +17,7 @@ import click
 import pytest
 
 from answerback.cli.client import connected
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.v1.config_pb2 import Accept, Config
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
 from tests.system.conftest import CALL_SECONDS, Responder, Start
@@ -362,7 +362,7 @@ def test_client_queued_at_a_dead_worker_is_served_by_its_successor(switched: Swi
 @pytest.mark.parametrize("mode", QUIET)
 def test_rejected_change_leaves_the_accept_mode(switched: Switched, mode: str) -> None:
     for former, wanted in (("NORMAL", mode), (mode, "NORMAL")):
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidConfig):
             switched.switch(wanted, regex="(?=look)")
         assert switched.try_many() == {former: CLIENTS}
         switched.switch(wanted)

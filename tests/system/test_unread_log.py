@@ -9,7 +9,7 @@ import pytest
 
 from answerback.cli.client import connected
 from answerback.cli.health import _asked
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.v1.config_pb2 import Config, Listener
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
 from tests.ports import free_port
@@ -49,5 +49,5 @@ def ready(metrics: str) -> bool:
 
 
 def refuse(admin: str) -> None:
-    with connected(admin, 20.0) as client, pytest.raises(Refused):
+    with connected(admin, 20.0) as client, pytest.raises(InvalidConfig):
         client.update_config(REFUSED)

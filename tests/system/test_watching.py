@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.supervisor.rollout.config_file import EQUAL_LOOKS, LOOK_SECONDS
+from answerback.supervisor.rollout.config_watcher import EQUAL_READS, POLL_SECONDS
 from tests.supervisor.supervising import listener, text
 from tests.system.conftest import Responder, await_listening, end, launch
 from tests.system.scraping import Metrics
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.long
 WITHIN = 2.0  # seconds
 TRIES = 4  # of which the best must be in time: a busy machine is not the server's fault
 
-PERMITTED = LOOK_SECONDS * (EQUAL_LOOKS - 1) - 0.1  # between two pieces
+PERMITTED = POLL_SECONDS * (EQUAL_READS - 1) - 0.1  # between two pieces
 PAUSE = threading.Event()  # never set
 
 Swap = Callable[[Path, str], None]

@@ -35,5 +35,5 @@ def status() -> Status:
         ],
         workers=[worker, dead],
         last_applied=LastChange(START, "file"),
-        last_refused=None,
+        last_rejected=None,
     )

@@ -28,7 +28,7 @@ class FakeSupervisor:
     """As much of one as is shown."""
 
     shown: Status
-    tally: SharedCounters = field(default_factory=lambda: SharedCounters.create(2))
+    counters: SharedCounters = field(default_factory=lambda: SharedCounters.create(2))
     places: CounterLayout = field(default_factory=CounterLayout)
     health: Health = field(default_factory=Health)
     start_time: datetime = START
@@ -46,7 +46,7 @@ class FakeSupervisor:
 @pytest.fixture
 def supervisor(status: Status) -> FakeSupervisor:
     refused = LastChange(datetime.fromtimestamp(1_700_000_000.5, UTC), "api")
-    fake = FakeSupervisor(replace(status, last_refused=refused))
+    fake = FakeSupervisor(replace(status, last_rejected=refused))
     fake.places.listener("hello")
     fake.health.set("", ["hello"])
     return fake
@@ -68,7 +68,7 @@ async def get(server: Server, path: str) -> str:
 
 
 async def test_site_metrics_come_from_counters_and_status(server: Server, supervisor: FakeSupervisor) -> None:
-    supervisor.tally.region(1)[supervisor.places.listeners["hello"]] += 5
+    supervisor.counters.region(1)[supervisor.places.listeners["hello"]] += 5
     lines = (await get(server, "/metrics")).splitlines()
     assert 'answerback_connections_accepted_total{listener="hello"} 5.0' in lines
     assert "answerback_config_revision 7.0" in lines
@@ -79,7 +79,7 @@ async def test_site_metrics_come_from_counters_and_status(server: Server, superv
 
 
 async def test_metrics_timestamp_of_event_that_never_happened_is_0(server: Server, supervisor: FakeSupervisor) -> None:
-    supervisor.shown = replace(supervisor.shown, last_applied=None, last_refused=None)
+    supervisor.shown = replace(supervisor.shown, last_applied=None, last_rejected=None)
     lines = (await get(server, "/metrics")).splitlines()
     assert "answerback_config_last_applied_timestamp_seconds 0.0" in lines
     assert "answerback_config_last_rejected_timestamp_seconds 0.0" in lines
@@ -97,7 +97,7 @@ async def test_site_probes_follow_the_health_of_the_supervisor(server: Server, s
 
 async def test_readiness_reports_a_rejected_file_and_stays_ready(server: Server, supervisor: FakeSupervisor) -> None:
     file = FileStatus("answerback.yaml", watched=True, problems=[Problem("listeners[0].name", "is missing", 2, 3)])
-    supervisor.shown = replace(supervisor.shown, file=file, refused=1)
+    supervisor.shown = replace(supervisor.shown, file=file, rejected=1)
     text = "answerback.yaml was not applied: 2:3: listeners[0].name: is missing\n"
     assert await get(server, "/readyz") == f"ok\n{text}"
     assert await get(server, "/healthz") == "ok\n"

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from answerback.internal.v1.link_pb2 import CloseConnections, Drain, KeepConnections, Order, Report, ResetCounters
+from answerback.internal.v1.link_pb2 import CloseConnections, Command, Drain, Event, KeepConnections, ResetCounters
 from answerback.link import Link, Received
 from answerback.net.listeners import Listeners
 from answerback.shared.counters import SharedCounters
@@ -31,13 +31,13 @@ class Noted(SimpleNamespace):
 
 
 @pytest.fixture
-async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Queue[Report]"]]:
+async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Queue[Event]"]]:
     ours, theirs = socket.socketpair()
     made = Worker(theirs, SharedCounters.create(1), 0, 0)
     listeners = {name: Noted(told=[], connections=()) for name in ("one", "two")}
     made._listeners._listeners = cast(Any, listeners)
-    reports: asyncio.Queue[Report] = asyncio.Queue()
-    link = Link(ours, Report, lambda received: reports.put_nowait(received.message), lambda: None)
+    reports: asyncio.Queue[Event] = asyncio.Queue()
+    link = Link(ours, Event, lambda received: reports.put_nowait(received.message), lambda: None)
     yield made, listeners, reports
     made._link.close()
     link.close()
@@ -46,21 +46,21 @@ async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Que
 
 async def test_close_connections_converts_milliseconds_to_seconds(worker: Any) -> None:
     made, listeners, _ = worker
-    made._received(received(Order(close_connections=CloseConnections(listeners=["two"], over_milliseconds=1500))))
-    made._received(received(Order(close_connections=CloseConnections(listeners=["one", "two", "gone"]))))
+    made._received(received(Command(close_connections=CloseConnections(listeners=["two"], over_milliseconds=1500))))
+    made._received(received(Command(close_connections=CloseConnections(listeners=["one", "two", "gone"]))))
     assert (listeners["one"].told, listeners["two"].told) == ([0.0], [1.5, 0.0])
 
 
 async def test_close_connections_with_reset_resets_them(worker: Any) -> None:
     made, listeners, _ = worker
     order = CloseConnections(listeners=["two", "gone"], reset=True)
-    made._received(received(Order(close_connections=order)))
+    made._received(received(Command(close_connections=order)))
     assert (listeners["one"].told, listeners["two"].told) == ([], ["reset"])
 
 
 async def test_keep_connections_applies_to_the_named_listeners(worker: Any) -> None:
     made, listeners, _ = worker
-    made._received(received(Order(keep_connections=KeepConnections(listeners=["two", "gone"]))))
+    made._received(received(Command(keep_connections=KeepConnections(listeners=["two", "gone"]))))
     assert (listeners["one"].told, listeners["two"].told) == ([], ["no more"])
 
 
@@ -75,7 +75,7 @@ async def test_drain_passes_on_its_duration_and_whether_it_is_replaced(
         told.append((over, succeeded))
 
     monkeypatch.setattr(Listeners, "drain", drain)
-    made._received(received(Order(drain=Drain(over_milliseconds=250, succeeded=succeeded))))
+    made._received(received(Command(drain=Drain(over_milliseconds=250, handed_over=succeeded))))
     while not (await asyncio.wait_for(reports.get(), 20)).HasField("drained"):
         pass
     assert told == [(0.25, succeeded)]
@@ -85,11 +85,11 @@ async def test_reset_counters_order_resets_named_counters_before_it_reports(work
     made, _, reports = worker
     counters = made._listeners.claims._counters
     counters[7], counters[8] = 3, 4
-    made._received(received(Order(reset_counters=ResetCounters(places=[7]))))
+    made._received(received(Command(reset_counters=ResetCounters(cells=[7]))))
     while not (await asyncio.wait_for(reports.get(), 20)).HasField("counters_reset"):
         pass
     assert (counters[7], counters[8]) == (0, 4)
 
 
-def received(order: Order) -> Received[Order]:
+def received(order: Command) -> Received[Command]:
     return Received(order, (), 0)

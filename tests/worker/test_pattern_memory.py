@@ -11,14 +11,14 @@ import pytest
 
 from answerback.core import patterns
 from answerback.document.document import load
-from answerback.internal.v1.link_pb2 import Commit, ListenerPlaces, Order, Prepare
+from answerback.internal.v1.link_pb2 import Command, Commit, ListenerLayout, Prepare
 from answerback.language.addresses import socket_key
 from answerback.language.compile import compile_plan
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.v1 import config_pb2 as v1
 from answerback.worker import plans
 from answerback.worker.pattern_memory import TOTAL_BYTES, PatternMemory
-from answerback.worker.plans import Compiled, compile_order
+from answerback.worker.plans import Compiled, compile_command
 from tests.worker.test_worker import Ordered, listening
 
 PATTERNS = 200
@@ -47,24 +47,24 @@ def loose(revision: int) -> v1.Config:
 
 def order(config: v1.Config, revision: int) -> Prepare:
     places = [
-        ListenerPlaces(listener=each.name, rules=range(len(each.rules)), socket=socket_key(each))
+        ListenerLayout(listener=each.name, rules=range(len(each.rules)), socket=socket_key(each))
         for each in config.listeners
     ]
-    return Prepare(revision=revision, config=config, places=places, default_engine=v1.ENGINE_CALLBACK)
+    return Prepare(revision=revision, config=config, layouts=places, default_engine=v1.ENGINE_CALLBACK)
 
 
 async def serve(worker: Ordered, revision: int) -> None:
     prepare = order(loose(revision), revision)
-    key = prepare.places[0].socket
-    prepare.places[0].block = worker.places.listener("hello")
-    prepare.places[0].rules[:] = [worker.places.rule("hello", f"rules[{index}]") for index in range(PATTERNS + 1)]
+    key = prepare.layouts[0].socket
+    prepare.layouts[0].block = worker.layout.listener("hello")
+    prepare.layouts[0].rules[:] = [worker.layout.rule("hello", f"rules[{index}]") for index in range(PATTERNS + 1)]
     new = key not in worker.sockets
     if new:
         worker.sockets[key] = listening()
         prepare.sockets.add(key=key)
-    worker.link.send(Order(prepare=prepare), [worker.sockets[key]] if new else [])
+    worker.link.send(Command(prepare=prepare), [worker.sockets[key]] if new else [])
     assert (await worker.answer()).HasField("prepared")
-    worker.link.send(Order(commit=Commit(revision=revision)))
+    worker.link.send(Command(commit=Commit(revision=revision)))
     assert (await worker.answer()).committed.revision == revision
 
 
@@ -95,9 +95,9 @@ async def test_hostile_input_to_200_patterns_stays_within_the_memory_budget(work
 
 
 def test_pattern_memory_share_is_half_of_the_free_memory() -> None:
-    memory, one, other = PatternMemory(1000), Refused([]), Refused([])
-    memory.hold(one, memory.half())
-    memory.hold(other, memory.half())
+    memory, one, other = PatternMemory(1000), InvalidConfig([]), InvalidConfig([])
+    memory.reserve(one, memory.half())
+    memory.reserve(other, memory.half())
     assert memory.half() == 125
     del one
     gc.collect()
@@ -122,21 +122,21 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_patterns_of_a_plan_share_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = held(monkeypatch)
     memory = PatternMemory()
-    first = compile_order(order(loose(1), 1), Compiled(), memory=memory)
-    second = compile_order(order(loose(2), 2), first, memory=memory)
+    first = compile_command(order(loose(1), 1), Compiled(), memory=memory)
+    second = compile_command(order(loose(2), 2), first, memory=memory)
     assert shares == [TOTAL_BYTES // 2 // PATTERNS, TOTAL_BYTES // 4 // PATTERNS]
     del first
     gc.collect()
-    compile_order(order(loose(3), 3), second, memory=memory)
+    compile_command(order(loose(3), 3), second, memory=memory)
     assert shares[2] > TOTAL_BYTES // 3 // PATTERNS
 
 
 def test_unchanged_pattern_keeps_its_memory_share(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = held(monkeypatch)
     memory = PatternMemory()
-    first = compile_order(order(loose(1), 1), Compiled(), memory=memory)
+    first = compile_command(order(loose(1), 1), Compiled(), memory=memory)
     free = memory.half()
-    second = compile_order(order(loose(1), 2), first, memory=memory)
+    second = compile_command(order(loose(1), 2), first, memory=memory)
     del first
     gc.collect()
     assert (len(shares), memory.half()) == (1, free)
@@ -146,8 +146,8 @@ def test_unchanged_pattern_keeps_its_memory_share(monkeypatch: pytest.MonkeyPatc
 def test_rejected_plan_reserves_no_pattern_memory() -> None:
     memory, config = PatternMemory(), loose(1)
     config.listeners.add(name="wrong", address="127.0.0.1:0").rules.add().when.regex = "("
-    with pytest.raises(Refused):
-        compile_order(order(config, 1), Compiled(), memory=memory)
+    with pytest.raises(InvalidConfig):
+        compile_command(order(config, 1), Compiled(), memory=memory)
     gc.collect()
     assert memory.half() == TOTAL_BYTES // 2
 
@@ -164,14 +164,14 @@ listeners:
     do: [{receive: {framing: {pattern: {end: y}}, into: z}}]
   - {do: [{framing: {pattern: {end: z}}}]}
 """
-    compile_order(order(load(text).config, 1), Compiled(), memory=PatternMemory(5000))
+    compile_command(order(load(text).config, 1), Compiled(), memory=PatternMemory(5000))
     assert shares == [500]
 
 
 def test_few_patterns_reserve_at_most_what_they_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
     shares, memory = held(monkeypatch), PatternMemory()
     config = load("listeners: [{name: a, address: '127.0.0.1:0', rules: [{when: {regex: a}}]}]").config
-    compiled = compile_order(order(config, 1), Compiled(), memory=memory)
+    compiled = compile_command(order(config, 1), Compiled(), memory=memory)
     assert shares == [2 * patterns.MAX_MEMORY]
     assert memory.half() == (TOTAL_BYTES - 2 * patterns.MAX_MEMORY) // 2
     assert compiled.plan.listeners

@@ -16,16 +16,16 @@ from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import (
     Abort,
     Adopt,
+    Command,
     Commit,
     Drain,
+    Event,
     File,
     Filler,
-    ListenerPlaces,
-    Order,
+    ListenerLayout,
     Pause,
     Prepare,
     Release,
-    Report,
     SocketName,
     Stop,
 )
@@ -44,44 +44,44 @@ class Ordered:
     """A worker in slot 0 of two, and what it reported."""
 
     def __init__(self) -> None:
-        self.tally, self.places = SharedCounters.create(2), CounterLayout()
+        self.counters, self.layout = SharedCounters.create(2), CounterLayout()
         ours, theirs = socket.socketpair()
-        words = f"--link {theirs.fileno()} --tally {self.tally.fd} --slots 2 --slot 0 --region 0"
+        words = f"--link {theirs.fileno()} --counters {self.counters.fd} --slots 2 --slot 0 --region 0"
         words += " --log-format text --log-level info"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "answerback.worker", *words.split()],
-            pass_fds=(theirs.fileno(), self.tally.fd),
+            pass_fds=(theirs.fileno(), self.counters.fd),
             stderr=subprocess.PIPE,
             text=True,
         )
         theirs.close()
-        self.reports: list[Report] = []
-        self.link = Link(ours, Report, self._received, lambda: None)
+        self.reports: list[Event] = []
+        self.link = Link(ours, Event, self._received, lambda: None)
         self.sockets: dict[str, socket.socket] = {}
 
-    def _received(self, received: Received[Report]) -> None:
+    def _received(self, received: Received[Event]) -> None:
         self.reports.append(received.message)
 
     def kinds(self) -> list[str | None]:
-        return [kind for report in self.reports if (kind := report.WhichOneof("kind")) != "beat"]
+        return [kind for report in self.reports if (kind := report.WhichOneof("kind")) != "heartbeat"]
 
-    async def answer(self) -> Report:
+    async def answer(self) -> Event:
         """The next report that is no beat."""
         count = len(self.kinds())
         await until(lambda: len(self.kinds()) > count)
-        return next(report for report in reversed(self.reports) if report.WhichOneof("kind") != "beat")
+        return next(report for report in reversed(self.reports) if report.WhichOneof("kind") != "heartbeat")
 
-    async def prepare(self, revision: int, answer: str = "one", *names: str, more: str = "", regex: str = "") -> Report:
+    async def prepare(self, revision: int, answer: str = "one", *names: str, more: str = "", regex: str = "") -> Event:
         """Have it prepare listeners of these names, each with a socket that is made when it is first heard of."""
         match = f"when: {{regex: '{regex}'}}, " if regex else ""
         rules = f"[{{{match}do: [{more} {{send: {answer}}}, close]}}]"
         listeners = "".join(f"- {{name: {name}, address: '127.0.0.1:0', rules: {rules}}}\n" for name in names)
         config = load(f"listeners:\n{listeners}" if names else "listeners: []").config
         places = [
-            ListenerPlaces(
+            ListenerLayout(
                 listener=each.name,
-                block=self.places.listener(each.name),
-                rules=[self.places.rule(each.name, "rules[0]")],
+                block=self.layout.listener(each.name),
+                rules=[self.layout.rule(each.name, "rules[0]")],
                 socket=socket_key(each),
             )
             for each in config.listeners
@@ -89,13 +89,13 @@ class Ordered:
         new = [place.socket for place in places if place.socket not in self.sockets]
         for key in new:
             self.sockets[key] = listening()
-        order = Prepare(revision=revision, config=config, places=places, sockets=[SocketName(key=key) for key in new])
-        self.link.send(Order(prepare=order), [self.sockets[key] for key in new])
+        order = Prepare(revision=revision, config=config, layouts=places, sockets=[SocketName(key=key) for key in new])
+        self.link.send(Command(prepare=order), [self.sockets[key] for key in new])
         return await self.answer()
 
     async def serve(self, revision: int, answer: str = "one", *names: str, more: str = "") -> None:
         assert (await self.prepare(revision, answer, *(names or ("hello",)), more=more)).HasField("prepared")
-        self.link.send(Order(commit=Commit(revision=revision)))
+        self.link.send(Command(commit=Commit(revision=revision)))
         assert (await self.answer()).committed.revision == revision
 
     def port(self, name: str = "hello") -> int:
@@ -139,7 +139,7 @@ async def worker() -> AsyncIterator[Ordered]:
 
 async def test_worker_sends_beats_from_its_start(worker: Ordered) -> None:
     await until(lambda: len(worker.reports) >= 3)
-    assert {report.WhichOneof("kind") for report in worker.reports} == {"beat"}
+    assert {report.WhichOneof("kind") for report in worker.reports} == {"heartbeat"}
 
 
 async def test_prepared_revision_is_not_served_before_commit(worker: Ordered) -> None:
@@ -147,7 +147,7 @@ async def test_prepared_revision_is_not_served_before_commit(worker: Ordered) ->
     assert await worker.ask() == b"one"
     await worker.prepare(2, "two", "hello")
     assert await worker.ask() == b"one"
-    worker.link.send(Order(commit=Commit(revision=2)))
+    worker.link.send(Command(commit=Commit(revision=2)))
     await worker.answer()
     assert await worker.ask() == b"two"
 
@@ -156,7 +156,7 @@ async def test_aborted_revision_is_dropped_and_its_sockets_closed(worker: Ordere
     await worker.serve(1, "one")
     before = descriptors(worker)
     await worker.prepare(2, "two", "hello", "second", "third")
-    worker.link.send(Order(abort=Abort(revision=2)))
+    worker.link.send(Command(abort=Abort(revision=2)))
     await worker.serve(2, "three", "hello")
     assert descriptors(worker) == before
     assert await worker.ask() == b"three"
@@ -174,9 +174,9 @@ async def test_worker_serves_adopted_slot_until_release(worker: Ordered) -> None
     with listening() as orphan:
         port = orphan.getsockname()[1]
         name = SocketName(key="127.0.0.1:0#hello", slot=1)
-        worker.link.send(Order(adopt=Adopt(slot=1, sockets=[name])), [orphan])
+        worker.link.send(Command(adopt=Adopt(slot=1, sockets=[name])), [orphan])
         assert await asyncio.to_thread(ask, port) == b"one"
-        worker.link.send(Order(release=Release(slot=1)))
+        worker.link.send(Command(release=Release(slot=1)))
         await worker.serve(2, "two")
         with socket.create_connection(("127.0.0.1", port)):
             await asyncio.to_thread(wait_readable, orphan)
@@ -191,8 +191,8 @@ def wait_readable(sock: socket.socket) -> None:
 async def test_worker_drain_finishes_requests_and_keeps_running(worker: Ordered) -> None:
     await worker.serve(1, "late", more=LATE)
     answer = asyncio.ensure_future(worker.ask())
-    await until(lambda: sum(worker.tally.region(0)[:2]) == 2)
-    worker.link.send(Order(drain=Drain()))
+    await until(lambda: sum(worker.counters.region(0)[:2]) == 2)
+    worker.link.send(Command(drain=Drain()))
     assert (await worker.answer()).HasField("drained")
     assert await answer == b"late"
     assert refused(worker.port())
@@ -203,12 +203,12 @@ async def test_worker_stop_resets_connections_and_exits_with_0(worker: Ordered) 
     await worker.serve(1, "late", more="{delay: 1h},")
     with socket.create_connection(("127.0.0.1", worker.port())) as client:
         client.sendall(b"hi")
-        await until(lambda: sum(worker.tally.region(0)[:2]) == 2)
-        worker.link.send(Order(stop=Stop()))
+        await until(lambda: sum(worker.counters.region(0)[:2]) == 2)
+        worker.link.send(Command(stop=Stop()))
         assert await worker.ended() == (0, "")
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-    assert worker.tally.region(0)[1] == 0, "what was reset has left the books"
+    assert worker.counters.region(0)[1] == 0, "what was reset has left the books"
 
 
 async def test_worker_ends_when_its_link_is_closed(worker: Ordered) -> None:
@@ -222,21 +222,21 @@ async def test_worker_ends_when_its_link_is_closed(worker: Ordered) -> None:
 async def test_worker_answers_during_prepare_of_a_large_configuration(worker: Ordered) -> None:
     await worker.serve(1)
     order = Prepare(revision=2, files=[File(name="large", data=os.urandom(17 << 20))])
-    worker.link.send(Order(prepare=order))
+    worker.link.send(Command(prepare=order))
     assert (await worker.answer()).prepared.revision == 2
     assert await worker.ask() == b"one"
-    assert max(report.beat.lag_microseconds for report in worker.reports) < 2_000_000
+    assert max(report.heartbeat.lag_microseconds for report in worker.reports) < 2_000_000
 
 
 async def test_prepare_of_configuration_that_does_not_compile_is_rejected(worker: Ordered) -> None:
     await worker.serve(1)
     refusal = await worker.prepare(2, "two", "hello", regex="(")
-    assert [problem.path for problem in refusal.refused.problems] == ["listeners[0]"]
+    assert [problem.path for problem in refusal.rejected.problems] == ["listeners[0]"]
     assert await worker.ask() == b"one"
 
 
 async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered) -> None:
-    worker.link.send(Order(commit=Commit(revision=7)))
+    worker.link.send(Command(commit=Commit(revision=7)))
     status, said = await worker.ended()
     assert status == 1
     assert "revision 7 cannot be committed: it was not prepared" in said
@@ -244,7 +244,7 @@ async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered)
 
 
 async def test_unknown_order_is_ignored(worker: Ordered) -> None:
-    worker.link.send(Order())
+    worker.link.send(Command())
     await worker.serve(1)
     assert await worker.ask() == b"one"
 
@@ -261,7 +261,7 @@ async def test_worker_loads_no_heavy_library_while_serving(worker: Ordered) -> N
 async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: Ordered, end: str) -> None:
     await worker.serve(1, "one", "hello", "second")
     key = "127.0.0.1:0#hello"
-    worker.link.send(Order(pause=Pause(sockets=[key])))
+    worker.link.send(Command(pause=Pause(sockets=[key])))
     assert (await worker.answer()).HasField("paused")
     assert await worker.ask("second") == b"one"
     with socket.create_connection(("127.0.0.1", worker.port())) as ours:
@@ -270,11 +270,11 @@ async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: Ord
         await until(lambda: queued(worker.sockets[key]) == 2)
         fillers = [Filler(socket=key, host=host, port=port), Filler(socket="another", host=host, port=1)]
         if end == "abort":
-            worker.link.send(Order(abort=Abort(revision=2, fillers=fillers)))
+            worker.link.send(Command(abort=Abort(revision=2, fillers=fillers)))
         else:
             await worker.prepare(2, "one", "hello", "second")
-            worker.link.send(Order(commit=Commit(revision=2, fillers=fillers)))
+            worker.link.send(Command(commit=Commit(revision=2, fillers=fillers)))
         assert await theirs == b"one"
         assert await asyncio.to_thread(ours.recv, 1) == b""
-    cells = read_block(worker.tally, worker.places.listeners["hello"])
+    cells = read_block(worker.counters, worker.layout.listeners["hello"])
     assert cells[ACCEPTED] == 1

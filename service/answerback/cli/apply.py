@@ -39,7 +39,7 @@ def command(file: str, form: str, server: str, timeout: float, **change: Any) ->
     from answerback.cli import output
     from answerback.cli.client import connected
     from answerback.document.document import load
-    from answerback.language.problems import Refused
+    from answerback.language.problems import InvalidConfig
     from answerback.v1.config_service_pb2 import UpdateConfigRequest
 
     document = load(source.read(file))
@@ -52,7 +52,7 @@ def command(file: str, form: str, server: str, timeout: float, **change: Any) ->
             if output.on_terminal() and not request.validate_only:
                 _agree(client, request, source.name(file), yes=change["yes"])
             answer = client.update_config(request)
-    except Refused as refused:
+    except InvalidConfig as refused:
         raise source.refuse(file, document.located(refused.problems), "nothing was changed") from None
     output.changed(answer, form, dry_run=request.validate_only)
 
@@ -60,7 +60,7 @@ def command(file: str, form: str, server: str, timeout: float, **change: Any) ->
 def _agree(client: "Client", request: "UpdateConfigRequest", name: str, *, yes: bool) -> None:
     """Show the difference and ask for confirmation; only the revision that was shown is replaced.
 
-    Raises ClickException, or Refused: an invalid configuration is rejected before the question.
+    Raises ClickException, or InvalidConfig: an invalid configuration is rejected before the question.
     """
     current = client.get_config()
     request.etag = request.etag or current.etag

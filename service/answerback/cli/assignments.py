@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 
 if TYPE_CHECKING:
     from answerback.v1.config_pb2 import Listener
 
 
 def listener_of(name: str, assignments: Sequence[str]) -> "tuple[Listener, list[str]]":
-    """The listener, and the paths of the fields that are assigned. Raises Refused, or UsageError for a bad form."""
+    """The listener, and the paths of the assigned fields. Raises InvalidConfig, or UsageError for a bad form."""
     from answerback.document.document import load
 
     fields: dict[str, Any] = {}
@@ -32,7 +32,7 @@ def listener_of(name: str, assignments: Sequence[str]) -> "tuple[Listener, list[
     document = load("\n".join(["listeners:", f"- name: {json.dumps(name)}", *_lines(fields, "  ")]))
     if document.problems:
         prefix = "listeners[0]."
-        raise Refused([replace(one, path=one.path.removeprefix(prefix), line=None) for one in document.problems])
+        raise InvalidConfig([replace(one, path=one.path.removeprefix(prefix), line=None) for one in document.problems])
     return document.config.listeners[0], paths
 
 

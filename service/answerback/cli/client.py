@@ -13,12 +13,12 @@ from answerback.cli.credentials import Credentials
 from answerback.client import BadCredentials, ConfigRejected, Error
 from answerback.client.channel import Access
 from answerback.client.transport import Transport
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
 
 
 class Client:
-    """Calls by their names; each may raise ClickException, or Refused with every problem."""
+    """Calls by their names; each may raise ClickException, or InvalidConfig with every problem."""
 
     def __init__(self, transport: Transport, server: str, timeout: float, *, tls: bool = False) -> None:
         self._transport = transport
@@ -40,9 +40,9 @@ class Client:
         """Apply a configuration."""
         try:
             answer: config_service_pb2.UpdateConfigResponse = self._change(request)
-        except Refused as refused:
+        except InvalidConfig as refused:
             # A status has room for some of the problems; the check knows all of the configuration's.
-            raise Refused(self.validate_config(request.config) or refused.problems) from None
+            raise InvalidConfig(self.validate_config(request.config) or refused.problems) from None
         return answer
 
     def rollback_config(
@@ -135,11 +135,11 @@ class Client:
             raise click.ClickException(self._text(error)) from None
 
     def _change(self, request: Message) -> Any:
-        """Call; only a change of the configuration raises Refused, whatever the server says."""
+        """Call; only a change of the configuration raises InvalidConfig, whatever the server says."""
         try:
             return self._transport.call(request, self._timeout)
         except ConfigRejected as error:
-            raise Refused(error.problems) if error.problems else click.ClickException(self._text(error)) from None
+            raise InvalidConfig(error.problems) if error.problems else click.ClickException(self._text(error)) from None
         except Error as error:
             raise click.ClickException(self._text(error)) from None
 

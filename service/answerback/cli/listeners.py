@@ -192,12 +192,12 @@ def set_(name: str, assignments: tuple[str, ...], form: str, server: str, timeou
     from google.protobuf.field_mask_pb2 import FieldMask
 
     from answerback.cli.assignments import listener_of
-    from answerback.language.problems import Refused
+    from answerback.language.problems import InvalidConfig
     from answerback.v1.listener_service_pb2 import UpdateListenerRequest
 
     try:
         listener, paths = listener_of(name, assignments)
-    except Refused as refused:
+    except InvalidConfig as refused:
         raise source.refuse(name, refused.problems, "nothing was changed") from None
     request = UpdateListenerRequest(listener=listener, update_mask=FieldMask(paths=paths), **_common(change))
     _send("update_listener", request, None, form, server, timeout)
@@ -262,12 +262,12 @@ def _send(
 
     from answerback.cli import output
     from answerback.cli.client import connected
-    from answerback.language.problems import Refused
+    from answerback.language.problems import InvalidConfig
 
     try:
         with connected(server, timeout) as client:
             answer = getattr(client, method)(request)
-    except Refused as refused:
+    except InvalidConfig as refused:
         if given is None:
             name = request.listener.name if hasattr(request, "listener") else request.name
             problems = [replace(one, path=one.path.removeprefix("listener.")) for one in refused.problems]

@@ -27,13 +27,13 @@ def command(revision: int, comment: str, etag: str, dry_run: bool, form: str, se
     """
     from answerback.cli import output, source
     from answerback.cli.client import connected
-    from answerback.language.problems import Refused
+    from answerback.language.problems import InvalidConfig
     from answerback.v1.config_service_pb2 import RollbackConfigRequest
 
     request = RollbackConfigRequest(revision=revision, comment=comment, etag=etag, validate_only=dry_run)
     try:
         with connected(server, timeout) as client:
             answer = client.rollback_config(request)
-    except Refused as refused:
+    except InvalidConfig as refused:
         raise source.refuse(f"revision {revision}", refused.problems, "nothing was changed") from None
     output.changed(answer, form, dry_run=dry_run)

@@ -12,7 +12,7 @@ from answerback.cli import cpus, credentials, options, source
 
 if TYPE_CHECKING:
     from answerback.app import ServeOptions
-    from answerback.language.problems import Refused
+    from answerback.language.problems import InvalidConfig
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +211,7 @@ Signals:
 def command(**given: Any) -> None:
     """Run the server in the foreground until it receives a signal."""
     from answerback import app
-    from answerback.language.problems import Refused
+    from answerback.language.problems import InvalidConfig
     from answerback.supervisor import StartError
 
     if given["watch_config"] and given["config"] is None:
@@ -225,21 +225,21 @@ def command(**given: Any) -> None:
         code = app.run(told)
     except StartError as error:
         raise _failure(told.log_format, str(error)) from None
-    except Refused as refused:
-        raise _refusal(told, refused) from None
+    except InvalidConfig as rejected:
+        raise _rejection(told, rejected) from None
     raise click.exceptions.Exit(code)
 
 
-def _refusal(told: "ServeOptions", refused: "Refused") -> click.exceptions.Exit | click.ClickException:
+def _rejection(told: "ServeOptions", rejected: "InvalidConfig") -> click.exceptions.Exit | click.ClickException:
     """Report each problem on its own line."""
-    first = refused.problems[0]
-    if len(refused.problems) == 1 and not first.path and first.line is None:
+    first = rejected.problems[0]
+    if len(rejected.problems) == 1 and not first.path and first.line is None:
         return _failure(told.log_format, first.message)  # the problem is not in a file
     if told.log_format == "text":
         return source.refuse(
-            str(told.config or "the built-in configuration"), refused.problems, "the server did not start"
+            str(told.config or "the built-in configuration"), rejected.problems, "the server did not start"
         )
-    for one in refused.problems:
+    for one in rejected.problems:
         log.error("configuration rejected: %s", one, extra={"path": one.path, "line": one.line, "column": one.column})
     return click.exceptions.Exit(1)
 

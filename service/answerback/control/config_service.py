@@ -8,11 +8,11 @@ from grpc import aio
 from answerback.control.errors import BadArgument
 from answerback.control.requests import check_comment, page_size
 from answerback.control.times import timestamp
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import Change, Entry, NotOfThisHistory, Revision, Supervisor
 from answerback.v1 import config_service_pb2 as pb
+from answerback.v1 import problem_pb2
 from answerback.v1.config_service_pb2_grpc import ConfigServiceServicer
-from answerback.v1.problem_pb2 import Problem as ProblemMessage
 
 # A request without a configuration would otherwise mean one without listeners, and drain everything.
 MISSING: Final = Problem("config", "missing; a configuration without listeners is an empty message")
@@ -35,7 +35,7 @@ class ConfigService(ConfigServiceServicer):
         """Apply a configuration; a change that has begun is finished even if the client disconnects."""
         check_comment(request.comment)
         if not request.HasField("config"):
-            raise Refused([MISSING])
+            raise InvalidConfig([MISSING])
         change = await self._supervisor.update(
             request.config, etag=request.etag, comment=request.comment, validate_only=request.validate_only
         )
@@ -44,7 +44,7 @@ class ConfigService(ConfigServiceServicer):
     async def ValidateConfig(self, request: pb.ValidateConfigRequest, context: Context) -> pb.ValidateConfigResponse:
         """Return every problem of a configuration; the status is OK in any case."""
         problems = await self._supervisor.validate(request.config) if request.HasField("config") else [MISSING]
-        found = (ProblemMessage(path=problem.path, message=problem.message) for problem in problems)
+        found = (problem_pb2.Problem(path=problem.path, message=problem.message) for problem in problems)
         return pb.ValidateConfigResponse(problems=found)
 
     async def WatchConfig(

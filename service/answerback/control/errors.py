@@ -22,7 +22,7 @@ from answerback.control.limits import TooManyBytes, TooManyCalls
 from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.parts import MAX_PARTS
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
 from answerback.supervisor import (
     ChangeFailed,
@@ -70,7 +70,7 @@ class Answer:
     violations: Sequence[Problem] = ()
 
 
-def _refused(error: Refused) -> Answer:
+def _invalid_config(error: InvalidConfig) -> Answer:
     first, total = error.problems[0], len(error.problems)
     others = f" (and {total - 1} more: ValidateConfig lists all)" if total > 1 else ""
     text = f"configuration rejected: {shortened(first.path, PATH_LENGTH)}: {shortened(first.message)}{others}"
@@ -117,9 +117,9 @@ def _change_failed(error: ChangeFailed) -> Answer:
 
 def _not_recorded(error: NotRecorded) -> Answer:
     """Return the answer for a store's failure, and its meaning for the change."""
-    if not isinstance(error.reason, StoreFailed):
+    if not isinstance(error.cause, StoreFailed):
         return _change_failed(error)
-    return replace(_store_failed(error.reason), message=str(error))
+    return replace(_store_failed(error.cause), message=str(error))
 
 
 def _store_failed(error: StoreFailed) -> Answer:
@@ -143,7 +143,7 @@ def _stopping(error: Stopping) -> Answer:
     return Answer(StatusCode.UNAVAILABLE, "STOPPING", str(error) or "the server is shutting down")
 
 
-def _places_exhausted(error: CountersExhausted) -> Answer:
+def _counters_exhausted(error: CountersExhausted) -> Answer:
     return Answer(StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", str(error))
 
 
@@ -176,7 +176,7 @@ def _malformed_request(error: MalformedRequest) -> Answer:
 
 
 TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
-    Refused: _refused,
+    InvalidConfig: _invalid_config,
     CommentTooLong: _comment_too_long,
     BadArgument: _bad_argument,
     BadMask: _bad_mask,
@@ -191,7 +191,7 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     NotKept: _not_kept,
     NotOfThisHistory: _not_of_this_history,
     Stopping: _stopping,
-    CountersExhausted: _places_exhausted,
+    CountersExhausted: _counters_exhausted,
     Unauthenticated: _unauthenticated,
     PermissionDenied: _permission_denied,
     TooManyCalls: _too_many_calls,

@@ -10,7 +10,7 @@ from answerback.control.errors import BadArgument
 from answerback.control.requests import seconds
 from answerback.control.times import timestamp
 from answerback.language.enums import ACCEPT_VALUES, ENGINE_VALUES
-from answerback.language.problems import Problem as Candidate
+from answerback.language.problems import Problem
 from answerback.supervisor import (
     DrainState,
     FileStatus,
@@ -22,8 +22,8 @@ from answerback.supervisor import (
     WorkerStatus,
 )
 from answerback.v1 import operations_service_pb2 as pb
+from answerback.v1 import problem_pb2
 from answerback.v1.operations_service_pb2_grpc import OperationsServiceServicer
-from answerback.v1.problem_pb2 import Problem
 
 STATES: Final = {
     State.STARTING: pb.STATE_STARTING,
@@ -40,7 +40,7 @@ STEPS: Final = {
     RestartStep.REPLACED: pb.RESTART_STEP_REPLACED,
     RestartStep.RESTARTED: pb.RESTART_STEP_RESTARTED,
 }
-RESTART_OVER: Final = 1.0  # seconds: clients accepted just before have sent their request by then
+RESTART_SPREAD_SECONDS: Final = 1.0  # seconds: clients accepted just before have sent their request by then
 Context = aio.ServicerContext[Any, Any]
 
 
@@ -64,14 +64,14 @@ class OperationsService(OperationsServiceServicer):
             listeners=map(_listener, status.listeners),
             workers=map(_worker, status.workers),
             last_applied=_change(status.last_applied),
-            last_rejected=_change(status.last_refused),
+            last_rejected=_change(status.last_rejected),
             config_file=_file(status.file),
         )
 
     async def Drain(self, request: pb.DrainRequest, context: Context) -> AsyncIterator[pb.DrainResponse]:
         """Stream the progress of a drain until it is complete."""
-        over, grace = seconds(request, "over", 0.0), seconds(request, "grace", None)
-        async for progress in self._supervisor.operations.drain(request.listener, over, grace):
+        spread, grace = seconds(request, "over", 0.0), seconds(request, "grace", None)
+        async for progress in self._supervisor.operations.drain(request.listener, spread, grace):
             yield pb.DrainResponse(
                 state=DRAINS[progress.state],
                 connections_open=progress.open,
@@ -87,9 +87,9 @@ class OperationsService(OperationsServiceServicer):
         self, request: pb.RestartWorkersRequest, context: Context
     ) -> AsyncIterator[pb.RestartWorkersResponse]:
         """Stream each step of the restart of each worker."""
-        over = seconds(request, "over", RESTART_OVER)
+        spread = seconds(request, "over", RESTART_SPREAD_SECONDS)
         grace = seconds(request, "grace", None)
-        async for step in self._supervisor.operations.restart_workers(over, grace):
+        async for step in self._supervisor.operations.restart_workers(spread, grace):
             yield pb.RestartWorkersResponse(
                 worker=step.worker, step=STEPS[step.step], pid=step.pid, connections=step.connections
             )
@@ -139,5 +139,5 @@ def _file(file: FileStatus | None) -> pb.ConfigFile | None:
     return pb.ConfigFile(path=file.path, watched=file.watched, problems=_problems(file.problems))
 
 
-def _problems(problems: Iterable[Candidate]) -> Iterable[Problem]:
-    return (Problem(path=one.path, message=one.message) for one in problems)
+def _problems(problems: Iterable[Problem]) -> Iterable[problem_pb2.Problem]:
+    return (problem_pb2.Problem(path=one.path, message=one.message) for one in problems)

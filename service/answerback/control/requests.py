@@ -18,10 +18,10 @@ PAGE: Final = 100  # default number of items
 MOST: Final = 1000  # max. number of items
 
 
-def seconds(request: Any, field: str, unless_given: D) -> float | D:
+def seconds(request: Any, field: str, default: D) -> float | D:
     """Return a duration of a request, 0 to 1 h. Raises BadArgument."""
     if not request.HasField(field):
-        return unless_given
+        return default
     problems = Problems()
     given = getattr(request, field)
     bounds.duration(given, bounds.MAX_DELAY, field, problems)

@@ -14,9 +14,9 @@ from answerback.v1 import config_pb2 as v1
 
 
 def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
-    """Compile the listener; a rule's or fault's place is its index in the listener. Raises language.Refused."""
+    """Compile the listener; a rule's or fault's place is its index in the listener. Raises language.InvalidConfig."""
     rules, faults = range(len(listener.rules)), range(len(listener.faults))
-    places = link_pb2.ListenerPlaces(
+    layout = link_pb2.ListenerLayout(
         listener=listener.name,
         rules=rules,
         counters=rules,
@@ -27,7 +27,7 @@ def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
         v1.Config(listeners=[listener]),
         files,
         revision=0,
-        places=lambda _: places,
+        layouts=lambda _: layout,
         default_engine=Engine.CALLBACK,
     )
     return plan.listeners[listener.name]

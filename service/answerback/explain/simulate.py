@@ -34,7 +34,7 @@ def explain(
     """Simulate a listener's first connection, from `peer`, and record what happens and why.
 
     The configuration is one that `check` found nothing wrong with; `files` has what its `file` fields name. `moments`
-    are in order; the connection begins at 0, which is `begun`. Raises config.Refused if it cannot be compiled.
+    are in order; the connection begins at 0, which is `begun`. Raises config.InvalidConfig if it cannot be compiled.
     """
     return _Simulation(listener, files, peer, begun).play(moments)
 

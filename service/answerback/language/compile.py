@@ -13,7 +13,7 @@ from answerback.language.enums import accept_of, engine_of
 from answerback.language.faults import compile_fault, fault_key
 from answerback.language.framing import compile_framing
 from answerback.language.limits import compile_limits
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.requests import longest_request
 from answerback.language.rules import compile_rule, rule_key
 from answerback.v1 import config_pb2 as v1
@@ -24,16 +24,16 @@ def compile_plan(
     files: Files,
     *,
     revision: int,
-    places: Callable[[str], link_pb2.ListenerPlaces],
+    layouts: Callable[[str], link_pb2.ListenerLayout],
     default_engine: Engine,
     pattern_memory: int = patterns.DEFAULT_MEMORY,
     pause: Callable[[], None] = lambda: None,
 ) -> Plan:
     """The plan of a configuration that `check` found nothing wrong with.
 
-    `files`: the content of what its `file` fields name. `places`: by a listener's name, where its counts and those of
+    `files`: the content of what its `file` fields name. `layouts`: by a listener's name, where its counts and those of
     its rules and faults stand, and the key of its socket. `pattern_memory`: what the automata of each pattern may take.
-    `pause` is called after each pattern. Raises Refused if it cannot be compiled after all.
+    `pause` is called after each pattern. Raises InvalidConfig if it cannot be compiled after all.
     """
     problems: list[Problem] = []
     compiled: dict[str, ListenerPlan] = {}
@@ -41,21 +41,21 @@ def compile_plan(
         compiler = patterns.Compiler(pattern_memory, longest_request(listener), pause)
         try:
             with patterns.compiling(compiler):
-                compiled[listener.name] = _listener(listener, files, places(listener.name), default_engine)
+                compiled[listener.name] = _listener(listener, files, layouts(listener.name), default_engine)
         except ValueError as problem:
             problems.append(Problem(f"listeners[{index}]", f"cannot be compiled: {problem}"))
     if problems:
-        raise Refused(problems)
+        raise InvalidConfig(problems)
     return Plan(revision, compiled)
 
 
 def _listener(
-    listener: v1.Listener, files: Files, places: link_pb2.ListenerPlaces, default_engine: Engine
+    listener: v1.Listener, files: Files, layout: link_pb2.ListenerLayout, default_engine: Engine
 ) -> ListenerPlan:
     names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
-    counters = places.counters or [0] * len(names)  # none where no rule needs one
-    numbered = zip(listener.rules, names, places.rules, counters, strict=True)
-    faults = _faults(listener, places)
+    counters = layout.counters or [0] * len(names)  # none where no rule needs one
+    numbered = zip(listener.rules, names, layout.rules, counters, strict=True)
+    faults = _faults(listener, layout)
     compiled = [
         (rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, counter, files, faulted=bool(faults)))
         for rule, name, at, counter in numbered
@@ -79,14 +79,14 @@ def _listener(
         accept=accept_of(listener),
         rule_names=names,
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
-        block=places.block,
-        socket=places.socket,
+        block=layout.block,
+        socket=layout.socket,
     )
 
 
-def _faults(listener: v1.Listener, places: link_pb2.ListenerPlaces) -> tuple[Fault, ...]:
+def _faults(listener: v1.Listener, layout: link_pb2.ListenerLayout) -> tuple[Fault, ...]:
     names = [fault_key(fault, index) for index, fault in enumerate(listener.faults)]
-    counters = places.fault_counters or [0] * len(names)
-    numbered = zip(listener.faults, names, places.faults, counters, strict=True)
+    counters = layout.fault_counters or [0] * len(names)
+    numbered = zip(listener.faults, names, layout.faults, counters, strict=True)
     compiled = [compile_fault(fault, name, at, counter) for fault, name, at, counter in numbered]
     return tuple(fault for fault in compiled if fault is not None)

@@ -29,7 +29,7 @@ class Problem:
         return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
 
 
-class Refused(Exception):
+class InvalidConfig(Exception):
     """A configuration is refused; `problems` has every reason, at least one. Nothing of it has taken effect."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -1,40 +1,37 @@
 """The process that owns everything but the connections: sockets, workers, revisions, operations.
 
-supervisor     puts the rooms below together: what is active, and changes of it
+supervisor     builds the rooms below, starts and stops them; what the admin API and the web see
+operations/    what an operator asks for beside changes: drain, resume, rolling restart, counters, shutdown
 rollout/       a configuration on its way to the workers: found, checked, decided in two phases, counted
 workers/       the worker processes: started, watched, replaced
-sockets/       the listening sockets of every address and slot: opened, closed, stalled, and left
+sockets/       the listening sockets of every address and slot: opened, closed, stalled
 revisions/     the history of the configuration, in memory or in SQLite
-operations/    what an operator asks for beside changes: drain, resume, rolling restart, counters, shutdown
-aio/           two tools for asyncio: a broadcast, and operations one at a time
-readiness      whether the server is ready, from all of the above; health and status tell it
+readiness      whether the server is ready: the others report to it; health and status tell it
 audit          who changed what, in the log
-options        how it was started; errors: what callers have to expect
+options        how it was started; errors: what callers have to expect; limits: what the machine must offer
 """
 
 from answerback.supervisor.errors import (
-    Change,
     ChangeFailed,
+    Conflict,
     EtagMismatch,
     NoSuchCounter,
     NotRecorded,
     RestartInProgress,
     StartError,
     Stopping,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
 )
 from answerback.supervisor.health import Health
 from answerback.supervisor.operations.rolling_restart import Restarted, RestartStep
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.revisions.history import History, NotKept, NotOfThisHistory, Page, Seen
-from answerback.supervisor.revisions.store import (
-    Entry,
-    Retention,
-    Revision,
-    RevisionStore,
-    StoreCorrupt,
-    StoreFailed,
-    StoreFull,
-)
+from answerback.supervisor.revisions.store import Entry, Retention, Revision, RevisionStore
+from answerback.supervisor.rollout.changes import Change
+from answerback.supervisor.rollout.rollout import Clock
+from answerback.supervisor.rollout.sources import Edit
 from answerback.supervisor.status import (
     DrainProgress,
     DrainState,
@@ -50,8 +47,11 @@ from answerback.supervisor.supervisor import Supervisor
 __all__ = [
     "Change",
     "ChangeFailed",
+    "Clock",
+    "Conflict",
     "DrainProgress",
     "DrainState",
+    "Edit",
     "Entry",
     "EtagMismatch",
     "FileStatus",

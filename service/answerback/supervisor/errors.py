@@ -1,21 +1,6 @@
-"""The results and errors of requests to the supervisor."""
-
-from dataclasses import dataclass
+"""The errors of requests to the supervisor. The text of each is a whole sentence that can be shown."""
 
 from answerback.language.problems import quoted
-from answerback.supervisor.revisions.store import Conflict, Revision, StoreFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A configuration was accepted."""
-
-    revision: Revision
-    """The active revision; for a validation, the given configuration under the active number."""
-    changed: bool
-    """False if it was active already, or only validated."""
-    workers: int
-    """How many workers serve it."""
 
 
 class StartError(Exception):
@@ -31,15 +16,36 @@ class EtagMismatch(Exception):
 
 
 class ChangeFailed(Exception):
-    """A worker or the store could not apply it; the configuration is not at fault. Nothing has changed anywhere."""
+    """A worker or the store could not apply it; the configuration is not at fault."""
+
+    def __init__(self, reason: str, consequence: str = "nothing has changed") -> None:
+        """Both are clauses that can stand alone; together they are the message."""
+        super().__init__(f"{reason}; {consequence}")
+        self.reason = reason
+
+
+class Conflict(Exception):
+    """Another revision has been saved meanwhile."""
+
+
+class StoreFailed(Exception):
+    """The store failed temporarily; the text says why. Nothing has changed in it."""
+
+
+class StoreFull(StoreFailed):
+    """The store has no room for another revision."""
+
+
+class StoreCorrupt(StoreFailed):
+    """The stored data is damaged."""
 
 
 class NotRecorded(ChangeFailed):
     """The store could not save the revision, so it is not active."""
 
-    def __init__(self, reason: Conflict | StoreFailed) -> None:
-        super().__init__(f"the revision cannot be recorded: {reason}; nothing has changed")
-        self.reason = reason
+    def __init__(self, cause: Conflict | StoreFailed) -> None:
+        super().__init__(f"the revision cannot be recorded: {cause}")
+        self.cause = cause
 
 
 class NoSuchCounter(Exception):

@@ -10,7 +10,7 @@ from answerback.supervisor.revisions.store import Retention
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options; times are in seconds."""
+    """The options."""
 
     config_path: Path | None = None
     """The configuration file; None for the built-in configuration."""
@@ -25,9 +25,9 @@ class Options:
     """The directory of files that configurations from the API may name."""
     retention: Retention = field(default_factory=Retention)
     """How much of the history is kept."""
-    drain_delay: float = 0.0
+    drain_delay_seconds: float = 0.0
     """How long to accept on after the signal to stop."""
-    grace: float = 8.0
+    grace_seconds: float = 8.0
     """Maximum shutdown time, including the drain delay. Docker kills after 10 s."""
     reserved: tuple[tuple[str, str], ...] = ()
     """Our own ports, which no listener may use: their purpose and address."""
@@ -38,19 +38,19 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """The supervisor's timeouts, in seconds."""
+    """The supervisor's timeouts."""
 
-    start: float = 10.0
+    start_seconds: float = 10.0
     """From exec to the first heartbeat; takes some 0.1 on an idle machine."""
-    answer: float = 5.0
+    answer_seconds: float = 5.0
     """For a worker to commit a change; preparing one may take four times as long."""
-    silence: float = 5.0
+    silence_seconds: float = 5.0
     """A worker without heartbeat, which comes twice a second, for this long is stuck."""
-    backoff: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+    backoff_seconds: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
     """The delay before a worker is replaced: after its first death, its second, …, and all later ones."""
-    adopt_from: float = 1.0
+    cover_from_seconds: float = 1.0
     """If the delay is this long, another worker accepts in its place meanwhile."""
-    memory: float = 60.0
+    crash_window_seconds: float = 60.0
     """The window of the crash-loop detection:"""
-    deaths: int = 5
+    crash_count: int = 5
     """this many deaths within the window mean that restarting does not help."""

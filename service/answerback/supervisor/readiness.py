@@ -1,48 +1,69 @@
 """Whether the server is ready, and if not, why."""
 
-from answerback.supervisor.health import DRAINED, Health
-from answerback.supervisor.options import Timeouts
-from answerback.supervisor.rollout.rollout import Rollout
+from collections.abc import Collection
+from typing import Protocol
+
+from answerback.supervisor.health import DRAINING, Health
 from answerback.supervisor.status import State
-from answerback.supervisor.workers.pool import WorkerPool
+
+# Rule: the parts of the server report here when something changes; nothing here asks them.
 
 
-class Condition:
-    """The overall state, for health and status."""
+class Drains(Protocol):
+    """The listeners that are drained."""
 
-    def __init__(self, health: Health, crew: WorkerPool, rollout: Rollout, pace: Timeouts) -> None:
-        self.stopping = False
+    def announced(self, name: str) -> bool:
+        """Whether a listener is drained, or about to be."""
+
+    def everything(self, names: Collection[str]) -> bool:
+        """Whether all these listeners are drained."""
+
+
+class Readiness:
+    """Derives the overall state from what is reported, and keeps `Health` up to date."""
+
+    def __init__(self, health: Health) -> None:
         self._health = health
-        self._crew = crew
-        self._rollout = rollout
-        self._pace = pace
+        self._stopping = False
+        self._started = False
+        self._workers_problem = ""
+        self._names: Collection[str] = ()
+        self._drained: Collection[str] = ()
+        self._all_drained = False
 
     @property
     def state(self) -> State:
         """The state as one value."""
-        if self.stopping or self._drained:
+        if self._stopping or self._all_drained:
             return State.DRAINING
-        if self._rollout.current is None:
+        if not self._started:
             return State.STARTING
         return State.SERVING if self._health.serving else State.NOT_SERVING
 
-    def look_again(self) -> None:
-        """Update health after a change that it may depend on."""
-        names = self._rollout.names
-        self._health.set(self._what_is_wrong(), names, [*filter(self._rollout.drained.announced, names)])
+    def report_stop(self) -> None:
+        """The server shuts down."""
+        self._stopping = True
+        self._refresh()
 
-    def _what_is_wrong(self) -> str:
-        if self.stopping:
+    def report_workers(self, problem: str) -> None:
+        """Workers started or ended. `problem`: why they cannot serve; empty if they can."""
+        self._workers_problem = problem
+        self._refresh()
+
+    def report_listeners(self, names: Collection[str], drains: Drains) -> None:
+        """A configuration with these listeners is active, or drains have changed."""
+        self._started = True
+        self._names = names
+        self._drained = [name for name in names if drains.announced(name)]
+        self._all_drained = drains.everything(names)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._health.set(self._problem(), self._names, self._drained)
+
+    def _problem(self) -> str:
+        if self._stopping:
             return "shutting down"
-        if self._rollout.current is None:
+        if not self._started:
             return "starting"
-        if self._crew.deaths.too_many:
-            many, seconds = self._pace.deaths, self._pace.memory
-            return f"{many} workers died within {seconds:g} s, the last one: {self._crew.last_death}"
-        if not self._crew.workers:
-            return f"no worker is running: {self._crew.last_death}"
-        return DRAINED if self._drained else ""
-
-    @property
-    def _drained(self) -> bool:
-        return self._rollout.drained.everything(self._rollout.names)
+        return self._workers_problem or (DRAINING if self._all_drained else "")

@@ -102,7 +102,7 @@ class FileStatus:
     """Why the current content was not applied; empty if it was."""
 
     @property
-    def refusal(self) -> str:
+    def rejection(self) -> str:
         """The problems as one line; empty if there are none."""
         if not self.problems:
             return ""
@@ -122,10 +122,10 @@ class Status:
     listeners: Sequence[ListenerStatus]
     workers: Sequence[WorkerStatus]
     last_applied: LastChange | None
-    last_refused: LastChange | None
+    last_rejected: LastChange | None
     applied: int = 0
     """How many configurations were applied since the start."""
-    refused: int = 0
+    rejected: int = 0
     """How many configurations were rejected since the start."""
     file: FileStatus | None = None
     """The file's status; None without a file."""

@@ -80,7 +80,7 @@ def page(status: Status, start_time: datetime) -> str:
 
 
 def _refusals(status: Status) -> Sequence[str]:
-    return (status.file.refusal,) if status.file and status.file.problems else ()
+    return (status.file.rejection,) if status.file and status.file.problems else ()
 
 
 def _listener(listener: ListenerStatus) -> Sequence[str | int]:

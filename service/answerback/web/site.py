@@ -17,7 +17,7 @@ async def serve(supervisor: Supervisor, address: str) -> server.Server:
     def facts_now() -> Facts:
         return facts(supervisor.status(listeners=False))
 
-    exposition = Exposition(supervisor.tally, supervisor.series.shown, facts_now)
+    exposition = Exposition(supervisor.counters, supervisor.series.shown, facts_now)
 
     def render(kind: str, abandoned: Callable[[], bool]) -> tuple[bytes, str]:
         if kind == server.PAGE:
@@ -26,7 +26,7 @@ async def serve(supervisor: Supervisor, address: str) -> server.Server:
 
     return await server.start(
         address,
-        health=supervisor.health.wrong,
+        health=supervisor.health.reason_for,
         note=lambda: note(supervisor.status(listeners=False)),
         render=render,
     )
@@ -34,7 +34,7 @@ async def serve(supervisor: Supervisor, address: str) -> server.Server:
 
 def note(status: Status) -> str:
     """Return a warning about a server that is ready; empty if there is none."""
-    return status.file.refusal if status.file else ""
+    return status.file.rejection if status.file else ""
 
 
 def facts(status: Status) -> Facts:
@@ -43,10 +43,10 @@ def facts(status: Status) -> Facts:
         version=__version__,
         revision=status.revision,
         last_applied=_time(status.last_applied),
-        last_refused=_time(status.last_refused),
+        last_refused=_time(status.last_rejected),
         workers=status.workers,
         applied=status.applied,
-        refused=status.refused,
+        refused=status.rejected,
         file_refused=bool(status.file and status.file.problems),
         ready=status.state is State.SERVING,
     )

@@ -20,12 +20,12 @@ class PatternMemory:
         self._released: deque[int] = deque()
 
     def half(self) -> int:
-        """Return half of the free budget. `hold` takes it."""
+        """Return half of the free budget. `reserve` takes it."""
         while self._released:
             self._free += self._released.popleft()
         return self._free // 2
 
-    def hold(self, owner: object, size: int) -> None:
+    def reserve(self, owner: object, size: int) -> None:
         """Take this much of the budget until `owner` is gone."""
         self._free -= size
         weakref.finalize(owner, self._released.append, size).atexit = False

@@ -7,12 +7,12 @@ from typing import Final
 
 from answerback.core import patterns
 from answerback.core.plan import Engine, ListenerPlan, Plan
-from answerback.internal.v1.link_pb2 import ListenerPlaces, Prepare
+from answerback.internal.v1.link_pb2 import ListenerLayout, Prepare
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Content, Files, Large
 from answerback.language.enums import engine_named
 from answerback.language.pacing import Pacer
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 from answerback.worker.pattern_memory import PatternMemory
@@ -28,7 +28,7 @@ class Source:
     """Everything that a listener's plan is made from."""
 
     listener: bytes
-    places: bytes
+    layout: bytes
     files: Files
     default_engine: Engine
 
@@ -43,47 +43,47 @@ class Compiled:
     """The large contents that it uses, by digest."""
 
 
-def compile_order(
-    order: Prepare,
+def compile_command(
+    command: Prepare,
     former: Compiled,
     passed: Mapping[bytes, Large] = NOTHING_PASSED,
     memory: PatternMemory | None = None,
 ) -> Compiled:
-    """Compile the configuration of a Prepare command. Raises Refused with every problem.
+    """Compile the configuration of a Prepare command. Raises InvalidConfig with every problem.
 
     `passed`: the large contents that came with the command, by digest; the others are those of `former`. `memory`:
     for the patterns of all plans of this worker.
     """
     large = {
         each.digest: passed[each.digest] if each.digest in passed else former.large[each.digest]
-        for each in order.files
+        for each in command.files
         if not each.HasField("data")
     }
-    files = {each.name: each.data if each.HasField("data") else large[each.digest] for each in order.files}
-    places = {each.listener: each for each in order.places}
-    engine = engine_named(order.default_engine)
+    files = {each.name: each.data if each.HasField("data") else large[each.digest] for each in command.files}
+    layouts = {each.listener: each for each in command.layouts}
+    engine = engine_named(command.default_engine)
     sources = {
-        listener.name: Source(_bytes(listener), _bytes(places[listener.name]), _files_of(listener, files), engine)
-        for listener in order.config.listeners
+        listener.name: Source(_bytes(listener), _bytes(layouts[listener.name]), _files_of(listener, files), engine)
+        for listener in command.config.listeners
     }
     changed = {name for name, source in sources.items() if former.sources.get(name) != source}
     compiler = _Compiler(
-        [listener for listener in order.config.listeners if listener.name in changed], memory or PatternMemory()
+        [listener for listener in command.config.listeners if listener.name in changed], memory or PatternMemory()
     )
     plans: dict[str, ListenerPlan] = {}
     problems: list[Problem] = []
-    for index, listener in enumerate(order.config.listeners):
+    for index, listener in enumerate(command.config.listeners):
         name = listener.name
         if name not in changed:
             plans[name] = former.plan.listeners[name]
             continue
         try:
-            plans[name] = compiler.compile(listener, places[name], sources[name], order.revision)
-        except Refused as refused:
-            problems += [_moved(problem, index) for problem in refused.problems]
+            plans[name] = compiler.compile(listener, layouts[name], sources[name], command.revision)
+        except InvalidConfig as error:
+            problems += [_relocated(problem, index) for problem in error.problems]
     if problems:
-        raise Refused(problems)
-    return Compiled(Plan(order.revision, plans), sources, large)
+        raise InvalidConfig(problems)
+    return Compiled(Plan(command.revision, plans), sources, large)
 
 
 class _Compiler:
@@ -96,18 +96,18 @@ class _Compiler:
         self._share = min(2 * patterns.MAX_MEMORY, memory.half() // count)
         self._pause = Pacer()
 
-    def compile(self, listener: v1.Listener, place: ListenerPlaces, source: Source, revision: int) -> ListenerPlan:
-        """Compile one listener. Raises Refused."""
+    def compile(self, listener: v1.Listener, layout: ListenerLayout, source: Source, revision: int) -> ListenerPlan:
+        """Compile one listener. Raises InvalidConfig."""
         plan = compile_plan(
             v1.Config(listeners=[listener]),
             source.files,
             revision=revision,
-            places=lambda _: place,
+            layouts=lambda _: layout,
             default_engine=source.default_engine,
             pattern_memory=self._share,
             pause=self._pause,
         ).listeners[listener.name]
-        self._memory.hold(plan, self._share * self._patterns[listener.name])
+        self._memory.reserve(plan, self._share * self._patterns[listener.name])
         return plan
 
 
@@ -121,7 +121,7 @@ def _count_patterns(listener: v1.Listener) -> int:
     )
 
 
-def _moved(problem: Problem, index: int) -> Problem:
+def _relocated(problem: Problem, index: int) -> Problem:
     """Return the problem with its path relative to the configuration."""
     return Problem(re.sub(r"^listeners\[0\]", f"listeners[{index}]", problem.path), problem.message)
 
@@ -135,5 +135,5 @@ def _files_of(listener: v1.Listener, files: Files) -> dict[str, Content]:
     return {name: files[name] for name in named if name in files}
 
 
-def _bytes(message: v1.Listener | ListenerPlaces) -> bytes:
+def _bytes(message: v1.Listener | ListenerLayout) -> bytes:
     return message.SerializeToString(deterministic=True)

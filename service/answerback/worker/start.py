@@ -30,12 +30,12 @@ def main(words: Sequence[str]) -> int:
     gc.enable()
     gc.freeze()  # objects loaded so far are permanent: full collections would scan them for 8 ms
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serve(link, SharedCounters(given.tally, given.slots), given.slot, given.region))
+    return loop.run_until_complete(serve(link, SharedCounters(given.counters, given.slots), given.slot, given.region))
 
 
-async def serve(link: socket.socket, tally: SharedCounters, slot: int, region: int) -> int:
+async def serve(link: socket.socket, counters: SharedCounters, slot: int, region: int) -> int:
     """Execute commands until one says to end; return the exit status."""
-    return await Worker(link, tally, slot, region).ended
+    return await Worker(link, counters, slot, region).ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Arguments:
 
     link: int
     """The descriptor of the link."""
-    tally: int
+    counters: int
     """The descriptor of the shared counters."""
     slots: int
     """The number of slots in the shared counters."""
@@ -57,11 +57,11 @@ class Arguments:
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "Arguments":
-        """Parse `--link 5 --tally 4 …`, all required. Without argparse, which takes a tenth of the startup time."""
+        """Parse `--link 5 --counters 4 …`, all required. Without argparse, which takes a tenth of the startup time."""
         given = dict(zip(words[::2], words[1::2], strict=True))
-        names = ("link", "tally", "slots", "slot", "region")
-        link, tally, slots, slot, region = (int(given[f"--{name}"]) for name in names)
-        return cls(link, tally, slots, slot, region, given["--log-format"], given["--log-level"])
+        names = ("link", "counters", "slots", "slot", "region")
+        link, counters, slots, slot, region = (int(given[f"--{name}"]) for name in names)
+        return cls(link, counters, slots, slot, region, given["--log-format"], given["--log-level"])
 
 
 def run() -> None:

@@ -110,7 +110,7 @@ async def test_drain_of_one_listener_leaves_the_other_serving(supervise: Supervi
     assert (status.state, [each.drain for each in status.listeners]) == (State.SERVING, [DrainState.DRAINED, None])
     assert supervisor.health.statuses["readiness"]
     assert not supervisor.health.statuses["listener/hello"]
-    assert supervisor.health.wrong("listener/hello") == "draining"
+    assert supervisor.health.reason_for("listener/hello") == "draining"
     await drain(supervisor, "other")
     assert supervisor.status().state is State.DRAINING, "there is nothing left that is fit for traffic"
 
@@ -174,7 +174,7 @@ async def test_second_drain_without_duration_ends_the_first(supervise: Supervise
 
 
 async def test_drain_delay_keeps_accepting_and_resume_ends_it(supervise: Supervise) -> None:
-    supervisor = await supervise(HELLO, drain_delay=AGES)
+    supervisor = await supervise(HELLO, drain_delay_seconds=AGES)
     draining = begun(supervisor)
     await until(lambda: not supervisor.health.serving)
     connect(supervisor).close()
@@ -311,7 +311,7 @@ async def test_drained_listener_stays_shut_after_a_restart_of_workers(supervise:
 
 
 async def test_stop_during_a_drain_ends_it_and_closes_in_order(supervise: Supervise, clients: Clients) -> None:
-    supervisor = await supervise(HELLO, workers=2, grace=5.0)
+    supervisor = await supervise(HELLO, workers=2, grace_seconds=5.0)
     port = supervisor.port()
     open_ = clients(supervisor, 4)
     draining = begun(supervisor)
@@ -335,14 +335,14 @@ async def test_drain_or_resume_that_fails_changes_nothing(
         raise ChangeFailed("nothing has changed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(supervisor._rollout, "turn", fails)
+        patched.setattr(supervisor._rollout, "apply_drains", fails)
         with pytest.raises(ChangeFailed):
             await drain(supervisor)
     assert (supervisor.health.serving, supervisor.status().listeners[0].drain) == (True, None)
     connect(supervisor).close()
     await drain(supervisor)
     with monkeypatch.context() as patched:
-        patched.setattr(supervisor._rollout, "turn", fails)
+        patched.setattr(supervisor._rollout, "apply_drains", fails)
         with pytest.raises(ChangeFailed):
             await supervisor.operations.resume()
     assert supervisor.status().listeners[0].drain is DrainState.DRAINED

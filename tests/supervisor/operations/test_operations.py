@@ -85,7 +85,7 @@ async def test_reset_of_counters_uses_another_worker_if_one_hangs(supervise: Sup
 
 
 async def test_reset_of_counters_without_a_worker_fails(supervise: Supervise) -> None:
-    supervisor = await supervise(HELLO, pace=Timeouts(backoff=(60.0,)))
+    supervisor = await supervise(HELLO, timeouts=Timeouts(backoff_seconds=(60.0,)))
     supervisor.kill(0)
     await until(lambda: supervisor.pids() == [0])
     with pytest.raises(ChangeFailed, match="no worker is running; nothing has changed"):

@@ -126,15 +126,15 @@ async def test_rolling_restart_continues_after_its_caller_leaves(supervise: Supe
 async def test_restart_with_worker_that_does_not_start_changes_nothing(supervise: Supervise) -> None:
     supervisor = await supervise(workers=2)
     before = supervisor.pids()
-    good = supervisor._crew._options
-    supervisor._crew._options = supervisor.options.__class__(workers=2, worker_command=faulty("start", "die"))
+    good = supervisor._pool._options
+    supervisor._pool._options = supervisor.options.__class__(workers=2, worker_command=faulty("start", "die"))
     with pytest.raises(
         ChangeFailed, match=r"cannot replace worker 0: worker 0 was killed by SIGKILL; it and the workers after it"
     ):
         await restart(supervisor)
     assert supervisor.pids() == before
     assert supervisor.status().state is State.SERVING
-    supervisor._crew._options = good
+    supervisor._pool._options = good
     assert len(await restart(supervisor)) == 4
     assert await supervisor.answers() == {b"one"}
 
@@ -145,7 +145,7 @@ async def test_leaving_worker_killed_during_restart_keeps_counters_balanced(supe
         assert said(client, b"stuck\n") == b"begun "
         steps = supervisor.operations.restart_workers(0.0, PATIENTLY)
         await anext(steps)
-        former = supervisor._crew.leaving
+        former = supervisor._pool.retiring
         assert former is not None
         os.kill(former.pid, signal.SIGKILL)
         (restarted,) = [step async for step in steps]
@@ -170,7 +170,7 @@ async def test_new_worker_that_dies_during_a_restart_is_replaced(supervise: Supe
 
 
 async def test_stop_during_rolling_restart_ends_all_workers(supervise: Supervise) -> None:
-    supervisor = await supervise(LINES, workers=2, grace=1.0)
+    supervisor = await supervise(LINES, workers=2, grace_seconds=1.0)
     with connect(supervisor) as client:
         assert said(client, b"stuck\n") == b"begun "
         with suppress(Stopping):

@@ -66,7 +66,7 @@ async def test_stop_finishes_replies_in_progress(supervise: Supervise) -> None:
 
 
 async def test_connections_are_accepted_during_the_drain_delay(supervise: Supervise) -> None:
-    supervisor = await supervise(drain_delay=0.5)
+    supervisor = await supervise(drain_delay_seconds=0.5)
     port = supervisor.port()
     began = monotonic()
     stopping = asyncio.ensure_future(supervisor.stop())
@@ -79,7 +79,7 @@ async def test_connections_are_accepted_during_the_drain_delay(supervise: Superv
 
 
 async def test_stop_resets_stuck_connections_within_the_grace_period(supervise: Supervise) -> None:
-    supervisor = await supervise(STUCK, workers=2, grace=2.0)
+    supervisor = await supervise(STUCK, workers=2, grace_seconds=2.0)
     clients = [connect(supervisor) for _ in range(4)]
     await until(lambda: supervisor.balance()[2] == 4)
     began = monotonic()
@@ -93,14 +93,14 @@ async def test_stop_resets_stuck_connections_within_the_grace_period(supervise: 
 
 
 async def test_drain_delay_is_limited_by_the_grace_period(supervise: Supervise) -> None:
-    supervisor = await supervise(drain_delay=60.0, grace=1.0)
+    supervisor = await supervise(drain_delay_seconds=60.0, grace_seconds=1.0)
     began = monotonic()
     await supervisor.stop()
     assert monotonic() - began < 1
 
 
 async def test_stop_called_twice_aborts(supervise: Supervise) -> None:
-    supervisor = await supervise(STUCK, drain_delay=60.0, grace=120.0)
+    supervisor = await supervise(STUCK, drain_delay_seconds=60.0, grace_seconds=120.0)
     client = connect(supervisor)
     await until(lambda: supervisor.balance()[2] == 1)
     stopping = asyncio.ensure_future(supervisor.stop())
@@ -114,7 +114,7 @@ async def test_stop_called_twice_aborts(supervise: Supervise) -> None:
 
 
 async def test_shutdown_kills_a_worker_that_does_not_exit(supervise: Supervise) -> None:
-    supervisor = await supervise(STUCK, workers=2, grace=1.0)
+    supervisor = await supervise(STUCK, workers=2, grace_seconds=1.0)
     clients = [connect(supervisor) for _ in range(2)]
     await until(lambda: supervisor.balance()[2] == 2)
     pids = supervisor.pids()
@@ -131,7 +131,7 @@ async def test_shutdown_kills_a_worker_that_does_not_exit(supervise: Supervise) 
 
 
 async def test_worker_that_dies_during_stop_is_not_replaced(supervise: Supervise) -> None:
-    supervisor = await supervise(STUCK, workers=2, grace=4.0)
+    supervisor = await supervise(STUCK, workers=2, grace_seconds=4.0)
     client = connect(supervisor)
     await until(lambda: supervisor.balance()[2] == 1)
     port = supervisor.port()
@@ -145,7 +145,9 @@ async def test_worker_that_dies_during_stop_is_not_replaced(supervise: Supervise
 
 
 async def test_stop_serves_clients_queued_at_a_slot_without_worker(supervise: Supervise) -> None:
-    supervisor = await supervise(PATIENT, workers=2, pace=Timeouts(backoff=(60.0,), adopt_from=120.0))
+    supervisor = await supervise(
+        PATIENT, workers=2, timeouts=Timeouts(backoff_seconds=(60.0,), cover_from_seconds=120.0)
+    )
     supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)
     clients = [connect(supervisor) for _ in range(24)]

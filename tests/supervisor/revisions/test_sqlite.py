@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from answerback.supervisor.errors import StoreCorrupt
 from answerback.supervisor.revisions.sqlite import LARGEST, NAME, VERSION, Database, TooNew
-from answerback.supervisor.revisions.store import Retention, Revision, StoreCorrupt
+from answerback.supervisor.revisions.store import Retention, Revision
 from answerback.v1 import config_pb2 as v1
 from tests.supervisor.histories import NOON, config
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from answerback.supervisor import StartError
+from answerback.supervisor.errors import StoreCorrupt, StoreFailed, StoreFull
 from answerback.supervisor.revisions.sqlite import NAME, VERSION
 from answerback.supervisor.revisions.sqlite_store import LOCK, SqliteStore, explained
-from answerback.supervisor.revisions.store import Retention, StoreCorrupt, StoreFailed, StoreFull
+from answerback.supervisor.revisions.store import Retention
 from tests.supervisor.histories import fill, numbers, revision
 
 KEEP = Retention()

@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 
 from answerback.language.contents import Large
+from answerback.supervisor.errors import Conflict
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
-from answerback.supervisor.revisions.store import (
-    FILE,
-    Conflict,
-    Retention,
-    RevisionsInMemory,
-    RevisionStore,
-    fingerprint,
-)
+from answerback.supervisor.revisions.store import FILE, Retention, RevisionsInMemory, RevisionStore, fingerprint
 from tests.supervisor.histories import config, fill, numbers, revision
 
 Open = Callable[..., Awaitable[RevisionStore]]

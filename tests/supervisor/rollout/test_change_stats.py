@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor.errors import ChangeFailed, EtagMismatch
 from answerback.supervisor.revisions.store import Revision
 from answerback.supervisor.rollout.change_stats import ChangeStats
@@ -14,9 +14,9 @@ from tests.supervisor.supervising import config
 def test_change_stats_record_an_applied_revision(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     record = ChangeStats()
-    record.took(Revision(1, "a-1", config(), origin="file"), 2)
+    record.applied_revision(Revision(1, "a-1", config(), origin="file"), 2)
     revision = Revision(2, "a-2", config(), origin="api", comment="why")
-    record.took(revision, 2)
+    record.applied_revision(revision, 2)
     assert [(line.message, line.__dict__.get("comment")) for line in caplog.records] == [
         ("revision 1 is active", None),
         ("revision 2 is active", "why"),
@@ -30,8 +30,8 @@ def test_change_stats_record_an_applied_revision(caplog: pytest.LogCaptureFixtur
 @pytest.mark.parametrize(
     "error, problem",
     [
-        (Refused([Problem("listeners", "why")]), Problem("listeners", "why")),
-        (ChangeFailed("worker 0 died"), Problem("", "worker 0 died")),
+        (InvalidConfig([Problem("listeners", "why")]), Problem("listeners", "why")),
+        (ChangeFailed("worker 0 died"), Problem("", "worker 0 died; nothing has changed")),
     ],
 )
 def test_change_stats_record_a_rejected_change(
@@ -39,11 +39,11 @@ def test_change_stats_record_a_rejected_change(
 ) -> None:
     caplog.set_level(logging.INFO)
     record = ChangeStats()
-    with pytest.raises(type(error)), record.refusals("api", "comment"):
+    with pytest.raises(type(error)), record.recording_rejection("api", "comment"):
         raise error
-    assert record.refused == 1
-    assert record.last_refused is not None
-    refused = record.last_refused
+    assert record.rejected == 1
+    assert record.last_rejected is not None
+    refused = record.last_rejected
     assert (refused.origin, refused.comment, list(refused.problems)) == ("api", "comment", [problem])
     (line,) = caplog.records
     assert line.message == "a change was rejected"
@@ -53,16 +53,16 @@ def test_change_stats_record_a_rejected_change(
 def test_change_stats_log_other_failures_without_a_rejection(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     record = ChangeStats()
-    with pytest.raises(EtagMismatch), record.refusals("api", ""):
+    with pytest.raises(EtagMismatch), record.recording_rejection("api", ""):
         raise EtagMismatch("a-1")
-    assert (record.refused, record.last_refused) == (0, None)
+    assert (record.rejected, record.last_rejected) == (0, None)
     (line,) = caplog.records
     assert vars(line)["reason"] == "another revision is active now; its etag is a-1"
 
 
 def test_change_stats_log_the_first_of_several_problems(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with pytest.raises(Refused), ChangeStats().refusals("file", ""):
-        raise Refused([Problem("a", "x", 1, 2), Problem("b", "y"), Problem("c", "z")])
+    with pytest.raises(InvalidConfig), ChangeStats().recording_rejection("file", ""):
+        raise InvalidConfig([Problem("a", "x", 1, 2), Problem("b", "y"), Problem("c", "z")])
     (line,) = caplog.records
     assert vars(line)["reason"] == "1:2: a: x (and 2 more)"

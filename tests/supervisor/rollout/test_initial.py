@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from answerback.language.problems import Refused
-from answerback.supervisor import Retention, StartError
+from answerback.language.problems import InvalidConfig
+from answerback.supervisor import Clock, Retention, StartError
 from answerback.supervisor import State as Serving
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from tests.ports import free_port
@@ -150,7 +150,7 @@ async def test_start_without_file_restores_the_newest_revision(start: Start) -> 
 
 async def test_start_with_invalid_file_fails_although_revisions_are_stored(start: Start) -> None:
     await (await start(text(listener("one")))).end()
-    with pytest.raises(Refused, match="adress"):
+    with pytest.raises(InvalidConfig, match="adress"):
         await start("listeners: [{name: hello, adress: x}]")
     assert await (await start()).answers() == {b"one"}
 
@@ -178,10 +178,11 @@ async def test_revision_numbers_continue_through_clock_steps(start: Start) -> No
     noon = datetime.now(UTC)
     steps = iter(range(99))
 
-    def clock() -> datetime:
-        return noon + timedelta(hours=(-1) ** next(steps))
+    class SteppingClock(Clock):
+        def now(self) -> datetime:
+            return noon + timedelta(hours=(-1) ** next(steps))
 
-    supervisor = await start(text(listener("0")), clock=clock, workers=2)
+    supervisor = await start(text(listener("0")), clock=SteppingClock(), workers=2)
     pids = supervisor.pids()
     watch = supervisor.history.watch("")
     for number in range(1, 5):

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from answerback.language.editing import updated
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.supervisor.rollout.outside_files import WHY, misplaced
 from answerback.v1 import config_pb2 as v1
 from tests.supervisor.conftest import Supervise
-from tests.supervisor.supervising import ANY, config
+from tests.supervisor.supervising import ANY, Edited, config
 
 SECRET = "{when: {equals: s3cret}, do: [send: {file: secret}]}"
 FAULT = "{times: 1, latency: 1ms}"
@@ -100,7 +100,7 @@ async def supervisor(supervise: Supervise, tmp_path: Path) -> Any:
     return await supervise(listening("{when: hi, do: [send: hello]}", SECRET))
 
 
-def problem_of(refused: pytest.ExceptionInfo[Refused]) -> str:
+def problem_of(refused: pytest.ExceptionInfo[InvalidConfig]) -> str:
     (problem,) = refused.value.problems
     assert problem.message == f"cannot use 'secret': {WHY}"
     return problem.path
@@ -110,7 +110,7 @@ async def test_update_keeps_an_outside_file_in_its_rule_only(supervisor: Any) ->
     change = await supervisor.update(config(listening("{when: hi, do: [send: changed]}", SECRET)))
     assert change.changed
     assert dict(supervisor.current.files) == {"secret": b"content"}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidConfig) as refused:
         await supervisor.update(config(listening(SECRET), listening("{do: [send: {file: secret}]}", name="mine")))
     assert problem_of(refused) == "listeners[1].rules[0].do[0].send.file"
     assert supervisor.current.number == change.revision.number
@@ -118,7 +118,7 @@ async def test_update_keeps_an_outside_file_in_its_rule_only(supervisor: Any) ->
 
 async def test_dry_run_and_validation_reject_a_moved_payload_file(supervisor: Any) -> None:
     moved = config(listening("{do: [send: {file: secret}]}"))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidConfig) as refused:
         await supervisor.update(moved, validate_only=True)
     assert problem_of(refused) == "listeners[0].rules[0].do[0].send.file"
     assert [problem.path for problem in await supervisor.validate(moved)] == ["listeners[0].rules[0].do[0].send.file"]
@@ -128,31 +128,33 @@ async def test_dry_run_and_validation_reject_a_moved_payload_file(supervisor: An
 @pytest.mark.parametrize("mask", [["rules"], ["*"], []])
 async def test_update_of_a_listener_cannot_move_a_payload_file(supervisor: Any, mask: list[str]) -> None:
     (asked,) = config(listening("{do: [send: {file: secret}]}")).listeners
-    with pytest.raises(Refused) as refused:
-        await supervisor.edit(lambda current: updated(current, asked, mask, allow_missing=False))
+    with pytest.raises(InvalidConfig) as refused:
+        await supervisor.edit(Edited(lambda current: updated(current, asked, mask, allow_missing=False)))
     assert problem_of(refused) == "listeners[0].rules[0].do[0].send.file"
 
 
 async def test_update_of_limits_keeps_the_payload_file(supervisor: Any) -> None:
     (asked,) = config("\n- {name: a, limits: {idle_timeout: 5s}}").listeners
-    change = await supervisor.edit(lambda now: updated(now, asked, ["limits.idle_timeout"], allow_missing=False))
+    change = await supervisor.edit(
+        Edited(lambda now: updated(now, asked, ["limits.idle_timeout"], allow_missing=False))
+    )
     assert change.changed
     assert dict(supervisor.current.files) == {"secret": b"content"}
 
 
 async def test_update_of_address_with_a_payload_file_is_rejected(supervisor: Any) -> None:
     (asked,) = config(listening(SECRET, address="0.0.0.0:0")).listeners
-    with pytest.raises(Refused) as refused:
-        await supervisor.edit(lambda now: updated(now, asked, ["address"], allow_missing=False))
+    with pytest.raises(InvalidConfig) as refused:
+        await supervisor.edit(Edited(lambda now: updated(now, asked, ["address"], allow_missing=False)))
     assert problem_of(refused) == "listeners[0].rules[1].do[0].send.file"
 
 
 async def test_rollback_restores_an_outside_file_in_its_rule(supervisor: Any) -> None:
     await supervisor.update(config(listening("{do: [close]}")))
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidConfig):
         await supervisor.update(config(listening(SECRET)))  # it is named nowhere any more
     await supervisor.rollback(1)
     assert dict(supervisor.current.files) == {"secret": b"content"}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidConfig) as refused:
         await supervisor.update(config(listening("{do: [send: {file: secret}]}")))
     assert problem_of(refused) == "listeners[0].rules[0].do[0].send.file"

@@ -2,7 +2,7 @@ import pytest
 
 from answerback.language.builtin import BUILT_IN
 from answerback.shared.counters import CounterLayout
-from answerback.supervisor.rollout.rule_counters import Counters
+from answerback.supervisor.rollout.rule_counters import RuleCounters
 from answerback.v1 import config_pb2 as v1
 
 RULE, FAULT = ("it", v1.Rule, "rules[0]"), ("it", v1.Fault, "faults[0]")
@@ -13,30 +13,30 @@ def config(rule: v1.Rule, fault: v1.Fault) -> v1.Config:
 
 
 @pytest.fixture
-def counters() -> Counters:
-    return Counters(CounterLayout())
+def counters() -> RuleCounters:
+    return RuleCounters(CounterLayout())
 
 
-def test_rule_or_fault_that_counts_nothing_has_no_shared_counter(counters: Counters) -> None:
-    assert counters.proposed(BUILT_IN) == {}
-    assert counters.proposed(config(v1.Rule(), v1.Fault(probability=0.5, drop=v1.Fault.Drop()))) == {}
+def test_rule_or_fault_that_counts_nothing_has_no_shared_counter(counters: RuleCounters) -> None:
+    assert counters.plan(BUILT_IN) == {}
+    assert counters.plan(config(v1.Rule(), v1.Fault(probability=0.5, drop=v1.Fault.Drop()))) == {}
 
 
-def test_unchanged_rule_or_fault_keeps_its_shared_counter(counters: Counters) -> None:
-    first = counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1)))
+def test_unchanged_rule_or_fault_keeps_its_shared_counter(counters: RuleCounters) -> None:
+    first = counters.plan(config(v1.Rule(times=1), v1.Fault(times=1)))
     places = [first[RULE][1], first[FAULT][1]]
     assert places == [0, 1]
-    counters.decide(first)
-    again = counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1)))
+    counters.commit(first)
+    again = counters.plan(config(v1.Rule(times=1), v1.Fault(times=1)))
     assert [again[RULE][1], again[FAULT][1]] == places
 
 
-def test_changed_rule_or_fault_gets_a_new_shared_counter(counters: Counters) -> None:
-    counters.decide(counters.proposed(config(v1.Rule(times=1), v1.Fault(times=1))))
-    changed = counters.proposed(config(v1.Rule(times=2), v1.Fault(times=1, every=2)))
+def test_changed_rule_or_fault_gets_a_new_shared_counter(counters: RuleCounters) -> None:
+    counters.commit(counters.plan(config(v1.Rule(times=1), v1.Fault(times=1))))
+    changed = counters.plan(config(v1.Rule(times=2), v1.Fault(times=1, every=2)))
     assert (changed[RULE][1], changed[FAULT][1]) == (3, 4)  # behind the fault's two
 
 
-def test_rule_and_fault_of_the_same_name_have_their_own_counters(counters: Counters) -> None:
-    found = counters.proposed(config(v1.Rule(name="a", times=1), v1.Fault(name="a", skip=1)))
+def test_rule_and_fault_of_the_same_name_have_their_own_counters(counters: RuleCounters) -> None:
+    found = counters.plan(config(v1.Rule(name="a", times=1), v1.Fault(name="a", skip=1)))
     assert len({place for _, place in found.values()}) == 2

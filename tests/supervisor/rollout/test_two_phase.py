@@ -4,9 +4,9 @@ import resource
 
 import pytest
 
-from answerback.language.problems import Refused
+from answerback.language.problems import InvalidConfig
 from answerback.supervisor import ChangeFailed
-from answerback.supervisor.revisions.store import StoreFailed
+from answerback.supervisor.errors import StoreFailed
 from answerback.supervisor.sockets import backlog_filler
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Asking, Supervised, config, faulty, listener, refused, until
@@ -40,9 +40,9 @@ async def served(clients: Asking, *answers: bytes) -> None:
         (
             "before prepared",
             "hang",
-            "worker 1 hung: no heartbeat and no progress for 2 s, and was killed; nothing has changed",
+            "worker 1 was killed: it sent no heartbeat and made no progress for 2 s; nothing has changed",
         ),
-        ("before prepared", "stall", "worker 1 did not answer prepare within 4 s, and was killed; nothing has changed"),
+        ("before prepared", "stall", "worker 1 was killed: it did not answer prepare within 4 s; nothing has changed"),
         ("before prepared", "raise", "worker 1 exited with status 1; nothing has changed"),
     ],
 )
@@ -52,9 +52,9 @@ async def test_worker_failure_before_the_decision_changes_nothing(
     supervisor = await supervise(OLD, workers=2, worker_command=faulty(moment, fault, slot=1))
     clients = Asking(supervisor.port())
     await clients.more()
-    with pytest.raises(Refused if fault == "refuse" else ChangeFailed, match=said):
+    with pytest.raises(InvalidConfig if fault == "refuse" else ChangeFailed, match=said):
         await supervisor.update(config(NEW, ADDED))
-    assert supervisor.status().last_refused is not None
+    assert supervisor.status().last_rejected is not None
     await agreed(supervisor, b"old", 1)
     await served(clients, b"old")
     assert supervisor.status().workers[1].restarts == (fault != "refuse")
@@ -78,7 +78,7 @@ async def test_worker_failure_after_the_decision_is_repaired_by_a_new_worker(
     supervisor = await supervise(OLD, workers=2, worker_command=faulty(moment, fault, slot=1))
     clients = Asking(supervisor.port())
     await clients.more()
-    monkeypatch.setattr(supervisor._crew, "_options", Supervised(supervisor.path, workers=2).options)
+    monkeypatch.setattr(supervisor._pool, "_options", Supervised(supervisor.path, workers=2).options)
     change = None
     try:
         change = await supervisor.update(config(NEW, ADDED))
@@ -95,7 +95,7 @@ async def test_worker_failure_after_the_decision_is_repaired_by_a_new_worker(
 
 async def test_ports_bound_by_a_rejected_change_are_released(supervise: Supervise) -> None:
     supervisor = await supervise(OLD, workers=2, worker_command=faulty("before prepared", "refuse", slot=1))
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidConfig):
         await supervisor.update(config(NEW, ADDED))
     keys = list(supervisor._sockets.keys)
     assert len(keys) == 1
@@ -109,7 +109,7 @@ async def test_worker_without_free_descriptors_rejects_the_change_and_keeps_serv
     many = [listener(str(number), name=f"added-{number}") for number in range(20)]
     with pytest.raises(
         ChangeFailed,
-        match=r"worker 1 has no descriptors free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 16\); nothing",
+        match=r"worker 1: no descriptors are free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 16\); nothing",
     ):
         await supervisor.update(config(NEW, *many))
     await agreed(supervisor, b"old", 1)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from answerback.supervisor.sockets import backlog_filler
-from answerback.supervisor.sockets.backlog_filler import Fillers, queued
+from answerback.supervisor.sockets.backlog_filler import BacklogFiller, queued
 
 KEY = "it"
 Listening = Callable[..., list[socket.socket]]
@@ -33,8 +33,8 @@ def listening() -> Iterator[Listening]:
 
 
 @pytest.fixture
-def fillers() -> Iterator[Fillers]:
-    made = Fillers()
+def fillers() -> Iterator[BacklogFiller]:
+    made = BacklogFiller()
     yield made
     made.close(KEY)
 
@@ -53,7 +53,7 @@ def gets_in(sock: socket.socket) -> bool:
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
 @pytest.mark.parametrize("count", [1, 2, 4])
 async def test_filled_backlog_admits_no_client_and_fillers_are_known(
-    listening: Listening, fillers: Fillers, host: str, count: int
+    listening: Listening, fillers: BacklogFiller, host: str, count: int
 ) -> None:
     sockets = listening(host, count)
     await fillers.fill(KEY, sockets)
@@ -69,7 +69,9 @@ async def test_filled_backlog_admits_no_client_and_fillers_are_known(
     assert {name.socket for name in fillers.names()} == {KEY}
 
 
-async def test_clients_already_queued_count_towards_a_filled_backlog(listening: Listening, fillers: Fillers) -> None:
+async def test_clients_already_queued_count_towards_a_filled_backlog(
+    listening: Listening, fillers: BacklogFiller
+) -> None:
     (sock,) = listening()
     with socket.create_connection(sock.getsockname()):
         await fillers.fill(KEY, [sock])
@@ -78,7 +80,7 @@ async def test_clients_already_queued_count_towards_a_filled_backlog(listening: 
 
 
 async def test_backlog_filler_skips_a_full_queue(
-    listening: Listening, fillers: Fillers, monkeypatch: pytest.MonkeyPatch
+    listening: Listening, fillers: BacklogFiller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog_filler, "CONNECT_SECONDS", 0.01)
     sockets = listening(count=2)
@@ -94,7 +96,7 @@ async def test_backlog_filler_skips_a_full_queue(
 
 
 async def test_backlog_filler_fails_if_its_connections_do_not_arrive(
-    listening: Listening, fillers: Fillers, monkeypatch: pytest.MonkeyPatch
+    listening: Listening, fillers: BacklogFiller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog_filler, "CONNECT_SECONDS", 0.01)
     (sock,) = listening()
@@ -107,7 +109,7 @@ async def test_backlog_filler_fails_if_its_connections_do_not_arrive(
 
 
 async def test_backlog_filler_forgets_only_connections_closed_by_the_listener(
-    listening: Listening, fillers: Fillers
+    listening: Listening, fillers: BacklogFiller
 ) -> None:
     sockets = listening(count=2)
     await fillers.fill(KEY, sockets)

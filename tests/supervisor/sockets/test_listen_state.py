@@ -14,7 +14,7 @@ from answerback.core.plan import Accept
 from answerback.net import syn_filter
 from answerback.supervisor.errors import ChangeFailed
 from answerback.supervisor.sockets import backlog_filler
-from answerback.supervisor.sockets.listen_state import ListenState, door_of
+from answerback.supervisor.sockets.listen_state import ListenState, listen_state_of
 from answerback.supervisor.sockets.table import Sockets
 from tests.ports import free_port
 
@@ -69,7 +69,7 @@ def meets(sockets: Sockets, key: str, many: int = 6) -> set[ListenState]:
 
 async def turn(sockets: Sockets, key: str, door: ListenState) -> None:
     with sockets.binding([key]) as bound:
-        async with sockets.turning(bound, {key: door}):
+        async with sockets.changing(bound, {key: door}):
             pass
     sockets.finish([*sockets.closing], range(sockets.slots))
 
@@ -87,7 +87,9 @@ def accept_all(sockets: Sequence[socket.socket]) -> int:
 
 
 def test_accept_modes_map_to_listen_states() -> None:
-    assert {accept: door_of(accept) for accept in Accept if door_of(accept) is not ListenState.OPEN} == {
+    assert {
+        accept: listen_state_of(accept) for accept in Accept if listen_state_of(accept) is not ListenState.OPEN
+    } == {
         Accept.STALL: ListenState.STALLED,
         Accept.REFUSE: ListenState.REFUSED,
     }
@@ -114,7 +116,7 @@ async def test_listen_state_change_that_fails_changes_nothing(
 ) -> None:
     await turn(sockets, key, one)
     with pytest.raises(OSError, match="disk full"):
-        async with sockets.turning({}, {key: other}):
+        async with sockets.changing({}, {key: other}):
             raise OSError("disk full")
     assert meets(sockets, key) == {one}
     await turn(sockets, key, other)
@@ -123,7 +125,7 @@ async def test_listen_state_change_that_fails_changes_nothing(
 
 async def test_listener_opening_admits_no_client_before_the_decision(sockets: Sockets, key: str, filters: bool) -> None:
     await turn(sockets, key, ListenState.REFUSED)
-    async with sockets.turning({}, {key: ListenState.OPEN}):
+    async with sockets.changing({}, {key: ListenState.OPEN}):
         assert meets(sockets, key, 2) == {ListenState.STALLED if filters else ListenState.OPEN}
     assert meets(sockets, key) == {ListenState.OPEN}
 
@@ -137,7 +139,7 @@ async def test_failed_listen_state_change_is_undone(
     address = re.escape(sockets.address(key))
     monkeypatch.setattr(backlog_filler, "TRIES_PER_SOCKET", 0)
     with pytest.raises(ChangeFailed, match=f"^{address} cannot be stalled: own connections .* nothing has changed$"):
-        async with sockets.turning({}, {key: ListenState.STALLED, other: ListenState.OPEN}):
+        async with sockets.changing({}, {key: ListenState.STALLED, other: ListenState.OPEN}):
             pytest.fail("it was decided")
     assert meets(sockets, key) == {ListenState.OPEN}
     assert meets(sockets, other) == {ListenState.REFUSED}
@@ -147,7 +149,7 @@ async def test_connections_queued_before_refusing_are_still_accepted(sockets: So
     await turn(sockets, key, ListenState.OPEN)
     host, _, port = sockets.address(key).rpartition(":")
     queued = [socket.create_connection((host, int(port))) for _ in range(5)]
-    async with sockets.turning({}, {key: ListenState.REFUSED}):
+    async with sockets.changing({}, {key: ListenState.REFUSED}):
         pass
     if filters:
         assert meet(sockets, key) is ListenState.STALLED, "until it is emptied"
@@ -161,7 +163,7 @@ async def test_connections_queued_before_refusing_are_still_accepted(sockets: So
 async def test_listen_state_reverted_before_the_queue_is_empty_is_open(sockets: Sockets, key: str) -> None:
     await turn(sockets, key, ListenState.OPEN)
     for door in (ListenState.REFUSED, ListenState.OPEN):
-        async with sockets.turning({}, {key: door}):
+        async with sockets.changing({}, {key: door}):
             pass
     assert meets(sockets, key) == {ListenState.OPEN}
 

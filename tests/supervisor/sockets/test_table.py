@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.internal.v1.link_pb2 import Adopt, Order, Prepare, Release, Report, SocketName
+from answerback.internal.v1.link_pb2 import Adopt, Command, Event, Prepare, Release, SocketName
 from answerback.language.addresses import Address, of_key
 from answerback.link import Link, Received
 from answerback.supervisor.sockets.listen_state import BACKLOG
@@ -36,7 +36,7 @@ def sockets() -> Iterator[Sockets]:
 
 async def listen(sockets: Sockets, *keys: str) -> dict[str, Bound]:
     with sockets.binding(keys) as bound:
-        async with sockets.turning(bound):
+        async with sockets.changing(bound):
             pass
     return bound
 
@@ -86,7 +86,7 @@ async def test_bound_socket_answers_no_client_before_the_decision(sockets: Socke
     with sockets.binding([ANY]) as bound:
         port = int(bound[ANY].address.rpartition(":")[2])
         assert not listening(port)
-        async with sockets.turning(bound):
+        async with sockets.changing(bound):
             assert not listening(port)
     assert listening(port)
 
@@ -159,7 +159,7 @@ async def test_port_in_use_is_reported_when_listening(sockets: Sockets) -> None:
         faster.bind(bound[ANY].sockets[0].getsockname())
         faster.listen()
         with pytest.raises(CannotListen, match="the port is in use"):
-            async with sockets.turning(bound):
+            async with sockets.changing(bound):
                 pass
     assert not sockets.keys
 
@@ -219,9 +219,9 @@ class Worker:
         theirs.close()
         self.reports = 0
         self._news = asyncio.Event()
-        self.link = Link(ours, Report, self._received, self._news.set)
+        self.link = Link(ours, Event, self._received, self._news.set)
 
-    def _received(self, _received: Received[Report]) -> None:
+    def _received(self, _received: Received[Event]) -> None:
         self.reports += 1
         self._news.set()
 
@@ -234,7 +234,7 @@ class Worker:
         """Pass the sockets, and wait until it accepts on them."""
         names = [SocketName(key=key, slot=self.slot) for key in sockets]
         before = self.reports
-        self.link.send(Order(prepare=Prepare(sockets=names)), list(sockets.values()))
+        self.link.send(Command(prepare=Prepare(sockets=names)), list(sockets.values()))
         await self.reported(before + 1)
 
     def kill(self) -> None:
@@ -324,12 +324,12 @@ async def test_sibling_worker_adopts_the_queue_and_returns_it(
     workers[0].link.close()
     orphan = sockets.of(0)
     names = [SocketName(key=key, slot=0) for key in orphan]
-    workers[1].link.send(Order(adopt=Adopt(slot=0, sockets=names)), list(orphan.values()))
+    workers[1].link.send(Command(adopt=Adopt(slot=0, sockets=names)), list(orphan.values()))
     for loop in clients:
         await loop.more()
     workers[0] = Worker(0)
     await workers[0].accept_on(orphan)
-    workers[1].link.send(Order(release=Release(slot=0)))
+    workers[1].link.send(Command(release=Release(slot=0)))
     before = answers(clients)[b"0\n"]
     await clients[0].more(lambda _: answers(clients)[b"0\n"] > before + 50)
     for loop in clients:
@@ -344,7 +344,7 @@ async def test_address_added_under_load_loses_no_connection(
     with sockets.binding([added]) as bound:
         for worker in workers:
             await worker.accept_on({added: bound[added].sockets[worker.slot]})
-        async with sockets.turning(bound):
+        async with sockets.changing(bound):
             pass
     newcomer = ConnectLoop(port_of(sockets, added))
     await newcomer.more()

@@ -97,7 +97,7 @@ def test_unix_socket_file_of_another_process_is_not_removed(path: str) -> None:
 async def test_unix_socket_is_shared_by_all_slots(sockets: Sockets, path: str) -> None:
     key = f"unix:{path}"
     with sockets.binding([key]) as bound:
-        async with sockets.turning(bound):
+        async with sockets.changing(bound):
             pass
     assert sockets.of(0)[key] is sockets.of(1)[key]
     assert sockets.address(key) == key

@@ -16,8 +16,8 @@ from tests.supervisor.supervising import QUICK, Asking, Supervised, ask, config,
 pytestmark = pytest.mark.long
 
 SLOWLY = listener("late", more="{delay: 20ms},")
-AWAY = Timeouts(backoff=(1.5,), adopt_from=1.0)
-AT_ONCE = Timeouts(backoff=(0.0,))
+AWAY = Timeouts(backoff_seconds=(1.5,), cover_from_seconds=1.0)
+AT_ONCE = Timeouts(backoff_seconds=(0.0,))
 
 
 async def at_rest(supervisor: Supervised) -> None:
@@ -56,20 +56,20 @@ async def test_counters_continue_after_a_worker_death(supervise: Supervise) -> N
 async def test_hanging_worker_is_replaced_and_its_clients_are_answered(
     supervise: Supervise, caplog: pytest.LogCaptureFixture
 ) -> None:
-    supervisor = await supervise(workers=2, pace=Timeouts(silence=2.0))
+    supervisor = await supervise(workers=2, timeouts=Timeouts(silence_seconds=2.0))
     pid = supervisor.kill(0, signal.SIGSTOP)
     answers = asyncio.ensure_future(supervisor.answers())
     await supervisor.until_replaced(0, pid)
     assert await answers == {b"one"}
-    assert "worker 0 hung: no heartbeat and no progress for 2 s, and was killed" in caplog.text
+    assert "worker 0 was killed: it sent no heartbeat and made no progress for 2 s" in caplog.text
 
 
 async def test_delayed_supervisor_counts_no_worker_as_dead(supervise: Supervise) -> None:
-    supervisor = await supervise(workers=1, pace=Timeouts(silence=2.0))
-    (worker,) = supervisor._crew.workers
+    supervisor = await supervise(workers=1, timeouts=Timeouts(silence_seconds=2.0))
+    (worker,) = supervisor._pool.workers
     worker.heard -= 100  # as if nothing had been heard for long,
-    supervisor._crew._ticked -= 2 * LATE_SECONDS  # because the supervisor did not run
-    await until(lambda: supervisor._crew._ticked > worker.heard)
+    supervisor._pool._ticked -= 2 * LATE_SECONDS  # because the supervisor did not run
+    await until(lambda: supervisor._pool._ticked > worker.heard)
     assert supervisor.status().workers[0].restarts == 0
     assert await supervisor.answers() == {b"one"}
 
@@ -78,7 +78,7 @@ async def test_another_worker_covers_a_slot_that_waits_for_its_restart(
     supervise: Supervise, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    supervisor = await supervise(workers=2, pace=AWAY)
+    supervisor = await supervise(workers=2, timeouts=AWAY)
     clients = Asking(supervisor.port(), 2)
     pid = supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)
@@ -94,7 +94,7 @@ async def test_another_worker_covers_a_slot_that_waits_for_its_restart(
 
 
 async def test_stand_in_worker_may_die_and_clients_are_still_answered(supervise: Supervise) -> None:
-    supervisor = await supervise(workers=3, pace=AWAY)
+    supervisor = await supervise(workers=3, timeouts=AWAY)
     supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] == 0)
     supervisor.kill(1)
@@ -104,7 +104,7 @@ async def test_stand_in_worker_may_die_and_clients_are_still_answered(supervise:
 
 
 async def test_clients_without_any_worker_wait_for_the_first_successor(supervise: Supervise) -> None:
-    supervisor = await supervise(workers=1, pace=AWAY)
+    supervisor = await supervise(workers=1, timeouts=AWAY)
     pid = supervisor.kill(0)
     await until(lambda: supervisor.status().state == State.NOT_SERVING)
     assert supervisor.health.reason == "no worker is running: worker 0 was killed by SIGKILL"
@@ -117,7 +117,7 @@ async def test_clients_without_any_worker_wait_for_the_first_successor(supervise
 
 
 async def test_five_worker_deaths_within_60_s_are_the_reason_of_not_serving(supervise: Supervise) -> None:
-    supervisor = await supervise(workers=2, pace=AT_ONCE)
+    supervisor = await supervise(workers=2, timeouts=AT_ONCE)
     for _ in range(4):
         await supervisor.until_replaced(1, supervisor.kill(1))
     assert supervisor.health.serving
@@ -131,17 +131,17 @@ async def test_five_worker_deaths_within_60_s_are_the_reason_of_not_serving(supe
         "liveness": True,
     }
     assert await supervisor.answers() == {b"one"}, "it goes on all the same"
-    supervisor._crew.deaths._times.extend([-1000.0] * 5)  # as if they had died long ago
+    supervisor._pool.crash_loop._times.extend([-1000.0] * 5)  # as if they had died long ago
     await until(lambda: supervisor.health.serving)
     assert supervisor.status().state == State.SERVING
 
 
 async def until_died(supervisor: Supervised, exit_reason: str) -> None:
-    await until(lambda: supervisor._crew.last_death.startswith(exit_reason))
+    await until(lambda: supervisor._pool.last_death.startswith(exit_reason))
 
 
 async def test_new_worker_that_does_not_start_is_retried(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
-    supervisor = await supervise(workers=1, pace=Timeouts(backoff=(0.05,)))
+    supervisor = await supervise(workers=1, timeouts=Timeouts(backoff_seconds=(0.05,)))
     (real,) = {supervisor.options}
     pid = supervisor.pids()[0]
     for command, exit_reason in [
@@ -150,14 +150,14 @@ async def test_new_worker_that_does_not_start_is_retried(supervise: Supervise, m
         (faulty("before prepared", "refuse", revision=1), "worker 0 could not take over: listeners[0]: this worker"),
     ]:
         options = Supervised(supervisor.path, worker_command=command).options
-        monkeypatch.setattr(supervisor._crew, "_options", options)
-        supervisor._crew.last_death = ""
-        supervisor._crew.slots[0].failures = 0
+        monkeypatch.setattr(supervisor._pool, "_options", options)
+        supervisor._pool.last_death = ""
+        supervisor._pool.slots[0].failures = 0
         if supervisor.pids()[0]:
             supervisor.kill(0)
         await until_died(supervisor, exit_reason)
     assert supervisor.health.reason
-    monkeypatch.setattr(supervisor._crew, "_options", real)
+    monkeypatch.setattr(supervisor._pool, "_options", real)
     await supervisor.until_replaced(0, pid)
     assert await supervisor.answers() == {b"one"}
 
@@ -195,7 +195,7 @@ async def test_workers_ignore_signals_of_the_supervisor(supervise: Supervise) ->
 
 
 async def test_worker_restarted_during_a_change_has_the_new_configuration(supervise: Supervise) -> None:
-    supervisor = await supervise(workers=2, pace=QUICK)
+    supervisor = await supervise(workers=2, timeouts=QUICK)
     pid = supervisor.kill(0)
     await until(lambda: supervisor.pids()[0] != pid)
     for number in range(5):

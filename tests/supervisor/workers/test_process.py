@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from answerback.internal.v1.link_pb2 import Commit, Order, Prepare, Stop
+from answerback.internal.v1.link_pb2 import Command, Commit, Prepare, Stop
 from answerback.shared.counters import SharedCounters
 from answerback.supervisor.options import Options
-from answerback.supervisor.workers.process import UNTIMELY, WorkerDied, WorkerProcess
+from answerback.supervisor.workers.process import UNTIMELY_SECONDS, WorkerDied, WorkerProcess
 from tests.supervisor.supervising import alive, faulty
 
 Start = Callable[..., WorkerProcess]
@@ -31,7 +31,7 @@ async def start() -> AsyncIterator[Start]:
     yield start
     for process in started:
         process.kill("the test is over")
-        await process.over
+        await process.exited
 
 
 def program(text: str) -> tuple[str, ...]:
@@ -44,9 +44,9 @@ async def test_worker_process_starts_prepares_and_commits(start: Start) -> None:
     await process.in_time(process.started, 20, "")
     assert 0 < process.start_seconds < 20
     assert (process.up, process.exit_reason) == (False, "worker 0 lives")
-    report = await process.ask(Order(prepare=Prepare(revision=3)), "prepared", "refused", within=20)
+    report = await process.ask(Command(prepare=Prepare(revision=3)), "prepared", "refused", within_seconds=20)
     assert report.prepared.revision == 3
-    await process.ask(Order(commit=Commit(revision=3)), "committed", within=20)
+    await process.ask(Command(commit=Commit(revision=3)), "committed", within_seconds=20)
     process.committed(3)
     assert (process.up, process.revision) == (True, 3)
 
@@ -55,8 +55,8 @@ async def test_worker_process_told_to_stop_exits_with_0(start: Start) -> None:
     process = start()
     await process.started
     process.ending = True
-    process.tell(Order(stop=Stop()))
-    assert await process.over == 0
+    process.tell(Command(stop=Stop()))
+    assert await process.exited == 0
     assert process.exit_reason == "worker 0 exited with status 0"
     assert not alive(process.pid)
 
@@ -78,38 +78,38 @@ async def test_worker_process_that_died_has_an_exit_reason(start: Start, text: s
 
 async def test_worker_process_that_does_not_start_in_time_is_killed(start: Start) -> None:
     process = start(*faulty("start", "hang"))
-    with pytest.raises(WorkerDied, match="worker 0 slept, and was killed"):
-        await process.in_time(process.started, 0.2, "slept")
-    assert process.over.result() == -signal.SIGKILL
+    with pytest.raises(WorkerDied, match="worker 0 was killed: it slept"):
+        await process.in_time(process.started, 0.2, "it slept")
+    assert process.exited.result() == -signal.SIGKILL
 
 
 async def test_worker_process_that_does_not_answer_an_order_is_killed(start: Start) -> None:
     process = start()
     await process.started
     os.kill(process.pid, signal.SIGSTOP)
-    with pytest.raises(WorkerDied, match=r"worker 0 did not answer prepare within 0.2 s, and was killed"):
-        await process.ask(Order(prepare=Prepare()), "prepared", within=0.2)
+    with pytest.raises(WorkerDied, match=r"worker 0 was killed: it did not answer prepare within 0.2 s"):
+        await process.ask(Command(prepare=Prepare()), "prepared", within_seconds=0.2)
 
 
 async def test_order_to_dead_worker_process_raises_worker_died(start: Start) -> None:
     process = start(*program("pass"))
-    await process.over
+    await process.exited
     with pytest.raises(WorkerDied, match="worker 0 exited with status 0"):
-        await process.ask(Order(prepare=Prepare()), "prepared", within=20)
+        await process.ask(Command(prepare=Prepare()), "prepared", within_seconds=20)
 
 
 async def test_worker_process_that_closes_its_link_is_killed(start: Start) -> None:
     process = start(*program("import os, signal, sys; os.close(int(sys.argv[2])); signal.pause()"))
-    assert await process.over == -signal.SIGKILL
+    assert await process.exited == -signal.SIGKILL
 
 
 async def test_answer_limit_is_extended_after_the_supervisor_was_blocked(start: Start) -> None:
     process = start()
     await process.started
-    answer = asyncio.ensure_future(process.ask(Order(prepare=Prepare()), "prepared", within=0.05))
+    answer = asyncio.ensure_future(process.ask(Command(prepare=Prepare()), "prepared", within_seconds=0.05))
     os.kill(process.pid, signal.SIGSTOP)  # it cannot answer meanwhile
     await asyncio.sleep(0)
-    blocked(UNTIMELY + 0.1)
+    blocked(UNTIMELY_SECONDS + 0.1)
     os.kill(process.pid, signal.SIGCONT)
     assert (await answer).HasField("prepared")
 
@@ -122,4 +122,4 @@ def blocked(seconds: float) -> None:
 async def test_worker_process_inherits_only_link_and_counters(start: Start) -> None:
     listing = "import os, sys; sys.exit(len(os.listdir('/proc/self/fd')) - 1)"
     process = start(*program(listing))
-    assert await process.over == 5, "standard input, output, error, link and tally"
+    assert await process.exited == 5, "standard input, output, error, link and tally"

@@ -51,7 +51,7 @@ def test_five_deaths_in_a_minute_are_a_crash_loop_until_a_minute_without(clock: 
         for _ in range(died):
             deaths.add()
         clock.now += seconds
-        seen.append(deaths.too_many)
+        seen.append(deaths.detected)
     assert seen == [False, True, True, True, True, False]
 
 
@@ -60,7 +60,7 @@ def test_five_deaths_in_more_than_a_minute_are_no_crash_loop(clock: Any) -> None
     for _ in range(20):
         deaths.add()
         clock.now += 15
-        assert not deaths.too_many
+        assert not deaths.detected
 
 
 def test_slot_without_worker_has_an_empty_status() -> None:

@@ -21,8 +21,8 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class Order(_message.Message):
-    """What the supervisor says to a worker, one framed message each. Sockets and files travel beside it (SCM_RIGHTS), in the
+class Command(_message.Message):
+    """A command of the supervisor to a worker; each is one framed message. Sockets and files travel beside it (SCM_RIGHTS), in the
     order in which `sockets` and `files` name them.
     """
 
@@ -92,18 +92,18 @@ class Order(_message.Message):
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
-Global___Order: _TypeAlias = Order  # noqa: Y015
+Global___Command: _TypeAlias = Command  # noqa: Y015
 
 @_typing.final
 class Prepare(_message.Message):
-    """Compile this configuration and hold it ready beside the one in force. Answered by Prepared or Refused."""
+    """Compile this configuration and keep it ready beside the active one. Answered by Prepared or Rejected."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
-    PLACES_FIELD_NUMBER: _builtins.int
+    LAYOUTS_FIELD_NUMBER: _builtins.int
     SOCKETS_FIELD_NUMBER: _builtins.int
     DEFAULT_ENGINE_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
@@ -115,7 +115,7 @@ class Prepare(_message.Message):
         """What `file` names, read by the supervisor."""
 
     @_builtins.property
-    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListenerPlaces]: ...
+    def layouts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListenerLayout]: ...
     @_builtins.property
     def sockets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SocketName]:
         """The sockets of listeners whose address is new to this worker."""
@@ -126,13 +126,13 @@ class Prepare(_message.Message):
         revision: _builtins.int = ...,
         config: _config_pb2.Config | None = ...,
         files: _abc.Iterable[Global___File] | None = ...,
-        places: _abc.Iterable[Global___ListenerPlaces] | None = ...,
+        layouts: _abc.Iterable[Global___ListenerLayout] | None = ...,
         sockets: _abc.Iterable[Global___SocketName] | None = ...,
         default_engine: _config_pb2.Engine.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "default_engine", b"default_engine", "files", b"files", "places", b"places", "revision", b"revision", "sockets", b"sockets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "default_engine", b"default_engine", "files", b"files", "layouts", b"layouts", "revision", b"revision", "sockets", b"sockets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -207,7 +207,7 @@ Global___Commit: _TypeAlias = Commit  # noqa: Y015
 
 @_typing.final
 class Abort(_message.Message):
-    """Forget the prepared revision, and accept again where that was paused. Not answered."""
+    """Discard the prepared revision, and accept again where that was paused. Not answered."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -232,7 +232,7 @@ Global___Abort: _TypeAlias = Abort  # noqa: Y015
 
 @_typing.final
 class Pause(_message.Message):
-    """Accept what is queued, then nobody on these sockets until the next Commit or Abort. Answered by Paused."""
+    """Accept the queued connections, then no more on these sockets until the next Commit or Abort. Answered by Paused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -361,21 +361,21 @@ class Drain(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_FIELD_NUMBER: _builtins.int
     OVER_MILLISECONDS_FIELD_NUMBER: _builtins.int
-    succeeded: _builtins.bool
+    handed_over: _builtins.bool
     """Leave what is queued to a successor, which accepts on the same sockets already; stop listening otherwise."""
     over_milliseconds: _builtins.int
     """In which time to close the connections, spread evenly over it, the oldest first."""
     def __init__(
         self,
         *,
-        succeeded: _builtins.bool = ...,
+        handed_over: _builtins.bool = ...,
         over_milliseconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["over_milliseconds", b"over_milliseconds", "succeeded", b"succeeded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handed_over", b"handed_over", "over_milliseconds", b"over_milliseconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -435,21 +435,21 @@ Global___KeepConnections: _TypeAlias = KeepConnections  # noqa: Y015
 
 @_typing.final
 class ResetCounters(_message.Message):
-    """Count from 0 again in these places of the tally's counters, all at one moment. Answered by CountersReset."""
+    """Set these cells of the shared sequences to 0, all at one moment. Answered by CountersReset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PLACES_FIELD_NUMBER: _builtins.int
+    CELLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
-        places: _abc.Iterable[_builtins.int] | None = ...,
+        cells: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -499,7 +499,7 @@ Global___SocketName: _TypeAlias = SocketName  # noqa: Y015
 
 @_typing.final
 class Filler(_message.Message):
-    """A connection of the supervisor's own, which fills a queue that is to be full, or did: not to be counted, nor answered."""
+    """A connection of the supervisor's own that fills a queue, or did: it is neither counted nor answered."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -527,8 +527,10 @@ class Filler(_message.Message):
 Global___Filler: _TypeAlias = Filler  # noqa: Y015
 
 @_typing.final
-class ListenerPlaces(_message.Message):
-    """Where a listener's counts stand in a slot's region of the tally, and those of its rules and faults, by their order."""
+class ListenerLayout(_message.Message):
+    """The cells of a listener's counters in a slot's region of the shared counters, and those of its rules and faults, in their
+    order.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -547,15 +549,15 @@ class ListenerPlaces(_message.Message):
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Where the rules count what all workers share (`times`, `replies`), by their order; 0 for those that do not."""
+        """The cells of the sequences that all workers share (`times`, `replies`), by the rules' order; 0 for rules without."""
 
     @_builtins.property
     def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Where the strikes of its faults are counted, by their order."""
+        """The cells that count how often each fault applied, in their order."""
 
     @_builtins.property
     def fault_counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Where the faults count what all workers share (replies, and in the next cell strikes), by their order."""
+        """The cells of the faults' sequences that all workers share (replies, and in the next cell applications), in order."""
 
     def __init__(
         self,
@@ -574,17 +576,17 @@ class ListenerPlaces(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListenerPlaces: _TypeAlias = ListenerPlaces  # noqa: Y015
+Global___ListenerLayout: _TypeAlias = ListenerLayout  # noqa: Y015
 
 @_typing.final
-class Report(_message.Message):
-    """What a worker says to the supervisor."""
+class Event(_message.Message):
+    """What a worker reports to the supervisor: an answer to a command, or a heartbeat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    BEAT_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
     PREPARED_FIELD_NUMBER: _builtins.int
-    REFUSED_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
     COMMITTED_FIELD_NUMBER: _builtins.int
     DRAINED_FIELD_NUMBER: _builtins.int
     COUNTERS_RESET_FIELD_NUMBER: _builtins.int
@@ -592,11 +594,11 @@ class Report(_message.Message):
     SILENCE_EXPECTED_FIELD_NUMBER: _builtins.int
     STOPPED_ACCEPTING_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def beat(self) -> Global___Beat: ...
+    def heartbeat(self) -> Global___Heartbeat: ...
     @_builtins.property
     def prepared(self) -> Global___Prepared: ...
     @_builtins.property
-    def refused(self) -> Global___Refused: ...
+    def rejected(self) -> Global___Rejected: ...
     @_builtins.property
     def committed(self) -> Global___Committed: ...
     @_builtins.property
@@ -612,9 +614,9 @@ class Report(_message.Message):
     def __init__(
         self,
         *,
-        beat: Global___Beat | None = ...,
+        heartbeat: Global___Heartbeat | None = ...,
         prepared: Global___Prepared | None = ...,
-        refused: Global___Refused | None = ...,
+        rejected: Global___Rejected | None = ...,
         committed: Global___Committed | None = ...,
         drained: Global___Drained | None = ...,
         counters_reset: Global___CountersReset | None = ...,
@@ -622,25 +624,25 @@ class Report(_message.Message):
         silence_expected: Global___SilenceExpected | None = ...,
         stopped_accepting: Global___StoppedAccepting | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "refused", b"refused", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["beat", "prepared", "refused", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
-Global___Report: _TypeAlias = Report  # noqa: Y015
+Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
-class Beat(_message.Message):
-    """The event loop turns. The first one says that the worker is up."""
+class Heartbeat(_message.Message):
+    """The event loop runs. The first one says that the worker is up."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LAG_MICROSECONDS_FIELD_NUMBER: _builtins.int
     lag_microseconds: _builtins.int
-    """By how much the beat's own timer came late."""
+    """How late the heartbeat's own timer fired."""
     def __init__(
         self,
         *,
@@ -652,7 +654,7 @@ class Beat(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Beat: _TypeAlias = Beat  # noqa: Y015
+Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class Prepared(_message.Message):
@@ -674,7 +676,7 @@ class Prepared(_message.Message):
 Global___Prepared: _TypeAlias = Prepared  # noqa: Y015
 
 @_typing.final
-class Refused(_message.Message):
+class Rejected(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
@@ -694,7 +696,7 @@ class Refused(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Refused: _TypeAlias = Refused  # noqa: Y015
+Global___Rejected: _TypeAlias = Rejected  # noqa: Y015
 
 @_typing.final
 class Committed(_message.Message):

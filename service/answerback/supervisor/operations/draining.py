@@ -10,15 +10,19 @@ A drain lasts until `resume`, across changes of the configuration.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from functools import partial
 from time import monotonic
 from typing import Final
 
-from answerback.internal.v1.link_pb2 import CloseConnections, KeepConnections, Order
-from answerback.metrics.snapshot import Counts
+from answerback.concurrency.notifier import Notifier
+from answerback.concurrency.serial import SerialRunner
+from answerback.concurrency.tasks import Tasks
+from answerback.internal.v1.link_pb2 import CloseConnections, Command, KeepConnections
+from answerback.metrics.snapshot import Counts, read_counts
+from answerback.shared.counters import SharedCounters
 from answerback.supervisor import audit
-from answerback.supervisor.aio.notifier import Notifier
+from answerback.supervisor.readiness import Readiness
 from answerback.supervisor.rollout.rollout import Rollout
 from answerback.supervisor.status import DrainProgress, DrainState
 from answerback.supervisor.workers.pool import WorkerPool
@@ -26,36 +30,34 @@ from answerback.supervisor.workers.pool import WorkerPool
 # Rule: a drain that has begun continues, even if its caller disconnects.
 # Rule: connections accepted late (by a successor, from the queue of a dead worker) are told to close as well.
 
-POLL: Final = 0.1  # seconds between two reads of the counters
-REPEAT: Final = 1.0  # seconds between two close commands, once all workers have one
+POLL_SECONDS: Final = 0.1  # seconds between two reads of the counters
+REPEAT_SECONDS: Final = 1.0  # seconds between two close commands, once all workers have one
 
 log = logging.getLogger(__name__)
-
-Exclusively = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 class Drain:
     """One drain, as requested."""
 
-    def __init__(self, listener: str, over: float, grace: float) -> None:
+    def __init__(self, listener: str, spread_seconds: float, grace_seconds: float) -> None:
         self.listener = listener
-        self.over = over
-        self.grace = grace
+        self.spread_seconds = spread_seconds
+        self.grace_seconds = grace_seconds
         self.progress = DrainProgress(DrainState.DRAINING, 0, 0)
         self.changed = Notifier()
         self.resumed = False
-        self.orders = True
+        self.closes = True
         """Whether this drain tells workers what to close; a later drain of the same listener takes precedence."""
 
     def concerns(self, listener: str) -> bool:
         """Whether another drain or a resume of this listener (empty: all) overlaps with this one."""
         return not listener or self.listener in ("", listener)
 
-    def tell(self, progress: DrainProgress) -> None:
+    def publish(self, progress: DrainProgress) -> None:
         """Publish the progress."""
         if progress != self.progress:
             self.progress = progress
-            self.changed.ring()
+            self.changed.notify()
 
 
 class DrainController:
@@ -63,76 +65,68 @@ class DrainController:
 
     def __init__(
         self,
-        crew: WorkerPool,
+        pool: WorkerPool,
         rollout: Rollout,
-        counts: Callable[[str], Counts],
-        delay: float,
-        exclusively: Exclusively,
-        proceed: Callable[[], None],
-        changed: Callable[[], None],
+        counters: SharedCounters,
+        serial: SerialRunner,
+        readiness: Readiness,
+        delay_seconds: float,
     ) -> None:
-        """`counts` gives a listener's counters; `delay`: how long to accept on, in seconds.
-
-        `proceed` raises Stopping if there is no use in going on; `changed` is called when health may be another.
-        """
-        self._crew = crew
+        """`delay_seconds`: how long to accept on after a drain was announced."""
+        self._pool = pool
         self._rollout = rollout
-        self._counts = counts
+        self._counters = counters
+        self._serial = serial
+        self._readiness = readiness
         self._drained = rollout.drained
-        self._delay = delay
-        self._exclusively = exclusively
-        self._proceed = proceed
-        self._changed = changed
-        self._running: dict[Drain, asyncio.Task[None]] = {}
+        self._delay_seconds = delay_seconds
+        self._tasks = Tasks()
+        self._running: set[Drain] = set()
 
-    async def drain(self, listener: str, over: float, grace: float) -> AsyncIterator[DrainProgress]:
-        """Drain a listener, or all, including future ones; connections are closed evenly over `over` seconds.
+    async def drain(self, listener: str, spread_seconds: float, grace_seconds: float) -> AsyncIterator[DrainProgress]:
+        """Drain a listener, or all, including future ones; connections are closed evenly over `spread_seconds`.
 
-        Connections open `grace` seconds after that are reset.
+        Connections open `grace_seconds` after that are reset.
 
         Yields the progress until it is complete. Raises Stopping; ChangeFailed if it could not begin, then nothing
         has changed.
         """
-        self._proceed()
-        drain = Drain(listener, over, grace)
+        self._serial.check_open()
+        drain = Drain(listener, spread_seconds, grace_seconds)
         fresh = self._drained.announce(listener)
-        self._changed()
-        audit.note("draining", listener=listener, over=over, grace=grace)
+        self._report()
+        audit.note("draining", listener=listener, over=spread_seconds, grace=grace_seconds)
         for other in self._running:
-            other.orders = other.orders and not other.concerns(listener)
-        task = asyncio.get_running_loop().create_task(self._run(drain, fresh=fresh))
-        self._running[drain] = task
-        task.add_done_callback(partial(self._over, drain))
-        told: DrainProgress | None = None
-        while not task.done() or told is not drain.progress:
-            ring = drain.changed.next()
-            if told is not drain.progress:
-                told = drain.progress
-                yield told
+            other.closes = other.closes and not other.concerns(listener)
+        self._running.add(drain)
+        task = self._tasks.start(self._run(drain, fresh=fresh))
+        published: DrainProgress | None = None
+        while not task.done() or published is not drain.progress:
+            changed = drain.changed.changed()
+            if published is not drain.progress:
+                published = drain.progress
+                yield published
             else:
-                await ring
+                await changed
         await task
 
     async def resume(self, listener: str) -> list[str]:
         """Let a listener, or all, listen again; return the names of those that were drained. Raises ChangeFailed."""
-        resumed: list[str] = []
+        return await self._serial.run(self._resume(listener))
 
-        async def work() -> None:
-            before = self._drained.saved()
-            resumed.extend(self._drained.resume(listener, self._rollout.names))
-            try:
-                await self._rollout.turn(self._crew.change_targets)
-            except BaseException:
-                self._drained.restore(before)
-                raise
-            for worker in self._crew.change_targets:
-                worker.tell(Order(keep_connections=KeepConnections(listeners=resumed)))
-            for drain in self._running:
-                drain.resumed = drain.resumed or drain.concerns(listener)
-            self._changed()
-            audit.note("resumed", listener=listener, listeners=resumed)
-
-        await self._exclusively(work)
+    async def _resume(self, listener: str) -> list[str]:
+        before = self._drained.saved()
+        resumed = self._drained.resume(listener, self._rollout.names)
+        try:
+            await self._rollout.apply_drains()
+        except BaseException:
+            self._drained.restore(before)
+            raise
+        self._pool.tell_all(Command(keep_connections=KeepConnections(listeners=resumed)))
+        for drain in self._running:
+            drain.resumed = drain.resumed or drain.concerns(listener)
+        self._report()
+        audit.note("resumed", listener=listener, listeners=resumed)
         return resumed
 
     def state(self, name: str) -> DrainState | None:
@@ -143,12 +137,16 @@ class DrainController:
         return DrainState.DRAINED if done else DrainState.DRAINING
 
     async def _run(self, drain: Drain, *, fresh: bool) -> None:
-        until = monotonic() + (self._delay if fresh else 0.0)
-        while (left := until - monotonic()) > 0 and not drain.resumed:
-            self._proceed()
-            await asyncio.sleep(min(POLL, left))
-        await self._exclusively(partial(self._shut, drain, fresh=fresh))
-        await self._watch(drain)
+        try:
+            until = monotonic() + (self._delay_seconds if fresh else 0.0)
+            while (left := until - monotonic()) > 0 and not drain.resumed:
+                self._serial.check_open()
+                await asyncio.sleep(min(POLL_SECONDS, left))
+            await self._serial.run(self._shut(drain, fresh=fresh))
+            await self._watch(drain)
+        finally:
+            self._running.discard(drain)
+            drain.changed.notify()
 
     async def _shut(self, drain: Drain, *, fresh: bool) -> None:
         """Refuse new connections from now on, and tell workers to close the open ones."""
@@ -157,43 +155,43 @@ class DrainController:
         before = self._drained.saved()
         try:
             if self._drained.close(drain.listener):
-                await self._rollout.turn(self._crew.change_targets)
+                await self._rollout.apply_drains()
         except BaseException:
             self._drained.restore(before)
             if fresh:
                 self._drained.resume(drain.listener, self._rollout.names)
-            self._changed()
+            self._report()
             raise
-        self._order(drain, drain.over)
+        self._close_connections(drain, drain.spread_seconds)
 
     async def _watch(self, drain: Drain) -> None:
         """Publish the progress until the drain is complete."""
         names = [drain.listener] if drain.listener else self._rollout.names
-        began, reset_before = self._open(names), self._reset(names)
-        deadline = monotonic() + drain.over + drain.grace
-        repeat = min(deadline, deadline - drain.grace + REPEAT)
+        open_before, reset_before = self._open(names), self._reset(names)
+        deadline = monotonic() + drain.spread_seconds + drain.grace_seconds
+        repeat_at = min(deadline, deadline - drain.grace_seconds + REPEAT_SECONDS)
         while True:
             left = self._open(names)
             reset = self._reset(names) - reset_before
-            progress = partial(DrainProgress, open=left, closed=max(0, began - left), reset=reset)
+            progress = partial(DrainProgress, open=left, closed=max(0, open_before - left), reset=reset)
             if drain.resumed:
-                return drain.tell(progress(DrainState.RESUMED))
-            if not left and self._crew.complete:
+                return drain.publish(progress(DrainState.RESUMED))
+            if not left and self._pool.all_slots_up:
                 log.info("drained", extra={"listener": drain.listener or "all", "reset": reset})
-                return drain.tell(progress(DrainState.DRAINED))
-            self._proceed()
-            drain.tell(progress(DrainState.DRAINING))
-            if monotonic() >= repeat:
-                self._order(drain, 0.0, reset=repeat >= deadline)
-                repeat = repeat + REPEAT if repeat >= deadline else min(deadline, repeat + REPEAT)
-            await asyncio.sleep(POLL)
+                return drain.publish(progress(DrainState.DRAINED))
+            self._serial.check_open()
+            drain.publish(progress(DrainState.DRAINING))
+            if monotonic() >= repeat_at:
+                self._close_connections(drain, 0.0, reset=repeat_at >= deadline)
+                late = repeat_at >= deadline
+                repeat_at = repeat_at + REPEAT_SECONDS if late else min(deadline, repeat_at + REPEAT_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
-    def _order(self, drain: Drain, over: float, *, reset: bool = False) -> None:
-        if drain.orders:
+    def _close_connections(self, drain: Drain, spread_seconds: float, *, reset: bool = False) -> None:
+        if drain.closes:
             names = [name for name in self._rollout.names if self._drained.shut(name) and drain.listener in ("", name)]
-            order = CloseConnections(listeners=names, over_milliseconds=round(over * 1000), reset=reset)
-            for worker in self._crew.change_targets:
-                worker.tell(Order(close_connections=order))
+            close = CloseConnections(listeners=names, over_milliseconds=round(spread_seconds * 1000), reset=reset)
+            self._pool.tell_all(Command(close_connections=close))
 
     def _open(self, names: Collection[str]) -> int:
         return sum(self._counts(name).open for name in names)
@@ -201,8 +199,9 @@ class DrainController:
     def _reset(self, names: Collection[str]) -> int:
         return sum(self._counts(name).aborted for name in names)
 
-    def _over(self, drain: Drain, task: "asyncio.Task[None]") -> None:
-        del self._running[drain]
-        if not task.cancelled():
-            task.exception()  # it is raised to the caller, if that is still waiting
-        drain.changed.ring()
+    def _counts(self, name: str) -> Counts:
+        return read_counts(self._counters, self._pool.layout, name)
+
+    def _report(self) -> None:
+        """Report the drained listeners."""
+        self._readiness.report_listeners(self._rollout.names, self._drained)

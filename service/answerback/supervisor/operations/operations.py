@@ -1,10 +1,10 @@
 """The operations on a running server, apart from changes of its configuration."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from itertools import chain, count
-from typing import Protocol, TypeVar
 
-from answerback.internal.v1.link_pb2 import Order, ResetCounters
+from answerback.concurrency.serial import SerialRunner
+from answerback.internal.v1.link_pb2 import Command, ResetCounters
 from answerback.language.editing import NoSuchListener, index_of
 from answerback.language.faults import fault_key
 from answerback.language.rules import rule_key
@@ -19,15 +19,6 @@ from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerDied
 from answerback.v1 import config_pb2 as v1
 
-T = TypeVar("T")
-
-
-class Exclusively(Protocol):
-    """Runs one operation at a time, to its end even if its caller is cancelled. Raises Stopping."""
-
-    def __call__(self, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """Run the operation."""
-
 
 class Operations:
     """The implementation of OperationsService."""
@@ -35,67 +26,70 @@ class Operations:
     def __init__(
         self,
         options: Options,
-        pace: Timeouts,
-        crew: WorkerPool,
+        timeouts: Timeouts,
+        pool: WorkerPool,
         rollout: Rollout,
-        restarting: RollingRestart,
-        draining: DrainController,
-        exclusively: Exclusively,
+        restart: RollingRestart,
+        drains: DrainController,
+        serial: SerialRunner,
     ) -> None:
         self._options = options
-        self._pace = pace
-        self._crew = crew
+        self._timeouts = timeouts
+        self._pool = pool
         self._rollout = rollout
-        self._restarting = restarting
-        self._draining = draining
-        self._exclusively = exclusively
+        self._restart = restart
+        self._drains = drains
+        self._serial = serial
 
-    def drain(self, listener: str = "", over: float = 0.0, grace: float | None = None) -> AsyncIterator[DrainProgress]:
-        """See DrainController.drain; `grace` defaults to the server's grace period. Raises NoSuchListener."""
+    def drain(
+        self, listener: str = "", spread_seconds: float = 0.0, grace_seconds: float | None = None
+    ) -> AsyncIterator[DrainProgress]:
+        """See DrainController.drain; the grace defaults to the server's grace period. Raises NoSuchListener."""
         self._check(listener)
-        return self._draining.drain(listener, over, self._options.grace if grace is None else grace)
+        return self._drains.drain(listener, spread_seconds, self._grace(grace_seconds))
 
     async def resume(self, listener: str = "") -> list[str]:
         """See DrainController.resume. Raises NoSuchListener."""
         self._check(listener)
-        return await self._draining.resume(listener)
+        return await self._drains.resume(listener)
 
-    def restart_workers(self, over: float, grace: float | None = None) -> AsyncIterator[Restarted]:
-        """See RollingRestart.restart; `grace` defaults to the server's grace period."""
-        audit.note("restarting the workers", over=over)
-        return self._restarting.restart(over, self._options.grace if grace is None else grace)
+    def restart_workers(self, spread_seconds: float, grace_seconds: float | None = None) -> AsyncIterator[Restarted]:
+        """See RollingRestart.restart; the grace defaults to the server's grace period."""
+        return self._restart.restart(spread_seconds, self._grace(grace_seconds))
 
     async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:
         """Reset the sequences of rules and faults: all, a listener's, or named ones; return how many were reset.
 
         Raises NoSuchListener, NoSuchCounter, Stopping, ChangeFailed.
         """
+        return await self._serial.run(self._reset_counters(listener, rule, fault))
+
+    async def _reset_counters(self, listener: str, rule: str, fault: str) -> int:
+        self._check(listener, rule, fault)
         names = [(kind, name) for kind, name in ((v1.Rule, rule), (v1.Fault, fault)) if name]
+        sequences = self._rollout.counters.cells(listener, names)
+        if sequences:
+            reset = ResetCounters(cells=chain.from_iterable(sequences))
+            await self._ask_any(Command(reset_counters=reset), "counters_reset")
+        audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(sequences))
+        return len(sequences)
 
-        async def work() -> int:
-            self._check(listener, rule, fault)
-            found = self._rollout.counters.places(listener, names)
-            if found:
-                order = ResetCounters(places=chain.from_iterable(found))
-                await self._by_any_worker(Order(reset_counters=order), "counters_reset")
-            audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(found))
-            return len(found)
-
-        return await self._exclusively(work)
+    def _grace(self, seconds: float | None) -> float:
+        return self._options.grace_seconds if seconds is None else seconds
 
     def _check(self, *names: str) -> None:
         assert self._rollout.current is not None
         check_named(self._rollout.current.config, *names)
 
-    async def _by_any_worker(self, order: Order, answer: str) -> None:
+    async def _ask_any(self, command: Command, answer: str) -> None:
         """Run a command on shared state on any live worker; retry on the next if it dies. Raises ChangeFailed."""
-        for worker in self._crew.workers:
+        for worker in self._pool.workers:
             try:
-                await worker.ask(order, answer, within=self._pace.answer)
+                await worker.ask(command, answer, within_seconds=self._timeouts.answer_seconds)
             except WorkerDied:
                 continue
             return
-        raise ChangeFailed("no worker is running; nothing has changed")
+        raise ChangeFailed("no worker is running")
 
 
 def check_named(config: v1.Config, listener: str, rule: str = "", fault: str = "") -> None:

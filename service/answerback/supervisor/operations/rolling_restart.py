@@ -8,18 +8,20 @@ Both accept on the same sockets for a moment, so that every queued connection is
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from answerback.internal.v1.link_pb2 import Drain, Order
-from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.concurrency.serial import SerialRunner
+from answerback.concurrency.tasks import Tasks
+from answerback.internal.v1.link_pb2 import Command, Drain
+from answerback.supervisor import audit
 from answerback.supervisor.errors import ChangeFailed, RestartInProgress
 from answerback.supervisor.operations.shutdown import end
 from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
-from answerback.supervisor.workers.slot import Slot, open_in
+from answerback.supervisor.workers.slot import Slot
 
 # Rule: a restart that has begun continues, even if its caller disconnects.
 
@@ -52,64 +54,65 @@ class Restarted:
 class RollingRestart:
     """Restarts all workers; one restart at a time."""
 
-    def __init__(
-        self, tally: SharedCounters, places: CounterLayout, crew: WorkerPool, proceed: Callable[[], None]
-    ) -> None:
-        """`proceed` raises Stopping if the server is stopping."""
-        self._tally = tally
-        self._places = places
-        self._crew = crew
-        self._proceed = proceed
-        self._running: asyncio.Task[None] | None = None
+    def __init__(self, pool: WorkerPool, serial: SerialRunner) -> None:
+        """`serial` tells whether the server is stopping."""
+        self._pool = pool
+        self._serial = serial
+        self._tasks = Tasks()
+        self._running = False
 
-    async def restart(self, over: float, grace: float) -> AsyncIterator[Restarted]:
+    async def restart(self, spread_seconds: float, grace_seconds: float) -> AsyncIterator[Restarted]:
         """Restart every worker, the next after the previous one has ended.
 
-        Each closes its connections spread over `over` seconds; `grace` seconds later, what is still open is reset.
+        Each closes its connections spread over `spread_seconds`; `grace_seconds` later, what is still open is reset.
         Raises RestartInProgress, Stopping; ChangeFailed if a successor does not come up: then its worker and those
-        behind it serve on.
+        after it serve on.
         """
-        self._proceed()
-        if self._running is not None:
+        self._serial.check_open()
+        if self._running:
             raise RestartInProgress
+        self._running = True
+        audit.note("restarting the workers", over=spread_seconds)
         steps: asyncio.Queue[Restarted | None] = asyncio.Queue()
-        self._running = task = asyncio.get_running_loop().create_task(self._restart_all(over, grace, steps))
-        task.add_done_callback(lambda _: self._over(steps))
+        task = self._tasks.start(self._restart_all(spread_seconds, grace_seconds, steps))
         while (step := await steps.get()) is not None:
             yield step
         await task
 
-    def _over(self, steps: "asyncio.Queue[Restarted | None]") -> None:
-        steps.put_nowait(None)
-        if self._running is not None and not self._running.cancelled():
-            self._running.exception()  # it is raised to the caller, if that is still waiting
-        self._running = None
+    async def _restart_all(
+        self, spread_seconds: float, grace_seconds: float, steps: "asyncio.Queue[Restarted | None]"
+    ) -> None:
+        try:
+            for slot in self._pool.slots:
+                self._serial.check_open()
+                await self._restart(slot, spread_seconds, grace_seconds, steps)
+        finally:
+            self._running = False
+            steps.put_nowait(None)
 
-    async def _restart_all(self, over: float, grace: float, steps: "asyncio.Queue[Restarted | None]") -> None:
-        for slot in self._crew.slots:
-            self._proceed()
-            try:
-                succeeded = await self._crew.succeed(slot)
-            except (WorkerDied, OSError) as error:
-                raise ChangeFailed(
-                    f"cannot replace worker {slot.index}: {error}; it and the workers after it were not restarted"
-                ) from None
-            former = self._crew.leaving
-            if succeeded and former is not None:
-                steps.put_nowait(self._step(slot, former, RestartStep.REPLACED))
-                await self._leave(former, over, grace)
-                steps.put_nowait(self._step(slot, former, RestartStep.RESTARTED, self._crew.close_leaver()))
+    async def _restart(
+        self, slot: Slot, spread_seconds: float, grace_seconds: float, steps: "asyncio.Queue[Restarted | None]"
+    ) -> None:
+        try:
+            replaced = await self._pool.replace(slot)
+        except (WorkerDied, OSError) as error:
+            reason = f"cannot replace worker {slot.index}: {error}"
+            raise ChangeFailed(reason, "it and the workers after it were not restarted") from None
+        former = self._pool.retiring
+        if replaced and former is not None:
+            steps.put_nowait(self._step(slot, RestartStep.REPLACED, self._pool.open_connections(former)))
+            await self._retire(former, spread_seconds, grace_seconds)
+            steps.put_nowait(self._step(slot, RestartStep.RESTARTED, self._pool.close_retired()))
 
-    def _step(self, slot: Slot, former: WorkerProcess, step: RestartStep, connections: int | None = None) -> Restarted:
+    def _step(self, slot: Slot, step: RestartStep, connections: int) -> Restarted:
         assert slot.process is not None
-        if connections is None:
-            connections = open_in(self._tally, self._places, former.region)
         log.info("%s %s", slot.process, step.value, extra={"pid": slot.process.pid, "connections": connections})
         return Restarted(slot.index, step, slot.process.pid, connections)
 
-    async def _leave(self, former: WorkerProcess, over: float, grace: float) -> None:
+    async def _retire(self, former: WorkerProcess, spread_seconds: float, grace_seconds: float) -> None:
         """Let the former worker finish its connections, in time, and exit."""
         drained = former.expect("drained")
-        former.tell(Order(drain=Drain(succeeded=True, over_milliseconds=round(over * 1000))))
-        await asyncio.wait((drained, former.over), timeout=over + grace, return_when=asyncio.FIRST_COMPLETED)
+        former.tell(Command(drain=Drain(handed_over=True, over_milliseconds=round(spread_seconds * 1000))))
+        timeout = spread_seconds + grace_seconds
+        await asyncio.wait((drained, former.exited), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         await end([former], END_SECONDS)

@@ -23,7 +23,8 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from answerback.language.contents import Content, Contents, digest_of, view_of
-from answerback.supervisor.revisions.store import FILE, Conflict, Entry, Retention, Revision, StoreCorrupt, fingerprint
+from answerback.supervisor.errors import Conflict, StoreCorrupt
+from answerback.supervisor.revisions.store import FILE, Entry, Retention, Revision, fingerprint
 from answerback.v1 import config_pb2 as v1
 
 NAME: Final = "revisions.sqlite3"

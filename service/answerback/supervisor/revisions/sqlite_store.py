@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from answerback.concurrency.notifier import Notifier
 from answerback.language.contents import Contents
-from answerback.supervisor.aio.notifier import Notifier
-from answerback.supervisor.errors import StartError
+from answerback.supervisor.errors import StartError, StoreCorrupt, StoreFailed, StoreFull
 from answerback.supervisor.revisions.sqlite import NAME, Database, TooNew
-from answerback.supervisor.revisions.store import Entry, Retention, Revision, StoreCorrupt, StoreFailed, StoreFull
+from answerback.supervisor.revisions.store import Entry, Retention, Revision
 
 LOCK: Final = "lock"
 
@@ -76,15 +76,15 @@ class SqliteStore:
     async def append(self, revision: Revision, *, after: int) -> None:
         """See RevisionStore."""
         await self._ask(lambda: self._database.append(revision, after))
-        self._appended.ring()
+        self._appended.notify()
 
     async def watch(self, after: int) -> AsyncIterator[Revision]:
         """See RevisionStore."""
         while True:
-            news = self._appended.next()
+            appended = self._appended.changed()
             revision = await self._ask(partial(self._database.past, after))
             if revision is None:
-                await news
+                await appended
             else:
                 after = revision.number
                 yield revision
@@ -128,7 +128,7 @@ def _open(folder: Path, retention: Retention, contents: Contents | None) -> tupl
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = _locked(folder)
     except OSError as error:
-        raise _refusal(folder, error.strerror or str(error), WRITABLE) from None
+        raise _start_error(folder, error.strerror or str(error), WRITABLE) from None
     try:
         return Database(folder, retention, contents), lock
     except BaseException as error:
@@ -136,13 +136,13 @@ def _open(folder: Path, retention: Retention, contents: Contents | None) -> tupl
         match error:
             case sqlite3.Error():
                 _, what, advice = explained(error)
-                raise _refusal(folder, what, advice) from None
+                raise _start_error(folder, what, advice) from None
             case StoreCorrupt():
-                raise _refusal(folder, str(error), DAMAGED) from None
+                raise _start_error(folder, str(error), DAMAGED) from None
             case TooNew():
-                raise _refusal(folder, str(error), "use the version that wrote it") from None
+                raise _start_error(folder, str(error), "use the version that wrote it") from None
             case OSError():
-                raise _refusal(folder, error.strerror or str(error), WRITABLE) from None
+                raise _start_error(folder, error.strerror or str(error), WRITABLE) from None
         raise
 
 
@@ -154,12 +154,12 @@ def _locked(folder: Path) -> int:
     except BlockingIOError:
         os.close(lock)
         advice = f"give each server its own directory; `fuser {folder / LOCK}` shows the process"
-        raise _refusal(folder, "another server uses it", advice) from None
+        raise _start_error(folder, "another server uses it", advice) from None
     except OSError:
         os.close(lock)
         raise
     return lock
 
 
-def _refusal(folder: Path, what: str, advice: str) -> StartError:
+def _start_error(folder: Path, what: str, advice: str) -> StartError:
     return StartError(f"--state {folder}: {what}; {advice}")

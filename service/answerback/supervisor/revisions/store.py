@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from answerback.concurrency.notifier import Notifier
 from answerback.language.contents import Files, Large, digest_of
-from answerback.supervisor.aio.notifier import Notifier
+from answerback.supervisor.errors import Conflict
 from answerback.v1 import config_pb2 as v1
 
 # Rule: a revision is never changed; `config` is the store's own copy and is only read.
@@ -84,22 +85,6 @@ class Retention:
             return newest.time - (self.age if self.age is not None else timedelta.max)
         except OverflowError:  # before the year 1
             return datetime.min.replace(tzinfo=UTC)
-
-
-class Conflict(Exception):
-    """Another revision has been saved meanwhile."""
-
-
-class StoreFailed(Exception):
-    """The store failed temporarily; the text says why. Nothing has changed in it."""
-
-
-class StoreFull(StoreFailed):
-    """The store has no room for another revision."""
-
-
-class StoreCorrupt(StoreFailed):
-    """The stored data is damaged."""
 
 
 class RevisionStore(Protocol):
@@ -180,15 +165,15 @@ class RevisionsInMemory:
         self._prune(revision)
         if revision.origin == FILE:
             self._file = fingerprint(revision.config, revision.files)
-        self._appended.ring()
+        self._appended.notify()
 
     async def watch(self, after: int) -> AsyncIterator[Revision]:
         """See RevisionStore."""
         while True:
-            news = self._appended.next()
+            appended = self._appended.changed()
             past = min((number for number in self._kept if number > after), default=None)
             if past is None:
-                await news
+                await appended
             else:
                 after = past
                 yield self._kept[past]

@@ -11,11 +11,11 @@ from answerback.language.check import check
 from answerback.language.contents import Content, Contents, Files
 from answerback.language.files import FilesBeneath, read_files
 from answerback.language.pacing import Pacer
-from answerback.language.problems import Enough, Problem, Problems, Refused, quoted
+from answerback.language.problems import Enough, InvalidConfig, Problem, Problems, quoted
 from answerback.supervisor.options import Options
 from answerback.supervisor.revisions import store
 from answerback.supervisor.revisions.store import FILE, Revision
-from answerback.supervisor.rollout.config_file import Look
+from answerback.supervisor.rollout.config_file import ConfigSnapshot
 from answerback.supervisor.rollout.outside_files import WHY, misplaced
 from answerback.v1 import config_pb2 as v1
 
@@ -37,7 +37,7 @@ class Candidate:
         return self.document.config
 
 
-class Configurations:
+class CandidateLoader:
     """Checks whether configurations can be applied."""
 
     def __init__(self, options: Options, contents: Contents | None = None) -> None:
@@ -46,15 +46,15 @@ class Configurations:
         self._contents = contents or Contents()
 
     async def built_in(self) -> Candidate:
-        """The built-in configuration. Raises Refused: it may overlap our own ports."""
-        return await self._checked(Look(Document(BUILT_IN), {}, (), ""), store.BUILT_IN)
+        """The built-in configuration. Raises InvalidConfig: it may overlap our own ports."""
+        return await self._checked(ConfigSnapshot(Document(BUILT_IN), {}, (), ""), store.BUILT_IN)
 
-    async def seen(self, look: Look) -> Candidate:
-        """The content of the file of `--config`. Raises Refused, with lines and columns."""
-        return await self._checked(look, FILE)
+    async def from_file(self, snapshot: ConfigSnapshot) -> Candidate:
+        """The content of the file of `--config`. Raises InvalidConfig, with lines and columns."""
+        return await self._checked(snapshot, FILE)
 
-    async def given(self, config: v1.Config, active: Revision, origin: str) -> Candidate:
-        """A configuration from the API. Raises Refused.
+    async def from_api(self, config: v1.Config, active: Revision, origin: str) -> Candidate:
+        """A configuration from the API. Raises InvalidConfig.
 
         Files that are named in the active revision and that the API may not read (because the file of `--config` may
         name any file) are taken from the active revision, so that a client can send back the configuration it was
@@ -64,17 +64,17 @@ class Configurations:
         own.CopyFrom(config)
         return await self._checked(await asyncio.to_thread(self._read, Document(own), active), origin)
 
-    async def kept(self, revision: Revision, origin: str) -> Candidate:
-        """The content of a revision, with its files as they were then. Raises Refused if it is not valid today."""
-        return await self._checked(Look(Document(revision.config), revision.files, (), ""), origin)
+    async def from_revision(self, revision: Revision, origin: str) -> Candidate:
+        """The content of a revision, with its files as they were then. Raises InvalidConfig if it is not valid now."""
+        return await self._checked(ConfigSnapshot(Document(revision.config), revision.files, (), ""), origin)
 
-    async def _checked(self, look: Look, origin: str) -> Candidate:
-        problems = await asyncio.to_thread(self._examine, look)
+    async def _checked(self, snapshot: ConfigSnapshot, origin: str) -> Candidate:
+        problems = await asyncio.to_thread(self._examine, snapshot)
         if problems:
-            raise Refused(problems)
-        return Candidate(look.document, look.files, origin)
+            raise InvalidConfig(problems)
+        return Candidate(snapshot.document, snapshot.files, origin)
 
-    def _read(self, document: Document, active: Revision) -> Look:
+    def _read(self, document: Document, active: Revision) -> ConfigSnapshot:
         read = FilesBeneath(self._options.files, self._contents)
         outside: set[str] = set()
 
@@ -92,15 +92,15 @@ class Configurations:
         with suppress(Enough):
             for path, name in misplaced(document.config, active.config, outside) if outside else ():
                 wrong.add(path, f"cannot use {quoted(name)}: {WHY}")
-        return Look(document, files, (*problems, *wrong.found()), "")
+        return ConfigSnapshot(document, files, (*problems, *wrong.found()), "")
 
-    def _examine(self, look: Look) -> list[Problem]:
+    def _examine(self, snapshot: ConfigSnapshot) -> list[Problem]:
         _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         wrong = check(
-            look.document.config,
-            look.files,
+            snapshot.document.config,
+            snapshot.files,
             reserved=self._options.reserved,
             descriptor_limit=limit,
             pause=Pacer(),
         )
-        return [*look.document.problems, *look.document.located([*look.problems, *wrong])]
+        return [*snapshot.document.problems, *snapshot.document.located([*snapshot.problems, *wrong])]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import audit
 from answerback.supervisor.errors import ChangeFailed
 from answerback.supervisor.revisions.store import Revision
@@ -16,11 +16,11 @@ class ChangeStats:
 
     def __init__(self) -> None:
         self.applied = 0
-        self.refused = 0
+        self.rejected = 0
         self.last_applied: LastChange | None = None
-        self.last_refused: LastChange | None = None
+        self.last_rejected: LastChange | None = None
 
-    def took(self, revision: Revision, workers: int) -> None:
+    def applied_revision(self, revision: Revision, workers: int) -> None:
         """A revision is active, on this many workers."""
         self.applied += 1
         audit.note(
@@ -37,28 +37,28 @@ class ChangeStats:
         self.last_applied = LastChange(datetime.now(UTC), origin, comment)
 
     @contextmanager
-    def refusals(self, origin: str, comment: str) -> Iterator[None]:
+    def recording_rejection(self, origin: str, comment: str) -> Iterator[None]:
         """Record a rejection that is raised within the block."""
         try:
             yield
         except Exception as error:
             problems = _problems(error)
             if problems:
-                self.refused += 1
-                self.last_refused = LastChange(datetime.now(UTC), origin, comment, problems)
+                self.rejected += 1
+                self.last_rejected = LastChange(datetime.now(UTC), origin, comment, problems)
             audit.note("a change was rejected", origin=origin, comment=comment, reason=_reason(error))
             raise
 
 
 def _problems(error: Exception) -> Sequence[Problem]:
     """Return what is wrong with the configuration, or could not be done; none if it was not evaluated."""
-    if isinstance(error, Refused):
+    if isinstance(error, InvalidConfig):
         return error.problems
     return [Problem("", str(error))] if isinstance(error, ChangeFailed) else ()
 
 
 def _reason(error: Exception) -> str:
-    if not isinstance(error, Refused):
+    if not isinstance(error, InvalidConfig):
         return str(error) or type(error).__name__
     first, *others = error.problems
     return f"{first} (and {len(others)} more)" if others else str(first)

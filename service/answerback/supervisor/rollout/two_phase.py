@@ -3,16 +3,15 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from answerback.core.plan import Engine
 from answerback.internal.v1.link_pb2 import (
     Abort,
+    Command,
     Commit,
     File,
-    Filler,
-    ListenerPlaces,
-    Order,
+    ListenerLayout,
     Pause,
     Prepare,
     SocketName,
@@ -21,14 +20,17 @@ from answerback.language.addresses import socket_key
 from answerback.language.contents import Files, Large, Sealed
 from answerback.language.enums import ENGINE_VALUES
 from answerback.language.faults import fault_key
-from answerback.language.problems import Problem, Refused
+from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.rules import rule_key
 from answerback.link import MessageTooLarge
 from answerback.metrics.series import Names
 from answerback.shared.counters import CounterLayout
 from answerback.supervisor.errors import ChangeFailed
+from answerback.supervisor.options import Timeouts
 from answerback.supervisor.revisions.store import Revision
-from answerback.supervisor.rollout.rule_counters import Kept, Key
+from answerback.supervisor.rollout.rule_counters import Key, Sequences
+from answerback.supervisor.sockets.table import Sockets
+from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 from answerback.v1 import config_pb2 as v1
 
@@ -37,31 +39,32 @@ from answerback.v1 import config_pb2 as v1
 
 # The factor by which preparing may take longer than other commands: a worker compiles up to 250,000 instructions of
 # patterns, with pauses. A worker that is stuck sends no heartbeat, and is killed sooner.
-PREPARE = 4
+PREPARE_FACTOR = 4
 
-SocketsOf = Callable[[int], Mapping[str, socket.socket]]
+SocketsBySlot = Mapping[int, Mapping[str, socket.socket]]
+"""Listening sockets by slot, and by the key of their address."""
 
 log = logging.getLogger(__name__)
 
 
-def places_of(config: v1.Config, places: CounterLayout, counters: Kept) -> list[ListenerPlaces]:
+def layouts_of(config: v1.Config, layout: CounterLayout, sequences: Sequences) -> list[ListenerLayout]:
     """Return the cells and keys of everything in a configuration. Raises CountersExhausted."""
     found = []
 
     def counter(*key: *Key) -> int:
-        return counters[key][1] if key in counters else 0
+        return sequences[key][1] if key in sequences else 0
 
     for listener in config.listeners:
         rules = [rule_key(rule, index) for index, rule in enumerate(listener.rules)]
         faults = [fault_key(fault, index) for index, fault in enumerate(listener.faults)]
         found.append(
-            ListenerPlaces(
+            ListenerLayout(
                 listener=listener.name,
-                block=places.listener(listener.name),
-                rules=[places.rule(listener.name, key) for key in rules],
+                block=layout.listener(listener.name),
+                rules=[layout.rule(listener.name, key) for key in rules],
                 socket=socket_key(listener),
                 counters=[counter(listener.name, v1.Rule, key) for key in rules],
-                faults=[places.fault(listener.name, key) for key in faults],
+                faults=[layout.fault(listener.name, key) for key in faults],
                 fault_counters=[counter(listener.name, v1.Fault, key) for key in faults],
             )
         )
@@ -103,101 +106,89 @@ class TwoPhaseChange:
     def __init__(
         self,
         revision: Revision,
-        places: Sequence[ListenerPlaces],
+        layouts: Sequence[ListenerLayout],
         engine: Engine,
-        within: float,
-        fillers: Callable[[], Collection[Filler]],
+        pool: WorkerPool,
+        sockets: Sockets,
+        timeouts: Timeouts,
     ) -> None:
-        """`engine`: the default for listeners; `within`: a worker's time for each phase, in seconds.
-
-        `fillers`: the connections that fill queues now, or did.
-        """
-        self._fillers = fillers
+        """`engine`: the default for listeners. `sockets` names the connections that fill queues now, or did."""
+        self._pool = pool
+        self._sockets = sockets
         self._number = revision.number
         self._files = revision.files
-        self._order = Order(
+        self._command = Command(
             prepare=Prepare(
                 revision=revision.number,
                 config=revision.config,
-                places=places,
+                layouts=layouts,
                 default_engine=ENGINE_VALUES[engine],
             )
         )
-        self._within = within
+        self._answer_seconds = timeouts.answer_seconds
 
-    async def prepare(self, workers: Sequence[WorkerProcess], sockets_of: SocketsOf) -> None:
-        """Prepare all workers, with the sockets that are new to each, by slot.
+    async def prepare(self, workers: Sequence[WorkerProcess], sockets: SocketsBySlot) -> None:
+        """Prepare all workers, with the sockets that are new to each.
 
-        Raises Refused or ChangeFailed; then prepared workers have been told to discard it.
+        Raises InvalidConfig or ChangeFailed; then prepared workers have been told to discard it.
         """
-        outcomes = await asyncio.gather(*(self._prepare(worker, sockets_of(worker.slot)) for worker in workers))
-        obstacles = [outcome for outcome in outcomes if outcome is not None]
-        if obstacles:
+        results = await asyncio.gather(*(self._prepare(worker, sockets.get(worker.slot, {})) for worker in workers))
+        errors = [result for result in results if result is not None]
+        if errors:
             self.abort(workers)
             # Problems that a worker finds in the configuration take precedence over other failures.
-            raise min(obstacles, key=lambda obstacle: not isinstance(obstacle, Refused))
+            raise min(errors, key=lambda error: not isinstance(error, InvalidConfig))
 
     async def pause(self, workers: Sequence[WorkerProcess], keys: Collection[str]) -> None:
         """Stop accepting at these addresses until commit or abort. Raises ChangeFailed."""
-        if not keys:
-            return
-        obstacles = await asyncio.gather(*(self._pause(worker, keys) for worker in workers))
-        if any(obstacles):
-            raise ChangeFailed(f"{'; '.join(filter(None, obstacles))}; nothing has changed")
+        if keys and (errors := await self._pool.ask_all(workers, Command(pause=Pause(sockets=keys)), "paused")):
+            raise ChangeFailed("; ".join(errors))
 
     def abort(self, workers: Sequence[WorkerProcess]) -> None:
         """Let the workers discard it."""
         for worker in workers:
-            worker.tell(Order(abort=Abort(revision=self._number, fillers=self._fillers())))
+            worker.tell(Command(abort=Abort(revision=self._number, fillers=self._sockets.fillers())))
 
     async def commit(self, workers: Sequence[WorkerProcess]) -> int:
-        """Activate it; return how many workers serve it, except leaving ones. Workers that fail to are dead."""
+        """Activate it; return how many workers serve it, except retiring ones. Workers that fail to are dead."""
         return sum(await asyncio.gather(*map(self._commit, workers)))
 
     async def _prepare(
         self, worker: WorkerProcess, sockets: Mapping[str, socket.socket]
-    ) -> Refused | ChangeFailed | None:
-        order = Order()
-        order.CopyFrom(self._order)
-        order.prepare.sockets.extend(SocketName(key=key, slot=worker.slot) for key in sockets)
+    ) -> InvalidConfig | ChangeFailed | None:
+        command = Command()
+        command.CopyFrom(self._command)
+        command.prepare.sockets.extend(SocketName(key=key, slot=worker.slot) for key in sockets)
         named, passed = files_of(self._files, worker.contents)
-        order.prepare.files.extend(named)
+        command.prepare.files.extend(named)
         try:
-            report = await worker.ask(
-                order,
+            event = await worker.ask(
+                command,
                 "prepared",
-                "refused",
-                within=PREPARE * self._within,
+                "rejected",
+                within_seconds=PREPARE_FACTOR * self._answer_seconds,
                 sockets=list(sockets.values()),
                 files=passed,
             )
         except (WorkerDied, MessageTooLarge, OSError) as failure:
-            if worker.leaving and worker.over.done():
+            if worker.retiring and worker.exited.done():
                 return None  # it has finished and exited, which is fine
-            return ChangeFailed(f"{failure}; nothing has changed")
-        if report.WhichOneof("kind") == "prepared":
+            return ChangeFailed(str(failure))
+        if event.WhichOneof("kind") == "prepared":
             return None
-        problems = [Problem(problem.path, problem.message) for problem in report.refused.problems]
+        problems = [Problem(problem.path, problem.message) for problem in event.rejected.problems]
         if any(problem.path for problem in problems):
-            return Refused(problems)
-        return ChangeFailed(f"{worker} {'; '.join(problem.message for problem in problems)}; nothing has changed")
-
-    async def _pause(self, worker: WorkerProcess, keys: Collection[str]) -> str:
-        """Pause one worker; return the error, or an empty string."""
-        try:
-            await worker.ask(Order(pause=Pause(sockets=keys)), "paused", within=self._within)
-        except WorkerDied as gone:
-            return "" if worker.leaving else str(gone)
-        return ""
+            return InvalidConfig(problems)
+        return ChangeFailed(f"{worker}: {'; '.join(problem.message for problem in problems)}")
 
     async def _commit(self, worker: WorkerProcess) -> bool:
-        order = Order(commit=Commit(revision=self._number, fillers=self._fillers()))
+        command = Command(commit=Commit(revision=self._number, fillers=self._sockets.fillers()))
         try:
-            await worker.ask(order, "committed", within=self._within)
+            await worker.ask(command, "committed", within_seconds=self._answer_seconds)
         except WorkerDied as gone:
-            if not worker.leaving:
-                log.warning("%s instead of committing revision %d", gone, self._number)
+            if not worker.retiring:
+                log.warning("revision %d was not committed: %s", self._number, gone)
             return False
         worker.committed(self._number)
         worker.contents = frozenset(each.digest for each in self._files.values() if isinstance(each, Large))
-        return not worker.leaving
+        return not worker.retiring

@@ -30,7 +30,7 @@ TCP_LISTEN: Final = 10
 Address = tuple[str | int, ...]
 
 
-class Fillers:
+class BacklogFiller:
     """Connections of our own, by the key of the address they fill."""
 
     def __init__(self) -> None:

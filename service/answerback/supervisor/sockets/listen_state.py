@@ -1,6 +1,6 @@
 """The states of a listening socket: open, stalled, refused, closing; set by its queue and the SYN filter.
 
-    state      before the decision (BEGIN, TURN)            after it (SETTLE)
+    state      before the decision (INITIAL, PREPARE)            after it (COMMIT)
     OPEN       listens, filtered if it did not listen       not filtered
     STALLED    the same; its queue is filled                not filtered: no worker accepts
     REFUSED    unchanged                                    filtered until its clients are in (`closing`), then `refuse`
@@ -22,7 +22,7 @@ from answerback.net.syn_filter import end_silence, silence
 from answerback.supervisor.sockets import unix
 
 # Rule: a Unix socket is silenced by renaming its file, so that no client finds it.
-# Rule: steps that can fail are in BEGIN and TURN; TURN_BACK, SETTLE and `refuse` succeed.
+# Rule: steps that can fail are in INITIAL and PREPARE; UNDO, COMMIT and `refuse` succeed.
 
 # A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
 # lesser of it and net.core.somaxconn, which is 4096 too.
@@ -41,7 +41,7 @@ class ListenState(Enum):
 BY_ACCEPT: Final = {Accept.STALL: ListenState.STALLED, Accept.REFUSE: ListenState.REFUSED}
 
 
-def door_of(accept: Accept) -> ListenState:
+def listen_state_of(accept: Accept) -> ListenState:
     """Return the listen state for a mode; the rest is up to the workers."""
     return BY_ACCEPT.get(accept, ListenState.OPEN)
 
@@ -57,7 +57,7 @@ def listen(sock: socket.socket) -> None:
     sock.listen(BACKLOG)
 
 
-def stay(sock: socket.socket) -> None:
+def keep_queue(sock: socket.socket) -> None:
     """Listen, with a SYN filter if the socket did not listen. Raises OSError."""
     if not listens(sock):
         drop_new(sock)
@@ -69,7 +69,7 @@ def hide_file(sock: socket.socket) -> None:
         unix.hide(sock.getsockname())
 
 
-def hush(sock: socket.socket) -> None:
+def filter_new(sock: socket.socket) -> None:
     """Set the SYN filter, if the socket listens."""
     if sock.family == socket.AF_UNIX:
         with suppress(OSError):  # it is removed or hidden already
@@ -88,7 +88,7 @@ def drop_new(sock: socket.socket) -> None:
         listen(sock)
 
 
-def open_(sock: socket.socket) -> None:
+def open_queue(sock: socket.socket) -> None:
     """Let new connections queue, on a socket that listens."""
     if sock.family == socket.AF_UNIX:
         unix.show(sock.getsockname())
@@ -97,7 +97,7 @@ def open_(sock: socket.socket) -> None:
     end_silence(sock)
 
 
-def nothing(_: socket.socket) -> None:
+def no_change(_: socket.socket) -> None:
     """Change nothing."""
 
 
@@ -113,32 +113,32 @@ def refuse(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
-Way = Callable[[socket.socket], None]
+Step = Callable[[socket.socket], None]
 
-BEGIN: Final[Mapping[ListenState, Way]] = {
+INITIAL: Final[Mapping[ListenState, Step]] = {
     ListenState.OPEN: drop_new,
     ListenState.STALLED: drop_new,
     ListenState.REFUSED: refuse,
 }
 """How a new socket starts in each state."""
-TURN: Final[Mapping[ListenState, Way]] = {
+PREPARE: Final[Mapping[ListenState, Step]] = {
     ListenState.OPEN: drop_new,
-    ListenState.STALLED: stay,
+    ListenState.STALLED: keep_queue,
     ListenState.REFUSED: hide_file,
-    ListenState.CLOSING: nothing,
+    ListenState.CLOSING: no_change,
 }
 """The step towards another state, before the decision."""
-TURN_BACK: Final[Mapping[ListenState, Way]] = {
-    ListenState.OPEN: open_,
+UNDO: Final[Mapping[ListenState, Step]] = {
+    ListenState.OPEN: open_queue,
     ListenState.STALLED: end_silence,
     ListenState.REFUSED: drop_new,
     ListenState.CLOSING: drop_new,
 }
 """Undoes that step, for a socket that listened, by its earlier state."""
-SETTLE: Final[Mapping[ListenState, Way]] = {
-    ListenState.OPEN: open_,
+COMMIT: Final[Mapping[ListenState, Step]] = {
+    ListenState.OPEN: open_queue,
     ListenState.STALLED: end_silence,
-    ListenState.REFUSED: hush,
-    ListenState.CLOSING: hush,
+    ListenState.REFUSED: filter_new,
+    ListenState.CLOSING: filter_new,
 }
 """The step after the decision."""

@@ -19,14 +19,14 @@ from answerback.internal.v1.link_pb2 import Filler
 from answerback.language.addresses import Listening, UnixAddress, of_key
 from answerback.supervisor.errors import ChangeFailed
 from answerback.supervisor.sockets import unix
-from answerback.supervisor.sockets.backlog_filler import Fillers
+from answerback.supervisor.sockets.backlog_filler import BacklogFiller
 from answerback.supervisor.sockets.listen_state import (
-    BEGIN,
-    SETTLE,
-    TURN,
-    TURN_BACK,
+    COMMIT,
+    INITIAL,
+    PREPARE,
+    UNDO,
     ListenState,
-    hush,
+    filter_new,
     listens,
     refuse,
 )
@@ -40,7 +40,7 @@ REASONS: Mapping[int, str] = {
     errno.EMFILE: "no descriptor is free (RLIMIT_NOFILE): {sockets} are needed for each address",
 }
 
-ALL_AS_THEY_ARE: Mapping[str, ListenState] = {}
+UNCHANGED: Mapping[str, ListenState] = {}
 
 
 class CannotListen(Exception):
@@ -68,19 +68,21 @@ class Sockets:
     """The listening sockets by key: the configured address, normalised, plus `#NAME` for port 0."""
 
     slots: int
-    _kept: dict[str, Bound] = field(default_factory=dict)
-    _doors: dict[str, ListenState] = field(default_factory=dict)
-    _fillers: Fillers = field(default_factory=Fillers)
+    _bound: dict[str, Bound] = field(default_factory=dict)
+    _states: dict[str, ListenState] = field(default_factory=dict)
+    _filler: BacklogFiller = field(default_factory=BacklogFiller)
 
     @property
     def keys(self) -> Collection[str]:
         """The keys of all addresses that are listened on."""
-        return self._kept.keys()
+        return self._bound.keys()
 
     def of(self, slot: int) -> dict[str, socket.socket]:
         """Return the sockets of one slot, by key."""
         return {
-            key: bound.sockets[slot] for key, bound in self._kept.items() if self._doors[key] is not ListenState.CLOSING
+            key: bound.sockets[slot]
+            for key, bound in self._bound.items()
+            if self._states[key] is not ListenState.CLOSING
         }
 
     @property
@@ -88,26 +90,26 @@ class Sockets:
         """The sockets, by key, that have a SYN filter and will be closed when no handshake is in progress."""
 
         def waits(key: str, bound: Bound) -> bool:
-            door = self._doors[key]
-            return door is ListenState.CLOSING or (door is ListenState.REFUSED and any(map(listens, bound.sockets)))
+            state = self._states[key]
+            return state is ListenState.CLOSING or (state is ListenState.REFUSED and any(map(listens, bound.sockets)))
 
-        return {key: bound.sockets for key, bound in self._kept.items() if waits(key, bound)}
+        return {key: bound.sockets for key, bound in self._bound.items() if waits(key, bound)}
 
-    def to_be_silent(self, doors: Mapping[str, ListenState]) -> list[str]:
-        """Return the addresses that listen, and will not once `doors` is decided."""
+    def to_be_silent(self, states: Mapping[str, ListenState]) -> list[str]:
+        """Return the addresses that listen, and will not once `states` is decided."""
         silent = (ListenState.REFUSED, ListenState.CLOSING)
-        return [key for key, door in self._doors.items() if door not in silent and doors.get(key) in silent]
+        return [key for key, state in self._states.items() if state not in silent and states.get(key) in silent]
 
-    def hush_all(self) -> None:
+    def silence_all(self) -> None:
         """Set SYN filters everywhere."""
-        for key, bound in self._kept.items():
-            self._doors[key] = ListenState.CLOSING
+        for key, bound in self._bound.items():
+            self._states[key] = ListenState.CLOSING
             for sock in bound.sockets:
-                hush(sock)
+                filter_new(sock)
 
     def address(self, key: str) -> str:
         """Return where a key listens, HOST:PORT; empty if it does not."""
-        bound = self._kept.get(key)
+        bound = self._bound.get(key)
         return bound.address if bound else ""
 
     @contextmanager
@@ -120,10 +122,10 @@ class Sockets:
         reasons: dict[str, str] = {}
         try:
             for key in keys:
-                if key in self._kept or key in bound:
+                if key in self._bound or key in bound:
                     continue
                 wanted = of_key(key)
-                ours = any(wanted.overlaps(other.wanted) for other in (*self._kept.values(), *bound.values()))
+                ours = any(wanted.overlaps(other.wanted) for other in (*self._bound.values(), *bound.values()))
                 try:
                     bound[key] = bind(wanted, self.slots, beside_ours=ours)
                 except OSError as error:
@@ -133,108 +135,108 @@ class Sockets:
             yield bound
         finally:
             for key, sockets in bound.items():
-                if self._kept.get(key) is not sockets:
+                if self._bound.get(key) is not sockets:
                     _withdraw(sockets)
 
     def fillers(self) -> Collection[Filler]:
         """The connections of our own that fill queues, or still wait in one that they filled."""
         self.forget_fillers()
-        return self._fillers.names()
+        return self._filler.names()
 
-    def to_be_stalled(self, doors: Mapping[str, ListenState]) -> list[str]:
-        """Return the addresses at which no worker may accept any more before `turning`."""
-        return [key for key in self._not_stalled(self._doors) if doors.get(key) is ListenState.STALLED]
+    def to_be_stalled(self, states: Mapping[str, ListenState]) -> list[str]:
+        """Return the addresses at which no worker may accept any more before `changing`."""
+        return [key for key in self._not_stalled(self._states) if states.get(key) is ListenState.STALLED]
 
     @asynccontextmanager
-    async def turning(
-        self, bound: Mapping[str, Bound], doors: Mapping[str, ListenState] = ALL_AS_THEY_ARE
+    async def changing(
+        self, bound: Mapping[str, Bound], states: Mapping[str, ListenState] = UNCHANGED
     ) -> AsyncIterator[None]:
         """Change the sockets; the caller decides within the block.
 
-        Listen on new addresses, and set the states in `doors`.
+        Listen on new addresses, and set the states in `states`.
 
-        Addresses not in `doors`: new ones are open, the rest stays unchanged. Raises CannotListen, ChangeFailed;
+        Addresses not in `states`: new ones are open, the rest stays unchanged. Raises CannotListen, ChangeFailed;
         then, and if an exception is raised within the block, everything is as before. Those that are `closing`
         afterwards have clients that are still to be accepted: see `finish`.
         """
-        changed = [key for key in self._kept if doors.get(key, self._doors[key]) is not self._doors[key]]
-        shut = {sock for key in changed for sock in self._kept[key].sockets if not listens(sock)}
+        changed = [key for key in self._bound if states.get(key, self._states[key]) is not self._states[key]]
+        silent_before = {sock for key in changed for sock in self._bound[key].sockets if not listens(sock)}
         try:
-            self._turn(bound, changed, doors)
-            await self._fill({**bound, **{key: self._kept[key] for key in changed}}, doors)
+            self._prepare(bound, changed, states)
+            await self._fill({**bound, **{key: self._bound[key] for key in changed}}, states)
             yield
         except BaseException:
             for key, address in bound.items():
                 _withdraw(address)
-                self._fillers.close(key)
+                self._filler.close(key)
             for key in changed:
-                self._turn_back(key, shut)
+                self._undo(key, silent_before)
             raise
-        self._kept.update(bound)
-        self._doors |= dict.fromkeys(bound, ListenState.OPEN) | {
-            key: doors[key] for key in (*bound, *changed) if key in doors
+        self._bound.update(bound)
+        self._states |= dict.fromkeys(bound, ListenState.OPEN) | {
+            key: states[key] for key in (*bound, *changed) if key in states
         }
         for key in (*bound, *changed):
-            for sock in self._kept[key].sockets:
-                SETTLE[self._doors[key]](sock)
+            for sock in self._bound[key].sockets:
+                COMMIT[self._states[key]](sock)
 
     def finish(self, keys: Iterable[str], slots: Collection[int]) -> None:
         """Queued connections at these addresses were accepted on these slots: refuse, or close our copies."""
         for key in keys:
-            if self._doors.get(key) is ListenState.CLOSING:
+            if self._states.get(key) is ListenState.CLOSING:
                 self.close([key])
-            elif self._doors.get(key) is ListenState.REFUSED:
+            elif self._states.get(key) is ListenState.REFUSED:
                 for slot in slots:
-                    refuse(self._kept[key].sockets[slot])
+                    refuse(self._bound[key].sockets[slot])
 
     def forget_fillers(self) -> None:
         """Close fillers that are not needed any more and that the other end has closed."""
-        self._fillers.forget_ended(self._not_stalled(self._fillers.keys))
+        self._filler.forget_ended(self._not_stalled(self._filler.keys))
 
     def close(self, keys: Iterable[str]) -> None:
         """Close our copies of these addresses' sockets."""
         for key in list(keys):
-            if key in self._kept:
-                _close(self._kept.pop(key))
-                del self._doors[key]
-                self._fillers.close(key)
+            if key in self._bound:
+                _close(self._bound.pop(key))
+                del self._states[key]
+                self._filler.close(key)
 
     def close_all(self) -> None:
         """Close our copies of all sockets."""
-        self.close(list(self._kept))
+        self.close(list(self._bound))
 
-    def _turn(self, bound: Mapping[str, Bound], changed: Iterable[str], doors: Mapping[str, ListenState]) -> None:
+    def _prepare(self, bound: Mapping[str, Bound], changed: Iterable[str], states: Mapping[str, ListenState]) -> None:
         """Change the listen states, as far as that can be undone; raises CannotListen with every reason."""
         reasons: dict[str, str] = {}
-        ways = [(key, address, BEGIN[doors.get(key, ListenState.OPEN)]) for key, address in bound.items()]
-        ways += [(key, self._kept[key], TURN[doors[key]]) for key in changed]
-        for key, address, way in ways:
+        steps = [(key, address, INITIAL[states.get(key, ListenState.OPEN)]) for key, address in bound.items()]
+        steps += [(key, self._bound[key], PREPARE[states[key]]) for key in changed]
+        for key, address, step in steps:
             try:
                 for sock in address.sockets:
-                    way(sock)
+                    step(sock)
             except OSError as error:  # another process bound it meanwhile
                 reasons[key] = reason(error, address.wanted, self.slots)
         if reasons:
             raise CannotListen(reasons)
 
-    async def _fill(self, addresses: Mapping[str, Bound], doors: Mapping[str, ListenState]) -> None:
+    async def _fill(self, addresses: Mapping[str, Bound], states: Mapping[str, ListenState]) -> None:
         for key, address in addresses.items():
-            if doors.get(key) is ListenState.STALLED:
+            if states.get(key) is ListenState.STALLED:
                 try:
-                    await self._fillers.fill(key, address.sockets)
+                    await self._filler.fill(key, address.sockets)
                 except OSError as error:
                     why = error.strerror or error
-                    raise ChangeFailed(f"{address.address} cannot be stalled: {why}; nothing has changed") from None
+                    raise ChangeFailed(f"{address.address} cannot be stalled: {why}") from None
 
     def _not_stalled(self, keys: Iterable[str]) -> list[str]:
-        return [key for key in keys if self._doors.get(key) is not ListenState.STALLED]
+        return [key for key in keys if self._states.get(key) is not ListenState.STALLED]
 
-    def _turn_back(self, key: str, shut: Collection[socket.socket]) -> None:
-        for sock in self._kept[key].sockets:
-            if sock in shut:
+    def _undo(self, key: str, silent_before: Collection[socket.socket]) -> None:
+        for sock in self._bound[key].sockets:
+            if sock in silent_before:
                 refuse(sock)
             else:
-                TURN_BACK[self._doors[key]](sock)
+                UNDO[self._states[key]](sock)
 
 
 def bind(wanted: Listening, slots: int, *, beside_ours: bool = False) -> Bound:

@@ -26,7 +26,7 @@ class Slot:
     planned_restarts: int = 0
     failures: int = 0
     """How many workers died here in a row, none having served for long."""
-    orphaned: bool = False
+    vacant: bool = False
     """Whether its queued connections have waited too long."""
     adopter: WorkerProcess | None = None
     """The worker that accepts on its sockets meanwhile."""
@@ -36,64 +36,67 @@ class Slot:
         """The worker that serves here, if any."""
         return self.process if self.process is not None and self.process.up else None
 
-    def delay_after_death(self, pace: Timeouts) -> float:
+    def delay_after_death(self, timeouts: Timeouts) -> float:
         """The worker has just died: return how long to wait before its successor starts, in seconds."""
         process = self.process
-        if process is not None and process.up_since and monotonic() - process.up_since >= pace.memory:
+        if process is not None and process.up_since and monotonic() - process.up_since >= timeouts.crash_window_seconds:
             self.failures = 0
         self.failures += 1
-        return pace.backoff[min(self.failures, len(pace.backoff)) - 1]
+        return timeouts.backoff_seconds[min(self.failures, len(timeouts.backoff_seconds)) - 1]
 
     def status(self) -> WorkerStatus:
         """Return the slot's status."""
         process = self.process
         if process is None:
             return WorkerStatus(self.index, 0, False, 0, self.restarts, None, 0.0, 0.0, self.planned_restarts)
-        over = process.over.done()
+        exited = process.exited.done()
         return WorkerStatus(
             index=self.index,
-            pid=0 if over else process.pid,
-            running=process.started.done() and not over,
-            revision=0 if over else process.revision,
+            pid=0 if exited else process.pid,
+            running=process.started.done() and not exited,
+            revision=0 if exited else process.revision,
             restarts=self.restarts,
             planned_restarts=self.planned_restarts,
             start_time=process.start_time,
             start_seconds=process.start_seconds,
-            loop_lag_seconds=process.lag,
+            loop_lag_seconds=process.lag_seconds,
         )
 
 
 class CrashLoop:
     """Recent deaths of all workers, to detect that restarting does not help."""
 
-    def __init__(self, pace: Timeouts) -> None:
-        self._pace = pace
-        self._times: deque[float] = deque(maxlen=pace.deaths)
-        self._too_many = False
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._times: deque[float] = deque(maxlen=timeouts.crash_count)
+        self._detected = False
 
     def add(self) -> None:
         """A worker has just died."""
         self._times.append(monotonic())
-        if len(self._times) == self._pace.deaths and self._times[-1] - self._times[0] < self._pace.memory:
-            self._too_many = True
+        if (
+            len(self._times) == self._timeouts.crash_count
+            and self._times[-1] - self._times[0] < self._timeouts.crash_window_seconds
+        ):
+            self._detected = True
 
     @property
-    def too_many(self) -> bool:
+    def detected(self) -> bool:
         """Whether too many died within a time, and the deaths have not stopped for as long since."""
-        if self._too_many and monotonic() - self._times[-1] >= self._pace.memory:
-            self._too_many = False
-        return self._too_many
+        if self._detected and monotonic() - self._times[-1] >= self._timeouts.crash_window_seconds:
+            self._detected = False
+        return self._detected
 
 
-def open_in(tally: SharedCounters, places: CounterLayout, region: int) -> int:
+def open_in(counters: SharedCounters, layout: CounterLayout, region: int) -> int:
     """Return how many connections are open according to a region."""
-    cells = tally.region(region)
-    return sum(ListenerCounters(cells, block).open() for block in places.listeners.values())
+    cells = counters.region(region)
+    return sum(ListenerCounters(cells, block).open() for block in layout.listeners.values())
 
 
-def close_crashed(tally: SharedCounters, places: CounterLayout, region: int) -> int:
+def close_crashed(counters: SharedCounters, layout: CounterLayout, region: int) -> int:
     """Close the counters of a dead worker's region; return how many connections died with it."""
-    cells = tally.region(region)
-    orphans = sum(ListenerCounters(cells, block).close_crashed() for block in places.listeners.values())
-    admission.close_crashed(tally, region)
-    return orphans
+    cells = counters.region(region)
+    lost = sum(ListenerCounters(cells, block).close_crashed() for block in layout.listeners.values())
+    admission.close_crashed(counters, region)
+    return lost

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 import pytest
 
 from answerback.supervisor import ChangeFailed
-from answerback.supervisor.revisions.store import StoreFailed
-from answerback.supervisor.sockets import closing
+from answerback.supervisor.errors import StoreFailed
+from answerback.supervisor.rollout import address_closer
 from answerback.supervisor.sockets.handshakes import in_progress
 from tests.ports import free_port
 from tests.supervisor.conftest import Supervise
@@ -27,7 +27,7 @@ HalfIn = Callable[[Supervised], list[socket.socket]]
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "HANDSHAKE_SECONDS", PATIENCE)
+    monkeypatch.setattr(address_closer, "HANDSHAKE_SECONDS", PATIENCE)
 
 
 def only_key(supervisor: Supervised) -> str:
@@ -41,7 +41,7 @@ def half_in() -> Iterator[HalfIn]:
     made: list[socket.socket] = []
 
     def make(supervisor: Supervised) -> list[socket.socket]:
-        listening = supervisor._sockets._kept[only_key(supervisor)].sockets
+        listening = supervisor._sockets._bound[only_key(supervisor)].sockets
         for sock in listening:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
         host, port = listening[0].getsockname()[:2]
@@ -160,7 +160,7 @@ async def test_clients_in_handshake_at_a_drained_listener_are_answered(supervise
 async def test_clients_in_handshake_during_shutdown_are_answered(
     supervise: Supervise, half_in: HalfIn, workers: int
 ) -> None:
-    supervisor = await supervise(listener(), workers=workers, grace=PATIENCE)
+    supervisor = await supervise(listener(), workers=workers, grace_seconds=PATIENCE)
     port, clients = supervisor.port(), half_in(supervisor)
     stopping = asyncio.create_task(supervisor.stop())
     await until(lambda: waits(supervisor))
@@ -170,7 +170,7 @@ async def test_clients_in_handshake_during_shutdown_are_answered(
 
 
 async def test_abort_does_not_wait_for_handshakes(supervise: Supervise, half_in: HalfIn) -> None:
-    supervisor = await supervise(listener(), grace=PATIENCE)
+    supervisor = await supervise(listener(), grace_seconds=PATIENCE)
     half_in(supervisor)
     stopping = asyncio.create_task(supervisor.stop())
     await until(lambda: waits(supervisor))
@@ -226,7 +226,7 @@ async def finished(steps: AsyncIterator[object]) -> None:
 async def test_handshake_that_never_ends_keeps_its_address_for_a_limited_time(
     supervise: Supervise, half_in: HalfIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(address_closer, "HANDSHAKE_SECONDS", 0.2)
     supervisor = await supervise(listener(), workers=2)
     port = supervisor.port()
     half_in(supervisor)
@@ -247,14 +247,14 @@ async def test_address_without_handshakes_is_free_after_the_change(supervise: Su
 async def test_close_without_handshake_information_waits_a_moment(
     supervise: Supervise, half_in: HalfIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "in_progress", lambda _: None)
-    monkeypatch.setattr(closing, "UNKNOWN_SECONDS", 5.0)
+    monkeypatch.setattr(address_closer, "in_progress", lambda _: None)
+    monkeypatch.setattr(address_closer, "UNKNOWN_SECONDS", 5.0)
     supervisor = await supervise(listener(), workers=2)
     clients = half_in(supervisor)
     await supervisor.update(config())
     assert await ask(clients) == {b"one"}
     assert waits(supervisor)
-    monkeypatch.setattr(closing, "UNKNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(address_closer, "UNKNOWN_SECONDS", 0.0)
     await until(lambda: not waits(supervisor))
 
 

@@ -1,1 +1,0 @@
-"""Two tools for asyncio: one broadcasts that something changed, one runs operations one at a time."""
