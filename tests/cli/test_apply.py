@@ -95,7 +95,7 @@ def test_apply_rejected_prints_the_problem_that_validation_no_longer_finds(api: 
     "error, text",
     [
         (EtagMismatch("abc-9"), str(EtagMismatch("abc-9"))),
-        (ChangeFailed("worker 1 died"), "worker 1 died"),
+        (ChangeFailed("worker 1 died"), "worker 1 died; nothing has changed"),
         (CommentTooLong("2000 characters"), "comment: 2000 characters"),
     ],
 )

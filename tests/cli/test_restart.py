@@ -36,7 +36,7 @@ def test_restart_that_fails_prints_the_error(api: Any, cli: Any) -> None:
     api.answers["RestartWorkers"] = [REPLACED, ChangeFailed("cannot replace worker 2")]
     result = cli("restart")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
-    assert result.stderr.endswith("cannot replace worker 2\n")
+    assert result.stderr.endswith("cannot replace worker 2; nothing has changed\n")
 
 
 def test_restart_with_invalid_duration_exits_with_2(cli: Any) -> None:
