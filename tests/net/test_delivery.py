@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
 
@@ -16,7 +16,7 @@ from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.net import connection, delivery
 from answerback.net.connection import Connection, reason_of
-from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER
+from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER, taken
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
@@ -62,6 +62,61 @@ def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
 def unix_serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
     with serving_as(request.param) as it:
         yield it
+
+
+# ── What is counted ───────────────────────────────────────────────────────────────────────────────────────────────
+HALF = len(HUGE) // 2
+
+
+def settled(value: Callable[[], int]) -> int:
+    """The value once it no longer changes: the kernel has taken what it has room for."""
+    seen = [value()]
+
+    def unchanged() -> bool:
+        seen.append(value())
+        return len(seen) > 5 and len(set(seen[-5:])) == 1
+
+    eventually(unchanged)
+    return seen[-1]
+
+
+@pytest.mark.parametrize("ending", ["reset", "abort"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS + UNIX_KINDS if "uvloop" in kind])
+def test_bytes_taken_by_the_kernel_before_a_loss_are_counted(kind: str, ending: str) -> None:
+    with serving_as(kind) as serving:
+        serving.commit(plan(steps.send(HUGE), write_timeout=30))
+        client = asked(serving, receive_buffer=64 << 10)
+        client.hear(HALF)  # the rest is in flight, or has not been taken by the kernel
+        expected = HALF
+        if not kind.endswith("unix"):
+            expected = settled(lambda: serving.call(lambda: taken(connections(serving)[0].sock)))
+        if ending == "reset":
+            client.reset()
+        else:
+            serving.call(serving.listeners.abort)
+        serving.settle()
+        counted = serving.count(listener_counters.SENT_BYTES)
+        if kind == "coroutine-uvloop-unix" and ending == "reset":
+            assert 0 < counted < len(HUGE)  # what the kernel took after it had refused the rest is not known
+        elif kind.endswith("unix"):
+            assert HALF <= counted < len(HUGE)
+        else:
+            assert counted == expected
+        assert serving.count(listener_counters.RECEIVED_BYTES) == 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS + UNIX_KINDS if "uvloop" in kind])
+def test_bytes_of_a_reply_that_the_peer_reads_slowly_are_counted_exactly(kind: str) -> None:
+    with serving_as(kind) as serving:
+        serving.commit(plan(steps.send(HUGE), steps.close(), write_timeout=30))
+        client = asked(serving, receive_buffer=64 << 10)
+        read = sum(len(client.hear(64 << 10)) for _ in range(10))
+        client.say(b"not read: the reply is in progress\n")
+        assert read + len(client.hear_all()) == len(HUGE)
+        client.close()
+        serving.settle()
+        assert serving.count(listener_counters.SENT_BYTES) == len(HUGE)
+        assert serving.count(listener_counters.RECEIVED_BYTES) == 2 + 35
 
 
 # ── A peer that reads nothing ─────────────────────────────────────────────────────────────────────────────────────

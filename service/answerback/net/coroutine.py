@@ -10,6 +10,7 @@ import os
 import socket
 import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import cast
 
@@ -17,7 +18,7 @@ import uvloop
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import SEVERAL, Connection, Host, reason_of, reset_on_close
-from answerback.net.delivery import LARGE
+from answerback.net.delivery import LARGE, taken
 from answerback.net.poller import ERRORS, FIN
 from answerback.net.run_queue import NOTABLE_SECONDS
 
@@ -63,6 +64,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         "_listens",
         "_opening",
         "_reads",
+        "_taken",
         "_transport",
         "_unsent",
     )
@@ -83,6 +85,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._opening = False
         self._reads = True
         self._listens = 0  # the epoll events registered for while the transport does not read
+        self._taken: int | None = None  # what the kernel had taken in all when `_unsent` was set; None on a Unix socket
         self._unsent = 0  # output that the kernel has not taken
 
     def begin(self) -> None:
@@ -300,18 +303,30 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         now = monotonic()
         session.writing_paused(now)
         self.sent_much(now)
+        self._taken = None if self.sock.family == socket.AF_UNIX else taken(self.sock)
         self.keep_deadline()
         if session.wants_read is not self._reads or not self._reads:
             self._read_or_not()
         happened = await news()
-        left = transport.get_write_buffer_size()
-        self.books.sent(self._unsent - left)
-        self._unsent = left
+        self._count_sent(transport.get_write_buffer_size())
         if not isinstance(happened, bytes):
             return happened(monotonic())
         self.heard = self.heard or happened != b""
         self.books.received(len(happened))
         return session.receive_data(happened, monotonic()) if happened else session.receive_eof(monotonic())
+
+    def _count_sent(self, left: int) -> None:
+        """Count what the kernel has taken since `_unsent` was set; `left` is what it has not taken."""
+        self.books.sent(self._unsent - left)
+        self._unsent = left
+
+    def _dropped(self) -> int:
+        """What the kernel had not taken when the transport lost the connection, and dropped its buffer."""
+        if self._taken is None:
+            return self._unsent  # on a Unix socket, and a closed one, it is unknown
+        with suppress(OSError):
+            return max(self._unsent - taken(self.sock) + self._taken, 0)
+        return self._unsent
 
     def _read_or_not(self) -> None:
         """Pause or resume reading as the session wishes."""
@@ -415,6 +430,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self.books.received(sum(map(len, self._inbox)))
             self._inbox = None
         if self._transport is not None:
+            if self._unsent:
+                self._count_sent(self._transport.get_write_buffer_size() or self._dropped())
             self._transport.abort()
         elif not self._opening:  # else `connection_made` does it
             os.close(self.sock.detach())

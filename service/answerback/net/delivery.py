@@ -37,6 +37,11 @@ def acknowledged(sock: socket.SocketType) -> int:
     return int(struct.unpack_from("Q", info, BYTES_ACKED)[0])
 
 
+def taken(sock: socket.SocketType) -> int:
+    """Bytes that the kernel has taken since a TCP peer connected, unless our FIN is sent."""
+    return acknowledged(sock) + unread(sock)
+
+
 def bound_send_buffer(sock: socket.socket) -> None:
     """Limit the send buffers of the connections that this listening socket accepts."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
