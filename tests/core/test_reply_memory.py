@@ -5,7 +5,7 @@ import pytest
 from answerback.core import matching, steps
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
-from answerback.core.framing import Delimiter, Line, Read
+from answerback.core.framing import Delimiter, Framing, Http, Line, Pattern, Read, Resp
 from answerback.core.matching.effort import Effort, with_effort
 from answerback.core.plan import ListenerPlan, Rule
 from answerback.core.reply_cache import (
@@ -310,3 +310,28 @@ def test_new_plan_applies_with_the_current_variables_and_counts() -> None:
     book = Playbook(served("old")) >> b"set\n" >> b"count\n" << Send(b"once")
     book.in_force.plan = served("new")
     book >> b"count\n" << Send(b"new set 3")
+
+
+@pytest.mark.parametrize(
+    "framing, data",
+    [
+        (Resp(), b"*1\r\n$4\r\nPING\r\n"),
+        (Http(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (Pattern("[;,]"), b"abcd;"),
+    ],
+    ids=["resp", "http", "pattern"],
+)
+def test_reply_is_cached_under_a_framing_that_keeps_state(framing: Framing, data: bytes) -> None:
+    book = heard_twice(Playbook(plan(rule(say(b".")), framing=framing)), data, b".")
+    book >> data[:3]
+    book.silent() >> data[3:] << Send(b".")
+    book >> data + data[:3] << Send(b".")
+    book >> data[3:] << Send(b".")
+    book >> data << Send(b".")
+    assert len(book.account.rules) == 6
+
+
+def test_reply_is_cached_again_under_a_new_plan_with_an_equal_framing() -> None:
+    book = heard_twice(Playbook(plan(rule(say(b"old")), framing=Delimiter(b";"))), b"a;", b"old")
+    book.in_force.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
+    heard_twice(book, b"a;", b"new")

@@ -37,7 +37,7 @@ SILENCE = 0.2  # seconds that tell silence from a reply
 
 
 def fault(effect: Effect, number: int = 0, **when: float) -> Fault:
-    return Fault(f"faults[{number}]", STRIKES + number, effect, counter=COUNTER + 2 * number, **when)  # type: ignore[arg-type]
+    return Fault(f"faults[{number}]", STRIKES + number, effect, sequence_cell=COUNTER + 2 * number, **when)  # type: ignore[arg-type]
 
 
 def plan(*effects: Effect | Fault, script: tuple[steps.Step, ...] = (steps.send(REPLY),)) -> ListenerPlan:

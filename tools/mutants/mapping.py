@@ -22,13 +22,13 @@ ROOMS: Final = {
 }
 MORE: Final = {
     "core/session/*.py": (
-        "tests/core/test_session.py",
+        "tests/core/session/test_session.py",
         "tests/core/test_conversations.py",
         "tests/core/test_steps.py",
         "tests/core/test_model.py",
     ),
     "core/selection.py": ("tests/core/test_plan.py", "tests/core/test_reply_memory.py"),
-    "core/plan.py": ("tests/core/test_session.py",),
+    "core/plan.py": ("tests/core/session/test_session.py",),
     "core/framing/http*.py": ("tests/core/framing/test_http.py", "tests/core/framing/test_http_head_first.py"),
     "net/c*.py": ("tests/net/test_conformance.py", "tests/net/test_live_changes.py"),
     "net/listener*.py": (

@@ -164,9 +164,3 @@ class RequestContext:
     def _here(self) -> ConnectionInfo:
         assert self._connection is not None, "the connection is gone"
         return self._connection
-
-    def release(self) -> None:
-        """Drop the references to the connection, which refers to the session."""
-        self._connection = None
-        if self._rare is not None:
-            self._rare.fault_states.clear()

@@ -9,73 +9,77 @@ from math import log
 from random import Random
 from typing import Final, Protocol
 
-# Rule: a delay is drawn from the generator that is passed, and is 0 to LONGEST seconds.
+from answerback.compat import override
 
-LONGEST: Final = 3600.0  # seconds: a longer delay is probably a mistake of units
+# Rule: a delay is drawn from the generator that is passed, and is 0 to MAX_SECONDS seconds.
+
+MAX_SECONDS: Final = 3600.0  # seconds: a longer delay is probably a mistake of units
 
 
 class Delay(Protocol):
     """A distribution of delays."""
+
+    __slots__ = ()
 
     def draw(self, chance: Random) -> float:
         """Draw a delay, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Delay):
     """The same delay each time."""
 
     seconds: float
 
-    def draw(self, chance: Random) -> float:  # noqa: ARG002 - nothing is left to it
-        """See `Delay.draw`."""
+    @override
+    def draw(self, chance: Random) -> float:
         return self.seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Uniform:
+class Uniform(Delay):
     """Any delay between two bounds, with equal probability."""
 
     least: float
     most: float
 
+    @override
     def draw(self, chance: Random) -> float:
-        """See `Delay.draw`."""
         return chance.uniform(self.least, self.most)
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(Delay):
     """A normal distribution around a mean."""
 
     mean: float
     deviation: float
 
+    @override
     def draw(self, chance: Random) -> float:
-        """See `Delay.draw`."""
-        return min(max(0.0, chance.normalvariate(self.mean, self.deviation)), LONGEST)
+        return min(max(0.0, chance.normalvariate(self.mean, self.deviation)), MAX_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Lognormal:
+class Lognormal(Delay):
     """A lognormal distribution around a median, as typical latencies are. `sigma` is that of the logarithm."""
 
     median: float
     sigma: float
-    most: float = LONGEST
+    most: float = MAX_SECONDS
 
+    @override
     def draw(self, chance: Random) -> float:
-        """See `Delay.draw`."""
         return min(chance.lognormvariate(log(self.median), self.sigma), self.most)
 
 
 @dataclass(frozen=True, slots=True)
-class Exponential:
+class Exponential(Delay):
     """The time between independent random events with this mean interval."""
 
     mean: float
-    most: float = LONGEST
+    most: float = MAX_SECONDS
 
+    @override
     def draw(self, chance: Random) -> float:
-        """See `Delay.draw`."""
         return min(chance.expovariate(1 / self.mean), self.most)

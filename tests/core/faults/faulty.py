@@ -34,7 +34,7 @@ ANSWERS = (
 
 
 def fault(effect: faults.Effect, name: str = "it", place: int = 7, counter: int = 100, **when: Any) -> faults.Fault:
-    return faults.Fault(name, place, effect, counter=counter, **when)
+    return faults.Fault(name, place, effect, sequence_cell=counter, **when)
 
 
 def plan(*effects: faults.Effect | faults.Fault, limits: Limits | None = None, **on: Rule) -> ListenerPlan:

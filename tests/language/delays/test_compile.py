@@ -1,6 +1,6 @@
 import pytest
 
-from answerback.core.delays import LONGEST, Delay, Exponential, Fixed, Lognormal, Normal, Uniform
+from answerback.core.delays import MAX_SECONDS, Delay, Exponential, Fixed, Lognormal, Normal, Uniform
 from answerback.core.steps import Wait
 from answerback.language.delays import compile_delay
 from answerback.v1 import config_pb2 as v1
@@ -12,9 +12,9 @@ DELAYS = {
     "{uniform: {max: 2s}}": Uniform(0, 2),
     "{uniform: {min: 1s, max: 2s}}": Uniform(1, 2),
     "{normal: {mean: 1s, deviation: 100ms}}": Normal(1, 0.1),
-    "{lognormal: {median: 20ms, sigma: 0.5}}": Lognormal(0.02, 0.5, LONGEST),
+    "{lognormal: {median: 20ms, sigma: 0.5}}": Lognormal(0.02, 0.5, MAX_SECONDS),
     "{lognormal: {median: 20ms, sigma: 0.5, max: 0}}": Lognormal(0.02, 0.5, 0),
-    "{exponential: {mean: 1s}}": Exponential(1, LONGEST),
+    "{exponential: {mean: 1s}}": Exponential(1, MAX_SECONDS),
     "{exponential: {mean: 1s, max: 3s}}": Exponential(1, 3),
 }
 

@@ -45,18 +45,18 @@ def compiled(text: str) -> tuple[Fault, ...]:
 
 @pytest.mark.parametrize("text, effect", EFFECTS.items())
 def test_fault_compiles_to_its_effect(text: str, effect: Effect) -> None:
-    assert compiled(f"{{{text}}}") == (Fault("faults[0]", 600, effect, counter=700),)
+    assert compiled(f"{{{text}}}") == (Fault("faults[0]", 600, effect, sequence_cell=700),)
 
 
 def test_fault_compiles_with_its_conditions() -> None:
     when = "probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3"
     assert compiled(f"drop, {{name: it, {when}, drop: {{}}}}")[1] == Fault(
-        "it", 601, Drop(), probability=0.5, per_connection=True, skip=1, times=2, every=3, counter=702
+        "it", 601, Drop(), probability=0.5, per_connection=True, skip=1, times=2, every=3, sequence_cell=702
     )
 
 
 def test_fault_with_probability_0_is_not_compiled() -> None:
-    assert compiled("{probability: 0, drop: {}}, hang") == (Fault("faults[1]", 601, Hang(0), counter=702),)
+    assert compiled("{probability: 0, drop: {}}, hang") == (Fault("faults[1]", 601, Hang(0), sequence_cell=702),)
 
 
 def test_listener_with_faults_precomputes_no_reply() -> None:

@@ -29,10 +29,10 @@ class ConnectionFaultState:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An effect and when it applies. `place` is the cell that counts how often it applied."""
+    """An effect and when it applies. `cell` is the cell that counts how often it applied."""
 
     name: str
-    place: int
+    cell: int
     effect: Effect
     probability: float = 1.0
     """Greater than 0: a fault that never applies is in no plan."""
@@ -44,7 +44,7 @@ class Fault:
     """How often it applies; 0 for unlimited."""
     every: int = 1
     """After `skip`, it considers every N-th reply."""
-    counter: int = 0
+    sequence_cell: int = 0
     """The first of its COUNTERS cells."""
 
     def transform(self, reply: Reply, context: RequestContext) -> Iterator[StepResult]:
@@ -73,7 +73,7 @@ class Fault:
             state = FaultState(context.chance)
         if not applies:
             return None
-        context.fault_applied(self.place)
+        context.fault_applied(self.cell)
         return state
 
     def _sample(self, chance: Random) -> bool:
@@ -82,12 +82,12 @@ class Fault:
     def _due(self, count: NextNumber) -> bool:
         """Whether `skip` and `every` select this reply."""
         if self.every == 1:
-            return not self.skip or count(self.counter, self.skip) is None
-        number = count(self.counter, 0)
+            return not self.skip or count(self.sequence_cell, self.skip) is None
+        number = count(self.sequence_cell, 0)
         return number is not None and number >= self.skip and (number - self.skip + 1) % self.every == 0
 
     def _may_apply_again(self, count: NextNumber) -> bool:
-        return not self.times or count(self.counter + 1, self.times) is not None
+        return not self.times or count(self.sequence_cell + 1, self.times) is not None
 
 
 def apply_all(faults: Sequence[Fault], reply: Reply, context: RequestContext) -> Reply:

@@ -859,9 +859,12 @@ class Session:
             self._closing = closing
         else:  # half-closed: FIN was sent
             closing.reason, closing.phase, actions = reason, CLOSING, NOTHING
-        if self._eof:
-            return self._finish()
         self._release()
+        if self._eof:
+            self.wants_read = False
+            if self._observer is not None:
+                self._observer.closed(reason, by_reset=False)
+            return closing.finish()
         self.wants_read = True
         self.awaits_flush = True
         return actions
@@ -917,10 +920,8 @@ class Session:
         return closing
 
     def _release(self) -> None:
-        """Drop the script, the input and the reference to the connection, which refers to this object."""
-        self._script = self._connection = None
-        if self._context is not None:
-            self._context.release()
+        """Drop the script, the input and the references to the connection, which refers to this object."""
+        self._script = self._context = self._connection = None
         self._turn_began = 0.0
         self._reader.buffer = b""
         self._partial_since = inf

@@ -23,5 +23,5 @@ class ExponentialKind(DelayKind):
 
     def compile(self, given: v1.Delay.Exponential) -> delays.Delay:
         """Make the delay."""
-        most = durations.seconds(given.max) if given.HasField("max") else delays.LONGEST
+        most = durations.seconds(given.max) if given.HasField("max") else delays.MAX_SECONDS
         return delays.Exponential(durations.seconds(given.mean), most)

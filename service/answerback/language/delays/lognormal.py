@@ -40,5 +40,5 @@ class LognormalKind(DelayKind):
 
     def compile(self, given: v1.Delay.Lognormal) -> delays.Delay:
         """Make the delay."""
-        most = durations.seconds(given.max) if given.HasField("max") else delays.LONGEST
+        most = durations.seconds(given.max) if given.HasField("max") else delays.MAX_SECONDS
         return delays.Lognormal(durations.seconds(given.median), given.sigma, most)

@@ -81,14 +81,14 @@ def compile_fault(given: v1.Fault, name: str, place: int, counter: int) -> fault
         return None
     return faults.Fault(
         name=name,
-        place=place,
+        cell=place,
         effect=kind.compile(value),
         probability=given.probability if given.HasField("probability") else 1.0,
         per_connection=given.target == v1.Fault.TARGET_CONNECTION,
         skip=given.skip,
         times=given.times,
         every=given.every or 1,
-        counter=counter,
+        sequence_cell=counter,
     )
 
 
