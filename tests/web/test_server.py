@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import socket
+import struct
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -177,6 +179,51 @@ async def test_scrapes_of_both_formats_are_rendered_one_at_a_time(server: Server
     assert house.most_at_once == 1
 
 
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Leave by RST."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/", "/unknown"])
+async def test_client_that_closes_its_half_after_the_request_gets_the_response(server: Server, path: str) -> None:
+    reader, writer = await connect(server)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    writer.write_eof()
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.0 404" if path == "/unknown" else b"HTTP/1.0 200")
+    writer.close()
+
+
+async def test_scrape_whose_client_closed_its_half_waits_for_a_short_time(house: House) -> None:
+    house.bound = Bound(half_closed_seconds=0.1)
+    server = await house.open()
+    house.go_on = threading.Event()
+    reader, writer = await connect(server)
+    writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+    await until(lambda: house.scrapes == 1)
+    writer.write_eof()
+    with suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    await until(house.abandoned)
+    assert house.bound.open == 0
+    house.go_on.set()
+    writer.close()
+    await server.close()
+
+
+async def test_client_that_closes_without_a_byte_is_closed_at_once(house: House) -> None:
+    house.bound = Bound(half_closed_seconds=3600)
+    server = await house.open()
+    reader, writer = await connect(server)
+    writer.write_eof()
+    assert await reader.read() == b""
+    await until(lambda: house.bound.open == 0)
+    writer.close()
+    await server.close()
+
+
 async def test_aborted_scrapes_leave_no_render_behind(server: Server, house: House) -> None:
     house.go_on = threading.Event()
     first = asyncio.create_task(ask(server, "/metrics"))
@@ -185,7 +232,7 @@ async def test_aborted_scrapes_leave_no_render_behind(server: Server, house: Hou
         _, writer = await connect(server)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         await until(lambda: house.asked == 2)
-        writer.transport.abort()
+        reset(writer)
         await until(lambda: house.bound.open == 1)
     assert not house.abandoned()
     house.go_on.set()

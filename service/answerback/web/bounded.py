@@ -18,6 +18,9 @@ CONNECTIONS_PER_PEER: Final = 16  # per IPv4 address or IPv6 /64
 REQUEST_SECONDS: Final = 5.0  # for the request line and the headers
 NEW_SECONDS: Final = 0.25  # seconds in which a probe has sent its request, unless its machine is very busy
 CONNECTION_SECONDS: Final = 10.0  # seconds for one request and its response; each connection has only one
+# Seconds for the response to a client that has closed its half: it may be `nc -N`, which waits for it, or a scrape that
+# was aborted, whose render is to stop.
+HALF_CLOSED_SECONDS: Final = 1.0
 
 NETWORK_BITS: Final = 64  # prefix length of IPv6: a host has all addresses of its network
 
@@ -32,6 +35,7 @@ class Bound:
         request_seconds: float = REQUEST_SECONDS,
         seconds: float = CONNECTION_SECONDS,
         new_seconds: float = NEW_SECONDS,
+        half_closed_seconds: float = HALF_CLOSED_SECONDS,
     ) -> None:
         """`connections` defaults to CONNECTIONS, or fewer if the limit of descriptors requires it."""
         self.connections = fd_reserve.bounded(CONNECTIONS) if connections is None else connections
@@ -39,6 +43,7 @@ class Bound:
         self.request_seconds = request_seconds
         self.seconds = seconds
         self.new_seconds = new_seconds
+        self.half_closed_seconds = half_closed_seconds
         self._places: dict[BoundedProtocol, None] = {}  # the oldest first
 
     @property
@@ -94,6 +99,7 @@ class BoundedProtocol(asyncio.Protocol):
         """Whether the request is complete."""
         self.began = 0.0
         """When it was accepted, by the loop's clock."""
+        self._received = False  # whether the peer has sent a byte
         self._bound = bound
         self._inner = make(self._complete)
         self._transport: asyncio.Transport | None = None
@@ -114,11 +120,15 @@ class BoundedProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass it on."""
+        self._received = True
         self._inner.data_received(data)
 
-    def eof_received(self) -> bool | None:
-        """Pass it on."""
-        return self._inner.eof_received()
+    def eof_received(self) -> bool:
+        """Keep a connection with a request open for a while: the response may still be wanted."""
+        self._inner.eof_received()
+        if self._received:
+            self._timers.append(asyncio.get_running_loop().call_later(self._bound.half_closed_seconds, self.end))
+        return self._received
 
     def pause_writing(self) -> None:
         """Pass it on."""
