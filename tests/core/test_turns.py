@@ -51,6 +51,9 @@ SHORTEST: dict[str, tuple[str, bytes]] = {
     "pattern": ("pattern: {end: x}", b"x"),
     "resp": ("resp: {}", b"\n"),
     "http": ("http: {}", b"G\n\n"),
+    "http, head first": ("http: {head_first: true}", b"G\n\n"),
+    "http, heads and bodies": ("http: {head_first: true}", b"G\nContent-Length:1\n\nx"),
+    "http, empty lines": ("http: {}", b"\n" * 64 + b"G\n\n"),
 }
 # Requests of as many parts as there can be: how they begin, a part, and how they end.
 MANY_PARTS: dict[str, tuple[str, bytes, bytes, bytes]] = {
@@ -59,6 +62,12 @@ MANY_PARTS: dict[str, tuple[str, bytes, bytes, bytes]] = {
     "http values": ("http: {}", b"GET / HTTP/1.1\r\nContent-Length:0", b",0", b"\r\n\r\n"),
     "http lines": ("http: {}", b"GET / HTTP/1.1\r\nTransfer-Encoding:", b"\n ", b"chunked\r\n\r\n0\r\n\r\n"),
     "http trailers": ("http: {}", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n", b"\r\n"),
+    "http chunks, head first": (
+        "http: {head_first: true}",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1\r\nx\r\n",
+        b"0\r\n\r\n",
+    ),
     "http short fields": ("http: {}", b"GET / HTTP/1.1\r\n", b":\n", b"\n"),
     "http length-like fields": ("http: {}", b"GET / HTTP/1.1\r\n", b"content-lengt:\n", b"\n"),
     "websocket payload": ("websocket: {}", b"\x82\xff" + ((1 << 20) - 14).to_bytes(8, "big") + b"abcd", b"a", b""),

@@ -98,6 +98,7 @@ listeners:
           - framing: {idle: {gap: 50ms}}
           - framing: until_eof
           - framing: http
+          - framing: {http: {head_first: true}}
           - framing: resp
           - framing: {dot_stuffed: {keep: true}}
           - framing: websocket

@@ -122,6 +122,7 @@ framings = st.one_of(
         [
             v1.Framing(until_eof=v1.Framing.UntilEof()),
             v1.Framing(http=v1.Framing.Http()),
+            v1.Framing(http=v1.Framing.Http(head_first=True)),
             v1.Framing(resp=v1.Framing.Resp()),
             v1.Framing(dot_stuffed=v1.Framing.DotStuffed()),
             v1.Framing(websocket=v1.Framing.WebSocket()),

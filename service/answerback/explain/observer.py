@@ -39,7 +39,8 @@ class Recorder(Observer, SessionMetrics):
     transcript: Transcript
     session: Session = field(init=False)
     _framing: Framing | None = None
-    """Under which the requests were found that are still in the session's buffer, and their number."""
+    """Under which the requests were found that are still in the session's buffer; its framer; and their number."""
+    _framer: Framing | None = None
     _requests: int = 0
 
     def add(self, event: events.Event) -> None:
@@ -99,8 +100,8 @@ class Recorder(Observer, SessionMetrics):
         return Mismatch(f"has matched {times} {where}, and does not match again")
 
     @override
-    def request_split(self, framing: Framing | None) -> None:
-        self._framing = framing
+    def request_split(self, framing: Framing | None, framer: Framing | None) -> None:
+        self._framing, self._framer = framing, framer
 
     @override
     def step_taken(self, result: StepResult) -> None:
@@ -131,25 +132,25 @@ class Recorder(Observer, SessionMetrics):
 
     @override
     def closing(self, reason: CloseReason, buffer: bytes) -> None:
-        rest, framing = self._behind_requests(buffer), self.session.framing
-        if not rest or framing is None:
+        rest, framing, framer = self._behind_requests(buffer), self.session.framing, self.session.framer
+        if not rest or framing is None or framer is None:
             return
         if reason == CloseReason.MALFORMED_REQUEST:
-            self._left(rest, framing, objection(framing, rest) or "its end is unknown")
+            self._left(rest, framing, objection(framer, rest) or "its end is unknown")
         elif reason == CloseReason.REQUEST_TOO_LARGE:
             self._left(rest, framing, f"it is longer than max_request_bytes, {self.plan.limits.max_request_bytes}")
         elif reason == CloseReason.REQUEST_TIMEOUT:
-            self._left(rest, framing, waits_for(framing, rest))
+            self._left(rest, framing, waits_for(framing, framer, rest))
         else:
             self.add(events.Discarded(self.now, rest))
 
     def _behind_requests(self, buffer: bytes) -> bytes:
         """Return the part of the session's buffer behind the requests found in it."""
-        if not self._requests or self._framing is None:
+        if not self._requests or self._framing is None or self._framer is None:
             return buffer
         if isinstance(self._framing, Idle | UntilEof):  # the request was all of it
             return b""
-        return buffer[self._framing.consumed(buffer, self._requests) :]
+        return buffer[self._framer.consumed(buffer, self._requests) :]
 
     @override
     def half_closed(self) -> None:
@@ -161,9 +162,9 @@ class Recorder(Observer, SessionMetrics):
 
     def input_left(self) -> None:
         """All input was processed: report what is no request yet."""
-        framing, buffer = self.session.framing, self.session.buffer
-        if framing is not None and (buffer or self.session.receiving):
-            self._left(buffer, framing, waits_for(framing, buffer))
+        framing, framer, buffer = self.session.framing, self.session.framer, self.session.buffer
+        if framing is not None and framer is not None and (buffer or self.session.receiving):
+            self._left(buffer, framing, waits_for(framing, framer, buffer))
 
     def _left(self, data: bytes, framing: Framing, why: str) -> None:
         self.add(events.Incomplete(self.now, data, describe(framing), why))
@@ -196,7 +197,7 @@ class Recorder(Observer, SessionMetrics):
 
     @override
     def truncated(self) -> None:
-        framing = self.session.framing
-        if framing is not None:
+        framing, framer = self.session.framing, self.session.framer
+        if framing is not None and framer is not None:
             buffer = self.session.buffer
-            self._left(buffer, framing, f"the peer closed its half; {waits_for(framing, buffer)}")
+            self._left(buffer, framing, f"the peer closed its half; {waits_for(framing, framer, buffer)}")

@@ -485,16 +485,26 @@ class Framing(_message.Message):
 
     @_typing.final
     class Http(_message.Message):
-        """A request of HTTP/1.1 (RFC 9112): its head and its body, with Content-Length or in chunks."""
+        """A request of HTTP/1.1 (RFC 9112): its head and its body, with Content-Length or in chunks.
+
+        A client that sends `Expect: 100-continue` gets `100 Continue` before its body is read, if the connection is still open then.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        HEAD_FIRST_FIELD_NUMBER: _builtins.int
+        head_first: _builtins.bool
+        """The head is a request of its own, so that a rule can answer, and close, before the body is read. The body is the next
+        request; a head without a body is the whole request.
+        """
         def __init__(
             self,
+            *,
+            head_first: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["head_first", b"head_first"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -153,6 +153,14 @@ def test_head_first_framing_differs_from_the_framing_of_whole_requests() -> None
     assert HEAD_FIRST != WHOLE
 
 
+def test_length_of_an_announced_body_is_known_before_its_first_byte() -> None:
+    framer = HEAD_FIRST.new_framer()
+    framer.split(POST, 0)
+    assert framer.min_length(b"") == framer.min_length(b"a") == 5
+    framer.split(b"abcde", 0)
+    assert framer.min_length(b"") == 0
+
+
 # ── Interim replies ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 BOTH = pytest.mark.parametrize("framing", [WHOLE, HEAD_FIRST], ids=["whole", "head first"])

@@ -27,7 +27,7 @@ class Recorded(Observer):
     def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
         self.reports.append(("rule", event, request, rule and rule.name, context.number, context.state))
 
-    def request_split(self, framing: Framing | None) -> None:
+    def request_split(self, framing: Framing | None, framer: Framing | None) -> None:  # noqa: ARG002 - made of it
         self.reports.append(("framing", framing))
 
     def step_taken(self, result: StepResult) -> None:

@@ -29,6 +29,7 @@ COMPILED = {
     "{idle: {gap: 50ms}}": framing.Idle(0.05),
     "until_eof": framing.UntilEof(),
     "http": framing.Http(),
+    "{http: {head_first: true}}": framing.Http(head_first=True),
     "resp": framing.Resp(),
     "dot_stuffed": framing.DotStuffed(),
     "websocket": framing.WebSocket(),

@@ -24,6 +24,7 @@ WORDS: list[tuple[Framing, str, bytes, str]] = [
     ),
     (core.Idle(0.05), "idle, 0.05 s", b"a", "the request is incomplete"),
     (core.UntilEof(), "until_eof", b"a", "the request ends when the peer closes its half"),
+    (core.Http(head_first=True), "http, head first", b"GET / HT", "the head has not ended with an empty line"),
     (core.Http(), "http", b"GET / HT", "the head has not ended with an empty line"),
     (core.Http(), "http", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", "at least 3 more bytes"),
     (core.DotStuffed(), "dot_stuffed", b"a\n.", 'the line "." has not arrived'),
@@ -35,7 +36,7 @@ WORDS: list[tuple[Framing, str, bytes, str]] = [
 @pytest.mark.parametrize("framing, name, half_heard, waits", WORDS)
 def test_framing_is_described_in_words(framing: Framing, name: str, half_heard: bytes, waits: str) -> None:
     assert describe(framing) == name
-    assert waits_for(framing, half_heard) == waits
+    assert waits_for(framing, framing.new_framer(), half_heard) == waits
     assert objection(framing, half_heard) == ""
 
 

@@ -32,6 +32,10 @@ class Framing(Protocol):
         """
 
     @property
+    def has_history(self) -> bool:
+        """Whether the next request depends on those before it, and not on its own bytes alone."""
+
+    @property
     def interim(self) -> bytes:
         """What to send before more of the incomplete request is read; empty if nothing."""
 
@@ -67,6 +71,7 @@ class Stateless:
     eof_completes: ClassVar[bool] = False
     idle_gap: ClassVar[float] = inf
     unfinished: bool = False
+    has_history: ClassVar[bool] = False
     interim: bytes = b""
 
     def interim_sent(self) -> None:

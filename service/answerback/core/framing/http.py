@@ -6,7 +6,7 @@ sends the body (RFC 9110, 10.1.1).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from answerback.core.framing.base import Buffer
 from answerback.core.framing.http_parsing import BODY, HEAD, expects_continue, find_head_end, parse
@@ -136,6 +136,8 @@ class HeadFirstFramer(HttpFramer):
 
     __slots__ = ("_before", "_parser")
 
+    has_history: ClassVar[bool] = True
+
     def __init__(self) -> None:
         super().__init__()
         self._parser = HeadFirstParser()
@@ -159,6 +161,13 @@ class HeadFirstFramer(HttpFramer):
         if requests < len(announced):
             parser.announced = announced[requests]
         return at
+
+    def min_length(self, buffer: Buffer) -> int:
+        """See `Framing.min_length`: the head has told the length of the body before its first byte."""
+        announced = self._parser.announced
+        if not buffer and announced is not None:
+            return announced.size
+        return super().min_length(buffer)
 
     def _waits_for_body(self) -> bool:
         return self._parser.announced is not None

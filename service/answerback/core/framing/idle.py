@@ -15,6 +15,7 @@ class Idle:
 
     eof_completes: ClassVar[bool] = True
     unfinished: ClassVar[bool] = False
+    has_history: ClassVar[bool] = False
     interim: ClassVar[bytes] = b""
 
     def interim_sent(self) -> None:

@@ -43,6 +43,7 @@ class IncrementalFraming:
     eof_completes: ClassVar[bool] = False
     idle_gap: ClassVar[float] = inf
     unfinished: ClassVar[bool] = False
+    has_history: ClassVar[bool] = False
     interim: ClassVar[bytes] = b""
 
     def interim_sent(self) -> None:

@@ -18,8 +18,8 @@ class Observer(Protocol):
     def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
         """The rules on an event were searched: this one answers, or none. `request` is empty for other events."""
 
-    def request_split(self, framing: Framing | None) -> None:
-        """The requests that follow were found under this framing; None is a request of no bytes."""
+    def request_split(self, framing: Framing | None, framer: Framing | None) -> None:
+        """The requests that follow are found under this framing, by its framer; None is a request of no bytes."""
 
     def step_taken(self, result: StepResult) -> None:
         """A step of the rule was taken, with this result; a fault may still change it."""

@@ -181,6 +181,12 @@ class Session:
         return self._reader.framing if script is None or script.receive is None else script.receive.framing
 
     @property
+    def framer(self) -> Framing | None:
+        """What `framing` made for this connection."""
+        script = self._script
+        return self._reader.framer if script is None or script.receive is None else script.framer
+
+    @property
     def receiving(self) -> bool:
         """Whether a script waits for a frame."""
         return self._script is not None and self._script.receive is not None
@@ -309,6 +315,9 @@ class Session:
             reader = self._reader
             if reader.buffer or self._eof or self._draining or reader.framer is None or self._script is not None:
                 return self._go_on(now)
+            if reader.framer.interim and closing is None:
+                hopeless = reader.why_hopeless(reader.framer, self._plan.limits.max_request_bytes)
+                return self._send_interim(reader.framer) if hopeless is None else self._close(hopeless)
         elif closing.phase == CLOSING:
             closing.linger(now)
             self.deadline = min(self.deadline, closing.deadline)
@@ -363,7 +372,7 @@ class Session:
         if self._busy:
             return
         yield self._partial_since + limits.request_timeout, lambda: self._close(CloseReason.REQUEST_TIMEOUT)
-        framer = self._awaited
+        framer = self.framer
         if framer is not None and framer.idle_gap != inf and self._reader.buffer:
             yield self.active_at + framer.idle_gap, lambda: self._converse(now, ended=True)
         yield self.active_at + limits.idle_timeout, lambda: self._idle(now)
@@ -379,12 +388,6 @@ class Session:
     def _fin_ends_hang(self) -> bool:
         script = self._script
         return script is not None and script.hang is not None and not script.hang.ignore_fin
-
-    @property
-    def _awaited(self) -> Framing | None:
-        """The framer of what is read next."""
-        script = self._script
-        return self._reader.framer if script is None or script.receive is None else script.framer
 
     def _idle(self, now: float) -> Sequence[Action]:
         """The idle timeout has passed: apply the rules on IDLE, or close."""
@@ -512,7 +515,7 @@ class Session:
         reader = self._reader
         framer, buffer = reader.framer, reader.buffer
         if self._observer is not None:
-            self._observer.request_split(reader.framing)
+            self._observer.request_split(reader.framing, framer)
         if ended:
             return (bytes(buffer),), len(buffer)
         requests, end = reader.empty_request() if framer is None else framer.split(buffer, reader.searched)
@@ -573,6 +576,8 @@ class Session:
         rule, reader = matched[0], self._reader
         if matched.count(rule) < len(matched) or reader.framing is not self._plan.framing:
             return
+        if reader.framer is None or reader.framer.has_history:
+            return
         if type(reader.buffer) is bytes and self._observer is None:
             self._selector.reply_cache.store(reader.buffer, len(matched), rule)
 
@@ -614,7 +619,7 @@ class Session:
                 self.wants_read = not self._eof and left < READ_AHEAD
             self.wants_read = self.wants_read and self._turn_began is not None
             return NOTHING  # `writing_resumed` continues, or the script
-        framer = self._awaited
+        framer = self.framer
         assert framer is not None
         limit = self._plan.limits.max_request_bytes
         hopeless = reader.why_hopeless(framer, limit) if left and not (self._eof and framer.eof_completes) else None
@@ -636,7 +641,15 @@ class Session:
             self.deadline = min(self.deadline, now + self._plan.limits.request_timeout)
         if framer.idle_gap != inf:
             self.deadline = min(self.deadline, now + framer.idle_gap)
-        return NOTHING
+        return self._send_interim(framer) if framer.interim else NOTHING
+
+    def _send_interim(self, framer: Framing) -> Sequence[Action]:
+        """Send what the peer waits for before it sends the rest of its request. Faults do not apply to it."""
+        interim = Send(framer.interim)
+        framer.interim_sent()
+        if self._observer is not None:
+            self._observer.sent(interim.data)
+        return (interim,)
 
     def _take_new_plan(self) -> None:
         """Switch to the active plan, unless its framing differs: then this connection keeps its plan to the end."""

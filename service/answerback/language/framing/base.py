@@ -66,20 +66,20 @@ def describe(framing: Framing | None) -> str:
     return "fixed, 0 bytes" if framing is None else _kind_of(framing).describe(framing)
 
 
-def waits_for(framing: Framing, buffer: Buffer) -> str:
-    """What bytes lack that are no request yet."""
-    missing = framing.min_length(buffer) - len(buffer)
+def waits_for(framing: Framing, framer: Framing, buffer: Buffer) -> str:
+    """What bytes lack that are no request yet. `framer`: what `framing` made for the connection."""
+    missing = framer.min_length(buffer) - len(buffer)
     words = _kind_of(framing).waits_for(framing, buffer, missing)
     if words is not None:
         return words
     return f"at least {missing} more byte{'s' * (missing > 1)}" if missing > 0 else "the request is incomplete"
 
 
-def objection(framing: Framing, buffer: Buffer) -> str:
-    """Why bytes will never be a request; empty if they may."""
+def objection(framer: Framing, buffer: Buffer) -> str:
+    """Why bytes will never be a request; empty if they may. `framer`: what a framing made for the connection."""
     try:
-        if not framing.split(buffer, 0)[0]:
-            framing.min_length(buffer)
+        if not framer.split(buffer, 0)[0]:
+            framer.min_length(buffer)
     except Malformed as problem:
         return str(problem)
     return ""
