@@ -24,6 +24,7 @@ OURS: Final = tuple(service.full_name for file in FILES for service in file.serv
 WITHOUT_REFLECTION: Final = (*OURS, HEALTH)
 SERVICES: Final = (*WITHOUT_REFLECTION, *REFLECTION)
 
+HAS_LIST: Final = hasattr(health_pb2, "HealthListRequest")  # in releases after 1.80
 _LIST: Final = """
 message_type { name: "HealthListRequest" }
 message_type {
@@ -51,6 +52,8 @@ name: "List" input_type: ".grpc.health.v1.HealthListRequest" output_type: ".grpc
 def _health() -> FileDescriptorProto:
     """Return health.proto with `List`."""
     file = _proto(health_pb2.DESCRIPTOR)
+    if HAS_LIST:
+        return file
     text_format.Merge(_LIST, file)
     text_format.Merge(_LIST_METHOD, file.service[0].method.add())
     return file
@@ -98,5 +101,8 @@ def _message(name: str) -> Any:
     return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))  # type: ignore[no-untyped-call]
 
 
-HealthListRequest: Final = _message("grpc.health.v1.HealthListRequest")
-HealthListResponse: Final = _message("grpc.health.v1.HealthListResponse")
+# Those of the library, if it has them: it registers `List` itself then.
+HealthListRequest: Final = getattr(health_pb2, "HealthListRequest", None) or _message("grpc.health.v1.HealthListRequest")
+HealthListResponse: Final = getattr(health_pb2, "HealthListResponse", None) or _message(
+    "grpc.health.v1.HealthListResponse"
+)
