@@ -102,7 +102,9 @@ def _message(name: str) -> Any:
 
 
 # Those of the library, if it has them: it registers `List` itself then.
-HealthListRequest: Final = getattr(health_pb2, "HealthListRequest", None) or _message("grpc.health.v1.HealthListRequest")
+HealthListRequest: Final = getattr(health_pb2, "HealthListRequest", None) or _message(
+    "grpc.health.v1.HealthListRequest"
+)
 HealthListResponse: Final = getattr(health_pb2, "HealthListResponse", None) or _message(
     "grpc.health.v1.HealthListResponse"
 )

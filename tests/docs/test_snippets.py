@@ -1,0 +1,34 @@
+"""Every snippet of the how-to for tests, as a file of tests of its own."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.consoles import ROOT, blocks
+from tests.ports import free_port
+from tests.system.conftest import Start
+
+PAGE = ROOT / "docs" / "how-to" / "test-server.md"
+CONTAINER_PORT = "8001"
+
+
+def test_every_snippet_is_a_test_that_passes(responder: Start, tmp_path: Path) -> None:
+    text = PAGE.read_text()
+    snippets = [block.text for block in blocks(text) if block.words == ("python",)]
+    assert len(snippets) == text.count("```python\n") > 7
+    folder = tmp_path / "snippets"
+    folder.mkdir()
+    for number, snippet in enumerate(snippets):
+        tests = [node for node in ast.parse(snippet).body if getattr(node, "name", "").startswith("test_")]
+        assert tests, snippet
+        (folder / f"test_{number}.py").write_text(snippet.replace(CONTAINER_PORT, str(free_port())))
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
+    environment = {**os.environ, "ANSWERBACK_SERVER": responder().admin, "TMPDIR": str(tmp_path)}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    command = (sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider")
+    found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+    assert int(re.findall(r"(\d+) passed", found.stdout)[0]) >= len(snippets)
