@@ -122,3 +122,19 @@ def test_check_of_missing_file_fails(tmp_path: Path, name: str, why: str) -> Non
     result = check(str(tmp_path / name))
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"Error: {tmp_path / name}: {why}\n"
+
+
+def test_check_bases_no_warning_on_a_rejected_part(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "listeners:\n"
+        "  - {name: a, address: '127.0.0.1:1', rules: [{when: {starts_with: A}, do: [close]}, {do: [echo]}]}\n"
+        "  - {name: b, address: '127.0.0.1:2', rules: [{do: [close]}, {do: [echo]}]}\n"
+    )
+    result = CliRunner().invoke(main, ["check", str(file)])
+    assert result.exit_code == 1
+    assert [line.partition(": ")[2].partition(": ")[0] for line in result.stdout.splitlines()] == [
+        "listeners[0].rules[0].when.starts_with",
+        "warning",
+    ]
+    assert "warning: listeners[1].rules[1]: never reached" in result.stdout

@@ -236,12 +236,27 @@ def test_two_members_of_a_oneof_are_rejected() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "written, advice",
+    [
+        ("{send: hi}", "[send: hi]"),
+        ("{send: hi, echo: {}}", "[ ] around it, or - before it"),
+        ("{send: {text: hi}}", "[ ] around it, or - before it"),
+        ('{send: "a: b"}', "[ ] around it, or - before it"),
+        (f"{{send: {'x' * 41}}}", "[ ] around it, or - before it"),
+    ],
+)
+def test_single_item_in_place_of_a_list_is_shown_as_a_list(written: str, advice: str) -> None:
+    found = load(f"listeners: [{{name: a, address: '127.0.0.1:1', rules: [{{do: {written}}}]}}]").problems
+    assert [problem.message for problem in found] == [f"a list is expected, not a mapping: write {advice}"]
+
+
 def test_mapping_or_text_in_place_of_a_list_is_rejected_with_advice() -> None:
     assert problems(rules="{do: close}") == [
-        "rules: a list is expected, not a mapping: write [ ] around it, or - before it",
+        "rules: a list is expected, not a mapping: write [do: close]",
     ]
     assert problems(rules="[do: close]") == [
-        "rules[0].do: a list is expected, not 'close': write [ ] around it, or - before it",
+        "rules[0].do: a list is expected, not 'close': write [close]",
     ]
 
 

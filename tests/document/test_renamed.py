@@ -45,6 +45,44 @@ def test_former_names_that_are_valid_elsewhere_are_accepted_there() -> None:
         assert problems_of(f"listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    {text}\n") == []
 
 
+ELSEWHERE = {
+    "rules: [{do: [sleep: 5s]}]": "4:19: listeners[0].rules[0].do[0].sleep: `sleep` is called `delay` here",
+    "rules: [{do: [wait: 500ms]}]": "4:19: listeners[0].rules[0].do[0].wait: `wait` is called `delay` here",
+    "rules: [{do: [recv]}]": "4:19: listeners[0].rules[0].do[0]: `recv` is called `receive` here",
+    "rules: [{do: [sendhex: 00]}]": "4:19: listeners[0].rules[0].do[0].sendhex: `sendhex` is called `send` here",
+    "rules: [{when: {starts_with: A}}]": (
+        "4:21: listeners[0].rules[0].when.starts_with: `starts_with` is called `prefix` here"
+    ),
+    "faults: [{toxicity: 0.5, drop: {}}]": (
+        "4:15: listeners[0].faults[0].toxicity: `toxicity` is called `probability` here"
+    ),
+    "faults: [{jitter: 5ms}]": "4:15: listeners[0].faults[0].jitter: `jitter` is called `latency` here",
+    "faults: [{limit_data: 5}]": "4:15: listeners[0].faults[0].limit_data: `limit_data` is called `truncate` here",
+    "faults: [reset_peer]": "4:14: listeners[0].faults[0]: `reset_peer` is called `reset` here",
+    "predicates: []": "4:5: listeners[0].predicates: `predicates` is called `rules` here",
+}
+
+
+@pytest.mark.parametrize("text, problem", ELSEWHERE.items())
+def test_name_of_another_tool_is_rejected_with_the_name_here_and_its_place(text: str, problem: str) -> None:
+    found = problems_of(f"listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    {text}\n")
+    assert found[0] == problem
+
+
+def test_names_of_other_tools_are_unambiguous_and_none_of_ours() -> None:
+    def each(messages: Iterable[Descriptor]) -> Iterator[Descriptor]:
+        for message in messages:
+            yield message
+            yield from each(message.nested_types)
+
+    for message in each(config_pb2.DESCRIPTOR.message_types_by_name.values()):
+        names = [name for field in message.fields for name in field.GetOptions().Extensions[options_pb2.elsewhere]]
+        assert len(names) == len(set(names)), message.full_name
+        assert not set(names) & {field.name for field in message.fields}, message.full_name
+        formerly = {field.GetOptions().Extensions[options_pb2.formerly] for field in message.fields}
+        assert not set(names) & formerly, message.full_name
+
+
 def former_names(messages: Iterable[Descriptor]) -> Iterator[tuple[str, str]]:
     """Each former name of a field or an enum's value in the schema, with the new name."""
     for message in messages:

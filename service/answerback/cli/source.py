@@ -45,7 +45,7 @@ def examine(path: str, reserved: Sequence[tuple[str, str]] = ()) -> Examined:
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     wrong = check(document.config, files, reserved=reserved, descriptor_limit=limit)
     problems = [*document.problems, *document.located([*unread, *wrong])]
-    unmeant = document.located(warnings(document.config))
+    unmeant = document.located(warnings(document.config, problems))
     return Examined(document.config, files, _in_order(problems), _in_order(unmeant))
 
 

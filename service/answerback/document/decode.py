@@ -21,6 +21,7 @@ from answerback.v1 import options_pb2
 
 MAX_DEPTH = 80  # of messages in one another; protobuf itself refuses to write more than 100
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_WORD = re.compile(r"[\w.+-]{1,40}", re.ASCII)
 _INTEGER = re.compile(r"(-?)(?:(0|[1-9][0-9]{0,24})|0x([0-9a-fA-F]{1,20})|0o([0-7]{1,25}))")
 _DECIMAL = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -64,14 +65,19 @@ def renamed(kind: Descriptor, word: str) -> str:
     return next((field.name for field in kind.fields if _option(field, options_pb2.formerly) == word), "")
 
 
+def ours(kind: Descriptor, word: str) -> str:
+    """The name of the field that other tools call `word`; empty if there is none."""
+    return next((field.name for field in kind.fields if word in _option(field, options_pb2.elsewhere)), "")
+
+
 def renamed_value(enum: EnumDescriptor, word: str) -> str:
     """The word of an enum's value that was called `word` before; empty if none was."""
     number = next((each.number for each in enum.values if _option(each, options_pb2.formerly_value) == word), None)
     return next((today for today, value in short_words(enum).items() if value == number), "")
 
 
-def _option(described: Any, option: Any) -> str:
-    return str(described.GetOptions().Extensions[option])
+def _option(described: Any, option: Any) -> Any:
+    return described.GetOptions().Extensions[option]
 
 
 def read(node: Node, message: Message, problems: Problems) -> None:
@@ -104,6 +110,19 @@ def _what(node: Node) -> str:
     if isinstance(node, Scalar):
         return "nothing" if node.is_null else quoted(node.text)
     return "a list" if isinstance(node, Items) else "a mapping"
+
+
+def _in_brackets(node: Node) -> str:
+    """A list of this one item, as a file says it; in general words if it is not short."""
+    match node:
+        case Scalar(text=text) if not node.is_null and _WORD.fullmatch(text):
+            return f"[{text}]"
+        case Fields(entries=((Scalar(text=name), Scalar(text=value)),)) if _WORD.fullmatch(name) and _WORD.fullmatch(
+            value
+        ):
+            return f"[{name}: {value}]"
+        case _:
+            return "[ ] around it, or - before it"
 
 
 class _Reader:
@@ -144,6 +163,8 @@ class _Reader:
         if known and isinstance(node, Scalar):
             if today := renamed(kind, node.text):
                 self._problem(path, f"`{node.text}` is called `{today}`", node)
+            elif here := ours(kind, node.text):
+                self._problem(path, f"`{node.text}` is called `{here}` here", node)
             elif node.text in kind.fields_by_name:
                 self._problem(path, f"{node.text} needs a value: write {{{node.text}: …}}", node)
             else:
@@ -183,6 +204,9 @@ class _Reader:
             if today := renamed(kind, key.text):
                 self._problem(here, f"`{key.text}` is called `{today}`", key)
                 return None
+            if field := ours(kind, key.text):
+                self._problem(here, f"`{key.text}` is called `{field}` here", key)
+                return None
             said = "no such field" if here != path else f"no such field: {quoted(key.text)}"
             hint = (
                 "; YAML 1.2 has no merge keys" if key.text == "<<" else _suggestion(key.text, list(kind.fields_by_name))
@@ -209,7 +233,7 @@ class _Reader:
         if isinstance(node, Scalar) and node.is_null:
             return  # `rules:` with everything below it commented out
         if not isinstance(node, Items):
-            self._problem(path, f"a list is expected, not {_what(node)}: write [ ] around it, or - before it", node)
+            self._problem(path, f"a list is expected, not {_what(node)}: write {_in_brackets(node)}", node)
             return
         container = getattr(message, field.name)
         for index, item in enumerate(node.items):

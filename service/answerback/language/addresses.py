@@ -95,6 +95,8 @@ def _unix(path: str) -> UnixAddress:
 def _misshapen(text: str) -> str:
     if not text:
         return f"missing: {_FORM}"
+    if "$" in text:
+        return f"a file has no variables, as in {quoted(text)}: expand them with `envsubst <FILE >EXPANDED`"
     if text.count(":") > 1 and not text.startswith("["):
         return f"an IPv6 address goes in brackets, and a port behind it: [::1]:8000, not {quoted(text)}"
     _, colon, port = text.rpartition(":")

@@ -1,6 +1,7 @@
 """What is allowed in a configuration, and probably not meant."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from math import inf
 from typing import Any, Final
@@ -20,16 +21,27 @@ from answerback.language.steps import STEPS
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 
-# Rule: warnings are for configurations that `check` found nothing wrong with; none rejects a configuration.
+# Rule: no warning rejects a configuration.
+# Rule: no warning follows from a part that was rejected: a listener with a problem gets none.
 
 FAMILIES: Final[tuple[Family[Any], ...]] = (FRAMINGS, MATCHES, STEPS, FAULTS)
 
+_LISTENER: Final = re.compile(r"listeners\[[0-9]+\]")
 _WITH_BYTES = (v1.Payload, v1.Literal, v1.Bytes)
 _BETTER = {"text": "write hex", "template": "write ${{hex:{}}}"}
 
 
-def warnings(config: v1.Config) -> list[Problem]:
-    """Everything that is probably not meant, each with its path."""
+def warnings(config: v1.Config, rejected: Iterable[Problem] = ()) -> list[Problem]:
+    """Everything that is probably not meant, each with its path. `rejected`: the problems of the configuration."""
+    found = _all(config)
+    listeners = {_LISTENER.match(problem.path) for problem in rejected}
+    if None in listeners:
+        return []  # the problem may be one of any listener
+    skipped = {listener.group() for listener in listeners if listener is not None}
+    return [one for one in found if (where := _LISTENER.match(one.path)) is None or where.group() not in skipped]
+
+
+def _all(config: v1.Config) -> list[Problem]:
     problems = Problems()
     with suppress(Enough):
         if not config.listeners:

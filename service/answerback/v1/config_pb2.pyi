@@ -1476,14 +1476,16 @@ class Delay(_message.Message):
             self,
             *,
             median: _duration_pb2.Duration | None = ...,
-            sigma: _builtins.float = ...,
+            sigma: _builtins.float | None = ...,
             max: _duration_pb2.Duration | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "median", b"median"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_sigma", b"_sigma", "max", b"max", "median", b"median", "sigma", b"sigma"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "median", b"median", "sigma", b"sigma"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_sigma", b"_sigma", "max", b"max", "median", b"median", "sigma", b"sigma"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType__sigma: _TypeAlias = _typing.Literal["sigma"]  # noqa: Y015
+        _WhichOneofArgType__sigma: _TypeAlias = _typing.Literal["_sigma", b"_sigma"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__sigma) -> _WhichOneofReturnType__sigma | None: ...
 
     @_typing.final
     class Exponential(_message.Message):
@@ -1590,13 +1592,15 @@ class Fault(_message.Message):
         def __init__(
             self,
             *,
-            bytes_per_second: _builtins.int = ...,
+            bytes_per_second: _builtins.int | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_bytes_per_second", b"_bytes_per_second", "bytes_per_second", b"bytes_per_second"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_second", b"bytes_per_second"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_bytes_per_second", b"_bytes_per_second", "bytes_per_second", b"bytes_per_second"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType__bytes_per_second: _TypeAlias = _typing.Literal["bytes_per_second"]  # noqa: Y015
+        _WhichOneofArgType__bytes_per_second: _TypeAlias = _typing.Literal["_bytes_per_second", b"_bytes_per_second"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__bytes_per_second) -> _WhichOneofReturnType__bytes_per_second | None: ...
 
     @_typing.final
     class Slice(_message.Message):
@@ -1618,15 +1622,17 @@ class Fault(_message.Message):
         def __init__(
             self,
             *,
-            size: _builtins.int = ...,
+            size: _builtins.int | None = ...,
             variation: _builtins.int = ...,
             gap: _duration_pb2.Duration | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "gap", b"gap", "size", b"size"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap", "size", b"size", "variation", b"variation"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "gap", b"gap", "size", b"size", "variation", b"variation"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+        _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
 
     @_typing.final
     class Truncate(_message.Message):

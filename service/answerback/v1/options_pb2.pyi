@@ -5,6 +5,7 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
 
@@ -15,6 +16,7 @@ WORD_FIELD_NUMBER: _builtins.int
 BINARY_FIELD_NUMBER: _builtins.int
 REQUIRED_FIELD_NUMBER: _builtins.int
 FORMERLY_FIELD_NUMBER: _builtins.int
+ELSEWHERE_FIELD_NUMBER: _builtins.int
 FORMERLY_VALUE_FIELD_NUMBER: _builtins.int
 shorthand: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.str]
 """The field that a bare scalar or list fills: `when: PING` is `when: {equals: {text: PING}}`."""
@@ -26,5 +28,7 @@ required: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions
 """The field has no default: the message needs it, so a word alone cannot stand for the message."""
 formerly: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
 """The former name of the field. A file with that name is rejected with the new name."""
+elsewhere: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
+"""Names that other tools have for the field, or for what it does. A file with such a name is rejected with ours."""
 formerly_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
 """The former name of the value, without its prefix."""

@@ -42,7 +42,7 @@ WRONG = {
         "lognormal.max: must be 0 to 1h, not 2h",
         "lognormal.sigma: must be more than 0, at most 10, not 11",
     ],
-    "{lognormal: {median: 1s, sigma: 0}}": ["lognormal.sigma: missing: it has no default"],
+    "{lognormal: {median: 1s, sigma: 0}}": ["lognormal.sigma: must be more than 0, at most 10, not 0"],
     "{lognormal: {median: 1s, sigma: -1}}": ["lognormal.sigma: must be more than 0, at most 10, not -1"],
     "{exponential: {mean: 0}}": ["exponential.mean: must be more than 0"],
     "{exponential: {mean: 2h, max: -1s}}": [

@@ -17,7 +17,7 @@ WRONG = {
     "{probability: -0.5, drop: {}}": "[0].probability: must be 0 to 1, not -0.5",
     "{latency: 2h}": "[0].latency.fixed: must be 0 to 1h, not 2h",
     "{bandwidth: {}}": "[0].bandwidth.bytes_per_second: missing: it has no default",
-    "{bandwidth: {bytes_per_second: 0}}": "[0].bandwidth.bytes_per_second: missing: it has no default",
+    "{bandwidth: {bytes_per_second: 0}}": "[0].bandwidth.bytes_per_second: must be 1 to 18446744073709551615, not 0",
     "{slice: {gap: 1s}}": "[0].slice.size: missing: it has no default",
     "{slice: {size: 16777217}}": "[0].slice.size: must be 1 to 16777216, not 16777217",
     "{slice: {size: 5, variation: 5}}": "[0].slice.variation: must be less than size, 5, not 5",

@@ -1,6 +1,5 @@
 """`lognormal`: about a median, with a long tail above."""
 
-from math import isfinite
 from typing import Final
 
 from answerback.core import delays
@@ -35,7 +34,7 @@ class LognormalKind(DelayKind):
     def check(self, given: v1.Delay.Lognormal, path: str, checking: Checking) -> None:
         """A median of more than 0, and a sigma that numbers can bear."""
         FIELDS.check(given, path, checking)
-        if not isfinite(given.sigma) or not 0 <= given.sigma <= MAX_SIGMA:
+        if given.HasField("sigma") and not 0 < given.sigma <= MAX_SIGMA:  # a NaN is neither
             checking.add(f"{path}.sigma", f"must be more than 0, at most {MAX_SIGMA}, not {given.sigma:g}")
 
     def compile(self, given: v1.Delay.Lognormal) -> delays.Delay:

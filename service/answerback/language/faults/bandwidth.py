@@ -2,13 +2,15 @@
 
 from answerback.core import faults
 from answerback.language.faults.base import FAULTS, FaultKind
-from answerback.language.fields import Field, Where, describe
+from answerback.language.fields import Number, Where, describe
 from answerback.v1 import config_pb2 as v1
 
 FIELDS = describe(
     v1.Fault.Bandwidth,
     Where.LISTENER,
-    bytes_per_second=Field("faults: [{bandwidth: {bytes_per_second: 1000000}}]", words="1 to 18446744073709551615"),
+    bytes_per_second=Number(
+        "faults: [{bandwidth: {bytes_per_second: 1000000}}]", least=1, most=(1 << 64) - 1, unit="bytes"
+    ),
 )
 
 
