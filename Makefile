@@ -73,7 +73,7 @@ sbom: $(VENV)/.ci ## the bill of materials (CycloneDX): dist/answerback.cdx.json
 	$(BIN)/python -m tools.sbom dist/answerback.cdx.json
 
 lock: $(VENV)/.ci ## pin requirements/*.txt anew: make lock UPGRADE=--upgrade
-	$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --constraint requirements/bounds.in --output-file requirements/run.txt
 	$(LOCK) $(UPGRADE) --group build --constraint requirements/run.txt --output-file requirements/build.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt --output-file requirements/dev.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev --group ci --constraint requirements/dev.txt --output-file requirements/ci.txt
