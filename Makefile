@@ -52,9 +52,10 @@ mutants: $(VENV)/.dev ## small faults planted in the code, which tests must noti
 soak: $(VENV)/.dev ## everything at once, for SECONDS: make soak SECONDS=3600; ANSWERBACK_SEED=N repeats a run
 	@ANSWERBACK_SURVIVAL_SECONDS=$(SECONDS) $(BIN)/python -m pytest -m survival tests/survival $(ARGS)
 
-proto: $(VENV)/.dev ## generate from proto/: service/answerback/{v1,internal/v1}, docs/reference/{configuration,api,metrics}.md, the dashboard
+proto: $(VENV)/.dev ## generate from proto/: service/answerback/{v1,internal/v1}, docs/reference/{configuration,expressions,api,metrics}.md, the dashboard
 	$(BIN)/python -m tools.proto
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.expressions
 	$(BIN)/python -m tools.api_reference
 	$(BIN)/python -m tools.metrics_reference
 	$(BIN)/python -m tools.dashboard

@@ -1,9 +1,11 @@
 """Plans and rules for sessions without a network."""
 
-from answerback.core import matching, steps, templates
+from answerback.core import matching, steps
+from answerback.core.expressions import Template
 from answerback.core.framing import Framing, Line
 from answerback.core.plan import Limits, ListenerPlan, Replies, Rule
 from answerback.core.selection import Rules
+from answerback.language.expressions import Scope, Type, compile_expression, compile_template
 
 LINE = Line(keep_ending=False)
 
@@ -55,9 +57,13 @@ def plan(
     )
 
 
-def say(text: bytes | templates.Template) -> steps.Step:
+def say(text: bytes | Template) -> steps.Step:
     return steps.send(text)
 
 
-def template(text: str) -> templates.Template:
-    return templates.compile(text)
+def size(text: str) -> steps.Size:
+    return compile_expression(text, Type.INT, Scope()).of
+
+
+def template(text: str) -> Template:
+    return compile_template(text, Scope())

@@ -2,16 +2,17 @@
 
 import pytest
 
-from answerback.core import steps, templates
+from answerback.core import steps
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
+from answerback.core.expressions import Template, TooLongError
 from answerback.core.framing import UntilEof
 from answerback.core.plan import ActivePlan, Limits, Replies, WhenExhausted
 from answerback.core.selection import Rules
 from answerback.core.session import Session
 from answerback.core.session.reader import READ_AHEAD
 from answerback.core.session.script import HANG_SECONDS
-from tests.core.plans import LINE, plan, rule, say, template
+from tests.core.plans import LINE, plan, rule, say, size, template
 from tests.core.playbook import Account, Playbook, Somewhere, after, connected, drain, eof, fin
 
 
@@ -44,14 +45,14 @@ def test_variable_keeps_its_value_between_requests() -> None:
 
 
 def test_template_uses_names_of_the_request_and_connection() -> None:
-    text = "${listener} ${peer.host}:${peer.port} ${local.port} ${connection.id} ${request.number} ${request}\n"
+    text = "${listener} ${peer.host}:${peer.port} ${local.port} ${connection.id} ${request_number} ${request}\n"
     book = Playbook(plan(rule(say(template(text))))) >> b"x\ny\n"
     book << Send(b"it 192.0.2.1:40000 8000 7-1 1 x\n") << Send(b"it 192.0.2.1:40000 8000 7-1 2 y\n")
 
 
 def test_template_too_large_in_a_rule_closes_the_connection() -> None:
     def endless(_turn: RequestContext) -> None:
-        raise templates.TooLong
+        raise TooLongError
 
     Playbook(plan(rule(endless))) >> b"x\n" << HalfClose() >> eof << Close(CloseReason.REPLY_TOO_LARGE)
 
@@ -119,7 +120,7 @@ def test_half_close_sends_no_more_and_keeps_reading() -> None:
 
 
 def test_requests_queued_behind_half_close_are_not_answered() -> None:
-    book = Playbook(plan(rule(steps.delay_fixed(1), steps.half_close(), steps.set_framing_of_size(template("0")))))
+    book = Playbook(plan(rule(steps.delay_fixed(1), steps.half_close(), steps.set_framing_of_size(size("0")))))
     book >> b"x\ny\nz" >> eof >> after(1) << HalfClose() << Close(CloseReason.PEER_EOF)
     assert book.account.rules == [0]
     assert book.account.truncations == 0
@@ -282,7 +283,7 @@ def test_eof_without_a_matching_rule_closes() -> None:
 
 
 @pytest.mark.parametrize("text", [b"x" * 20_000, template("${request}" + "x" * 20_000)])
-def test_replies_are_produced_only_while_the_kernel_accepts_them(text: bytes | templates.Template) -> None:
+def test_replies_are_produced_only_while_the_kernel_accepts_them(text: bytes | Template) -> None:
     session = Session(ActivePlan(plan(rule(say(text), steps.discard()))), Account(), 0.0, Somewhere())
     made = session.receive_data(b"a\n" * 100, 0.0)
     assert sum(len(action.data) for action in made if isinstance(action, Send)) < 100_000

@@ -8,7 +8,7 @@ from answerback.core.framing import Delimiter, Fixed, Idle, LengthPrefix, UntilE
 from answerback.core.plan import Limits
 from answerback.core.selection import Rules
 from answerback.core.session.reader import MAX_EMPTY_REQUESTS
-from tests.core.plans import LINE, plan, rule, say, template
+from tests.core.plans import LINE, plan, rule, say, size, template
 from tests.core.playbook import Playbook, after, eof
 
 
@@ -21,21 +21,21 @@ def test_set_framing_step_applies_to_bytes_after_its_request() -> None:
             when=b"DATA",
             in_states=("",),
         ),
-        rule(say(template("${len:request}\n")), steps.set_framing(LINE), steps.state(""), in_states=("data",)),
+        rule(say(template("${len(request)}\n")), steps.set_framing(LINE), steps.state(""), in_states=("data",)),
         rule(say(b"?\n")),
     )
     Playbook(target) >> b"a\nDATA\none\ntwo.b\nDATA\n" << Send(b"?\ngo\n7\n?\ngo\n")
     Playbook(target) >> b"DATA\none" << Send(b"go\n") >> b"\ntwo" >> b".b\n" << Send(b"7\n?\n")
 
 
-@pytest.mark.parametrize("size,body", [(3, b"a\nb"), (0, b"")])
-def test_a_frame_of_a_size_is_for_one_request(size: int, body: bytes) -> None:
+@pytest.mark.parametrize("count,body", [(3, b"a\nb"), (0, b"")])
+def test_a_frame_of_a_size_is_for_one_request(count: int, body: bytes) -> None:
     target = plan(
         rule(say(template("body ${request}\n")), steps.state(""), in_states=("body",)),
         rule(say(b"line\n"), when=b"x"),
-        rule(steps.set_framing_of_size(template("${request}")), steps.state("body")),
+        rule(steps.set_framing_of_size(size("int(request)")), steps.state("body")),
     )
-    whole = str(size).encode() + b"\n" + body
+    whole = str(count).encode() + b"\n" + body
     book = Playbook(target) >> whole << Send(b"body " + body + b"\n") >> b"x\n" << Send(b"line\n")
     book >> whole + b"x\nx\n" << Send(b"body " + body + b"\nline\nline\n")
     assert len(book.account.rules) == 7
@@ -43,7 +43,7 @@ def test_a_frame_of_a_size_is_for_one_request(size: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("pause", [(), (steps.delay_fixed(0.01),)])
 def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[steps.Step, ...]) -> None:
-    book = Playbook(plan(rule(*pause, steps.set_framing_of_size(template("0")), steps.discard()))) >> b"x\n"
+    book = Playbook(plan(rule(*pause, steps.set_framing_of_size(size("0")), steps.discard()))) >> b"x\n"
     if pause:
         book >> after(1)
     book << HalfClose() >> eof << Close(CloseReason.MALFORMED_REQUEST)
@@ -53,18 +53,18 @@ def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[ste
 def test_requests_without_a_byte_may_be_many_if_others_come_between() -> None:
     target = plan(
         rule(say(b"."), steps.state(""), in_states=("body",)),
-        rule(steps.state("body"), steps.set_framing_of_size(template("0"))),
+        rule(steps.state("body"), steps.set_framing_of_size(size("0"))),
     )
     Playbook(target) >> b"\n" * 3 * MAX_EMPTY_REQUESTS << Send(b"." * 3 * MAX_EMPTY_REQUESTS)
 
 
 def test_a_size_that_is_no_number_closes() -> None:
-    book = Playbook(plan(rule(steps.set_framing_of_size(template("${request}"))))) >> b"x\n" << HalfClose()
+    book = Playbook(plan(rule(steps.set_framing_of_size(size("int(request)"))))) >> b"x\n" << HalfClose()
     book >> eof << Close(CloseReason.MALFORMED_REQUEST)
 
 
 def test_take_reads_a_body_in_the_middle_of_a_script() -> None:
-    script = (steps.receive_of_size(template("${request}"), "body"), say(template("got ${vars.body}\n")))
+    script = (steps.receive_of_size(size("int(request)"), "body"), say(template("got ${vars.body}\n")))
     target = plan(rule(say(b"line\n"), when=b"x"), rule(*script))
     Playbook(target) >> b"3\na\nbx\n0\nx\n" << Send(b"got a\nb\nline\ngot \nline\n")
     book = Playbook(target) >> b"3\na" >> b"\n"
@@ -140,7 +140,7 @@ def test_silence_ends_a_request_of_the_idle_framing() -> None:
 
 
 def test_until_eof_framing_answers_one_request_at_eof() -> None:
-    book = Playbook(plan(rule(say(template("got ${len:request}\n")), steps.close()), framing=UntilEof()))
+    book = Playbook(plan(rule(say(template("got ${len(request)}\n")), steps.close()), framing=UntilEof()))
     book >> b"one " >> b"two" >> eof << Send(b"got 7\n") << Close(CloseReason.SERVER_CLOSE)
 
 

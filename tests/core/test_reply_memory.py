@@ -18,7 +18,7 @@ from answerback.core.reply_cache import (
     RuleCache,
 )
 from answerback.core.selection import MIN_CACHED_WEIGHT, Selector
-from tests.core.plans import plan, rule, say, template
+from tests.core.plans import plan, rule, say, size, template
 from tests.core.playbook import Playbook, after
 
 
@@ -108,7 +108,7 @@ def test_bytes_under_another_framing_do_not_use_the_cache() -> None:
 
 def test_bytes_under_a_framing_for_one_request_are_not_cached() -> None:
     """On another connection the same bytes are cut by the listener's framing."""
-    once = rule(steps.set_framing_of_size(template("4")), say(b"?"), when=b"raw")
+    once = rule(steps.set_framing_of_size(size("4")), say(b"?"), when=b"raw")
     target = plan(once, rule(say(b".")))
     first = Playbook(target)
     for _ in range(3):
@@ -305,7 +305,7 @@ def test_new_plan_applies_with_the_current_variables_and_counts() -> None:
     def served(answer: str) -> ListenerPlan:
         setting = rule(steps.set_variable("x", template("${request}")), when=b"set")
         own = rule(say(b"once"), when=b"count", times=1, per_connection=True)
-        return plan(setting, own, rule(say(template(f"{answer} ${{vars.x}} ${{request.number}}"))))
+        return plan(setting, own, rule(say(template(f"{answer} ${{vars.x}} ${{request_number}}"))))
 
     book = Playbook(served("old")) >> b"set\n" >> b"count\n" << Send(b"once")
     book.in_force.plan = served("new")

@@ -3,12 +3,12 @@ from typing import cast
 
 import pytest
 
-from answerback.core import templates
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
 from answerback.core.framing import Http
 from answerback.core.respond import ONE_SEND, Response, close_if_asked, has_body, respond
 from answerback.core.steps import END_IN_ORDER
+from tests.core.plans import template
 from tests.core.turns import MadeUp
 
 GET = b"GET / HTTP/1.1\r\nHost: it\r\n\r\n"
@@ -110,7 +110,7 @@ def test_script_closes_at_its_end_if_the_client_asked_for_it(request_: bytes, cl
 
 
 def test_templates_are_rendered_in_headers_and_body() -> None:
-    response = Response(200, [(b"X", templates.compile("<${state}>")), (b"Y", b"y")], templates.compile("${request}"))
+    response = Response(200, [(b"X", template("<${state}>")), (b"Y", b"y")], template("${request}"))
     step = respond(response)
     assert callable(step)
     result = step(cast(RequestContext, MadeUp(GET, state="a\r\nB: \0c")))

@@ -3,7 +3,7 @@ from typing import cast
 
 import pytest
 
-from answerback.core import steps, templates
+from answerback.core import steps
 from answerback.core.actions import CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
 from answerback.core.framing import Fixed, Line
@@ -19,6 +19,7 @@ from answerback.core.steps import (
     StepResult,
     Wait,
 )
+from tests.core.plans import size, template
 
 
 class Said:
@@ -39,10 +40,6 @@ def pieces_of(step: Step) -> list[Send | Wait]:
     result = taken(step)
     assert isinstance(result, GeneratorType)
     return list(result)
-
-
-def template(text: str) -> templates.Template:
-    return templates.compile(text)
 
 
 def test_send_step_sends_constant_or_template() -> None:
@@ -97,7 +94,7 @@ def test_dribble_step_sends_pieces_with_gaps(chunks: int, size: int, pieces: lis
     for piece in pieces:
         wanted += [Wait(0.1), Send(piece if isinstance(piece, bytes) else bytes((piece,)))]
     assert pieces_of(steps.dribble(b"abcdefg", chunks=chunks, size=size, gap=0.1)) == wanted[1:]
-    assert pieces_of(steps.dribble(template("abc${hex:64}efg"), chunks=chunks, size=size, gap=0.1)) == wanted[1:]
+    assert pieces_of(steps.dribble(template("abc${unhex('64')}efg"), chunks=chunks, size=size, gap=0.1)) == wanted[1:]
 
 
 def test_dribble_step_of_empty_payload_sends_nothing() -> None:
@@ -114,11 +111,12 @@ def test_set_framing_step_switches_the_framing() -> None:
     [
         ("3", SetFraming(Fixed(3), once=True)),
         ("0", SetFraming(None, once=True)),
-        ("${request}", steps.END_AS_MALFORMED),
+        ("int(request)", steps.END_AS_MALFORMED),
+        ("-len(request)", steps.END_AS_MALFORMED),
     ],
 )
-def test_set_framing_step_with_size_from_template_switches_or_ends(text: str, result: StepResult) -> None:
-    assert taken(steps.set_framing_of_size(template(text))) == result
+def test_set_framing_step_with_size_from_switches_or_ends(text: str, result: StepResult) -> None:
+    assert taken(steps.set_framing_of_size(size(text))) == result
     assert steps.END_AS_MALFORMED.reason == CloseReason.MALFORMED_REQUEST
 
 
@@ -126,10 +124,10 @@ def test_receive_step_takes_a_frame_into_a_variable() -> None:
     assert taken(steps.receive(Line(keep_ending=False), "a")) == Receive(Line(keep_ending=False), "a")
 
 
-def test_receive_step_with_size_from_template_takes_or_ends() -> None:
-    assert taken(steps.receive_of_size(template("3"), "a")) == Receive(Fixed(3), "a")
-    assert taken(steps.receive_of_size(template("0"), "a")) == SetVariable("a", b"")
-    assert taken(steps.receive_of_size(template("x"), "a")) == steps.END_AS_MALFORMED
+def test_receive_step_with_size_from_takes_or_ends() -> None:
+    assert taken(steps.receive_of_size(size("3"), "a")) == Receive(Fixed(3), "a")
+    assert taken(steps.receive_of_size(size("0"), "a")) == SetVariable("a", b"")
+    assert taken(steps.receive_of_size(size("int(vars.x)"), "a")) == steps.END_AS_MALFORMED
 
 
 def test_constant_steps_are_computed_once_not_for_each_request() -> None:

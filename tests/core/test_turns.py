@@ -88,6 +88,7 @@ CONDITIONS: dict[str, str] = {
     "any": "any: [{{prefix: nothing{n}}}, {{suffix: nothing{n}}}]",
     "not": "not: {{not: {{prefix: nothing{n}}}}}",
     "request_number": "request_number: {{min: 10000000, max: 1{n:07}0}}",
+    "expr": "expr: \"'nothing{n}' in request and crc32(request) == {n}\"",
 }
 FRAMINGS = next(each for each in v1.Framing.DESCRIPTOR.oneofs)
 MATCHES = next(each for each in v1.Match.DESCRIPTOR.oneofs)

@@ -249,7 +249,7 @@ def test_explained_request_of_idle_framing_ends_at_the_gap() -> None:
 
 def test_peer_and_clock_are_those_given() -> None:
     rules = """rules: [{when: {peer: 10.0.0.0/8}, do: [close]},
-        {do: [delay: 1s, send: {template: "${peer.host} ${local.port} ${now:%H:%M:%S}"}]}]"""
+        {do: [delay: 1s, send: {template: "${peer.host} ${local.port} ${now('%H:%M:%S')}"}]}]"""
     transcript = told(rules, b"x", peer="192.0.2.9")
     assert misses(transcript) == ["rules[0]: comes from 192.0.2.9, not from 10.0.0.0/8"]
     assert sent(transcript) == [(1, b"192.0.2.9 8000 03:04:06")]
@@ -288,7 +288,7 @@ def test_many_rules_select_the_same_as_one_by_one() -> None:
 
 
 def test_transcript_is_cut_at_the_maximum_of_events() -> None:
-    transcript = told("rules: [{do: [dribble: {payload: {template: '${random:60000}'}, size: 1, gap: 1ms}]}]", b"x")
+    transcript = told("rules: [{do: [dribble: {payload: {template: '${random(60000)}'}, size: 1, gap: 1ms}]}]", b"x")
     assert transcript.cut_short
     assert len(transcript.events) == e.MOST_EVENTS
 

@@ -89,11 +89,11 @@ listeners:
           - framing: {delimiter: {end: {hex: "0a"}}}
           - framing: {pattern: {end: "\\r?\\n"}}
           - framing: {fixed: {size: 4}}
-          - framing: {fixed: {size_from: "${request}"}}
+          - framing: {fixed: {size_from: "int(request)"}}
           - receive:
               framing: {length_prefix: {offset: 1, width: 2, encoding: LITTLE_ENDIAN, adjust: -2, strip: true}}
               into: v
-          - receive: {framing: {fixed: {size_from: "${vars.v}"}}, into: w}
+          - receive: {framing: {fixed: {size_from: "be(vars.v) + 2"}}, into: w}
           - framing: {length_prefix: {encoding: DECIMAL, until: ":"}}
           - framing: {idle: {gap: 50ms}}
           - framing: until_eof
@@ -102,7 +102,7 @@ listeners:
           - framing: resp
           - framing: {dot_stuffed: {keep: true}}
           - framing: websocket
-          - respond: {status: 200, headers: [{name: X-Y, value: {template: "${request.number}"}}], body: ok}
+          - respond: {status: 200, headers: [{name: X-Y, value: {template: "${request_number}"}}], body: ok}
 """
 
 

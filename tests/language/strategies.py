@@ -1,9 +1,12 @@
 """Random configurations, for Hypothesis."""
 
+import re
+
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 
 few = settings(max_examples=30)  # whole configurations take longest to make
@@ -23,7 +26,7 @@ def _hex(data: bytes) -> str:
     return data.hex(" ")
 
 
-templates = st.sampled_from(["", "$$", "${request[0:4]}", "é${vars.x}", "${u16be:len:request}${now:%H}"])
+templates = st.sampled_from(["", "$$", "${request[0:4]}", "é${vars.x}", "${u16be(len(request))}${now('%H')}"])
 payloads = st.one_of(
     st.builds(v1.Payload, text=texts),
     st.builds(v1.Payload, hex=st.binary(max_size=8).map(_hex)),
@@ -69,9 +72,11 @@ peers = st.sampled_from(["192.0.2.7", "10.0.0.0/8", "0.0.0.0/0", "::1", "fd00::/
 
 def _combined(inner: st.SearchStrategy[v1.Match]) -> st.SearchStrategy[v1.Match]:
     lists = st.builds(v1.Match.List, of=st.lists(inner, min_size=1, max_size=3))
-    return st.one_of(st.builds(v1.Match, all=lists), st.builds(v1.Match, any=lists), inner.map(_not))
+    apart = lists.filter(lambda given: str(given).count("?P<name>") <= 1)  # no two groups of one name
+    return st.one_of(st.builds(v1.Match, all=apart), st.builds(v1.Match, any=lists), inner.map(_not))
 
 
+conditions = st.sampled_from(["request != 'a'", "len(request) % 2 == 0", "state == 'x' or peer.port > 9"])
 peer_matches = st.recursive(st.builds(v1.Match, peer=peers), _combined, max_leaves=3)
 matches = st.recursive(
     st.one_of(
@@ -84,6 +89,9 @@ matches = st.recursive(
         st.builds(v1.Match, bytes=slices),
         st.builds(v1.Match, peer=peers),
         st.builds(v1.Match, request_number=_range(1)),
+        st.builds(
+            v1.Match, expr=st.sampled_from(["request != 'a'", "len(request) % 2 == 0", "state == 'x' or peer.port > 9"])
+        ),
     ),
     _combined,
     max_leaves=5,
@@ -130,7 +138,8 @@ framings = st.one_of(
         ]
     ),
 )
-step_framings = framings | st.builds(v1.Framing, fixed=st.builds(v1.Framing.Fixed, size_from=templates))
+sizes = st.sampled_from(["0", "int(request)", "be(request[0:2]) + 1", "le(vars.x) if len(vars.x) < 8 else 3"])
+step_framings = framings | st.builds(v1.Framing, fixed=st.builds(v1.Framing.Fixed, size_from=sizes))
 variables = st.from_regex("[A-Za-z_][A-Za-z0-9_-]{0,10}", fullmatch=True)
 gaps = durations(3600)
 dribbles = st.one_of(
@@ -198,6 +207,16 @@ def rules(draw: st.DrawFn) -> v1.Rule:
         rule.do.extend(draw(scripts))
     else:
         rule.replies.CopyFrom(draw(replies()))
+    return rule if event in {0, v1.EVENT_REQUEST} else _without_request(rule)
+
+
+def _without_request(rule: v1.Rule) -> v1.Rule:
+    """The same, with a variable in place of the request."""
+    for _, message in messages(rule, ""):
+        if isinstance(message, v1.Payload) and message.template:
+            message.template = re.sub(r"\brequest\b", "vars.x", message.template)
+        elif isinstance(message, v1.Framing.Fixed) and message.size_from:
+            message.size_from = re.sub(r"\brequest\b", "vars.x", message.size_from)
     return rule
 
 

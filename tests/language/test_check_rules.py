@@ -55,7 +55,7 @@ def test_reply_weight_nan_or_infinite_is_rejected(weight: float) -> None:
 
 def test_condition_on_connect_other_than_peer_is_rejected() -> None:
     assert problems("event: CONNECT, when: PING") == [
-        "when.equals: CONNECT has no request; only peer can be matched",
+        "when.equals: CONNECT has no request; only peer and expr can be matched",
     ]
 
 

@@ -83,7 +83,7 @@ def outcomes(steps: str, turn: RequestContext, when: str = "") -> list[StepResul
 STEPS = {
     "send: hi": Send(b"hi"),
     "send: {template: '$$'}": Send(b"$"),
-    "send: {template: '${len:request}'}": Send(b"4"),
+    "send: {template: '${len(request)}'}": Send(b"4"),
     "echo": Send(b"said"),
     "discard": None,
     "delay: 250ms": Wait(0.25),
@@ -94,7 +94,7 @@ STEPS = {
     "hang: {ignore_fin: true}": Hang(ignore_fin=True),
     "framing: line": SetFraming(Line(keep_ending=False)),
     "framing: {fixed: {size: 3}}": SetFraming(Fixed(3)),
-    "framing: {fixed: {size_from: '${len:request}'}}": SetFraming(Fixed(4), once=True),
+    "framing: {fixed: {size_from: 'len(request)'}}": SetFraming(Fixed(4), once=True),
     "receive: {framing: line, into: x}": Receive(Line(keep_ending=False), "x"),
     "receive: {framing: {fixed: {size_from: '7'}}, into: x}": Receive(Fixed(7), "x"),
 }
@@ -119,7 +119,7 @@ def test_dribble_step_compiles_to_pieces_and_waits(text: str, pieces: list[StepR
 
 
 def test_constant_sends_are_joined_when_compiled() -> None:
-    chosen = selected(rule("do: [send: hi, send: {template: ' ${hex:21}$$'}]"), RequestContext())
+    chosen = selected(rule("do: [send: hi, send: {template: \" ${unhex('21')}$$\"}]"), RequestContext())
     assert chosen is not None
     assert chosen.reply == Send(b"hi !$")
 

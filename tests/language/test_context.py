@@ -17,8 +17,8 @@ def test_unread_file_is_not_reported_twice_and_a_too_large_one_is_rejected() -> 
 
 
 TEMPLATES = {
-    "${reqest}": "unknown placeholder 'reqest'; did you mean request? (at character 3)",
-    "é${len:request": "${ without its } (at character 2)",
+    "${reqest}": "unknown name 'reqest'; did you mean request? (at character 3)",
+    "é${len(request": "${ without its } (at character 2)",
     "a $b": "a single $: write $$ for a dollar, ${…} for a value (at character 3)",
     "${1}": "no capture 1: no regex with a group makes the rule match (at character 3)",
 }
@@ -35,13 +35,13 @@ def test_template_with_a_group_of_another_pattern_is_rejected() -> None:
         assert problems(f"{when}, do: [set: {{name: x, value: {{template: '{right}'}}}}]") == []
     assert problems(f"{when}, replies: {{of: [[send: {{template: '${{3}}'}}], [send: {{template: '${{d}}'}}]]}}") == [
         "replies.of[0].do[0].send.template: no capture 3: they are 1 to 2 (at character 3)",
-        "replies.of[1].do[0].send.template: unknown placeholder 'd'; captures: b, c (at character 3)",
+        "replies.of[1].do[0].send.template: unknown name 'd'; captures: b, c (at character 3)",
     ]
 
 
 def test_invalid_pattern_causes_no_problems_in_templates() -> None:
     """What it would have captured is not known, so no template that looks it up is wrong; others are."""
-    assert problems("when: {regex: '(a'}, do: [send: {template: '${1}${name}'}, send: {template: '${u16be}'}]") == [
+    assert problems("when: {regex: '(a'}, do: [send: {template: '${1}${name}'}, send: {template: '${u16be()}'}]") == [
         "when.regex: invalid RE2: missing ): (a",
-        "do[1].send.template: u16be needs an argument, as in u16be:len:request (at character 3)",
+        "do[1].send.template: 0 arguments; write u16be(n) (at character 3)",
     ]

@@ -32,7 +32,7 @@ def test_text_escape_that_becomes_two_bytes_is_warned_of() -> None:
         r"rules[0].when.all.of[0].equals.text: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write hex",
         r"rules[0].when.all.of[1].regex: 'é' is two bytes, c3 a9; if the byte e9 is meant, write \xe9 in the pattern",
         r"rules[0].do[0].send.text: 'é' is two bytes, c3 a9; if the byte e9 is meant, write hex",
-        r"rules[0].do[2].send.template: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write ${hex:ff}",
+        r"rules[0].do[2].send.template: 'ÿ' is two bytes, c3 bf; if the byte ff is meant, write ${unhex('ff')}",
     ]
 
 

@@ -108,7 +108,7 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         ("send: {text: head}, send: {file: page}, send: {text: tail}, close", b"head" + LARGE + b"tail"),
         ("send: {file: page}, send: {file: page}, close", LARGE * 2),
         ("dribble: {payload: {file: page}, chunks: 3, gap: 1ms}, close", LARGE),
-        ('set: {name: it, value: {file: page}}, send: {template: "${len:vars.it}"}, close', str(len(LARGE)).encode()),
+        ('set: {name: it, value: {file: page}}, send: {template: "${len(vars.it)}"}, close', str(len(LARGE)).encode()),
         ("send: {file: page}, delay: 10ms, send: {text: end}, close", LARGE + b"end"),
     ],
     ids=["alone", "between others", "twice", "dribbled", "in a variable", "before a delay"],

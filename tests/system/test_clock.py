@@ -25,7 +25,7 @@ listeners:
     limits: {idle_timeout: 1s}
     rules:
       - {when: {equals: slow}, do: [{delay: {fixed: 500ms}}, send: "REVISION\\n"]}
-      - {when: {equals: hour}, do: [send: {template: "${now:%H}\\n"}]}
+      - {when: {equals: hour}, do: [send: {template: "${now('%H')}\\n"}]}
 """
 
 

@@ -50,11 +50,15 @@ class CloseReason(IntEnum):
     INTERNAL_ERROR = 11, "The session raised an exception (see the log); the connection was reset."
     PEER_LOST = 12, "The peer could not be reached any more."
     WORKER_CRASHED = 13, "The worker that served it died."
-    MALFORMED_REQUEST = 14, "A request was malformed: for example an invalid length, or a size that is not a number."
-    REPLY_TOO_LARGE = 15, "A template produced more than 1 MiB."
+    MALFORMED_REQUEST = 14, "A request was malformed: for example an invalid length, or a size that has no value."
+    REPLY_TOO_LARGE = 15, "A template, or a value in it, would have more than 1 MiB."
     PEER_GAVE_UP = (
         16,
         "The peer closed or reset the connection while the step or fault `hang`, or `accept: HOLD`, kept it open.",
+    )
+    REPLY_FAILED = (
+        17,
+        "An expression of a step had no value, for example digits that are not a number: it sent nothing.",
     )
 
     @property

@@ -1,4 +1,4 @@
-"""What matches, steps, templates and faults can access: the request being answered, and its connection."""
+"""What matches, steps, expressions and faults can access: the request being answered, and its connection."""
 
 import random
 from collections.abc import Callable

@@ -140,6 +140,7 @@ class Rule:
         else:
             number = context.next_number(self.sequence_cell, self.max_matches)
         if number is None:
+            context.captures = None  # those of a pattern of this rule
             return False
         context.chosen_steps = self.steps if self.replies is None else self.replies.choose(number, context.chance)
         return True

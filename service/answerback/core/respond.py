@@ -7,9 +7,9 @@ from typing import Final
 
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
+from answerback.core.expressions import Template
 from answerback.core.framing.http_fields import asks_to_close, asks_to_keep_alive, method
 from answerback.core.steps import END_IN_ORDER, Chunks, EndSession, Step
-from answerback.core.templates import Template
 
 Content = bytes | memoryview | Template
 """Bytes that are always the same, or a template of them."""

@@ -12,8 +12,8 @@ from typing import Final
 from answerback.core.actions import CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
 from answerback.core.delays import Delay
+from answerback.core.expressions import EvaluationError, Template, TooLongError
 from answerback.core.framing import Fixed, Framing
-from answerback.core.templates import Template
 
 # Rule: one step, one function, one test.
 
@@ -77,6 +77,7 @@ END_IN_ORDER: Final = EndSession(by_reset=False)
 END_BY_RESET: Final = EndSession(by_reset=True)
 END_AS_MALFORMED: Final = EndSession(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
 END_AS_TOO_LARGE: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
+END_AS_FAILED: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_FAILED)
 
 Chunks = Generator[Send | Wait, None, None]
 """Step results made lazily: a reply cut into single bytes would need half a gigabyte of them."""
@@ -85,6 +86,8 @@ StepResult = (
     Send | HalfClose | Wait | EndSession | Hang | EnterState | SetVariable | SetFraming | Receive | Chunks | None
 )
 Step = StepResult | Callable[[RequestContext], StepResult]
+Size = Callable[[RequestContext], int]
+"""A number of bytes. Raises EvaluationError."""
 
 
 def send(payload: bytes | memoryview | Template) -> Step:
@@ -150,7 +153,7 @@ def state(name: str) -> Step:
 
 
 def set_variable(name: str, value: bytes | Template) -> Step:
-    """Store bytes under a name, for templates of this connection."""
+    """Store bytes under a name, for expressions of this connection."""
     if isinstance(value, bytes):
         return SetVariable(name, value)
     render = value.render
@@ -162,12 +165,20 @@ def set_framing(framing: Framing) -> Step:
     return SetFraming(framing)
 
 
-def set_framing_of_size(size: Template) -> Step:
+def failed(problem: EvaluationError) -> EndSession:
+    """End a script whose step has no value: nothing of that step is sent."""
+    return END_AS_TOO_LARGE if isinstance(problem, TooLongError) else END_AS_FAILED
+
+
+def set_framing_of_size(size: Size) -> Step:
     """Use this many bytes as the next request, then return to the framing before."""
 
     def set_once(context: RequestContext) -> StepResult:
-        number = size.number(context)
-        if number is None or number < 0:
+        try:
+            number = size(context)
+        except EvaluationError:
+            return END_AS_MALFORMED
+        if number < 0:
             return END_AS_MALFORMED
         return SetFraming(Fixed(number) if number else None, once=True)
 
@@ -179,12 +190,15 @@ def receive(framing: Framing, variable: str) -> Step:
     return Receive(framing, variable)
 
 
-def receive_of_size(size: Template, variable: str) -> Step:
+def receive_of_size(size: Size, variable: str) -> Step:
     """Read this many bytes into a variable."""
 
     def receive_bytes(context: RequestContext) -> StepResult:
-        number = size.number(context)
-        if number is None or number < 0:
+        try:
+            number = size(context)
+        except EvaluationError:
+            return END_AS_MALFORMED
+        if number < 0:
             return END_AS_MALFORMED
         return Receive(Fixed(number), variable) if number else SetVariable(variable, b"")
 

@@ -17,6 +17,7 @@ ERRORS: Final = frozenset(
         CloseReason.REQUEST_TIMEOUT,
         CloseReason.REQUEST_TOO_LARGE,
         CloseReason.REPLY_TOO_LARGE,
+        CloseReason.REPLY_FAILED,
         CloseReason.MALFORMED_REQUEST,
     }
 )

@@ -8,8 +8,11 @@ from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Files
 from answerback.language.context import Compiling
+from answerback.language.expressions import Scope
 from answerback.language.faults import fault_key
 from answerback.language.matching import explain_match
+from answerback.language.requests import fields_of
+from answerback.language.rules import event_without_request, rule_key
 from answerback.v1 import config_pb2 as v1
 
 
@@ -43,8 +46,12 @@ def fault_names(listener: v1.Listener) -> list[FaultName]:
 
 def explainers(listener: v1.Listener, files: Files) -> dict[int, Explainer]:
     """Return the explanation of each rule's match, by the rule's index."""
+    fields = fields_of(listener)
     return {
-        index: explain_match(rule.when, Compiling(files))
+        index: explain_match(
+            rule.when,
+            Compiling(files, Scope(event=event_without_request(rule), fields=fields, rule=rule_key(rule, index))),
+        )
         for index, rule in enumerate(listener.rules)
         if rule.HasField("when")
     }

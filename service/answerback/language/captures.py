@@ -1,4 +1,4 @@
-"""What the patterns of a rule capture, for the templates of its steps."""
+"""What the patterns of a rule capture, for its expressions."""
 
 import re
 from collections import Counter

@@ -12,11 +12,12 @@ from answerback.core import patterns
 from answerback.language import addresses, bounds
 from answerback.language.contents import Files
 from answerback.language.context import Checking
+from answerback.language.expressions import Scope
 from answerback.language.faults import check_fault, fault_key
 from answerback.language.framing import check_framing
 from answerback.language.limits import check_limits
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
-from answerback.language.requests import longest_request
+from answerback.language.requests import fields_of, longest_request
 from answerback.language.rules import check_rule, rule_key
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
@@ -151,9 +152,12 @@ class _Listener:
             self._problems.add(self._at("limits.max_connections_per_peer"), why)
         rules = self._listener.rules[:most_rules]
         request_bytes = longest_request(self._listener)
+        fields = fields_of(self._listener)
         self._keys("rules", [rule_key(rule, index) for index, rule in enumerate(rules)])
         for index, rule in enumerate(rules):
-            check_rule(rule, f"{self._path}.rules[{index}]", files, self._problems, request_bytes=request_bytes)
+            scope = Scope(fields=fields, rule=rule_key(rule, index))
+            here = f"{self._path}.rules[{index}]"
+            check_rule(rule, here, files, self._problems, request_bytes=request_bytes, scope=scope)
         self._faults(Checking(self._problems, files))
         states = {state for rule in rules for state in rule.in_states}
         if len(states) > MAX_STATES:

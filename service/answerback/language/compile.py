@@ -10,11 +10,12 @@ from answerback.internal.v1 import link_pb2
 from answerback.language.contents import Files
 from answerback.language.context import Compiling
 from answerback.language.enums import accept_of, engine_of
+from answerback.language.expressions import Scope
 from answerback.language.faults import compile_fault, fault_key
 from answerback.language.framing import compile_framing
 from answerback.language.limits import compile_limits
 from answerback.language.problems import InvalidConfig, Problem
-from answerback.language.requests import longest_request
+from answerback.language.requests import fields_of, longest_request
 from answerback.language.rules import compile_rule, rule_key
 from answerback.v1 import config_pb2 as v1
 
@@ -56,8 +57,12 @@ def _listener(
     counters = layout.counters or [0] * len(names)  # none where no rule needs one
     numbered = zip(listener.rules, names, layout.rules, counters, strict=True)
     faults = _faults(listener, layout)
+    scope = Scope(fields=fields_of(listener))
     compiled = [
-        (rule.event or v1.EVENT_REQUEST, compile_rule(rule, name, at, counter, files, faulted=bool(faults)))
+        (
+            rule.event or v1.EVENT_REQUEST,
+            compile_rule(rule, name, at, counter, files, faulted=bool(faults), scope=scope),
+        )
         for rule, name, at, counter in numbered
     ]
 

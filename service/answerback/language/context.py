@@ -1,15 +1,24 @@
 """What a kind is given to work with: `Checking`, `Compiling` or `Linting`, as what is done with it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from google.protobuf.duration_pb2 import Duration
 
-from answerback.core import patterns, templates
+from answerback.core import patterns
+from answerback.core.expressions import Template
 from answerback.core.pattern_size import TooLarge, compile_cost
 from answerback.core.plan import Limits
 from answerback.language import bounds, payloads
-from answerback.language.captures import NONE, Captures
+from answerback.language.captures import Captures
 from answerback.language.contents import Files
+from answerback.language.expressions import (
+    ExpressionError,
+    Scope,
+    Type,
+    Value,
+    compile_expression,
+    compile_template,
+)
 from answerback.language.problems import Problems, step_into
 from answerback.v1 import config_pb2 as v1
 
@@ -23,10 +32,8 @@ class Checking:
     problems: Problems
     files: Files
     """The content of what `file` fields name; what is missing was reported when it was read."""
-    captures: Captures = NONE
-    """What the templates of the rule may look up."""
-    event: str | None = None
-    """The word of an event that brings no request; None for a request."""
+    scope: Scope = field(default_factory=Scope)
+    """What the expressions of the rule may refer to."""
     in_step: bool = False
     """Whether it is a step, which runs when there is a request."""
     depth: int = 1
@@ -39,6 +46,10 @@ class Checking:
     def deeper(self) -> "Checking":
         """The same for the conditions in a condition."""
         return replace(self, depth=self.depth + 1)
+
+    def knowing(self, captures: Captures) -> "Checking":
+        """The same, where patterns have captured this."""
+        return replace(self, scope=replace(self.scope, captures=captures))
 
     def within_step(self) -> "Checking":
         """The same for what a step holds."""
@@ -88,13 +99,25 @@ class Checking:
             return None
         return found
 
-    def template(self, text: str, path: str) -> templates.Template | None:
+    def template(self, text: str, path: str) -> Template | None:
         """The template, if it is one."""
         try:
-            return templates.compile(text, self.captures.names, self.captures.groups)
-        except templates.TemplateError as problem:
+            return compile_template(text, self._counting(path))
+        except ExpressionError as problem:
             self.add(path, f"{problem.message} (at character {problem.position + 1})")
             return None
+
+    def expression(self, text: str, wanted: Type, path: str) -> Value | None:
+        """The value of an expression, if it is one of this type."""
+        try:
+            return compile_expression(text, wanted, self._counting(path))
+        except ExpressionError as problem:
+            self.add(path, f"{problem.message} (at character {problem.position + 1})")
+            return None
+
+    def _counting(self, path: str) -> Scope:
+        """The scope, in which patterns count."""
+        return replace(self.scope, accept_pattern=lambda text: self.problems.pattern(path, compile_cost(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +141,23 @@ class Compiling:
 
     files: Files
     """The content of what `file` fields name."""
-    captures: Captures = NONE
-    """What the templates of the rule may look up."""
+    scope: Scope = field(default_factory=Scope)
+    """What the expressions of the rule may refer to."""
     closes: bool = False
     """Whether a later step of the script closes the connection."""
 
-    def content(self, payload: v1.Payload) -> bytes | templates.Template:
+    def knowing(self, captures: Captures) -> "Compiling":
+        """The same, where patterns have captured this."""
+        return replace(self, scope=replace(self.scope, captures=captures))
+
+    def content(self, payload: v1.Payload) -> bytes | Template:
         """Bytes, or a template if they differ each time. Raises ValueError."""
         if payload.WhichOneof("bytes") != "template":
             return self.literal(payload)
         template = self.template(payload.template)
         return template if template.constant is None else template.constant
 
-    def shared(self, payload: v1.Payload) -> bytes | memoryview | templates.Template:
+    def shared(self, payload: v1.Payload) -> bytes | memoryview | Template:
         """The same for what is sent as it stands: a large file is not copied. Raises ValueError."""
         if payload.WhichOneof("bytes") != "template":
             return payloads.shared(payload, self.files)
@@ -140,6 +167,10 @@ class Compiling:
         """Bytes that are the same each time. Raises ValueError."""
         return payloads.decode(payload, self.files)
 
-    def template(self, text: str) -> templates.Template:
-        """The template. Raises TemplateError."""
-        return templates.compile(text, self.captures.names, self.captures.groups)
+    def template(self, text: str) -> Template:
+        """The template. Raises ExpressionError."""
+        return compile_template(text, self.scope)
+
+    def expression(self, text: str, wanted: Type) -> Value:
+        """The value of an expression of this type. Raises ExpressionError."""
+        return compile_expression(text, wanted, self.scope)

@@ -28,7 +28,7 @@ FAMILIES: Final[tuple[Family[Any], ...]] = (FRAMINGS, MATCHES, STEPS, FAULTS)
 
 _LISTENER: Final = re.compile(r"listeners\[[0-9]+\]")
 _WITH_BYTES = (v1.Payload, v1.Literal, v1.Bytes)
-_BETTER = {"text": "write hex", "template": "write ${{hex:{}}}"}
+_BETTER = {"text": "write hex", "template": "write ${{unhex('{}')}}"}
 
 
 def warnings(config: v1.Config, rejected: Iterable[Problem] = ()) -> list[Problem]:

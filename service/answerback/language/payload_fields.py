@@ -27,5 +27,5 @@ PAYLOAD = describe(
     hex=Field("do: [send: {hex: 52 00000008 00000000}]"),
     base64=Field("do: [send: {base64: AAECAw==}]"),
     file=Field("do: [send: {file: reply.bin}]"),
-    template=Field(r'do: [send: {template: "$$${len:request}\r\n"}]', words="see [templates](templates.md)"),
+    template=Field(r'do: [send: {template: "$$${len(request)}\r\n"}]', words="see [expressions](expressions.md)"),
 )

@@ -1,8 +1,10 @@
-"""How long the requests of a listener may be, and how long it may take to search them."""
+"""The requests of a listener: their length, what their framings know of them, and how long a search may take."""
 
 from math import ceil
 
 from answerback.core import patterns
+from answerback.language.expressions import FramingField
+from answerback.language.framing import provided_by
 from answerback.language.framing.read import DEFAULT_READ_BYTES
 from answerback.language.limits import compile_limits
 from answerback.language.problems import Problems, step_into
@@ -23,6 +25,13 @@ def longest_request(listener: v1.Listener) -> int:
     elif kind == "fixed":
         most = min(most, listener.framing.fixed.size)
     return max(1, most)
+
+
+def fields_of(listener: v1.Listener) -> dict[str, FramingField]:
+    """What expressions may ask about requests, by name, as the framings that split them provide it."""
+    steps = (message for _, message in messages(listener) if isinstance(message, v1.Step))
+    later = [step.framing for step in steps if step.WhichOneof("kind") == "framing"]
+    return {field.name: field for framing in (listener.framing, *later) for field in provided_by(framing)}
 
 
 def check_searches(match: v1.Match, path: str, request_bytes: int, problems: Problems) -> None:

@@ -1,6 +1,7 @@
 """Rules: what may be wrong with them, and how they are compiled."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Final
 
@@ -8,6 +9,7 @@ from answerback.core.plan import Replies, Rule, WhenExhausted
 from answerback.language import bounds
 from answerback.language.contents import Files
 from answerback.language.context import Checking, Compiling
+from answerback.language.expressions import Scope
 from answerback.language.fields import Field, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
 from answerback.language.problems import Problems
@@ -30,7 +32,9 @@ RULE: Final = describe(
         words="at most 128 printable characters; unique in its listener",
     ),
     event=Field("event: CONNECT", default="`REQUEST`"),
-    when=Field("when: PING", default="every request", words="for an event other than `REQUEST`: only `peer`"),
+    when=Field(
+        "when: PING", default="every request", words="for an event other than `REQUEST`: only `expr` and `peer`"
+    ),
     in_states=Field(
         '{in_states: ["", ready], do: [state: ready]}',
         default="every state",
@@ -74,18 +78,19 @@ def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]
         yield f"{path}.replies.of[{index}].do", script.do
 
 
-def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, request_bytes: int) -> None:
+def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, request_bytes: int, scope: Scope) -> None:
     """Report everything that is wrong with a rule, but for its name.
 
-    `request_bytes`: the longest request that its listener may have.
+    `request_bytes`: the longest request that its listener may have. `scope`: the names that all its rules share.
     """
     bounds.enum(v1.Event.DESCRIPTOR, rule.event, f"{path}.event", problems)
     bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
-    checking = Checking(problems, files, captures_of(rule.when), event_without_request(rule))
+    asking = Checking(problems, files, replace(scope, event=event_without_request(rule)))
+    checking = asking.knowing(captures_of(rule.when))
     for index, state in enumerate(rule.in_states):
         check_state_name(state, f"{path}.in_states[{index}]", checking)
     if rule.HasField("when"):
-        check_match(rule.when, f"{path}.when", checking)
+        check_match(rule.when, f"{path}.when", asking)
         check_searches(rule.when, f"{path}.when", request_bytes, problems)
     if rule.do and rule.HasField("replies"):
         problems.add(f"{path}.replies", "only one of do and replies can be given")
@@ -110,19 +115,22 @@ def _check_then(replies: v1.Replies, path: str, problems: Problems) -> None:
         problems.add(at, "at least one is more than 0, and their sum is a number")
 
 
-def compile_rule(rule: v1.Rule, name: str, place: int, counter: int, files: Files, *, faulted: bool) -> Rule:
+def compile_rule(
+    rule: v1.Rule, name: str, place: int, counter: int, files: Files, *, faulted: bool, scope: Scope
+) -> Rule:
     """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError.
 
     `faulted`: whether the listener has faults.
     """
-    compiling = Compiling(files, captures_of(rule.when))
+    asking = Compiling(files, replace(scope, event=event_without_request(rule), rule=name))
+    compiling = asking.knowing(captures_of(rule.when))
     kind, given = MATCHES.chosen(rule.when) if rule.HasField("when") else (None, None)
     return Rule(
         name=name,
         cell=place,
         steps=compile_script(rule.do, compiling),
-        matches=None if kind is None else compile_match(rule.when, compiling),
-        equals=None if kind is None else kind.exact(given, compiling),
+        matches=None if kind is None else compile_match(rule.when, asking),
+        equals=None if kind is None else kind.exact(given, asking),
         pattern=None if kind is None else kind.pattern(given),
         in_states=tuple(rule.in_states),
         times=rule.times,

@@ -200,7 +200,9 @@ class Listener(_message.Message):
     accept: Global___Accept.ValueType
     """How new connections are treated. Open connections are not affected."""
     random_seed: _builtins.int
-    """Seed of random choices in each worker: RANDOM replies, faults, delays, and `random` and `uuid` in templates."""
+    """Seed of random choices in each worker: RANDOM replies, faults, delays, and `random`, `randint` and `uuid` in
+    expressions.
+    """
     @_builtins.property
     def framing(self) -> Global___Framing:
         """How bytes are split into requests."""
@@ -347,8 +349,8 @@ class Framing(_message.Message):
         size: _builtins.int
         """The number of bytes."""
         size_from: _builtins.str
-        """The number of bytes, evaluated when the step runs. A value that is not a number closes the connection. The step
-        `framing` then applies to one request only, and the framing before it applies again; with 0 that request is
+        """The number of bytes, evaluated when the step runs. If it fails or is negative, the connection
+        is closed as `malformed_request`. The step `framing` then applies to one request only, and the framing before it applies again; with 0 that request is
         empty, and more than 64 empty requests in a row close the connection.
         """
         def __init__(
@@ -870,12 +872,15 @@ class Match(_message.Message):
     ANY_FIELD_NUMBER: _builtins.int
     NOT_FIELD_NUMBER: _builtins.int
     REQUEST_NUMBER_FIELD_NUMBER: _builtins.int
+    EXPR_FIELD_NUMBER: _builtins.int
     regex: _builtins.str
     """The pattern is found somewhere in the request, as bytes. `^` and `$` are the ends of the request, `\\xff` is the
     byte ff.
     """
     peer: _builtins.str
     """The peer has this address, or an address in this network: `192.0.2.7`, `10.0.0.0/8`, `fd00::/8`."""
+    expr: _builtins.str
+    """An expression is true: `"request[0] & 0x80 != 0"`. One that fails is false."""
     @_builtins.property
     def equals(self) -> Global___Literal:
         """The request is these bytes."""
@@ -926,12 +931,13 @@ class Match(_message.Message):
         all: Global___Match.List | None = ...,
         any: Global___Match.List | None = ...,
         request_number: Global___Match.Range | None = ...,
+        expr: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "bytes", b"bytes", "contains", b"contains", "equals", b"equals", "kind", b"kind", "not", b"not", "peer", b"peer", "prefix", b"prefix", "regex", b"regex", "request_number", b"request_number", "size", b"size", "suffix", b"suffix"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "bytes", b"bytes", "contains", b"contains", "equals", b"equals", "expr", b"expr", "kind", b"kind", "not", b"not", "peer", b"peer", "prefix", b"prefix", "regex", b"regex", "request_number", b"request_number", "size", b"size", "suffix", b"suffix"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "bytes", b"bytes", "contains", b"contains", "equals", b"equals", "kind", b"kind", "not", b"not", "peer", b"peer", "prefix", b"prefix", "regex", b"regex", "request_number", b"request_number", "size", b"size", "suffix", b"suffix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "bytes", b"bytes", "contains", b"contains", "equals", b"equals", "expr", b"expr", "kind", b"kind", "not", b"not", "peer", b"peer", "prefix", b"prefix", "regex", b"regex", "request_number", b"request_number", "size", b"size", "suffix", b"suffix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["equals", "prefix", "suffix", "contains", "regex", "size", "bytes", "peer", "all", "any", "not", "request_number"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["equals", "prefix", "suffix", "contains", "regex", "size", "bytes", "peer", "all", "any", "not", "request_number", "expr"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1035,9 +1041,7 @@ class Payload(_message.Message):
     or, through the API, to the directory that `serve --files` names.
     """
     template: _builtins.str
-    """Text in which `${…}` is replaced by a value of the connection or request; `$$` is a dollar. The result has at
-    most 1 MiB.
-    """
+    """Text in which `${…}` is replaced by the value of an expression; `$$` is a dollar. The result has at most 1 MiB."""
     def __init__(
         self,
         *,
@@ -1202,14 +1206,14 @@ class Step(_message.Message):
 
     @_typing.final
     class Set(_message.Message):
-        """Store bytes in a variable of the connection, for templates."""
+        """Store bytes in a variable of the connection, for expressions."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         NAME_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         name: _builtins.str
-        """The name of the variable: `vars.NAME` in a template."""
+        """The name of the variable: `vars.NAME` in an expression."""
         @_builtins.property
         def value(self) -> Global___Payload:
             """The bytes to store. They replace an earlier value."""

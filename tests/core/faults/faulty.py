@@ -5,11 +5,12 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from answerback.core import faults, matching, steps, templates
+from answerback.core import faults, matching, steps
 from answerback.core.framing import Line
 from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.core.steps import StepResult, Wait
+from tests.core.plans import template
 from tests.core.playbook import Playbook, Somewhere
 
 HELLO = (steps.send(b"hello, "), steps.send(b"world\n"))
@@ -28,7 +29,7 @@ ANSWERS = (
     rule(steps.reset(), when=b"reset"),
     rule(steps.discard(), when=b"nothing"),
     rule(steps.dribble(b"dribbled", size=4, gap=1), when=b"dribble"),
-    rule(steps.receive(Line(keep_ending=False), "more"), steps.send(templates.compile("${vars.more}")), when=b"take"),
+    rule(steps.receive(Line(keep_ending=False), "more"), steps.send(template("${vars.more}")), when=b"take"),
     rule(steps.echo()),
 )
 

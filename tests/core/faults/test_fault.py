@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core import steps, templates
+from answerback.core import steps
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.core.context import RequestContext
 from answerback.core.delays import Exponential, Fixed, Uniform
+from answerback.core.expressions import TooLongError
 from answerback.core.faults import Bandwidth, Corrupt, Drop, Fault, Hang, Latency, Slice, SlowClose, Truncate
 from answerback.core.faults import Reset as Resetting
 from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from tests.core.faults.faulty import conversation, fault, plan, rule, without_faults
+from tests.core.plans import template
 from tests.core.playbook import Playbook, Somewhere, after, connected, drain, eof
 
 
@@ -91,10 +93,10 @@ def test_steps_after_a_delayed_send_run_after_it() -> None:
 
     script = (
         steps.set_variable("a", b"1"),
-        steps.send(templates.compile("${vars.a}")),
+        steps.send(template("${vars.a}")),
         look,
         steps.set_variable("a", b"2"),
-        steps.send(templates.compile("${vars.a}")),
+        steps.send(template("${vars.a}")),
     )
     book.in_force.plan = replace(plan(Slice(1, 0, 1), Latency(Fixed(1))), on_request=Rules([rule(*script)]))
     book >> b"x\n" >> after(1) << Send(b"1") >> after(1) << Send(b"2")
@@ -103,7 +105,7 @@ def test_steps_after_a_delayed_send_run_after_it() -> None:
 
 def test_template_too_large_behind_a_fault_closes_the_connection() -> None:
     def endless(_turn: RequestContext) -> None:
-        raise templates.TooLong
+        raise TooLongError
 
     target = replace(plan(Latency(Fixed(1))), on_request=Rules([rule(endless, steps.send(b"never"))]))
     Playbook(target) >> b"x\n" >> after(1) << HalfClose() >> eof << Close(CloseReason.REPLY_TOO_LARGE)

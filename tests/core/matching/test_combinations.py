@@ -60,3 +60,28 @@ def test_captures_come_from_the_part_that_matched(matches: Matcher, answer: bool
     turn = MadeUp()
     assert asked(matches, b"abc", turn) is answer
     assert (turn.captures and turn.captures.group(1)) == captured
+
+
+def test_captures_of_all_parts_are_shared() -> None:
+    both = matching.all_of([matching.regex("(?P<one>b)(c)?"), always, matching.regex("(?P<other>d)")])
+    turn = MadeUp()
+    assert asked(both, b"bcd", turn)
+    assert turn.captures is not None
+    found = [turn.captures.group(key) for key in (b"one", b"other", 1, 2)]  # type: ignore[arg-type]  # as RE2 has it
+    assert found == [b"b", b"d", b"d", b"c"]
+    with pytest.raises(IndexError):
+        turn.captures.group(3)
+
+
+def test_captures_of_a_nested_all_add_to_those_before_it() -> None:
+    inner = matching.all_of([matching.regex("(?P<two>c)"), matching.regex("(?P<three>d)")])
+    turn = MadeUp()
+    assert asked(matching.all_of([matching.regex("(?P<one>b)"), inner, always]), b"bcd", turn)
+    assert turn.captures is not None
+    assert [turn.captures.group(key) for key in (b"one", b"two", b"three")] == [b"b", b"c", b"d"]  # type: ignore[arg-type]
+
+
+def test_captures_are_restored_where_a_later_part_fails() -> None:
+    turn = MadeUp()
+    assert not asked(matching.all_of([matching.regex("(b)"), matching.regex("(c)"), never]), b"bc", turn)
+    assert turn.captures is None

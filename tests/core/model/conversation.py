@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from answerback.language import durations
 from answerback.v1 import config_pb2 as v1
+from tests.core.expressions import reference
 from tests.core.model import framing, matching
 from tests.core.model.heard import Happening, Heard
-from tests.core.templates import reference
 
 if TYPE_CHECKING:
     from answerback.core.context import Captures, RequestContext
@@ -66,7 +66,7 @@ class Model:
         self._empty = 0  # requests since one took a byte
         self._framing_after: v1.Framing | None = None  # the one to return to, if this one is for one request
         self._dies = self._limit("lifetime")
-        # What templates look at.
+        # What expressions look at.
         self.listener = listener.name
         self.state = ""
         self.number = 0
@@ -247,7 +247,7 @@ class Model:
     def _act(self, event: int, request: bytes = b"") -> bool:
         """Do what the first rule says that matches; False if there is none."""
         self.request, self.captures = request, None
-        asked = matching.Asked(request, self.number, self.peer[0])
+        asked = matching.Asked(request, self.number, self.peer[0], self._context())
         chosen = matching.choose(self._given, event, self.state, asked, self._shared, self._own)
         if chosen is None:
             return False
@@ -326,18 +326,24 @@ class Model:
             return self._take(v1.Framing(fixed=v1.Framing.Fixed(size=size))) if size else b""
         return self._take(given)
 
-    def _render(self, template: str) -> bytes:
-        return reference.render(template, cast("RequestContext", self))
+    def _context(self) -> "RequestContext":
+        return cast("RequestContext", self)
 
-    def _number(self, template: str) -> int:
-        digits = self._render(template)
-        if not digits.isdigit():
+    def _number(self, text: str) -> int:
+        try:
+            size: int = reference.evaluate(text, self._context())
+        except reference.Failed:
+            raise Over("malformed_request") from None
+        if size < 0:
             raise Over("malformed_request")
-        return int(digits)
+        return size
 
     def _payload(self, given: v1.Payload) -> bytes:
         if given.WhichOneof("bytes") == "template":
-            return self._render(given.template)
+            try:
+                return reference.render(given.template, self._context())
+            except reference.Failed:
+                raise Over("reply_failed") from None
         return framing.bytes_of(given)
 
     def _close(self, reason: str) -> None:

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
+from answerback.core.context import RequestContext
 from answerback.v1 import config_pb2 as v1
+from tests.core.expressions import reference
 from tests.core.model.framing import bytes_of
 
 
@@ -20,12 +23,26 @@ class Groups:
 
 
 @dataclass
+class Together:
+    """What several patterns captured: a group is that of the last one that has it."""
+
+    of: list[Groups]
+
+    def group(self, group: int | str | bytes, /) -> bytes | None:
+        for each in reversed(self.of):
+            with suppress(IndexError):
+                return each.group(group)
+        raise IndexError(group)
+
+
+@dataclass
 class Asked:
     """What a condition may look at."""
 
     request: bytes
     number: int
     peer: str
+    turn: RequestContext
     captures: list[Groups] = field(default_factory=list)
 
 
@@ -43,6 +60,8 @@ def holds(match: v1.Match, asked: Asked) -> bool:
         held = _within(match.size, len(request))
     elif kind == "request_number":
         held = _within(match.request_number, asked.number)
+    elif kind == "expr":
+        held = _true(match.expr, asked)
     elif kind == "peer":
         held = ip_address(asked.peer) in ip_network(match.peer)
     elif kind == "bytes":
@@ -50,6 +69,14 @@ def holds(match: v1.Match, asked: Asked) -> bool:
     else:
         held = _literal(kind or "", getattr(match, kind or ""), request)
     return held
+
+
+def _true(text: str, asked: Asked) -> bool:
+    asked.turn.captures = Together(list(asked.captures))
+    try:
+        return reference.evaluate(text, asked.turn) is True
+    except reference.Failed:
+        return False
 
 
 def _literal(kind: str, literal: v1.Literal, request: bytes) -> bool:
@@ -124,7 +151,7 @@ class Chosen:
 
     index: int
     script: list[v1.Step]
-    captures: Groups | None
+    captures: Together | None
 
 
 def choose(listener: v1.Listener, event: int, state: str, asked: Asked, shared: Counts, own: Counts) -> Chosen | None:
@@ -135,7 +162,7 @@ def choose(listener: v1.Listener, event: int, state: str, asked: Asked, shared: 
             continue
         script = (own if rule.scope == v1.SCOPE_CONNECTION else shared).next(index, rule)
         if script is not None:
-            return Chosen(index, script, asked.captures[-1] if asked.captures else None)
+            return Chosen(index, script, Together(asked.captures) if asked.captures else None)
     return None
 
 

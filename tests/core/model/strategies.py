@@ -73,7 +73,7 @@ whole_framings: st.SearchStrategy[Language] = st.one_of(  # how they are cut doe
 timed_framings: st.SearchStrategy[Language] = st.one_of(
     one("read", some(max_bytes=st.integers(1, 6))), one("idle", st.fixed_dictionaries({"gap": pauses}))
 )
-sizes = st.sampled_from(["${request}", "${vars.x}", "${len:request}", "${1}", "2", "0"])
+sizes = st.sampled_from(["int(request)", "int(vars.x)", "len(request)", "be(captures[1])", "request[1] - 48", "2", "0"])
 sized = one("fixed", st.fixed_dictionaries({"size_from": sizes}))
 
 literals = words.map(as_hex) | words.map(lambda word: {**as_hex(word), "ignore_case": True})
@@ -95,22 +95,52 @@ leaves: st.SearchStrategy[Language] = st.one_of(
         ]
     ),
 )
+CONDITIONS = [
+    "request == 'a'",
+    "request != 'b' and len(request) > 1",
+    "request[0:1] == 'a'",
+    "request[2] == 0x62",
+    "int(request) > 2 or request == '0'",
+    "vars.x == request",
+    "'b' in request",
+]
+EVENT_CONDITIONS = [
+    "state == 'in'",
+    "vars.x != ''",
+    "request_number % 2 == 1",
+    "peer.port == 40000",
+    "10 // len(vars.x) > 3",
+]
+shared_captures = st.sampled_from(
+    [
+        {"all": [{"regex": PATTERNS[1]}, {"expr": "many == '' or int(many) > 2"}]},
+        {"all": [{"regex": PATTERNS[0]}, {"regex": PATTERNS[5]}, {"expr": "captures[1] == 'a' and key == 'G'"}]},
+    ]
+)
+leaves |= one("expr", st.sampled_from([*CONDITIONS, *EVENT_CONDITIONS])) | shared_captures
 peers = one("peer", st.sampled_from(["192.0.2.0/24", "192.0.2.1", "10.0.0.0/8", "::1"]))
 
 
 def combined(inner: st.SearchStrategy[Language]) -> st.SearchStrategy[Language]:
     lists = st.lists(inner, min_size=1, max_size=3)
-    return one("all", lists) | one("any", lists) | one("not", inner)
+    return one("all", lists.filter(tells_names_apart)) | one("any", lists) | one("not", inner)
+
+
+def tells_names_apart(conditions: list[Language]) -> bool:
+    """Whether no two conditions have a group of the same name."""
+    found = [name for condition in conditions for name in captured(condition) if not name.isdecimal()]
+    return len(found) == len(set(found))
 
 
 matches = leaves | st.recursive(leaves | peers, combined, max_leaves=4)
-peer_matches = st.recursive(peers, combined, max_leaves=2)
+without_request = peers | one("expr", st.sampled_from(EVENT_CONDITIONS))
+peer_matches = st.recursive(without_request, combined, max_leaves=2)
 
 TEMPLATES = [
-    "[${request.number}:${tohex:request}:${state}:${vars.x}]",
+    "[${request_number}:${hex(request)}:${state}:${vars.x}]",
     "<${1}|${key}|${many}>",
-    "${upper:request}$$${request[1:-1]}",
-    "${u16be:len:request}${request}",
+    "${upper(request)}$$${request[1:-1]}",
+    "${u16be(len(request))}${request}",
 ]
 payloads: st.SearchStrategy[Language] = st.one_of(
     st.sampled_from(["ok;", "+PONG\r\n"]).map(lambda text: {"text": text}),
@@ -140,7 +170,7 @@ def steps_within(framings: st.SearchStrategy[Language]) -> st.SearchStrategy[Any
 
 
 def captured(when: Language) -> set[str]:
-    """The groups that templates of a rule with this condition may look up."""
+    """The groups that expressions of a rule with this condition may look up."""
     ((kind, given),) = when.items() or [("", "")]
     if kind == "regex":
         pattern = re.compile(given)
@@ -148,11 +178,13 @@ def captured(when: Language) -> set[str]:
     return set().union(*map(captured, given)) if kind in {"all", "any"} else set()
 
 
-def knowing(known: set[str], scripts: list[Any]) -> list[Any]:
-    """The same scripts, where templates look up a variable in place of a group that there is not."""
+def knowing(known: set[str], scripts: list[Any], *, on_request: bool) -> list[Any]:
+    """The same scripts, where expressions look up a variable in place of what there is not."""
     text = json.dumps(scripts)
     for group in {"1", "key", "many"} - known:
-        text = text.replace(f"${{{group}}}", "${vars.x}")
+        text = text.replace(f"${{{group}}}", "${vars.x}").replace(f"captures[{group}]", "vars.x")
+    if not on_request:
+        text = re.sub(r"\brequest\b(?!_)", "vars.x", text)
     found: list[Any] = json.loads(text)
     return found
 
@@ -172,8 +204,8 @@ def rules(draw: st.DrawFn, framings: st.SearchStrategy[Language]) -> Language:
     rule |= {"event": event} | ({} if when is None else {"when": when})
     known = captured(when or {})
     if draw(st.integers(0, 3)):
-        return rule | {"do": knowing(known, draw(scripts))}
-    of = knowing(known, draw(st.lists(scripts, min_size=1, max_size=3)))
+        return rule | {"do": knowing(known, draw(scripts), on_request=event == "REQUEST")}
+    of = knowing(known, draw(st.lists(scripts, min_size=1, max_size=3)), on_request=event == "REQUEST")
     then = draw(st.sampled_from(["REPEAT_LAST", "CYCLE", "NEXT_RULE", "RANDOM"]))
     weights = {"weights": [0] * (len(of) - 1) + [1]} if then == "RANDOM" else {}
     return rule | {"replies": {"of": of, "then": then, **weights}}

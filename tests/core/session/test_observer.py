@@ -14,7 +14,7 @@ from answerback.core.plan import ActivePlan, Event, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.core.session import Observer, Session
 from answerback.core.steps import Receive, SetFraming, StepResult
-from tests.core.plans import LINE, plan, rule, say, template
+from tests.core.plans import LINE, plan, rule, say, size, template
 from tests.core.playbook import Account, Somewhere
 
 
@@ -122,7 +122,7 @@ def test_state_and_variable_are_reported_only_when_they_change() -> None:
 
 
 def test_framings_and_received_frames_are_reported() -> None:
-    watched = Watched(plan(rule(steps.set_framing_of_size(template("2")), when=b"two"), rule(steps.receive(LINE, "v"))))
+    watched = Watched(plan(rule(steps.set_framing_of_size(size("2")), when=b"two"), rule(steps.receive(LINE, "v"))))
     watched.receives(b"two\nabx\nmore\n")
     assert watched.told("framing", "step", "rule", "variable") == [
         ("framing", LINE),
@@ -208,7 +208,7 @@ def test_steps_are_reported_even_if_a_fault_changes_their_results() -> None:
 
 def test_observed_session_answers_as_one_without_an_observer() -> None:
     target = plan(
-        rule(steps.state("in"), say(template("${request.number}")), when=b"a"),
+        rule(steps.state("in"), say(template("${request_number}")), when=b"a"),
         rule(steps.dribble(b"12345", size=2, gap=0), when=b"d"),
         rule(say(b"A"), when=b"c"),
         rule(steps.echo(), steps.close()),

@@ -105,14 +105,14 @@ def test_fixed_framing_without_size_is_rejected() -> None:
 
 
 def test_size_from_is_rejected_in_the_framing_of_a_listener() -> None:
-    assert problems("{fixed: {size_from: '${request}'}}") == [
+    assert problems("{fixed: {size_from: 'int(request)'}}") == [
         (
             "fixed.size_from: is settled when a step runs: a listener's own framing has a size;"
             " use it in framing or receive"
         ),
     ]
     for step in (
-        "framing: {fixed: {size_from: '${request}'}}",
+        "framing: {fixed: {size_from: 'int(request)'}}",
         "receive: {framing: {fixed: {size_from: '4'}}, into: it}",
     ):
         assert check(rule(f"do: [{step}]"), {}) == []

@@ -59,10 +59,10 @@ def test_duplicate_group_name_is_rejected() -> None:
     assert problems("{any: [{regex: '(?P<a>x)'}, {regex: '(?P<a>y)'}]}") == []
 
 
-@pytest.mark.parametrize("name", ["request", "peer", "len", "vars", "now", "1", "2nd"])
-def test_group_named_like_a_template_name_is_rejected(name: str) -> None:
+@pytest.mark.parametrize("name", ["request", "peer", "captures", "vars", "rule", "state"])
+def test_group_named_like_a_name_of_expressions_is_rejected(name: str) -> None:
     assert problems(f"{{any: [a, {{regex: '(?P<{name}>x)(?P<fine>y)'}}]}}") == [
-        f"any.of[1].regex: a group cannot be named {name!r}: templates use this name",
+        f"any.of[1].regex: a group cannot be named {name!r}: expressions use this name",
     ]
 
 
@@ -109,7 +109,7 @@ def test_peer_match_with_address_or_network_is_valid(text: str) -> None:
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
 def test_condition_on_a_request_is_rejected_for_other_events(event: str) -> None:
     config = rule(f"event: {event}, when: {{all: [{{not: {{peer: '::1'}}}}, a, {{request_number: {{min: 1}}}}]}}")
-    why = f"{event} has no request; only peer can be matched"
+    why = f"{event} has no request; only peer and expr can be matched"
     assert said(check(config, {})) == [
         f"listeners[0].rules[0].when.all.of[1].equals: {why}",
         f"listeners[0].rules[0].when.all.of[2].request_number: {why}",

@@ -80,5 +80,5 @@ def test_step_with_invalid_framing_is_rejected() -> None:
     ) == [
         f"[0].framing: empty: set one of {FRAMINGS}",
         "[1].receive.framing.delimiter.end: at least one byte is needed",
-        "[2].framing.fixed.size_from: unknown placeholder 'a' (at character 3)",
+        "[2].framing.fixed.size_from: an expression is written without ${ } here: write int(a) (at character 1)",
     ]

@@ -3,6 +3,7 @@
 from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.byte_ranges import byte_range
 from answerback.core.matching.combinations import all_of, any_of, none_of
+from answerback.core.matching.expression import expression
 from answerback.core.matching.literals import contains, equals, prefix, suffix
 from answerback.core.matching.numbers import request_number, size
 from answerback.core.matching.peers import peer
@@ -22,6 +23,7 @@ __all__ = [
     "byte_range",
     "contains",
     "equals",
+    "expression",
     "none_of",
     "peer",
     "prefix",

@@ -2,32 +2,60 @@
 
 from collections.abc import Generator, Sequence
 
-from answerback.core.context import RequestContext
+from answerback.core.context import Captures, RequestContext
 from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import Effort, InParts, effort_of, in_parts, with_effort
 
 
 def all_of(matchers: Sequence[Matcher]) -> Matcher:
-    """All of them match. The captures are those of the last match that made any."""
+    """All of them match. They are tried in order, and share the captures of those that have matched."""
     chosen = tuple(matchers)
 
     def matches(request: bytes, context: RequestContext) -> bool:
-        before = context.captures
+        before = last = context.captures
         for matcher in chosen:
             if not matcher(request, context):
                 context.captures = before
                 return False
+            if context.captures is not last:
+                last = _share(context, last)
         return True
 
     def parts(request: bytes, context: RequestContext) -> Generator[None, None, bool]:
-        before = context.captures
+        before = last = context.captures
         for matcher in chosen:
             if not (yield from in_parts(matcher, request, context)):
                 context.captures = before
                 return False
+            if context.captures is not last:
+                last = _share(context, last)
         return True
 
     return with_effort(matches, _together(chosen, parts))
+
+
+class SharedCaptures:
+    """The captures of a match, and of those before it. A number is a group of the last match that has it."""
+
+    __slots__ = ("_before", "_last")
+
+    def __init__(self, last: Captures, before: Captures) -> None:
+        self._last = last
+        self._before = before
+
+    def group(self, group: int | str, /) -> bytes | None:
+        """See `Captures.group`."""
+        try:
+            return self._last.group(group)
+        except IndexError:
+            return self._before.group(group)
+
+
+def _share(context: RequestContext, before: Captures | None) -> Captures | None:
+    """Add the captures of earlier matches to those of the last one."""
+    if before is not None and context.captures is not None:
+        context.captures = SharedCaptures(context.captures, before)
+    return context.captures
 
 
 def any_of(matchers: Sequence[Matcher]) -> Matcher:

@@ -1,4 +1,4 @@
-"""The match by regular expression."""
+"""The match by a regular expression."""
 
 from answerback.core import patterns
 from answerback.core.context import RequestContext

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
+from answerback.core.expressions import EvaluationError
 from answerback.core.faults import Reply
 from answerback.core.plan import Rule
 from answerback.core.selection import Selector
 from answerback.core.session.observer import Observer
-from answerback.core.steps import END_AS_TOO_LARGE, EndSession, Hang, Receive, Step
-from answerback.core.templates import TooLong
+from answerback.core.steps import EndSession, Hang, Receive, Step, failed
 
 if TYPE_CHECKING:
     from answerback.core.framing import Framing
@@ -65,8 +65,8 @@ def resolve(script: Iterable[Step], context: RequestContext, observer: Observer 
     for number, step in enumerate(script, 1):
         try:
             result = step(context) if callable(step) else step
-        except TooLong:
-            result = END_AS_TOO_LARGE
+        except EvaluationError as problem:
+            result = failed(problem)
         if observer is not None:
             observer.step_taken(result)
         if isinstance(result, GeneratorType):

@@ -30,6 +30,7 @@ from typing import Final
 
 from answerback.core.actions import Abort, Action, CloseReason, HalfClose, Reset, Send
 from answerback.core.context import ConnectionInfo, RequestContext
+from answerback.core.expressions import EvaluationError
 from answerback.core.faults import apply_all, apply_to_close
 from answerback.core.framing import MAX_BATCH, Framing, Malformed
 from answerback.core.plan import ActivePlan, Event, ListenerPlan, Rule
@@ -40,7 +41,6 @@ from answerback.core.session.reader import READ_AHEAD, RequestReader
 from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS, ScriptRun, resolve, search
 from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import (
-    END_AS_TOO_LARGE,
     EndSession,
     EnterState,
     Hang,
@@ -50,8 +50,8 @@ from answerback.core.steps import (
     Step,
     StepResult,
     Wait,
+    failed,
 )
-from answerback.core.templates import TooLong
 
 # Rule: nothing here knows the time; callers pass it.
 # Rule: code that runs for every request is inline here; rare cases have methods of their own.
@@ -745,8 +745,8 @@ class Session:
         for step in script:
             try:
                 result = step(context) if callable(step) else step
-            except TooLong:
-                result = END_AS_TOO_LARGE
+            except EvaluationError as problem:
+                result = failed(problem)
             if type(result) is Send:
                 if self._closing is None:
                     actions.append(result)

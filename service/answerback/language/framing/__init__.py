@@ -8,6 +8,7 @@ from answerback.language.framing.base import (
     describe,
     lint_framing,
     objection,
+    provided_by,
     waits_for,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "describe",
     "lint_framing",
     "objection",
+    "provided_by",
     "waits_for",
 ]
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, cast
 
 from answerback.core.framing import Buffer, Framing, Malformed
 from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.expressions import FramingField
 from answerback.language.fields import Where
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import step_into
@@ -20,6 +21,9 @@ class FramingKind(Kind):
 
     runtime: ClassVar[type[Any]]
     """Its class in `core.framing`."""
+
+    provides: ClassVar[tuple[FramingField, ...]] = ()
+    """The names that expressions may use for requests under it."""
 
     @abstractmethod
     def compile(self, given: Any, compiling: Compiling) -> Framing:
@@ -53,6 +57,11 @@ def compile_framing(given: v1.Framing, compiling: Compiling) -> Framing:
     """Make a core framing; `read` unless given. Raises ValueError for what `check_framing` would have reported."""
     kind = FRAMINGS.of(given) or FRAMINGS[DEFAULT]
     return kind.compile(getattr(given, kind.name), compiling)
+
+
+def provided_by(given: v1.Framing) -> tuple[FramingField, ...]:
+    """What expressions may ask about a request under a framing; `read` unless given."""
+    return (FRAMINGS.of(given) or FRAMINGS[DEFAULT]).provides
 
 
 def lint_framing(given: v1.Framing, path: str, linting: Linting) -> None:

@@ -3,6 +3,7 @@
 from answerback.core import framing as core
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling, Linting
+from answerback.language.expressions import Type
 from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.language.payloads import says_nothing
@@ -13,8 +14,8 @@ FIELDS = describe(
     Where.RULE,
     size=Number("do: [framing: {fixed: {size: 16}}]", least=1, most=bounds.MAX_REQUEST_BYTES, unit="bytes"),
     size_from=Field(
-        'do: [framing: {fixed: {size_from: "${u16be:request[2:4]}"}}]',
-        words="a template; only in steps",
+        'do: [framing: {fixed: {size_from: "be(request[2:4])"}}]',
+        words="an [expression](expressions.md), an int; only in steps",
     ),
 )
 
@@ -34,7 +35,7 @@ class FixedKind(FramingKind):
         if kind is None:
             checking.add(path, says_nothing(given))
         elif kind == "size_from" and checking.in_step:
-            checking.template(given.size_from, f"{path}.size_from")
+            _check_size(given.size_from, f"{path}.size_from", checking)
         elif kind == "size_from":
             checking.add(
                 f"{path}.size_from",
@@ -55,3 +56,10 @@ class FixedKind(FramingKind):
         """A size that no request can have."""
         if given.size > linting.limits.max_request_bytes:
             linting.add(f"{path}.size", "more than max_request_bytes: every request closes the connection")
+
+
+def _check_size(text: str, path: str, checking: Checking) -> None:
+    """An int, which can be a size if it is known already."""
+    value = checking.expression(text, Type.INT, path)
+    if value is not None and value.constant is not None:
+        checking.between(int(value.constant), 0, bounds.MAX_REQUEST_BYTES, path)

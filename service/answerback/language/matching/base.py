@@ -1,14 +1,15 @@
 """What the kinds of match share."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from answerback.core.matching import Explainer, Matcher
-from answerback.language.captures import NONE, Captures
+from answerback.language.captures import NONE, Captures, united
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
 from answerback.language.payloads import says_nothing
-from answerback.language.problems import step_into
+from answerback.language.problems import quoted, step_into
 from answerback.language.registry import Family, Kind
 from answerback.v1 import config_pb2 as v1
 
@@ -42,7 +43,7 @@ class MatchKind(Kind):
         return None
 
     def captures(self, given: Any) -> Captures:  # noqa: ARG002 - most capture nothing
-        """What the patterns in it capture, for the templates of the rule's steps."""
+        """What the patterns in it capture, for the expressions of the rule."""
         return NONE
 
 
@@ -56,9 +57,9 @@ def check_match(match: v1.Match, path: str, checking: Checking) -> None:
         checking.add(path, f"conditions can be nested at most {MAX_CONDITIONS} deep")
     elif kind is None:
         checking.add(path, says_nothing(match))
-    elif checking.event is not None and kind.needs_request:
+    elif checking.scope.event is not None and kind.needs_request:
         at = step_into(path, kind.name)
-        checking.add(at, f"{checking.event} has no request; only peer can be matched")
+        checking.add(at, f"{checking.scope.event} has no request; only peer and expr can be matched")
     else:
         kind.check(getattr(match, kind.name), step_into(path, kind.name), checking)
 
@@ -76,9 +77,20 @@ def explain_match(match: v1.Match, compiling: Compiling) -> Explainer:
 
 
 def captures_of(match: v1.Match) -> Captures:
-    """What the templates of a rule with this condition may look up; anything, if RE2 refuses a pattern of it."""
+    """What the expressions of a rule with this condition may look up; anything, if RE2 refuses a pattern of it."""
     kind = MATCHES.of(match)
     return NONE if kind is None else kind.captures(getattr(match, kind.name))
+
+
+def check_in_order(matches: Iterable[v1.Match], path: str, checking: Checking) -> None:
+    """Check conditions of which all must hold: what one captures, those behind it may refer to."""
+    for index, match in enumerate(matches):
+        here = f"{path}.of[{index}]"
+        check_match(match, here, checking.deeper())
+        found = captures_of(match)
+        for name in sorted(found.names & checking.scope.captures.names):
+            checking.add(here, f"a group is named {quoted(name)} in a condition before it; give it another name")
+        checking = checking.knowing(united([checking.scope.captures, found]))
 
 
 def takes_all(match: v1.Match) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from answerback.core import matching, templates
+from answerback.core import matching
 from answerback.core.matching.regexes import explain_regex
 from answerback.language.captures import UNKNOWN, Captures, captures_in, twice_named
 from answerback.language.context import Checking, Compiling
+from answerback.language.expressions import is_reserved
 from answerback.language.matching.base import MATCHES, MatchKind
 from answerback.language.problems import quoted
 from answerback.language.registry import Text
@@ -19,15 +20,15 @@ class RegexKind(MatchKind):
     example = r"when: {regex: '(?i)^EHLO \S+$'}"
 
     def check(self, given: str, path: str, checking: Checking) -> None:
-        """A pattern that RE2 takes, with names for its groups that templates can tell apart."""
+        """A pattern that RE2 takes, with names for its groups that expressions can tell apart."""
         captures = captures_in(given) if checking.pattern(given, path) else None
         if captures is None:
             return
         for name in twice_named(given):
             checking.add(path, f"more than one group is named {quoted(name)}")
         for name in sorted(captures.names):
-            if templates.is_reserved(name):
-                checking.add(path, f"a group cannot be named {quoted(name)}: templates use this name")
+            if is_reserved(name):
+                checking.add(path, f"a group cannot be named {quoted(name)}: expressions use this name")
 
     def compile(self, given: str, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
         """Make the match."""

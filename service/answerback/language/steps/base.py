@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from answerback.core import steps, templates
+from answerback.core import steps
 from answerback.language.context import Checking, Compiling
+from answerback.language.expressions import is_variable
 from answerback.language.fields import Where
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import quoted, step_into
@@ -83,5 +84,5 @@ def check_state_name(name: str, path: str, checking: Checking) -> None:
 
 def check_variable_name(name: str, path: str, checking: Checking) -> None:
     """Check the name of a variable, if it is given."""
-    if name and not (templates.is_variable(name) and len(name) <= MAX_NAME):
+    if name and not (is_variable(name) and len(name) <= MAX_NAME):
         checking.add(path, f"letters, digits, `_` and `-`, the first no digit, {MAX_NAME} at most, not {quoted(name)}")

@@ -2,6 +2,7 @@
 
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
+from answerback.language.expressions import Type
 from answerback.language.framing import check_framing, compile_framing
 from answerback.language.steps.base import STEPS, StepKind
 from answerback.v1 import config_pb2 as v1
@@ -20,5 +21,5 @@ class FramingStepKind(StepKind):
     def compile(self, given: v1.Framing, compiling: Compiling) -> steps.Step:
         """Make the step; a size may be settled when it runs."""
         if given.fixed.WhichOneof("bytes") == "size_from":
-            return steps.set_framing_of_size(compiling.template(given.fixed.size_from))
+            return steps.set_framing_of_size(compiling.expression(given.fixed.size_from, Type.INT).of)
         return steps.set_framing(compile_framing(given, compiling))

@@ -35,7 +35,7 @@ HEADER = describe(
     v1.Step.Respond.Header,
     Where.RULE,
     name=Field(
-        "do: [respond: {status: 200, headers: [{name: X-Request, value: {template: '${request.number}'}}]}]",
+        "do: [respond: {status: 200, headers: [{name: X-Request, value: {template: '${request_number}'}}]}]",
         words="letters, digits and ``!#$%&'*+-.^_`|~``, at most 128 characters",
     ),
     value=Field(

@@ -1,4 +1,4 @@
-"""`set`: keep bytes under a name, for templates of this connection."""
+"""`set`: keep bytes under a name, for expressions of this connection."""
 
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
@@ -18,7 +18,7 @@ FIELDS = describe(
 
 @STEPS.kind("set")
 class SetKind(StepKind):
-    """Keep bytes under a name, for templates of this connection."""
+    """Keep bytes under a name, for expressions of this connection."""
 
     fields = FIELDS
     example = 'do: [set: {name: last, value: {template: "${request}"}}]'

@@ -1,0 +1,40 @@
+"""The names of expressions, which read values from the request's context."""
+
+from operator import attrgetter
+from typing import Any, Final
+
+from answerback.core.context import RequestContext
+from answerback.core.expressions.values import Evaluate, Reads, Type, Value
+
+# Rule: a missing value is empty; nothing here raises.
+
+request: Final[Evaluate] = attrgetter("request")
+state: Final[Evaluate] = lambda context: context.state.encode()  # noqa: E731
+peer_host: Final[Evaluate] = lambda context: context.peer[0].encode()  # noqa: E731
+peer_port: Final[Evaluate] = lambda context: context.peer[1]  # noqa: E731
+local_port: Final[Evaluate] = attrgetter("local_port")
+listener: Final[Evaluate] = lambda context: context.listener.encode()  # noqa: E731
+connection_id: Final[Evaluate] = lambda context: context.connection_id.encode()  # noqa: E731
+request_number: Final[Evaluate] = attrgetter("number")
+
+
+def variable(name: str) -> Value:
+    """The variable of this name; empty if it is not set."""
+    return Value(Type.BYTES, lambda context: context.variables.get(name, b""), Reads.CONNECTION)
+
+
+def capture(key: int | str) -> Value:
+    """A group of the patterns that made the rule match; empty if it did not participate."""
+    # RE2 in its Latin-1 mode names groups in bytes.
+    group: Any = key.encode() if isinstance(key, str) else key
+
+    def captured(context: RequestContext) -> bytes:
+        captures = context.captures
+        if captures is None:
+            return b""
+        try:
+            return captures.group(group) or b""
+        except IndexError:  # the group belongs to another pattern of the rule
+            return b""
+
+    return Value(Type.BYTES, captured, Reads.CAPTURES)

@@ -1,0 +1,169 @@
+"""The names of expressions: what each is, with an example; and the names that framings add."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from answerback.core.expressions import Reads, Type, Value, names
+from answerback.core.expressions.values import Evaluate
+
+# Rule: a name is described where it is registered, and nowhere else.
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name."""
+
+    name: str
+    type: Type
+    of: Evaluate
+    reads: Reads
+    doc: str
+    example: str
+    makes: str
+    """What the example makes of the request on the reference page; escaped."""
+
+    @property
+    def value(self) -> Value:
+        """Its value."""
+        return Value(self.type, self.of, self.reads)
+
+
+@dataclass(frozen=True, slots=True)
+class FramingField:
+    """A name that a framing provides: a function of the context, and of what stands in brackets behind the name.
+
+    `of` reads the field from `context.request` when it is evaluated. A framing whose requests carry more than their
+    bytes makes them instances of a subclass of `bytes`, which has the rest as attributes. `of` raises EvaluationError
+    for a request of another framing of the listener, where there is no value that stands for nothing.
+    """
+
+    name: str
+    """As it is written, without brackets: `http.header`."""
+    type: Type
+    of: Callable[..., Any]
+    doc: str
+    example: str
+    arguments: tuple[Type, ...] = ()
+    """What stands in parentheses: `http.header('host')`."""
+    index: bool = False
+    """Whether an int stands in brackets: `resp.args[0]`."""
+    reads: Reads = Reads.FRAMING | Reads.REQUEST
+
+
+NAMES: Final[dict[str, Name]] = {
+    each.name: each
+    for each in (
+        Name(
+            "request",
+            Type.BYTES,
+            names.request,
+            Reads.REQUEST,
+            "the request as rules see it; not on events that are no request",
+            "request",
+            "SET key 42",
+        ),
+        Name(
+            "request_number",
+            Type.INT,
+            names.request_number,
+            Reads.CONNECTION,
+            "the number of the request on its connection, from 1; 0 before the first",
+            "request_number",
+            "3",
+        ),
+        Name(
+            "state",
+            Type.BYTES,
+            names.state,
+            Reads.STATE,
+            "the connection's state",
+            "state + ' ' + request",
+            "ready SET key 42",
+        ),
+        Name(
+            "peer.host",
+            Type.BYTES,
+            names.peer_host,
+            Reads.CONNECTION,
+            "the client's address; empty on a Unix socket",
+            "peer.host",
+            "192.0.2.7",
+        ),
+        Name(
+            "peer.port",
+            Type.INT,
+            names.peer_port,
+            Reads.CONNECTION,
+            "the client's port; 0 on a Unix socket",
+            "peer.port",
+            "40123",
+        ),
+        Name(
+            "local.port",
+            Type.INT,
+            names.local_port,
+            Reads.CONNECTION,
+            "the port that the client connected to; 0 on a Unix socket",
+            "local.port",
+            "7001",
+        ),
+        Name(
+            "connection.id",
+            Type.BYTES,
+            names.connection_id,
+            Reads.CONNECTION,
+            "unique among the connections of a run",
+            "connection.id",
+            "5f2c-1",
+        ),
+        Name("listener", Type.BYTES, names.listener, Reads.NOTHING, "the listener's name", "listener", "it"),
+    )
+}
+
+CAPTURES: Final = "captures"
+VARIABLES: Final = "vars"
+RULE: Final = "rule"
+
+OTHER_NAMES: Final = (
+    Name(
+        RULE,
+        Type.BYTES,
+        lambda _context: b"",
+        Reads.NOTHING,
+        "what the rule is counted under: its name, or `rules[N]`",
+        "rule",
+        "store",
+    ),
+    Name(
+        "vars.NAME",
+        Type.BYTES,
+        lambda _context: b"",
+        Reads.CONNECTION,
+        "a variable of this connection, stored by `set` or `receive`; `vars['NAME']` if it has a `-` or is a keyword",
+        "vars.user + vars['not-set']",
+        "ann",
+    ),
+    Name(
+        "a name",
+        Type.BYTES,
+        lambda _context: b"",
+        Reads.CAPTURES,
+        "what a named group of the rule's patterns matched; `captures['NAME']` if it is a keyword of Python",
+        "key + captures['size']",
+        "key42",
+    ),
+    Name(
+        "captures[N]",
+        Type.BYTES,
+        lambda _context: b"",
+        Reads.CAPTURES,
+        "what group N matched, from 1",
+        "captures[2]",
+        "key",
+    ),
+)
+"""Names that `lookup` knows by their form."""
+
+ROOTS: Final = frozenset([*(name.partition(".")[0] for name in NAMES), CAPTURES, VARIABLES, RULE])
+"""What a name of these can begin with: no capture has such a name. Those of framings are added to these."""
