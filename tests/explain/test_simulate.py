@@ -194,6 +194,27 @@ def test_close_has_its_reason_and_the_incomplete_data(listener: str, said: bytes
     assert not transcript.answered
 
 
+def test_explanation_ends_when_only_timeouts_are_left() -> None:
+    idle = told("framing: {idle: {gap: 1s}}, rules: [{do: [echo]}]", b"a", Moment(3))
+    assert (sent(idle), idle.events[-1]) == ([(1, b"a")], e.Open(3, ""))
+    half = told("framing: line, rules: [{do: [echo]}]", b"a\nhalf", Moment(3))
+    assert half.events[-2:] == [e.Incomplete(3, b"half", "line", "the line has not ended with LF"), e.Open(3, "")]
+
+
+def test_request_behind_a_received_frame_is_incomplete_under_the_listeners_framing() -> None:
+    rules = "framing: line, rules: [{when: get, do: [receive: {framing: {fixed: {size: 2}}, into: x}]}]"
+    transcript = told(rules, b"get\nab", b"half", Moment(1, eof=True))
+    assert only(transcript, e.VariableSet) == [e.VariableSet(0, "x", b"ab")]
+    (rest,) = only(transcript, e.Incomplete)
+    assert (rest.data, rest.framing) == (b"half", "line")
+
+
+def test_received_frame_that_is_incomplete_is_reported_under_its_own_framing() -> None:
+    rules = "framing: line, rules: [{when: get, do: [receive: {framing: {fixed: {size: 3}}, into: x}]}]"
+    (rest,) = only(told(rules, b"get\nab", Moment(1, eof=True)), e.Incomplete)
+    assert (rest.data, rest.framing) == (b"ab", "fixed, 3 bytes")
+
+
 def test_incomplete_request_is_closed_by_request_timeout() -> None:
     transcript = told("framing: line, limits: {request_timeout: 2s}", b"PIN", Moment(5))
     assert transcript.events[1:] == [
