@@ -7,15 +7,17 @@ from pathlib import Path
 Descriptors = frozenset[tuple[int, str]]
 
 
-def descriptors() -> Descriptors:
-    """Those that are open: each one's number, and what it is.
+def descriptors(*kinds: str) -> Descriptors:
+    """Those that are open: each one's number, and what it is; `kinds`: only those that have one of these in their name.
 
     Compare with `<=`, never by how many there are: what earlier tests left may be closed meanwhile, by the garbage
-    collector or by a thread of a library.
+    collector or by a thread of a library. Name the kinds where you can: such a thread may open some as well.
     """
     gc.collect()
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the folder itself, or what a thread has closed
-            found.add((int(entry.name), str(entry.readlink())))
+            target = str(entry.readlink())
+            if not kinds or any(kind in target for kind in kinds):
+                found.add((int(entry.name), target))
     return frozenset(found)
