@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 
+from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
 from answerback.net.delivery import LARGE
@@ -56,7 +57,7 @@ class CallbackConnection(Connection):
             self.failed()
 
     def ready(self, events: int) -> None:
-        """See `readiness.Ready`."""
+        """These events have occurred on the socket."""
         try:
             if events == READABLE:
                 self._read()
@@ -70,14 +71,14 @@ class CallbackConnection(Connection):
         except Exception:
             self.failed()
 
+    @override
     def stand_in_line(self) -> None:
-        """See `readiness.Ready`."""
         self.host.readiness.watch(self._fd, self, 0, self._watched)
         self._watched = 0
         self.host.run_queue.add(self)
 
+    @override
     def run_turn(self) -> None:
-        """See `run_queue.Runnable`."""
         try:
             if self._unsent is not None:
                 self._write()
@@ -92,8 +93,8 @@ class CallbackConnection(Connection):
         except Exception:
             self.failed()
 
+    @override
     def keep_time(self) -> None:
-        """See `Connection.keep_time`."""
         try:
             now = monotonic()
             if self.departing:
@@ -108,8 +109,8 @@ class CallbackConnection(Connection):
         except Exception:
             self.failed()
 
+    @override
     def drain(self) -> None:
-        """See `Connection.drain`."""
         try:
             if self.session.wants_read:
                 self._read()  # requests received before the drain are still answered
@@ -119,8 +120,8 @@ class CallbackConnection(Connection):
         except Exception:
             self.failed()
 
+    @override
     def abort(self, reason: CloseReason) -> None:
-        """See `Connection.abort`."""
         if self._fd >= 0:
             self.session.connection_lost(reason)
             reset_on_close(self.sock)
@@ -230,8 +231,8 @@ class CallbackConnection(Connection):
         return True
 
     @property
+    @override
     def unsent(self) -> int:
-        """See `Connection.unsent`."""
         return 0 if self._unsent is None else sum(map(len, self._unsent))
 
     def _write(self) -> None:

@@ -110,18 +110,18 @@ class Connection(ABC):
         self.heard = False  # whether the peer ever sent a byte
 
     clock = staticmethod(monotonic)
-    """See `context.ConnectionInfo`."""
+    """The clock of deadlines."""
 
     @property
     def connection_id(self) -> str:
-        """See `context.ConnectionInfo`."""
+        """The ID of this connection, unique in this run."""
         if self._id is None:
             self._id = self.host.next_connection_id()
         return self._id
 
     @property
     def peer(self) -> tuple[str, int]:
-        """See `context.ConnectionInfo`."""
+        """The address and port of the client; empty and 0 on a Unix socket, or if it has disconnected."""
         try:
             address = self.sock.getpeername()
         except OSError:  # the peer has disconnected
@@ -130,22 +130,22 @@ class Connection(ABC):
 
     @property
     def local_port(self) -> int:
-        """See `context.ConnectionInfo`."""
+        """The port that the client connected to; 0 on a Unix socket."""
         address = self.sock.getsockname()
         return int(address[1]) if isinstance(address, tuple) else 0
 
     @property
     def chance(self) -> Random:
-        """See `context.ConnectionInfo`."""
+        """The listener's random generator."""
         return self.host.chance
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
-        """See `context.ConnectionInfo`."""
+        """A function that returns the current time."""
         return utc_now
 
     def next_number(self, cell: int, max_numbers: int, /) -> int | None:
-        """See `context.ConnectionInfo`."""
+        """Return the next number of a sequence that all workers share; None after `max_numbers`."""
         return self.host.claims.claim(cell, max_numbers)
 
     def keep_deadline(self) -> None:
@@ -298,17 +298,17 @@ class Connection(ABC):
         """Tell the session that its deadline has come, or is near."""
 
     def stand_in_line(self) -> None:
-        """See `readiness.Ready`."""
+        """Events have occurred: handle them in a turn of this connection."""
         self.host.run_queue.add(self)
 
     @property
     def finished(self) -> bool:
-        """See `run_queue.Runnable`."""
+        """Whether the conversation is over."""
         return self.session.over
 
     @abstractmethod
     def run_turn(self) -> None:
-        """See `run_queue.Runnable`."""
+        """Work for one turn."""
 
     @abstractmethod
     def drain(self) -> None:

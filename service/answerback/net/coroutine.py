@@ -16,6 +16,7 @@ from typing import cast
 
 import uvloop
 
+from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
 from answerback.net.connection import SEVERAL, Connection, Host, reason_of, reset_on_close
 from answerback.net.delivery import LARGE, taken
@@ -97,8 +98,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._dismissed = reason
         self.begin()
 
+    @override
     def keep_time(self) -> None:
-        """See `Connection.keep_time`."""
         if self._gone:
             return
         if self.departing:
@@ -110,22 +111,23 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             if not self.session.over:
                 self.keep_deadline()
 
+    @override
     def drain(self) -> None:
-        """See `Connection.drain`."""
         if self._coroutine is None or self._inbox or self._something_waits():
             self._drained = True  # requests received before the drain are still answered
         else:
             self._go_on(self.session.drain)
 
+    @override
     def abort(self, reason: CloseReason) -> None:
-        """See `Connection.abort`."""
         if not self._gone:
             self.session.connection_lost(reason)
             reset_on_close(self.sock)
             self._leave(reason)
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.BaseProtocol`: there is a transport over the accepted socket."""
+        """There is a transport over the accepted socket."""
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
         # With this limit it writes at once, and its buffer holds what the kernel has not taken.
         transport.set_write_buffer_limits(high=0)  # type: ignore[attr-defined]
@@ -135,8 +137,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     def _itself(self) -> "CoroutineConnection":
         return self
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
         run_queue = self.host.run_queue
         if run_queue.over or self._inbox or self in run_queue.heavy:
             self._stand_in_line(data)
@@ -147,8 +149,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if now - began > NOTABLE_SECONDS:
             run_queue.charge(self, now - began, now)
 
+    @override
     def run_turn(self) -> None:
-        """See `run_queue.Runnable`."""
         if self._gone:
             return
         session = self.session
@@ -174,25 +176,27 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if session.deadline < self.due:
             self.keep_deadline()
 
+    @override
     def eof_received(self) -> bool:
-        """See `asyncio.Protocol`: the peer's FIN closes only its half."""
+        """The peer's FIN closes only its half."""
         self.data_received(b"")
         return True
 
     def ready(self, events: int) -> None:
-        """See `poller.Ready`: the peer has closed or reset the connection while nothing is read."""
+        """The peer has closed or reset the connection while nothing is read."""
         error = self.error()
         if error is not None:
             self._lost(error)
         elif events & FIN and not self.session.fin_noted:
             self._go_on(self.session.note_fin)
 
+    @override
     def resume_writing(self) -> None:
-        """See `asyncio.BaseProtocol`: the kernel has taken everything."""
+        """The kernel has taken everything."""
         self._go_on(nothing)
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.BaseProtocol`."""
         if not self._gone:
             self._lost(exc if isinstance(exc, OSError) else ConnectionResetError(errno.ECONNRESET, "it is gone"))
 
@@ -389,8 +393,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self.sent_much(monotonic())
 
     @property
+    @override
     def unsent(self) -> int:
-        """See `Connection.unsent`: `_unsent` is brought up to date when the coroutine goes on."""
+        """`_unsent` is brought up to date when the coroutine goes on."""
         return self._transport.get_write_buffer_size() if self._unsent and self._transport is not None else 0
 
     def _end(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
+from answerback.compat import override
 from answerback.core.actions import CloseReason
 from answerback.core.session.script import HANG_SECONDS
 from answerback.net.connection import Connection, Host, reset_on_close
@@ -39,29 +40,31 @@ class HeldConnection(Connection):
         self.host.deadlines.set(self, self._until)
 
     def ready(self, _events: int) -> None:
-        """See `readiness.Ready`: the peer has left, by FIN or RST."""
+        """The peer has left, by FIN or RST."""
         if self.error() is None:
             self._hand_over(CloseReason.PEER_GAVE_UP)
         else:
             self._close(CloseReason.PEER_GAVE_UP)
 
+    @override
     def run_turn(self) -> None:
-        """See `run_queue.Runnable`: its deadline has come."""
+        """Its deadline has come."""
         if not self.finished:
             self.keep_time()
 
     @property
+    @override
     def finished(self) -> bool:
-        """See `run_queue.Runnable`; also true after an engine took over."""
+        """Also true after an engine took over."""
         return self.sock.fileno() < 0
 
     @property
+    @override
     def unsent(self) -> int:
-        """See `Connection.unsent`."""
         return 0
 
+    @override
     def keep_time(self) -> None:
-        """See `Connection.keep_time`."""
         if monotonic() < self._until:
             self.host.deadlines.set(self, self._until)
         else:
@@ -71,12 +74,12 @@ class HeldConnection(Connection):
         """Start the conversation."""
         self._hand_over(None)
 
+    @override
     def drain(self) -> None:
-        """See `Connection.drain`."""
         self._hand_over(CloseReason.DRAIN)
 
+    @override
     def abort(self, reason: CloseReason) -> None:
-        """See `Connection.abort`."""
         reset_on_close(self.sock)
         self._close(reason)
 

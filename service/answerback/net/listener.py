@@ -51,14 +51,17 @@ class Worker(Protocol):
     run_queue: RunQueue
 
     def next_connection_id(self) -> str:
-        """See `connection.Host.next_connection_id`."""
+        """Return an ID that no other connection of this run has."""
 
     def connection_left(self) -> None:
         """The last connection of a listener is closed."""
 
 
 class Listener:
-    """One listener of one worker: an active plan, and the connections it serves. See `connection.Host`."""
+    """One listener of one worker: an active plan, and the connections it serves.
+
+    Connections know it as `connection.Host`.
+    """
 
     def __init__(self, worker: Worker, plan: ListenerPlan) -> None:
         self.name = plan.name
@@ -122,7 +125,7 @@ class Listener:
             self.run_queue.charge(connection, now - connection.session.born, now)
 
     def left(self, connection: Connection, peer: bytes | None) -> None:
-        """See `connection.Host.left`."""
+        """A connection is closed."""
         self.connections.discard(connection)
         if peer is not None:
             self._admission.left(self.in_force.plan, peer)

@@ -56,7 +56,7 @@ class Listeners:
         self._waiting: list[asyncio.Future[None]] = []
 
     def next_connection_id(self) -> str:
-        """See `connection.Host.next_connection_id`."""
+        """Return an ID that no other connection of this run has."""
         return f"{self._process}-{next(self._numbers)}"
 
     @property

@@ -99,37 +99,37 @@ class ListenerCounters:
         self._cells[self._sent] += size
 
     def requested(self, rule: int, requests: int) -> None:
-        """See `SessionMetrics.requested`."""
+        """Requests were framed, and a rule matched them."""
         cells = self._cells
         cells[self._requests] += requests
         cells[rule] += requests
 
     def unmatched(self, requests: int) -> None:
-        """See `SessionMetrics.unmatched`."""
+        """Requests were framed, and no rule matched them."""
         cells = self._cells
         cells[self._requests] += requests
         cells[self._block + UNMATCHED] += requests
 
     def matched(self, rule: int) -> None:
-        """See `SessionMetrics.matched`."""
+        """A rule matched an event other than a request."""
         self._cells[rule] += 1
 
     def fault_applied(self, fault: int) -> None:
-        """See `SessionMetrics.fault_applied`."""
+        """A fault applies to a reply."""
         self._cells[fault] += 1
 
     def answered(self, seconds: float, requests: int) -> None:
-        """See `SessionMetrics.answered`."""
+        """Requests were finished `seconds` after their receipt."""
         cells = self._cells
         cells[self._duration + bisect_left(DURATION_BOUNDS, seconds)] += requests
         cells[self._seconds] += int(seconds * 1e9) * requests
 
     def delayed(self, seconds: float) -> None:
-        """See `SessionMetrics.delayed`."""
+        """A step waits for `seconds`."""
         self._cells[self._block + DELAY_NANOSECONDS] += round(seconds * 1e9)
 
     def truncated(self) -> None:
-        """See `SessionMetrics.truncated`."""
+        """The peer's stream ended in the middle of a request."""
         self._cells[self._block + TRUNCATED] += 1
 
     def failed(self) -> None:
