@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from answerback.metrics.snapshot import Facts
-from tests.shared.conftest import places, tally
+from tests.shared.conftest import memory, places
 
-__all__ = ["facts", "places", "tally", "workers"]
+__all__ = ["facts", "memory", "places", "workers"]
 
 
 @dataclass

@@ -61,17 +61,17 @@ BY_WORKER = {
 }
 
 
-def numbered(tally: SharedCounters, place: int) -> None:
+def numbered(memory: SharedCounters, place: int) -> None:
     """Give every cell of a block another number, one part of it in each slot."""
     for slot in range(2):
-        cells = tally.region(slot)
+        cells = memory.region(slot)
         for offset in range(BLOCK):
             cells[place + offset] = (1000 + offset) * (slot + 1)
 
 
-def test_listener_family_is_read_from_its_cell(tally: SharedCounters, places: CounterLayout) -> None:
-    numbered(tally, places.listeners["hello"])
-    found = values(Exposition(tally, lambda: places, lambda: FACTS))
+def test_listener_family_is_read_from_its_cell(memory: SharedCounters, places: CounterLayout) -> None:
+    numbered(memory, places.listeners["hello"])
+    found = values(Exposition(memory, lambda: places, lambda: FACTS))
 
     def one(name: str, **labels: str) -> float:
         return found["answerback_" + name, frozenset({"listener": "hello", **labels}.items())]
@@ -87,8 +87,8 @@ def test_listener_family_is_read_from_its_cell(tally: SharedCounters, places: Co
     assert one("request_duration_seconds_count") == sum(3 * (1000 + offset) for offset in buckets)
 
 
-def test_process_fact_is_in_its_family(tally: SharedCounters, places: CounterLayout) -> None:
-    found = values(Exposition(tally, lambda: places, lambda: FACTS))
+def test_process_fact_is_in_its_family(memory: SharedCounters, places: CounterLayout) -> None:
+    found = values(Exposition(memory, lambda: places, lambda: FACTS))
     for name, expected in BY_FACT.items():
         assert found["answerback_" + name, frozenset()] == expected, name
     for name, of_each in BY_WORKER.items():
@@ -96,9 +96,9 @@ def test_process_fact_is_in_its_family(tally: SharedCounters, places: CounterLay
             assert found["answerback_" + name, frozenset({("worker", str(worker))})] == expected_of_one, name
 
 
-def test_listener_counts_are_read_from_their_cells(tally: SharedCounters, places: CounterLayout) -> None:
+def test_listener_counts_are_read_from_their_cells(memory: SharedCounters, places: CounterLayout) -> None:
     place = places.listeners["hello"]
-    numbered(tally, place)
+    numbered(memory, place)
     offsets = (
         listener_counters.ACCEPTED,
         listener_counters.OPEN,
@@ -106,15 +106,15 @@ def test_listener_counts_are_read_from_their_cells(tally: SharedCounters, places
         listener_counters.CLOSED + CloseReason.ABORTED,
     )
     expected = [3 * (1000 + offset) for offset in offsets]
-    counts = read_counts(tally, places, "hello")
+    counts = read_counts(memory, places, "hello")
     assert [counts.accepted, counts.open, counts.requests, counts.aborted] == expected
-    assert read_open(tally, place) == expected[1]
-    counts = read_counts(tally, places, "nobody")
+    assert read_open(memory, place) == expected[1]
+    counts = read_counts(memory, places, "nobody")
     assert [counts.accepted, counts.open, counts.requests, counts.aborted] == [0, 0, 0, 0]
 
 
-def test_counter_update_changes_its_own_cell_only(tally: SharedCounters) -> None:
-    cells = tally.region(0)
+def test_counter_update_changes_its_own_cell_only(memory: SharedCounters) -> None:
+    cells = memory.region(0)
     counts = ListenerCounters(cells, 200)  # as far from the beginning as another listener's block would be
     rule, fault = 900, 901
     moves = [

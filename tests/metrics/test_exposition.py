@@ -24,13 +24,13 @@ Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def exposition(tally: SharedCounters, places: CounterLayout, facts: Callable[[], Facts]) -> Exposition:
-    return Exposition(tally, lambda: places, facts)
+def exposition(memory: SharedCounters, places: CounterLayout, facts: Callable[[], Facts]) -> Exposition:
+    return Exposition(memory, lambda: places, facts)
 
 
 @pytest.fixture
-def slots(tally: SharedCounters, places: CounterLayout) -> list[ListenerCounters]:
-    return [ListenerCounters(tally.region(slot), places.listeners["hello"]) for slot in range(2)]
+def slots(memory: SharedCounters, places: CounterLayout) -> list[ListenerCounters]:
+    return [ListenerCounters(memory.region(slot), places.listeners["hello"]) for slot in range(2)]
 
 
 def values(exposition: Exposition) -> Values:
@@ -187,11 +187,11 @@ def test_exposition_passes_promtool(exposition: Exposition, slots: list[Listener
 
 
 def test_counts_of_one_listener_are_sums_over_slots(
-    tally: SharedCounters, places: CounterLayout, slots: list[ListenerCounters]
+    memory: SharedCounters, places: CounterLayout, slots: list[ListenerCounters]
 ) -> None:
     slots[0].accepted()
     slots[1].accepted()
     slots[1].closed(CloseReason.DRAIN, probe=False)
     slots[1].unmatched(1)
-    assert read_counts(tally, places, "hello") == Counts(accepted=2, open=1, requests=1, aborted=0)
-    assert read_counts(tally, places, "unheard of") == Counts(0, 0, 0)
+    assert read_counts(memory, places, "hello") == Counts(accepted=2, open=1, requests=1, aborted=0)
+    assert read_counts(memory, places, "unheard of") == Counts(0, 0, 0)

@@ -26,8 +26,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def series(places: CounterLayout, tally: SharedCounters, clock: Clock) -> Series:
-    return Series(places, lambda place: read_open(tally, place), clock=clock)
+def series(places: CounterLayout, memory: SharedCounters, clock: Clock) -> Series:
+    return Series(places, lambda place: read_open(memory, place), clock=clock)
 
 
 def everything(places: CounterLayout) -> Names:
@@ -96,16 +96,16 @@ def test_series_of_listener_added_again_keep_their_counts(series: Series, places
 
 
 def test_series_of_a_removed_listener_stay_while_connections_are_open(
-    series: Series, places: CounterLayout, tally: SharedCounters, clock: Clock
+    series: Series, places: CounterLayout, memory: SharedCounters, clock: Clock
 ) -> None:
     opened = places.listeners["hello"] + 1
-    tally.region(1)[opened] = 1
+    memory.region(1)[opened] = 1
     series.configured(everything(places))
     series.configured(NONE)
     clock.now += 5 * REMOVED_SECONDS
     assert series.shown().listeners == places.listeners
     assert series.shown().rules == places.rules
-    tally.region(1)[opened] = 0
+    memory.region(1)[opened] = 0
     clock.now += REMOVED_SECONDS - 1  # counted from when the connection was last seen
     assert series.shown().listeners == places.listeners
     assert series.shown().faults == places.faults
@@ -115,9 +115,9 @@ def test_series_of_a_removed_listener_stay_while_connections_are_open(
 
 
 def test_scrapes_shrink_after_many_rules_are_removed(
-    series: Series, places: CounterLayout, tally: SharedCounters, clock: Clock, facts: Callable[[], Facts]
+    series: Series, places: CounterLayout, memory: SharedCounters, clock: Clock, facts: Callable[[], Facts]
 ) -> None:
-    exposition = Exposition(tally, series.shown, facts)
+    exposition = Exposition(memory, series.shown, facts)
     series.configured(everything(places))
     small = exposition.render()[0]
     for index in range(10_000):

@@ -85,12 +85,12 @@ class Serving:
         """On Unix sockets in `folder`, if it is given."""
         self.engine = engine
         self.folder = folder
-        self.tally = SharedCounters.create(1)
+        self.memory = SharedCounters.create(1)
         self.places = CounterLayout()
         self.loop = new_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self.listeners = self.call(lambda: Listeners(self.loop, self.tally, 0, 0))
+        self.listeners = self.call(lambda: Listeners(self.loop, self.memory, 0, 0))
         self.addresses: dict[str, Address] = {}
         self.clients: list[Client] = []
 
@@ -124,7 +124,7 @@ class Serving:
         return client
 
     def count(self, offset: int, name: str = "it") -> int:
-        return int(self.tally.region(0)[self.places.listener(name) + offset])
+        return int(self.memory.region(0)[self.places.listener(name) + offset])
 
     def closed(self, reason: CloseReason, name: str = "it") -> int:
         return self.count(listener_counters.CLOSED + reason, name)

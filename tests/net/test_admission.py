@@ -26,12 +26,12 @@ def limited(*, most: int = 0, per_peer: int = 0, block: int = 0) -> ListenerPlan
 class ListenState:
     """A slot as a driver uses it."""
 
-    def __init__(self, tally: SharedCounters, slot: int) -> None:
-        self.tally, self.slot = tally, slot
-        self.admission = Admission(tally, slot)
+    def __init__(self, memory: SharedCounters, slot: int) -> None:
+        self.memory, self.slot = memory, slot
+        self.admission = Admission(memory, slot)
 
     def books(self, plan: ListenerPlan) -> ListenerCounters:
-        return ListenerCounters(self.tally.region(self.slot), plan.block)
+        return ListenerCounters(self.memory.region(self.slot), plan.block)
 
     def enter(self, plan: ListenerPlan, peer: bytes = ALICE) -> str | None:
         return self.admission.admit(plan, peer, self.books(plan).accepted)
@@ -43,13 +43,13 @@ class ListenState:
 
     def die(self, plan: ListenerPlan) -> None:
         self.books(plan).close_crashed()
-        close_crashed(self.tally, self.slot)
+        close_crashed(self.memory, self.slot)
 
 
 @pytest.fixture
 def doors() -> list[ListenState]:
-    tally = SharedCounters.create(3)
-    return [ListenState(tally, slot) for slot in range(3)]
+    memory = SharedCounters.create(3)
+    return [ListenState(memory, slot) for slot in range(3)]
 
 
 def test_max_connections_holds_over_all_slots(doors: list[ListenState]) -> None:
@@ -81,15 +81,15 @@ def test_peer_limit_applies_to_each_listener_separately(doors: list[ListenState]
 def test_connection_past_a_limit_leaves_the_shared_cells_unchanged(doors: list[ListenState]) -> None:
     plan = limited(most=1, per_peer=1)
     assert doors[0].enter(plan) is None
-    before = [door.tally.region(door.slot)[:200].tolist() for door in doors]
+    before = [door.memory.region(door.slot)[:200].tolist() for door in doors]
     assert doors[1].enter(plan, BOB) == "max_connections"
     assert doors[1].enter(limited(most=9, per_peer=1)) == "max_connections_per_peer"
-    assert [door.tally.region(door.slot)[:200].tolist() for door in doors] == before
+    assert [door.memory.region(door.slot)[:200].tolist() for door in doors] == before
 
 
 def test_admission_without_limits_admits_all_and_writes_nothing(doors: list[ListenState]) -> None:
     assert [doors[0].enter(PLAN) for _ in range(50)] == [None] * 50
-    assert not any(doors[0].tally.shared[HEADER : HEADER + entries(3)])
+    assert not any(doors[0].memory.shared[HEADER : HEADER + entries(3)])
 
 
 def test_admission_limit_set_later_counts_connections_from_then_on(doors: list[ListenState]) -> None:
@@ -124,7 +124,7 @@ def test_close_crashed_frees_admission_places_without_madv_remove(
     monkeypatch.setattr(mmap, "MADV_REMOVE", 12345)
     plan = limited(per_peer=1)
     assert doors[0].enter(plan) is None
-    close_crashed(doors[0].tally, 0)
+    close_crashed(doors[0].memory, 0)
     assert doors[1].enter(plan) is None
 
 
@@ -177,8 +177,8 @@ def test_peer_table_fits_the_shared_region(slots: int) -> None:
     )
 )
 def test_admission_limits_are_exact_for_any_sequence(moves: list[tuple[str, int, bytes]]) -> None:
-    tally = SharedCounters.create(3)
-    doors = [ListenState(tally, slot) for slot in range(3)]
+    memory = SharedCounters.create(3)
+    doors = [ListenState(memory, slot) for slot in range(3)]
     plan = limited(most=5, per_peer=3)
     present: list[tuple[int, bytes]] = []
     for move, slot, peer in moves:

@@ -81,8 +81,8 @@ class Sleeper:
 
     def __init__(self, loop: Loop, deadlines: Deadlines) -> None:
         self.loop, self.deadlines = loop, deadlines
-        self.alarm: int | None = None
-        self.due = inf
+        self.timer_key: int | None = None
+        self.timer_at = inf
         self.deadline = inf
         self.not_before = inf  # nothing can be woken before it was set
         self.woken = 0
@@ -101,7 +101,7 @@ class Sleeper:
 
     def wake(self) -> None:
         assert self.not_before <= self.loop.now <= self.not_before + LATE
-        assert (self.alarm, self.due) == (None, inf)
+        assert (self.timer_key, self.timer_at) == (None, inf)
         self.deadline = self.not_before = inf
         self.woken += 1
 

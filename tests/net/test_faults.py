@@ -52,7 +52,7 @@ CLOSING = (steps.send(REPLY), steps.close())
 
 
 def strikes(serving: Serving) -> int:
-    return int(serving.tally.region(0)[STRIKES])
+    return int(serving.memory.region(0)[STRIKES])
 
 
 class Watch:

@@ -49,7 +49,7 @@ def counts(serving: Serving, rules: int) -> Counter[str]:
     """How often what has happened so far."""
     found = Counter({name: serving.count(offset) for name, offset in COUNTED.items()})
     found.update({reason.label: serving.closed(reason) for reason in CloseReason})
-    region = serving.tally.region(0)
+    region = serving.memory.region(0)
     found.update({f"rule {index}": int(region[FIRST_PLACE + index]) for index in range(rules)})
     return found
 
@@ -83,7 +83,7 @@ def test_driven_connection_answers_as_the_session_alone(
 ) -> None:
     config = strategies.read(listener)
     plan, rules = planned(config), len(config.listeners[0].rules)
-    serving.tally.counters[FIRST_PLACE : FIRST_PLACE + rules] = memoryview(bytes(8 * rules)).cast("Q")
+    serving.memory.sequences[FIRST_PLACE : FIRST_PLACE + rules] = memoryview(bytes(8 * rules)).cast("Q")
     said = [Happening(1, piece) for piece in in_pieces(stream, [])]
     expected = played(plan, [*said, Happening(1, "eof")], Somewhere(peer=("127.0.0.1", 1)))
     serving.commit(plan)

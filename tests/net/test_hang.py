@@ -160,7 +160,7 @@ def test_half_closed_connection_causes_no_repeated_epoll_events(serving: Serving
     serving.commit(plan(steps.half_close(), steps.delay_fixed(0.4)))
     client = asked(serving)
     (connection,) = serving.listeners._listeners["it"].connections
-    dispatch = serving.listeners.readiness._by_descriptor
+    dispatch = serving.listeners.poller._by_descriptor
     client.finish()
     eventually(lambda: fin_noted(serving))
     fd = connection.sock.fileno()

@@ -233,7 +233,7 @@ def test_acceptor_of_socket_no_longer_listening_stops(
     acceptor, told = accepting(number, 0)
     assert serving.call(acceptor._take, 10) is False
     assert not acceptor.accepting
-    serving.call(acceptor.empty)
+    serving.call(acceptor.accept_backlog)
     assert told == [], "that is no failure to accept"
 
 
@@ -243,7 +243,7 @@ def test_acceptor_accepts_at_most_one_batch_per_turn(
     acceptor, told = accepting(*[0] * (2 * BATCH + 1))
     serving.call(acceptor._ready)
     assert len(told) == BATCH
-    serving.call(acceptor.empty)
+    serving.call(acceptor.accept_backlog)
     assert len(told) == 2 * BATCH + 1
 
 

@@ -138,7 +138,7 @@ def test_silent_client_just_accepted_is_closed_by_a_drain(serving: Serving) -> N
     def come_and_drain() -> None:
         serving.connect()
         for acceptor in serving.listeners._acceptors.values():
-            acceptor.empty()
+            acceptor.accept_backlog()
         listener_of(serving).drain()
 
     serving.call(come_and_drain)
@@ -195,12 +195,12 @@ def test_gradual_drain_closes_all_connections_unless_stopped(serving: Serving) -
 
     def drain_and_stop() -> int:
         listener.drain(3600.0)
-        waiting = len(listener._spread._waiting)
+        waiting = len(listener._drain_schedule._waiting)
         listener.drain_no_more()
-        return waiting - len(listener._spread._waiting)
+        return waiting - len(listener._drain_schedule._waiting)
 
     assert serving.call(drain_and_stop) == 4
-    assert listener._spread._timer is None
+    assert listener._drain_schedule._timer is None
     assert [client.say(b"b\n").hear(2) for client in others] == [b"b\n"] * 4
 
 
@@ -327,8 +327,8 @@ def test_connection_ids_differ_within_a_worker_and_between_workers(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.getpid", lambda: 4242)
-    other = serving.call(lambda: Listeners(serving.loop, serving.tally, 0, 0))
+    other = serving.call(lambda: Listeners(serving.loop, serving.memory, 0, 0))
     found = Counter(each.next_connection_id() for each in (serving.listeners, other) for _ in range(3))
     assert len(found) == 6
     assert max(found.values()) == 1
-    serving.call(other.readiness.close)
+    serving.call(other.poller.close)

@@ -367,7 +367,7 @@ def test_queued_bytes_are_counted_when_the_connection_is_lost(serving: Serving) 
     assert client.hear(7) == b"last 0\n"
     (connection,) = serving.listeners._listeners["it"].connections
     assert isinstance(connection, CoroutineConnection), "CALLBACK leaves them in the kernel"
-    serving.call(connection._stand_in_line, b"12345")
+    serving.call(connection._enqueue_input, b"12345")
     serving.call(connection.abort, CloseReason.ABORTED)
     assert serving.count(listener_counters.RECEIVED_BYTES) == 12
 

@@ -6,7 +6,7 @@ from answerback.shared.counters import CounterLayout, SharedCounters
 
 
 @pytest.fixture
-def tally() -> SharedCounters:
+def memory() -> SharedCounters:
     return SharedCounters.create(2)
 
 

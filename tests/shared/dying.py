@@ -2,7 +2,7 @@
 
     FD SLOTS SLOT WRITES MOVE...
 
-It makes the moves, and after so many writes to the tally sends itself SIGKILL.
+It makes the moves, and after so many writes to the memory sends itself SIGKILL.
 """
 
 # Rule: no hook in the product: the cells are wrapped, and the wrapper counts and kills.
@@ -79,11 +79,11 @@ class FusedCells:
         self._fuse.burn()
 
 
-def keep_books(tally: SharedCounters, slot: int, moves: Sequence[str], fuse: Fuse) -> None:
+def keep_books(memory: SharedCounters, slot: int, moves: Sequence[str], fuse: Fuse) -> None:
     """Make the moves."""
-    books = ListenerCounters(cast("Cells", FusedCells(tally.region(slot), fuse)), 0)
-    admission = Admission(tally, slot)
-    admission._shared = cast("Cells", FusedCells(tally.shared, fuse))
+    books = ListenerCounters(cast("Cells", FusedCells(memory.region(slot), fuse)), 0)
+    admission = Admission(memory, slot)
+    admission._shared = cast("Cells", FusedCells(memory.shared, fuse))
     for move in moves:
         MOVES[move](books, admission)
 

@@ -15,9 +15,9 @@ HOLD_THE_LOCK = """
 import signal, sys
 from answerback.net.admission import close_crashed
 from answerback.shared.counters import SharedCounters
-tally = SharedCounters(int(sys.argv[1]), int(sys.argv[2]))
-with tally.locked():
-    tally.shared[0] = 7
+memory = SharedCounters(int(sys.argv[1]), int(sys.argv[2]))
+with memory.locked():
+    memory.shared[0] = 7
     print("held", flush=True)
     signal.pause()
 """
@@ -29,9 +29,9 @@ from answerback.shared.listener_counters import ListenerCounters
 from answerback.net.admission import Admission
 from answerback.net.admission import close_crashed
 from answerback.shared.counters import SharedCounters
-tally, slot = SharedCounters(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
+memory, slot = SharedCounters(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
 plan = ListenerPlan(name="hello", address="", limits=Limits(max_connections=150, max_connections_per_peer=40))
-admission, books = Admission(tally, slot), ListenerCounters(tally.region(slot), 0)
+admission, books = Admission(memory, slot), ListenerCounters(memory.region(slot), 0)
 print("ready", flush=True)
 sys.stdin.read(1)
 answers = [admission.admit(plan, bytes([127, 0, 0, peer]), books.accepted) for _ in range(60) for peer in range(4)]
@@ -40,58 +40,62 @@ print(answers.count(None))
 
 
 def test_counter_regions_do_not_overlap() -> None:
-    tally = SharedCounters.create(3)
+    memory = SharedCounters.create(3)
     for slot in range(3):
-        region = tally.region(slot)
+        region = memory.region(slot)
         region[0] = region[-1] = slot + 1
-    tally.shared[0] = tally.shared[-1] = 9
-    assert [(tally.region(slot)[0], tally.region(slot)[-1]) for slot in range(3)] == [(1, 1), (2, 2), (3, 3)]
-    assert (len(tally.region(0)), len(tally.shared)) == (REGION_CELLS, SHARED_CELLS)
+    memory.shared[0] = memory.shared[-1] = 9
+    assert [(memory.region(slot)[0], memory.region(slot)[-1]) for slot in range(3)] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ]
+    assert (len(memory.region(0)), len(memory.shared)) == (REGION_CELLS, SHARED_CELLS)
 
 
 def test_shared_memory_is_allocated_as_it_is_written() -> None:
-    tally = SharedCounters.create(4)
-    tally.region(3)[0] = 1
-    assert os.fstat(tally.fd).st_size == SharedCounters.size(4)
-    assert os.fstat(tally.fd).st_blocks * 512 <= 64 << 10  # a page
+    memory = SharedCounters.create(4)
+    memory.region(3)[0] = 1
+    assert os.fstat(memory.fd).st_size == SharedCounters.size(4)
+    assert os.fstat(memory.fd).st_blocks * 512 <= 64 << 10  # a page
 
 
 def test_shared_counters_mapped_twice_have_the_same_cells() -> None:
-    tally = SharedCounters.create(2)
-    other = SharedCounters(os.dup(tally.fd), 2)
-    tally.region(1)[5] += 3
+    memory = SharedCounters.create(2)
+    other = SharedCounters(os.dup(memory.fd), 2)
+    memory.region(1)[5] += 3
     assert other.region(1)[5] == 3
 
 
 def test_lock_is_released_when_its_holder_is_killed() -> None:
-    tally = SharedCounters.create(1)
-    command = [sys.executable, "-c", HOLD_THE_LOCK, str(tally.fd), "1"]
-    with subprocess.Popen(command, pass_fds=(tally.fd,), stdout=subprocess.PIPE) as holder:
+    memory = SharedCounters.create(1)
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(memory.fd), "1"]
+    with subprocess.Popen(command, pass_fds=(memory.fd,), stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         os.kill(holder.pid, signal.SIGKILL)
-        with tally.locked():
-            assert tally.shared[0] == 7
+        with memory.locked():
+            assert memory.shared[0] == 7
     assert holder.returncode == -signal.SIGKILL
 
 
 def test_close_crashed_waits_for_no_lock() -> None:
-    tally = SharedCounters.create(2)
-    command = [sys.executable, "-c", HOLD_THE_LOCK, str(tally.fd), "2"]
-    with subprocess.Popen(command, pass_fds=(tally.fd,), stdout=subprocess.PIPE) as holder:
+    memory = SharedCounters.create(2)
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(memory.fd), "2"]
+    with subprocess.Popen(command, pass_fds=(memory.fd,), stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        close_crashed(tally, 1)
+        close_crashed(memory, 1)
         assert holder.poll() is None
         holder.kill()
 
 
 def test_limits_are_exact_over_racing_processes() -> None:
-    tally = SharedCounters.create(3)
+    memory = SharedCounters.create(3)
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", TAKE_PLACES, str(tally.fd), "3", str(slot)],
-            pass_fds=(tally.fd,), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", TAKE_PLACES, str(memory.fd), "3", str(slot)],
+            pass_fds=(memory.fd,), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for slot in range(3)
     ]  # fmt: skip
@@ -105,7 +109,7 @@ def test_limits_are_exact_over_racing_processes() -> None:
     admitted = [int(racer.communicate()[0]) for racer in racers]
     assert sum(admitted) == 150
     assert [racer.returncode for racer in racers] == [0, 0, 0]
-    assert [tally.region(slot)[0] for slot in range(3)] == admitted
+    assert [memory.region(slot)[0] for slot in range(3)] == admitted
 
 
 def test_layout_gives_each_name_its_own_cells() -> None:

@@ -165,16 +165,25 @@ def test_close_crashed_twice_changes_nothing_more(books: ListenerCounters, cells
 
 
 def writes_of(*moves: str) -> int:
-    """How many writes to the tally the moves make."""
+    """How many writes to the memory the moves make."""
     fuse = Fuse(1 << 30, lambda: None)
     keep_books(SharedCounters.create(2), 0, moves, fuse)
     return (1 << 30) - fuse.writes
 
 
-def run_until_killed(tally: SharedCounters, writes: int, *moves: str) -> int:
+def run_until_killed(memory: SharedCounters, writes: int, *moves: str) -> int:
     """Have another process make the moves in slot 0, killed at the write; its exit status."""
-    command = [sys.executable, "-m", "tests.shared.dying", str(tally.fd), str(tally.slots), "0", str(writes), *moves]
-    return subprocess.run(command, cwd=ROOT, pass_fds=(tally.fd,), check=False, stdout=subprocess.DEVNULL).returncode
+    command = [
+        sys.executable,
+        "-m",
+        "tests.shared.dying",
+        str(memory.fd),
+        str(memory.slots),
+        "0",
+        str(writes),
+        *moves,
+    ]
+    return subprocess.run(command, cwd=ROOT, pass_fds=(memory.fd,), check=False, stdout=subprocess.DEVNULL).returncode
 
 
 BEFORE = ("admitted", "received", "requested", "sent", "answered", "accepted")
@@ -187,14 +196,14 @@ def every_write() -> list[tuple[str, int, int]]:
 
 @pytest.mark.parametrize("move, writes, of", every_write())
 def test_listener_counters_balance_after_a_kill_at_any_write(move: str, writes: int, of: int) -> None:
-    whole, tally = SharedCounters.create(2), SharedCounters.create(2)
+    whole, memory = SharedCounters.create(2), SharedCounters.create(2)
     keep_books(whole, 0, BEFORE, Fuse(0, lambda: None))
     start = moved(whole.region(0))
     keep_books(whole, 0, (move,), Fuse(0, lambda: None))
     finish = moved(whole.region(0))
 
-    assert run_until_killed(tally, writes_of(*BEFORE) + writes, *BEFORE, move) == -signal.SIGKILL
-    cells = tally.region(0)
+    assert run_until_killed(memory, writes_of(*BEFORE) + writes, *BEFORE, move) == -signal.SIGKILL
+    cells = memory.region(0)
     left = moved(cells)
     # Only what the worker was doing at that instant may be missing.
     for place in start.keys() | finish.keys() | left.keys():
@@ -204,23 +213,23 @@ def test_listener_counters_balance_after_a_kill_at_any_write(move: str, writes: 
         assert left == finish
 
     ListenerCounters(cells, 0).close_crashed()
-    close_crashed(tally, 0)
+    close_crashed(memory, 0)
     accepted, accounted = balance(cells)
     assert accepted == accounted
     assert cells[OPEN] == 0
-    successor = Admission(tally, 1)
-    fresh = ListenerCounters(tally.region(1), 0)
+    successor = Admission(memory, 1)
+    fresh = ListenerCounters(memory.region(1), 0)
     answers = [successor.admit(LIMITED, PEER, fresh.accepted) for _ in range(4)]
     assert answers == [None, None, None, "max_connections"]
 
 
 def test_listener_counters_of_a_worker_not_killed_are_unchanged_by_the_fuse() -> None:
     """The fuse itself changes nothing."""
-    whole, tally = SharedCounters.create(2), SharedCounters.create(2)
+    whole, memory = SharedCounters.create(2), SharedCounters.create(2)
     moves = ("accepted", "accepted", *MOVES)
     keep_books(whole, 0, moves, Fuse(0, lambda: None))
-    assert run_until_killed(tally, 0, *moves) == 0
-    assert moved(tally.region(0)) == moved(whole.region(0))
+    assert run_until_killed(memory, 0, *moves) == 0
+    assert moved(memory.region(0)) == moved(whole.region(0))
 
 
 class Killed(BaseException):
@@ -238,27 +247,27 @@ def kill() -> None:
     )
 )
 def test_listener_counters_balance_over_any_lives_and_deaths(lives: list[tuple[int, int, list[str]]]) -> None:
-    tally = SharedCounters.create(2)
+    memory = SharedCounters.create(2)
     for slot, writes, wanted in lives:
         moves = possible(wanted)
         try:
-            keep_books(tally, slot, moves, Fuse(writes, kill))
+            keep_books(memory, slot, moves, Fuse(writes, kill))
         except Killed:
             pass
         else:  # it dies between two transitions
-            cells = tally.region(slot)
+            cells = memory.region(slot)
             assert balance(cells)[0] == balance(cells)[1]
-        ListenerCounters(tally.region(slot), 0).close_crashed()
-        close_crashed(tally, slot)
+        ListenerCounters(memory.region(slot), 0).close_crashed()
+        close_crashed(memory, slot)
         for index in range(2):
-            cells = tally.region(index)
+            cells = memory.region(index)
             assert balance(cells)[0] == balance(cells)[1]
             assert cells[OPEN] == 0
             assert cells[CRASHED] <= cells[ACCEPTED]
     size = entries(2)
     for index in range(2):
         first = row(size, index)
-        assert not any(tally.shared[first : first + 256])
+        assert not any(memory.shared[first : first + 256])
 
 
 def possible(wanted: list[str]) -> list[str]:

@@ -19,8 +19,8 @@ HOLDER = """
 import os, select, sys
 from answerback.shared.counters import SharedCounters
 
-tally = SharedCounters(int(sys.argv[1]), 2)
-inode = f":{os.fstat(tally.fd).st_ino} "
+memory = SharedCounters(int(sys.argv[1]), 2)
+inode = f":{os.fstat(memory.fd).st_ino} "
 
 
 def somebody_waits():
@@ -28,20 +28,20 @@ def somebody_waits():
         return any("->" in line and inode in line for line in locks)
 
 
-with tally.locked():
+with memory.locked():
     print("locked", flush=True)
     while not somebody_waits() and not select.select([sys.stdin], [], [], 0.002)[0]:
         pass
-    tally.counters[int(sys.argv[2])] = 5
+    memory.sequences[int(sys.argv[2])] = 5
 """
 
 
 @contextmanager
-def locked_elsewhere(tally: SharedCounters) -> Iterator[None]:
+def locked_elsewhere(memory: SharedCounters) -> Iterator[None]:
     """Another process has the lock, and writes 5 to PLACE before it lets go of it."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tally.fd), str(PLACE)],
-        pass_fds=(tally.fd,),
+        [sys.executable, "-c", HOLDER, str(memory.fd), str(PLACE)],
+        pass_fds=(memory.fd,),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -57,31 +57,31 @@ def locked_elsewhere(tally: SharedCounters) -> Iterator[None]:
 
 
 @pytest.fixture
-def claims(tally: SharedCounters) -> SharedSequences:
-    return SharedSequences(tally)
+def claims(memory: SharedCounters) -> SharedSequences:
+    return SharedSequences(memory)
 
 
 @pytest.mark.parametrize("most", [0, 100])
 def test_next_number_waits_for_the_lock_of_another_process(
-    tally: SharedCounters, claims: SharedSequences, most: int
+    memory: SharedCounters, claims: SharedSequences, most: int
 ) -> None:
-    with locked_elsewhere(tally):
-        assert claims.claim(PLACE, most) == 5
-    assert tally.counters[PLACE] == 6
+    with locked_elsewhere(memory):
+        assert claims.next_number(PLACE, most) == 5
+    assert memory.sequences[PLACE] == 6
 
 
 def test_sequence_exhausted_while_waiting_for_the_lock_gives_no_number(
-    tally: SharedCounters, claims: SharedSequences
+    memory: SharedCounters, claims: SharedSequences
 ) -> None:
-    with locked_elsewhere(tally):
-        assert claims.claim(PLACE, 5) is None
-    assert tally.counters[PLACE] == 5
+    with locked_elsewhere(memory):
+        assert claims.next_number(PLACE, 5) is None
+    assert memory.sequences[PLACE] == 5
 
 
-def test_sequence_reset_waits_for_the_lock_of_another_process(tally: SharedCounters, claims: SharedSequences) -> None:
-    with locked_elsewhere(tally):
+def test_sequence_reset_waits_for_the_lock_of_another_process(memory: SharedCounters, claims: SharedSequences) -> None:
+    with locked_elsewhere(memory):
         claims.reset([PLACE])
-    assert tally.counters[PLACE] == 0
+    assert memory.sequences[PLACE] == 0
 
 
 LIMITED = ListenerPlan("it", "", limits=Limits(max_connections=9, max_connections_per_peer=9))
@@ -96,23 +96,23 @@ LIMITED = ListenerPlan("it", "", limits=Limits(max_connections=9, max_connection
     ids=["admit", "left"],
 )
 def test_admission_waits_for_the_lock_of_another_process(
-    tally: SharedCounters, act: Callable[[Admission], object]
+    memory: SharedCounters, act: Callable[[Admission], object]
 ) -> None:
-    admission = Admission(tally, 0)
+    admission = Admission(memory, 0)
     admission.admit(LIMITED, b"\x7f\0\0\1", lambda: None)
-    with locked_elsewhere(tally):
+    with locked_elsewhere(memory):
         act(admission)
-        assert tally.counters[PLACE] == 5, "it did not wait until the other process was done"
+        assert memory.sequences[PLACE] == 5, "it did not wait until the other process was done"
 
 
-def test_lock_is_released_after_use_and_after_an_exception(tally: SharedCounters, claims: SharedSequences) -> None:
-    claims.claim(PLACE, 0)
+def test_lock_is_released_after_use_and_after_an_exception(memory: SharedCounters, claims: SharedSequences) -> None:
+    claims.next_number(PLACE, 0)
     claims.reset([PLACE])
-    with pytest.raises(ZeroDivisionError), tally.locked():
+    with pytest.raises(ZeroDivisionError), memory.locked():
         raise ZeroDivisionError
     holder = subprocess.run(
-        [sys.executable, "-c", HOLDER, str(tally.fd), str(PLACE)],
-        pass_fds=(tally.fd,),
+        [sys.executable, "-c", HOLDER, str(memory.fd), str(PLACE)],
+        pass_fds=(memory.fd,),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
@@ -123,25 +123,25 @@ def test_lock_is_released_after_use_and_after_an_exception(tally: SharedCounters
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_sequence_gives_exactly_the_maximum_of_numbers(claims: SharedSequences, most: int) -> None:
-    assert [claims.claim(PLACE, most) for _ in range(most + 2)] == [*range(most), None, None]
+    assert [claims.next_number(PLACE, most) for _ in range(most + 2)] == [*range(most), None, None]
 
 
 def test_shared_sequence_without_bound_continues(claims: SharedSequences) -> None:
-    assert [claims.claim(PLACE, 0) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert [claims.next_number(PLACE, 0) for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
 def test_sequences_of_different_cells_are_independent(claims: SharedSequences) -> None:
-    assert [claims.claim(PLACE, 0), claims.claim(OTHER, 0), claims.claim(PLACE, 0)] == [0, 0, 1]
+    assert [claims.next_number(PLACE, 0), claims.next_number(OTHER, 0), claims.next_number(PLACE, 0)] == [0, 0, 1]
 
 
 def test_reset_restarts_only_the_named_sequences(claims: SharedSequences) -> None:
     for _ in range(3):
-        claims.claim(PLACE, 3)
-        claims.claim(OTHER, 0)
+        claims.next_number(PLACE, 3)
+        claims.next_number(OTHER, 0)
     claims.reset([PLACE])
-    assert [claims.claim(PLACE, 3), claims.claim(OTHER, 0)] == [0, 3]
+    assert [claims.next_number(PLACE, 3), claims.next_number(OTHER, 0)] == [0, 3]
 
 
 def test_raised_maximum_gives_the_numbers_in_between(claims: SharedSequences) -> None:
-    assert [claims.claim(PLACE, 1), claims.claim(PLACE, 1)] == [0, None]
-    assert [claims.claim(PLACE, 3) for _ in range(3)] == [1, 2, None]
+    assert [claims.next_number(PLACE, 1), claims.next_number(PLACE, 1)] == [0, None]
+    assert [claims.next_number(PLACE, 3) for _ in range(3)] == [1, 2, None]

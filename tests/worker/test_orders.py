@@ -41,7 +41,7 @@ async def worker() -> AsyncIterator[tuple[Worker, dict[str, Noted], "asyncio.Que
     yield made, listeners, reports
     made._link.close()
     link.close()
-    made._listeners.readiness.close()
+    made._listeners.poller.close()
 
 
 async def test_close_connections_converts_milliseconds_to_seconds(worker: Any) -> None:
@@ -83,7 +83,7 @@ async def test_drain_passes_on_its_duration_and_whether_it_is_replaced(
 
 async def test_reset_counters_order_resets_named_counters_before_it_reports(worker: Any) -> None:
     made, _, reports = worker
-    counters = made._listeners.claims._counters
+    counters = made._listeners.sequences._cells
     counters[7], counters[8] = 3, 4
     made._received(received(Command(reset_counters=ResetCounters(cells=[7]))))
     while not (await asyncio.wait_for(reports.get(), 20)).HasField("counters_reset"):

@@ -33,9 +33,9 @@ class Abandoned(Exception):
 class Exposition:
     """Renders all families. `shown` and `facts` are called once per scrape."""
 
-    def __init__(self, tally: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
+    def __init__(self, memory: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._families = _Families(tally, shown, facts)
+        self._families = _Families(memory, shown, facts)
         self._registry.register(self._families)
         ProcessCollector(registry=self._registry)
 
@@ -54,14 +54,14 @@ class Exposition:
 
 
 class _Families(Collector):
-    def __init__(self, tally: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
-        self._tally = tally
+    def __init__(self, memory: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
+        self._memory = memory
         self._shown = shown
         self._facts = facts
         self.abandoned: Callable[[], bool] = lambda: False
 
     def collect(self) -> Iterator[Metric]:
-        reading = read(self._tally, self._shown(), self._facts())
+        reading = read(self._memory, self._shown(), self._facts())
         for family in FAMILIES:
             if self.abandoned():
                 raise Abandoned

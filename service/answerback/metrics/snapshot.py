@@ -108,36 +108,36 @@ class Placed(Protocol):
         """The cell that counts how often each fault applied."""
 
 
-def read(tally: SharedCounters, places: Placed, facts: Facts) -> Reading:
+def read(memory: SharedCounters, places: Placed, facts: Facts) -> Reading:
     """Read all values, summed over all slots."""
-    regions = [tally.region(slot) for slot in range(tally.slots)]
+    regions = [memory.region(slot) for slot in range(memory.slots)]
     rules, faults = (
         {key: sum([cells[place] for cells in regions]) for key, place in named.items()}
         for named in (places.rules, places.faults)
     )
-    listeners = {name: read_block(tally, place) for name, place in places.listeners.items()}
+    listeners = {name: read_block(memory, place) for name, place in places.listeners.items()}
     return Reading(listeners, rules, faults, facts)
 
 
-def read_block(tally: SharedCounters, place: int) -> Sequence[int]:
+def read_block(memory: SharedCounters, place: int) -> Sequence[int]:
     """The block of cells that begins at `place`, summed over all slots."""
     rows: list[list[int]] = []
-    for slot in range(tally.slots):
-        cells = tally.region(slot)[place : place + BLOCK]
+    for slot in range(memory.slots):
+        cells = memory.region(slot)[place : place + BLOCK]
         ends = cells[CLOSED:].tolist()
         rows.append(cells[:CLOSED].tolist() + ends)
     return [sum(column) for column in zip(*rows, strict=True)]
 
 
-def read_open(tally: SharedCounters, place: int) -> int:
+def read_open(memory: SharedCounters, place: int) -> int:
     """Return the number of open connections of the listener whose block begins at `place`."""
-    return sum(tally.region(slot)[place + OPEN] for slot in range(tally.slots))
+    return sum(memory.region(slot)[place + OPEN] for slot in range(memory.slots))
 
 
-def read_counts(tally: SharedCounters, places: CounterLayout, listener: str) -> Counts:
+def read_counts(memory: SharedCounters, places: CounterLayout, listener: str) -> Counts:
     """Return the counts of one listener; all 0 if it never had a block."""
     place = places.listeners.get(listener)
     if place is None:
         return Counts(0, 0, 0)
-    block = read_block(tally, place)
+    block = read_block(memory, place)
     return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS], block[CLOSED + CloseReason.ABORTED])

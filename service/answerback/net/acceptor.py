@@ -22,7 +22,7 @@ BATCH_SECONDS = 0.005  # or more, if it sends much at once
 BACKLOG = 4096  # a backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms
 BACK_OFF_SECONDS = 0.05
 SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-NOBODY: Final[frozenset[tuple[str, int]]] = frozenset()
+NO_PEERS: Final[frozenset[tuple[str, int]]] = frozenset()
 CLOSED = frozenset((errno.EINVAL, errno.EBADF))  # the socket no longer listens
 
 
@@ -45,7 +45,7 @@ class Acceptor:
         self.accepting = True
         self._write_timeout = inf  # the kernel's limit, which is none
         self._queues = True  # whether connections may be queued
-        self._fillers: Collection[tuple[str, int]] = NOBODY
+        self._fillers: Collection[tuple[str, int]] = NO_PEERS
         self.silent = is_silent(sock)
         """Whether the socket has a SYN filter, or may get one at any moment: see `syn_filter`."""
         self._may_inherit = self.silent
@@ -57,7 +57,7 @@ class Acceptor:
             bound_send_buffer(sock)
         self._watch()
 
-    def pass_over(self, fillers: Collection[tuple[str, int]]) -> None:
+    def skip_peers(self, fillers: Collection[tuple[str, int]]) -> None:
         """Close queued connections from these addresses: they are fillers, not clients."""
         self._fillers = fillers
 
@@ -75,7 +75,7 @@ class Acceptor:
             self._write_timeout = write_timeout
             bound_send_time(self.sock, write_timeout)
 
-    def empty(self) -> None:
+    def accept_backlog(self) -> None:
         """Accept everything that is queued, unless stopped."""
         if not self._queues:
             return
@@ -112,7 +112,7 @@ class Acceptor:
             try:
                 descriptor, peer = accept()
             except BlockingIOError:
-                self._fillers = NOBODY  # they were queued before these were named
+                self._fillers = NO_PEERS  # they were queued before these were named
                 self._may_inherit = self.silent
                 return False
             except OSError as error:

@@ -38,15 +38,15 @@ class Admission:
     Not needed for a listener without `max_connections` and `max_connections_per_peer`.
     """
 
-    __slots__ = ("_buckets", "_own", "_regions", "_rows", "_secret", "_shared", "_tally")
+    __slots__ = ("_buckets", "_memory", "_own", "_regions", "_rows", "_secret", "_shared")
 
-    def __init__(self, tally: SharedCounters, slot: int) -> None:
-        size = entries(tally.slots)
-        self._tally = tally
-        self._regions = [tally.region(index) for index in range(tally.slots)]
-        self._shared = tally.shared
+    def __init__(self, memory: SharedCounters, slot: int) -> None:
+        size = entries(memory.slots)
+        self._memory = memory
+        self._regions = [memory.region(index) for index in range(memory.slots)]
+        self._shared = memory.shared
         self._buckets = size // BUCKET
-        self._rows = [row(size, index) for index in range(tally.slots)]
+        self._rows = [row(size, index) for index in range(memory.slots)]
         self._own = self._rows[slot]
         self._secret = self._shared_secret()
 
@@ -58,7 +58,7 @@ class Admission:
         are rejected: a limit that cannot be checked counts as reached.
         """
         limits = plan.limits
-        with self._tally.locked():
+        with self._memory.locked():
             if limits.max_connections:
                 place = plan.block + OPEN
                 if sum([cells[place] for cells in self._regions]) >= limits.max_connections:
@@ -77,7 +77,7 @@ class Admission:
     def left(self, plan: ListenerPlan, peer: bytes) -> None:
         """A connection that `admit` counted for its peer is closed. Do not call it for other connections."""
         key = self._key(plan.block, peer)
-        with self._tally.locked():
+        with self._memory.locked():
             entry = self._find(key)
             if entry is None:
                 return
@@ -125,23 +125,23 @@ class Admission:
     def _shared_secret(self) -> bytes:
         """The secret that prevents peers from choosing their bucket; created by the first worker that needs it."""
         secret = self._shared[:2]
-        with self._tally.locked():
+        with self._memory.locked():
             if not secret[1]:  # written last
                 for index in range(2):
                     secret[index] = int.from_bytes(os.urandom(8), "little") | 1
         return secret.tobytes()
 
 
-def close_crashed(tally: SharedCounters, slot: int) -> None:
+def close_crashed(memory: SharedCounters, slot: int) -> None:
     """Remove a dead worker's connections from the peers' counts."""
-    size = entries(tally.slots)
+    size = entries(memory.slots)
     first = row(size, slot)
-    shared = tally.shared
-    memory = shared.obj
-    if isinstance(memory, mmap.mmap):
+    shared = memory.shared
+    mapping = shared.obj
+    if isinstance(mapping, mmap.mmap):
         try:
             # Frees the pages, which clears them; writing zeros would first allocate every page.
-            memory.madvise(mmap.MADV_REMOVE, (len(memory) - shared.nbytes) + first * 8, size * 8)
+            mapping.madvise(mmap.MADV_REMOVE, (len(mapping) - shared.nbytes) + first * 8, size * 8)
         except OSError:  # a kernel (or an emulation) without this call
             pass
         else:

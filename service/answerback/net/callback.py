@@ -1,4 +1,4 @@
-"""The CALLBACK engine: readiness callbacks on a non-blocking socket.
+"""The CALLBACK engine: poller callbacks on a non-blocking socket.
 
 Epoll reports when the socket can be read or written; each callback does what is possible at once and returns. The
 first read is tried right after accept, because clients have often sent data by then.
@@ -22,7 +22,7 @@ DONT_WAIT = socket.MSG_DONTWAIT
 
 
 class CallbackConnection(Connection):
-    """Drives a session by readiness callbacks."""
+    """Drives a session by poller callbacks."""
 
     __slots__ = ("_fd", "_unsent", "_watched")
 
@@ -72,8 +72,8 @@ class CallbackConnection(Connection):
             self.failed()
 
     @override
-    def stand_in_line(self) -> None:
-        self.host.readiness.watch(self._fd, self, 0, self._watched)
+    def enqueue(self) -> None:
+        self.host.poller.watch(self._fd, self, 0, self._watched)
         self._watched = 0
         self.host.run_queue.add(self)
 
@@ -138,8 +138,8 @@ class CallbackConnection(Connection):
             return
         session = self.session
         if data:
-            self.heard = True
-            self.books.received(len(data))
+            self.received_any = True
+            self.counters.received(len(data))
             actions = session.receive_data(data, monotonic())
         else:
             actions = session.receive_eof(monotonic())
@@ -156,9 +156,9 @@ class CallbackConnection(Connection):
         if self._unsent is not None:
             events |= WRITABLE
         if events != self._watched:
-            self.host.readiness.watch(self._fd, self, events, self._watched)
+            self.host.poller.watch(self._fd, self, events, self._watched)
             self._watched = events
-        if session.deadline < self.due:
+        if session.deadline < self.timer_at:
             self.keep_deadline()
 
     def _while_not_reading(self) -> int:
@@ -220,7 +220,7 @@ class CallbackConnection(Connection):
         except OSError as error:
             self._lost(error)
             return False
-        self.books.sent(taken)
+        self.counters.sent(taken)
         if taken < len(data):
             self._unsent = deque((memoryview(data)[taken:],))
             now = monotonic()
@@ -241,7 +241,7 @@ class CallbackConnection(Connection):
         try:
             while unsent:
                 taken = self.sock.send(unsent[0], DONT_WAIT)
-                self.books.sent(taken)
+                self.counters.sent(taken)
                 if taken < len(unsent[0]):
                     unsent[0] = unsent[0][taken:]
                     return
@@ -274,7 +274,7 @@ class CallbackConnection(Connection):
 
     def _close(self, reason: CloseReason) -> None:
         if self._watched:
-            self.host.readiness.forget(self._fd)
+            self.host.poller.forget(self._fd)
         self._unsent = None
         self._fd = -1
         self.sock.close()

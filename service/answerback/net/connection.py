@@ -22,7 +22,7 @@ from answerback.core.plan import ActivePlan
 from answerback.core.session import Session
 from answerback.net.deadlines import Deadlines
 from answerback.net.delivery import PROGRESS, acknowledged, unread
-from answerback.net.poller import Readiness
+from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
 from answerback.shared.listener_counters import ListenerCounters
 from answerback.shared.sequences import SharedSequences
@@ -51,17 +51,17 @@ class Host(Protocol):
     name: str
     loop: asyncio.AbstractEventLoop
     in_force: ActivePlan
-    books: ListenerCounters
+    counters: ListenerCounters
     deadlines: Deadlines
-    readiness: Readiness
+    poller: Poller
     run_queue: RunQueue
     chance: Random
-    claims: SharedSequences
+    sequences: SharedSequences
 
     def next_connection_id(self) -> str:
         """Return an id that no other connection of this run has."""
 
-    def left(self, connection: "Connection", peer: bytes | None) -> None:
+    def connection_closed(self, connection: "Connection", peer: bytes | None) -> None:
         """The connection is closed."""
 
 
@@ -83,14 +83,14 @@ class Connection(ABC):
         "_delivery",
         "_ending",
         "_id",
-        "alarm",
-        "books",
         "counted_peer",
-        "due",
-        "heard",
+        "counters",
         "host",
+        "received_any",
         "session",
         "sock",
+        "timer_at",
+        "timer_key",
     )
 
     def __init__(self, host: Host, sock: socket.SocketType, peer: bytes | None) -> None:
@@ -98,16 +98,16 @@ class Connection(ABC):
         self.host = host
         self.sock = sock
         self.counted_peer = peer
-        self.books = host.books
-        self.session = Session(host.in_force, host.books, monotonic(), self)
+        self.counters = host.counters
+        self.session = Session(host.in_force, host.counters, monotonic(), self)
         # When to check whether the peer takes the output, and what it must have acknowledged by then, if known; None
         # before the first check.
         self._delivery: tuple[float, int | None] | None = None
         self._id: str | None = None
         self._ending: Action | Departure | None = None  # how to end once the kernel has taken everything
-        self.alarm: int | None = None
-        self.due = inf
-        self.heard = False  # whether the peer ever sent a byte
+        self.timer_key: int | None = None
+        self.timer_at = inf
+        self.received_any = False  # whether the peer ever sent a byte
 
     clock = staticmethod(monotonic)
     """The clock of deadlines."""
@@ -146,21 +146,21 @@ class Connection(ABC):
 
     def next_number(self, cell: int, max_numbers: int, /) -> int | None:
         """Return the next number of a sequence that all workers share; None after `max_numbers`."""
-        return self.host.claims.claim(cell, max_numbers)
+        return self.host.sequences.next_number(cell, max_numbers)
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
         deadline = min(self.session.deadline, self._look_at)
-        if deadline < self.due:
+        if deadline < self.timer_at:
             self.host.deadlines.set(self, deadline)
 
     def closed(self, reason: CloseReason) -> None:
         """The socket is closed, or will be before anything else happens: update the counters."""
-        if self.alarm is not None:
+        if self.timer_key is not None:
             self.host.deadlines.clear(self)
         self.host.run_queue.forget(self)
-        self.books.closed(reason, not self.heard and reason in PROBE_REASONS)
-        self.host.left(self, self.counted_peer)
+        self.counters.closed(reason, not self.received_any and reason in PROBE_REASONS)
+        self.host.connection_closed(self, self.counted_peer)
 
     # ── What the peer has taken ───────────────────────────────────────────────────────────────────────────────────
 
@@ -260,7 +260,7 @@ class Connection(ABC):
         log.exception(  # noqa: LOG004 - called from the drivers' handlers alone
             "session failed, connection aborted", extra={"listener": self.host.name}
         )
-        self.books.failed()
+        self.counters.failed()
         self.abort(CloseReason.INTERNAL_ERROR)
 
     def _gather(self, actions: Sequence[Action]) -> bytes | memoryview | list[bytes | memoryview]:
@@ -297,7 +297,7 @@ class Connection(ABC):
     def keep_time(self) -> None:
         """Tell the session that its deadline has come, or is near."""
 
-    def stand_in_line(self) -> None:
+    def enqueue(self) -> None:
         """Events have occurred: handle them in a turn of this connection."""
         self.host.run_queue.add(self)
 

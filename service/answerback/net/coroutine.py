@@ -24,21 +24,21 @@ from answerback.net.poller import ERRORS, FIN
 from answerback.net.run_queue import NOTABLE_SECONDS
 
 # Rule: only the coroutine calls the session, except for `abort`, which ends both.
-# Rule: the coroutine awaits only `news`; `_go_on` resumes it with an event.
+# Rule: the coroutine awaits only `next_event`; `_resume` resumes it with an event.
 
-News = bytes | Callable[[float], Sequence[Action]]
+Event = bytes | Callable[[float], Sequence[Action]]
 """An event with its time: input (empty: the peer's FIN), or a method of the session to call."""
 
 PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 
 @types.coroutine
-def news() -> Generator[None, News, News]:
+def next_event() -> Generator[None, Event, Event]:
     """Wait for the next event."""
     return (yield)
 
 
-def nothing(_now: float) -> Sequence[Action]:
+def room_to_write(_now: float) -> Sequence[Action]:
     """An event that the session need not be told of: there is room to write again."""
     return ()
 
@@ -62,12 +62,12 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         "_drained",
         "_gone",
         "_inbox",
-        "_listens",
         "_opening",
         "_reads",
         "_taken",
         "_transport",
         "_unsent",
+        "_watched",
     )
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
@@ -78,14 +78,14 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         sock.setblocking(False)
         super().__init__(host, sock, peer)
         self._transport: asyncio.Transport | None = None
-        self._coroutine: Coroutine[None, News, None] | None = None  # set while the coroutine runs
+        self._coroutine: Coroutine[None, Event, None] | None = None  # set while the coroutine runs
         self._dismissed: CloseReason | None = None  # the reason to close at once, if `dismiss` was called
         self._drained = False  # whether a drain is to be reported once everything received was processed
         self._gone = False
         self._inbox: list[bytes] | None = None  # input read before this connection's turn
         self._opening = False
         self._reads = True
-        self._listens = 0  # the epoll events registered for while the transport does not read
+        self._watched = 0  # the epoll events registered for while the transport does not read
         self._taken: int | None = None  # what the kernel had taken in all when `_unsent` was set; None on a Unix socket
         self._unsent = 0  # output that the kernel has not taken
 
@@ -107,16 +107,16 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             if reason is not None:
                 self._finish(reason)
         elif self.on_time(monotonic()):
-            self._go_on(self.session.handle_timer)
+            self._resume(self.session.handle_timer)
             if not self.session.over:
                 self.keep_deadline()
 
     @override
     def drain(self) -> None:
-        if self._coroutine is None or self._inbox or self._something_waits():
+        if self._coroutine is None or self._inbox or self._input_waits():
             self._drained = True  # requests received before the drain are still answered
         else:
-            self._go_on(self.session.drain)
+            self._resume(self.session.drain)
 
     @override
     def abort(self, reason: CloseReason) -> None:
@@ -141,10 +141,10 @@ class CoroutineConnection(Connection, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         run_queue = self.host.run_queue
         if run_queue.over or self._inbox or self in run_queue.heavy:
-            self._stand_in_line(data)
+            self._enqueue_input(data)
             return
         began = monotonic()
-        self._hear(data)
+        self._feed(data)
         now = monotonic()
         if now - began > NOTABLE_SECONDS:
             run_queue.charge(self, now - began, now)
@@ -157,14 +157,14 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if min(session.deadline, self._look_at) <= monotonic() or self.departing:
             self.keep_time()
         if session.wants_turn:
-            self._go_on(session.take_turn)
+            self._resume(session.take_turn)
         elif self._inbox:
             first, *rest = self._inbox
             self._inbox = rest or None
-            self._hear(first)
-        self._line_up()
+            self._feed(first)
+        self._requeue()
 
-    def _line_up(self) -> None:
+    def _requeue(self) -> None:
         """Queue for another turn if there is more to do; otherwise read on."""
         session = self.session
         if self._gone:
@@ -173,7 +173,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self.host.run_queue.add(self)
         elif session.wants_read is not self._reads:
             self._read_or_not()
-        if session.deadline < self.due:
+        if session.deadline < self.timer_at:
             self.keep_deadline()
 
     @override
@@ -188,33 +188,33 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if error is not None:
             self._lost(error)
         elif events & FIN and not self.session.fin_noted:
-            self._go_on(self.session.note_fin)
+            self._resume(self.session.note_fin)
 
     @override
     def resume_writing(self) -> None:
         """The kernel has taken everything."""
-        self._go_on(nothing)
+        self._resume(room_to_write)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._gone:
             self._lost(exc if isinstance(exc, OSError) else ConnectionResetError(errno.ECONNRESET, "it is gone"))
 
-    def _hear(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
         """Pass input to the session; empty input means the peer's FIN."""
         if self._coroutine is None:
             self._start()
-        self._go_on(data)
+        self._resume(data)
         if self._drained and not self._inbox:
             self._drained = False
-            self._go_on(self.session.drain)
+            self._resume(self.session.drain)
 
-    def _stand_in_line(self, data: bytes) -> None:
+    def _enqueue_input(self, data: bytes) -> None:
         """Keep the input until it is this connection's turn, and pause reading."""
         if self._inbox is None:
             self._inbox = []
         self._inbox.append(data)
-        self.heard = self.heard or data != b""
+        self.received_any = self.received_any or data != b""
         if self._reads:
             self._reads = False
             cast(asyncio.Transport, self._transport).pause_reading()
@@ -229,9 +229,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             await self.host.loop.connect_accepted_socket(self._itself, cast(socket.socket, self.sock))
             if self._coroutine is None:
                 self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
-            if self._drained and not self._something_waits():
+            if self._drained and not self._input_waits():
                 self._drained = False
-                self._go_on(self.session.drain)
+                self._resume(self.session.drain)
         except OSError as error:
             self._opening = False
             self._lost(error)
@@ -242,9 +242,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if self._gone:
             return
         self._coroutine = self._converse()
-        self._go_on(None)
+        self._resume(None)
 
-    def _something_waits(self) -> bool:
+    def _input_waits(self) -> bool:
         """Whether input, or the peer's FIN, is about to be processed."""
         if not self._reads or not self.session.wants_read:
             return False
@@ -254,13 +254,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             return False
         return True
 
-    def _go_on(self, happened: News | None) -> None:
+    def _resume(self, event: Event | None) -> None:
         """Resume the coroutine with the event it waits for."""
         coroutine = self._coroutine
         if coroutine is None:
             return
         try:
-            coroutine.send(happened)  # type: ignore[arg-type]  # None alone begins it
+            coroutine.send(event)  # type: ignore[arg-type]  # None alone begins it
         except StopIteration:
             self._coroutine = None
         except OSError as error:
@@ -269,27 +269,27 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             self.failed()
 
     async def _converse(self) -> None:
-        session, books = self.session, self.books
+        session, counters = self.session, self.counters
         actions = self._greeting()
         while True:
             if actions or session.awaits_flush:
                 while not self._perform(actions):
-                    actions = await self._room()
+                    actions = await self._wait_for_room()
                 if self._gone or self._ending is not None:
                     return
-            if session.deadline < self.due:
+            if session.deadline < self.timer_at:
                 self.keep_deadline()
             if session.wants_read is not self._reads or not self._reads:
                 self._read_or_not()
             if not session.wants_read and session.wants_turn:
                 self.host.run_queue.add_heavy(self)
-            happened = await news()
-            if type(happened) is not bytes:
-                actions = happened(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
-            elif happened:
-                self.heard = True
-                books.received(len(happened))
-                actions = session.receive_data(happened, monotonic())
+            event = await next_event()
+            if type(event) is not bytes:
+                actions = event(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
+            elif event:
+                self.received_any = True
+                counters.received(len(event))
+                actions = session.receive_data(event, monotonic())
             else:
                 actions = session.receive_eof(monotonic())
 
@@ -300,7 +300,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
             return session.reject(self._dismissed)
         return session.connection_made(monotonic()) if session.has_connect_rules else ()
 
-    async def _room(self) -> Sequence[Action]:
+    async def _wait_for_room(self) -> Sequence[Action]:
         """Wait until the kernel has taken the output, or another event; return the session's actions then."""
         session, transport = self.session, self._transport
         assert transport is not None
@@ -311,17 +311,17 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self.keep_deadline()
         if session.wants_read is not self._reads or not self._reads:
             self._read_or_not()
-        happened = await news()
+        event = await next_event()
         self._count_sent(transport.get_write_buffer_size())
-        if not isinstance(happened, bytes):
-            return happened(monotonic())
-        self.heard = self.heard or happened != b""
-        self.books.received(len(happened))
-        return session.receive_data(happened, monotonic()) if happened else session.receive_eof(monotonic())
+        if not isinstance(event, bytes):
+            return event(monotonic())
+        self.received_any = self.received_any or event != b""
+        self.counters.received(len(event))
+        return session.receive_data(event, monotonic()) if event else session.receive_eof(monotonic())
 
     def _count_sent(self, left: int) -> None:
         """Count what the kernel has taken since `_unsent` was set; `left` is what it has not taken."""
-        self.books.sent(self._unsent - left)
+        self.counters.sent(self._unsent - left)
         self._unsent = left
 
     def _dropped(self) -> int:
@@ -342,13 +342,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 transport.resume_reading()
             else:
                 transport.pause_reading()
-        self._listen(0 if self._reads else ERRORS if session.fin_noted else FIN)
+        self._watch_while_paused(0 if self._reads else ERRORS if session.fin_noted else FIN)
 
-    def _listen(self, events: int) -> None:
+    def _watch_while_paused(self, events: int) -> None:
         """Watch for the peer's FIN and RST by our own epoll: a paused transport does not report them."""
-        if events != self._listens:
-            self.host.readiness.watch(self.sock.fileno(), self, events, self._listens)
-            self._listens = events
+        if events != self._watched:
+            self.host.poller.watch(self.sock.fileno(), self, events, self._watched)
+            self._watched = events
 
     def _perform(self, actions: Sequence[Action]) -> bool:
         """Perform the session's actions, and those that follow; False if the kernel has no room."""
@@ -388,7 +388,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         before = self._unsent
         transport.write(data)
         self._unsent = transport.get_write_buffer_size()
-        self.books.sent(before + len(data) - self._unsent)
+        self.counters.sent(before + len(data) - self._unsent)
         if len(data) >= LARGE and not self._unsent:
             self.sent_much(monotonic())
 
@@ -412,7 +412,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 if self._reads:
                     self._reads = False
                     self._transport.pause_reading()
-                self._listen(0)
+                self._watch_while_paused(0)
             else:
                 self._finish(ending.reason)
 
@@ -421,8 +421,8 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         assert self._transport is not None
         self._gone = True
         self._coroutine = None
-        if self._listens:
-            self._listen(0)
+        if self._watched:
+            self._watch_while_paused(0)
         self._transport.close()
         self.closed(reason)
 
@@ -430,9 +430,9 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         """Drop the connection: output that the kernel has not taken is lost."""
         self._gone = True
         self._coroutine = None
-        self._listen(0)
+        self._watch_while_paused(0)
         if self._inbox:
-            self.books.received(sum(map(len, self._inbox)))
+            self.counters.received(sum(map(len, self._inbox)))
             self._inbox = None
         if self._transport is not None:
             if self._unsent:

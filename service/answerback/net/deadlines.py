@@ -30,10 +30,10 @@ NEVER: Final = 1 << 62  # later than any tick
 
 
 class Timed(Protocol):
-    """An object that can be woken. `Deadlines` maintains `alarm` and `due`."""
+    """An object that can be woken. `Deadlines` maintains `timer_key` and `timer_at`."""
 
-    alarm: int | None
-    due: float
+    timer_key: int | None
+    timer_at: float
 
     def wake(self) -> None:
         """The deadline has come."""
@@ -42,9 +42,9 @@ class Timed(Protocol):
 class Bucket(set[Timed]):
     """Deadlines that are handled together."""
 
-    __slots__ = ("alarm", "spare")
+    __slots__ = ("spare", "timer_key")
 
-    alarm: int
+    timer_key: int
     """The bucket's key, one object shared by its deadlines."""
     spare: int
     """How many deadlines may be cleared before the set is compacted: sets do not shrink by themselves."""
@@ -79,14 +79,14 @@ class Deadlines:
 
     def set(self, timed: Timed, deadline: float) -> None:
         """Set a deadline, replacing an earlier one; `inf` for never."""
-        if timed.alarm is not None:
+        if timed.timer_key is not None:
             self.clear(timed)
         if deadline == inf:
             return
         if self._turning is None:
             self._near_until = int(self._clock()) + NEAR_SECONDS
             self._turning = self._loop.call_later(TURN_SECONDS, self._turn)
-        timed.due = deadline
+        timed.timer_at = deadline
         if deadline < self._near_until:
             self._set_near(timed, int(deadline * TICKS) + 1)
             return
@@ -95,14 +95,14 @@ class Deadlines:
         if bucket is None:
             bucket = self._bucket(self._far, key)
         bucket.add(timed)
-        timed.alarm = bucket.alarm
+        timed.timer_key = bucket.timer_key
 
     def clear(self, timed: Timed) -> None:
         """Cancel the deadline."""
-        alarm = timed.alarm
+        alarm = timed.timer_key
         if alarm is None:
             return
-        timed.alarm, timed.due = None, inf
+        timed.timer_key, timed.timer_at = None, inf
         bucket = self._far[alarm] if alarm < 0 else self._near[alarm]
         bucket.remove(timed)
         if bucket:
@@ -123,11 +123,11 @@ class Deadlines:
             if tick < self._armed:
                 self._arm()
         bucket.add(timed)
-        timed.alarm = bucket.alarm
+        timed.timer_key = bucket.timer_key
 
     def _bucket(self, buckets: dict[int, Bucket], key: int) -> Bucket:
         buckets[key] = bucket = Bucket()
-        bucket.alarm, bucket.spare = key, SPARE
+        bucket.timer_key, bucket.spare = key, SPARE
         return bucket
 
     def _arm(self) -> None:
@@ -158,7 +158,7 @@ class Deadlines:
                 timed = bucket.pop()
                 if not bucket:
                     del self._near[ticks[0]], ticks[0]
-                timed.alarm, timed.due = None, inf
+                timed.timer_key, timed.timer_at = None, inf
                 timed.wake()
                 now = self._clock()
         finally:
@@ -177,7 +177,7 @@ class Deadlines:
                     self._turning = self._loop.call_soon(self._turn)
                     return
                 timed = bucket.pop()
-                self._set_near(timed, (int(timed.due * (TICKS // COARSE)) + 1) * COARSE)
+                self._set_near(timed, (int(timed.timer_at * (TICKS // COARSE)) + 1) * COARSE)
             far.pop(-self._near_until, None)
             self._near_until += 1
         more = far or self._near

@@ -29,14 +29,14 @@ class HeldConnection(Connection):
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None, take_up: TakeUp) -> None:
         """`take_up` takes over `sock`; if a reason is given, to close it in order."""
         super().__init__(host, socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer)
-        self.heard = True  # unknown, as nothing is read; so it does not count as a connection without data
+        self.received_any = True  # unknown, as nothing is read; so it does not count as a connection without data
         self._take_up = take_up
         lifetime = host.in_force.plan.limits.lifetime
         self._until = monotonic() + (HANG_SECONDS if lifetime == inf else lifetime)
 
     def begin(self) -> None:
         """Start holding."""
-        self.host.readiness.watch(self.sock.fileno(), self, FIN, 0)
+        self.host.poller.watch(self.sock.fileno(), self, FIN, 0)
         self.host.deadlines.set(self, self._until)
 
     def ready(self, _events: int) -> None:
@@ -84,11 +84,11 @@ class HeldConnection(Connection):
         self._close(reason)
 
     def _hand_over(self, end: CloseReason | None) -> None:
-        self.host.readiness.watch(self.sock.fileno(), self, 0, FIN)
+        self.host.poller.watch(self.sock.fileno(), self, 0, FIN)
         self.host.deadlines.clear(self)
         self._take_up(self, end)
 
     def _close(self, reason: CloseReason) -> None:
-        self.host.readiness.forget(self.sock.fileno())
+        self.host.poller.forget(self.sock.fileno())
         self.sock.close()
         self.closed(reason)

@@ -16,7 +16,7 @@ from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
 from answerback.net.held_connection import HeldConnection
-from answerback.net.poller import Readiness
+from answerback.net.poller import Poller
 from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
 from answerback.net.stagger import Staggered
 from answerback.shared.listener_counters import Cells, ListenerCounters
@@ -45,9 +45,9 @@ class Worker(Protocol):
     loop: asyncio.AbstractEventLoop
     region: Cells
     admission: Admission
-    claims: SharedSequences
+    sequences: SharedSequences
     deadlines: Deadlines
-    readiness: Readiness
+    poller: Poller
     run_queue: RunQueue
 
     def next_connection_id(self) -> str:
@@ -67,21 +67,21 @@ class Listener:
         self.name = plan.name
         self.loop = worker.loop
         self.deadlines = worker.deadlines
-        self.readiness = worker.readiness
+        self.poller = worker.poller
         self.run_queue = worker.run_queue
         self.in_force = ActivePlan(plan)
         self._driver = DRIVERS[plan.engine]
-        self.books = ListenerCounters(worker.region, plan.block)
+        self.counters = ListenerCounters(worker.region, plan.block)
         self.connections: set[Connection] = set()
         self.chance = chance_of(plan)
-        self.claims = worker.claims
+        self.sequences = worker.sequences
         self.next_connection_id = worker.next_connection_id
-        self._spread = Staggered(self.loop, (), self._drain_one, 0.0)
+        self._drain_schedule = Staggered(self.loop, (), self._drain_one, 0.0)
         self._drains = 0  # how many held connections have been released
         self._admission = worker.admission
         self._left = worker.connection_left
 
-    def take_up(self, plan: ListenerPlan) -> None:
+    def activate(self, plan: ListenerPlan) -> None:
         """Switch to another plan.
 
         The random generator stays unless the seed differs, and NORMAL releases held connections.
@@ -107,13 +107,13 @@ class Listener:
         if limits.max_connections or limits.max_connections_per_peer:
             if limits.max_connections_per_peer:
                 peer = packed(family, address)
-            rejection = self._admission.admit(plan, peer or b"", self.books.accepted)
+            rejection = self._admission.admit(plan, peer or b"", self.counters.accepted)
             if rejection is not None:
-                self.books.rejected(rejection)
+                self.counters.rejected(rejection)
                 os.close(descriptor)
                 return
         else:
-            self.books.accepted()
+            self.counters.accepted()
         if accept is not Accept.NORMAL and accept in MISBEHAVING:  # hashing an enum is slow
             self._misbehave(accept, descriptor, family, peer)
             return
@@ -124,7 +124,7 @@ class Listener:
         if now - connection.session.born > NOTABLE_SECONDS:
             self.run_queue.charge(connection, now - connection.session.born, now)
 
-    def left(self, connection: Connection, peer: bytes | None) -> None:
+    def connection_closed(self, connection: Connection, peer: bytes | None) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
         if peer is not None:
@@ -160,23 +160,23 @@ class Listener:
 
     def drain(self, over: float = 0.0) -> None:
         """Let all connections finish their requests, then close in order: the oldest first, over `over` seconds."""
-        self._spread.cancel()
-        self._spread = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, over)
+        self._drain_schedule.cancel()
+        self._drain_schedule = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, over)
 
     def abort(self) -> None:
         """Reset every connection."""
-        self._spread.cancel()
+        self._drain_schedule.cancel()
         for connection in tuple(self.connections):
             connection.abort(CloseReason.ABORTED)
 
     def drain_no_more(self) -> None:
         """Cancel the drain for connections that have not been told to finish yet."""
         self._drains += 1
-        self._spread.cancel()
+        self._drain_schedule.cancel()
 
     def _drain_one(self, connection: Connection) -> None:
         left = connection.session.born + FIRST_REQUEST_SECONDS - monotonic()
-        if left > 0 and not connection.heard:
+        if left > 0 and not connection.received_any:
             self.loop.call_later(left, self._drain_late, connection, self._drains)
         else:
             self._drain_now(connection)

@@ -9,11 +9,11 @@ from functools import partial
 from itertools import chain, count
 
 from answerback.core.plan import Accept, Plan
-from answerback.net.acceptor import NOBODY, Acceptor
+from answerback.net.acceptor import NO_PEERS, Acceptor
 from answerback.net.admission import Admission
 from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
-from answerback.net.poller import Readiness
+from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
 from answerback.net.syn_filter import end_silence, silence
 from answerback.shared.counters import SharedCounters
@@ -35,14 +35,14 @@ NO_FILLERS: Fillers = {}
 class Listeners:
     """The listeners that a worker serves. `slot` is its own; it may accept for others too. It counts in `region`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tally: SharedCounters, slot: int, region: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, memory: SharedCounters, slot: int, region: int) -> None:
         self.loop = loop
-        self.region = tally.region(region)
-        self.admission = Admission(tally, region)
-        self.claims = SharedSequences(tally)
+        self.region = memory.region(region)
+        self.admission = Admission(memory, region)
+        self.sequences = SharedSequences(memory)
         self.deadlines = Deadlines(loop)
         self.run_queue = RunQueue(loop, self.region)
-        self.readiness = Readiness(loop, self.run_queue)
+        self.poller = Poller(loop, self.run_queue)
         self._slot = slot
         self._process = os.getpid()  # the next worker in the slot must not reuse its numbers
         self._numbers = count(1)
@@ -72,7 +72,7 @@ class Listeners:
         until `stop_accepting`.
         """
         self._paused = self._announced = frozenset()
-        self._pass_over(fillers)
+        self._skip_peers(fillers)
         self._empty_where_accept_changes(plan)
         former, served = self._listeners, self._by_socket
         accepts = {key: listener.in_force.plan.accept for key, listener in served.items()}
@@ -81,7 +81,7 @@ class Listeners:
             listener = former.pop(name, None)
             if listener is None:
                 listener = Listener(self, listener_plan)
-            listener.take_up(listener_plan)
+            listener.activate(listener_plan)
             self._listeners[name] = listener
         self._by_socket = {listener.in_force.plan.socket: listener for listener in self._listeners.values()}
         for key, acceptor in list(self._acceptors.items()):
@@ -94,7 +94,7 @@ class Listeners:
                 self._retire(key)
             else:
                 acceptor.silence_over()
-                acceptor.accepted, acceptor.failed = target.accepted, target.books.accept_failed
+                acceptor.accepted, acceptor.failed = target.accepted, target.counters.accept_failed
                 acceptor.bound(target.in_force.plan.limits.write_timeout)
                 self._attend(acceptor, accept)
         for name, sock in sockets.items():
@@ -113,14 +113,14 @@ class Listeners:
         self._paused = frozenset(keys)
         for (key, _), acceptor in self._acceptors.items():
             if key in self._paused:
-                acceptor.empty()
+                acceptor.accept_backlog()
                 acceptor.pause()
 
     def resume(self, fillers: Fillers) -> None:
         """Accept again where paused, and cancel the SYN filters announced for the last change."""
         paused, self._paused = self._paused, frozenset()
         announced, self._announced = self._announced, frozenset()
-        self._pass_over(fillers)
+        self._skip_peers(fillers)
         for (key, _), acceptor in self._acceptors.items():
             if key in announced:
                 acceptor.silence_over()
@@ -141,7 +141,7 @@ class Listeners:
         """Accept what is queued at these addresses, then stop; close sockets that no listener uses."""
         for key in [key for key in self._acceptors if key[0] in keys]:
             if key[0] in self._by_socket:
-                self._acceptors[key].empty()
+                self._acceptors[key].accept_backlog()
                 self._acceptors[key].stop()
             else:
                 self._retire(key)
@@ -197,13 +197,13 @@ class Listeners:
         if listener is None or self._draining or former is not None:
             sock.close()
             return
-        acceptor = Acceptor(self.loop, sock, listener.accepted, listener.books.accept_failed)
+        acceptor = Acceptor(self.loop, sock, listener.accepted, listener.counters.accept_failed)
         acceptor.bound(listener.in_force.plan.limits.write_timeout)
         self._acceptors[name, slot] = acceptor
-        acceptor.pass_over(fillers.get(name, NOBODY))
+        acceptor.skip_peers(fillers.get(name, NO_PEERS))
         accept = listener.in_force.plan.accept
         if accept is Accept.REFUSE and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            acceptor.empty()  # left over from a predecessor
+            acceptor.accept_backlog()  # left over from a predecessor
         if accept is Accept.REFUSE and acceptor.silent:
             self._accept_late(acceptor, listener, Accept.NORMAL)
         elif name in self._paused:
@@ -234,10 +234,10 @@ class Listeners:
         else:
             acceptor.resume()
 
-    def _pass_over(self, fillers: Fillers) -> None:
+    def _skip_peers(self, fillers: Fillers) -> None:
         for (name, _), acceptor in self._acceptors.items():
             if not acceptor.accepting:  # elsewhere the fillers have been skipped
-                acceptor.pass_over(fillers.get(name, NOBODY))
+                acceptor.skip_peers(fillers.get(name, NO_PEERS))
 
     def _empty_where_accept_changes(self, plan: Plan) -> None:
         accepts = {each.socket: each.accept for each in plan.listeners.values()}
@@ -246,7 +246,7 @@ class Listeners:
             if accept is Accept.STALL or name not in self._by_socket:
                 continue  # it was emptied and is full now; or was not accepted on before
             if accept is not self._by_socket[name].in_force.plan.accept:
-                acceptor.empty()
+                acceptor.accept_backlog()
 
     def _hand_over(self, keys: Iterable[tuple[str, int]]) -> None:
         """Stop accepting on these sockets, and leave queued connections to other workers."""
@@ -263,7 +263,7 @@ class Listeners:
         silence(sock)  # otherwise a client that connects between the next steps is reset
         if sock.family == socket.AF_UNIX:  # connections queued here survive the shutdown, and none are added
             _shut_down(sock)
-        acceptor.empty()
+        acceptor.accept_backlog()
         acceptor.stop()
         if sock.family != socket.AF_UNIX:
             _shut_down(sock)

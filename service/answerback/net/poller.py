@@ -22,17 +22,17 @@ ERRORS = select.EPOLLET
 EVENTS_A_TURN = 256
 
 
-class Ready(Runnable, Protocol):
+class PollHandler(Runnable, Protocol):
     """An object that is notified."""
 
     def ready(self, events: int) -> None:
         """These events (READABLE, WRITABLE, FIN, EPOLLHUP, EPOLLERR) have occurred."""
 
-    def stand_in_line(self) -> None:
+    def enqueue(self) -> None:
         """Events have occurred, and are to be handled in the connection's turn."""
 
 
-class Readiness:
+class Poller:
     """The registered sockets. Level-triggered: unhandled events are reported again."""
 
     __slots__ = ("_by_descriptor", "_epoll", "_loop", "_run_queue")
@@ -41,10 +41,10 @@ class Readiness:
         self._loop = loop
         self._run_queue = run_queue
         self._epoll = select.epoll()
-        self._by_descriptor: dict[int, Ready] = {}
+        self._by_descriptor: dict[int, PollHandler] = {}
         loop.add_reader(self._epoll.fileno(), self._dispatch)
 
-    def watch(self, descriptor: int, who: Ready, events: int, before: int) -> None:
+    def watch(self, descriptor: int, who: PollHandler, events: int, before: int) -> None:
         """Register for these events; `before` is what was registered so far, 0 for nothing."""
         if not before:
             self._by_descriptor[descriptor] = who
@@ -74,7 +74,7 @@ class Readiness:
             if who is None:  # another event of this iteration has closed it
                 continue
             if events & (READABLE | WRITABLE) and (run_queue.over or who in heavy):
-                who.stand_in_line()
+                who.enqueue()
                 continue
             who.ready(events)
             now = monotonic()

@@ -14,7 +14,7 @@ TURN_SECONDS: Final = 0.004  # max. seconds of a batch; the rest follows later
 
 
 class Staggered:
-    """Calls `act` for the i-th of n connections at i/n of `over` seconds: for the last one at the end.
+    """Calls `act` for the i-th of n connections at i/n of `over_seconds`: for the last one at the end.
 
     Without a time, for all as fast as other connections' events allow.
     """
@@ -24,12 +24,12 @@ class Staggered:
         loop: asyncio.AbstractEventLoop,
         connections: Iterable[Connection],
         act: Callable[[Connection], None],
-        over: float,
+        over_seconds: float,
     ) -> None:
         self._loop = loop
         self._waiting = deque(connections)
         self._act = act
-        self._over = over
+        self._over_seconds = over_seconds
         self._count = len(self._waiting)
         self._began = monotonic()
         self._timer: asyncio.TimerHandle | None = None
@@ -46,12 +46,14 @@ class Staggered:
         self._timer = None
         now = monotonic()
         elapsed = now - self._began
-        due = int(self._count * elapsed / self._over + ROUNDING) if elapsed < self._over else self._count
+        due = (
+            int(self._count * elapsed / self._over_seconds + ROUNDING) if elapsed < self._over_seconds else self._count
+        )
         while self._waiting and self._count - len(self._waiting) < due:
             self._act(self._waiting.popleft())
             if monotonic() - now >= TURN_SECONDS:
                 self._timer = self._loop.call_later(0.0, self._turn)
                 return
         if self._waiting:
-            next_at = self._over / self._count * (self._count - len(self._waiting) + 1)
+            next_at = self._over_seconds / self._count * (self._count - len(self._waiting) + 1)
             self._timer = self._loop.call_later(max(TURN, self._began + next_at - monotonic()), self._turn)

@@ -42,7 +42,7 @@ class SharedCounters:
     @classmethod
     def create(cls, slots: int) -> "SharedCounters":
         """Create the memory, with every count 0."""
-        fd = os.memfd_create("answerback-tally", os.MFD_CLOEXEC)
+        fd = os.memfd_create("answerback-counters", os.MFD_CLOEXEC)
         os.ftruncate(fd, cls.size(slots))
         return cls(fd, slots)
 
@@ -51,7 +51,7 @@ class SharedCounters:
         return self._cells[slot * REGION_CELLS : (slot + 1) * REGION_CELLS]
 
     @property
-    def counters(self) -> Cells:
+    def sequences(self) -> Cells:
         """The cells, written by all slots under `locked`, of the sequences that rules count with."""
         return self.region(self.slots)
 
@@ -121,6 +121,6 @@ class CounterLayout:
 
     def _take(self, what: object, cells: int) -> int:
         if self._next + cells > PROGRESS:
-            raise CountersExhausted(f"no place left in the tally for {what!r}: restart to free those of the past")
+            raise CountersExhausted(f"no counter cell is left for {what!r}: restart to free those of the past")
         place, self._next = self._next, self._next + cells
         return place

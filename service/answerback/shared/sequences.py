@@ -11,26 +11,26 @@ from answerback.shared.counters import SharedCounters
 class SharedSequences:
     """Gives out the numbers of the sequences of rules and faults."""
 
-    __slots__ = ("_counters", "_tally")
+    __slots__ = ("_cells", "_memory")
 
-    def __init__(self, tally: SharedCounters) -> None:
-        self._tally = tally
-        self._counters = tally.counters
+    def __init__(self, memory: SharedCounters) -> None:
+        self._memory = memory
+        self._cells = memory.sequences
 
-    def claim(self, place: int, most: int) -> int | None:
-        """Return the next number, from 0; None once `most` numbers are given out (0: never)."""
-        counters = self._counters
-        if most and counters[place] >= most:
+    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+        """Return the next number, from 0; None once `max_numbers` numbers are given out (0: never)."""
+        cells = self._cells
+        if max_numbers and cells[cell] >= max_numbers:
             return None  # without the lock: an exhausted sequence stays so, unless it is being reset
-        with self._tally.locked():
-            number = int(counters[place])
-            if most and number >= most:
+        with self._memory.locked():
+            number = int(cells[cell])
+            if max_numbers and number >= max_numbers:
                 return None
-            counters[place] = number + 1
+            cells[cell] = number + 1
         return number
 
-    def reset(self, places: Iterable[int]) -> None:
+    def reset(self, cells: Iterable[int]) -> None:
         """Restart all these sequences at 0, atomically."""
-        with self._tally.locked():
-            for place in places:
-                self._counters[place] = 0
+        with self._memory.locked():
+            for cell in cells:
+                self._cells[cell] = 0

@@ -208,7 +208,7 @@ class Worker:
             listener.drain_no_more()
 
     def _reset_counters(self, received: Received[Command]) -> None:
-        self._listeners.claims.reset(received.message.reset_counters.cells)
+        self._listeners.sequences.reset(received.message.reset_counters.cells)
         self._link.send(Event(counters_reset=CountersReset()))
 
     async def _stop(self) -> None:

@@ -20,12 +20,12 @@ Start = Callable[..., WorkerProcess]
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    tally = SharedCounters.create(1)
+    memory = SharedCounters.create(1)
     started: list[WorkerProcess] = []
 
     def start(*command: str) -> WorkerProcess:
         options = Options(worker_command=command) if command else Options()
-        started.append(WorkerProcess(0, 0, options, tally))
+        started.append(WorkerProcess(0, 0, options, memory))
         return started[-1]
 
     yield start
@@ -122,4 +122,4 @@ def blocked(seconds: float) -> None:
 async def test_worker_process_inherits_only_link_and_counters(start: Start) -> None:
     listing = "import os, sys; sys.exit(len(os.listdir('/proc/self/fd')) - 1)"
     process = start(*program(listing))
-    assert await process.exited == 5, "standard input, output, error, link and tally"
+    assert await process.exited == 5, "standard input, output, error, link and memory"

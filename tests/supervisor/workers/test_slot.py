@@ -69,10 +69,15 @@ def test_slot_without_worker_has_an_empty_status() -> None:
 
 
 def test_close_crashed_closes_the_connections_of_its_slot_only() -> None:
-    tally, places = SharedCounters.create(2), CounterLayout()
+    memory, places = SharedCounters.create(2), CounterLayout()
     blocks = [places.listener("a"), places.listener("b")]
     for slot in range(2):
         for block in blocks:
-            ListenerCounters(tally.region(slot), block).accepted()
-    assert close_crashed(tally, places, 1) == 2
-    assert [ListenerCounters(tally.region(slot), block).open() for slot in range(2) for block in blocks] == [1, 1, 0, 0]
+            ListenerCounters(memory.region(slot), block).accepted()
+    assert close_crashed(memory, places, 1) == 2
+    assert [ListenerCounters(memory.region(slot), block).open() for slot in range(2) for block in blocks] == [
+        1,
+        1,
+        0,
+        0,
+    ]
