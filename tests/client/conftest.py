@@ -10,7 +10,7 @@ import pytest
 import answerback
 from answerback import aio
 from tests.cli.conftest import Api, Cli, api, cli
-from tests.system.conftest import Responder, await_listening, end, launch
+from tests.system.conftest import RunningServer, await_listening, end, launch
 
 __all__ = ("Api", "Cli", "api", "cli")
 
@@ -92,7 +92,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("server")
     config = folder / "answerback.yaml"
     config.write_text(EMPTY)
@@ -105,7 +105,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
 
 
 @pytest.fixture
-def client(running: Responder, connect: Connect) -> Face:
+def client(running: RunningServer, connect: Connect) -> Face:
     """A client of the running server, which has no listeners at the beginning of the test."""
     face = connect(running.admin)
     face.do(lambda client: client.update_config(EMPTY))

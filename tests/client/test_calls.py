@@ -14,7 +14,7 @@ from answerback.language.problems import InvalidConfig
 from answerback.v1.config_service_pb2 import ListRevisionsRequest, ListRevisionsResponse, Revision
 from tests.cli.conftest import Api
 from tests.client.conftest import Face
-from tests.system.conftest import Responder
+from tests.system.conftest import RunningServer
 
 ECHO: dict[str, Any] = {"name": "echo", "address": "127.0.0.1:0", "rules": [{"do": ["echo"]}]}
 TEXT = "listeners:\n  - {name: echo, address: '127.0.0.1:0', rules: [{do: [echo]}]}\n"
@@ -194,7 +194,7 @@ def test_pages_are_followed_until_the_limit(scripted: Face, api: Api) -> None:
     assert api.asked[-1] == ListRevisionsRequest(page_size=2, page_token="5")
 
 
-def test_status_tells_what_listens_where(client: Face, running: Responder) -> None:
+def test_status_tells_what_listens_where(client: Face, running: RunningServer) -> None:
     client.do(lambda api: api.update_config({"listeners": [ECHO]}, comment="for the status"))
     with pytest.raises(clients.ConfigRejected):
         client.do(lambda api: api.update_config({"listeners": [{**ECHO, "address": "nowhere"}]}))

@@ -26,7 +26,7 @@ from answerback.client.values import PLAIN
 from answerback.control.schema import OURS, POOL
 from tests.client.conftest import Face
 from tests.client.test_calls import ECHO
-from tests.system.conftest import Responder
+from tests.system.conftest import RunningServer
 
 ROOT = Path(answerback.__file__).parent
 
@@ -86,7 +86,7 @@ def assert_plain(value: Any) -> None:
         assert type(value) in {str, int, bool, float, datetime, type(None)}, value
 
 
-def test_threads_share_a_client(running: Responder) -> None:
+def test_threads_share_a_client(running: RunningServer) -> None:
     found: list[int] = []
     with answerback.Client(running.admin) as client:
         threads = [threading.Thread(target=lambda: found.append(client.get_config().revision)) for _ in range(8)]
@@ -98,13 +98,13 @@ def test_threads_share_a_client(running: Responder) -> None:
     assert len(set(found)) == 1
 
 
-async def test_tasks_share_a_client(running: Responder) -> None:
+async def test_tasks_share_a_client(running: RunningServer) -> None:
     async with aio.Client(running.admin) as client:
         found = await asyncio.gather(*(client.get_config() for _ in range(8)))
     assert len({each.revision for each in found}) == 1
 
 
-def test_timeout_of_one_call_leaves_the_client_as_it_was(running: Responder) -> None:
+def test_timeout_of_one_call_leaves_the_client_as_it_was(running: RunningServer) -> None:
     with answerback.Client(running.admin, timeout=20) as client:
         assert client.get_status().state == "SERVING"
         with pytest.raises(clients.DeadlineExceeded):

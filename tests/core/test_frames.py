@@ -50,7 +50,7 @@ def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[ste
     assert len(book.account.rules) == 1 + MAX_EMPTY_REQUESTS
 
 
-def test_requests_without_a_byte_may_be_many_if_others_come_between() -> None:
+def test_empty_requests_between_others_are_not_limited() -> None:
     target = plan(
         rule(say(b"."), steps.state(""), in_states=("body",)),
         rule(steps.state("body"), steps.set_framing_of_size(size("0"))),
@@ -72,7 +72,7 @@ def test_take_reads_a_body_in_the_middle_of_a_script() -> None:
     assert len(book.account.rules) == 2
 
 
-def test_take_under_a_framing_of_its_own() -> None:
+def test_receive_step_uses_its_own_framing() -> None:
     script = (say(b"more?\n"), steps.receive(LINE, "more"), say(template("${request}+${vars.more}\n")))
     book = Playbook(plan(rule(*script))) >> b"a\n" << Send(b"more?\n")
     book >> after(1) >> b"b\nc\nd\n" << Send(b"a+b\nmore?\nc+d\n")
@@ -109,7 +109,7 @@ def test_receive_step_incomplete_at_eof_is_truncated() -> None:
     assert book.account.truncations == 1
 
 
-def test_a_rule_on_eof_has_its_say_instead_of_a_script_that_waits_for_a_frame() -> None:
+def test_eof_rule_replaces_a_script_that_waits_in_a_receive_step() -> None:
     last = Rules([rule(say(b"bye\n"))])
     target = plan(rule(steps.receive(LINE, "more"), say(b"x")), on_eof=last)
     Playbook(target) >> b"a\n" >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
@@ -132,7 +132,7 @@ def test_request_timeout_restarts_after_a_new_framing() -> None:
     book.silent() >> after(0.1) << HalfClose()
 
 
-def test_silence_ends_a_request_of_the_idle_framing() -> None:
+def test_idle_gap_ends_a_request_of_the_idle_framing() -> None:
     book = Playbook(plan(rule(steps.echo()), framing=Idle(0.2))) >> b"ab" >> after(0.1) >> b"cd" >> after(0.19)
     book.silent() >> after(0.01) << Send(b"abcd")
     book >> b"ef" >> eof << Send(b"ef") << Close(CloseReason.PEER_EOF)
@@ -160,7 +160,7 @@ def test_frame_with_too_large_length_closes_before_it_arrives() -> None:
     book >> eof << Close(CloseReason.REQUEST_TOO_LARGE)
 
 
-def test_many_frames_of_a_fixed_size() -> None:
+def test_fixed_framing_splits_a_stream_into_requests() -> None:
     Playbook(plan(rule(steps.echo()), framing=Fixed(4))) >> b"abcdefghij" << Send(b"abcdefgh") >> b"kl" << Send(b"ijkl")
 
 

@@ -94,7 +94,7 @@ FRAMINGS = next(each for each in v1.Framing.DESCRIPTOR.oneofs)
 MATCHES = next(each for each in v1.Match.DESCRIPTOR.oneofs)
 
 
-def test_every_framing_and_every_match_is_held_to_the_law() -> None:
+def test_turn_tests_cover_every_framing_and_match() -> None:
     assert {text.partition(":")[0] for text, _ in SHORTEST.values()} == {each.name for each in FRAMINGS.fields}
     assert set(CONDITIONS) == {each.name for each in MATCHES.fields}
 
@@ -138,7 +138,7 @@ class Driver:
 
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
 @pytest.mark.parametrize("framing", SHORTEST)
-def test_the_shortest_requests_take_no_long_turn(framing: str, condition: str) -> None:
+def test_flood_of_shortest_requests_takes_no_long_turn(framing: str, condition: str) -> None:
     text, request = SHORTEST[framing]
     driver = Driver(listener(text, condition, ORDINARY_RULES))
     driver.flood(request * (FLOOD // len(request)))
@@ -148,7 +148,7 @@ def test_the_shortest_requests_take_no_long_turn(framing: str, condition: str) -
 
 
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
-def test_ten_thousand_rules_take_no_long_turn(condition: str) -> None:
+def test_flood_against_10000_rules_takes_no_long_turn(condition: str) -> None:
     driver = Driver(
         listener("line: {}", condition, MANY_RULES if "regex" not in condition else 1000)
     )  # they compile for long
@@ -157,14 +157,14 @@ def test_ten_thousand_rules_take_no_long_turn(condition: str) -> None:
 
 
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
-def test_requests_that_all_differ_take_no_long_turn(condition: str) -> None:
+def test_flood_of_different_requests_takes_no_long_turn(condition: str) -> None:
     driver = Driver(listener("line: {}", condition, ORDINARY_RULES))
     driver.flood(b"".join(b"%x\n" % number for number in range(FLOOD))[:FLOOD])
     assert driver.longest < WAIT
 
 
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
-def test_a_long_request_takes_no_long_turn(condition: str) -> None:
+def test_long_request_takes_no_long_turn(condition: str) -> None:
     driver = Driver(listener("line: {}", condition, ORDINARY_RULES))
     driver.flood(b"a" * ((1 << 20) - 1) + b"\n")
     assert driver.longest < WAIT
@@ -222,7 +222,7 @@ def turns(session: Session, watch: Stopwatch) -> Iterator[None]:
         session.take_turn(watch.now)
 
 
-def test_a_turn_ends_between_two_requests() -> None:
+def test_turn_ends_between_two_requests() -> None:
     watch = Stopwatch()
     session = watch.session(plan(slow_rule(watch, say(b"ok"), seconds=TURN_SECONDS * 0.26)))
     session.receive_data(b"x\n" * 10, watch.now)
@@ -230,21 +230,21 @@ def test_a_turn_ends_between_two_requests() -> None:
     assert len(watch.tried) == 10
 
 
-def test_a_request_alone_needs_no_second_turn() -> None:
+def test_single_request_needs_one_turn() -> None:
     watch = Stopwatch()
     book = watch.playbook(plan(slow_rule(watch, say(b"ok"))))
     book >> b"x\n" << Send(b"ok")
     assert book.turns == 0
 
 
-def test_a_turn_that_is_not_used_up_goes_on() -> None:
+def test_turn_below_its_time_continues() -> None:
     watch = Stopwatch()
     book = watch.playbook(plan(slow_rule(watch, say(b"ok"), seconds=TURN_SECONDS / 100)))
     book >> b"x\n" * 64 << Send(b"ok" * 64)
     assert book.turns == 0
 
 
-def test_requests_that_are_looked_up_share_a_turn_until_its_time_is_over() -> None:
+def test_cached_requests_share_a_turn_until_its_time_is_over() -> None:
     watch = Stopwatch()
     session = watch.session(plan(rule(say(b"ok"))))
     session.receive_data(b"x\n" * 1000, watch.now)
@@ -257,7 +257,7 @@ def test_requests_that_are_looked_up_share_a_turn_until_its_time_is_over() -> No
 
 
 @pytest.mark.parametrize("rules,weight", [(3, 2 * WEIGHT_AT_ONCE), (300, 70), (WEIGHT_AT_ONCE * 6, 1)])
-def test_a_search_gives_way_between_two_rules(rules: int, weight: int) -> None:
+def test_search_yields_between_two_rules(rules: int, weight: int) -> None:
     watch = Stopwatch()
     heavy = [matching.any_of([watch.matcher(at, TURN_SECONDS / 10)] * weight) for at in range(rules)]
     session = watch.session(plan(*(Rule(str(at), at, (say(b"%d" % at),), each) for at, each in enumerate(heavy))))
@@ -268,7 +268,7 @@ def test_a_search_gives_way_between_two_rules(rules: int, weight: int) -> None:
     assert watch.tried == [at for _ in range(2) for at in range(rules) for _ in range(weight)], "each once, in order"
 
 
-def test_a_match_made_of_many_gives_way_between_them() -> None:
+def test_composed_match_yields_between_its_parts() -> None:
     watch = Stopwatch()
     parts = [watch.matcher(at, TURN_SECONDS / 10) for at in range(3 * WEIGHT_AT_ONCE)]
     made = matching.none_of(matching.any_of([matching.any_of(parts)]))
@@ -287,7 +287,7 @@ def test_long_search_is_answered_once_in_order_and_counted() -> None:
     assert book.session.number == 3
 
 
-def test_a_request_that_no_rule_is_found_for_after_long_is_unmatched() -> None:
+def test_request_unmatched_after_a_long_search_is_counted_as_unmatched() -> None:
     watch = Stopwatch()
     parts = [watch.matcher(at, TURN_SECONDS) for at in range(WEIGHT_AT_ONCE + 1)]
     book = watch.playbook(plan(Rule("", 7, (say(b"no"),), matching.any_of(parts)))) >> b"a\nb\n"
@@ -300,7 +300,7 @@ def long_search(watch: Stopwatch, *, finds: bool) -> Rules:
     return Rules([Rule("", 7, (say(b"yes"),), matching.none_of(found) if finds else found)])
 
 
-def test_an_event_whose_rule_is_found_after_a_long_search_is_answered() -> None:
+def test_event_matched_after_a_long_search_is_answered() -> None:
     watch = Stopwatch()
     found = long_search(watch, finds=True)
     book = watch.playbook(plan(rule(steps.echo()), on_eof=found)) >> b"a\n" << Send(b"a") >> eof
@@ -313,7 +313,7 @@ def test_an_event_whose_rule_is_found_after_a_long_search_is_answered() -> None:
     watch.playbook(plan(rule(steps.echo()), on_connect=found)) >> connected << Send(b"yes") >> b"a\n" << Send(b"a")
 
 
-def test_an_event_whose_rule_is_searched_for_long_and_not_found_ends_as_others_do() -> None:
+def test_event_unmatched_after_a_long_search_ends_like_others() -> None:
     watch = Stopwatch()
     none = long_search(watch, finds=False)
     book = watch.playbook(plan(on_eof=none)) >> eof << Close(CloseReason.PEER_EOF)
@@ -324,7 +324,7 @@ def test_an_event_whose_rule_is_searched_for_long_and_not_found_ends_as_others_d
     watch.playbook(plan(rule(steps.echo()), on_connect=none)) >> connected >> b"a\n" << Send(b"a")
 
 
-def test_a_long_script_gives_way_between_its_steps() -> None:
+def test_long_script_yields_between_its_steps() -> None:
     watch = Stopwatch()
 
     def work(_turn: RequestContext) -> Send:
@@ -346,7 +346,7 @@ def test_script_with_much_output_waits_for_the_kernel() -> None:
     book << Send(bytes(40 * size) + b".") << HalfClose()
 
 
-def test_steps_that_a_fault_swallows_give_way_too() -> None:
+def test_script_with_dropped_output_yields_between_its_steps() -> None:
     watch = Stopwatch()
 
     def work(_turn: RequestContext) -> Send:
@@ -359,7 +359,7 @@ def test_steps_that_a_fault_swallows_give_way_too() -> None:
     assert book.silent().turns >= 200 // (8 * (FREE_STEPS + 2))
 
 
-def test_thousands_of_empty_dribbles_are_no_recursion() -> None:
+def test_thousands_of_empty_dribbles_do_not_recurse() -> None:
     nothing = steps.dribble(b"", size=1, gap=0)
     book = Playbook(plan(rule(*[nothing] * 5000, say(b"ok")))) >> b"a\n" << Send(b"ok")
     assert book.account.rules == [0]
@@ -477,7 +477,7 @@ PARTED = pytest.mark.parametrize("framing,request_of", [(Http(), chunks), (Resp(
 @PARTED
 @pytest.mark.parametrize("count", [PARTS_AT_ONCE // 2, PARTS_AT_ONCE, PARTS_AT_ONCE + 1, 10 * PARTS_AT_ONCE])
 @pytest.mark.parametrize("late", [False, True])
-def test_requests_of_many_parts_are_found_whole(
+def test_requests_of_many_parts_are_received_whole(
     framing: Http | Resp, request_of: Callable[[int], bytes], count: int, late: bool
 ) -> None:
     request = request_of(count)
@@ -492,13 +492,13 @@ def test_requests_of_many_parts_are_found_whole(
 
 
 @PARTED
-def test_a_frame_of_many_parts_is_taken_whole(framing: Http | Resp, request_of: Callable[[int], bytes]) -> None:
+def test_receive_step_receives_a_frame_of_many_parts(framing: Http | Resp, request_of: Callable[[int], bytes]) -> None:
     request = request_of(10 * PARTS_AT_ONCE)
     target = plan(rule(steps.receive(framing, "more"), say(template("${vars.more}"))), framing=Fixed(1))
     book = Playbook(target, connection=LATE) >> b"a" + request + b"b" << Send(request)
     assert book.account.rules == [0, 0]
 
 
-def test_a_fault_behind_many_parts_is_found() -> None:
+def test_malformed_data_after_many_parts_closes_the_connection() -> None:
     book = Playbook(plan(rule(steps.echo()), framing=Http()), connection=LATE) >> chunks(1000)[:-5] + b"nonsense\r\n"
     book << HalfClose() >> eof << Close(CloseReason.MALFORMED_REQUEST)

@@ -1,5 +1,5 @@
-"""What pages need: a running server."""
+"""The fixture of pages: a running server."""
 
-from tests.system.conftest import responder
+from tests.system.conftest import start_server
 
-__all__ = ("responder",)
+__all__ = ("start_server",)

@@ -10,8 +10,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "python.md"
 SERVER = "127.0.0.1:50051"
 
 
-def test_every_line_of_the_page_does_what_it_shows(responder: Start) -> None:
-    running = responder()
+def test_every_line_of_the_page_does_what_it_shows(start_server: Start) -> None:
+    running = start_server()
     text = PAGE.read_text()
     typed = [block for block in blocks(text) if block.words == ("pycon",)]
     assert len(typed) == text.count("```pycon\n") > 5

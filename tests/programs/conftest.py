@@ -17,7 +17,7 @@ ANSWERBACK = Path(sys.executable).with_name("answerback")
 
 
 @dataclass(frozen=True, slots=True)
-class Responder:
+class RunningServer:
     """A running `answerback serve`: where its first listener, its API and its metrics are."""
 
     port: int
@@ -30,7 +30,7 @@ class Responder:
             return str(answer.read().decode())
 
 
-Serve = Callable[[str], Responder]
+Serve = Callable[[str], RunningServer]
 
 
 @pytest.fixture
@@ -38,23 +38,23 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Serve a configuration in which PORT stands for the first listener's port."""
     with ExitStack() as stack:
 
-        def start(config: str) -> Responder:
-            responder = Responder(free_port(), free_port(), free_port())
-            stack.enter_context(serving(responder, config.replace("PORT", str(responder.port)), tmp_path))
-            return responder
+        def start(config: str) -> RunningServer:
+            server = RunningServer(free_port(), free_port(), free_port())
+            stack.enter_context(serving(server, config.replace("PORT", str(server.port)), tmp_path))
+            return server
 
         yield start
 
 
 @contextmanager
-def serving(responder: Responder, config: str, folder: Path) -> Iterator[None]:
+def serving(server: RunningServer, config: str, folder: Path) -> Iterator[None]:
     """A process that serves a configuration for the length of the block."""
     file = folder / "config.yaml"
     file.write_text(config)
     command = [str(ANSWERBACK), "serve", "--config", str(file), "--workers", "2"]
-    command += ["--admin", f"127.0.0.1:{responder.admin}", "--metrics", f"127.0.0.1:{responder.metrics}"]
+    command += ["--admin", f"127.0.0.1:{server.admin}", "--metrics", f"127.0.0.1:{server.metrics}"]
     with running(command, folder / "answerback.log"):
-        health = [str(ANSWERBACK), "health", "--metrics", f"127.0.0.1:{responder.metrics}"]
+        health = [str(ANSWERBACK), "health", "--metrics", f"127.0.0.1:{server.metrics}"]
         eventually(
             lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
             what="the server is ready",

@@ -14,7 +14,7 @@ from answerback.document.document import load
 from answerback.document.encode import dump
 from answerback.v1 import config_pb2 as v1
 from tests.ports import free_port
-from tests.programs.conftest import ANSWERBACK, Responder, Serve, running, serving
+from tests.programs.conftest import ANSWERBACK, RunningServer, Serve, running, serving
 from tests.programs.test_programs import output, value
 from tests.waiting import eventually
 
@@ -36,21 +36,21 @@ def listener(name: str, port: str) -> v1.Listener:
 class Examples:
     """One server for all the examples that no test changes."""
 
-    responder: Responder
+    server: RunningServer
     ports: dict[str, int]
 
     def matches(self, name: str, rule: str) -> float:
         series = f'answerback_rule_matches_total{{listener="{name}",rule="{rule}"}}'
-        return value(self.responder.scrape(), series)
+        return value(self.server.scrape(), series)
 
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examples]:
-    responder = Responder(0, free_port(), free_port())
+    server = RunningServer(0, free_port(), free_port())
     ports = {name: free_port() for name in NAMES}
     config = v1.Config(listeners=[listener(name, str(port)) for name, port in ports.items()])
-    with serving(responder, dump(config), tmp_path_factory.mktemp("examples")):
-        yield Examples(responder, ports)
+    with serving(server, dump(config), tmp_path_factory.mktemp("examples")):
+        yield Examples(server, ports)
 
 
 # ── Redis ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,43 +197,43 @@ class Balancer:
         return server[heading.index("status")], server[heading.index("weight")]
 
 
-def apply(responder: Responder, config: str) -> None:
-    text = config.replace("PORT", str(responder.port))
-    output(str(ANSWERBACK), "apply", "-", "--server", f"{HOST}:{responder.admin}", say=text)
+def apply(server: RunningServer, config: str) -> None:
+    text = config.replace("PORT", str(server.port))
+    output(str(ANSWERBACK), "apply", "-", "--server", f"{HOST}:{server.admin}", say=text)
 
 
-def balance(responder: Responder, folder: Path) -> tuple[list[str], Balancer]:
+def balance(server: RunningServer, folder: Path) -> tuple[list[str], Balancer]:
     config = folder / "haproxy.cfg"
-    config.write_text(HAPROXY.format(socket=folder / "haproxy.sock", port=responder.port))
+    config.write_text(HAPROXY.format(socket=folder / "haproxy.sock", port=server.port))
     return ["haproxy", "-db", "-f", str(config)], Balancer(folder / "haproxy.sock")
 
 
 def test_haproxy_follows_the_agent_check_example(serve: Serve, tmp_path: Path) -> None:
     config = dump(v1.Config(listeners=[listener("agent-check", "PORT")]))
-    responder = serve(config)
-    command, balancer = balance(responder, tmp_path)
+    server = serve(config)
+    command, balancer = balance(server, tmp_path)
     with running(command, tmp_path / "haproxy.log"):
         eventually((tmp_path / "haproxy.sock").exists, what="HAProxy's socket")
         eventually(lambda: balancer.state("by_agent")[1] == "75", what="a weight of 75 %")
-        apply(responder, config.replace("up ready 75%", "down"))
+        apply(server, config.replace("up ready 75%", "down"))
         eventually(lambda: balancer.state("by_agent")[0].startswith("DOWN"), what="the server is down")
-        apply(responder, config.replace("up ready 75%", "up ready 40%"))
+        apply(server, config.replace("up ready 75%", "up ready 40%"))
         eventually(lambda: balancer.state("by_agent")[1] == "40", what="a weight of 40 %")
         assert not balancer.state("by_agent")[0].startswith("DOWN")
-        apply(responder, config.replace("up ready 75%", "drain"))
+        apply(server, config.replace("up ready 75%", "drain"))
         eventually(lambda: balancer.state("by_agent")[0].startswith("DRAIN"), what="the server is drained")
 
 
 def test_haproxy_check_follows_the_redis_ping_reply(serve: Serve, tmp_path: Path) -> None:
     config = dump(v1.Config(listeners=[listener("redis-ping", "PORT")]))
-    responder = serve(config)
-    command, balancer = balance(responder, tmp_path)
+    server = serve(config)
+    command, balancer = balance(server, tmp_path)
     with running(command, tmp_path / "haproxy.log"):
         eventually((tmp_path / "haproxy.sock").exists, what="HAProxy's socket")
         eventually(lambda: balancer.state("by_check")[0] == "UP", what="the server is up")
-        apply(responder, config.replace("+PONG", "-LOADING"))
+        apply(server, config.replace("+PONG", "-LOADING"))
         eventually(lambda: balancer.state("by_check")[0] == "DOWN", what="the server is down")
-        apply(responder, config)
+        apply(server, config)
         eventually(lambda: balancer.state("by_check")[0] == "UP", what="the server is up again")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.programs.conftest import Responder, serving
+from tests.programs.conftest import RunningServer, serving
 from tests.programs.test_programs import output
 
 pytestmark = pytest.mark.programs
@@ -54,8 +54,8 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     config = CONFIG.replace("127.0.0.1:0", f"{HOST}:{found['coroutine']}").replace(
         "127.0.0.1:1\n", f"{HOST}:{found['head-first']}\n"
     )
-    responder = Responder(found["callback"], free_port(), free_port())
-    with serving(responder, config.replace("PORT", str(responder.port)), tmp_path_factory.mktemp("http")):
+    server = RunningServer(found["callback"], free_port(), free_port())
+    with serving(server, config.replace("PORT", str(server.port)), tmp_path_factory.mktemp("http")):
         yield found
 
 

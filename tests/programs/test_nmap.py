@@ -37,7 +37,7 @@ def scan(port: int, *options: str) -> Candidate:
 
 
 def test_nmap_sees_the_port_state_of_each_accept_mode(serve: Serve) -> None:
-    responder = serve(CONFIG)
+    server = serve(CONFIG)
     for mode, state in (
         ("STALL", "filtered"),
         ("NORMAL", "open"),
@@ -49,21 +49,21 @@ def test_nmap_sees_the_port_state_of_each_accept_mode(serve: Serve) -> None:
         ("REFUSE", "closed"),
         ("NORMAL", "open"),
     ):
-        config = CONFIG.replace("NORMAL", mode).replace("PORT", str(responder.port))
-        output(str(ANSWERBACK), "apply", "-", "--server", f"127.0.0.1:{responder.admin}", say=config)
-        assert (mode, scan(responder.port).state) == (mode, state)
+        config = CONFIG.replace("NORMAL", mode).replace("PORT", str(server.port))
+        output(str(ANSWERBACK), "apply", "-", "--server", f"127.0.0.1:{server.admin}", say=config)
+        assert (mode, scan(server.port).state) == (mode, state)
 
 
 def test_nmap_scan_is_counted_as_a_connection_without_data(serve: Serve) -> None:
-    responder = serve(CONFIG)
-    assert scan(responder.port).state == "open"
+    server = serve(CONFIG)
+    assert scan(server.port).state == "open"
     for name in ("connections_accepted", "connections_without_data"):
         series = f'answerback_{name}_total{{listener="it"}}'
-        eventually(lambda: value(responder.scrape(), series) == 1, what=series)  # noqa: B023 - called at once
+        eventually(lambda: value(server.scrape(), series) == 1, what=series)  # noqa: B023 - called at once
 
 
 @pytest.mark.parametrize("name, service", [("daytime", "daytime"), ("pop3", "pop3"), ("memcached", "memcached")])
 def test_nmap_recognises_the_protocol_of_an_example(serve: Serve, name: str, service: str) -> None:
     example = output(str(ANSWERBACK), "examples", name)
-    responder = serve(re.sub(r"(?m)^( *(?:- )?address: \S*:)\d+", r"\1PORT", example))
-    assert scan(responder.port, "-sV", "--version-intensity", "2") == Candidate("open", service)
+    server = serve(re.sub(r"(?m)^( *(?:- )?address: \S*:)\d+", r"\1PORT", example))
+    assert scan(server.port, "-sV", "--version-intensity", "2") == Candidate("open", service)

@@ -40,8 +40,8 @@ def output(*command: str, say: str = "") -> str:
 
 
 def test_nc_prints_the_reply_that_the_readme_shows(serve: Serve) -> None:
-    responder = serve(HELLO)
-    assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}") == "Hello, World!"
+    server = serve(HELLO)
+    assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {server.port}") == "Hello, World!"
 
 
 @pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
@@ -49,25 +49,25 @@ def test_nc_prints_the_reply_that_the_readme_shows(serve: Serve) -> None:
     "style", [["-k", "1"], ["-k", "0"], ["-k", "1", "-P", "16"]], ids=["persistent", "one-shot", "pipelined"]
 )
 def test_redis_benchmark_accepts_every_pong(serve: Serve, engine: str, style: list[str]) -> None:
-    responder = serve(PONG.replace("ENGINE", engine))
+    server = serve(PONG.replace("ENGINE", engine))
     load = ["-t", "ping_inline", "-c", "20", "-n", "2000", "--csv", *style]
-    said = output("redis-benchmark", "-h", "127.0.0.1", "-p", str(responder.port), *load)
+    said = output("redis-benchmark", "-h", "127.0.0.1", "-p", str(server.port), *load)
     assert '"PING_INLINE"' in said
-    assert value(responder.scrape(), 'answerback_requests_total{listener="pong"}') >= 2000
+    assert value(server.scrape(), 'answerback_requests_total{listener="pong"}') >= 2000
 
 
 def test_promtool_reports_nothing_about_the_metrics(serve: Serve) -> None:
-    responder = serve(HELLO)
-    output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}")
+    server = serve(HELLO)
+    output("sh", "-c", f"printf hi | nc 127.0.0.1 {server.port}")
     checked = subprocess.run(
-        ["promtool", "check", "metrics"], input=responder.scrape(), capture_output=True, text=True, check=False
+        ["promtool", "check", "metrics"], input=server.scrape(), capture_output=True, text=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 def test_grpcurl_changes_the_reply_by_reflection_alone(serve: Serve) -> None:
-    responder = serve(HELLO)
-    admin = f"127.0.0.1:{responder.admin}"
+    server = serve(HELLO)
+    admin = f"127.0.0.1:{server.admin}"
     services = output(GRPCURL, "-plaintext", admin, "list").split()
     assert {"answerback.v1.ConfigService", "answerback.v1.OperationsService", "grpc.health.v1.Health"} <= set(services)
     found = json.loads(output(GRPCURL, "-plaintext", admin, "answerback.v1.ConfigService/GetConfig"))
@@ -76,7 +76,7 @@ def test_grpcurl_changes_the_reply_by_reflection_alone(serve: Serve) -> None:
     service = "answerback.v1.ConfigService/UpdateConfig"
     changed = json.loads(output(GRPCURL, "-plaintext", "-d", "@", admin, service, say=change))
     assert changed["changed"] is True
-    assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {responder.port}") == "Changed."
+    assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {server.port}") == "Changed."
 
 
 def value(exposition: str, series: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs.conftest import Responder, Serve
+from tests.programs.conftest import RunningServer, Serve
 
 pytestmark = pytest.mark.programs
 
@@ -77,22 +77,22 @@ CALLS = (
 
 
 def test_grpcurl_makes_every_call(serve: Serve) -> None:
-    responder = serve(CONFIG)
-    services = grpcurl(responder, "list").split()
+    server = serve(CONFIG)
+    services = grpcurl(server, "list").split()
     assert {method.replace("/", ".") for method in methods()} == {
-        method for service in services for method in grpcurl(responder, "list", service).split()
+        method for service in services for method in grpcurl(server, "list", service).split()
     }
     for call in CALLS:
         options = ["-max-time", "2"] if call.endless else []
         options += ["-d", json.dumps(as_json(call.request))]
-        check(call, objects(grpcurl(responder, call.method, options=options, endless=call.endless)))
+        check(call, objects(grpcurl(server, call.method, options=options, endless=call.endless)))
 
 
 def test_node_makes_every_call(serve: Serve) -> None:
-    responder = serve(CONFIG)
+    server = serve(CONFIG)
     calls = [{"method": call.method, "request": call.request, "first": call.endless} for call in CALLS]
     done = subprocess.run(
-        ["node", str(NODE / "calls.js"), f"127.0.0.1:{responder.admin}"],
+        ["node", str(NODE / "calls.js"), f"127.0.0.1:{server.admin}"],
         input=json.dumps(calls),
         capture_output=True,
         text=True,
@@ -142,9 +142,9 @@ def objects(text: str) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def grpcurl(responder: Responder, *words: str, options: Sequence[str] = (), endless: bool = False) -> str:
+def grpcurl(server: RunningServer, *words: str, options: Sequence[str] = (), endless: bool = False) -> str:
     """What it prints; a stream without end is left at its deadline."""
-    command = [GRPCURL, "-plaintext", *options, f"127.0.0.1:{responder.admin}", *words]
+    command = [GRPCURL, "-plaintext", *options, f"127.0.0.1:{server.admin}", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     left = endless and "DeadlineExceeded" in done.stderr
     assert done.returncode == 0 or left, (command, done.stdout, done.stderr)

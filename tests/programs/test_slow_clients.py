@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from tests.programs.conftest import Responder, Serve
+from tests.programs.conftest import RunningServer, Serve
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.programs
@@ -23,8 +23,8 @@ ATTACKS = {
 }
 
 
-def asked(responder: Responder, path: str) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{responder.metrics}{path}", timeout=5) as answer:
+def asked(server: RunningServer, path: str) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics}{path}", timeout=5) as answer:
         answer.read()
         return int(answer.status)
 
@@ -33,19 +33,19 @@ def asked(responder: Responder, path: str) -> int:
 def test_probes_are_answered_during_a_slow_http_attack(serve: Serve, attack: list[str]) -> None:
     program = shutil.which("slowhttptest")
     assert program, "slowhttptest is missing (Debian: apt install slowhttptest)"
-    responder = serve(HELLO)
-    url = f"http://127.0.0.1:{responder.metrics}/metrics"
+    server = serve(HELLO)
+    url = f"http://127.0.0.1:{server.metrics}/metrics"
     command = [program, *attack, "-c", str(CONNECTIONS), "-r", "200", "-l", str(SECONDS), "-u", url]
     attacker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     answered = 0
     try:
         began = time.monotonic()
         while attacker.poll() is None and time.monotonic() - began < 4 * SECONDS:
-            assert asked(responder, "/healthz") == 200
-            assert asked(responder, "/readyz") == 200
+            assert asked(server, "/healthz") == 200
+            assert asked(server, "/readyz") == 200
             answered += 1
     finally:
         attacker.kill()
         attacker.wait()
     assert answered >= 5
-    eventually(lambda: asked(responder, "/metrics") == 200, what="a scrape")
+    eventually(lambda: asked(server, "/metrics") == 200, what="a scrape")

@@ -19,7 +19,7 @@ from tests.survival.chaos import Chaos
 from tests.survival.clients import Client, Judge, Seen
 from tests.survival.measuring import Measurements, children
 from tests.survival.world import Window, World
-from tests.system.conftest import Responder
+from tests.system.conftest import RunningServer
 from tests.system.scraping import Metrics
 
 LOG_SECONDS: Final = 10.0  # until the log says of a death what a client saw of it
@@ -67,7 +67,7 @@ class Findings:
 class Campaign:
     """One run. `seed` decides everything but when it happens."""
 
-    def __init__(self, running: Responder, changes: Changes, chaos: Chaos, world: World, seed: str) -> None:
+    def __init__(self, running: RunningServer, changes: Changes, chaos: Chaos, world: World, seed: str) -> None:
         self.running, self.changes, self.chaos, self.world, self.seed = running, changes, chaos, world, seed
         self.findings = Findings()
         self.books = {name: ListenerCounters() for name in STABLE}

@@ -20,7 +20,7 @@ from answerback.v1 import config_pb2, listener_service_pb2
 from answerback.v1.config_service_pb2 import RollbackConfigRequest, UpdateConfigRequest
 from tests.ports import free_port
 from tests.survival.world import FAULTS, LIMITS, Version, World, renewed
-from tests.system.conftest import CALL_SECONDS, Responder
+from tests.system.conftest import CALL_SECONDS, RunningServer
 
 STABLE: Final = ("stable-v4", "stable-v6", "stable-unix")
 """Listeners that are never removed, so that their counters can be compared with what clients saw."""
@@ -36,7 +36,9 @@ Wanted = dict[str, Version]
 class Changes:
     """Makes random changes of a server, one at a time."""
 
-    def __init__(self, world: World, running: Responder, folder: Path, sockets: Path, seed: str, ipv6: bool) -> None:
+    def __init__(
+        self, world: World, running: RunningServer, folder: Path, sockets: Path, seed: str, ipv6: bool
+    ) -> None:
         self.world, self.running, self.folder = world, running, folder
         self.chance = random.Random(f"{seed} changes")
         self.made: Counter[str] = Counter()

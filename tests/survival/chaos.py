@@ -17,7 +17,7 @@ from answerback.cli.client import connected
 from answerback.v1.operations_service_pb2 import DrainRequest
 from tests.supervisor.supervising import alive, until
 from tests.survival.world import World
-from tests.system.conftest import CALL_SECONDS, Responder
+from tests.system.conftest import CALL_SECONDS, RunningServer
 
 REPLACED_SECONDS = 120.0
 
@@ -27,7 +27,7 @@ class Chaos:
 
     KINDS: ClassVar = {"kill": 3, "stop": 1, "pause": 1, "restart": 2, "drain": 2, "drain all": 1, "reset counters": 2}
 
-    def __init__(self, world: World, running: Responder, seed: str) -> None:
+    def __init__(self, world: World, running: RunningServer, seed: str) -> None:
         self.world, self.running = world, running
         self.chance = random.Random(f"{seed} chaos")
         self.done: Counter[str] = Counter()

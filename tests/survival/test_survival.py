@@ -15,7 +15,7 @@ from tests.survival.campaign import Campaign, ipv6_is_here
 from tests.survival.changes import Changes
 from tests.survival.chaos import Chaos
 from tests.survival.world import World
-from tests.system.conftest import Responder, await_listening, end, launch
+from tests.system.conftest import RunningServer, await_listening, end, launch
 
 QUICK_SECONDS = 12.0
 SECONDS = float(os.environ.get("ANSWERBACK_SURVIVAL_SECONDS", "600"))
@@ -37,7 +37,7 @@ def campaign(folder: Path, seed: str) -> Iterator[Campaign]:
         world = World()
         (folder / "payloads").mkdir()
         path = folder / "answerback.yaml"
-        running = Responder(process=None, log=folder / "log", config=path)  # type: ignore[arg-type]  # until it starts
+        running = RunningServer(process=None, log=folder / "log", config=path)  # type: ignore[arg-type]  # until it starts
         changes = Changes(world, running, folder, Path(sockets), seed, ipv6=ipv6_is_here())
         first = world.propose(changes.first())
         path.write_text(world.text(first.wanted.values()))

@@ -24,7 +24,7 @@ ECHO = "listeners: [{name: echo, address: '127.0.0.1:0', framing: line, rules: [
 
 
 @dataclass
-class Responder:
+class RunningServer:
     """One running `answerback serve`: where it listens, and what it has logged."""
 
     process: subprocess.Popen[bytes]
@@ -93,16 +93,16 @@ class Responder:
 
 
 ANSWERBACK = (sys.executable, "-m", "answerback.cli")
-Start = Callable[..., Responder]
+Start = Callable[..., RunningServer]
 
 
 @pytest.fixture
-def responder(tmp_path: Path) -> Iterator[Start]:
+def start_server(tmp_path: Path) -> Iterator[Start]:
     """Start `answerback serve` with a configuration (YAML) and further arguments; it is ended after the test.
 
-        def test_it(responder):
+        def test_it(server):
             config = "listeners: [{name: a, address: '127.0.0.1:0', rules: [{do: [echo]}]}]"
-            running = responder(config, "--workers", "2")
+            running = server(config, "--workers", "2")
             assert running.ask(b"hi") == b"hi"
             assert running.stop() == 0
 
@@ -113,7 +113,7 @@ def responder(tmp_path: Path) -> Iterator[Start]:
     """
     with ExitStack() as stack:
 
-        def start(config: str = ECHO, *args: str, under: Sequence[str] = ()) -> Responder:
+        def start(config: str = ECHO, *args: str, under: Sequence[str] = ()) -> RunningServer:
             number = len(list(tmp_path.glob("*.log")))
             file = tmp_path / f"answerback-{number}.yaml"
             file.write_text(config)
@@ -125,16 +125,16 @@ def responder(tmp_path: Path) -> Iterator[Start]:
         yield start
 
 
-def launch(config: Path, log: Path, *args: str, under: Sequence[str] = ()) -> Responder:
+def launch(config: Path, log: Path, *args: str, under: Sequence[str] = ()) -> RunningServer:
     """Start `answerback serve` and wait for nothing."""
     given = ("--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--workers", "1", "--log-format", "json")
     command = (*under, *ANSWERBACK, "serve", "--config", str(config), *given, *args)
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-    return Responder(process, log, config)
+    return RunningServer(process, log, config)
 
 
-def await_listening(running: Responder) -> None:
+def await_listening(running: RunningServer) -> None:
     """Wait until it has said that it serves, and where."""
     eventually(lambda: running.logged("serving") or running.process.poll() is not None, what="serving")
     assert running.logged("serving"), running.log.read_text()
@@ -148,7 +148,7 @@ def await_listening(running: Responder) -> None:
                 running.metrics = line["address"]
 
 
-def end(running: Responder) -> None:
+def end(running: RunningServer) -> None:
     """Kill it if the test has not stopped it; its workers must follow (they watch the link)."""
     running.process.kill()
     running.process.wait()

@@ -9,7 +9,7 @@ from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from tests.system.conftest import Responder, await_listening, end, launch
+from tests.system.conftest import RunningServer, await_listening, end, launch
 
 PREFIX = "answerback_"
 
@@ -51,7 +51,7 @@ class Metrics:
         ]
 
 
-def worker_pids(running: Responder) -> list[int]:
+def worker_pids(running: RunningServer) -> list[int]:
     """The processes that serve, by slot."""
     status = running.cli("status", "-o", "json")
     assert status.returncode == 0, status.stderr
@@ -59,7 +59,7 @@ def worker_pids(running: Responder) -> list[int]:
 
 
 @contextmanager
-def serving(folder: Path, config: str, *args: str) -> Iterator[Responder]:
+def serving(folder: Path, config: str, *args: str) -> Iterator[RunningServer]:
     """A server for several tests: starting one takes longer than most of them."""
     file = folder / "answerback.yaml"
     file.write_text(config)

@@ -20,7 +20,7 @@ from answerback.cli.client import connected
 from answerback.language.problems import InvalidConfig
 from answerback.v1.config_pb2 import Accept, Config
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
-from tests.system.conftest import CALL_SECONDS, Responder, Start
+from tests.system.conftest import CALL_SECONDS, RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
@@ -63,7 +63,7 @@ OTHERS = [
 class Switched:
     """A server whose listener is switched, and its clients."""
 
-    def __init__(self, running: Responder) -> None:
+    def __init__(self, running: RunningServer) -> None:
         self.running = running
         self.where = running.where()
         self.deaths = False
@@ -134,11 +134,11 @@ def engine() -> str:
 
 
 @pytest.fixture
-def switched(responder: Start, engine: str, request: pytest.FixtureRequest) -> Iterator[Switched]:
+def switched(start_server: Start, engine: str, request: pytest.FixtureRequest) -> Iterator[Switched]:
     """By default two workers on IPv4, and NORMAL; afterwards the counters must balance and the end be in order."""
     address, workers, accept = getattr(request, "param", ("127.0.0.1:0", 2, "NORMAL"))
     config = CONFIG.format(address=address, engine=engine, accept=accept)
-    made = Switched(responder(config, "--workers", str(workers)))
+    made = Switched(start_server(config, "--workers", str(workers)))
     yield made
     if made.running.process.poll() is None:
         eventually(lambda: made.metrics().balanced("it"), what="balanced books")

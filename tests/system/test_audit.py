@@ -11,8 +11,8 @@ pytestmark = pytest.mark.long
 OTHER = ECHO.replace("[echo]", "[echo, close]")
 
 
-def test_audit_log_has_a_line_for_each_change_and_rejection(responder: Start) -> None:
-    running = responder()
+def test_audit_log_has_a_line_for_each_change_and_rejection(start_server: Start) -> None:
+    running = start_server()
     etag = running.status()["etag"]
     assert running.cli("apply", "--comment", "two\nlines \x1b[2J", "-", stdin=OTHER).returncode == 0
     assert running.cli("apply", "--etag", etag, "--comment", "late", "-", stdin=ECHO).returncode == 1
@@ -33,8 +33,8 @@ def test_audit_log_has_a_line_for_each_change_and_rejection(responder: Start) ->
     assert running.stop() == 0
 
 
-def test_audit_log_has_a_line_for_each_operation(responder: Start) -> None:
-    running = responder(ECHO)
+def test_audit_log_has_a_line_for_each_operation(start_server: Start) -> None:
+    running = start_server(ECHO)
     assert running.cli("reset-counters", "--listener", "echo").returncode == 0
     assert running.cli("restart").returncode == 0
     _, reset, restart = running.told(3, logger="audit")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.behaviours import BEHAVIOURS, RULES, Address, Behaviour
-from tests.system.conftest import Responder
+from tests.system.conftest import RunningServer
 from tests.system.scraping import Metrics, serving, worker_pids
 from tests.system.talking import Account, Talk
 from tests.waiting import eventually
@@ -50,7 +50,7 @@ CONFIG = f"listeners:{LISTENERS}"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with serving(tmp_path_factory.mktemp("books"), CONFIG, "--workers", "2") as running:
         yield running
 
@@ -68,7 +68,7 @@ async def play(address: Address, account: Account, behaviours: Iterable[Behaviou
             clients.create_task(client(behaviour))
 
 
-def at_rest(running: Responder, listener: str, connections: int) -> Metrics:
+def at_rest(running: RunningServer, listener: str, connections: int) -> Metrics:
     """The metrics, once this number of connections were accepted and none is open."""
 
     def scrape() -> Metrics | None:
@@ -90,7 +90,7 @@ async def greeted(address: Address, account: Account) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_clients_own_counts_equal_the_metrics_exactly_at_rest(running: Responder, engine: str) -> None:
+async def test_clients_own_counts_equal_the_metrics_exactly_at_rest(running: RunningServer, engine: str) -> None:
     account = Account()
     behaviours = list(BEHAVIOURS.values()) * ROUNDS
     random.shuffle(behaviours)
@@ -122,7 +122,7 @@ async def anything(chance: random.Random, address: Address, account: Account) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_counters_equal_client_totals_for_random_conversations(running: Responder, engine: str) -> None:
+async def test_counters_equal_client_totals_for_random_conversations(running: RunningServer, engine: str) -> None:
     listener, account = f"{engine}-any", Account()
     seed = random.getrandbits(32)  # from that which pytest-randomly prints
     await play(running.where(listener), account, [partial(anything, random.Random(seed))] * 200)
@@ -141,7 +141,7 @@ async def test_counters_equal_client_totals_for_random_conversations(running: Re
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_counters_equal_client_totals_for_one_shot_conversations(running: Responder, engine: str) -> None:
+async def test_counters_equal_client_totals_for_one_shot_conversations(running: RunningServer, engine: str) -> None:
     listener, account = f"{engine}-hello", Account()
     await play(running.where(listener), account, [greeted] * 500)
     metrics = await asyncio.to_thread(at_rest, running, listener, account.connections)
@@ -152,7 +152,7 @@ async def test_counters_equal_client_totals_for_one_shot_conversations(running: 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_counters_balance_with_connections_open_in_two_workers(running: Responder, engine: str) -> None:
+async def test_counters_balance_with_connections_open_in_two_workers(running: RunningServer, engine: str) -> None:
     listener = f"{engine}-shared"
     before = {pid: descriptors(pid) for pid in worker_pids(running)}
     account = Account()

@@ -14,7 +14,7 @@ from grpc import aio
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_pb2 import Config
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 
 pytestmark = pytest.mark.long
 
@@ -37,7 +37,7 @@ listeners:
 
 
 @asynccontextmanager
-async def stub_of(running: Responder) -> AsyncIterator[Any]:
+async def stub_of(running: RunningServer) -> AsyncIterator[Any]:
     async with aio.insecure_channel(running.admin) as channel:
         yield ConfigServiceStub(channel)
 
@@ -97,8 +97,8 @@ class Load:
 
 
 @ENGINES
-async def test_hundred_changes_under_load_lose_no_connection(responder: Start, engine: str) -> None:
-    running = responder(NUMBERED, "--workers", "2", "--engine", engine)
+async def test_hundred_changes_under_load_lose_no_connection(start_server: Start, engine: str) -> None:
+    running = start_server(NUMBERED, "--workers", "2", "--engine", engine)
     load = Load()
     async with stub_of(running) as stub, asyncio.TaskGroup() as clients:
         config = (await stub.GetConfig(pb.GetConfigRequest())).config
@@ -115,8 +115,8 @@ async def test_hundred_changes_under_load_lose_no_connection(responder: Start, e
     assert running.stop() == 0
 
 
-async def test_rejected_update_changes_nothing(responder: Start) -> None:
-    running = responder(NUMBERED)
+async def test_rejected_update_changes_nothing(start_server: Start) -> None:
+    running = start_server(NUMBERED)
     async with stub_of(running) as stub:
         config = numbered((await stub.GetConfig(pb.GetConfigRequest())).config, 1)
         config.listeners[0].rules[0].when.regex = "(?=look)"
@@ -131,8 +131,8 @@ async def test_rejected_update_changes_nothing(responder: Start) -> None:
     assert await one_shot(running.where("once")) == b"0 0\n"
 
 
-async def test_update_with_stale_etag_is_aborted(responder: Start) -> None:
-    running = responder(NUMBERED)
+async def test_update_with_stale_etag_is_aborted(start_server: Start) -> None:
+    running = start_server(NUMBERED)
     async with stub_of(running) as stub:
         first = await stub.GetConfig(pb.GetConfigRequest())
         await stub.UpdateConfig(pb.UpdateConfigRequest(config=numbered(first.config, 1), etag=first.etag))
@@ -144,8 +144,8 @@ async def test_update_with_stale_etag_is_aborted(responder: Start) -> None:
     assert await one_shot(running.where("once")) == b"1 1\n"
 
 
-async def test_update_call_with_validate_only_changes_nothing(responder: Start) -> None:
-    running = responder(NUMBERED)
+async def test_update_call_with_validate_only_changes_nothing(start_server: Start) -> None:
+    running = start_server(NUMBERED)
     async with stub_of(running) as stub:
         config = (await stub.GetConfig(pb.GetConfigRequest())).config
         asked = numbered(config, 1)
@@ -156,8 +156,8 @@ async def test_update_call_with_validate_only_changes_nothing(responder: Start) 
     assert await one_shot(running.where("once")) == b"0 0\n"
 
 
-async def test_update_past_the_deadline_of_its_client_is_finished(responder: Start) -> None:
-    running = responder(NUMBERED)
+async def test_update_past_the_deadline_of_its_client_is_finished(start_server: Start) -> None:
+    running = start_server(NUMBERED)
     async with stub_of(running) as stub:
         config = (await stub.GetConfig(pb.GetConfigRequest())).config
         tried = 0

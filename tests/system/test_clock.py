@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import STOP_SECONDS, Responder, Start
+from tests.system.conftest import STOP_SECONDS, RunningServer, Start
 
 pytestmark = pytest.mark.programs
 
@@ -55,9 +55,9 @@ def clock(tmp_path: Path) -> Clock:
 
 
 @pytest.fixture
-def running(responder: Start, clock: Clock) -> Iterator[Responder]:
+def running(start_server: Start, clock: Clock) -> Iterator[RunningServer]:
     """With two workers, and a clock of its own."""
-    started = responder(CONFIG, "--workers", "2", under=clock.under())
+    started = start_server(CONFIG, "--workers", "2", under=clock.under())
     yield started
     assert started.stop() == 0
 
@@ -66,14 +66,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def test_template_time_follows_a_clock_step(running: Responder, clock: Clock) -> None:
+def test_template_time_follows_a_clock_step(running: RunningServer, clock: Clock) -> None:
     for hours in (0, 1, -1):
         clock.put(hours)
         before, told, after = now(), running.ask(b"hour\n").decode().strip(), now()
         assert told in {f"{true + timedelta(hours=hours):%H}" for true in (before, after)}
 
 
-def test_timers_are_unaffected_by_a_clock_step(running: Responder, clock: Clock) -> None:
+def test_timers_are_unaffected_by_a_clock_step(running: RunningServer, clock: Clock) -> None:
     """A delay and an idle time in progress are as long as they should be: no shorter, nor an hour longer."""
     for hours in (1, -1):
         with running.connect() as idle, running.connect() as slow:
@@ -86,7 +86,7 @@ def test_timers_are_unaffected_by_a_clock_step(running: Responder, clock: Clock)
             assert time.monotonic() - began >= 1.0
 
 
-def test_clock_step_restarts_no_worker_and_keeps_the_history_order(running: Responder, clock: Clock) -> None:
+def test_clock_step_restarts_no_worker_and_keeps_the_history_order(running: RunningServer, clock: Clock) -> None:
     before = processes(running)
     for revision, hours in ((2, 1), (3, -1), (4, 0)):
         clock.put(hours)
@@ -100,7 +100,7 @@ def test_clock_step_restarts_no_worker_and_keeps_the_history_order(running: Resp
     assert told == [(4, 0), (3, -1), (2, 1), (1, 0)]
 
 
-def test_clock_step_during_a_drain_does_not_change_its_duration(running: Responder, clock: Clock) -> None:
+def test_clock_step_during_a_drain_does_not_change_its_duration(running: RunningServer, clock: Clock) -> None:
     with running.connect() as slow:
         slow.sendall(b"slow\n")
         began = time.monotonic()
@@ -111,6 +111,6 @@ def test_clock_step_during_a_drain_does_not_change_its_duration(running: Respond
         assert running.process.wait(STOP_SECONDS) == 0
 
 
-def processes(running: Responder) -> list[tuple[int, int]]:
+def processes(running: RunningServer) -> list[tuple[int, int]]:
     """The workers' process ids, and how often each was started again."""
     return [(worker["pid"], worker["restarts"]) for worker in running.status()["workers"]]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
@@ -40,7 +40,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def failures(running: Responder) -> float:
+def failures(running: RunningServer) -> float:
     return Metrics.scrape(running.metrics).value("accept_errors_total", listener="line", errno="EMFILE")
 
 
@@ -72,12 +72,12 @@ class Waiting:
 
 @each_engine
 @pytest.mark.usefixtures("room_for_clients")
-def test_thousand_clients_of_a_server_with_256_descriptors_are_answered(responder: Start, engine: str) -> None:
+def test_thousand_clients_of_a_server_with_256_descriptors_are_answered(start_server: Start, engine: str) -> None:
     config = (
         f"listeners: [{{name: line, address: '127.0.0.1:0', engine: {engine}, framing: line,"
         ' rules: [{when: PING, do: [send: "+PONG\\r\\n"]}]}]'
     )
-    running = responder(config, "--workers", "2", under=("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh"))
+    running = start_server(config, "--workers", "2", under=("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh"))
     workers = worker_pids(running)
     waiting = Waiting(running.where(), CLIENTS)
     try:

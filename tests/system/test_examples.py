@@ -59,10 +59,10 @@ def test_examples_readme_lists_each_example_with_its_purpose() -> None:
     assert dict(rows) == purposes
 
 
-def test_first_configuration_of_the_readme_resets_two_replies_and_then_answers(responder: Start) -> None:
+def test_first_configuration_of_the_readme_resets_two_replies_and_then_answers(start_server: Start) -> None:
     """As the README says below it."""
     first = re.findall(r"^```yaml\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)[0]
-    running = responder(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", first), "--workers", "2")
+    running = start_server(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", first), "--workers", "2")
     replies = []
     for _ in range(5):
         with running.connect() as sock:
@@ -90,9 +90,9 @@ def all_of_them() -> tuple[v1.Config, dict[str, str]]:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("engine", ["callback", "coroutine"])
-def test_example_conversations_go_as_written(responder: Start, engine: str, workers: str) -> None:
+def test_example_conversations_go_as_written(start_server: Start, engine: str, workers: str) -> None:
     config, first = all_of_them()
-    running = responder(dump(config), "--engine", engine, "--workers", workers)
+    running = start_server(dump(config), "--engine", engine, "--workers", workers)
     for talk in TALKS:
         with Player(running.where(first[talk.stem]), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
             player.play(parse(talk.read_text()))

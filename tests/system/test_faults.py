@@ -9,7 +9,7 @@ import pytest
 
 from answerback.document.document import load
 from answerback.document.encode import dump
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
@@ -31,7 +31,7 @@ listeners:
 """
 
 
-def heard(running: Responder) -> bytes | None:
+def heard(running: RunningServer) -> bytes | None:
     """What one connection hears of ten bytes; None for a reset."""
     with running.connect() as peer:
         peer.sendall(b"x\n")
@@ -41,13 +41,13 @@ def heard(running: Responder) -> bytes | None:
             return None
 
 
-def strikes(running: Responder, fault: str) -> float:
+def strikes(running: RunningServer, fault: str) -> float:
     return Metrics.scrape(running.metrics).value("faults_applied_total", listener="it", fault=fault)
 
 
 @ENGINES
-def test_fault_counts_are_exact_over_all_workers(responder: Start, engine: str) -> None:
-    running = responder(FAULTY, "--workers", "2", "--engine", engine)
+def test_fault_counts_are_exact_over_all_workers(start_server: Start, engine: str) -> None:
+    running = start_server(FAULTY, "--workers", "2", "--engine", engine)
     found = [heard(running) for _ in range(12)]
     victim = worker_pids(running)[0]
     os.kill(victim, signal.SIGKILL)
@@ -62,8 +62,8 @@ def test_fault_counts_are_exact_over_all_workers(responder: Start, engine: str) 
     assert strikes(running, "off") == 0
 
 
-def test_fault_count_continues_through_unrelated_changes(responder: Start, tmp_path: Path) -> None:
-    running = responder(FAULTY, "--workers", "2")
+def test_fault_count_continues_through_unrelated_changes(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(FAULTY, "--workers", "2")
     assert [heard(running) is None for _ in range(5)] == [False, False, False, False, True]
     text = running.cli("show").stdout
     assert load(text).config == load(FAULTY).config
@@ -84,9 +84,9 @@ def test_fault_count_continues_through_unrelated_changes(responder: Start, tmp_p
 
 
 @ENGINES
-def test_server_with_same_seed_repeats_its_faults(responder: Start, engine: str) -> None:
+def test_server_with_same_seed_repeats_its_faults(start_server: Start, engine: str) -> None:
     def conversation() -> list[bytes | None]:
-        running = responder(FAULTY, "--workers", "1", "--engine", engine)
+        running = start_server(FAULTY, "--workers", "1", "--engine", engine)
         found = [heard(running) for _ in range(20)]
         assert running.stop() == 0
         return found
@@ -94,8 +94,8 @@ def test_server_with_same_seed_repeats_its_faults(responder: Start, engine: str)
     assert conversation() == conversation()
 
 
-def test_hung_connection_is_closed_when_the_server_stops(responder: Start) -> None:
-    running = responder(
+def test_hung_connection_is_closed_when_the_server_stops(start_server: Start) -> None:
+    running = start_server(
         "listeners: [{name: it, address: '127.0.0.1:0', framing: line, rules: [{do: [echo]}], faults: [hang]}]",
         "--grace",
         "0.1s",

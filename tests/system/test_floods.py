@@ -24,9 +24,9 @@ EMPTY_LISTENER = b"\x0a\x00"
 """Field 1 of Config: a listener without anything in it."""
 
 
-def flood(responder: Start, chunks: Iterable[bytes]) -> Watched:
+def flood(start_server: Start, chunks: Iterable[bytes]) -> Watched:
     """Send a flood to a new server, and say what it cost."""
-    running = responder(LARGE)
+    running = start_server(LARGE)
     with Watched(running.admin, running.process.pid) as watched, connect(running.admin) as peer:
         Flood(peer).send(chunks)
         watched.settle()
@@ -36,18 +36,18 @@ def flood(responder: Start, chunks: Iterable[bytes]) -> Watched:
     return watched
 
 
-def test_flood_of_pings_costs_little_memory(responder: Start) -> None:
-    assert flood(responder, again(PINGS, 100)).growth <= MOST
+def test_flood_of_pings_costs_little_memory(start_server: Start) -> None:
+    assert flood(start_server, again(PINGS, 100)).growth <= MOST
 
 
-def test_admin_responses_that_are_not_read_use_bounded_memory(responder: Start) -> None:
-    assert flood(responder, FLOODS["answers that are not read"]).growth <= MOST
+def test_admin_responses_that_are_not_read_use_bounded_memory(start_server: Start) -> None:
+    assert flood(start_server, FLOODS["answers that are not read"]).growth <= MOST
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(FLOODS))
-def test_admin_flood_uses_bounded_memory_and_health_is_answered(responder: Start, name: str) -> None:
-    assert flood(responder, FLOODS[name]).growth <= MOST
+def test_admin_flood_uses_bounded_memory_and_health_is_answered(start_server: Start, name: str) -> None:
+    assert flood(start_server, FLOODS[name]).growth <= MOST
 
 
 def validate(address: str, data: bytes) -> tuple[grpc.StatusCode, str]:
@@ -71,8 +71,8 @@ def request(config: bytes) -> bytes:
     return whole.SerializeToString()[:1] + size + bytes((rest,)) + config
 
 
-def test_admin_request_of_two_million_parts_is_rejected_in_bounded_memory(responder: Start) -> None:
-    running = responder()
+def test_admin_request_of_two_million_parts_is_rejected_in_bounded_memory(start_server: Start) -> None:
+    running = start_server()
     with Watched(running.admin, running.process.pid) as watched:
         code, details = validate(running.admin, request(EMPTY_LISTENER * 2_000_000))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
@@ -82,8 +82,8 @@ def test_admin_request_of_two_million_parts_is_rejected_in_bounded_memory(respon
 
 
 @pytest.mark.long
-def test_admin_request_with_the_maximum_of_parts_uses_bounded_memory(responder: Start) -> None:
-    running = responder()
+def test_admin_request_with_the_maximum_of_parts_uses_bounded_memory(start_server: Start) -> None:
+    running = start_server()
     with Watched(running.admin, running.process.pid) as watched:
         code, _ = validate(running.admin, request(EMPTY_LISTENER * 199_990))
     assert code is grpc.StatusCode.OK
@@ -99,8 +99,8 @@ def bomb(encoding: str) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_compressed_admin_request_is_rejected_without_decompression(responder: Start, encoding: str) -> None:
-    running = responder()
+def test_compressed_admin_request_is_rejected_without_decompression(start_server: Start, encoding: str) -> None:
+    running = start_server()
     data = bomb(encoding)
     pieces = [data[at : at + 16_000] for at in range(0, len(data), 16_000)]
     paths = (VALIDATE_CONFIG, flooding.REFLECTION, flooding.WATCH_CONFIG)
@@ -141,8 +141,8 @@ def closed(peer: socket.socket) -> bool:
 
 @pytest.mark.long
 @pytest.mark.parametrize("begin", [b"", flooding.BEGIN[:20]], ids=["silent", "half a preface"])
-def test_silent_admin_connections_are_limited_and_closed(responder: Start, begin: bytes) -> None:
-    running = responder()
+def test_silent_admin_connections_are_limited_and_closed(start_server: Start, begin: bytes) -> None:
+    running = start_server()
     with Watched(running.admin, running.process.pid) as watched, ExitStack() as stack:
         peers = [stack.enter_context(connect(running.admin)) for _ in range(2 * CONNECTIONS)]
         for peer in peers:

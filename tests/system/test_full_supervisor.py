@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from answerback.net import fd_reserve
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
@@ -52,12 +52,12 @@ def soft_limit(pid: int) -> int:
     return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
 
 
-def start(responder: Start) -> Responder:
-    return responder(LISTENERS, "--workers", "2", under=("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh"))
+def start(start_server: Start) -> RunningServer:
+    return start_server(LISTENERS, "--workers", "2", under=("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh"))
 
 
-def test_worker_is_replaced_while_admin_and_metrics_ports_are_full(responder: Start, strangers: ExitStack) -> None:
-    running = start(responder)
+def test_worker_is_replaced_while_admin_and_metrics_ports_are_full(start_server: Start, strangers: ExitStack) -> None:
+    running = start(start_server)
     workers, before = worker_pids(running), open_descriptors(running.process.pid)
     fill(running.metrics, strangers, b"GET /healthz HTTP/1.1\r\n")
     fill(running.admin, strangers, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")  # a whole HTTP/2 preface
@@ -70,15 +70,15 @@ def test_worker_is_replaced_while_admin_and_metrics_ports_are_full(responder: St
     assert not [line for line in running.lines() if "cannot be started" in line["message"]]
 
 
-def test_metrics_port_answers_while_all_its_places_are_taken(responder: Start, strangers: ExitStack) -> None:
-    running = start(responder)
+def test_metrics_port_answers_while_all_its_places_are_taken(start_server: Start, strangers: ExitStack) -> None:
+    running = start(start_server)
     fill(running.metrics, strangers, b"GET /metrics HTTP/1.1\r\n")
     fill(running.admin, strangers, b"")
     assert Metrics.scrape(running.metrics).value("workers") == 2
 
 
-def test_worker_is_replaced_at_the_soft_descriptor_limit(responder: Start) -> None:
-    running = start(responder)
+def test_worker_is_replaced_at_the_soft_descriptor_limit(start_server: Start) -> None:
+    running = start(start_server)
     pid = running.process.pid
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     highest = max(int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.certifying import Authority
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 from tests.system.flooding import (
     BEGIN,
     GET_CONFIG,
@@ -76,7 +76,7 @@ def hang_up(address: str, said: Iterator[bytes], leave: Callable[[socket.socket]
             leave(peer)
 
 
-def nothing_said(running: Responder) -> None:
+def nothing_said(running: RunningServer) -> None:
     """No warning or error was logged, and the server still serves."""
     assert running.cli("health").returncode == 0
     assert running.stop() == 0
@@ -87,24 +87,24 @@ def nothing_said(running: Responder) -> None:
 
 
 @pytest.mark.parametrize("leave", LEAVES)
-def test_client_that_disconnects_during_a_call_is_not_logged(responder: Start, leave: str) -> None:
-    running = responder(LARGE)
+def test_client_that_disconnects_during_a_call_is_not_logged(start_server: Start, leave: str) -> None:
+    running = start_server(LARGE)
     hang_up(running.admin, calls(), LEAVES[leave])
     nothing_said(running)
 
 
 @pytest.mark.parametrize("leave", LEAVES)
-def test_client_that_disconnects_during_a_scrape_is_not_logged(responder: Start, leave: str) -> None:
-    running = responder()
+def test_client_that_disconnects_during_a_scrape_is_not_logged(start_server: Start, leave: str) -> None:
+    running = start_server()
     hang_up(running.metrics, iter(HTTP), LEAVES[leave])
     nothing_said(running)
 
 
-def test_client_that_disconnects_during_a_tls_handshake_is_not_logged(responder: Start, tmp_path: Path) -> None:
+def test_client_that_disconnects_during_a_tls_handshake_is_not_logged(start_server: Start, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     server = authority.issue("server", "127.0.0.1")
     certificate = ("--admin-cert", str(server.certificate), "--admin-key", str(server.key))
-    running = responder(LARGE, *certificate)
+    running = start_server(LARGE, *certificate)
     context = ssl.create_default_context(cafile=str(authority.certificate))
     context.set_alpn_protocols(["h2"])
     for leave in LEAVES.values():

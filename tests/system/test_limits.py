@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 from tests.system.scraping import Metrics, serving, worker_pids
 from tests.system.talking import Account, Talk
 from tests.waiting import eventually
@@ -46,7 +46,7 @@ each_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with serving(tmp_path_factory.mktemp("limits"), CONFIG, "--workers", "2") as running:
         yield running
 
@@ -54,7 +54,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Responder]:
 class Crowd:
     """Clients of one listener, and those of them who are in."""
 
-    def __init__(self, running: Responder, listener: str, stack: AsyncExitStack) -> None:
+    def __init__(self, running: RunningServer, listener: str, stack: AsyncExitStack) -> None:
         self.running, self.listener, self._stack = running, listener, stack
         self.inside: list[tuple[str, Talk]] = []
 
@@ -94,7 +94,7 @@ class Crowd:
 
 
 @each_engine
-async def test_max_connections_is_exact_over_two_workers(running: Responder, engine: str) -> None:
+async def test_max_connections_is_exact_over_two_workers(running: RunningServer, engine: str) -> None:
     async with AsyncExitStack() as stack:
         crowd = Crowd(running, f"few-{engine}", stack)
         assert await crowd.enter(PEERS * 10) == MOST
@@ -109,7 +109,7 @@ async def test_max_connections_is_exact_over_two_workers(running: Responder, eng
 
 
 @each_engine
-async def test_max_connections_per_peer_is_exact_over_two_workers(running: Responder, engine: str) -> None:
+async def test_max_connections_per_peer_is_exact_over_two_workers(running: RunningServer, engine: str) -> None:
     async with AsyncExitStack() as stack:
         crowd = Crowd(running, f"each-{engine}", stack)
         assert await crowd.enter(PEERS * 10) == MOST_OF_PEER * len(PEERS)
@@ -128,17 +128,17 @@ async def test_max_connections_per_peer_is_exact_over_two_workers(running: Respo
 
 
 @each_engine
-async def test_limits_per_listener_and_per_peer_hold_together(running: Responder, engine: str) -> None:
+async def test_limits_per_listener_and_per_peer_hold_together(running: RunningServer, engine: str) -> None:
     async with AsyncExitStack() as stack:
         crowd = Crowd(running, f"both-{engine}", stack)
         assert await crowd.enter(PEERS[:1] * 10) == MOST_OF_PEER
         assert await crowd.enter(PEERS * 10) == MOST - MOST_OF_PEER
 
 
-async def test_connection_limits_are_freed_when_workers_are_killed(responder: Start) -> None:
+async def test_connection_limits_are_freed_when_workers_are_killed(start_server: Start) -> None:
     listener = "both-callback"
     async with AsyncExitStack() as stack:
-        crowd = Crowd(responder(CONFIG, "--workers", "2"), listener, stack)
+        crowd = Crowd(start_server(CONFIG, "--workers", "2"), listener, stack)
         assert await crowd.enter(PEERS * 10) == MOST
         for pid in worker_pids(crowd.running):
             os.kill(pid, signal.SIGKILL)
@@ -149,10 +149,10 @@ async def test_connection_limits_are_freed_when_workers_are_killed(responder: St
         assert await crowd.enter(PEERS * 10) == MOST
 
 
-async def test_raised_connection_limit_admits_new_clients(responder: Start) -> None:
+async def test_raised_connection_limit_admits_new_clients(start_server: Start) -> None:
     """And one that comes later counts who is there already."""
     async with AsyncExitStack() as stack:
-        running = responder(CONFIG, "--workers", "2")
+        running = start_server(CONFIG, "--workers", "2")
         crowd = Crowd(running, "few-callback", stack)
         assert await crowd.enter(PEERS * 10) == MOST
         wider = CONFIG.replace(f"{{max_connections: {MOST}}}", f"{{max_connections: {MOST + 5}}}")
@@ -167,11 +167,11 @@ async def test_raised_connection_limit_admits_new_clients(responder: Start) -> N
         assert await crowd.enter(PEERS * 10) == 1
 
 
-def closed(running: Responder, listener: str, reason: str) -> float:
+def closed(running: RunningServer, listener: str, reason: str) -> float:
     return Metrics.scrape(running.metrics).value("connections_closed_total", listener=listener, reason=reason)
 
 
-async def ended(running: Responder, listener: str, reason: str, before: float) -> None:
+async def ended(running: RunningServer, listener: str, reason: str, before: float) -> None:
     """One more connection is closed for a reason, and all are for the same."""
     await asyncio.to_thread(
         eventually, lambda: closed(running, listener, reason) == before + 1, 30.0, f"a connection closed for {reason}"
@@ -195,7 +195,7 @@ async def ended(running: Responder, listener: str, reason: str, before: float) -
     ],
 )
 async def test_connection_past_a_limit_is_closed_in_order(
-    running: Responder, engine: str, limit: str, said: bytes, answer: bytes, reason: str
+    running: RunningServer, engine: str, limit: str, said: bytes, answer: bytes, reason: str
 ) -> None:
     listener = f"{limit}-{engine}"
     before = closed(running, listener, reason)
@@ -206,7 +206,7 @@ async def test_connection_past_a_limit_is_closed_in_order(
 
 
 @each_engine
-async def test_client_that_does_not_read_is_reset_at_write_timeout(running: Responder, engine: str) -> None:
+async def test_client_that_does_not_read_is_reset_at_write_timeout(running: RunningServer, engine: str) -> None:
     listener = f"written-{engine}"
     before = closed(running, listener, "write_timeout")
     async with Talk(running.where(listener), Account(), receive_buffer=4096) as talk:

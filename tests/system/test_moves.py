@@ -15,7 +15,7 @@ from answerback.cli.client import connected
 from answerback.document.document import load
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
 from tests.ports import free_port
-from tests.system.conftest import CALL_SECONDS, Responder, Start
+from tests.system.conftest import CALL_SECONDS, RunningServer, Start
 from tests.system.test_unprivileged import UNDER
 from tests.waiting import eventually
 
@@ -104,7 +104,7 @@ def loads() -> Iterator[list[Load]]:
         load_.stop()
 
 
-def change(running: Responder) -> Callable[[str], None]:
+def change(running: RunningServer) -> Callable[[str], None]:
     def update(text: str) -> None:
         with connected(running.admin, CALL_SECONDS) as client:
             client.update_config(UpdateConfigRequest(config=load(text).config))
@@ -122,10 +122,10 @@ def configured(port: int, engine: str, accept: str = "NORMAL", host: str = "127.
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_listener_moved_under_load_answers_every_connected_client(
-    responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
+    start_server: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
 ) -> None:
     ports = free_port(), free_port()
-    running = responder(configured(ports[0], engine), "--workers", str(workers), under=under)
+    running = start_server(configured(ports[0], engine), "--workers", str(workers), under=under)
     load_ = Load("127.0.0.1", *ports)
     loads.append(load_)
     for number in range(CHANGES):
@@ -137,10 +137,10 @@ def test_listener_moved_under_load_answers_every_connected_client(
 
 
 def test_ipv6_listener_moved_under_load_answers_every_connected_client(
-    responder: Start, loads: list[Load], engine: str
+    start_server: Start, loads: list[Load], engine: str
 ) -> None:
     ports = free_port(), free_port()
-    running = responder(configured(ports[0], engine, host="[::1]"), "--workers", "2")
+    running = start_server(configured(ports[0], engine, host="[::1]"), "--workers", "2")
     load_ = Load("::1", *ports)
     loads.append(load_)
     for number in range(CHANGES // 2):
@@ -152,11 +152,11 @@ def test_ipv6_listener_moved_under_load_answers_every_connected_client(
 
 @pytest.mark.parametrize("accept", ["RESET", "CLOSE"])
 def test_listener_moved_with_another_accept_mode_uses_it_at_the_new_port_only(
-    responder: Start, loads: list[Load], engine: str, accept: str
+    start_server: Start, loads: list[Load], engine: str, accept: str
 ) -> None:
     """At one port it is NORMAL; no client may meet the other mode there."""
     here, there = free_port(), free_port()
-    running = responder(configured(here, engine), "--workers", "2")
+    running = start_server(configured(here, engine), "--workers", "2")
     load_ = Load("127.0.0.1", here)
     loads.append(load_)
     for _ in range(CHANGES // 2):
@@ -168,10 +168,10 @@ def test_listener_moved_with_another_accept_mode_uses_it_at_the_new_port_only(
 
 @pytest.mark.parametrize("away", ["removed", "REFUSE"])
 def test_listener_removed_and_added_under_load_answers_every_connected_client(
-    responder: Start, loads: list[Load], engine: str, away: str
+    start_server: Start, loads: list[Load], engine: str, away: str
 ) -> None:
     port = free_port()
-    running = responder(configured(port, engine), "--workers", "2")
+    running = start_server(configured(port, engine), "--workers", "2")
     load_ = Load("127.0.0.1", port)
     loads.append(load_)
     for _ in range(CHANGES // 2):
@@ -183,11 +183,11 @@ def test_listener_removed_and_added_under_load_answers_every_connected_client(
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_stop_under_load_answers_every_connected_client(
-    responder: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
+    start_server: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
 ) -> None:
     port = free_port()
     for _ in range(3):
-        running = responder(configured(port, engine), "--workers", str(workers), under=under)
+        running = start_server(configured(port, engine), "--workers", str(workers), under=under)
         load_ = Load("127.0.0.1", port)
         loads.append(load_)
         load_.more(port)

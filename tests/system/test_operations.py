@@ -17,7 +17,7 @@ from grpc import aio
 
 from answerback.v1 import listener_service_pb2 as pb
 from answerback.v1.listener_service_pb2_grpc import ListenerServiceStub
-from tests.system.conftest import ANSWERBACK, Responder, Start
+from tests.system.conftest import ANSWERBACK, RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
 
@@ -39,7 +39,7 @@ def clients() -> Iterator[ExitStack]:
         yield stack
 
 
-def conversing(running: Responder, clients: ExitStack) -> list[socket.socket]:
+def conversing(running: RunningServer, clients: ExitStack) -> list[socket.socket]:
     """So many connections, each of which has been answered once."""
     found = [clients.enter_context(running.connect("kept")) for _ in range(CLIENTS)]
     for client in found:
@@ -48,7 +48,7 @@ def conversing(running: Responder, clients: ExitStack) -> list[socket.socket]:
     return found
 
 
-def drained(running: Responder, *words: str) -> list[dict[str, int | str]]:
+def drained(running: RunningServer, *words: str) -> list[dict[str, int | str]]:
     """What `answerback drain` says."""
     done = running.cli("drain", "-o", "json", *words)
     assert done.returncode == 0, done.stderr
@@ -58,7 +58,7 @@ def drained(running: Responder, *words: str) -> list[dict[str, int | str]]:
 class Asking:
     """Threads that connect, ask and read to the end, without pause."""
 
-    def __init__(self, running: Responder, threads: int = 8) -> None:
+    def __init__(self, running: RunningServer, threads: int = 8) -> None:
         self.answers = 0
         self.lost: list[object] = []
         self._running = running
@@ -87,9 +87,9 @@ class Asking:
 
 @ENGINES
 def test_drain_of_200_connections_is_gradual_and_loses_no_reply(
-    responder: Start, clients: ExitStack, engine: str
+    start_server: Start, clients: ExitStack, engine: str
 ) -> None:
-    running = responder(CONFIG, "--workers", "2", "--engine", engine)
+    running = start_server(CONFIG, "--workers", "2", "--engine", engine)
     peers = conversing(running, clients)
     said = drained(running, "--over", "3s")
     assert (said[-1]["state"], said[-1]["connections_closed"]) == ("DRAIN_STATE_DRAINED", CLIENTS)
@@ -112,8 +112,8 @@ def test_drain_of_200_connections_is_gradual_and_loses_no_reply(
     assert running.stop() == 0
 
 
-def test_drain_completes_although_workers_are_killed(responder: Start, clients: ExitStack) -> None:
-    running = responder(CONFIG, "--workers", "2")
+def test_drain_completes_although_workers_are_killed(start_server: Start, clients: ExitStack) -> None:
+    running = start_server(CONFIG, "--workers", "2")
     conversing(running, clients)
     env = {**os.environ, "ANSWERBACK_SERVER": running.admin}
     draining = subprocess.Popen([*ANSWERBACK, "drain", "--over", "1h"], env=env, stdout=subprocess.PIPE, text=True)
@@ -133,8 +133,8 @@ def test_drain_completes_although_workers_are_killed(responder: Start, clients: 
     assert running.ask(b"hi", "once") == b"one"
 
 
-def test_sigterm_during_a_drain_ends_the_server(responder: Start, clients: ExitStack) -> None:
-    running = responder(CONFIG, "--workers", "2")
+def test_sigterm_during_a_drain_ends_the_server(start_server: Start, clients: ExitStack) -> None:
+    running = start_server(CONFIG, "--workers", "2")
     peers = conversing(running, clients)
     env = {**os.environ, "ANSWERBACK_SERVER": running.admin}
     draining = subprocess.Popen([*ANSWERBACK, "drain", "--over", "1h"], env=env, stderr=subprocess.PIPE, text=True)
@@ -146,8 +146,8 @@ def test_sigterm_during_a_drain_ends_the_server(responder: Start, clients: ExitS
 
 
 @ENGINES
-def test_restart_under_a_connect_loop_loses_no_client(responder: Start, engine: str) -> None:
-    running = responder(CONFIG, "--workers", "2", "--engine", engine)
+def test_restart_under_a_connect_loop_loses_no_client(start_server: Start, engine: str) -> None:
+    running = start_server(CONFIG, "--workers", "2", "--engine", engine)
     before = worker_pids(running)
     asking = Asking(running)
     eventually(lambda: asking.answers > 50, what="answers")
@@ -165,8 +165,8 @@ def test_restart_under_a_connect_loop_loses_no_client(responder: Start, engine: 
     assert metrics.balanced("once")
 
 
-async def test_concurrent_listener_changes_are_all_applied(responder: Start) -> None:
-    running = responder(CONFIG, "--workers", "2")
+async def test_concurrent_listener_changes_are_all_applied(start_server: Start) -> None:
+    running = start_server(CONFIG, "--workers", "2")
     names = [f"listener-{number}" for number in range(12)]
 
     async def create_and_change(stub: Any, name: str) -> int:

@@ -12,8 +12,8 @@ from tests.waiting import eventually
 IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
-def test_first_signal_drains_and_second_aborts_with_sigint_ignored_at_start(responder: Start) -> None:
-    running = responder(STUCK, "--workers", "2", "--grace", "60s", under=IN_THE_BACKGROUND)
+def test_first_signal_drains_and_second_aborts_with_sigint_ignored_at_start(start_server: Start) -> None:
+    running = start_server(STUCK, "--workers", "2", "--grace", "60s", under=IN_THE_BACKGROUND)
     with begun(running, "stuck") as stuck, begun(running, "slow") as slow:
         running.process.send_signal(signal.SIGINT)
         running.told(message="SIGINT: draining; a second signal aborts")
@@ -27,14 +27,14 @@ def test_first_signal_drains_and_second_aborts_with_sigint_ignored_at_start(resp
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_idle_server_exits_with_0_on_sigterm_or_sigint(responder: Start, signum: signal.Signals) -> None:
-    running = responder(STUCK)
+def test_idle_server_exits_with_0_on_sigterm_or_sigint(start_server: Start, signum: signal.Signals) -> None:
+    running = start_server(STUCK)
     assert running.stop(signum) == 0
     assert "Traceback" not in running.log.read_text()
 
 
-def test_sighup_applies_the_changed_file(responder: Start) -> None:
-    running = responder("listeners: [{name: a, address: '127.0.0.1:0', framing: line, rules: [{do: [send: one]}]}]")
+def test_sighup_applies_the_changed_file(start_server: Start) -> None:
+    running = start_server("listeners: [{name: a, address: '127.0.0.1:0', framing: line, rules: [{do: [send: one]}]}]")
     assert running.ask(b"hi\n") == b"one"
     running.config.write_text(running.config.read_text().replace("one", "two"))
     running.process.send_signal(signal.SIGHUP)

@@ -11,7 +11,7 @@ import pytest
 from answerback.cli.client import connected
 from answerback.cli.credentials import Credentials
 from tests.certifying import Authority, Issued, become
-from tests.system.conftest import CALL_SECONDS, ECHO, Responder, Start
+from tests.system.conftest import CALL_SECONDS, ECHO, RunningServer, Start
 
 pytestmark = pytest.mark.long
 
@@ -57,22 +57,22 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def local(running: Responder) -> str:
+def local(running: RunningServer) -> str:
     """Where the admin API is reached from here."""
     return running.admin.replace("0.0.0.0", "127.0.0.1")
 
 
-def revision(running: Responder, shown: Credentials) -> int:
+def revision(running: RunningServer, shown: Credentials) -> int:
     with connected(local(running), CALL_SECONDS, shown) as client:
         return client.get_config().revision
 
 
-def command(running: Responder, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+def command(running: RunningServer, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     return running.cli(*args, "--server", local(running), stdin=stdin)
 
 
-def test_admin_api_on_remote_address_needs_the_token(responder: Start, keys: Keys) -> None:
-    running = responder(ECHO, "--admin", EVERYWHERE, *keys.serve("token-file", "read-token-file"))
+def test_admin_api_on_remote_address_needs_the_token(start_server: Start, keys: Keys) -> None:
+    running = start_server(ECHO, "--admin", EVERYWHERE, *keys.serve("token-file", "read-token-file"))
     change = ECHO.replace("[echo]", "[echo, close]")
     token, look = ("--token-file", str(keys.full)), ("--token-file", str(keys.read))
 
@@ -97,8 +97,8 @@ def test_admin_api_on_remote_address_needs_the_token(responder: Start, keys: Key
     assert [token for token in (FULL, READ, OTHER) if token in log] == []
 
 
-def test_admin_api_on_remote_address_accepts_a_client_certificate(responder: Start, keys: Keys) -> None:
-    running = responder(ECHO, "--admin", EVERYWHERE, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
+def test_admin_api_on_remote_address_accepts_a_client_certificate(start_server: Start, keys: Keys) -> None:
+    running = start_server(ECHO, "--admin", EVERYWHERE, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
     trust = ("--ca", str(keys.authority.certificate))
     own = ("--cert", str(keys.client.certificate), "--key", str(keys.client.key))
     refused = command(running, "status", *trust)
@@ -112,8 +112,8 @@ def test_admin_api_on_remote_address_accepts_a_client_certificate(responder: Sta
     assert "PRIVATE KEY" not in running.log.read_text()
 
 
-def test_serve_applies_a_replaced_token_file_to_the_next_call(responder: Start, keys: Keys) -> None:
-    running = responder(ECHO, *keys.serve("token-file"))
+def test_serve_applies_a_replaced_token_file_to_the_next_call(start_server: Start, keys: Keys) -> None:
+    running = start_server(ECHO, *keys.serve("token-file"))
     mine = written(keys.full.with_name("mine"), FULL)
     assert revision(running, Credentials(token_file=mine)) == 1
     written(keys.full.with_name("new"), OTHER).rename(keys.full)
@@ -126,9 +126,9 @@ def test_serve_applies_a_replaced_token_file_to_the_next_call(responder: Start, 
 
 
 def test_new_certificate_applies_to_the_next_connection_and_open_ones_continue(
-    responder: Start, keys: Keys, tmp_path: Path
+    start_server: Start, keys: Keys, tmp_path: Path
 ) -> None:
-    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
+    running = start_server(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca"))
     before = Credentials(ca=keys.authority.certificate, cert=keys.client.certificate, key=keys.client.key)
     following = Authority(tmp_path, "following")
     client = following.issue("client", "deployer.example")
@@ -147,8 +147,8 @@ def test_new_certificate_applies_to_the_next_connection_and_open_ones_continue(
     assert running.stop() == 0
 
 
-def test_failing_tls_clients_do_not_disturb_others(responder: Start, keys: Keys) -> None:
-    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
+def test_failing_tls_clients_do_not_disturb_others(start_server: Start, keys: Keys) -> None:
+    running = start_server(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
     host, _, port = running.admin.rpartition(":")
     shown = Credentials(ca=keys.authority.certificate, token_file=keys.full)
     with connected(running.admin, CALL_SECONDS, shown) as client:
@@ -159,25 +159,25 @@ def test_failing_tls_clients_do_not_disturb_others(responder: Start, keys: Keys)
     assert running.stop() == 0
 
 
-def test_probes_need_no_token(responder: Start, keys: Keys) -> None:
-    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca", "token-file"))
+def test_probes_need_no_token(start_server: Start, keys: Keys) -> None:
+    running = start_server(ECHO, *keys.serve("admin-cert", "admin-key", "admin-client-ca", "token-file"))
     assert running.cli("health").returncode == 0
 
 
 def test_commands_and_serve_read_the_same_token_file_variable(
-    responder: Start, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    start_server: Start, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANSWERBACK_TOKEN_FILE", str(keys.full))
-    running = responder(ECHO)
+    running = start_server(ECHO)
     assert running.cli("show").returncode == 0
     monkeypatch.delenv("ANSWERBACK_TOKEN_FILE")
     assert running.cli("show").returncode == 1
 
 
-def test_token_or_key_file_open_to_all_is_warned_of(responder: Start, keys: Keys) -> None:
+def test_token_or_key_file_open_to_all_is_warned_of(start_server: Start, keys: Keys) -> None:
     keys.full.chmod(0o644)
     keys.server.key.chmod(0o644)
-    running = responder(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
+    running = start_server(ECHO, *keys.serve("admin-cert", "admin-key", "token-file"))
     warned = running.told(2, level="WARNING")
     assert [line["message"] for line in warned] == [
         f"the token file {keys.full} is readable by all users of this machine: chmod o-r",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from answerback.document.document import load
 from tests.ports import free_port
-from tests.system.conftest import ANSWERBACK, STOP_SECONDS, Responder, Start
+from tests.system.conftest import ANSWERBACK, STOP_SECONDS, RunningServer, Start
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ listeners:
 """
 
 
-def test_serve_answers_on_its_reported_address(responder: Start) -> None:
-    running = responder(HELLO)
+def test_serve_answers_on_its_reported_address(start_server: Start) -> None:
+    running = start_server(HELLO)
     assert running.ask(b"hi") == b"Hello, World!"
     assert running.stop() == 0
 
 
-def test_commands_reach_a_running_server(responder: Start, tmp_path: Path) -> None:
-    running = responder(HELLO, "--workers", "2")
+def test_commands_reach_a_running_server(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(HELLO, "--workers", "2")
     assert running.cli("health").stdout == "ok\n"
     shown = running.cli("show").stdout
     assert load(shown).config == load(HELLO).config
@@ -54,8 +54,8 @@ def test_commands_reach_a_running_server(responder: Start, tmp_path: Path) -> No
     assert "from api: why\n" in running.cli("status").stdout
 
 
-def test_apply_rejected_by_a_running_server_prints_lines_of_the_file(responder: Start, tmp_path: Path) -> None:
-    running = responder(HELLO)
+def test_apply_rejected_by_a_running_server_prints_lines_of_the_file(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(HELLO)
     bad = tmp_path / "bad.yaml"
     for text, place in (
         (f"listeners:\n  - name: a\n    address: {running.metrics}\n", "3:14: listeners[0].address: "),
@@ -71,8 +71,8 @@ def test_apply_rejected_by_a_running_server_prints_lines_of_the_file(responder: 
     assert running.ask(b"hi") == b"Hello, World!"
 
 
-def test_serve_without_a_terminal_prints_only_log_lines(responder: Start) -> None:
-    running = responder(HELLO)
+def test_serve_without_a_terminal_prints_only_log_lines(start_server: Start) -> None:
+    running = start_server(HELLO)
     assert running.stop() == 0
     lines = [json.loads(line) for line in running.log.read_text().splitlines()]
     assert [line["kind"] for line in lines if line["message"] == "listening"] == ["listener", "admin", "metrics"]
@@ -109,9 +109,9 @@ def test_standard_input_cannot_be_watched() -> None:
     assert "--watch-config needs a file: standard input is read once" in result.stderr
 
 
-def test_port_file_has_the_bound_addresses_while_the_server_runs(responder: Start, tmp_path: Path) -> None:
+def test_port_file_has_the_bound_addresses_while_the_server_runs(start_server: Start, tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
-    running = responder(HELLO, "--port-file", str(file))
+    running = start_server(HELLO, "--port-file", str(file))
     eventually(file.exists, what="the port file")
     assert json.loads(file.read_text()) == {
         "listeners": running.listeners,
@@ -185,16 +185,16 @@ def test_serve_prints_a_banner(tmp_path: Path) -> None:
     assert "Traceback" not in err.read_text()
 
 
-def test_serve_with_admin_api_on_a_unix_socket_removes_it_at_the_end(responder: Start, tmp_path: Path) -> None:
-    running = responder(HELLO, "--admin", f"unix:{tmp_path}/admin")
+def test_serve_with_admin_api_on_a_unix_socket_removes_it_at_the_end(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(HELLO, "--admin", f"unix:{tmp_path}/admin")
     assert running.admin == f"unix:{tmp_path}/admin"
     assert running.cli("status").returncode == 0
     assert running.stop() == 0
     assert not (tmp_path / "admin").exists()
 
 
-def test_apply_on_a_terminal_shows_the_difference_and_asks(responder: Start, tmp_path: Path) -> None:
-    running = responder()
+def test_apply_on_a_terminal_shows_the_difference_and_asks(start_server: Start, tmp_path: Path) -> None:
+    running = start_server()
     changed = tmp_path / "changed.yaml"
     changed.write_text(running.config.read_text().replace("[echo]", "[send: other, close]"))
     for said, revision in (("n\n", 1), ("y\n", 2)):
@@ -206,7 +206,7 @@ def test_apply_on_a_terminal_shows_the_difference_and_asks(responder: Start, tmp
     assert running.ask(b"hi\n") == b"other"
 
 
-def on_a_terminal(running: Responder, typed: str, *args: str) -> str:
+def on_a_terminal(running: RunningServer, typed: str, *args: str) -> str:
     """What a person sees who runs a command and types something."""
     ours, theirs = pty.openpty()
     env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}

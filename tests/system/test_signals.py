@@ -12,7 +12,7 @@ from grpc import aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from tests.system.conftest import Responder, Start
+from tests.system.conftest import RunningServer, Start
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
@@ -34,7 +34,7 @@ TRIES = 3  # of which the best must be in time: a busy machine is not the server
 PROMPT = 0.1  # seconds
 
 
-def begun(running: Responder, listener: str) -> socket.socket:
+def begun(running: RunningServer, listener: str) -> socket.socket:
     """A connection in the middle of its reply."""
     peer = running.connect(listener)
     peer.sendall(b"hi\n")
@@ -49,7 +49,7 @@ def is_reset(peer: socket.socket) -> bool:
         return True
 
 
-async def seconds_until_not_serving(running: Responder) -> float:
+async def seconds_until_not_serving(running: RunningServer) -> float:
     async with aio.insecure_channel(running.admin) as channel:
         call: Any = HealthStub(channel).Watch(HealthCheckRequest(service="readiness"))  # type: ignore[attr-defined]
         assert (await call.read()).status == HealthCheckResponse.SERVING
@@ -59,10 +59,10 @@ async def seconds_until_not_serving(running: Responder) -> float:
         return time.monotonic() - began
 
 
-def test_sigterm_reports_not_serving_at_once_and_resets_stuck_clients(responder: Start) -> None:
+def test_sigterm_reports_not_serving_at_once_and_resets_stuck_clients(start_server: Start) -> None:
     best = 10.0
     for _ in range(TRIES):
-        running = responder(STUCK, "--workers", "2", "--grace", f"{GRACE:g}s")
+        running = start_server(STUCK, "--workers", "2", "--grace", f"{GRACE:g}s")
         stuck = [begun(running, "stuck") for _ in range(4)]
         began = time.monotonic()
         best = min(best, asyncio.run(seconds_until_not_serving(running)))
@@ -77,8 +77,8 @@ def test_sigterm_reports_not_serving_at_once_and_resets_stuck_clients(responder:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_sigterm_or_sigint_finishes_a_reply_in_progress(responder: Start, signum: signal.Signals) -> None:
-    running = responder(STUCK)
+def test_sigterm_or_sigint_finishes_a_reply_in_progress(start_server: Start, signum: signal.Signals) -> None:
+    running = start_server(STUCK)
     with begun(running, "slow") as peer:
         running.process.send_signal(signum)
         assert peer.recv(100) == b"done\n"
@@ -86,8 +86,8 @@ def test_sigterm_or_sigint_finishes_a_reply_in_progress(responder: Start, signum
     assert running.process.wait(10) == 0
 
 
-def test_readiness_fails_and_liveness_holds_during_a_drain(responder: Start) -> None:
-    running = responder(STUCK, "--grace", "60s")
+def test_readiness_fails_and_liveness_holds_during_a_drain(start_server: Start) -> None:
+    running = start_server(STUCK, "--grace", "60s")
     with begun(running, "stuck"):
         running.process.send_signal(signal.SIGTERM)
         eventually(lambda: running.cli("health").returncode == 1, what="not ready")
@@ -100,8 +100,8 @@ def test_readiness_fails_and_liveness_holds_during_a_drain(responder: Start) -> 
         running.process.wait(10)
 
 
-def test_sigterm_with_drain_delay_keeps_accepting(responder: Start) -> None:
-    running = responder(STUCK, "--drain-delay", "60s", "--grace", "120s")
+def test_sigterm_with_drain_delay_keeps_accepting(start_server: Start) -> None:
+    running = start_server(STUCK, "--drain-delay", "60s", "--grace", "120s")
     running.process.send_signal(signal.SIGTERM)
     eventually(lambda: running.status()["state"] == "STATE_DRAINING", what="draining")
     with begun(running, "stuck"):
@@ -109,8 +109,8 @@ def test_sigterm_with_drain_delay_keeps_accepting(responder: Start) -> None:
         assert running.process.wait(10) == 1
 
 
-def test_second_signal_aborts(responder: Start) -> None:
-    running = responder(STUCK, "--workers", "2", "--grace", "60s")
+def test_second_signal_aborts(start_server: Start) -> None:
+    running = start_server(STUCK, "--workers", "2", "--grace", "60s")
     with begun(running, "stuck") as peer:
         running.process.send_signal(signal.SIGTERM)
         running.told(message="SIGTERM: draining; a second signal aborts")
@@ -120,8 +120,8 @@ def test_second_signal_aborts(responder: Start) -> None:
         assert is_reset(peer)
 
 
-def test_sigterm_ends_despite_watches_and_slow_readers(responder: Start) -> None:
-    running = responder(STUCK, "--grace", "1s")
+def test_sigterm_ends_despite_watches_and_slow_readers(start_server: Start) -> None:
+    running = start_server(STUCK, "--grace", "1s")
     host, _, port = running.metrics.rpartition(":")
     with socket.create_connection((host, int(port))) as reader:
         reader.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n")  # and nothing more
@@ -130,8 +130,8 @@ def test_sigterm_ends_despite_watches_and_slow_readers(responder: Start) -> None
         assert time.monotonic() - began < 2.0
 
 
-def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(responder: Start) -> None:
-    running = responder(STUCK)
+def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(start_server: Start) -> None:
+    running = start_server(STUCK)
     changed = running.config.read_text().replace("done", "changed")
     running.config.write_text(changed)
     running.process.send_signal(signal.SIGHUP)
@@ -152,8 +152,8 @@ def test_sighup_applies_a_valid_file_and_rejects_an_invalid_one(responder: Start
     assert running.stop() == 0
 
 
-def test_sighup_with_missing_or_replaced_file_keeps_serving(responder: Start, tmp_path: Path) -> None:
-    running = responder(STUCK)
+def test_sighup_with_missing_or_replaced_file_keeps_serving(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(STUCK)
     running.config.unlink()
     running.process.send_signal(signal.SIGHUP)
     running.told(part="No such file")

@@ -17,7 +17,7 @@ from answerback.document.document import load
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1.config_pb2 import Config
 from answerback.v1.config_service_pb2_grpc import ConfigServiceStub
-from tests.system.conftest import ANSWERBACK, Responder, Start
+from tests.system.conftest import ANSWERBACK, RunningServer, Start
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
@@ -52,9 +52,9 @@ def config(text: str) -> Config:
 
 
 class Api:
-    """What the tests ask of a responder."""
+    """What the tests ask of a server."""
 
-    def __init__(self, running: Responder, *, own_connection: bool = False) -> None:
+    def __init__(self, running: RunningServer, *, own_connection: bool = False) -> None:
         # Without it, gRPC lets channels to the same address share one connection, and its limit of streams.
         self.channel = grpc.insecure_channel(running.admin, [("grpc.use_local_subchannel_pool", int(own_connection))])
         self.stub: Any = ConfigServiceStub(self.channel)
@@ -90,11 +90,11 @@ def whole(history: list[pb.Revision]) -> bool:
 
 
 # ── The process ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_kill_9_of_all_processes_keeps_acknowledged_changes(responder: Start, tmp_path: Path) -> None:
+def test_kill_9_of_all_processes_keeps_acknowledged_changes(start_server: Start, tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "state"))
     acknowledged = "one"
     for number in range(3):
-        running = responder(TALK.replace("TEXT", "one"), *state)
+        running = start_server(TALK.replace("TEXT", "one"), *state)
         assert running.ask(b"hi") == acknowledged.encode()
         api = Api(running)
         for change in range(3):
@@ -103,15 +103,15 @@ def test_kill_9_of_all_processes_keeps_acknowledged_changes(responder: Start, tm
         running.process.kill()
         running.process.wait()
         api.channel.close()
-    running = responder(TALK.replace("TEXT", "one"), *state, "--workers", "2")
+    running = start_server(TALK.replace("TEXT", "one"), *state, "--workers", "2")
     assert running.ask(b"hi") == acknowledged.encode()
     history = Api(running).history()
     assert whole(history)
     assert [one.number for one in history] == list(range(1, 11))
 
 
-def test_rollback_history_and_watch_commands_use_the_stored_revisions(responder: Start, tmp_path: Path) -> None:
-    running = responder(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"), "--keep-revisions", "3")
+def test_rollback_history_and_watch_commands_use_the_stored_revisions(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"), "--keep-revisions", "3")
     api = Api(running)
     for text in ("two", "three", "four"):
         api.update(text)
@@ -125,9 +125,9 @@ def test_rollback_history_and_watch_commands_use_the_stored_revisions(responder:
     assert "revision 1 is not in the history" in gone.stderr
 
 
-def test_second_server_on_a_state_directory_does_not_start(responder: Start, tmp_path: Path) -> None:
+def test_second_server_on_a_state_directory_does_not_start(start_server: Start, tmp_path: Path) -> None:
     state = tmp_path / "state"
-    running = responder(TALK, "--state", str(state))
+    running = start_server(TALK, "--state", str(state))
     result = start_badly(state)
     assert f"Error: --state {state}: another server uses it; give each server its own directory; " in result
     assert running.ask(b"hi") == b"TEXT"
@@ -144,11 +144,11 @@ def start_badly(state: Path) -> str:
 
 # ── The disk ────────────────────────────────────────────────────────────────────────────────────────────────────────
 @needs_mounts
-def test_update_on_a_full_disk_fails_and_serving_continues(responder: Start, tmp_path: Path, mount: Mount) -> None:
+def test_update_on_a_full_disk_fails_and_serving_continues(start_server: Start, tmp_path: Path, mount: Mount) -> None:
     state = tmp_path / "state"
     state.mkdir()
     mount(state, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
-    running = responder(TALK.replace("TEXT", "0"), "--state", str(state))
+    running = start_server(TALK.replace("TEXT", "0"), "--state", str(state))
     api = Api(running)
     acknowledged = 0
 
@@ -175,7 +175,7 @@ def test_update_on_a_full_disk_fails_and_serving_continues(responder: Start, tmp
     assert running.stop() == 0
     assert "no space left; free some space, or" in start_until_full(state)
     mount(state, "-o", "remount,size=128k")
-    again = responder(TALK.replace("TEXT", "0"), "--state", str(state))
+    again = start_server(TALK.replace("TEXT", "0"), "--state", str(state))
     assert again.ask(b"hi").startswith(str(acknowledged).encode())
     assert Api(again).update("more").revision == acknowledged + 2
 
@@ -195,10 +195,10 @@ def start_until_full(state: Path) -> str:
 
 
 @needs_mounts
-def test_serve_with_read_only_state_directory_fails(responder: Start, tmp_path: Path, mount: Mount) -> None:
+def test_serve_with_read_only_state_directory_fails(start_server: Start, tmp_path: Path, mount: Mount) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    running = responder(TALK, "--state", str(state))
+    running = start_server(TALK, "--state", str(state))
     assert running.stop() == 0
     mount(state, "--bind", str(state))
     mount(state, "-o", "remount,bind,ro")
@@ -207,10 +207,10 @@ def test_serve_with_read_only_state_directory_fails(responder: Start, tmp_path: 
 
 @needs_mounts
 def test_update_with_read_only_state_directory_fails_until_it_is_writable(
-    responder: Start, tmp_path: Path, mount: Mount
+    start_server: Start, tmp_path: Path, mount: Mount
 ) -> None:
     state = tmp_path / "state"
-    running = responder(TALK.replace("TEXT", "one"), "--state", str(state))
+    running = start_server(TALK.replace("TEXT", "one"), "--state", str(state))
     api = Api(running)
     api.update("two")
     mount(state, "--bind", str(state))
@@ -229,9 +229,9 @@ def test_update_with_read_only_state_directory_fails_until_it_is_writable(
 
 
 # ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_each_revision_has_one_winner_of_50_writers_with_an_etag(responder: Start, tmp_path: Path) -> None:
+def test_each_revision_has_one_winner_of_50_writers_with_an_etag(start_server: Start, tmp_path: Path) -> None:
     """Each reads the active configuration and changes it, until there is a given number of revisions."""
-    running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"))
+    running = start_server(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"))
     api = Api(running)
     failures: list[grpc.StatusCode] = []
 
@@ -260,10 +260,10 @@ def test_each_revision_has_one_winner_of_50_writers_with_an_etag(responder: Star
     assert len(history) == len(won) + 1 >= REVISIONS
 
 
-def test_update_cancelled_at_any_moment_is_applied_whole_or_not_at_all(responder: Start, tmp_path: Path) -> None:
+def test_update_cancelled_at_any_moment_is_applied_whole_or_not_at_all(start_server: Start, tmp_path: Path) -> None:
     """By its deadline or by cancelling, at a moment of the time that a change takes, or a little later."""
     chance = random.Random(17)
-    running = responder(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"), "--workers", "2")
+    running = start_server(TALK.replace("TEXT", "0"), "--state", str(tmp_path / "state"), "--workers", "2")
     api = Api(running)
     outcomes = {True: 0, False: 0}
     seconds = 0.0
@@ -297,8 +297,8 @@ def leave(api: Api, text: str, after: float, *, cancels: bool) -> bool:
     return False
 
 
-def test_watch_command_prints_changes_of_other_clients(responder: Start, tmp_path: Path) -> None:
-    running = responder(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"))
+def test_watch_command_prints_changes_of_other_clients(start_server: Start, tmp_path: Path) -> None:
+    running = start_server(TALK.replace("TEXT", "one"), "--state", str(tmp_path / "state"))
     said = tmp_path / "watched"
     command = [*ANSWERBACK, "watch", "--server", running.admin]
     with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as watcher:

@@ -51,9 +51,11 @@ def ask(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
-def test_unix_listener_answers_on_all_workers_and_leaves_no_file(responder: Start, folder: Path, engine: str) -> None:
+def test_unix_listener_answers_on_all_workers_and_leaves_no_file(
+    start_server: Start, folder: Path, engine: str
+) -> None:
     path = folder / "it.sock"
-    running = responder(config(path, engine=engine), "--workers", "2")
+    running = start_server(config(path, engine=engine), "--workers", "2")
     assert [ask(path) for _ in range(100)] == [b"one"] * 100
     assert running.listeners == {"it0": f"unix:{path}"}
     assert running.status()["listeners"][0]["address"] == f"unix:{path}"
@@ -64,9 +66,9 @@ def test_unix_listener_answers_on_all_workers_and_leaves_no_file(responder: Star
     assert list(folder.iterdir()) == []
 
 
-def test_change_of_unix_path_moves_the_socket_and_of_rules_keeps_it(responder: Start, folder: Path) -> None:
+def test_change_of_unix_path_moves_the_socket_and_of_rules_keeps_it(start_server: Start, folder: Path) -> None:
     first, second = folder / "first", folder / "second"
-    running = responder(config(first))
+    running = start_server(config(first))
     inode = first.stat().st_ino
     assert running.cli("apply", "-", stdin=config(first, answer="two")).returncode == 0
     assert (ask(first), first.stat().st_ino) == (b"two", inode)
@@ -77,24 +79,24 @@ def test_change_of_unix_path_moves_the_socket_and_of_rules_keeps_it(responder: S
     assert running.stop() == 0
 
 
-def test_apply_with_unusable_unix_path_changes_nothing(responder: Start, folder: Path) -> None:
+def test_apply_with_unusable_unix_path_changes_nothing(start_server: Start, folder: Path) -> None:
     good, bad = folder / "good", folder / "bad"
     bad.write_text("precious")
-    running = responder(config(good))
+    running = start_server(config(good))
     refused = running.cli("apply", "-", stdin=config(good, bad))
     assert refused.returncode == 1
     assert f"listeners[1].address: unix:{bad}: the file exists and is not a socket" in refused.stderr
     assert (ask(good), bad.read_text()) == (b"one", "precious")
-    other = responder(config(folder / "other"))
+    other = start_server(config(folder / "other"))
     taken = other.cli("apply", "-", stdin=config(good))
     assert "another process listens on it" in taken.stderr
     assert ask(good) == b"one"
     assert (running.stop(), other.stop()) == (0, 0)
 
 
-def test_clients_queued_at_killed_workers_of_a_unix_listener_are_answered(responder: Start, folder: Path) -> None:
+def test_clients_queued_at_killed_workers_of_a_unix_listener_are_answered(start_server: Start, folder: Path) -> None:
     path = folder / "it.sock"
-    running = responder(config(path), "--workers", "2")
+    running = start_server(config(path), "--workers", "2")
     for pid in worker_pids(running):
         os.kill(pid, signal.SIGSTOP)
     waiting = [connect(path) for _ in range(20)]
@@ -111,23 +113,23 @@ def test_clients_queued_at_killed_workers_of_a_unix_listener_are_answered(respon
     assert running.stop() == 0
 
 
-def test_unix_sockets_of_a_killed_server_are_taken_over(responder: Start, folder: Path) -> None:
+def test_unix_sockets_of_a_killed_server_are_taken_over(start_server: Start, folder: Path) -> None:
     path, admin = folder / "it.sock", folder / "admin.sock"
-    running = responder(config(path), "--admin", f"unix:{admin}")
+    running = start_server(config(path), "--admin", f"unix:{admin}")
     running.process.kill()
     running.process.wait()
     assert path.is_socket()
     assert admin.is_socket()
-    next_one = responder(config(path), "--admin", f"unix:{admin}")
+    next_one = start_server(config(path), "--admin", f"unix:{admin}")
     assert ask(path) == b"one"
     assert next_one.status()["revision"] == 1
     assert next_one.stop() == 0
     assert list(folder.iterdir()) == []
 
 
-def test_unix_admin_socket_is_accessible_to_its_owner_only(responder: Start, folder: Path) -> None:
+def test_unix_admin_socket_is_accessible_to_its_owner_only(start_server: Start, folder: Path) -> None:
     admin = folder / "admin.sock"
-    running = responder(config(folder / "it.sock"), "--admin", f"unix:{admin}")
+    running = start_server(config(folder / "it.sock"), "--admin", f"unix:{admin}")
     assert stat.S_IMODE(admin.stat().st_mode) == 0o600
     assert running.cli("status").returncode == 0
     refused = running.cli("apply", "-", stdin=config(admin))
@@ -135,9 +137,9 @@ def test_unix_admin_socket_is_accessible_to_its_owner_only(responder: Start, fol
     assert running.stop() == 0
 
 
-def test_changes_of_a_unix_listener_lose_no_connection(responder: Start, folder: Path) -> None:
+def test_changes_of_a_unix_listener_lose_no_connection(start_server: Start, folder: Path) -> None:
     path = folder / "it.sock"
-    running = responder(config(path), "--workers", "2")
+    running = start_server(config(path), "--workers", "2")
     answers: list[bytes] = []
     stop = threading.Event()
 
@@ -158,9 +160,9 @@ def test_changes_of_a_unix_listener_lose_no_connection(responder: Start, folder:
     assert running.stop() == 0
 
 
-def test_restarted_workers_serve_the_same_unix_socket(responder: Start, folder: Path) -> None:
+def test_restarted_workers_serve_the_same_unix_socket(start_server: Start, folder: Path) -> None:
     path = folder / "it.sock"
-    running = responder(config(path), "--workers", "2")
+    running = start_server(config(path), "--workers", "2")
     assert running.cli("restart").returncode == 0
     assert [ask(path) for _ in range(20)] == [b"one"] * 20
     assert running.stop() == 0

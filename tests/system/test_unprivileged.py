@@ -45,11 +45,11 @@ def workers() -> int:
 
 
 @pytest.fixture
-def switched(responder: Start, address: str, workers: int) -> Iterator[Switched]:
+def switched(start_server: Start, address: str, workers: int) -> Iterator[Switched]:
     """Afterwards the counters must equal the served clients, and the end be in order."""
     config = CONFIG.format(address=address, engine="callback", accept="NORMAL")
     under = () if os.geteuid() else UNDER
-    made = Switched(responder(config, "--workers", str(workers), under=under))
+    made = Switched(start_server(config, "--workers", str(workers), under=under))
     yield made
     if made.running.process.poll() is None:
         eventually(lambda: made.metrics().balanced("it"), what="balanced books")

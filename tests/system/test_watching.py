@@ -12,7 +12,7 @@ import pytest
 
 from answerback.supervisor.rollout.config_watcher import EQUAL_READS, POLL_SECONDS
 from tests.supervisor.supervising import listener, text
-from tests.system.conftest import Responder, await_listening, end, launch
+from tests.system.conftest import RunningServer, await_listening, end, launch
 from tests.system.scraping import Metrics
 from tests.waiting import eventually
 
@@ -57,7 +57,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "map" / "answerback.yaml"
 
 
-def watching(path: Path, *args: str) -> Responder:
+def watching(path: Path, *args: str) -> RunningServer:
     return launch(path, path.parent.parent / "log", "--watch-config", *args)
 
 
@@ -67,11 +67,11 @@ def swap(request: pytest.FixtureRequest) -> Swap:
     return how
 
 
-def answers(running: Responder, answer: bytes) -> bool:
+def answers(running: RunningServer, answer: bytes) -> bool:
     return running.ask(b"hi") == answer
 
 
-def has_listeners(running: Responder, count: int) -> bool:
+def has_listeners(running: RunningServer, count: int) -> bool:
     return len(running.status()["listeners"]) == count
 
 
@@ -96,7 +96,7 @@ def test_watched_file_change_is_active_within_2_s(path: Path, swap: Swap) -> Non
         end(running)
 
 
-def readyz(running: Responder) -> str:
+def readyz(running: RunningServer) -> str:
     with urllib.request.urlopen(f"http://{running.metrics}/readyz", timeout=10) as answer:
         text: str = answer.read().decode()
         return text
