@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "how-to" / "test-server.md"
 CONTAINER_PORT = "8001"
 
 
-def test_every_snippet_is_a_test_that_passes(responder: Start, tmp_path: Path) -> None:
+def test_every_snippet_is_a_test_that_passes(start_server: Start, tmp_path: Path) -> None:
     text = PAGE.read_text()
     snippets = [block.text for block in blocks(text) if block.words == ("python",)]
     assert len(snippets) == text.count("```python\n") > 7
@@ -26,7 +26,7 @@ def test_every_snippet_is_a_test_that_passes(responder: Start, tmp_path: Path) -
         assert tests, snippet
         (folder / f"test_{number}.py").write_text(snippet.replace(CONTAINER_PORT, str(free_port())))
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
-    environment = {**os.environ, "ANSWERBACK_SERVER": responder().admin, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "ANSWERBACK_SERVER": start_server().admin, "TMPDIR": str(tmp_path)}
     environment.pop("PYTEST_XDIST_WORKER", None)
     command = (sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider")
     found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
