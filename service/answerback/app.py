@@ -19,6 +19,7 @@ import uvloop
 
 from answerback import __version__, logs, port_file
 from answerback.concurrency.tasks import Tasks
+from answerback.control import heap
 from answerback.control.address import OFF, bracketed, parse, reserved
 from answerback.control.credentials import Protection
 from answerback.control.server import AdminServer
@@ -76,6 +77,7 @@ class ServeOptions:
 def run(options: ServeOptions) -> int:
     """Serve until told to stop; return the exit code. Raises StartError or InvalidConfig if it cannot start."""
     limits.check(options.workers)
+    heap.bound()
     try:
         return uvloop.run(serve(options))
     except (OSError, MemoryError, RuntimeError) as error:

@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import threading
 import zlib
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
@@ -48,6 +49,22 @@ def test_admin_responses_that_are_not_read_use_bounded_memory(start_server: Star
 @pytest.mark.parametrize("name", sorted(FLOODS))
 def test_admin_flood_uses_bounded_memory_and_health_is_answered(start_server: Start, name: str) -> None:
     assert flood(start_server, FLOODS[name]).growth <= MOST
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name, most", [("unknown frames", 80.0), ("large metadata", 160.0), ("continuation", 240.0)])
+def test_twenty_connections_that_flood_at_once_use_bounded_memory(responder: Start, name: str, most: float) -> None:
+    running, chunks = responder(LARGE), list(FLOODS[name])
+    with Watched(running.admin, running.process.pid) as watched, ExitStack() as stack:
+        floods = [Flood(stack.enter_context(connect(running.admin))) for _ in range(20)]
+        threads = [threading.Thread(target=each.send, args=(chunks,)) for each in floods]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        watched.settle()
+    assert watched.failures == []
+    assert watched.growth <= most
 
 
 def validate(address: str, data: bytes) -> tuple[grpc.StatusCode, str]:

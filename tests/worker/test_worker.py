@@ -3,6 +3,7 @@
 import asyncio
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from answerback.internal.v1.link_pb2 import (
     Commit,
     Drain,
     Event,
+    ExpectSilence,
     File,
     Filler,
     ListenerLayout,
@@ -28,10 +30,12 @@ from answerback.internal.v1.link_pb2 import (
     Release,
     SocketName,
     Stop,
+    StopAccepting,
 )
 from answerback.language.addresses import socket_key
 from answerback.link import Link, Received
 from answerback.metrics.snapshot import read_block
+from answerback.net.acceptor import BACKLOG, BATCH
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.shared.listener_counters import ACCEPTED
 from answerback.supervisor.sockets.backlog_filler import queued
@@ -280,3 +284,27 @@ async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: Ord
         assert await asyncio.to_thread(ours.recv, 1) == b""
     cells = read_block(worker.counters, worker.layout.listeners["hello"])
     assert cells[ACCEPTED] == 1
+
+
+async def test_clients_queued_at_a_removed_listener_are_all_answered(worker: Ordered) -> None:
+    await worker.serve(1)
+    assert (await worker.prepare(2)).HasField("prepared")
+    (key,) = worker.sockets
+    worker.link.send(Command(expect_silence=ExpectSilence(sockets=[key])))
+    assert (await worker.answer()).HasField("silence_expected")
+    worker.link.send(Command(commit=Commit(revision=2)))
+    assert (await worker.answer()).HasField("committed")
+    worker.process.send_signal(signal.SIGSTOP)  # so that more clients wait than it accepts while it reads the command
+    worker.sockets[key].listen(BACKLOG)
+    clients = [socket.create_connection(("127.0.0.1", worker.port()), timeout=20) for _ in range(10 * BATCH)]
+    for client in clients:
+        client.sendall(b"hi")
+    worker.link.send(Command(stop_accepting=StopAccepting(sockets=[key])))
+    worker.process.send_signal(signal.SIGCONT)
+    try:
+        answers = await asyncio.to_thread(lambda: [client.recv(99) for client in clients])
+    finally:
+        for client in clients:
+            client.close()
+    assert answers == [b"one"] * len(clients)
+    assert worker.kinds()[-1] == "stopped_accepting"

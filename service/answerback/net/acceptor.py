@@ -19,7 +19,9 @@ from answerback.net.syn_filter import end_inherited, is_silent
 
 BATCH = 64  # max. connections accepted in a row: each costs some 50 µs,
 BATCH_SECONDS = 0.005  # or more, if it sends much at once
-BACKLOG = 4096  # a backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms
+# Of every listening socket; how many connections may wait there bounds `empty`. A backlog of 100 left 1,654 of 2,000
+# clients unserved after a stall of 200 ms. The kernel takes the lesser of it and net.core.somaxconn, which is 4096 too.
+BACKLOG = 4096
 BACK_OFF_SECONDS = 0.05
 SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 NO_PEERS: Final[frozenset[tuple[str, int]]] = frozenset()

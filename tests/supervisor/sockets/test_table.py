@@ -17,7 +17,7 @@ import pytest
 from answerback.internal.v1.link_pb2 import Adopt, Command, Event, Prepare, Release, SocketName
 from answerback.language.addresses import Address, of_key
 from answerback.link import Link, Received
-from answerback.supervisor.sockets.listen_state import BACKLOG
+from answerback.net.acceptor import BACKLOG
 from answerback.supervisor.sockets.table import Bound, CannotListen, Sockets
 from tests.descriptors import descriptors
 from tests.ports import free_port

@@ -18,15 +18,12 @@ from enum import Enum
 from typing import Final
 
 from answerback.core.plan import Accept
+from answerback.net.acceptor import BACKLOG
 from answerback.net.syn_filter import end_silence, silence
 from answerback.supervisor.sockets import unix
 
 # Rule: a Unix socket is silenced by renaming its file, so that no client finds it.
 # Rule: steps that can fail are in INITIAL and PREPARE; UNDO, COMMIT and `refuse` succeed.
-
-# A backlog of 100 left 1,654 of 2,000 clients unserved after a stall of 200 ms; 4,096 served all. The kernel takes the
-# lesser of it and net.core.somaxconn, which is 4096 too.
-BACKLOG: Final = 4096
 
 
 class ListenState(Enum):
