@@ -1,5 +1,7 @@
 """A second parser of HTTP requests: line by line from the beginning."""
 
+import contextlib
+
 from tests.core.framing.cutting import Outcome
 
 
@@ -62,7 +64,8 @@ def chunks_end(stream: bytes, at: int) -> int:
         at += 2
 
 
-def request_at_the_beginning(stream: bytes) -> tuple[int, int]:
+def start_of_head(stream: bytes) -> int:
+    """Behind the empty lines."""
     start = lines = 0
     while stream[start : start + 1] == b"\n" or stream[start : start + 2] == b"\r\n":
         start += 1 if stream[start : start + 1] == b"\n" else 2
@@ -73,6 +76,37 @@ def request_at_the_beginning(stream: bytes) -> tuple[int, int]:
         raise Short
     if stream[start : start + 1] == b"\r":
         raise Bad
+    return start
+
+
+def head_at_the_beginning(stream: bytes) -> tuple[int, int]:
+    """Where the head begins and ends; a fault in what it says of the body is one in the head."""
+    start = start_of_head(stream)
+    _, end = fields_at(stream, start)
+    with contextlib.suppress(Short):
+        request_at_the_beginning(stream[start:end])
+    return start, end
+
+
+def announces_body(head: bytes) -> bool:
+    try:
+        request_at_the_beginning(head)
+    except Short:
+        return True
+    return False
+
+
+def expects_interim(head: bytes) -> bool:
+    (line, *fields), _ = fields_at(head, 0)
+    said = [field.partition(b":") for field in fields]
+    waits = any(
+        name.lower() == b"expect" and value.strip(b" \t\r").lower() == b"100-continue" for name, _, value in said
+    )
+    return waits and not line.rstrip(b" \t\r").endswith(b" HTTP/1.0")
+
+
+def request_at_the_beginning(stream: bytes) -> tuple[int, int]:
+    start = start_of_head(stream)
     (_, *fields), at = fields_at(stream, start)
     lengths, codings = values_of(b"content-length", fields), values_of(b"transfer-encoding", fields)
     if codings:

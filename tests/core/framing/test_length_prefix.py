@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from answerback.core.escapes import quote
 from answerback.core.framing import MAX_BATCH, Encoding, LengthPrefix
+from answerback.core.framing.length_prefix import LengthPrefixed
 from tests.core.framing.cutting import (
     CUTS,
     KINDS,
@@ -225,21 +226,21 @@ def test_length_prefix_framing_with_negative_offset_is_rejected() -> None:
 
 
 BODIES = [
-    (MODBUS, READ, 6),
-    (POSTGRES, QUERY, 5),
-    (LengthPrefix(encoding=Encoding.DECIMAL, until=b":", adjust=1), b"12:abc", 3),
-    (LengthPrefix(offset=1, encoding=Encoding.VARINT), b"0\x89\x01x", 3),
-    (LengthPrefix(offset=1, encoding=Encoding.VARINT), b"0\x00", 2),
-    (STRIPPED, b"abc", 0),
-    (MODBUS, b"\x00\x01", 2),
-    (LengthPrefix(encoding=Encoding.BER), b"\x80abc", 4),
-    (POSTGRES, b"X\x00\x00\x00\x00", 5),
+    (MODBUS, READ, [6]),
+    (POSTGRES, QUERY + TERMINATE, [5, 5]),
+    (LengthPrefix(encoding=Encoding.DECIMAL, until=b":"), b"3:abc12:" + bytes(12), [2, 3]),
+    (MQTT, b"\x30\x02ab\x30\x80\x01" + bytes(128) + b"\xc0\x00", [2, 3, 2]),
+    (STRIPPED, b"\x03abc\x00", [0, 0]),
 ]
 
 
-@pytest.mark.parametrize("framing, request_, body", BODIES)
-def test_body_of_a_request_begins_behind_its_prefix(framing: LengthPrefix, request_: bytes, body: int) -> None:
-    assert framing.body(request_) == body
+@pytest.mark.parametrize("framing, stream, bodies", BODIES)
+def test_request_knows_where_it_begins_behind_its_prefix(
+    framing: LengthPrefix, stream: bytes, bodies: list[int]
+) -> None:
+    requests, end = framing.split(stream, 0)
+    assert end == len(stream)
+    assert [request.body for request in requests if isinstance(request, LengthPrefixed)] == bodies
 
 
 def test_length_prefix_framing_rest_at_eof_is_no_request() -> None:

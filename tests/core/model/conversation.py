@@ -64,7 +64,9 @@ class Model:
         self._eof = self._draining = self._half_closed = self._farewell = False
         self._framing = listener.framing
         self._empty = 0  # requests since one took a byte
-        self._framing_after: v1.Framing | None = None  # the one to return to, if this one is for one request
+        self._head = b""  # of the body that comes next, if heads are requests of their own
+        self._after: tuple[v1.Framing, bytes] | None = None  # what to return to, if this framing is for one request
+        self._prompted = False  # whether the client was asked for the rest of its request
         self._dies = self._limit("lifetime")
         # What expressions look at.
         self.listener = listener.name
@@ -118,15 +120,17 @@ class Model:
         """The next request, waited for; None once there will be none."""
         begun: float = self._now
         while True:
-            request = self._look(self._framing)
+            request = self._look(self._framing, self._head)
             if request is not None:
-                if self._framing_after is not None:
-                    self._framing, self._framing_after = self._framing_after, None
+                self._head = b"" if self._head else framing.head_before_a_body(self._framing, request)
+                if self._after is not None:
+                    (self._framing, self._head), self._after = self._after, None
                 return request
             if self._eof:
                 self._truncate()
             if self._eof or (self._draining and not self._bytes):
                 return None
+            self._prompt(self._framing, self._head)
             if not self._bytes:
                 begun = self._next_time()
             silent = self._wait(self._framing, begun + self._limit("request_timeout"))
@@ -143,6 +147,7 @@ class Model:
             if self._eof:
                 self._truncate()
                 raise Left
+            self._prompt(taken)
             silent = self._wait(taken, begun + self._limit("request_timeout"), in_script=True)
             if silent is not None:
                 return silent
@@ -151,7 +156,13 @@ class Model:
         self.heard.truncated += bool(self._bytes)
         self._bytes = b""
 
-    def _look(self, by: v1.Framing) -> bytes | None:
+    def _prompt(self, by: v1.Framing, head: bytes = b"") -> None:
+        """Ask once for the rest of a request whose client waits for that."""
+        if not self._prompted and framing.waits_for_interim(by, self._bytes, head):
+            self._prompted = True
+            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _look(self, by: v1.Framing, head: bytes = b"") -> bytes | None:
         """The request that what was heard begins with. Raises Over if there never will be one."""
         if by.WhichOneof("kind") == "fixed" and not by.fixed.size and not self._half_closed:
             self._empty += 1
@@ -160,7 +171,7 @@ class Model:
             return b""
         most = self._given.limits.max_request_bytes or 1 << 20
         try:
-            frame = framing.first(by, self._bytes)
+            frame = framing.first(by, self._bytes, head)
             if frame is None and self._eof and framing.takes_the_rest(by) and self._bytes:
                 frame = framing.Frame(self._bytes, len(self._bytes))
             size = len(frame.request) if frame else framing.least(by, self._bytes) if self._bytes else 0
@@ -170,7 +181,7 @@ class Model:
             raise Over("request_too_large")
         if frame is None:
             return None
-        self._bytes, self._empty = self._bytes[frame.size :], 0
+        self._bytes, self._empty, self._prompted = self._bytes[frame.size :], 0, False
         return frame.request
 
     def _wait(self, by: v1.Framing, late: float, *, in_script: bool = False) -> bytes | None:
@@ -315,10 +326,11 @@ class Model:
 
     def _frame(self, given: v1.Framing) -> None:
         if given.fixed.WhichOneof("bytes") == "size_from":
-            self._framing_after = self._framing
+            self._after = self._framing, self._head
             self._framing = v1.Framing(fixed=v1.Framing.Fixed(size=self._number(given.fixed.size_from)))
         else:
-            self._framing, self._framing_after = given, None
+            self._framing, self._after = given, None
+        self._head = b""
 
     def _taken(self, given: v1.Framing) -> bytes:
         if given.fixed.WhichOneof("bytes") == "size_from":

@@ -22,9 +22,11 @@ def bytes_of(given: v1.Bytes | v1.Literal | v1.Payload) -> bytes:
     return bytes.fromhex(given.hex) if given.WhichOneof("bytes") == "hex" else given.text.encode()
 
 
-def first(framing: v1.Framing, heard: bytes) -> Frame | None:
-    """The first request of what was heard; None if it is not whole."""
+def first(framing: v1.Framing, heard: bytes, head: bytes = b"") -> Frame | None:
+    """The first request of what was heard; None if it is not whole. `head`: that of the body that it begins with."""
     kind = framing.WhichOneof("kind") or "read"
+    if framing.http.head_first:
+        return _head_or_body(heard, head)
     if kind == "read":
         most = framing.read.max_bytes if framing.read.HasField("max_bytes") else 1024
         return Frame(heard[:most], len(heard[:most])) if heard else None
@@ -166,6 +168,35 @@ def _digits(prefix: v1.Framing.LengthPrefix, written: bytes, base: int) -> int |
     if written[-1:].lower() not in [b"%x" % digit for digit in range(base)] or len(written) > 20:
         raise Malformed
     return int(written, base) if len(written) == prefix.width else None
+
+
+def _head_or_body(heard: bytes, head: bytes) -> Frame | None:
+    try:
+        if head:
+            _, end = plain_http.request_at_the_beginning(head + heard)
+            return Frame(heard[: end - len(head)], end - len(head))
+        start, end = plain_http.head_at_the_beginning(heard)
+    except plain_http.Short:
+        return None
+    except plain_http.Bad:
+        raise Malformed from None
+    return Frame(heard[start:end], end)
+
+
+def head_before_a_body(framing: v1.Framing, request: bytes) -> bytes:
+    """The request, if it is a head whose body is the next request; else nothing."""
+    return request if framing.http.head_first and plain_http.announces_body(request) else b""
+
+
+def waits_for_interim(framing: v1.Framing, heard: bytes, head: bytes) -> bool:
+    """Whether the client waits to be asked for the body of the request that is not whole."""
+    if framing.WhichOneof("kind") != "http":
+        return False
+    try:
+        start, end = (0, 0) if head else plain_http.head_at_the_beginning(heard)
+    except plain_http.Short:
+        return False
+    return plain_http.expects_interim(head or heard[start:end])
 
 
 def _walked(kind: str, heard: bytes) -> Frame | None:

@@ -68,7 +68,7 @@ whole_framings: st.SearchStrategy[Language] = st.one_of(  # how they are cut doe
     one("fixed", st.fixed_dictionaries({"size": st.integers(1, 5)})),
     one("length_prefix", st.sampled_from(PREFIXES)),
     one("dot_stuffed", some(keep=st.booleans())),
-    st.sampled_from([{"until_eof": {}}, {"http": {}}, {"resp": {}}, {"websocket": {}}]),
+    st.sampled_from([{"until_eof": {}}, {"http": {}}, {"http": {"head_first": True}}, {"resp": {}}, {"websocket": {}}]),
 )
 timed_framings: st.SearchStrategy[Language] = st.one_of(
     one("read", some(max_bytes=st.integers(1, 6))), one("idle", st.fixed_dictionaries({"gap": pauses}))
@@ -262,6 +262,9 @@ PARTS = [
     b"\xff\x02",
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+    b"PUT / HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+    b"PUT / HTTP/1.0\nContent-Length: 1\nExpect: 100-continue\n\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nexpect:100-Continue\r\n\r\n1\r\n",
     b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
 ]
 streams = st.lists(st.sampled_from(PARTS) | st.binary(min_size=1, max_size=3), max_size=8).map(b"".join)

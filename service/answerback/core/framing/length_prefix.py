@@ -7,6 +7,12 @@ from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
 from answerback.core.framing.lengths import INCOMPLETE, Encoding, ReadLength, reader
 
 
+class LengthPrefixed(bytes):
+    """A request that knows where it begins behind its prefix."""
+
+    body: int
+
+
 @dataclass(frozen=True, slots=True)
 class LengthPrefix(Stateless):
     """The prefix is the first `offset` bytes and the length behind them, N: N + `adjust` bytes follow it.
@@ -34,7 +40,7 @@ class LengthPrefix(Stateless):
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
         """See `Framing.split`."""
         requests: list[bytes] = []
-        at, size = 0, len(buffer)
+        at, size, strip = 0, len(buffer), self.strip
         while len(requests) < MAX_BATCH and at < size:
             try:
                 body, end = self._frame(buffer, at)
@@ -44,7 +50,9 @@ class LengthPrefix(Stateless):
                 raise
             if body == INCOMPLETE or end > size:
                 break
-            requests.append(bytes(buffer[body if self.strip else at : end]))
+            request = LengthPrefixed(buffer[body if strip else at : end])
+            request.body = 0 if strip else body - at
+            requests.append(request)
             at = end
         return requests, at
 
@@ -65,16 +73,6 @@ class LengthPrefix(Stateless):
     def min_frame_length(self, buffer: Buffer) -> int:
         """Return a lower bound for the length of the frame, prefix included, that the buffer begins with."""
         return self._frame(buffer, 0)[1]
-
-    def body(self, request: bytes) -> int:
-        """Return where the body of a request begins, behind the prefix; its length if the prefix is incomplete."""
-        if self.strip:
-            return 0
-        try:
-            body, _ = self._frame(request, 0)
-        except Malformed:
-            return len(request)
-        return len(request) if body == INCOMPLETE else min(body, len(request))
 
     def _frame(self, buffer: Buffer, at: int) -> tuple[int, int]:
         """Return where the body of the frame at this position begins, and where the frame ends.
