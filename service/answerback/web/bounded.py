@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, cast
 
+from answerback.compat import override
 from answerback.net import fd_reserve
 
 # Rule: a new connection is always accepted. At the limit, the oldest connection with an incomplete request is closed
@@ -118,8 +119,8 @@ class BoundedProtocol(asyncio.Protocol):
         self._bound.enter(self)
         self._inner.connection_made(transport)
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """Pass it on."""
         self._received = True
         self._inner.data_received(data)
 
@@ -130,12 +131,12 @@ class BoundedProtocol(asyncio.Protocol):
             self._timers.append(asyncio.get_running_loop().call_later(self._bound.half_closed_seconds, self.end))
         return self._received
 
+    @override
     def pause_writing(self) -> None:
-        """Pass it on."""
         self._inner.pause_writing()
 
+    @override
     def resume_writing(self) -> None:
-        """Pass it on."""
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:

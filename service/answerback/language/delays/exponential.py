@@ -1,5 +1,6 @@
 """`exponential`: the time until the next of events that come at any moment."""
 
+from answerback.compat import override
 from answerback.core import delays
 from answerback.language import durations
 from answerback.language.delays.base import DELAYS, DelayKind
@@ -21,7 +22,7 @@ class ExponentialKind(DelayKind):
     fields = FIELDS
     example = "do: [delay: {exponential: {mean: 50ms}}]"
 
+    @override
     def compile(self, given: v1.Delay.Exponential) -> delays.Delay:
-        """Make the delay."""
         most = durations.seconds(given.max) if given.HasField("max") else delays.MAX_SECONDS
         return delays.Exponential(durations.seconds(given.mean), most)

@@ -2,6 +2,7 @@
 
 from google.protobuf.duration_pb2 import Duration
 
+from answerback.compat import override
 from answerback.core import delays
 from answerback.language import durations
 from answerback.language.context import Checking
@@ -18,6 +19,6 @@ class FixedKind(DelayKind):
         """The same time each time, 1 h at most."""
         checking.duration(given, path)
 
+    @override
     def compile(self, given: Duration) -> delays.Delay:
-        """Make the delay."""
         return delays.Fixed(durations.seconds(given))

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import delays
 from answerback.language import durations
 from answerback.language.context import Checking
@@ -37,7 +38,7 @@ class LognormalKind(DelayKind):
         if given.HasField("sigma") and not 0 < given.sigma <= MAX_SIGMA:  # a NaN is neither
             checking.add(f"{path}.sigma", f"must be more than 0, at most {MAX_SIGMA}, not {given.sigma:g}")
 
+    @override
     def compile(self, given: v1.Delay.Lognormal) -> delays.Delay:
-        """Make the delay."""
         most = durations.seconds(given.max) if given.HasField("max") else delays.MAX_SECONDS
         return delays.Lognormal(durations.seconds(given.median), given.sigma, most)

@@ -1,5 +1,6 @@
 """`normal`: about a mean, as often above as below."""
 
+from answerback.compat import override
 from answerback.core import delays
 from answerback.language import durations
 from answerback.language.delays.base import DELAYS, DelayKind
@@ -21,6 +22,6 @@ class NormalKind(DelayKind):
     fields = FIELDS
     example = "do: [delay: {normal: {mean: 100ms, deviation: 20ms}}]"
 
+    @override
     def compile(self, given: v1.Delay.Normal) -> delays.Delay:
-        """Make the delay."""
         return delays.Normal(durations.seconds(given.mean), durations.seconds(given.deviation))

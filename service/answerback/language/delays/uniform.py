@@ -1,5 +1,6 @@
 """`uniform`: every time between two is as likely."""
 
+from answerback.compat import override
 from answerback.core import delays
 from answerback.language import durations
 from answerback.language.context import Checking
@@ -29,6 +30,6 @@ class UniformKind(DelayKind):
             least, most = durations.written(given.min), durations.written(given.max)
             checking.add(path, f"min, {least}, is more than max, {most}")
 
+    @override
     def compile(self, given: v1.Delay.Uniform) -> delays.Delay:
-        """Make the delay."""
         return delays.Uniform(durations.seconds(given.min), durations.seconds(given.max))

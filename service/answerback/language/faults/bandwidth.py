@@ -1,5 +1,6 @@
 """`bandwidth`: replies come slowly."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language.faults.base import FAULTS, FaultKind
 from answerback.language.fields import Number, Where, describe
@@ -22,6 +23,6 @@ class BandwidthKind(FaultKind):
     example = "faults: [{bandwidth: {bytes_per_second: 2400}}]"
     needs_bytes = True
 
+    @override
     def compile(self, given: v1.Fault.Bandwidth) -> faults.Effect:
-        """Make the effect."""
         return faults.Bandwidth(given.bytes_per_second)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language.context import Checking
 from answerback.language.faults.base import FAULTS, FaultKind
@@ -35,6 +36,6 @@ class CorruptKind(FaultKind):
         if given.HasField("bytes") and not given.bytes:
             checking.add(f"{path}.bytes", "must be at least 1")
 
+    @override
     def compile(self, given: v1.Fault.Corrupt) -> faults.Effect:
-        """Make the effect."""
         return faults.Corrupt(given.bytes if given.HasField("bytes") else DEFAULT_BYTES)

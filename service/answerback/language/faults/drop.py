@@ -1,5 +1,6 @@
 """`drop`: replies are not sent."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language.faults.base import FAULTS, FaultKind
 from answerback.v1 import config_pb2 as v1
@@ -12,8 +13,8 @@ class DropKind(FaultKind):
     example = "faults: [drop]"
     needs_bytes = True
 
-    def compile(self, given: v1.Fault.Drop) -> faults.Effect:  # noqa: ARG002 - it has no fields
-        """Make the effect."""
+    @override
+    def compile(self, given: v1.Fault.Drop) -> faults.Effect:
         return faults.Drop()
 
     def leaves_no_bytes(self, given: v1.Fault.Drop) -> bool:  # noqa: ARG002 - it has no fields

@@ -1,5 +1,6 @@
 """`hang`: replies stop, and the connection stays open."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language import durations
 from answerback.language.faults.base import FAULTS, FaultKind
@@ -21,8 +22,8 @@ class HangKind(FaultKind):
     fields = FIELDS
     example = "faults: [hang]"
 
+    @override
     def compile(self, given: v1.Fault.Hang) -> faults.Effect:
-        """Make the effect."""
         return faults.Hang(durations.seconds(given.after), given.ignore_fin)
 
     def leaves_no_bytes(self, given: v1.Fault.Hang) -> bool:

@@ -1,5 +1,6 @@
 """`latency`: each reply is late."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language.context import Checking
 from answerback.language.delays import check_delay, compile_delay
@@ -13,10 +14,10 @@ class LatencyKind(FaultKind):
 
     example = "faults: [{latency: {lognormal: {median: 20ms, sigma: 0.5}}}]"
 
+    @override
     def check(self, given: v1.Delay, path: str, checking: Checking) -> None:
-        """Check the delay."""
         check_delay(given, path, checking)
 
+    @override
     def compile(self, given: v1.Delay) -> faults.Effect:
-        """Make the effect."""
         return faults.Latency(compile_delay(given))

@@ -1,5 +1,6 @@
 """`reset`: replies end in a reset."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language import durations
 from answerback.language.faults.base import FAULTS, FaultKind
@@ -21,8 +22,8 @@ class ResetKind(FaultKind):
     example = "faults: [reset]"
     on_unix = "a Unix socket has no RST: the peer reads EOF, as after a close"
 
+    @override
     def compile(self, given: v1.Fault.Reset) -> faults.Effect:
-        """Make the effect."""
         return faults.Reset(durations.seconds(given.after))
 
     def leaves_no_bytes(self, given: v1.Fault.Reset) -> bool:

@@ -1,5 +1,6 @@
 """`slice`: replies come in pieces."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language import durations, payloads
 from answerback.language.context import Checking
@@ -34,6 +35,6 @@ class SliceKind(FaultKind):
         if given.size and given.variation >= given.size:
             checking.add(f"{path}.variation", f"must be less than size, {given.size}, not {given.variation}")
 
+    @override
     def compile(self, given: v1.Fault.Slice) -> faults.Effect:
-        """Make the effect."""
         return faults.Slice(given.size, given.variation, durations.seconds(given.gap))

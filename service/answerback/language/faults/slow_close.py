@@ -1,5 +1,6 @@
 """`slow_close`: connections close late."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language.context import Checking
 from answerback.language.delays import check_delay, compile_delay
@@ -21,13 +22,13 @@ class SlowCloseKind(FaultKind):
     fields = FIELDS
     example = "faults: [{slow_close: {delay: 1s}}]"
 
+    @override
     def check(self, given: v1.Fault.SlowClose, path: str, checking: Checking) -> None:
-        """Check the delay."""
         if given.HasField("delay"):
             check_delay(given.delay, f"{path}.delay", checking)
 
+    @override
     def compile(self, given: v1.Fault.SlowClose) -> faults.Effect:
-        """Make the effect."""
         return faults.SlowClose(compile_delay(given.delay))
 
     def never_applies(self, fault: v1.Fault) -> str | None:

@@ -1,5 +1,6 @@
 """`truncate`: replies end before their end."""
 
+from answerback.compat import override
 from answerback.core import faults
 from answerback.language.faults.base import FAULTS, FaultKind
 from answerback.language.fields import Field, Where, describe
@@ -25,8 +26,8 @@ class TruncateKind(FaultKind):
     example = "faults: [truncate]"
     needs_bytes = True
 
+    @override
     def compile(self, given: v1.Fault.Truncate) -> faults.Effect:
-        """Make the effect."""
         return faults.Truncate(given.bytes, given.reset)
 
     def leaves_no_bytes(self, given: v1.Fault.Truncate) -> bool:

@@ -1,5 +1,6 @@
 """`delimiter`: chosen bytes end a request."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.core.escapes import quote
 from answerback.language.context import Checking, Compiling
@@ -28,8 +29,8 @@ class DelimiterKind(FramingKind):
         if given.HasField("end"):
             checking.not_empty(given.end, f"{path}.end")
 
+    @override
     def compile(self, given: v1.Framing.Delimiter, compiling: Compiling) -> core.Framing:
-        """Make the framing."""
         return core.Delimiter(compiling.literal(given.end), given.keep)
 
     def describe(self, framing: core.Delimiter) -> str:

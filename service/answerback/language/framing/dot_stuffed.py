@@ -1,5 +1,6 @@
 """`dot_stuffed`: a line that is a dot ends a request."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language.context import Compiling
 from answerback.language.fields import Field, Where, describe
@@ -21,8 +22,8 @@ class DotStuffedKind(FramingKind):
     fields = FIELDS
     example = "framing: dot_stuffed"
 
-    def compile(self, given: v1.Framing.DotStuffed, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - no bytes
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.DotStuffed, compiling: Compiling) -> core.Framing:
         return core.DotStuffed(given.keep)
 
     def waits_for(self, framing: core.DotStuffed, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer

@@ -1,5 +1,6 @@
 """`http`: a request of HTTP/1.1 (RFC 9112)."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language.context import Compiling
 from answerback.language.fields import Field, Where, describe
@@ -21,8 +22,8 @@ class HttpKind(FramingKind):
     fields = FIELDS
     example = "framing: http"
 
-    def compile(self, given: v1.Framing.Http, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.Http, compiling: Compiling) -> core.Framing:
         return core.Http(given.head_first)
 
     def describe(self, framing: core.Http) -> str:

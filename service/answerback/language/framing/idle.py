@@ -1,5 +1,6 @@
 """`idle`: silence ends a request."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language import durations
 from answerback.language.context import Compiling, Linting
@@ -22,8 +23,8 @@ class IdleKind(FramingKind):
     fields = FIELDS
     example = "framing: {idle: {gap: 20ms}}"
 
-    def compile(self, given: v1.Framing.Idle, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.Idle, compiling: Compiling) -> core.Framing:
         return core.Idle(durations.seconds(given.gap))
 
     def describe(self, framing: core.Idle) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.core.escapes import quote
 from answerback.core.framing import Encoding
@@ -94,8 +95,8 @@ class LengthPrefixKind(FramingKind):
         if until is not None and not is_ending(bytes(until[:2]), encoding):
             checking.add(path, f"must be one byte that is not a digit, not {quote(bytes(until))}")
 
+    @override
     def compile(self, given: v1.Framing.LengthPrefix, compiling: Compiling) -> core.Framing:
-        """Make the framing."""
         return core.LengthPrefix(
             given.offset,
             given.width,

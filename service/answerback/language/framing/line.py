@@ -1,5 +1,6 @@
 """`line`: LF ends a request, CRLF too."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language.context import Compiling
 from answerback.language.fields import Field, Where, describe
@@ -21,8 +22,8 @@ class LineKind(FramingKind):
     fields = FIELDS
     example = "framing: line"
 
-    def compile(self, given: v1.Framing.Line, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.Line, compiling: Compiling) -> core.Framing:
         return core.Line(given.keep_ending)
 
     def waits_for(self, framing: core.Line, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - always the same

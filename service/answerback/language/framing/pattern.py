@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.core.patterns import PatternError
 from answerback.language.context import Checking, Compiling
@@ -43,8 +44,8 @@ class PatternKind(FramingKind):
         except PatternError as problem:
             checking.add(f"{path}.end", str(problem))
 
-    def compile(self, given: v1.Framing.Pattern, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.Pattern, compiling: Compiling) -> core.Framing:
         return core.Pattern(given.end)
 
     def describe(self, framing: core.Pattern) -> str:

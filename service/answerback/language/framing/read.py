@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language import bounds
 from answerback.language.context import Compiling, Linting
@@ -29,8 +30,8 @@ class ReadKind(FramingKind):
     fields = FIELDS
     example = "framing: {read: {max_bytes: 512}}"
 
-    def compile(self, given: v1.Framing.Read, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.Read, compiling: Compiling) -> core.Framing:
         return core.Read(given.max_bytes if given.HasField("max_bytes") else DEFAULT_READ_BYTES)
 
     def describe(self, framing: core.Read) -> str:

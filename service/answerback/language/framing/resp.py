@@ -1,5 +1,6 @@
 """`resp`: a command of Redis (RESP2): an array of bulk strings, or a line."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language.context import Compiling
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -13,6 +14,6 @@ class RespKind(FramingKind):
     runtime = core.Resp
     example = "framing: resp"
 
-    def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no fields
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> core.Framing:
         return core.Resp()

@@ -1,5 +1,6 @@
 """`until_eof`: all until the peer closes its half is one request."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language.context import Compiling
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -13,8 +14,8 @@ class UntilEofKind(FramingKind):
     runtime = core.UntilEof
     example = "framing: until_eof"
 
-    def compile(self, given: v1.Framing.UntilEof, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no fields
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.UntilEof, compiling: Compiling) -> core.Framing:
         return core.UntilEof()
 
     def waits_for(self, framing: core.UntilEof, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer

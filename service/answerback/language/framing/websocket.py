@@ -1,5 +1,6 @@
 """`websocket`: a request is the payload of one WebSocket frame."""
 
+from answerback.compat import override
 from answerback.core import framing as core
 from answerback.language.context import Compiling
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -13,8 +14,8 @@ class WebSocketKind(FramingKind):
     runtime = core.WebSocket
     example = "framing: websocket"
 
-    def compile(self, given: v1.Framing.WebSocket, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - no fields
-        """Make the framing."""
+    @override
+    def compile(self, given: v1.Framing.WebSocket, compiling: Compiling) -> core.Framing:
         return core.WebSocket()
 
     def waits_for(self, framing: core.WebSocket, buffer: core.Buffer, missing: int) -> str:

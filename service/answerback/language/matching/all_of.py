@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.combinations import explain_all_of
 from answerback.language.captures import Captures, united
@@ -29,8 +30,8 @@ class AllKind(Listed):
             checking.add(path, "an empty list: at least one condition is required")
         check_in_order(given.of, path, checking)
 
+    @override
     def compile(self, given: v1.Match.List, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.all_of([compile_match(each, within) for each, within in _in_order(given, compiling)])
 
     def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Explainer:

@@ -1,5 +1,6 @@
 """`any`: at least one of these holds."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.combinations import explain_any_of
 from answerback.language.captures import Captures, united
@@ -14,8 +15,8 @@ class AnyKind(Listed):
 
     example = "when: {any: [PING, ping]}"
 
+    @override
     def compile(self, given: v1.Match.List, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.any_of([compile_match(each, compiling) for each in given.of])
 
     def explain(self, given: v1.Match.List, compiling: Compiling) -> matching.Explainer:

@@ -1,5 +1,6 @@
 """`bytes`: the request has these bytes at this place."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.byte_ranges import explain_byte_range
 from answerback.language import bounds
@@ -41,8 +42,8 @@ class BytesKind(MatchKind):
         if equals is not None and mask is not None and len(equals) != len(mask):
             checking.add(f"{path}.mask", f"{len(mask)} bytes, for {len(equals)} that are compared")
 
+    @override
     def compile(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.byte_range(*self._parts(given, compiling))
 
     def explain(self, given: v1.Match.Slice, compiling: Compiling) -> matching.Explainer:

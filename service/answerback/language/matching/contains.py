@@ -1,5 +1,6 @@
 """`contains`: these bytes stand somewhere in the request."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.literals import explain_contains
 from answerback.language.context import Compiling
@@ -13,8 +14,8 @@ class ContainsKind(Literal):
 
     example = "when: {contains: {text: error, ignore_case: true}}"
 
+    @override
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.contains(compiling.literal(given), given.ignore_case)
 
     def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:

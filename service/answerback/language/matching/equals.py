@@ -1,5 +1,6 @@
 """`equals`: the request is these bytes."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.literals import explain_equals
 from answerback.language.context import Compiling
@@ -13,8 +14,8 @@ class EqualsKind(Literal):
 
     example = "when: {equals: {hex: 00 00 00 08}}"
 
+    @override
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.equals(compiling.literal(given), given.ignore_case)
 
     def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:

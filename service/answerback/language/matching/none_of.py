@@ -1,5 +1,6 @@
 """`not`: this does not hold."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.combinations import explain_none_of
 from answerback.language.context import Checking, Compiling
@@ -18,8 +19,8 @@ class NotKind(MatchKind):
         """Check the condition in it."""
         check_match(given, path, checking.deeper())
 
+    @override
     def compile(self, given: v1.Match, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.none_of(compile_match(given, compiling))
 
     def explain(self, given: v1.Match, compiling: Compiling) -> matching.Explainer:

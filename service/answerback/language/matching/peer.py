@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.peers import explain_peer
 from answerback.language.context import Checking, Compiling
@@ -32,8 +33,8 @@ class PeerKind(MatchKind):
         except ValueError:
             checking.add(path, f"{quoted(given)} says more bits than its prefix has: write {network}")
 
-    def compile(self, given: str, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
-        """Make the match."""
+    @override
+    def compile(self, given: str, compiling: Compiling) -> matching.Matcher:
         return matching.peer(given)
 
     def explain(self, given: str, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes

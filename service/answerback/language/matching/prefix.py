@@ -1,5 +1,6 @@
 """`prefix`: the request begins with these bytes."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.literals import explain_prefix
 from answerback.language.context import Compiling
@@ -13,8 +14,8 @@ class PrefixKind(Literal):
 
     example = 'when: {prefix: "GET "}'
 
+    @override
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.prefix(compiling.literal(given), given.ignore_case)
 
     def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:

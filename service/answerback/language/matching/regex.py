@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.regexes import explain_regex
 from answerback.language.captures import UNKNOWN, Captures, captures_in, twice_named
@@ -30,8 +31,8 @@ class RegexKind(MatchKind):
             if is_reserved(name):
                 checking.add(path, f"a group cannot be named {quoted(name)}: expressions use this name")
 
-    def compile(self, given: str, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
-        """Make the match."""
+    @override
+    def compile(self, given: str, compiling: Compiling) -> matching.Matcher:
         return matching.regex(given)
 
     def explain(self, given: str, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes

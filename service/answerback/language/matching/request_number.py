@@ -1,5 +1,6 @@
 """`request_number`: it is the connection's first request (1), its second, and so on."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.numbers import explain_request_number
 from answerback.language.context import Checking, Compiling
@@ -19,8 +20,8 @@ class RequestNumberKind(MatchKind):
         if given.HasField("max") and not given.max:
             checking.add(f"{path}.max", "must be at least 1: requests are numbered from there")
 
-    def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
-        """Make the match."""
+    @override
+    def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:
         return matching.request_number(*ends(given))
 
     def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes

@@ -1,5 +1,6 @@
 """`size`: the number of bytes of the request."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.numbers import explain_size
 from answerback.language.context import Checking, Compiling
@@ -17,8 +18,8 @@ class SizeKind(MatchKind):
         """A range with something in it."""
         check_range(given, path, checking)
 
-    def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:  # noqa: ARG002 - it has no bytes
-        """Make the match."""
+    @override
+    def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:
         return matching.size(*ends(given))
 
     def explain(self, given: v1.Match.Range, compiling: Compiling) -> matching.Explainer:  # noqa: ARG002 - it has no bytes

@@ -1,5 +1,6 @@
 """`suffix`: the request ends with these bytes."""
 
+from answerback.compat import override
 from answerback.core import matching
 from answerback.core.matching.literals import explain_suffix
 from answerback.language.context import Compiling
@@ -13,8 +14,8 @@ class SuffixKind(Literal):
 
     example = "when: {suffix: .html}"
 
+    @override
     def compile(self, given: v1.Literal, compiling: Compiling) -> matching.Matcher:
-        """Make the match."""
         return matching.suffix(compiling.literal(given), given.ignore_case)
 
     def explain(self, given: v1.Literal, compiling: Compiling) -> matching.Explainer:

@@ -1,5 +1,6 @@
 """`close`: close in order."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Compiling
 from answerback.language.steps.base import STEPS, StepKind
@@ -14,6 +15,6 @@ class CloseKind(StepKind):
     closes = True
     ends = "ends the connection"
 
-    def compile(self, given: v1.Step.Close, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Step.Close, compiling: Compiling) -> steps.Step:
         return steps.close()

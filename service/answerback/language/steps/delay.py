@@ -1,5 +1,6 @@
 """`delay`: wait before the next step."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.core.delays import Fixed
 from answerback.language.context import Checking, Compiling
@@ -14,11 +15,11 @@ class DelayStepKind(StepKind):
 
     example = "do: [delay: 1.5s]"
 
+    @override
     def check(self, given: v1.Delay, path: str, checking: Checking) -> None:
-        """Check the delay."""
         check_delay(given, path, checking)
 
-    def compile(self, given: v1.Delay, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Delay, compiling: Compiling) -> steps.Step:
         delay = compile_delay(given)
         return steps.delay_fixed(delay.seconds) if isinstance(delay, Fixed) else steps.delay_drawn(delay)

@@ -1,5 +1,6 @@
 """`discard`: do nothing: the request is taken and not answered."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Compiling
 from answerback.language.steps.base import STEPS, StepKind
@@ -12,6 +13,6 @@ class DiscardKind(StepKind):
 
     example = "do: [discard]"
 
-    def compile(self, given: v1.Step.Discard, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Step.Discard, compiling: Compiling) -> steps.Step:
         return steps.discard()

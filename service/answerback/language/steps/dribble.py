@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language import durations, payloads
 from answerback.language.context import Checking, Compiling
@@ -47,8 +48,8 @@ class DribbleKind(StepKind):
             pieces = -(-len(data) // given.size)
             checking.add(f"{path}.size", f"makes {pieces} pieces; the maximum is {MAX_PIECES}")
 
+    @override
     def compile(self, given: v1.Step.Dribble, compiling: Compiling) -> steps.Step:
-        """Make the step."""
         if not given.chunks and not given.size:
             raise ValueError("a dribble has no pieces")
         return steps.dribble(

@@ -1,5 +1,6 @@
 """`echo`: send the request as rules see it."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Compiling
 from answerback.language.steps.base import STEPS, StepKind
@@ -14,6 +15,6 @@ class EchoKind(StepKind):
     sends = True
     needs_request = True
 
-    def compile(self, given: v1.Step.Echo, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Step.Echo, compiling: Compiling) -> steps.Step:
         return steps.echo()

@@ -1,5 +1,6 @@
 """`framing`: cut what follows this request under another framing."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
 from answerback.language.expressions import Type
@@ -14,8 +15,8 @@ class FramingStepKind(StepKind):
 
     example = r'do: [framing: {delimiter: "\r\n.\r\n"}]'
 
+    @override
     def check(self, given: v1.Framing, path: str, checking: Checking) -> None:
-        """Check the framing."""
         check_framing(given, path, checking)
 
     def compile(self, given: v1.Framing, compiling: Compiling) -> steps.Step:

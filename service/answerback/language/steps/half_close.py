@@ -1,5 +1,6 @@
 """`half_close`: send FIN, and go on reading."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Compiling
 from answerback.language.steps.base import STEPS, StepKind
@@ -14,6 +15,6 @@ class HalfCloseKind(StepKind):
     half_closes = True
     closes = True
 
-    def compile(self, given: v1.Step.HalfClose, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Step.HalfClose, compiling: Compiling) -> steps.Step:
         return steps.half_close()

@@ -1,5 +1,6 @@
 """`hang`: say nothing more, and do not close."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Compiling
 from answerback.language.fields import Field, Where, describe
@@ -21,8 +22,8 @@ class HangStepKind(StepKind):
     example = "do: [hang]"
     ends = "sends nothing more"
 
-    def compile(self, given: v1.Step.Hang, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no bytes
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Step.Hang, compiling: Compiling) -> steps.Step:
         return steps.hang(ignore_fin=given.ignore_fin)
 
     def behind_fin(self, given: v1.Step.Hang) -> str:

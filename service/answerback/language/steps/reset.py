@@ -1,5 +1,6 @@
 """`reset`: reset the connection."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Compiling
 from answerback.language.steps.base import STEPS, StepKind
@@ -14,6 +15,6 @@ class ResetKind(StepKind):
     ends = "ends the connection"
     on_unix = "a Unix socket has no RST: the peer reads EOF, as after a close"
 
-    def compile(self, given: v1.Step.Reset, compiling: Compiling) -> steps.Step:  # noqa: ARG002 - it has no fields
-        """Make the step."""
+    @override
+    def compile(self, given: v1.Step.Reset, compiling: Compiling) -> steps.Step:
         return steps.reset()

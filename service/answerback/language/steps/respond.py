@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from answerback.compat import override
 from answerback.core import respond as core
 from answerback.core import steps
 from answerback.core.escapes import quote
@@ -65,8 +66,8 @@ class RespondKind(StepKind):
             if given.HasField("status") and not core.has_body(given.status):
                 checking.add(f"{path}.body", f"a response with the status {given.status} has no body")
 
+    @override
     def compile(self, given: v1.Step.Respond, compiling: Compiling) -> steps.Step:
-        """Make the step."""
         return core.respond(
             core.Response(
                 given.status,

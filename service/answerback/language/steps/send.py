@@ -1,5 +1,6 @@
 """`send`: send bytes."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
 from answerback.language.steps.base import STEPS, StepKind
@@ -14,10 +15,10 @@ class SendKind(StepKind):
     example = r'do: [send: "220 ready\r\n"]'
     sends = True
 
+    @override
     def check(self, given: v1.Payload, path: str, checking: Checking) -> None:
-        """Check the bytes."""
         checking.content(given, path)
 
+    @override
     def compile(self, given: v1.Payload, compiling: Compiling) -> steps.Step:
-        """Make the step."""
         return steps.send(compiling.shared(given))

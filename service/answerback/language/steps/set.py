@@ -1,5 +1,6 @@
 """`set`: keep bytes under a name, for expressions of this connection."""
 
+from answerback.compat import override
 from answerback.core import steps
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
@@ -29,6 +30,6 @@ class SetKind(StepKind):
         if given.HasField("value"):
             checking.content(given.value, f"{path}.value")
 
+    @override
     def compile(self, given: v1.Step.Set, compiling: Compiling) -> steps.Step:
-        """Make the step."""
         return steps.set_variable(given.name, compiling.content(given.value))
