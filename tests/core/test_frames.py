@@ -29,7 +29,7 @@ def test_set_framing_step_applies_to_bytes_after_its_request() -> None:
 
 
 @pytest.mark.parametrize("count,body", [(3, b"a\nb"), (0, b"")])
-def test_a_frame_of_a_size_is_for_one_request(count: int, body: bytes) -> None:
+def test_framing_of_a_computed_size_applies_to_one_request(count: int, body: bytes) -> None:
     target = plan(
         rule(say(template("body ${request}\n")), steps.state(""), in_states=("body",)),
         rule(say(b"line\n"), when=b"x"),
@@ -42,7 +42,7 @@ def test_a_frame_of_a_size_is_for_one_request(count: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("pause", [(), (steps.delay_fixed(0.01),)])
-def test_a_rule_that_asks_for_nothing_each_time_comes_to_an_end(pause: tuple[steps.Step, ...]) -> None:
+def test_endless_empty_requests_close_the_connection(pause: tuple[steps.Step, ...]) -> None:
     book = Playbook(plan(rule(*pause, steps.set_framing_of_size(size("0")), steps.discard()))) >> b"x\n"
     if pause:
         book >> after(1)
@@ -58,12 +58,12 @@ def test_empty_requests_between_others_are_not_limited() -> None:
     Playbook(target) >> b"\n" * 3 * MAX_EMPTY_REQUESTS << Send(b"." * 3 * MAX_EMPTY_REQUESTS)
 
 
-def test_a_size_that_is_no_number_closes() -> None:
+def test_size_that_is_no_number_closes_as_malformed() -> None:
     book = Playbook(plan(rule(steps.set_framing_of_size(size("int(request)"))))) >> b"x\n" << HalfClose()
     book >> eof << Close(CloseReason.MALFORMED_REQUEST)
 
 
-def test_take_reads_a_body_in_the_middle_of_a_script() -> None:
+def test_receive_step_reads_a_body_within_a_script() -> None:
     script = (steps.receive_of_size(size("int(request)"), "body"), say(template("got ${vars.body}\n")))
     target = plan(rule(say(b"line\n"), when=b"x"), rule(*script))
     Playbook(target) >> b"3\na\nbx\n0\nx\n" << Send(b"got a\nb\nline\ngot \nline\n")
