@@ -13,20 +13,20 @@ from answerback.control.schema import POOL
 def test_call_past_the_limit_is_rejected_until_one_ends() -> None:
     limits = Limits({Kind.WATCH: 2, Kind.READ: 1})
     limits.enter(Kind.WATCH)
-    place = limits.enter(Kind.WATCH)
+    share = limits.enter(Kind.WATCH)
     with pytest.raises(TooManyCalls) as caught:
         limits.enter(Kind.WATCH)
     assert str(caught.value) == "2 watches at a time is the maximum; try again later"
     limits.enter(Kind.READ)  # is counted apart
-    place.leave()
+    share.leave()
     limits.enter(Kind.WATCH)
 
 
 def test_call_slot_released_twice_is_freed_once() -> None:
     limits = Limits({Kind.CHANGE: 1})
-    place = limits.enter(Kind.CHANGE)
-    place.leave()
-    place.leave()
+    share = limits.enter(Kind.CHANGE)
+    share.leave()
+    share.leave()
     limits.enter(Kind.CHANGE)
     with pytest.raises(TooManyCalls):
         limits.enter(Kind.CHANGE)
@@ -35,56 +35,56 @@ def test_call_slot_released_twice_is_freed_once() -> None:
 def test_calls_of_a_kind_share_a_maximum_of_bytes() -> None:
     limits = Limits(call_bytes=100)
     places = [limits.enter(Kind.READ) for _ in range(3)]
-    places[0].hold(60)
-    places[1].hold(40)
+    places[0].reserve(60)
+    places[1].reserve(40)
     with pytest.raises(TooManyBytes) as caught:
-        places[2].hold(1)
+        places[2].reserve(1)
     assert str(caught.value) == "reads in progress hold 100 bytes, which is the maximum; try again later"
-    limits.enter(Kind.CHANGE).hold(100)  # is counted apart
+    limits.enter(Kind.CHANGE).reserve(100)  # is counted apart
     places[0].leave()
-    places[2].hold(60)
+    places[2].reserve(60)
     with pytest.raises(TooManyBytes):
-        places[2].hold(1)
+        places[2].reserve(1)
 
 
 def test_single_call_may_exceed_the_maximum_of_bytes() -> None:
     limits = Limits(call_bytes=100)
     large, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
-    large.hold(1000)
+    large.reserve(1000)
     with pytest.raises(TooManyBytes):
-        other.hold(1)
+        other.reserve(1)
     large.release()
-    other.hold(1)
+    other.reserve(1)
 
 
 def test_finished_call_reserves_no_bytes() -> None:
     limits = Limits(call_bytes=100)
-    place, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
-    place.leave()
-    place.hold(100)  # its client has left while it was being answered
-    place.release()
-    other.hold(100)
+    share, other = limits.enter(Kind.READ), limits.enter(Kind.READ)
+    share.leave()
+    share.reserve(100)  # its client has left while it was being answered
+    share.release()
+    other.reserve(100)
 
 
 async def test_watch_waits_until_bytes_are_free() -> None:
     limits = Limits(call_bytes=100)
     first, second = limits.enter(Kind.WATCH), limits.enter(Kind.WATCH)
-    await first.hold_in_turn(100)
-    waiting = asyncio.create_task(second.hold_in_turn(50))
+    await first.reserve_when_free(100)
+    waiting = asyncio.create_task(second.reserve_when_free(50))
     await asyncio.sleep(0)
     assert not waiting.done()
     first.release()
     await waiting
     with pytest.raises(TooManyBytes):
-        first.hold(51)
+        first.reserve(51)
 
 
 async def test_watch_without_free_bytes_in_time_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits_module, "ROOM_SECONDS", 0.01)
     limits = Limits(call_bytes=100)
-    limits.enter(Kind.WATCH).hold(100)
+    limits.enter(Kind.WATCH).reserve(100)
     with pytest.raises(TooManyBytes):
-        await limits.enter(Kind.WATCH).hold_in_turn(1)
+        await limits.enter(Kind.WATCH).reserve_when_free(1)
 
 
 def test_each_kind_of_call_has_a_limit_below_the_streams_of_a_connection() -> None:

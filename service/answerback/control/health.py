@@ -12,7 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to_server
 
 from answerback.control import schema
-from answerback.supervisor.health import Health as Source
+from answerback.supervisor import health
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -22,7 +22,7 @@ UNKNOWN: Final = HealthCheckResponse.SERVICE_UNKNOWN
 class Health(HealthServicer):
     """Check, Watch and List."""
 
-    def __init__(self, source: Source, services: Sequence[str] = schema.SERVICES) -> None:
+    def __init__(self, source: health.Health, services: Sequence[str] = schema.SERVICES) -> None:
         self._source = source
         self._services = services
 
@@ -35,11 +35,11 @@ class Health(HealthServicer):
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> AsyncIterator[HealthCheckResponse]:
         """Stream the status now, and after each change; an unknown name may become known."""
-        told: int | None = None
+        sent: int | None = None
         async for statuses in self._source.watch():
             status = self._status(statuses, request.service)
-            if status != told:
-                told = status
+            if status != sent:
+                sent = status
                 yield HealthCheckResponse(status=status)
 
     async def List(self, request: Any, context: Context) -> Any:

@@ -1,6 +1,6 @@
 """The wrapper of every method: authenticates the caller, turns exceptions into statuses, and hides internals.
 
-A call's path: its token (before a byte of the request is read) → the bytes of its request → a place among the calls
+A call's path: its token (before a byte of the request is read) → the bytes of its request → a share of the limits
 of its kind, until the call is done → the request is parsed → the method → the response is serialised, and sent when
 the limits on unread responses allow. Exceptions on the way become statuses here.
 """
@@ -26,7 +26,7 @@ from grpc_status import rpc_status
 from answerback.concurrency.serial import SerialRunner
 from answerback.control import errors, schema
 from answerback.control.authorisation import PermissionDenied, Tokens, Unauthenticated, authorise
-from answerback.control.limits import Kind, Limits, Place, kind_of
+from answerback.control.limits import CallShare, Kind, Limits, kind_of
 from answerback.control.receiving import LARGE, Receiver
 from answerback.supervisor import audit
 
@@ -101,13 +101,13 @@ class _Guarded:
         audit.CALLER.set(caller(context, self.identity))  # each call has a context of its own
         try:
             data = await self.receiver.first(context, self.method)
-            place = self.limits.enter(self.kind)
-            _this_call().add_done_callback(lambda _: place.leave())
-            place.hold(len(data))
+            share = self.limits.enter(self.kind)
+            _this_call().add_done_callback(lambda _: share.leave())
+            share.reserve(len(data))
             if self.inner.response_streaming:
-                await self._stream(data, context, place)
+                await self._stream(data, context, share)
             else:
-                await self._single(data, context, place)
+                await self._single(data, context, share)
         except aio.AbortError:
             raise
         except aio.InternalError:
@@ -115,7 +115,7 @@ class _Guarded:
         except Exception as error:  # noqa: BLE001 — whatever it is, it is answered for here
             _answer(error, self.method, context)
 
-    async def _single(self, data: bytes, context: Context, place: Place) -> None:
+    async def _single(self, data: bytes, context: Context, share: CallShare) -> None:
         function = self.inner.stream_unary if self.inner.request_streaming else self.inner.unary_unary
 
         async def work() -> bytes:
@@ -125,22 +125,22 @@ class _Guarded:
         # Large requests of a kind are handled one at a time: parsed, they are ten times as large.
         answer = await (self.serial.run(work()) if len(data) >= LARGE else work())
         answer = self.limits.shared(answer)
-        place.release()
-        place.hold(len(answer))  # until the call is done: only then the client has read it
+        share.release()
+        share.reserve(len(answer))  # until the call is done: only then the client has read it
         await context.write(answer)
 
-    async def _stream(self, data: bytes, context: Context, place: Place) -> None:
+    async def _stream(self, data: bytes, context: Context, share: CallShare) -> None:
         function = self.inner.stream_stream if self.inner.request_streaming else self.inner.unary_stream
         request = await self._request(data, context)
-        place.release()
+        share.release()
         async with aclosing(function(request, context)) as responses:
             async for response in responses:
                 self.reauthorise()  # a revoked token also ends its streams
                 answer = self.limits.shared(self.inner.response_serializer(response))
                 del response  # it is large: this may take long
-                await place.hold_in_turn(len(answer))
+                await share.reserve_when_free(len(answer))
                 await context.write(answer)
-                place.release()
+                share.release()
 
     async def _request(self, data: bytes, context: Context) -> Any:
         """Return the parsed request, or an iterator of them. Raises MalformedRequest, TooManyParts."""

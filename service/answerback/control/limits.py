@@ -52,7 +52,7 @@ class TooManyBytes(Exception):
         super().__init__(f"{kind.value} in progress hold {most} bytes, which is the maximum; try again later")
 
 
-class Place:
+class CallShare:
     """A call's share of the limits: one call of its kind, and the bytes of its request or of an unread response."""
 
     def __init__(self, limits: "Limits", kind: Kind) -> None:
@@ -61,13 +61,13 @@ class Place:
         self._bytes = 0
         self._over = False
 
-    def hold(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Add `size` bytes. Raises TooManyBytes."""
         if not self._limits.has_room(self._kind, size):
             raise TooManyBytes(self._kind, self._limits.call_bytes)
         self._count(size)
 
-    async def hold_in_turn(self, size: int) -> None:
+    async def reserve_when_free(self, size: int) -> None:
         """Wait for room, then add `size` bytes. Raises TooManyBytes after ROOM_SECONDS."""
         try:
             async with asyncio.timeout(ROOM_SECONDS):
@@ -105,12 +105,12 @@ class Limits:
         self._waiting: list[asyncio.Future[None]] = []
         self._answer = b""
 
-    def enter(self, kind: Kind) -> Place:
+    def enter(self, kind: Kind) -> CallShare:
         """Count a call. Raises TooManyCalls."""
         if self._now[kind] >= self._most[kind]:
             raise TooManyCalls(kind, self._most[kind])
         self._now[kind] += 1
-        return Place(self, kind)
+        return CallShare(self, kind)
 
     def leave(self, kind: Kind) -> None:
         """A call is over."""

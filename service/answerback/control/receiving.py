@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from grpc import aio
 
-from answerback.language.parts import MAX_PARTS, NoMessage, check_parts
-from answerback.language.parts import TooManyParts as MorePartsThanMayBe
+from answerback.language import parts
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -29,7 +28,7 @@ class TooManyParts(Exception):
     """A request has more parts than are accepted."""
 
     def __init__(self) -> None:
-        super().__init__(f"the request has more than {MAX_PARTS} fields and list items, which is the maximum")
+        super().__init__(f"the request has more than {parts.MAX_PARTS} fields and list items, which is the maximum")
 
 
 class MalformedRequest(Exception):
@@ -98,11 +97,11 @@ class Receiver:
 def _parse(data: bytes, method: str, deserialize: Any, kind: Any) -> Any:
     try:
         if kind is not None:
-            check_parts(data, kind)
+            parts.check_parts(data, kind)
         return deserialize(data)
-    except MorePartsThanMayBe:
+    except parts.TooManyParts:
         raise TooManyParts from None
-    except NoMessage:
+    except parts.NoMessage:
         raise MalformedRequest(method) from None
     except Exception:  # noqa: BLE001 — a parser may raise anything
         raise MalformedRequest(method) from None

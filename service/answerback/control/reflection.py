@@ -1,15 +1,14 @@
 """Server reflection, v1 and v1alpha, so that grpcurl and similar tools need no .proto files."""
 
 from grpc import aio, method_handlers_generic_handler, stream_stream_rpc_method_handler
-from grpc_reflection.v1alpha import reflection_pb2
-from grpc_reflection.v1alpha.reflection import aio as reflection_aio
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from answerback.control import schema
 
 
-def add(server: aio.Server) -> None:
+def add_reflection(server: aio.Server) -> None:
     """Register the servicer under both names; their messages are the same on the wire."""
-    servicer = reflection_aio.ReflectionServicer(schema.SERVICES, pool=schema.POOL)
+    servicer = reflection.aio.ReflectionServicer(schema.SERVICES, pool=schema.POOL)
     handler = stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

@@ -17,7 +17,7 @@ from answerback.control.interceptor import Guard, HangUps
 from answerback.control.limits import STREAMS, Limits
 from answerback.control.listener_service import ListenerService
 from answerback.control.operations_service import OperationsService
-from answerback.control.reflection import add as add_reflection
+from answerback.control.reflection import add_reflection
 from answerback.net import fd_reserve
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server

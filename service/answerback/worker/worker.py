@@ -110,8 +110,8 @@ class Worker:
         self._discard()
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if received.lost:
-            asked = len(command.sockets) + sum(each.passed for each in command.files)
-            text = f"no descriptors are free for {received.lost} of {asked} sockets and files (RLIMIT_NOFILE {limit})"
+            count = len(command.sockets) + sum(each.passed for each in command.files)
+            text = f"no descriptors are free for {received.lost} of {count} sockets and files (RLIMIT_NOFILE {limit})"
             self._reject(command.revision, [Problem("", text)])
             return
         try:

@@ -18,11 +18,11 @@ RECEIVE_BYTES: Final = 64 << 10
 SECONDS: Final = 1.0  # seconds to wait for the kernel, which answers at once
 
 HEADER: Final = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
-ASKED: Final = struct.Struct("=BBBxI")  # the begin of struct inet_diag_req_v2: family, protocol, extensions, states
+REQUEST: Final = struct.Struct("=BBBxI")  # the begin of struct inet_diag_req_v2: family, protocol, extensions, states
 PORTS: Final = struct.Struct("!HH")  # of struct inet_diag_sockid, which follows: ours, the peer's
 REST: Final = struct.Struct("=16s16sIII")  # our address, the peer's, interface, cookie (all ones: any)
 ANY_COOKIE: Final = 0xFFFFFFFF
-TOLD_ADDRESS: Final = HEADER.size + 8  # of struct inet_diag_msg: our address, in network order
+ADDRESS_OFFSET: Final = HEADER.size + 8  # of struct inet_diag_msg: our address, in network order
 
 
 def in_progress(sock: socket.socket) -> int | None:
@@ -38,21 +38,21 @@ def in_progress(sock: socket.socket) -> int | None:
 
 def _half_open(family: int, port: int) -> Iterator[bytes]:
     """Yield our address, in 16 bytes, of each handshake at a port. Raises OSError."""
-    asked = ASKED.pack(family, socket.IPPROTO_TCP, 0, 1 << TCP_SYN_RECV)
-    asked += PORTS.pack(port, 0) + REST.pack(bytes(16), bytes(16), 0, ANY_COOKIE, ANY_COOKIE)
-    head = HEADER.pack(HEADER.size + len(asked), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
+    request = REQUEST.pack(family, socket.IPPROTO_TCP, 0, 1 << TCP_SYN_RECV)
+    request += PORTS.pack(port, 0) + REST.pack(bytes(16), bytes(16), 0, ANY_COOKIE, ANY_COOKIE)
+    head = HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(SECONDS)
-        kernel.send(head + asked)
+        kernel.send(head + request)
         while True:
-            told = kernel.recv(RECEIVE_BYTES)
+            answer = kernel.recv(RECEIVE_BYTES)
             at = 0
-            while at < len(told):
-                length, kind, *_ = HEADER.unpack_from(told, at)
+            while at < len(answer):
+                length, kind, *_ = HEADER.unpack_from(answer, at)
                 if kind == NLMSG_DONE:
                     return
                 if kind == NLMSG_ERROR or length < HEADER.size:
                     raise OSError(errno.EPROTO, "sock_diag does not respond")
-                begin = at + TOLD_ADDRESS
-                yield told[begin : begin + 16]
+                begin = at + ADDRESS_OFFSET
+                yield answer[begin : begin + 16]
                 at += (length + 3) & ~3
