@@ -47,6 +47,7 @@ A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of t
 | `LISTENER_EXISTS` | ALREADY_EXISTS | A listener with that name already exists. |
 | `ETAG_MISMATCH` | ABORTED | The configuration was changed in the meantime: read it again before you retry. |
 | `RESTART_IN_PROGRESS` | ABORTED | A restart of the workers is already in progress. |
+| `JOURNAL_BUSY` | UNAVAILABLE | The journal is being resized after a change of its bounds: try again. |
 | `STALE_PAGE_TOKEN` | OUT_OF_RANGE | The etag is from another history: start with the active revision. |
 | `CHANGE_FAILED` | UNAVAILABLE | A worker or the machine could not apply the change; nothing has changed. |
 | `STORE_FAILED` | UNAVAILABLE | The revision could not be stored; nothing has changed. |

@@ -70,6 +70,7 @@ class ServeOptions:
     admin_client_ca: Path | None = None
     token_file: Path | None = None
     read_token_file: Path | None = None
+    read_token_journal: bool = False
     admin_reflection: bool = False
     admin_insecure: bool = False
 

@@ -35,6 +35,7 @@ class Double:
     store: RevisionsInMemory = field(default_factory=lambda: RevisionsInMemory("abc"))
     operations: Any = None
     instance: str = "abc"
+    journal: Any = None
     start_time: datetime = WHEN
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from answerback.control import schema
 from answerback.control.authorisation import (
     ANYBODY,
     CHANGES,
+    JOURNAL,
     READS,
     PermissionDenied,
     Permit,
@@ -44,7 +45,8 @@ def token_file(path: Path, token: str) -> TokenFile:
 
 
 def test_each_method_is_in_the_permission_table_once() -> None:
-    listed = [f"/{service}/{method}" for table in (READS, CHANGES) for service in table for method in table[service]]
+    tables = (READS, JOURNAL, CHANGES)
+    listed = [f"/{service}/{method}" for table in tables for service in table for method in table[service]]
     assert sorted(listed) == sorted(methods())
 
 
@@ -57,15 +59,25 @@ def test_full_token_permits_every_method(tokens: Tokens) -> None:
 
 def test_read_token_permits_only_methods_that_read(tokens: Tokens) -> None:
     permit = tokens.authenticate([("authorization", f"Bearer {READ}")])
-    assert permit == Permit(Role.READ, "read token")
+    assert permit == Permit(Role.READ, "read token", journal=False)
     for method in methods():
         service, name = method[1:].split("/")
-        if name in READS[service]:
+        if name in READS.get(service, ()):
             authorise(permit, method)
             continue
         with pytest.raises(PermissionDenied) as caught:
             authorise(permit, method)
-        assert str(caught.value) == f"the token allows only read access, and {name} changes something"
+        what = "reads payloads: see `serve --read-token-journal`" if service in JOURNAL else "changes something"
+        assert str(caught.value) == f"the token allows only read access, and {name} {what}"
+
+
+def test_read_token_reads_the_journal_if_it_may(tokens: Tokens) -> None:
+    permit = Tokens(tokens.full, tokens.read, read_journal=True).authenticate([("authorization", f"Bearer {READ}")])
+    for service, names in JOURNAL.items():
+        for name in names:
+            authorise(permit, f"/{service}/{name}")
+    with pytest.raises(PermissionDenied):
+        authorise(permit, "/answerback.v1.ConfigService/UpdateConfig")
 
 
 def test_read_token_on_unlisted_method_is_denied() -> None:

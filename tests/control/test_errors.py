@@ -15,6 +15,7 @@ from answerback.control.receiving import MalformedRequest, RequestUnfinished, To
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
+from answerback.shared.journal.records import Moving
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,
@@ -73,6 +74,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (NotKept("3"), StatusCode.NOT_FOUND, "REVISION_NOT_KEPT", "3"),
         (NotOfThisHistory("4"), StatusCode.OUT_OF_RANGE, "STALE_PAGE_TOKEN", "4"),
         (Stopping(), StatusCode.UNAVAILABLE, "STOPPING", str(Stopping()) or "the server is shutting down"),
+        (Moving(), StatusCode.UNAVAILABLE, "JOURNAL_BUSY", "the journal is being resized; try again"),
         (CountersExhausted("full"), StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", "full"),
         (Unauthenticated("who?"), StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", "who?"),
         (

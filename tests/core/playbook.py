@@ -80,6 +80,7 @@ class Somewhere:
     """A connection that is known beforehand; counters are its own."""
 
     connection_id: str = "7-1"
+    connection_number: int = 1
     peer: tuple[str, int] = ("192.0.2.1", 40000)
     local_port: int = 8000
     chance: Random = field(default_factory=lambda: Random(1))

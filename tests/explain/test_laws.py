@@ -59,7 +59,7 @@ def test_explained_session_answers_as_an_unobserved_one(data: st.DataObject) -> 
     listener = config.listeners[0]
     plan = only(config)
     port = int(listener.address.rpartition(":")[2])
-    connection = Somewhere("1", (PEER, 50000), port, Random(plan.random_seed or 0))
+    connection = Somewhere("1", 1, (PEER, 50000), port, Random(plan.random_seed or 0))
     served, told = played(plan, talk, connection), in_words(explained(listener, talk))
     # The one who listens to an explanation answers FIN with FIN at once, and the other never.
     closed = [what for _, what in served.transcript if isinstance(what, str) and what.startswith(("close", "reset"))]

@@ -17,7 +17,7 @@ class RequestContext(context.RequestContext):
     """What matches and steps see: the first request of a connection, to which every count is open."""
 
     def __init__(self, request: bytes = b"") -> None:
-        super().__init__("it", Somewhere("7", ("192.0.2.7", 1234), 80, random.Random(0)), Account())
+        super().__init__("it", Somewhere("7", 1, ("192.0.2.7", 1234), 80, random.Random(0)), Account())
         self.request = request
         self.number = 1
 

@@ -15,7 +15,7 @@ from answerback.metrics.families import FAMILIES, PREFIX
 from answerback.metrics.samples import Kind
 from answerback.metrics.snapshot import Counts, Facts, read_counts
 from answerback.shared.counters import CounterLayout, SharedCounters
-from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, ListenerCounters
+from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Dropped, ListenerCounters
 
 if TYPE_CHECKING:
     from tests.metrics.conftest import FakeWorker
@@ -51,6 +51,7 @@ def test_known_series_are_exposed_from_0(exposition: Exposition) -> None:
         "accept_errors_total": ("errno", ACCEPT_ERRORS),
         "rule_matches_total": ("rule", ["greet", "rules[1]"]),
         "faults_applied_total": ("fault", ["lossy"]),
+        "journal_dropped_total": ("reason", [reason.label for reason in Dropped]),
     }
     for family in FAMILIES:
         if family.labels[:1] != ("listener",) or family.kind is Kind.HISTOGRAM:

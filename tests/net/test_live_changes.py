@@ -328,7 +328,9 @@ def test_connection_ids_differ_within_a_worker_and_between_workers(
 ) -> None:
     monkeypatch.setattr("os.getpid", lambda: 4242)
     other = serving.call(lambda: Listeners(serving.loop, serving.memory, 0, 0))
-    found = Counter(each.next_connection_id() for each in (serving.listeners, other) for _ in range(3))
+    found = Counter(
+        (each.process, each.next_connection_number()) for each in (serving.listeners, other) for _ in range(3)
+    )
     assert len(found) == 6
     assert max(found.values()) == 1
     serving.call(other.poller.close)

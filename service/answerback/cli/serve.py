@@ -195,6 +195,13 @@ Signals:
     help="File with a second token that allows only read access.",
 )
 @click.option(
+    "--read-token-journal",
+    is_flag=True,
+    envvar="ANSWERBACK_READ_TOKEN_JOURNAL",
+    show_envvar=True,
+    help="Let the token of --read-token-file also read the journal: what clients sent, which may be secret.",
+)
+@click.option(
     "--admin-reflection",
     is_flag=True,
     envvar="ANSWERBACK_ADMIN_REFLECTION",

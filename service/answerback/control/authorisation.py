@@ -38,7 +38,26 @@ CHANGES: Final[Mapping[str, Sequence[str]]] = {
     "answerback.v1.ListenerService": ("CreateListener", "UpdateListener", "DeleteListener"),
     "answerback.v1.OperationsService": ("Drain", "Resume", "RestartWorkers", "ResetCounters"),
 }
-READ_METHODS: Final = frozenset(f"/{service}/{method}" for service in READS for method in READS[service])
+JOURNAL: Final[Mapping[str, Sequence[str]]] = {
+    "answerback.v1.JournalService": (
+        "ListExchanges",
+        "WatchExchanges",
+        "WaitForExchanges",
+        "VerifyExchanges",
+        "ListEvents",
+        "CreateMark",
+    ),
+}
+"""Methods that read what clients sent, which may be secret."""
+
+
+def _paths(table: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    return frozenset(f"/{service}/{method}" for service, methods in table.items() for method in methods)
+
+
+JOURNAL_METHODS: Final = _paths(JOURNAL)
+READ_METHODS: Final = _paths(READS) | JOURNAL_METHODS
+"""Methods that change nothing."""
 
 AUTHORIZATION: Final = "authorization"  # RFC 6750, section 2.1; gRPC's keys are in lower case
 SCHEME: Final = "bearer"
@@ -52,7 +71,9 @@ class PermissionDenied(Exception):
     """The token has read access only."""
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"the token allows only read access, and {method.rpartition('/')[2]} changes something")
+        name = method.rpartition("/")[2]
+        why = "reads payloads: see `serve --read-token-journal`" if method in JOURNAL_METHODS else "changes something"
+        super().__init__(f"the token allows only read access, and {name} {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,8 @@ class Permit:
     role: Role
     identity: str
     """`token` or `read token`; empty if no token is required."""
+    journal: bool = True
+    """Whether it may read the journal."""
 
 
 ANYBODY: Final = Permit(Role.FULL, "")
@@ -73,6 +96,8 @@ class Tokens:
 
     full: TokenFile | None = None
     read: TokenFile | None = None
+    read_journal: bool = False
+    """Whether the read token may read the journal."""
 
     def authenticate(self, metadata: Iterable[tuple[str, str | bytes]]) -> Permit:
         """Return the permit of a call with this metadata. Raises Unauthenticated."""
@@ -84,13 +109,14 @@ class Tokens:
         if full:
             return Permit(Role.FULL, "token")
         if read:
-            return Permit(Role.READ, "read token")
+            return Permit(Role.READ, "read token", self.read_journal)
         raise Unauthenticated("the token is unknown or has been replaced")
 
 
 def authorise(permit: Permit, method: str) -> None:
     """Check that a method (`/package.Service/Method`) may be called. Raises PermissionDenied."""
-    if permit.role is Role.READ and method not in READ_METHODS:
+    allowed = method in READ_METHODS and (permit.journal or method not in JOURNAL_METHODS)
+    if permit.role is Role.READ and not allowed:
         raise PermissionDenied(method)
 
 

@@ -40,6 +40,7 @@ class Protection:
     admin_client_ca: Path | None = None
     token_file: Path | None = None
     read_token_file: Path | None = None
+    read_token_journal: bool = False
     admin_insecure: bool = False
 
 
@@ -71,7 +72,9 @@ def load(given: Protection, address: Address) -> Credentials:
     problems += _exposed(given, address)
     if problems:
         raise StartError("\n".join(problems))
-    return Credentials(Tokens(full, reading), certificates.credentials() if certificates else None)
+    return Credentials(
+        Tokens(full, reading, given.read_token_journal), certificates.credentials() if certificates else None
+    )
 
 
 def _files(given: Protection) -> CertificateFiles | None:
@@ -84,6 +87,8 @@ def _halves(given: Protection) -> list[str]:
     """Return the options that are useless without another one."""
     if (given.admin_cert is None) != (given.admin_key is None):
         return ["--admin-cert and --admin-key must be used together"]
+    if given.read_token_journal and given.read_token_file is None:
+        return ["--read-token-journal requires --read-token-file"]
     if given.admin_client_ca and given.admin_cert is None:
         return ["--admin-client-ca requires --admin-cert and --admin-key"]
     return []

@@ -24,6 +24,7 @@ from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.parts import MAX_PARTS
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
+from answerback.shared.journal.records import Moving
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,
@@ -143,6 +144,10 @@ def _stopping(error: Stopping) -> Answer:
     return Answer(StatusCode.UNAVAILABLE, "STOPPING", str(error) or "the server is shutting down")
 
 
+def _journal_busy(_: Moving) -> Answer:
+    return Answer(StatusCode.UNAVAILABLE, "JOURNAL_BUSY", "the journal is being resized; try again")
+
+
 def _counters_exhausted(error: CountersExhausted) -> Answer:
     return Answer(StatusCode.RESOURCE_EXHAUSTED, "COUNTERS_EXHAUSTED", str(error))
 
@@ -192,6 +197,7 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     NotOfThisHistory: _not_of_this_history,
     Stopping: _stopping,
     CountersExhausted: _counters_exhausted,
+    Moving: _journal_busy,
     Unauthenticated: _unauthenticated,
     PermissionDenied: _permission_denied,
     TooManyCalls: _too_many_calls,

@@ -20,6 +20,7 @@ class Kind(Enum):
     READ = "reads"
     CHANGE = "changes"
     WATCH = "watches"
+    WAIT = "waits for exchanges"
     HEALTH_WATCH = "health watches"
     REFLECTION = "reflection streams"
 
@@ -30,11 +31,13 @@ MOST: Final[Mapping[Kind, int]] = {
     Kind.READ: 100,
     Kind.CHANGE: 100,
     Kind.WATCH: 100,
+    Kind.WAIT: 100,
     Kind.HEALTH_WATCH: 100,
     Kind.REFLECTION: 20,
 }
 STREAMS: Final = 200  # calls per connection; HTTP/2 queues further ones; each costs 16 KiB of metadata
 CALL_BYTES: Final = 12 << 20  # bytes that calls of one kind hold; each costs three: ours, gRPC's, and the message
+WAIT_METHOD: Final = "/answerback.v1.JournalService/WaitForExchanges"
 ROOM_SECONDS: Final = 30.0  # seconds that a watch waits for other clients to read
 
 
@@ -149,6 +152,8 @@ def kind_of(method: str, *, streaming: bool) -> Kind:
         return Kind.REFLECTION
     if service == HEALTH:
         return Kind.HEALTH_WATCH if streaming else Kind.PROBE
+    if method == WAIT_METHOD:
+        return Kind.WAIT
     if method not in READ_METHODS:
         return Kind.CHANGE
     return Kind.WATCH if streaming else Kind.READ

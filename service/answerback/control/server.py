@@ -14,6 +14,7 @@ from answerback.control.config_service import ConfigService
 from answerback.control.credentials import Protection, load
 from answerback.control.health import Health, add_health
 from answerback.control.interceptor import Guard, HangUps
+from answerback.control.journal_service import JournalService
 from answerback.control.limits import STREAMS, Limits
 from answerback.control.listener_service import ListenerService
 from answerback.control.operations_service import OperationsService
@@ -21,6 +22,7 @@ from answerback.control.reflection import add_reflection
 from answerback.net import fd_reserve
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
+from answerback.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
 from answerback.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 
@@ -72,6 +74,7 @@ class AdminServer:
         _without_hang_ups()
         self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=_options())
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
+        add_JournalServiceServicer_to_server(JournalService(supervisor), self._server)
         add_ListenerServiceServicer_to_server(ListenerService(supervisor), self._server)
         add_OperationsServiceServicer_to_server(OperationsService(supervisor), self._server)
         shown = reflection or address.private

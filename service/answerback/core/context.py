@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from answerback.core.bounded_counter import BoundedCounters
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 # Rule: values that are costly to obtain (the peer's address, a variable) are looked up on demand.
 # Rule: a match may set captures. Steps and templates change nothing here: the session carries out their results.
+
+
+MAX_APPLIED_FAULTS: Final = 32  # as many as a listener may have
 
 
 class Captures(Protocol):
@@ -29,6 +32,10 @@ class ConnectionInfo(Protocol):
     @property
     def connection_id(self) -> str:
         """The connection's id, unique within this run."""
+
+    @property
+    def connection_number(self) -> int:
+        """The connection's number in this process, which is part of its id."""
 
     @property
     def peer(self) -> tuple[str, int]:
@@ -74,6 +81,7 @@ class RequestContext:
         "_connection",
         "_metrics",
         "_rare",
+        "applied_faults",
         "captures",
         "chosen_steps",
         "listener",
@@ -82,6 +90,8 @@ class RequestContext:
         "state",
     )
 
+    applied_faults: tuple[int, ...]
+    """The cells of the faults that applied since this was last emptied, the newest ones."""
     captures: Captures | None
     """The groups of the rule's pattern; None if the rule matched without a pattern."""
     chosen_steps: "tuple[Step, ...]"
@@ -99,6 +109,7 @@ class RequestContext:
         self.listener = listener
         self.request = b""
         self.captures = None
+        self.applied_faults = ()
         self.number = 0
         self.state = ""
         self._connection = connection
@@ -130,6 +141,7 @@ class RequestContext:
     def fault_applied(self, cell: int) -> None:
         """Count that the fault with this cell applies."""
         self._metrics.fault_applied(cell)
+        self.applied_faults = (*self.applied_faults, cell)[-MAX_APPLIED_FAULTS:]
 
     def next_number(self, cell: int, max_numbers: int, /) -> int | None:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 from random import Random
+from typing import Protocol
 
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
 from answerback.core.faults import Fault
 from answerback.core.framing import Framing, Read
-from answerback.core.matching import Matcher
+from answerback.core.matching import Matcher, Mismatch
 from answerback.core.selection import Rules
 from answerback.core.steps import Step
 
@@ -146,6 +147,48 @@ class Rule:
         return True
 
 
+class NearestRules(Protocol):
+    """Explains why no rule matched a request."""
+
+    def of(self, request: bytes, context: RequestContext) -> "NearestRule | None":
+        """Return the rule that came nearest; None if that is not worked out for this request."""
+
+
+class NearestRule(Protocol):
+    """The rule that came nearest, and why it does not match; as a string, both."""
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule."""
+
+    @property
+    def mismatch(self) -> Mismatch:
+        """Why it does not match."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBounds:
+    """How much the journal keeps, of all workers together."""
+
+    entries: int = 10_000
+    bytes: int = 64 << 20
+    body_bytes: int = 64 << 10
+    """Kept bytes of each body."""
+
+    def share(self, workers: int) -> "JournalBounds":
+        """Return the part of one worker, rounded down."""
+        return JournalBounds(max(1, self.entries // workers), self.bytes // workers, self.body_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """What the journal keeps of a listener."""
+
+    enabled: bool = True
+    body_bytes: int | None = None
+    """The bytes kept of each body; None as for all listeners."""
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ListenerPlan:
     """The compiled configuration of one listener."""
@@ -165,6 +208,9 @@ class ListenerPlan:
     accept: Accept = Accept.NORMAL
     rule_names: tuple[str, ...] = ()
     """The names of all rules, in the order written; for metrics."""
+    journal: JournalSettings = JournalSettings()
+    nearest: NearestRules | None = field(default=None, compare=False)
+    """Explains why no rule matched a request."""
     random_seed: int | None = None
     """The seed of the listener's random generator; None for an unpredictable one."""
     block: int = 0
@@ -179,6 +225,7 @@ class Plan:
 
     revision: int
     listeners: Mapping[str, ListenerPlan]
+    journal: JournalBounds = JournalBounds()
 
 
 class ActivePlan:

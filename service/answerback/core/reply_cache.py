@@ -18,7 +18,7 @@ ENTRY_BYTES: Final = 400
 UNMATCHED: Final = -1  # stands for "no rule matched"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CachedReply:
     """The reply to a whole read, which is the same each time."""
 
@@ -26,6 +26,13 @@ class CachedReply:
     requests: int
     cell: int
     """The cell of the rule that matched all requests; UNMATCHED if none did."""
+    position: int = -1
+    """Where the journal has it; -1 before the first time."""
+
+    def each(self) -> bytes | memoryview:
+        """Return the reply to one of the requests."""
+        data = self.actions[0].data if self.actions else b""
+        return data[: len(data) // self.requests]
 
 
 class ReplyCache:

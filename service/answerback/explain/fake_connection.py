@@ -23,6 +23,7 @@ class FakeConnection:
     wall_clock: Callable[[], datetime]
     connection_id: str = "1"
     counters: BoundedCounters[int] = field(default_factory=BoundedCounters)
+    connection_number: int = 1
 
     def clock(self) -> float:
         """Return 0: no virtual time passes while a session works."""

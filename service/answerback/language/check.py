@@ -15,6 +15,7 @@ from answerback.language.context import Checking
 from answerback.language.expressions import Scope
 from answerback.language.faults import check_fault, fault_key
 from answerback.language.framing import check_framing
+from answerback.language.journal import check_journal, check_listener_journal
 from answerback.language.limits import check_limits
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
 from answerback.language.requests import fields_of, longest_request
@@ -70,6 +71,7 @@ def _check(
     if len(config.listeners) > MAX_LISTENERS:
         problems.add("listeners", f"{len(config.listeners)} listeners; the maximum is {MAX_LISTENERS}")
     _fields(config, problems)
+    check_journal(config.journal, Checking(problems, files))
     _names(listeners, problems)
     _addresses(listeners, reserved, problems)
     left = MAX_RULES
@@ -144,6 +146,7 @@ class _Listener:
         if self._listener.HasField("framing"):
             check_framing(self._listener.framing, self._at("framing"), Checking(self._problems, files))
         check_limits(self._listener.limits, self._at("limits"), Checking(self._problems, files), descriptor_limit)
+        check_listener_journal(self._listener.journal, self._at("journal"), Checking(self._problems, files))
         if addresses.is_unix(self._listener) and self._listener.accept in _FOR_TCP:
             why = "a Unix socket can neither refuse nor stall: use CLOSE, RESET or HOLD"
             self._problems.add(self._at("accept"), why)

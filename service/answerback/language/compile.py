@@ -13,7 +13,9 @@ from answerback.language.enums import accept_of, engine_of
 from answerback.language.expressions import Scope
 from answerback.language.faults import compile_fault, fault_key
 from answerback.language.framing import compile_framing
+from answerback.language.journal import compile_bounds, compile_settings
 from answerback.language.limits import compile_limits
+from answerback.language.nearest import NearestMismatch
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.requests import fields_of, longest_request
 from answerback.language.rules import compile_rule, rule_key
@@ -42,16 +44,22 @@ def compile_plan(
         compiler = patterns.Compiler(pattern_memory, longest_request(listener), pause)
         try:
             with patterns.compiling(compiler):
-                compiled[listener.name] = _listener(listener, files, layouts(listener.name), default_engine)
+                compiled[listener.name] = _listener(
+                    listener, config.journal, files, layouts(listener.name), default_engine
+                )
         except ValueError as problem:
             problems.append(Problem(f"listeners[{index}]", f"cannot be compiled: {problem}"))
     if problems:
         raise InvalidConfig(problems)
-    return Plan(revision, compiled)
+    return Plan(revision, compiled, compile_bounds(config.journal))
 
 
 def _listener(
-    listener: v1.Listener, files: Files, layout: link_pb2.ListenerLayout, default_engine: Engine
+    listener: v1.Listener,
+    journal: v1.Journal,
+    files: Files,
+    layout: link_pb2.ListenerLayout,
+    default_engine: Engine,
 ) -> ListenerPlan:
     names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
     counters = layout.counters or [0] * len(names)  # none where no rule needs one
@@ -83,6 +91,8 @@ def _listener(
         faults=faults,
         accept=accept_of(listener),
         rule_names=names,
+        journal=compile_settings(listener.journal, journal),
+        nearest=NearestMismatch(listener, files),
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
         block=layout.block,
         socket=layout.socket,

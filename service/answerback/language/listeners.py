@@ -11,6 +11,9 @@ CONFIG = describe(
         default="none",
         words="at most 256, with at most 10,000 rules in all",
     ),
+    journal=Field(
+        '{journal: {entries: 1000}, listeners: [{name: a, address: "127.0.0.1:8000"}]}', default="each its own"
+    ),
 )
 LISTENER = describe(
     v1.Listener,
@@ -28,6 +31,7 @@ LISTENER = describe(
     faults=Field("faults: [{latency: 100ms}]", default="none", words="at most 32"),
     limits=Field("limits: {lifetime: 1h}", default="see [Limits](#limits)"),
     accept=Field("accept: STALL", default="`NORMAL`"),
+    journal=Field("journal: {enabled: false}", default="the configuration's `journal`"),
     random_seed=Field(
         "random_seed: 42",
         default="random",

@@ -8,7 +8,20 @@ from itertools import chain
 from typing import Final
 
 from answerback.core.actions import CloseReason
-from answerback.metrics.samples import Family, Kind, build, cell, durations, each_worker, fact, matches, row, strikes
+from answerback.metrics.samples import (
+    Family,
+    Kind,
+    build,
+    cell,
+    dropped,
+    durations,
+    each_worker,
+    entries,
+    fact,
+    matches,
+    row,
+    strikes,
+)
 from answerback.shared import listener_counters
 
 # Rule: base units; labels only from LABELS and those of build info, and never values that a peer chooses.
@@ -123,6 +136,22 @@ SECTIONS: Final[Mapping[str, tuple[Family, ...]]] = {
             "Replies that the fault was applied to; for `slow_close`, closes.",
             ("listener", "fault"),
             strikes,
+        ),
+    ),
+    "The journal": (
+        Family(
+            "journal_entries",
+            Kind.GAUGE,
+            "Requests that are in the journal. With journal_dropped_total they are all of requests_total.",
+            LISTENER,
+            entries,
+        ),
+        Family(
+            "journal_dropped_total",
+            Kind.COUNTER,
+            "Requests that are not in the journal, or no longer, by reason.",
+            ("listener", "reason"),
+            dropped,
         ),
     ),
     "Bytes": (

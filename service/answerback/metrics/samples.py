@@ -6,6 +6,7 @@ from enum import Enum
 
 from answerback.metrics.snapshot import Facts, Reading, WorkerFacts
 from answerback.shared import listener_counters
+from answerback.shared.listener_counters import JOURNAL_DROPPED, Dropped
 
 
 class Kind(Enum):
@@ -81,6 +82,19 @@ def durations(reading: Reading) -> Iterator[Distribution]:
 def matches(reading: Reading) -> Iterator[Sample]:
     """Read the cells of rules."""
     return (Sample(key, count) for key, count in reading.rules.items())
+
+
+def entries(reading: Reading) -> Iterator[Sample]:
+    """Read how many requests are in the journal."""
+    return (Sample((name,), count) for name, count in reading.journal.items())
+
+
+def dropped(reading: Reading) -> Iterator[Sample]:
+    """Read how many requests are not in the journal, by reason."""
+    for listener, block in reading.listeners.items():
+        for reason in Dropped:
+            unrecorded = reading.journal_disabled.get(listener, 0) if reason is Dropped.DISABLED else 0
+            yield Sample((listener, reason.label), block[JOURNAL_DROPPED + reason] + unrecorded)
 
 
 def strikes(reading: Reading) -> Iterator[Sample]:

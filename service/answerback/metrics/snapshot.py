@@ -1,12 +1,13 @@
 """The data of a scrape: the shared counters summed over all slots, and facts about the supervisor and its workers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerback.core.actions import CloseReason
 from answerback.shared.counters import CounterLayout, SharedCounters
-from answerback.shared.listener_counters import ACCEPTED, BLOCK, CLOSED, OPEN, REQUESTS
+from answerback.shared.journal.counts import entries
+from answerback.shared.listener_counters import ACCEPTED, BLOCK, CLOSED, JOURNAL_OFF, OPEN, REQUESTS, unrecorded
 
 # Rule: a later transition is read before the earlier one it depends on (closed before accepted, matches before
 #       requests), so that no reading shows more of the later one.
@@ -90,6 +91,10 @@ class Reading:
     faults: Mapping[tuple[str, str], int]
     """How often each fault applied, by listener and fault."""
     facts: Facts
+    journal: Mapping[str, int] = field(default_factory=dict)
+    """How many requests of each listener are in the journal."""
+    journal_disabled: Mapping[str, int] = field(default_factory=dict)
+    """How many requests of each listener were not recorded since its journal was switched off."""
 
 
 class Placed(Protocol):
@@ -115,17 +120,36 @@ def read(memory: SharedCounters, places: Placed, facts: Facts) -> Reading:
         {key: sum([cells[place] for cells in regions]) for key, place in named.items()}
         for named in (places.rules, places.faults)
     )
-    listeners = {name: read_block(memory, place) for name, place in places.listeners.items()}
-    return Reading(listeners, rules, faults, facts)
+    ends = {name: _later_cells(memory, place) for name, place in places.listeners.items()}
+    kept = [entries(memory, slot) for slot in range(memory.slots)]
+    listeners: dict[str, Sequence[int]] = {}
+    journal: dict[str, int] = {}
+    disabled: dict[str, int] = {}
+    for name, place in places.listeners.items():
+        heads = [memory.region(slot)[place : place + CLOSED].tolist() for slot in range(memory.slots)]
+        listeners[name] = _summed(heads, ends[name])
+        journal[name] = sum(counts.get(place, 0) for counts in kept)
+        disabled[name] = sum(
+            max(0, unrecorded(memory.region(slot), place, kept[slot].get(place, 0)))
+            for slot in range(memory.slots)
+            if memory.region(slot)[place + JOURNAL_OFF]
+        )
+    return Reading(listeners, rules, faults, facts, journal, disabled)
 
 
 def read_block(memory: SharedCounters, place: int) -> Sequence[int]:
     """The block of cells that begins at `place`, summed over all slots."""
-    rows: list[list[int]] = []
-    for slot in range(memory.slots):
-        cells = memory.region(slot)[place : place + BLOCK]
-        ends = cells[CLOSED:].tolist()
-        rows.append(cells[:CLOSED].tolist() + ends)
+    ends = _later_cells(memory, place)
+    return _summed([memory.region(slot)[place : place + CLOSED].tolist() for slot in range(memory.slots)], ends)
+
+
+def _later_cells(memory: SharedCounters, place: int) -> list[list[int]]:
+    """Return the part of a block in each slot that depends on the rest of it: it is read first."""
+    return [memory.region(slot)[place + CLOSED : place + BLOCK].tolist() for slot in range(memory.slots)]
+
+
+def _summed(heads: list[list[int]], ends: list[list[int]]) -> list[int]:
+    rows = [head + end for head, end in zip(heads, ends, strict=True)]
     return [sum(column) for column in zip(*rows, strict=True)]
 
 

@@ -139,6 +139,7 @@ class CallbackConnection(Connection):
         session = self.session
         if data:
             self.received_any = True
+            self.received_bytes += len(data)
             self.counters.received(len(data))
             actions = session.receive_data(data, monotonic())
         else:
@@ -220,6 +221,7 @@ class CallbackConnection(Connection):
         except OSError as error:
             self._lost(error)
             return False
+        self.sent_bytes += taken
         self.counters.sent(taken)
         if taken < len(data):
             self._unsent = deque((memoryview(data)[taken:],))
@@ -241,6 +243,7 @@ class CallbackConnection(Connection):
         try:
             while unsent:
                 taken = self.sock.send(unsent[0], DONT_WAIT)
+                self.sent_bytes += taken
                 self.counters.sent(taken)
                 if taken < len(unsent[0]):
                     unsent[0] = unsent[0][taken:]
@@ -277,5 +280,5 @@ class CallbackConnection(Connection):
             self.host.poller.forget(self._fd)
         self._unsent = None
         self._fd = -1
-        self.sock.close()
         self.closed(reason)
+        self.sock.close()

@@ -19,11 +19,13 @@ from typing import Protocol
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.plan import ActivePlan
+from answerback.core.recorder import Recorder
 from answerback.core.session import Session
 from answerback.net.deadlines import Deadlines
 from answerback.net.delivery import PROGRESS, acknowledged, unread
 from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
+from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJournal
 from answerback.shared.listener_counters import ListenerCounters
 from answerback.shared.sequences import SharedSequences
 
@@ -58,8 +60,11 @@ class Host(Protocol):
     chance: Random
     sequences: SharedSequences
 
-    def next_connection_id(self) -> str:
-        """Return an id that no other connection of this run has."""
+    journal: ListenerJournal | None
+    process: int
+
+    def next_connection_number(self) -> int:
+        """Return a number that no other connection of this process has, from 1."""
 
     def connection_closed(self, connection: "Connection", peer: bytes | None) -> None:
         """The connection is closed."""
@@ -82,11 +87,13 @@ class Connection(ABC):
     __slots__ = (
         "_delivery",
         "_ending",
-        "_id",
+        "_number",
         "counted_peer",
         "counters",
         "host",
         "received_any",
+        "received_bytes",
+        "sent_bytes",
         "session",
         "sock",
         "timer_at",
@@ -100,10 +107,13 @@ class Connection(ABC):
         self.counted_peer = peer
         self.counters = host.counters
         self.session = Session(host.in_force, host.counters, monotonic(), self)
+        self.session.recorder = host.journal
         # When to check whether the peer takes the output, and what it must have acknowledged by then, if known; None
         # before the first check.
         self._delivery: tuple[float, int | None] | None = None
-        self._id: str | None = None
+        self._number = 0  # drawn when it is first used
+        self.received_bytes = 0
+        self.sent_bytes = 0
         self._ending: Action | Departure | None = None  # how to end once the kernel has taken everything
         self.timer_key: int | None = None
         self.timer_at = inf
@@ -114,10 +124,15 @@ class Connection(ABC):
 
     @property
     def connection_id(self) -> str:
-        """The ID of this connection, unique in this run."""
-        if self._id is None:
-            self._id = self.host.next_connection_id()
-        return self._id
+        """See `context.ConnectionInfo`."""
+        return f"{self.host.process}-{self.connection_number}"
+
+    @property
+    def connection_number(self) -> int:
+        """See `context.ConnectionInfo`."""
+        if not self._number:
+            self._number = self.host.next_connection_number()
+        return self._number
 
     @property
     def peer(self) -> tuple[str, int]:
@@ -156,11 +171,26 @@ class Connection(ABC):
 
     def closed(self, reason: CloseReason) -> None:
         """The socket is closed, or will be before anything else happens: update the counters."""
+        recorder = self.session.recorder
+        if recorder is not None:
+            self._record_end(recorder, reason)
         if self.timer_key is not None:
             self.host.deadlines.clear(self)
         self.host.run_queue.forget(self)
         self.counters.closed(reason, not self.received_any and reason in PROBE_REASONS)
         self.host.connection_closed(self, self.counted_peer)
+
+    def _record_end(self, recorder: Recorder, reason: CloseReason) -> None:
+        """Record that the connection ends."""
+        now = monotonic()
+        recorder.over(now)
+        if isinstance(recorder, ListenerJournal):  # it has sent no request
+            recorder = recorder.connection_of(self.connection_number, *self.peer)
+        assert isinstance(recorder, ConnectionRecorder)
+        session = self.session
+        recorder.ended(
+            reason, now, now - session.born, session.number, received=self.received_bytes, sent=self.sent_bytes
+        )
 
     # ── What the peer has taken ───────────────────────────────────────────────────────────────────────────────────
 

@@ -288,6 +288,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
                 actions = event(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
             elif event:
                 self.received_any = True
+                self.received_bytes += len(event)
                 counters.received(len(event))
                 actions = session.receive_data(event, monotonic())
             else:
@@ -316,11 +317,13 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         if not isinstance(event, bytes):
             return event(monotonic())
         self.received_any = self.received_any or event != b""
+        self.received_bytes += len(event)
         self.counters.received(len(event))
         return session.receive_data(event, monotonic()) if event else session.receive_eof(monotonic())
 
     def _count_sent(self, left: int) -> None:
         """Count what the kernel has taken since `_unsent` was set; `left` is what it has not taken."""
+        self.sent_bytes += self._unsent - left
         self.counters.sent(self._unsent - left)
         self._unsent = left
 
@@ -388,6 +391,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         before = self._unsent
         transport.write(data)
         self._unsent = transport.get_write_buffer_size()
+        self.sent_bytes += before + len(data) - self._unsent
         self.counters.sent(before + len(data) - self._unsent)
         if len(data) >= LARGE and not self._unsent:
             self.sent_much(monotonic())
@@ -432,6 +436,7 @@ class CoroutineConnection(Connection, asyncio.Protocol):
         self._coroutine = None
         self._watch_while_paused(0)
         if self._inbox:
+            self.received_bytes += sum(map(len, self._inbox))
             self.counters.received(sum(map(len, self._inbox)))
             self._inbox = None
         if self._transport is not None:

@@ -1,6 +1,7 @@
 """One listener of one worker: its plan, its counters and its connections."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Accept, ActivePlan, Engine, ListenerPlan
+from answerback.core.recorder import Recorded
 from answerback.net.admission import Admission
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
@@ -19,6 +21,8 @@ from answerback.net.held_connection import HeldConnection
 from answerback.net.poller import Poller
 from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
 from answerback.net.stagger import Staggered
+from answerback.shared.journal.recorder import ListenerJournal
+from answerback.shared.journal.region import JournalRegion
 from answerback.shared.listener_counters import Cells, ListenerCounters
 from answerback.shared.sequences import SharedSequences
 
@@ -27,6 +31,10 @@ MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 # A client that has just connected may be about to send: its request is on its way, or is retransmitted because the SYN
 # filter dropped it (after at least 0.2 s, RFC 6298 as Linux implements it).
 FIRST_REQUEST_SECONDS = 1.0
+
+EXPLAINED_SECONDS = 0.01  # of each second, to explain why no rule matched a request
+
+log = logging.getLogger(__name__)
 
 DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
     Engine.CALLBACK: CallbackConnection,
@@ -50,8 +58,12 @@ class Worker(Protocol):
     poller: Poller
     run_queue: RunQueue
 
-    def next_connection_id(self) -> str:
-        """Return an ID that no other connection of this run has."""
+    process: int
+    slot: int
+    journal: JournalRegion
+
+    def next_connection_number(self) -> int:
+        """See `connection.Host.next_connection_number`."""
 
     def connection_left(self) -> None:
         """The last connection of a listener is closed."""
@@ -75,7 +87,14 @@ class Listener:
         self.connections: set[Connection] = set()
         self.chance = chance_of(plan)
         self.sequences = worker.sequences
-        self.next_connection_id = worker.next_connection_id
+        self.next_connection_number = worker.next_connection_number
+        self.process = worker.process
+        self.journal: ListenerJournal | None = None
+        self._region = worker.journal
+        self._slot = worker.slot
+        self._explained_since = 0.0
+        self._explained_for = 0.0  # seconds that it took since then to explain why no rule matched
+        self._journal_settings(plan)
         self._drain_schedule = Staggered(self.loop, (), self._drain_one, 0.0)
         self._drains = 0  # how many held connections have been released
         self._admission = worker.admission
@@ -88,12 +107,47 @@ class Listener:
         """
         former, self.in_force.plan = self.in_force.plan, plan
         self._driver = DRIVERS[plan.engine]
+        if plan.journal != former.journal:
+            self._journal_settings(plan)
         if plan.random_seed != former.random_seed:
             self.chance = chance_of(plan)
         if plan.accept is Accept.NORMAL and former.accept is not Accept.NORMAL:
             for connection in tuple(self.connections):
                 if isinstance(connection, HeldConnection):
                     connection.release()
+
+    def _journal_settings(self, plan: ListenerPlan) -> None:
+        """Begin or stop to record, on all connections, whichever plan they follow."""
+        settings, now = plan.journal, monotonic()
+        self._region.switch(plan.block, now, on=settings.enabled)
+        self.journal = None
+        if settings.enabled:
+            self.journal = ListenerJournal(
+                self._region, plan.block, settings.body_bytes, self.process, self._slot, self._unmatched
+            )
+        for connection in self.connections:
+            if connection.session.recorder is not None:
+                connection.session.recorder.over(now)
+            connection.session.recorder = self.journal
+
+    def _unmatched(self, request: bytes, session: Recorded) -> bytes:
+        """Return why no rule matched a request, and log it; empty if that took much time in this second already."""
+        now = monotonic()
+        if now - self._explained_since > 1.0:
+            self._explained_since, self._explained_for = now, 0.0
+        explained = self.in_force.plan.nearest
+        if explained is None or self._explained_for > EXPLAINED_SECONDS:
+            return b""
+        near = explained.of(request, session.context)
+        self._explained_for += monotonic() - now
+        if near is None:
+            return b""
+        # Without the reason, which quotes the request.
+        log.warning(
+            "a request matched no rule",
+            extra={"listener": self.name, "nearest_rule": near.rule, "differs_at_byte": near.mismatch.at},
+        )
+        return str(near).encode()
 
     def accepted(self, descriptor: int, family: int, address: object, former: Accept | None = None) -> None:
         """A connection was accepted: reject it, or start the conversation.

@@ -17,6 +17,7 @@ from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
 from answerback.net.syn_filter import end_silence, silence
 from answerback.shared.counters import SharedCounters
+from answerback.shared.journal.region import JournalRegion
 from answerback.shared.sequences import SharedSequences
 
 # Rule: connections queued before `accept` changes are treated by the old value.
@@ -38,13 +39,15 @@ class Listeners:
     def __init__(self, loop: asyncio.AbstractEventLoop, memory: SharedCounters, slot: int, region: int) -> None:
         self.loop = loop
         self.region = memory.region(region)
+        self.journal = JournalRegion(memory.journal, region, self.region)
+        self._workers = max(1, memory.slots - 1)  # one region is spare
         self.admission = Admission(memory, region)
         self.sequences = SharedSequences(memory)
         self.deadlines = Deadlines(loop)
         self.run_queue = RunQueue(loop, self.region)
         self.poller = Poller(loop, self.run_queue)
-        self._slot = slot
-        self._process = os.getpid()  # the next worker in the slot must not reuse its numbers
+        self.slot = slot
+        self.process = os.getpid()  # part of the ids of connections: the next worker in the slot starts at 1 again
         self._numbers = count(1)
         self._listeners: dict[str, Listener] = {}
         self._leaving: set[Listener] = set()  # removed listeners with open connections
@@ -55,9 +58,9 @@ class Listeners:
         self._draining = False
         self._waiting: list[asyncio.Future[None]] = []
 
-    def next_connection_id(self) -> str:
-        """Return an ID that no other connection of this run has."""
-        return f"{self._process}-{next(self._numbers)}"
+    def next_connection_number(self) -> int:
+        """See `connection.Host.next_connection_number`."""
+        return next(self._numbers)
 
     @property
     def open_connections(self) -> int:
@@ -72,6 +75,7 @@ class Listeners:
         until `stop_accepting`.
         """
         self._paused = self._announced = frozenset()
+        self.journal.configure(plan.journal.share(self._workers))
         self._skip_peers(fillers)
         self._empty_where_accept_changes(plan)
         former, served = self._listeners, self._by_socket
@@ -98,7 +102,7 @@ class Listeners:
                 acceptor.bound(target.in_force.plan.limits.write_timeout)
                 self._attend(acceptor, accept)
         for name, sock in sockets.items():
-            self._accept_on(name, self._slot, sock, fillers)
+            self._accept_on(name, self.slot, sock, fillers)
         for listener in former.values():
             self._leaving.add(listener)
             listener.drain()
@@ -154,7 +158,7 @@ class Listeners:
 
     def release(self, slot: int) -> None:
         """Stop accepting for another slot; its own worker accepts what is queued."""
-        self._hand_over([key for key in self._acceptors if key[1] == slot != self._slot])
+        self._hand_over([key for key in self._acceptors if key[1] == slot != self.slot])
 
     def drain(self, over: float = 0.0, *, succeeded: bool = False) -> None:
         """Accept what is queued and stop listening; finish requests in progress, and close everything in order.

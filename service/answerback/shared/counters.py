@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from answerback.shared.journal.layout import JournalMemory
 from answerback.shared.listener_counters import BLOCK, Cells
 
 K = TypeVar("K")
@@ -32,12 +33,15 @@ class SharedCounters:
         """Map the memory of `fd`, which `create` made or a parent passed on. Raises OSError if it cannot be mapped."""
         self.fd = fd
         self.slots = slots
-        self._cells: Cells = memoryview(mmap.mmap(fd, self.size(slots))).cast("Q")
+        size = counter_bytes(slots)
+        self._cells: Cells = memoryview(mmap.mmap(fd, size)).cast("Q")
+        self.journal = JournalMemory(fd, slots, size)
+        """The memory of the journal, which is behind that of the counters: a region for each of theirs."""
 
     @staticmethod
     def size(slots: int) -> int:
-        """Return the size in bytes for this many slots."""
-        return (REGION_CELLS * (slots + 1) + SHARED_CELLS) * 8
+        """Return the size in bytes for this many slots, with the journal's."""
+        return counter_bytes(slots) + JournalMemory.size(slots)
 
     @classmethod
     def create(cls, slots: int) -> "SharedCounters":
@@ -70,6 +74,11 @@ class SharedCounters:
             fcntl.lockf(self.fd, fcntl.LOCK_UN, 1, LOCK_OFFSET)
 
 
+def counter_bytes(slots: int) -> int:
+    """Return the size in bytes of the counters alone."""
+    return (REGION_CELLS * (slots + 1) + SHARED_CELLS) * 8
+
+
 class CountersExhausted(Exception):
     """No cell is left for another listener, rule or fault."""
 
@@ -94,6 +103,11 @@ class CounterLayout:
     def fault(self, listener: str, fault: str) -> int:
         """Return the cell that counts how often a fault applied. Raises CountersExhausted."""
         return self._place(self._faults, (listener, fault), 1)
+
+    @property
+    def size(self) -> int:
+        """The number of cells assigned so far."""
+        return self._next
 
     @property
     def listeners(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ At rest, accepted = closed (by reason) + open, over all slots; the three are cou
 """
 
 from bisect import bisect_left
+from enum import IntEnum
 from typing import Final
 
 from answerback.core.actions import CloseReason
@@ -54,7 +55,40 @@ CLOSED: Final = 16  # one per CloseReason
 DURATION: Final = 48  # one per bound, and one above them
 REJECTED: Final = 80
 ACCEPT_FAILED: Final = 88
-BLOCK: Final = 104
+JOURNAL_DROPPED: Final = 104  # one per Dropped
+JOURNAL_DROPPED_AT: Final = 108  # one per Dropped: the newest time of such an entry, in monotonic nanoseconds
+JOURNAL_OFF: Final = 112  # 1 while the listener's requests are not journalled
+BLOCK: Final = 120
+
+
+class Dropped(IntEnum):
+    """Why a request is not in the journal. The names are values of the metric label `reason`."""
+
+    EVICTED = 0
+    """It was dropped to make room."""
+    CLEARED = 1
+    """It was removed on request."""
+    DISABLED = 2
+    """The journal was off."""
+    WORKER_LOST = 3
+    """Its worker died before it was in the journal."""
+
+    @property
+    def label(self) -> str:
+        """The value of the metric label."""
+        return self.name.lower()
+
+
+def count_dropped(cells: Cells, block: int, reason: Dropped, number: int, time: float) -> None:
+    """Count requests that are not in the journal, or no longer; `time`: of the newest, by the monotonic clock."""
+    cells[block + JOURNAL_DROPPED_AT + reason] = int(time * 1e9)
+    cells[block + JOURNAL_DROPPED + reason] += number
+
+
+def unrecorded(cells: Cells, block: int, entries: int) -> int:
+    """Return how many requests are neither among the journal's `entries` nor counted as dropped."""
+    first = block + JOURNAL_DROPPED
+    return int(cells[block + REQUESTS]) - sum(cells[first : first + len(Dropped)]) - entries
 
 
 class ListenerCounters:

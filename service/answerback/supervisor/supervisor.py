@@ -20,6 +20,7 @@ from answerback.net import fd_reserve
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor.errors import ChangeFailed, NotRecorded, StartError, Stopping, StoreFailed
 from answerback.supervisor.health import Health
+from answerback.supervisor.journal.journal import Journal
 from answerback.supervisor.operations.draining import DrainController
 from answerback.supervisor.operations.operations import Operations
 from answerback.supervisor.operations.rolling_restart import RollingRestart
@@ -69,6 +70,13 @@ class Supervisor:
         self.layout = CounterLayout()
         self.series = Series(self.layout, lambda cell: read_open(self.counters, cell))
         self.health = Health()
+        self.journal = Journal(
+            self.counters,
+            self.layout,
+            self.instance,
+            alive=lambda: (process.pid for process in self._pool.processes),
+            config=lambda: self.current.config,
+        )
         self._store = store or RevisionsInMemory(self.instance, options.retention)
         self.history = History(self._store)
         self._readiness = Readiness(self.health)

@@ -158,20 +158,112 @@ class Config(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LISTENERS_FIELD_NUMBER: _builtins.int
+    JOURNAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def listeners(self) -> _containers.RepeatedCompositeFieldContainer[Global___Listener]: ...
+    @_builtins.property
+    def journal(self) -> Global___Journal:
+        """What is kept of requests and their replies."""
+
     def __init__(
         self,
         *,
         listeners: _abc.Iterable[Global___Listener] | None = ...,
+        journal: Global___Journal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["journal", b"journal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["listeners", b"listeners"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["journal", b"journal", "listeners", b"listeners"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Config: _TypeAlias = Config  # noqa: Y015
+
+@_typing.final
+class Journal(_message.Message):
+    """The journal: the last requests and their replies, in memory. The bounds hold for all workers together: each of N has
+    1/N, rounded down. The oldest entries are dropped, and counted.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    BODY_BYTES_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether requests are recorded. Listeners may say otherwise."""
+    entries: _builtins.int
+    """The maximum number of requests that are kept."""
+    bytes: _builtins.int
+    """The memory for entries and their bodies. It is taken as it is first used. A worker has at least 64 KiB."""
+    body_bytes: _builtins.int
+    """The bytes that are kept of each request and of each reply. Longer ones are cut and marked, and their full size is
+    kept. At most 1/30 of a worker's memory is kept of a body.
+    """
+    def __init__(
+        self,
+        *,
+        enabled: _builtins.bool | None = ...,
+        entries: _builtins.int | None = ...,
+        bytes: _builtins.int | None = ...,
+        body_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_body_bytes", b"_body_bytes", "_bytes", b"_bytes", "_enabled", b"_enabled", "_entries", b"_entries", "body_bytes", b"body_bytes", "bytes", b"bytes", "enabled", b"enabled", "entries", b"entries"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_body_bytes", b"_body_bytes", "_bytes", b"_bytes", "_enabled", b"_enabled", "_entries", b"_entries", "body_bytes", b"body_bytes", "bytes", b"bytes", "enabled", b"enabled", "entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__body_bytes: _TypeAlias = _typing.Literal["body_bytes"]  # noqa: Y015
+    _WhichOneofArgType__body_bytes: _TypeAlias = _typing.Literal["_body_bytes", b"_body_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__bytes: _TypeAlias = _typing.Literal["bytes"]  # noqa: Y015
+    _WhichOneofArgType__bytes: _TypeAlias = _typing.Literal["_bytes", b"_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__entries: _TypeAlias = _typing.Literal["entries"]  # noqa: Y015
+    _WhichOneofArgType__entries: _TypeAlias = _typing.Literal["_entries", b"_entries"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__body_bytes) -> _WhichOneofReturnType__body_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bytes) -> _WhichOneofReturnType__bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__entries) -> _WhichOneofReturnType__entries | None: ...
+
+Global___Journal: _TypeAlias = Journal  # noqa: Y015
+
+@_typing.final
+class ListenerJournal(_message.Message):
+    """What the journal keeps of one listener."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: _builtins.int
+    BODY_BYTES_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether its requests are recorded."""
+    body_bytes: _builtins.int
+    """The bytes that are kept of each of its requests and of each reply."""
+    def __init__(
+        self,
+        *,
+        enabled: _builtins.bool | None = ...,
+        body_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_body_bytes", b"_body_bytes", "_enabled", b"_enabled", "body_bytes", b"body_bytes", "enabled", b"enabled"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_body_bytes", b"_body_bytes", "_enabled", b"_enabled", "body_bytes", b"body_bytes", "enabled", b"enabled"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__body_bytes: _TypeAlias = _typing.Literal["body_bytes"]  # noqa: Y015
+    _WhichOneofArgType__body_bytes: _TypeAlias = _typing.Literal["_body_bytes", b"_body_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__body_bytes) -> _WhichOneofReturnType__body_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+
+Global___ListenerJournal: _TypeAlias = ListenerJournal  # noqa: Y015
 
 @_typing.final
 class Listener(_message.Message):
@@ -188,6 +280,7 @@ class Listener(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     ACCEPT_FIELD_NUMBER: _builtins.int
     RANDOM_SEED_FIELD_NUMBER: _builtins.int
+    JOURNAL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the listener in metrics, health and logs."""
     address: _builtins.str
@@ -217,6 +310,10 @@ class Listener(_message.Message):
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
+    @_builtins.property
+    def journal(self) -> Global___ListenerJournal:
+        """What the journal keeps of its requests."""
+
     def __init__(
         self,
         *,
@@ -229,10 +326,11 @@ class Listener(_message.Message):
         limits: Global___Limits | None = ...,
         accept: Global___Accept.ValueType = ...,
         random_seed: _builtins.int | None = ...,
+        journal: Global___ListenerJournal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "limits", b"limits", "random_seed", b"random_seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "journal", b"journal", "limits", b"limits", "random_seed", b"random_seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "accept", b"accept", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "accept", b"accept", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "journal", b"journal", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__random_seed: _TypeAlias = _typing.Literal["random_seed"]  # noqa: Y015
     _WhichOneofArgType__random_seed: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed"]  # noqa: Y015

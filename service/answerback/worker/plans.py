@@ -11,6 +11,7 @@ from answerback.internal.v1.link_pb2 import ListenerLayout, Prepare
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Content, Files, Large
 from answerback.language.enums import engine_named
+from answerback.language.journal import compile_bounds
 from answerback.language.pacing import Pacer
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.traverse import messages
@@ -31,6 +32,8 @@ class Source:
     layout: bytes
     files: Files
     default_engine: Engine
+    journal: bytes
+    """The journal's settings for all listeners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,18 @@ def compile_command(
     files = {each.name: each.data if each.HasField("data") else large[each.digest] for each in command.files}
     layouts = {each.listener: each for each in command.layouts}
     engine = engine_named(command.default_engine)
+    journal = _bytes(command.config.journal)
     sources = {
-        listener.name: Source(_bytes(listener), _bytes(layouts[listener.name]), _files_of(listener, files), engine)
+        listener.name: Source(
+            _bytes(listener), _bytes(layouts[listener.name]), _files_of(listener, files), engine, journal
+        )
         for listener in command.config.listeners
     }
     changed = {name for name, source in sources.items() if former.sources.get(name) != source}
     compiler = _Compiler(
-        [listener for listener in command.config.listeners if listener.name in changed], memory or PatternMemory()
+        [listener for listener in command.config.listeners if listener.name in changed],
+        command.config.journal,
+        memory or PatternMemory(),
     )
     plans: dict[str, ListenerPlan] = {}
     problems: list[Problem] = []
@@ -83,13 +91,14 @@ def compile_command(
             problems += [_relocated(problem, index) for problem in error.problems]
     if problems:
         raise InvalidConfig(problems)
-    return Compiled(Plan(command.revision, plans), sources, large)
+    return Compiled(Plan(command.revision, plans, compile_bounds(command.config.journal)), sources, large)
 
 
 class _Compiler:
     """Compiles listeners, whose patterns share the memory budget evenly."""
 
-    def __init__(self, listeners: Sequence[v1.Listener], memory: PatternMemory) -> None:
+    def __init__(self, listeners: Sequence[v1.Listener], journal: v1.Journal, memory: PatternMemory) -> None:
+        self._journal = journal
         self._memory = memory
         self._patterns = {listener.name: _count_patterns(listener) for listener in listeners}
         count = max(1, sum(self._patterns.values()))
@@ -99,7 +108,7 @@ class _Compiler:
     def compile(self, listener: v1.Listener, layout: ListenerLayout, source: Source, revision: int) -> ListenerPlan:
         """Compile one listener. Raises InvalidConfig."""
         plan = compile_plan(
-            v1.Config(listeners=[listener]),
+            v1.Config(listeners=[listener], journal=self._journal),
             source.files,
             revision=revision,
             layouts=lambda _: layout,
@@ -135,5 +144,5 @@ def _files_of(listener: v1.Listener, files: Files) -> dict[str, Content]:
     return {name: files[name] for name in named if name in files}
 
 
-def _bytes(message: v1.Listener | ListenerLayout) -> bytes:
+def _bytes(message: v1.Listener | v1.Journal | ListenerLayout) -> bytes:
     return message.SerializeToString(deterministic=True)

@@ -34,6 +34,7 @@ from answerback.core.expressions import EvaluationError
 from answerback.core.faults import apply_all, apply_to_close
 from answerback.core.framing import MAX_BATCH, Framing, Malformed
 from answerback.core.plan import ActivePlan, Event, ListenerPlan, Rule
+from answerback.core.recorder import Recorder
 from answerback.core.selection import Rules, Selector
 from answerback.core.session.closing import CLOSING, FIN, HALF_CLOSED, LINGERING, NOTHING, OVER, Closing
 from answerback.core.session.observer import Observer
@@ -87,6 +88,7 @@ class Session:
         "deadline",
         "fin_noted",
         "number",
+        "recorder",
         "wants_read",
     )
 
@@ -100,6 +102,8 @@ class Session:
     """Whether the peer has sent FIN; bytes before it may still be unread."""
     number: int
     """The number of requests so far."""
+    recorder: Recorder | None
+    """Records requests and replies; None while the journal is off."""
     wants_read: bool
 
     def __init__(
@@ -131,6 +135,7 @@ class Session:
         self._partial_since = inf
         self._blocked_since = inf
         self.number = 0
+        self.recorder = None
         self.wants_read = True
         self.awaits_flush = False
         self.born = now
@@ -206,6 +211,15 @@ class Session:
             context = self._context = RequestContext(self._plan.name, self._connection, self._metrics)
         return context
 
+    def split_again(self, data: bytes) -> Sequence[bytes]:
+        """Return the requests in a read whose reply is cached."""
+        return self._plan.framing.split(data, 0)[0]
+
+    def connection_key(self) -> tuple[int, str, int]:
+        """Return the connection's number in this process, and the peer's address and port."""
+        assert self._connection is not None, "the connection is gone"
+        return self._connection.connection_number, *self._connection.peer
+
     # ── What a driver calls ───────────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, now: float) -> Sequence[Action]:
@@ -242,6 +256,9 @@ class Session:
                     self._metrics.requested(cell, requests)
                 else:
                     self._metrics.unmatched(requests)
+                recorder = self.recorder
+                if recorder is not None:
+                    recorder.repeated(cached, data, self.number - requests + 1, now, self)
                 return cached.actions
             reader.buffer = data
             reader.searched = 0
@@ -308,6 +325,8 @@ class Session:
             self.deadline = min(self.deadline, now + self._plan.limits.idle_timeout)
         if self._answered:
             self._metrics.answered(now - self._started, self._answered)
+            if self.recorder is not None:
+                self.recorder.flushed(now)
             self._answered = 0
             self.active_at = now
         closing = self._closing
@@ -478,7 +497,7 @@ class Session:
             if end > limit and len(request) > limit:
                 actions += self._close(CloseReason.REQUEST_TOO_LARGE)
                 break
-            rule = self._rule_on(request)
+            rule = self._rule_on(request, now)
             matched.append(rule)
             if rule is not None:
                 if rule.reply is not None:
@@ -537,7 +556,7 @@ class Session:
             if requests or not framer.unfinished:
                 return requests, end
 
-    def _rule_on(self, request: bytes) -> Rule | None:
+    def _rule_on(self, request: bytes, now: float) -> Rule | None:
         """Find the rule on a request, and count the match."""
         self.number += 1
         selector = self._selector
@@ -559,6 +578,8 @@ class Session:
             self._metrics.unmatched(1)
         else:
             self._metrics.requested(rule.cell, 1)
+        if self.recorder is not None:
+            self.recorder.matched(request, rule, self.number, now, self)
         if self._observer is not None:
             self._observe_rule(self._observer, request, rule)
         return rule
@@ -678,10 +699,10 @@ class Session:
         context.request, context.captures, context.number = b"", None, self.number
         selector = rules.selector_for(context.state)
         if selector.max_search_bytes < 0:
-            script = self._found_on_event(event, selector, otherwise)
+            script = self._found_on_event(event, selector, otherwise, now)
         else:
             rule = selector.search(b"", context)
-            self._found_for(event, rule)
+            self._found_for(event, rule, now)
             if rule is None:
                 return False
             script = self._script_of(rule, context)
@@ -690,17 +711,21 @@ class Session:
             self.awaits_flush = True  # what follows is done, or received, from there
         return True
 
-    def _found_for(self, event: Event, rule: Rule | None) -> None:
+    def _found_for(self, event: Event, rule: Rule | None, now: float) -> None:
         """Count an event by the rule that was found for it."""
         if rule is not None:
             self._metrics.matched(rule.cell)
+            if self.recorder is not None:
+                self.recorder.event(event, rule, now, self)
         if self._observer is not None:
             self._observer.rule_selected(event, b"", rule, self.context)
 
-    def _found_on_event(self, event: Event, selector: Selector, otherwise: CloseReason | None) -> Iterator[Step]:
+    def _found_on_event(
+        self, event: Event, selector: Selector, otherwise: CloseReason | None, now: float
+    ) -> Iterator[Step]:
         """Search for a rule on an event in parts: yields None between them, then the steps."""
         rule = yield from selector.search_in_parts(b"", self.context)
-        self._found_for(event, rule)
+        self._found_for(event, rule, now)
         if rule is not None:
             yield from self._script_of(rule, self.context)
         elif otherwise is not None:
@@ -711,13 +736,13 @@ class Session:
         context = self._context or self.context
         context.request, context.number = request, self.number
         found = rule is not SEARCHING
-        script = self._script_of(rule, context) if found else self._found_on_request(self._selector, request)
+        script = self._script_of(rule, context) if found else self._found_on_request(self._selector, request, now)
         size = self._play(script, actions, now)
         if self._script is not None:
             self._script.answers_request = True
         return size
 
-    def _found_on_request(self, selector: Selector, request: bytes) -> Iterator[Step]:
+    def _found_on_request(self, selector: Selector, request: bytes, now: float) -> Iterator[Step]:
         """Search for a rule on a request in parts: yields None between them, then the steps."""
         rule = yield from search(selector, request, self.context)
         if self._observer is not None:
@@ -726,6 +751,9 @@ class Session:
             self._metrics.unmatched(1)
         else:
             self._metrics.requested(rule.cell, 1)
+        if self.recorder is not None:
+            self.recorder.matched(request, rule, self.number, now, self)
+        if rule is not None:
             yield from self._script_of(rule, self.context)
 
     def _script_of(self, rule: Rule, context: RequestContext) -> Iterator[Step]:
@@ -737,6 +765,23 @@ class Session:
         return iter(script) if self._observer is None else resolve(script, context, self._observer)
 
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
+        """See `_take_steps`. What the script sends is recorded."""
+        recorder = self.recorder
+        if recorder is None:
+            return self._take_steps(script, actions, now)
+        first, context = len(actions), self._context or self.context
+        size = self._take_steps(script, actions, now)
+        if context.applied_faults:
+            recorder.applied(context.applied_faults)
+            context.applied_faults = ()
+        recorder.sending(actions, first)
+        if self._script is None:
+            recorder.played()
+        else:
+            recorder.suspended()
+        return size
+
+    def _take_steps(self, script: Iterator[Step], actions: list[Action], now: float) -> int:
         """Take steps until one waits, the conversation ends, or the turn is over; return the number of bytes sent.
 
         `_script` is the rest then.
@@ -754,7 +799,7 @@ class Session:
                     if self._observer is not None:
                         self._observer.sent(result.data)
             elif isinstance(result, GeneratorType):
-                return size + self._play(chain(result, resolve(script, context, None)), actions, now)
+                return size + self._take_steps(chain(result, resolve(script, context, None)), actions, now)
             elif result is not None and not self._obey(result, script, actions, now):
                 break
             free -= 1
@@ -769,6 +814,8 @@ class Session:
         match result:
             case Wait(seconds):
                 self._metrics.delayed(seconds)
+                if self.recorder is not None:
+                    self.recorder.delayed(seconds)
                 self._pause(ScriptRun(script, now + seconds))
                 return False
             case Hang():

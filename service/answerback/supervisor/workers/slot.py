@@ -6,6 +6,7 @@ from time import monotonic
 
 from answerback.net import admission
 from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.journal.counts import count_unrecorded
 from answerback.shared.listener_counters import ListenerCounters
 from answerback.supervisor.options import Timeouts
 from answerback.supervisor.status import WorkerStatus
@@ -99,4 +100,5 @@ def close_crashed(counters: SharedCounters, layout: CounterLayout, region: int) 
     cells = counters.region(region)
     lost = sum(ListenerCounters(cells, block).close_crashed() for block in layout.listeners.values())
     admission.close_crashed(counters, region)
+    count_unrecorded(counters, layout.listeners.values(), region, monotonic())
     return lost

@@ -1,0 +1,63 @@
+"""The interface through which a session reports what the journal records."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from answerback.core.context import RequestContext
+
+if TYPE_CHECKING:
+    from answerback.core.actions import Action
+    from answerback.core.plan import Event, Rule
+    from answerback.core.reply_cache import CachedReply
+
+
+class Recorded(Protocol):
+    """A session, as its recorder sees it."""
+
+    recorder: "Recorder | None"
+
+    @property
+    def context(self) -> RequestContext:
+        """The context of the request that is being answered."""
+
+    def split_again(self, data: bytes) -> Sequence[bytes]:
+        """Return the requests in a read whose reply is cached."""
+
+    def connection_key(self) -> tuple[int, str, int]:
+        """Return the connection's number in this process, and the peer's address and port."""
+
+
+class Recorder(Protocol):
+    """The journal of one connection, kept by `shared.journal.recorder`. A session has none while the journal is off."""
+
+    # Rule: a request is recorded when it is matched, before any byte of its reply is sent.
+
+    def repeated(self, cached: "CachedReply", data: bytes, number: int, now: float, session: Recorded) -> None:
+        """A read was answered from the cache; `number` is that of its first request."""
+
+    def matched(self, request: bytes, rule: "Rule | None", number: int, now: float, session: Recorded) -> None:
+        """A request was matched. Unless the rule has a constant reply, its script follows, until `played`."""
+
+    def event(self, event: "Event", rule: "Rule", now: float, session: Recorded) -> None:
+        """A rule matched another event; its script follows, until `played`."""
+
+    def sending(self, actions: "Sequence[Action]", first: int) -> None:
+        """The script has produced these actions, from number `first` on."""
+
+    def delayed(self, seconds: float) -> None:
+        """A step of the script waits."""
+
+    def applied(self, faults: tuple[int, ...]) -> None:
+        """The faults with these cells apply to the script."""
+
+    def suspended(self) -> None:
+        """The script waits for something."""
+
+    def played(self) -> None:
+        """The script is over."""
+
+    def flushed(self, now: float) -> None:
+        """Everything sent so far is in the kernel."""
+
+    def over(self, now: float) -> None:
+        """The conversation is over: what is not complete is abandoned."""

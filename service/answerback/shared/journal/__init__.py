@@ -1,0 +1,12 @@
+"""The journal: the last requests of every worker, in memory that supervisor and workers map.
+
+layout    where everything stands in the memory
+ring      the one writer of a region: appends, completes in place, drops the oldest
+records   reads a region, while it is written
+recorder  what the sessions of a worker call
+
+Each region holds two rings: the exchanges (requests and their replies), and the events (answers to other events, and
+ends of connections). A ring is an index of slots of one size, and a payload area for bodies. The record with the
+sequence number `n` stands in slot `n % slots`. Bodies have positions that only grow; `position % capacity` is where
+they stand.
+"""

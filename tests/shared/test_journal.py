@@ -1,0 +1,279 @@
+"""The journal's rings: what is kept, what is dropped, and what readers see meanwhile."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from answerback.core.plan import JournalBounds
+from answerback.shared.counters import SharedCounters
+from answerback.shared.journal.counts import count_unrecorded, entries
+from answerback.shared.journal.layout import CONNECTION, GENERATION, HEADER_BYTES, Kind, State
+from answerback.shared.journal.records import EVENTS, Moving, Record, RingReader
+from answerback.shared.journal.region import JournalRegion, run_payload
+from answerback.shared.listener_counters import (
+    JOURNAL_DROPPED,
+    JOURNAL_DROPPED_AT,
+    REQUESTS,
+    Dropped,
+    ListenerCounters,
+)
+
+BLOCK = 0  # the listener's
+OTHER = 200
+SMALL = JournalBounds(entries=40, bytes=1 << 20)
+
+
+class Writing:
+    """A region of shared memory, its writer, and what was recorded so far."""
+
+    def __init__(self, bounds: JournalBounds = SMALL) -> None:
+        self.counters = SharedCounters.create(2)
+        self.cells = self.counters.region(0)
+        self.region = JournalRegion(self.counters.journal, 0, self.cells)
+        self.region.configure(bounds)
+        self.reader = RingReader(self.counters.journal.region(0), 0)
+        self.recorded = 0
+
+    def exchange(self, request: bytes, reply: bytes = b"", *, listener: int = BLOCK, time: float = 1.0) -> int:
+        ring = self.region.exchanges
+        payload = ring.store(request, reply)
+        ListenerCounters(self.cells, listener).unmatched(1)
+        self.recorded += 1
+        at = payload + len(request)
+        rest = (len(request), len(request), at, len(reply), len(reply), 0, 0, 0, 0, 0, 0, 0)
+        key = CONNECTION.pack(7, listener, 1, 4000, 0, b"192.0.2.1")
+        return ring.append(
+            key, time, state=State.IN_PROGRESS, kind=Kind.EXCHANGE, number=self.recorded, payload=payload, rest=rest
+        )
+
+    def run(self, count: int, payload: int = -1) -> int:
+        """Record a read of `count` requests that was answered from the cache; return the payload's position."""
+        ring = self.region.exchanges
+        if payload < ring.fresh:
+            payload = ring.store(*run_payload([(b"PING", 4)] * count, 5, b"+PONG", 5, b""))
+        ListenerCounters(self.cells, BLOCK).unmatched(count)
+        key = CONNECTION.pack(7, BLOCK, 1, 4000, 0, b"192.0.2.1")
+        ring.append(key, 1.0, state=State.DONE, kind=Kind.RUN, number=1, payload=payload, count=count)
+        self.recorded += count
+        return payload
+
+    def kept(self, after: int = 0) -> list[Record]:
+        return [record for chunk in self.reader.read(after) for record in chunk]
+
+    def requests(self) -> list[bytes]:
+        return [record.request for record in self.kept()]
+
+    def dropped(self, reason: Dropped = Dropped.EVICTED, listener: int = BLOCK) -> int:
+        return int(self.cells[listener + JOURNAL_DROPPED + reason])
+
+
+@pytest.fixture
+def writing() -> Writing:
+    return Writing()
+
+
+def test_record_is_read_as_it_was_written(writing: Writing) -> None:
+    writing.exchange(b"PING", b"+PONG", time=12.5)
+    (record,) = writing.kept()
+    assert (record.request, record.reply, record.time, record.number) == (b"PING", b"+PONG", 12.5, 1)
+    assert (record.key.id, record.key.peer, record.listener) == ("7-1", "192.0.2.1:4000", BLOCK)
+
+
+def test_record_is_completed_in_place(writing: Writing) -> None:
+    sequence = writing.exchange(b"PING")
+    writing.region.exchanges.complete(sequence, 3.0, State.DONE)
+    (record,) = writing.reader.at(sequence)
+    assert (record.state, record.finished) == (State.DONE, 3.0)
+
+
+def test_full_ring_drops_the_oldest_entries_and_counts_them(writing: Writing) -> None:
+    for number in range(45):
+        writing.exchange(b"%d" % number)
+    assert writing.requests() == [b"%d" % number for number in range(5, 45)]
+    assert writing.dropped() == 5
+
+
+def test_number_of_entries_never_exceeds_the_bound(writing: Writing) -> None:
+    for number in range(100):
+        writing.exchange(b"%d" % number)
+        assert len(writing.kept()) == min(number + 1, 40)
+
+
+def test_dropped_entries_are_dated_by_the_newest_of_them(writing: Writing) -> None:
+    for number in range(42):
+        writing.exchange(b"", time=100.0 + number)
+    assert writing.cells[BLOCK + JOURNAL_DROPPED_AT + Dropped.EVICTED] == 101 * 10**9
+
+
+def test_completion_of_a_dropped_record_changes_nothing(writing: Writing) -> None:
+    first = writing.exchange(b"first")
+    for number in range(40):
+        writing.exchange(b"%d" % number)
+    before = writing.kept()
+    writing.region.exchanges.complete(first, 9.0, State.ABANDONED)
+    assert writing.kept() == before
+
+
+def test_run_is_read_as_its_requests(writing: Writing) -> None:
+    payload = writing.run(3)
+    writing.run(3, payload)
+    assert [(each.request, each.reply, each.rule, each.number) for each in writing.kept()] == [
+        (b"PING", b"+PONG", 5, 1), (b"PING", b"+PONG", 5, 2), (b"PING", b"+PONG", 5, 3),
+    ] * 2  # fmt: skip
+
+
+def test_entries_of_runs_count_one_by_one(writing: Writing) -> None:
+    for _ in range(10):
+        writing.run(16)
+    assert len(writing.kept()) == 32
+    assert writing.dropped() == 128
+
+
+def test_bodies_that_need_room_push_out_the_oldest_records() -> None:
+    writing = Writing(JournalBounds(entries=1000, bytes=1 << 20))
+    body = b"x" * 20_000
+    for _ in range(100):
+        writing.exchange(body)
+    kept = writing.kept()
+    assert len(kept) + writing.dropped() == 100
+    assert 20 < len(kept) < 52  # of 1 MiB
+    assert {record.request for record in kept} == {body}
+
+
+def test_every_reading_is_whole_whatever_is_written() -> None:
+    writing, chance, payload = Writing(JournalBounds(entries=300, bytes=1 << 20)), random.Random(1), -1
+    for number in range(20_000):
+        if chance.random() < 0.5:
+            payload = writing.run(4, payload)
+        else:
+            writing.exchange(b"%d|" % (writing.recorded + 1) + b"x" * chance.choice((0, 10, 3000)), b"reply")
+        if not number % 499:
+            kept = writing.kept()
+            assert len(kept) + writing.dropped() == writing.recorded
+            assert sum(writing.reader.counts().values()) == len(kept) <= 300
+            for record in kept:
+                if record.kind == Kind.RUN:
+                    assert (record.request, record.reply) == (b"PING", b"+PONG")
+                else:
+                    assert record.request.startswith(b"%d|" % record.number)
+                    assert record.reply == b"reply"
+        if not number % 2003:
+            writing.region.configure(
+                JournalBounds(chance.choice((10, 150, 300, 600)), chance.choice((1 << 18, 1 << 20)))
+            )
+            writing.region.configure(JournalBounds(entries=300, bytes=1 << 20))
+
+
+def test_reader_that_is_overtaken_gets_no_torn_record(writing: Writing) -> None:
+    for number in range(40):
+        writing.exchange(b"%d" % number)
+    reading = writing.reader.read()
+    for number in range(40, 75):
+        writing.exchange(b"%d" % number)
+    assert [record.request for chunk in reading for record in chunk] == [b"%d" % number for number in range(35, 75)]
+
+
+def test_following_continues_behind_the_last_record(writing: Writing) -> None:
+    first = writing.exchange(b"a")
+    assert not writing.reader.grown(first)
+    writing.exchange(b"b")
+    assert writing.reader.grown(first)
+    assert [record.request for record in writing.kept(first)] == [b"b"]
+
+
+def test_successor_continues_the_ring_of_a_dead_worker(writing: Writing) -> None:
+    for number in range(50):
+        writing.exchange(b"%d" % number)
+    writing.region = JournalRegion(writing.counters.journal, 0, writing.cells)
+    writing.region.configure(SMALL)
+    writing.exchange(b"next")
+    assert writing.requests() == [*(b"%d" % number for number in range(11, 50)), b"next"]
+    assert writing.dropped() == 11
+
+
+@pytest.mark.parametrize("entries", [10, 40, 60])
+def test_changed_bounds_keep_the_newest_records_that_fit(writing: Writing, entries: int) -> None:
+    for number in range(40):
+        writing.exchange(b"%d" % number, b"reply")
+    writing.region.configure(JournalBounds(entries=entries, bytes=1 << 20))
+    kept = writing.kept()
+    assert [each.request for each in kept] == [b"%d" % number for number in range(max(0, 40 - entries), 40)]
+    assert {each.reply for each in kept} == {b"reply"}
+    assert len(kept) + writing.dropped() == 40
+
+
+def test_record_in_progress_is_completed_after_the_bounds_have_changed(writing: Writing) -> None:
+    sequence = writing.exchange(b"slow")
+    writing.region.configure(JournalBounds(entries=77, bytes=1 << 20))
+    writing.region.exchanges.complete(sequence, 2.0, State.DONE)
+    assert [record.state for record in writing.kept()] == [State.DONE]
+
+
+def test_reading_during_a_change_of_the_bounds_raises_moving(writing: Writing) -> None:
+    writing.region.buffer[:HEADER_BYTES].cast("Q")[GENERATION] += 1
+    with pytest.raises(Moving):
+        writing.kept()
+
+
+def test_ring_of_a_worker_that_died_while_it_changed_the_bounds_is_empty_and_counted(writing: Writing) -> None:
+    for _ in range(3):
+        writing.exchange(b"x")
+    writing.region.buffer[:HEADER_BYTES].cast("Q")[GENERATION] += 1
+    count_unrecorded(writing.counters, [BLOCK], 0, 5.0)
+    writing.region = JournalRegion(writing.counters.journal, 0, writing.cells)
+    writing.region.configure(SMALL)
+    writing.exchange(b"next")
+    assert writing.requests() == [b"next"]
+    assert writing.dropped(Dropped.WORKER_LOST) == 3
+
+
+def test_requests_that_a_dead_worker_did_not_record_are_counted_as_lost(writing: Writing) -> None:
+    writing.exchange(b"x")
+    writing.cells[BLOCK + REQUESTS] += 2  # it died between counting and recording
+    count_unrecorded(writing.counters, [BLOCK], 0, 5.0)
+    count_unrecorded(writing.counters, [BLOCK], 0, 6.0)
+    assert writing.dropped(Dropped.WORKER_LOST) == 2
+    assert entries(writing.counters, 0) == {BLOCK: 1}
+
+
+def test_clearing_counts_what_was_removed(writing: Writing) -> None:
+    for _ in range(3):
+        writing.exchange(b"x")
+    writing.region.clear(None, 8.0)
+    writing.exchange(b"y")
+    assert writing.requests() == [b"y"]
+    assert writing.dropped(Dropped.CLEARED) == 3
+
+
+def test_clearing_one_listener_leaves_the_others(writing: Writing) -> None:
+    for number in range(30):
+        writing.exchange(b"%d" % number, listener=BLOCK if number % 2 else OTHER)
+    writing.region.clear(BLOCK, 8.0)
+    assert writing.requests() == [b"%d" % number for number in range(0, 30, 2)]
+    assert writing.dropped(Dropped.CLEARED) == 15
+    for _ in range(40):
+        writing.exchange(b"x")
+    assert (writing.dropped(), writing.dropped(listener=OTHER)) == (0, 15)
+    assert entries(writing.counters, 0) == Counter({BLOCK: 40})
+
+
+def test_requests_while_the_journal_is_off_are_counted_when_it_is_on_again(writing: Writing) -> None:
+    writing.exchange(b"x")
+    writing.region.switch(BLOCK, 1.0, on=False)
+    writing.cells[BLOCK + REQUESTS] += 5
+    writing.region.switch(BLOCK, 2.0, on=True)
+    writing.exchange(b"y")
+    assert writing.requests() == [b"x", b"y"]
+    assert writing.dropped(Dropped.DISABLED) == 5
+
+
+def test_events_have_a_ring_of_their_own(writing: Writing) -> None:
+    ring = writing.region.events
+    for number in range(50):
+        ring.append(b"\0" * 64, 1.0, state=State.DONE, kind=Kind.END, number=number, payload=ring.head)
+    writing.exchange(b"x")
+    events = [each for chunk in RingReader(writing.region.buffer, 0, EVENTS).read() for each in chunk]
+    assert [each.number for each in events] == list(range(10, 50))
+    assert writing.requests() == [b"x"]
+    assert writing.dropped() == 0
