@@ -6,11 +6,11 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
-from answerback.v1 import config_service_pb2, listener_service_pb2, operations_service_pb2
+from answerback.v1 import config_service_pb2, journal_service_pb2, listener_service_pb2, operations_service_pb2
 
 SERVICES: Final = tuple(
     service
-    for file in (config_service_pb2, listener_service_pb2, operations_service_pb2)
+    for file in (config_service_pb2, journal_service_pb2, listener_service_pb2, operations_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 
