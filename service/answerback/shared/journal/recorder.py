@@ -11,12 +11,15 @@ from answerback.shared.journal.layout import (
     CONNECTION,
     DELAYED_AT,
     DOUBLE,
+    FINISH,
+    FINISHED_AT,
     FIXED,
     MAX_FAULTS,
     NO_RULE,
     REST,
     REST_AT,
     SLOT_BYTES,
+    STATE_AT,
     Kind,
     State,
 )
@@ -26,7 +29,9 @@ from answerback.shared.journal.ring import Ring
 # Rule: `repeated` runs for every request of the fast path. What it does is inline, and measured (bench part `journal`).
 
 IN_PROGRESS: Final = int(State.IN_PROGRESS)  # numbers of an enum are slow to pack
+DONE: Final = int(State.DONE)
 RUN: Final = int(Kind.RUN)
+END: Final = int(Kind.END)
 EXCHANGE: Final = int(Kind.EXCHANGE)
 
 # What events are called, by the number in their records. Appended to only: records outlive workers.
@@ -232,15 +237,21 @@ class ConnectionRecorder:
     def flushed(self, now: float) -> None:
         """See `Recorder`."""
         ring, last = self._ring, self._last
-        for sequence in range(self._first, last + 1):
-            ring.complete(sequence, now, State.DONE)
+        if self._first == last >= ring.tail:
+            at = ring.slots_at + last % ring.slots * SLOT_BYTES
+            if ring.buffer[at + STATE_AT] == IN_PROGRESS:
+                FINISH.pack_into(ring.buffer, at + FINISHED_AT, now, DONE)
+        else:
+            for sequence in range(self._first, last + 1):
+                ring.complete(sequence, now, State.DONE)
         self._first = last + 1
 
     def over(self, now: float) -> None:
         """See `Recorder`."""
-        for sequence in range(self._first, self._last + 1):
-            self._ring.complete(sequence, now, State.ABANDONED)
-        self._first = self._last + 1
+        if self._first <= self._last:
+            for sequence in range(self._first, self._last + 1):
+                self._ring.complete(sequence, now, State.ABANDONED)
+            self._first = self._last + 1
         current, self._open = self._open, None
         if current is not None:
             self._store(current, whole=True)
@@ -251,18 +262,16 @@ class ConnectionRecorder:
     ) -> None:
         """The connection was closed after `seconds`."""
         ring = self._journal.region.events
-        ring.append(
-            self._key,
-            now,
-            state=State.DONE,
-            kind=Kind.END,
-            number=requests,
-            payload=ring.head,
-            rule=reason,
-            delayed=seconds,
-            finished=now,
-            rest=(0, 0, received, sent, 0, 0, 0, 0, 0, 0, 0, 0),
+        if ring.room < 1:
+            ring.make_entries(1)
+        sequence = ring.next
+        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
+        REST.pack_into(ring.buffer, at + REST_AT, 0, 0, received, sent, 0, 0, 0, 0, 0, 0, 0, 0)
+        FIXED.pack_into(
+            ring.buffer, at, self._key, now, seconds, now, DONE, END, requests, ring.head, 1, reason, sequence
         )
+        ring.next = sequence + 1
+        ring.room -= 1
 
     def _prepare(self, cached: CachedReply, data: bytes, number: int, session: Recorded) -> bool:
         """Make room for a cached reply, and store it if it is not recent; False if it cannot be a RUN."""
