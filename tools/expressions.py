@@ -8,6 +8,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from answerback.core.escapes import escape
 from answerback.language.captures import Captures
 from answerback.language.expressions import ExpressionError, Scope, compile_template
 from answerback.language.expressions.functions import FUNCTIONS
@@ -119,11 +120,17 @@ def _names() -> Iterator[str]:
     yield "## Names\n"
     yield from table("name | type | what it is | example | makes", map(_name, (*NAMES.values(), *OTHER_NAMES)))
     yield "Names of captures cannot be `" + "`, `".join(sorted(ROOTS)) + "`.\n"
-    fields = {field.name: (field, kind.name) for kind in FRAMINGS for field in kind.provides}
-    if fields:
-        yield "These names exist where a framing of the listener provides them:\n"
-        rows = [(f"`{field.example}`", field.type.value, f"`{kind}`", field.doc) for field, kind in fields.values()]
-        yield from table("name | type | framing | what it is", rows)
+    yield "These names exist where a framing of the listener provides them. The examples are of these requests:\n"
+    providing = [kind for kind in FRAMINGS if kind.provides]
+    yield from table(
+        "framing | what the client sends", ((f"`{kind.name}`", f"`{escape(kind.sample)}`") for kind in providing)
+    )
+    rows = [
+        (f"`{field.name}`", field.type.value, f"`{kind.name}`", field.doc, *_example(field.example, field.makes))
+        for kind in providing
+        for field in kind.provides
+    ]
+    yield from table("name | type | framing | what it is | example | makes", rows)
 
 
 def _name(each: Name) -> tuple[str, ...]:

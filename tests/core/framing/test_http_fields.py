@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from answerback.core.framing import Http, Malformed, http_fields
 from answerback.core.framing.http import HttpBody
+from answerback.core.framing.http_fields import MAX_CHUNKS, MAX_VALUES
 from tests.core.framing.test_http import STREAMS
 
 POST = (
@@ -51,7 +52,7 @@ HEADERS = [
     (b"Host", b"it"),
     (b"hOST", b"it"),
     (b"X-Many", b"1, 2"),
-    (b"Folded", b"a b"),
+    (b"Folded", b"a  \t b"),
     (b"empty", b""),
     (b"Many", b""),
     (b"X.Many", b""),
@@ -79,6 +80,18 @@ def test_body_of_a_chunked_request_is_decoded() -> None:
     assert http_fields.body(CHUNKED) == b"abc\r\n"
     assert http_fields.body(b"GET / HTTP/1.1\r\n\r\n") == b""
     assert http_fields.body(b"GET /") == b""
+
+
+def test_body_of_too_many_chunks_is_not_decoded() -> None:
+    head = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert http_fields.body(head + b"1\r\na\r\n" * MAX_CHUNKS + b"0\r\n\r\n") == b"a" * MAX_CHUNKS
+    with pytest.raises(ValueError, match=f"the body has more than {MAX_CHUNKS} chunks"):
+        http_fields.body(head + b"1\r\na\r\n" * (MAX_CHUNKS + 1) + b"0\r\n\r\n")
+
+
+def test_header_that_is_repeated_too_often_is_cut() -> None:
+    request = b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * (MAX_VALUES + 1) + b"\r\n"
+    assert http_fields.header(request, b"a") == b", ".join([b"b"] * MAX_VALUES)
 
 
 def test_body_that_is_a_request_of_its_own_knows_its_head() -> None:
@@ -155,7 +168,7 @@ HOSTILE = {
     "names": b"content-length ",
     "fields": b"content-length:\n",
     "connection": b",",
-    "chunks": b"1\r\na\r\n",
+    "chunks": b"100\r\n" + bytes(256) + b"\r\n",
     "digits": b"0",
 }
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.framing import Resp
-from answerback.core.framing.resp_fields import argument
+from answerback.core.framing.resp_fields import MAX_ARGUMENTS, argument
 
 SET = b"*3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\n\r\n$1\r\n"
 
@@ -32,6 +32,14 @@ def test_arguments_are_found_again(given_: list[bytes]) -> None:
     assert Resp().split(request, 0) == ([request], len(request))
     assert [argument(request, at) for at in range(len(given_))] == given_
     assert [argument(request, at - len(given_)) for at in range(len(given_))] == given_
+
+
+def test_arguments_are_counted_to_a_bound() -> None:
+    request = b"*%d\r\n" % (MAX_ARGUMENTS + 1) + b"$1\r\na\r\n" * MAX_ARGUMENTS
+    assert argument(request, MAX_ARGUMENTS - 1) == argument(request, -MAX_ARGUMENTS) == b"a"
+    for at in (MAX_ARGUMENTS, -1):
+        with pytest.raises(IndexError):
+            argument(request + b"$1\r\nb\r\n", at)
 
 
 @given(st.binary(), st.integers(-3, 3))

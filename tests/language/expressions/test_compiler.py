@@ -232,7 +232,7 @@ def test_everything_else_exists_for_other_events() -> None:
 
 
 METHOD = FramingField(
-    "http.method", Type.BYTES, lambda context: context.request.partition(b" ")[0], "the method", "http.method"
+    "http.method", Type.BYTES, lambda context: context.request.partition(b" ")[0], "the method", "http.method", "GET"
 )
 HEADER = FramingField(
     "http.header",
@@ -240,6 +240,7 @@ HEADER = FramingField(
     lambda context, name: name + b"=" + context.request,
     "a header",
     "http.header('host')",
+    "host=",
     (Type.BYTES,),
 )
 ARGUMENT = FramingField(
@@ -248,6 +249,7 @@ ARGUMENT = FramingField(
     lambda context, at: context.request.split()[at],
     "an argument",
     "resp.args[0]",
+    "GET",
     index=True,
 )
 FIELDS = Scope(fields={field.name: field for field in (METHOD, HEADER, ARGUMENT)})

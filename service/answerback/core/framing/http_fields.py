@@ -1,20 +1,23 @@
 """The parts of an HTTP/1.1 request (RFC 9112), as expressions and `respond` see them.
 
 Each function takes a request that `http` has found: a whole one; with `head_first`, a head or a body, which knows its
-head. Of any other bytes it makes what it can, and raises nothing.
+head. Of any other bytes it makes what it can.
 """
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from answerback.core.framing.http import HttpBody
 
 # Rule: each function takes time that is linear in the length of the request.
 
+MAX_VALUES: Final = 64  # of one header field; those behind them are passed over
+MAX_CHUNKS: Final = 20_000  # of a body that is decoded: 10 ms
+
 END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 AUTHORITY: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
-FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[^\n]*\n")
 
 
@@ -53,12 +56,12 @@ def version(request: bytes) -> bytes:
 
 def header(request: bytes, name: bytes) -> bytes:
     """Return a header field's value, whatever the case of its name; several are joined with `, `; else empty."""
-    values = _field(name.lower()).findall(head(request))
-    return b", ".join(FOLD.sub(b" ", value).strip(b" \t\r") for value in values)
+    found = islice(_field(name.lower()).finditer(head(request)), MAX_VALUES)
+    return b", ".join(each[1].replace(b"\r\n", b" ").replace(b"\n", b" ").strip(b" \t\r") for each in found)
 
 
 def body(request: bytes) -> bytes:
-    """Return the body, decoded if it was sent in chunks."""
+    """Return the body, decoded if it was sent in chunks. Raises ValueError for more than MAX_CHUNKS of them."""
     top = head(request)
     sent = request if isinstance(request, HttpBody) else request[len(top) :]
     if sent and header(top, b"transfer-encoding"):
@@ -102,8 +105,11 @@ def _field(name: bytes) -> re.Pattern[bytes]:
 
 def _from_chunks(sent: bytes) -> bytes:
     """Return the data of chunks, as far as they are well-formed."""
-    data, at = [], 0
+    data: list[bytes] = []
+    at = 0
     while (size := CHUNK.match(sent, at)) is not None and (length := int(size[1], 16)):
+        if len(data) == MAX_CHUNKS:
+            raise ValueError(f"the body has more than {MAX_CHUNKS} chunks")
         data.append(sent[size.end() : size.end() + length])
         at = size.end() + length + 2
     return b"".join(data)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+MAX_ARGUMENTS: Final = 20_000  # 10 ms
+
 LENGTH: Final = re.compile(rb"\$([0-9]{1,20})\r\n")
 NOT_SPACE: Final = re.compile(rb"[^ \t\r\n]+")
 
@@ -11,7 +13,7 @@ NOT_SPACE: Final = re.compile(rb"[^ \t\r\n]+")
 def argument(request: bytes, at: int) -> bytes:
     """Return the argument at this place, from 0: the command's name is the first. Negative places count from the end.
 
-    Raises IndexError if there is none.
+    Raises IndexError if there is none, or if more than MAX_ARGUMENTS would have to be counted.
     """
     if at < 0:
         return list(_arguments(request))[at]
@@ -22,6 +24,14 @@ def argument(request: bytes, at: int) -> bytes:
 
 
 def _arguments(request: bytes) -> Iterator[bytes]:
+    """Yield the arguments. Raises IndexError behind MAX_ARGUMENTS."""
+    for number, found in enumerate(_all_arguments(request)):
+        if number == MAX_ARGUMENTS:
+            raise IndexError
+        yield found
+
+
+def _all_arguments(request: bytes) -> Iterator[bytes]:
     if not request.startswith(b"*"):
         yield from (found[0] for found in NOT_SPACE.finditer(request))
         return

@@ -130,7 +130,7 @@ class _Compiler:
         field = self._scope.fields.get(dotted or "")
         if field is not None and field.index:
             at = self._typed(node.slice, Type.INT, f"an index of {dotted}", depth + 1)
-            return apply_in_context(field.of, [at], field.type, field.reads)
+            return apply_in_context(field.of, [at], field.type, field.reads, field.weight)
         data = self.value(node.value, depth + 1)
         if data.type is not Type.BYTES:
             raise self._error(f"only bytes have indexes and slices, and this is {NOUNS[data.type]}", node.value)
@@ -176,7 +176,7 @@ class _Compiler:
         pairs = zip(node.args, types, strict=True)
         values = [self._typed(given, wanted, f"an argument of {name}", depth + 1) for given, wanted in pairs]
         field = self._scope.fields[name]
-        return apply_in_context(field.of, values, field.type, field.reads)
+        return apply_in_context(field.of, values, field.type, field.reads, field.weight)
 
     def _applied(self, function: Function, node: ast.Call, depth: int) -> Value:
         parameters = function.parameters

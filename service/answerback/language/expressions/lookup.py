@@ -38,7 +38,7 @@ def name(dotted: str, scope: Scope) -> Value:
         return _variable(rest)
     field = scope.fields.get(dotted)
     if field is not None and not field.index and not field.arguments:
-        return Value(field.type, field.of, field.reads)
+        return Value(field.type, field.of, field.reads, None, field.weight)
     if dotted in scope.captures.names:
         return names.capture(dotted)
     raise ValueError(_unknown(dotted, scope))

@@ -44,11 +44,15 @@ class FramingField:
     of: Callable[..., Any]
     doc: str
     example: str
+    makes: str
+    """What the example makes of the framing's `sample`; escaped."""
     arguments: tuple[Type, ...] = ()
     """What stands in parentheses: `http.header('host')`."""
     index: bool = False
     """Whether an int stands in brackets: `resp.args[0]`."""
     reads: Reads = Reads.FRAMING | Reads.REQUEST
+    weight: int = 8
+    """The cost of an evaluation, as that of a match: see `matching.effort.Effort.weight`."""
 
 
 NAMES: Final[dict[str, Name]] = {

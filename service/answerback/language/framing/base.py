@@ -23,6 +23,8 @@ class FramingKind(Kind):
     """Its class in `core.framing`."""
 
     provides: ClassVar[tuple[FramingField, ...]] = ()
+    sample: ClassVar[bytes] = b""
+    """What a client sends, for the examples of what it provides."""
     """The names that expressions may use for requests under it."""
 
     @abstractmethod

@@ -1,8 +1,13 @@
 """`http`: a request of HTTP/1.1 (RFC 9112)."""
 
+from typing import Final
+
 from answerback.compat import override
 from answerback.core import framing as core
+from answerback.core.expressions import Type
+from answerback.core.framing import fields
 from answerback.language.context import Compiling
+from answerback.language.expressions import FramingField
 from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
@@ -13,6 +18,38 @@ FIELDS = describe(
     head_first=Field("framing: {http: {head_first: true}}"),
 )
 
+PROVIDES: Final = (
+    FramingField("http.method", Type.BYTES, fields.http_method, "the method", "http.method", "POST"),
+    FramingField(
+        "http.target", Type.BYTES, fields.http_target, "the target, as it was sent", "http.target", "/a/b?x=1"
+    ),
+    FramingField(
+        "http.path", Type.BYTES, fields.http_path, "the target without scheme, host and query", "http.path", "/a/b"
+    ),
+    FramingField("http.query", Type.BYTES, fields.http_query, "the target behind its `?`", "http.query", "x=1"),
+    FramingField("http.version", Type.BYTES, fields.http_version, "the version", "http.version", "HTTP/1.1"),
+    FramingField(
+        "http.header",
+        Type.BYTES,
+        fields.http_header,
+        "the value of a header field, whatever the case of its name; if the field is repeated, the first 64 values "
+        "joined with `, `; empty if there is none",
+        "http.header('X-TAG')",
+        "a, b",
+        (Type.BYTES,),
+        weight=32,
+    ),
+    FramingField(
+        "http.body",
+        Type.BYTES,
+        fields.http_body,
+        "the body, decoded if it was sent in chunks, at most 20,000 of them",
+        "http.body",
+        "hello",
+        weight=64,
+    ),
+)
+
 
 @FRAMINGS.kind("http")
 class HttpKind(FramingKind):
@@ -21,6 +58,11 @@ class HttpKind(FramingKind):
     runtime = core.Http
     fields = FIELDS
     example = "framing: http"
+    provides = PROVIDES
+    sample = (
+        b"POST /a/b?x=1 HTTP/1.1\r\nHost: it\r\nX-Tag: a\r\nx-tag: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\n\r\n"
+    )
 
     @override
     def compile(self, given: v1.Framing.Http, compiling: Compiling) -> core.Framing:

@@ -6,10 +6,13 @@ from typing import Final
 from answerback.compat import override
 from answerback.core import framing as core
 from answerback.core.escapes import quote
+from answerback.core.expressions import Type
 from answerback.core.framing import Encoding
+from answerback.core.framing.fields import frame_body, frame_head
 from answerback.core.framing.lengths import MAX_BINARY_BYTES, MAX_DIGITS, is_ending
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling
+from answerback.language.expressions import FramingField
 from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
@@ -64,6 +67,18 @@ class LengthPrefixKind(FramingKind):
     runtime = core.LengthPrefix
     fields = FIELDS
     example = "framing: {length_prefix: {offset: 4, width: 2}}"
+    provides = (
+        FramingField(
+            "frame.head",
+            Type.BYTES,
+            frame_head,
+            "the request up to the end of its length; empty with `strip`",
+            "hex(frame.head)",
+            "000100000003",
+        ),
+        FramingField("frame.body", Type.BYTES, frame_body, "the request behind its length", "frame.body", "abc"),
+    )
+    sample = b"\0\1\0\0\0\3abc"
 
     def check(self, given: v1.Framing.LengthPrefix, path: str, checking: Checking) -> None:
         """Check the bounds, and that the length has an end that fits its encoding."""

@@ -2,7 +2,10 @@
 
 from answerback.compat import override
 from answerback.core import framing as core
+from answerback.core.expressions import Type
+from answerback.core.framing import fields
 from answerback.language.context import Compiling
+from answerback.language.expressions import FramingField
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
 
@@ -13,6 +16,19 @@ class RespKind(FramingKind):
 
     runtime = core.Resp
     example = "framing: resp"
+    provides = (
+        FramingField(
+            "resp.args",
+            Type.BYTES,
+            fields.resp_argument,
+            "an argument of the command, from 0, its name; of the first 20,000; a negative index counts from the end",
+            "resp.args[1]",
+            "key",
+            index=True,
+            weight=64,
+        ),
+    )
+    sample = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
 
     @override
     def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> core.Framing:

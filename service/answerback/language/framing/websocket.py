@@ -2,7 +2,10 @@
 
 from answerback.compat import override
 from answerback.core import framing as core
+from answerback.core.expressions import Reads, Type
+from answerback.core.framing import fields
 from answerback.language.context import Compiling
+from answerback.language.expressions import FramingField
 from answerback.language.framing.base import FRAMINGS, FramingKind
 from answerback.v1 import config_pb2 as v1
 
@@ -13,6 +16,27 @@ class WebSocketKind(FramingKind):
 
     runtime = core.WebSocket
     example = "framing: websocket"
+    provides = (
+        FramingField(
+            "frame.opcode",
+            Type.INT,
+            fields.frame_opcode,
+            "the opcode: 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong",
+            "frame.opcode",
+            "1",
+            reads=Reads.FRAMING,
+        ),
+        FramingField(
+            "frame.fin",
+            Type.BOOL,
+            fields.frame_fin,
+            "whether the frame is the last one of its message",
+            "'last' if frame.fin else 'more'",
+            "last",
+            reads=Reads.FRAMING,
+        ),
+    )
+    sample = bytes.fromhex("81 85 37fa213d 7f9f4d5158")
 
     @override
     def compile(self, given: v1.Framing.WebSocket, compiling: Compiling) -> core.Framing:
