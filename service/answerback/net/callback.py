@@ -11,8 +11,9 @@ from time import monotonic
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.net.connection import READ_BYTES, Connection, Host, reason_of, reset_on_close
+from answerback.net.connection import READ_BYTES, Connection, reason_of, reset_on_close
 from answerback.net.delivery import LARGE
+from answerback.net.host import Host
 from answerback.net.poller import ERRORS, FIN, GONE, READABLE, WRITABLE
 
 # Rule: nothing here blocks. Nothing is registered that a one-shot conversation would not need.
@@ -56,6 +57,7 @@ class CallbackConnection(Connection):
         except Exception:
             self.failed()
 
+    @override
     def ready(self, events: int) -> None:
         """These events have occurred on the socket."""
         try:

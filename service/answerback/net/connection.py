@@ -1,6 +1,5 @@
 """The common part of the two drivers: one connection of a listener, from accept to close."""
 
-import asyncio
 import errno
 import logging
 import os
@@ -15,19 +14,13 @@ from functools import lru_cache
 from math import inf
 from random import Random
 from time import monotonic
-from typing import Protocol
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
-from answerback.core.plan import ActivePlan
 from answerback.core.recorder import Recorder
 from answerback.core.session import Session
-from answerback.net.deadlines import Deadlines
 from answerback.net.delivery import PROGRESS, acknowledged, unread
-from answerback.net.poller import Poller
-from answerback.net.run_queue import RunQueue
+from answerback.net.host import Host
 from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJournal
-from answerback.shared.listener_counters import ListenerCounters
-from answerback.shared.sequences import SharedSequences
 
 # Rule: `closed` is called exactly once for each connection, whatever ends it.
 
@@ -45,29 +38,6 @@ class Departure:
     """The conversation is over, and the socket stays open until the peer has taken everything."""
 
     reason: CloseReason
-
-
-class Host(Protocol):
-    """The listener, as its connections see it."""
-
-    name: str
-    loop: asyncio.AbstractEventLoop
-    in_force: ActivePlan
-    counters: ListenerCounters
-    deadlines: Deadlines
-    poller: Poller
-    run_queue: RunQueue
-    chance: Random
-    sequences: SharedSequences
-
-    journal: ListenerJournal | None
-    process: int
-
-    def next_connection_number(self) -> int:
-        """Return a number that no other connection of this process has, from 1."""
-
-    def connection_closed(self, connection: "Connection", peer: bytes | None) -> None:
-        """The connection is closed."""
 
 
 def first_look(time: float) -> float:
@@ -326,6 +296,10 @@ class Connection(ABC):
     @abstractmethod
     def keep_time(self) -> None:
         """Tell the session that its deadline has come, or is near."""
+
+    @abstractmethod
+    def ready(self, events: int) -> None:
+        """These events (see `poller`) have occurred on the socket."""
 
     def enqueue(self) -> None:
         """Events have occurred: handle them in a turn of this connection."""

@@ -13,7 +13,8 @@ from time import monotonic
 from answerback.compat import override
 from answerback.core.actions import CloseReason
 from answerback.core.session.script import HANG_SECONDS
-from answerback.net.connection import Connection, Host, reset_on_close
+from answerback.net.connection import Connection, reset_on_close
+from answerback.net.host import Host
 from answerback.net.poller import FIN
 
 # Rule: nothing is read here, so that the connection that takes over gets all data.
@@ -39,6 +40,7 @@ class HeldConnection(Connection):
         self.host.poller.watch(self.sock.fileno(), self, FIN, 0)
         self.host.deadlines.set(self, self._until)
 
+    @override
     def ready(self, _events: int) -> None:
         """The peer has left, by FIN or RST."""
         if self.error() is None:

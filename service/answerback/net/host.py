@@ -1,0 +1,39 @@
+"""What a connection needs of its listener."""
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from answerback.core.plan import ActivePlan
+from answerback.net.deadlines import Deadlines
+from answerback.net.poller import Poller
+from answerback.net.run_queue import RunQueue
+from answerback.shared.journal.recorder import ListenerJournal
+from answerback.shared.listener_counters import ListenerCounters
+from answerback.shared.sequences import SharedSequences
+
+if TYPE_CHECKING:
+    from answerback.net.connection import Connection
+
+
+class Host(Protocol):
+    """The listener, as its connections see it."""
+
+    name: str
+    loop: asyncio.AbstractEventLoop
+    in_force: ActivePlan
+    counters: ListenerCounters
+    deadlines: Deadlines
+    poller: Poller
+    run_queue: RunQueue
+    chance: Random
+    sequences: SharedSequences
+
+    journal: ListenerJournal | None
+    process: int
+
+    def next_connection_number(self) -> int:
+        """Return a number that no other connection of this process has, from 1."""
+
+    def connection_closed(self, connection: "Connection", peer: bytes | None) -> None:
+        """The connection is closed."""
