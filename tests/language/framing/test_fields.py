@@ -74,7 +74,7 @@ def test_rule_on_a_body_is_not_remembered_by_its_bytes_alone() -> None:
         book = book >> head >> b"x" << Send(reply)
 
 
-def test_equal_payloads_of_different_opcodes_are_told_apart() -> None:
+def test_equal_payloads_of_different_opcodes_are_distinguished() -> None:
     rules = """rules:
   - when: {expr: "frame.opcode == 9"}
     do: [send: pong]
@@ -84,7 +84,7 @@ def test_equal_payloads_of_different_opcodes_are_told_apart() -> None:
         book = book >> bytes([opcode, 0x80, 0, 0, 0, 0]) << Send(reply)
 
 
-def test_layouts_of_several_length_prefixes_are_told_apart() -> None:
+def test_layouts_of_several_length_prefixes_are_distinguished() -> None:
     rules = """rules:
   - in_states: [""]
     do: [send: {template: "${frame.body}"}, framing: {length_prefix: {offset: 1, width: 1}}, state: second]
