@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import fairness, kill, load, memory, report, rules, startup
+from bench import fairness, fixture, kill, load, memory, report, rules, startup
 from bench.books import read_books
 from bench.cpu import Cores, pinned, usable_cores
 from bench.figures import judge
@@ -30,7 +30,7 @@ PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
 BUSY = 0.25  # of the cores: more work than that by others shows in the figures
 INTERRUPTED = 130  # as shells say it of SIGINT
-PARTS = (*MODES, "rules", "memory", "start", "fairness", "kill")
+PARTS = (*MODES, "rules", "memory", "start", "fixture", "fairness", "kill")
 CONTENDERS = {contender.key: contender for contender in ROSTER}
 CLIENT = "redis-benchmark"
 JSON = Path("bench/results/latest.json")
@@ -149,6 +149,8 @@ class Bench:
                 self.run_memory(build)
             if "start" in self.options.parts:
                 self.run_start(build)
+            if "fixture" in self.options.parts:
+                self.run_fixture()
             if "fairness" in self.options.parts:
                 self.run_fairness(build)
             if "kill" in self.options.parts:
@@ -220,6 +222,15 @@ class Bench:
             self.results.start = startup.measure_start(start, self.options.starts)
         except (CouldNotRun, OSError) as problem:
             self.could_not("callback", "start", problem)
+
+    def run_fixture(self) -> None:
+        """Time the fixtures for tests, on all cores."""
+        listeners = 5 if self.options.smoke else fixture.LISTENERS
+        self.tell(f"fixture: {self.options.starts} starts, {listeners} listeners")
+        try:
+            self.results.fixture = fixture.measure_fixture(self.options.starts, listeners)
+        except (CouldNotRun, OSError, RuntimeError) as problem:
+            self.could_not("callback", "fixture", problem)
 
     def run_fairness(self, build: Path) -> None:
         """Flood each engine of Answerback that was asked for, beside well-behaved clients."""

@@ -5,7 +5,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from bench.results import Kills, Results, Ruled, Verdict
+from bench.results import Fixture, Kills, Results, Ruled, Verdict
 
 KIB = 1024
 
@@ -50,6 +50,15 @@ def first_beat_ms(results: Results) -> float | None:
     return None if results.start is None else results.start.first_beat.median * 1000
 
 
+def fixture(title: str, limit_ms: float, measure: Callable[[Fixture], float]) -> Figure:
+    """At most ``limit_ms`` for a step of the fixtures for tests."""
+
+    def found(results: Results) -> float | None:
+        return None if results.fixture is None else measure(results.fixture) * 1000
+
+    return Figure(f"fixture, {title}", limit_ms, "ms", ("fixture",), ("callback",), found)
+
+
 def killed(title: str, limit: float, measure: Callable[[Kills], float], unit: str = "") -> Figure:
     """At most ``limit`` of something while workers are killed."""
 
@@ -89,6 +98,10 @@ FIGURES = (
     idle_connection("CALLBACK", "callback", 2.5),
     idle_connection("COROUTINE", "coroutine", 6.0),
     Figure("worker, exec to first beat", 300.0, "ms", ("start",), ("callback",), first_beat_ms),
+    fixture("server ready", 1000.0, lambda each: each.ready.median),
+    fixture("last of four servers ready", 2000.0, lambda each: each.four_ready.median),
+    fixture("further listener, median", 10.0, lambda each: each.listen.median),
+    fixture("further listener, p95", 25.0, lambda each: each.listen_p95),
     ruled("1,000 exact rules / one", 1.2, "×", "exact", lambda each: each.ratio.median),
     ruled("50 regex rules, beyond one", 10.0, "µs", "regex", lambda each: each.more.median),
     fair("callback", 1, 20.0),

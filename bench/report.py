@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figures import KIB
-from bench.results import Comparison, Cost, Fairness, Kills, Results, Ruled
+from bench.results import Comparison, Cost, Fairness, Fixture, Kills, Results, Ruled
 from bench.roster import ALL_MODES, ROSTER
 
 WIDTH = 118  # where there is no terminal to ask
@@ -39,6 +39,8 @@ def print_report(results: Results, console: Console) -> None:
         console.print(memory_table(results))
     if results.start:
         print_start(results, console)
+    if results.fixture:
+        print_fixture(results.fixture, console)
     for ruled in results.rules:
         print_rules(ruled, console)
     for fairness in results.fairness:
@@ -121,6 +123,17 @@ def print_start(results: Results, console: Console) -> None:
     ):
         median, least, greatest = (seconds * 1000 for seconds in (spread.median, spread.least, spread.greatest))
         console.print(f"{what}: median of {len(spread.samples)}: {median:.0f} ms ({least:.0f}–{greatest:.0f})")
+
+
+def print_fixture(fixture: Fixture, console: Console) -> None:
+    """The times of the fixtures, in a line each."""
+    for what, spread in (
+        ("fixture: a server is ready", fixture.ready),
+        ("fixture: the last of four servers is ready", fixture.four_ready),
+        (f"fixture: a further listener (p95 {fixture.listen_p95 * 1000:.1f} ms)", fixture.listen),
+    ):
+        median, least, greatest = (seconds * 1000 for seconds in (spread.median, spread.least, spread.greatest))
+        console.print(f"{what}: median of {len(spread.samples)}: {median:.1f} ms ({least:.1f}–{greatest:.1f})")
 
 
 def print_rules(ruled: Ruled, console: Console) -> None:

@@ -56,6 +56,16 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixture:
+    """Seconds that the fixtures for tests take: one server, the last of four started at once, a further listener."""
+
+    ready: Spread
+    four_ready: Spread
+    listen: Spread
+    listen_p95: float
+
+
+@dataclass(frozen=True, slots=True)
 class Kills:
     """What became of connections, begun at a fixed rate, while workers were killed."""
 
@@ -132,6 +142,7 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     start: Start | None = None
+    fixture: Fixture | None = None
     kills: Kills | None = None
     rules: list[Ruled] = field(default_factory=list)
     fairness: list[Fairness] = field(default_factory=list)

@@ -11,7 +11,17 @@ from bench import memory
 
 def test_benchmark_defaults_run_all_parts() -> None:
     options = bench.parse([])
-    assert options.parts == ["persistent", "one-shot", "pipelined", "rules", "memory", "start", "fairness", "kill"]
+    assert options.parts == [
+        "persistent",
+        "one-shot",
+        "pipelined",
+        "rules",
+        "memory",
+        "start",
+        "fixture",
+        "fairness",
+        "kill",
+    ]
     assert options.pairs >= 7
     assert options.connections == memory.CONNECTIONS == 10_000
     assert options.json is None

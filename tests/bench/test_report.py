@@ -9,11 +9,11 @@ from rich.console import Console
 
 from bench import figures, report
 from bench.figures import FIGURES, judge
-from bench.results import Comparison, Cost, Fairness, Kills, Memory, Missing, Results, Ruled, Start, Verdict
+from bench.results import Comparison, Cost, Fairness, Fixture, Kills, Memory, Missing, Results, Ruled, Start, Verdict
 from bench.roster import ALL_MODES, PAIRINGS, ROSTER
 from bench.stats import spread
 
-ALL_PARTS = (*ALL_MODES, "rules", "memory", "start", "fairness", "kill")
+ALL_PARTS = (*ALL_MODES, "rules", "memory", "start", "fixture", "fairness", "kill")
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
 
@@ -26,6 +26,7 @@ def results() -> Results:
             found.comparisons.append(Comparison(*figure, mode, spread([0.9])))
     found.memory += [Memory("callback", 10_000, 20_000_000, 1024, 2048), Memory("coroutine", 10_000, 1, 6200, 1)]
     found.start = Start(spread([0.2, 0.3, 0.9]), spread([0.5]))
+    found.fixture = Fixture(spread([0.4]), spread([1.2]), spread([0.003, 0.004, 0.005]), 0.005)
     found.kills = Kills(4, 2400.0, 9000, 7, 29, 0)
     one, many = spread([30.0]), spread([27.0, 42.0])
     found.rules += [Ruled(kind, 50, one, many, spread([0.9]), spread([12.0])) for kind in ("exact", "regex")]
@@ -50,6 +51,10 @@ def test_each_figure_has_a_verdict(results: Results) -> None:
         "CALLBACK, idle connection": (2.0, True),
         "COROUTINE, idle connection": (6200 / 1024, False),
         "worker, exec to first beat": (300.0, True),
+        "fixture, server ready": (400.0, True),
+        "fixture, last of four servers ready": (1200.0, True),
+        "fixture, further listener, median": (4.0, True),
+        "fixture, further listener, p95": (5.0, True),
         "CALLBACK, p99 of others beside 1 attacker": (20.0, True),
         "CALLBACK, p99 of others beside 60 attackers": (101.0, False),
         "COROUTINE, p99 of others beside 1 attacker": (20.0, True),
@@ -97,6 +102,7 @@ def test_report_without_colour_has_every_table(results: Results) -> None:
     for words in ("Answerback CALLBACK", "12.50 (12.00–13.00)", "50,000/s", "0.90 (0.90–0.90)", "2.00", "missed"):
         assert words in text
     assert "worker, exec to first beat: median of 3: 300 ms (200–900)" in text
+    assert "fixture: a further listener (p95 5.0 ms): median of 3: 4.0 ms (3.0–5.0)" in text
     assert "4 workers killed at 2,400 connections/s: 9,000 answered, 7 failed, 29 crashed by the books" in text
 
 
