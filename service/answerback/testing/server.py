@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 30.0  # a quarter of a second on an idle machine
 STOP_SECONDS: Final = 10.0  # then it is killed; it ends at once, as it gives no grace
 END_SECONDS: Final = 1.0
+KEPT: Final = "10"  # revisions: each listener makes one, and a test has no history
 POLL_SECONDS: Final = 0.005
 LAST_WORDS: Final = 4000  # characters of the log that an error shows
 LONGEST_PATH: Final = 100  # bytes: an address of a Unix socket has room for 107
@@ -134,7 +135,7 @@ class Server:
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
         child = (sys.executable, "-m", "answerback.testing.child", str(parent), str(self._folder), *command, "--")
         serve = ("serve", "--config", str(config), "--admin", f"unix:{self._socket}", "--metrics", "off")
-        options = ("--workers", "1", "--grace", "0s", "--log-level", "warning")
+        options = ("--workers", "1", "--grace", "0s", "--log-level", "warning", "--keep-revisions", KEPT)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSWERBACK_")}
         return subprocess.Popen(
             [*child, *serve, *options],
