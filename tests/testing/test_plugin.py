@@ -84,6 +84,15 @@ def test_logs(answerback):
 
 def test_silent(answerback):
     assert False
+
+def test_talks(answerback):
+    import socket
+    listener = answerback.listen(framing="line", rules=[{"name": "hello", "do": [{"send": "world"}]}])
+    with socket.create_connection(listener.address, 10) as peer:
+        peer.sendall(b"hi\\xff\\n")
+        peer.recv(9)
+    listener.close()
+    listener.verify("bye")
 """
 
 UNUSED = """
@@ -95,7 +104,7 @@ def test_nothing_is_loaded():
     assert ours == set()
     assert {name for name in sys.modules if name.startswith("answerback")} == {
         "answerback", "answerback.testing", "answerback.testing.plugin", "answerback.testing.listeners",
-        "answerback.testing.server",
+        "answerback.testing.server", "answerback.testing.conversation",
     }
 """
 
@@ -166,7 +175,11 @@ def test_report_of_a_failed_test_shows_what_the_server_logged_during_it(tmp_path
     assert found.stdout.count("Answerback server log") == 1
     log = found.stdout.partition("Answerback server log")[2].partition("test_silent")[0]
     assert "SIGKILL" in log
-    assert "2 failed" in found.stdout
+    assert found.stdout.count("Answerback conversation") == 1
+    said = re.sub(r"connection \S+", "connection C", found.stdout.partition("Answerback conversation")[2]).splitlines()
+    assert re.sub(r"test-\d+", "test-N", said[1]) == "test-N connection C request 1"
+    assert said[2:4] == [r"  > 'hi\xff'", "  < 'world'  (rule hello)"]
+    assert "3 failed" in found.stdout
 
 
 def test_plugin_loads_nothing_until_a_fixture_is_used(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ class Client(BaseClient, Awaiting):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _call(self, request: Message) -> Any:
-        return await self._transport.call(request, self._timeout, wait=self._wait)
+    async def _call(self, request: Message, *, longer: float = 0.0) -> Any:
+        return await self._transport.call(request, self._within(longer), wait=self._wait)
 
     def _open(self, request: Message) -> Replies:
         return self._transport.stream(request, wait=self._wait)

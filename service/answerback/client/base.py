@@ -46,3 +46,6 @@ class BaseClient(Calls):
 
     def _patience(self) -> float | None:
         return self._timeout
+
+    def _within(self, longer: float) -> float | None:
+        return None if self._timeout is None else self._timeout + longer

@@ -38,8 +38,8 @@ class Client(BaseClient, Blocking):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def _call(self, request: Message) -> Any:
-        return self._transport.call(request, self._timeout, wait=self._wait)
+    async def _call(self, request: Message, *, longer: float = 0.0) -> Any:
+        return self._transport.call(request, self._within(longer), wait=self._wait)
 
     def _open(self, request: Message) -> "_Replies":
         return _Replies(self._transport.stream(request, wait=self._wait))

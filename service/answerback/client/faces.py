@@ -33,8 +33,8 @@ class Replies(Protocol):
 class Caller:
     """What a client offers to the calls."""
 
-    async def _call(self, request: Message) -> Any:
-        """Send a request; return the reply. Raises Error."""
+    async def _call(self, request: Message, *, longer: float = 0.0) -> Any:
+        """Send a request; return the reply. `longer`: seconds that the server may take on top. Raises Error."""
         raise NotImplementedError
 
     def _open(self, request: Message) -> Replies:
@@ -53,8 +53,8 @@ class Caller:
         """Return the seconds within which a stream that was lost has to begin again; None for any."""
         raise NotImplementedError
 
-    async def _value(self, cls: type[T], request: Message) -> T:  # noqa: ARG002 - it says what comes to the type checker
-        result: T = values.value(await self._call(request))
+    async def _value(self, cls: type[T], request: Message, *, longer: float = 0.0) -> T:  # noqa: ARG002 - for types
+        result: T = values.value(await self._call(request, longer=longer))
         return result
 
 

@@ -8,7 +8,23 @@ child       runs in the new process: it ends when its parent does
 
 # Rule: nothing here imports more than the standard library until a server is started: pytest loads the plugin always.
 
-from answerback.testing.listeners import Answerback, AsyncAnswerback, AsyncListener, Listener
+from answerback.testing.listeners import (
+    Answerback,
+    AsyncAnswerback,
+    AsyncListener,
+    EvidenceIncomplete,
+    Listener,
+    NotFulfilled,
+)
 from answerback.testing.server import Server, ServerDied
 
-__all__ = ("Answerback", "AsyncAnswerback", "AsyncListener", "Listener", "Server", "ServerDied")
+__all__ = (
+    "Answerback",
+    "AsyncAnswerback",
+    "AsyncListener",
+    "EvidenceIncomplete",
+    "Listener",
+    "NotFulfilled",
+    "Server",
+    "ServerDied",
+)

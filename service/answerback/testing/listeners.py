@@ -4,20 +4,32 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
+from answerback.testing.conversation import conversation, shown
 from answerback.testing.server import Server
 
 if TYPE_CHECKING:
-    from answerback.client import Client, ListenerStatus
+    from answerback.client import Client, Exchange, ListenerStatus
+    from answerback.client.journal import Filter
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 UNIX: Final = "unix:"
+Condition = bytes | str | Mapping[str, Any]
+"""Bytes or text that a request is equal to, or a condition as in YAML."""
 Value = Any
 """A value as in YAML: a mapping, a list, text, bytes, a number, a timedelta."""
+
+
+class EvidenceIncomplete(AssertionError):
+    """The journal has dropped requests that might decide what was to be verified."""
+
+
+class NotFulfilled(AssertionError, TimeoutError):
+    """What a test waited for did not come in time."""
 
 
 class Listener:
@@ -68,6 +80,56 @@ class Listener:
         """Have its rules and faults count from 0 again: "fail twice, then recover" starts again."""
         self._client.reset_counters(self.name)
 
+    def exchanges(self, match: Condition | None = None) -> "list[Exchange]":
+        """Return its requests with their replies, oldest first: all, or those that match.
+
+        `match`: bytes or text that a request is equal to, or a condition as in YAML (`{"prefix": "GET "}`).
+        """
+        return self._client.list_exchanges(listener=self.name, match=match)
+
+    def mark(self) -> str:
+        """Return a mark of this moment, for `since`."""
+        return self._client.create_mark().mark
+
+    def verify(
+        self,
+        match: Condition | None = None,
+        *,
+        times: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        since: str = "",
+    ) -> None:
+        """Assert how many of its requests match: at least one, unless a count is given.
+
+        Raises AssertionError with the requests that nearly match, and EvidenceIncomplete (an AssertionError) if the
+        journal has dropped requests that might decide it.
+        """
+        __tracebackhide__ = True
+        which: Filter = {"listener": self.name, "match": match, "since": since}
+        found = self._client.verify_exchanges(exactly=times, at_least=at_least, at_most=at_most, **which)
+        if found.outcome == "HOLDS":
+            return
+        if found.outcome == "UNKNOWN":
+            dropped = [f"worker {each.worker}: {each.exchanges} {each.reason}" for each in found.missing]
+            raise EvidenceIncomplete("\n".join((found.text, "the journal of this listener has dropped:", *dropped)))
+        raise AssertionError(shown(found.text, found.exchanges, found.nearest))
+
+    def wait_for(
+        self, match: Condition | None = None, *, count: int = 1, timeout: float = 3.0, since: str = ""
+    ) -> "list[Exchange]":
+        """Wait until `count` of its requests match; return them. `timeout` is in seconds.
+
+        Raises NotFulfilled (an AssertionError and a TimeoutError) with the requests that nearly match.
+        """
+        __tracebackhide__ = True
+        which: Filter = {"listener": self.name, "match": match, "since": since}
+        found = self._client.wait_for_exchanges(count=count, timeout=timeout, **which)
+        if not found.fulfilled:
+            text = f"{found.found} of {count} requests within {timeout:g} s"
+            raise NotFulfilled(shown(text, found.exchanges, found.nearest))
+        return list(found.exchanges)
+
     def drain(self, *, over: float = 0.0, grace: float = 0.0) -> None:
         """Refuse connections, and close the open ones: the server is gone, until `resume`. Times are in seconds."""
         self._client.drain(self.name, over=over, grace=grace).result()
@@ -91,6 +153,7 @@ class Answerback:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._names: list[str] = []
+        self._seen: list[str] = []
 
     @property
     def server(self) -> Server:
@@ -124,8 +187,13 @@ class Answerback:
         with self._server.alive():
             self.client.create_listener({field: value for field, value in given.items() if value not in (None, ())})
             self._names.append(name)
+            self._seen.append(name)
             bound = next(each.address for each in self.client.get_status().listeners if each.name == name)
         return Listener(self.client, name, bound)
+
+    def conversation(self) -> str:
+        """Return the last requests to its listeners with their replies, as text. Empty if there were none."""
+        return conversation(self.client, self._seen)
 
     def close(self) -> None:
         """Remove its listeners. A server that has ended has none."""
@@ -177,6 +245,10 @@ class AsyncListener:
         return repr(self.blocking)
 
     update = _awaitable(Listener.update)
+    exchanges = _awaitable(Listener.exchanges)
+    mark = _awaitable(Listener.mark)
+    verify = _awaitable(Listener.verify)
+    wait_for = _awaitable(Listener.wait_for)
     status = _awaitable(Listener.status)
     reset_counters = _awaitable(Listener.reset_counters)
     drain = _awaitable(Listener.drain)

@@ -3,6 +3,7 @@
 # Rule: pytest loads this in every run, so it costs nothing until a fixture is used.
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Final
 
 import pytest
@@ -76,10 +77,14 @@ def _check(item: pytest.Item, patience: float = 0.0) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the server has logged during a test that failed."""
+    """Show the conversation of a test that failed, and what the server has logged during it."""
     report = yield
     if report.failed and USED in item.stash:
-        log = item.stash[USED].server.log[item.stash[LOG_BEFORE] :]
+        used = item.stash[USED]
+        with suppress(Exception):  # the server may have ended, and the report is of the test
+            if report.when == "call" and (said := used.conversation()):
+                report.sections.append(("Answerback conversation", said))
+        log = used.server.log[item.stash[LOG_BEFORE] :]
         if log:
             report.sections.append(("Answerback server log", log))
     return report
