@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 EXAMPLES = ROOT / "service/answerback/examples"
 TALKS = sorted(EXAMPLES.glob("*.talk"), key=lambda talk: talk.stem)
+PLAYED = [*TALKS, *sorted((Path(__file__).parent / "conversations").glob("*.talk"))]
+"""The conversations of the examples, and those beside this file, which fix the language where no example does."""
 
 
 def test_example_has_a_tested_conversation() -> None:
@@ -75,15 +77,15 @@ def test_first_configuration_of_the_readme_resets_two_replies_and_then_answers(s
 
 
 def all_of_them() -> tuple[v1.Config, dict[str, str]]:
-    """The listeners of all examples, on ports that are free, and the name of each example's first one."""
+    """The listeners of all that is played, on ports that are free, and the name of the first one of each file."""
     together, first = v1.Config(), {}
-    for talk in TALKS:
+    for talk in PLAYED:
         document = load(talk.with_suffix(".yaml").read_text())
         assert not document.problems
         for listener in document.config.listeners:
-            listener.name = f"{talk.stem}.{listener.name}"  # examples may share a name
+            listener.name = f"{talk.parent.name}.{talk.stem}.{listener.name}"  # files may share a name
             listener.address = re.sub(r":\d+$", ":0", listener.address)
-        first[talk.stem] = document.config.listeners[0].name
+        first[str(talk)] = document.config.listeners[0].name
         together.MergeFrom(document.config)
     return together, first
 
@@ -93,6 +95,6 @@ def all_of_them() -> tuple[v1.Config, dict[str, str]]:
 def test_example_conversations_go_as_written(start_server: Start, engine: str, workers: str) -> None:
     config, first = all_of_them()
     running = start_server(dump(config), "--engine", engine, "--workers", workers)
-    for talk in TALKS:
-        with Player(running.where(first[talk.stem]), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
+    for talk in PLAYED:
+        with Player(running.where(first[str(talk)]), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
             player.play(parse(talk.read_text()))
