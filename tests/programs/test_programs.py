@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.conftest import Serve
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.programs
 
@@ -42,6 +43,28 @@ def output(*command: str, say: str = "") -> str:
 def test_nc_prints_the_reply_that_the_readme_shows(serve: Serve) -> None:
     server = serve(HELLO)
     assert output("sh", "-c", f"printf hi | nc 127.0.0.1 {server.port}") == "Hello, World!"
+
+
+COUNTED = """
+listeners:
+  - name: counted
+    address: 127.0.0.1:PORT
+    framing: {length_prefix: FRAMING}
+    rules:
+      - do: [send: {template: "<${request}>"}]
+"""
+
+
+def test_nc_sends_netstrings(serve: Serve) -> None:
+    server = serve(COUNTED.replace("FRAMING", "{encoding: DECIMAL, until: ':', adjust: 1, strip: true}"))
+    assert output("nc", "-N", "127.0.0.1", str(server.port), say="5:hello,0:,3:a:b,") == "<hello,><,><a:b,>"
+
+
+def test_logger_sends_messages_with_their_octet_count(serve: Serve) -> None:
+    server = serve(COUNTED.replace("FRAMING", "{encoding: DECIMAL, until: ' ', strip: true}"))
+    logger = ["logger", "--server", "127.0.0.1", "--port", str(server.port), "--tcp", "--octet-count", "--rfc3164"]
+    output(*logger, say="first\nsecond\nthird\n")
+    eventually(lambda: value(server.scrape(), 'answerback_requests_total{listener="counted"}') == 3, what="3 messages")
 
 
 @pytest.mark.parametrize("engine", ["CALLBACK", "COROUTINE"])
