@@ -84,15 +84,18 @@ class Somewhere:
     peer: tuple[str, int] = ("192.0.2.1", 40000)
     local_port: int = 8000
     chance: Random = field(default_factory=lambda: Random(1))
-    counters: BoundedCounters[int] = field(default_factory=BoundedCounters)
     clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
+    counters: BoundedCounters[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counters = BoundedCounters(lambda: self.clock())  # noqa: PLW0108 - tests assign another clock
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
         return lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
-        return self.counters.next_number(cell, max_numbers)
+    def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
+        return self.counters.next_number(cell, max_numbers, window_seconds)
 
 
 opened: list["Playbook"] = []

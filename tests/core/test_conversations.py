@@ -71,6 +71,26 @@ def test_rule_counted_per_connection_starts_again_on_each_connection() -> None:
         Playbook(target, connection=connection) >> b"a\na\n" << Send(b"yes\nno\n")
 
 
+@pytest.mark.parametrize("per_connection", [False, True])
+def test_rule_with_a_window_matches_again_after_its_end(per_connection: bool) -> None:
+    connection = Somewhere()
+    target = plan(rule(say(b"yes\n"), times=2, per=10.0, per_connection=per_connection), rule(say(b"no\n")))
+    book = Playbook(target, connection=connection)
+    connection.clock = lambda: book.now
+    book >> after(3) >> b"a\na\na\n" << Send(b"yes\nyes\nno\n")
+    book >> after(9.999) >> b"a\n" << Send(b"no\n")
+    book >> after(0.001) >> b"a\na\na\n" << Send(b"yes\nyes\nno\n")
+
+
+def test_replies_start_again_in_each_window() -> None:
+    connection = Somewhere()
+    replies = Replies(((say(b"1"),), (say(b"2"),), (say(b"3"),)), WhenExhausted.NEXT_RULE)
+    book = Playbook(plan(rule(replies=replies, per=1.0), rule(say(b"-"))), connection=connection)
+    connection.clock = lambda: book.now
+    book >> b"a\na\n" << Send(b"12")
+    book >> after(1) >> b"a\na\na\na\n" << Send(b"123-")
+
+
 @pytest.mark.parametrize(
     "then,heard",
     [

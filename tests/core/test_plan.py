@@ -37,7 +37,7 @@ class Asker(RequestContext):
         super().__init__("it", None, Account())
         self.left = left
 
-    def next_number(self, _cell: int, _max_numbers: int, /) -> int | None:
+    def next_number(self, _cell: int, _max_numbers: int, _window_seconds: float = 0.0, /) -> int | None:
         self.left -= 1
         return 0 if self.left >= 0 else None
 

@@ -43,7 +43,7 @@ class MadeUp(RequestContext):
         seed: int = 7,
         moment: datetime = MOMENT,
     ) -> None:
-        connection = FakeConnection(peer, local_port, random.Random(seed), lambda: moment, connection_id)
+        connection = FakeConnection(peer, local_port, random.Random(seed), lambda: moment, lambda: 0.0, connection_id)
         super().__init__(listener, connection, Account())
         self.seed = seed
         self.request = request

@@ -131,6 +131,15 @@ def test_explained_receive_step_takes_a_body() -> None:
     assert waiting.events[-2] == e.Incomplete(0, b"123", "fixed, 5 bytes", "at least 2 more bytes")
 
 
+def test_rule_at_its_maximum_in_a_window_is_skipped_until_the_window_is_over() -> None:
+    rules = "rules: [{times: 1, per: 10s, do: [send: '1']}, {do: [send: '2']}]"
+    transcript = told(f"framing: line, {rules}", Moment(1, b"a\n"), Moment(10.5, b"a\n"), Moment(11, b"a\n"))
+    assert sent(transcript) == [(1, b"1"), (10.5, b"2"), (11, b"1")]
+    assert misses(transcript, 1) == [
+        "rules[0]: has matched 1 time before within 10 s, and does not match again until they are over"
+    ]
+
+
 def test_rule_at_its_maximum_of_matches_is_skipped_with_the_reason() -> None:
     rules = """rules: [
         {when: a, times: 2, do: [send: "1"]},

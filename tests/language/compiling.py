@@ -25,7 +25,7 @@ class RequestContext(context.RequestContext):
     def wall_clock(self) -> Callable[[], datetime]:
         return lambda: datetime(2024, 1, 1, tzinfo=UTC)
 
-    def next_number(self, _cell: int, _max_numbers: int, /) -> int | None:
+    def next_number(self, _cell: int, _max_numbers: int, _window_seconds: float = 0.0, /) -> int | None:
         return 0
 
 

@@ -207,6 +207,8 @@ def rules(draw: st.DrawFn) -> v1.Rule:
         rule.do.extend(draw(scripts))
     else:
         rule.replies.CopyFrom(draw(replies()))
+    if (rule.times or rule.HasField("replies")) and draw(booleans):
+        rule.per.CopyFrom(draw(some_time))
     return rule if event in {0, v1.EVENT_REQUEST} else _without_request(rule)
 
 
@@ -238,7 +240,7 @@ effects = st.one_of(
 
 @st.composite
 def faults(draw: st.DrawFn) -> v1.Fault:
-    return v1.Fault(
+    fault = v1.Fault(
         probability=draw(st.floats(0, 1) | st.none()),
         target=draw(st.sampled_from(v1.Fault.Target.values())),
         skip=draw(whole),
@@ -246,6 +248,9 @@ def faults(draw: st.DrawFn) -> v1.Fault:
         every=draw(whole),
         **draw(effects),
     )
+    if fault.times and draw(booleans):
+        fault.per.CopyFrom(draw(some_time))
+    return fault
 
 
 counts = st.integers(0, (1 << 32) - 1) | st.none()

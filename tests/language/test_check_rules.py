@@ -62,3 +62,20 @@ def test_condition_on_connect_other_than_peer_is_rejected() -> None:
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
 def test_states_and_counts_are_accepted_for_each_event(event: str) -> None:
     assert problems(f"event: {event}, in_states: [''], times: 2, scope: CONNECTION, do: [echo]") == []
+
+
+@pytest.mark.parametrize(
+    "given, wrong",
+    {
+        "per: 1s": "per: only with `times` or `replies`: they are what is counted in each window",
+        "times: 1, per: 0s": "per: must be more than 0: the window in which matches are counted",
+        "times: 1, per: 61m": "per: must be 0 to 1h, not 1h1m",
+    }.items(),
+)
+def test_window_that_is_invalid_or_counts_nothing_is_rejected(given: str, wrong: str) -> None:
+    assert problems(given) == [wrong]
+
+
+def test_window_of_times_or_replies_is_accepted() -> None:
+    assert problems("times: 2, per: 1h") == []
+    assert problems("replies: {of: [[], []]}, per: 1ns") == []

@@ -69,6 +69,12 @@ def test_rule_compiles_with_its_states_and_counts() -> None:
     assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
 
 
+def test_rule_and_fault_compile_with_their_windows() -> None:
+    plan = only(listener("rules: [{times: 3, per: 1m1.5s}]\nfaults: [{times: 1, per: 250ms, drop: {}}]"))
+    assert [each.window_seconds for each in plan.on_request.in_order] == [61.5]
+    assert [each.window_seconds for each in plan.faults] == [0.25]
+
+
 def test_compiled_rule_has_its_cell_and_sequence_cell() -> None:
     config = rule("times: 2")
     chosen = selected(config, RequestContext())

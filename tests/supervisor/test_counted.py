@@ -45,7 +45,7 @@ def test_shared_counter_places_are_exactly_those_of_the_named_rules() -> None:
     counters.commit(counters.plan(config))
     (rule,) = counters.cells("it", [(v1.Rule, "rules[0]")])
     (fault,) = counters.cells("it", [(v1.Fault, "faults[0]")])
-    assert (len(rule), len(fault)) == (1, 2)
+    assert (len(rule), len(fault)) == (1, 3)
     assert not {*rule} & {*fault}
     assert counters.cells("it", [(v1.Fault, "rules[0]")]) == []
     assert sorted(cell for part in counters.cells() for cell in part) == sorted([*rule, *fault])

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,38 @@ def test_fault_counts_are_exact_over_all_workers(start_server: Start, engine: st
     assert strikes(running, "wrong") == wrong
     assert 0 < wrong < 17
     assert strikes(running, "off") == 0
+
+
+WINDOWS = """
+listeners:
+  - name: it
+    address: 127.0.0.1:0
+    framing: line
+    rules:
+      - {times: 5, per: 1h, do: [send: "0123456789", close]}
+      - do: [reset]
+    faults: [{times: 2, per: 1h, drop: {}}]
+"""
+
+
+@ENGINES
+def test_windows_are_shared_by_all_workers_and_end_with_a_reset(start_server: Start, engine: str) -> None:
+    running = start_server(WINDOWS, "--workers", "2", "--engine", engine)
+
+    def answers(connections: int) -> tuple[int, float]:
+        before = strikes(running, "faults[0]")
+        with ThreadPoolExecutor(4) as pool:
+            found = [*pool.map(lambda _: heard(running), range(connections))]
+        assert {*found} <= {None, b"", b"0123456789"}
+        return sum(reply is not None for reply in found), strikes(running, "faults[0]") - before
+
+    assert answers(12) == (5, 2)
+    victim = worker_pids(running)[0]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: victim not in worker_pids(running))
+    assert answers(8) == (0, 0), "the window outlives the worker"
+    assert running.cli("reset-counters").returncode == 0
+    assert answers(12) == (5, 2)
 
 
 def test_fault_count_continues_through_unrelated_changes(start_server: Start, tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MAX_APPLIED_FAULTS: Final = 32  # as many as a listener may have
 
 
+def no_clock() -> float:
+    """Return 0: nothing is counted by time where there is no connection."""
+    return 0.0
+
+
 class Captures(Protocol):
     """The groups of the pattern that made the rule match (an RE2 match)."""
 
@@ -56,7 +61,7 @@ class ConnectionInfo(Protocol):
     def clock(self) -> float:
         """The current time, by the clock that a session's `now` is from."""
 
-    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+    def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
 
 
@@ -65,9 +70,9 @@ class RareState:
 
     __slots__ = ("fault_states", "rule_counters", "variables")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.variables: dict[str, bytes] = {}
-        self.rule_counters: BoundedCounters[str] = BoundedCounters()
+        self.rule_counters: BoundedCounters[str] = BoundedCounters(clock)
         self.fault_states: dict[Fault, ConnectionFaultState] = {}
 
 
@@ -135,7 +140,7 @@ class RequestContext:
     def _own(self) -> "RareState":
         rare = self._rare
         if rare is None:
-            rare = self._rare = RareState()
+            rare = self._rare = RareState(self.clock)
         return rare
 
     def fault_applied(self, cell: int) -> None:
@@ -143,9 +148,9 @@ class RequestContext:
         self._metrics.fault_applied(cell)
         self.applied_faults = (*self.applied_faults, cell)[-MAX_APPLIED_FAULTS:]
 
-    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+    def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
-        return self._here.next_number(cell, max_numbers)
+        return self._here.next_number(cell, max_numbers, window_seconds)
 
     @property
     def connection_id(self) -> str:
@@ -171,6 +176,11 @@ class RequestContext:
     def wall_clock(self) -> Callable[[], datetime]:
         """A function that returns the current time, UTC."""
         return self._here.wall_clock
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """A function that returns the current time, by the clock that a session's `now` is from."""
+        return no_clock if self._connection is None else self._connection.clock
 
     @property
     def _here(self) -> ConnectionInfo:

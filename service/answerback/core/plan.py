@@ -100,11 +100,13 @@ class Rule:
     """The states in which the rule applies; every state if empty."""
     times: int = 0
     """How often it matches; 0 for unlimited."""
+    window_seconds: float = 0.0
+    """The time for which `times` and `replies` count; 0 for unlimited."""
     per_connection: bool = False
     """Whether `times` and `replies` count per connection."""
     replies: Replies | None = None
     sequence_cell: int = 0
-    """The cell of the shared sequence of `times` and `replies`."""
+    """The cell of the shared sequence of `times` and `replies`; the start of its window is in the next one."""
     has_faults: bool = False
     """Whether the listener has faults, which apply to each reply."""
     reply: Send | None = field(init=False)
@@ -137,9 +139,9 @@ class Rule:
     def count_match(self, context: RequestContext) -> bool:
         """Count a match of a rule that counts, and choose its steps; False if it may not match any more."""
         if self.per_connection:
-            number = context.rule_counters.next_number(self.name, self.max_matches)
+            number = context.rule_counters.next_number(self.name, self.max_matches, self.window_seconds)
         else:
-            number = context.next_number(self.sequence_cell, self.max_matches)
+            number = context.next_number(self.sequence_cell, self.max_matches, self.window_seconds)
         if number is None:
             context.captures = None  # those of a pattern of this rule
             return False

@@ -21,21 +21,26 @@ class FakeConnection:
     local_port: int
     chance: random.Random
     wall_clock: Callable[[], datetime]
+    clock: Callable[[], float]
     connection_id: str = "1"
-    counters: BoundedCounters[int] = field(default_factory=BoundedCounters)
     connection_number: int = 1
+    counters: BoundedCounters[int] = field(init=False)
 
-    def clock(self) -> float:
-        """Return 0: no virtual time passes while a session works."""
-        return 0.0
+    def __post_init__(self) -> None:
+        """Count by the virtual clock."""
+        self.counters = BoundedCounters(self.clock)
 
-    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+    def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener, of which there is one."""
-        return self.counters.next_number(cell, max_numbers)
+        return self.counters.next_number(cell, max_numbers, window_seconds)
 
 
 def fake_connection(
-    listener: v1.Listener, peer: str, random_seed: int | None, wall_clock: Callable[[], datetime]
+    listener: v1.Listener,
+    peer: str,
+    random_seed: int | None,
+    wall_clock: Callable[[], datetime],
+    clock: Callable[[], float],
 ) -> FakeConnection:
     """Return a listener's first connection, from the address `peer`; a Unix socket has no peer address."""
     unix = is_unix(listener)
@@ -44,4 +49,5 @@ def fake_connection(
         local_port=0 if unix else int(listener.address.rpartition(":")[2]),
         chance=random.Random(random_seed or 0),  # noqa: S311 - not for secrets
         wall_clock=wall_clock,
+        clock=clock,
     )

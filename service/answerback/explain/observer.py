@@ -97,6 +97,9 @@ class Recorder(Observer, SessionMetrics):
             return mismatch
         where = "on this connection" if rule.per_connection else "before"
         times = f"{rule.max_matches} time{'s' * (rule.max_matches > 1)}"
+        if rule.window_seconds:
+            within = f"within {rule.window_seconds:g} s"
+            return Mismatch(f"has matched {times} {where} {within}, and does not match again until they are over")
         return Mismatch(f"has matched {times} {where}, and does not match again")
 
     @override

@@ -51,7 +51,9 @@ class _Simulation:
         self._recorder = Recorder(
             plan, plans.fault_names(listener), plans.explainers(listener, files), self, Transcript(plan.name)
         )
-        connection = fake_connection(listener, peer, plan.random_seed, lambda: begun + timedelta(seconds=self.now))
+        connection = fake_connection(
+            listener, peer, plan.random_seed, lambda: begun + timedelta(seconds=self.now), lambda: self.now
+        )
         self._session = Session(ActivePlan(plan), self._recorder, self.now, connection, self._recorder)
         self._recorder.session = self._session
 

@@ -6,11 +6,11 @@ from math import isfinite
 from typing import Final
 
 from answerback.core.plan import Replies, Rule, WhenExhausted
-from answerback.language import bounds
+from answerback.language import bounds, durations
 from answerback.language.contents import Files
 from answerback.language.context import Checking, Compiling
 from answerback.language.expressions import Scope
-from answerback.language.fields import Field, Where, describe
+from answerback.language.fields import Field, Time, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
 from answerback.language.problems import Problems
 from answerback.language.requests import check_searches
@@ -41,6 +41,12 @@ RULE: Final = describe(
         words="at most 128 characters each; at most 1000 in a listener, and at most 500,000 states times rules",
     ),
     times=Field("times: 2", default="`0`: no limit"),
+    per=Time(
+        "{times: 2, per: 10s}",
+        default="no window",
+        zero="must be more than 0: the window in which matches are counted",
+        words="only with `times` or `replies`",
+    ),
     scope=Field("{scope: CONNECTION, times: 1}", default="`LISTENER`"),
     do=Field(r'do: [send: "+PONG\r\n", close]', default="no step"),
     replies=Field(r'replies: {of: [[send: "busy\n"], [send: "ok\n"]]}', default="none", words="in place of `do`"),
@@ -92,6 +98,10 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
     if rule.HasField("when"):
         check_match(rule.when, f"{path}.when", asking)
         check_searches(rule.when, f"{path}.when", request_bytes, problems)
+    if rule.HasField("per"):
+        RULE.fields["per"].check(rule.per, f"{path}.per", checking)
+        if not rule.times and not rule.HasField("replies"):
+            problems.add(f"{path}.per", "only with `times` or `replies`: they are what is counted in each window")
     if rule.do and rule.HasField("replies"):
         problems.add(f"{path}.replies", "only one of do and replies can be given")
     for here, script in scripts(rule, path):
@@ -134,6 +144,7 @@ def compile_rule(
         pattern=None if kind is None else kind.pattern(given),
         in_states=tuple(rule.in_states),
         times=rule.times,
+        window_seconds=durations.seconds(rule.per),
         sequence_cell=counter,
         has_faults=faulted,
         per_connection=rule.scope == v1.SCOPE_CONNECTION,

@@ -129,9 +129,9 @@ class Connection(ABC):
         """A function that returns the current time."""
         return utc_now
 
-    def next_number(self, cell: int, max_numbers: int, /) -> int | None:
+    def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Return the next number of a sequence that all workers share; None after `max_numbers`."""
-        return self.host.sequences.next_number(cell, max_numbers)
+        return self.host.sequences.next_number(cell, max_numbers, window_seconds)
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""

@@ -735,6 +735,7 @@ class Rule(_message.Message):
     WHEN_FIELD_NUMBER: _builtins.int
     IN_STATES_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
+    PER_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     DO_FIELD_NUMBER: _builtins.int
     REPLIES_FIELD_NUMBER: _builtins.int
@@ -755,6 +756,12 @@ class Rule(_message.Message):
         """The states of the connection in which the rule applies. A connection starts in the state ""."""
 
     @_builtins.property
+    def per(self) -> _duration_pb2.Duration:
+        """The window of `times` and `replies`: it begins with the first counted match. The first match after its end is counted
+        from 1 again, and begins the next window.
+        """
+
+    @_builtins.property
     def do(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
         """The steps to take, in order. Without a step, nothing is sent."""
 
@@ -770,13 +777,14 @@ class Rule(_message.Message):
         when: Global___Match | None = ...,
         in_states: _abc.Iterable[_builtins.str] | None = ...,
         times: _builtins.int = ...,
+        per: _duration_pb2.Duration | None = ...,
         scope: Global___Scope.ValueType = ...,
         do: _abc.Iterable[Global___Step] | None = ...,
         replies: Global___Replies | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["replies", b"replies", "when", b"when"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["per", b"per", "replies", b"replies", "when", b"when"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "in_states", b"in_states", "name", b"name", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "in_states", b"in_states", "name", b"name", "per", b"per", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1872,6 +1880,7 @@ class Fault(_message.Message):
     TARGET_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
+    PER_FIELD_NUMBER: _builtins.int
     EVERY_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     BANDWIDTH_FIELD_NUMBER: _builtins.int
@@ -1894,6 +1903,12 @@ class Fault(_message.Message):
     """The maximum number of times that the fault applies, exact over all workers."""
     every: _builtins.int
     """After `skip`, apply to every N-th reply."""
+    @_builtins.property
+    def per(self) -> _duration_pb2.Duration:
+        """The window of `times`: it begins when the fault applies for the first time. When it has ended, the fault applies
+        `times` times more, in the next window.
+        """
+
     @_builtins.property
     def latency(self) -> Global___Delay:
         """Delay the first thing that the peer can notice: bytes, FIN or RST."""
@@ -1922,6 +1937,7 @@ class Fault(_message.Message):
         target: Global___Fault.Target.ValueType = ...,
         skip: _builtins.int = ...,
         times: _builtins.int = ...,
+        per: _duration_pb2.Duration | None = ...,
         every: _builtins.int = ...,
         latency: Global___Delay | None = ...,
         bandwidth: Global___Fault.Bandwidth | None = ...,
@@ -1933,9 +1949,9 @@ class Fault(_message.Message):
         corrupt: Global___Fault.Corrupt | None = ...,
         drop: Global___Fault.Drop | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "per", b"per", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "every", b"every", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "probability", b"probability", "reset", b"reset", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "every", b"every", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
     _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015

@@ -204,3 +204,23 @@ def test_same_seed_and_conversation_give_the_same_faults() -> None:
     found = [played(plan(*ALL), stream, seed) for seed in range(20)]
     assert found == [played(plan(*ALL), stream, seed) for seed in range(20)]
     assert any(one != found[0] for one in found)
+
+
+@pytest.mark.parametrize("per_connection", [False, True])
+def test_fault_with_a_window_applies_again_after_its_end(per_connection: bool) -> None:
+    connection = Somewhere()
+    timed = fault(Drop(), times=1, window_seconds=10.0, skip=1, per_connection=per_connection)
+    book = Playbook(plan(timed), connection=connection)
+    connection.clock = lambda: book.now
+
+    def dropped() -> bool:
+        book >> b"x\n"
+        heard = list(book.heard)
+        book.unheard()
+        return not heard
+
+    assert [dropped() for _ in range(3)] == [False, True, False]
+    book >> after(9.999)
+    assert not dropped()
+    book >> after(0.001)
+    assert [dropped() for _ in range(2)] == [True, False], "`skip` is for the first reply of all"

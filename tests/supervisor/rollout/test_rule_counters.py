@@ -25,7 +25,7 @@ def test_rule_or_fault_that_counts_nothing_has_no_shared_counter(counters: RuleC
 def test_unchanged_rule_or_fault_keeps_its_shared_counter(counters: RuleCounters) -> None:
     first = counters.plan(config(v1.Rule(times=1), v1.Fault(times=1)))
     places = [first[RULE][1], first[FAULT][1]]
-    assert places == [0, 1]
+    assert places == [range(1), range(1, 4)]
     counters.commit(first)
     again = counters.plan(config(v1.Rule(times=1), v1.Fault(times=1)))
     assert [again[RULE][1], again[FAULT][1]] == places
@@ -34,7 +34,13 @@ def test_unchanged_rule_or_fault_keeps_its_shared_counter(counters: RuleCounters
 def test_changed_rule_or_fault_gets_a_new_shared_counter(counters: RuleCounters) -> None:
     counters.commit(counters.plan(config(v1.Rule(times=1), v1.Fault(times=1))))
     changed = counters.plan(config(v1.Rule(times=2), v1.Fault(times=1, every=2)))
-    assert (changed[RULE][1], changed[FAULT][1]) == (3, 4)  # behind the fault's two
+    assert (changed[RULE][1], changed[FAULT][1]) == (range(4, 5), range(5, 8))  # behind the fault's three
+
+
+def test_rule_with_a_window_has_a_cell_for_its_start(counters: RuleCounters) -> None:
+    timed = v1.Rule(times=1)
+    timed.per.seconds = 10
+    assert len(counters.plan(config(timed, v1.Fault()))[RULE][1]) == 2
 
 
 def test_rule_and_fault_of_the_same_name_have_their_own_counters(counters: RuleCounters) -> None:

@@ -13,7 +13,8 @@ from answerback.core.faults.base import Effect, FaultState, Reply
 from answerback.core.faults.slow_close import SlowClose
 from answerback.core.steps import EndSession, StepResult
 
-COUNTERS: Final = 2  # cells of each fault that all connections share: replies considered, and times applied
+# Cells of each fault that all connections share: replies considered, times applied, and the start of their window.
+COUNTERS: Final = 3
 
 
 class ConnectionFaultState:
@@ -21,10 +22,10 @@ class ConnectionFaultState:
 
     __slots__ = ("counters", "sampled", "state")
 
-    def __init__(self, chance: Random, *, sampled: bool) -> None:
+    def __init__(self, context: RequestContext, *, sampled: bool) -> None:
         self.sampled = sampled  # the result of `probability`
-        self.counters: BoundedCounters[int] = BoundedCounters()
-        self.state = FaultState(chance)
+        self.counters: BoundedCounters[int] = BoundedCounters(context.clock)
+        self.state = FaultState(context.chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Fault:
     """The number of first replies to which it does not apply."""
     times: int = 0
     """How often it applies; 0 for unlimited."""
+    window_seconds: float = 0.0
+    """The time for which `times` counts; 0 for unlimited."""
     every: int = 1
     """After `skip`, it considers every N-th reply."""
     sequence_cell: int = 0
@@ -63,7 +66,7 @@ class Fault:
             own = context.fault_states.get(self)
             if own is None:
                 sampled = self._sample(context.chance)
-                own = context.fault_states[self] = ConnectionFaultState(context.chance, sampled=sampled)
+                own = context.fault_states[self] = ConnectionFaultState(context, sampled=sampled)
             count = own.counters.next_number
             applies = own.sampled and self._due(count) and self._may_apply_again(count)
             state = own.state
@@ -87,7 +90,7 @@ class Fault:
         return number is not None and number >= self.skip and (number - self.skip + 1) % self.every == 0
 
     def _may_apply_again(self, count: NextNumber) -> bool:
-        return not self.times or count(self.sequence_cell + 1, self.times) is not None
+        return not self.times or count(self.sequence_cell + 1, self.times, self.window_seconds) is not None
 
 
 def apply_all(faults: Sequence[Fault], reply: Reply, context: RequestContext) -> Reply:

@@ -4,9 +4,9 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from answerback.core import faults
-from answerback.language import bounds
+from answerback.language import bounds, durations
 from answerback.language.context import Checking, Linting
-from answerback.language.fields import Field, Where, describe
+from answerback.language.fields import Field, Time, Where, describe
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import step_into
 from answerback.language.registry import Family, Kind
@@ -50,6 +50,12 @@ FIELDS = describe(
     target=Field("faults: [{target: CONNECTION, probability: 0.1, hang: {}}]", default="`REPLY`"),
     skip=Field("faults: [{skip: 100, truncate: {bytes: 3}}]", default="`0` replies"),
     times=Field("faults: [{times: 2, reset: {}}]", default="`0`: no limit"),
+    per=Time(
+        "faults: [{times: 2, per: 10s, reset: {}}]",
+        default="no window",
+        zero="must be more than 0: the window in which applications are counted",
+        words="only with `times`",
+    ),
     every=Field("faults: [{every: 10, latency: 1s}]", default="`1`", words="0 is the same as 1"),
 )
 
@@ -64,6 +70,10 @@ def check_fault(given: v1.Fault, path: str, checking: Checking) -> None:
     bounds.enum(v1.Fault.Target.DESCRIPTOR, given.target, f"{path}.target", checking.problems)
     if not 0 <= (given.probability if given.HasField("probability") else 1) <= 1:  # NaN is neither
         checking.add(f"{path}.probability", f"must be 0 to 1, not {given.probability:g}")
+    if given.HasField("per"):
+        FIELDS.fields["per"].check(given.per, f"{path}.per", checking)
+        if not given.times:
+            checking.add(f"{path}.per", "only with `times`: it is what is counted in each window")
     kind = FAULTS.of(given)
     if kind is None:
         checking.add(path, says_nothing(given))
@@ -87,6 +97,7 @@ def compile_fault(given: v1.Fault, name: str, place: int, counter: int) -> fault
         per_connection=given.target == v1.Fault.TARGET_CONNECTION,
         skip=given.skip,
         times=given.times,
+        window_seconds=durations.seconds(given.per),
         every=given.every or 1,
         sequence_cell=counter,
     )

@@ -83,7 +83,7 @@ class RecordedConnection:
         """The current time."""
         return monotonic()
 
-    def next_number(self, _cell: int, _max_numbers: int, /) -> int | None:
+    def next_number(self, _cell: int, _max_numbers: int, _window_seconds: float = 0.0, /) -> int | None:
         """Conditions count nothing."""
         return None
 

@@ -14,8 +14,8 @@ from answerback.v1 import config_pb2 as v1
 
 Key = tuple[str, type[v1.Rule | v1.Fault], str]
 """The listener, the kind (rule or fault), and the name in the counters."""
-Sequences = Mapping[Key, tuple[bytes, int]]
-"""The content, and the cell of its sequence."""
+Sequences = Mapping[Key, tuple[bytes, range]]
+"""The content, and the cells of its sequence."""
 
 
 class RuleCounters:
@@ -27,17 +27,20 @@ class RuleCounters:
 
     def plan(self, config: v1.Config) -> Sequences:
         """Return the sequences of a planned configuration. Raises CountersExhausted."""
-        planned: dict[Key, tuple[bytes, int]] = {}
+        planned: dict[Key, tuple[bytes, range]] = {}
 
         def assign(key: Key, counted: v1.Rule | v1.Fault, size: int) -> None:
             content = counted.SerializeToString(deterministic=True)
-            former, cell = self._active.get(key, (b"", 0))
-            planned[key] = content, cell if former == content else self._layout.counter(size)
+            former, cells = self._active.get(key, (b"", range(0)))
+            if former != content:
+                first = self._layout.counter(size)
+                cells = range(first, first + size)
+            planned[key] = content, cells
 
         for listener in config.listeners:
             for index, rule in enumerate(listener.rules):
                 if rule.times or rule.HasField("replies"):
-                    assign((listener.name, v1.Rule, rule_key(rule, index)), rule, 1)
+                    assign((listener.name, v1.Rule, rule_key(rule, index)), rule, 1 + rule.HasField("per"))
             for index, fault in enumerate(listener.faults):
                 if fault.skip or fault.times or fault.every:
                     assign((listener.name, v1.Fault, fault_key(fault, index)), fault, faults.COUNTERS)
@@ -46,8 +49,8 @@ class RuleCounters:
     def cells(self, listener: str = "", names: Collection[tuple[type[v1.Rule | v1.Fault], str]] = ()) -> list[range]:
         """Return the cells of active sequences: all, those of a listener, or those of named rules and faults."""
         return [
-            range(cell, cell + (faults.COUNTERS if kind is v1.Fault else 1))
-            for (of, kind, name), (_, cell) in self._active.items()
+            cells
+            for (of, kind, name), (_, cells) in self._active.items()
             if listener in ("", of) and (not names or (kind, name) in names)
         ]
 

@@ -52,7 +52,7 @@ def layouts_of(config: v1.Config, layout: CounterLayout, sequences: Sequences) -
     found = []
 
     def counter(*key: *Key) -> int:
-        return sequences[key][1] if key in sequences else 0
+        return sequences[key][1].start if key in sequences else 0
 
     for listener in config.listeners:
         rules = [rule_key(rule, index) for index, rule in enumerate(listener.rules)]
