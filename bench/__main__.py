@@ -186,12 +186,13 @@ class Bench:
             self.results.books_astray = read_books(server for server in servers.values() if server.metrics_port)
 
     def run_rules(self, build: Path) -> None:
-        """Compare many rules with one."""
+        """Compare many rules with one, and expressions with what they replace."""
         client = shutil.which(CLIENT)
         if client is None:
             self.could_not(CLIENT, "rules", f"{CLIENT} is not installed (Debian: redis-tools)")
             return
         pairs, smoke = self.options.pairs, self.options.smoke
+        self.results.expr_alone = rules.expr_alone(pairs)
         bench = rules.RulesBench(client, self.cores.server, self.cores.client, pairs, smoke, self.results, self.tell)
         for kind in rules.KINDS:
             try:

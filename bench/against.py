@@ -53,7 +53,10 @@ class Work:
 PLAIN = (HERE / "answerback.yaml").read_text()
 LOADS = (
     *(Work(f"{mode.name}-{engine}", engine, PLAIN, mode) for engine in ENGINES for mode in load.MODES),
-    *(Work(f"{kind.name}-rules", "callback", rules.configuration(kind, kind.many), kind.mode) for kind in rules.KINDS),
+    *(
+        Work(f"{kind.name.replace(' ', '-')}-rules", "callback", kind.configurations[1], kind.mode)
+        for kind in rules.KINDS
+    ),
 )
 MEMORY = tuple(f"idle-{engine}" for engine in ENGINES)
 WORKS = (*(work.name for work in LOADS), *MEMORY)

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from operator import attrgetter
 
 from bench.results import Fixture, Kills, Results, Ruled, Verdict
 
@@ -104,6 +105,9 @@ FIGURES = (
     fixture("further listener, p95", 25.0, lambda each: each.listen_p95),
     ruled("1,000 exact rules / one", 1.2, "×", "exact", lambda each: each.ratio.median),
     ruled("50 regex rules, beyond one", 10.0, "µs", "regex", lambda each: each.more.median),
+    ruled("expr of a slice / prefix", 1.03, "×", "expr of a slice", lambda each: each.ratio.median),
+    Figure("expr of a slice / prefix, by itself", 1.3, "×", ("rules",), ("callback",), attrgetter("expr_alone")),
+    ruled("five values / a constant, beyond", 12.0, "µs", "template of five values", lambda each: each.more.median),
     fair("callback", 1, 20.0),
     fair("callback", 60, 100.0),
     fair("coroutine", 1, 20.0),

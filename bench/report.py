@@ -137,10 +137,10 @@ def print_fixture(fixture: Fixture, console: Console) -> None:
 
 
 def print_rules(ruled: Ruled, console: Console) -> None:
-    """What many rules cost beside one, in a line."""
+    """What rules cost compared with others, in a line."""
     one, many, ratio = ruled.one.median, ruled.all.median, ruled.ratio
     console.print(
-        f"{ruled.many:,} {ruled.kind} rules: {many:.2f} µs, one {one:.2f} µs; "
+        f"{ruled.title}: {many:.2f} µs, {ruled.compared} {one:.2f} µs; "
         f"{ratio.median:.2f} × ({ratio.least:.2f}–{ratio.greatest:.2f}), {ruled.more.median:.2f} µs more"
     )
 

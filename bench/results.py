@@ -84,7 +84,7 @@ class Kills:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """What many rules of a kind cost beside one, in µs of server CPU per request, from alternating pairs."""
+    """What rules cost compared with others, in µs of server CPU per request, from alternating pairs."""
 
     kind: str
     many: int
@@ -92,6 +92,12 @@ class Ruled:
     all: Spread
     ratio: Spread
     more: Spread  # of the differences
+    compared: str = "one"  # what they are compared with
+
+    @property
+    def title(self) -> str:
+        """What is compared."""
+        return f"{self.many:,} {self.kind} rules" if self.many > 1 else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,7 @@ class Results:
     fixture: Fixture | None = None
     kills: Kills | None = None
     rules: list[Ruled] = field(default_factory=list)
+    expr_alone: float | None = None  # CPU of the match by an expression over that by `prefix`, without a server
     fairness: list[Fairness] = field(default_factory=list)
     books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)

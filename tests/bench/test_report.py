@@ -14,6 +14,7 @@ from bench.roster import ALL_MODES, PAIRINGS, ROSTER
 from bench.stats import spread
 
 ALL_PARTS = (*ALL_MODES, "rules", "memory", "start", "fixture", "fairness", "kill")
+RULED = ("exact", "regex", "expr of a slice", "template of five values")
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
 
@@ -29,7 +30,8 @@ def results() -> Results:
     found.fixture = Fixture(spread([0.4]), spread([1.2]), spread([0.003, 0.004, 0.005]), 0.005)
     found.kills = Kills(4, 2400.0, 9000, 7, 29, 0)
     one, many = spread([30.0]), spread([27.0, 42.0])
-    found.rules += [Ruled(kind, 50, one, many, spread([0.9]), spread([12.0])) for kind in ("exact", "regex")]
+    found.rules += [Ruled(kind, 50, one, many, spread([0.9]), spread([12.0])) for kind in RULED]
+    found.expr_alone = 0.9
     found.fairness += [
         Fairness(engine, attackers, 2000, 0.5, p99, 30.0)
         for engine in ("callback", "coroutine")
@@ -48,6 +50,7 @@ def test_each_figure_has_a_verdict(results: Results) -> None:
     assert verdicts == {
         **{figure.title: (0.9, True) for figure in FIGURES if figure.unit == "×"},
         "50 regex rules, beyond one": (12.0, False),
+        "five values / a constant, beyond": (12.0, True),
         "CALLBACK, idle connection": (2.0, True),
         "COROUTINE, idle connection": (6200 / 1024, False),
         "worker, exec to first beat": (300.0, True),

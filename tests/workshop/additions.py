@@ -1,7 +1,8 @@
 # ruff: noqa: E501 - lines begin further left in the files that these texts become
-"""One new kind for each family, written as CONTRIBUTING describes.
+"""One new kind for each family, and a function of expressions, written as CONTRIBUTING describes.
 
-Each is a field in the schema and three files: the runtime in `core`, the description in `language`, and a test.
+A kind is a field in the schema and three files: the runtime in `core`, the description in `language`, and a test. A
+function is these three files.
 """
 
 from dataclasses import dataclass, field
@@ -16,22 +17,22 @@ class Addition:
 
     family: str
     name: str
-    message: tuple[str, str]
+    message: tuple[str, str] | None = None
     """A place in the schema, and what is written before it."""
-    member: tuple[str, str]
+    member: tuple[str, str] | None = None
     """The last member of the choice, and what is written behind it."""
     files: dict[str, str] = field(default_factory=dict)
 
     @property
     def touched(self) -> set[str]:
         """Every file that is written by hand."""
-        return {PROTO, *self.files}
+        return {*([PROTO] if self.member else []), *self.files}
 
 
 FAULT: Final = Addition(
     "Fault",
     "twice",
-    ("  // The bytes of a reply are not sent;", "  // Every piece of a reply is sent twice.\n  message Twice {}\n"),
+    ("  // Do not send the bytes of a reply.", "  // Every piece of a reply is sent twice.\n  message Twice {}\n"),
     ("    Drop drop = 15;\n", "    Twice twice = 99;\n"),
     {
         "service/answerback/core/faults/twice.py": '''"""`twice`: a reply comes twice, piece by piece."""
@@ -92,7 +93,7 @@ STEP: Final = Addition(
     "Step",
     "shout",
     (
-        "  // Do nothing: the request is taken and not answered.\n",
+        "  // Do nothing: the request is not answered.\n",
         "  // Send the request in capitals.\n  message Shout {\n    // How often.\n    uint32 times = 1;\n  }\n",
     ),
     ("    Respond respond = 14;\n", "    Shout shout = 99;\n"),
@@ -157,7 +158,7 @@ def test_times_has_bounds() -> None:
 MATCH: Final = Addition(
     "Match",
     "palindrome",
-    ("", ""),
+    None,
     (
         "    Range request_number = 12;\n",
         "    // Whether the request reads the same from its end.\n    bool palindrome = 99;\n",
@@ -223,7 +224,7 @@ def test_a_palindrome_reads_the_same_from_its_end() -> None:
 FRAMING: Final = Addition(
     "Framing",
     "pairs",
-    ("  // A command of Redis (RESP2):", "  // Every two bytes are a request.\n  message Pairs {}\n"),
+    ("  // A Redis command (RESP2):", "  // Every two bytes are a request.\n  message Pairs {}\n"),
     ("    WebSocket websocket = 12;\n", "    Pairs pairs = 99;\n"),
     {
         "service/answerback/core/framing/pairs.py": '''"""Framing by pairs of bytes."""
@@ -331,4 +332,42 @@ def test_a_coin_has_two_sides() -> None:
     },
 )
 
+FUNCTION: Final = Addition(
+    "function of expressions",
+    "rot13",
+    files={
+        "service/answerback/core/expressions/functions/rotation.py": '''"""The function `rot13`."""
+
+from string import ascii_letters
+from typing import Final
+
+from answerback.core.expressions.errors import bounded
+
+_TABLE: Final = bytes.maketrans(
+    ascii_letters.encode(), b"".join(bytes((97 + (at + 13) % 26 - 32 * upper,)) for upper in (0, 1) for at in range(26))
+)
+
+
+def rot13(data: bytes) -> bytes:
+    """Move ASCII letters by thirteen places."""
+    bounded(len(data))
+    return data.translate(_TABLE)
+''',
+        "service/answerback/language/expressions/functions/rotation.py": '''"""The function `rot13`."""
+
+from answerback.core.expressions.functions import rotation
+from answerback.language.expressions.functions.base import register, taking_bytes
+
+register(taking_bytes("rot13", rotation.rot13, "ASCII letters moved by thirteen places", "rot13(verb)", "FRG"))
+''',
+        "tests/core/expressions/test_rotation.py": """from answerback.core.expressions.functions.rotation import rot13
+
+
+def test_letters_are_moved_and_other_bytes_stay() -> None:
+    assert rot13(b"Hello, \\xff") == b"Uryyb, \\xff"
+""",
+    },
+)
+
 ADDITIONS: Final = (FAULT, STEP, MATCH, FRAMING, DELAY)
+"""A kind of each family."""

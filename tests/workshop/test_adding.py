@@ -10,15 +10,21 @@ import pytest
 
 from answerback.language.reference import FAMILIES
 from tests.docs.consoles import ROOT
-from tests.workshop.additions import ADDITIONS, PROTO, Addition
+from tests.workshop.additions import ADDITIONS, FUNCTION, PROTO, Addition
 
 # A copy is generated, checked and tested, which takes 20 s.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 MOST_FILES = 5
+EVERYTHING = (*ADDITIONS, FUNCTION)
 COPIED = ("proto", "service", "tests", "tools", "docs", "bench", "pyproject.toml", "Makefile", "README.md", "buf.yaml")
 NOT_COPIED = shutil.ignore_patterns("node_modules", "__pycache__")
-CHECKS = ("tests/language/test_registry.py", "tests/language/test_reference.py", "tests/test_generated.py")
+CHECKS = (
+    "tests/language/test_registry.py",
+    "tests/language/test_reference.py",
+    "tests/test_generated.py",
+    "tests/language/expressions",
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +39,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         else:
             shutil.copy(source, folder / name)
-    for addition in ADDITIONS:
+    for addition in EVERYTHING:
         add(addition, folder)
-    for module in ("tools.proto", "tools.reference", "tools.api_reference"):
+    for module in ("tools.proto", "tools.reference", "tools.expressions", "tools.api_reference"):
         run(folder, "-m", module)
     return folder
 
@@ -44,7 +50,10 @@ def add(addition: Addition, folder: Path) -> None:
     """Write what a kind needs."""
     schema = folder / PROTO
     text = schema.read_text()
-    for (place, written), behind in ((addition.message, False), (addition.member, True)):
+    for change, behind in ((addition.message, False), (addition.member, True)):
+        if change is None:
+            continue
+        place, written = change
         assert place in text
         text = text.replace(place, place + written if behind else written + place, 1)
     schema.write_text(text)
@@ -74,27 +83,33 @@ def test_new_kind_needs_at_most_5_files_written_by_hand(addition: Addition) -> N
     assert len(addition.touched) <= MOST_FILES
 
 
+def test_new_function_needs_3_files_written_by_hand() -> None:
+    assert PROTO not in FUNCTION.touched
+    assert len(FUNCTION.touched) == 3
+
+
 def test_each_family_gets_a_new_kind() -> None:
     assert {addition.family for addition in ADDITIONS} == {family.message.DESCRIPTOR.name for family in FAMILIES}
 
 
 def test_tests_of_the_tree_pass_with_the_new_kinds(copy: Path) -> None:
-    tests = [name for name in python_files(ADDITIONS) if name.startswith("tests/")]
+    tests = [name for name in python_files(EVERYTHING) if name.startswith("tests/")]
     run(copy, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *CHECKS, *tests)
 
 
 def test_new_files_pass_types_lint_and_format(copy: Path) -> None:
-    run(copy, "-m", "mypy", *(name for name in python_files(ADDITIONS) if name.startswith("service/")))
-    run(copy, "-m", "ruff", "check", *python_files(ADDITIONS))
-    run(copy, "-m", "ruff", "format", "--check", *python_files(ADDITIONS))
+    run(copy, "-m", "mypy", *(name for name in python_files(EVERYTHING) if name.startswith("service/")))
+    run(copy, "-m", "ruff", "check", *python_files(EVERYTHING))
+    run(copy, "-m", "ruff", "format", "--check", *python_files(EVERYTHING))
 
 
 def test_explain_and_check_accept_the_new_kinds(copy: Path) -> None:
     (copy / "new.yaml").write_text(
         "listeners:\n  - name: it\n    address: 127.0.0.1:7000\n    framing: pairs\n    faults: [twice]\n"
-        "    rules: [{when: {palindrome: true}, do: [{delay: {coin: {}}}, shout]}, {do: [send: no]}]\n"
+        "    rules: [{when: {palindrome: true}, do: [{delay: {coin: {}}}, shout]},\n"
+        '      {do: [send: {template: "${rot13(request)}"}]}]\n'
     )
     run(copy, "-m", "answerback.cli", "check", "new.yaml")
-    told = run(copy, "-m", "answerback.cli", "explain", "new.yaml", "--say", "abaa")
-    for shown in ('request 1: "ab" (pairs)', "is no palindrome", "faults[0] applies: twice", '< "AAAA"'):
+    told = run(copy, "-m", "answerback.cli", "explain", "new.yaml", "--say", "abaaxy")
+    for shown in ('request 1: "ab" (pairs)', "is no palindrome", "faults[0] applies: twice", '< "AAAA"', '< "kl"'):
         assert shown in told
