@@ -1,8 +1,11 @@
+from collections.abc import Generator
+
 import pytest
 
 from answerback.core import matching
 from answerback.core.context import RequestContext
 from answerback.core.matching import Matcher
+from answerback.core.matching.effort import in_parts
 from tests.core.matching.turns import asked
 from tests.core.turns import MadeUp
 
@@ -85,3 +88,19 @@ def test_captures_are_restored_where_a_later_part_fails() -> None:
     turn = MadeUp()
     assert not asked(matching.all_of([matching.regex("(b)"), matching.regex("(c)"), never]), b"bc", turn)
     assert turn.captures is None
+
+
+def result_of(search: Generator[None, None, bool]) -> bool:
+    while True:
+        try:
+            next(search)
+        except StopIteration as done:
+            return bool(done.value)
+
+
+def test_captures_are_shared_by_parts_that_are_tried_in_turns() -> None:
+    both = matching.all_of([matching.regex("(?P<one>b)"), matching.regex("(?P<two>c)")])
+    turn = MadeUp()
+    assert result_of(in_parts(both, b"bc", turn)) is True
+    assert turn.captures is not None
+    assert [turn.captures.group(key) for key in (b"one", b"two")] == [b"b", b"c"]  # type: ignore[arg-type]

@@ -110,6 +110,7 @@ WORK = {
     "split(vars.x, ',', 0) != '' and split(vars.x, ',', 0) != ''": MIB // 17 * 2,
     "len(repeat(vars.y, 1048576)) == len(repeat(vars.y, 1048576)) == len(repeat(vars.y, 1048576)) == 1048576": 1,
     "len(upper(vars.x)) == len(upper(vars.x)) == 1048576": MIB,
+    "len(vars.x + 'a') == len(vars.x + 'b') == len(vars.x + 'c') == len(vars.x + 'd')": MIB - 1,
     "len(vars.x[0:1048576]) == len(vars.x[1:]) == len(vars.x + 'a') - 2 or len(vars.x[2:]) > 0": MIB - 1,
 }
 

@@ -391,3 +391,50 @@ def test_constants_are_folded() -> None:
 def test_condition_declares_what_it_reads(text: str, reads: Reads) -> None:
     scope = Scope(captures=Captures(frozenset({"body", "what"}), 2))
     assert compile_expression(text, Type.BOOL, scope).reads == reads
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("18446744073709551614 + len(vars.x)", 2**64 - 1),
+        ("18446744073709551615 + len(vars.x)", FAILED),
+        ("-9223372036854775807 - len(vars.x)", -(2**63)),
+        ("-9223372036854775807 - len(vars.x) - len(vars.x)", FAILED),
+        ("9223372036854775808 * (len(vars.x) + 1)", FAILED),
+        ("~(18446744073709551614 + len(vars.x))", FAILED),
+        ("len(vars.x) << 63", 2**63),
+        ("len(vars.x) << 64", FAILED),
+        ("len(vars.x) << -1 * len(vars.x)", FAILED),
+        ("len(vars.x) >> 63", 0),
+        ("len(vars.x) >> 64", FAILED),
+        ("-len(vars.x) // 2", -1),
+        ("-len(vars.x) % 5", 4),
+    ],
+)
+def test_int_of_64_bits_is_made_and_a_larger_one_fails(text: str, value: object) -> None:
+    assert value_of(text, MadeUp(variables={"x": b"1"})) == value
+
+
+@pytest.mark.parametrize("text, holds", [("1 < len(request) < 3", True), ("1 < len(request) < 2", False)])
+def test_chain_compares_each_value_with_the_next(text: str, holds: bool) -> None:
+    assert value_of(text, MadeUp(b"ab")) is holds
+    assert value_of("1 < len(request) > 1 == 1", MadeUp(b"ab")) is True
+    assert value_of("3 > len(request) < 3 < 2", MadeUp(b"ab")) is False
+    assert value_of("9 > len(request) > 1", MadeUp(b"a")) is False
+
+
+def test_operators_nest_32_deep_and_no_deeper() -> None:
+    def nested(depth: int) -> str:
+        return "len(request)" if depth == 2 else f"({nested(depth - 1)}) * 1"
+
+    def parts(depth: int) -> str:
+        return (
+            nested(depth)
+            .replace("(len(request))", "len(request)")
+            .replace("(", "")
+            .replace(")", "")
+            .replace("lenrequest", "len(request)")
+        )
+
+    assert value_of(parts(32), MadeUp(b"ab")) == 2
+    assert rejected(parts(33), Type.INT)[0] == "nested more than 32 deep"
