@@ -45,14 +45,28 @@ SKIPS = os.environ.get("ANSWERBACK_SKIPS", "")
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Do with a skip as ANSWERBACK_SKIPS says."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        if SKIPS == "fail":
-            report.outcome = "failed"
-            report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
-        elif SKIPS:
-            with Path(SKIPS).open("a") as noted:
-                noted.write(f"{item.nodeid}\n")
+    if not hasattr(report, "wasxfail"):
+        note_skip(report, item.nodeid)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Do the same with a module that is skipped whole, as by `importorskip`."""
+    report = yield
+    note_skip(report, collector.nodeid)
+    return report
+
+
+def note_skip(report: pytest.TestReport | pytest.CollectReport, nodeid: str) -> None:
+    if report.skipped and SKIPS == "fail":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
+    elif report.skipped and SKIPS:
+        with Path(SKIPS).open("a") as noted:
+            noted.write(f"{nodeid}\n")
 
 
 @pytest.fixture(autouse=True)
