@@ -15,6 +15,7 @@ from random import Random
 
 from answerback.core.actions import Abort, Action, Send
 from answerback.core.bounded_counter import BoundedCounters
+from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan, ListenerPlan
 from answerback.core.session import Session
 from answerback.core.session_metrics import SessionMetrics
@@ -84,6 +85,7 @@ class Somewhere:
     peer: tuple[str, int] = ("192.0.2.1", 40000)
     local_port: int = 8000
     chance: Random = field(default_factory=lambda: Random(1))
+    unexpected_frames: list[tuple[str, str]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
     counters: BoundedCounters[int] = field(init=False)
 
@@ -96,6 +98,9 @@ class Somewhere:
 
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         return self.counters.next_number(cell, max_numbers, window_seconds)
+
+    def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
+        self.unexpected_frames.append((rule, explain().why))
 
 
 opened: list["Playbook"] = []

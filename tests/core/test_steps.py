@@ -127,6 +127,7 @@ def test_receive_step_takes_a_frame_into_a_variable() -> None:
 def test_receive_step_with_size_from_takes_or_ends() -> None:
     assert taken(steps.receive_of_size(size("3"), "a")) == Receive(Fixed(3), "a")
     assert taken(steps.receive_of_size(size("0"), "a")) == SetVariable("a", b"")
+    assert taken(steps.receive_of_size(size("0"), "")) is None
     assert taken(steps.receive_of_size(size("int(vars.x)"), "a")) == steps.END_AS_MALFORMED
 
 

@@ -140,6 +140,17 @@ def test_rule_at_its_maximum_in_a_window_is_skipped_until_the_window_is_over() -
     ]
 
 
+def test_unexpected_frame_is_explained_by_the_byte_that_differs() -> None:
+    rules = "rules: [{do: [receive: {framing: line, expect: secret}, send: in]}]"
+    transcript = told(f"framing: line, {rules}", b"ada\nsecrEt\nls\n")
+    (unexpected,) = only(transcript, e.NotExpected)
+    assert (unexpected.data, unexpected.miss.at) == (b"secrEt", 4)
+    assert unexpected.miss.why == 'is not "secret": byte 4 is "E", not "e"'
+    assert [type(event) for event in transcript.events[-3:]] == [e.NotExpected, e.Discarded, e.Closed]
+    assert transcript.events[-1] == e.Closed(0, reset=False, reason="unexpected")
+    assert not transcript.answered
+
+
 def test_rule_at_its_maximum_of_matches_is_skipped_with_the_reason() -> None:
     rules = """rules: [
         {when: a, times: 2, do: [send: "1"]},

@@ -94,6 +94,7 @@ listeners:
               framing: {length_prefix: {offset: 1, width: 2, encoding: LITTLE_ENDIAN, adjust: -2, strip: true}}
               into: v
           - receive: {framing: {fixed: {size_from: "be(vars.v) + 2"}}, into: w}
+          - receive: {framing: line, expect: {regex: "^[a-z]+$"}}
           - framing: {length_prefix: {encoding: DECIMAL, until: ":"}}
           - framing: {idle: {gap: 50ms}}
           - framing: until_eof

@@ -141,6 +141,7 @@ framings = st.one_of(
 sizes = st.sampled_from(["0", "int(request)", "be(request[0:2]) + 1", "le(vars.x) if len(vars.x) < 8 else 3"])
 step_framings = framings | st.builds(v1.Framing, fixed=st.builds(v1.Framing.Fixed, size_from=sizes))
 variables = st.from_regex("[A-Za-z_][A-Za-z0-9_-]{0,10}", fullmatch=True)
+expectations = st.builds(v1.Match, equals=literals) | st.builds(v1.Match, prefix=literals)
 gaps = durations(3600)
 dribbles = st.one_of(
     st.builds(v1.Step.Dribble, payload=payloads, gap=gaps, chunks=st.integers(1, 65_536)),
@@ -167,7 +168,10 @@ steps = st.one_of(
     st.builds(v1.Step, state=texts),
     st.builds(v1.Step, set=st.builds(v1.Step.Set, name=variables, value=payloads)),
     st.builds(v1.Step, framing=step_framings),
-    st.builds(v1.Step, receive=st.builds(v1.Step.Receive, framing=step_framings, into=variables)),
+    st.builds(
+        v1.Step,
+        receive=st.builds(v1.Step.Receive, framing=step_framings, into=variables, expect=st.none() | expectations),
+    ),
     st.sampled_from(
         [
             v1.Step(echo=v1.Step.Echo()),

@@ -158,7 +158,6 @@ REQUIRED = {
     "rules: [{do: [{set: {value: a}}]}]": "rules[0].do[0].set.name",
     "rules: [{do: [{set: {name: a}}]}]": "rules[0].do[0].set.value",
     "rules: [{do: [{receive: {into: a}}]}]": "rules[0].do[0].receive.framing",
-    "rules: [{do: [{receive: {framing: line}}]}]": "rules[0].do[0].receive.into",
 }
 
 

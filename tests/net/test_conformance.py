@@ -11,7 +11,9 @@ import pytest
 from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
+from answerback.core.expectation import Expectation
 from answerback.core.framing import Framing, Line, Read
+from answerback.core.matching.literals import explain_equals
 from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.shared import listener_counters
@@ -205,6 +207,23 @@ def test_exception_in_a_step_resets_only_its_connection(serving: Serving, caplog
     assert other.say(b"b\n").hear(1) == b"b"
     assert serving.count(listener_counters.SESSION_ERRORS) == serving.closed(CloseReason.INTERNAL_ERROR) == 1
     assert "broken step" in caplog.text
+
+
+def test_unexpected_frame_closes_in_order_and_is_logged_without_its_bytes(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = Expectation("login", matching.equals(b"secret"), lambda: explain_equals(b"secret"))
+    serving.commit(plan(rule(steps.receive(LINE, "", secret), steps.send(b"in\n"))))
+    assert serving.connect().say(b"ada\nsecret\n").finish().hear_all() == b"in\n"
+    serving.clients[0].close()
+    for _ in range(2):
+        assert serving.connect().say(b"ada\nsecrEt\nls\n").hear_all() == b""
+        serving.clients[-1].close()
+    serving.settle()
+    assert serving.closed(CloseReason.UNEXPECTED) == 2
+    records = [record for record in caplog.records if "not what the rule expects" in record.message]
+    assert [(vars(each)["rule"], vars(each)["differs_at_byte"]) for each in records] == [("login", 4)] * 2
+    assert "secrEt" not in caplog.text
 
 
 def test_new_plan_applies_to_the_next_request(serving: Serving) -> None:

@@ -202,7 +202,10 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
         case events.FramingChanged(_, framing, once):
             yield f"{_MARGIN}reads {'the next request' if once else 'following requests'} with framing {framing}"
         case events.Takes(_, framing, variable):
-            yield f"{_MARGIN}receives one more frame ({framing}) into vars.{variable}"
+            into = f" into vars.{variable}" if variable else ""
+            yield f"{_MARGIN}receives one more frame ({framing}){into}"
+        case events.NotExpected(_, data, miss):
+            yield f"{_MARGIN}received {quote(data)}, which is not expected: it {miss.why}"
         case events.HalfCloses():
             yield f"{time} < closes its half (FIN), still reads"
         case events.Incomplete(_, data, framing, why):

@@ -60,6 +60,7 @@ class CloseReason(IntEnum):
         17,
         "An expression of a step had no value, for example digits that are not a number: it sent nothing.",
     )
+    UNEXPECTED = 18, "A frame was not what the step `receive` expects."
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ from answerback.core.bounded_counter import BoundedCounters
 
 if TYPE_CHECKING:
     from answerback.core.faults import ConnectionFaultState, Fault
+    from answerback.core.matching.base import Mismatch
     from answerback.core.session_metrics import SessionMetrics
     from answerback.core.steps import Step
 
@@ -63,6 +64,13 @@ class ConnectionInfo(Protocol):
 
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
+
+
+class SessionConnection(ConnectionInfo, Protocol):
+    """A connection as its session knows it, with what the session reports to it."""
+
+    def unexpected(self, rule: str, explain: "Callable[[], Mismatch]", /) -> None:
+        """A frame is not what a rule's script expects; `explain`, which is slow, says why."""
 
 
 class RareState:

@@ -12,6 +12,7 @@ from typing import Final
 from answerback.core.actions import CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
 from answerback.core.delays import Delay
+from answerback.core.expectation import Expectation, Unexpected
 from answerback.core.expressions import EvaluationError, Template, TooLongError
 from answerback.core.framing import Fixed, Framing
 
@@ -67,10 +68,13 @@ class SetFraming:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Read one frame under this framing into a variable before the next step."""
+    """Read one frame under this framing before the next step."""
 
     framing: Framing
     variable: str
+    """The variable that it is stored in; empty if it is not stored."""
+    expect: Expectation | None = None
+    """What it must be; None if it may be anything."""
 
 
 END_IN_ORDER: Final = EndSession(by_reset=False)
@@ -79,11 +83,22 @@ END_AS_MALFORMED: Final = EndSession(by_reset=False, reason=CloseReason.MALFORME
 END_AS_TOO_LARGE: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
 END_AS_FAILED: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_FAILED)
 
-Chunks = Generator[Send | Wait, None, None]
+Chunks = Generator[Send | Wait | SetVariable | Unexpected | None, None, None]
 """Step results made lazily: a reply cut into single bytes would need half a gigabyte of them."""
 
 StepResult = (
-    Send | HalfClose | Wait | EndSession | Hang | EnterState | SetVariable | SetFraming | Receive | Chunks | None
+    Send
+    | HalfClose
+    | Wait
+    | EndSession
+    | Hang
+    | EnterState
+    | SetVariable
+    | SetFraming
+    | Receive
+    | Unexpected
+    | Chunks
+    | None
 )
 Step = StepResult | Callable[[RequestContext], StepResult]
 Size = Callable[[RequestContext], int]
@@ -185,12 +200,12 @@ def set_framing_of_size(size: Size) -> Step:
     return set_once
 
 
-def receive(framing: Framing, variable: str) -> Step:
+def receive(framing: Framing, variable: str, expect: Expectation | None = None) -> Step:
     """Read one frame, under its own framing, into a variable."""
-    return Receive(framing, variable)
+    return Receive(framing, variable, expect)
 
 
-def receive_of_size(size: Size, variable: str) -> Step:
+def receive_of_size(size: Size, variable: str, expect: Expectation | None = None) -> Step:
     """Read this many bytes into a variable."""
 
     def receive_bytes(context: RequestContext) -> StepResult:
@@ -200,7 +215,14 @@ def receive_of_size(size: Size, variable: str) -> Step:
             return END_AS_MALFORMED
         if number < 0:
             return END_AS_MALFORMED
-        return Receive(Fixed(number), variable) if number else SetVariable(variable, b"")
+        if number:
+            return Receive(Fixed(number), variable, expect)
+        store = SetVariable(variable, b"") if variable else None
+        return store if expect is None else receive_nothing(store, expect, context)
+
+    def receive_nothing(store: SetVariable | None, expect: Expectation, context: RequestContext) -> Chunks:
+        yield store
+        yield from expect.compare(b"", context)
 
     return receive_bytes
 

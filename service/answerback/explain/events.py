@@ -19,6 +19,7 @@ ERRORS: Final = frozenset(
         CloseReason.REPLY_TOO_LARGE,
         CloseReason.REPLY_FAILED,
         CloseReason.MALFORMED_REQUEST,
+        CloseReason.UNEXPECTED,
     }
 )
 
@@ -180,12 +181,23 @@ class FramingChanged:
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """One more frame is read into a variable."""
+    """One more frame is read, and stored in a variable."""
 
     type: ClassVar[str] = "receiving"
     at: float
     framing: str
     variable: str
+    """Empty if it is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotExpected:
+    """The frame is not what the script expects: the connection is closed."""
+
+    type: ClassVar[str] = "unexpected"
+    at: float
+    data: bytes
+    miss: Mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +252,7 @@ Event = (
     | VariableSet
     | FramingChanged
     | Takes
+    | NotExpected
     | HalfCloses
     | Incomplete
     | Closed

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from answerback.core.bounded_counter import BoundedCounters
+from answerback.core.matching import Mismatch
 from answerback.language.addresses import is_unix
 from answerback.v1 import config_pb2 as v1
 
@@ -33,6 +34,9 @@ class FakeConnection:
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener, of which there is one."""
         return self.counters.next_number(cell, max_numbers, window_seconds)
+
+    def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
+        """Nothing: the observer has been told."""
 
 
 def fake_connection(

@@ -113,7 +113,7 @@ class Recorder(Observer, SessionMetrics):
                 self.add(events.Holds(self.now, ignore_fin))
             case SetFraming(framing, once):
                 self.add(events.FramingChanged(self.now, describe(framing), once))
-            case Receive(framing, variable):
+            case Receive(framing, variable, _):
                 self.add(events.Takes(self.now, describe(framing), variable))
 
     @override
@@ -123,6 +123,10 @@ class Recorder(Observer, SessionMetrics):
     @override
     def variable_set(self, name: str, value: bytes) -> None:
         self.add(events.VariableSet(self.now, name, value))
+
+    @override
+    def unexpected(self, frame: bytes, mismatch: Mismatch) -> None:
+        self.add(events.NotExpected(self.now, frame, mismatch))
 
     @override
     def sent(self, data: bytes | memoryview) -> None:

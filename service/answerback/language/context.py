@@ -1,5 +1,6 @@
 """What a kind is given to work with: `Checking`, `Compiling` or `Linting`, as what is done with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +14,7 @@ from answerback.language.captures import Captures
 from answerback.language.contents import Files
 from answerback.language.expressions import (
     ExpressionError,
+    FramingField,
     Scope,
     Type,
     Value,
@@ -50,6 +52,10 @@ class Checking:
     def knowing(self, captures: Captures) -> "Checking":
         """The same, where patterns have captured this."""
         return replace(self, scope=replace(self.scope, captures=captures))
+
+    def of_frame(self, fields: Mapping[str, FramingField]) -> "Checking":
+        """The same for a condition on a received frame, which is its request; `fields`: what the framing knows."""
+        return replace(self, scope=replace(self.scope, event=None, fields=fields))
 
     def within_step(self) -> "Checking":
         """The same for what a step holds."""
@@ -149,6 +155,10 @@ class Compiling:
     def knowing(self, captures: Captures) -> "Compiling":
         """The same, where patterns have captured this."""
         return replace(self, scope=replace(self.scope, captures=captures))
+
+    def of_frame(self, fields: Mapping[str, FramingField]) -> "Compiling":
+        """The same for a condition on a received frame, which is its request; `fields`: what the framing knows."""
+        return replace(self, scope=replace(self.scope, event=None, fields=fields))
 
     def content(self, payload: v1.Payload) -> bytes | Template:
         """Bytes, or a template if they differ each time. Raises ValueError."""

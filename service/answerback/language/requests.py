@@ -15,9 +15,7 @@ from answerback.v1 import config_pb2 as v1
 def longest_request(listener: v1.Listener) -> int:
     """The bytes of the longest request that a listener's rules may see."""
     most = max(1, compile_limits(listener.limits).max_request_bytes)
-    if any(
-        isinstance(message, v1.Step) and message.WhichOneof("kind") == "framing" for _, message in messages(listener)
-    ):
+    if any(isinstance(message, v1.Step) and _reads_otherwise(message) for _, message in messages(listener)):
         return most
     kind = listener.framing.WhichOneof("kind") or "read"
     if kind == "read":
@@ -27,6 +25,11 @@ def longest_request(listener: v1.Listener) -> int:
     return max(1, most)
 
 
+def _reads_otherwise(step: v1.Step) -> bool:
+    """Whether conditions see what a framing other than the listener's has split."""
+    return step.WhichOneof("kind") == "framing" or step.receive.HasField("expect")
+
+
 def fields_of(listener: v1.Listener) -> dict[str, FramingField]:
     """What expressions may ask about requests, by name, as the framings that split them provide it."""
     steps = (message for _, message in messages(listener) if isinstance(message, v1.Step))
@@ -34,10 +37,10 @@ def fields_of(listener: v1.Listener) -> dict[str, FramingField]:
     return {field.name: field for framing in (listener.framing, *later) for field in provided_by(framing)}
 
 
-def check_searches(match: v1.Match, path: str, request_bytes: int, problems: Problems) -> None:
+def check_searches(rule: v1.Rule, path: str, request_bytes: int, problems: Problems) -> None:
     """Report patterns that may search a request of this length for seconds: one search cannot be interrupted."""
     most = patterns.most_instructions(request_bytes)
-    for here, message in messages(match, path):
+    for here, message in messages(rule, path):
         if not isinstance(message, v1.Match) or message.WhichOneof("kind") != "regex":
             continue
         cost = _cost(message.regex)

@@ -97,7 +97,6 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
         check_state_name(state, f"{path}.in_states[{index}]", checking)
     if rule.HasField("when"):
         check_match(rule.when, f"{path}.when", asking)
-        check_searches(rule.when, f"{path}.when", request_bytes, problems)
     if rule.HasField("per"):
         RULE.fields["per"].check(rule.per, f"{path}.per", checking)
         if not rule.times and not rule.HasField("replies"):
@@ -106,6 +105,7 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
         problems.add(f"{path}.replies", "only one of do and replies can be given")
     for here, script in scripts(rule, path):
         check_script(script, here, checking)
+    check_searches(rule, path, request_bytes, problems)
     _check_then(rule.replies, f"{path}.replies", problems)
 
 

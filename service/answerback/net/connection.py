@@ -16,6 +16,7 @@ from random import Random
 from time import monotonic
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
+from answerback.core.matching import Mismatch
 from answerback.core.recorder import Recorder
 from answerback.core.session import Session
 from answerback.net.delivery import PROGRESS, acknowledged, unread
@@ -132,6 +133,10 @@ class Connection(ABC):
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Return the next number of a sequence that all workers share; None after `max_numbers`."""
         return self.host.sequences.next_number(cell, max_numbers, window_seconds)
+
+    def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
+        """Log that a frame is not what the rule's script expects."""
+        self.host.unexpected(rule, explain)
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""

@@ -1,9 +1,11 @@
 """What a connection needs of its listener."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
+from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan
 from answerback.net.deadlines import Deadlines
 from answerback.net.poller import Poller
@@ -34,6 +36,9 @@ class Host(Protocol):
 
     def next_connection_number(self) -> int:
         """Return a number that no other connection of this process has, from 1."""
+
+    def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
+        """Log that a frame is not what this rule's script expects, and why."""
 
     def connection_closed(self, connection: "Connection", peer: bytes | None) -> None:
         """The connection is closed."""

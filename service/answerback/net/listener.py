@@ -4,12 +4,13 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from answerback.core.actions import CloseReason
+from answerback.core.matching import Mismatch
 from answerback.core.plan import Accept, ActivePlan, Engine, ListenerPlan
 from answerback.core.recorder import Recorded
 from answerback.net.admission import Admission
@@ -32,7 +33,9 @@ MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 # filter dropped it (after at least 0.2 s, RFC 6298 as Linux implements it).
 FIRST_REQUEST_SECONDS = 1.0
 
-EXPLAINED_SECONDS = 0.01  # of each second, to explain why no rule matched a request
+EXPLAINED_SECONDS = 0.01  # of each second, to explain why no rule matched a request, or a frame was unexpected
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -132,14 +135,10 @@ class Listener:
 
     def _unmatched(self, request: bytes, session: Recorded) -> bytes:
         """Return why no rule matched a request, and log it; empty if that took much time in this second already."""
-        now = monotonic()
-        if now - self._explained_since > 1.0:
-            self._explained_since, self._explained_for = now, 0.0
         explained = self.in_force.plan.nearest
-        if explained is None or self._explained_for > EXPLAINED_SECONDS:
+        if explained is None:
             return b""
-        near = explained.of(request, session.context)
-        self._explained_for += monotonic() - now
+        near = self._explained(lambda: explained.of(request, session.context))
         if near is None:
             return b""
         # Without the reason, which quotes the request.
@@ -148,6 +147,29 @@ class Listener:
             extra={"listener": self.name, "nearest_rule": near.rule, "differs_at_byte": near.mismatch.at},
         )
         return str(near).encode()
+
+    def unexpected(self, rule: str, explain: Callable[[], Mismatch]) -> None:
+        """See `connection.Host`."""
+        mismatch = self._explained(explain)
+        log.warning(
+            "a received frame is not what the rule expects, connection closed",
+            extra={
+                "listener": self.name,
+                "rule": rule,
+                "differs_at_byte": None if mismatch is None else mismatch.at,
+            },
+        )
+
+    def _explained(self, explain: Callable[[], T]) -> T | None:
+        """Return an explanation; None if explanations took much time in this second already."""
+        now = monotonic()
+        if now - self._explained_since > 1.0:
+            self._explained_since, self._explained_for = now, 0.0
+        if self._explained_for > EXPLAINED_SECONDS:
+            return None
+        explanation = explain()
+        self._explained_for += monotonic() - now
+        return explanation
 
     def accepted(self, descriptor: int, family: int, address: object, former: Accept | None = None) -> None:
         """A connection was accepted: reject it, or start the conversation.

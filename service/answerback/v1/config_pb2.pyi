@@ -1338,29 +1338,37 @@ class Step(_message.Message):
 
     @_typing.final
     class Receive(_message.Message):
-        """Wait for one more frame from the peer, with a framing of its own, and store it in a variable. Then the script and
-        the listener's framing continue.
+        """Wait for one more frame from the peer, with a framing of its own, store it in a variable, and compare it with what
+        is expected. Then the script and the listener's framing continue.
         """
 
         DESCRIPTOR: _descriptor.Descriptor
 
         FRAMING_FIELD_NUMBER: _builtins.int
         INTO_FIELD_NUMBER: _builtins.int
+        EXPECT_FIELD_NUMBER: _builtins.int
         into: _builtins.str
         """The variable that the frame is stored in."""
         @_builtins.property
         def framing(self) -> Global___Framing:
             """The framing of the frame."""
 
+        @_builtins.property
+        def expect(self) -> Global___Match:
+            """The condition that the frame must meet. In it, `request` is the frame; its captures are names in the steps that
+            follow. A frame that does not meet it ends the script, and the connection is closed in order, as `unexpected`.
+            """
+
         def __init__(
             self,
             *,
             framing: Global___Framing | None = ...,
             into: _builtins.str = ...,
+            expect: Global___Match | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["expect", b"expect", "framing", b"framing"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["framing", b"framing", "into", b"into"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["expect", b"expect", "framing", b"framing", "into", b"into"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,7 @@ from tests.core.model import framing, matching
 from tests.core.model.heard import Happening, Heard
 
 if TYPE_CHECKING:
-    from answerback.core.context import Captures, RequestContext
+    from answerback.core.context import RequestContext
 
 # Rule: time is in whole milliseconds; `inf` is never.
 
@@ -73,7 +73,7 @@ class Model:
         self.state = ""
         self.number = 0
         self.request = b""
-        self.captures: Captures | None = None
+        self.captures: matching.Together | None = None
         self.variables: dict[str, bytes] = {}
         self.chance = random.Random(0)
 
@@ -299,7 +299,7 @@ class Model:
         elif kind == "framing":
             self._frame(step.framing)
         elif kind == "receive":
-            self.variables[step.receive.into] = self._taken(step.receive.framing)
+            self._receive(step.receive)
 
     def _send(self, data: bytes) -> None:
         if not self._half_closed:
@@ -331,6 +331,20 @@ class Model:
         else:
             self._framing, self._after = given, None
         self._head = b""
+
+    def _receive(self, given: v1.Step.Receive) -> None:
+        frame = self._taken(given.framing)
+        if given.into:
+            self.variables[given.into] = frame
+        if not given.HasField("expect"):
+            return
+        request, before, self.request = self.request, self.captures, frame
+        asked = matching.Asked(frame, self.number, self.peer[0], self._context(), [*before.of] if before else [])
+        held = matching.holds(given.expect, asked)
+        self.request = request
+        self.captures = matching.Together(asked.captures) if asked.captures else None
+        if not held:
+            raise Over("unexpected")
 
     def _taken(self, given: v1.Framing) -> bytes:
         if given.fixed.WhichOneof("bytes") == "size_from":

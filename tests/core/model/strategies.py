@@ -132,6 +132,11 @@ def tells_names_apart(conditions: list[Language]) -> bool:
     return len(found) == len(set(found))
 
 
+def shares_no_names(when: Language) -> bool:
+    """Whether it has no groups with names, which other conditions of a rule may have."""
+    return "key" not in json.dumps(when)
+
+
 matches = leaves | st.recursive(leaves | peers, combined, max_leaves=4)
 without_request = peers | one("expr", st.sampled_from(EVENT_CONDITIONS))
 peer_matches = st.recursive(without_request, combined, max_leaves=2)
@@ -154,7 +159,9 @@ sends = one("send", payloads)
 def steps_within(framings: st.SearchStrategy[Language]) -> st.SearchStrategy[Any]:
     """Steps, whose `framing` and `receive` go by these."""
     dribbles = {"payload": payloads, "gap": pauses}
-    taken = st.fixed_dictionaries({"framing": framings | sized, "into": st.just("x")})
+    taken = st.fixed_dictionaries(
+        {"framing": framings | sized}, optional={"into": st.just("x"), "expect": matches.filter(shares_no_names)}
+    )
     return st.one_of(
         sends,
         sends,

@@ -10,6 +10,7 @@ from answerback.core.context import RequestContext
 from answerback.core.delays import Fixed as FixedDelay
 from answerback.core.faults import Drop, Fault, Latency
 from answerback.core.framing import Fixed, Framing, Line
+from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan, Event, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.core.session import Observer, Session
@@ -35,6 +36,9 @@ class Recorded(Observer):
 
     def state_entered(self, state: str) -> None:
         self.reports.append(("state", state))
+
+    def unexpected(self, frame: bytes, mismatch: Mismatch) -> None:
+        self.reports.append(("unexpected", frame, mismatch.at))
 
     def variable_set(self, name: str, value: bytes) -> None:
         self.reports.append(("variable", name, value))

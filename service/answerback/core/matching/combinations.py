@@ -18,7 +18,7 @@ def all_of(matchers: Sequence[Matcher]) -> Matcher:
                 context.captures = before
                 return False
             if context.captures is not last:
-                last = _share(context, last)
+                last = share(context, last)
         return True
 
     def parts(request: bytes, context: RequestContext) -> Generator[None, None, bool]:
@@ -28,7 +28,7 @@ def all_of(matchers: Sequence[Matcher]) -> Matcher:
                 context.captures = before
                 return False
             if context.captures is not last:
-                last = _share(context, last)
+                last = share(context, last)
         return True
 
     return with_effort(matches, _together(chosen, parts))
@@ -37,24 +37,39 @@ def all_of(matchers: Sequence[Matcher]) -> Matcher:
 class SharedCaptures:
     """The captures of a match, and of those before it. A number is a group of the last match that has it."""
 
-    __slots__ = ("_before", "_last")
+    # Rule: the captures before it may be hundreds, those of one script: they are searched in a loop.
+
+    __slots__ = ("before", "last")
 
     def __init__(self, last: Captures, before: Captures) -> None:
-        self._last = last
-        self._before = before
+        self.last = last
+        self.before = before
 
     def group(self, group: int | str, /) -> bytes | None:
         """See `Captures.group`."""
-        try:
-            return self._last.group(group)
-        except IndexError:
-            return self._before.group(group)
+        captures: Captures = self
+        while isinstance(captures, SharedCaptures):
+            try:
+                return captures.last.group(group)
+            except IndexError:
+                captures = captures.before
+        return captures.group(group)
+
+    def includes(self, before: Captures) -> bool:
+        """Whether these captures are among those before."""
+        captures: Captures = self
+        while isinstance(captures, SharedCaptures) and captures is not before:
+            captures = captures.before
+        return captures is before
 
 
-def _share(context: RequestContext, before: Captures | None) -> Captures | None:
-    """Add the captures of earlier matches to those of the last one."""
-    if before is not None and context.captures is not None:
-        context.captures = SharedCaptures(context.captures, before)
+def share(context: RequestContext, before: Captures | None) -> Captures | None:
+    """Add the captures of earlier matches to those of the last one, if they are not among them."""
+    last = context.captures
+    if before is None or last is None or last is before:
+        return last
+    if not (isinstance(last, SharedCaptures) and last.includes(before)):
+        context.captures = SharedCaptures(last, before)
     return context.captures
 
 

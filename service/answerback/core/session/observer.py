@@ -5,6 +5,7 @@ from typing import Protocol
 from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
 from answerback.core.framing import Framing
+from answerback.core.matching import Mismatch
 from answerback.core.plan import Event, Rule
 from answerback.core.steps import StepResult
 
@@ -29,6 +30,9 @@ class Observer(Protocol):
 
     def variable_set(self, name: str, value: bytes) -> None:
         """A variable has another value than before."""
+
+    def unexpected(self, frame: bytes, mismatch: Mismatch) -> None:
+        """A frame that the script received is not what it expects; the conversation ends."""
 
     def sent(self, data: bytes | memoryview) -> None:
         """These bytes are sent."""

@@ -29,7 +29,8 @@ from types import GeneratorType
 from typing import Final
 
 from answerback.core.actions import Abort, Action, CloseReason, HalfClose, Reset, Send
-from answerback.core.context import ConnectionInfo, RequestContext
+from answerback.core.context import RequestContext, SessionConnection
+from answerback.core.expectation import Unexpected
 from answerback.core.expressions import EvaluationError
 from answerback.core.faults import apply_all, apply_to_close
 from answerback.core.framing import MAX_BATCH, Framing, Malformed
@@ -111,7 +112,7 @@ class Session:
         active: ActivePlan,
         metrics: SessionMetrics,
         now: float,
-        connection: ConnectionInfo | None = None,
+        connection: SessionConnection | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._active = active
@@ -617,8 +618,11 @@ class Session:
             return self._close(CloseReason.REQUEST_TOO_LARGE)
         self._consume(end if len(frames) == 1 else framer.consumed(reader.buffer, 1))
         reader.searched, self._partial_since = 0, inf
-        self._set_variable(receive.variable, frames[0])
+        if receive.variable:
+            self._set_variable(receive.variable, frames[0])
         script.receive = None
+        if receive.expect is not None:
+            script.steps = chain(receive.expect.compare(frames[0], self.context), script.steps)
         return self._resume(now)
 
     def _consume(self, size: int) -> None:
@@ -824,8 +828,8 @@ class Session:
             case Receive():
                 self._pause(ScriptRun(script, inf, result))
                 return False
-            case EndSession(by_reset, reason):
-                actions += self._reset() if by_reset else self._close(reason)
+            case EndSession() | Unexpected():
+                actions += self._end_script(result)
                 return False
             case SetFraming(framing, once):
                 self._reader.set_framing(framing, once=once)
@@ -836,6 +840,17 @@ class Session:
             case HalfClose():
                 actions += self._half_close()
         return True
+
+    def _end_script(self, end: EndSession | Unexpected) -> Sequence[Action]:
+        """End the conversation, as a step says, or because a frame is not what the script expects."""
+        if isinstance(end, EndSession):
+            return self._reset() if end.by_reset else self._close(end.reason)
+        expectation, frame, context = end.expectation, end.frame, self.context
+        if self._observer is not None:
+            self._observer.unexpected(frame, expectation.mismatch(frame, context))
+        if self._connection is not None:
+            self._connection.unexpected(expectation.rule, lambda: expectation.mismatch(frame, context))
+        return self._close(CloseReason.UNEXPECTED)
 
     def _enter_state(self, state: str) -> None:
         context = self.context

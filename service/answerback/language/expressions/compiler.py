@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from answerback.core.expressions import EvaluationError, Reads, Type, Value, Work, operators
 from answerback.core.expressions.errors import FREE_BYTES
-from answerback.core.expressions.values import LARGEST, OF_REQUEST, apply, apply_in_context, constant
+from answerback.core.expressions.values import LARGEST, apply, apply_in_context, constant
 from answerback.language.expressions import lookup
 from answerback.language.expressions.errors import ExpressionError
 from answerback.language.expressions.functions import FUNCTIONS, Function
@@ -75,7 +75,7 @@ class _Compiler:
             value = compiled(self, node, depth)
         except EvaluationError as problem:
             raise self._error(f"fails each time: {problem}", node) from None
-        if self._scope.event is not None and value.reads & OF_REQUEST:
+        if self._scope.lacks(value.reads):
             raise self._error(f"{self._scope.event} has no request", node)
         return value
 

@@ -1,9 +1,11 @@
 """What the expressions of a rule can refer to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from answerback.language.captures import NONE, Captures
+from answerback.core.expressions import Reads
+from answerback.core.expressions.values import OF_REQUEST
+from answerback.language.captures import NONE, Captures, united
 from answerback.language.expressions.names import FramingField
 
 
@@ -17,6 +19,8 @@ class Scope:
 
     captures: Captures = NONE
     """Those of the patterns that have matched."""
+    frame_captures: bool = False
+    """Whether some of them are of received frames, so that they exist on every event."""
     event: str | None = None
     """The word of an event that brings no request; None for a request."""
     fields: Mapping[str, FramingField] = field(default_factory=dict)
@@ -25,3 +29,14 @@ class Scope:
     """What the rule is counted under."""
     accept_pattern: Callable[[str], None] = _accept
     """Counts a pattern. Raises ValueError for one that is too large."""
+
+    def behind_frame(self, captures: Captures) -> "Scope":
+        """The same behind a received frame, whose condition has these captures."""
+        if captures == NONE:
+            return self
+        return replace(self, captures=united([self.captures, captures]), frame_captures=True)
+
+    def lacks(self, reads: Reads) -> bool:
+        """Whether the event has nothing of what a value reads."""
+        of_request = OF_REQUEST & ~Reads.CAPTURES if self.frame_captures else OF_REQUEST
+        return self.event is not None and bool(reads & of_request)

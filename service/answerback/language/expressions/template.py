@@ -1,6 +1,6 @@
 """Text with values in it: the text between them is sent as UTF-8, and `$$` is a dollar."""
 
-from answerback.core.expressions import Template, TooLongError, Value, Work
+from answerback.core.expressions import Reads, Template, TooLongError, Value, Work
 from answerback.core.expressions.template import Part
 from answerback.language.expressions import lookup
 from answerback.language.expressions.compiler import compile_embedded
@@ -49,7 +49,7 @@ def _value(source: Source, scope: Scope, work: Work) -> Value:
 
 def _numbered(source: Source, scope: Scope) -> Value:
     """`${N}`: a capture."""
-    if scope.event is not None:
+    if scope.lacks(Reads.CAPTURES):
         raise ExpressionError(f"{scope.event} has no request", source.start)
     try:
         return lookup.numbered(int(source.code), scope)

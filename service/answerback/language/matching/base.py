@@ -85,12 +85,15 @@ def captures_of(match: v1.Match) -> Captures:
 def check_in_order(matches: Iterable[v1.Match], path: str, checking: Checking) -> None:
     """Check conditions of which all must hold: what one captures, those behind it may refer to."""
     for index, match in enumerate(matches):
-        here = f"{path}.of[{index}]"
-        check_match(match, here, checking.deeper())
-        found = captures_of(match)
-        for name in sorted(found.names & checking.scope.captures.names):
-            checking.add(here, f"a group is named {quoted(name)} in a condition before it; give it another name")
-        checking = checking.knowing(united([checking.scope.captures, found]))
+        check_behind(match, f"{path}.of[{index}]", checking.deeper())
+        checking = checking.knowing(united([checking.scope.captures, captures_of(match)]))
+
+
+def check_behind(match: v1.Match, path: str, checking: Checking) -> None:
+    """Check a condition behind others, whose captures are known: it names its own differently."""
+    check_match(match, path, checking)
+    for name in sorted(captures_of(match).names & checking.scope.captures.names):
+        checking.add(path, f"a group is named {quoted(name)} in a condition before it; give it another name")
 
 
 def takes_all(match: v1.Match) -> bool:

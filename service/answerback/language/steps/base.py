@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from answerback.core import steps
+from answerback.language.captures import NONE, Captures
 from answerback.language.context import Checking, Compiling
 from answerback.language.expressions import is_variable
 from answerback.language.fields import Where
@@ -41,6 +42,10 @@ class StepKind(Kind):
         """What follows the last step of a script with this step, once; None if nothing does."""
         return None
 
+    def captures(self, given: Any) -> Captures:  # noqa: ARG002 - most capture nothing
+        """What it captures, for the steps that follow."""
+        return NONE
+
     def enters(self, given: Any) -> str | None:  # noqa: ARG002 - most enter none
         """The state that it enters, if it enters one."""
         return None
@@ -62,16 +67,19 @@ def check_script(script: Iterable[v1.Step], path: str, checking: Checking) -> No
         if kind is None:
             checking.add(here, says_nothing(step))
         else:
-            kind.check(getattr(step, kind.name), step_into(here, kind.name), within)
+            given = getattr(step, kind.name)
+            kind.check(given, step_into(here, kind.name), within)
+            within = replace(within, scope=within.scope.behind_frame(kind.captures(given)))
 
 
 def compile_script(script: Iterable[v1.Step], compiling: Compiling) -> tuple[steps.Step, ...]:
     """Make the steps of a checked script. Raises ValueError for what `check_script` would have reported."""
     chosen = [*map(STEPS.chosen, script)]
     closing = max((index for index, (kind, _) in enumerate(chosen) if kind.closes), default=-1)
-    compiled = [
-        kind.compile(given, replace(compiling, closes=index < closing)) for index, (kind, given) in enumerate(chosen)
-    ]
+    compiled = []
+    for index, (kind, given) in enumerate(chosen):
+        compiled.append(kind.compile(given, replace(compiling, closes=index < closing)))
+        compiling = replace(compiling, scope=compiling.scope.behind_frame(kind.captures(given)))
     epilogues = dict.fromkeys(step for kind, given in chosen if (step := kind.epilogue(given)) is not None)
     return (*compiled, *epilogues)
 

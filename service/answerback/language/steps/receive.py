@@ -1,10 +1,16 @@
-"""`receive`: read one more frame into a variable."""
+"""`receive`: read one more frame into a variable, and compare it with what is expected."""
 
-from answerback.core import steps
+from functools import cache
+
+from answerback.core import patterns, steps
+from answerback.core.expectation import Expectation
+from answerback.core.matching import Explainer
+from answerback.language.captures import Captures
 from answerback.language.context import Checking, Compiling
-from answerback.language.expressions import Type
+from answerback.language.expressions import FramingField, Type
 from answerback.language.fields import Field, Where, describe
-from answerback.language.framing import check_framing, compile_framing
+from answerback.language.framing import check_framing, compile_framing, provided_by
+from answerback.language.matching import captures_of, check_behind, compile_match, explain_match
 from answerback.language.steps.base import STEPS, StepKind, check_variable_name
 from answerback.v1 import config_pb2 as v1
 
@@ -12,13 +18,19 @@ FIELDS = describe(
     v1.Step.Receive,
     Where.RULE,
     framing=Field('do: [receive: {framing: {fixed: {size_from: "int(request)"}}, into: body}]'),
-    into=Field("do: [receive: {framing: line, into: rest}]", words="a name as in `set`"),
+    into=Field(
+        "do: [receive: {framing: line, into: rest}]", default="the frame is not stored", words="a name as in `set`"
+    ),
+    expect=Field(
+        """do: [receive: {framing: line, expect: {regex: '^[a-z]+$'}}]""",
+        default="any frame",
+    ),
 )
 
 
 @STEPS.kind("receive")
 class ReceiveKind(StepKind):
-    """Read one more frame into a variable."""
+    """Read one more frame into a variable, and compare it with what is expected."""
 
     fields = FIELDS
     example = "do: [receive: {framing: line, into: rest}]"
@@ -29,10 +41,34 @@ class ReceiveKind(StepKind):
         if given.HasField("framing"):
             check_framing(given.framing, f"{path}.framing", checking)
         check_variable_name(given.into, f"{path}.into", checking)
+        if given.HasField("expect"):
+            check_behind(given.expect, f"{path}.expect", checking.of_frame(_fields(given)))
 
     def compile(self, given: v1.Step.Receive, compiling: Compiling) -> steps.Step:
         """Make the step; a size may be settled when it runs."""
+        expect = None
+        if given.HasField("expect"):
+            expect = self._expectation(given.expect, compiling.of_frame(_fields(given)))
         if given.framing.fixed.WhichOneof("bytes") == "size_from":
             size = compiling.expression(given.framing.fixed.size_from, Type.INT).of
-            return steps.receive_of_size(size, given.into)
-        return steps.receive(compile_framing(given.framing, compiling), given.into)
+            return steps.receive_of_size(size, given.into, expect)
+        return steps.receive(compile_framing(given.framing, compiling), given.into, expect)
+
+    def _expectation(self, match: v1.Match, compiling: Compiling) -> Expectation:
+        """Make what the frame must be. The explanation is compiled when it is needed."""
+
+        @cache
+        def explainer() -> Explainer:
+            with patterns.compiling(patterns.Compiler(patterns.LEAST_MEMORY)):
+                return explain_match(match, compiling)
+
+        return Expectation(compiling.scope.rule, compile_match(match, compiling), explainer)
+
+    def captures(self, given: v1.Step.Receive) -> Captures:
+        """Those of the condition."""
+        return captures_of(given.expect)
+
+
+def _fields(given: v1.Step.Receive) -> dict[str, FramingField]:
+    """What the framing of the frame knows of it."""
+    return {field.name: field for field in provided_by(given.framing)}
