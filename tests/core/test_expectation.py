@@ -73,6 +73,14 @@ def test_condition_on_a_frame_sees_the_captures_of_the_rule_and_of_earlier_frame
     Playbook(target) >> b"k=12\nj\n" << HalfClose() >> eof << Close(UNEXPECTED)
 
 
+def test_frame_is_compared_as_its_own_framing_knows_it() -> None:
+    rules = """
+  - do: [receive: {framing: http, expect: {expr: "http.method == 'PUT'"}}, send: ok]
+"""
+    book = Playbook(compiled(rules)) >> b"go\nPUT / HTTP/1.1\r\n\r\n" << Send(b"ok")
+    book >> b"go\nGET / HTTP/1.1\r\n\r\n" << HalfClose() >> eof << Close(UNEXPECTED)
+
+
 @pytest.mark.parametrize("size, ends", [("0", False), ("1", True)])
 def test_frame_of_no_bytes_is_compared_too(size: str, ends: bool) -> None:
     rules = """
