@@ -1,5 +1,6 @@
 """The interface of a framing."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf
 from typing import ClassVar, Final, Protocol, Self
@@ -80,3 +81,15 @@ class Stateless:
     def new_framer(self) -> Self:
         """Return itself: there is no state."""
         return self
+
+    @abstractmethod
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
+        """See `Framing.split`."""
+
+    @abstractmethod
+    def consumed(self, buffer: Buffer, requests: int) -> int:
+        """See `Framing.consumed`."""
+
+    @abstractmethod
+    def min_length(self, buffer: Buffer) -> int:
+        """See `Framing.min_length`."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
@@ -21,8 +22,8 @@ class Delimiter(Stateless):
         if not self.end:
             raise ValueError("a delimiter has at least one byte")
 
+    @override
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.split`."""
         ending = self.end
         first = buffer.find(ending, max(0, searched - len(ending) + 1))
         if first < 0:
@@ -36,15 +37,16 @@ class Delimiter(Stateless):
             return [bytes(frame + ending) for frame in frames], end
         return [bytes(frame) for frame in frames], end
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
             at = buffer.index(self.end, at) + len(self.end)
         return at
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`: the last bytes may be the first of an ending."""
+        """The last bytes may be the first of an ending."""
         return len(buffer) - (0 if self.keep else self._begun(buffer))
 
     def _begun(self, buffer: Buffer) -> int:

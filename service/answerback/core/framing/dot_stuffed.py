@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from answerback.compat import override
 from answerback.core.framing.base import Buffer
 from answerback.core.framing.incremental import IncrementalFramer, IncrementalFraming, ParseState
 
@@ -22,16 +23,17 @@ class DotStuffed(IncrementalFraming):
 
     keep: bool = False
 
+    @override
     def new_framer(self) -> IncrementalFramer:
-        """See `Framing.new_framer`."""
         return _DotStuffedFramer(self)
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - parses from the start
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         return self.new_framer().split(buffer, 0)
 
+    @override
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
-        """See `IncrementalFraming.parse`. `state.left` is the number of dots that were removed so far."""
+        """Keep in `state.left` the number of dots that were removed so far."""
         size = len(buffer) - begin
         if state.stage == START:
             first = bytes(buffer[begin : begin + 3])
@@ -73,7 +75,7 @@ class _DotStuffedFramer(IncrementalFramer):
         super().__init__(framing.parse)
         self._content = framing.content
 
+    @override
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.split`."""
         frames, end = super().split(buffer, searched)
         return [self._content(frame) for frame in frames], end

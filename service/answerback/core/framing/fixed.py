@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
@@ -17,16 +18,16 @@ class Fixed(Stateless):
         if self.size < 1:
             raise ValueError(f"a request of fixed size has at least one byte, not {self.size}")
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         size = self.size
         end = size * min(len(buffer) // size, MAX_BATCH)
         return [bytes(buffer[at : at + size]) for at in range(0, end, size)], end
 
-    def consumed(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
-        """See `Framing.consumed`."""
+    @override
+    def consumed(self, buffer: Buffer, requests: int) -> int:
         return requests * self.size
 
-    def min_length(self, buffer: Buffer) -> int:  # noqa: ARG002 - as above
-        """See `Framing.min_length`."""
+    @override
+    def min_length(self, buffer: Buffer) -> int:
         return self.size

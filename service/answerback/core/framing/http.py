@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from answerback.compat import override
 from answerback.core.framing.base import Buffer
 from answerback.core.framing.http_parsing import BODY, HEAD, expects_continue, find_head_end, parse
 from answerback.core.framing.incremental import IncrementalFramer, IncrementalFraming, ParseState
@@ -26,20 +27,20 @@ class Http(IncrementalFraming):
 
     head_first: bool = False
 
+    @override
     def new_framer(self) -> "HttpFramer":
-        """See `Framing.new_framer`."""
         return HeadFirstFramer() if self.head_first else HttpFramer()
 
+    @override
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
-        """See `IncrementalFraming.parse`."""
         return HeadFirstParser().parse(buffer, begin, state) if self.head_first else parse(buffer, begin, state)
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - parses from the start
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         return self.new_framer().split(buffer, 0)
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         return self.new_framer().consumed(buffer, requests)
 
 
@@ -55,12 +56,12 @@ class HttpFramer(IncrementalFramer):
         self.interim = b""
         self._prompted = False  # whether the incomplete request has its interim reply, or needs none
 
+    @override
     def interim_sent(self) -> None:
-        """See `Framing.interim_sent`."""
         self.interim = b""
 
+    @override
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.split`."""
         requests, at = super().split(buffer, searched)
         if requests or self.interim:  # what was not sent may be due again
             self._prompted, self.interim = False, b""
@@ -144,16 +145,16 @@ class HeadFirstFramer(HttpFramer):
         self._parse = self._parser.parse
         self._before: _Announced | None = None  # what came next at the start of the last `split`
 
+    @override
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.split`."""
         parser = self._parser
         self._before, parser.after = parser.announced, []
         requests, at = super().split(buffer, searched)
         announced = (self._before, *parser.after)
         return [_with_head(request, body) for request, body in zip(requests, announced, strict=False)], at
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         parser = self._parser
         announced = [self._before, *parser.after]
         parser.announced = self._before
@@ -162,8 +163,9 @@ class HeadFirstFramer(HttpFramer):
             parser.announced = announced[requests]
         return at
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`: the head has told the length of the body before its first byte."""
+        """The head has told the length of the body before its first byte."""
         announced = self._parser.announced
         if not buffer and announced is not None:
             return announced.size

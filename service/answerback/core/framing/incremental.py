@@ -6,6 +6,7 @@ from math import inf
 from sys import maxsize
 from typing import ClassVar, Final
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
 
 PARTS_AT_ONCE: Final = 256  # max. parts of requests that one `split` parses: 0.5 ms
@@ -83,8 +84,8 @@ class IncrementalFramer(Stateless):
         self.unfinished = False
         self._state: ParseState | None = None  # of the request that was incomplete at the last call
 
+    @override
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.split`."""
         state, self._state = self._state, None
         if state is None or not searched or state.size != searched:
             state = ParseState()
@@ -114,8 +115,8 @@ class IncrementalFramer(Stateless):
         self._ends = [*ends, size] if len(ends) > 1 else NO_ENDS
         return requests, at
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         self._state = None
         ends = self._ends
         if 0 < requests < len(ends) and ends[-1] == len(buffer):
@@ -125,8 +126,8 @@ class IncrementalFramer(Stateless):
             at = self._parse(buffer, at, ParseState(maxsize))
         return at
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`."""
         state = self._state
         if state is None or state.size != len(buffer):
             state = ParseState()

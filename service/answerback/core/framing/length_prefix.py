@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
 from answerback.core.framing.lengths import INCOMPLETE, Encoding, ReadLength, reader
 
@@ -37,8 +38,8 @@ class LengthPrefix(Stateless):
         # The dataclass is frozen.
         object.__setattr__(self, "_read", reader(self.encoding, self.width, self.until))
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         requests: list[bytes] = []
         at, size, strip = 0, len(buffer), self.strip
         while len(requests) < MAX_BATCH and at < size:
@@ -56,15 +57,15 @@ class LengthPrefix(Stateless):
             at = end
         return requests, at
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
             at = self._frame(buffer, at)[1]
         return at
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`."""
         body, end = self._frame(buffer, 0)
         if not self.strip:
             return end

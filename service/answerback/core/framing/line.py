@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 CR: Final = 0x0D
@@ -15,8 +16,8 @@ class Line(Stateless):
 
     keep_ending: bool = False
 
+    @override
     def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
-        """See `Framing.split`."""
         first = buffer.find(b"\n", searched)
         if first < 0:
             return (), 0
@@ -29,13 +30,14 @@ class Line(Stateless):
             return [bytes(line + b"\n") for line in lines], end
         return [bytes(line[:-1] if line[-1:] == b"\r" else line) for line in lines], end
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
             at = buffer.index(b"\n", at) + 1
         return at
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`: a CR at the end may be half of an ending."""
+        """A CR at the end may be half of an ending."""
         return len(buffer) - (not self.keep_ending and buffer.endswith(b"\r"))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from answerback.compat import override
 from answerback.core import patterns
 from answerback.core.framing.automaton import Automaton
 from answerback.core.framing.base import Buffer
@@ -40,6 +41,6 @@ class Pattern(IncrementalFraming):
         # The dataclass is frozen.
         object.__setattr__(self, "_automaton", check_pattern(self.pattern))
 
+    @override
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
-        """See `IncrementalFraming.parse`."""
         return self._automaton.parse(buffer, begin, state)

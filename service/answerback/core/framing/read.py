@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Stateless
 
 
@@ -15,18 +16,18 @@ class Read(Stateless):
 
     eof_completes: ClassVar[bool] = True
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - a search never fails
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         size, most = len(buffer), self.max_bytes
         if 0 < size <= most:
             return (bytes(buffer),), size
         end = min(size, most * MAX_BATCH)
         return [bytes(buffer[at : at + most]) for at in range(0, end, most)], end
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         return min(len(buffer), requests * self.max_bytes)
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`."""
         return len(buffer)

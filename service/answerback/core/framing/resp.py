@@ -6,6 +6,7 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 from dataclasses import dataclass
 from typing import Final
 
+from answerback.compat import override
 from answerback.core.escapes import quote
 from answerback.core.framing.base import Buffer, Malformed
 from answerback.core.framing.incremental import IncrementalFraming, ParseState
@@ -20,8 +21,8 @@ SHORTEST_BULK: Final = 6  # $0 CRLF CRLF
 class Resp(IncrementalFraming):
     """A request is an array of bulk strings, or a line that does not begin as one. No byte is removed."""
 
+    @override
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
-        """See `IncrementalFraming.parse`."""
         if state.stage == ARRAY:
             if not buffer.startswith(b"*", begin):
                 return _inline(buffer, begin, state)

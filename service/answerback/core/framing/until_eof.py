@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from answerback.compat import override
 from answerback.core.framing.base import Buffer, Stateless
 
 
@@ -13,14 +14,14 @@ class UntilEof(Stateless):
 
     eof_completes: ClassVar[bool] = True
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - bytes end nothing
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         return (), 0
 
-    def consumed(self, buffer: Buffer, requests: int) -> int:  # noqa: ARG002 - as above
-        """See `Framing.consumed`."""
+    @override
+    def consumed(self, buffer: Buffer, requests: int) -> int:
         return 0
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`."""
         return len(buffer)

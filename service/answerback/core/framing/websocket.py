@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from answerback.compat import override
 from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
 
 FIN, RESERVED, OPCODE = 0x80, 0x70, 0x0F
@@ -29,8 +30,8 @@ class WebSocket(Stateless):
     Malformed are: a frame without a mask, reserved bits (no extension is known), and a length of 2^63 and more.
     """
 
-    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:  # noqa: ARG002 - the length says it all
-        """See `Framing.split`."""
+    @override
+    def split(self, buffer: Buffer, searched: int) -> tuple[Sequence[bytes], int]:
         requests: list[bytes] = []
         at, size = 0, len(buffer)
         while len(requests) < MAX_BATCH and at < size:
@@ -48,15 +49,15 @@ class WebSocket(Stateless):
             at = end
         return requests, at
 
+    @override
     def consumed(self, buffer: Buffer, requests: int) -> int:
-        """See `Framing.consumed`."""
         at = 0
         for _ in range(requests):
             at = _frame(buffer, at)[1]
         return at
 
+    @override
     def min_length(self, buffer: Buffer) -> int:
-        """See `Framing.min_length`."""
         payload, end = _frame(buffer, 0)
         return end - payload
 
