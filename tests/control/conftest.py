@@ -36,6 +36,7 @@ class Double:
     operations: Any = None
     instance: str = "abc"
     journal: Any = None
+    connections: Any = None
     start_time: datetime = WHEN
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ SERVING, NOT_SERVING, UNKNOWN = (
 )
 SERVICES = (
     "answerback.v1.ConfigService",
+    "answerback.v1.ConnectionService",
     "answerback.v1.JournalService",
     "answerback.v1.ListenerService",
     "answerback.v1.OperationsService",

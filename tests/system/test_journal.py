@@ -43,6 +43,8 @@ listeners:
     address: "[::1]:0"{RULES}
   - name: verified
     address: 127.0.0.1:0{RULES}
+  - name: cleared
+    address: 127.0.0.1:0{RULES}
   - name: unused
     address: 127.0.0.1:0{RULES}
   - name: broken
@@ -355,6 +357,20 @@ def test_filter_that_makes_no_sense_is_rejected(
 def test_page_token_that_is_none_is_rejected(served: Watched, token: str) -> None:
     with pytest.raises(grpc.RpcError, match="page_token: not a token of this server"):
         served.stub.ListExchanges(pb.ListExchangesRequest(page_token=token), timeout=20)
+
+
+# ── Clearing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_clearing_removes_the_exchanges_of_one_listener_and_makes_verification_unknown(served: Watched) -> None:
+    served.ask("cleared", b"PING\nE\n", b"+PONG\r\nE\n").close()
+    mark = served.mark()
+    served.ask("cleared", b"E\n", b"E\n").close()
+    others = served.find("verified")
+    assert served.stub.ClearExchanges(pb.ClearExchangesRequest(listener="cleared"), timeout=20).exchanges == 3
+    assert (served.find("cleared"), served.find("verified")) == ([], others)
+    assert served.verify("cleared", since=mark, never=True).outcome == pb.OUTCOME_UNKNOWN
+    assert served.verify("cleared", since=served.mark(), never=True).outcome == pb.OUTCOME_HOLDS
+    recorded, requests = law(served.running, "cleared")
+    assert recorded == requests == 3
 
 
 # ── Watching ────────────────────────────────────────────────────────────────────────────────────────────────────────

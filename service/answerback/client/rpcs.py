@@ -6,13 +6,22 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
-from answerback.v1 import config_service_pb2, journal_service_pb2, listener_service_pb2, operations_service_pb2
-
-SERVICES: Final = tuple(
-    service
-    for file in (config_service_pb2, journal_service_pb2, listener_service_pb2, operations_service_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
+from answerback.v1 import (
+    config_service_pb2,
+    connection_service_pb2,
+    journal_service_pb2,
+    listener_service_pb2,
+    operations_service_pb2,
 )
+
+FILES: Final = (
+    config_service_pb2,
+    connection_service_pb2,
+    journal_service_pb2,
+    listener_service_pb2,
+    operations_service_pb2,
+)
+SERVICES: Final = tuple(service for file in FILES for service in file.DESCRIPTOR.services_by_name.values())
 
 
 class Rpc(NamedTuple):

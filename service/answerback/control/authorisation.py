@@ -27,6 +27,7 @@ READS: Final[Mapping[str, Sequence[str]]] = {
         "ListRevisions",
         "GetRevision",
     ),
+    "answerback.v1.ConnectionService": ("ListConnections",),
     "answerback.v1.ListenerService": ("ListListeners", "GetListener"),
     "answerback.v1.OperationsService": ("GetStatus",),
     "grpc.health.v1.Health": ("Check", "Watch", "List"),
@@ -35,6 +36,8 @@ READS: Final[Mapping[str, Sequence[str]]] = {
 }
 CHANGES: Final[Mapping[str, Sequence[str]]] = {
     "answerback.v1.ConfigService": ("UpdateConfig", "RollbackConfig"),
+    "answerback.v1.ConnectionService": ("CloseConnections",),
+    "answerback.v1.JournalService": ("ClearExchanges",),
     "answerback.v1.ListenerService": ("CreateListener", "UpdateListener", "DeleteListener"),
     "answerback.v1.OperationsService": ("Drain", "Resume", "RestartWorkers", "ResetCounters"),
 }

@@ -41,6 +41,7 @@ class JournalService(JournalServiceServicer):
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._journal = supervisor.journal
+        self._connections = supervisor.connections
 
     async def ListExchanges(self, request: pb.ListExchangesRequest, context: Context) -> pb.ListExchangesResponse:
         """Return a page of exchanges."""
@@ -117,6 +118,13 @@ class JournalService(JournalServiceServicer):
         """Return a mark of this moment."""
         mark, moment = self._journal.clock.mark()
         return pb.CreateMarkResponse(mark=mark, time=timestamp(self._journal.clock.wall(moment)))
+
+    async def ClearExchanges(self, request: pb.ClearExchangesRequest, context: Context) -> pb.ClearExchangesResponse:
+        """Return how many exchanges were removed."""
+        block = self._journal.names.block(request.listener) if request.listener else None
+        if request.listener and block is None:
+            raise NoSuchListener(request.listener)
+        return pb.ClearExchangesResponse(exchanges=await self._connections.clear_journal(block))
 
     def _exchange(self, found: Exchange) -> pb.Exchange:
         return exchange(found, self._journal.clock)

@@ -13,7 +13,13 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from answerback.v1 import config_service_pb2, journal_service_pb2, listener_service_pb2, operations_service_pb2
+from answerback.v1 import (
+    config_service_pb2,
+    connection_service_pb2,
+    journal_service_pb2,
+    listener_service_pb2,
+    operations_service_pb2,
+)
 
 # Descriptors are Any here: two packages of stubs name their class differently.
 
@@ -21,6 +27,7 @@ HEALTH: Final = "grpc.health.v1.Health"
 REFLECTION: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 FILES: Final = (
     config_service_pb2.DESCRIPTOR,
+    connection_service_pb2.DESCRIPTOR,
     journal_service_pb2.DESCRIPTOR,
     listener_service_pb2.DESCRIPTOR,
     operations_service_pb2.DESCRIPTOR,

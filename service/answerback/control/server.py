@@ -11,6 +11,7 @@ from answerback.control import schema
 from answerback.control.address import Address
 from answerback.control.bind_check import obstacle
 from answerback.control.config_service import ConfigService
+from answerback.control.connection_service import ConnectionService
 from answerback.control.credentials import Protection, load
 from answerback.control.health import Health, add_health
 from answerback.control.interceptor import Guard, HangUps
@@ -22,6 +23,7 @@ from answerback.control.reflection import add_reflection
 from answerback.net import fd_reserve
 from answerback.supervisor import StartError, Supervisor
 from answerback.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
+from answerback.v1.connection_service_pb2_grpc import add_ConnectionServiceServicer_to_server
 from answerback.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from answerback.v1.listener_service_pb2_grpc import add_ListenerServiceServicer_to_server
 from answerback.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
@@ -75,6 +77,7 @@ class AdminServer:
         self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=_options())
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
         add_JournalServiceServicer_to_server(JournalService(supervisor), self._server)
+        add_ConnectionServiceServicer_to_server(ConnectionService(supervisor), self._server)
         add_ListenerServiceServicer_to_server(ListenerService(supervisor), self._server)
         add_OperationsServiceServicer_to_server(OperationsService(supervisor), self._server)
         shown = reflection or address.private

@@ -43,8 +43,8 @@ class CloseReason(IntEnum):
     ABORTED = (
         10,
         (
-            "The connection was reset, because it had not finished a reply when the grace period of a drain, "
-            "restart or stop was over."
+            "The connection was reset by `CloseConnections`, or because it had not finished a reply when the grace "
+            "period of a drain, restart or stop was over."
         ),
     )
     INTERNAL_ERROR = 11, "The session raised an exception (see the log); the connection was reset."

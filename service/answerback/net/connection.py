@@ -170,6 +170,11 @@ class Connection(ABC):
     # ── What the peer has taken ───────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def waits_for(self) -> str:
+        """What has to happen next, as `ConnectionService` names it."""
+        return "fin" if self.departing else self.session.waits_for
+
+    @property
     @abstractmethod
     def unsent(self) -> int:
         """Return the bytes that the kernel has not taken."""

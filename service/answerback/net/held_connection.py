@@ -62,6 +62,11 @@ class HeldConnection(Connection):
 
     @property
     @override
+    def waits_for(self) -> str:
+        return "release"
+
+    @property
+    @override
     def unsent(self) -> int:
         return 0
 

@@ -11,6 +11,7 @@ from itertools import chain, count
 from answerback.core.plan import Accept, Plan
 from answerback.net.acceptor import NO_PEERS, Acceptor
 from answerback.net.admission import Admission
+from answerback.net.connection import Connection
 from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
 from answerback.net.poller import Poller
@@ -107,6 +108,11 @@ class Listeners:
             self._leaving.add(listener)
             listener.drain()
         self.connection_left()
+
+    def connections(self) -> Iterator[Connection]:
+        """Yield every open connection, also those of removed listeners."""
+        for listener in chain(self._listeners.values(), self._leaving):
+            yield from listener.connections
 
     def named(self, names: Iterable[str]) -> Iterator[Listener]:
         """Yield the existing listeners of these names."""

@@ -21,6 +21,7 @@ from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor.errors import ChangeFailed, NotRecorded, StartError, Stopping, StoreFailed
 from answerback.supervisor.health import Health
 from answerback.supervisor.journal.journal import Journal
+from answerback.supervisor.operations.connections import Connections
 from answerback.supervisor.operations.draining import DrainController
 from answerback.supervisor.operations.operations import Operations
 from answerback.supervisor.operations.rolling_restart import RollingRestart
@@ -99,6 +100,7 @@ class Supervisor:
         )
         restart = RollingRestart(self._pool, self._serial)
         self.operations = Operations(options, timeouts, self._pool, self._rollout, restart, self._drains, self._serial)
+        self.connections = Connections(self.counters, timeouts, self._pool)
         self._abort = asyncio.Event()
         self._tasks = Tasks()
         self._stopping: asyncio.Task[None] | None = None

@@ -824,3 +824,43 @@ class CreateMarkResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateMarkResponse: _TypeAlias = CreateMarkResponse  # noqa: Y015
+
+@_typing.final
+class ClearExchangesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """The name of the listener; empty: all."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener", b"listener"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearExchangesRequest: _TypeAlias = ClearExchangesRequest  # noqa: Y015
+
+@_typing.final
+class ClearExchangesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGES_FIELD_NUMBER: _builtins.int
+    exchanges: _builtins.int
+    """How many exchanges were removed."""
+    def __init__(
+        self,
+        *,
+        exchanges: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchanges", b"exchanges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearExchangesResponse: _TypeAlias = ClearExchangesResponse  # noqa: Y015

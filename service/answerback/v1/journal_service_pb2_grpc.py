@@ -69,6 +69,11 @@ class JournalServiceStub(object):
                 request_serializer=answerback_dot_v1_dot_journal__service__pb2.CreateMarkRequest.SerializeToString,
                 response_deserializer=answerback_dot_v1_dot_journal__service__pb2.CreateMarkResponse.FromString,
                 _registered_method=True)
+        self.ClearExchanges = channel.unary_unary(
+                '/answerback.v1.JournalService/ClearExchanges',
+                request_serializer=answerback_dot_v1_dot_journal__service__pb2.ClearExchangesRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_journal__service__pb2.ClearExchangesResponse.FromString,
+                _registered_method=True)
 
 
 class JournalServiceServicer(object):
@@ -124,6 +129,13 @@ class JournalServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClearExchanges(self, request, context):
+        """Removes the exchanges and events of one listener, or of all. They count as dropped, with the reason `cleared`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JournalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -156,6 +168,11 @@ def add_JournalServiceServicer_to_server(servicer, server):
                     servicer.CreateMark,
                     request_deserializer=answerback_dot_v1_dot_journal__service__pb2.CreateMarkRequest.FromString,
                     response_serializer=answerback_dot_v1_dot_journal__service__pb2.CreateMarkResponse.SerializeToString,
+            ),
+            'ClearExchanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearExchanges,
+                    request_deserializer=answerback_dot_v1_dot_journal__service__pb2.ClearExchangesRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_journal__service__pb2.ClearExchangesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -325,6 +342,33 @@ class JournalService(object):
             '/answerback.v1.JournalService/CreateMark',
             answerback_dot_v1_dot_journal__service__pb2.CreateMarkRequest.SerializeToString,
             answerback_dot_v1_dot_journal__service__pb2.CreateMarkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearExchanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.JournalService/ClearExchanges',
+            answerback_dot_v1_dot_journal__service__pb2.ClearExchangesRequest.SerializeToString,
+            answerback_dot_v1_dot_journal__service__pb2.ClearExchangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

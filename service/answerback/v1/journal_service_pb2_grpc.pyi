@@ -55,6 +55,8 @@ class JournalServiceStub:
     """Lists answers to events that are not requests, and ends of connections, oldest first."""
     CreateMark: _grpc.UnaryUnaryMultiCallable[_journal_service_pb2.CreateMarkRequest, _journal_service_pb2.CreateMarkResponse]
     """Returns a mark of the present moment, for `since` of a filter."""
+    ClearExchanges: _grpc.UnaryUnaryMultiCallable[_journal_service_pb2.ClearExchangesRequest, _journal_service_pb2.ClearExchangesResponse]
+    """Removes the exchanges and events of one listener, or of all. They count as dropped, with the reason `cleared`."""
 
 @_typing.type_check_only
 class JournalServiceAsyncStub(JournalServiceStub):
@@ -83,6 +85,8 @@ class JournalServiceAsyncStub(JournalServiceStub):
     """Lists answers to events that are not requests, and ends of connections, oldest first."""
     CreateMark: _aio.UnaryUnaryMultiCallable[_journal_service_pb2.CreateMarkRequest, _journal_service_pb2.CreateMarkResponse]  # type: ignore[assignment]
     """Returns a mark of the present moment, for `since` of a filter."""
+    ClearExchanges: _aio.UnaryUnaryMultiCallable[_journal_service_pb2.ClearExchangesRequest, _journal_service_pb2.ClearExchangesResponse]  # type: ignore[assignment]
+    """Removes the exchanges and events of one listener, or of all. They count as dropped, with the reason `cleared`."""
 
 class JournalServiceServicer(metaclass=_abc_1.ABCMeta):
     """The journal: what clients sent and what they were answered.
@@ -144,5 +148,13 @@ class JournalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_journal_service_pb2.CreateMarkResponse, _abc.Awaitable[_journal_service_pb2.CreateMarkResponse]]:
         """Returns a mark of the present moment, for `since` of a filter."""
+
+    @_abc_1.abstractmethod
+    def ClearExchanges(
+        self,
+        request: _journal_service_pb2.ClearExchangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_journal_service_pb2.ClearExchangesResponse, _abc.Awaitable[_journal_service_pb2.ClearExchangesResponse]]:
+        """Removes the exchanges and events of one listener, or of all. They count as dropped, with the reason `cleared`."""
 
 def add_JournalServiceServicer_to_server(servicer: JournalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from answerback.concurrency.tasks import Tasks
 from answerback.internal.v1.link_pb2 import (
+    ChosenClosed,
     Command,
     Committed,
     CountersReset,
@@ -20,6 +21,7 @@ from answerback.internal.v1.link_pb2 import (
     Event,
     Filler,
     Heartbeat,
+    JournalCleared,
     Paused,
     Prepare,
     Prepared,
@@ -35,6 +37,7 @@ from answerback.net import fd_reserve
 from answerback.net.listeners import Fillers, Listeners
 from answerback.shared.counters import SharedCounters
 from answerback.v1 import problem_pb2
+from answerback.worker import connections
 from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_command
 
@@ -89,6 +92,9 @@ class Worker:
             "reset_counters": self._reset_counters,
             "close_connections": self._close_connections,
             "keep_connections": self._keep_connections,
+            "clear_journal": self._clear_journal,
+            "list_connections": self._list_connections,
+            "close_chosen": self._close_chosen,
         }
         self._due = monotonic()
         self._loop.call_soon(self._heartbeat)
@@ -206,6 +212,20 @@ class Worker:
     def _keep_connections(self, received: Received[Command]) -> None:
         for listener in self._listeners.named(received.message.keep_connections.listeners):
             listener.drain_no_more()
+
+    def _clear_journal(self, received: Received[Command]) -> None:
+        command = received.message.clear_journal
+        block = command.block if command.HasField("block") else None
+        cleared = self._listeners.journal.clear(block, monotonic())
+        self._link.send(Event(journal_cleared=JournalCleared(exchanges=cleared)))
+
+    def _list_connections(self, received: Received[Command]) -> None:
+        found = connections.described(self._listeners, received.message.list_connections)
+        self._link.send(Event(connection_list=found))
+
+    def _close_chosen(self, received: Received[Command]) -> None:
+        closed = connections.close(self._listeners, received.message.close_chosen)
+        self._link.send(Event(chosen_closed=ChosenClosed(connections=closed)))
 
     def _reset_counters(self, received: Received[Command]) -> None:
         self._listeners.sequences.reset(received.message.reset_counters.cells)

@@ -166,6 +166,20 @@ class Session:
         return self._turn_began is None
 
     @property
+    def waits_for(self) -> str:
+        """What has to happen next, as `ConnectionService` names it."""
+        script = self._script
+        if self._blocked_since != inf:
+            return "client_reads"
+        if self.wants_turn:
+            return "turn"
+        if self.closing:
+            return "fin"
+        if script is None:
+            return "request"
+        return "hang" if script.hang is not None else "timer" if script.receive is None else "frame"
+
+    @property
     def has_connect_rules(self) -> bool:
         """Whether `connection_made` has anything to do."""
         return bool(self._plan.on_connect.in_order)

@@ -41,6 +41,9 @@ class Command(_message.Message):
     PAUSE_FIELD_NUMBER: _builtins.int
     EXPECT_SILENCE_FIELD_NUMBER: _builtins.int
     STOP_ACCEPTING_FIELD_NUMBER: _builtins.int
+    CLEAR_JOURNAL_FIELD_NUMBER: _builtins.int
+    LIST_CONNECTIONS_FIELD_NUMBER: _builtins.int
+    CLOSE_CHOSEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -67,6 +70,12 @@ class Command(_message.Message):
     def expect_silence(self) -> Global___ExpectSilence: ...
     @_builtins.property
     def stop_accepting(self) -> Global___StopAccepting: ...
+    @_builtins.property
+    def clear_journal(self) -> Global___ClearJournal: ...
+    @_builtins.property
+    def list_connections(self) -> Global___ListConnections: ...
+    @_builtins.property
+    def close_chosen(self) -> Global___CloseChosen: ...
     def __init__(
         self,
         *,
@@ -83,12 +92,15 @@ class Command(_message.Message):
         pause: Global___Pause | None = ...,
         expect_silence: Global___ExpectSilence | None = ...,
         stop_accepting: Global___StopAccepting | None = ...,
+        clear_journal: Global___ClearJournal | None = ...,
+        list_connections: Global___ListConnections | None = ...,
+        close_chosen: Global___CloseChosen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "expect_silence", "stop_accepting"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "expect_silence", "stop_accepting", "clear_journal", "list_connections", "close_chosen"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -456,6 +468,117 @@ class ResetCounters(_message.Message):
 Global___ResetCounters: _TypeAlias = ResetCounters  # noqa: Y015
 
 @_typing.final
+class ClearJournal(_message.Message):
+    """Remove the journal's records of the listener with this block, or all. Answered by JournalCleared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCK_FIELD_NUMBER: _builtins.int
+    block: _builtins.int
+    def __init__(
+        self,
+        *,
+        block: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_block", b"_block", "block", b"block"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_block", b"_block", "block", b"block"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__block: _TypeAlias = _typing.Literal["block"]  # noqa: Y015
+    _WhichOneofArgType__block: _TypeAlias = _typing.Literal["_block", b"_block"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__block) -> _WhichOneofReturnType__block | None: ...
+
+Global___ClearJournal: _TypeAlias = ClearJournal  # noqa: Y015
+
+@_typing.final
+class Chosen(_message.Message):
+    """Which connections: those that fulfil every field that is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    NUMBERS_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    host: _builtins.str
+    """The client's address, and its port unless 0."""
+    port: _builtins.int
+    @_builtins.property
+    def numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The numbers of connections in this process."""
+
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        numbers: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "listener", b"listener", "numbers", b"numbers", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Chosen: _TypeAlias = Chosen  # noqa: Y015
+
+@_typing.final
+class ListConnections(_message.Message):
+    """Describe connections, by their numbers. Answered by ConnectionList."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    after: _builtins.int
+    """Only those with a higher number."""
+    limit: _builtins.int
+    @_builtins.property
+    def chosen(self) -> Global___Chosen: ...
+    def __init__(
+        self,
+        *,
+        chosen: Global___Chosen | None = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "chosen", b"chosen", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConnections: _TypeAlias = ListConnections  # noqa: Y015
+
+@_typing.final
+class CloseChosen(_message.Message):
+    """Close connections in order, or reset them. Answered by ChosenClosed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
+    reset: _builtins.bool
+    @_builtins.property
+    def chosen(self) -> Global___Chosen: ...
+    def __init__(
+        self,
+        *,
+        chosen: Global___Chosen | None = ...,
+        reset: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "reset", b"reset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseChosen: _TypeAlias = CloseChosen  # noqa: Y015
+
+@_typing.final
 class Stop(_message.Message):
     """Abort what is open and exit 0."""
 
@@ -593,6 +716,9 @@ class Event(_message.Message):
     PAUSED_FIELD_NUMBER: _builtins.int
     SILENCE_EXPECTED_FIELD_NUMBER: _builtins.int
     STOPPED_ACCEPTING_FIELD_NUMBER: _builtins.int
+    JOURNAL_CLEARED_FIELD_NUMBER: _builtins.int
+    CONNECTION_LIST_FIELD_NUMBER: _builtins.int
+    CHOSEN_CLOSED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
     @_builtins.property
@@ -611,6 +737,12 @@ class Event(_message.Message):
     def silence_expected(self) -> Global___SilenceExpected: ...
     @_builtins.property
     def stopped_accepting(self) -> Global___StoppedAccepting: ...
+    @_builtins.property
+    def journal_cleared(self) -> Global___JournalCleared: ...
+    @_builtins.property
+    def connection_list(self) -> Global___ConnectionList: ...
+    @_builtins.property
+    def chosen_closed(self) -> Global___ChosenClosed: ...
     def __init__(
         self,
         *,
@@ -623,12 +755,15 @@ class Event(_message.Message):
         paused: Global___Paused | None = ...,
         silence_expected: Global___SilenceExpected | None = ...,
         stopped_accepting: Global___StoppedAccepting | None = ...,
+        journal_cleared: Global___JournalCleared | None = ...,
+        connection_list: Global___ConnectionList | None = ...,
+        chosen_closed: Global___ChosenClosed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting", "journal_cleared", "connection_list", "chosen_closed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -655,6 +790,116 @@ class Heartbeat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class JournalCleared(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGES_FIELD_NUMBER: _builtins.int
+    exchanges: _builtins.int
+    def __init__(
+        self,
+        *,
+        exchanges: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchanges", b"exchanges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JournalCleared: _TypeAlias = JournalCleared  # noqa: Y015
+
+@_typing.final
+class ConnectionList(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def connections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Connection]: ...
+    def __init__(
+        self,
+        *,
+        connections: _abc.Iterable[Global___Connection] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectionList: _TypeAlias = ConnectionList  # noqa: Y015
+
+@_typing.final
+class Connection(_message.Message):
+    """An open connection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    LISTENER_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    AGE_SECONDS_FIELD_NUMBER: _builtins.int
+    RECEIVED_BYTES_FIELD_NUMBER: _builtins.int
+    SENT_BYTES_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    RULE_STATE_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    listener: _builtins.str
+    host: _builtins.str
+    port: _builtins.int
+    age_seconds: _builtins.float
+    received_bytes: _builtins.int
+    sent_bytes: _builtins.int
+    requests: _builtins.int
+    phase: _builtins.str
+    """OPEN, HALF_CLOSED or CLOSING."""
+    waits_for: _builtins.str
+    rule_state: _builtins.str
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        listener: _builtins.str = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        age_seconds: _builtins.float = ...,
+        received_bytes: _builtins.int = ...,
+        sent_bytes: _builtins.int = ...,
+        requests: _builtins.int = ...,
+        phase: _builtins.str = ...,
+        waits_for: _builtins.str = ...,
+        rule_state: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_seconds", b"age_seconds", "host", b"host", "listener", b"listener", "number", b"number", "phase", b"phase", "port", b"port", "received_bytes", b"received_bytes", "requests", b"requests", "rule_state", b"rule_state", "sent_bytes", b"sent_bytes", "waits_for", b"waits_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Connection: _TypeAlias = Connection  # noqa: Y015
+
+@_typing.final
+class ChosenClosed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    connections: _builtins.int
+    def __init__(
+        self,
+        *,
+        connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChosenClosed: _TypeAlias = ChosenClosed  # noqa: Y015
 
 @_typing.final
 class Prepared(_message.Message):

@@ -89,10 +89,10 @@ class JournalRegion:
             counts[listener] += number
         return counts
 
-    def clear(self, listener: int | None, now: float) -> None:
-        """Remove all records, or those of the listener with this block."""
-        self.exchanges.clear(listener, now)
+    def clear(self, listener: int | None, now: float) -> int:
+        """Remove all records, or those of the listener with this block; return how many exchanges that were."""
         self.events.clear(listener, now)
+        return self.exchanges.clear(listener, now)
 
     def _move(self, exchanges: _Place, events: _Place, *, keep: bool) -> None:
         kept: list[tuple[Ring, _Place, list[Record]]] = []

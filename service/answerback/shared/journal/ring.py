@@ -186,8 +186,8 @@ class Ring:
             if sequence >= self.tail:
                 yield listener, number, state
 
-    def clear(self, listener: int | None, now: float) -> None:
-        """Remove all records, or those of the listener with this block."""
+    def clear(self, listener: int | None, now: float) -> int:
+        """Remove all records, or those of the listener with this block; return how many entries that were."""
         counts: dict[int, int] = {}
         if listener is None:
             for block, number in self.live():
@@ -203,6 +203,7 @@ class Ring:
                     counts[block] = counts.get(block, 0) + number
         for block, number in counts.items():
             self._count(block, Dropped.CLEARED, number, now)
+        return sum(counts.values())
 
     def _sequences(self) -> Sequence[int]:
         cells = self.buffer[self.slots_at : self.slots_at + self.slots * SLOT_BYTES].cast("Q")
