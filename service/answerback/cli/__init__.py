@@ -22,6 +22,7 @@ GROUPS: Final = {
     "Run": ("serve", "run"),
     "Configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "History": ("history", "rollback", "watch"),
+    "Requests": ("requests", "tail", "verify", "connections", "close"),
     "Operations": ("status", "listeners", "drain", "resume", "restart", "reset-counters", "health"),
     "Talks": ("play",),
     "Other": ("version", "completion"),

@@ -1,9 +1,11 @@
 """The admin API's client, as commands use it: its errors are texts for people."""
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import click
 from google.protobuf.message import Message
@@ -14,7 +16,16 @@ from answerback.client import BadCredentials, ConfigRejected, Error
 from answerback.client.channel import Access
 from answerback.client.transport import Transport
 from answerback.language.problems import InvalidConfig, Problem
-from answerback.v1 import config_pb2, config_service_pb2, listener_service_pb2, operations_service_pb2
+from answerback.v1 import (
+    config_pb2,
+    config_service_pb2,
+    connection_service_pb2,
+    journal_service_pb2,
+    listener_service_pb2,
+    operations_service_pb2,
+)
+
+PAGE: Final = 1000  # items that are asked for at a time
 
 
 class Client:
@@ -121,6 +132,62 @@ class Client:
     ) -> operations_service_pb2.ResetCountersResponse:
         """Have rules and faults count from 0 again."""
         answer: operations_service_pb2.ResetCountersResponse = self._call(request)
+        return answer
+
+    def create_mark(self) -> str:
+        """Get a mark of this moment."""
+        return str(self._call(journal_service_pb2.CreateMarkRequest()).mark)
+
+    def list_exchanges(
+        self, wanted: journal_service_pb2.ExchangeFilter, limit: int | None
+    ) -> Iterator[journal_service_pb2.Exchange]:
+        """Every exchange that is kept, oldest first, asked for page by page; or the newest ones."""
+        if limit is not None and limit <= PAGE:
+            newest = journal_service_pb2.ListExchangesRequest(filter=wanted, page_size=limit, newest=True)
+            yield from self._call(newest).exchanges
+            return
+        request = journal_service_pb2.ListExchangesRequest(filter=wanted, page_size=PAGE)
+        exchanges = chain.from_iterable(page.exchanges for page in self._pages(request))
+        yield from exchanges if limit is None else deque(exchanges, maxlen=limit)
+
+    def list_events(
+        self, wanted: journal_service_pb2.ExchangeFilter, limit: int | None
+    ) -> Sequence[journal_service_pb2.JournalEvent]:
+        """The newest events, oldest first."""
+        request = journal_service_pb2.ListEventsRequest(
+            listener=wanted.listener,
+            connection=wanted.connection,
+            since=wanted.since,
+            page_size=min(limit or PAGE, PAGE),
+        )
+        events: Sequence[journal_service_pb2.JournalEvent] = self._call(request).events
+        return events
+
+    def watch_exchanges(
+        self, wanted: journal_service_pb2.ExchangeFilter, *, events: bool
+    ) -> Iterator[journal_service_pb2.WatchExchangesResponse]:
+        """Exchanges as they come, without end."""
+        return self._stream(journal_service_pb2.WatchExchangesRequest(filter=wanted, events=events))
+
+    def verify_exchanges(
+        self, request: journal_service_pb2.VerifyExchangesRequest
+    ) -> journal_service_pb2.VerifyExchangesResponse:
+        """Compare what is in the journal with an expectation."""
+        answer: journal_service_pb2.VerifyExchangesResponse = self._call(request)
+        return answer
+
+    def list_connections(
+        self, request: connection_service_pb2.ListConnectionsRequest
+    ) -> Iterator[connection_service_pb2.Connection]:
+        """Every open connection, asked for page by page."""
+        for page in self._pages(request):
+            yield from page.connections
+
+    def close_connections(
+        self, request: connection_service_pb2.CloseConnectionsRequest
+    ) -> connection_service_pb2.CloseConnectionsResponse:
+        """Close connections."""
+        answer: connection_service_pb2.CloseConnectionsResponse = self._call(request)
         return answer
 
     def validate_config(self, config: config_pb2.Config) -> list[Problem]:
