@@ -57,6 +57,11 @@ INVOCATIONS: dict[str, tuple[str, ...]] = {
     "resume": ("resume",),
     "restart": ("restart",),
     "reset-counters": ("reset-counters",),
+    "requests": ("requests", "--events", "--limit", "3"),
+    "tail": ("tail", "--events"),
+    "verify": ("verify",),
+    "connections": ("connections",),
+    "close": ("close", "1-1"),
 }
 VARIANTS = 12  # members of a oneof, one after another, and values of enums
 

@@ -22,6 +22,7 @@ def status() -> GetStatusResponse:
     status.start_time.FromJsonString("2026-01-02T03:04:05.678Z")
     listener = status.listeners.add(name="hello", address="0.0.0.0:8000", engine=ENGINE_CALLBACK, accept=ACCEPT_STALL)
     listener.connections_accepted, listener.connections_open, listener.requests = 120, 3, 117
+    listener.requests_unmatched = 4
     worker = status.workers.add(index=0, pid=4711, revision=2, restarts=1)
     worker.start_time.FromJsonString("2026-01-02T03:05:00Z")
     status.workers.add(index=1)
@@ -43,8 +44,8 @@ def test_status_without_output_option_prints_tables(api: Any, cli: Any, status: 
         "Answerback 0.1.0  NOT_SERVING: worker 0: five deaths",
         "revision 2 (etag abc-2), up since 2026-01-02T03:04:05Z",
         "",
-        "LISTENER  ADDRESS       ENGINE    MODE   ACCEPTED  OPEN  REQUESTS",
-        "hello     0.0.0.0:8000  CALLBACK  STALL       120     3       117",
+        "LISTENER  ADDRESS       ENGINE    MODE   ACCEPTED  OPEN  REQUESTS  UNMATCHED",
+        "hello     0.0.0.0:8000  CALLBACK  STALL       120     3       117          4",
         "",
         "WORKER   PID  REVISION  RESTARTS  SINCE",
         "     0  4711         2         1  2026-01-02T03:05:00Z",

@@ -40,7 +40,7 @@ STATUS = Status(
     reason="worker 1: five deaths in a minute",
     revision=7,
     etag="abc-7",
-    listeners=[ListenerStatus("hello", "0.0.0.0:8000", Engine.COROUTINE, Accept.HOLD, Counts(5, 2, 9))],
+    listeners=[ListenerStatus("hello", "0.0.0.0:8000", Engine.COROUTINE, Accept.HOLD, Counts(5, 2, 9, 3))],
     workers=[
         WorkerStatus(0, 4711, True, 7, 1, WHEN + timedelta(seconds=1), 0.1, 0.001),
         WorkerStatus(1, 0, False, 0, 5, None, 0.0, 0.0),
@@ -70,6 +70,7 @@ async def test_get_status_returns_the_state_of_the_supervisor(stub: Any, supervi
             connections_accepted=5,
             connections_open=2,
             requests=9,
+            requests_unmatched=3,
             accept=ACCEPT_HOLD,
         )
     ]

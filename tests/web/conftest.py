@@ -31,7 +31,9 @@ def status() -> Status:
         revision=7,
         etag="abc-7",
         listeners=[
-            ListenerStatus("hello", "127.0.0.1:8000", Engine.CALLBACK, Accept.STALL, Counts(1_234_567, 89, 2_000_000))
+            ListenerStatus(
+                "hello", "127.0.0.1:8000", Engine.CALLBACK, Accept.STALL, Counts(1_234_567, 89, 2_000_000, 12)
+            )
         ],
         workers=[worker, dead],
         last_applied=LastChange(START, "file"),

@@ -33,7 +33,7 @@ def test_status_page_shows_version_revision_listeners_and_workers(status: Status
     for expected in (
         "serving",
         f"Version {__version__}, configuration revision 7, up since 2026-01-02 03:04:05 UTC.",
-        *("hello", "127.0.0.1:8000", "callback", "1,234,567", "89", "2,000,000", "4711", "none"),
+        *("hello", "127.0.0.1:8000", "callback", "1,234,567", "89", "2,000,000", "12", "4711", "none"),
     ):
         assert expected in words
 

@@ -1,11 +1,16 @@
 """`answerback status`."""
 
+import sys
+import threading
 from typing import Any, Final
 
 import click
 
 from answerback.cli import options, output
+from answerback.cli.watch import INTERRUPTED
 
+WATCH_SECONDS: Final = 1.0
+PAUSE: Final = threading.Event()  # never set: a wait that SIGINT interrupts
 LISTENS: Final = "DRAIN_STATE_UNSPECIFIED"
 
 
@@ -16,20 +21,34 @@ LISTENS: Final = "DRAIN_STATE_UNSPECIFIED"
 Examples:
   answerback status
   answerback status -o json | jq .listeners[].connections_open
+  answerback status --watch
   answerback status --server unix:/run/answerback.sock""",
 )
+@click.option("--watch", is_flag=True, help="Print it again every second, until interrupted.")
 @options.output("table", "json", "yaml")
 @options.server
-def command(form: str, server: str, timeout: float) -> None:
+def command(watch: bool, form: str, server: str, timeout: float) -> None:
     """Print the status of a running server: its listeners, workers and last changes."""
     from answerback.cli.client import connected
 
-    with connected(server, timeout) as client:
-        status = client.get_status()
-    if form == "table":
-        _tables(output.plain(status))
-    else:
-        output.write(output.plain(status), form)
+    try:
+        with connected(server, timeout) as client:
+            while True:
+                status = output.plain(client.get_status())
+                if watch and sys.stdout.isatty():
+                    click.clear()
+                if form == "table":
+                    _tables(status)
+                elif watch and form == "json":
+                    output.line(output.as_json(status))
+                else:
+                    output.write(status, form)
+                if not watch:
+                    return
+                sys.stdout.flush()
+                PAUSE.wait(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _tables(status: dict[str, Any]) -> None:
@@ -40,12 +59,12 @@ def _tables(status: dict[str, Any]) -> None:
     output.line(f"revision {status['revision']} (etag {status['etag']}), up since {moment(status.get('start_time'))}")
     output.line()
     table(
-        ("LISTENER", "ADDRESS", "ENGINE", "MODE", "ACCEPTED", "OPEN", "REQUESTS"),
+        ("LISTENER", "ADDRESS", "ENGINE", "MODE", "ACCEPTED", "OPEN", "REQUESTS", "UNMATCHED"),
         (
             (
                 *(one["name"], one["address"], _word(one["engine"], "ENGINE_")),
                 _word(one["drain"], "DRAIN_STATE_") if one["drain"] != LISTENS else _word(one["accept"], "ACCEPT_"),
-                *(one["connections_accepted"], one["connections_open"], one["requests"]),
+                *(one["connections_accepted"], one["connections_open"], one["requests"], one["requests_unmatched"]),
             )
             for one in status["listeners"]
         ),

@@ -27,6 +27,7 @@ from answerback.language.problems import Problem
 from answerback.v1 import (
     config_pb2,
     config_service_pb2,
+    connection_service_pb2,
     journal_service_pb2,
     listener_service_pb2,
     operations_service_pb2,
@@ -306,6 +307,32 @@ class Calls(Caller):
     async def create_mark(self) -> values.Mark:
         """Return a mark of this moment: its `mark` is for `since`."""
         return await self._value(values.Mark, journal_service_pb2.CreateMarkRequest())
+
+    @call
+    async def clear_exchanges(self, listener: str = "") -> int:
+        """Remove the exchanges and events of one listener, or of all; return how many exchanges were removed."""
+        answer = await self._call(journal_service_pb2.ClearExchangesRequest(listener=listener))
+        return int(answer.exchanges)
+
+    @call
+    async def list_connections(self, listener: str = "", *, peer: str = "") -> list[values.Connection]:
+        """List open connections: all, those of a listener, those of a client (`peer`), or of both."""
+        request = connection_service_pb2.ListConnectionsRequest(listener=listener, peer=peer, page_size=1000)
+        found: list[values.Connection] = []
+        while True:
+            page = await self._call(request)
+            found += map(values.value, page.connections)
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return found
+
+    @call
+    async def close_connections(
+        self, ids: Sequence[str] = (), *, listener: str = "", peer: str = "", reset: bool = False
+    ) -> int:
+        """Close the connections that fulfil everything that is given, in order or by reset; return how many."""
+        request = connection_service_pb2.CloseConnectionsRequest(ids=ids, listener=listener, peer=peer, reset=reset)
+        return int((await self._call(request)).connections)
 
     @call
     async def health(self, service: str = "") -> bool:

@@ -17,6 +17,7 @@ from answerback.document.values import value_of, word
 from answerback.language.problems import Problem
 from answerback.v1 import (
     config_service_pb2,
+    connection_service_pb2,
     journal_service_pb2,
     listener_service_pb2,
     operations_service_pb2,
@@ -137,6 +138,8 @@ class ListenerStatus:
     connections_accepted: int
     connections_open: int
     requests: int
+    requests_unmatched: int
+    """Requests among them that no rule matched."""
     accept: str
     drain: str
     """`DRAINING` or `DRAINED`; empty if it is not drained."""
@@ -264,6 +267,28 @@ class Exchange:
     """The time until the reply was sent, without the injected delay; None while it is in progress."""
     state: str
     """`IN_PROGRESS`, `DONE` or `ABANDONED`."""
+
+
+@plain(connection_service_pb2.Connection)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An open connection."""
+
+    id: str
+    listener: str
+    worker: int
+    peer: str
+    age: timedelta | None
+    """How long it has been open."""
+    received_bytes: int
+    sent_bytes: int
+    requests: int
+    state: str
+    """`OPEN`, `HALF_CLOSED` or `CLOSING`."""
+    waits_for: str
+    """What has to happen next, `request` or `hang` for example."""
+    rule_state: str
+    """The state that rules have set."""
 
 
 @plain(journal_service_pb2.Nearest)

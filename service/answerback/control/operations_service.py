@@ -110,6 +110,7 @@ def _listener(status: ListenerStatus) -> pb.ListenerStatus:
         connections_accepted=status.counts.accepted,
         connections_open=status.counts.open,
         requests=status.counts.requests,
+        requests_unmatched=status.counts.unmatched,
         accept=ACCEPT_VALUES[status.accept],
         drain=DRAINS[status.drain] if status.drain else pb.DRAIN_STATE_UNSPECIFIED,
     )

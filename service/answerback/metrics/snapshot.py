@@ -7,7 +7,16 @@ from typing import Protocol
 from answerback.core.actions import CloseReason
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.shared.journal.counts import entries
-from answerback.shared.listener_counters import ACCEPTED, BLOCK, CLOSED, JOURNAL_OFF, OPEN, REQUESTS, unrecorded
+from answerback.shared.listener_counters import (
+    ACCEPTED,
+    BLOCK,
+    CLOSED,
+    JOURNAL_OFF,
+    OPEN,
+    REQUESTS,
+    UNMATCHED,
+    unrecorded,
+)
 
 # Rule: a later transition is read before the earlier one it depends on (closed before accepted, matches before
 #       requests), so that no reading shows more of the later one.
@@ -76,6 +85,8 @@ class Counts:
     accepted: int
     open: int
     requests: int
+    unmatched: int = 0
+    """Requests that no rule matched."""
     aborted: int = 0
     """Connections that were reset at the end of a grace period."""
 
@@ -164,4 +175,5 @@ def read_counts(memory: SharedCounters, places: CounterLayout, listener: str) ->
     if place is None:
         return Counts(0, 0, 0)
     block = read_block(memory, place)
-    return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS], block[CLOSED + CloseReason.ABORTED])
+    aborted = block[CLOSED + CloseReason.ABORTED]
+    return Counts(block[ACCEPTED], block[OPEN], block[REQUESTS], block[UNMATCHED], aborted)

@@ -421,6 +421,7 @@ class ListenerStatus(_message.Message):
     CONNECTIONS_ACCEPTED_FIELD_NUMBER: _builtins.int
     CONNECTIONS_OPEN_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUESTS_UNMATCHED_FIELD_NUMBER: _builtins.int
     ACCEPT_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -434,6 +435,8 @@ class ListenerStatus(_message.Message):
     """Connections open now."""
     requests: _builtins.int
     """Requests received since the server started, matched or not."""
+    requests_unmatched: _builtins.int
+    """Requests among them that no rule matched: `answerback requests --unmatched` shows them."""
     accept: _config_pb2.Accept.ValueType
     """What happens to new connections."""
     drain: Global___DrainState.ValueType
@@ -447,12 +450,13 @@ class ListenerStatus(_message.Message):
         connections_accepted: _builtins.int = ...,
         connections_open: _builtins.int = ...,
         requests: _builtins.int = ...,
+        requests_unmatched: _builtins.int = ...,
         accept: _config_pb2.Accept.ValueType = ...,
         drain: Global___DrainState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "address", b"address", "connections_accepted", b"connections_accepted", "connections_open", b"connections_open", "drain", b"drain", "engine", b"engine", "name", b"name", "requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "address", b"address", "connections_accepted", b"connections_accepted", "connections_open", b"connections_open", "drain", b"drain", "engine", b"engine", "name", b"name", "requests", b"requests", "requests_unmatched", b"requests_unmatched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

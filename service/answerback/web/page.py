@@ -63,7 +63,7 @@ def page(status: Status, start_time: datetime) -> str:
         *(tag("p", "Configuration file: ", tag("strong", text)) for text in _refusals(status)),
         table(
             "Listeners",
-            ("name", "address", "engine", "mode", "accepted", "open", "requests"),
+            ("name", "address", "engine", "mode", "accepted", "open", "requests", "unmatched"),
             map(_listener, status.listeners),
         ),
         table("Workers", ("worker", "process", "revision", "restarts"), workers),
@@ -86,7 +86,7 @@ def _refusals(status: Status) -> Sequence[str]:
 def _listener(listener: ListenerStatus) -> Sequence[str | int]:
     counts = listener.counts
     words = (listener.name, listener.address, listener.engine.value, listener.accept.value)
-    return *words, counts.accepted, counts.open, counts.requests
+    return *words, counts.accepted, counts.open, counts.requests, counts.unmatched
 
 
 def _cell(value: str | int) -> Markup:
