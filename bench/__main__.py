@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import fairness, fixture, kill, load, memory, report, rules, startup
+from bench import fairness, fixture, journal, kill, load, memory, report, rules, startup
 from bench.books import read_books
 from bench.cpu import Cores, pinned, usable_cores
 from bench.figures import judge
@@ -30,7 +30,7 @@ PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
 BUSY = 0.25  # of the cores: more work than that by others shows in the figures
 INTERRUPTED = 130  # as shells say it of SIGINT
-PARTS = (*MODES, "rules", "memory", "start", "fixture", "fairness", "kill")
+PARTS = (*MODES, "rules", "journal", "memory", "start", "fixture", "fairness", "kill")
 CONTENDERS = {contender.key: contender for contender in ROSTER}
 CLIENT = "redis-benchmark"
 JSON = Path("bench/results/latest.json")
@@ -143,18 +143,18 @@ class Bench:
             build = Path(folder)
             if modes := [MODES[part] for part in self.options.parts if part in MODES]:
                 self.run_load(modes, build)
-            if "rules" in self.options.parts:
-                self.run_rules(build)
-            if "memory" in self.options.parts:
-                self.run_memory(build)
-            if "start" in self.options.parts:
-                self.run_start(build)
-            if "fixture" in self.options.parts:
-                self.run_fixture()
-            if "fairness" in self.options.parts:
-                self.run_fairness(build)
-            if "kill" in self.options.parts:
-                self.run_kills(build)
+            runs: dict[str, Callable[[], None]] = {
+                "rules": partial(self.run_rules, build),
+                "journal": partial(self.run_journal, build),
+                "memory": partial(self.run_memory, build),
+                "start": partial(self.run_start, build),
+                "fixture": self.run_fixture,
+                "fairness": partial(self.run_fairness, build),
+                "kill": partial(self.run_kills, build),
+            }
+            for part, run in runs.items():
+                if part in self.options.parts:
+                    run()
 
     def chosen(self) -> list[Contender]:
         """Return the contenders that were asked for, in the order given."""
@@ -199,6 +199,22 @@ class Bench:
                 bench.measure(kind, build)
             except CouldNotRun as problem:
                 self.could_not("callback", f"{kind.name} rules", problem)
+
+    def run_journal(self, build: Path) -> None:
+        """Compare the journal on with off, and merge it."""
+        client = shutil.which(CLIENT)
+        if client is None:
+            self.could_not(CLIENT, "journal", f"{CLIENT} is not installed (Debian: redis-tools)")
+            return
+        pairs, smoke = self.options.pairs, self.options.smoke
+        bench = journal.JournalBench(
+            client, self.cores.server, self.cores.client, pairs, smoke, self.results, self.tell
+        )
+        try:
+            bench.measure(build)
+        except (CouldNotRun, load.LoadFailed) as problem:
+            self.could_not("callback", "journal", problem)
+        self.results.merged = journal.measure_merge()
 
     def run_memory(self, build: Path) -> None:
         """Weigh the idle connections of each contender that keeps them."""

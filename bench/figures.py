@@ -78,6 +78,15 @@ def ruled(title: str, limit: float, unit: str, kind: str, measure: Callable[[Rul
     return Figure(title, limit, unit, ("rules",), ("callback",), found)
 
 
+def journaled(mode: str, limit: float) -> Figure:
+    """At most ``limit`` µs that the journal adds to a request."""
+
+    def found(results: Results) -> float | None:
+        return next((each.more.median for each in results.journal if each.mode == mode), None)
+
+    return Figure(f"journal on, beyond off, {mode}", limit, "µs", ("journal",), ("callback",), found)
+
+
 def fair(engine: str, attackers: int, limit_ms: float) -> Figure:
     """The maximum wait of 99 of 100 requests of well-behaved clients beside a number of attackers."""
 
@@ -108,6 +117,17 @@ FIGURES = (
     ruled("expr of a slice / prefix", 1.03, "×", "expr of a slice", lambda each: each.ratio.median),
     Figure("expr of a slice / prefix, by itself", 1.3, "×", ("rules",), ("callback",), attrgetter("expr_alone")),
     ruled("five values / a constant, beyond", 12.0, "µs", "template of five values", lambda each: each.more.median),
+    journaled("persistent", 1.0),
+    journaled("one-shot", 2.0),
+    journaled("pipelined", 1.0),
+    Figure(
+        "journal, merging 10,000 exchanges",
+        100.0,
+        "ms",
+        ("journal",),
+        ("callback",),
+        lambda results: None if results.merged is None else results.merged.seconds.median * 1000,
+    ),
     fair("callback", 1, 20.0),
     fair("callback", 60, 100.0),
     fair("coroutine", 1, 20.0),

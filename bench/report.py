@@ -43,6 +43,7 @@ def print_report(results: Results, console: Console) -> None:
         print_fixture(results.fixture, console)
     for ruled in results.rules:
         print_rules(ruled, console)
+    print_journal(results, console)
     for fairness in results.fairness:
         print_fairness(fairness, console)
     if results.kills:
@@ -143,6 +144,19 @@ def print_rules(ruled: Ruled, console: Console) -> None:
         f"{ruled.title}: {many:.2f} µs, {ruled.compared} {one:.2f} µs; "
         f"{ratio.median:.2f} × ({ratio.least:.2f}–{ratio.greatest:.2f}), {ruled.more.median:.2f} µs more"
     )
+
+
+def print_journal(results: Results, console: Console) -> None:
+    """What the journal costs in each mode, and to merge, in lines."""
+    for each in results.journal:
+        more = each.more
+        console.print(
+            f"journal, {each.mode}: on {each.on.median:.2f} µs, off {each.off.median:.2f} µs; "
+            f"{more.median:.2f} µs more ({more.least:.2f}–{more.greatest:.2f})"
+        )
+    if results.merged:
+        merged, taken = results.merged, results.merged.seconds.median * 1000
+        console.print(f"journal: {merged.exchanges:,} exchanges of {merged.workers} workers merged in {taken:.1f} ms")
 
 
 def print_fairness(fairness: Fairness, console: Console) -> None:

@@ -101,6 +101,25 @@ class Ruled:
 
 
 @dataclass(frozen=True, slots=True)
+class Journaled:
+    """What the journal costs in a mode, in µs of server CPU per request, from alternating pairs."""
+
+    mode: str
+    off: Spread
+    on: Spread
+    more: Spread  # of the differences
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How long it takes to read the exchanges of some workers, merged by time: seconds of CPU."""
+
+    exchanges: int
+    workers: int
+    seconds: Spread
+
+
+@dataclass(frozen=True, slots=True)
 class Fairness:
     """How long well-behaved clients of an engine wait for a reply, alone and while attackers flood its listener."""
 
@@ -152,6 +171,8 @@ class Results:
     kills: Kills | None = None
     rules: list[Ruled] = field(default_factory=list)
     expr_alone: float | None = None  # CPU of the match by an expression over that by `prefix`, without a server
+    journal: list[Journaled] = field(default_factory=list)
+    merged: Merged | None = None
     fairness: list[Fairness] = field(default_factory=list)
     books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)

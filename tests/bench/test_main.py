@@ -16,6 +16,7 @@ def test_benchmark_defaults_run_all_parts() -> None:
         "one-shot",
         "pipelined",
         "rules",
+        "journal",
         "memory",
         "start",
         "fixture",

@@ -9,12 +9,26 @@ from rich.console import Console
 
 from bench import figures, report
 from bench.figures import FIGURES, judge
-from bench.results import Comparison, Cost, Fairness, Fixture, Kills, Memory, Missing, Results, Ruled, Start, Verdict
+from bench.results import (
+    Comparison,
+    Cost,
+    Fairness,
+    Fixture,
+    Journaled,
+    Kills,
+    Memory,
+    Merged,
+    Missing,
+    Results,
+    Ruled,
+    Start,
+    Verdict,
+)
 from bench.roster import ALL_MODES, PAIRINGS, ROSTER
 from bench.stats import spread
 
-ALL_PARTS = (*ALL_MODES, "rules", "memory", "start", "fixture", "fairness", "kill")
 RULED = ("exact", "regex", "expr of a slice", "template of five values")
+ALL_PARTS = (*ALL_MODES, "rules", "journal", "memory", "start", "fixture", "fairness", "kill")
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
 
@@ -32,6 +46,8 @@ def results() -> Results:
     one, many = spread([30.0]), spread([27.0, 42.0])
     found.rules += [Ruled(kind, 50, one, many, spread([0.9]), spread([12.0])) for kind in RULED]
     found.expr_alone = 0.9
+    found.journal += [Journaled(mode, one, one, spread([0.9])) for mode in ALL_MODES]
+    found.merged = Merged(10_000, 4, spread([0.05]))
     found.fairness += [
         Fairness(engine, attackers, 2000, 0.5, p99, 30.0)
         for engine in ("callback", "coroutine")
@@ -51,6 +67,8 @@ def test_each_figure_has_a_verdict(results: Results) -> None:
         **{figure.title: (0.9, True) for figure in FIGURES if figure.unit == "×"},
         "50 regex rules, beyond one": (12.0, False),
         "five values / a constant, beyond": (12.0, True),
+        **{f"journal on, beyond off, {mode}": (0.9, True) for mode in ALL_MODES},
+        "journal, merging 10,000 exchanges": (50.0, True),
         "CALLBACK, idle connection": (2.0, True),
         "COROUTINE, idle connection": (6200 / 1024, False),
         "worker, exec to first beat": (300.0, True),

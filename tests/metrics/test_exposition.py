@@ -194,5 +194,5 @@ def test_counts_of_one_listener_are_sums_over_slots(
     slots[1].accepted()
     slots[1].closed(CloseReason.DRAIN, probe=False)
     slots[1].unmatched(1)
-    assert read_counts(memory, places, "hello") == Counts(accepted=2, open=1, requests=1, aborted=0)
+    assert read_counts(memory, places, "hello") == Counts(accepted=2, open=1, requests=1, unmatched=1, aborted=0)
     assert read_counts(memory, places, "unheard of") == Counts(0, 0, 0)

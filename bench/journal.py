@@ -1,0 +1,103 @@
+"""The cost of the journal: server CPU per request with it on and off, in alternating pairs; and of merging it."""
+
+# Rule: both servers get the same requests and send the same answers; only `journal.enabled` differs.
+# Rule: the journal is full before it is measured: each entry that is recorded then drops another.
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerback.core.plan import JournalBounds
+from answerback.shared.counters import SharedCounters
+from answerback.shared.journal.layout import CONNECTION, Kind, State
+from answerback.shared.journal.region import JournalRegion
+from answerback.supervisor.journal.reading import MergedRings
+from bench.load import MODES, Mode, run_load
+from bench.results import Journaled, Merged, Results
+from bench.roster import CONFIG_ADDRESS, Contender, Pairing, serve, started
+from bench.run import LoadBench, Progress
+from bench.stats import spread
+
+OFF, ON = "journal-off", "journal-on"
+FILL = Mode("fill", ("-k", "1"), 12_000, 500)
+WORKERS, EXCHANGES = 4, 10_000
+REPEATS = 5
+
+
+def configuration(*, enabled: bool) -> str:
+    """The work of the C floor, with the journal on or off."""
+    journal = f"journal: {{enabled: {str(enabled).lower()}}}"
+    listener = f"  - name: bench\n    address: {CONFIG_ADDRESS}\n    framing: line\n"
+    return f'{journal}\nlisteners:\n{listener}    rules:\n      - do: [send: "+PONG\\r\\n"]\n'
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBench:
+    """How the comparisons are run."""
+
+    client: str
+    server_core: int
+    client_core: int
+    pairs: int
+    smoke: bool
+    results: Results
+    progress: Progress
+
+    def measure(self, build: Path) -> None:
+        """Compare the journal on with off in each mode, and add what was found to the results. Raises CouldNotRun."""
+        scratch = Results(self.results.started, {}, {})
+        with ExitStack() as stack:
+            servers = {}
+            for key in (OFF, ON):
+                launch = serve(f"{key}.yaml", configuration(enabled=key == ON), "callback")
+                servers[key] = stack.enter_context(started(Contender(key, key, launch), build, self.server_core))
+            run_load(self.client, servers[ON].port, FILL, FILL.smoke_requests if self.smoke else FILL.requests)
+            bench = LoadBench(servers, self.client, self.client_core, self.pairs, self.smoke, scratch, self.progress)
+            for mode in MODES:
+                bench.run_mode(mode, [Pairing(ON, OFF, (mode.name,))])
+        self.results.missing += scratch.missing
+        for mode in MODES:
+            cost = {each.contender: each.microseconds for each in scratch.costs if each.mode == mode.name}
+            if cost.keys() == {OFF, ON}:
+                pairs = zip(cost[ON].samples, cost[OFF].samples, strict=True)
+                more = spread([on - off for on, off in pairs])
+                self.results.journal.append(Journaled(mode.name, cost[OFF], cost[ON], more))
+
+
+def measure_merge() -> Merged:
+    """Read 10,000 exchanges of four workers, merged by time; the CPU time of that."""
+    counters = SharedCounters.create(WORKERS + 1)
+    payload = b"PING" * 8 + b"+PONG\r\n" * 4
+    rest = (32, 32, 32, 28, 28, 0, 0, 0, 0, 0, 0, 0)
+    for region in range(WORKERS):
+        journal = JournalRegion(counters.journal, region, counters.region(region))
+        journal.configure(JournalBounds().share(WORKERS))
+        ring = journal.exchanges
+        key = CONNECTION.pack(1000 + region, 0, 1, 4000, region, b"192.0.2.1")
+        for number in range(EXCHANGES // WORKERS):
+            at = ring.store(payload)
+            own = (*rest[:2], at + 32, *rest[3:])
+            ring.append(
+                key,
+                number + region / WORKERS,
+                state=State.DONE,
+                kind=Kind.EXCHANGE,
+                number=number,
+                payload=at,
+                rest=own,
+            )
+
+    async def read() -> tuple[int, bool]:
+        times = [record.time async for record in MergedRings(counters).records()]
+        return len(times), times == sorted(times)
+
+    seconds: list[float] = []
+    for _ in range(REPEATS):
+        began = time.thread_time()
+        count, in_order = asyncio.run(read())
+        seconds.append(time.thread_time() - began)
+        if count != EXCHANGES or not in_order:
+            raise RuntimeError(f"merged {count} of {EXCHANGES} exchanges, in order: {in_order}")
+    return Merged(EXCHANGES, WORKERS, spread(seconds))
