@@ -6,6 +6,7 @@ With TCP_DEFER_ACCEPT (tcp(7)) a handshake ends with the client's first bytes; t
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from time import monotonic
 
 import pytest
 
@@ -256,6 +257,60 @@ async def test_close_without_handshake_information_waits_a_moment(
     assert waits(supervisor)
     monkeypatch.setattr(address_closer, "UNKNOWN_SECONDS", 0.0)
     await until(lambda: not waits(supervisor))
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Times of the readings of handshakes; the first one misses them, as if their SYNs were still being handled."""
+    times: list[float] = []
+
+    def read(sock: socket.socket) -> int | None:
+        times.append(monotonic())
+        return 0 if len(times) == 1 else in_progress(sock)
+
+    monkeypatch.setattr(address_closer, "in_progress", read)
+    return times
+
+
+async def test_handshake_that_the_first_reading_misses_is_waited_for(
+    supervise: Supervise, half_in: HalfIn, readings: list[float]
+) -> None:
+    supervisor = await supervise(listener(), workers=2)
+    clients = half_in(supervisor)
+    await supervisor.update(config())
+    assert waits(supervisor)
+    assert readings[1] - readings[0] > address_closer.SYN_SECONDS / 2
+    assert await ask(clients) == {b"one"}
+    await until(lambda: not waits(supervisor))
+
+
+async def test_handshake_that_the_first_reading_of_a_shutdown_misses_is_waited_for(
+    supervise: Supervise, half_in: HalfIn, readings: list[float]
+) -> None:
+    supervisor = await supervise(listener(), workers=2, grace_seconds=PATIENCE)
+    clients = half_in(supervisor)
+    stopping = asyncio.create_task(supervisor.stop())
+    await until(lambda: len(readings) >= 2)
+    assert await ask(clients) == {b"one"}
+    await stopping
+
+
+async def test_addresses_of_one_change_are_read_twice_with_one_pause(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(address_closer, "in_progress", lambda sock: read.append(sock.getsockname()[1]) or 0)
+    supervisor = await supervise(listener() + listener("two", name="other"))
+    ports = [supervisor.port(), supervisor.port("other")]
+    await supervisor.update(config())
+    assert sorted(read[:2]) == sorted(read[2:]) == sorted(ports)
+    assert not waits(supervisor)
+
+
+def test_handshakes_of_a_closed_socket_are_not_known() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+    assert in_progress(sock) is None
 
 
 async def test_change_that_cannot_be_stored_leaves_all_addresses_unchanged(

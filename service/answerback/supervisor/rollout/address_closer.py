@@ -11,8 +11,7 @@ later changes.
 
 import asyncio
 import logging
-import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Final
@@ -28,11 +27,14 @@ from answerback.supervisor.workers.process import WorkerProcess
 
 # Rule: workers are told before a SYN filter is set, and all sockets of an address have it before one is closed:
 #       otherwise the kernel would give its handshakes to the others, which reset them.
+# Rule: two readings, some time apart, have to find no handshake: at the first, another processor may still be handling
+#       a SYN that arrived before the filter was set.
 # Rule: nothing here fails a change: it is decided already.
 
 HANDSHAKE_SECONDS: Final = 1.0  # seconds that a handshake may take: a lost packet is sent again after 1 s
 UNKNOWN_SECONDS: Final = 0.25  # seconds to wait if the kernel does not report handshakes
 POLL_SECONDS: Final = 0.02
+SYN_SECONDS: Final = 0.01  # seconds until the kernel reports a handshake whose SYN another processor is still handling
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class AddressCloser:
         now = monotonic()
         closing = self._sockets.closing
         self._since = {key: self._since.get(key, now) for key in closing}
-        await self._finish(await self._ready(closing))
+        await self._finish(await self._ready())
         if self._since and self._finishing is None:
             failure = "some removed addresses may still be listened on"
             self._finishing = self._tasks.start(self._finish_all(), failure=failure)
@@ -82,17 +84,15 @@ class AddressCloser:
     async def _silence_all(self) -> None:
         await self.expect_silence(self._pool.change_targets, self._sockets.keys)
         self._sockets.silence_all()
-        closing = self._sockets.closing
-        self._since = dict.fromkeys(closing, monotonic())
-        while len(await self._ready(closing)) < len(closing):  # noqa: ASYNC110 - there is no event to wait for
+        self._since = dict.fromkeys(self._sockets.closing, monotonic())
+        while len(await self._ready()) < len(self._since):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(POLL_SECONDS)
 
     async def _finish_all(self) -> None:
         try:
             while self._since:
                 await asyncio.sleep(POLL_SECONDS)
-                closing = self._sockets.closing
-                ready = await self._ready({key: sockets for key, sockets in closing.items() if key in self._since})
+                ready = await self._ready()
                 self._since = {key: since for key, since in self._since.items() if key in self._sockets.closing}
                 if ready:
                     async with self._serial.between():
@@ -112,11 +112,23 @@ class AddressCloser:
         for key in keys:
             self._since.pop(key, None)
 
-    async def _ready(self, closing: Mapping[str, Sequence[socket.socket]]) -> list[str]:
+    async def _ready(self) -> list[str]:
         """Return the keys of addresses that may be finished now."""
-        return [key for key, sockets in closing.items() if await self._is_ready(self._since[key], sockets)]
+        ready = await self._without_handshakes(list(self._since))
+        closing = self._sockets.closing
+        if any(is_silent(sock) for key in ready for sock in closing.get(key, ())):
+            await asyncio.sleep(SYN_SECONDS)
+            ready = await self._without_handshakes(ready)
+        return ready
 
-    async def _is_ready(self, since: float, sockets: Sequence[socket.socket]) -> bool:
+    async def _without_handshakes(self, keys: Sequence[str]) -> list[str]:
+        """Return those of the keys at whose addresses no handshake is in progress, or its time is over."""
+        return [key for key in keys if await self._is_without_handshakes(key)]
+
+    async def _is_without_handshakes(self, key: str) -> bool:
+        sockets, since = self._sockets.closing.get(key), self._since.get(key)
+        if sockets is None or since is None:  # finished, or used again, since the caller has looked
+            return False
         silent = [sock for sock in sockets if is_silent(sock)]
         if not silent:  # Unix sockets have no handshake; on others new ones begin all the time: waiting is useless
             return True

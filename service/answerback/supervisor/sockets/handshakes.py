@@ -26,10 +26,13 @@ ADDRESS_OFFSET: Final = HEADER.size + 8  # of struct inet_diag_msg: our address,
 
 
 def in_progress(sock: socket.socket) -> int | None:
-    """Return the number of handshakes at a listening TCP socket's address; None if the kernel does not tell."""
-    host, port = sock.getsockname()[:2]
-    address = socket.inet_pton(sock.family, host)
+    """Return the number of handshakes at a listening TCP socket's address.
+
+    None if the kernel does not tell, or the socket is closed.
+    """
     try:
+        host, port = sock.getsockname()[:2]
+        address = socket.inet_pton(sock.family, host)
         found = list(_half_open(sock.family, port))
     except OSError:
         return None
