@@ -29,6 +29,14 @@ MORE: Final = {
     ),
     "core/selection.py": ("tests/core/test_plan.py", "tests/core/test_reply_memory.py"),
     "core/plan.py": ("tests/core/session/test_session.py",),
+    "core/expressions/*.py": (
+        "tests/language/expressions/test_page.py",
+        "tests/language/expressions/test_compiler.py",
+        "tests/language/expressions/test_bounds.py",
+        "tests/language/expressions/test_laws.py",
+        "tests/language/matching/test_expr.py",
+    ),
+    "core/framing/*fields.py": ("tests/language/framing/test_fields.py",),
     "core/framing/http*.py": ("tests/core/framing/test_http.py", "tests/core/framing/test_http_head_first.py"),
     "net/c*.py": ("tests/net/test_conformance.py", "tests/net/test_live_changes.py"),
     "net/listener*.py": (
@@ -38,6 +46,7 @@ MORE: Final = {
     ),
     "net/acceptor.py": ("tests/net/test_conformance.py",),
     "net/deadlines.py": ("tests/net/test_timers.py",),
+    "supervisor/journal/*.py": ("tests/system/test_journal.py",),
     "supervisor/workers/pool.py": (
         "tests/supervisor/test_quick_worker_pool.py",
         "tests/supervisor/test_quick_restarts.py",
