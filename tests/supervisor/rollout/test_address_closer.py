@@ -299,7 +299,12 @@ async def test_addresses_of_one_change_are_read_twice_with_one_pause(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
-    monkeypatch.setattr(address_closer, "in_progress", lambda sock: read.append(sock.getsockname()[1]) or 0)
+
+    def none(sock: socket.socket) -> int:
+        read.append(sock.getsockname()[1])
+        return 0
+
+    monkeypatch.setattr(address_closer, "in_progress", none)
     supervisor = await supervise(listener() + listener("two", name="other"))
     ports = [supervisor.port(), supervisor.port("other")]
     await supervisor.update(config())
