@@ -202,6 +202,8 @@ class ListenerPlan:
     on_request: Rules = field(default_factory=Rules)
     on_connect: Rules = field(default_factory=Rules)
     on_idle: Rules = field(default_factory=Rules)
+    on_idle_in_script: Rules = field(default_factory=Rules)
+    """Those that also act while a script waits for a frame."""
     on_eof: Rules = field(default_factory=Rules)
     on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)

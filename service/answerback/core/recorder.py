@@ -53,6 +53,12 @@ class Recorder(Protocol):
     def suspended(self) -> None:
         """The script waits for something."""
 
+    def interrupted(self) -> None:
+        """The script waits for a frame, and another one is played meanwhile, until `continued`."""
+
+    def continued(self) -> None:
+        """The other script is over: the one that waits goes on."""
+
     def played(self) -> None:
         """The script is over."""
 

@@ -1,6 +1,6 @@
 """Writes down what a session reports: which rule it finds and why not an earlier one, which steps it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,6 @@ from answerback.core.context import RequestContext
 from answerback.core.framing import Framing, Idle, UntilEof
 from answerback.core.matching import Explainer, Mismatch
 from answerback.core.plan import Event, ListenerPlan, Rule
-from answerback.core.selection import Rules
 from answerback.core.session import Observer, Session
 from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import Hang, Receive, SetFraming, StepResult
@@ -53,10 +52,11 @@ class Recorder(Observer, SessionMetrics):
         return self.clock.now
 
     @override
-    def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
-        rules = self._rules_on(event)
+    def rule_selected(
+        self, event: Event, rules: Sequence[Rule], request: bytes, rule: Rule | None, context: RequestContext
+    ) -> None:
         captures = context.captures
-        before = rules.in_order[: rules.in_order.index(rule)] if rule else rules.in_order
+        before = rules[: rules.index(rule)] if rule else rules
         passed_over = [
             PassedOver(RuleName(each.name, each.cell), self._mismatch(each, request, context)) for each in before
         ]
@@ -75,17 +75,6 @@ class Recorder(Observer, SessionMetrics):
                 mark_nearest(passed_over),
             )
         )
-
-    def _rules_on(self, event: Event) -> Rules:
-        plan = self.plan
-        rules = {
-            Event.REQUEST: plan.on_request,
-            Event.CONNECT: plan.on_connect,
-            Event.IDLE: plan.on_idle,
-            Event.EOF: plan.on_eof,
-            Event.DRAIN: plan.on_drain,
-        }
-        return rules[event]
 
     def _mismatch(self, rule: Rule, request: bytes, context: RequestContext) -> Mismatch:
         if rule.in_states and context.state not in rule.in_states:

@@ -1,10 +1,10 @@
 """A checked configuration to a core plan. Workers import this: neither yaml nor anything heavy comes with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from answerback.core import patterns
 from answerback.core.faults import Fault
-from answerback.core.plan import Engine, ListenerPlan, Plan
+from answerback.core.plan import Engine, ListenerPlan, Plan, Rule
 from answerback.core.selection import Rules
 from answerback.internal.v1 import link_pb2
 from answerback.language.contents import Files
@@ -18,7 +18,7 @@ from answerback.language.limits import compile_limits
 from answerback.language.nearest import NearestMismatch
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.requests import fields_of, longest_request
-from answerback.language.rules import compile_rule, rule_key
+from answerback.language.rules import compile_rule, rule_key, stands_alone
 from answerback.v1 import config_pb2 as v1
 
 
@@ -85,6 +85,7 @@ def _listener(
         on_request=on(v1.EVENT_REQUEST),
         on_connect=on(v1.EVENT_CONNECT),
         on_idle=on(v1.EVENT_IDLE),
+        on_idle_in_script=Rules([*_idle_in_script(listener, compiled)]),
         on_eof=on(v1.EVENT_EOF),
         on_drain=on(v1.EVENT_DRAIN),
         limits=compile_limits(listener.limits),
@@ -97,6 +98,13 @@ def _listener(
         block=layout.block,
         socket=layout.socket,
     )
+
+
+def _idle_in_script(listener: v1.Listener, compiled: Sequence[tuple[int, Rule]]) -> Iterator[Rule]:
+    """The rules on IDLE that act while a script waits for a frame."""
+    for given, (event, rule) in zip(listener.rules, compiled, strict=True):
+        if event == v1.EVENT_IDLE and stands_alone(given):
+            yield rule
 
 
 def _faults(listener: v1.Listener, layout: link_pb2.ListenerLayout) -> tuple[Fault, ...]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from answerback.language.context import Linting
 from answerback.language.matching import takes_all
 from answerback.language.problems import Problems, quoted
-from answerback.language.rules import event_without_request, scripts
-from answerback.language.steps import STEPS
+from answerback.language.rules import event_without_request, other_steps, scripts
+from answerback.language.steps import STEPS, StepKind
 from answerback.v1 import config_pb2 as v1
 
 _EVERYWHERE = None  # the key of rules without `in_states`
@@ -24,6 +24,7 @@ def lint_rules(listener: v1.Listener, linting: Linting) -> None:
         _unreachable(rules, path, problems)
         _before_catch_alls(rules, path, problems)
     _states(listener, path, problems)
+    _idle_in_scripts(listener, path, problems)
     for index, rule in enumerate(listener.rules):
         here = f"{path}.rules[{index}]"
         _counts(rule, here, problems)
@@ -136,6 +137,27 @@ def _counts(rule: v1.Rule, path: str, problems: Problems) -> None:
     replies = len(rule.replies.of)
     if rule.replies.then == v1.Replies.THEN_NEXT_RULE and rule.times > replies:
         problems.add(f"{path}.times", f"never reached: the rule does not match after {replies} replies")
+
+
+def _idle_in_scripts(listener: v1.Listener, path: str, problems: Problems) -> None:
+    """Report rules on IDLE that do not act while a script waits for a frame, although scripts do."""
+    reads = any(kind is not None and kind.reads for rule in listener.rules for kind in _kinds(rule))
+    if not reads:
+        return
+    for index, rule in enumerate(listener.rules):
+        if rule.event != v1.EVENT_IDLE:
+            continue
+        for here, script in scripts(rule, f"{path}.rules[{index}]"):
+            for place in other_steps(script)[:1]:
+                problems.add(
+                    f"{here}[{place}]",
+                    "because of this step, the rule does not act while a script waits in `receive`: then only rules "
+                    "with send, close and reset act",
+                )
+
+
+def _kinds(rule: v1.Rule) -> list[StepKind | None]:
+    return [STEPS.of(step) for _, script in scripts(rule, "") for step in script]
 
 
 # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────

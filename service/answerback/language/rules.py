@@ -14,7 +14,7 @@ from answerback.language.fields import Field, Time, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
 from answerback.language.problems import Problems
 from answerback.language.requests import check_searches
-from answerback.language.steps import check_script, check_state_name, compile_script
+from answerback.language.steps import STEPS, check_script, check_state_name, compile_script
 from answerback.v1 import config_pb2 as v1
 
 THEN: Mapping[int, WhenExhausted] = {
@@ -82,6 +82,17 @@ def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]
     yield f"{path}.do", rule.do
     for index, script in enumerate(rule.replies.of):
         yield f"{path}.replies.of[{index}].do", script.do
+
+
+def stands_alone(rule: v1.Rule) -> bool:
+    """Whether its scripts hold only steps that need no conversation of their own."""
+    return all(not other_steps(script) for _, script in scripts(rule, ""))
+
+
+def other_steps(script: Sequence[v1.Step]) -> list[int]:
+    """The places of the steps that need a conversation of their own."""
+    kinds = [STEPS.of(step) for step in script]
+    return [index for index, kind in enumerate(kinds) if kind is not None and not kind.stands_alone]
 
 
 def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, request_bytes: int, scope: Scope) -> None:

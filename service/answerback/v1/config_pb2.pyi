@@ -101,7 +101,8 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """
     EVENT_IDLE: _Event.ValueType  # 3
     """The peer has sent nothing for `idle_timeout`. The rule acts in place of the close; if it does not close the
-    connection, the clock starts again.
+    connection, the clock starts again. While a script waits in `receive`, only rules act whose scripts hold nothing but
+    `send`, `close` and `reset`.
     """
     EVENT_EOF: _Event.ValueType  # 4
     """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
@@ -119,7 +120,8 @@ the events below.
 """
 EVENT_IDLE: Event.ValueType  # 3
 """The peer has sent nothing for `idle_timeout`. The rule acts in place of the close; if it does not close the
-connection, the clock starts again.
+connection, the clock starts again. While a script waits in `receive`, only rules act whose scripts hold nothing but
+`send`, `close` and `reset`.
 """
 EVENT_EOF: Event.ValueType  # 4
 """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""

@@ -203,8 +203,11 @@ class Model:
         if due == ended:
             silent, self._bytes = self._bytes, b""
             return silent
-        if in_script or not self._act(v1.EVENT_IDLE):
+        before = self.request, self.captures
+        if not self._act(v1.EVENT_IDLE, in_script=in_script):
             raise Over("idle_timeout")
+        if in_script:
+            self.request, self.captures = before
         return None
 
     def _busy_until(self, due: float) -> None:
@@ -255,11 +258,11 @@ class Model:
 
     # ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _act(self, event: int, request: bytes = b"") -> bool:
+    def _act(self, event: int, request: bytes = b"", *, in_script: bool = False) -> bool:
         """Do what the first rule says that matches; False if there is none."""
         self.request, self.captures = request, None
         asked = matching.Asked(request, self.number, self.peer[0], self._context())
-        chosen = matching.choose(self._given, event, self.state, asked, self._shared, self._own)
+        chosen = matching.choose(self._given, event, self.state, asked, self._shared, self._own, in_script=in_script)
         if chosen is None:
             return False
         self.captures = chosen.captures

@@ -154,9 +154,13 @@ class Chosen:
     captures: Together | None
 
 
-def choose(listener: v1.Listener, event: int, state: str, asked: Asked, shared: Counts, own: Counts) -> Chosen | None:
+def choose(
+    listener: v1.Listener, event: int, state: str, asked: Asked, shared: Counts, own: Counts, *, in_script: bool = False
+) -> Chosen | None:
     """The first rule, in the order written, that is for this event and state, matches, and is not used up."""
     for index, rule in _for(listener, event, state):
+        if in_script and not only_sends_and_ends(rule):
+            continue
         asked.captures = []
         if rule.HasField("when") and not holds(rule.when, asked):
             continue
@@ -164,6 +168,11 @@ def choose(listener: v1.Listener, event: int, state: str, asked: Asked, shared: 
         if script is not None:
             return Chosen(index, script, Together(asked.captures) if asked.captures else None)
     return None
+
+
+def only_sends_and_ends(rule: v1.Rule) -> bool:
+    steps = [*rule.do, *(step for script in rule.replies.of for step in script.do)]
+    return {step.WhichOneof("kind") for step in steps} <= {"send", "close", "reset"}
 
 
 def _for(listener: v1.Listener, event: int, state: str) -> Iterator[tuple[int, v1.Rule]]:

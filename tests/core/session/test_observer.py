@@ -1,5 +1,6 @@
 """What a session reports to its observer: everything, once, in order, and nothing that changes the conversation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -25,7 +26,14 @@ class Recorded(Observer):
 
     reports: list[tuple[object, ...]] = field(default_factory=list)
 
-    def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
+    def rule_selected(
+        self,
+        event: Event,
+        rules: Sequence[Rule],  # noqa: ARG002 - those of the plan
+        request: bytes,
+        rule: Rule | None,
+        context: RequestContext,
+    ) -> None:
         self.reports.append(("rule", event, request, rule and rule.name, context.number, context.state))
 
     def request_split(self, framing: Framing | None, framer: Framing | None) -> None:  # noqa: ARG002 - made of it

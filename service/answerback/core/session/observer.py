@@ -1,5 +1,6 @@
 """The interface through which a conversation is observed as it happens, such as by `answerback.explain`."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from answerback.core.actions import CloseReason
@@ -16,8 +17,10 @@ from answerback.core.steps import StepResult
 class Observer(Protocol):
     """What a session reports. Counts are reported to `session_metrics.SessionMetrics`."""
 
-    def rule_selected(self, event: Event, request: bytes, rule: Rule | None, context: RequestContext) -> None:
-        """The rules on an event were searched: this one answers, or none. `request` is empty for other events."""
+    def rule_selected(
+        self, event: Event, rules: Sequence[Rule], request: bytes, rule: Rule | None, context: RequestContext
+    ) -> None:
+        """These rules on an event were searched: this one answers, or none. `request` is empty for other events."""
 
     def request_split(self, framing: Framing | None, framer: Framing | None) -> None:
         """The requests that follow are found under this framing, by its framer; None is a request of no bytes."""

@@ -3,10 +3,10 @@
 from collections.abc import Generator, Iterable, Iterator
 from math import inf
 from types import GeneratorType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from answerback.core.actions import CloseReason
-from answerback.core.context import RequestContext
+from answerback.core.context import Captures, RequestContext
 from answerback.core.expressions import EvaluationError
 from answerback.core.faults import Reply
 from answerback.core.plan import Rule
@@ -30,10 +30,18 @@ STEPS_AT_ONCE: Final = 8  # steps that a fault may swallow before the clock is r
 END_OF_HANG: Final = EndSession(by_reset=False, reason=CloseReason.MAX_LIFETIME)
 
 
+class Interrupted(NamedTuple):
+    """A script that waits for a frame while a rule on IDLE acts, and what its steps see."""
+
+    script: "ScriptRun"
+    request: bytes
+    captures: Captures | None
+
+
 class ScriptRun:
     """A script that waits: for a time, for a frame, for its connection's turn, or for the peer to give up."""
 
-    __slots__ = ("answers_request", "framer", "hang", "receive", "resume_at", "steps")
+    __slots__ = ("answers_request", "framer", "hang", "interrupted", "receive", "resume_at", "steps")
 
     answers_request: bool
     """Whether it answers a request, and not another event."""
@@ -43,6 +51,8 @@ class ScriptRun:
     """The frame that it waits for; `framer` is that of its framing."""
     hang: Hang | None
     """Set if it hangs: the only step left is the end of the connection."""
+    interrupted: "Interrupted | None"
+    """The script that waits for a frame meanwhile."""
 
     def __init__(self, steps: Iterator[Step], resume_at: float, receive: Receive | None = None) -> None:
         self.steps = steps
@@ -51,6 +61,7 @@ class ScriptRun:
         self.receive = receive
         self.framer: Framing | None = None if receive is None else receive.framing.new_framer()
         self.hang = None
+        self.interrupted = None
 
     @classmethod
     def hanging(cls, hang: Hang, now: float, lifetime: float) -> "ScriptRun":

@@ -40,7 +40,15 @@ from answerback.core.selection import Rules, Selector
 from answerback.core.session.closing import CLOSING, FIN, HALF_CLOSED, LINGERING, NOTHING, OVER, Closing
 from answerback.core.session.observer import Observer
 from answerback.core.session.reader import READ_AHEAD, RequestReader
-from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS, ScriptRun, resolve, search
+from answerback.core.session.script import (
+    FREE_STEPS,
+    OUTPUT_AHEAD,
+    TURN_SECONDS,
+    Interrupted,
+    ScriptRun,
+    resolve,
+    search,
+)
 from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import (
     EndSession,
@@ -428,9 +436,35 @@ class Session:
         actions: list[Action] = []
         self.active_at = now
         idle = CloseReason.IDLE_TIMEOUT
-        if self.receiving or not self._begin(Event.IDLE, self._plan.on_idle, actions, now, idle):
+        if self.receiving:
+            acts = self._interrupt(actions, now)
+        else:
+            acts = self._begin(Event.IDLE, self._plan.on_idle, actions, now, idle)
+        if not acts:
             actions += self._close_after_faults(idle, now)
         return actions
+
+    def _interrupt(self, actions: list[Action], now: float) -> bool:
+        """Play the script of a rule on IDLE while another script waits for a frame; False if no rule acts."""
+        context = self.context
+        interrupted = Interrupted(self._taken_up(), context.request, context.captures)
+        if self.recorder is not None:
+            self.recorder.interrupted()
+        acts = self._begin(Event.IDLE, self._plan.on_idle_in_script, actions, now, CloseReason.IDLE_TIMEOUT)
+        script = self._script
+        if script is not None:
+            script.interrupted = interrupted
+        elif self._closing is None or self._closing.phase == HALF_CLOSED:
+            self._return_to(interrupted)
+        return acts
+
+    def _return_to(self, interrupted: Interrupted) -> None:
+        """The script that came in between is over: the one before waits on."""
+        context = self.context
+        self._script, context.request, context.captures = interrupted
+        self.awaits_flush = True
+        if self.recorder is not None:
+            self.recorder.continued()
 
     def _out_of_time(self) -> bool:
         """Whether this turn has used up its time."""
@@ -603,7 +637,7 @@ class Session:
         """Report the rule on a request, and its constant reply."""
         context = self.context
         context.number = self.number
-        observer.rule_selected(Event.REQUEST, request, rule, context)
+        observer.rule_selected(Event.REQUEST, self._plan.on_request.in_order, request, rule, context)
         if rule is not None and rule.reply is not None:
             observer.sent(rule.reply.data)
 
@@ -717,10 +751,10 @@ class Session:
         context.request, context.captures, context.number = b"", None, self.number
         selector = rules.selector_for(context.state)
         if selector.max_search_bytes < 0:
-            script = self._found_on_event(event, selector, otherwise, now)
+            script = self._found_on_event(event, rules, selector, otherwise, now)
         else:
             rule = selector.search(b"", context)
-            self._found_for(event, rule, now)
+            self._found_for(event, rules, rule, now)
             if rule is None:
                 return False
             script = self._script_of(rule, context)
@@ -729,21 +763,21 @@ class Session:
             self.awaits_flush = True  # what follows is done, or received, from there
         return True
 
-    def _found_for(self, event: Event, rule: Rule | None, now: float) -> None:
+    def _found_for(self, event: Event, rules: Rules, rule: Rule | None, now: float) -> None:
         """Count an event by the rule that was found for it."""
         if rule is not None:
             self._metrics.matched(rule.cell)
             if self.recorder is not None:
                 self.recorder.event(event, rule, now, self)
         if self._observer is not None:
-            self._observer.rule_selected(event, b"", rule, self.context)
+            self._observer.rule_selected(event, rules.in_order, b"", rule, self.context)
 
     def _found_on_event(
-        self, event: Event, selector: Selector, otherwise: CloseReason | None, now: float
+        self, event: Event, rules: Rules, selector: Selector, otherwise: CloseReason | None, now: float
     ) -> Iterator[Step]:
         """Search for a rule on an event in parts: yields None between them, then the steps."""
         rule = yield from selector.search_in_parts(b"", self.context)
-        self._found_for(event, rule, now)
+        self._found_for(event, rules, rule, now)
         if rule is not None:
             yield from self._script_of(rule, self.context)
         elif otherwise is not None:
@@ -764,7 +798,7 @@ class Session:
         """Search for a rule on a request in parts: yields None between them, then the steps."""
         rule = yield from search(selector, request, self.context)
         if self._observer is not None:
-            self._observer.rule_selected(Event.REQUEST, request, rule, self.context)
+            self._observer.rule_selected(Event.REQUEST, self._plan.on_request.in_order, request, rule, self.context)
         if rule is None:
             self._metrics.unmatched(1)
         else:
@@ -906,8 +940,11 @@ class Session:
         script = self._script
         if script is None:
             self._answered += before.answers_request
+            if before.interrupted is not None and (self._closing is None or self._closing.phase == HALF_CLOSED):
+                self._return_to(before.interrupted)
         else:
             script.answers_request = before.answers_request
+            script.interrupted = before.interrupted
         if script is None or script.receive is not None:
             self.active_at = now
             self.awaits_flush = True  # the rest is processed, and timed, from there

@@ -31,6 +31,8 @@ class StepKind(Kind):
     """Whether the client reads FIN behind what was sent before."""
     ends: ClassVar[str] = ""
     """Why no step behind it is taken; empty if they are."""
+    stands_alone: ClassVar[bool] = False
+    """Whether it can be taken while another script waits, or where there is no conversation."""
     needs_request: ClassVar[bool] = False
     """Whether it does nothing where there is no request."""
 

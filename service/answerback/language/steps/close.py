@@ -12,6 +12,7 @@ class CloseKind(StepKind):
     """Close in order."""
 
     example = "do: [close]"
+    stands_alone = True
     closes = True
     ends = "ends the connection"
 

@@ -12,6 +12,7 @@ class ResetKind(StepKind):
     """Reset the connection."""
 
     example = "do: [reset]"
+    stands_alone = True
     ends = "ends the connection"
     on_unix = "a Unix socket has no RST: the peer reads EOF, as after a close"
 

@@ -13,6 +13,7 @@ class SendKind(StepKind):
 
     words = "at most 16 MiB"
     example = r'do: [send: "220 ready\r\n"]'
+    stands_alone = True
     sends = True
 
     @override

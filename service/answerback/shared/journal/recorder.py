@@ -102,6 +102,12 @@ class ListenerJournal:
     def sending(self, actions: Sequence[Action], first: int) -> None:
         """See `Recorder`: nothing is in progress."""
 
+    def interrupted(self) -> None:
+        """See `Recorder`: nothing is in progress."""
+
+    def continued(self) -> None:
+        """See `Recorder`: nothing is in progress."""
+
     def delayed(self, seconds: float) -> None:
         """See `Recorder`: nothing is in progress."""
 
@@ -140,7 +146,7 @@ class _Open:
 class ConnectionRecorder:
     """The journal of one connection. See `core.recorder.Recorder`."""
 
-    __slots__ = ("_first", "_journal", "_key", "_last", "_open", "_ring")
+    __slots__ = ("_first", "_journal", "_key", "_last", "_open", "_outer", "_ring")
 
     def __init__(self, journal: ListenerJournal, key: bytes) -> None:
         self._journal = journal
@@ -149,6 +155,7 @@ class ConnectionRecorder:
         self._first = 1  # the records whose replies are not known to be in the kernel yet
         self._last = 0
         self._open: _Open | None = None
+        self._outer: _Open | None = None  # the script that waits while another one is played
 
     def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
         """See `Recorder`."""
@@ -252,10 +259,21 @@ class ConnectionRecorder:
             for sequence in range(self._first, self._last + 1):
                 self._ring.complete(sequence, now, State.ABANDONED)
             self._first = self._last + 1
-        current, self._open = self._open, None
-        if current is not None:
-            self._store(current, whole=True)
-            current.ring.complete(current.sequence, now, State.ABANDONED)
+        scripts = self._open, self._outer
+        self._open = self._outer = None
+        for current in scripts:
+            if current is not None:
+                self._store(current, whole=True)
+                current.ring.complete(current.sequence, now, State.ABANDONED)
+
+    def interrupted(self) -> None:
+        """See `Recorder`."""
+        self._outer, self._open = self._open, None
+
+    def continued(self) -> None:
+        """See `Recorder`."""
+        self.played()
+        self._open, self._outer = self._outer, None
 
     def ended(
         self, reason: CloseReason, now: float, seconds: float, requests: int, *, received: int, sent: int
