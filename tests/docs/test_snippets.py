@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from answerback.testing import Answerback, AsyncAnswerback, AsyncListener, Listener
 from tests.docs.consoles import ROOT, blocks
 from tests.ports import free_port
 from tests.system.conftest import Start
@@ -32,3 +35,15 @@ def test_every_snippet_is_a_test_that_passes(start_server: Start, tmp_path: Path
     found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
     assert int(re.findall(r"(\d+) passed", found.stdout)[0]) >= len(snippets)
+
+
+@pytest.mark.parametrize(
+    "of, kinds", [("answerback", (Answerback, AsyncAnswerback)), ("a listener", (Listener, AsyncListener))]
+)
+def test_tables_name_every_public_attribute(of: str, kinds: tuple[type, type]) -> None:
+    table = re.split(rf"^\| of `?{of}`? \|.*$", PAGE.read_text(), flags=re.MULTILINE)[1].partition("\n\n")[0]
+    named = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)", row)}
+    blocking, awaiting = ({name for name in vars(kind) if not name.startswith("_")} for kind in kinds)
+    assert named - {"name"} == blocking
+    assert awaiting <= blocking
+    assert blocking - awaiting <= {"client", "conversation"}, "those that block have no twin to await"
