@@ -41,13 +41,13 @@ def test_shorthand_and_words_mean_what_they_mean_in_yaml() -> None:
     listener = v1.Listener()
     value = {
         "name": "a",
-        "framing": "line",
+        "framing": {"line": {"keep_ending": True}},
         "rules": [{"when": "PING", "do": [{"send": "+PONG\r\n"}, {"delay": "5ms"}, "close"]}],
         "limits": {"idle_timeout": timedelta(seconds=1.5), "max_connections": 3},
         "random_seed": 7,
     }
     assert fill(listener, value) == []
-    text = """listeners: [{name: a, framing: line, random_seed: 7,
+    text = """listeners: [{name: a, framing: {line: {keep_ending: true}}, random_seed: 7,
       rules: [{when: PING, do: [send: "+PONG\\r\\n", delay: 5ms, close]}],
       limits: {idle_timeout: 1.5s, max_connections: 3}}]"""
     assert listener == load(text).config.listeners[0]

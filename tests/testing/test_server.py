@@ -43,6 +43,7 @@ def test_server_is_alone_with_a_unix_socket_and_leaves_nothing(folder: Path) -> 
         assert [line for line in listening.splitlines() if f"socket:[{(line.split() * 10)[9]}]" in sockets] == []
         loaded = Path(f"/proc/{server.pid}/maps").read_text()
         assert "aiohttp" not in loaded
+        assert os.getsid(server.pid) == server.pid, "Ctrl-C is for pytest"
     assert gone(server.pid)
     assert gone(worker)
     assert list(folder.iterdir()) == []

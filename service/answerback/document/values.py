@@ -80,9 +80,7 @@ def _scalar(value: object) -> Scalar:
             text, plain = _duration(value), False
         case None:
             text, plain = "", True
-        case bool():
-            text, plain = str(value).lower(), True
-        case int() | float():
+        case bool() | int() | float():
             text, plain = repr(value), True
         case _:
             raise ValueError(f"a value of {type(value).__name__} has no form in a configuration")
