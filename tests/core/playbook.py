@@ -17,7 +17,7 @@ from answerback.core.actions import Abort, Action, Send
 from answerback.core.bounded_counter import BoundedCounters
 from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan, ListenerPlan
-from answerback.core.session import Session
+from answerback.core.session import Session, SlowReader
 from answerback.core.session_metrics import SessionMetrics
 
 
@@ -121,7 +121,8 @@ class Playbook:
         self.now = 1000.0
         self.account = Account()
         self.in_force = ActivePlan(plan)
-        self.session = Session(self.in_force, self.account, self.now, connection or Somewhere())
+        session = Session(self.in_force, self.account, self.now, connection or Somewhere())
+        self.session = SlowReader(session, self.in_force) if plan.faults_from_peer else session
         self.room = room
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []
@@ -183,7 +184,9 @@ class Playbook:
             waits_no_time = (
                 script is not None and script.resume_at <= self.now
             )  # so the script goes on, and it has an end
-            moved_on = self.session.deadline > before or self.session.over or waits_no_time
+            # A slow reader may have two things due at one time: a piece, and a timer of the session.
+            passed_on = isinstance(self.session, SlowReader)
+            moved_on = self.session.deadline > before or self.session.over or waits_no_time or passed_on
             assert moved_on, "woken for nothing, and not moved on"
         self.now = end
 

@@ -366,3 +366,20 @@ def test_answered_requests_are_evaluated_once() -> None:
     transcript = told(rules, b"a\nb\n", Moment(0.5, b"", eof=True), Moment(2))
     assert asked(transcript) == [(b"a", "rules[0]"), (b"b", "other")]
     assert sent(transcript) == [(1.0, b"b")]
+
+
+def test_explained_slow_reader_gets_requests_later() -> None:
+    faults = "faults: [{name: slow, direction: FROM_PEER, bandwidth: {bytes_per_second: 10}}]"
+    transcript = told(f"framing: line, rules: [{{do: [echo]}}], {faults}", b"123456789\n123")
+    assert sent(transcript) == [(1, b"123456789")]
+    assert only(transcript, e.Strikes) == [e.Strikes(0, e.FaultName("slow", 0, "bandwidth"))]
+    assert transcript.events[-2:] == [
+        e.Incomplete(1.3, b"123", "line", "the line has not ended with LF"),
+        e.Open(1.3, ""),
+    ]
+
+
+def test_explained_fault_of_a_rule_strikes_its_replies_alone() -> None:
+    rules = "rules: [{name: a, when: a, do: [send: '1']}, {do: [send: '2']}]"
+    transcript = told(f"framing: line, {rules}, faults: [{{rules: [a], latency: 3s}}]", b"b\na\n")
+    assert sent(transcript) == [(0, b"2"), (3, b"1")]

@@ -56,6 +56,7 @@ def whole(where: Where, example: str) -> str:
     rule = "rules:\n  - " + example if where is Where.RULE else example
     given = {line.split(":")[0] for line in rule.splitlines()}
     needed = [line for line in ("name: it", "address: 127.0.0.1:0") if line.split(":")[0] not in given]
+    needed += ["rules: [{name: login}]"] * ("[login]" in example)
     return "listeners:\n  -\n" + indent("\n".join([*needed, rule]), "    ")
 
 

@@ -1,6 +1,8 @@
 """Each fault as a real client sees it, on both engines and both loops."""
 
+import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
@@ -28,6 +30,7 @@ from answerback.core.selection import Rules
 from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
 from tests.net.test_conformance import SPARE
+from tests.waiting import eventually
 
 STRIKES = SPARE + 1
 COUNTER = SPARE + 10
@@ -242,3 +245,48 @@ def test_listener_with_same_seed_repeats_its_faults(serving: Serving) -> None:
     assert other != first
     serving.commit(CHANCY)
     assert conversations(serving) == first
+
+
+def reading_slowly(rate: int) -> ListenerPlan:
+    slow = Fault("slow", STRIKES, Bandwidth(rate), sequence_cell=COUNTER, read_rate=rate)
+    return replace(plan(), faults_from_peer=(slow,))
+
+
+def test_bandwidth_fault_from_peer_slows_a_request(serving: Serving) -> None:
+    serving.commit(reading_slowly(500))
+    client = serving.connect()
+    with Watch() as watch:
+        assert client.say(b"x" * 99 + b"\n").hear(100) == REPLY
+    assert watch.seconds >= 0.2
+    assert strikes(serving) == 1
+    assert client.finish().hear_all() == b""
+
+
+MOST_READ = 256 << 10  # bytes that the event loop's transports read at once
+
+
+def test_slow_reader_makes_the_client_wait_until_the_fault_is_removed(serving: Serving) -> None:
+    serving.commit(reading_slowly(10))
+    client = serving.connect(receive_buffer=4096)
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    request, sent = b"x" * 999 + b"\n", 0
+    client.sock.settimeout(SILENCE)
+    with suppress(TimeoutError):
+        while sent < 64 << 20:
+            sent += client.sock.send((request * 100)[sent % 1000 :])
+    assert sent < 32 << 20, "what the kernel takes, and one read"
+    assert 0 < serving.count(listener_counters.RECEIVED_BYTES) <= MOST_READ
+    assert serving.count(listener_counters.REQUESTS) == 0
+    serving.commit(plan())
+    client.sock.settimeout(10)
+    client.sock.shutdown(socket.SHUT_WR)
+    assert len(client.hear_all()) == (sent // 1000) * len(REPLY)
+    assert serving.count(listener_counters.RECEIVED_BYTES) == sent
+
+
+def test_reset_of_a_slow_readers_client_closes_the_connection(serving: Serving) -> None:
+    serving.commit(reading_slowly(1))
+    client = serving.connect().say(b"x" * 1000)
+    eventually(lambda: serving.count(listener_counters.RECEIVED_BYTES) == 1000)
+    client.reset()
+    eventually(lambda: serving.count(listener_counters.CLOSED + CloseReason.PEER_RESET) == 1)

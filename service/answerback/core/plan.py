@@ -108,7 +108,7 @@ class Rule:
     sequence_cell: int = 0
     """The cell of the shared sequence of `times` and `replies`; the start of its window is in the next one."""
     has_faults: bool = False
-    """Whether the listener has faults, which apply to each reply."""
+    """Whether the listener has faults that concern its replies."""
     reply: Send | None = field(init=False)
     """The constant reply, if the rule only sends the same bytes for every request."""
     counted: bool = field(init=False)
@@ -208,7 +208,9 @@ class ListenerPlan:
     on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
-    """The faults that every reply passes through, in order; the listener's rules are marked as `has_faults`."""
+    """The faults that replies pass through, in order; the rules that they concern are marked as `has_faults`."""
+    faults_from_peer: tuple[Fault, ...] = ()
+    """The faults of what is read, which have a `read_rate`."""
     accept: Accept = Accept.NORMAL
     rule_names: tuple[str, ...] = ()
     """The names of all rules, in the order written; for metrics."""

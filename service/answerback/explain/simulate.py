@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from answerback.core.plan import Accept, ActivePlan
-from answerback.core.session import Session
+from answerback.core.session import Session, SlowReader
 from answerback.explain import events, plans
 from answerback.explain.events import Enough, Transcript
 from answerback.explain.fake_connection import fake_connection
@@ -54,8 +54,10 @@ class _Simulation:
         connection = fake_connection(
             listener, peer, plan.random_seed, lambda: begun + timedelta(seconds=self.now), lambda: self.now
         )
-        self._session = Session(ActivePlan(plan), self._recorder, self.now, connection, self._recorder)
-        self._recorder.session = self._session
+        active = ActivePlan(plan)
+        session = Session(active, self._recorder, self.now, connection, self._recorder)
+        self._session = SlowReader(session, active) if plan.faults_from_peer else session
+        self._recorder.session = session
 
     def play(self, moments: Sequence[Moment]) -> Transcript:
         """Run to the end: all input was processed, and nothing is in progress."""

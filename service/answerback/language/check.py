@@ -174,11 +174,12 @@ class _Listener:
 
     def _faults(self, checking: Checking) -> None:
         faults = self._listener.faults[:MAX_FAULTS]
+        names = {rule_key(rule, index) for index, rule in enumerate(self._listener.rules)}
         if len(self._listener.faults) > MAX_FAULTS:
             self._problems.add(self._at("faults"), f"{len(self._listener.faults)} faults; the maximum is {MAX_FAULTS}")
         self._keys("faults", [fault_key(fault, index) for index, fault in enumerate(faults)])
         for index, fault in enumerate(faults):
-            check_fault(fault, f"{self._path}.faults[{index}]", checking)
+            check_fault(fault, f"{self._path}.faults[{index}]", checking, rules=names)
 
     def _keys(self, of: str, keys: Sequence[str]) -> None:
         """What rules or faults are counted under."""

@@ -65,11 +65,14 @@ def _listener(
     counters = layout.counters or [0] * len(names)  # none where no rule needs one
     numbered = zip(listener.rules, names, layout.rules, counters, strict=True)
     faults = _faults(listener, layout)
+    in_replies = tuple(fault for fault in faults if not fault.read_rate)
     scope = Scope(fields=fields_of(listener))
     compiled = [
         (
             rule.event or v1.EVENT_REQUEST,
-            compile_rule(rule, name, at, counter, files, faulted=bool(faults), scope=scope),
+            compile_rule(
+                rule, name, at, counter, files, faulted=any(each.concerns(name) for each in in_replies), scope=scope
+            ),
         )
         for rule, name, at, counter in numbered
     ]
@@ -89,7 +92,8 @@ def _listener(
         on_eof=on(v1.EVENT_EOF),
         on_drain=on(v1.EVENT_DRAIN),
         limits=compile_limits(listener.limits),
-        faults=faults,
+        faults=in_replies,
+        faults_from_peer=tuple(fault for fault in faults if fault.read_rate),
         accept=accept_of(listener),
         rule_names=names,
         journal=compile_settings(listener.journal, journal),

@@ -18,7 +18,7 @@ from time import monotonic
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.matching import Mismatch
 from answerback.core.recorder import Recorder
-from answerback.core.session import Session
+from answerback.core.session import Session, SlowReader
 from answerback.net.delivery import PROGRESS, acknowledged, unread
 from answerback.net.host import Host
 from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJournal
@@ -77,8 +77,10 @@ class Connection(ABC):
         self.sock = sock
         self.counted_peer = peer
         self.counters = host.counters
-        self.session = Session(host.in_force, host.counters, monotonic(), self)
-        self.session.recorder = host.journal
+        session = Session(host.in_force, host.counters, monotonic(), self)
+        session.recorder = host.journal
+        slow = host.in_force.plan.faults_from_peer
+        self.session: Session | SlowReader = SlowReader(session, host.in_force) if slow else session
         # When to check whether the peer takes the output, and what it must have acknowledged by then, if known; None
         # before the first check.
         self._delivery: tuple[float, int | None] | None = None

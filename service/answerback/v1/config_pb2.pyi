@@ -1700,9 +1700,34 @@ class Fault(_message.Message):
     TARGET_CONNECTION: Fault.Target.ValueType  # 2
     """Decide once per connection, at the first reply that the fault can affect; its replies are counted separately."""
 
+    class _Direction:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Fault._Direction.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DIRECTION_UNSPECIFIED: Fault._Direction.ValueType  # 0
+        DIRECTION_TO_PEER: Fault._Direction.ValueType  # 1
+        """Replies."""
+        DIRECTION_FROM_PEER: Fault._Direction.ValueType  # 2
+        """The bytes that the peer sends, before they are split into requests: only `bandwidth`, which makes a slow reader. The server
+        decides once per connection, when its first bytes arrive, and `skip`, `times` and `every` count connections.
+        """
+
+    class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+        """The direction of the bytes that a fault changes."""
+
+    DIRECTION_UNSPECIFIED: Fault.Direction.ValueType  # 0
+    DIRECTION_TO_PEER: Fault.Direction.ValueType  # 1
+    """Replies."""
+    DIRECTION_FROM_PEER: Fault.Direction.ValueType  # 2
+    """The bytes that the peer sends, before they are split into requests: only `bandwidth`, which makes a slow reader. The server
+    decides once per connection, when its first bytes arrive, and `skip`, `times` and `every` count connections.
+    """
+
     @_typing.final
     class Bandwidth(_message.Message):
-        """Limit the rate of replies."""
+        """Limit the rate of replies, or the rate at which the server reads."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1892,6 +1917,8 @@ class Fault(_message.Message):
     TIMES_FIELD_NUMBER: _builtins.int
     PER_FIELD_NUMBER: _builtins.int
     EVERY_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     BANDWIDTH_FIELD_NUMBER: _builtins.int
     SLICE_FIELD_NUMBER: _builtins.int
@@ -1913,11 +1940,17 @@ class Fault(_message.Message):
     """The maximum number of times that the fault applies, exact over all workers."""
     every: _builtins.int
     """After `skip`, apply to every N-th reply."""
+    direction: Global___Fault.Direction.ValueType
+    """The direction of the bytes that the fault changes."""
     @_builtins.property
     def per(self) -> _duration_pb2.Duration:
         """The window of `times`: it begins when the fault applies for the first time. When it has ended, the fault applies
         `times` times more, in the next window.
         """
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the rules to whose replies the fault applies. A rule without a name is `rules[N]`."""
 
     @_builtins.property
     def latency(self) -> Global___Delay:
@@ -1949,6 +1982,8 @@ class Fault(_message.Message):
         times: _builtins.int = ...,
         per: _duration_pb2.Duration | None = ...,
         every: _builtins.int = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        direction: Global___Fault.Direction.ValueType = ...,
         latency: Global___Delay | None = ...,
         bandwidth: Global___Fault.Bandwidth | None = ...,
         slice: Global___Fault.Slice | None = ...,
@@ -1961,7 +1996,7 @@ class Fault(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "per", b"per", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "every", b"every", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "direction", b"direction", "drop", b"drop", "every", b"every", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "rules", b"rules", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
     _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015

@@ -224,3 +224,18 @@ def test_fault_with_a_window_applies_again_after_its_end(per_connection: bool) -
     assert not dropped()
     book >> after(0.001)
     assert [dropped() for _ in range(2)] == [True, False], "`skip` is for the first reply of all"
+
+
+def test_fault_of_rules_applies_to_the_replies_of_these_alone() -> None:
+    of_rule = fault(Drop(), rules=frozenset({"rule"}), times=2)
+    of_another = fault(Truncate(1, by_reset=True), "other", 8, 104, rules=frozenset({"another"}))
+    book = Playbook(plan(of_rule, of_another)) >> b"x\nx\n"
+    book.silent() >> b"x\n" << Send(b"x")
+    assert book.account.strikes == [7, 7]
+
+
+def test_fault_of_rules_does_not_apply_to_a_close_without_a_rule() -> None:
+    late = fault(SlowClose(Fixed(5)), rules=frozenset({"rule"}))
+    book = Playbook(plan(late)) >> b"close\n"
+    book.silent() >> after(5) << HalfClose() >> eof << Close(CloseReason.SERVER_CLOSE)
+    Playbook(plan(late)) >> eof << Close(CloseReason.PEER_EOF)

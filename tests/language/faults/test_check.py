@@ -1,6 +1,7 @@
 import pytest
 
 from answerback.language.check import MAX_FAULTS, check
+from answerback.language.faults.base import MAX_COMPARED
 from answerback.v1 import config_pb2 as v1
 from tests.language.configurations import listener, members, said
 
@@ -72,4 +73,59 @@ def test_fault_with_unknown_target_or_nan_probability_is_rejected() -> None:
     assert said(check(config, {})) == [
         "listeners[0].faults[0].target: there is no value 9; known: TARGET_REPLY, TARGET_CONNECTION",
         "listeners[0].faults[0].probability: must be 0 to 1, not nan",
+    ]
+
+
+NAMED = "rules: [{name: login, when: LOGIN}, {}]\n"
+
+
+def test_fault_of_rules_is_rejected_for_names_that_no_rule_has() -> None:
+    config = listener(NAMED + "faults: [{rules: [login, logni, 'rules[1]', 'rules[0]', ''], drop: {}}]")
+    assert said(check(config, {})) == [
+        "listeners[0].faults[0].rules[1]: no rule of this listener has the name 'logni'; did you mean login?",
+        "listeners[0].faults[0].rules[3]: no rule of this listener has the name 'rules[0]'; did you mean rules[1]?",
+        "listeners[0].faults[0].rules[4]: no rule of this listener has the name ''",
+    ]
+
+
+def test_names_for_an_unknown_rule_are_not_compared_with_very_many() -> None:
+    rules = ", ".join(f"{{name: rule{number}}}" for number in range(MAX_COMPARED + 1))
+    config = listener(f"rules: [{rules}]\nfaults: [{{rules: [rul1], drop: {{}}}}]")
+    assert said(check(config, {})) == ["listeners[0].faults[0].rules[0]: no rule of this listener has the name 'rul1'"]
+
+
+EFFECTS = {
+    "latency": "1s",
+    "slice": "{size: 1}",
+    "truncate": "{}",
+    "hang": "{}",
+    "reset": "{}",
+    "slow_close": "{delay: 1s}",
+    "corrupt": "{}",
+    "drop": "{}",
+}
+
+
+@pytest.mark.parametrize("kind", EFFECTS)
+def test_fault_from_peer_of_a_kind_that_changes_replies_is_rejected(kind: str) -> None:
+    assert problems(f"{{direction: FROM_PEER, {kind}: {EFFECTS[kind]}}}") == [
+        f"[0].direction: FROM_PEER is for bandwidth; {kind} changes replies"
+    ]
+    assert problems(f"{{direction: TO_PEER, {kind}: {EFFECTS[kind]}}}") == []
+
+
+def test_fault_from_peer_of_rules_or_replies_is_rejected() -> None:
+    slow = "direction: FROM_PEER, bandwidth: {bytes_per_second: 1}"
+    config = listener(NAMED + f"faults: [{{rules: [login], target: REPLY, {slow}}}, {{target: CONNECTION, {slow}}}]")
+    assert said(check(config, {})) == [
+        "listeners[0].faults[0].rules: not with FROM_PEER: bytes are read before a rule matches them",
+        "listeners[0].faults[0].target: not REPLY with FROM_PEER, which is decided once per connection",
+    ]
+
+
+def test_unknown_direction_is_rejected() -> None:
+    config = listener()
+    config.listeners[0].faults.add(direction=9, drop=v1.Fault.Drop())
+    assert said(check(config, {})) == [
+        "listeners[0].faults[0].direction: there is no value 9; known: DIRECTION_TO_PEER, DIRECTION_FROM_PEER",
     ]

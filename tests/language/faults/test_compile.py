@@ -76,3 +76,26 @@ def test_listener_with_faults_precomputes_no_reply() -> None:
 def test_compile_of_empty_fault_is_rejected() -> None:
     with pytest.raises(ValueError, match="a fault says nothing"):
         compile_fault(v1.Fault(), "it", 0, 0)
+
+
+def test_fault_from_peer_compiles_to_a_rate_of_reading() -> None:
+    plan = only(
+        listener(
+            "faults: [{direction: FROM_PEER, target: CONNECTION, times: 2, bandwidth: {bytes_per_second: 9}}, drop]"
+        )
+    )
+    assert [each.name for each in plan.faults] == ["faults[1]"]
+    (slow,) = plan.faults_from_peer
+    assert (slow.read_rate, slow.times, slow.per_connection, slow.sequence_cell) == (9, 2, False, 700)
+
+
+def test_only_the_rules_that_faults_concern_are_marked() -> None:
+    plan = only(
+        listener(
+            "rules: [{name: a, when: a, do: [send: a]}, {do: [send: b]}]\n"
+            "faults: [{rules: [a], drop: {}}, {direction: FROM_PEER, bandwidth: {bytes_per_second: 1}}]"
+        )
+    )
+    assert [each.has_faults for each in plan.on_request.in_order] == [True, False]
+    assert [each.reply is None for each in plan.on_request.in_order] == [True, False]
+    assert plan.faults[0].rules == {"a"}

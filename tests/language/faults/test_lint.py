@@ -21,7 +21,7 @@ def test_faults_after_one_that_leaves_no_bytes_are_warned_of(first: str) -> None
     ]
 
 
-@pytest.mark.parametrize("when", ["probability: 0.5", "skip: 1", "times: 1", "every: 2"])
+@pytest.mark.parametrize("when", ["probability: 0.5", "skip: 1", "times: 1", "every: 2", "rules: ['rules[0]']"])
 def test_lint_does_not_call_faults_behind_conditional_fault_unreachable(when: str) -> None:
     assert (
         faults(
@@ -37,3 +37,7 @@ def test_slow_close_that_skips_the_first_close_is_warned_of(when: str) -> None:
     assert faults(f"{{target: CONNECTION, {when}, slow_close: {{delay: 1s}}}}") == [
         "[0]: never applies: a connection is closed once"
     ]
+
+
+def test_lint_knows_that_a_slow_reader_needs_no_reply() -> None:
+    assert faults("drop, {direction: FROM_PEER, bandwidth: {bytes_per_second: 1}}") == []

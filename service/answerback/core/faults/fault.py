@@ -49,19 +49,27 @@ class Fault:
     """After `skip`, it considers every N-th reply."""
     sequence_cell: int = 0
     """The first of its COUNTERS cells."""
+    rules: frozenset[str] = frozenset()
+    """The names of the rules to whose replies it applies; all replies, and other closes, if empty."""
+    read_rate: int = 0
+    """The bytes per second that are read from the peer; 0 for a fault in replies."""
+
+    def concerns(self, rule: str) -> bool:
+        """Whether it may apply to the replies of the rule with this name."""
+        return not self.rules or rule in self.rules
 
     def transform(self, reply: Reply, context: RequestContext) -> Iterator[StepResult]:
         """Transform the reply, if the fault applies to it."""
         for result in reply:
             if self.effect.applies_to(result):
                 rest = chain((result,), reply)
-                state = self._decide(context)
+                state = self.decide(context)
                 yield from rest if state is None else self.effect.transform(rest, state)
                 return
             yield result
 
-    def _decide(self, context: RequestContext) -> FaultState | None:
-        """Decide whether the fault applies to this reply; its state if so."""
+    def decide(self, context: RequestContext) -> FaultState | None:
+        """Decide whether the fault applies to this reply, or to what is read; its state if so."""
         if self.per_connection:
             own = context.fault_states.get(self)
             if own is None:
@@ -93,11 +101,12 @@ class Fault:
         return not self.times or count(self.sequence_cell + 1, self.times, self.window_seconds) is not None
 
 
-def apply_all(faults: Sequence[Fault], reply: Reply, context: RequestContext) -> Reply:
-    """Pass a reply through all faults, in order."""
+def apply_all(faults: Sequence[Fault], reply: Reply, context: RequestContext, rule: str) -> Reply:
+    """Pass a reply of the rule with this name through the faults that concern it, in order."""
     reply = chain((None,), reply)
     for fault in faults:
-        reply = fault.transform(reply, context)
+        if fault.concerns(rule):
+            reply = fault.transform(reply, context)
     return reply
 
 
@@ -105,6 +114,6 @@ def apply_to_close(faults: Sequence[Fault], reason: CloseReason, context: Reques
     """Pass an orderly close that is not part of a reply through the faults that affect closing."""
     reply: Reply = iter((EndSession(by_reset=False, reason=reason),))
     for fault in faults:
-        if isinstance(fault.effect, SlowClose):
+        if isinstance(fault.effect, SlowClose) and not fault.rules:
             reply = fault.transform(reply, context)
     return reply

@@ -813,7 +813,7 @@ class Session:
         script = context.chosen_steps if rule.counted else rule.steps
         faults = self._plan.faults
         if faults:
-            return apply_all(faults, resolve(script, context, self._observer), context)
+            return apply_all(faults, resolve(script, context, self._observer), context, rule.name)
         return iter(script) if self._observer is None else resolve(script, context, self._observer)
 
     def _play(self, script: Iterator[Step], actions: list[Action], now: float) -> int:

@@ -1,4 +1,4 @@
-"""`bandwidth`: replies come slowly."""
+"""`bandwidth`: replies come slowly, or requests are read slowly."""
 
 from answerback.compat import override
 from answerback.core import faults
@@ -22,6 +22,11 @@ class BandwidthKind(FaultKind):
     fields = FIELDS
     example = "faults: [{bandwidth: {bytes_per_second: 2400}}]"
     needs_bytes = True
+    from_peer = True
+
+    @override
+    def read_rate(self, given: v1.Fault.Bandwidth) -> int:
+        return int(given.bytes_per_second)
 
     @override
     def compile(self, given: v1.Fault.Bandwidth) -> faults.Effect:

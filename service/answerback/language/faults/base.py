@@ -1,14 +1,16 @@
 """What the kinds of fault share, and the parts of a fault that are the same for all of them."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Collection
+from typing import Any, ClassVar, Final
 
 from answerback.core import faults
 from answerback.language import bounds, durations
 from answerback.language.context import Checking, Linting
+from answerback.language.expressions.errors import suggestion
 from answerback.language.fields import Field, Time, Where, describe
 from answerback.language.payloads import says_nothing
-from answerback.language.problems import step_into
+from answerback.language.problems import quoted, step_into
 from answerback.language.registry import Family, Kind
 from answerback.v1 import config_pb2 as v1
 
@@ -18,6 +20,13 @@ class FaultKind(Kind):
 
     needs_bytes: ClassVar[bool] = False
     """Whether it applies only to replies that send something."""
+
+    from_peer: ClassVar[bool] = False
+    """Whether it can change what the peer sends: `read_rate` says how."""
+
+    def read_rate(self, given: Any) -> int:  # noqa: ARG002 - most change nothing there
+        """The bytes per second that are read from the peer."""
+        raise ValueError(f"{self.name} changes replies")
 
     @abstractmethod
     def compile(self, given: Any) -> faults.Effect:
@@ -31,6 +40,8 @@ class FaultKind(Kind):
         """Why a fault of this kind never applies; None if it may."""
         return None
 
+
+MAX_COMPARED: Final = 100  # names that an unknown one is compared with, to suggest one
 
 FAULTS: Family[FaultKind] = Family(v1.Fault, "fault", Where.LISTENER)
 
@@ -57,6 +68,16 @@ FIELDS = describe(
         words="only with `times`",
     ),
     every=Field("faults: [{every: 10, latency: 1s}]", default="`1`", words="0 is the same as 1"),
+    rules=Field(
+        "faults: [{rules: [login], latency: 1s}]",
+        default="all rules, and closes that no rule asks for",
+        words="names of the listener's rules; only with `TO_PEER`",
+    ),
+    direction=Field(
+        "faults: [{direction: FROM_PEER, bandwidth: {bytes_per_second: 1000}}]",
+        default="`TO_PEER`",
+        words="`FROM_PEER` only with `bandwidth`",
+    ),
 )
 
 
@@ -65,8 +86,8 @@ def fault_key(fault: v1.Fault, index: int) -> str:
     return fault.name or f"faults[{index}]"
 
 
-def check_fault(given: v1.Fault, path: str, checking: Checking) -> None:
-    """Report what is wrong with a fault, but for its name."""
+def check_fault(given: v1.Fault, path: str, checking: Checking, *, rules: Collection[str] = ()) -> None:
+    """Report what is wrong with a fault, but for its name. `rules`: the names of the listener's rules."""
     bounds.enum(v1.Fault.Target.DESCRIPTOR, given.target, f"{path}.target", checking.problems)
     if not 0 <= (given.probability if given.HasField("probability") else 1) <= 1:  # NaN is neither
         checking.add(f"{path}.probability", f"must be 0 to 1, not {given.probability:g}")
@@ -74,11 +95,29 @@ def check_fault(given: v1.Fault, path: str, checking: Checking) -> None:
         FIELDS.fields["per"].check(given.per, f"{path}.per", checking)
         if not given.times:
             checking.add(f"{path}.per", "only with `times`: it is what is counted in each window")
+    for index, rule in enumerate(given.rules):
+        if rule not in rules:
+            hint = suggestion(rule, rules) if len(rules) <= MAX_COMPARED else ""
+            checking.add(f"{path}.rules[{index}]", f"no rule of this listener has the name {quoted(rule)}{hint}")
     kind = FAULTS.of(given)
+    _check_direction(given, kind, path, checking)
     if kind is None:
         checking.add(path, says_nothing(given))
     else:
         kind.check(getattr(given, kind.name), step_into(path, kind.name), checking)
+
+
+def _check_direction(given: v1.Fault, kind: FaultKind | None, path: str, checking: Checking) -> None:
+    bounds.enum(v1.Fault.Direction.DESCRIPTOR, given.direction, f"{path}.direction", checking.problems)
+    if given.direction != v1.Fault.DIRECTION_FROM_PEER:
+        return
+    if kind is not None and not kind.from_peer:
+        possible = " and ".join(each.name for each in FAULTS if each.from_peer)
+        checking.add(f"{path}.direction", f"FROM_PEER is for {possible}; {kind.name} changes replies")
+    if given.rules:
+        checking.add(f"{path}.rules", "not with FROM_PEER: bytes are read before a rule matches them")
+    if given.target == v1.Fault.TARGET_REPLY:
+        checking.add(f"{path}.target", "not REPLY with FROM_PEER, which is decided once per connection")
 
 
 def compile_fault(given: v1.Fault, name: str, place: int, counter: int) -> faults.Fault | None:
@@ -89,17 +128,20 @@ def compile_fault(given: v1.Fault, name: str, place: int, counter: int) -> fault
     kind, value = FAULTS.chosen(given)
     if given.HasField("probability") and not given.probability:
         return None
+    from_peer = given.direction == v1.Fault.DIRECTION_FROM_PEER
     return faults.Fault(
         name=name,
         cell=place,
         effect=kind.compile(value),
         probability=given.probability if given.HasField("probability") else 1.0,
-        per_connection=given.target == v1.Fault.TARGET_CONNECTION,
+        per_connection=given.target == v1.Fault.TARGET_CONNECTION and not from_peer,
         skip=given.skip,
         times=given.times,
         window_seconds=durations.seconds(given.per),
         every=given.every or 1,
         sequence_cell=counter,
+        rules=frozenset(given.rules),
+        read_rate=kind.read_rate(value) if from_peer else 0,
     )
 
 
@@ -111,7 +153,8 @@ def lint_faults(listener: v1.Listener, linting: Linting) -> None:
         if kind is None:
             continue
         why = _never_applies(fault, kind)
-        if why is None and swallows is not None and kind.needs_bytes:
+        in_replies = fault.direction != v1.Fault.DIRECTION_FROM_PEER
+        if why is None and swallows is not None and kind.needs_bytes and in_replies:
             why = f"{swallows} leaves no bytes of any reply"
         if why is not None:
             linting.add(f"{linting.path}.faults[{index}]", f"never applies: {why}")
@@ -127,4 +170,4 @@ def _never_applies(fault: v1.Fault, kind: FaultKind) -> str | None:
 
 def _always(fault: v1.Fault) -> bool:
     certain = not fault.HasField("probability") or fault.probability >= 1
-    return certain and not fault.skip and not fault.times and fault.every <= 1
+    return certain and not fault.rules and not fault.skip and not fault.times and fault.every <= 1
