@@ -36,6 +36,7 @@ def test_path_may_begin_with_an_index_and_may_be_empty() -> None:
         ("x", TEXT, "there is no 'x'"),
         ("n.a", TEXT, "there is no 'a' in a value that has no such members"),
         ("a", b'{"a": NaN}', "not JSON"),
+        ("b", b'{"a": NaN, "b": 1}', "not JSON"),
         ("a", b'{"a": [Infinity]}', "not JSON"),
         ("a", b'{"a": 1e999}', "not JSON"),
         ("a", b'{"a": "\\ud800"}', "not JSON"),
