@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 DRILL = ROOT / "docs" / "how-to" / "fault-drill.md"
+JOURNAL = ROOT / "docs" / "how-to" / "journal.md"
 HAPROXY = ROOT / "docs" / "how-to" / "haproxy.md"
 REFERENCE = ROOT / "docs" / "reference" / "cli.md"
 
@@ -51,6 +52,10 @@ def test_tutorial_commands_print_what_the_page_shows(reader: Reader) -> None:
 
 def test_fault_drill_commands_print_what_the_page_shows(reader: Reader) -> None:
     reader.read(page(DRILL))
+
+
+def test_journal_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(JOURNAL))
 
 
 @pytest.mark.programs

@@ -37,8 +37,8 @@ class Call:
 
 
 ANOTHER = {"name": "another", "address": "127.0.0.1:0"}
-CONFIG_SERVICE, LISTENERS, OPERATIONS = (
-    f"answerback.v1.{name}Service" for name in ("Config", "Listener", "Operations")
+CONFIG_SERVICE, LISTENERS, OPERATIONS, JOURNAL, CONNECTIONS = (
+    f"answerback.v1.{name}Service" for name in ("Config", "Listener", "Operations", "Journal", "Connection")
 )
 HEALTH = "grpc.health.v1.Health"
 NOW = {"seconds": 0}
@@ -62,6 +62,15 @@ CALLS = (
     Call(f"{CONFIG_SERVICE}/RollbackConfig", {"revision": 3}, {"revision": 5, "changed": True}),
     Call(f"{CONFIG_SERVICE}/UpdateConfig", {"config": {"listeners": [ANOTHER]}}, {"revision": 6, "changed": True}),
     Call(f"{CONFIG_SERVICE}/RollbackConfig", {"revision": 1}, {"revision": 7, "changed": True}),
+    Call(f"{JOURNAL}/CreateMark"),
+    Call(f"{JOURNAL}/WatchExchanges", {"events": True}, {"started": True}, endless=True),
+    Call(f"{JOURNAL}/ListExchanges", {"filter": {"listener": "hello"}}),
+    Call(f"{JOURNAL}/ListEvents"),
+    Call(f"{JOURNAL}/WaitForExchanges", {"count": 1, "timeout": NOW}),
+    Call(f"{JOURNAL}/VerifyExchanges", {"never": True}, {"outcome": "OUTCOME_HOLDS", "text": "expected none, found 0"}),
+    Call(f"{JOURNAL}/ClearExchanges"),
+    Call(f"{CONNECTIONS}/ListConnections"),
+    Call(f"{CONNECTIONS}/CloseConnections", {"listener": "hello"}),
     Call(f"{OPERATIONS}/GetStatus", says={"state": "STATE_SERVING", "revision": 7}),
     Call(f"{OPERATIONS}/ResetCounters", {"listener": "hello", "rule": "greet"}, {"counters": 1}),
     Call(f"{OPERATIONS}/RestartWorkers", {"over": NOW}, {"worker": 1, "step": "RESTART_STEP_RESTARTED"}),

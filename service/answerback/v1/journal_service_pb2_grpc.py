@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class JournalServiceStub(object):
-    """The journal: what clients sent and what they were answered.
+    """The journal: what clients sent and what they were answered. See docs/how-to/journal.md.
 
     An exchange is one request and its reply. It is in the journal before the first byte of its reply is sent, and is
     completed in place, so a client that has a reply finds its request. For each listener, entries + dropped = requests:
@@ -77,7 +77,7 @@ class JournalServiceStub(object):
 
 
 class JournalServiceServicer(object):
-    """The journal: what clients sent and what they were answered.
+    """The journal: what clients sent and what they were answered. See docs/how-to/journal.md.
 
     An exchange is one request and its reply. It is in the journal before the first byte of its reply is sent, and is
     completed in place, so a client that has a reply finds its request. For each listener, entries + dropped = requests:
@@ -183,7 +183,7 @@ def add_JournalServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JournalService(object):
-    """The journal: what clients sent and what they were answered.
+    """The journal: what clients sent and what they were answered. See docs/how-to/journal.md.
 
     An exchange is one request and its reply. It is in the journal before the first byte of its reply is sent, and is
     completed in place, so a client that has a reply finds its request. For each listener, entries + dropped = requests:

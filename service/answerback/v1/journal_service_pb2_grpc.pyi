@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class JournalServiceStub:
-    """The journal: what clients sent and what they were answered.
+    """The journal: what clients sent and what they were answered. See docs/how-to/journal.md.
 
     An exchange is one request and its reply. It is in the journal before the first byte of its reply is sent, and is
     completed in place, so a client that has a reply finds its request. For each listener, entries + dropped = requests:
@@ -60,7 +60,7 @@ class JournalServiceStub:
 
 @_typing.type_check_only
 class JournalServiceAsyncStub(JournalServiceStub):
-    """The journal: what clients sent and what they were answered.
+    """The journal: what clients sent and what they were answered. See docs/how-to/journal.md.
 
     An exchange is one request and its reply. It is in the journal before the first byte of its reply is sent, and is
     completed in place, so a client that has a reply finds its request. For each listener, entries + dropped = requests:
@@ -89,7 +89,7 @@ class JournalServiceAsyncStub(JournalServiceStub):
     """Removes the exchanges and events of one listener, or of all. They count as dropped, with the reason `cleared`."""
 
 class JournalServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The journal: what clients sent and what they were answered.
+    """The journal: what clients sent and what they were answered. See docs/how-to/journal.md.
 
     An exchange is one request and its reply. It is in the journal before the first byte of its reply is sent, and is
     completed in place, so a client that has a reply finds its request. For each listener, entries + dropped = requests:
