@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,14 @@ def test_fifty_patterns_are_searched_in_one_pass() -> None:
 def test_set_of_5000_patterns_can_be_searched() -> None:
     ordered = [f"^{number} (\\S+)$" for number in range(5000)]
     assert list(Sets(ordered).matching(b"4999 yes")) == [4999]
+
+
+def test_two_matches_in_a_set_are_in_the_order_of_the_patterns() -> None:
+    sets = Sets([f"a{number}b" for number in range(20)])
+    assert len(sets._searches) == 1
+    for first, second in combinations(range(20), 2):
+        for data in (b"a%db a%db" % (first, second), b"a%db a%db" % (second, first)):
+            assert list(sets.matching(data)) == [first, second]
 
 
 def test_pattern_sets_search_no_pattern_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

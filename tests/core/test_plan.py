@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from answerback.core import matching, patterns, selection, steps
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
-from answerback.core.plan import ActivePlan, ListenerPlan, Replies, Rule, WhenExhausted
+from answerback.core.plan import ActivePlan, JournalBounds, ListenerPlan, Replies, Rule, WhenExhausted
 from answerback.core.reply_cache import MAX_ENTRIES, MAX_KEY_BYTES, CachedReply
 from answerback.core.selection import Rules, Selector
 from answerback.core.steps import Step
@@ -274,3 +274,12 @@ def test_request_too_long_for_the_sets_is_searched_one_by_one(
     monkeypatch.setattr(type(selector._sets), "matching_in_parts", fail)
     assert selector.search(request_bytes, turn) is found
     assert in_parts(selector, request_bytes, turn) is found
+
+
+def test_journal_keeps_10000_entries_and_64_mib_unless_configured() -> None:
+    assert JournalBounds() == JournalBounds(entries=10_000, bytes=67_108_864, body_bytes=65_536)
+
+
+@pytest.mark.parametrize("workers, share", [(1, (7, 100)), (2, (3, 50)), (3, (2, 33)), (8, (1, 12))])
+def test_workers_share_the_bounds_of_the_journal(workers: int, share: tuple[int, int]) -> None:
+    assert JournalBounds(7, 100, 9).share(workers) == JournalBounds(*share, 9)

@@ -23,6 +23,7 @@ ROOMS: Final = {
 MORE: Final = {
     "core/session/*.py": (
         "tests/core/session/test_session.py",
+        "tests/core/session/test_recording.py",
         "tests/core/test_conversations.py",
         "tests/core/test_steps.py",
         "tests/core/test_model.py",

@@ -89,6 +89,22 @@ def test_slow_reader_is_answered_no_faster_than_it_reads() -> None:
     assert len(book.account.durations) == 3
 
 
+@pytest.mark.parametrize("short, ahead", [(0, 1), (1, 2)])
+def test_replies_are_made_until_the_output_has_its_bound(short: int, ahead: int) -> None:
+    reply = b"x" * (OUTPUT_AHEAD - short)
+    book = Playbook(plan(rule(steps.send(reply))), room=10) >> b"a\nb\nc\n" << Send(reply * ahead)
+    book.silent().read() << Send(reply * (3 - ahead))
+
+
+def test_session_is_half_closed_between_its_fin_and_the_end() -> None:
+    book = Playbook(plan(rule(steps.half_close())))
+    book >> b"half\n" << HalfClose()
+    assert book.session.half_closed
+    assert not book.session.closing
+    book >> eof << Close(CloseReason.PEER_EOF)
+    assert not book.session.half_closed
+
+
 def test_reply_in_progress_at_eof_is_sent() -> None:
     book = Playbook(SERVICES) >> b"slow\n" >> eof
     book.silent() >> after(0.25) << Send(b"slow\n") << Close(CloseReason.PEER_EOF)

@@ -1,0 +1,124 @@
+"""What a session reports to the recorder of its connection, in which order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from answerback.core import steps
+from answerback.core.actions import Action, HalfClose, Send
+from answerback.core.faults import Drop, Fault
+from answerback.core.plan import Event, Rule
+from answerback.core.recorder import Recorded, Recorder
+from answerback.core.reply_cache import CachedReply
+from answerback.core.selection import Rules
+from tests.core.plans import plan, rule
+from tests.core.playbook import Playbook, after, connected
+
+
+class Notes(Recorder):
+    """Notes every report as a tuple that begins with its name."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[object, ...]] = []
+
+    def take(self) -> list[tuple[object, ...]]:
+        """The reports since the last call."""
+        taken, self.all = self.all, []
+        return taken
+
+    def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
+        assert session.recorder is self
+        self.all.append(("repeated", data, number, cached.requests, now))
+
+    def matched(self, request: bytes, rule: Rule | None, number: int, now: float, session: Recorded) -> None:
+        assert session.recorder is self
+        self.all.append(("matched", request, rule and rule.name, number, now))
+
+    def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:
+        assert session.recorder is self
+        self.all.append(("event", event, rule.name, now))
+
+    def sending(self, actions: Sequence[Action], first: int) -> None:
+        self.all.append(("sending", *actions[first:]))
+
+    def delayed(self, seconds: float) -> None:
+        self.all.append(("delayed", seconds))
+
+    def applied(self, faults: tuple[int, ...]) -> None:
+        self.all.append(("applied", *faults))
+
+    def suspended(self) -> None:
+        self.all.append(("suspended",))
+
+    def played(self) -> None:
+        self.all.append(("played",))
+
+    def flushed(self, now: float) -> None:
+        self.all.append(("flushed", now))
+
+    def over(self, now: float) -> None:
+        self.all.append(("over", now))
+
+
+def test_each_request_and_the_steps_of_its_reply_are_reported() -> None:
+    rules = (
+        rule(steps.send(b"pong\n"), when=b"ping", name="ping"),
+        rule(steps.echo(), steps.delay_fixed(0.5), steps.send(b"!"), when=b"slow", name="slow"),
+        rule(steps.send(b"bye\n"), steps.close(), when=b"quit", name="quit"),
+    )
+    book = Playbook(plan(*rules))
+    book.session.recorder = notes = Notes()
+    book >> b"ping\n" << Send(b"pong\n")
+    assert notes.take() == [("matched", b"ping", "ping", 1, 1000.0), ("flushed", 1000.0)]
+    book >> b"unknown\n"
+    assert notes.take() == [("matched", b"unknown", None, 2, 1000.0), ("flushed", 1000.0)]
+    book >> b"ping\nslow\nquit\n" << Send(b"pong\nslow")
+    assert notes.take() == [
+        ("matched", b"ping", "ping", 3, 1000.0),
+        ("matched", b"slow", "slow", 4, 1000.0),
+        ("delayed", 0.5),
+        ("sending", Send(b"slow")),
+        ("suspended",),
+        ("flushed", 1000.0),
+    ]
+    book >> after(0.5) << Send(b"!bye\n") << HalfClose()
+    assert notes.take() == [
+        ("sending", Send(b"!")),
+        ("played",),
+        ("flushed", 1000.5),
+        ("matched", b"quit", "quit", 5, 1000.5),
+        ("sending", Send(b"bye\n"), HalfClose()),
+        ("played",),
+        ("flushed", 1000.5),
+    ]
+
+
+def test_requests_answered_from_the_cache_are_reported_with_the_number_of_the_first() -> None:
+    book = Playbook(plan(rule(steps.send(b"pong\n"), when=b"ping")))
+    book.session.recorder = notes = Notes()
+    for first in (1, 4, 7, 10):
+        book >> b"ping\nping\nping\n" << Send(b"pong\n" * 3)
+        reports = notes.take()
+        assert reports.pop() == ("flushed", 1000.0)
+        if first < 7:
+            assert reports == [("matched", b"ping", "rule", first + number, 1000.0) for number in range(3)]
+        else:
+            assert reports == [("repeated", b"ping\n" * 3, first, 3, 1000.0)]
+
+
+def test_reply_to_an_event_is_reported() -> None:
+    book = Playbook(plan(on_connect=Rules((rule(steps.send(b"220\n"), name="banner"),))))
+    book.session.recorder = notes = Notes()
+    book >> connected << Send(b"220\n")
+    assert notes.take()[:3] == [("event", Event.CONNECT, "banner", 1000.0), ("sending", Send(b"220\n")), ("played",)]
+
+
+def test_applied_faults_are_reported_once() -> None:
+    faulty = replace(
+        plan(replace(rule(steps.send(b"pong\n")), has_faults=True)), faults=(Fault("drops", 9, Drop(), times=1),)
+    )
+    book = Playbook(faulty)
+    book.session.recorder = notes = Notes()
+    book >> b"a\n"
+    assert notes.take()[:4] == [("matched", b"a", "rule", 1, 1000.0), ("applied", 9), ("sending",), ("played",)]
+    book >> b"b\n" << Send(b"pong\n")
+    assert notes.take()[:3] == [("matched", b"b", "rule", 2, 1000.0), ("sending", Send(b"pong\n")), ("played",)]
