@@ -109,6 +109,7 @@ def check_case(framing: Framing, stream: bytes, requests: list[bytes], left: byt
                 assert with_more == expected
             else:
                 assert with_more.requests[: len(requests)] == requests
+    check_consumed(framing, stream)
 
 
 def check_cutting_never_matters(framing: Framing, stream: bytes, cuts: list[int], kind: type[bytes]) -> None:
