@@ -94,6 +94,7 @@ def test_replies_are_made_until_the_output_has_its_bound(short: int, ahead: int)
     reply = b"x" * (OUTPUT_AHEAD - short)
     book = Playbook(plan(rule(steps.send(reply))), room=10) >> b"a\nb\nc\n" << Send(reply * ahead)
     book.silent().read() << Send(reply * (3 - ahead))
+    assert book.turns == 0, "the rest of a turn is used when the kernel has taken everything"
 
 
 def test_session_is_half_closed_between_its_fin_and_the_end() -> None:
