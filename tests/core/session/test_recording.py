@@ -49,6 +49,12 @@ class Notes(Recorder):
     def suspended(self) -> None:
         self.all.append(("suspended",))
 
+    def interrupted(self) -> None:
+        self.all.append(("interrupted",))
+
+    def continued(self) -> None:
+        self.all.append(("continued",))
+
     def played(self) -> None:
         self.all.append(("played",))
 
