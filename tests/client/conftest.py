@@ -15,6 +15,7 @@ from tests.system.conftest import RunningServer, await_listening, end, launch
 __all__ = ("Api", "Cli", "api", "cli")
 
 EMPTY = "listeners: []\n"
+Enough = Callable[[list[Any]], bool]
 
 
 class Blocking:
@@ -29,8 +30,17 @@ class Blocking:
 
     def all(self, calls: Callable[[Any], Any], count: int = 1 << 30) -> list[Any]:
         """The first values of a stream."""
+        return self.until(calls, lambda found: len(found) >= count)
+
+    def until(self, calls: Callable[[Any], Any], enough: Enough) -> list[Any]:
+        """The values of a stream until they are enough."""
+        found: list[Any] = []
         with calls(self.client) as stream:
-            return [value for _, value in zip(range(count), stream, strict=False)]
+            for value in stream:
+                found.append(value)
+                if enough(found):
+                    break
+        return found
 
     def end(self) -> None:
         """Close the client."""
@@ -54,14 +64,17 @@ class Awaiting:
 
     def all(self, calls: Callable[[Any], Any], count: int = 1 << 30) -> list[Any]:
         """The first values of a stream."""
+        return self.until(calls, lambda found: len(found) >= count)
+
+    def until(self, calls: Callable[[Any], Any], enough: Enough) -> list[Any]:
+        """The values of a stream until they are enough."""
 
         async def received() -> list[Any]:
             found: list[Any] = []
             async with calls(self.client) as stream:
-                while len(found) < count:
-                    try:
-                        found.append(await anext(stream))
-                    except StopAsyncIteration:
+                async for value in stream:
+                    found.append(value)
+                    if enough(found):
                         break
             return found
 

@@ -154,12 +154,16 @@ def test_watch_of_exchanges_begins_and_receives(client: Face) -> None:
 
     asking = threading.Thread(target=ask_until_the_watch_has_begun)
     asking.start()
-    seen = client.all(lambda api: api.watch_exchanges(listener="lines", events=True), 4)
-    over.set()
-    asking.join()
+    try:
+        seen = client.until(
+            lambda api: api.watch_exchanges(listener="lines", events=True),
+            lambda found: any(each.exchange for each in found) and any(each.event for each in found),
+        )
+    finally:
+        over.set()
+        asking.join()
     assert (seen[0].started, seen[0].exchange, seen[0].event, seen[0].lost) == (True, None, None, 0)
-    assert any(each.exchange for each in seen[1:])
-    assert any(each.event for each in seen[1:])
+    assert not any(each.started for each in seen[1:])
     assert not any(each.exchange and each.event for each in seen)
 
 
