@@ -6,9 +6,10 @@ from collections import Counter
 import pytest
 
 from answerback.core.plan import JournalBounds
+from answerback.shared.journal import records
 from answerback.shared.journal.counts import count_unrecorded, entries
 from answerback.shared.journal.layout import GENERATION, HEADER_BYTES, Kind, State
-from answerback.shared.journal.records import EVENTS, Moving, RingReader
+from answerback.shared.journal.records import EVENTS, Moving, Record, RingReader
 from answerback.shared.journal.region import JournalRegion
 from answerback.shared.listener_counters import (
     JOURNAL_DROPPED_AT,
@@ -122,6 +123,22 @@ def test_reader_that_is_overtaken_gets_no_torn_record(writing: Writing) -> None:
     for number in range(40, 75):
         writing.exchange(b"%d" % number)
     assert [record.request for chunk in reading for record in chunk] == [b"%d" % number for number in range(35, 75)]
+
+
+def test_record_that_is_dropped_while_it_is_read_is_left_out(writing: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        writing.exchange(b"%d" % number)
+    read = records._Shape.records
+
+    def interrupted(shape: records._Shape, sequence: int, runs: dict[int, records._Run]) -> list[Record]:
+        found = list(read(shape, sequence, runs))
+        if sequence == 1:
+            for number in range(40, 50):
+                writing.exchange(b"%d" % number)
+        return found
+
+    monkeypatch.setattr(records._Shape, "records", interrupted)
+    assert writing.requests() == [b"%d" % number for number in range(10, 40)]
 
 
 def test_following_continues_behind_the_last_record(writing: Writing) -> None:
