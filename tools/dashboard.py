@@ -138,6 +138,19 @@ PURPOSE: Final = Row(
         ),
     ),
 )
+JOURNAL: Final = Row(
+    "The journal",
+    (
+        Panel("Requests in the journal", [gauge("journal_entries", "listener", where=LISTENER, over="sum")], width=12),
+        Panel(
+            "Requests that left it, or were not recorded",
+            [rate("journal_dropped_total", "listener", "reason")],
+            "reqps",
+            width=12,
+            stacked=True,
+        ),
+    ),
+)
 TROUBLE: Final = Row(
     "Trouble",
     (
@@ -173,7 +186,7 @@ WORKERS: Final = Row(
         ),
     ),
 )
-ROWS: Final = (NOW, TRAFFIC, LATENCY, PURPOSE, TROUBLE, WORKERS)
+ROWS: Final = (NOW, TRAFFIC, LATENCY, PURPOSE, JOURNAL, TROUBLE, WORKERS)
 
 ANNOTATIONS: Final = (
     ("Applied", "green", "answerback_config_last_applied_timestamp_seconds"),

@@ -216,7 +216,7 @@ def test_unknown_field_is_rejected_with_a_suggestion() -> None:
         "listeners[0]: a field's name is expected, not a list",
         (
             "listeners[0]: no such field: 'a b'; "
-            "known: name, address, engine, framing, rules, faults, limits, accept, random_seed"
+            "known: name, address, engine, framing, rules, faults, limits, accept, random_seed, journal"
         ),
     ]
 
