@@ -54,6 +54,7 @@ listeners:
         replies: {of: [[echo], {do: [close]}, []], then: RANDOM, weights: [1, 0.5, 0]}
       - {event: IDLE, replies: {of: [[hang: {ignore_fin: true}]], then: REPEAT_LAST}}
       - {event: EOF, replies: {of: [[]], then: CYCLE}}
+      - {event: TICK, interval: 200ms, do: [send: beat]}
       - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
       - do:
           - delay: {uniform: {min: 1ms, max: 2ms}}

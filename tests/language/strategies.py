@@ -207,6 +207,8 @@ def rules(draw: st.DrawFn) -> v1.Rule:
         times=draw(st.integers(0, (1 << 64) - 1)),
         scope=draw(st.sampled_from(v1.Scope.values())),
     )
+    if event == v1.EVENT_TICK:
+        rule.interval.CopyFrom(draw(some_time.filter(lambda given: given.seconds > 0)))
     if draw(booleans):
         rule.do.extend(draw(scripts))
     else:

@@ -55,6 +55,7 @@ class Event(Enum):
     IDLE = "idle"
     EOF = "eof"
     DRAIN = "drain"
+    TICK = "tick"
 
 
 class WhenExhausted(Enum):
@@ -191,6 +192,15 @@ class JournalSettings:
     """The bytes kept of each body; None as for all listeners."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A rule on TICK, and its interval in seconds."""
+
+    interval: float
+    rules: Rules
+    """The rule alone: no other one stands in for it."""
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ListenerPlan:
     """The compiled configuration of one listener."""
@@ -204,6 +214,7 @@ class ListenerPlan:
     on_idle: Rules = field(default_factory=Rules)
     on_idle_in_script: Rules = field(default_factory=Rules)
     """Those that also act while a script waits for a frame."""
+    ticks: tuple[Tick, ...] = ()
     on_eof: Rules = field(default_factory=Rules)
     on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from answerback.core import patterns
 from answerback.core.faults import Fault
-from answerback.core.plan import Engine, ListenerPlan, Plan, Rule
+from answerback.core.plan import Engine, ListenerPlan, Plan, Rule, Tick
 from answerback.core.selection import Rules
 from answerback.internal.v1 import link_pb2
+from answerback.language import durations
 from answerback.language.contents import Files
 from answerback.language.context import Compiling
 from answerback.language.enums import accept_of, engine_of
@@ -89,6 +90,7 @@ def _listener(
         on_connect=on(v1.EVENT_CONNECT),
         on_idle=on(v1.EVENT_IDLE),
         on_idle_in_script=Rules([*_idle_in_script(listener, compiled)]),
+        ticks=tuple(_ticks(listener, compiled)),
         on_eof=on(v1.EVENT_EOF),
         on_drain=on(v1.EVENT_DRAIN),
         limits=compile_limits(listener.limits),
@@ -109,6 +111,13 @@ def _idle_in_script(listener: v1.Listener, compiled: Sequence[tuple[int, Rule]])
     for given, (event, rule) in zip(listener.rules, compiled, strict=True):
         if event == v1.EVENT_IDLE and stands_alone(given):
             yield rule
+
+
+def _ticks(listener: v1.Listener, compiled: Sequence[tuple[int, Rule]]) -> Iterator[Tick]:
+    """The rules on TICK, each with its interval."""
+    for given, (event, rule) in zip(listener.rules, compiled, strict=True):
+        if event == v1.EVENT_TICK:
+            yield Tick(durations.nanoseconds(given.interval) / 1e9, Rules([rule]))
 
 
 def _faults(listener: v1.Listener, layout: link_pb2.ListenerLayout) -> tuple[Fault, ...]:

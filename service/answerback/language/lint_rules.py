@@ -20,6 +20,7 @@ def lint_rules(listener: v1.Listener, linting: Linting) -> None:
     by_event: dict[int, list[tuple[int, v1.Rule]]] = {}
     for index, rule in enumerate(listener.rules):
         by_event.setdefault(rule.event or v1.EVENT_REQUEST, []).append((index, rule))
+    by_event.pop(v1.EVENT_TICK, None)  # each such rule has its own clock: no other one takes its place
     for rules in by_event.values():
         _unreachable(rules, path, problems)
         _before_catch_alls(rules, path, problems)

@@ -17,6 +17,8 @@ from answerback.language.requests import check_searches
 from answerback.language.steps import STEPS, check_script, check_state_name, compile_script
 from answerback.v1 import config_pb2 as v1
 
+LEAST_INTERVAL: Final = 10_000_000  # nanoseconds: a tick costs some 20 us
+
 THEN: Mapping[int, WhenExhausted] = {
     v1.Replies.THEN_CYCLE: WhenExhausted.CYCLE,
     v1.Replies.THEN_NEXT_RULE: WhenExhausted.NEXT_RULE,
@@ -46,6 +48,12 @@ RULE: Final = describe(
         default="no window",
         zero="must be more than 0: the window in which matches are counted",
         words="only with `times` or `replies`",
+    ),
+    interval=Time(
+        r'{event: TICK, interval: 200ms, do: [send: "beat\n"]}',
+        default="none",
+        words="at least 10ms; only with `TICK`, and required there",
+        zero="at least 10ms",
     ),
     scope=Field("{scope: CONNECTION, times: 1}", default="`LISTENER`"),
     do=Field(r'do: [send: "+PONG\r\n", close]', default="no step"),
@@ -112,12 +120,26 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
         RULE.fields["per"].check(rule.per, f"{path}.per", checking)
         if not rule.times and not rule.HasField("replies"):
             problems.add(f"{path}.per", "only with `times` or `replies`: they are what is counted in each window")
+    _check_interval(rule, path, checking)
     if rule.do and rule.HasField("replies"):
         problems.add(f"{path}.replies", "only one of do and replies can be given")
     for here, script in scripts(rule, path):
         check_script(script, here, checking)
     check_searches(rule, path, request_bytes, problems)
     _check_then(rule.replies, f"{path}.replies", problems)
+
+
+def _check_interval(rule: v1.Rule, path: str, checking: Checking) -> None:
+    at = f"{path}.interval"
+    if rule.event != v1.EVENT_TICK:
+        if rule.HasField("interval"):
+            checking.add(at, "only rules on TICK have one: write event: TICK")
+    elif not rule.HasField("interval"):
+        checking.add(at, "missing: a rule on TICK needs one, like 200ms")
+    else:
+        RULE.fields["interval"].check(rule.interval, at, checking)
+        if 0 < durations.nanoseconds(rule.interval) < LEAST_INTERVAL:
+            checking.add(at, f"must be at least 10ms, not {durations.written(rule.interval)}")
 
 
 def _check_then(replies: v1.Replies, path: str, problems: Problems) -> None:

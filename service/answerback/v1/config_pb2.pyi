@@ -108,6 +108,10 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
     EVENT_DRAIN: _Event.ValueType  # 5
     """The server drains, and no request is in progress on the connection. The connection closes when the rule has acted."""
+    EVENT_TICK: _Event.ValueType  # 6
+    """The rule's `interval` has passed, whatever the peer sends or does not send. Each such rule has a clock of its own.
+    While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script.
+    """
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper): ...
 
@@ -127,6 +131,10 @@ EVENT_EOF: Event.ValueType  # 4
 """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
 EVENT_DRAIN: Event.ValueType  # 5
 """The server drains, and no request is in progress on the connection. The connection closes when the rule has acted."""
+EVENT_TICK: Event.ValueType  # 6
+"""The rule's `interval` has passed, whatever the peer sends or does not send. Each such rule has a clock of its own.
+While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script.
+"""
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 class _Scope:
@@ -738,6 +746,7 @@ class Rule(_message.Message):
     IN_STATES_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
     PER_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     DO_FIELD_NUMBER: _builtins.int
     REPLIES_FIELD_NUMBER: _builtins.int
@@ -764,6 +773,10 @@ class Rule(_message.Message):
         """
 
     @_builtins.property
+    def interval(self) -> _duration_pb2.Duration:
+        """For the event `TICK`, and required there: the time between two ticks, counted from the start of the connection."""
+
+    @_builtins.property
     def do(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
         """The steps to take, in order. Without a step, nothing is sent."""
 
@@ -780,13 +793,14 @@ class Rule(_message.Message):
         in_states: _abc.Iterable[_builtins.str] | None = ...,
         times: _builtins.int = ...,
         per: _duration_pb2.Duration | None = ...,
+        interval: _duration_pb2.Duration | None = ...,
         scope: Global___Scope.ValueType = ...,
         do: _abc.Iterable[Global___Step] | None = ...,
         replies: Global___Replies | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["per", b"per", "replies", b"replies", "when", b"when"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval", "per", b"per", "replies", b"replies", "when", b"when"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "in_states", b"in_states", "name", b"name", "per", b"per", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "in_states", b"in_states", "interval", b"interval", "name", b"name", "per", b"per", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -66,8 +66,10 @@ class Model:
         self._empty = 0  # requests since one took a byte
         self._head = b""  # of the body that comes next, if heads are requests of their own
         self._after: tuple[v1.Framing, bytes] | None = None  # what to return to, if this framing is for one request
+        self._in_tick = False  # whether a rule on TICK acts: it does not count as a sign of life
         self._prompted = False  # whether the client was asked for the rest of its request
         self._dies = self._limit("lifetime")
+        self._clocks = {index: 0 for index, rule in enumerate(listener.rules) if rule.event == v1.EVENT_TICK}
         # What expressions look at.
         self.listener = listener.name
         self.state = ""
@@ -120,6 +122,7 @@ class Model:
         """The next request, waited for; None once there will be none."""
         begun: float = self._now
         while True:
+            self._tick()
             request = self._look(self._framing, self._head)
             if request is not None:
                 self._head = b"" if self._head else framing.head_before_a_body(self._framing, request)
@@ -139,7 +142,9 @@ class Model:
 
     def _take(self, taken: v1.Framing) -> bytes:
         """One frame, for a script that waits for it."""
-        self._quiet_since = begun = self._now
+        begun = self._now
+        if not self._in_tick:
+            self._quiet_since = begun
         while True:
             frame = self._look(taken)
             if frame is not None:
@@ -187,7 +192,8 @@ class Model:
     def _wait(self, by: v1.Framing, late: float, *, in_script: bool = False) -> bytes | None:
         """Until something is heard, or the time for something has come; what silence has made a request, if it has."""
         idle = self._quiet_since + self._limit("idle_timeout")
-        due = min(idle, self._dies, late if self._bytes or in_script else inf)
+        tick = inf if in_script else min(map(self._next_tick, self._ticking), default=inf)
+        due = min(idle, self._dies, late if self._bytes or in_script else inf, tick)
         ended = inf
         if by.WhichOneof("kind") == "idle" and self._bytes:
             ended = self._quiet_since + durations.nanoseconds(by.idle.gap) // 10**6
@@ -198,6 +204,8 @@ class Model:
         self._set_clock(due)
         if due == self._dies:
             raise Over("max_lifetime")
+        if due == tick:
+            return None
         if due == late:
             raise Over("request_timeout")
         if due == ended:
@@ -209,6 +217,27 @@ class Model:
         if in_script:
             self.request, self.captures = before
         return None
+
+    @property
+    def _ticking(self) -> Sequence[int]:
+        """The places of the rules on TICK, as long as the conversation goes on."""
+        return () if self._half_closed or self._farewell else [*self._clocks]
+
+    def _next_tick(self, index: int) -> int:
+        """When the rule on TICK at this place is due next."""
+        interval = durations.nanoseconds(self._given.rules[index].interval) // 10**6
+        return (self._clocks[index] // interval + 1) * interval
+
+    def _tick(self) -> None:
+        """Do what the rules on TICK say that are due, each once, in the order in which they were due."""
+        while True:
+            due, index = min(((self._next_tick(index), index) for index in self._ticking), default=(inf, 0))
+            if due > self._now:
+                return
+            self._clocks[index] = self._now
+            self._in_tick = True
+            self._act(v1.EVENT_TICK, only=index)
+            self._in_tick = False
 
     def _busy_until(self, due: float) -> None:
         """What is said until then waits."""
@@ -258,11 +287,13 @@ class Model:
 
     # ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _act(self, event: int, request: bytes = b"", *, in_script: bool = False) -> bool:
+    def _act(self, event: int, request: bytes = b"", *, in_script: bool = False, only: int | None = None) -> bool:
         """Do what the first rule says that matches; False if there is none."""
         self.request, self.captures = request, None
         asked = matching.Asked(request, self.number, self.peer[0], self._context())
-        chosen = matching.choose(self._given, event, self.state, asked, self._shared, self._own, in_script=in_script)
+        chosen = matching.choose(
+            self._given, event, self.state, asked, self._shared, self._own, in_script=in_script, only=only
+        )
         if chosen is None:
             return False
         self.captures = chosen.captures
@@ -272,7 +303,8 @@ class Model:
                 self._do(step)
         except Left:
             self._leave()
-        self._quiet_since = self._now
+        if event != v1.EVENT_TICK:
+            self._quiet_since = self._now
         return True
 
     def _do(self, step: v1.Step) -> None:  # noqa: C901, PLR0912 - a table of steps

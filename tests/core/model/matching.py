@@ -155,11 +155,19 @@ class Chosen:
 
 
 def choose(
-    listener: v1.Listener, event: int, state: str, asked: Asked, shared: Counts, own: Counts, *, in_script: bool = False
+    listener: v1.Listener,
+    event: int,
+    state: str,
+    asked: Asked,
+    shared: Counts,
+    own: Counts,
+    *,
+    in_script: bool = False,
+    only: int | None = None,
 ) -> Chosen | None:
     """The first rule, in the order written, that is for this event and state, matches, and is not used up."""
     for index, rule in _for(listener, event, state):
-        if in_script and not only_sends_and_ends(rule):
+        if (in_script and not only_sends_and_ends(rule)) or only not in {None, index}:
             continue
         asked.captures = []
         if rule.HasField("when") and not holds(rule.when, asked):

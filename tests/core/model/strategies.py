@@ -199,7 +199,7 @@ def knowing(known: set[str], scripts: list[Any], *, on_request: bool) -> list[An
 @st.composite
 def rules(draw: st.DrawFn, framings: st.SearchStrategy[Language]) -> Language:
     scripts = st.lists(steps_within(framings), max_size=3)
-    event = draw(st.sampled_from(["REQUEST"] * 6 + ["CONNECT", "IDLE", "EOF", "DRAIN"]))
+    event = draw(st.sampled_from(["REQUEST"] * 6 + ["CONNECT", "IDLE", "EOF", "DRAIN", "TICK"]))
     when = draw(st.none() | (matches if event == "REQUEST" else peer_matches))
     rule = draw(
         some(
@@ -208,6 +208,7 @@ def rules(draw: st.DrawFn, framings: st.SearchStrategy[Language]) -> Language:
             scope=st.sampled_from(["LISTENER", "CONNECTION"]),
         )
     )
+    rule |= {"interval": draw(st.sampled_from(["94ms", "1234ms"]))} if event == "TICK" else {}
     rule |= {"event": event} | ({} if when is None else {"when": when})
     known = captured(when or {})
     if draw(st.integers(0, 3)):

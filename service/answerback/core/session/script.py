@@ -41,7 +41,7 @@ class Interrupted(NamedTuple):
 class ScriptRun:
     """A script that waits: for a time, for a frame, for its connection's turn, or for the peer to give up."""
 
-    __slots__ = ("answers_request", "framer", "hang", "interrupted", "receive", "resume_at", "steps")
+    __slots__ = ("answers_request", "framer", "hang", "interrupted", "is_tick", "receive", "resume_at", "steps")
 
     answers_request: bool
     """Whether it answers a request, and not another event."""
@@ -51,6 +51,8 @@ class ScriptRun:
     """The frame that it waits for; `framer` is that of its framing."""
     hang: Hang | None
     """Set if it hangs: the only step left is the end of the connection."""
+    is_tick: bool
+    """Whether it is that of a rule on TICK: it does not restart the idle timeout."""
     interrupted: "Interrupted | None"
     """The script that waits for a frame meanwhile."""
 
@@ -61,6 +63,7 @@ class ScriptRun:
         self.receive = receive
         self.framer: Framing | None = None if receive is None else receive.framing.new_framer()
         self.hang = None
+        self.is_tick = False
         self.interrupted = None
 
     @classmethod

@@ -49,6 +49,7 @@ from answerback.core.session.script import (
     resolve,
     search,
 )
+from answerback.core.session.ticking import Ticking
 from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import (
     EndSession,
@@ -90,6 +91,7 @@ class Session:
         "_script",
         "_selector",
         "_started",
+        "_ticking",
         "_turn_began",
         "active_at",
         "awaits_flush",
@@ -150,6 +152,9 @@ class Session:
         self.born = now
         self.active_at = now
         self.deadline = now + min(plan.limits.idle_timeout, plan.limits.lifetime)
+        self._ticking: Ticking | None = None
+        if plan.ticks:
+            self._set_clocks(plan, now)
 
     # ── State ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -354,6 +359,8 @@ class Session:
             self.active_at = now
         closing = self._closing
         if closing is None or closing.phase == HALF_CLOSED:
+            if self._ticking is not None and self._tick_comes_next(now):
+                return self._tick(now)
             reader = self._reader
             if reader.buffer or self._eof or self._draining or reader.framer is None or self._script is not None:
                 return self._go_on(now)
@@ -373,7 +380,7 @@ class Session:
         self.wants_read = not self._eof and len(self._reader.buffer) < READ_AHEAD
         if self._script is not None and self._script.receive is None:
             return self._resume(now)
-        return self._converse(now)
+        return self._tick(now) if self._ticks(now) else self._converse(now)
 
     def drain(self, now: float) -> Sequence[Action]:
         """Finish the request in progress, an incomplete one too, then close in order."""
@@ -413,6 +420,8 @@ class Session:
             yield now + limits.idle_timeout, lambda: NOTHING
         if self._busy:
             return
+        if self._ticking is not None and self._ticks(inf) and not self.awaits_flush:
+            yield self._ticking.due, lambda: self._tick(now)
         yield self._partial_since + limits.request_timeout, lambda: self._close(CloseReason.REQUEST_TIMEOUT)
         framer = self.framer
         if framer is not None and framer.idle_gap != inf and self._reader.buffer:
@@ -466,6 +475,46 @@ class Session:
         if self.recorder is not None:
             self.recorder.continued()
 
+    def _set_clocks(self, plan: ListenerPlan, now: float) -> None:
+        """Set the clocks of the plan's rules on TICK."""
+        self._ticking = Ticking(plan.ticks, self.born, now) if plan.ticks else None
+        if self._ticking is not None:
+            self.deadline = min(self.deadline, self._ticking.due)
+
+    def _ticks(self, now: float) -> bool:
+        """Whether a rule on TICK is due: no script is in progress, and the conversation goes on."""
+        ticking = self._ticking
+        if ticking is None or ticking.due > now:
+            return False
+        return self._script is None and self._closing is None and not self._last_rules_applied
+
+    def _tick_comes_next(self, now: float) -> bool:
+        """Whether a rule on TICK acts before anything else; if not, the deadline is that of the next tick."""
+        if self._ticking is None or not self._ticks(inf):
+            return False
+        if self._turn_began is not None and self._ticking.due <= now:
+            return True
+        self.deadline = min(self.deadline, self._ticking.due)
+        return False
+
+    def _tick(self, now: float) -> Sequence[Action]:
+        """Play the scripts of the rules on TICK that are due, until one waits."""
+        actions: list[Action] = []
+        if self._active.plan is not self._plan:
+            self._take_new_plan(now)
+        while self._ticks(now):
+            assert self._ticking is not None
+            tick = self._ticking.take(now)
+            self._begin(Event.TICK, tick.rules, actions, now)
+            if self._script is not None:
+                self._script.is_tick = True
+            elif self._out_of_time():
+                self._give_way()
+                break
+        if self._closing is None and self._script is None:
+            self.awaits_flush = True  # what was received meanwhile is processed from there
+        return actions
+
     def _out_of_time(self) -> bool:
         """Whether this turn has used up its time."""
         began, connection = self._turn_began, self._connection
@@ -491,7 +540,7 @@ class Session:
     def _converse(self, now: float, *, ended: bool = False) -> Sequence[Action]:
         """Answer the requests in the buffer. `ended`: the rest of the buffer is a complete request."""
         if self._active.plan is not self._plan:
-            self._take_new_plan()
+            self._take_new_plan(now)
         closing = self._closing
         if closing is not None:
             return self._unanswered(now)
@@ -724,7 +773,7 @@ class Session:
             self._observer.sent(interim.data)
         return (interim,)
 
-    def _take_new_plan(self) -> None:
+    def _take_new_plan(self, now: float) -> None:
         """Switch to the active plan, unless its framing differs: then this connection keeps its plan to the end."""
         old, new, reader = self._plan, self._active.plan, self._reader
         if new.framing != old.framing:
@@ -732,6 +781,8 @@ class Session:
             return
         self._plan = new
         self._selector = new.on_request.selector_for(self.state)
+        if new.ticks or old.ticks:
+            self._set_clocks(new, now)
         if reader.framing is old.framing:
             reader.framing = new.framing
 
@@ -944,9 +995,11 @@ class Session:
                 self._return_to(before.interrupted)
         else:
             script.answers_request = before.answers_request
+            script.is_tick = before.is_tick
             script.interrupted = before.interrupted
         if script is None or script.receive is not None:
-            self.active_at = now
+            if not before.is_tick:
+                self.active_at = now
             self.awaits_flush = True  # the rest is processed, and timed, from there
         return actions
 
