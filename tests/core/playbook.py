@@ -87,6 +87,7 @@ class Somewhere:
     chance: Random = field(default_factory=lambda: Random(1))
     unexpected_frames: list[tuple[str, str]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
+    listener_number: int = 1
     counters: BoundedCounters[int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -166,3 +166,23 @@ def test_compiling_imports_no_heavy_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        'rules: [{do: [send: {template: "${connection.number}"}]}]',
+        'rules: [{when: {expr: "(connection) . number == 1"}}]',
+        'rules: [{event: CONNECT, do: [receive: {framing: {fixed: {size_from: "connection.number"}}, into: x}]}]',
+        'rules: [{replies: {of: [[], [set: {name: x, value: {template: "${connection.number}"}}]]}}]',
+    ],
+)
+def test_listener_numbers_its_connections_only_if_an_expression_uses_it(used: str) -> None:
+    assert only(listener(used)).numbers_connections
+    assert not only(
+        listener(used.replace("number", "id").replace("id == 1", "id == '1'").replace('"connection.id"', '"1"'))
+    ).numbers_connections
+
+
+def test_text_that_is_no_expression_does_not_number_connections() -> None:
+    assert not only(listener("rules: [{do: [send: connection.number]}]")).numbers_connections

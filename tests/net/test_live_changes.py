@@ -12,6 +12,7 @@ from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rule
 from answerback.core.selection import Rules
+from answerback.language.expressions import Scope, compile_template
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
@@ -334,3 +335,25 @@ def test_connection_ids_differ_within_a_worker_and_between_workers(
     assert len(found) == 6
     assert max(found.values()) == 1
     serving.call(other.poller.close)
+
+
+def test_connections_are_numbered_in_the_order_of_accept_where_rules_use_it(serving: Serving) -> None:
+    said = steps.send(compile_template("${connection.number}", Scope()))
+    numbered = answering(said, numbers_connections=True)
+    serving.commit(numbered)
+    clients = [serving.connect() for _ in range(3)]
+    eventually(lambda: serving.count(listener_counters.OPEN) == 3)
+    assert [client.say(b"x\n").hear(1) for client in reversed(clients)] == [b"3", b"2", b"1"]
+    assert clients[0].say(b"x\n").hear(1) == b"1", "it keeps its number"
+
+
+def test_connections_draw_no_number_before_a_rule_uses_it(serving: Serving) -> None:
+    serving.commit(answering(steps.send(b"x")))
+    first, second = serving.connect(), serving.connect()
+    assert first.say(b"x\n").hear(1) == second.say(b"x\n").hear(1) == b"x"
+    said = steps.send(compile_template("${connection.number}", Scope()))
+    serving.commit(answering(said, numbers_connections=True))
+    third = serving.connect()
+    eventually(lambda: serving.count(listener_counters.OPEN) == 3)
+    assert third.say(b"x\n").hear(1) == b"1"
+    assert second.say(b"x\n").hear(1) == b"2", "drawn when it is first used"

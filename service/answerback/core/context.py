@@ -44,6 +44,10 @@ class ConnectionInfo(Protocol):
         """The connection's number in this process, which is part of its id."""
 
     @property
+    def listener_number(self) -> int:
+        """The connection's number among those of its listener, from 1, over all workers; drawn where it is used."""
+
+    @property
     def peer(self) -> tuple[str, int]:
         """The client's address and port; ("", 0) on a Unix socket."""
 
@@ -164,6 +168,11 @@ class RequestContext:
     def connection_id(self) -> str:
         """The connection's id. This and what follows is described in `ConnectionInfo`."""
         return self._here.connection_id
+
+    @property
+    def listener_number(self) -> int:
+        """The connection's number among those of its listener."""
+        return self._here.listener_number
 
     @property
     def peer(self) -> tuple[str, int]:

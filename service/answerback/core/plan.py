@@ -230,6 +230,8 @@ class ListenerPlan:
     """Explains why no rule matched a request."""
     random_seed: int | None = None
     """The seed of the listener's random generator; None for an unpredictable one."""
+    numbers_connections: bool = False
+    """Whether connections draw their `listener_number` when they are accepted."""
     block: int = 0
     """Where the listener's counters begin in a slot's region."""
     socket: str = ""

@@ -25,6 +25,7 @@ class FakeConnection:
     clock: Callable[[], float]
     connection_id: str = "1"
     connection_number: int = 1
+    listener_number: int = 1
     counters: BoundedCounters[int] = field(init=False)
 
     def __post_init__(self) -> None:

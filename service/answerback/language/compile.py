@@ -67,7 +67,8 @@ def _listener(
     numbered = zip(listener.rules, names, layout.rules, counters, strict=True)
     faults = _faults(listener, layout)
     in_replies = tuple(fault for fault in faults if not fault.read_rate)
-    scope = Scope(fields=fields_of(listener))
+    uses: list[bool] = []  # of `connection.number`
+    scope = Scope(fields=fields_of(listener), uses_connection_number=lambda: uses.append(True))
     compiled = [
         (
             rule.event or v1.EVENT_REQUEST,
@@ -101,6 +102,7 @@ def _listener(
         journal=compile_settings(listener.journal, journal),
         nearest=NearestMismatch(listener, files),
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
+        numbers_connections=bool(uses),
         block=layout.block,
         socket=layout.socket,
     )

@@ -57,6 +57,7 @@ class Connection(ABC):
 
     __slots__ = (
         "_delivery",
+        "_drawn",
         "_ending",
         "_number",
         "counted_peer",
@@ -85,6 +86,7 @@ class Connection(ABC):
         # before the first check.
         self._delivery: tuple[float, int | None] | None = None
         self._number = 0  # drawn when it is first used
+        self._drawn = 0  # the same: among the listener's connections
         self.received_bytes = 0
         self.sent_bytes = 0
         self._ending: Action | Departure | None = None  # how to end once the kernel has taken everything
@@ -106,6 +108,20 @@ class Connection(ABC):
         if not self._number:
             self._number = self.host.next_connection_number()
         return self._number
+
+    @property
+    def listener_number(self) -> int:
+        """See `context.ConnectionInfo`. It is counted where the listener's block begins in the shared region."""
+        if not self._drawn:
+            number = self.host.sequences.next_number(self.host.in_force.plan.block, 0)
+            assert number is not None, "there is no maximum"
+            self._drawn = number + 1
+        return self._drawn
+
+    def draw_number(self) -> None:
+        """Draw `listener_number` now, in the order of accept, if the listener's rules use it."""
+        if self.host.in_force.plan.numbers_connections:
+            self.listener_number  # noqa: B018 - it is drawn when it is read
 
     @property
     def peer(self) -> tuple[str, int]:

@@ -195,6 +195,8 @@ class Listener:
             return
         connection = self._driver(self, descriptor, family, peer)
         self.connections.add(connection)
+        if plan.numbers_connections:
+            connection.draw_number()
         connection.begin()
         now = monotonic()
         if now - connection.session.born > NOTABLE_SECONDS:
@@ -230,6 +232,7 @@ class Listener:
         connection = self._driver(self, sock.detach(), family, held.counted_peer)
         self.connections.add(connection)
         if end is None:
+            connection.draw_number()
             connection.begin()
         else:
             connection.dismiss(end)

@@ -115,7 +115,7 @@ class Names(dict[str, Any]):
             rule=b"",
             peer=SimpleNamespace(host=turn.peer[0].encode(), port=turn.peer[1]),
             local=SimpleNamespace(port=turn.local_port),
-            connection=SimpleNamespace(id=turn.connection_id.encode()),
+            connection=SimpleNamespace(id=turn.connection_id.encode(), number=turn.listener_number),
             vars=Variables(turn),
             captures=SimpleNamespace(),
             _checked=checked,

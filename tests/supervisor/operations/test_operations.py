@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 
 import pytest
 
@@ -90,3 +91,34 @@ async def test_reset_of_counters_without_a_worker_fails(supervise: Supervise) ->
     await until(lambda: supervisor.pids() == [0])
     with pytest.raises(ChangeFailed, match="no worker is running; nothing has changed"):
         await supervisor.operations.reset_counters()
+
+
+NUMBERED = """
+- name: numbered
+  address: 127.0.0.1:0
+  rules:
+  - {{event: CONNECT, when: {{expr: "connection.number == 3"}}, do: [reset]}}
+  - {{event: CONNECT, do: [send: {{template: "${{connection.number}}"}}, close]}}
+"""
+
+
+async def test_connections_are_numbered_over_all_workers_also_when_one_is_killed(supervise: Supervise) -> None:
+    supervisor = await supervise(NUMBERED.format(), workers=2)
+
+    async def numbers(connections: int) -> list[bytes]:
+        return [await asyncio.to_thread(answer, supervisor.port("numbered")) for _ in range(connections)]
+
+    assert await numbers(6) == [b"1", b"2", b"", b"4", b"5", b"6"]
+    await supervisor.until_replaced(0, supervisor.kill(0))
+    assert await numbers(2) == [b"7", b"8"]
+    assert await supervisor.operations.reset_counters("numbered") == 0, "nothing of rules and faults"
+    assert await numbers(3) == [b"1", b"2", b""]
+
+
+def answer(port: int) -> bytes:
+    """What a connection gets that sends nothing; nothing for a reset."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+            return peer.recv(100, socket.MSG_WAITALL)
+    except ConnectionResetError:
+        return b""

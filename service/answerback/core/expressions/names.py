@@ -15,6 +15,7 @@ peer_port: Final[Evaluate] = lambda context: context.peer[1]  # noqa: E731
 local_port: Final[Evaluate] = attrgetter("local_port")
 listener: Final[Evaluate] = lambda context: context.listener.encode()  # noqa: E731
 connection_id: Final[Evaluate] = lambda context: context.connection_id.encode()  # noqa: E731
+connection_number: Final[Evaluate] = attrgetter("listener_number")
 request_number: Final[Evaluate] = attrgetter("number")
 
 

@@ -8,7 +8,7 @@ from answerback.core.expressions import Type, Value, names
 from answerback.core.expressions.values import constant
 from answerback.language.expressions.errors import quoted, suggestion
 from answerback.language.expressions.functions import FUNCTIONS
-from answerback.language.expressions.names import CAPTURES, NAMES, ROOTS, RULE, VARIABLES
+from answerback.language.expressions.names import CAPTURES, CONNECTION_NUMBER, NAMES, ROOTS, RULE, VARIABLES
 from answerback.language.expressions.scope import Scope
 
 # Rule: a ValueError says what is wrong, and what to write.
@@ -30,6 +30,8 @@ def name(dotted: str, scope: Scope) -> Value:
     """The value of a name. Raises ValueError."""
     found = NAMES.get(dotted)
     if found is not None:
+        if dotted == CONNECTION_NUMBER:
+            scope.uses_connection_number()
         return found.value
     if dotted == RULE:
         return constant(Type.BYTES, scope.rule.encode())

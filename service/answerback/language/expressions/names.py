@@ -55,6 +55,9 @@ class FramingField:
     """The cost of an evaluation, as that of a match: see `matching.effort.Effort.weight`."""
 
 
+CONNECTION_NUMBER: Final = "connection.number"
+"""Drawn at accept where an expression of the listener uses it."""
+
 NAMES: Final[dict[str, Name]] = {
     each.name: each
     for each in (
@@ -120,6 +123,15 @@ NAMES: Final[dict[str, Name]] = {
             "unique among the connections of a run",
             "connection.id",
             "5f2c-1",
+        ),
+        Name(
+            CONNECTION_NUMBER,
+            Type.INT,
+            names.connection_number,
+            Reads.CONNECTION,
+            "the number of the connection among those of its listener, from 1, over all workers",
+            "connection.number",
+            "1",
         ),
         Name("listener", Type.BYTES, names.listener, Reads.NOTHING, "the listener's name", "listener", "it"),
     )

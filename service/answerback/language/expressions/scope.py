@@ -13,6 +13,10 @@ def _accept(_pattern: str) -> None:
     """Any pattern will do: it has been checked."""
 
 
+def _ignore() -> None:
+    """Nothing depends on what is used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The names of one rule, at one place in it."""
@@ -29,6 +33,8 @@ class Scope:
     """What the rule is counted under."""
     accept_pattern: Callable[[str], None] = _accept
     """Counts a pattern. Raises ValueError for one that is too large."""
+    uses_connection_number: Callable[[], None] = _ignore
+    """Called for each use of `connection.number`."""
 
     def behind_frame(self, captures: Captures) -> "Scope":
         """The same behind a received frame, whose condition has these captures."""

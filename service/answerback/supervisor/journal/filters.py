@@ -10,6 +10,7 @@ from typing import Final
 
 from answerback.core import patterns
 from answerback.core.context import RequestContext
+from answerback.core.expressions import EvaluationError
 from answerback.core.matching import Explainer, Matcher, Mismatch
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching import check_match, compile_match, explain_match
@@ -73,6 +74,11 @@ class RecordedConnection:
     def connection_number(self) -> int:
         """The connection's number."""
         return self.key.number
+
+    @property
+    def listener_number(self) -> int:
+        """It is not recorded, so a condition on it does not hold."""
+        raise EvaluationError("the journal does not have connection.number")
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:

@@ -60,6 +60,8 @@ class Operations:
     async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:
         """Reset the sequences of rules and faults: all, a listener's, or named ones; return how many were reset.
 
+        All or a listener's: `connection.number` starts again, too.
+
         Raises NoSuchListener, NoSuchCounter, Stopping, ChangeFailed.
         """
         return await self._serial.run(self._reset_counters(listener, rule, fault))
@@ -68,8 +70,9 @@ class Operations:
         self._check(listener, rule, fault)
         names = [(kind, name) for kind, name in ((v1.Rule, rule), (v1.Fault, fault)) if name]
         sequences = self._rollout.counters.cells(listener, names)
-        if sequences:
-            reset = ResetCounters(cells=chain.from_iterable(sequences))
+        connections = [] if names else self._rollout.connection_cells(listener)
+        if sequences or connections:
+            reset = ResetCounters(cells=chain(connections, *sequences))
             await self._ask_any(Command(reset_counters=reset), "counters_reset")
         audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(sequences))
         return len(sequences)

@@ -73,6 +73,10 @@ class Rollout:
         """The names of the active listeners."""
         return [listener.name for listener in self.current.config.listeners] if self.current else []
 
+    def connection_cells(self, listener: str = "") -> list[int]:
+        """Return the cells in which the connections of active listeners are numbered: of all, or of the named one."""
+        return [self._pool.layout.listener(name) for name in self.names if listener in ("", name)]
+
     async def apply(self, candidate: Candidate, comment: str, *, stored: Revision | None = None) -> int:
         """Activate a configuration on all workers, which the first call starts; return how many serve it then.
 
