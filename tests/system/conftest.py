@@ -18,6 +18,9 @@ from answerback.cli import output
 from answerback.cli.client import connected
 from tests.waiting import eventually
 
+START_SECONDS = (
+    100.0  # with all examples it took more than 30 on a machine with ten times as much to do as it has cores
+)
 CALL_SECONDS = 20.0
 STOP_SECONDS = 20.0
 ECHO = "listeners: [{name: echo, address: '127.0.0.1:0', framing: line, rules: [{do: [echo]}]}]"
@@ -135,8 +138,9 @@ def launch(config: Path, log: Path, *args: str, under: Sequence[str] = ()) -> Ru
 
 
 def await_listening(running: RunningServer) -> None:
-    """Wait until it has said that it serves, and where."""
-    eventually(lambda: running.logged("serving") or running.process.poll() is not None, what="serving")
+    """Wait until it has said that it serves, and where; one that cannot ends by itself."""
+    ended = running.process.poll
+    eventually(lambda: running.logged("serving") or ended() is not None, within=START_SECONDS, what="serving")
     assert running.logged("serving"), running.log.read_text()
     for line in running.logged("listening"):
         match line["kind"]:
