@@ -55,6 +55,7 @@ listeners:
       - {event: IDLE, replies: {of: [[hang: {ignore_fin: true}]], then: REPEAT_LAST}}
       - {event: EOF, replies: {of: [[]], then: CYCLE}}
       - {event: TICK, interval: 200ms, do: [send: beat]}
+      - {event: LIMIT, do: [send: "too many", close]}
       - {event: DRAIN, replies: {of: [[]], then: NEXT_RULE}}
       - do:
           - delay: {uniform: {min: 1ms, max: 2ms}}

@@ -209,7 +209,9 @@ def rules(draw: st.DrawFn) -> v1.Rule:
     )
     if event == v1.EVENT_TICK:
         rule.interval.CopyFrom(draw(some_time.filter(lambda given: given.seconds > 0)))
-    if draw(booleans):
+    if event == v1.EVENT_LIMIT:
+        rule.do.extend(draw(st.lists(st.builds(v1.Step, send=payloads), max_size=2)))
+    elif draw(booleans):
         rule.do.extend(draw(scripts))
     else:
         rule.replies.CopyFrom(draw(replies()))

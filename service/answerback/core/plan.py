@@ -215,6 +215,8 @@ class ListenerPlan:
     on_idle_in_script: Rules = field(default_factory=Rules)
     """Those that also act while a script waits for a frame."""
     ticks: tuple[Tick, ...] = ()
+    on_limit: "ListenerPlan | None" = None
+    """What is done with connections over a limit, from their start; None to close them at once."""
     on_eof: Rules = field(default_factory=Rules)
     on_drain: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)

@@ -1,11 +1,14 @@
 """A checked configuration to a core plan. Workers import this: neither yaml nor anything heavy comes with it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from answerback.core import patterns
 from answerback.core.faults import Fault
-from answerback.core.plan import Engine, ListenerPlan, Plan, Rule, Tick
+from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rule, Tick
 from answerback.core.selection import Rules
+from answerback.core.session.closing import LINGER_SECONDS
+from answerback.core.steps import END_IN_ORDER
 from answerback.internal.v1 import link_pb2
 from answerback.language import durations
 from answerback.language.contents import Files
@@ -82,7 +85,7 @@ def _listener(
     def on(event: int) -> Rules:
         return Rules([rule for when, rule in compiled if when == event])
 
-    return ListenerPlan(
+    plan = ListenerPlan(
         name=listener.name,
         address=listener.address,
         engine=engine_of(listener, default_engine),
@@ -105,6 +108,35 @@ def _listener(
         numbers_connections=bool(uses),
         block=layout.block,
         socket=layout.socket,
+    )
+    turning_away = [rule for when, rule in compiled if when == v1.EVENT_LIMIT]
+    return replace(plan, on_limit=_on_limit(plan, turning_away)) if turning_away else plan
+
+
+def _on_limit(plan: ListenerPlan, rules: Sequence[Rule]) -> ListenerPlan:
+    """The plan of connections over a limit: one of these rules acts at once, and then they are closed."""
+    closing = [
+        replace(
+            rule,
+            steps=(*rule.steps, END_IN_ORDER),
+            replies=rule.replies
+            and replace(rule.replies, replies=tuple((*steps, END_IN_ORDER) for steps in rule.replies.replies)),
+        )
+        for rule in rules
+    ]
+    return ListenerPlan(
+        plan.name,
+        plan.address,
+        plan.engine,
+        plan.framing,
+        on_connect=Rules([*closing, Rule("", -1, (END_IN_ORDER,))]),
+        limits=Limits(
+            idle_timeout=LINGER_SECONDS,
+            request_timeout=LINGER_SECONDS,
+            write_timeout=LINGER_SECONDS,
+            lifetime=LINGER_SECONDS,
+        ),
+        block=plan.block,
     )
 
 

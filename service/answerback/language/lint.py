@@ -64,6 +64,11 @@ def _listener(listener: v1.Listener, linting: Linting) -> None:
             lint_framing(message, path, linting)
         elif isinstance(message, v1.Rule) and message.event == v1.EVENT_IDLE and linting.limits.idle_timeout == inf:
             linting.add(path, "never reached: idle_timeout is 0, so no connection is idle for too long")
+    if not linting.limits.max_connections and not linting.limits.max_connections_per_peer:
+        for index, rule in enumerate(listener.rules):
+            if rule.event == v1.EVENT_LIMIT:
+                why = "never reached: neither max_connections nor max_connections_per_peer is set"
+                linting.add(f"{linting.path}.rules[{index}]", why)
     if is_unix(listener):
         _unix(listener, linting)
 

@@ -125,6 +125,9 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
         problems.add(f"{path}.replies", "only one of do and replies can be given")
     for here, script in scripts(rule, path):
         check_script(script, here, checking)
+        if rule.event == v1.EVENT_LIMIT:
+            for index in other_steps(script):
+                checking.add(f"{here}[{index}]", "a rule on LIMIT may only send, close and reset")
     check_searches(rule, path, request_bytes, problems)
     _check_then(rule.replies, f"{path}.replies", problems)
 

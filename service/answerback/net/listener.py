@@ -22,6 +22,7 @@ from answerback.net.held_connection import HeldConnection
 from answerback.net.poller import Poller
 from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
 from answerback.net.stagger import Staggered
+from answerback.net.turning_away import TurningAway
 from answerback.shared.journal.recorder import ListenerJournal
 from answerback.shared.journal.region import JournalRegion
 from answerback.shared.listener_counters import Cells, ListenerCounters
@@ -101,6 +102,8 @@ class Listener:
         self._drain_schedule = Staggered(self.loop, (), self._drain_one, 0.0)
         self._drains = 0  # how many held connections have been released
         self._admission = worker.admission
+        self._cells = worker.region
+        self._turning_away: TurningAway | None = None  # made when it is first needed
         self._left = worker.connection_left
 
     def activate(self, plan: ListenerPlan) -> None:
@@ -186,7 +189,7 @@ class Listener:
             rejection = self._admission.admit(plan, peer or b"", self.counters.accepted)
             if rejection is not None:
                 self.counters.rejected(rejection)
-                os.close(descriptor)
+                self._turn_away(plan, descriptor, family)
                 return
         else:
             self.counters.accepted()
@@ -201,6 +204,16 @@ class Listener:
         now = monotonic()
         if now - connection.session.born > NOTABLE_SECONDS:
             self.run_queue.charge(connection, now - connection.session.born, now)
+
+    def _turn_away(self, plan: ListenerPlan, descriptor: int, family: int) -> None:
+        """A connection is over a limit: close it, or do what the rules on LIMIT say."""
+        if plan.on_limit is None:
+            os.close(descriptor)
+            return
+        if self._turning_away is None:
+            self._turning_away = TurningAway(self, self._cells, plan.block, plan.on_limit)
+        self._turning_away.in_force.plan = plan.on_limit
+        self._turning_away.accept(self._driver, descriptor, family)
 
     def connection_closed(self, connection: Connection, peer: bytes | None) -> None:
         """A connection is closed."""
@@ -247,6 +260,8 @@ class Listener:
         self._drain_schedule.cancel()
         for connection in tuple(self.connections):
             connection.abort(CloseReason.ABORTED)
+        if self._turning_away is not None:
+            self._turning_away.abort()
 
     def drain_no_more(self) -> None:
         """Cancel the drain for connections that have not been told to finish yet."""

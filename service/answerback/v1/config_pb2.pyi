@@ -112,6 +112,10 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """The rule's `interval` has passed, whatever the peer sends or does not send. Each such rule has a clock of its own.
     While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script.
     """
+    EVENT_LIMIT: _Event.ValueType  # 7
+    """The connection is over `max_connections` or `max_connections_per_peer`. The script holds only `send`, `close` and
+    `reset`; without a close, the connection is closed in order behind it. It counts as rejected, and as nothing else.
+    """
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper): ...
 
@@ -134,6 +138,10 @@ EVENT_DRAIN: Event.ValueType  # 5
 EVENT_TICK: Event.ValueType  # 6
 """The rule's `interval` has passed, whatever the peer sends or does not send. Each such rule has a clock of its own.
 While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script.
+"""
+EVENT_LIMIT: Event.ValueType  # 7
+"""The connection is over `max_connections` or `max_connections_per_peer`. The script holds only `send`, `close` and
+`reset`; without a close, the connection is closed in order behind it. It counts as rejected, and as nothing else.
 """
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
