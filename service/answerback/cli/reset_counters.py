@@ -22,7 +22,9 @@ Examples:
 def command(listener: str, rule: str, fault: str, form: str, server: str, timeout: float) -> None:
     """Reset the counters of rules and faults: `times`, the position in `replies`, `skip`, `every`.
 
-    All of them restart at the same moment. Counters with `scope: CONNECTION` and the metrics are not reset.
+    A window (`per`) ends. Without --rule and --fault, `connection.number` starts again from 1, too; that is not one of
+    the counters that are reported. All of them restart at the same moment. Counters with `scope: CONNECTION` and the
+    metrics are not reset.
     """
     if (rule or fault) and not listener:
         raise click.UsageError("--rule and --fault need --listener")

@@ -111,8 +111,8 @@ class OperationsServiceServicer(object):
 
     def ResetCounters(self, request, context):
         """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
-        the first, and so do a fault's `skip`, `times` and `every`. Counters with `scope: CONNECTION` and the metrics are not
-        reset.
+        the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
+        `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
 
         NOT_FOUND if there is no such listener, rule or fault.
         """

@@ -61,8 +61,8 @@ class OperationsServiceStub:
     """
     ResetCounters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResetCountersRequest, _operations_service_pb2.ResetCountersResponse]
     """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
-    the first, and so do a fault's `skip`, `times` and `every`. Counters with `scope: CONNECTION` and the metrics are not
-    reset.
+    the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
+    `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
 
     NOT_FOUND if there is no such listener, rule or fault.
     """
@@ -100,8 +100,8 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     """
     ResetCounters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResetCountersRequest, _operations_service_pb2.ResetCountersResponse]  # type: ignore[assignment]
     """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
-    the first, and so do a fault's `skip`, `times` and `every`. Counters with `scope: CONNECTION` and the metrics are not
-    reset.
+    the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
+    `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
 
     NOT_FOUND if there is no such listener, rule or fault.
     """
@@ -166,8 +166,8 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ResetCountersResponse, _abc.Awaitable[_operations_service_pb2.ResetCountersResponse]]:
         """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
-        the first, and so do a fault's `skip`, `times` and `every`. Counters with `scope: CONNECTION` and the metrics are not
-        reset.
+        the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
+        `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
 
         NOT_FOUND if there is no such listener, rule or fault.
         """
