@@ -29,6 +29,7 @@ from answerback.language.addresses import is_unix
 from answerback.language.contents import Contents
 from answerback.logs.formatting import printable
 from answerback.shared.counters import SharedCounters
+from answerback.shared.variables_folder import variables_folder
 from answerback.supervisor import Options, Retention, StartError, Status, Supervisor, limits
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import KEPT
@@ -91,8 +92,8 @@ def run(options: ServeOptions) -> int:
 async def serve(options: ServeOptions) -> int:
     """Serve until a signal ends it; return the exit code. Raises as `run` does, and OSError or MemoryError."""
     logs.configure(options.log_format, options.log_level)
-    supervisor_options = _supervisor_options(options)
     async with AsyncExitStack() as stack:
+        supervisor_options = _supervisor_options(options, _variables_folder(stack))
         store, contents = None, Contents()
         if options.state is not None:
             store = await SqliteStore.open(options.state, supervisor_options.retention, contents)
@@ -136,7 +137,16 @@ async def _close_soon(close: Callable[[], Awaitable[None]]) -> None:
         await asyncio.wait_for(close(), CLOSING_SECONDS)
 
 
-def _supervisor_options(options: ServeOptions) -> Options:
+def _variables_folder(stack: AsyncExitStack) -> Path | None:
+    """Make the directory of the shared variables, until the stack is closed; None if there is no room for it."""
+    try:
+        return stack.enter_context(variables_folder())
+    except OSError as error:
+        log.warning("no shared variables: no directory can be made in /dev/shm, nor in TMPDIR: %s", error.strerror)
+        return None
+
+
+def _supervisor_options(options: ServeOptions, variables: Path | None) -> Options:
     return Options(
         config_path=options.config,
         config_text=options.config_text,
@@ -148,6 +158,7 @@ def _supervisor_options(options: ServeOptions) -> Options:
         drain_delay_seconds=options.drain_delay,
         grace_seconds=options.grace,
         reserved=reserved(options.admin, options.metrics),
+        variables=variables,
         log_format=options.log_format,
         log_level=options.log_level,
     )

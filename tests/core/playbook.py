@@ -19,6 +19,7 @@ from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan, ListenerPlan
 from answerback.core.session import Session, SlowReader
 from answerback.core.session_metrics import SessionMetrics
+from answerback.explain.fake_connection import LocalVariables
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Somewhere:
     unexpected_frames: list[tuple[str, str]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
     listener_number: int = 1
+    variables: LocalVariables = field(default_factory=LocalVariables)
     counters: BoundedCounters[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,6 +104,9 @@ class Somewhere:
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         self.unexpected_frames.append((rule, explain().why))
+
+    def shared_view(self) -> LocalVariables:
+        return self.variables
 
 
 opened: list["Playbook"] = []

@@ -19,12 +19,13 @@ def test_worker_start_loads_no_unneeded_modules() -> None:
 
 
 def test_worker_arguments_are_parsed() -> None:
-    words = "--link 5 --counters 4 --slots 2 --slot 1 --region 2 --log-format json --log-level debug".split()  # noqa: SIM905
-    assert Arguments.parse(words) == Arguments(5, 4, 2, 1, 2, "json", "debug")
+    words = "--link 5 --counters 4 --slots 2 --slot 1 --region 2 --variables /x --log-format json --log-level debug"
+    assert Arguments.parse(words.split()) == Arguments(5, 4, 2, 1, 2, "/x", "json", "debug")
 
 
 def test_worker_start_with_invalid_link_prints_one_line_and_exits() -> None:
-    words = "--link 0 --counters 0 --slots 1 --slot 0 --region 0 --log-format text --log-level info".split()  # noqa: SIM905
+    text = "--link 0 --counters 0 --slots 1 --slot 0 --region 0 --log-format text --log-level info"
+    words = [*text.split(), "--variables", ""]
     ended = subprocess.run(
         [sys.executable, "-m", "answerback.worker", *words],
         stdin=subprocess.DEVNULL,

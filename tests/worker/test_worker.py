@@ -50,7 +50,9 @@ class Ordered:
     def __init__(self) -> None:
         self.counters, self.layout = SharedCounters.create(2), CounterLayout()
         ours, theirs = socket.socketpair()
-        words = f"--link {theirs.fileno()} --counters {self.counters.fd} --slots 2 --slot 0 --region 0"
+        words = (
+            f"--link {theirs.fileno()} --counters {self.counters.fd} --slots 2 --slot 0 --region 0 --variables /missing"
+        )
         words += " --log-format text --log-level info"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "answerback.worker", *words.split()],

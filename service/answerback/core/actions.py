@@ -61,6 +61,10 @@ class CloseReason(IntEnum):
         "An expression of a step had no value, for example digits that are not a number: it sent nothing.",
     )
     UNEXPECTED = 18, "A frame was not what the step `receive` expects."
+    SHARED_WRITE_FAILED = (
+        19,
+        "A step could not change a shared variable: a bound was reached, or the machine has no memory left.",
+    )
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from answerback.core.faults import ConnectionFaultState, Fault
     from answerback.core.matching.base import Mismatch
     from answerback.core.session_metrics import SessionMetrics
+    from answerback.core.shared_view import SharedView
     from answerback.core.steps import Step
 
 # Rule: values that are costly to obtain (the peer's address, a variable) are looked up on demand.
@@ -69,6 +70,9 @@ class ConnectionInfo(Protocol):
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
 
+    def shared_view(self) -> "SharedView":
+        """A view of the shared variables, for one event."""
+
 
 class SessionConnection(ConnectionInfo, Protocol):
     """A connection as its session knows it, with what the session reports to it."""
@@ -104,6 +108,7 @@ class RequestContext:
         "listener",
         "number",
         "request",
+        "shared_view",
         "state",
     )
 
@@ -119,6 +124,8 @@ class RequestContext:
     """The request's number on its connection, from 1; 0 before the first."""
     request: bytes
     """The request as rules see it; empty for other events."""
+    shared_view: "SharedView | None"
+    """What this event sees of the shared variables; None until it looks, and again after a step that waits."""
     state: str
     """The connection's state: `in_states` of rules refers to it."""
 
@@ -129,6 +136,7 @@ class RequestContext:
         self.applied_faults = ()
         self.number = 0
         self.state = ""
+        self.shared_view = None
         self._connection = connection
         self._metrics = metrics
         self._rare: RareState | None = None
@@ -154,6 +162,14 @@ class RequestContext:
         if rare is None:
             rare = self._rare = RareState(self.clock)
         return rare
+
+    @property
+    def shared(self) -> "SharedView":
+        """The variables that all connections share, as this event sees them."""
+        view = self.shared_view
+        if view is None:
+            view = self.shared_view = self._here.shared_view()
+        return view
 
     def fault_applied(self, cell: int) -> None:
         """Count that the fault with this cell applies."""

@@ -15,6 +15,7 @@ from answerback.core.delays import Delay
 from answerback.core.expectation import Expectation, Unexpected
 from answerback.core.expressions import EvaluationError, Template, TooLongError
 from answerback.core.framing import Fixed, Framing
+from answerback.core.shared_view import SharedWriteFailed
 
 # Rule: one step, one function, one test.
 
@@ -58,6 +59,38 @@ class SetVariable:
 
 
 @dataclass(frozen=True, slots=True)
+class PutShared:
+    """Store bytes in a variable that all connections share."""
+
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteShared:
+    """Remove a variable that all connections share."""
+
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AddShared:
+    """Add to a number that all connections share, and store the sum in a variable of this connection."""
+
+    key: bytes
+    by: int
+    variable: str = ""
+    """Empty: the sum is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteVariable:
+    """Remove a variable of this connection."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetFraming:
     """Use another framing for what follows this request: permanently, or for one request."""
 
@@ -81,6 +114,7 @@ END_IN_ORDER: Final = EndSession(by_reset=False)
 END_BY_RESET: Final = EndSession(by_reset=True)
 END_AS_MALFORMED: Final = EndSession(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
 END_AS_TOO_LARGE: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
+END_AS_NOT_SHARED: Final = EndSession(by_reset=False, reason=CloseReason.SHARED_WRITE_FAILED)
 END_AS_FAILED: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_FAILED)
 
 Chunks = Generator[Send | Wait | SetVariable | Unexpected | None, None, None]
@@ -94,6 +128,10 @@ StepResult = (
     | Hang
     | EnterState
     | SetVariable
+    | DeleteVariable
+    | PutShared
+    | DeleteShared
+    | AddShared
     | SetFraming
     | Receive
     | Unexpected
@@ -103,6 +141,9 @@ StepResult = (
 Step = StepResult | Callable[[RequestContext], StepResult]
 Size = Callable[[RequestContext], int]
 """A number of bytes. Raises EvaluationError."""
+
+Key = Callable[[RequestContext], bytes]
+"""The name of a shared variable. Raises EvaluationError."""
 
 
 def send(payload: bytes | memoryview | Template) -> Step:
@@ -175,6 +216,29 @@ def set_variable(name: str, value: bytes | Template) -> Step:
     return lambda context: SetVariable(name, render(context))
 
 
+def unset_variable(name: str) -> Step:
+    """Remove a variable of this connection, if it is there."""
+    return DeleteVariable(name)
+
+
+def put_shared(key: Key, value: bytes | Template) -> Step:
+    """Store bytes in a variable that all connections share."""
+    if isinstance(value, bytes):
+        return lambda context: PutShared(key(context), value)
+    render = value.render
+    return lambda context: PutShared(key(context), render(context))
+
+
+def delete_shared(key: Key) -> Step:
+    """Remove a variable that all connections share, if it is there."""
+    return lambda context: DeleteShared(key(context))
+
+
+def add_shared(key: Key, by: Callable[[RequestContext], int], variable: str) -> Step:
+    """Add to a number that all connections share; its sum is stored in `variable`, unless that is empty."""
+    return lambda context: AddShared(key(context), by(context), variable)
+
+
 def set_framing(framing: Framing) -> Step:
     """Use another framing for what follows this request."""
     return SetFraming(framing)
@@ -182,6 +246,8 @@ def set_framing(framing: Framing) -> Step:
 
 def failed(problem: EvaluationError) -> EndSession:
     """End a script whose step has no value: nothing of that step is sent."""
+    if isinstance(problem, SharedWriteFailed):
+        return END_AS_NOT_SHARED
     return END_AS_TOO_LARGE if isinstance(problem, TooLongError) else END_AS_FAILED
 
 

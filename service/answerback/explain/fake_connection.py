@@ -8,10 +8,35 @@ from typing import Final
 
 from answerback.core.bounded_counter import BoundedCounters
 from answerback.core.matching import Mismatch
+from answerback.core.shared_view import total_of
 from answerback.language.addresses import is_unix
 from answerback.v1 import config_pb2 as v1
 
 PEER_PORT: Final = 50_000
+
+
+class LocalVariables:
+    """The shared variables of a simulation, without bounds. See `core.shared_view.SharedView`."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Read a variable."""
+        return self._values.get(key)
+
+    def put(self, key: bytes, value: bytes, /) -> None:
+        """Store a value."""
+        self._values[key] = value
+
+    def delete(self, key: bytes, /) -> None:
+        """Remove a variable."""
+        self._values.pop(key, None)
+
+    def add(self, key: bytes, by: int, /) -> bytes:
+        """Add to a number."""
+        self._values[key] = total = b"%d" % total_of(self._values.get(key), by)
+        return total
 
 
 @dataclass
@@ -27,6 +52,7 @@ class FakeConnection:
     connection_number: int = 1
     listener_number: int = 1
     counters: BoundedCounters[int] = field(init=False)
+    variables: LocalVariables = field(default_factory=LocalVariables)
 
     def __post_init__(self) -> None:
         """Count by the virtual clock."""
@@ -38,6 +64,10 @@ class FakeConnection:
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         """Nothing: the observer has been told."""
+
+    def shared_view(self) -> LocalVariables:
+        """Return the variables, which nothing else changes."""
+        return self.variables
 
 
 def fake_connection(

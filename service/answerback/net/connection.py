@@ -19,6 +19,7 @@ from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.matching import Mismatch
 from answerback.core.recorder import Recorder
 from answerback.core.session import Session, SlowReader
+from answerback.core.shared_view import SharedView
 from answerback.net.delivery import PROGRESS, acknowledged, unread
 from answerback.net.host import Host
 from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJournal
@@ -155,6 +156,10 @@ class Connection(ABC):
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         """Log that a frame is not what the rule's script expects."""
         self.host.unexpected(rule, explain)
+
+    def shared_view(self) -> SharedView:
+        """Return a view of the shared variables, for one event."""
+        return self.host.shared_view()
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""

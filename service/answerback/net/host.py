@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan
+from answerback.core.shared_view import SharedView
 from answerback.net.deadlines import Deadlines
 from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
@@ -30,6 +31,7 @@ class Host(Protocol):
     run_queue: RunQueue
     chance: Random
     sequences: SharedSequences
+    shared_view: Callable[[], SharedView]
 
     journal: ListenerJournal | None
     process: int

@@ -13,6 +13,7 @@ from answerback.core.actions import CloseReason
 from answerback.core.matching import Mismatch
 from answerback.core.plan import Accept, ActivePlan, Engine, ListenerPlan
 from answerback.core.recorder import Recorded
+from answerback.core.shared_view import SharedView
 from answerback.net.admission import Admission
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
@@ -61,6 +62,7 @@ class Worker(Protocol):
     deadlines: Deadlines
     poller: Poller
     run_queue: RunQueue
+    shared_view: Callable[[], SharedView]
 
     process: int
     slot: int
@@ -90,6 +92,7 @@ class Listener:
         self.counters = ListenerCounters(worker.region, plan.block)
         self.connections: set[Connection] = set()
         self.chance = chance_of(plan)
+        self.shared_view = worker.shared_view
         self.sequences = worker.sequences
         self.next_connection_number = worker.next_connection_number
         self.process = worker.process

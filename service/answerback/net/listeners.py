@@ -4,11 +4,12 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, count
 
 from answerback.core.plan import Accept, Plan
+from answerback.core.shared_view import SharedView, SharedWriteFailed
 from answerback.net.acceptor import NO_PEERS, Acceptor
 from answerback.net.admission import Admission
 from answerback.net.connection import Connection
@@ -34,10 +35,22 @@ Fillers = Mapping[str, Collection[tuple[str, int]]]
 NO_FILLERS: Fillers = {}
 
 
+def no_shared_variables() -> SharedView:
+    """Refuse a view of the shared variables."""
+    raise SharedWriteFailed("there are no shared variables")
+
+
 class Listeners:
     """The listeners that a worker serves. `slot` is its own; it may accept for others too. It counts in `region`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, memory: SharedCounters, slot: int, region: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        memory: SharedCounters,
+        slot: int,
+        region: int,
+        shared_view: Callable[[], SharedView] = no_shared_variables,
+    ) -> None:
         self.loop = loop
         self.region = memory.region(region)
         self.journal = JournalRegion(memory.journal, region, self.region)
@@ -47,6 +60,7 @@ class Listeners:
         self.deadlines = Deadlines(loop)
         self.run_queue = RunQueue(loop, self.region)
         self.poller = Poller(loop, self.run_queue)
+        self.shared_view = shared_view
         self.slot = slot
         self.process = os.getpid()  # part of the ids of connections: the next worker in the slot starts at 1 again
         self._numbers = count(1)

@@ -55,6 +55,7 @@ class TurningAway:
         self.run_queue = listener.run_queue
         self.chance = listener.chance
         self.sequences = listener.sequences
+        self.shared_view = listener.shared_view
         self.journal: ListenerJournal | None = None
         self.process = listener.process
         self.next_connection_number = listener.next_connection_number

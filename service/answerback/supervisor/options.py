@@ -32,6 +32,8 @@ class Options:
     reserved: tuple[tuple[str, str], ...] = ()
     """Our own ports, which no listener may use: their purpose and address."""
     worker_command: tuple[str, ...] = (sys.executable, "-m", "answerback.worker")
+    variables: Path | None = None
+    """The directory for the shared variables; None if there is no room for one."""
     log_format: str = "text"
     log_level: str = "info"
 

@@ -1336,14 +1336,19 @@ class Step(_message.Message):
 
     @_typing.final
     class Set(_message.Message):
-        """Store bytes in a variable of the connection, for expressions."""
+        """Store bytes in a variable, for expressions."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         NAME_FIELD_NUMBER: _builtins.int
+        SHARED_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         name: _builtins.str
-        """The name of the variable: `vars.NAME` in an expression."""
+        """The name of a variable of this connection: `vars.NAME` in an expression."""
+        shared: _builtins.str
+        """The key of a variable that all connections share: an expression that makes bytes, such as `'user:' + vars.name`. It is
+        `shared[KEY]` in an expression.
+        """
         @_builtins.property
         def value(self) -> Global___Payload:
             """The bytes to store. They replace an earlier value."""
@@ -1352,11 +1357,70 @@ class Step(_message.Message):
             self,
             *,
             name: _builtins.str = ...,
+            shared: _builtins.str = ...,
             value: Global___Payload | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shared", b"shared", "value", b"value", "variable", b"variable"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shared", b"shared", "value", b"value", "variable", b"variable"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_variable: _TypeAlias = _typing.Literal["name", "shared"]  # noqa: Y015
+        _WhichOneofArgType_variable: _TypeAlias = _typing.Literal["variable", b"variable"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_variable) -> _WhichOneofReturnType_variable | None: ...
+
+    @_typing.final
+    class Unset(_message.Message):
+        """Remove a variable. One that is not set stays so."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        SHARED_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """The name of a variable of this connection."""
+        shared: _builtins.str
+        """The key of a variable that all connections share: an expression that makes bytes."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            shared: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shared", b"shared", "variable", b"variable"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shared", b"shared", "variable", b"variable"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_variable: _TypeAlias = _typing.Literal["name", "shared"]  # noqa: Y015
+        _WhichOneofArgType_variable: _TypeAlias = _typing.Literal["variable", b"variable"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_variable) -> _WhichOneofReturnType_variable | None: ...
+
+    @_typing.final
+    class Add(_message.Message):
+        """Add to the number in a variable that all connections share, at once: two connections never get the same sum. A variable
+        that is not set is 0.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SHARED_FIELD_NUMBER: _builtins.int
+        BY_FIELD_NUMBER: _builtins.int
+        INTO_FIELD_NUMBER: _builtins.int
+        shared: _builtins.str
+        """The key of the variable: an expression that makes bytes."""
+        by: _builtins.str
+        """The number to add: an expression that makes an int."""
+        into: _builtins.str
+        """The variable of this connection that the sum is stored in."""
+        def __init__(
+            self,
+            *,
+            shared: _builtins.str = ...,
+            by: _builtins.str = ...,
+            into: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "into", b"into", "shared", b"shared"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1473,6 +1537,8 @@ class Step(_message.Message):
     FRAMING_FIELD_NUMBER: _builtins.int
     RECEIVE_FIELD_NUMBER: _builtins.int
     RESPOND_FIELD_NUMBER: _builtins.int
+    UNSET_FIELD_NUMBER: _builtins.int
+    ADD_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """Enter this state: `in_states` of a rule refers to it."""
     @_builtins.property
@@ -1503,6 +1569,10 @@ class Step(_message.Message):
     def receive(self) -> Global___Step.Receive: ...
     @_builtins.property
     def respond(self) -> Global___Step.Respond: ...
+    @_builtins.property
+    def unset(self) -> Global___Step.Unset: ...
+    @_builtins.property
+    def add(self) -> Global___Step.Add: ...
     def __init__(
         self,
         *,
@@ -1520,12 +1590,14 @@ class Step(_message.Message):
         framing: Global___Framing | None = ...,
         receive: Global___Step.Receive | None = ...,
         respond: Global___Step.Respond | None = ...,
+        unset: Global___Step.Unset | None = ...,
+        add: Global___Step.Add | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state", "unset", b"unset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state", "unset", b"unset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond", "unset", "add"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

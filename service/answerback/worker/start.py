@@ -30,12 +30,13 @@ def main(words: Sequence[str]) -> int:
     gc.enable()
     gc.freeze()  # objects loaded so far are permanent: full collections would scan them for 8 ms
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serve(link, SharedCounters(given.counters, given.slots), given.slot, given.region))
+    return loop.run_until_complete(serve(link, given))
 
 
-async def serve(link: socket.socket, counters: SharedCounters, slot: int, region: int) -> int:
+async def serve(link: socket.socket, given: "Arguments") -> int:
     """Execute commands until one says to end; return the exit status."""
-    return await Worker(link, counters, slot, region).ended
+    counters = SharedCounters(given.counters, given.slots)
+    return await Worker(link, counters, given.slot, given.region, given.variables).ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Arguments:
     """The slot whose sockets this worker has."""
     region: int
     """The region in which it counts: the slot's own, or the spare one."""
+    variables: str
+    """The directory of the shared variables; empty if there is none."""
     log_format: str
     log_level: str
 
@@ -61,7 +64,8 @@ class Arguments:
         given = dict(zip(words[::2], words[1::2], strict=True))
         names = ("link", "counters", "slots", "slot", "region")
         link, counters, slots, slot, region = (int(given[f"--{name}"]) for name in names)
-        return cls(link, counters, slots, slot, region, given["--log-format"], given["--log-level"])
+        words_given = given["--variables"], given["--log-format"], given["--log-level"]
+        return cls(link, counters, slots, slot, region, *words_given)
 
 
 def run() -> None:

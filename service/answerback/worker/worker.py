@@ -40,6 +40,7 @@ from answerback.v1 import problem_pb2
 from answerback.worker import connections
 from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_command
+from answerback.worker.variables import LazyVariables
 
 # Rule: a prepared revision is kept beside the active one, and does not affect it until it is committed.
 # Rule: a worker that cannot carry out a decision exits; its successor starts with what was decided.
@@ -66,11 +67,17 @@ class PreparedRevision:
 class Worker:
     """Serves in one slot, as the supervisor commands."""
 
-    def __init__(self, link: socket.socket, counters: SharedCounters, slot: int, region: int) -> None:
-        """Requires a running event loop; sends heartbeats from its next iteration on. `region` is where it counts."""
+    def __init__(
+        self, link: socket.socket, counters: SharedCounters, slot: int, region: int, variables_folder: str = ""
+    ) -> None:
+        """Requires a running event loop; sends heartbeats from its next iteration on. `region` is where it counts.
+
+        `variables_folder`: the directory of the shared variables, which the supervisor made.
+        """
         self._loop = asyncio.get_running_loop()
         self._slot = slot
-        self._listeners = Listeners(self._loop, counters, slot, region)
+        self._variables = LazyVariables(self._loop, variables_folder)
+        self._listeners = Listeners(self._loop, counters, slot, region, self._variables.view)
         self._active = Compiled()
         self._pattern_memory = PatternMemory()
         self._prepared: PreparedRevision | None = None

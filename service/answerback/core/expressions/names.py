@@ -24,6 +24,16 @@ def variable(name: str) -> Value:
     return Value(Type.BYTES, lambda context: context.variables.get(name, b""), Reads.CONNECTION)
 
 
+def shared(context: RequestContext, key: bytes) -> bytes:
+    """The variable of this key that all connections share; empty if it is not set."""
+    return context.shared.get(key) or b""
+
+
+def is_shared(context: RequestContext, key: bytes) -> bool:
+    """Whether a variable of this key is set, which all connections share."""
+    return context.shared.get(key) is not None
+
+
 def capture(key: int | str) -> Value:
     """A group of the patterns that made the rule match; empty if it did not participate."""
     # RE2 in its Latin-1 mode names groups in bytes.

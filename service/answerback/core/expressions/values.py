@@ -37,6 +37,8 @@ class Reads(Flag):
     """The connection: its addresses, its variables, the number of the request."""
     CHANCE = auto()
     CLOCK = auto()
+    SHARED = auto()
+    """The variables that all connections share."""
     FRAMING = auto()
     """What the framing knows about the request beside its bytes."""
 

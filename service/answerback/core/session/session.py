@@ -52,9 +52,13 @@ from answerback.core.session.script import (
 from answerback.core.session.ticking import Ticking
 from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import (
+    AddShared,
+    DeleteShared,
+    DeleteVariable,
     EndSession,
     EnterState,
     Hang,
+    PutShared,
     Receive,
     SetFraming,
     SetVariable,
@@ -662,7 +666,7 @@ class Session:
             rule = selector.look_up(request)
         else:
             context = self._context or self.context
-            context.request, context.number, context.captures = request, self.number, None
+            context.request, context.number, context.captures, context.shared_view = request, self.number, None, None
             cache = selector.rule_cache
             if cache is not None and request in cache:
                 rule = cache[request]
@@ -799,7 +803,7 @@ class Session:
         if not rules.in_order:
             return False
         context = self.context
-        context.request, context.captures, context.number = b"", None, self.number
+        context.request, context.captures, context.number, context.shared_view = b"", None, self.number, None
         selector = rules.selector_for(context.state)
         if selector.max_search_bytes < 0:
             script = self._found_on_event(event, rules, selector, otherwise, now)
@@ -838,6 +842,8 @@ class Session:
         """Play the script of the rule on a request; return the number of bytes sent."""
         context = self._context or self.context
         context.request, context.number = request, self.number
+        if self._selector.look_up is not None:  # otherwise the search may have looked at the shared variables
+            context.shared_view = None
         found = rule is not SEARCHING
         script = self._script_of(rule, context) if found else self._found_on_request(self._selector, request, now)
         size = self._play(script, actions, now)
@@ -916,6 +922,7 @@ class Session:
         """Carry out a step result that is not a plain send; return whether the next step follows at once."""
         match result:
             case Wait(seconds):
+                self.context.shared_view = None
                 self._metrics.delayed(seconds)
                 if self.recorder is not None:
                     self.recorder.delayed(seconds)
@@ -925,6 +932,7 @@ class Session:
                 actions += self._hang(result, now)
                 return False
             case Receive():
+                self.context.shared_view = None
                 self._pause(ScriptRun(script, inf, result))
                 return False
             case EndSession() | Unexpected():
@@ -934,8 +942,8 @@ class Session:
                 self._reader.set_framing(framing, once=once)
             case EnterState(state):
                 self._enter_state(state)
-            case SetVariable(name, value):
-                self._set_variable(name, value)
+            case SetVariable() | DeleteVariable() | PutShared() | DeleteShared() | AddShared():
+                return self._write(result, actions)
             case HalfClose():
                 actions += self._half_close()
         return True
@@ -950,6 +958,30 @@ class Session:
         if self._connection is not None:
             self._connection.unexpected(expectation.rule, lambda: expectation.mismatch(frame, context))
         return self._close(CloseReason.UNEXPECTED)
+
+    def _write(
+        self, write: SetVariable | DeleteVariable | PutShared | DeleteShared | AddShared, actions: list[Action]
+    ) -> bool:
+        """Change a variable; the connection is closed if a shared one cannot be changed."""
+        context = self.context
+        try:
+            match write:
+                case SetVariable(name, value):
+                    self._set_variable(name, value)
+                case DeleteVariable(name):
+                    context.variables.pop(name, None)
+                case PutShared(key, value):
+                    context.shared.put(key, value)
+                case DeleteShared(key):
+                    context.shared.delete(key)
+                case AddShared(key, by, into):
+                    total = context.shared.add(key, by)
+                    if into:
+                        self._set_variable(into, total)
+        except EvaluationError as problem:
+            actions += self._close(failed(problem).reason)
+            return False
+        return True
 
     def _enter_state(self, state: str) -> None:
         context = self.context

@@ -7,6 +7,7 @@ from typing import Final
 from answerback.core.expressions import Type, Value, Work
 from answerback.language.expressions.compiler import compile_node, parse
 from answerback.language.expressions.errors import ExpressionError
+from answerback.language.expressions.names import SHARED
 from answerback.language.expressions.scanner import MAX_SOURCE, Source, scan
 from answerback.language.expressions.scope import Scope
 
@@ -45,6 +46,8 @@ def sides_of(text: str, scope: Scope) -> tuple[Value, Value] | None:
     node = parse(source, scope).body
     if not isinstance(node, ast.Compare) or len(node.ops) != 1:
         return None
+    if isinstance(node.comparators[0], ast.Name) and node.comparators[0].id == SHARED:
+        return None  # the shared variables are not a value
     work = Work()
     left, right = (compile_node(each, source, scope, work) for each in (node.left, node.comparators[0]))
     return left, right

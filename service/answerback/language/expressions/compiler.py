@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from answerback.core.expressions import EvaluationError, Reads, Type, Value, Work, operators
+from answerback.core.expressions import EvaluationError, Reads, Type, Value, Work, names, operators
 from answerback.core.expressions.errors import FREE_BYTES
 from answerback.core.expressions.values import LARGEST, apply, apply_in_context, constant
 from answerback.language.expressions import lookup
 from answerback.language.expressions.errors import ExpressionError
 from answerback.language.expressions.functions import FUNCTIONS, Function
+from answerback.language.expressions.names import SHARED
 from answerback.language.expressions.operators import ARITHMETIC, ORDER, UNARY
 from answerback.language.expressions.scanner import MAX_DEPTH, Source
 from answerback.language.expressions.scope import Scope
@@ -127,6 +128,8 @@ class _Compiler:
         dotted = _dotted(node.value)
         if dotted is not None and (keyed := lookup.KEYED.get(dotted)) is not None:
             return self._keyed(keyed, dotted, node)
+        if dotted == SHARED:
+            return self._shared(node.slice, names.shared, Type.BYTES, depth)
         field = self._scope.fields.get(dotted or "")
         if field is not None and field.index:
             at = self._typed(node.slice, Type.INT, f"an index of {dotted}", depth + 1)
@@ -143,6 +146,12 @@ class _Compiler:
             for bound in (node.slice.lower, node.slice.upper)
         )
         return operators.cut(self._work, data, start, stop)
+
+    def _shared(self, key: ast.expr, of: Callable[..., Any], result: Type, depth: int) -> Value:
+        """Compile what depends on the shared variable of a key."""
+        if isinstance(key, ast.Slice):
+            raise self._error("the key of a shared variable is expected: write shared['KEY']", key)
+        return apply_in_context(of, [self._typed(key, Type.BYTES, "a key of shared", depth + 1)], result, Reads.SHARED)
 
     def _keyed(self, keyed: Callable[[Any, Scope], Value], dotted: str, node: ast.Subscript) -> Value:
         given = node.slice
@@ -282,6 +291,13 @@ class _Compiler:
         return operators.choose(condition, then, otherwise)
 
     def _compare(self, node: ast.Compare, depth: int) -> Value:
+        if (
+            isinstance(node.ops[0], ast.In | ast.NotIn)
+            and _dotted(node.comparators[0]) == SHARED
+            and len(node.ops) == 1
+        ):
+            is_set = self._shared(node.left, names.is_shared, Type.BOOL, depth)
+            return operators.opposite(is_set) if isinstance(node.ops[0], ast.NotIn) else is_set
         operands = [node.left, *node.comparators]
         values = [self.value(operand, depth + 1) for operand in operands]
         comparisons: list[Callable[[Any, Any], bool]] = []

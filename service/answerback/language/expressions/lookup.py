@@ -8,7 +8,7 @@ from answerback.core.expressions import Type, Value, names
 from answerback.core.expressions.values import constant
 from answerback.language.expressions.errors import quoted, suggestion
 from answerback.language.expressions.functions import FUNCTIONS
-from answerback.language.expressions.names import CAPTURES, CONNECTION_NUMBER, NAMES, ROOTS, RULE, VARIABLES
+from answerback.language.expressions.names import CAPTURES, CONNECTION_NUMBER, NAMES, ROOTS, RULE, SHARED, VARIABLES
 from answerback.language.expressions.scope import Scope
 
 # Rule: a ValueError says what is wrong, and what to write.
@@ -101,6 +101,8 @@ def _unknown(dotted: str, scope: Scope) -> str:
     field = scope.fields.get(dotted)
     if field is not None:
         return f"write {dotted}[0]" if field.index else f"{dotted} is a function: write {dotted}('…')"
+    if dotted == SHARED:
+        return "write shared['KEY'], or 'KEY' in shared"
     if dotted in KEYED:
         return f"write {dotted}['NAME']"
     if dotted == "request.number":

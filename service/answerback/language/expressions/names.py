@@ -140,6 +140,7 @@ NAMES: Final[dict[str, Name]] = {
 CAPTURES: Final = "captures"
 VARIABLES: Final = "vars"
 RULE: Final = "rule"
+SHARED: Final = "shared"
 
 OTHER_NAMES: Final = (
     Name(
@@ -159,6 +160,16 @@ OTHER_NAMES: Final = (
         "a variable of this connection, stored by `set` or `receive`; `vars['NAME']` if it has a `-` or is a keyword",
         "vars.user + vars['not-set']",
         "ann",
+    ),
+    Name(
+        "shared[KEY]",
+        Type.BYTES,
+        lambda _context: b"",
+        Reads.SHARED,
+        "a variable that all connections of all workers share, stored by `set` or `add`; empty if it is not set. "
+        "`KEY in shared` says whether it is",
+        "shared['user:' + key] + ' is not set'",
+        " is not set",
     ),
     Name(
         "a name",
@@ -181,5 +192,5 @@ OTHER_NAMES: Final = (
 )
 """Names that `lookup` knows by their form."""
 
-ROOTS: Final = frozenset([*(name.partition(".")[0] for name in NAMES), CAPTURES, VARIABLES, RULE])
+ROOTS: Final = frozenset([*(name.partition(".")[0] for name in NAMES), CAPTURES, VARIABLES, RULE, SHARED])
 """What a name of these can begin with: no capture has such a name. Those of framings are added to these."""

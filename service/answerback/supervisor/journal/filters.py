@@ -12,6 +12,7 @@ from answerback.core import patterns
 from answerback.core.context import RequestContext
 from answerback.core.expressions import EvaluationError
 from answerback.core.matching import Explainer, Matcher, Mismatch
+from answerback.core.shared_view import SharedView
 from answerback.language.context import Checking, Compiling
 from answerback.language.matching import check_match, compile_match, explain_match
 from answerback.language.problems import Enough, InvalidConfig, Problem, Problems
@@ -92,6 +93,10 @@ class RecordedConnection:
     def next_number(self, _cell: int, _max_numbers: int, _window_seconds: float = 0.0, /) -> int | None:
         """Conditions count nothing."""
         return None
+
+    def shared_view(self) -> SharedView:
+        """Refuse: the journal does not record the shared variables, so a condition on them does not hold."""
+        raise EvaluationError("the shared variables are not recorded")
 
 
 @dataclass(frozen=True, slots=True)

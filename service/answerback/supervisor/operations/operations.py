@@ -1,5 +1,6 @@
 """The operations on a running server, apart from changes of its configuration."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import chain, count
 
@@ -8,6 +9,7 @@ from answerback.internal.v1.link_pb2 import Command, ResetCounters
 from answerback.language.editing import NoSuchListener, index_of
 from answerback.language.faults import fault_key
 from answerback.language.rules import rule_key
+from answerback.shared import variables
 from answerback.supervisor import audit
 from answerback.supervisor.errors import ChangeFailed, NoSuchCounter
 from answerback.supervisor.operations.draining import DrainController
@@ -61,6 +63,7 @@ class Operations:
         """Reset the sequences of rules and faults: all, a listener's, or named ones; return how many were reset.
 
         All or a listener's: `connection.number` starts again, too.
+        All of them: the shared variables are removed too.
 
         Raises NoSuchListener, NoSuchCounter, Stopping, ChangeFailed.
         """
@@ -74,6 +77,8 @@ class Operations:
         if sequences or connections:
             reset = ResetCounters(cells=chain(connections, *sequences))
             await self._ask_any(Command(reset_counters=reset), "counters_reset")
+        if not listener and self._options.variables is not None:
+            await asyncio.to_thread(variables.clear, self._options.variables)
         audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(sequences))
         return len(sequences)
 

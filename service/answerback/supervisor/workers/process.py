@@ -222,6 +222,7 @@ def _exec(
         *options.worker_command,
         *("--link", str(link.fileno()), "--counters", str(counters.fd)),
         *("--slots", str(counters.slots), "--slot", str(slot), "--region", str(region)),
+        *("--variables", str(options.variables or "")),
         *("--log-format", options.log_format, "--log-level", options.log_level),
     ]
     # Signals from a terminal or a container go to the whole process group. While blocked, they cannot hit the worker
