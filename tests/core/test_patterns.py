@@ -107,3 +107,21 @@ def test_re2_is_not_loaded_without_a_pattern() -> None:
     assert (
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
     )
+
+
+def test_patterns_of_a_block_are_compiled_by_its_compiler() -> None:
+    outer, inner = patterns.Compiler(), patterns.Compiler()
+    with patterns.compiling(outer):
+        with patterns.compiling(inner):
+            compiled = patterns.compile("a+")
+            assert patterns.compiler() is inner
+            assert patterns.compile("a+") is compiled
+        assert patterns.compiler() is outer
+        with pytest.raises(ZeroDivisionError), patterns.compiling(inner):
+            raise ZeroDivisionError
+        assert patterns.compiler() is outer
+    assert patterns.compiler() not in {outer, inner}
+
+
+def test_compiler_expects_requests_of_1_mib_by_default() -> None:
+    assert patterns.Compiler().request_bytes == 1_048_576

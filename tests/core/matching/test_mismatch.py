@@ -95,6 +95,8 @@ def test_suffix_miss_names_the_first_differing_byte() -> None:
         'does not end with "bye": byte 5 is "x", not "b"', 5, b"b", b"x"
     )
     assert why(explain_suffix(b"bye"), b"ye") == 'does not end with "bye": it is shorter'
+    assert explain_suffix(b"bye")(b"ye", MadeUp()) == Mismatch('does not end with "bye": it is shorter', 0, b"b")
+    assert explain_suffix(b"bye")(b"", MadeUp()) == Mismatch('does not end with "bye": it is shorter', 0, b"e")
 
 
 def test_contains_miss_names_where_the_best_attempt_ends() -> None:
