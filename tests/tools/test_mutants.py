@@ -34,6 +34,7 @@ CHANGES = [
     ("x = -a", ["-a -> a"]),
     ("x = f(a, b)", ["a, b -> b, a"]),
     ("x = min(a)", ["min -> max"]),
+    ("x = max(a, b)", ["max -> min"]),
     ("x = a.find(b)", ["find -> rfind"]),
     ("a.b = c", ["a.b = c -> pass"]),
     ("f(a)", ["f(a) -> pass"]),

@@ -24,6 +24,7 @@ MORE: Final = {
     "core/session/*.py": (
         "tests/core/session/test_session.py",
         "tests/core/session/test_recording.py",
+        "tests/core/test_expectation.py",
         "tests/core/test_conversations.py",
         "tests/core/test_steps.py",
         "tests/core/test_model.py",
@@ -37,6 +38,7 @@ MORE: Final = {
         "tests/language/expressions/test_laws.py",
         "tests/language/matching/test_expr.py",
     ),
+    "core/faults/*.py": ("tests/core/faults/test_applies_to.py",),
     "core/steps.py": ("tests/core/session/test_session.py",),
     "core/matching/*.py": ("tests/core/matching/test_mismatch.py",),
     "core/framing/lengths.py": ("tests/core/framing/test_length_prefix.py",),
@@ -65,7 +67,10 @@ MORE: Final = {
     "supervisor/rollout/two_phase.py": ("tests/supervisor/test_supervisor.py", "tests/supervisor/test_rollback.py"),
     "supervisor/operations/draining.py": ("tests/supervisor/test_quick_drains.py",),
     "supervisor/operations/rolling_restart.py": ("tests/supervisor/test_quick_restarts.py",),
-    "supervisor/sockets/listen_state.py": ("tests/supervisor/test_quick_accept_modes.py",),
+    "supervisor/sockets/listen_state.py": (
+        "tests/supervisor/sockets/test_listening.py",
+        "tests/supervisor/test_quick_accept_modes.py",
+    ),
     "supervisor/sockets/backlog_filler.py": ("tests/supervisor/test_quick_accept_modes.py",),
 }
 """Quick tests that run first, beside the mirror."""

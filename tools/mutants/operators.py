@@ -19,6 +19,7 @@ from tools.mutants.tables import (
     METHODS,
     NAMES,
     NO_CONTEXT,
+    UNSWAPPED,
 )
 
 
@@ -221,7 +222,7 @@ class _Finder(ast.NodeVisitor):
         if len(positional) == len(node.args) > 1 and self._text(node.args[0]) != self._text(node.args[1]):
             first, second = node.args[:2]
             between = self._encoded[self._end(first) : self._start(second)].decode()
-            if "\n" not in between and name_of(node.func) not in {"isinstance", "setattr", "getattr"}:
+            if "\n" not in between and name_of(node.func) not in UNSWAPPED:
                 swapped = self._text(second) + between + self._text(first)
                 self._note(first.lineno, self._start(first), self._end(second), swapped)
         if isinstance(node.func, ast.Name) and node.func.id in NAMES:

@@ -41,6 +41,8 @@ METHODS: Final = {
     "discard": "add",
     "add": "discard",
 }
+# Calls whose first two arguments are not exchanged: they fail at once, or it makes no difference.
+UNSWAPPED: Final = {"isinstance", "setattr", "getattr", "min", "max"}
 # What is removed with them is noticed by the type checker, or makes no difference while the program runs.
 DECORATORS_KEPT: Final = {"override", "overload", "final", "abstractmethod", "dataclass", "runtime_checkable"}
 FUNCTIONS_SKIPPED: Final = {"__repr__", "__str__"}

@@ -123,3 +123,25 @@ async def test_worker_process_inherits_only_link_and_counters(start: Start) -> N
     listing = "import os, sys; sys.exit(len(os.listdir('/proc/self/fd')) - 1)"
     process = start(*program(listing))
     assert await process.exited == 5, "standard input, output, error, link and memory"
+
+
+async def test_worker_has_progressed_when_its_counter_has_changed_since_the_last_look(start: Start) -> None:
+    process, memory = start(), SharedCounters.create(1)
+    cells = memory.region(0)
+    looks = []
+    for progress in (0, 0, 1, 1, 5):
+        cells[PROGRESS] = progress
+        looks.append(process.progressed(memory))
+    assert looks == [False, False, True, False, True]
+
+
+async def test_worker_is_up_since_its_first_revision(start: Start) -> None:
+    process = start()
+    assert (process.up, process.up_since) == (False, 0.0)
+    before = time.monotonic()
+    process.committed(1)
+    since = process.up_since
+    assert process.up
+    assert before <= since <= time.monotonic()
+    process.committed(2)
+    assert (process.revision, process.up_since) == (2, since)
