@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from answerback.internal.v1.link_pb2 import Command, Commit, Prepare, Stop
-from answerback.shared.counters import SharedCounters
+from answerback.shared.counters import PROGRESS, SharedCounters
 from answerback.supervisor.options import Options
 from answerback.supervisor.workers.process import UNTIMELY_SECONDS, WorkerDied, WorkerProcess
 from tests.supervisor.supervising import alive, faulty
