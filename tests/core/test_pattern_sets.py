@@ -43,6 +43,13 @@ def test_set_of_5000_patterns_can_be_searched() -> None:
     assert list(Sets(ordered).matching(b"4999 yes")) == [4999]
 
 
+@pytest.mark.parametrize("times, searches", [(150, 1), (250, 2)])
+def test_pattern_of_more_than_half_of_a_set_is_searched_alone(times: int, searches: int) -> None:
+    sets = Sets(["one", "abcdefghij" * times, "two"])
+    assert len(sets._searches) == searches
+    assert list(sets.matching(b"two" + b"abcdefghij" * times + b"one")) == [0, 1, 2]
+
+
 def test_two_matches_in_a_set_are_in_the_order_of_the_patterns() -> None:
     sets = Sets([f"a{number}b" for number in range(20)])
     assert len(sets._searches) == 1

@@ -44,6 +44,20 @@ def test_client_of_a_silent_socket_times_out_until_the_silence_ends(listening: s
         listening.accept()[0].close()
 
 
+@pytest.mark.parametrize("ttl, reaches", [(64, False), (128, False), (254, False), (255, True)])
+def test_only_packets_with_the_highest_ttl_reach_a_silent_socket(
+    listening: socket.socket, ttl: int, reaches: bool
+) -> None:
+    silence(listening)
+    with socket.socket(listening.family) as client:
+        if listening.family == socket.AF_INET6:
+            client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+        else:
+            client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        client.settimeout(SECONDS if reaches else PATIENCE)
+        assert (client.connect_ex(listening.getsockname()[:2]) == 0) is reaches
+
+
 def test_silence_applies_to_every_copy_of_a_socket(listening: socket.socket) -> None:
     with listening.dup() as copy:
         silence(copy)

@@ -41,6 +41,7 @@ MORE: Final = {
     "core/faults/*.py": ("tests/core/faults/test_applies_to.py",),
     "core/steps.py": ("tests/core/session/test_session.py",),
     "core/matching/*.py": ("tests/core/matching/test_mismatch.py",),
+    "core/framing/automaton.py": ("tests/core/framing/test_pattern.py",),
     "core/framing/lengths.py": ("tests/core/framing/test_length_prefix.py",),
     "core/framing/*fields.py": ("tests/language/framing/test_fields.py",),
     "core/framing/http*.py": ("tests/core/framing/test_http.py", "tests/core/framing/test_http_head_first.py"),

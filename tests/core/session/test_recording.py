@@ -27,6 +27,7 @@ class Notes(Recorder):
 
     def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
         assert session.recorder is self
+        assert list(session.split_again(data)) == data.split(b"\n")[:-1]
         self.all.append(("repeated", data, number, cached.requests, now))
 
     def matched(self, request: bytes, rule: Rule | None, number: int, now: float, session: Recorded) -> None:
