@@ -2,13 +2,17 @@
 
 import random
 from collections import Counter
+from typing import cast
 
 import pytest
 
-from answerback.core.plan import JournalBounds
+from answerback.core.actions import Send
+from answerback.core.plan import Event, JournalBounds, Rule
+from answerback.core.recorder import Recorded
 from answerback.shared.journal import records
 from answerback.shared.journal.counts import count_unrecorded, entries
 from answerback.shared.journal.layout import GENERATION, HEADER_BYTES, Kind, State
+from answerback.shared.journal.recorder import ListenerJournal
 from answerback.shared.journal.records import EVENTS, Moving, Record, RingReader
 from answerback.shared.journal.region import JournalRegion
 from answerback.shared.listener_counters import (
@@ -244,3 +248,37 @@ def test_events_have_a_ring_of_their_own(writing: Writing) -> None:
     assert [each.number for each in events] == list(range(10, 50))
     assert writing.requests() == [b"x"]
     assert writing.dropped() == 0
+
+
+def test_script_that_another_one_interrupts_keeps_its_own_record(writing: Writing) -> None:
+    journal = ListenerJournal(writing.region, BLOCK, None, 7, 0)
+    recorder = journal.connection_of(1, "192.0.2.1", 4000)
+    rule = Rule("waits", 500, (lambda _context: None,))
+    session = cast(Recorded, None)
+    recorder.matched(b"go", rule, 1, 1.0, session)
+    recorder.suspended()
+    recorder.interrupted()
+    recorder.event(Event.IDLE, rule, 2.0, session)
+    recorder.sending([Send(b"still there?")], 0)
+    recorder.continued()
+    recorder.sending([Send(b"done")], 0)
+    recorder.played()
+    recorder.flushed(3.0)
+    (exchange,) = writing.kept()
+    assert (exchange.request, exchange.reply, exchange.state) == (b"go", b"done", State.DONE)
+    events = RingReader(writing.counters.journal.region(0), 0, EVENTS)
+    ((event,),) = events.read(0)
+    assert (event.reply, event.state) == (b"still there?", State.DONE)
+
+
+def test_end_of_a_connection_abandons_the_interrupted_script_too(writing: Writing) -> None:
+    journal = ListenerJournal(writing.region, BLOCK, None, 7, 0)
+    recorder = journal.connection_of(1, "192.0.2.1", 4000)
+    rule = Rule("waits", 500, (lambda _context: None,))
+    session = cast(Recorded, None)
+    recorder.matched(b"go", rule, 1, 1.0, session)
+    recorder.interrupted()
+    recorder.event(Event.IDLE, rule, 2.0, session)
+    recorder.over(3.0)
+    (exchange,) = writing.kept()
+    assert (exchange.state, exchange.finished) == (State.ABANDONED, 3.0)
