@@ -43,6 +43,7 @@ def test_message_is_converted_to_plain_data(status: GetStatusResponse) -> None:
                 "connections_accepted": 0,
                 "connections_open": 0,
                 "requests": 7,
+                "requests_unmatched": 0,
                 "accept": "ACCEPT_UNSPECIFIED",
                 "drain": "DRAIN_STATE_UNSPECIFIED",
             }

@@ -59,13 +59,22 @@ def test_run_passes_signals_to_the_command_and_stops_the_server(tmp_path: Path, 
     config = tmp_path / "hello.yaml"
     config.write_text(HELLO)
     ready, admin = tmp_path / "ready", tmp_path / "admin"
-    script = f"trap 'exit 5' TERM HUP; echo $ANSWERBACK_SERVER > {admin}; : > {ready}; while :; do read x || :; done"
-    running = subprocess.Popen([*RUN, "--config", str(config), "--", "sh", "-c", script], stdin=subprocess.PIPE)
-    eventually(ready.exists, what="the command")
-    running.send_signal(signum)
-    assert running.stdin is not None
-    running.stdin.close()
-    assert running.wait(20) == 5
+    script = (  # not a shell: it cannot trap a signal that is ignored where the tests run, as nohup does with SIGHUP
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+        "signal.signal(signal.SIGHUP, lambda *_: sys.exit(5))\n"
+        f"Path({str(admin)!r}).write_text(os.environ['ANSWERBACK_SERVER'])\n"
+        f"Path({str(ready)!r}).touch()\n"
+        "while True: signal.pause()\n"
+    )
+    with subprocess.Popen([*RUN, "--config", str(config), "--", sys.executable, "-c", script]) as running:
+        try:
+            eventually(ready.exists, what="the command")
+            running.send_signal(signum)
+            assert running.wait(20) == 5
+        finally:
+            running.kill()
     asked = [*RUN[:3], "status", "--server", admin.read_text().strip()]
     assert subprocess.run(asked, capture_output=True, check=False).returncode == 1
 
@@ -110,12 +119,13 @@ def test_run_whose_server_dies_fails_whatever_the_command_says(tmp_path: Path) -
     assert "Error: the server ended while " in result.stderr
 
 
-def test_environment_names_each_listener_and_the_first_without_a_name() -> None:
+def test_environment_names_each_listener_and_the_first_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin"})
     addresses = json.loads(
         '{"listeners": {"a": "127.0.0.1:1", "B-2": "unix:/s", "c": "[::1]:3"}, "admin": "x:4", "metrics": "y:5"}'
     )
-    found = {key: value for key, value in environment(addresses).items() if key.startswith("ANSWERBACK_")}
-    assert found == {
+    assert environment(addresses) == {
+        "PATH": "/bin",
         "ANSWERBACK_SERVER": "x:4",
         "ANSWERBACK_METRICS": "y:5",
         "ANSWERBACK_ADDRESS": "127.0.0.1:1",

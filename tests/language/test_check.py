@@ -155,7 +155,6 @@ REQUIRED = {
     "rules: [{replies: {then: CYCLE}}]": "rules[0].replies.of",
     "rules: [{do: [{dribble: {chunks: 3, gap: 1s}}]}]": "rules[0].do[0].dribble.payload",
     "rules: [{do: [{dribble: {payload: a, chunks: 3}}]}]": "rules[0].do[0].dribble.gap",
-    "rules: [{do: [{set: {value: a}}]}]": "rules[0].do[0].set.name",
     "rules: [{do: [{set: {name: a}}]}]": "rules[0].do[0].set.value",
     "rules: [{do: [{receive: {into: a}}]}]": "rules[0].do[0].receive.framing",
 }

@@ -30,11 +30,15 @@ COUNTED = {
 
 
 def without_waiting(listener: strategies.Language) -> strategies.Language:
-    """The same listener, but nothing in it takes long."""
+    """The same listener, but nothing in it takes long, and no clock ticks."""
     text = re.sub(r"[1-9]\d*m?s", "1ms", json.dumps({**listener, "limits": {}}))
     text = re.sub(r'\{"hang": \{[^}]*\}\}|"hang"', '"discard"', text)
     limits = {key: value for key, value in listener["limits"].items() if key == "max_request_bytes"}
-    return {**json.loads(text), "limits": limits}
+    shortened = json.loads(text)
+    for rule in shortened["rules"]:
+        if "interval" in rule:
+            rule["interval"] = "1h"
+    return {**shortened, "limits": limits}
 
 
 def planned(config: v1.Config) -> ListenerPlan:

@@ -49,7 +49,7 @@ def test_commands_reach_a_running_server(start_server: Start, tmp_path: Path) ->
     assert (applied.returncode, applied.stdout) == (0, "revision 2 is active on 2 workers\n")
     assert running.ask(b"hi") == b"Changed."
 
-    row = f"hello     {running.listeners['hello']}  CALLBACK  NORMAL         2     0         2\n"
+    row = f"hello     {running.listeners['hello']}  CALLBACK  NORMAL         2     0         2          0\n"
     eventually(lambda: row in running.cli("status").stdout)  # once the last connection is closed here too
     assert "from api: why\n" in running.cli("status").stdout
 

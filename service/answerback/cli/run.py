@@ -129,15 +129,25 @@ def environment(addresses: Mapping[str, Any]) -> dict[str, str]:
 
 def _run(command: Sequence[str], env: Mapping[str, str], server: "subprocess.Popen[bytes]") -> int:
     """Run the command to its end. Returns its exit code as a shell has it; 1 if the server died meanwhile."""
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []  # signals that came before there was a child
+
+    def pass_on(number: int, _frame: object) -> None:
+        early.append(number)
+        for child in children:
+            child.send_signal(number)
+
+    former = {each: signal.signal(each, pass_on) for each in PASSED_ON}
     try:
         child = subprocess.Popen(command, env=env)
+        children.append(child)
+        if early:
+            child.send_signal(early[-1])
+        former[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)  # not before: the child would inherit it
+        code = child.wait()
     except OSError as error:
         output.line(f"Error: {command[0]}: {error.strerror or error}", err=True)
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-    former = {each: signal.signal(each, lambda number, _: child.send_signal(number)) for each in PASSED_ON}
-    former[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        code = child.wait()
     finally:
         for each, handler in former.items():
             signal.signal(each, handler)

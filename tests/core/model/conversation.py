@@ -47,6 +47,7 @@ class Model:
     """One connection to a listener; `shared` are the counts of all connections to it."""
 
     connection_id = "7-1"
+    listener_number = 1
     peer = ("192.0.2.1", 40000)
     local_port = 8000
 
