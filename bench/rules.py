@@ -67,16 +67,17 @@ def expression(_number: int) -> str:
     return f"""{{when: {{expr: "request[0:11] == '*2\\r\\n$3\\r\\nGET'"}}, {_PONG}}}"""
 
 
-PREFIX = f'{{when: {{prefix: "*2\\r\\n$3\\r\\nGET"}}, {_PONG}}}'
+GET = 'when: {prefix: "*2\\r\\n$3\\r\\nGET"}'
+PREFIX = f"{{{GET}, {_PONG}}}"
 
 
 def template(_number: int) -> str:
-    """Every request: a reply with five values of it and its connection."""
-    values = "${request_number} ${len(request)} ${request[26:38]} ${hex(u16be(crc32(request) & 0xffff))} ${state}"
-    return f"""{{do: [send: {{template: "+{values}\\r\\n"}}]}}"""
+    """Every GET: a reply with five values of it and its connection."""
+    values = "${request_number} ${len(request)} ${request[22:34]} ${hex(u16be(crc32(request) & 0xffff))} ${state}"
+    return f"""{{{GET}, do: [send: {{template: "+{values}\\r\\n"}}]}}"""
 
 
-CONSTANT = '{do: [send: "+1234 40 123456789012 12345678 \\r\\n"]}'
+CONSTANT = f'{{{GET}, do: [send: "+1234 40 123456789012 12345678 \\r\\n"]}}'
 
 
 def asking(name: str, keys: int) -> Mode:

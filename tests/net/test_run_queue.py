@@ -222,7 +222,7 @@ def test_flood_does_not_delay_other_connections(serving: Serving, attackers: int
         for _ in range(attackers):
             serving.connect().say(FLOOD)
         eventually(lambda: len(serving.listeners.run_queue) > 0 or serving.count(listener_counters.REQUESTS) > 1000)
-        for _ in range(5):
+        for _ in range(2):  # more of them, and a fast machine has answered the flood meanwhile
             for other in others:
                 assert other.say(b"ping\n").hear(5) == b"pong\n"
         left = serving.connect().say(b"ping\n")

@@ -55,7 +55,7 @@ class AgreeingWorker:
 
     slot = 0
     revision = 0
-    leaving = False
+    retiring = False
     contents: frozenset[bytes] = frozenset()
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class AgreeingCrew(WorkerPool):
     async def start(self) -> list[WorkerProcess]:
         return [self.worker]
 
-    def keep(self) -> None:
+    def monitor(self, boot: Any) -> None:
         """No worker dies."""
 
 

@@ -38,6 +38,10 @@ LIMITS: dict[str, dict[str, Any]] = {
 }
 
 
+# Small, so that it is full before memory is measured: it grows to its bound, and no further.
+JOURNAL = {"entries": 1000, "bytes": 1 << 20}
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A listener, as one configuration has it."""
@@ -126,7 +130,8 @@ class World:
     def text(self, wanted: Iterable[Version] | None = None) -> str:
         """The configuration; JSON is YAML."""
         versions = self.current.values() if wanted is None else wanted
-        return json.dumps({"listeners": [version.configured() for version in versions]}, indent=1)
+        listeners = [version.configured() for version in versions]
+        return json.dumps({"journal": JOURNAL, "listeners": listeners}, indent=1)
 
     def at(self, address: str, begin: float, end: float) -> set[int]:
         """The listeners that may have been at an address."""

@@ -53,8 +53,8 @@ def test_admin_flood_uses_bounded_memory_and_health_is_answered(start_server: St
 
 @pytest.mark.long
 @pytest.mark.parametrize("name, most", [("unknown frames", 80.0), ("large metadata", 160.0), ("continuation", 240.0)])
-def test_twenty_connections_that_flood_at_once_use_bounded_memory(responder: Start, name: str, most: float) -> None:
-    running, chunks = responder(LARGE), list(FLOODS[name])
+def test_twenty_connections_that_flood_at_once_use_bounded_memory(start_server: Start, name: str, most: float) -> None:
+    running, chunks = start_server(LARGE), list(FLOODS[name])
     with Watched(running.admin, running.process.pid) as watched, ExitStack() as stack:
         floods = [Flood(stack.enter_context(connect(running.admin))) for _ in range(20)]
         threads = [threading.Thread(target=each.send, args=(chunks,)) for each in floods]

@@ -260,13 +260,17 @@ class Connection(ABC):
         """
         if (self._goal is None and self.session.number < SEVERAL) or not self._owes():
             return False
-        with suppress(OSError):  # already requested
-            self.sock.shutdown(socket.SHUT_WR)
+        self._send_fin()
         self._ending = Departure(ending.reason)
         self.host.deadlines.set(self, monotonic() + DEPART_SECONDS)
         if self._goal is None:
             self._look_on(monotonic())
         return True
+
+    def _send_fin(self) -> None:
+        """Close our half, unless that has been requested already."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def _owes(self) -> bool:
         """Whether a TCP peer has not acknowledged everything sent, except our FIN."""

@@ -131,6 +131,12 @@ class TransportConnection(Connection, asyncio.Protocol):
             else:
                 self._finish(ending.reason)
 
+    @override
+    def _send_fin(self) -> None:
+        """By the transport, once: it would take ENOTCONN from a second shutdown(2) for the loss of the connection."""
+        assert self._transport is not None
+        self._transport.write_eof()
+
     def _finish(self, reason: CloseReason) -> None:
         """Close the connection; everything is done."""
         assert self._transport is not None

@@ -160,9 +160,7 @@ async def test_start_with_unservable_stored_revision_names_the_revision(start: S
     first = await start(text(listener("one")))
     await first.update(config(listener("two", address=address)))
     await first.end()
-    message = (
-        r"revision 2, the last active revision, cannot be served: .*listeners\[0\].address: .*; mend that, or give"
-    )
+    message = r"revision 2, the last active revision, cannot be served: .*listeners\[0\].address: .*; fix that, or use"
     with pytest.raises(StartError, match=message):
         await start(reserved=(("the metrics", address),))
     with (

@@ -105,11 +105,11 @@ async def test_ports_bound_by_a_rejected_change_are_released(supervise: Supervis
 async def test_worker_without_free_descriptors_rejects_the_change_and_keeps_serving(supervise: Supervise) -> None:
     supervisor = await supervise(OLD, workers=2)
     pid = supervisor.pids()[1]
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (16, 16))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (18, 18))
     many = [listener(str(number), name=f"added-{number}") for number in range(20)]
     with pytest.raises(
         ChangeFailed,
-        match=r"worker 1: no descriptors are free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 16\); nothing",
+        match=r"worker 1: no descriptors are free for \d+ of 20 sockets and files \(RLIMIT_NOFILE 18\); nothing",
     ):
         await supervisor.update(config(NEW, *many))
     await agreed(supervisor, b"old", 1)

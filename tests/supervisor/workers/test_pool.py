@@ -147,7 +147,10 @@ async def test_new_worker_that_does_not_start_is_retried(supervise: Supervise, m
     for command, exit_reason in [
         (("/no/python",), "worker 0 cannot be started: "),
         (faulty("start", "raise"), "worker 0 exited with status 1"),
-        (faulty("before prepared", "refuse", revision=1), "worker 0 could not take over: listeners[0]: this worker"),
+        (
+            faulty("before prepared", "refuse", revision=1),
+            "worker 0 was killed: it cannot serve the active revision: listeners[0]: this worker",
+        ),
     ]:
         options = Supervised(supervisor.path, worker_command=command).options
         monkeypatch.setattr(supervisor._pool, "_options", options)
