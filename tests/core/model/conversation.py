@@ -43,6 +43,9 @@ class Stopped(Exception):
     """The rest is later than the end of the test."""
 
 
+MOST = (1 << 32) - 1  # what the schema's field holds
+
+
 class Model:
     """One connection to a listener; `shared` are the counts of all connections to it."""
 
@@ -363,7 +366,8 @@ class Model:
     def _frame(self, given: v1.Framing) -> None:
         if given.fixed.WhichOneof("bytes") == "size_from":
             self._after = self._framing, self._head
-            self._framing = v1.Framing(fixed=v1.Framing.Fixed(size=self._number(given.fixed.size_from)))
+            size = min(self._number(given.fixed.size_from), MOST)  # more than any stream has, and than any limit
+            self._framing = v1.Framing(fixed=v1.Framing.Fixed(size=size))
         else:
             self._framing, self._after = given, None
         self._head = b""
@@ -384,7 +388,7 @@ class Model:
 
     def _taken(self, given: v1.Framing) -> bytes:
         if given.fixed.WhichOneof("bytes") == "size_from":
-            size = self._number(given.fixed.size_from)
+            size = min(self._number(given.fixed.size_from), MOST)
             return self._take(v1.Framing(fixed=v1.Framing.Fixed(size=size))) if size else b""
         return self._take(given)
 
