@@ -7,7 +7,7 @@ import resource
 import socket
 import struct
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bench.cpu import descendants
@@ -24,6 +24,7 @@ POLL_S = 0.1
 STEADY_BYTES = 64 * 1024
 # On a busy machine it is never steady: a page of a library counts for less each time another process maps it too.
 STEADY_S = 5
+ESTABLISHED = "01"  # the state in /proc/net/tcp
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: leave without TIME_WAIT
 
 
@@ -45,9 +46,24 @@ def pss(pids: list[int]) -> int:
     return sum(parse_pss(Path(f"/proc/{pid}/smaps_rollup").read_text()) for pid in pids)
 
 
-def descriptors(pids: list[int]) -> int:
-    """Return how many descriptors some processes have open together."""
-    return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+def accepted(pids: list[int], port: int) -> int:
+    """Return how many connections to this port some processes hold together, by proc(5)."""
+    established = {
+        fields[9]
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pids[0]}/net/{table}").read_text().splitlines()[1:]
+        if (fields := line.split())[3] == ESTABLISHED and fields[1].endswith(f":{port:04X}")
+    }
+    return sum(target[8:-1] in established for pid in pids for target in sockets(pid))
+
+
+def sockets(pid: int) -> list[str]:
+    """Return what a process's descriptors refer to, those of sockets."""
+    targets = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            targets.append(str(descriptor.readlink()))
+    return [target for target in targets if target.startswith("socket:[")]
 
 
 def connections_possible(wanted: int) -> int:
@@ -60,15 +76,13 @@ def connections_possible(wanted: int) -> int:
 def measure_memory(key: str, server: Server, connections: int) -> Memory:
     """Open idle connections to a fresh server and weigh them; raises LoadFailed or OSError."""
     pids = workers(server.pid)
-    held = descriptors(pids)
     with ExitStack() as few:
         ask(connect(few, server.port, WARM_UP))
-    await_descriptors(pids, at_most=held)
-    held = descriptors(pids)  # a start may have closed some meanwhile
+    await_accepted(pids, server.port, 0)
     before = steady_pss(pids)
     with ExitStack() as many:
         peers = connect(many, server.port, connections)
-        await_descriptors(pids, at_least=held + connections)
+        await_accepted(pids, server.port, connections)
         connected = steady_pss(pids)
         ask(peers)
         answered = steady_pss(pids)
@@ -97,12 +111,12 @@ def ask(peers: list[socket.socket]) -> None:
             raise LoadFailed(f"memory: answered {got!r}")
 
 
-def await_descriptors(pids: list[int], at_least: int = 0, at_most: int = 2**31) -> None:
-    """Wait until the workers have accepted, or closed, what they have to; raises LoadFailed if they do not."""
+def await_accepted(pids: list[int], port: int, connections: int) -> None:
+    """Wait until the workers hold this many connections; raises LoadFailed if they do not."""
     deadline = time.monotonic() + TIMEOUT_S
-    while not at_least <= (count := descriptors(pids)) <= at_most:
+    while (count := accepted(pids, port)) != connections:
         if time.monotonic() > deadline:
-            raise LoadFailed(f"memory: {count} descriptors in the workers, expected {at_least} to {at_most}")
+            raise LoadFailed(f"memory: the workers hold {count} connections, expected {connections}")
         time.sleep(POLL_S)
 
 

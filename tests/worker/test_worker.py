@@ -309,4 +309,4 @@ async def test_clients_queued_at_a_removed_listener_are_all_answered(worker: Ord
         for client in clients:
             client.close()
     assert answers == [b"one"] * len(clients)
-    assert worker.kinds()[-1] == "stopped_accepting"
+    await until(lambda: worker.kinds()[-1] == "stopped_accepting")

@@ -23,6 +23,7 @@ from answerback.shared.journal.layout import (
     SLOT_CELLS,
     SLOTS,
     SLOTS_AT,
+    STATE_AT,
     TAIL,
     Kind,
     State,
@@ -149,6 +150,10 @@ class RingReader:
             raise Moving
         return records if sequence >= self._tail() else []
 
+    def in_progress(self, sequence: int) -> bool:
+        """Whether a record is kept and not complete: cheaper than to read it. Raises Moving."""
+        return sequence >= self._tail() and self._shape().state(sequence) == State.IN_PROGRESS
+
     def counts(self) -> Mapping[int, int]:
         """Return how many entries are kept of each listener, by its block."""
         shape = self._shape()
@@ -214,6 +219,10 @@ class _Shape:
             return False
         at = self.slots_at + sequence % self.slots * SLOT_BYTES + 8 * SEQUENCE_CELL
         return int.from_bytes(self.region[at : at + 8], "little") == sequence
+
+    def state(self, sequence: int) -> int:
+        """Return the state in the slot of this record; that of none if there are no slots."""
+        return self.region[self.slots_at + sequence % self.slots * SLOT_BYTES + STATE_AT] if self.slots else -1
 
     def newest(self) -> int:
         """Return the newest sequence number."""

@@ -40,6 +40,8 @@ class Follower:
         self._after = [reader.newest() for reader in rings.readers]
         self._expected = [self._ever(region) for region in range(len(self._after))]
         self._pending: dict[tuple[int, int], float] = {}
+        self.missed_completions = False
+        """Whether more records were in progress at once than are looked at again."""
 
     def look(self, most: int = 1000) -> Seen:
         """Return what is new, at most about `most` records; quick if nothing is."""
@@ -59,12 +61,18 @@ class Follower:
             except Moving:
                 continue  # the next look sees it
         completed = list(self._completed())
-        now = monotonic()
         for record in appended:
-            if record.state == State.IN_PROGRESS and len(self._pending) < MAX_PENDING:
-                self._pending[record.region, record.sequence] = now
+            self.await_completion(record)
         appended.sort(key=lambda record: record.position)
         return Seen(appended, completed, lost)
+
+    def await_completion(self, record: Record) -> None:
+        """Look at this record again until it is complete, if it is in progress."""
+        if record.state == State.IN_PROGRESS:
+            if len(self._pending) >= MAX_PENDING:
+                self.missed_completions = True
+                return
+            self._pending.setdefault((record.region, record.sequence), monotonic())
 
     def _gap(self, region: int, chunk: list[Record]) -> int:
         """Return how many entries were dropped between the last record seen and this chunk."""
@@ -96,8 +104,11 @@ class Follower:
 
     def _completed(self) -> Iterator[Record]:
         for region, sequence in list(self._pending):
+            reader = self._rings.readers[region]
             try:
-                records = self._rings.readers[region].at(sequence)
+                if reader.in_progress(sequence):
+                    continue
+                records = reader.at(sequence)
             except Moving:
                 continue
             if not records or records[0].state != State.IN_PROGRESS:

@@ -170,6 +170,7 @@ class Journal:
 
         async for record in self._rings.records():
             consider(record)
+            follower.await_completion(record)
         while len(found) < count and monotonic() < until:
             await asyncio.sleep(min(POLL_SECONDS, max(0.0, until - monotonic())))
             seen = follower.look()
@@ -178,6 +179,10 @@ class Journal:
             if wanted.follows_state:
                 for record in seen.completed:
                     consider(record)
+        if len(found) < count and wanted.follows_state and follower.missed_completions:
+            near = _Near(wanted)
+            async for record in self._rings.records():
+                consider(record)
         shown = [self.named(record) for record in list(found.values())[:MAX_FOUND]]
         fulfilled = len(found) >= count
         return Waited(fulfilled, len(found), _bounded(shown), () if fulfilled else near.found(self.named))
