@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from answerback.cli.client import connected
 from answerback.document.document import load
@@ -185,8 +186,10 @@ class Changes:
     async def _make(self, wanted: Wanted, way: Callable[[Wanted], str]) -> bool:
         proposal = self.world.propose(wanted)
         failure = await asyncio.to_thread(way, wanted)
-        marks = await asyncio.to_thread(self.active_marks)
+        active = await asyncio.to_thread(self._active)
+        marks = {_mark(listener) for listener in active.values()}
         if marks == {version.mark for version in wanted.values()}:
+            assert active == _by_name(parsed(self.world.text(wanted.values()))), "not all of the change is active"
             proposal.taken()
             number = await asyncio.to_thread(self._revision)
             self._past[number] = dict(wanted)
@@ -201,8 +204,11 @@ class Changes:
 
     def active_marks(self) -> set[str]:
         """Which versions the server says are active."""
+        return {_mark(listener) for listener in self._active().values()}
+
+    def _active(self) -> dict[str, config_pb2.Listener]:
         with connected(self.running.admin, CALL_SECONDS) as client:
-            return {_mark(listener) for listener in client.get_config().config.listeners}
+            return _by_name(client.get_config().config)
 
     def _revision(self) -> int:
         with connected(self.running.admin, CALL_SECONDS) as client:
@@ -231,7 +237,9 @@ class Changes:
                     return ""
                 listener = parsed(self.world.text(changed)).listeners[0]
                 if listener.name in current:
-                    client.update_listener(listener_service_pb2.UpdateListenerRequest(listener=listener))
+                    every = FieldMask(paths=["*"])  # also fields that are empty now
+                    update = listener_service_pb2.UpdateListenerRequest(listener=listener, update_mask=every)
+                    client.update_listener(update)
                 else:
                     client.create_listener(listener_service_pb2.CreateListenerRequest(listener=listener))
         except click.ClickException as failure:
@@ -323,6 +331,10 @@ class Changes:
         assert failure, f"a rollback was answered as made, and {marks} is what is active"
         self.failed[failure[:60]] += 1
         proposal.refused()
+
+
+def _by_name(config: config_pb2.Config) -> dict[str, config_pb2.Listener]:
+    return {listener.name: listener for listener in config.listeners}
 
 
 def parsed(text: str) -> config_pb2.Config:
