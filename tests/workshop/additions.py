@@ -98,10 +98,10 @@ STEP: Final = Addition(
     ),
     ("    Respond respond = 14;\n", "    Shout shout = 99;\n"),
     {
-        "service/answerback/core/shout.py": '''"""The step `shout`."""
+        "service/answerback/core/steps/shout.py": '''"""The step `shout`."""
 
 from answerback.core.actions import Send
-from answerback.core.steps import Step
+from answerback.core.steps.base import Step
 
 
 def shout(times: int) -> Step:
@@ -111,7 +111,7 @@ def shout(times: int) -> Step:
         "service/answerback/language/steps/shout.py": '''"""`shout`: send the request in capitals."""
 
 from answerback.core import steps
-from answerback.core.shout import shout
+from answerback.core.steps.shout import shout
 from answerback.language.context import Compiling
 from answerback.language.fields import Number, Where, describe
 from answerback.language.steps.base import STEPS, StepKind

@@ -4,9 +4,9 @@ import re
 from typing import Final
 
 from answerback.compat import override
-from answerback.core import respond as core
 from answerback.core import steps
 from answerback.core.escapes import quote
+from answerback.core.steps.respond import FINAL, Response, close_if_asked, has_body, respond
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Number, Where, describe
 from answerback.language.problems import quoted
@@ -63,13 +63,13 @@ class RespondKind(StepKind):
             _check_header(header, f"{path}.headers[{index}]", checking)
         if given.HasField("body"):
             checking.content(given.body, f"{path}.body")
-            if given.HasField("status") and not core.has_body(given.status):
+            if given.HasField("status") and not has_body(given.status):
                 checking.add(f"{path}.body", f"a response with the status {given.status} has no body")
 
     @override
     def compile(self, given: v1.Step.Respond, compiling: Compiling) -> steps.Step:
-        return core.respond(
-            core.Response(
+        return respond(
+            Response(
                 given.status,
                 tuple((header.name.encode(), compiling.content(header.value)) for header in given.headers),
                 compiling.shared(given.body) if given.HasField("body") else b"",
@@ -79,7 +79,7 @@ class RespondKind(StepKind):
 
     def epilogue(self, given: v1.Step.Respond) -> steps.Step | None:
         """Close behind a final response if the client asked for it."""
-        return core.close_if_asked if given.status >= core.FINAL else None
+        return close_if_asked if given.status >= FINAL else None
 
 
 def _check_header(header: v1.Step.Respond.Header, path: str, checking: Checking) -> None:

@@ -6,8 +6,8 @@ import pytest
 from answerback.core.actions import Send
 from answerback.core.context import RequestContext
 from answerback.core.framing import Http
-from answerback.core.respond import ONE_SEND, Response, close_if_asked, has_body, respond
 from answerback.core.steps import END_IN_ORDER
+from answerback.core.steps.respond import ONE_SEND, Response, close_if_asked, has_body, respond
 from tests.core.plans import template
 from tests.core.turns import MadeUp
 

@@ -9,7 +9,7 @@ from answerback.core.actions import Send
 from answerback.core.context import RequestContext
 from answerback.core.expressions import Template
 from answerback.core.framing.http_fields import asks_to_close, asks_to_keep_alive, method
-from answerback.core.steps import END_IN_ORDER, Chunks, EndSession, Step
+from answerback.core.steps.base import END_IN_ORDER, Chunks, EndSession, Step
 
 Content = bytes | memoryview | Template
 """Bytes that are always the same, or a template of them."""

@@ -1,0 +1,14 @@
+from answerback.core import steps
+from answerback.core.steps import PutShared, SetVariable
+from tests.core.plans import template
+from tests.core.steps.taking import taken
+
+
+def test_set_step_sets_a_variable() -> None:
+    assert taken(steps.set_variable("a", b"1")) == SetVariable("a", b"1")
+    assert taken(steps.set_variable("b", template("${request}!"))) == SetVariable("b", b"said!")
+
+
+def test_set_step_stores_a_constant_or_template_in_a_shared_variable() -> None:
+    assert taken(steps.put_shared(lambda context: context.request, b"1")) == PutShared(b"said", b"1")
+    assert taken(steps.put_shared(lambda _context: b"k", template("${request}!"))) == PutShared(b"k", b"said!")
