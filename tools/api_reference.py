@@ -27,6 +27,9 @@ reflection on loopback and Unix sockets, on other addresses with `--admin-reflec
 
 A change is applied on all workers or none. A change in progress is completed even if its client disconnects.
 
+In the tables, `Timestamp`, `FieldMask` and duration are the messages `Timestamp`, `FieldMask` and `Duration` of
+`google.protobuf`. A `Timestamp` is in UTC. A `FieldMask` lists paths of fields, such as `limits.idle_timeout`.
+
 ## Errors
 A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of the domain
 `answerback`, whose `reason` is machine-readable. Problems in the request are listed as

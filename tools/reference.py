@@ -31,9 +31,16 @@ PACKAGE: Final = "answerback.v1."
 
 WORDS: Final = {
     "google.protobuf.Duration": "duration",
+    "google.protobuf.FieldMask": "`FieldMask`",
+    "google.protobuf.Timestamp": "`Timestamp`",
     pb.FieldDescriptorProto.TYPE_BOOL: "`true` or `false`",
+    pb.FieldDescriptorProto.TYPE_BYTES: "bytes",
     pb.FieldDescriptorProto.TYPE_STRING: "text",
     pb.FieldDescriptorProto.TYPE_DOUBLE: "number",
+    pb.FieldDescriptorProto.TYPE_INT32: "whole number",
+    pb.FieldDescriptorProto.TYPE_UINT32: "whole number",
+    pb.FieldDescriptorProto.TYPE_INT64: "whole number",
+    pb.FieldDescriptorProto.TYPE_UINT64: "whole number",
 }
 
 # Places in a descriptor's path (descriptor.proto, SourceCodeInfo): the numbers of the fields that lead there.
@@ -210,8 +217,16 @@ def _value(field: pb.FieldDescriptorProto, everything: dict[str, Described]) -> 
         title = everything[name].title
         word = f"[{title}](#{anchor(everything[name])})"
     else:
-        word = WORDS.get(name or field.type, "whole number")
+        word = _word(field, name)
     return f"list of {word}" if field.label == pb.FieldDescriptorProto.LABEL_REPEATED else word
+
+
+def _word(field: pb.FieldDescriptorProto, name: str) -> str:
+    """Raises LookupError for a type without a word."""
+    word = WORDS.get(name or field.type)
+    if word is None:
+        raise LookupError(f"{field.name}: there is no word for the type {name or field.type}: add it to WORDS")
+    return word
 
 
 def main() -> None:

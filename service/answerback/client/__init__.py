@@ -2,7 +2,7 @@
 
 A call's way through this package:
 
-    calls        what each call takes, sends and returns, written once for both clients
+    calls        what each call takes, sends and returns, written once for both clients: a module for each service
     faces        makes a method that blocks, or one to await, of it
     client, aio  the two clients
     transport    requests over gRPC; rpcs knows where to, channel with which credentials
@@ -34,6 +34,7 @@ from answerback.client.values import (
     Config,
     ConfigChange,
     ConfigFile,
+    Connection,
     ConnectionEnd,
     DrainProgress,
     Exchange,
@@ -69,6 +70,7 @@ __all__ = (
     "ConfigChange",
     "ConfigFile",
     "ConfigRejected",
+    "Connection",
     "ConnectionEnd",
     "DeadlineExceeded",
     "DrainProgress",

@@ -4,6 +4,7 @@
 
 import functools
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
@@ -14,6 +15,7 @@ from answerback.client.errors import DeadlineExceeded, Error, OutOfRange, Unavai
 
 FIRST_PAUSE: Final = 0.02  # seconds before a stream begins again: a server that stops may refuse it many times
 LONGEST_PAUSE: Final = 1.0
+MAX_PAGE: Final = 1000  # items; the server sends no more at once
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,32 +32,45 @@ class Replies(Protocol):
         """End it, without waiting for the server."""
 
 
-class Caller:
+class Caller(ABC):
     """What a client offers to the calls."""
 
+    @abstractmethod
     async def _call(self, request: Message, *, longer: float = 0.0) -> Any:
         """Send a request; return the reply. `longer`: seconds that the server may take on top. Raises Error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open(self, request: Message) -> Replies:
         """Send a request for a stream of replies."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _connect(self, timeout: float | None) -> None:  # noqa: ASYNC109 - gRPC keeps it
         """Wait for a connection. Raises DeadlineExceeded."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _pause(self, seconds: float) -> None:
         """Wait."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _patience(self) -> float | None:
         """Return the seconds within which a stream that was lost has to begin again; None for any."""
-        raise NotImplementedError
 
     async def _value(self, cls: type[T], request: Message, *, longer: float = 0.0) -> T:  # noqa: ARG002 - for types
         result: T = values.value(await self._call(request, longer=longer))
         return result
+
+    async def _pages(self, request: Any, field: str, limit: int | None = None) -> list[Any]:
+        """Request one page after the other; return the values of this repeated field, at most `limit`."""
+        found: list[Any] = []
+        while limit is None or len(found) < limit:
+            if limit is not None:
+                request.page_size = min(limit - len(found), MAX_PAGE)
+            page = await self._call(request)
+            found += map(values.value, getattr(page, field))
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                break
+        return found
 
 
 class Blocking(Caller):

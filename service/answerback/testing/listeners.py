@@ -12,7 +12,7 @@ from answerback.testing.server import Server
 
 if TYPE_CHECKING:
     from answerback.client import Client, Exchange, ListenerStatus
-    from answerback.client.journal import Filter
+    from answerback.client.calls.filters import Filter
 
 P = ParamSpec("P")
 T = TypeVar("T")

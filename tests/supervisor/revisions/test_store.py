@@ -1,6 +1,7 @@
 """Stores of revisions: the behaviour of every store, and of the one in memory."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from answerback.language.contents import Large
+from answerback.language.contents import Content, Contents, Large
 from answerback.supervisor.errors import Conflict
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
-from answerback.supervisor.revisions.store import FILE, Retention, RevisionsInMemory, RevisionStore, fingerprint
+from answerback.supervisor.revisions.store import (
+    FILE,
+    Retention,
+    Revision,
+    RevisionsInMemory,
+    RevisionStore,
+    fingerprint,
+)
 from tests.supervisor.histories import config, fill, numbers, revision
 
 Open = Callable[..., Awaitable[RevisionStore]]
@@ -174,11 +182,38 @@ async def test_store_in_memory_is_bounded_and_keeps_the_newest() -> None:
 
 @pytest.mark.parametrize("less, kept", [(0, [2, 1]), (1, [2])])
 async def test_store_in_memory_counts_its_limit_to_the_byte(less: int, kept: list[int]) -> None:
-    seen = set[Large]()
-    both = sum(each.size(seen) for each in await fill(RevisionsInMemory("abc"), 2))
+    both = sum(each.config.ByteSize() for each in await fill(RevisionsInMemory("abc"), 2))
     store = RevisionsInMemory("abc", limit=both - less)
     await fill(store, 2)
     assert await numbers(store) == kept
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_store_in_memory_keeps_as_many_revisions_as_fit_and_counts_a_shared_large_file_once(seed: int) -> None:
+    chance = random.Random(seed)
+    contents = Contents(large=400)
+    pool = [contents.of(chance.randbytes(size)) for size in (0, 10, 399, 400, 900, 1500)]
+    store = RevisionsInMemory("abc", limit=4000)
+    given: list[Revision] = []
+    for number in range(1, 41):
+        files = {str(index): content for index, content in enumerate(chance.sample(pool, chance.randrange(4)))}
+        given.append(revision(number, store=store, files=files))
+        await store.append(given[-1], after=number - 1)
+        assert await numbers(store) == fitting(given, 4000)
+
+
+def fitting(revisions: list[Revision], limit: int) -> list[int]:
+    """The numbers of the newest revisions whose contents fit, newest first; always the newest."""
+    kept: list[int] = []
+    size, counted = 0, set[Content]()
+    for each in reversed(revisions):
+        new = [content for content in each.files.values() if isinstance(content, bytes) or content not in counted]
+        counted.update(content for content in new if isinstance(content, Large))
+        size += each.config.ByteSize() + sum(map(len, new))
+        if kept and size > limit:
+            break
+        kept.append(each.number)
+    return kept
 
 
 def test_fingerprint_covers_configuration_and_files() -> None:

@@ -46,17 +46,17 @@ class Operations:
     def drain(
         self, listener: str = "", spread_seconds: float = 0.0, grace_seconds: float | None = None
     ) -> AsyncIterator[DrainProgress]:
-        """See DrainController.drain; the grace defaults to the server's grace period. Raises NoSuchListener."""
+        """Drain one listener or all; by default with the server's grace period. Raises NoSuchListener."""
         self._check(listener)
         return self._drains.drain(listener, spread_seconds, self._grace(grace_seconds))
 
     async def resume(self, listener: str = "") -> list[str]:
-        """See DrainController.resume. Raises NoSuchListener."""
+        """End the drain of one listener or of all; return their names. Raises NoSuchListener."""
         self._check(listener)
         return await self._drains.resume(listener)
 
     def restart_workers(self, spread_seconds: float, grace_seconds: float | None = None) -> AsyncIterator[Restarted]:
-        """See RollingRestart.restart; the grace defaults to the server's grace period."""
+        """Replace the workers one by one; by default with the server's grace period."""
         return self._restart.restart(spread_seconds, self._grace(grace_seconds))
 
     async def reset_counters(self, listener: str = "", rule: str = "", fault: str = "") -> int:

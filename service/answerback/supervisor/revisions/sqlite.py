@@ -135,7 +135,7 @@ class Database:
         self._connection.close()
 
     def etag(self, number: int) -> str:
-        """See RevisionStore."""
+        """Return the etag of a revision of this history."""
         return f"{self.history}-{number}"
 
     def newest(self) -> int:
@@ -161,7 +161,7 @@ class Database:
         return Revision(number, entry.etag, config, files, entry.time, entry.origin, entry.comment, entry.identity)
 
     def page(self, before: int, count: int) -> Sequence[Entry]:
-        """See RevisionStore."""
+        """Return at most `count` of the kept entries, with numbers below `before`, newest first."""
         rows = self._connection.execute(
             f"{_ENTRY} WHERE number < ? ORDER BY number DESC LIMIT ?", (min(before, LARGEST), count)
         )
@@ -173,7 +173,7 @@ class Database:
         return None if number is None else self.get(number)
 
     def append(self, revision: Revision, after: int) -> None:
-        """See RevisionStore."""
+        """Save a revision if the newest has number `after`. Raises Conflict."""
         try:
             with self._transaction():
                 newest = self.newest()
@@ -188,12 +188,12 @@ class Database:
                 raise
 
     def applied_file(self) -> bytes:
-        """See RevisionStore."""
+        """Return the fingerprint of the configuration file when it was last applied; empty if never."""
         found: bytes = self._one("SELECT file FROM state")
         return found
 
     def note_file(self, applied: bytes) -> None:
-        """See RevisionStore."""
+        """Save the fingerprint of the configuration file that is active."""
         with self._transaction():
             self._connection.execute("UPDATE state SET file = ?", (applied,))
 

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from answerback.compat import override
 from answerback.concurrency.notifier import Notifier
 from answerback.language.contents import Contents
 from answerback.supervisor.errors import StartError, StoreCorrupt, StoreFailed, StoreFull
 from answerback.supervisor.revisions.sqlite import NAME, Database, TooNew
-from answerback.supervisor.revisions.store import Entry, Retention, Revision
+from answerback.supervisor.revisions.store import Entry, Retention, Revision, RevisionStore
 
 LOCK: Final = "lock"
 
@@ -35,7 +36,7 @@ FAILURES: Final[dict[int, tuple[type[StoreFailed], str, str]]] = {
 }
 
 
-class SqliteStore:
+class SqliteStore(RevisionStore):
     """A RevisionStore in a directory. Create it with `open`; call `close` at the end."""
 
     def __init__(self, folder: Path, thread: ThreadPoolExecutor, database: Database, lock: int) -> None:
@@ -57,29 +58,29 @@ class SqliteStore:
             raise
         return cls(folder, thread, database, lock)
 
+    @override
     def etag(self, number: int) -> str:
-        """See RevisionStore."""
         return self._database.etag(number)
 
+    @override
     async def newest(self) -> Revision | None:
-        """See RevisionStore."""
         return await self._ask(lambda: self._database.get(self._database.newest()))
 
+    @override
     async def get(self, number: int) -> Revision | None:
-        """See RevisionStore."""
         return await self._ask(lambda: self._database.get(number))
 
+    @override
     async def page(self, before: int, count: int) -> Sequence[Entry]:
-        """See RevisionStore."""
         return await self._ask(lambda: self._database.page(before, count))
 
+    @override
     async def append(self, revision: Revision, *, after: int) -> None:
-        """See RevisionStore."""
         await self._ask(lambda: self._database.append(revision, after))
         self._appended.notify()
 
+    @override
     async def watch(self, after: int) -> AsyncIterator[Revision]:
-        """See RevisionStore."""
         while True:
             appended = self._appended.changed()
             revision = await self._ask(partial(self._database.past, after))
@@ -89,16 +90,16 @@ class SqliteStore:
                 after = revision.number
                 yield revision
 
+    @override
     async def applied_file(self) -> bytes:
-        """See RevisionStore."""
         return await self._ask(self._database.applied_file)
 
+    @override
     async def note_file(self, applied: bytes) -> None:
-        """See RevisionStore."""
         await self._ask(lambda: self._database.note_file(applied))
 
+    @override
     async def close(self) -> None:
-        """See RevisionStore."""
         await self._ask(self._database.close)
         self._thread.shutdown()
         os.close(self._lock)

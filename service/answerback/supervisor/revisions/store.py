@@ -1,11 +1,13 @@
 """Revisions of the configuration, and the interface of their stores."""
 
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from answerback.compat import override
 from answerback.concurrency.notifier import Notifier
 from answerback.language.contents import Files, Large, digest_of
 from answerback.supervisor.errors import Conflict
@@ -46,12 +48,6 @@ class Revision:
     def entry(self) -> "Entry":
         """Return the revision's entry in the history."""
         return Entry(self.number, self.etag, self.time, self.origin, self.comment, self.identity)
-
-    def size(self, counted: set[Large]) -> int:
-        """Return the size of its content in bytes, except large files in `counted`, to which its own are added."""
-        new = [each for each in self.files.values() if not isinstance(each, Large) or each not in counted]
-        counted.update(each for each in new if isinstance(each, Large))
-        return self.config.ByteSize() + sum(map(len, new))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,38 @@ def fingerprint(config: v1.Config, files: Files) -> bytes:
     return whole.digest()
 
 
-class RevisionsInMemory:
+class HistorySize:
+    """The size of the contents of some revisions, in bytes; a large file of several revisions is counted once."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._own: dict[int, int] = {}
+        self._large: Counter[Large] = Counter()
+
+    def add(self, revision: Revision) -> None:
+        """Count a revision that is now kept."""
+        own = revision.config.ByteSize()
+        for content in revision.files.values():
+            if not isinstance(content, Large):
+                own += len(content)
+            else:
+                self.total += 0 if content in self._large else len(content)
+                self._large[content] += 1
+        self._own[revision.number] = own
+        self.total += own
+
+    def remove(self, revision: Revision) -> None:
+        """Count a revision no longer."""
+        self.total -= self._own.pop(revision.number)
+        for content in revision.files.values():
+            if isinstance(content, Large):
+                self._large[content] -= 1
+                if not self._large[content]:
+                    del self._large[content]
+                    self.total -= len(content)
+
+
+class RevisionsInMemory(RevisionStore):
     """Keeps revisions while this process lives, in at most `limit` bytes."""
 
     def __init__(self, history: str, retention: Retention | None = None, *, limit: int = MEMORY_BYTES) -> None:
@@ -135,40 +162,42 @@ class RevisionsInMemory:
         self._history = history
         self._retention = retention or Retention()
         self._limit = limit
-        self._kept: dict[int, Revision] = {}
+        self._kept: dict[int, Revision] = {}  # oldest first
+        self._size = HistorySize()
         self._file = b""
         self._appended = Notifier()
 
+    @override
     def etag(self, number: int) -> str:
-        """See RevisionStore."""
         return f"{self._history}-{number}"
 
+    @override
     async def newest(self) -> Revision | None:
-        """See RevisionStore."""
         return self._kept[max(self._kept)] if self._kept else None
 
+    @override
     async def get(self, number: int) -> Revision | None:
-        """See RevisionStore."""
         return self._kept.get(number)
 
+    @override
     async def page(self, before: int, count: int) -> Sequence[Entry]:
-        """See RevisionStore."""
         numbers = sorted((number for number in self._kept if number < before), reverse=True)
         return [self._kept[number].entry for number in numbers[:count]]
 
+    @override
     async def append(self, revision: Revision, *, after: int) -> None:
-        """See RevisionStore."""
         newest = max(self._kept, default=0)
         if newest != after:
             raise Conflict(f"revision {newest} is the newest, not {after}")
         self._kept[revision.number] = revision
+        self._size.add(revision)
         self._prune(revision)
         if revision.origin == FILE:
             self._file = fingerprint(revision.config, revision.files)
         self._appended.notify()
 
+    @override
     async def watch(self, after: int) -> AsyncIterator[Revision]:
-        """See RevisionStore."""
         while True:
             appended = self._appended.changed()
             past = min((number for number in self._kept if number > after), default=None)
@@ -178,23 +207,21 @@ class RevisionsInMemory:
                 after = past
                 yield self._kept[past]
 
+    @override
     async def applied_file(self) -> bytes:
-        """See RevisionStore."""
         return self._file
 
+    @override
     async def note_file(self, applied: bytes) -> None:
-        """See RevisionStore."""
         self._file = applied
 
+    @override
     async def close(self) -> None:
-        """See RevisionStore."""
+        pass
 
     def _prune(self, newest: Revision) -> None:
         since = self._retention.since(newest)
-        in_time = min(number for number, kept in self._kept.items() if kept.time >= since)
+        in_time = next(number for number, kept in self._kept.items() if kept.time >= since)
         first = self._retention.first(newest, in_time)
-        size, counted = 0, set[Large]()
-        for number in sorted(self._kept, reverse=True):
-            size += self._kept[number].size(counted)
-            if number < first or (size > self._limit and number < newest.number):
-                del self._kept[number]
+        while (oldest := next(iter(self._kept))) < first or (self._size.total > self._limit and oldest < newest.number):
+            self._size.remove(self._kept.pop(oldest))

@@ -1,0 +1,28 @@
+"""What the calls of ListenerService return."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from answerback.client.values.config import Change
+from answerback.client.values.conversion import plain
+from answerback.v1 import listener_service_pb2
+
+
+@plain(listener_service_pb2.GetListenerResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A listener of the active configuration."""
+
+    listener: dict[str, Any]
+    """As in YAML, in the canonical form."""
+    revision: int
+    etag: str
+
+
+@plain(listener_service_pb2.CreateListenerResponse)
+@plain(listener_service_pb2.UpdateListenerResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerChange(Change):
+    """The result of a change of one listener, and the listener."""
+
+    listener: dict[str, Any]
