@@ -65,22 +65,11 @@ def _listener(
     layout: link_pb2.ListenerLayout,
     default_engine: Engine,
 ) -> ListenerPlan:
-    names = tuple(rule_key(rule, index) for index, rule in enumerate(listener.rules))
-    counters = layout.counters or [0] * len(names)  # none where no rule needs one
-    numbered = zip(listener.rules, names, layout.rules, counters, strict=True)
     faults = _faults(listener, layout)
     in_replies = tuple(fault for fault in faults if not fault.read_rate)
     uses: list[bool] = []  # of `connection.number`
     scope = Scope(fields=fields_of(listener), uses_connection_number=lambda: uses.append(True))
-    compiled = [
-        (
-            rule.event or v1.EVENT_REQUEST,
-            compile_rule(
-                rule, name, at, counter, files, faulted=any(each.concerns(name) for each in in_replies), scope=scope
-            ),
-        )
-        for rule, name, at, counter in numbered
-    ]
+    compiled = _rules(listener, layout, files, in_replies, scope)
 
     def on(event: int) -> Rules:
         return Rules([rule for when, rule in compiled if when == event])
@@ -101,7 +90,7 @@ def _listener(
         faults=in_replies,
         faults_from_peer=tuple(fault for fault in faults if fault.read_rate),
         accept=accept_of(listener),
-        rule_names=names,
+        rule_names=tuple(rule.name for _, rule in compiled),
         journal=compile_settings(listener.journal, journal),
         nearest=NearestMismatch(listener, files),
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
@@ -111,6 +100,23 @@ def _listener(
     )
     turning_away = [rule for when, rule in compiled if when == v1.EVENT_LIMIT]
     return replace(plan, on_limit=_on_limit(plan, turning_away)) if turning_away else plan
+
+
+def _rules(
+    listener: v1.Listener, layout: link_pb2.ListenerLayout, files: Files, faults: Sequence[Fault], scope: Scope
+) -> list[tuple[int, Rule]]:
+    """Each rule with its event, in the order written."""
+    names = [rule_key(rule, index) for index, rule in enumerate(listener.rules)]
+    counters = layout.counters or [0] * len(names)  # none where no rule needs one
+    return [
+        (
+            rule.event or v1.EVENT_REQUEST,
+            compile_rule(
+                rule, name, at, counter, files, faulted=any(fault.concerns(name) for fault in faults), scope=scope
+            ),
+        )
+        for rule, name, at, counter in zip(listener.rules, names, layout.rules, counters, strict=True)
+    ]
 
 
 def _on_limit(plan: ListenerPlan, rules: Sequence[Rule]) -> ListenerPlan:

@@ -63,7 +63,7 @@ class Supervisor:
 
         Raises OSError if there is no memory for the shared counters.
         """
-        timeouts, contents = timeouts or Timeouts(), contents or Contents()
+        timeouts, contents, clock = timeouts or Timeouts(), contents or Contents(), clock or Clock()
         self.options = options
         self.instance = secrets.token_hex(6)
         self.start_time = datetime.now(UTC)
@@ -71,30 +71,19 @@ class Supervisor:
         self.layout = CounterLayout()
         self.series = Series(self.layout, lambda cell: read_open(self.counters, cell))
         self.health = Health()
-        self.journal = Journal(
-            self.counters,
-            self.layout,
-            self.instance,
-            alive=lambda: (process.pid for process in self._pool.processes),
-            config=lambda: self.current.config,
-        )
+        self.journal = self._new_journal()
         self._store = store or RevisionsInMemory(self.instance, options.retention)
         self.history = History(self._store)
         self._readiness = Readiness(self.health)
         self._serial = SerialRunner()
         self._sockets = Sockets(options.workers)
         self._pool = WorkerPool(options, timeouts, self.counters, self.layout, self._sockets, self._readiness)
-        self._rollout = Rollout(
-            options, timeouts, self._pool, self._sockets, self._store, self._serial, clock or Clock()
-        )
+        self._rollout = Rollout(options, timeouts, self._pool, self._sockets, self._store, self._serial, clock)
         loader = CandidateLoader(options, contents)
         self._changes = Changes(
             loader, self._rollout, self._pool, self._store, self._serial, self._readiness, self.series
         )
-        self._watcher: ConfigWatcher | None = None
-        if options.config_path:
-            file = ConfigFile(options.config_path, contents, options.config_text)
-            self._watcher = ConfigWatcher(file, self._changes)
+        self._watcher = self._new_watcher(contents)
         self._drains = DrainController(
             self._pool, self._rollout, self.counters, self._serial, self._readiness, options.drain_delay_seconds
         )
@@ -104,6 +93,21 @@ class Supervisor:
         self._abort = asyncio.Event()
         self._tasks = Tasks()
         self._stopping: asyncio.Task[None] | None = None
+
+    def _new_journal(self) -> Journal:
+        return Journal(
+            self.counters,
+            self.layout,
+            self.instance,
+            alive=lambda: (process.pid for process in self._pool.processes),
+            config=lambda: self.current.config,
+        )
+
+    def _new_watcher(self, contents: Contents) -> ConfigWatcher | None:
+        if not self.options.config_path:
+            return None
+        file = ConfigFile(self.options.config_path, contents, self.options.config_text)
+        return ConfigWatcher(file, self._changes)
 
     @property
     def current(self) -> Revision:

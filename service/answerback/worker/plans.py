@@ -62,16 +62,8 @@ def compile_command(
         for each in command.files
         if not each.HasField("data")
     }
-    files = {each.name: each.data if each.HasField("data") else large[each.digest] for each in command.files}
     layouts = {each.listener: each for each in command.layouts}
-    engine = engine_named(command.default_engine)
-    journal = _bytes(command.config.journal)
-    sources = {
-        listener.name: Source(
-            _bytes(listener), _bytes(layouts[listener.name]), _files_of(listener, files), engine, journal
-        )
-        for listener in command.config.listeners
-    }
+    sources = _sources(command, layouts, large)
     changed = {name for name, source in sources.items() if former.sources.get(name) != source}
     compiler = _Compiler(
         [listener for listener in command.config.listeners if listener.name in changed],
@@ -92,6 +84,21 @@ def compile_command(
     if problems:
         raise InvalidConfig(problems)
     return Compiled(Plan(command.revision, plans, compile_bounds(command.config.journal)), sources, large)
+
+
+def _sources(
+    command: Prepare, layouts: Mapping[str, ListenerLayout], large: Mapping[bytes, Large]
+) -> dict[str, Source]:
+    """Everything that the plan of each listener is made from, by the listener's name."""
+    files = {each.name: each.data if each.HasField("data") else large[each.digest] for each in command.files}
+    engine = engine_named(command.default_engine)
+    journal = _bytes(command.config.journal)
+    return {
+        listener.name: Source(
+            _bytes(listener), _bytes(layouts[listener.name]), _files_of(listener, files), engine, journal
+        )
+        for listener in command.config.listeners
+    }
 
 
 class _Compiler:
