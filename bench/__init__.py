@@ -2,5 +2,5 @@
 
 A run's way: ``__main__`` reads the options; ``run`` starts the ``roster`` of contenders (``server``), pairs them under
 ``load`` and reads their ``cpu``; ``memory`` and ``startup`` measure the rest and ``books`` are looked at; ``figures``
-judges; ``report`` prints. ``profile`` stands beside them, for whoever wants to know where the time goes.
+judges; ``report`` prints. ``profile`` shows where the time goes.
 """

@@ -1,6 +1,6 @@
 """``python -m bench.against REF``: compare this tree with another commit. Exit 0: not worse; 1: worse; 2: usage.
 
-Every load runs on three servers in turn: this tree, REF, and REF once more. The second pair (REF against itself) shows
+Every load runs on three servers in turn: this tree, REF, and REF again. The second pair (REF against itself) shows
 what the machine alone makes of two equal servers; a figure fails where it is past the greater of 1.03 and that.
 """
 

@@ -1,7 +1,7 @@
 """What clients lose when workers are killed (SIGKILL) at thousands of connections a second.
 
 Connections are begun at a fixed rate, whatever the server does. One that waits in the queue of a dead worker is to be
-served by whoever comes after; only what a worker had accepted may fail, and the books must say so.
+served by its successor; only connections that a worker had accepted may fail, and the metrics must count them.
 """
 
 # Rule: nothing slows the clients down: a connection is begun when it is due.
@@ -63,7 +63,7 @@ class Clients:
         self.begun += 1
         sock = socket.socket()
         sock.setblocking(False)
-        sock.connect_ex(("127.0.0.1", self.port))  # how it went is told when the socket is writable
+        sock.connect_ex(("127.0.0.1", self.port))  # the result is known when the socket is writable
         self._selector.register(sock, selectors.EVENT_WRITE)
 
     def _look(self, timeout: float) -> None:
@@ -89,7 +89,7 @@ class Clients:
 
 
 def measure_kills(server: Server, kills: int = KILLS, rate: float = RATE) -> Kills:
-    """Kill a worker every so often under load, each slot in turn; raises LoadFailed, OSError or CouldNotRun."""
+    """Kill a worker at intervals under load, each slot in turn; raises LoadFailed, OSError or CouldNotRun."""
     clients = Clients(server.port, rate)
     alarms = iter(range(kills))
 

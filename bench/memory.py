@@ -17,7 +17,7 @@ from bench.server import Server
 
 CONNECTIONS = 10_000
 WARM_UP = 100
-SPARE_DESCRIPTORS = 512  # what server and bench need besides the connections
+SPARE_DESCRIPTORS = 512  # for server and bench, in addition to those of the connections
 SOURCES = 4  # addresses to connect from, so that ports in TIME_WAIT never matter
 TIMEOUT_S = 60
 POLL_S = 0.1

@@ -171,7 +171,7 @@ def print_kills(kills: Kills, console: Console) -> None:
     """What became of the connections, in a line."""
     console.print(
         f"{kills.kills} workers killed at {kills.connections_per_second:,.0f} connections/s:"
-        f" {kills.answered:,} answered, {kills.failed} failed, {kills.crashed} crashed by the books"
+        f" {kills.answered:,} answered, {kills.failed} failed, {kills.crashed} crashed in the metrics"
     )
 
 

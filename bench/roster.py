@@ -2,7 +2,7 @@
 
 # Rule: identical work. All answer "+PONG\r\n" to every line and leave the closing to the client; only the two
 #       originals close by themselves after their one read, as they always did, and so appear in one-shot alone,
-#       where Answerback stands beside them once more, told to do the same. (Who closes matters: streams that close
+#       where Answerback is measured a second time, configured to do the same. (Who closes matters: streams that close
 #       by themselves cost 0.84 × those that wait for the client to.)
 
 import os

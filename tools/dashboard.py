@@ -291,7 +291,7 @@ def dashboard() -> Json:
 
 
 def text() -> str:
-    """What stands in the file."""
+    """The content of the file."""
     return json.dumps(dashboard(), indent=2) + "\n"
 
 

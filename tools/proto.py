@@ -1,6 +1,6 @@
 """Generate the Python of every .proto under proto/: messages, their stubs, and gRPC where a service is declared.
 
-Run as `python -m tools.proto [FOLDER]`; FOLDER is service/ unless given.
+Run as `python -m tools.proto [FOLDER]`; FOLDER is service/ by default.
 """
 
 # Rule: a file without a service gets no gRPC module, so that a worker can import its messages and never load grpc.

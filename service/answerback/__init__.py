@@ -11,7 +11,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# What stands here is imported when it is first used. `__init__.pyi` tells type checkers of it.
+# These names are imported when they are first used. `__init__.pyi` tells type checkers of it.
 _LAZY = {
     "Client": "answerback.client",
     "ConfigRejected": "answerback.client",

@@ -32,7 +32,7 @@ MODE = load.MODES[0]
 
 
 def client(folder: Path, stdout: str = OUTPUT, stderr: str = "", code: int = 0) -> str:
-    """A client that says what it is told to."""
+    """A client that returns given answers."""
     (folder / "stdout").write_text(stdout)
     (folder / "stderr").write_text(stderr)
     program = folder / "client"

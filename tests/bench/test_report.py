@@ -124,7 +124,7 @@ def test_report_without_colour_has_every_table(results: Results) -> None:
         assert words in text
     assert "worker, exec to first beat: median of 3: 300 ms (200–900)" in text
     assert "fixture: a further listener (p95 5.0 ms): median of 3: 4.0 ms (3.0–5.0)" in text
-    assert "4 workers killed at 2,400 connections/s: 9,000 answered, 7 failed, 29 crashed by the books" in text
+    assert "4 workers killed at 2,400 connections/s: 9,000 answered, 7 failed, 29 crashed in the metrics" in text
 
 
 def test_json_report_has_the_samples_and_the_verdicts(results: Results, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def run(image: str) -> Iterator[Run]:
 
 @pytest.fixture(scope="session")
 def prometheus() -> Iterator[str]:
-    """A real Prometheus under the name that the compose file gives: Debian's, where that image is not to be had."""
+    """A real Prometheus under the name that the compose file gives: Debian's, where that image is not available."""
     name = "prom/prometheus:v3.5.0"
     ours = not has_image(name)
     if ours:

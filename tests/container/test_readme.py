@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]  # it builds the 
 
 @pytest.fixture
 def reader(image: str, tmp_path: Path) -> Iterator[Reader]:
-    """Somebody whose clone is this tree, and whose image has a name of its own."""
+    """A reader whose clone is this tree, and whose image has a name of its own."""
     theirs = f"{image}-readme"  # built as they build it, and so another image
     exchanged = {
         "docker build -t answerback .": f"docker build --network host -t {theirs} {ROOT}",

@@ -235,7 +235,7 @@ async def test_watches_beyond_the_limit_are_rejected_and_other_calls_answered(su
         await health.Watch(HealthCheckRequest()).read()
         watches.pop().cancel()
 
-        while True:  # until the place is free: the server hears of it in its own time
+        while True:  # until the place is free: the server learns of it later
             again = stub.WatchConfig(WatchConfigRequest())
             await again.initial_metadata()
             if not again.done():
@@ -281,7 +281,7 @@ async def test_client_that_stops_reading_and_cancels_frees_its_place() -> None:
         with pytest.raises(aio.AioRpcError, match="1 changes at a time"):
             await call(b"").read()
         reader.cancel()
-        while True:  # the server hears of it in its own time
+        while True:  # the server learns of it later
             again = call(b"")
             with suppress(aio.AioRpcError):
                 assert await again.read()

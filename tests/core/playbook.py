@@ -24,7 +24,7 @@ from answerback.explain.fake_connection import LocalVariables
 
 @dataclass(frozen=True)
 class After:
-    """So many seconds pass."""
+    """This number of seconds passes."""
 
     seconds: float
 
@@ -175,7 +175,7 @@ class Playbook:
         return self
 
     def read(self, size: int | None = None) -> "Playbook":
-        """The peer reads: the kernel has room for so many more bytes, or for all."""
+        """The peer reads: the kernel has room for this number of further bytes, or for all."""
         self.room = None if size is None else (self.room or 0) + size
         self._perform(())
         return self

@@ -10,7 +10,7 @@ import pytest
 from answerback.core.delays import MAX_SECONDS, Delay, Exponential, Fixed, Lognormal, Normal, Uniform
 
 DRAWS = 20_000
-CRITICAL = 1.95 / sqrt(DRAWS)  # the distance that one sample of a thousand exceeds by chance
+CRITICAL = 1.95 / sqrt(DRAWS)  # the distance that one random sample of a thousand exceeds
 
 
 def drawn(delay: Delay, seed: int = 1, draws: int = DRAWS) -> list[float]:

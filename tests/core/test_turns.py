@@ -100,7 +100,7 @@ def test_turn_tests_cover_every_framing_and_match() -> None:
 
 
 def listener(framing: str, condition: str, rules: int) -> ListenerPlan:
-    """So many rules, none of which holds."""
+    """Rules of which none matches."""
     different = 20
     lines = [f"  - {{when: {{{condition.format(n=n)}}}, do: [{{send: no}}]}}\n" for n in range(different)]
     top = f"listeners:\n- name: it\n  address: 127.0.0.1:1\n  framing: {{{framing}}}\n  rules:\n"
@@ -183,7 +183,7 @@ def test_requests_of_many_parts_take_no_long_turn(case: str) -> None:
 
 @dataclass
 class Stopwatch:
-    """A clock that moves when it is told to."""
+    """A clock that the test moves."""
 
     now: float = 1000.0
     tried: list[int] = field(default_factory=list)

@@ -72,7 +72,7 @@ def blocks(text: str, name: str = "") -> list[Block]:
 
 
 def commands(transcript: str) -> list[Command]:
-    """What a transcript says was typed and shown; what stands before its first command belongs to an empty one."""
+    """The commands of a transcript with their output; text before the first command belongs to an empty command."""
     found = []
     for part in re.split(r"^(?=\$ )", transcript, flags=re.MULTILINE):
         typed = re.match(r"\$ .*\n(?:> .*\n)*", part)
@@ -97,7 +97,7 @@ def evened(text: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-# A reader has set none of these; `make test ARGS=…` has, and what make is told goes to all that it starts.
+# A reader has set none of these; `make test ARGS=…` has, and make passes its variables to everything that it starts.
 NOT_PASSED_ON = ("ANSWERBACK_", "MAKE", "ARGS", "VENV")
 
 
@@ -127,7 +127,7 @@ class Typed:
 
 @dataclass
 class Reader:
-    """Somebody who reads a page in a folder of the repository's look, and types every command of it."""
+    """A reader of a page, who types each of its commands in a folder that looks like the repository."""
 
     folder: Path
     exchanged: dict[str, str] = field(default_factory=dict)

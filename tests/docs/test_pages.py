@@ -31,7 +31,7 @@ FIRST = Block("README.md:3", ("console", "server"), "$ make run\n…\nTry: print
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    """Somebody with a clone, the programs that every page asks for, and certificates for a name."""
+    """A reader with a clone, the programs that every page needs, and certificates for a name."""
     lacking = [program for program in ("bash", "make", "nc", "curl") if not shutil.which(program)]
     if lacking:
         pytest.skip(f"needs {', '.join(lacking)}")

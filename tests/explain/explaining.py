@@ -37,5 +37,5 @@ def asked(transcript: Transcript) -> list[tuple[bytes, str | None]]:
 
 
 def misses(transcript: Transcript, request: int = 0) -> Sequence[str]:
-    """Why rules were passed over for a request."""
+    """Why rules did not match a request."""
     return [f"{each.rule}: {each.miss.why}" for each in only(transcript, Evaluated)[request].passed_over]

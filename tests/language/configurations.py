@@ -132,7 +132,7 @@ def said(problems: Sequence[Problem]) -> list[str]:
 
 
 def problems_of(text: str) -> list[str]:
-    """Everything that is wrong with a text, as a person is told."""
+    """All problems of a text, as a user reads them."""
     document = load(text)
     return [str(each) for each in (*document.problems, *document.located(check(document.config, {})))]
 

@@ -55,7 +55,7 @@ def opened() -> Descriptors:
 
 @contextmanager
 def descriptors_left(count: int) -> Iterator[None]:
-    """So many may be opened within."""
+    """At most this number of descriptors may be opened in this block."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     held = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]  # none is free below the highest
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1 + count, hard))

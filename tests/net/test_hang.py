@@ -146,7 +146,7 @@ def test_drain_closes_a_hanging_connection_in_order(serving: Serving, ignore_fin
 
 @with_rst
 def test_half_closed_connection_causes_no_repeated_epoll_events(serving: Serving) -> None:
-    """Both halves are closed, so epoll has EPOLLHUP to tell for as long as the script waits: it is told once."""
+    """Both halves are closed, so epoll would report EPOLLHUP for as long as the script waits: it reports it once."""
     told = 0
 
     def count(ready: Callable[[int], None]) -> Callable[[int], None]:

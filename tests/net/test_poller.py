@@ -14,7 +14,7 @@ from answerback.net.run_queue import NOTABLE_SECONDS, SHARE_SECONDS
 
 
 class Queue:
-    """A run queue that notes what it is told."""
+    """A run queue that records its calls."""
 
     def __init__(self) -> None:
         self.heavy: set[object] = set()

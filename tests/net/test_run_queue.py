@@ -27,7 +27,7 @@ WAIT = 0.100  # seconds that a client may have to wait for others
 
 
 class Loop:
-    """An event loop that does what was to be called soon when it is told to."""
+    """An event loop that runs its callbacks when the test says so."""
 
     def __init__(self) -> None:
         self.soon: list[Callable[[], object]] = []

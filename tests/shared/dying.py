@@ -2,7 +2,7 @@
 
     FD SLOTS SLOT WRITES MOVE...
 
-It makes the moves, and after so many writes to the memory sends itself SIGKILL.
+It makes the moves, and after WRITES writes to the memory it sends itself SIGKILL.
 """
 
 # Rule: no hook in the product: the cells are wrapped, and the wrapper counts and kills.

@@ -233,7 +233,7 @@ def test_listener_counters_of_a_worker_not_killed_are_unchanged_by_the_fuse() ->
 
 
 class Killed(BaseException):
-    """In place of SIGKILL, where thousands are needed: what stands in the memory is the same."""
+    """In place of SIGKILL, where thousands are needed: the content of the memory is the same."""
 
 
 def kill() -> None:

@@ -40,7 +40,7 @@ with memory.locked():
 
 @contextmanager
 def locked_elsewhere(memory: SharedCounters) -> Iterator[None]:
-    """Another process has the lock, and writes 5 to PLACE before it lets go of it."""
+    """Another process has the lock, and writes 5 to PLACE before it releases it."""
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(memory.fd), str(PLACE)],
         pass_fds=(memory.fd,),

@@ -1,6 +1,6 @@
 """The real worker, with a failure at a moment that a test chooses.
 
-    python faulty_worker.py MOMENT FAULT REVISION SLOT <what a worker is told>
+    python faulty_worker.py MOMENT FAULT REVISION SLOT <arguments of a worker>
 
 It fails at that revision, in that slot (`any` for all). Moments: `before prepared`, `after prepared`, `before commit`,
 `before committed`, `after committed`, by the report that is sent then, and `start`. Faults: `refuse` (where that is

@@ -69,7 +69,7 @@ class Client:
 
 
 async def talking(supervisor: Supervised, count: int, name: str = "hello") -> list[Client]:
-    """So many connections, each of which has had an answer."""
+    """Connections, each of which has had an answer."""
     clients = [await Client.connect(supervisor, name) for _ in range(count)]
     assert all(await asyncio.gather(*(client.ask() for client in clients)))
     return clients

@@ -49,7 +49,7 @@ class Client:
 
 
 def crash(folder: Path, step: str, times: int) -> Client:
-    """Let it be killed so often; what a client has seen."""
+    """Kill it this number of times; return what a client has seen."""
     (folder / "answerback.yaml").write_text("listeners: []")
     client = Client()
     for each, count in (("nothing", 1), (step, times)):  # first as many as are kept

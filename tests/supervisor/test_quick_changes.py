@@ -92,7 +92,7 @@ async def test_change_rejected_by_a_worker_frees_its_new_port(supervise: Supervi
     port = free_port()
     with pytest.raises(Exception, match="this worker refuses"):
         await supervisor.update(config(listener("new"), listener("added", name="added", address=f"127.0.0.1:{port}")))
-    # The worker that was prepared is told to forget it, and closes its copy then.
+    # The worker that was prepared gets ABORT, and closes its copy then.
     await until(lambda: bindable(port))
     await until(lambda: [sockets_of(pid) for pid in supervisor.pids()] == before)
     assert list(supervisor._sockets.keys) == ["127.0.0.1:0#hello"]

@@ -120,7 +120,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
 
 class Leaver:
-    """A worker that is told to drain, and never has."""
+    """A worker that gets DRAIN, and never finishes it."""
 
     region, slot = 0, 0
 

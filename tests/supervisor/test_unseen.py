@@ -18,7 +18,7 @@ DOORS = ["NORMAL", "STALL", "REFUSE"]
 
 
 class SlowDisk(RevisionsInMemory):
-    """Decides only when it is told to, and how."""
+    """Decides when the test says so, and as it says."""
 
     def __init__(self) -> None:
         super().__init__("abc")

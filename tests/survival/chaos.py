@@ -105,7 +105,7 @@ class Chaos:
         drain = asyncio.create_task(asyncio.to_thread(self._drained, listener, begun))
         await asyncio.to_thread(begun.wait, REPLACED_SECONDS)
         await asyncio.wait({drain}, timeout=self.chance.uniform(0.1, 1.0))
-        # What was drained may have been removed meanwhile; then all are told to listen again.
+        # A drained listener may have been removed meanwhile; then all listen again.
         resumed = await asyncio.to_thread(self.running.cli, "resume", *named)
         assert "Traceback" not in resumed.stderr, resumed.stderr
         if resumed.returncode:

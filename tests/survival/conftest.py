@@ -8,5 +8,5 @@ import pytest
 
 @pytest.fixture
 def seed() -> str:
-    """ANSWERBACK_SEED, or one by chance; it is printed with whatever fails."""
+    """ANSWERBACK_SEED, or a random one; it is printed with whatever fails."""
     return os.environ.get("ANSWERBACK_SEED") or str(random.SystemRandom().getrandbits(32))

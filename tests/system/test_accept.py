@@ -151,7 +151,7 @@ def walks(modes: Sequence[str]) -> list[str]:
     left = {(one, other) for one in modes for other in modes if one != other}
     walk: list[str] = []
     stack = [modes[0]]
-    while stack:  # Hierholzer: every mode is left as often as it is entered
+    while stack:  # Hierholzer: every mode is left the number of times that it is entered
         edge = next((edge for edge in sorted(left) if edge[0] == stack[-1]), None)
         if edge is None:
             walk.append(stack.pop())
@@ -274,7 +274,7 @@ def test_counters_count_exactly_the_accepted_connections(switched: Switched) -> 
         ("connections_without_data_total", one, 0),
         ("requests_total", one, 0),
     ]
-    eventually(lambda: not switched.metrics().differences(expected), what="the books")
+    eventually(lambda: not switched.metrics().differences(expected), what="the counters")
     assert switched.metrics().balanced("it")
     assert switched.metrics().total("accept_errors_total", listener="it") == 0
     held[2].close()

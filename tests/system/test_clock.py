@@ -1,7 +1,7 @@
 """The system clock is moved an hour forward and two back under a running server: only templates show it.
 
 faketime's library stands between every process of the server and the clock; the monotonic one is left alone, as the
-kernel leaves it alone when somebody sets the time.
+kernel leaves it alone when the time is set.
 """
 
 import json

@@ -33,7 +33,7 @@ listeners:
 
 
 def heard(running: RunningServer) -> bytes | None:
-    """What one connection hears of ten bytes; None for a reset."""
+    """The part of ten bytes that one connection receives; None for a reset."""
     with running.connect() as peer:
         peer.sendall(b"x\n")
         try:

@@ -34,7 +34,7 @@ def strangers() -> Iterator[ExitStack]:
 
 
 def fill(address: str, strangers: ExitStack, said: bytes) -> None:
-    """Connect as often as the kernel lets us, and stay."""
+    """Connect until the kernel refuses, and stay connected."""
     host, _, port = address.rpartition(":")
     for _ in range(CONNECTIONS):
         client = strangers.enter_context(socket.socket())

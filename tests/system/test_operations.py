@@ -40,7 +40,7 @@ def clients() -> Iterator[ExitStack]:
 
 
 def conversing(running: RunningServer, clients: ExitStack) -> list[socket.socket]:
-    """So many connections, each of which has been answered once."""
+    """Connections, each of which has been answered once."""
     found = [clients.enter_context(running.connect("kept")) for _ in range(CLIENTS)]
     for client in found:
         client.sendall(b"hi\n")

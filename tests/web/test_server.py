@@ -25,7 +25,7 @@ Held = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass
 class House:
-    """What stands behind the server."""
+    """The handlers of the server."""
 
     html: str | None = "<p>×</p>"
     wrong: dict[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class House:
         return self.bound.asked
 
     async def hold(self, server: Server, count: int, said: bytes = b"", peer: str = "127.0.0.1") -> list[Held]:
-        """So many connections of a peer, which say something that is no whole request, and stay."""
+        """Connections of a peer, which send a part of a request, and stay open."""
         host, _, port = server.address.rpartition(":")
         held = [await asyncio.open_connection(host, int(port), local_addr=(peer, 0)) for _ in range(count)]
         self.held += held

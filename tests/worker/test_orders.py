@@ -16,7 +16,7 @@ from answerback.worker.worker import Worker
 
 
 class Noted(SimpleNamespace):
-    """A listener that notes what it is told."""
+    """A listener that records its calls."""
 
     told: list[object]
 

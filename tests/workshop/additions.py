@@ -13,7 +13,7 @@ PROTO: Final = "proto/answerback/v1/config.proto"
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A kind that is added: texts of the schema with what stands before or behind them then, and new files."""
+    """A kind that is added: texts of the schema, each with the text to insert before or after it, and new files."""
 
     family: str
     name: str

@@ -35,7 +35,7 @@ def all_mutations(root: Path, rooms: Sequence[str] = ROOMS, files: Sequence[str]
 
 
 def sample(mutants: Iterable[Mutation], seed: int, size: int | None) -> list[Mutation]:
-    """So many of them (all: None), in the order of the seed."""
+    """A sample of this size (None: all), in the order of the seed."""
 
     def place(mutant: Mutation) -> bytes:
         return hashlib.sha256(f"{seed} {mutant.key}".encode()).digest()

@@ -1,7 +1,7 @@
 """The mutations of a file: each replaces a piece of its text, found by the syntax tree.
 
 Not mutated, because no test could or should notice: annotations, docstrings and other texts, calls of a logger,
-`__slots__`, `__repr__`, asserts, imports, Protocol classes, and what stands under `if TYPE_CHECKING`.
+`__slots__`, `__repr__`, asserts, imports, Protocol classes, and the body of `if TYPE_CHECKING`.
 """
 
 # Rule: a mutation replaces text on the lines it stands on; no other line moves.

@@ -23,7 +23,7 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-# Printable for Python, and invisible or drawn over what stands before (Unicode's Default_Ignorable_Code_Point).
+# Printable for Python, and invisible or drawn over the character before (Unicode's Default_Ignorable_Code_Point).
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )

@@ -16,7 +16,7 @@ import click
 
 from answerback.cli import options, output, source
 
-# Rule: the server is a process of its own, started as anybody would: `run` adds no second way to serve.
+# Rule: the server is a process of its own, started by the command `serve`: `run` adds no second way to serve.
 # Rule: whatever ends the command or this program, the server is stopped and its temporary directory removed.
 
 LOOK_SECONDS: Final = 0.01  # between two looks for the file that says that the server is ready

@@ -1,4 +1,4 @@
-"""The way to an admin API: its address, a token, certificates, and what gRPC is told of them."""
+"""A channel to an admin API: its address, token and certificates, and the options of gRPC."""
 
 # Rule: a token goes over TLS, or to this machine.
 # Rule: errors never contain a token or a key.

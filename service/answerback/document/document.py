@@ -72,7 +72,7 @@ def _refused(message: str) -> Document:
 
 
 def _find(root: Node | None, path: str) -> Node | None:
-    """What stands at a path, or else as near above it as anything does."""
+    """The node at a path, or the nearest node above it."""
     kind: Any = v1.Config.DESCRIPTOR
     node = root
     for name, index in _STEP.findall(path):

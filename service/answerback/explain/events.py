@@ -58,7 +58,7 @@ class PassedOver:
     rule: RuleName
     miss: Mismatch
     nearest: bool = False
-    """Whether it got furthest into the request, of all rules passed over for their bytes."""
+    """Whether it got furthest into the request, of all rules that did not match because of their bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The simulation of a connection: a virtual clock, and a peer that sends what it is told to."""
+"""The simulation of a connection: a virtual clock, and a peer that sends given data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ class _Simulation:
     def _settle(self) -> None:
         """Let the session go on, like a kernel with unlimited buffers; answer FIN with FIN, as most peers do.
 
-        Its actions need no performing: the recorder has been told of each.
+        Its actions need no performing: the recorder has recorded each.
         """
         session = self._session
         while True:

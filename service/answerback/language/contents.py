@@ -54,7 +54,7 @@ class Large(ABC):
 
 
 class Sealed(Large):
-    """A large content, as its owner holds it: by a descriptor, which is closed when this is let go of."""
+    """A large content, as its owner holds it: by a descriptor, which is closed with the last reference to it."""
 
     __slots__ = ("_descriptor",)
 

@@ -167,7 +167,7 @@ def _kinds(rule: v1.Rule) -> list[StepKind | None]:
 def _steps(script: Sequence[v1.Step], event: str | None, path: str, problems: Problems) -> None:
     kinds = [kind for step in script if (kind := STEPS.of(step)) is not None]
     if len(kinds) < len(script):
-        return  # `check` has rejected a step: what stands around it may be meant otherwise
+        return  # `check` has rejected a step, so the meaning of the script is not known
     end = next((index for index, kind in enumerate(kinds) if kind.ends), len(kinds))
     if end < len(kinds) - 1:
         problems.add(f"{path}[{end + 1}]", f"never reached: {_step(path, end)} {kinds[end].ends}")

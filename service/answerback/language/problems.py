@@ -38,7 +38,7 @@ class InvalidConfig(Exception):
 
 
 class Enough(Exception):
-    """As many problems were found as anybody will read; looking for more would cost what garbage is not worth."""
+    """The maximum number of problems was found; the search for more ends, because a file of garbage has any number."""
 
 
 class Problems:

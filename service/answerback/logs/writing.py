@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TextIO
 
-QUEUED: Final = 1 << 20  # max. characters queued; a pipe holds 64 KiB besides
+QUEUED: Final = 1 << 20  # max. characters queued; a pipe holds 64 KiB more
 
 Due = Callable[[], tuple[list[str], float | None]]
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 # Rule: a connection established on a filtered socket inherits the filter. Every process that accepts on the socket
-#       removes it from each connection, and is told before the filter is set.
+#       removes it from each connection, and gets a command before the filter is set.
 # Rule: best effort: on kernels without these options, sockets are not filtered.
 
 IP_MINTTL: Final = 21  # linux/in.h; the socket module does not name them

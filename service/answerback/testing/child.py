@@ -2,7 +2,7 @@
 
     python -m answerback.testing.child PARENT FOLDER [COMMAND …] -- ARGUMENTS
 
-Without COMMAND it runs the server of this installation, and removes FOLDER at the end, whoever is left to see it.
+Without COMMAND it runs the server of this installation, and removes FOLDER at the end, even without a parent.
 """
 
 import ctypes

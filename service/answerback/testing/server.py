@@ -43,8 +43,8 @@ class Server:
             server.client.get_status()
 
     Its admin API listens on a Unix socket. It starts without listeners: `Answerback(server)` makes some. It ends with
-    the `with` block, and with the process that started it. `command` starts another installation of it; unless given,
-    the environment variable ANSWERBACK_COMMAND does. Raises ServerDied if it does not start.
+    the `with` block, and with the process that started it. `command` starts another installation of it; its default
+    is the environment variable ANSWERBACK_COMMAND. Raises ServerDied if it does not start.
     """
 
     def __init__(self, command: Sequence[str] | None = None) -> None:

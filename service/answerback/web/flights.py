@@ -1,7 +1,7 @@
 """Shares work in a thread among callers: one piece runs at a time, and at most one waits per kind."""
 
 # Rule: a result is never older than its request: a caller that arrives while a piece runs shares the next one.
-# Rule: work that all callers have cancelled is not started, and is told to stop if it runs.
+# Rule: work that all callers have cancelled is not started, or is cancelled if it runs.
 
 import asyncio
 import threading

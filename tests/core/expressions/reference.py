@@ -1,7 +1,7 @@
 """Another evaluator of expressions: Python's own, on the same names.
 
 It is for texts that are valid, whose literals have no braces; what it makes of others means nothing. Every evaluation
-begins anew from the text.
+begins again from the text.
 """
 
 import ast

@@ -74,7 +74,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("piece", [1, 7, 256])
 @pytest.mark.parametrize("framing, begin, more", UNFINISHED.values(), ids=UNFINISHED)
 def test_incomplete_request_takes_linear_work(framing: Framing, begin: bytes, more: bytes, piece: int) -> None:
-    """It would be sixteen times if what was searched in vain were searched again."""
+    """It would be sixteen times if bytes that were searched without success were searched again."""
     size = 2048 // len(more)
     once = work(framing, begin + size * more, piece)
     assert work(framing, begin + 4 * size * more, piece) < 5 * once + 200

@@ -1,6 +1,6 @@
 """A model of a conversation, written from the rules of the language only, as a blocking server would do it.
 
-It reads the configuration itself, looks at everything anew each time, and waits by moving its own clock. What it makes
+It reads the configuration itself, computes everything again each time, and waits by moving its own clock. What it makes
 is compared with what a session makes of the compiled plan.
 """
 

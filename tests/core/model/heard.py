@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Happening(NamedTuple):
-    """Something the listener hears of: bytes, `eof` or `drain`."""
+    """An input of the listener: bytes, `eof` or `drain`."""
 
     at: int
     what: bytes | str

@@ -5,7 +5,7 @@ from answerback.core.plan import ListenerPlan
 from tests.core.model.heard import Happening, Heard
 from tests.core.playbook import After, Playbook, Somewhere, connected, drain, eof
 
-UNTIL = 20_000  # ms: longer than all limits but those that are there unless given
+UNTIL = 20_000  # ms: longer than all limits except the default ones
 FIRST_PLACE = 500  # of the rules that the tests compile
 
 

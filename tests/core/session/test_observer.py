@@ -22,7 +22,7 @@ from tests.core.playbook import Account, Somewhere
 
 @dataclass
 class Recorded(Observer):
-    """An observer that remembers what it is told."""
+    """An observer that records the calls of its methods."""
 
     reports: list[tuple[object, ...]] = field(default_factory=list)
 

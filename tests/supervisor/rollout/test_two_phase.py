@@ -26,7 +26,7 @@ async def agreed(supervisor: Supervised, answer: bytes, revision: int) -> None:
 
 
 async def served(clients: Asking, *answers: bytes) -> None:
-    """Nobody was answered anything else; a worker that died had one connection open at most, for each client."""
+    """No client got another reply; a worker that died had one connection open at most, for each client."""
     await clients.stop()
     assert set(clients.answers) <= {*answers, b""}
     assert clients.failures <= len(clients.threads)

@@ -1,4 +1,4 @@
-"""Queues filled by the server: clients time out, and the fillers are told from clients."""
+"""Queues filled by the server: clients time out, and the server tells its own connections from clients."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Listening = Callable[..., list[socket.socket]]
 
 @pytest.fixture
 def listening() -> Iterator[Listening]:
-    """So many sockets that listen at one address."""
+    """Sockets that listen at one address."""
     with ExitStack() as stack:
 
         def listen(host: str = "127.0.0.1", count: int = 1) -> list[socket.socket]:

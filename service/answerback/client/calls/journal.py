@@ -52,7 +52,7 @@ class JournalCalls(Caller):
         all_rules_used: bool = False,
         **which: Unpack[Filter],
     ) -> values.Verification:
-        """Compare the exchanges in the journal with one expectation; unless given, that there is at least one."""
+        """Compare the exchanges in the journal with one expectation. Default: there is at least one."""
         expected = {"exactly": exactly, "at_least": at_least, "at_most": at_most, "never": never or None}
         given = {name: value for name, value in expected.items() if value is not None}
         if len(given) > 1:

@@ -20,7 +20,7 @@ class OperationsCalls(Caller):
     ) -> Feed[values.DrainProgress]:
         """Refuse new connections of one listener, or of all, and close open ones evenly `over` a time.
 
-        Connections still open `grace` after that are reset; unless given, that of `serve --grace`. The drain begins
+        Connections still open `grace` after that are reset; default: that of `serve --grace`. The drain begins
         at once, whether its progress is read or not: `result()` waits for the end. `resume` ends it.
         """
         request = operations_service_pb2.DrainRequest(listener=listener, over=duration(over))

@@ -23,7 +23,7 @@ from answerback.core.expressions.values import (
 # Rule: an operator fails only with EvaluationError, and checks the size of its result before it makes it.
 
 MAX_SHIFT: Final = 63
-SCAN_SHARE: Final = 16  # a search by `in` reads so many bytes in the time in which a function reads one
+SCAN_SHARE: Final = 16  # a search by `in` reads this number of bytes in the time in which a function reads one
 
 
 def in_range(number: int) -> int:

@@ -13,7 +13,7 @@ from answerback.core.framing.http import HttpBody
 
 # Rule: each function takes time that is linear in the length of the request.
 
-MAX_VALUES: Final = 64  # of one header field; those behind them are passed over
+MAX_VALUES: Final = 64  # of one header field; further values are ignored
 MAX_CHUNKS: Final = 20_000  # of a body that is decoded: 10 ms
 
 END_OF_HEAD: Final = re.compile(rb"\n\r?\n")

@@ -1,4 +1,4 @@
-"""`normal`: about a mean, as often above as below."""
+"""`normal`: symmetric around a mean."""
 
 from answerback.compat import override
 from answerback.core import delays
@@ -17,7 +17,7 @@ FIELDS = describe(
 
 @DELAYS.kind("normal")
 class NormalKind(DelayKind):
-    """About a mean, as often above as below."""
+    """Symmetric around a mean."""
 
     fields = FIELDS
     example = "do: [delay: {normal: {mean: 100ms, deviation: 20ms}}]"

@@ -43,7 +43,7 @@ __all__ = [
 
 
 def compile_expression(text: str, wanted: Type, scope: Scope) -> Value:
-    """Compile an expression that must have a type; its value counts its work anew each time.
+    """Compile an expression that must have a type; each evaluation counts its work from 0.
 
     Raises ExpressionError.
     """

@@ -87,7 +87,7 @@ KEYED: Final[Mapping[str, Callable[[Any, Scope], Value]]] = {CAPTURES: capture, 
 
 
 def no_function(dotted: str | None, scope: Scope) -> str:
-    """Say that what stands before a parenthesis is not a function."""
+    """Return the message for a name before a parenthesis that is not a function."""
     if dotted is None:
         return "only a function stands before ("
     if dotted in NAMES or dotted in scope.captures.names or dotted.startswith("vars."):

@@ -31,7 +31,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class FramingField:
-    """A name that a framing provides: a function of the context, and of what stands in brackets behind the name.
+    """A name that a framing provides: a function of the context, and of the arguments in brackets after the name.
 
     `of` reads the field from `context.request` when it is evaluated. A framing whose requests carry more than their
     bytes makes them instances of a subclass of `bytes`, which has the rest as attributes. `of` raises EvaluationError
@@ -47,7 +47,7 @@ class FramingField:
     makes: str
     """What the example makes of the framing's `sample`; escaped."""
     arguments: tuple[Type, ...] = ()
-    """What stands in parentheses: `http.header('host')`."""
+    """The types of the arguments in parentheses: `http.header('host')`."""
     index: bool = False
     """Whether an int stands in brackets: `resp.args[0]`."""
     reads: Reads = Reads.FRAMING | Reads.REQUEST

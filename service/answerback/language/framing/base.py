@@ -56,13 +56,13 @@ def check_framing(given: v1.Framing, path: str, checking: Checking) -> None:
 
 
 def compile_framing(given: v1.Framing, compiling: Compiling) -> Framing:
-    """Make a core framing; `read` unless given. Raises ValueError for what `check_framing` would have reported."""
+    """Make a core framing; by default `read`. Raises ValueError for what `check_framing` would have reported."""
     kind = FRAMINGS.of(given) or FRAMINGS[DEFAULT]
     return kind.compile(getattr(given, kind.name), compiling)
 
 
 def provided_by(given: v1.Framing) -> tuple[FramingField, ...]:
-    """What expressions may ask about a request under a framing; `read` unless given."""
+    """What expressions may ask about a request under a framing; by default `read`."""
     return (FRAMINGS.of(given) or FRAMINGS[DEFAULT]).provides
 
 

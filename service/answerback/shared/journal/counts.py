@@ -6,8 +6,8 @@ from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.records import EXCHANGES, Moving, RingReader
 from answerback.shared.listener_counters import JOURNAL_OFF, Dropped, count_dropped, unrecorded
 
-# Rule: a request is counted before it is recorded, and removed before it is counted as dropped. So whoever reads first
-#       what was dropped, then the entries, then the requests, never sees more entries and dropped than requests.
+# Rule: a request is counted before it is recorded, and removed before it is counted as dropped. So a reader that reads
+#       the dropped count first, then the entries, then the requests, never sees more entries and dropped than requests.
 
 
 def entries(counters: SharedCounters, region: int) -> Mapping[int, int]:

@@ -229,7 +229,7 @@ class _Shape:
         return max(self.index().cast("Q")[SEQUENCE_CELL::SLOT_CELLS].tolist(), default=0) if self.slots else 0
 
     def records(self, sequence: int, runs: dict[int, _Run]) -> Iterator[Record]:
-        """Yield what stands in the slot of this number, if it is that record. `runs`: payloads read before."""
+        """Yield the record in the slot of this number, if it has that number. `runs`: payloads read before."""
         if not self.slots:
             return
         at = self.slots_at + sequence % self.slots * SLOT_BYTES

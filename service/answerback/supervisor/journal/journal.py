@@ -19,7 +19,7 @@ from answerback.supervisor.journal.marks import JournalClock
 from answerback.supervisor.journal.reading import Cursors, MergedRings
 from answerback.v1 import config_pb2 as v1
 
-# Rule: nothing is kept of what was read: each call reads the shared memory anew, bounded by count and bytes.
+# Rule: nothing that was read is kept: each call reads the shared memory again, bounded by count and bytes.
 
 POLL_SECONDS: Final = 0.02  # between two looks of a watch or a wait
 IN_PROGRESS_SECONDS: Final = 0.2  # after which a watch also sends what is not complete

@@ -96,7 +96,7 @@ class Connections:
                 event = await self._ask(process, command, "journal_cleared")
                 cleared += event.journal_cleared.exchanges if event is not None else 0
             written = {process.region for process in self._pool.processes}
-            for region in set(range(self._counters.slots)) - written:  # nobody writes there
+            for region in set(range(self._counters.slots)) - written:  # no worker writes there
                 journal = JournalRegion(self._counters.journal, region, self._counters.region(region))
                 cleared += journal.clear(block, monotonic())
         audit.note("journal cleared", exchanges=cleared)

@@ -28,7 +28,7 @@ from answerback.supervisor.status import DrainProgress, DrainState
 from answerback.supervisor.workers.pool import WorkerPool
 
 # Rule: a drain that has begun continues, even if its caller disconnects.
-# Rule: connections accepted late (by a successor, from the queue of a dead worker) are told to close as well.
+# Rule: connections accepted late (by a successor, from the queue of a dead worker) close as well.
 
 POLL_SECONDS: Final = 0.1  # seconds between two reads of the counters
 REPEAT_SECONDS: Final = 1.0  # seconds between two close commands, once all workers have one

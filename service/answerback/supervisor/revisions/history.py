@@ -7,8 +7,8 @@ from typing import Final
 
 from answerback.supervisor.revisions.store import Entry, Revision, RevisionStore
 
-# Rule: a watcher has no queue of its own, it reads the store at its own pace: a slow one costs nothing, and is told how
-#       many revisions were deleted before it got to them.
+# Rule: a watcher has no queue of its own, it reads the store at its own pace: a slow one costs nothing, and learns how
+#       many revisions were deleted before it read them.
 
 WHOLE_PAGE_BYTES: Final = 3 << 20  # bytes of configurations per page: clients accept 4 MiB by default
 

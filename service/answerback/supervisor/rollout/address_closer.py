@@ -25,7 +25,7 @@ from answerback.supervisor.sockets.table import Sockets
 from answerback.supervisor.workers.pool import WorkerPool
 from answerback.supervisor.workers.process import WorkerProcess
 
-# Rule: workers are told before a SYN filter is set, and all sockets of an address have it before one is closed:
+# Rule: workers get a command before a SYN filter is set, and all sockets of an address have it before one is closed:
 #       otherwise the kernel would give its handshakes to the others, which reset them.
 # Rule: two readings, some time apart, have to find no handshake: at the first, another processor may still be handling
 #       a SYN that arrived before the filter was set.

@@ -141,7 +141,7 @@ class WorkerProcess:
     def stuck(self, now: float, silence_seconds: float) -> bool:
         """Whether it was silent for this many seconds, and not because it waited half of them for a processor.
 
-        A worker that ran for half of them is stuck, however long it waited besides.
+        A worker that ran for half of them is stuck, however long it also waited.
         """
         ran, waited = processor_times(self.pid)
         if self.heard != self._heard_before:

@@ -83,7 +83,7 @@ class CrashLoop:
 
     @property
     def detected(self) -> bool:
-        """Whether too many died within a time, and the deaths have not stopped for as long since."""
+        """Whether too many died within a time, and the deaths have not stopped for that time since."""
         if self._detected and monotonic() - self._times[-1] >= self._timeouts.crash_window_seconds:
             self._detected = False
         return self._detected
