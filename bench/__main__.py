@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -23,7 +24,7 @@ from bench.cpu import Cores, pinned, usable_cores
 from bench.figures import judge
 from bench.results import Missing, Results
 from bench.roster import KILLED, PAIRINGS, ROSTER, Contender, started
-from bench.run import LoadBench
+from bench.run import Comparing, LoadBench
 from bench.server import CouldNotRun, Server
 
 PAIRS = 11  # at least 7; odd, so that the median is one of them
@@ -34,6 +35,8 @@ PARTS = (*MODES, "rules", "journal", "memory", "start", "fixture", "fairness", "
 CONTENDERS = {contender.key: contender for contender in ROSTER}
 CLIENT = "redis-benchmark"
 JSON = Path("bench/results/latest.json")
+
+C = TypeVar("C", bound=Comparing)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,13 +190,10 @@ class Bench:
 
     def run_rules(self, build: Path) -> None:
         """Compare many rules with one, and expressions with what they replace."""
-        client = shutil.which(CLIENT)
-        if client is None:
-            self.could_not(CLIENT, "rules", f"{CLIENT} is not installed (Debian: redis-tools)")
+        bench = self.comparing(rules.RulesBench, "rules")
+        if bench is None:
             return
-        pairs, smoke = self.options.pairs, self.options.smoke
-        self.results.expr_alone = rules.expr_alone(pairs)
-        bench = rules.RulesBench(client, self.cores.server, self.cores.client, pairs, smoke, self.results, self.tell)
+        self.results.expr_alone = rules.expr_alone(self.options.pairs)
         for kind in rules.KINDS:
             try:
                 bench.measure(kind, build)
@@ -202,19 +202,23 @@ class Bench:
 
     def run_journal(self, build: Path) -> None:
         """Compare the journal on with off, and merge it."""
-        client = shutil.which(CLIENT)
-        if client is None:
-            self.could_not(CLIENT, "journal", f"{CLIENT} is not installed (Debian: redis-tools)")
+        bench = self.comparing(journal.JournalBench, "journal")
+        if bench is None:
             return
-        pairs, smoke = self.options.pairs, self.options.smoke
-        bench = journal.JournalBench(
-            client, self.cores.server, self.cores.client, pairs, smoke, self.results, self.tell
-        )
         try:
             bench.measure(build)
         except (CouldNotRun, load.LoadFailed) as problem:
             self.could_not("callback", "journal", problem)
         self.results.merged = journal.measure_merge()
+
+    def comparing(self, cls: type[C], part: str) -> C | None:
+        """A bench that compares servers of its own; None, with a note in the results, without the client."""
+        client = shutil.which(CLIENT)
+        if client is None:
+            self.could_not(CLIENT, part, f"{CLIENT} is not installed (Debian: redis-tools)")
+            return None
+        pairs, smoke = self.options.pairs, self.options.smoke
+        return cls(client, self.cores.server, self.cores.client, pairs, smoke, self.results, self.tell)
 
     def run_memory(self, build: Path) -> None:
         """Weigh the idle connections of each contender that keeps them."""

@@ -6,7 +6,6 @@
 import asyncio
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from answerback.core.plan import JournalBounds
@@ -17,7 +16,7 @@ from answerback.supervisor.journal.reading import MergedRings
 from bench.load import MODES, Mode, run_load
 from bench.results import Journaled, Merged, Results
 from bench.roster import CONFIG_ADDRESS, Contender, Pairing, serve, started
-from bench.run import LoadBench, Progress
+from bench.run import Comparing
 from bench.stats import spread
 
 OFF, ON = "journal-off", "journal-on"
@@ -33,17 +32,8 @@ def configuration(*, enabled: bool) -> str:
     return f'{journal}\nlisteners:\n{listener}    rules:\n      - do: [send: "+PONG\\r\\n"]\n'
 
 
-@dataclass(frozen=True, slots=True)
-class JournalBench:
-    """How the comparisons are run."""
-
-    client: str
-    server_core: int
-    client_core: int
-    pairs: int
-    smoke: bool
-    results: Results
-    progress: Progress
+class JournalBench(Comparing):
+    """Runs the comparisons."""
 
     def measure(self, build: Path) -> None:
         """Compare the journal on with off in each mode, and add what was found to the results. Raises CouldNotRun."""
@@ -54,7 +44,7 @@ class JournalBench:
                 launch = serve(f"{key}.yaml", configuration(enabled=key == ON), "callback")
                 servers[key] = stack.enter_context(started(Contender(key, key, launch), build, self.server_core))
             run_load(self.client, servers[ON].port, FILL, FILL.smoke_requests if self.smoke else FILL.requests)
-            bench = LoadBench(servers, self.client, self.client_core, self.pairs, self.smoke, scratch, self.progress)
+            bench = self.load(servers, scratch)
             for mode in MODES:
                 bench.run_mode(mode, [Pairing(ON, OFF, (mode.name,))])
         self.results.missing += scratch.missing

@@ -19,7 +19,7 @@ from answerback.v1 import config_pb2 as v1
 from bench.load import Mode
 from bench.results import Results, Ruled
 from bench.roster import CONFIG_ADDRESS, Contender, Pairing, serve, started
-from bench.run import LoadBench, Progress
+from bench.run import Comparing
 from bench.stats import spread
 
 if TYPE_CHECKING:
@@ -121,17 +121,8 @@ def expr_alone(rounds: int) -> float:
 ALONE: tuple[dict[str, Any], ...] = ({"expr": "request[0:4] == 'PING'"}, {"prefix": v1.Literal(text="PING")})
 
 
-@dataclass(frozen=True, slots=True)
-class RulesBench:
-    """How the comparisons are run."""
-
-    client: str
-    server_core: int
-    client_core: int
-    pairs: int
-    smoke: bool
-    results: Results
-    progress: Progress
+class RulesBench(Comparing):
+    """Runs the comparisons."""
 
     def measure(self, kind: Kind, build: Path) -> None:
         """Compare many rules of a kind with one, and add what was found to the results. Raises CouldNotRun."""
@@ -142,7 +133,7 @@ class RulesBench:
                 launch = serve(f"{kind.name}-{key}.yaml", text, "callback")
                 contender = Contender(key, f"{key} of {kind.name}", launch)
                 servers[key] = stack.enter_context(started(contender, build, self.server_core))
-            bench = LoadBench(servers, self.client, self.client_core, self.pairs, self.smoke, scratch, self.progress)
+            bench = self.load(servers, scratch)
             bench.run_mode(kind.mode, [Pairing(MANY, ONE, (kind.mode.name,))])
         self.results.missing += scratch.missing
         for comparison in scratch.comparisons:

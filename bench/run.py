@@ -117,3 +117,20 @@ class LoadBench:
         for pairing, pairs in found.items():
             if len(pairs) == self.pairs:
                 self.results.comparisons.append(Comparison(pairing.subject, pairing.baseline, mode.name, ratio(pairs)))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """How a part of the bench compares servers that it starts itself."""
+
+    client: str
+    server_core: int
+    client_core: int
+    pairs: int
+    smoke: bool
+    results: Results
+    progress: Progress
+
+    def load(self, servers: Mapping[str, Server], results: Results) -> LoadBench:
+        """The bench that puts load on these servers."""
+        return LoadBench(servers, self.client, self.client_core, self.pairs, self.smoke, results, self.progress)

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServeOptions:
+class ServeOptions(Protection):
     """The options of `answerback serve`; times in seconds."""
 
     config: Path | None = None
@@ -66,14 +66,7 @@ class ServeOptions:
     state: Path | None = None
     keep_revisions: int = KEPT
     keep_age: float = math.inf
-    admin_cert: Path | None = None
-    admin_key: Path | None = None
-    admin_client_ca: Path | None = None
-    token_file: Path | None = None
-    read_token_file: Path | None = None
-    read_token_journal: bool = False
     admin_reflection: bool = False
-    admin_insecure: bool = False
 
 
 def run(options: ServeOptions) -> int:
@@ -102,7 +95,7 @@ async def serve(options: ServeOptions) -> int:
             supervisor = Supervisor(supervisor_options, store=store, contents=contents)
         except OSError as error:
             raise StartError(limits.no_room(error, SharedCounters.size(supervisor_options.workers + 1))) from None
-        admin = AdminServer(supervisor, parse(options.admin), _protection(options), reflection=options.admin_reflection)
+        admin = AdminServer(supervisor, parse(options.admin), options, reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         metrics = await _serve_metrics(supervisor, options.metrics, stack)
         signals = Signals(supervisor, reloads=options.config is not None and options.config_text is None)
@@ -162,10 +155,6 @@ def _supervisor_options(options: ServeOptions, variables: Path | None) -> Option
         log_format=options.log_format,
         log_level=options.log_level,
     )
-
-
-def _protection(options: ServeOptions) -> Protection:
-    return Protection(**{each.name: getattr(options, each.name) for each in fields(Protection)})
 
 
 class Signals:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -19,20 +19,10 @@ from answerback.v1 import config_pb2 as v1
 from answerback.worker import plans
 from answerback.worker.pattern_memory import TOTAL_BYTES, PatternMemory
 from answerback.worker.plans import Compiled, compile_command
-from tests.worker.test_worker import Ordered, listening
+from tests.worker.real_worker import RealWorker, listening
 
 PATTERNS = 200
 HOSTILE = bytes(Random(1).choices(b"ax", k=1900)) + b"\n"  # with more, RE2 would start its automata again
-
-
-@pytest.fixture
-async def worker() -> AsyncIterator[Ordered]:
-    made = Ordered()
-    yield made
-    made.link.close()
-    await made.ended()
-    for sock in made.sockets.values():
-        sock.close()
 
 
 def loose(revision: int) -> v1.Config:
@@ -53,7 +43,7 @@ def order(config: v1.Config, revision: int) -> Prepare:
     return Prepare(revision=revision, config=config, layouts=places, default_engine=v1.ENGINE_CALLBACK)
 
 
-async def serve(worker: Ordered, revision: int) -> None:
+async def serve(worker: RealWorker, revision: int) -> None:
     prepare = order(loose(revision), revision)
     key = prepare.layouts[0].socket
     prepare.layouts[0].block = worker.layout.listener("hello")
@@ -74,13 +64,13 @@ def send_hostile(peers: Sequence[socket.socket]) -> None:
         assert peer.recv(100) == b"done\n"
 
 
-def resident(worker: Ordered) -> int:
+def resident(worker: RealWorker) -> int:
     """MiB."""
     pages = Path(f"/proc/{worker.process.pid}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * 4 // 1024
 
 
-async def test_hostile_input_to_200_patterns_stays_within_the_memory_budget(worker: Ordered) -> None:
+async def test_hostile_input_to_200_patterns_stays_within_the_memory_budget(worker: RealWorker) -> None:
     """Without a budget, each line takes 60 MiB."""
     await serve(worker, 1)
     with socket.create_connection(("127.0.0.1", worker.port())) as former:

@@ -5,26 +5,20 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from answerback.document.document import load
 from answerback.internal.v1.link_pb2 import (
     Abort,
     Adopt,
     Command,
     Commit,
     Drain,
-    Event,
     ExpectSilence,
     File,
     Filler,
-    ListenerLayout,
     Pause,
     Prepare,
     Release,
@@ -32,123 +26,30 @@ from answerback.internal.v1.link_pb2 import (
     Stop,
     StopAccepting,
 )
-from answerback.language.addresses import socket_key
-from answerback.link import Link, Received
 from answerback.metrics.snapshot import read_block
 from answerback.net.acceptor import BACKLOG, BATCH
-from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.shared.listener_counters import ACCEPTED
 from answerback.supervisor.sockets.backlog_filler import queued
 from tests.supervisor.supervising import ask, refused, until
+from tests.worker.real_worker import RealWorker, listening
 
 LATE = "{delay: 200ms},"
 
 
-class Ordered:
-    """A worker in slot 0 of two, and what it reported."""
-
-    def __init__(self) -> None:
-        self.counters, self.layout = SharedCounters.create(2), CounterLayout()
-        ours, theirs = socket.socketpair()
-        words = (
-            f"--link {theirs.fileno()} --counters {self.counters.fd} --slots 2 --slot 0 --region 0 --variables /missing"
-        )
-        words += " --log-format text --log-level info"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "answerback.worker", *words.split()],
-            pass_fds=(theirs.fileno(), self.counters.fd),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        theirs.close()
-        self.reports: list[Event] = []
-        self.link = Link(ours, Event, self._received, lambda: None)
-        self.sockets: dict[str, socket.socket] = {}
-
-    def _received(self, received: Received[Event]) -> None:
-        self.reports.append(received.message)
-
-    def kinds(self) -> list[str | None]:
-        return [kind for report in self.reports if (kind := report.WhichOneof("kind")) != "heartbeat"]
-
-    async def answer(self) -> Event:
-        """The next report that is no beat."""
-        count = len(self.kinds())
-        await until(lambda: len(self.kinds()) > count)
-        return next(report for report in reversed(self.reports) if report.WhichOneof("kind") != "heartbeat")
-
-    async def prepare(self, revision: int, answer: str = "one", *names: str, more: str = "", regex: str = "") -> Event:
-        """Have it prepare listeners of these names, each with a socket that is made when it is first heard of."""
-        match = f"when: {{regex: '{regex}'}}, " if regex else ""
-        rules = f"[{{{match}do: [{more} {{send: {answer}}}, close]}}]"
-        listeners = "".join(f"- {{name: {name}, address: '127.0.0.1:0', rules: {rules}}}\n" for name in names)
-        config = load(f"listeners:\n{listeners}" if names else "listeners: []").config
-        places = [
-            ListenerLayout(
-                listener=each.name,
-                block=self.layout.listener(each.name),
-                rules=[self.layout.rule(each.name, "rules[0]")],
-                socket=socket_key(each),
-            )
-            for each in config.listeners
-        ]
-        new = [place.socket for place in places if place.socket not in self.sockets]
-        for key in new:
-            self.sockets[key] = listening()
-        order = Prepare(revision=revision, config=config, layouts=places, sockets=[SocketName(key=key) for key in new])
-        self.link.send(Command(prepare=order), [self.sockets[key] for key in new])
-        return await self.answer()
-
-    async def serve(self, revision: int, answer: str = "one", *names: str, more: str = "") -> None:
-        assert (await self.prepare(revision, answer, *(names or ("hello",)), more=more)).HasField("prepared")
-        self.link.send(Command(commit=Commit(revision=revision)))
-        assert (await self.answer()).committed.revision == revision
-
-    def port(self, name: str = "hello") -> int:
-        port: int = self.sockets[f"127.0.0.1:0#{name}"].getsockname()[1]
-        return port
-
-    async def ask(self, name: str = "hello") -> bytes:
-        return await asyncio.to_thread(ask, self.port(name))
-
-    async def ended(self) -> tuple[int, str]:
-        try:
-            _, said = await asyncio.to_thread(self.process.communicate, timeout=20)
-        finally:
-            self.process.kill()
-        return self.process.returncode, said
-
-
-def descriptors(worker: Ordered) -> int:
+def descriptors(worker: RealWorker) -> int:
     return len(list(Path(f"/proc/{worker.process.pid}/fd").iterdir()))
 
 
-def libraries(worker: Ordered) -> str:
+def libraries(worker: RealWorker) -> str:
     return Path(f"/proc/{worker.process.pid}/maps").read_text()
 
 
-def listening() -> socket.socket:
-    sock = socket.create_server(("127.0.0.1", 0), backlog=100)
-    sock.setblocking(False)
-    return sock
-
-
-@pytest.fixture
-async def worker() -> AsyncIterator[Ordered]:
-    made = Ordered()
-    yield made
-    made.link.close()
-    await made.ended()
-    for sock in made.sockets.values():
-        sock.close()
-
-
-async def test_worker_sends_beats_from_its_start(worker: Ordered) -> None:
+async def test_worker_sends_beats_from_its_start(worker: RealWorker) -> None:
     await until(lambda: len(worker.reports) >= 3)
     assert {report.WhichOneof("kind") for report in worker.reports} == {"heartbeat"}
 
 
-async def test_prepared_revision_is_not_served_before_commit(worker: Ordered) -> None:
+async def test_prepared_revision_is_not_served_before_commit(worker: RealWorker) -> None:
     await worker.serve(1, "one")
     assert await worker.ask() == b"one"
     await worker.prepare(2, "two", "hello")
@@ -158,7 +59,7 @@ async def test_prepared_revision_is_not_served_before_commit(worker: Ordered) ->
     assert await worker.ask() == b"two"
 
 
-async def test_aborted_revision_is_dropped_and_its_sockets_closed(worker: Ordered) -> None:
+async def test_aborted_revision_is_dropped_and_its_sockets_closed(worker: RealWorker) -> None:
     await worker.serve(1, "one")
     before = descriptors(worker)
     await worker.prepare(2, "two", "hello", "second", "third")
@@ -168,14 +69,14 @@ async def test_aborted_revision_is_dropped_and_its_sockets_closed(worker: Ordere
     assert await worker.ask() == b"three"
 
 
-async def test_removed_listener_refuses_connections(worker: Ordered) -> None:
+async def test_removed_listener_refuses_connections(worker: RealWorker) -> None:
     await worker.serve(1, "one", "hello", "second")
     await worker.serve(2, "two", "hello")
     assert refused(worker.port("second"))
     assert await worker.ask() == b"two"
 
 
-async def test_worker_serves_adopted_slot_until_release(worker: Ordered) -> None:
+async def test_worker_serves_adopted_slot_until_release(worker: RealWorker) -> None:
     await worker.serve(1)
     with listening() as orphan:
         port = orphan.getsockname()[1]
@@ -196,7 +97,7 @@ def wait_readable(sock: socket.socket) -> None:
     assert poll.poll(10_000), "another worker has accepted it"
 
 
-async def test_worker_drain_finishes_requests_and_keeps_running(worker: Ordered) -> None:
+async def test_worker_drain_finishes_requests_and_keeps_running(worker: RealWorker) -> None:
     await worker.serve(1, "late", more=LATE)
     answer = asyncio.ensure_future(worker.ask())
     await until(lambda: sum(worker.counters.region(0)[:2]) == 2)
@@ -207,7 +108,7 @@ async def test_worker_drain_finishes_requests_and_keeps_running(worker: Ordered)
     assert worker.process.poll() is None
 
 
-async def test_worker_stop_resets_connections_and_exits_with_0(worker: Ordered) -> None:
+async def test_worker_stop_resets_connections_and_exits_with_0(worker: RealWorker) -> None:
     await worker.serve(1, "late", more="{delay: 1h},")
     with socket.create_connection(("127.0.0.1", worker.port())) as client:
         client.sendall(b"hi")
@@ -219,7 +120,7 @@ async def test_worker_stop_resets_connections_and_exits_with_0(worker: Ordered) 
     assert worker.counters.region(0)[1] == 0, "what was reset has left the books"
 
 
-async def test_worker_ends_when_its_link_is_closed(worker: Ordered) -> None:
+async def test_worker_ends_when_its_link_is_closed(worker: RealWorker) -> None:
     await worker.serve(1)
     began = monotonic()
     worker.link.close()
@@ -227,7 +128,7 @@ async def test_worker_ends_when_its_link_is_closed(worker: Ordered) -> None:
     assert monotonic() - began < 1
 
 
-async def test_worker_answers_during_prepare_of_a_large_configuration(worker: Ordered) -> None:
+async def test_worker_answers_during_prepare_of_a_large_configuration(worker: RealWorker) -> None:
     await worker.serve(1)
     order = Prepare(revision=2, files=[File(name="large", data=os.urandom(17 << 20))])
     worker.link.send(Command(prepare=order))
@@ -236,14 +137,14 @@ async def test_worker_answers_during_prepare_of_a_large_configuration(worker: Or
     assert max(report.heartbeat.lag_microseconds for report in worker.reports) < 2_000_000
 
 
-async def test_prepare_of_configuration_that_does_not_compile_is_rejected(worker: Ordered) -> None:
+async def test_prepare_of_configuration_that_does_not_compile_is_rejected(worker: RealWorker) -> None:
     await worker.serve(1)
     refusal = await worker.prepare(2, "two", "hello", regex="(")
     assert [problem.path for problem in refusal.rejected.problems] == ["listeners[0]"]
     assert await worker.ask() == b"one"
 
 
-async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered) -> None:
+async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: RealWorker) -> None:
     worker.link.send(Command(commit=Commit(revision=7)))
     status, said = await worker.ended()
     assert status == 1
@@ -251,13 +152,13 @@ async def test_worker_ends_at_commit_of_a_revision_not_prepared(worker: Ordered)
     assert len(said.splitlines()) == 1
 
 
-async def test_unknown_order_is_ignored(worker: Ordered) -> None:
+async def test_unknown_order_is_ignored(worker: RealWorker) -> None:
     worker.link.send(Command())
     await worker.serve(1)
     assert await worker.ask() == b"one"
 
 
-async def test_worker_loads_no_heavy_library_while_serving(worker: Ordered) -> None:
+async def test_worker_loads_no_heavy_library_while_serving(worker: RealWorker) -> None:
     await worker.serve(1)
     mapped = libraries(worker)
     assert "uvloop" in mapped
@@ -266,7 +167,7 @@ async def test_worker_loads_no_heavy_library_while_serving(worker: Ordered) -> N
 
 
 @pytest.mark.parametrize("end", ["abort", "commit"])
-async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: Ordered, end: str) -> None:
+async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: RealWorker, end: str) -> None:
     await worker.serve(1, "one", "hello", "second")
     key = "127.0.0.1:0#hello"
     worker.link.send(Command(pause=Pause(sockets=[key])))
@@ -288,7 +189,7 @@ async def test_paused_socket_accepts_clients_but_not_backlog_fillers(worker: Ord
     assert cells[ACCEPTED] == 1
 
 
-async def test_clients_queued_at_a_removed_listener_are_all_answered(worker: Ordered) -> None:
+async def test_clients_queued_at_a_removed_listener_are_all_answered(worker: RealWorker) -> None:
     await worker.serve(1)
     assert (await worker.prepare(2)).HasField("prepared")
     (key,) = worker.sockets

@@ -8,7 +8,7 @@ from grpc import aio
 
 from answerback.client.channel import Access
 from answerback.client.errors import answered, failure
-from answerback.client.rpcs import HealthRequest, rpc_of
+from answerback.client.rpcs import HealthRequest, stream_method, unary_method
 
 
 class Replies:
@@ -53,8 +53,7 @@ class Transport:
 
     async def call(self, request: Message, timeout: float | None, *, wait: bool = False) -> Any:  # noqa: ASYNC109 - gRPC's
         """Return the reply. `wait`: for a server, if there is none yet, instead of failing at once. Raises Error."""
-        rpc = rpc_of(request, streams=False)
-        method = self._channel.unary_unary(rpc.path, type(request).SerializeToString, rpc.reply.FromString)
+        method = unary_method(self._channel, request)
         try:
             return await method(request, timeout=timeout, metadata=self._metadata, wait_for_ready=wait)
         except grpc.RpcError as error:
@@ -62,8 +61,7 @@ class Transport:
 
     def stream(self, request: Message, *, wait: bool = False) -> Replies:
         """Begin a stream of replies. Needs a running event loop."""
-        rpc = rpc_of(request, streams=True)
-        method = self._channel.unary_stream(rpc.path, type(request).SerializeToString, rpc.reply.FromString)
+        method = stream_method(self._channel, request)
         return Replies(method(request, metadata=self._metadata, wait_for_ready=wait), self._server)
 
     async def connect(self, timeout: float | None) -> None:  # noqa: ASYNC109 - as for a call

@@ -31,13 +31,7 @@ Examples:
     metavar="TIME",
     help="Close the connections evenly over this time.",
 )
-@click.option(
-    "--grace",
-    type=options.Duration(),
-    metavar="TIME",
-    show_default="--grace of `serve`",
-    help="Time for replies in progress to finish after --over. Connections still open then are reset.",
-)
+@options.grace
 @options.output("table", "json")
 @options.endpoint
 def command(listener: str, over: float, grace: float | None, form: str, server: str) -> None:

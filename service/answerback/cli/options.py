@@ -90,6 +90,17 @@ def change(function: F) -> F:
     return function
 
 
+def grace(function: F) -> F:
+    """`--grace` of commands that close connections."""
+    return click.option(
+        "--grace",
+        type=Duration(),
+        metavar="TIME",
+        show_default="--grace of `serve`",
+        help="Time for replies in progress to finish after --over. Connections still open then are reset.",
+    )(function)
+
+
 def server(function: F) -> F:
     """`--server` and `--timeout` of commands that call the admin API."""
     function = click.option(

@@ -22,13 +22,7 @@ Examples:
     metavar="TIME",
     help="Each worker closes its connections evenly over this time.",
 )
-@click.option(
-    "--grace",
-    type=options.Duration(),
-    metavar="TIME",
-    show_default="--grace of `serve`",
-    help="Time for replies in progress to finish after --over. Connections still open then are reset.",
-)
+@options.grace
 @options.output("table", "json")
 @options.endpoint
 def command(over: float, grace: float | None, form: str, server: str) -> None:

@@ -54,6 +54,18 @@ HEALTH: Final = {
 HEALTH_SERVING: Final = 1
 
 
+def unary_method(channel: Any, request: Message) -> Any:
+    """Return what sends a request over a channel, blocking or not, and returns the reply."""
+    rpc = rpc_of(request, streams=False)
+    return channel.unary_unary(rpc.path, type(request).SerializeToString, rpc.reply.FromString)
+
+
+def stream_method(channel: Any, request: Message) -> Any:
+    """Return what sends a request over a channel, blocking or not, and returns a stream of replies."""
+    rpc = rpc_of(request, streams=True)
+    return channel.unary_stream(rpc.path, type(request).SerializeToString, rpc.reply.FromString)
+
+
 def rpc_of(request: Message, *, streams: bool) -> Rpc:
     """Return the RPC of a request."""
     if isinstance(request, StringValue):
