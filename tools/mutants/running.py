@@ -245,11 +245,11 @@ class _Notes:
         self._running = running
 
     def pytest_configure(self) -> None:
-        from hypothesis import Phase as Part  # noqa: PLC0415  # its settings are those of the run from here on
-        from hypothesis import settings  # noqa: PLC0415
+        import hypothesis  # noqa: PLC0415  # its settings are those of the run from here on
 
+        settings, phase = hypothesis.settings, hypothesis.Phase
         settings.register_profile(
-            "mutants", settings(), phases=[Part.explicit, Part.generate], database=None, derandomize=False
+            "mutants", settings(), phases=[phase.explicit, phase.generate], database=None, derandomize=False
         )
         settings.load_profile("mutants")
 

@@ -6,8 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from answerback.document import decode as reading
-from answerback.document import yaml_tree as nodes
+from answerback.document import decode, yaml_tree
 from answerback.document.yaml_tree import Fields, Items, Node
 from answerback.language.problems import Enough, Problem, Problems
 from answerback.v1 import config_pb2 as v1
@@ -53,17 +52,17 @@ def load(text: str | bytes) -> Document:
         decoded = raw.decode("utf-8-sig")
     except (UnicodeEncodeError, UnicodeDecodeError) as problem:
         return _refused(f"not UTF-8: {problem.reason} (byte {problem.start})")
-    if len(raw) > nodes.MAX_BYTES:
-        return _refused(f"longer than {nodes.MAX_BYTES} bytes; move long payloads to files")
+    if len(raw) > yaml_tree.MAX_BYTES:
+        return _refused(f"longer than {yaml_tree.MAX_BYTES} bytes; move long payloads to files")
     try:
-        root = nodes.compose(decoded)
-    except nodes.Unreadable as unreadable:
+        root = yaml_tree.compose(decoded)
+    except yaml_tree.Unreadable as unreadable:
         return Document(v1.Config(), (unreadable.problem,))
-    if root is None or (isinstance(root, nodes.Scalar) and root.is_null):
+    if root is None or (isinstance(root, yaml_tree.Scalar) and root.is_null):
         return _refused(_EMPTY)
     config, problems = v1.Config(), Problems()
     with suppress(Enough):
-        reading.read(root, config, problems)
+        decode.read(root, config, problems)
     return Document(config, tuple(problems.found()), root)
 
 

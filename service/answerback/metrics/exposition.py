@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics import exposition
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -48,8 +48,8 @@ class Exposition:
         """
         self._families.abandoned = abandoned
         if openmetrics_format:
-            body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
-            return body, openmetrics.CONTENT_TYPE_LATEST
+            body: bytes = exposition.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+            return body, exposition.CONTENT_TYPE_LATEST
         return generate_latest(self._registry), TEXT
 
 

@@ -27,10 +27,10 @@ def main() -> None:
             os.execvp(command[0], [*command, *arguments])  # noqa: S606 - as the owner of the tests has said
         except OSError as error:
             sys.exit(f"{command[0]}: {error.strerror}")
-    from answerback.cli import main as answerback  # noqa: PLC0415 - an installation of the client alone has no server
+    from answerback import cli  # noqa: PLC0415 - an installation of the client alone has no server
 
     try:
-        answerback(arguments, prog_name="answerback")
+        cli.main(arguments, prog_name="answerback")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,8 +1,8 @@
 """`delimiter`: chosen bytes end a request."""
 
 from answerback.compat import override
-from answerback.core import framing as core
 from answerback.core.escapes import quote
+from answerback.core.framing import Buffer, Delimiter, Framing
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -20,7 +20,7 @@ FIELDS = describe(
 class DelimiterKind(FramingKind):
     """Chosen bytes end a request."""
 
-    runtime = core.Delimiter
+    runtime = Delimiter
     fields = FIELDS
     example = r'framing: {delimiter: "\0"}'
 
@@ -30,13 +30,13 @@ class DelimiterKind(FramingKind):
             checking.not_empty(given.end, f"{path}.end")
 
     @override
-    def compile(self, given: v1.Framing.Delimiter, compiling: Compiling) -> core.Framing:
-        return core.Delimiter(compiling.literal(given.end), given.keep)
+    def compile(self, given: v1.Framing.Delimiter, compiling: Compiling) -> Framing:
+        return Delimiter(compiling.literal(given.end), given.keep)
 
-    def describe(self, framing: core.Delimiter) -> str:
+    def describe(self, framing: Delimiter) -> str:
         """With its bytes."""
         return f"delimiter {quote(framing.end)}"
 
-    def waits_for(self, framing: core.Delimiter, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
+    def waits_for(self, framing: Delimiter, buffer: Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
         """Its end."""
         return f"{quote(framing.end)} has not arrived"

@@ -1,7 +1,7 @@
 """`dot_stuffed`: a line that is a dot ends a request."""
 
 from answerback.compat import override
-from answerback.core import framing as core
+from answerback.core.framing import Buffer, DotStuffed, Framing
 from answerback.language.context import Compiling
 from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -18,14 +18,14 @@ FIELDS = describe(
 class DotStuffedKind(FramingKind):
     """A line that is a dot ends a request."""
 
-    runtime = core.DotStuffed
+    runtime = DotStuffed
     fields = FIELDS
     example = "framing: dot_stuffed"
 
     @override
-    def compile(self, given: v1.Framing.DotStuffed, compiling: Compiling) -> core.Framing:
-        return core.DotStuffed(given.keep)
+    def compile(self, given: v1.Framing.DotStuffed, compiling: Compiling) -> Framing:
+        return DotStuffed(given.keep)
 
-    def waits_for(self, framing: core.DotStuffed, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
+    def waits_for(self, framing: DotStuffed, buffer: Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
         """Name the final line."""
         return 'the line "." has not arrived'

@@ -1,6 +1,6 @@
 """`fixed`: a request has a fixed number of bytes."""
 
-from answerback.core import framing as core
+from answerback.core.framing import Fixed, Framing
 from answerback.language import bounds
 from answerback.language.context import Checking, Compiling, Linting
 from answerback.language.expressions import Type
@@ -24,7 +24,7 @@ FIELDS = describe(
 class FixedKind(FramingKind):
     """A request has a fixed number of bytes."""
 
-    runtime = core.Fixed
+    runtime = Fixed
     fields = FIELDS
     example = "framing: {fixed: {size: 4}}"
 
@@ -42,13 +42,13 @@ class FixedKind(FramingKind):
                 "is settled when a step runs: a listener's own framing has a size; use it in framing or receive",
             )
 
-    def compile(self, given: v1.Framing.Fixed, compiling: Compiling) -> core.Framing:  # noqa: ARG002 - it has no bytes
+    def compile(self, given: v1.Framing.Fixed, compiling: Compiling) -> Framing:  # noqa: ARG002 - it has no bytes
         """Make the framing. Raises ValueError for a size that is settled when a step runs."""
         if given.WhichOneof("bytes") == "size_from":
             raise ValueError("a size that is settled when a step runs is no listener's own")
-        return core.Fixed(given.size)
+        return Fixed(given.size)
 
-    def describe(self, framing: core.Fixed) -> str:
+    def describe(self, framing: Fixed) -> str:
         """With its size."""
         return f"fixed, {framing.size} bytes"
 

@@ -3,9 +3,8 @@
 from typing import Final
 
 from answerback.compat import override
-from answerback.core import framing as core
 from answerback.core.expressions import Type
-from answerback.core.framing import fields
+from answerback.core.framing import Buffer, Framing, Http, fields
 from answerback.language.context import Compiling
 from answerback.language.expressions import FramingField
 from answerback.language.fields import Field, Where, describe
@@ -55,7 +54,7 @@ PROVIDES: Final = (
 class HttpKind(FramingKind):
     """A request of HTTP/1.1 (RFC 9112)."""
 
-    runtime = core.Http
+    runtime = Http
     fields = FIELDS
     example = "framing: http"
     provides = PROVIDES
@@ -65,13 +64,13 @@ class HttpKind(FramingKind):
     )
 
     @override
-    def compile(self, given: v1.Framing.Http, compiling: Compiling) -> core.Framing:
-        return core.Http(given.head_first)
+    def compile(self, given: v1.Framing.Http, compiling: Compiling) -> Framing:
+        return Http(given.head_first)
 
-    def describe(self, framing: core.Http) -> str:
+    def describe(self, framing: Http) -> str:
         """Say whether heads and bodies are requests of their own."""
         return f"{self.name}, head first" if framing.head_first else self.name
 
-    def waits_for(self, framing: core.Http, buffer: core.Buffer, missing: int) -> str | None:  # noqa: ARG002 - as it is
+    def waits_for(self, framing: Http, buffer: Buffer, missing: int) -> str | None:  # noqa: ARG002 - as it is
         """The end of the head, where the body's size is not known yet."""
         return None if missing > 0 else "the head has not ended with an empty line"

@@ -1,7 +1,7 @@
 """`idle`: silence ends a request."""
 
 from answerback.compat import override
-from answerback.core import framing as core
+from answerback.core.framing import Framing, Idle
 from answerback.language import durations
 from answerback.language.context import Compiling, Linting
 from answerback.language.fields import Time, Where, describe
@@ -19,15 +19,15 @@ FIELDS = describe(
 class IdleKind(FramingKind):
     """Silence ends a request."""
 
-    runtime = core.Idle
+    runtime = Idle
     fields = FIELDS
     example = "framing: {idle: {gap: 20ms}}"
 
     @override
-    def compile(self, given: v1.Framing.Idle, compiling: Compiling) -> core.Framing:
-        return core.Idle(durations.seconds(given.gap))
+    def compile(self, given: v1.Framing.Idle, compiling: Compiling) -> Framing:
+        return Idle(durations.seconds(given.gap))
 
-    def describe(self, framing: core.Idle) -> str:
+    def describe(self, framing: Idle) -> str:
         """With its gap."""
         return f"idle, {framing.idle_gap:g} s"
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from answerback.compat import override
-from answerback.core import framing as core
 from answerback.core.escapes import quote
 from answerback.core.expressions import Type
-from answerback.core.framing import Encoding
+from answerback.core.framing import Buffer, Encoding, Framing, LengthPrefix
 from answerback.core.framing.fields import frame_body, frame_head
 from answerback.core.framing.lengths import MAX_BINARY_BYTES, MAX_DIGITS, is_ending
 from answerback.language import bounds
@@ -64,7 +63,7 @@ FIELDS = describe(
 class LengthPrefixKind(FramingKind):
     """A request contains its length."""
 
-    runtime = core.LengthPrefix
+    runtime = LengthPrefix
     fields = FIELDS
     example = "framing: {length_prefix: {offset: 4, width: 2}}"
     provides = (
@@ -111,8 +110,8 @@ class LengthPrefixKind(FramingKind):
             checking.add(path, f"must be one byte that is not a digit, not {quote(bytes(until))}")
 
     @override
-    def compile(self, given: v1.Framing.LengthPrefix, compiling: Compiling) -> core.Framing:
-        return core.LengthPrefix(
+    def compile(self, given: v1.Framing.LengthPrefix, compiling: Compiling) -> Framing:
+        return LengthPrefix(
             given.offset,
             given.width,
             ENCODINGS[given.encoding],
@@ -121,11 +120,11 @@ class LengthPrefixKind(FramingKind):
             given.strip,
         )
 
-    def describe(self, framing: core.LengthPrefix) -> str:
+    def describe(self, framing: LengthPrefix) -> str:
         """Name the encoding unless it is the default."""
         return self.name if framing.encoding is Encoding.BIG_ENDIAN else f"{self.name}, {framing.encoding.name}"
 
-    def waits_for(self, framing: core.LengthPrefix, buffer: core.Buffer, missing: int) -> str | None:
+    def waits_for(self, framing: LengthPrefix, buffer: Buffer, missing: int) -> str | None:
         """Count the bytes of the prefix, too, if it is stripped."""
         missing = framing.min_frame_length(buffer) - len(buffer)
         return f"at least {missing} more byte{'s' * (missing > 1)}"

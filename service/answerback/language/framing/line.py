@@ -1,7 +1,7 @@
 """`line`: LF ends a request, CRLF too."""
 
 from answerback.compat import override
-from answerback.core import framing as core
+from answerback.core.framing import Buffer, Framing, Line
 from answerback.language.context import Compiling
 from answerback.language.fields import Field, Where, describe
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -18,14 +18,14 @@ FIELDS = describe(
 class LineKind(FramingKind):
     """LF ends a request, CRLF too."""
 
-    runtime = core.Line
+    runtime = Line
     fields = FIELDS
     example = "framing: line"
 
     @override
-    def compile(self, given: v1.Framing.Line, compiling: Compiling) -> core.Framing:
-        return core.Line(given.keep_ending)
+    def compile(self, given: v1.Framing.Line, compiling: Compiling) -> Framing:
+        return Line(given.keep_ending)
 
-    def waits_for(self, framing: core.Line, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - always the same
+    def waits_for(self, framing: Line, buffer: Buffer, missing: int) -> str:  # noqa: ARG002 - always the same
         """Its end."""
         return "the line has not ended with LF"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from answerback.compat import override
-from answerback.core import framing as core
+from answerback.core.framing import Buffer, Framing, Pattern, check_pattern, places
 from answerback.core.patterns import PatternError
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Where, describe
@@ -29,7 +29,7 @@ FIELDS = describe(
 class PatternKind(FramingKind):
     """A match of a pattern ends a request."""
 
-    runtime = core.Pattern
+    runtime = Pattern
     fields = FIELDS
     example = r"framing: {pattern: {end: '\x0110=[0-9]{3}\x01'}}"
 
@@ -37,22 +37,22 @@ class PatternKind(FramingKind):
         """A pattern that RE2 takes and that can end a request."""
         if not given.end or not checking.pattern(given.end, f"{path}.end"):
             return
-        places = core.places(given.end)
-        checking.problems.pattern(f"{path}.end", INSTRUCTIONS_OF_A_PLACE * places)
+        positions = places(given.end)
+        checking.problems.pattern(f"{path}.end", INSTRUCTIONS_OF_A_PLACE * positions)
         try:
-            core.check_pattern(given.end)
+            check_pattern(given.end)
         except PatternError as problem:
             checking.add(f"{path}.end", str(problem))
 
     @override
-    def compile(self, given: v1.Framing.Pattern, compiling: Compiling) -> core.Framing:
-        return core.Pattern(given.end)
+    def compile(self, given: v1.Framing.Pattern, compiling: Compiling) -> Framing:
+        return Pattern(given.end)
 
-    def describe(self, framing: core.Pattern) -> str:
+    def describe(self, framing: Pattern) -> str:
         """With the pattern."""
         return f"pattern {framing.pattern}"
 
-    def waits_for(self, framing: core.Pattern, buffer: core.Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
+    def waits_for(self, framing: Pattern, buffer: Buffer, missing: int) -> str:  # noqa: ARG002 - one answer
         """Its end."""
         return f"{framing.pattern} does not match yet"
 

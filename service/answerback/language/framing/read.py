@@ -3,7 +3,7 @@
 from typing import Final
 
 from answerback.compat import override
-from answerback.core import framing as core
+from answerback.core.framing import Framing, Read
 from answerback.language import bounds
 from answerback.language.context import Compiling, Linting
 from answerback.language.fields import Number, Where, describe
@@ -26,15 +26,15 @@ FIELDS = describe(
 class ReadKind(FramingKind):
     """Each read of the socket is a request."""
 
-    runtime = core.Read
+    runtime = Read
     fields = FIELDS
     example = "framing: {read: {max_bytes: 512}}"
 
     @override
-    def compile(self, given: v1.Framing.Read, compiling: Compiling) -> core.Framing:
-        return core.Read(given.max_bytes if given.HasField("max_bytes") else DEFAULT_READ_BYTES)
+    def compile(self, given: v1.Framing.Read, compiling: Compiling) -> Framing:
+        return Read(given.max_bytes if given.HasField("max_bytes") else DEFAULT_READ_BYTES)
 
-    def describe(self, framing: core.Read) -> str:
+    def describe(self, framing: Read) -> str:
         """Its bound."""
         return f"read, at most {framing.max_bytes} bytes"
 

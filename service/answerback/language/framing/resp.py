@@ -1,9 +1,8 @@
 """`resp`: a command of Redis (RESP2): an array of bulk strings, or a line."""
 
 from answerback.compat import override
-from answerback.core import framing as core
 from answerback.core.expressions import Type
-from answerback.core.framing import fields
+from answerback.core.framing import Framing, Resp, fields
 from answerback.language.context import Compiling
 from answerback.language.expressions import FramingField
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -14,7 +13,7 @@ from answerback.v1 import config_pb2 as v1
 class RespKind(FramingKind):
     """A command of Redis (RESP2): an array of bulk strings, or a line."""
 
-    runtime = core.Resp
+    runtime = Resp
     example = "framing: resp"
     provides = (
         FramingField(
@@ -31,5 +30,5 @@ class RespKind(FramingKind):
     sample = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
 
     @override
-    def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> core.Framing:
-        return core.Resp()
+    def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> Framing:
+        return Resp()

@@ -1,9 +1,8 @@
 """`websocket`: a request is the payload of one WebSocket frame."""
 
 from answerback.compat import override
-from answerback.core import framing as core
 from answerback.core.expressions import Reads, Type
-from answerback.core.framing import fields
+from answerback.core.framing import Buffer, Framing, WebSocket, fields
 from answerback.language.context import Compiling
 from answerback.language.expressions import FramingField
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -14,7 +13,7 @@ from answerback.v1 import config_pb2 as v1
 class WebSocketKind(FramingKind):
     """A request is the payload of one WebSocket frame."""
 
-    runtime = core.WebSocket
+    runtime = WebSocket
     example = "framing: websocket"
     provides = (
         FramingField(
@@ -39,10 +38,10 @@ class WebSocketKind(FramingKind):
     sample = bytes.fromhex("81 85 37fa213d 7f9f4d5158")
 
     @override
-    def compile(self, given: v1.Framing.WebSocket, compiling: Compiling) -> core.Framing:
-        return core.WebSocket()
+    def compile(self, given: v1.Framing.WebSocket, compiling: Compiling) -> Framing:
+        return WebSocket()
 
-    def waits_for(self, framing: core.WebSocket, buffer: core.Buffer, missing: int) -> str:
+    def waits_for(self, framing: WebSocket, buffer: Buffer, missing: int) -> str:
         """Count the bytes of the frame's head, too."""
         missing = framing.min_frame_length(buffer) - len(buffer)
         return f"at least {missing} more byte{'s' * (missing > 1)}"
