@@ -69,7 +69,7 @@ class _Piece(Enum):
 
 
 class Link(Generic[M]):
-    """One end. Reads from construction on, in the running event loop."""
+    """One end of the link. It reads from construction on, in the running event loop."""
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ class Access:
     cert: File | None = None
     key: File | None = None
     spelled: Callable[[str], str] = str
-    """How errors write the name of a parameter."""
+    """Return the name of a parameter as errors write it."""
 
     @property
     def tls(self) -> bool:

@@ -29,7 +29,7 @@ class Error(Exception):
         self.reason = reason
         """The stable name of what happened: `NO_SUCH_LISTENER`. Empty if the answer is not the server's own."""
         self.problems = tuple(problems)
-        """What is wrong with the request, by field; empty if the request is not at fault."""
+        """The problems of the request, by field; empty if the request is not the cause."""
 
 
 class InvalidArgument(Error, ValueError):
@@ -42,7 +42,7 @@ class ConfigRejected(InvalidArgument):
     def __init__(self, message: str, problems: Sequence[Problem], total: int = 0) -> None:
         super().__init__(message, "INVALID_ARGUMENT", CONFIG_REJECTED, problems)
         self.total = max(total, len(problems))
-        """How many problems there are; a status has no room for more than some."""
+        """The number of problems; a status has room for only some of them."""
 
 
 class NotFound(Error, LookupError):

@@ -43,7 +43,7 @@ def _rpcs() -> dict[str, Rpc]:
 
 
 RPCS: Final = _rpcs()
-"""By the full name of the request's message: no two RPCs share one."""
+"""The RPCs by the full name of the request's message: no two RPCs share one."""
 
 # grpc.health.v1: one string in, one enum out. On the wire these wrappers are the same, and need no other package.
 HealthRequest: Final = StringValue

@@ -37,7 +37,7 @@ M = TypeVar("M", bound=Message)
 
 
 class JournalService(JournalServiceServicer):
-    """What clients sent, and what they were answered."""
+    """Requests of clients, and the replies that they got."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._journal = supervisor.journal

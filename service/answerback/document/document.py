@@ -20,12 +20,12 @@ _EMPTY = "the configuration is empty; a configuration without listeners is `list
 
 @dataclass(frozen=True)
 class Document:
-    """What a file's text says."""
+    """The configuration in a text."""
 
     config: v1.Config
-    """What could be read."""
+    """The fields that could be read."""
     problems: tuple[Problem, ...] = ()
-    """What could not; empty for a text that is a configuration."""
+    """The problems; empty for a valid text."""
     root: Node | None = None
 
     def located(self, problems: Iterable[Problem]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""What a configuration may say, and what it means: protobuf in, a core plan out.
+"""The meaning of a configuration: protobuf in, a core plan out.
 
 A configuration's way through this room:
 

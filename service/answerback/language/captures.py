@@ -1,4 +1,4 @@
-"""What the patterns of a rule capture, for its expressions."""
+"""The captures of a rule's patterns, for its expressions."""
 
 import re
 from collections import Counter
@@ -34,7 +34,7 @@ UNKNOWN = Captures(_Anything(), 1 << 20)  # so that a wrong pattern is one probl
 
 
 def united(found: Iterable[Captures]) -> Captures:
-    """What several conditions capture together."""
+    """The captures of several conditions."""
     each = list(found)
     if UNKNOWN in each:
         return UNKNOWN
@@ -43,7 +43,7 @@ def united(found: Iterable[Captures]) -> Captures:
 
 
 def captures_in(pattern: str) -> Captures | None:
-    """What a pattern captures; None for one that RE2 refuses."""
+    """The captures of a pattern; None if RE2 rejects it."""
     try:
         compiled = patterns.compile(pattern)
     except patterns.PatternError:

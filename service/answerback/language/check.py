@@ -182,7 +182,7 @@ class _Listener:
             check_fault(fault, f"{self._path}.faults[{index}]", checking, rules=names)
 
     def _keys(self, of: str, keys: Sequence[str]) -> None:
-        """What rules or faults are counted under."""
+        """The names under which rules or faults are counted."""
         first: dict[str, int] = {}
         for index, key in enumerate(keys):
             path = f"{self._path}.{of}[{index}].name"

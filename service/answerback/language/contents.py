@@ -1,4 +1,4 @@
-"""What files hold: small ones as bytes, large ones in memory that all processes share, each content once.
+"""The contents of files: small ones as bytes, large ones in memory that all processes share, each content once.
 
 A large content is a sealed memfd, so that no process can change it: the supervisor fills it, and passes it to the
 workers, which map it and send from the mapping. Two contents are the same if their SHA-256 is.
@@ -37,7 +37,7 @@ class Large(ABC):
         self._size = size
 
     def __len__(self) -> int:
-        """How many bytes it has."""
+        """The number of its bytes."""
         return self._size
 
     def __eq__(self, other: object) -> bool:
@@ -88,9 +88,9 @@ class Mapped(Large):
 
 
 Content = bytes | Large
-"""What a file holds."""
+"""The content of a file."""
 Files = Mapping[str, Content]
-"""What the `file` fields of a configuration name, by what they say."""
+"""The contents of the files that a configuration names, by the names in its `file` fields."""
 
 
 class TooLarge(Exception):
@@ -108,7 +108,7 @@ class Contents:
         self._read: dict[tuple[int, int], tuple[tuple[int, int, int], weakref.ref[Sealed]]] = {}
 
     def read(self, descriptor: int, most: int) -> Content:
-        """What an open regular file holds. Raises TooLarge, or OSError, without a descriptor for it for example."""
+        """The content of an open regular file. Raises TooLarge, or OSError, without a descriptor for it for example."""
         before = os.fstat(descriptor)
         known = self._seen(before)
         if known is not None and len(known) <= most:
@@ -140,7 +140,7 @@ class Contents:
             return self._known.get(digest)
 
     def _content(self, descriptor: int, most: int) -> Content:
-        """What is read from a descriptor, from its beginning."""
+        """The bytes of a descriptor, from its beginning."""
         first = _read(descriptor, min(self._large, most + 1), 0)
         if len(first) > most:
             raise TooLarge
@@ -174,7 +174,7 @@ class Contents:
         return known
 
     def _seen(self, now: os.stat_result) -> Sealed | None:
-        """What a file held when it was read last, if it has not changed since."""
+        """The content of a file when it was last read, if it has not changed since."""
         with self._lock:
             stamp, content = self._read.get((now.st_dev, now.st_ino), (None, None))
             return content() if content is not None and stamp == _stamp(now) else None

@@ -1,4 +1,4 @@
-"""What a kind is given to work with: `Checking`, `Compiling` or `Linting`, as what is done with it."""
+"""The context of a kind's methods: `Checking`, `Compiling` or `Linting`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,36 +29,36 @@ from answerback.v1 import config_pb2 as v1
 
 @dataclass(frozen=True, slots=True)
 class Checking:
-    """What may be asked, and where problems go, while a part of a configuration is checked."""
+    """The context in which a part of a configuration is checked: it has the scope, and collects the problems."""
 
     problems: Problems
     files: Files
     """The content of what `file` fields name; what is missing was reported when it was read."""
     scope: Scope = field(default_factory=Scope)
-    """What the expressions of the rule may refer to."""
+    """The names that the expressions of the rule may use."""
     in_step: bool = False
     """Whether it is a step, which runs when there is a request."""
     depth: int = 1
-    """Of a condition within others."""
+    """The depth of a condition within others."""
 
     def add(self, path: str, message: str) -> None:
         """Report a problem. Raises Enough."""
         self.problems.add(path, message)
 
     def deeper(self) -> "Checking":
-        """The same for the conditions in a condition."""
+        """The context of the conditions in a condition."""
         return replace(self, depth=self.depth + 1)
 
     def knowing(self, captures: Captures) -> "Checking":
-        """The same, where patterns have captured this."""
+        """The context where patterns have these captures."""
         return replace(self, scope=replace(self.scope, captures=captures))
 
     def of_frame(self, fields: Mapping[str, FramingField]) -> "Checking":
-        """The same for a condition on a received frame, which is its request; `fields`: what the framing knows."""
+        """The context of a condition on a received frame; `fields`: those that its framing provides."""
         return replace(self, scope=replace(self.scope, event=None, fields=fields))
 
     def within_step(self) -> "Checking":
-        """The same for what a step holds."""
+        """The context of the parts of a step."""
         return replace(self, in_step=True)
 
     def between(self, given: int, least: int, most: int, path: str) -> None:
@@ -128,7 +128,7 @@ class Checking:
 
 @dataclass(frozen=True, slots=True)
 class Linting:
-    """Where warnings about a listener go, and what they are compared with."""
+    """The context in which a listener is examined for warnings."""
 
     problems: Problems
     path: str
@@ -143,21 +143,21 @@ class Linting:
 
 @dataclass(frozen=True, slots=True)
 class Compiling:
-    """What a checked part of a configuration is compiled with."""
+    """The context in which a checked part of a configuration is compiled."""
 
     files: Files
     """The content of what `file` fields name."""
     scope: Scope = field(default_factory=Scope)
-    """What the expressions of the rule may refer to."""
+    """The names that the expressions of the rule may use."""
     closes: bool = False
     """Whether a later step of the script closes the connection."""
 
     def knowing(self, captures: Captures) -> "Compiling":
-        """The same, where patterns have captured this."""
+        """The context where patterns have these captures."""
         return replace(self, scope=replace(self.scope, captures=captures))
 
     def of_frame(self, fields: Mapping[str, FramingField]) -> "Compiling":
-        """The same for a condition on a received frame, which is its request; `fields`: what the framing knows."""
+        """The context of a condition on a received frame; `fields`: those that its framing provides."""
         return replace(self, scope=replace(self.scope, event=None, fields=fields))
 
     def content(self, payload: v1.Payload) -> bytes | Template:
@@ -168,7 +168,7 @@ class Compiling:
         return template if template.constant is None else template.constant
 
     def shared(self, payload: v1.Payload) -> bytes | memoryview | Template:
-        """The same for what is sent as it stands: a large file is not copied. Raises ValueError."""
+        """The content of a payload that is sent unchanged: a large file is not copied. Raises ValueError."""
         if payload.WhichOneof("bytes") != "template":
             return payloads.shared(payload, self.files)
         return self.content(payload)

@@ -66,10 +66,10 @@ def written(duration: Duration) -> str:
 
 
 def nanoseconds(duration: Duration) -> int:
-    """How long it is."""
+    """The nanoseconds of a duration."""
     return int(duration.seconds) * 10**9 + int(duration.nanos)
 
 
 def seconds(duration: Duration) -> float:
-    """How long it is, for a plan."""
+    """The seconds of a duration, for a plan."""
     return nanoseconds(duration) / 10**9

@@ -26,7 +26,7 @@ _ACCEPTS: Final[Mapping[int, Accept]] = {value: accept for accept, value in ACCE
 
 
 def engine_of(listener: v1.Listener, default: Engine) -> Engine:
-    """What drives the connections of a listener."""
+    """The engine of a listener's connections."""
     return _ENGINES.get(listener.engine, default)
 
 
@@ -36,5 +36,5 @@ def engine_named(value: int) -> Engine:
 
 
 def accept_of(listener: v1.Listener) -> Accept:
-    """What happens to new connections of a listener."""
+    """The accept mode of a listener."""
     return _ACCEPTS.get(listener.accept, Accept.NORMAL)

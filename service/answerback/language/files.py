@@ -1,4 +1,4 @@
-"""What `file` names: read once, by the supervisor, and kept with the revision."""
+"""The files that `file` fields name: read once, by the supervisor, and kept with the revision."""
 
 import errno
 import os
@@ -118,7 +118,7 @@ def _open_beneath(top: Path, resolved: Path) -> int:
 
 
 def _content(descriptor: int, contents: Contents | None) -> Content:
-    """What an open file holds; it is closed."""
+    """The content of an open file, which is then closed."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refusal(errno.EINVAL, "that is not a regular file")

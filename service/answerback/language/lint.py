@@ -1,4 +1,4 @@
-"""What is allowed in a configuration, and probably not meant."""
+"""Warnings: valid parts of a configuration that are probably not intended."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What of a listener's rules is probably not meant."""
+"""Warnings about a listener's rules."""
 
 from collections.abc import Sequence
 

@@ -24,7 +24,7 @@ class MissingFile(ValueError):
 
 
 def says_nothing(message: Message) -> str:
-    """What is wrong with a choice that was not made."""
+    """The problem of a payload of which no field is set."""
     *names, last = (field.name for field in message.DESCRIPTOR.oneofs[0].fields)
     return f"empty: set one of {', '.join(names)}, {last}" if names else f"empty: set {last}"
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and where."""
+"""The problems of a configuration, each with its place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LEAST_INSTRUCTIONS = 25  # what the smallest pattern costs beside its own
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `path` is from the root (`listeners[0].rules[2].do[1].send.hex`).
+    """One problem. `path` is from the root (`listeners[0].rules[2].do[1].send.hex`).
 
     Line and column are counted from 1.
     """
@@ -49,7 +49,7 @@ class Problems:
         self._instructions = 0
 
     def add(self, path: str, message: str, line: int | None = None, column: int | None = None) -> None:
-        """One thing is wrong. Raises Enough."""
+        """Add a problem. Raises Enough."""
         self._found.append(Problem(path, message, line, column))
         if len(self._found) == MOST_PROBLEMS:
             self._found.append(Problem("", f"there may be more than these {MOST_PROBLEMS} problems"))

@@ -23,10 +23,10 @@ class Entry:
     message: str
     field: str
     where: Where
-    """What the example is a field of."""
+    """The message that the example is a field of."""
     example: str
     default: str = ""
-    """What an absent field means; empty where the schema says it."""
+    """The meaning of an absent field; empty if the schema says it."""
     bounds: str = ""
 
 

@@ -36,12 +36,12 @@ class Kind:
     example: ClassVar[str] = ""
     """Fields of a listener or of a rule, as its family says, which use it."""
     words: ClassVar[str] = ""
-    """What it may be, as far as neither its type nor its fields say it."""
+    """The valid values, if neither its type nor its fields say them."""
     fields: ClassVar[Fields | None] = None
-    """Those of its message, if it has some."""
+    """The fields of its message, if it has some."""
 
     on_unix: ClassVar[str] = ""
-    """What is not as expected on a listener with a Unix socket, for a warning; empty if nothing is."""
+    """The difference on a listener with a Unix socket, for a warning; empty if there is none."""
 
     def check(self, given: Any, path: str, checking: Checking) -> None:
         """Report what is wrong with it. `given` is the value of its field, `path` the field's."""

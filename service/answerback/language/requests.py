@@ -31,7 +31,7 @@ def _reads_otherwise(step: v1.Step) -> bool:
 
 
 def fields_of(listener: v1.Listener) -> dict[str, FramingField]:
-    """What expressions may ask about requests, by name, as the framings that split them provide it."""
+    """The names that the framings of a listener provide for expressions."""
     steps = (message for _, message in messages(listener) if isinstance(message, v1.Step))
     later = [step.framing for step in steps if step.WhichOneof("kind") == "framing"]
     return {field.name: field for framing in (listener.framing, *later) for field in provided_by(framing)}

@@ -74,7 +74,7 @@ SCRIPT: Final = describe(v1.Script, Where.RULE, do=Field("replies: {of: [{do: [e
 
 
 def rule_key(rule: v1.Rule, index: int) -> str:
-    """What a rule is counted under: its name, or its place among the listener's rules."""
+    """The name under which a rule is counted: its own, or its place among the listener's rules."""
     return rule.name or f"rules[{index}]"
 
 

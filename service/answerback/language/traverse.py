@@ -1,4 +1,4 @@
-"""What of a configuration is in more than one place: every payload, every message."""
+"""The parts of a configuration that occur in many places: payloads, messages."""
 
 from collections.abc import Iterator
 from typing import Any

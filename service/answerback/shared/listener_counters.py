@@ -65,9 +65,9 @@ class Dropped(IntEnum):
     """Why a request is not in the journal. The names are values of the metric label `reason`."""
 
     EVICTED = 0
-    """It was dropped to make room."""
+    """The exchange was dropped to make room."""
     CLEARED = 1
-    """It was removed on request."""
+    """The exchange was removed on request."""
     DISABLED = 2
     """The journal was off."""
     WORKER_LOST = 3

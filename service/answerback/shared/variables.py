@@ -135,7 +135,7 @@ class SharedVariables:
 
     @contextmanager
     def _writing(self) -> Iterator[lmdb.Transaction]:
-        """One change, whole or not at all."""
+        """One change, which is made whole or not at all."""
         try:
             with self._env.begin(write=True) as transaction:
                 yield transaction

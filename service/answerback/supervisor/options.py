@@ -24,9 +24,9 @@ class Options:
     files: Path | None = None
     """The directory of files that configurations from the API may name."""
     retention: Retention = field(default_factory=Retention)
-    """How much of the history is kept."""
+    """The bounds of the history."""
     drain_delay_seconds: float = 0.0
-    """How long to accept on after the signal to stop."""
+    """The seconds for which workers still accept after the signal to stop."""
     grace_seconds: float = 8.0
     """Maximum shutdown time, including the drain delay. Docker kills after 10 s."""
     reserved: tuple[tuple[str, str], ...] = ()

@@ -44,7 +44,7 @@ class TalkFailed(Exception):
 
 
 class _Otherwise(Exception):
-    """What an expectation met instead."""
+    """The bytes or the end that came in place of the expected ones."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What one test has of a server: listeners on free ports."""
+"""The server as one test sees it: listeners on free ports."""
 
 # Rule: as in `server`, only the standard library at the top.
 
@@ -29,7 +29,7 @@ class EvidenceIncomplete(AssertionError):
 
 
 class NotFulfilled(AssertionError, TimeoutError):
-    """What a test waited for did not come in time."""
+    """An awaited event did not occur in time."""
 
 
 class Listener:

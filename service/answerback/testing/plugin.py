@@ -55,7 +55,7 @@ def answerback(request: pytest.FixtureRequest, _answerback_servers: _Servers) ->
 
 @pytest.fixture
 def answerback_async(answerback: Answerback) -> AsyncAnswerback:
-    """The same with methods to await: `await answerback_async.listen(rules=[…])`."""
+    """The fixture `answerback`, with methods to await: `await answerback_async.listen(rules=[…])`."""
     return AsyncAnswerback(answerback)
 
 

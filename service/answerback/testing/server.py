@@ -84,7 +84,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has logged: warnings and errors."""
+        """Its log: warnings and errors."""
         if self._log.closed:
             return ""
         number = self._log.fileno()

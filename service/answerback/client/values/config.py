@@ -14,7 +14,7 @@ class Config:
     """The active configuration."""
 
     config: dict[str, Any]
-    """As in YAML, in the canonical form."""
+    """The configuration as in YAML, in the canonical form."""
     revision: int
     etag: str
     """Pass it with a change, so that the change is made only if this revision is still active."""
@@ -31,7 +31,7 @@ class Change:
     changed: bool
     """Whether there is a new revision: not if it was active already, nor with `validate_only`."""
     workers: int
-    """How many workers serve it."""
+    """The number of workers that serve it."""
 
 
 @plain(config_service_pb2.UpdateConfigResponse)

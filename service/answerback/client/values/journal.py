@@ -13,7 +13,7 @@ class Body:
     """The bytes of a request or a reply."""
 
     data: bytes
-    """As many as the journal keeps."""
+    """The first bytes: as many as the journal keeps."""
     size: int
     """The full size."""
     truncated: bool
@@ -61,7 +61,7 @@ class Nearest:
 @plain(journal_service_pb2.Missing)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What the journal no longer has of a listener and a worker."""
+    """The exchanges of a listener and a worker that the journal has dropped."""
 
     worker: int
     listener: str
@@ -79,7 +79,7 @@ class Waited:
     fulfilled: bool
     found: int
     exchanges: tuple[Exchange, ...]
-    """Those that match, oldest first; at most 100."""
+    """The exchanges that match, oldest first; at most 100."""
     nearest: tuple[Nearest, ...]
     """If it was not fulfilled: exchanges that nearly match."""
 

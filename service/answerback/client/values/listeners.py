@@ -14,7 +14,7 @@ class Listener:
     """A listener of the active configuration."""
 
     listener: dict[str, Any]
-    """As in YAML, in the canonical form."""
+    """The listener as in YAML, in the canonical form."""
     revision: int
     etag: str
 

@@ -11,11 +11,11 @@ from answerback.v1 import operations_service_pb2
 @plain(operations_service_pb2.ListenerStatus)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerStatus:
-    """One listener, now."""
+    """The current state of one listener."""
 
     name: str
     address: str
-    """Where it listens: with the port that was chosen for port 0."""
+    """The address, with the port that was chosen for port 0."""
     engine: str
     connections_accepted: int
     connections_open: int
@@ -30,13 +30,13 @@ class ListenerStatus:
 @plain(operations_service_pb2.WorkerStatus)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
-    """One worker, now."""
+    """The current state of one worker."""
 
     index: int
     pid: int
     revision: int
     restarts: int
-    """How often it died and was replaced."""
+    """The number of times that it died and was replaced."""
     start_time: datetime | None
     planned_restarts: int
 

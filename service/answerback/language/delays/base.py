@@ -1,4 +1,4 @@
-"""What the kinds of delay share."""
+"""The base of the kinds of delay."""
 
 from abc import abstractmethod
 from typing import Any

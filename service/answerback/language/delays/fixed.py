@@ -16,7 +16,7 @@ class FixedKind(DelayKind):
     example = "do: [delay: {fixed: 300ms}]"
 
     def check(self, given: Duration, path: str, checking: Checking) -> None:
-        """The same time each time, 1 h at most."""
+        """A constant time, 1 h at most."""
         checking.duration(given, path)
 
     @override

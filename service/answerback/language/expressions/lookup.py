@@ -1,4 +1,4 @@
-"""What a name means in the scope of a rule."""
+"""The meaning of a name in the scope of a rule."""
 
 import re
 from collections.abc import Callable, Mapping

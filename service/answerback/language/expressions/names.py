@@ -21,7 +21,7 @@ class Name:
     doc: str
     example: str
     makes: str
-    """What the example makes of the request on the reference page; escaped."""
+    """The result of the example for the request on the reference page; escaped."""
 
     @property
     def value(self) -> Value:
@@ -39,13 +39,13 @@ class FramingField:
     """
 
     name: str
-    """As it is written, without brackets: `http.header`."""
+    """The name without brackets: `http.header`."""
     type: Type
     of: Callable[..., Any]
     doc: str
     example: str
     makes: str
-    """What the example makes of the framing's `sample`; escaped."""
+    """The result of the example for the framing's `sample`; escaped."""
     arguments: tuple[Type, ...] = ()
     """The types of the arguments in parentheses: `http.header('host')`."""
     index: bool = False
@@ -193,4 +193,4 @@ OTHER_NAMES: Final = (
 """Names that `lookup` knows by their form."""
 
 ROOTS: Final = frozenset([*(name.partition(".")[0] for name in NAMES), CAPTURES, VARIABLES, RULE, SHARED])
-"""What a name of these can begin with: no capture has such a name. Those of framings are added to these."""
+"""The roots of these names, to which framings add theirs. No capture has such a name."""

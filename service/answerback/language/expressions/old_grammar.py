@@ -1,4 +1,4 @@
-"""What a value of the former grammar, `function:argument`, is written as now. For messages alone."""
+"""The expression for a value of the former grammar, `function:argument`. Only messages use it."""
 
 import re
 from typing import Final
@@ -15,7 +15,7 @@ _MOST = 1024  # characters: a value has no more
 
 
 def rewritten(text: str) -> str | None:
-    """The same value as an expression; None if it is none of the former grammar."""
+    """The expression for a value; None if it is not of the former grammar."""
     if len(text) > _MOST:
         return None
     found = _value(text, wants_int=False, depth=0)
@@ -23,7 +23,7 @@ def rewritten(text: str) -> str | None:
 
 
 def size(text: str) -> str | None:
-    """The same size as an expression, where the whole text is `${…}`; None if it is not."""
+    """The expression for a size, if the whole text is `${…}`; otherwise None."""
     found = re.fullmatch(r"\s*\$\{([^{}]*)\}\s*", text)
     if found is None or len(text) > _MOST:
         return None

@@ -61,4 +61,4 @@ OTHERS: Final = (
         "[:M]", operators.cut, "up to but not including M; from the end, if it is negative", "request[:-7]", "SET"
     ),
 )
-"""Those that stand for themselves in `compiler`; here for the reference."""
+"""Operators with functions of their own in `nodes`; listed here for the reference."""

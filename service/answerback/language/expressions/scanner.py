@@ -47,11 +47,11 @@ class Source:
     code: str
     """One line, in which every literal is a string of as many characters."""
     start: int
-    """Where it begins."""
+    """The position at which it begins."""
     end: int
-    """Where it ends: behind the last character, or at the `}`."""
+    """The position at which it ends: after the last character, or at the `}`."""
     literals: Mapping[int, bytes]
-    """What each literal means, by its position in `code`."""
+    """The bytes of each literal, by its position in `code`."""
 
 
 def scan(text: str, at: int = 0, *, captures: Collection[str] = (), in_template: bool = False) -> Source:

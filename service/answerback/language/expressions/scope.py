@@ -1,4 +1,4 @@
-"""What the expressions of a rule can refer to."""
+"""The names that the expressions of a rule can use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ def _accept(_pattern: str) -> None:
 
 
 def _ignore() -> None:
-    """Nothing depends on what is used."""
+    """Ignore the use of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +22,22 @@ class Scope:
     """The names of one rule, at one place in it."""
 
     captures: Captures = NONE
-    """Those of the patterns that have matched."""
+    """The captures of the patterns that have matched."""
     frame_captures: bool = False
     """Whether some of them are of received frames, so that they exist on every event."""
     event: str | None = None
     """The word of an event that brings no request; None for a request."""
     fields: Mapping[str, FramingField] = field(default_factory=dict)
-    """What the framings of the listener provide."""
+    """The names that the framings of the listener provide."""
     rule: str = ""
-    """What the rule is counted under."""
+    """The name under which the rule is counted."""
     accept_pattern: Callable[[str], None] = _accept
     """Counts a pattern. Raises ValueError for one that is too large."""
     uses_connection_number: Callable[[], None] = _ignore
     """Called for each use of `connection.number`."""
 
     def behind_frame(self, captures: Captures) -> "Scope":
-        """The same behind a received frame, whose condition has these captures."""
+        """The scope after a received frame, whose condition has these captures."""
         if captures == NONE:
             return self
         return replace(self, captures=united([self.captures, captures]), frame_captures=True)

@@ -19,7 +19,7 @@ _INSTEAD: Final[Mapping[tuple[Type, Type], str]] = {
 
 
 def instead(wanted: Type, given: Type, text: str) -> str:
-    """What to write in place of a value of another type."""
+    """The hint for a value of another type."""
     return f"write {_INSTEAD[wanted, given].format(text)}"
 
 

@@ -1,4 +1,4 @@
-"""What the kinds of framing share, and their words."""
+"""The base of the kinds of framing."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class FramingKind(Kind):
 
     provides: ClassVar[tuple[FramingField, ...]] = ()
     sample: ClassVar[bytes] = b""
-    """What a client sends, for the examples of what it provides."""
+    """The bytes of a client, for the examples of the names that it provides."""
     """The names that expressions may use for requests under it."""
 
     @abstractmethod
@@ -32,11 +32,11 @@ class FramingKind(Kind):
         """Make the framing of a checked value. Raises ValueError."""
 
     def describe(self, framing: Any) -> str:  # noqa: ARG002 - most have nothing more to say
-        """What it is, in the words of a configuration."""
+        """The framing in the words of a configuration."""
         return self.name
 
     def waits_for(self, framing: Any, buffer: Buffer, missing: int) -> str | None:  # noqa: ARG002 - as above
-        """What bytes lack that are no request yet; None where only their number is known, `missing` or more."""
+        """The part that an incomplete request lacks; None if only the number of bytes is known, `missing` or more."""
         return None
 
     def lint(self, given: Any, path: str, linting: Linting) -> None:
@@ -62,7 +62,7 @@ def compile_framing(given: v1.Framing, compiling: Compiling) -> Framing:
 
 
 def provided_by(given: v1.Framing) -> tuple[FramingField, ...]:
-    """What expressions may ask about a request under a framing; by default `read`."""
+    """The names that a framing provides for expressions; by default those of `read`."""
     return (FRAMINGS.of(given) or FRAMINGS[DEFAULT]).provides
 
 
@@ -73,12 +73,12 @@ def lint_framing(given: v1.Framing, path: str, linting: Linting) -> None:
 
 
 def describe(framing: Framing | None) -> str:
-    """What a core framing is, in the words of a configuration; None is one empty request."""
+    """A core framing in the words of a configuration; None is one empty request."""
     return "fixed, 0 bytes" if framing is None else _kind_of(framing).describe(framing)
 
 
 def waits_for(framing: Framing, framer: Framing, buffer: Buffer) -> str:
-    """What bytes lack that are no request yet. `framer`: what `framing` made for the connection."""
+    """The part that incomplete bytes of a request lack. `framer`: the one of `framing` for the connection."""
     missing = framer.min_length(buffer) - len(buffer)
     words = _kind_of(framing).waits_for(framing, buffer, missing)
     if words is not None:

@@ -39,7 +39,7 @@ class AllKind(Listed):
         return explain_all_of([explain_match(each, within) for each, within in _in_order(given, compiling)])
 
     def captures(self, given: v1.Match.List) -> Captures:
-        """Those of all conditions in it."""
+        """The captures of all conditions in it."""
         return united(captures_of(each) for each in given.of)
 
 

@@ -24,5 +24,5 @@ class AnyKind(Listed):
         return explain_any_of([explain_match(each, compiling) for each in given.of])
 
     def captures(self, given: v1.Match.List) -> Captures:
-        """Those of all conditions in it."""
+        """The captures of all conditions in it."""
         return united(captures_of(each) for each in given.of)

@@ -1,4 +1,4 @@
-"""What the kinds of match share."""
+"""The base of the kinds of match."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ class MatchKind(Kind):
         return None
 
     def captures(self, given: Any) -> Captures:  # noqa: ARG002 - most capture nothing
-        """What the patterns in it capture, for the expressions of the rule."""
+        """The captures of its patterns, for the expressions of the rule."""
         return NONE
 
 
@@ -77,7 +77,7 @@ def explain_match(match: v1.Match, compiling: Compiling) -> Explainer:
 
 
 def captures_of(match: v1.Match) -> Captures:
-    """What the expressions of a rule with this condition may look up; anything, if RE2 refuses a pattern of it."""
+    """The captures that expressions of a rule with this condition may use; any, if RE2 rejects one of its patterns."""
     kind = MATCHES.of(match)
     return NONE if kind is None else kind.captures(getattr(match, kind.name))
 

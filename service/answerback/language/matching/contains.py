@@ -10,7 +10,7 @@ from answerback.v1 import config_pb2 as v1
 
 @MATCHES.kind("contains")
 class ContainsKind(Literal):
-    """These bytes stand somewhere in the request."""
+    """The request contains these bytes."""
 
     example = "when: {contains: {text: error, ignore_case: true}}"
 

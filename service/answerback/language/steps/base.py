@@ -1,4 +1,4 @@
-"""What the kinds of step share."""
+"""The base of the kinds of step."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -41,11 +41,11 @@ class StepKind(Kind):
         """Make the step of a checked value. Raises ValueError."""
 
     def epilogue(self, given: Any) -> steps.Step | None:  # noqa: ARG002 - most have none
-        """What follows the last step of a script with this step, once; None if nothing does."""
+        """The step that follows the last step of a script with this step, once; None if there is none."""
         return None
 
     def captures(self, given: Any) -> Captures:  # noqa: ARG002 - most capture nothing
-        """What it captures, for the steps that follow."""
+        """Its captures, for the steps that follow."""
         return NONE
 
     def enters(self, given: Any) -> str | None:  # noqa: ARG002 - most enter none
@@ -53,7 +53,7 @@ class StepKind(Kind):
         return None
 
     def behind_fin(self, given: Any) -> str:  # noqa: ARG002 - most do what they always do
-        """What is not as expected where the peer has closed its half already, for a warning; empty if nothing is."""
+        """The difference if the peer has already closed its half, for a warning; empty if there is none."""
         return ""
 
 

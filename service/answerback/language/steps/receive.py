@@ -65,10 +65,10 @@ class ReceiveKind(StepKind):
         return Expectation(compiling.scope.rule, compile_match(match, compiling), explainer)
 
     def captures(self, given: v1.Step.Receive) -> Captures:
-        """Those of the condition."""
+        """The captures of the condition."""
         return captures_of(given.expect)
 
 
 def _fields(given: v1.Step.Receive) -> dict[str, FramingField]:
-    """What the framing of the frame knows of it."""
+    """The names that the framing of the frame provides."""
     return {field.name: field for field in provided_by(given.framing)}

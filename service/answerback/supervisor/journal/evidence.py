@@ -1,4 +1,4 @@
-"""What the journal has dropped: with it, what is left proves less."""
+"""The exchanges that the journal has dropped, without which the remaining ones prove less."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from answerback.shared.listener_counters import JOURNAL_DROPPED, JOURNAL_DROPPED
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What a worker has dropped of a listener for one reason."""
+    """The exchanges of a listener that a worker has dropped for one reason."""
 
     worker: int
     listener: str
@@ -61,7 +61,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How many exchanges there must be."""
+    """The number of exchanges that there must be."""
 
     least: int = 1
     most: int | None = None

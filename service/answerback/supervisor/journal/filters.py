@@ -1,4 +1,4 @@
-"""Which exchanges are asked for: a filter is compiled once, and applied to records."""
+"""Filters of exchanges: a filter is compiled once, and applied to records."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -78,7 +78,7 @@ class RecordedConnection:
 
     @property
     def listener_number(self) -> int:
-        """It is not recorded, so a condition on it does not hold."""
+        """The journal does not record this, so a condition on it does not hold."""
         raise EvaluationError("the journal does not have connection.number")
 
     @property

@@ -18,7 +18,7 @@ MAX_PENDING: Final = 1000  # records in progress that are looked at again
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What has happened since the last look."""
+    """The exchanges and events since the last look."""
 
     appended: list[Record]
     completed: list[Record]

@@ -19,7 +19,7 @@ from answerback.supervisor.workers.process import WorkerDied, WorkerProcess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionQuery:
-    """Which connections; empty fields mean any."""
+    """A filter of connections; empty fields mean any."""
 
     ids: Sequence[str] = ()
     listener: str = ""

@@ -117,7 +117,7 @@ INITIAL: Final[Mapping[ListenState, Step]] = {
     ListenState.STALLED: drop_new,
     ListenState.REFUSED: refuse,
 }
-"""How a new socket starts in each state."""
+"""The way in which a new socket starts in each state."""
 PREPARE: Final[Mapping[ListenState, Step]] = {
     ListenState.OPEN: drop_new,
     ListenState.STALLED: keep_queue,

@@ -57,7 +57,7 @@ class Bound:
 
     wanted: Listening
     sockets: tuple[socket.socket, ...]
-    """By slot; a Unix socket is the same for each slot."""
+    """The sockets by slot; a Unix socket is the same for each slot."""
     address: str
     """HOST:PORT, with the port that the kernel chose for 0; or `unix:PATH`."""
     file: SocketFile | None = None

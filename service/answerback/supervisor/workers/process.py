@@ -168,7 +168,7 @@ class WorkerProcess:
         return self.revision > 0 and not self.exited.done()
 
     def committed(self, revision: int) -> None:
-        """It serves this revision from now on."""
+        """The worker serves this revision from now on."""
         self.revision = revision
         self.up_since = self.up_since or monotonic()
 
@@ -197,13 +197,13 @@ class WorkerProcess:
             answer.set_result(event)  # an unexpected event is ignored
 
     def _hung_up(self) -> None:
-        """It closed its end of the link: it is exiting, or useless."""
+        """The worker closed its end of the link: it is exiting, or useless."""
         if not self.ending:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def _wait(self) -> None:
-        """In a thread: wait until it has exited, without reaping it, so that its pid is not reused until then."""
+        """Wait in a thread until it has exited, without reaping it, so that its pid is not reused until then."""
         with suppress(ChildProcessError):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         with suppress(RuntimeError):  # the loop is closed: the result is not needed

@@ -23,10 +23,10 @@ class Slot:
     process: WorkerProcess | None = None
     """The latest process; it may be dead."""
     restarts: int = 0
-    """How many restarts followed deaths."""
+    """The number of restarts after deaths."""
     planned_restarts: int = 0
     failures: int = 0
-    """How many workers died here in a row, none having served for long."""
+    """The number of workers that died here in a row, none of which had served for long."""
     vacant: bool = False
     """Whether its queued connections have waited too long."""
     adopter: WorkerProcess | None = None

@@ -1,4 +1,4 @@
-"""What describes a function: its types, its runtime, its cost, and an example that the tests run."""
+"""The description of a function: its types, its runtime, its cost, and an example that the tests run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Function:
     doc: str
     example: str
     makes: str
-    """What the example makes of the request on the reference page; escaped."""
+    """The result of the example for the request on the reference page; escaped."""
     of: Callable[..., Any] | None = None
     """The runtime: a function of the values; of the context and the values, if it reads something of it."""
     prepare: Callable[..., Prepared] | None = None
@@ -68,7 +68,7 @@ class Function:
 
     @property
     def form(self) -> str:
-        """How it is written: `int(x[, base])`."""
+        """Its form: `int(x[, base])`."""
         needed = ", ".join(parameter.name for parameter in self.parameters if not parameter.optional)
         extra = "".join(f"[, {parameter.name}]" for parameter in self.parameters if parameter.optional)
         return f"{self.name}({needed}{extra}{', …' if self.repeated else ''})"

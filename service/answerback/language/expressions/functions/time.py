@@ -39,7 +39,7 @@ WORDS: Final = {
     "Z": ("`UTC`", "UTC"),
     "%": ("a percent sign", "%"),
 }
-"""What each directive of a format is, and what it makes of the time on the reference page."""
+"""The meaning of each directive of a format, and its result for the time on the reference page."""
 
 
 def _formatting(form: bytes) -> Prepared:

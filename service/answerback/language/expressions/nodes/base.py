@@ -1,4 +1,4 @@
-"""What compiles a node of an expression's tree, with what the functions for kinds of nodes need."""
+"""The compiler of nodes, which calls the function for each kind of node."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ class NodeCompiler:
         return value
 
     def column(self, node: ast.AST, *, end: bool = False) -> int:
-        """Where a node is in the code, in characters; the parser counts bytes."""
+        """The position of a node in the code, in characters; the parser counts bytes."""
         offset: int = node.end_col_offset if end else node.col_offset  # type: ignore[attr-defined]  # all parsed nodes
         code = self.source.code
         return offset if code.isascii() else len(code.encode()[:offset].decode())

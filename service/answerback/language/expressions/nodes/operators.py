@@ -115,7 +115,7 @@ def _compare(compiler: NodeCompiler, node: ast.Compare, depth: int) -> Value:
 
 
 def _dashed(node: ast.BinOp) -> str | None:
-    """How a variable is written whose name has a `-` in it, if this may be one."""
+    """The form of a variable whose name has a `-` in it, if this may be one."""
     left, right = dotted_name(node.left), dotted_name(node.right)
     if left is None or right is None or "." in right or not left.startswith("vars."):
         return None
