@@ -122,7 +122,7 @@ def test_waiting_is_longer_than_the_timeout_of_a_call(scripted: Face, api: Api) 
     assert (asked.timeout.seconds, asked.count, asked.filter.listener) == (100, 3, "a")
 
 
-def test_waiting_in_vain_is_no_error(client: Face, mark: str) -> None:
+def test_wait_that_times_out_is_no_error(client: Face, mark: str) -> None:
     waited = client.do(
         lambda api: api.wait_for_exchanges(match=b"QUIT", since=mark, timeout=timedelta(milliseconds=10))
     )

@@ -61,7 +61,7 @@ def remarks(file: Path) -> Iterator[tuple[int, str]]:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
-    begun, last = 0, 0
+    begun, last = 0, -1
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
             continue

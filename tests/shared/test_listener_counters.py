@@ -72,7 +72,7 @@ def test_connection_is_counted_as_accepted_open_and_closed(books: ListenerCounte
     assert moved(cells) == {ACCEPTED: 1, CLOSED + CloseReason.SERVER_CLOSE: 1}
 
 
-def test_connection_without_data_is_counted_besides_its_reason(books: ListenerCounters, cells: Cells) -> None:
+def test_connection_without_data_is_counted_in_addition_to_its_reason(books: ListenerCounters, cells: Cells) -> None:
     books.accepted()
     books.closed(CloseReason.PEER_RESET, probe=True)
     assert moved(cells) == {ACCEPTED: 1, CLOSED + CloseReason.PEER_RESET: 1, PROBES: 1}

@@ -89,7 +89,7 @@ def test_waiting_ends_when_the_request_comes(listener: Listener, peer: socket.so
     assert (found.request.data, found.number, found.listener) == (b"QUIT", 2, listener.name)
 
 
-def test_waiting_in_vain_shows_the_nearest_requests(listener: Listener, peer: socket.socket) -> None:
+def test_wait_that_times_out_shows_the_nearest_requests(listener: Listener, peer: socket.socket) -> None:
     peer.sendall(b"PING\n")
     listener.wait_for(b"PING")
     with pytest.raises(TimeoutError) as failed:

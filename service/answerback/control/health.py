@@ -1,7 +1,7 @@
 """grpc.health.v1.Health, for load balancers and probes.
 
-Besides the supervisor's names (`""`, `liveness`, `readiness`, `listener/NAME`) every service of this server has a
-status: the same as `""`. Kubernetes' gRPC probes may ask for `liveness` and `readiness`.
+In addition to the supervisor's names (`""`, `liveness`, `readiness`, `listener/NAME`) every service of this server has
+a status: the same as `""`. Kubernetes' gRPC probes may ask for `liveness` and `readiness`.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
