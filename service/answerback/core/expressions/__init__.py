@@ -10,8 +10,19 @@
 Nothing here parses: `language.expressions` does, and checks types. Nothing of a configuration is evaluated as code.
 """
 
-from answerback.core.expressions.errors import MAX_OUTPUT, MAX_WORK, EvaluationError, TooLongError, Work
+from answerback.core.expressions.errors import MAX_OUTPUT, MAX_WORK, EvaluationError, SearchTooLong, TooLongError, Work
 from answerback.core.expressions.template import Template
 from answerback.core.expressions.values import Reads, Type, Value
 
-__all__ = ["MAX_OUTPUT", "MAX_WORK", "EvaluationError", "Reads", "Template", "TooLongError", "Type", "Value", "Work"]
+__all__ = [
+    "MAX_OUTPUT",
+    "MAX_WORK",
+    "EvaluationError",
+    "Reads",
+    "SearchTooLong",
+    "Template",
+    "TooLongError",
+    "Type",
+    "Value",
+    "Work",
+]

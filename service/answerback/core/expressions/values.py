@@ -58,6 +58,8 @@ class Value:
     """The value itself, if it is always the same."""
     weight: int = 1
     """The cost of an evaluation, as that of a match: see `matching.effort.Effort.weight`."""
+    counts_work: bool = False
+    """Whether its work depends on the length of values: see `matching.effort.Effort.counts_work`."""
 
 
 def constant(kind: Type, value: bytes | int | bool) -> Value:

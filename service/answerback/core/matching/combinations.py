@@ -114,7 +114,8 @@ def _together(matchers: Sequence[Matcher], parts: InParts) -> Effort:
     """The effort of trying all of them."""
     efforts = [effort_of(matcher) for matcher in matchers]
     weight = 1 + sum(effort.weight for effort in efforts)
-    return Effort(weight, all(effort.by_bytes for effort in efforts), parts)
+    by_bytes = all(effort.by_bytes for effort in efforts)
+    return Effort(weight, by_bytes, parts, any(effort.counts_work for effort in efforts))
 
 
 def explain_all_of(explainers: Sequence[Explainer]) -> Explainer:

@@ -23,6 +23,8 @@ class Effort:
     """Whether the result depends on the request's bytes alone."""
     in_parts: InParts | None = None
     """Tries a combined match in parts."""
+    counts_work: bool = False
+    """Whether its cost depends on the length of other values than the request; `SearchBudget` bounds it."""
 
 
 UNKNOWN_EFFORT: Final = Effort()

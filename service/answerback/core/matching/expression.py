@@ -37,7 +37,8 @@ def expression(condition: Condition) -> Matcher:
             return False
         return holds
 
-    return with_effort(matches, Effort(condition.value.weight, by_bytes=condition.value.reads in _OF_BYTES))
+    by_bytes = condition.value.reads in _OF_BYTES
+    return with_effort(matches, Effort(condition.value.weight, by_bytes, counts_work=condition.value.counts_work))
 
 
 def slice_equals(part: slice, literal: bytes, *, negated: bool = False) -> Matcher:

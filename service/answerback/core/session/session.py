@@ -31,7 +31,7 @@ from typing import Final
 from answerback.core.actions import Abort, Action, CloseReason, HalfClose, Reset, Send
 from answerback.core.context import RequestContext, SessionConnection
 from answerback.core.expectation import Unexpected
-from answerback.core.expressions import EvaluationError
+from answerback.core.expressions import EvaluationError, SearchTooLong
 from answerback.core.faults import apply_all, apply_to_close
 from answerback.core.framing import MAX_BATCH, Framing, Malformed
 from answerback.core.plan import ActivePlan, Event, ListenerPlan, Rule
@@ -673,7 +673,10 @@ class Session:
             elif len(request) > selector.max_search_bytes:
                 return SEARCHING
             else:
-                rule = selector.search(request, context)
+                try:
+                    rule = selector.search(request, context)
+                except SearchTooLong:
+                    return SEARCHING
                 if cache is not None:
                     cache.store(request, rule)
         if rule is None:
@@ -805,10 +808,13 @@ class Session:
         context = self.context
         context.request, context.captures, context.number, context.shared_view = b"", None, self.number, None
         selector = rules.selector_for(context.state)
-        if selector.max_search_bytes < 0:
+        try:
+            rule = SEARCHING if selector.max_search_bytes < 0 else selector.search(b"", context)
+        except SearchTooLong:
+            rule = SEARCHING
+        if rule is SEARCHING:
             script = self._found_on_event(event, rules, selector, otherwise, now)
         else:
-            rule = selector.search(b"", context)
             self._found_for(event, rules, rule, now)
             if rule is None:
                 return False

@@ -59,7 +59,7 @@ def compile_expression(text: str, wanted: Type, scope: Scope) -> Value:
     return (
         value
         if value.constant is not None
-        else Value(value.type, _with_budget(value.of, work), value.reads, None, value.weight)
+        else Value(value.type, _with_budget(value.of, work), value.reads, None, value.weight, work.is_used)
     )
 
 

@@ -28,7 +28,13 @@ class NodeCompiler:
         self._nodes = nodes
         self.source = source
         self.scope = scope
-        self.work = work
+        self._work = work
+
+    @property
+    def work(self) -> Work:
+        """The budget, for what takes from it."""
+        self._work.is_used = True
+        return self._work
 
     def value(self, node: ast.expr, depth: int) -> Value:
         """Compile a node. Raises ExpressionError."""
