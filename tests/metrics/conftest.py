@@ -1,14 +1,14 @@
-"""Facts of a supervisor, without a supervisor."""
+"""Runtime values of a supervisor, without a supervisor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from answerback.metrics.snapshot import Facts
+from answerback.metrics.snapshot import Runtime
 from tests.shared.conftest import memory, places
 
-__all__ = ["facts", "memory", "places", "workers"]
+__all__ = ["memory", "places", "runtime", "workers"]
 
 
 @dataclass
@@ -28,5 +28,7 @@ def workers() -> list[FakeWorker]:
 
 
 @pytest.fixture
-def facts(workers: list[FakeWorker]) -> Callable[[], Facts]:
-    return lambda: Facts(version="1.2.3", revision=3, last_applied=1_700_000_000.25, last_refused=0.0, workers=workers)
+def runtime(workers: list[FakeWorker]) -> Callable[[], Runtime]:
+    return lambda: Runtime(
+        version="1.2.3", revision=3, last_applied=1_700_000_000.25, last_rejected=0.0, workers=workers
+    )

@@ -2,7 +2,7 @@
 
 from answerback.core.actions import CloseReason
 from answerback.metrics.exposition import Exposition
-from answerback.metrics.snapshot import Facts, read_counts, read_open
+from answerback.metrics.snapshot import Runtime, read_counts, read_open
 from answerback.shared import listener_counters
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.shared.listener_counters import ACCEPT_ERRORS, BLOCK, REJECTIONS, ListenerCounters
@@ -26,11 +26,11 @@ CELLS = {
     "connections_without_data_total": listener_counters.PROBES,
     "session_errors_total": listener_counters.SESSION_ERRORS,
 }
-FACTS = Facts(
+RUNTIME = Runtime(
     version="1.2.3",
     revision=11,
     last_applied=12.25,
-    last_refused=13.5,
+    last_rejected=13.5,
     workers=(
         FakeWorker(0, revision=21, restarts=22, planned_restarts=25, start_seconds=23.5, loop_lag_seconds=24.5),
         FakeWorker(
@@ -38,8 +38,8 @@ FACTS = Facts(
         ),
     ),
     applied=14,
-    refused=15,
-    file_refused=False,
+    rejected=15,
+    file_rejected=False,
     ready=True,
 )
 BY_FACT = {
@@ -71,7 +71,7 @@ def numbered(memory: SharedCounters, place: int) -> None:
 
 def test_listener_family_is_read_from_its_cell(memory: SharedCounters, places: CounterLayout) -> None:
     numbered(memory, places.listeners["hello"])
-    found = values(Exposition(memory, lambda: places, lambda: FACTS))
+    found = values(Exposition(memory, lambda: places, lambda: RUNTIME))
 
     def one(name: str, **labels: str) -> float:
         return found["answerback_" + name, frozenset({"listener": "hello", **labels}.items())]
@@ -88,7 +88,7 @@ def test_listener_family_is_read_from_its_cell(memory: SharedCounters, places: C
 
 
 def test_process_fact_is_in_its_family(memory: SharedCounters, places: CounterLayout) -> None:
-    found = values(Exposition(memory, lambda: places, lambda: FACTS))
+    found = values(Exposition(memory, lambda: places, lambda: RUNTIME))
     for name, expected in BY_FACT.items():
         assert found["answerback_" + name, frozenset()] == expected, name
     for name, of_each in BY_WORKER.items():

@@ -13,7 +13,7 @@ from answerback.core.actions import CloseReason
 from answerback.metrics.exposition import Abandoned, Exposition
 from answerback.metrics.families import FAMILIES, PREFIX
 from answerback.metrics.samples import Kind
-from answerback.metrics.snapshot import Counts, Facts, read_counts
+from answerback.metrics.snapshot import Counts, Runtime, read_counts
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, Dropped, ListenerCounters
 
@@ -24,8 +24,8 @@ Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def exposition(memory: SharedCounters, places: CounterLayout, facts: Callable[[], Facts]) -> Exposition:
-    return Exposition(memory, lambda: places, facts)
+def exposition(memory: SharedCounters, places: CounterLayout, runtime: Callable[[], Runtime]) -> Exposition:
+    return Exposition(memory, lambda: places, runtime)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from answerback.metrics.exposition import Exposition
 from answerback.metrics.series import REMOVED_SECONDS, Names, Series
-from answerback.metrics.snapshot import Facts, read_open
+from answerback.metrics.snapshot import Runtime, read_open
 from answerback.shared.counters import CounterLayout, SharedCounters
 
 NONE = Names(frozenset(), frozenset(), frozenset())
@@ -115,9 +115,9 @@ def test_series_of_a_removed_listener_stay_while_connections_are_open(
 
 
 def test_scrapes_shrink_after_many_rules_are_removed(
-    series: Series, places: CounterLayout, memory: SharedCounters, clock: Clock, facts: Callable[[], Facts]
+    series: Series, places: CounterLayout, memory: SharedCounters, clock: Clock, runtime: Callable[[], Runtime]
 ) -> None:
-    exposition = Exposition(memory, series.shown, facts)
+    exposition = Exposition(memory, series.shown, runtime)
     series.configured(everything(places))
     small = exposition.render()[0]
     for index in range(10_000):

@@ -66,7 +66,7 @@ async def test_worker_silent_past_its_limit_is_replaced_and_no_other(
     supervisor = await supervise(workers=2, timeouts=Timeouts(silence_seconds=2.0))
     pid, other = supervisor.pids()
     supervisor.kill(0, signal.SIGSTOP)
-    supervisor._pool.slots[0].process.heard -= 100  # type: ignore[union-attr]  # it has been silent for long
+    supervisor._pool.slots[0].process.last_event_time -= 100  # type: ignore[union-attr]  # it has been silent for long
     await supervisor.until_replaced(0, pid)
     assert "worker 0 was killed: it sent no heartbeat and made no progress for 2 s" in caplog.text
     assert supervisor.pids()[1] == other
@@ -80,7 +80,7 @@ async def test_worker_is_killed_only_after_its_silence_limit(supervise: Supervis
     (worker,) = pool.workers
     pool.stop_watching()
     pool._ticked = monotonic()
-    worker.heard = monotonic() - silent
+    worker.last_event_time = monotonic() - silent
     pool._watch()
     assert bool(worker.kill_reason) is killed
 
@@ -92,11 +92,11 @@ async def test_paused_supervisor_kills_no_worker(supervise: Supervise) -> None:
     workers = supervisor._pool.workers
     for worker in workers:
         supervisor.kill(worker.slot, signal.SIGSTOP)  # so that no beat comes between
-        worker.heard -= 100
+        worker.last_event_time -= 100
     supervisor._pool._ticked -= 3 * LATE_SECONDS
     began = supervisor._pool._ticked
     await until(lambda: supervisor._pool._ticked > began)
-    assert all(monotonic() - worker.heard < 60 for worker in workers), "their silence begins anew"
+    assert all(monotonic() - worker.last_event_time < 60 for worker in workers), "their silence begins again"
     for worker in workers:
         supervisor.kill(worker.slot, signal.SIGCONT)
     assert supervisor.pids() == pids

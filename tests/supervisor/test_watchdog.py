@@ -55,7 +55,7 @@ async def test_worker_that_waits_for_a_processor_is_not_killed(
     (worker,) = supervisor._pool.workers
     times = (1.0, 1.0)
     monkeypatch.setattr(process, "processor_times", lambda _pid: times)
-    worker.heard = now = monotonic()
+    worker.last_event_time = now = monotonic()
     assert not worker.stuck(now, 1.0)
     for ran, waited, stuck in [
         (0.0, 0.0, True),
@@ -67,7 +67,7 @@ async def test_worker_that_waits_for_a_processor_is_not_killed(
         times = (1.0 + ran, 1.0 + waited)
         assert worker.stuck(now + 1.1, 1.0) is stuck, (ran, waited)
         assert not worker.stuck(now + 0.9, 1.0)
-    worker.heard = now + 1.0
+    worker.last_event_time = now + 1.0
     assert not worker.stuck(now + 1.5, 1.0)
     assert not worker.stuck(now + 1.9, 1.0), "each silence is measured by itself"
 

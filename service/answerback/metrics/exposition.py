@@ -1,4 +1,4 @@
-"""Renders the metrics for Prometheus: the families from shared counters and facts, and the supervisor's process."""
+"""Renders the metrics for Prometheus: families from shared counters and runtime values, and the process metrics."""
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
@@ -13,7 +13,7 @@ from prometheus_client.utils import floatToGoString
 
 from answerback.metrics.families import FAMILIES, PREFIX
 from answerback.metrics.samples import Distribution, Family, Kind
-from answerback.metrics.snapshot import Facts, Placed, Reading, read
+from answerback.metrics.snapshot import Placed, Runtime, Snapshot, read
 from answerback.shared.counters import SharedCounters
 from answerback.shared.listener_counters import DURATION_BOUNDS
 
@@ -31,11 +31,11 @@ class Abandoned(Exception):
 
 
 class Exposition:
-    """Renders all families. `shown` and `facts` are called once per scrape."""
+    """Renders all families. `shown` and `runtime` are called once per scrape."""
 
-    def __init__(self, memory: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
+    def __init__(self, memory: SharedCounters, shown: Callable[[], Placed], runtime: Callable[[], Runtime]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._families = _Families(memory, shown, facts)
+        self._families = _Families(memory, shown, runtime)
         self._registry.register(self._families)
         ProcessCollector(registry=self._registry)
 
@@ -54,32 +54,32 @@ class Exposition:
 
 
 class _Families(Collector):
-    def __init__(self, memory: SharedCounters, shown: Callable[[], Placed], facts: Callable[[], Facts]) -> None:
+    def __init__(self, memory: SharedCounters, shown: Callable[[], Placed], runtime: Callable[[], Runtime]) -> None:
         self._memory = memory
         self._shown = shown
-        self._facts = facts
+        self._runtime = runtime
         self.abandoned: Callable[[], bool] = lambda: False
 
     def collect(self) -> Iterator[Metric]:
-        reading = read(self._memory, self._shown(), self._facts())
+        snapshot = read(self._memory, self._shown(), self._runtime())
         for family in FAMILIES:
             if self.abandoned():
                 raise Abandoned
-            yield _metric(family, reading)
+            yield _metric(family, snapshot)
 
 
-def _metric(family: Family, reading: Reading) -> Metric:
+def _metric(family: Family, snapshot: Snapshot) -> Metric:
     name = PREFIX + family.name
     if family.kind is Kind.HISTOGRAM:
         histogram = HistogramMetricFamily(name, family.help, labels=family.labels)
-        for sample in family.read(reading):
+        for sample in family.read(snapshot):
             assert isinstance(sample, Distribution)
             below = zip(BOUNDS, accumulate(sample.counts), strict=True)
             histogram.add_metric(sample.labels, list(below), sample.sum)
         return histogram
     kind = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
     metric = kind(name, family.help, labels=family.labels)
-    for sample in family.read(reading):
+    for sample in family.read(snapshot):
         assert not isinstance(sample, Distribution)
         metric.add_metric(sample.labels, sample.value)
     return metric

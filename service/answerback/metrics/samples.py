@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from answerback.metrics.snapshot import Facts, Reading, WorkerFacts
+from answerback.metrics.snapshot import Runtime, Snapshot, WorkerRuntime
 from answerback.shared import listener_counters
 from answerback.shared.listener_counters import JOURNAL_DROPPED, Dropped
 
@@ -46,72 +46,72 @@ class Family:
     kind: Kind
     help: str
     labels: tuple[str, ...]
-    read: Callable[[Reading], Iterable[Sample | Distribution]]
+    read: Callable[[Snapshot], Iterable[Sample | Distribution]]
 
 
-def cell(place: int, scale: float = 1) -> Callable[[Reading], Iterator[Sample]]:
+def per_listener(place: int, scale: float = 1) -> Callable[[Snapshot], Iterator[Sample]]:
     """Read one cell of every listener's block."""
 
-    def samples(reading: Reading) -> Iterator[Sample]:
-        for name, block in reading.listeners.items():
+    def samples(snapshot: Snapshot) -> Iterator[Sample]:
+        for name, block in snapshot.listeners.items():
             yield Sample((name,), block[place] * scale if scale != 1 else block[place])
 
     return samples
 
 
-def row(first: int, names: Sequence[str]) -> Callable[[Reading], Iterator[Sample]]:
+def per_listener_and(first: int, names: Sequence[str]) -> Callable[[Snapshot], Iterator[Sample]]:
     """Read consecutive cells of every listener's block, one for each value of the second label."""
 
-    def samples(reading: Reading) -> Iterator[Sample]:
-        for listener, block in reading.listeners.items():
+    def samples(snapshot: Snapshot) -> Iterator[Sample]:
+        for listener, block in snapshot.listeners.items():
             for place, name in enumerate(names, start=first):
                 yield Sample((listener, name), block[place])
 
     return samples
 
 
-def durations(reading: Reading) -> Iterator[Distribution]:
+def durations(snapshot: Snapshot) -> Iterator[Distribution]:
     """Read the histogram in every listener's block."""
-    for name, block in reading.listeners.items():
+    for name, block in snapshot.listeners.items():
         counts = block[
             listener_counters.DURATION : listener_counters.DURATION + len(listener_counters.DURATION_BOUNDS) + 1
         ]
         yield Distribution((name,), tuple(counts), block[listener_counters.DURATION_NANOSECONDS] / 1e9)
 
 
-def matches(reading: Reading) -> Iterator[Sample]:
+def matches(snapshot: Snapshot) -> Iterator[Sample]:
     """Read the cells of rules."""
-    return (Sample(key, count) for key, count in reading.rules.items())
+    return (Sample(key, count) for key, count in snapshot.rules.items())
 
 
-def entries(reading: Reading) -> Iterator[Sample]:
+def entries(snapshot: Snapshot) -> Iterator[Sample]:
     """Read how many requests are in the journal."""
-    return (Sample((name,), count) for name, count in reading.journal.items())
+    return (Sample((name,), count) for name, count in snapshot.journal.items())
 
 
-def dropped(reading: Reading) -> Iterator[Sample]:
+def dropped(snapshot: Snapshot) -> Iterator[Sample]:
     """Read how many requests are not in the journal, by reason."""
-    for listener, block in reading.listeners.items():
+    for listener, block in snapshot.listeners.items():
         for reason in Dropped:
-            unrecorded = reading.journal_disabled.get(listener, 0) if reason is Dropped.DISABLED else 0
+            unrecorded = snapshot.journal_disabled.get(listener, 0) if reason is Dropped.DISABLED else 0
             yield Sample((listener, reason.label), block[JOURNAL_DROPPED + reason] + unrecorded)
 
 
-def strikes(reading: Reading) -> Iterator[Sample]:
+def faults_applied(snapshot: Snapshot) -> Iterator[Sample]:
     """Read the cells of faults."""
-    return (Sample(key, count) for key, count in reading.faults.items())
+    return (Sample(key, count) for key, count in snapshot.faults.items())
 
 
-def fact(value: Callable[[Facts], float]) -> Callable[[Reading], Iterator[Sample]]:
+def runtime_value(value: Callable[[Runtime], float]) -> Callable[[Snapshot], Iterator[Sample]]:
     """Read one series without labels."""
-    return lambda reading: iter((Sample((), value(reading.facts)),))
+    return lambda snapshot: iter((Sample((), value(snapshot.runtime)),))
 
 
-def each_worker(value: Callable[[WorkerFacts], float]) -> Callable[[Reading], Iterator[Sample]]:
+def each_worker(value: Callable[[WorkerRuntime], float]) -> Callable[[Snapshot], Iterator[Sample]]:
     """Read one series per slot."""
-    return lambda reading: (Sample((str(worker.index),), value(worker)) for worker in reading.facts.workers)
+    return lambda snapshot: (Sample((str(worker.index),), value(worker)) for worker in snapshot.runtime.workers)
 
 
-def build(reading: Reading) -> Iterator[Sample]:
+def build(snapshot: Snapshot) -> Iterator[Sample]:
     """The build info, whose value is always 1."""
-    yield Sample((reading.facts.version,), 1)
+    yield Sample((snapshot.runtime.version,), 1)

@@ -1,4 +1,4 @@
-"""The data of a scrape: the shared counters summed over all slots, and facts about the supervisor and its workers."""
+"""The data of a scrape: the shared counters summed over all slots, and values of the supervisor and its workers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ from answerback.shared.listener_counters import (
 )
 
 # Rule: a later transition is read before the earlier one it depends on (closed before accepted, matches before
-#       requests), so that no reading shows more of the later one.
+#       requests), so that no snapshot shows more of the later one.
 
 
-class WorkerFacts(Protocol):
+class WorkerRuntime(Protocol):
     """A slot and its process, if there is one."""
 
     @property
@@ -55,7 +55,7 @@ class WorkerFacts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Runtime:
     """Values that are not in the shared counters."""
 
     version: str
@@ -64,15 +64,15 @@ class Facts:
     """The active revision; 0 before the first."""
     last_applied: float
     """When a configuration was last applied, or found active already, in seconds of Unix time; 0 for never."""
-    last_refused: float
+    last_rejected: float
     """When a configuration was last rejected, in seconds of Unix time; 0 for never."""
-    workers: Sequence[WorkerFacts]
+    workers: Sequence[WorkerRuntime]
     """The workers, by slot."""
     applied: int = 0
     """How many configurations were applied since the start."""
-    refused: int = 0
+    rejected: int = 0
     """How many configurations were rejected since the start."""
-    file_refused: bool = False
+    file_rejected: bool = False
     """Whether the current content of the configuration file was rejected."""
     ready: bool = False
     """Whether the server is ready."""
@@ -92,8 +92,8 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One snapshot of all values, summed over all slots."""
+class Snapshot:
+    """All values at one time, summed over all slots."""
 
     listeners: Mapping[str, Sequence[int]]
     """Each listener's block of cells."""
@@ -101,7 +101,7 @@ class Reading:
     """Matches by listener and rule."""
     faults: Mapping[tuple[str, str], int]
     """How often each fault applied, by listener and fault."""
-    facts: Facts
+    runtime: Runtime
     journal: Mapping[str, int] = field(default_factory=dict)
     """How many requests of each listener are in the journal."""
     journal_disabled: Mapping[str, int] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class Placed(Protocol):
         """The cell that counts how often each fault applied."""
 
 
-def read(memory: SharedCounters, places: Placed, facts: Facts) -> Reading:
+def read(memory: SharedCounters, places: Placed, runtime: Runtime) -> Snapshot:
     """Read all values, summed over all slots."""
     regions = [memory.region(slot) for slot in range(memory.slots)]
     rules, faults = (
@@ -145,7 +145,7 @@ def read(memory: SharedCounters, places: Placed, facts: Facts) -> Reading:
             for slot in range(memory.slots)
             if memory.region(slot)[place + JOURNAL_OFF]
         )
-    return Reading(listeners, rules, faults, facts, journal, disabled)
+    return Snapshot(listeners, rules, faults, runtime, journal, disabled)
 
 
 def read_block(memory: SharedCounters, place: int) -> Sequence[int]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from answerback import __version__
 from answerback.metrics.exposition import Exposition
-from answerback.metrics.snapshot import Facts
+from answerback.metrics.snapshot import Runtime
 from answerback.supervisor import Supervisor
 from answerback.supervisor.status import LastChange, State, Status
 from answerback.web import server
@@ -14,10 +14,10 @@ from answerback.web.page import page
 async def serve(supervisor: Supervisor, address: str) -> server.Server:
     """Serve metrics, probes and the page of a supervisor, started or not. Raises StartError if it cannot listen."""
 
-    def facts_now() -> Facts:
-        return facts(supervisor.status(listeners=False))
+    def runtime_now() -> Runtime:
+        return runtime(supervisor.status(listeners=False))
 
-    exposition = Exposition(supervisor.counters, supervisor.series.shown, facts_now)
+    exposition = Exposition(supervisor.counters, supervisor.series.shown, runtime_now)
 
     def render(kind: str, abandoned: Callable[[], bool]) -> tuple[bytes, str]:
         if kind == server.PAGE:
@@ -37,17 +37,17 @@ def note(status: Status) -> str:
     return status.file.rejection if status.file else ""
 
 
-def facts(status: Status) -> Facts:
-    """Return the metrics' facts from a supervisor's status."""
-    return Facts(
+def runtime(status: Status) -> Runtime:
+    """Return the values for the metrics from a supervisor's status."""
+    return Runtime(
         version=__version__,
         revision=status.revision,
         last_applied=_time(status.last_applied),
-        last_refused=_time(status.last_rejected),
+        last_rejected=_time(status.last_rejected),
         workers=status.workers,
         applied=status.applied,
-        refused=status.rejected,
-        file_refused=bool(status.file and status.file.problems),
+        rejected=status.rejected,
+        file_rejected=bool(status.file and status.file.problems),
         ready=status.state is State.SERVING,
     )
 

@@ -67,9 +67,9 @@ async def test_hanging_worker_is_replaced_and_its_clients_are_answered(
 async def test_delayed_supervisor_counts_no_worker_as_dead(supervise: Supervise) -> None:
     supervisor = await supervise(workers=1, timeouts=Timeouts(silence_seconds=2.0))
     (worker,) = supervisor._pool.workers
-    worker.heard -= 100  # as if nothing had been heard for long,
+    worker.last_event_time -= 100  # as if nothing had been heard for long,
     supervisor._pool._ticked -= 2 * LATE_SECONDS  # because the supervisor did not run
-    await until(lambda: supervisor._pool._ticked > worker.heard)
+    await until(lambda: supervisor._pool._ticked > worker.last_event_time)
     assert supervisor.status().workers[0].restarts == 0
     assert await supervisor.answers() == {b"one"}
 

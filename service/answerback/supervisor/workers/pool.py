@@ -296,7 +296,7 @@ class WorkerPool:
         self._ticked = now
         for process in self.processes:
             if process.progressed(self._counters) or late:
-                process.heard = now
+                process.last_event_time = now
             elif process.started.done() and process.stuck(now, limit):
                 process.kill(f"it sent no heartbeat and made no progress for {limit:g} s")
         self.cover_vacant_slots()

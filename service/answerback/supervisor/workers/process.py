@@ -61,13 +61,13 @@ class WorkerProcess:
         self.exited: asyncio.Future[int] = self._loop.create_future()
         """Its exit status, once it has been waited for; negative: the signal that killed it."""
         self._progress = -1
-        self._heard_before = self._ran = self._waited = (
+        self._event_time_before = self._ran = self._waited = (
             0.0  # when the last heartbeat came, and the processor times then
         )
         self._answers: dict[str, asyncio.Future[Event]] = {}
         with fd_reserve.reserve_released():
             ours, theirs = socket.socketpair()
-            self._execed = self.heard = monotonic()
+            self._execed = self.last_event_time = monotonic()
             with theirs:
                 try:
                     self._process = _exec(slot, region, options, counters, theirs)
@@ -144,9 +144,9 @@ class WorkerProcess:
         A worker that ran for half of them is stuck, however long it also waited.
         """
         ran, waited = processor_times(self.pid)
-        if self.heard != self._heard_before:
-            self._heard_before, self._ran, self._waited = self.heard, ran, waited
-        if now - self.heard <= silence_seconds:
+        if self.last_event_time != self._event_time_before:
+            self._event_time_before, self._ran, self._waited = self.last_event_time, ran, waited
+        if now - self.last_event_time <= silence_seconds:
             return False
         return waited - self._waited < silence_seconds / 2 or ran - self._ran > silence_seconds / 2
 
@@ -185,13 +185,13 @@ class WorkerProcess:
         return f"{self} exited with status {status}"
 
     def _received(self, received: Received[Event]) -> None:
-        self.heard = monotonic()
+        self.last_event_time = monotonic()
         event = received.message
         kind = event.WhichOneof("kind")
         if kind == "heartbeat":
             self.lag_seconds = event.heartbeat.lag_microseconds / 1e6
             if not self.started.done():
-                self.start_seconds = self.heard - self._execed
+                self.start_seconds = self.last_event_time - self._execed
                 self.started.set_result(None)
         elif kind is not None and (answer := self._answers.get(kind)) is not None and not answer.done():
             answer.set_result(event)  # an unexpected event is ignored
