@@ -48,13 +48,13 @@ def compiled(framing: str, rules: list[str], most: int = MIB) -> ListenerPlan:
 
 
 def many(rules: Rules, first: int, count: int) -> Rules:
-    """The same rules so many times, less the first ones, which stand before them."""
+    """The first rules once, then the other rules repeated to about `count`."""
     rest = rules.in_order[first:]
     return Rules(rules.in_order[:first] + rest * (count // len(rest)))
 
 
 def hard(condition: str, *, count: int = EACH, event: str = "") -> ListenerPlan:
-    """A listener with so many of these conditions."""
+    """A listener with `count` of these conditions."""
     on = f"event: {event}, " if event else ""
     lines = [f"{{{on}when: {{{condition.format(n=n)}}}, do: [send: no]}}" for n in range(DIFFERENT)]
     made = compiled("line: {}", [KEEP, *lines])
