@@ -45,9 +45,11 @@ A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of t
 | `UNAUTHENTICATED` | UNAUTHENTICATED | A token is required, and the call had none or an unknown one. |
 | `PERMISSION_DENIED` | PERMISSION_DENIED | The token allows only read access, and the call is a change. |
 | `NO_SUCH_LISTENER` | NOT_FOUND | The active configuration has no listener with that name. |
+| `NO_SUCH_FAULT` | NOT_FOUND | The listener has no fault with that name. |
 | `NO_SUCH_COUNTER` | NOT_FOUND | The listener has no rule or fault with that name. |
 | `REVISION_NOT_KEPT` | NOT_FOUND | The revision is not in the history, or no longer. |
 | `LISTENER_EXISTS` | ALREADY_EXISTS | A listener with that name already exists. |
+| `FAULT_EXISTS` | ALREADY_EXISTS | The listener already has a fault with that name. |
 | `ETAG_MISMATCH` | ABORTED | The configuration was changed in the meantime: read it again before you retry. |
 | `RESTART_IN_PROGRESS` | ABORTED | A restart of the workers is already in progress. |
 | `JOURNAL_BUSY` | UNAVAILABLE | The journal is being resized after a change of its bounds: try again. |

@@ -120,7 +120,7 @@ def test_check_of_file_not_utf_8_prints_the_problem(file: Path) -> None:
 @pytest.mark.parametrize("name, why", [("none", "No such file or directory"), (".", "Is a directory")])
 def test_check_of_missing_file_fails(tmp_path: Path, name: str, why: str) -> None:
     result = check(str(tmp_path / name))
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"Error: {tmp_path / name}: {why}\n"
 
 

@@ -53,6 +53,11 @@ INVOCATIONS: dict[str, tuple[str, ...]] = {
     "listeners create": ("listeners", "create", "FILE"),
     "listeners update": ("listeners", "update", "FILE"),
     "listeners delete": ("listeners", "delete", "a"),
+    "fault add": ("fault", "add", "a", "drop"),
+    "fault remove": ("fault", "remove", "a", "drop"),
+    "fault list": ("fault", "list"),
+    "explain of a server": ("explain", "--say", "x"),
+    "explain of an exchange": ("explain", "--exchange", "1"),
     "drain": ("drain",),
     "resume": ("resume",),
     "restart": ("restart",),
@@ -80,7 +85,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
 def test_every_command_that_calls_a_server_is_tested_with_hostile_answers() -> None:
     assert isinstance(main, LazyGroup)
     asking = {path for path, command in commands(main) if any(each.name == "server" for each in command.params)}
-    tested = {each[: 2 if each[0] == "listeners" and len(each) > 1 else 1] for each in INVOCATIONS.values()}
+    tested = {each[: 2 if each[0] in {"listeners", "fault"} and len(each) > 1 else 1] for each in INVOCATIONS.values()}
     assert tested == asking
     assert {path[0] for path in asking} <= set(COMMANDS)
 
@@ -160,7 +165,7 @@ def ask(cli: Cli, tmp_path: Path) -> Callable[..., Result]:
 
 def takes(what: str, form: str) -> bool:
     """Whether a command has a format."""
-    path = INVOCATIONS[what][: 2 if what.startswith("listeners ") else 1]
+    path = INVOCATIONS[what][: 2 if what.startswith(("listeners ", "fault ")) else 1]
     (command,) = (command for each, command in commands(main) if each == path)
     return any(form in getattr(each.type, "choices", ()) for each in command.params)
 
@@ -233,7 +238,7 @@ def test_hostile_error_never_reaches_the_terminal_unescaped(api: Api, ask: Calla
         result = ask(what, "")
         check(result)
         assert result.exit_code in {1, 2}
-        assert result.stderr.startswith(("Error: ", "file.yaml", "/", "a: ", "revision 1: "))
+        assert result.stderr.startswith(("Error: ", "file.yaml", "/", "a: ", "fault of a: ", "revision 1: "))
 
 
 def test_malformed_error_status_prints_no_traceback(api: Api, ask: Callable[..., Result]) -> None:

@@ -110,4 +110,4 @@ def test_address_that_cannot_be_connected_to_exits_with_2(tmp_path: Path, addres
 
 def test_missing_talk_is_an_error(tmp_path: Path) -> None:
     result = play(str(tmp_path / "missing.talk"), "127.0.0.1:1")
-    assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path}/missing.talk: No such file or directory\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: {tmp_path}/missing.talk: No such file or directory\n")

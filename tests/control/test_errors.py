@@ -13,6 +13,7 @@ from answerback.control.authorisation import PermissionDenied, Unauthenticated
 from answerback.control.limits import Kind, TooManyBytes, TooManyCalls
 from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
+from answerback.language.fault_editing import FaultExists, NoSuchFault
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
 from answerback.shared.journal.records import Moving
@@ -64,6 +65,8 @@ def violations(status: Status) -> list[tuple[str, str]]:
         (errors.BadArgument("over", "no"), StatusCode.INVALID_ARGUMENT, "BAD_ARGUMENT", "over: no"),
         (BadMask([Problem("a", "b")]), StatusCode.INVALID_ARGUMENT, "BAD_UPDATE_MASK", "a: b"),
         (NoSuchListener("a"), StatusCode.NOT_FOUND, "NO_SUCH_LISTENER", "no listener 'a'"),
+        (NoSuchFault("a", "b"), StatusCode.NOT_FOUND, "NO_SUCH_FAULT", "listener 'a' has no fault 'b'"),
+        (FaultExists("a", "b"), StatusCode.ALREADY_EXISTS, "FAULT_EXISTS", "listener 'a' has a fault 'b' already"),
         (ListenerExists("a"), StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", "listener 'a' already exists"),
         (NoSuchCounter("a", "rule", "b"), StatusCode.NOT_FOUND, "NO_SUCH_COUNTER", "listener 'a' has no rule 'b'"),
         (RestartInProgress(), StatusCode.ABORTED, "RESTART_IN_PROGRESS", str(RestartInProgress())),

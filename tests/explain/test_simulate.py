@@ -8,7 +8,7 @@ from answerback.core.session.reader import READ_AHEAD
 from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain import events as e
-from answerback.explain.simulate import READ_BYTES
+from answerback.explain.world import READ_BYTES
 from tests.explain.explaining import BEGUN, asked, misses, only, sent, told
 
 PING = r"""framing: line, rules: [

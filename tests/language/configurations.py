@@ -64,6 +64,7 @@ listeners:
           - delay: {exponential: {mean: 10ms, max: 1s}}
     faults:
       - {name: late, probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3, latency: 10ms}
+      - {name: temporary, expire_time: 2099-11-29T06:00:00.5Z, drop: {}}
       - {target: REPLY, bandwidth: {bytes_per_second: 1000}}
       - slice: {size: 10, variation: 5, gap: 1ms}
       - truncate: {bytes: 100, reset: true}

@@ -256,6 +256,8 @@ def faults(draw: st.DrawFn) -> v1.Fault:
         every=draw(whole),
         **draw(effects),
     )
+    if draw(booleans):
+        fault.expire_time.FromNanoseconds(draw(st.integers(0, 9_000_000_000 * 10**9)))
     if fault.times and draw(booleans):
         fault.per.CopyFrom(draw(some_time))
     return fault

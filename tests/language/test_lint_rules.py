@@ -83,7 +83,10 @@ def test_rule_unreachable_in_all_its_states_is_warned_of() -> None:
         "rules[3]: never reached: rules[2] matches everything in its states",
         "rules[5]: never reached: rules[2] and rules[4] match everything in its states",
         "rules[9]: never reached: rules[8] matches everything in its states",
-        "rules[0]: has no in_states, so it goes before rules[2], which matches everything in its states",
+        (
+            "rules[0]: enters the state 'a' and also acts there, before rules[2], which matches everything in that "
+            "state: give it in_states"
+        ),
     ]
 
 
@@ -97,14 +100,30 @@ def test_rule_with_the_same_condition_in_all_its_states_is_warned_of() -> None:
     ]
 
 
-def test_rule_without_states_before_one_that_matches_everything_is_warned_of() -> None:
-    before = "has no in_states, so it goes before rules[2], which matches everything in its states"
+def test_rule_that_enters_a_state_and_acts_there_before_its_catch_all_is_warned_of() -> None:
+    warning = "enters the state 'a' and also acts there, before rules[2], which matches everything in that state"
     assert advice("rules: [{when: x, do: [state: a]}, {when: y, times: 2}, {in_states: [a]}, {when: z}]") == [
-        f"rules[0]: {before}",
-        f"rules[1]: {before}",
+        f"rules[0]: {warning}: give it in_states",
     ]
-    assert advice("rules: [{in_states: [a]}, {when: x, do: [state: a]}, {}]") == []
-    assert advice("rules: [{when: x, do: [state: a]}, {when: y, in_states: [a]}, {}]") == []
+    assert advice("rules: [{when: x, do: [state: a], times: 9}, {when: y, do: [state: b]}, {in_states: [b, a]}]") == [
+        f"rules[0]: {warning}: give it in_states",
+        f"rules[1]: {warning}: give it in_states".replace("'a'", "'b'"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "[{in_states: [a]}, {when: x, do: [state: a]}, {}]",  # behind it
+        "[{when: x, do: [state: a]}, {when: y, in_states: [a]}, {}]",  # not everything
+        "[{when: QUIT, do: [close]}, {in_states: [a], do: [state: b]}, {when: x, in_states: [b], do: [state: a]}]",
+        "[{when: x, do: [state: a], in_states: ['']}, {in_states: [a]}]",
+        "[{when: x, do: [state: a]}, {in_states: [a], times: 3}, {in_states: ['']}]",  # there comes a time
+        "[{when: x, do: [state: '']}, {in_states: ['']}]",
+    ],
+)
+def test_rule_for_all_states_is_not_warned_of_where_it_may_be_meant(rules: str) -> None:
+    assert advice(f"rules: {rules}") == []
 
 
 def test_state_that_no_step_enters_is_warned_of() -> None:

@@ -10,6 +10,7 @@ from answerback.document.encode import dump
 from answerback.language.check import check
 from answerback.language.files import FilesBeneath, read_files
 from answerback.language.lint import warnings
+from answerback.talk.network import SocketNetwork
 from answerback.talk.player import Player
 from answerback.talk.script import parse
 from answerback.v1 import config_pb2 as v1
@@ -96,5 +97,5 @@ def test_example_conversations_go_as_written(start_server: Start, engine: str, w
     config, first = all_of_them()
     running = start_server(dump(config), "--engine", engine, "--workers", workers)
     for talk in PLAYED:
-        with Player(running.where(first[str(talk)]), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
+        with Player(SocketNetwork(running.where(first[str(talk)])), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
             player.play(parse(talk.read_text()))

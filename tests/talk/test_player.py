@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.talk.player import Address, Player, TalkFailed
+from answerback.talk.network import Address, SocketNetwork
+from answerback.talk.player import Player, TalkFailed
 from answerback.talk.script import parse
 from tests.ports import free_port
 
@@ -48,7 +49,7 @@ def server(*serve: Serve, family: int = socket.AF_INET, path: str = "") -> Itera
 
 
 def play(address: Address, text: str, patience: float = 20.0, tolerance: float = 20.0) -> None:
-    with Player(address, patience, tolerance) as player:
+    with Player(SocketNetwork(address), patience, tolerance) as player:
         player.play(parse(text))
 
 
@@ -148,7 +149,7 @@ def test_named_connections_stay_open_beside_each_other() -> None:
     def hold(sock: socket.socket) -> None:
         held.append(sock.dup())
 
-    with server(hold) as address, Player(address, 20.0) as player:
+    with server(hold) as address, Player(SocketNetwork(address), 20.0) as player:
         player.play(parse('connect a\n> "1"\nconnect b\n> "2"\nas a\n> "3"\nas b\n> "4"\n'))
         while len(held) < 2:
             threading.Event().wait(0.001)

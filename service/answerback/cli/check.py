@@ -32,7 +32,10 @@ def command(file: str, form: str, admin: str, metrics: str) -> None:
     """
     from answerback.control.address import reserved
 
-    examined = source.examine(file, reserved(admin, metrics))
+    try:
+        examined = source.examine(file, reserved(admin, metrics))
+    except click.ClickException as unreadable:
+        raise source.NoAnswer(unreadable.message) from None
     problems, warnings = examined.problems, examined.warnings
     if form == "table":
         _lines(file, problems, warnings)

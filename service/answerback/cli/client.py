@@ -112,6 +112,18 @@ class Client:
         answer: listener_service_pb2.DeleteListenerResponse = self._change(request)
         return answer
 
+    def add_fault(self, request: listener_service_pb2.AddFaultRequest) -> listener_service_pb2.AddFaultResponse:
+        """Add a fault to a listener."""
+        answer: listener_service_pb2.AddFaultResponse = self._change(request)
+        return answer
+
+    def remove_fault(
+        self, request: listener_service_pb2.RemoveFaultRequest
+    ) -> listener_service_pb2.RemoveFaultResponse:
+        """Remove a fault from a listener."""
+        answer: listener_service_pb2.RemoveFaultResponse = self._change(request)
+        return answer
+
     def drain(self, request: operations_service_pb2.DrainRequest) -> Iterator[operations_service_pb2.DrainResponse]:
         """Drain; how far it is, until it is over."""
         return self._stream(request)
@@ -149,6 +161,16 @@ class Client:
         request = journal_service_pb2.ListExchangesRequest(filter=wanted, page_size=PAGE)
         exchanges = chain.from_iterable(page.exchanges for page in self._pages(request))
         yield from exchanges if limit is None else deque(exchanges, maxlen=limit)
+
+    def last_unmatched(self) -> journal_service_pb2.Exchange | None:
+        """The newest request in the journal that no rule matched; None without one, or if the token may not read it."""
+        wanted = journal_service_pb2.ExchangeFilter(unmatched=True)
+        request = journal_service_pb2.ListExchangesRequest(filter=wanted, page_size=1, newest=True)
+        try:
+            found: Sequence[journal_service_pb2.Exchange] = self._transport.call(request, self._timeout).exchanges
+        except Error:
+            return None
+        return found[0] if found else None
 
     def list_events(
         self, wanted: journal_service_pb2.ExchangeFilter, limit: int | None

@@ -7,12 +7,6 @@ from answerback.cli import difference, options, source
 DIFFERENT = 1
 
 
-class Trouble(click.ClickException):
-    """An error: exit code 2, as for diff(1)."""
-
-    exit_code = 2
-
-
 @click.command(
     "diff",
     short_help="Show what `apply` would change.",
@@ -39,7 +33,7 @@ def command(file: str, server: str, timeout: float) -> None:
     try:
         found = _difference(file, server, timeout)
     except click.ClickException as error:
-        raise Trouble(error.message) from None
+        raise source.NoAnswer(error.message) from None
     difference.write(found)
     if found:
         raise click.exceptions.Exit(DIFFERENT)

@@ -1,18 +1,22 @@
 """`answerback explain`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from answerback.cli import options, output, source
+from answerback.cli import options, output, source, transcript
+from answerback.cli.explain_source import Explained, from_exchange, from_file, from_server
+from answerback.cli.play import instructions_of
 
 if TYPE_CHECKING:
-    from answerback.explain import Event, Moment, Transcript
-    from answerback.language.contents import Files
+    from answerback.explain import Moment, Transcript
+    from answerback.talk.player import TalkFailed
+    from answerback.talk.script import Instruction
     from answerback.v1 import config_pb2 as v1
 
 
@@ -27,12 +31,6 @@ class InOrder(click.Command):
         return super().parse_args(ctx, args)
 
 
-class _Refused(click.ClickException):
-    """The file cannot be read, or is invalid."""
-
-    exit_code = 2
-
-
 ORDER = "answerback.order"
 
 
@@ -45,37 +43,56 @@ Examples:
   answerback explain my.yaml --say 'PING\\r\\n'
   answerback explain my.yaml --listener smtp --say 'EHLO me\\r\\n' --at 1.5 --say 'QUIT\\r\\n' --eof
   answerback explain my.yaml --at 6m                       # what happens if the client stays silent
+  answerback explain my.yaml --say 'PING\\r\\n' --connect --say 'PING\\r\\n'     # on two connections
+  answerback explain my.yaml --talk my.talk                # a whole conversation, compared with what is written
+  answerback explain --server 127.0.0.1:50051 --say-hex '00 01 ff'
+  answerback explain --exchange 4711-3#2                   # why was this request answered so?
   answerback examples modbus | answerback explain - --say '\\0\\x01\\0\\0\\0\\x06\\x01\\x03\\0\\0\\0\\x02'
   answerback explain my.yaml --say 'PING\\r\\n' -o json | jq -r '.events[] | select(.type == "sent").data'""",
 )
-@click.argument("file", type=click.Path(readable=False, allow_dash=True))
+@click.argument("file", type=click.Path(readable=False, allow_dash=True), required=False)
 @click.option(
     "--say",
     multiple=True,
     metavar="TEXT",
     help=r"Text that the client sends, with the escapes \r \n \t \0 \\ \xNN. Repeatable.",
 )
+@click.option("--say-hex", multiple=True, metavar="HEX", help="Bytes that the client sends, in hex. Repeatable.")
+@click.option("--say-file", multiple=True, metavar="FILE", help="File with bytes that the client sends. Repeatable.")
 @click.option(
     "--at",
     type=options.Duration(),
     multiple=True,
     metavar="TIME",
-    help="Time of the next --say, since the connection began. At the end: how long to continue.",
+    help="Time of the next --say or --connect, since the first connection began. At the end: how long to continue.",
 )
+@click.option("--connect", count=True, help="The client opens another connection, for what follows. Repeatable.")
 @click.option("--eof", is_flag=True, help="The client closes its half (FIN) at the end.")
+@click.option("--talk", metavar="FILE", help="Play this talk instead: see `answerback play`.")
+@click.option("--exchange", metavar="ID", help="Explain this request of a server's journal, after those before it.")
 @click.option("--listener", metavar="NAME", show_default="the first", help="Listener to simulate.")
 @click.option("--peer", metavar="HOST", default="127.0.0.1", show_default=True, help="Address of the client.")
+@click.option("--full", is_flag=True, help="Shorten no bytes in messages.")
 @options.output("table", "json", "yaml")
+@options.server
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - an option each
     ctx: click.Context,
-    file: str,
+    file: str | None,
     say: tuple[str, ...],
+    say_hex: tuple[str, ...],
+    say_file: tuple[str, ...],
     at: tuple[float, ...],
+    connect: int,
     eof: bool,
+    talk: str | None,
+    exchange: str | None,
     listener: str | None,
     peer: str,
+    full: bool,
     form: str,
+    server: str,
+    timeout: float,
 ) -> None:
     """Simulate a conversation with a server that serves FILE, without a network, and explain it.
 
@@ -83,170 +100,137 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     transcript shows each request, which rule matched it and why the rules before did not, and what is sent when. `-`
     reads standard input.
 
-    Exit 0 if rules matched everything that the client sent; 1 if something was not matched, incomplete or discarded,
-    or if the conversation ended in an error; 2 for a wrong usage or an invalid FILE.
+    Without FILE, the configuration is the active one of the server at `--server`.
+
+    Exit 0 if rules matched everything that the client sent, and the talk went as written; 1 if something was not
+    matched, incomplete or discarded, or if the conversation ended in an error; 2 for a wrong usage or an invalid FILE.
     """
-    from answerback.explain import explain
+    from answerback.core.escapes import in_full
 
     try:
         ip_address(peer)
     except ValueError as problem:
         raise click.UsageError(f"--peer: {problem}") from None
-    moments = _moments(ctx.meta[ORDER], say, at, eof)
-    config, files = _accepted(file)
-    transcript = explain(_chosen(config, listener), files, moments, peer=peer, begun=datetime.now(UTC))
-    if form == "table":
-        for line in _lines(transcript):
-            output.line(line)
-    else:
-        output.write(_data(source.name(file), transcript), form)
-    if not transcript.answered:
+    said = bool(say or say_hex or say_file or at or connect or eof)
+    _one_input(
+        {"--say, --at, --connect and --eof": said, "--talk": talk is not None, "--exchange": exchange is not None}
+    )
+    moments = _moments(ctx.meta[ORDER], {"say": say, "say_hex": say_hex, "say_file": say_file, "at": at}, eof=eof)
+    instructions = instructions_of(talk) if talk is not None else None
+    explained = _explained(ctx, file, exchange, server, timeout)
+    with in_full() if full else nullcontext():
+        found, failed = _simulated(explained, explained.listener_of(listener), instructions, moments, peer)
+    _write(explained, found, failed, talk, form)
+    if failed or not found.answered:
         raise click.exceptions.Exit(1)
 
 
-def _moments(order: Sequence[str], say: Sequence[str], at: Sequence[float], eof: bool) -> list["Moment"]:
-    """What the peer does, in the order written: a `--say` at the time before it, or else when the last one was."""
-    from answerback.core.escapes import unescape
+def _one_input(given: dict[str, bool]) -> None:
+    used = [name for name, is_given in given.items() if is_given]
+    if len(used) > 1:
+        raise click.UsageError(f"give one of: {'; '.join(used)}")
+
+
+def _explained(ctx: click.Context, file: str | None, exchange: str | None, server: str, timeout: float) -> Explained:
+    """The configuration, and the requests of an exchange. Raises ClickException, exit code 2."""
+    chosen = ctx.get_parameter_source("server") is not click.core.ParameterSource.DEFAULT
+    if file is not None:
+        if exchange is not None or ctx.get_parameter_source("server") is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("give FILE, or --server and --exchange, not both")
+        return from_file(file)
+    if exchange is not None:
+        return from_exchange(server, timeout, exchange)
+    if not chosen:
+        raise click.UsageError("give FILE, or --server for the active configuration of a server")
+    return from_server(server, timeout)
+
+
+def _simulated(
+    explained: Explained,
+    listener: "v1.Listener",
+    instructions: "Sequence[Instruction] | None",
+    moments: "Sequence[Moment]",
+    peer: str,
+) -> "tuple[Transcript, TalkFailed | None]":
+    from answerback.explain import explain, explain_requests, explain_talk
+
+    begun = datetime.now(UTC)
+    if explained.requests is not None:
+        peer = explained.peer or peer
+        return explain_requests(listener, explained.files, explained.requests, peer=peer, begun=begun), None
+    if instructions is not None:
+        return explain_talk(listener, explained.files, instructions, peer=peer, begun=begun)
+    return explain(listener, explained.files, moments, peer=peer, begun=begun), None
+
+
+def _write(explained: Explained, found: "Transcript", failed: "TalkFailed | None", talk: str | None, form: str) -> None:
+    for note in explained.notes:
+        output.line(note, err=True)
+    if form == "table":
+        for line in transcript.lines(found):
+            output.line(line)
+        if failed:
+            place = f"{source.name(talk or '')}:{failed.instruction.number}"
+            output.line(f"{place}: {failed.instruction.text}: {failed.message}", err=True)
+        return
+    data = {"file": explained.name, **transcript.data(found)}
+    if talk is not None:
+        at = failed.instruction.number if failed else None
+        message = failed.message if failed else None
+        data["talk"] = {"file": source.name(talk), "ok": failed is None, "line": at, "message": message}
+    if explained.exchange is not None:
+        data["exchange"] = explained.exchange
+    output.write(data, form)
+
+
+def _moments(order: Sequence[str], given: dict[str, Sequence[Any]], *, eof: bool) -> list["Moment"]:
+    """What the peer does, in the order written: each at the time before it, or else when the last one was."""
     from answerback.explain import Moment
 
     moments: list[Moment] = []
     now, timed = 0.0, False
-    said, times = iter(say), iter(at)
+    values = {name: iter(each) for name, each in given.items()}
     for name in order:
         if name == "at":
-            time = next(times)
+            time = next(values["at"])
             if time < now or timed:
                 what = "the previous --at has no --say" if timed else f"{time:g} s is before {now:g} s"
                 raise click.UsageError(f"--at: {what}")
             now, timed = time, True
-        elif name == "say":
-            try:
-                moments.append(Moment(now, unescape(next(said))))
-            except ValueError as problem:
-                raise click.UsageError(f"--say: {problem}") from None
+        elif name == "connect":
+            moments.append(Moment(now, connect=True))
+            timed = False
+        elif name in _SAID:
+            moments.append(Moment(now, _SAID[name](next(values[name]))))
             timed = False
     if eof or timed:
         moments.append(Moment(now, eof=eof))
     return moments
 
 
-def _accepted(file: str) -> tuple["v1.Config", "Files"]:
-    """A configuration that could be served. Raises ClickException with every problem, exit code 2."""
+def _text(text: str) -> bytes:
+    from answerback.core.escapes import unescape
+
     try:
-        examined = source.examine(file)
-    except click.ClickException as unreadable:
-        raise _Refused(unreadable.message) from None
-    if examined.problems:
-        raise _Refused(source.refuse(file, examined.problems, "nothing to explain").message)
-    if not examined.config.listeners:
-        raise click.UsageError(f"{source.name(file)}: it has no listener")
-    return examined.config, examined.files
+        return unescape(text)
+    except ValueError as problem:
+        raise click.UsageError(f"--say: {problem}") from None
 
 
-def _chosen(config: "v1.Config", name: str | None) -> "v1.Listener":
-    names = [listener.name for listener in config.listeners]
-    if name is not None and name not in names:
-        raise click.UsageError(f"--listener: no listener {name!r}; known: {', '.join(names)}")
-    return config.listeners[0 if name is None else names.index(name)]
+def _hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise click.UsageError(
+            f"--say-hex: {text!r} is not hex: write two digits for each byte, such as 00 ff"
+        ) from None
 
 
-# ── For people ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_MARGIN = " " * 12
-_MEETS = {
-    "REFUSE": "refuses the connection",
-    "STALL": "does not answer the SYN",
-    "CLOSE": "accepts, then closes at once (FIN)",
-    "RESET": "accepts, then resets at once (RST)",
-    "HOLD": "accepts, then neither reads nor replies",
-}
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"--say-file: {path}: {error.strerror or error}") from None
 
 
-def _lines(transcript: "Transcript") -> Iterator[str]:
-    """`SECONDS > "received"`, `SECONDS < "sent"`, and what happens between them."""
-    for event in transcript.events:
-        yield from _told(event)
-    if transcript.cut_short:
-        yield f"{_MARGIN}… output stops after {len(transcript.events)} events"
-
-
-def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an event
-    from answerback.core.escapes import escape, quote
-    from answerback.explain import events
-
-    time = f"{event.at:9.3f} s"
-    match event:
-        case events.Received(_, data):
-            yield f'{time} > "{escape(data)}"'
-        case events.ReceivedEof():
-            yield f"{time} > closes its half (FIN)"
-        case events.AcceptMode(_, accept):
-            yield f"{time}   {_MEETS[accept]}: accept is {accept}"
-        case events.Discarded(_, data):
-            yield f"{time} > {quote(data)}: discarded, the connection is closed"
-        case events.Evaluated():
-            yield from _asked(event)
-        case events.Sent(_, data):
-            yield f'{time} < "{escape(data)}"'
-        case events.Waits(_, seconds):
-            yield f"{_MARGIN}waits {seconds:g} s"
-        case events.Strikes(_, fault):
-            yield f"{_MARGIN}{fault} applies: {fault.kind}"
-        case events.Holds(_, ignore_fin):
-            until = " even when the client closes its half (FIN)" if ignore_fin else ""
-            yield f"{_MARGIN}hangs: sends nothing more and does not close{until}"
-        case events.Enters(_, state):
-            yield f'{_MARGIN}enters state "{state}"'
-        case events.VariableSet(_, name, value):
-            yield f"{_MARGIN}sets vars.{name} to {quote(value)}"
-        case events.FramingChanged(_, framing, once):
-            yield f"{_MARGIN}reads {'the next request' if once else 'following requests'} with framing {framing}"
-        case events.Takes(_, framing, variable):
-            into = f" into vars.{variable}" if variable else ""
-            yield f"{_MARGIN}receives one more frame ({framing}){into}"
-        case events.NotExpected(_, data, miss):
-            yield f"{_MARGIN}received {quote(data)}, which is not expected: it {miss.why}"
-        case events.HalfCloses():
-            yield f"{time} < closes its half (FIN), still reads"
-        case events.Incomplete(_, data, framing, why):
-            yield f"{_MARGIN}incomplete request: {quote(data)} ({framing}): {why}"
-        case events.Closed(_, reset, reason):
-            yield f"{time} < {'resets (RST)' if reset else 'closes (FIN)'}: {reason}"
-        case events.Open(_, state):
-            yield f"{time}   stays open" + (f', in state "{state}"' if state else "")
-
-
-def _asked(asked: Any) -> Iterator[str]:
-    from answerback.core.escapes import quote
-
-    what = f"request {asked.number}: {quote(asked.request)} ({asked.framing})" if asked.number else asked.event
-    yield f"{_MARGIN}{what}" + (f', in state "{asked.state}"' if asked.state else "")
-    for each in asked.passed_over:
-        yield f"{_MARGIN}  not {each.rule}: {each.miss.why}{' ← nearest' if each.nearest else ''}"
-    yield f"{_MARGIN}  no rule matches" if asked.rule is None else f"{_MARGIN}  {asked.rule} matches"
-
-
-# ── For programs ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _data(file: str, transcript: "Transcript") -> dict[str, Any]:
-    return {
-        "file": file,
-        "listener": transcript.listener,
-        "answered": transcript.answered,
-        "cut_short": transcript.cut_short,
-        "events": [{"type": event.type, **_plain(event)} for event in transcript.events],
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Data for JSON; bytes as `--say` takes them."""
-    from answerback.core.escapes import escape
-
-    if isinstance(value, bytes):
-        return escape(value)
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return value
+_SAID: dict[str, Callable[[str], bytes]] = {"say": _text, "say_hex": _hex, "say_file": _content}

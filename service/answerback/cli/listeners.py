@@ -127,7 +127,7 @@ def create(file: str, name: str, form: str, server: str, timeout: float, **chang
     from answerback.v1.listener_service_pb2 import CreateListenerRequest
 
     document, index = _one_of(file, name)
-    request = CreateListenerRequest(listener=document.config.listeners[index], **_common(change))
+    request = CreateListenerRequest(listener=document.config.listeners[index], **options.common(change))
     _send("create_listener", request, (file, document, index), form, server, timeout)
 
 
@@ -163,7 +163,7 @@ def update(
         listener=document.config.listeners[index],
         update_mask=FieldMask(paths=fields or ["*"]),
         allow_missing=change["allow_missing"],
-        **_common(change),
+        **options.common(change),
     )
     _send("update_listener", request, (file, document, index), form, server, timeout)
 
@@ -199,7 +199,7 @@ def set_(name: str, assignments: tuple[str, ...], form: str, server: str, timeou
         listener, paths = listener_of(name, assignments)
     except InvalidConfig as refused:
         raise source.refuse(name, refused.problems, "nothing was changed") from None
-    request = UpdateListenerRequest(listener=listener, update_mask=FieldMask(paths=paths), **_common(change))
+    request = UpdateListenerRequest(listener=listener, update_mask=FieldMask(paths=paths), **options.common(change))
     _send("update_listener", request, None, form, server, timeout)
 
 
@@ -220,7 +220,7 @@ def delete(name: str, form: str, server: str, timeout: float, **change: Any) -> 
     """Delete the listener NAME: queued connections are accepted, and each is closed after its current reply."""
     from answerback.v1.listener_service_pb2 import DeleteListenerRequest
 
-    request = DeleteListenerRequest(name=name, allow_missing=change["allow_missing"], **_common(change))
+    request = DeleteListenerRequest(name=name, allow_missing=change["allow_missing"], **options.common(change))
     _send("delete_listener", request, None, form, server, timeout)
 
 
@@ -229,11 +229,6 @@ def _engine(listener: Any) -> str:
     from answerback.v1.config_pb2 import Engine
 
     return word(Engine, listener.engine, "ENGINE_") if listener.engine else "-"
-
-
-def _common(change: dict[str, Any]) -> dict[str, Any]:
-    """The fields that all requests for changes have."""
-    return {"comment": change["comment"], "etag": change["etag"], "validate_only": change["dry_run"]}
 
 
 def _one_of(file: str, name: str) -> "tuple[Document, int]":

@@ -101,6 +101,11 @@ def grace(function: F) -> F:
     )(function)
 
 
+def common(change: dict[str, Any]) -> dict[str, Any]:
+    """The fields that all requests for changes have, from the options of `change`."""
+    return {"comment": change["comment"], "etag": change["etag"], "validate_only": change["dry_run"]}
+
+
 def server(function: F) -> F:
     """`--server` and `--timeout` of commands that call the admin API."""
     function = click.option(

@@ -1,5 +1,6 @@
 """`answerback play`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from answerback.cli import options, output, source
 from answerback.core.wildcards import destination
 
 if TYPE_CHECKING:
-    from answerback.talk.player import Address
+    from answerback.talk.network import Address
+    from answerback.talk.script import Instruction
 
 
 @click.command(
@@ -47,18 +49,13 @@ def command(talk: str, address: str | None, patience: float, tolerance: float, f
     The server can be any TCP server. Without an address, it is that of the first listener of the configuration beside
     TALK, which has the same name and ends in .yaml. `-` reads standard input.
     """
+    from answerback.talk.network import SocketNetwork
     from answerback.talk.player import Player, TalkFailed
-    from answerback.talk.script import TalkError, parse
 
-    try:
-        instructions = parse(source.read(talk).decode("utf-8", "replace"))
-    except TalkError as error:
-        for number, message in error.problems:
-            output.line(f"{source.name(talk)}:{number}: {message}", err=True)
-        raise click.exceptions.Exit(2) from None
+    instructions = instructions_of(talk)
     where = _address(address) if address is not None else _beside(talk)
     failure = None
-    with Player(where, patience, tolerance) as player:
+    with Player(SocketNetwork(where), patience, tolerance) as player:
         try:
             player.play(instructions)
         except TalkFailed as failed:
@@ -76,13 +73,30 @@ def command(talk: str, address: str | None, patience: float, tolerance: float, f
         raise click.exceptions.Exit(1)
 
 
+def instructions_of(talk: str) -> "Sequence[Instruction]":
+    """The instructions of a talk. Every line that is none is printed; raises ClickException or Exit, exit code 2."""
+    from answerback.talk.script import TalkError, parse
+
+    try:
+        return parse(source.read(talk).decode("utf-8", "replace"))
+    except click.ClickException as unreadable:
+        raise source.NoAnswer(unreadable.message) from None
+    except TalkError as error:
+        for number, message in error.problems:
+            output.line(f"{source.name(talk)}:{number}: {message}", err=True)
+        raise click.exceptions.Exit(2) from None
+
+
 def _beside(talk: str) -> "Address":
     from answerback.document.document import load
 
     config = Path(talk).with_suffix(".yaml")
     if talk == source.STDIN or not config.exists():
         raise click.UsageError(f"{source.name(talk)} has no configuration beside it: give the address of the server")
-    listeners = load(source.read(str(config))).config.listeners
+    try:
+        listeners = load(source.read(str(config))).config.listeners
+    except click.ClickException as unreadable:
+        raise source.NoAnswer(unreadable.message) from None
     if not listeners:
         raise click.UsageError(f"{config} has no listener: give the address of the server")
     return _address(listeners[0].address)

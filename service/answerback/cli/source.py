@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
+class NoAnswer(click.ClickException):
+    """A command that answers a question cannot: exit code 2, because 1 is the answer no."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
     """A configuration file, its errors and its warnings, each with its line."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from answerback.cli import options, output
+from answerback.cli import exchanges, options, output
 from answerback.cli.watch import INTERRUPTED
 
 WATCH_SECONDS: Final = 1.0
@@ -35,10 +35,14 @@ def command(watch: bool, form: str, server: str, timeout: float) -> None:
         with connected(server, timeout) as client:
             while True:
                 status = output.plain(client.get_status())
+                unmatched = any(one["requests_unmatched"] for one in status["listeners"])
+                last = client.last_unmatched() if unmatched else None
+                if last is not None and form != "table":
+                    status["last_unmatched"] = exchanges.as_data(last)
                 if watch and sys.stdout.isatty():
                     click.clear()
                 if form == "table":
-                    _tables(status)
+                    _tables(status, last)
                 elif watch and form == "json":
                     output.line(output.as_json(status))
                 else:
@@ -51,7 +55,7 @@ def command(watch: bool, form: str, server: str, timeout: float) -> None:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _tables(status: dict[str, Any]) -> None:
+def _tables(status: dict[str, Any], last_unmatched: Any) -> None:
     from answerback.cli.output import moment, table
 
     reason = f": {status['reason']}" if status["reason"] else ""
@@ -81,6 +85,8 @@ def _tables(status: dict[str, Any]) -> None:
     _change("applied", status.get("last_applied"))
     _change("rejected", status.get("last_rejected"))
     _file(status.get("config_file"))
+    if last_unmatched is not None:
+        _unmatched(last_unmatched)
 
 
 def _change(name: str, change: dict[str, Any] | None) -> None:
@@ -89,14 +95,29 @@ def _change(name: str, change: dict[str, Any] | None) -> None:
     comment = f": {change['comment']}" if change["comment"] else ""
     output.line(f"last {name}  {output.moment(change.get('time'))}  from {change['origin']}{comment}")
     for problem in change["problems"]:
-        output.line(f"  {problem['path']}: {problem['message']}")
+        output.line(f"  {_problem(problem)}")
 
 
 def _file(file: dict[str, Any] | None) -> None:
     if file is not None:
         how = "watched" if file["watched"] else "reloaded on SIGHUP"
         state = "rejected" if file["problems"] else "applied"
-        output.line(f"config file   {file['path']} ({how}): {state}")
+        since = f"; the active configuration differs since revision {file['differs_since']}"
+        output.line(f"config file   {file['path']} ({how}): {state}{since if file['differs_since'] else ''}")
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    place = f"{problem['line']}:{problem['column']}: " if "line" in problem else ""
+    return f"{place}{problem['path']}: {problem['message']}" if problem["path"] else f"{place}{problem['message']}"
+
+
+def _unmatched(exchange: Any) -> None:
+    """The last request that no rule matched, and why the nearest rule did not."""
+    from answerback.core.escapes import quote
+
+    why = exchange.mismatch or "no rule matches"
+    when = output.moment(exchange.time.ToJsonString())
+    output.line(f"last unmatched  {when}  {exchange.listener}  {quote(exchange.request.data)}: {why}")
 
 
 def _word(name: str | int, prefix: str) -> str:

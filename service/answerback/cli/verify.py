@@ -4,11 +4,10 @@ from typing import Any, Final
 
 import click
 
-from answerback.cli import exchanges, options, output
+from answerback.cli import exchanges, options, output, source
 
 # Rule: 0 it holds, 1 it does not, 2 a wrong usage or no server, 3 the journal has dropped what would decide it.
 
-NO_ANSWER: Final = 2
 EXITS: Final = {"HOLDS": 0, "FAILS": 1, "UNKNOWN": 3}
 COUNTS: Final = ("exactly", "at_least", "at_most")
 
@@ -53,8 +52,7 @@ def command(form: str, server: str, timeout: float, **given: Any) -> None:
         with connected(server, timeout) as client:
             verified = client.verify_exchanges(request)
     except click.ClickException as error:
-        vars(error)["exit_code"] = NO_ANSWER
-        raise
+        raise source.NoAnswer(error.message) from None
     outcome = output.word(pb.Outcome, verified.outcome, "OUTCOME_")
     if form == "json":
         data = output.plain(verified)

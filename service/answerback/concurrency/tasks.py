@@ -24,6 +24,7 @@ class Tasks:
         `failure`: the message to log with the exception, for a task that has no caller.
         """
         task = asyncio.get_running_loop().create_task(_logged(work, failure) if failure else work)
+        task.add_done_callback(lambda _: work.close())  # if it was cancelled before it began
         self._running.add(task)
         task.add_done_callback(self._done)
         return task

@@ -38,7 +38,13 @@ CHANGES: Final[Mapping[str, Sequence[str]]] = {
     "answerback.v1.ConfigService": ("UpdateConfig", "RollbackConfig"),
     "answerback.v1.ConnectionService": ("CloseConnections",),
     "answerback.v1.JournalService": ("ClearExchanges",),
-    "answerback.v1.ListenerService": ("CreateListener", "UpdateListener", "DeleteListener"),
+    "answerback.v1.ListenerService": (
+        "CreateListener",
+        "UpdateListener",
+        "DeleteListener",
+        "AddFault",
+        "RemoveFault",
+    ),
     "answerback.v1.OperationsService": ("Drain", "Resume", "RestartWorkers", "ResetCounters"),
 }
 JOURNAL: Final[Mapping[str, Sequence[str]]] = {

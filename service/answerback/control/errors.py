@@ -21,6 +21,7 @@ from answerback.control.authorisation import PermissionDenied, Unauthenticated
 from answerback.control.limits import TooManyBytes, TooManyCalls
 from answerback.control.receiving import MalformedRequest, RequestUnfinished, TooManyParts
 from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
+from answerback.language.fault_editing import FaultExists, NoSuchFault
 from answerback.language.parts import MAX_PARTS
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
@@ -98,6 +99,14 @@ def _no_such_listener(error: NoSuchListener) -> Answer:
 
 def _listener_exists(error: ListenerExists) -> Answer:
     return Answer(StatusCode.ALREADY_EXISTS, "LISTENER_EXISTS", str(error), {"listener": shortened(error.name, 64)})
+
+
+def _no_such_fault(error: NoSuchFault) -> Answer:
+    return Answer(StatusCode.NOT_FOUND, "NO_SUCH_FAULT", str(error), {"fault": shortened(error.name, 64)})
+
+
+def _fault_exists(error: FaultExists) -> Answer:
+    return Answer(StatusCode.ALREADY_EXISTS, "FAULT_EXISTS", str(error), {"fault": shortened(error.name, 64)})
 
 
 def _no_such_counter(error: NoSuchCounter) -> Answer:
@@ -187,6 +196,8 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     BadMask: _bad_mask,
     NoSuchListener: _no_such_listener,
     ListenerExists: _listener_exists,
+    NoSuchFault: _no_such_fault,
+    FaultExists: _fault_exists,
     NoSuchCounter: _no_such_counter,
     RestartInProgress: _restart_in_progress,
     EtagMismatch: _etag_mismatch,

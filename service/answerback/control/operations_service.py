@@ -137,8 +137,12 @@ def _change(change: LastChange | None) -> pb.LastChange | None:
 def _file(file: FileStatus | None) -> pb.ConfigFile | None:
     if file is None:
         return None
-    return pb.ConfigFile(path=file.path, watched=file.watched, problems=_problems(file.problems))
+    return pb.ConfigFile(
+        path=file.path, watched=file.watched, problems=_problems(file.problems), differs_since=file.differs_since
+    )
 
 
 def _problems(problems: Iterable[Problem]) -> Iterable[problem_pb2.Problem]:
-    return (problem_pb2.Problem(path=one.path, message=one.message) for one in problems)
+    return (
+        problem_pb2.Problem(path=one.path, message=one.message, line=one.line, column=one.column) for one in problems
+    )

@@ -1,15 +1,31 @@
 r"""Escaping of bytes: printable ASCII as it is, everything else as in C (`PING\r\n`, `\x00`)."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 # Rule: unescaping an escaped text gives the same bytes, and the text contains no terminal control characters.
 
-SHOWN: Final = 60  # bytes that a message quotes of a payload
+SHOWN: Final = 60  # bytes that a message quotes of a payload, unless they are shown `in_full`
 
 _NAMED: Final = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"', "'": b"'"}
 _WRITTEN: Final = {value[0]: f"\\{name}" for name, value in _NAMED.items() if name not in "0'"}
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.?))", re.DOTALL)
+
+
+_in_full: ContextVar[bool] = ContextVar("quoted_in_full", default=False)
+
+
+@contextmanager
+def in_full() -> Iterator[None]:
+    """Within the block, `quote` leaves nothing out."""
+    token = _in_full.set(True)
+    try:
+        yield
+    finally:
+        _in_full.reset(token)
 
 
 def escape(data: bytes) -> str:
@@ -19,7 +35,7 @@ def escape(data: bytes) -> str:
 
 def quote(data: bytes) -> str:
     """Quote bytes for a message: escaped, between quotes, the middle left out if they are many."""
-    if len(data) <= SHOWN:
+    if len(data) <= SHOWN or _in_full.get():
         return f'"{escape(data)}"'
     half = SHOWN // 2
     return f'"{escape(data[:half])}"…"{escape(data[-half:])}" ({len(data)} bytes)'

@@ -9,9 +9,10 @@ from typing import Any, cast
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from answerback.document.yaml_tree import Binary, Fields, Items, Node, Scalar
-from answerback.language import durations
+from answerback.language import durations, timestamps
 from answerback.language.parts import DURATION_PARTS, MAX_PARTS, TOO_MANY
 from answerback.language.problems import Enough, Problems, quoted, step_into
 from answerback.v1 import options_pb2
@@ -26,7 +27,7 @@ _INTEGER = re.compile(r"(-?)(?:(0|[1-9][0-9]{0,24})|0x([0-9a-fA-F]{1,20})|0o([0-
 _DECIMAL = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOT_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-_DURATION: Descriptor = Duration.DESCRIPTOR
+_WRITTEN_AS_ONE: tuple[Descriptor, ...] = (Duration.DESCRIPTOR, Timestamp.DESCRIPTOR)
 _RANGES = {
     FieldDescriptor.TYPE_UINT32: (0, (1 << 32) - 1),
     FieldDescriptor.TYPE_UINT64: (0, (1 << 64) - 1),
@@ -91,7 +92,7 @@ def _kind(message: Message) -> Descriptor:
 
 def _may_be_empty(field: FieldDescriptor) -> bool:
     kind = field.message_type
-    if kind is None or kind is _DURATION or choices(kind) or shorthand(kind) is not None:
+    if kind is None or kind in _WRITTEN_AS_ONE or choices(kind) or shorthand(kind) is not None:
         return False
     return not any(needed.GetOptions().Extensions[options_pb2.required] for needed in kind.fields)
 
@@ -135,8 +136,8 @@ class _Reader:
     def message(self, node: Node, message: Message, path: str, depth: int) -> None:
         """Fill an empty message."""
         kind = _kind(message)
-        if kind.full_name == _DURATION.full_name:
-            self._duration(node, message, path)
+        if kind.full_name in _TIMES:
+            self._time(node, message, path)
         elif depth > MAX_DEPTH:
             self._problem(path, "nested too deep", node)
         elif isinstance(node, Fields):
@@ -248,7 +249,7 @@ class _Reader:
 
     def _part(self, field: FieldDescriptor, path: str, node: Node) -> None:
         """Count it, as `parts` counts what comes over the wire. Raises Enough."""
-        self._parts += 1 + (DURATION_PARTS if field.message_type is _DURATION else 0)
+        self._parts += 1 + (DURATION_PARTS if field.message_type in _WRITTEN_AS_ONE else 0)
         if self._parts > MAX_PARTS:
             self._problem(path, TOO_MANY, node)
             raise Enough
@@ -266,12 +267,13 @@ class _Reader:
             self._problem(path, str(problem), node)
             return None
 
-    def _duration(self, node: Node, message: Message, path: str) -> None:
+    def _time(self, node: Node, message: Message, path: str) -> None:
+        name, parse = _TIMES[_kind(message).full_name]
         if not isinstance(node, Scalar) or node.is_null:
-            self._problem(path, f"a duration is expected, not {_what(node)}", node)
+            self._problem(path, f"a {name} is expected, not {_what(node)}", node)
             return
         try:
-            message.CopyFrom(durations.parse(node.text))
+            message.CopyFrom(parse(node.text))
         except ValueError as problem:
             self._problem(path, f"{problem}, not {quoted(node.text)}", node)
 
@@ -326,6 +328,10 @@ def _enum(node: Scalar, field: FieldDescriptor) -> int:
     raise ValueError(f"no such word: {quoted(node.text)}{_suggestion(node.text, list(known))}")
 
 
+_TIMES: dict[str, tuple[str, Callable[[str], Message]]] = {
+    Duration.DESCRIPTOR.full_name: ("duration", durations.parse),
+    Timestamp.DESCRIPTOR.full_name: ("time", timestamps.parse),
+}
 _SCALARS: dict[int, Callable[[Scalar, FieldDescriptor], Any]] = {
     FieldDescriptor.TYPE_STRING: _text,
     FieldDescriptor.TYPE_BOOL: _boolean,

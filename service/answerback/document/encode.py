@@ -8,8 +8,9 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from answerback.language import durations
+from answerback.language import durations, timestamps
 from answerback.v1 import config_pb2 as v1
 
 # Rule: `load` reads back what is written here to an equal message.
@@ -48,12 +49,14 @@ def _item(field: FieldDescriptor, item: Any, indent: str) -> Iterator[str]:
 
 def _is_block(field: FieldDescriptor, value: Any) -> bool:
     """Whether it is a message that takes lines of its own."""
-    return field.message_type is not None and not isinstance(value, Duration) and bool(value.ListFields())
+    return field.message_type is not None and not isinstance(value, (Duration, Timestamp)) and bool(value.ListFields())
 
 
 def _single(field: FieldDescriptor, value: Any) -> str:
     if isinstance(value, Duration):
         return durations.written(value)
+    if isinstance(value, Timestamp):
+        return timestamps.written(value)
     if field.message_type is not None:
         return "{}"
     if field.enum_type is not None:

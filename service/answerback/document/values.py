@@ -5,16 +5,17 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from answerback.document import decode
 from answerback.document.yaml_tree import MAX_DEPTH, Binary, Fields, Items, Node, Scalar
-from answerback.language import durations
+from answerback.language import durations, timestamps
 from answerback.language.problems import Enough, Problem, Problems
 
 
@@ -22,7 +23,8 @@ def fill(message: Message, value: object) -> list[Problem]:
     """Fill an empty message with a value; return what is wrong with the value.
 
     Text is text, also where YAML would read a number: `{"size": 4}`, not `{"size": "4"}`. `bytes` stand for their
-    UTF-8 text, or, where they are none, for the field that takes hexadecimal digits. A `timedelta` is a duration.
+    UTF-8 text, or, where they are none, for the field that takes hexadecimal digits.
+    A `timedelta` is a duration, an aware `datetime` a time.
     """
     problems = Problems()
     with suppress(Enough):
@@ -52,6 +54,8 @@ def word(field: FieldDescriptor, number: int) -> str:
 def _single(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, Duration):
         return durations.written(value)
+    if isinstance(value, Timestamp):
+        return timestamps.written(value)
     if field.message_type is not None:
         return value_of(value)
     return word(field, value) if field.enum_type is not None else value
@@ -78,6 +82,8 @@ def _scalar(value: object) -> Scalar:
             text, plain = str(value), False
         case timedelta():
             text, plain = _duration(value), False
+        case datetime():
+            text, plain = _time(value), False
         case None:
             text, plain = "", True
         case bool() | int() | float():
@@ -91,6 +97,14 @@ def _duration(value: timedelta) -> str:
     message = Duration()
     message.FromTimedelta(value)
     return durations.written(message)
+
+
+def _time(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError("a datetime needs a time zone, such as datetime.now(UTC)")
+    message = Timestamp()
+    message.FromDatetime(value)
+    return timestamps.written(message)
 
 
 def _bytes(value: bytes) -> Scalar:

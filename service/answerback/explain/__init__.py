@@ -1,6 +1,9 @@
 """Explains how a configuration responds to given input: the real session, with a virtual clock and no network.
 
-simulate           the clock, and the peer
+simulate           what is asked for: moments, requests or a talk, played to the end
+network            the simulation as the network that a talk is played over
+world              the clock, the listener, and its connections
+connection         one connection: drives a session, and is its peer
 fake_connection    the simulated connection and listener
 plans              a listener's plan, compiled as in a worker
 observer           what the session reports: which rule matches, why none before it, which steps are taken
@@ -10,6 +13,6 @@ events             the transcript
 # Rule: what is explained is what is served: nothing here makes decisions; it observes `answerback.core`.
 
 from answerback.explain.events import Event, Transcript
-from answerback.explain.simulate import Moment, explain
+from answerback.explain.simulate import Moment, explain, explain_requests, explain_talk
 
-__all__ = ["Event", "Moment", "Transcript", "explain"]
+__all__ = ["Event", "Moment", "Transcript", "explain", "explain_requests", "explain_talk"]

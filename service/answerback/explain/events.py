@@ -71,6 +71,25 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """The peer opens another connection, which the events after this belong to."""
+
+    type: ClassVar[str] = "connected"
+    at: float
+    number: int
+    """Of the connection, from 1; the first one has no such event."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedTo:
+    """The events after this belong to another connection, opened before."""
+
+    type: ClassVar[str] = "turned_to"
+    at: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedEof:
     """The peer closes its half."""
 
@@ -240,6 +259,8 @@ class Open:
 
 Event = (
     Received
+    | Connected
+    | TurnedTo
     | ReceivedEof
     | AcceptMode
     | Discarded
@@ -266,7 +287,7 @@ class Enough(Exception):
 
 @dataclass
 class Transcript:
-    """The events of a connection, in order."""
+    """The events of the connections, in order."""
 
     listener: str
     events: list[Event] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -51,22 +51,22 @@ class FakeConnection:
     connection_id: str = "1"
     connection_number: int = 1
     listener_number: int = 1
-    counters: BoundedCounters[int] = field(init=False)
     variables: LocalVariables = field(default_factory=LocalVariables)
+    counters: BoundedCounters[int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Count by the virtual clock."""
         self.counters = BoundedCounters(self.clock)
 
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
-        """Count for all connections of the listener, of which there is one."""
+        """Count for all connections of the listener."""
         return self.counters.next_number(cell, max_numbers, window_seconds)
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         """Nothing: the observer has been told."""
 
     def shared_view(self) -> LocalVariables:
-        """Return the variables, which nothing else changes."""
+        """Return the variables, which nothing else changes meanwhile."""
         return self.variables
 
 
@@ -86,3 +86,12 @@ def fake_connection(
         wall_clock=wall_clock,
         clock=clock,
     )
+
+
+def next_connection(first: FakeConnection, number: int) -> FakeConnection:
+    """Return another connection of the same peer and listener, which shares counters, variables and random numbers."""
+    host, port = first.peer
+    peer = (host, port + number - 1) if host else first.peer
+    following = replace(first, peer=peer, connection_id=str(number), connection_number=number, listener_number=number)
+    following.counters = first.counters
+    return following

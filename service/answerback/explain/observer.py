@@ -1,6 +1,6 @@
 """Writes down what a session reports: which rule it finds and why not an earlier one, which steps it takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,7 +36,13 @@ class Recorder(Observer, SessionMetrics):
     """Explanations of the rules' matches, by the rule's index."""
     clock: Clock
     transcript: Transcript
+    replaced_framing: Framing | None = None
+    """What to call the listener's framing, if another one stands in for it."""
+    about_to_add: Callable[[], None] = lambda: None
     session: Session = field(init=False)
+    output: bytearray = field(default_factory=bytearray)
+    """What was sent and the peer has not taken yet."""
+    was_reset: bool = False
     _framing: Framing | None = None
     """Under which the requests were found that are still in the session's buffer; its framer; and their number."""
     _framer: Framing | None = None
@@ -44,6 +50,7 @@ class Recorder(Observer, SessionMetrics):
 
     def add(self, event: events.Event) -> None:
         """Append an event to the transcript."""
+        self.about_to_add()
         self.transcript.add(event)
 
     @property
@@ -69,7 +76,7 @@ class Recorder(Observer, SessionMetrics):
                 event.name,
                 context.number if is_request else 0,
                 request,
-                describe(self._framing) if is_request else "",
+                describe(self.replaced_framing or self._framing) if is_request else "",
                 context.state,
                 None if rule is None else RuleName(rule.name, rule.cell),
                 mark_nearest(passed_over),
@@ -120,6 +127,7 @@ class Recorder(Observer, SessionMetrics):
     @override
     def sent(self, data: bytes | memoryview) -> None:
         if data:
+            self.output += data
             self.add(events.Sent(self.now, bytes(data)))
 
     @override
@@ -154,6 +162,7 @@ class Recorder(Observer, SessionMetrics):
 
     @override
     def closed(self, reason: CloseReason, *, by_reset: bool) -> None:
+        self.was_reset = by_reset
         self.add(events.Closed(self.now, by_reset, reason.label))
 
     def input_left(self) -> None:

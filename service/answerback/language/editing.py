@@ -47,7 +47,7 @@ def created(config: v1.Config, listener: v1.Listener) -> v1.Config:
     """With one more listener, behind all others. Raises ListenerExists."""
     if index_of(config, listener.name) is not None:
         raise ListenerExists(listener.name)
-    changed = _copy(config)
+    changed = copied(config)
     changed.listeners.append(listener)
     return changed
 
@@ -67,7 +67,7 @@ def updated(
         if not allow_missing:
             raise NoSuchListener(listener.name)
         return created(config, listener)
-    changed = _copy(config)
+    changed = copied(config)
     target = changed.listeners[index]
     if ALL in mask:
         target.CopyFrom(listener)
@@ -81,13 +81,14 @@ def deleted(config: v1.Config, name: str, *, allow_missing: bool = False) -> v1.
     index = index_of(config, name)
     if index is None and not allow_missing:
         raise NoSuchListener(name)
-    changed = _copy(config)
+    changed = copied(config)
     if index is not None:
         del changed.listeners[index]
     return changed
 
 
-def _copy(config: v1.Config) -> v1.Config:
+def copied(config: v1.Config) -> v1.Config:
+    """A copy, to be changed."""
     copy = v1.Config()
     copy.CopyFrom(config)
     return copy

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from answerback.language import bounds, durations
+from answerback.language import bounds, durations, timestamps
 from answerback.language.context import Checking
 from answerback.language.problems import step_into
 
@@ -84,6 +85,16 @@ class Time(Field):
         checking.duration(given, path, self.most)
         if self.zero and not durations.nanoseconds(given):
             checking.add(path, self.zero)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Field):
+    """A point in time."""
+
+    def check(self, given: Timestamp, path: str, checking: Checking) -> None:
+        """Report what is no time, which only the API can give."""
+        if not timestamps.valid(given):
+            checking.add(path, "is not a time of the years 1 to 9999")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,20 +74,28 @@ def _unreachable(rules: Numbered, path: str, problems: Problems) -> None:
 
 
 def _before_catch_alls(rules: Numbered, path: str, problems: Problems) -> None:
-    """Report a rule for every state before one that matches everything in some state."""
-    catch_all: int | None = None
-    found: list[tuple[int, int]] = []
+    """Report a rule that enters a state, and acts there too, before the one that matches everything in that state."""
+    catch_alls: list[tuple[int, Sequence[str]]] = []
+    found: list[tuple[int, int, str]] = []
     for index, rule in reversed(rules):
-        takes_all = _takes_all(rule) and not _is_limited(rule)
-        if takes_all:
-            catch_all = index if rule.in_states else None
-        elif catch_all is not None and not rule.in_states:
-            found.append((index, catch_all))
-    for index, behind in reversed(found):
+        if _takes_all(rule) and not _is_limited(rule):
+            catch_alls = [(index, rule.in_states), *catch_alls] if rule.in_states else []
+        elif not rule.in_states:
+            entered = _entered(rule)
+            both = ((index, behind, state) for behind, states in catch_alls for state in states if state in entered)
+            found += list(both)[:1]
+    for index, behind, state in reversed(found):
         problems.add(
             f"{path}.rules[{index}]",
-            f"has no in_states, so it goes before rules[{behind}], which matches everything in its states",
+            f"enters the state {quoted(state)} and also acts there, before rules[{behind}], which matches everything "
+            "in that state: give it in_states",
         )
+
+
+def _entered(rule: v1.Rule) -> set[str]:
+    """The states that the steps of a rule enter."""
+    kinds = ((STEPS.of(step), step) for _, script in scripts(rule, "") for step in script)
+    return {kind.enters(getattr(step, kind.name)) or "" for kind, step in kinds if kind is not None} - {""}
 
 
 def _takes_all(rule: v1.Rule) -> bool:
@@ -115,10 +123,7 @@ def _there(rule: v1.Rule) -> str:
 
 
 def _states(listener: v1.Listener, path: str, problems: Problems) -> None:
-    entered = {""}
-    for rule in listener.rules:
-        for _, script in scripts(rule, ""):
-            entered.update(kind.enters(getattr(step, kind.name)) or "" for step in script if (kind := STEPS.of(step)))
+    entered = {""}.union(*map(_entered, listener.rules))
     for index, rule in enumerate(listener.rules):
         here = f"{path}.rules[{index}].in_states"
         seen: set[str] = set()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 MAX_PARTS: Final = 200_000  # 20 for each of 10,000 rules; some 50 MiB and half a second of checking
-DURATION_PARTS: Final = 2  # of a duration, which a file writes as one value: seconds and nanoseconds
+DURATION_PARTS: Final = 2  # of a duration or a time, which a file writes as one value: seconds and nanoseconds
 MAX_DEPTH: Final = 100  # of messages in one another; protobuf reads no more
 TOO_MANY: Final = f"more than {MAX_PARTS} fields and list items; split it, or move payloads to files"
 

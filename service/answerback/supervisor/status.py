@@ -100,6 +100,8 @@ class FileStatus:
     """Whether the file is applied when its content changes."""
     problems: Sequence[Problem] = ()
     """Why the current content was not applied; empty if it was."""
+    differs_since: int = 0
+    """The first revision that replaced the file's configuration; 0 if the active one is the file's."""
 
     @property
     def rejection(self) -> str:

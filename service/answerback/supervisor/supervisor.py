@@ -34,6 +34,7 @@ from answerback.supervisor.rollout.candidate import CandidateLoader
 from answerback.supervisor.rollout.changes import Change, ChangeRequest, Changes
 from answerback.supervisor.rollout.config_file import ConfigFile
 from answerback.supervisor.rollout.config_watcher import ConfigWatcher
+from answerback.supervisor.rollout.fault_expiry import FaultExpiry
 from answerback.supervisor.rollout.rollout import Clock, Rollout
 from answerback.supervisor.rollout.sources import EarlierRevision, Edit, EditedConfig, GivenConfig
 from answerback.supervisor.sockets.table import Sockets
@@ -83,6 +84,7 @@ class Supervisor:
         self._changes = Changes(
             loader, self._rollout, self._pool, self._store, self._serial, self._readiness, self.series
         )
+        self._expiry = FaultExpiry(self._changes, self._rollout.clock)
         self._watcher = self._new_watcher(contents)
         self._drains = DrainController(
             self._pool, self._rollout, self.counters, self._serial, self._readiness, options.drain_delay_seconds
@@ -125,6 +127,9 @@ class Supervisor:
                 raise
             raise explained from None
         self._pool.monitor(self._rollout)
+        self._expiry.begin()
+        if self._watcher:
+            await self._watcher.note_start(self.history)
         if self._watcher and self.options.watch_config:
             self._watcher.watch()
 
@@ -185,6 +190,7 @@ class Supervisor:
             work = shut_down(self._pool, self._sockets, self._rollout.closer, self.options, self._abort)
             self._stopping = self._tasks.start(work)
             self._serial.close(Stopping)
+            self._expiry.stop()
             if self._watcher:
                 self._watcher.stop()
             self._readiness.report_stop()

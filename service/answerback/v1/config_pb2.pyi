@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -2013,6 +2014,7 @@ class Fault(_message.Message):
     EVERY_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     DIRECTION_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     BANDWIDTH_FIELD_NUMBER: _builtins.int
     SLICE_FIELD_NUMBER: _builtins.int
@@ -2047,6 +2049,12 @@ class Fault(_message.Message):
         """The names of the rules to whose replies the fault applies. A rule without a name is `rules[N]`."""
 
     @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The time at which the server removes the fault from the configuration, as a revision with the origin `expiry`.
+        `answerback fault add --ttl` sets it.
+        """
+
+    @_builtins.property
     def latency(self) -> Global___Delay:
         """Delay the first thing that the peer can notice: bytes, FIN or RST."""
 
@@ -2078,6 +2086,7 @@ class Fault(_message.Message):
         every: _builtins.int = ...,
         rules: _abc.Iterable[_builtins.str] | None = ...,
         direction: Global___Fault.Direction.ValueType = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
         latency: Global___Delay | None = ...,
         bandwidth: Global___Fault.Bandwidth | None = ...,
         slice: Global___Fault.Slice | None = ...,
@@ -2088,9 +2097,9 @@ class Fault(_message.Message):
         corrupt: Global___Fault.Corrupt | None = ...,
         drop: Global___Fault.Drop | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "hang", b"hang", "kind", b"kind", "latency", b"latency", "per", b"per", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "expire_time", b"expire_time", "hang", b"hang", "kind", b"kind", "latency", b"latency", "per", b"per", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "direction", b"direction", "drop", b"drop", "every", b"every", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "rules", b"rules", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "direction", b"direction", "drop", b"drop", "every", b"every", "expire_time", b"expire_time", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "rules", b"rules", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
     _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015

@@ -23,36 +23,45 @@ _sym_db = _symbol_database.Default()
 
 
 from answerback.v1 import config_pb2 as answerback_dot_v1_dot_config__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$answerback/v1/listener_service.proto\x12\ranswerback.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a google/protobuf/field_mask.proto\"=\n\x14ListListenersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"|\n\x15ListListenersResponse\x12*\n\tlisteners\x18\x01 \x03(\x0b\x32\x17.answerback.v1.Listener\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"\"\n\x12GetListenerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\x13GetListenerResponse\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"x\n\x15\x43reateListenerRequest\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x85\x01\n\x16\x43reateListenerResponse\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\"\xc0\x01\n\x15UpdateListenerRequest\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rallow_missing\x18\x03 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\"\x85\x01\n\x16UpdateListenerResponse\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\"r\n\x15\x44\x65leteListenerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"Z\n\x16\x44\x65leteListenerResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x0f\n\x07workers\x18\x04 \x01(\r2\xe0\x03\n\x0fListenerService\x12Z\n\rListListeners\x12#.answerback.v1.ListListenersRequest\x1a$.answerback.v1.ListListenersResponse\x12T\n\x0bGetListener\x12!.answerback.v1.GetListenerRequest\x1a\".answerback.v1.GetListenerResponse\x12]\n\x0e\x43reateListener\x12$.answerback.v1.CreateListenerRequest\x1a%.answerback.v1.CreateListenerResponse\x12]\n\x0eUpdateListener\x12$.answerback.v1.UpdateListenerRequest\x1a%.answerback.v1.UpdateListenerResponse\x12]\n\x0e\x44\x65leteListener\x12$.answerback.v1.DeleteListenerRequest\x1a%.answerback.v1.DeleteListenerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$answerback/v1/listener_service.proto\x12\ranswerback.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"=\n\x14ListListenersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"|\n\x15ListListenersResponse\x12*\n\tlisteners\x18\x01 \x03(\x0b\x32\x17.answerback.v1.Listener\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"\"\n\x12GetListenerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\x13GetListenerResponse\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"x\n\x15\x43reateListenerRequest\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x85\x01\n\x16\x43reateListenerResponse\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\"\xc0\x01\n\x15UpdateListenerRequest\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rallow_missing\x18\x03 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\"\x85\x01\n\x16UpdateListenerResponse\x12)\n\x08listener\x18\x01 \x01(\x0b\x32\x17.answerback.v1.Listener\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\"r\n\x15\x44\x65leteListenerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"Z\n\x16\x44\x65leteListenerResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x0f\n\x07workers\x18\x04 \x01(\r\"\xb7\x01\n\x0f\x41\x64\x64\x46\x61ultRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12#\n\x05\x66\x61ult\x18\x02 \x01(\x0b\x32\x14.answerback.v1.Fault\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07replace\x18\x04 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\"y\n\x10\x41\x64\x64\x46\x61ultResponse\x12#\n\x05\x66\x61ult\x18\x01 \x01(\x0b\x32\x14.answerback.v1.Fault\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x0f\n\x07workers\x18\x05 \x01(\r\"\x82\x01\n\x12RemoveFaultRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\r\n\x05\x66\x61ult\x18\x02 \x01(\t\x12\x15\n\rallow_missing\x18\x03 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\"W\n\x13RemoveFaultResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x0f\n\x07workers\x18\x04 \x01(\r2\x83\x05\n\x0fListenerService\x12Z\n\rListListeners\x12#.answerback.v1.ListListenersRequest\x1a$.answerback.v1.ListListenersResponse\x12T\n\x0bGetListener\x12!.answerback.v1.GetListenerRequest\x1a\".answerback.v1.GetListenerResponse\x12]\n\x0e\x43reateListener\x12$.answerback.v1.CreateListenerRequest\x1a%.answerback.v1.CreateListenerResponse\x12]\n\x0eUpdateListener\x12$.answerback.v1.UpdateListenerRequest\x1a%.answerback.v1.UpdateListenerResponse\x12]\n\x0e\x44\x65leteListener\x12$.answerback.v1.DeleteListenerRequest\x1a%.answerback.v1.DeleteListenerResponse\x12K\n\x08\x41\x64\x64\x46\x61ult\x12\x1e.answerback.v1.AddFaultRequest\x1a\x1f.answerback.v1.AddFaultResponse\x12T\n\x0bRemoveFault\x12!.answerback.v1.RemoveFaultRequest\x1a\".answerback.v1.RemoveFaultResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'answerback.v1.listener_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTLISTENERSREQUEST']._serialized_start=117
-  _globals['_LISTLISTENERSREQUEST']._serialized_end=178
-  _globals['_LISTLISTENERSRESPONSE']._serialized_start=180
-  _globals['_LISTLISTENERSRESPONSE']._serialized_end=304
-  _globals['_GETLISTENERREQUEST']._serialized_start=306
-  _globals['_GETLISTENERREQUEST']._serialized_end=340
-  _globals['_GETLISTENERRESPONSE']._serialized_start=342
-  _globals['_GETLISTENERRESPONSE']._serialized_end=438
-  _globals['_CREATELISTENERREQUEST']._serialized_start=440
-  _globals['_CREATELISTENERREQUEST']._serialized_end=560
-  _globals['_CREATELISTENERRESPONSE']._serialized_start=563
-  _globals['_CREATELISTENERRESPONSE']._serialized_end=696
-  _globals['_UPDATELISTENERREQUEST']._serialized_start=699
-  _globals['_UPDATELISTENERREQUEST']._serialized_end=891
-  _globals['_UPDATELISTENERRESPONSE']._serialized_start=894
-  _globals['_UPDATELISTENERRESPONSE']._serialized_end=1027
-  _globals['_DELETELISTENERREQUEST']._serialized_start=1029
-  _globals['_DELETELISTENERREQUEST']._serialized_end=1143
-  _globals['_DELETELISTENERRESPONSE']._serialized_start=1145
-  _globals['_DELETELISTENERRESPONSE']._serialized_end=1235
-  _globals['_LISTENERSERVICE']._serialized_start=1238
-  _globals['_LISTENERSERVICE']._serialized_end=1718
+  _globals['_LISTLISTENERSREQUEST']._serialized_start=149
+  _globals['_LISTLISTENERSREQUEST']._serialized_end=210
+  _globals['_LISTLISTENERSRESPONSE']._serialized_start=212
+  _globals['_LISTLISTENERSRESPONSE']._serialized_end=336
+  _globals['_GETLISTENERREQUEST']._serialized_start=338
+  _globals['_GETLISTENERREQUEST']._serialized_end=372
+  _globals['_GETLISTENERRESPONSE']._serialized_start=374
+  _globals['_GETLISTENERRESPONSE']._serialized_end=470
+  _globals['_CREATELISTENERREQUEST']._serialized_start=472
+  _globals['_CREATELISTENERREQUEST']._serialized_end=592
+  _globals['_CREATELISTENERRESPONSE']._serialized_start=595
+  _globals['_CREATELISTENERRESPONSE']._serialized_end=728
+  _globals['_UPDATELISTENERREQUEST']._serialized_start=731
+  _globals['_UPDATELISTENERREQUEST']._serialized_end=923
+  _globals['_UPDATELISTENERRESPONSE']._serialized_start=926
+  _globals['_UPDATELISTENERRESPONSE']._serialized_end=1059
+  _globals['_DELETELISTENERREQUEST']._serialized_start=1061
+  _globals['_DELETELISTENERREQUEST']._serialized_end=1175
+  _globals['_DELETELISTENERRESPONSE']._serialized_start=1177
+  _globals['_DELETELISTENERRESPONSE']._serialized_end=1267
+  _globals['_ADDFAULTREQUEST']._serialized_start=1270
+  _globals['_ADDFAULTREQUEST']._serialized_end=1453
+  _globals['_ADDFAULTRESPONSE']._serialized_start=1455
+  _globals['_ADDFAULTRESPONSE']._serialized_end=1576
+  _globals['_REMOVEFAULTREQUEST']._serialized_start=1579
+  _globals['_REMOVEFAULTREQUEST']._serialized_end=1709
+  _globals['_REMOVEFAULTRESPONSE']._serialized_start=1711
+  _globals['_REMOVEFAULTRESPONSE']._serialized_end=1798
+  _globals['_LISTENERSERVICE']._serialized_start=1801
+  _globals['_LISTENERSERVICE']._serialized_end=2444
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from answerback.v1 import config_pb2 as _config_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -345,3 +346,164 @@ class DeleteListenerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteListenerResponse: _TypeAlias = DeleteListenerResponse  # noqa: Y015
+
+@_typing.final
+class AddFaultRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """The name of the listener."""
+    replace: _builtins.bool
+    """Replace the fault of the same name, in its place, if there is one."""
+    etag: _builtins.str
+    """If set, the change is made only if this is the etag of the active configuration; otherwise ABORTED."""
+    validate_only: _builtins.bool
+    """Validate only; change nothing."""
+    comment: _builtins.str
+    """The reason for the change, stored in the history; at most 1024 characters."""
+    @_builtins.property
+    def fault(self) -> _config_pb2.Fault:
+        """The fault. Without a name, it gets one: its kind, such as `latency`, or `latency-2` if that name is in use."""
+
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """Remove the fault after this time: `expire_time` is set to the time of the change plus `ttl`. More than 0, at most
+        8760 h (a year). The removal is a revision with the origin `expiry`. With `serve --state`, the fault is also removed
+        if the server is not running at that time: before the restarted server accepts connections.
+        """
+
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        fault: _config_pb2.Fault | None = ...,
+        ttl: _duration_pb2.Duration | None = ...,
+        replace: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault", "ttl", b"ttl"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "etag", b"etag", "fault", b"fault", "listener", b"listener", "replace", b"replace", "ttl", b"ttl", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddFaultRequest: _TypeAlias = AddFaultRequest  # noqa: Y015
+
+@_typing.final
+class AddFaultResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAULT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The active revision."""
+    etag: _builtins.str
+    """The etag of that revision."""
+    changed: _builtins.bool
+    """False if nothing changed, or if `validate_only` was set."""
+    workers: _builtins.int
+    """The number of workers that serve this revision."""
+    @_builtins.property
+    def fault(self) -> _config_pb2.Fault:
+        """The fault, with its name and its `expire_time`."""
+
+    def __init__(
+        self,
+        *,
+        fault: _config_pb2.Fault | None = ...,
+        revision: _builtins.int = ...,
+        etag: _builtins.str = ...,
+        changed: _builtins.bool = ...,
+        workers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "etag", b"etag", "fault", b"fault", "revision", b"revision", "workers", b"workers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddFaultResponse: _TypeAlias = AddFaultResponse  # noqa: Y015
+
+@_typing.final
+class RemoveFaultRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """The name of the listener."""
+    fault: _builtins.str
+    """The name of the fault, or `faults[N]` if it has none."""
+    allow_missing: _builtins.bool
+    """Succeed if the listener or the fault does not exist."""
+    etag: _builtins.str
+    """If set, the change is made only if this is the etag of the active configuration; otherwise ABORTED."""
+    validate_only: _builtins.bool
+    """Validate only; change nothing."""
+    comment: _builtins.str
+    """The reason for the change, stored in the history; at most 1024 characters."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        fault: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "comment", b"comment", "etag", b"etag", "fault", b"fault", "listener", b"listener", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveFaultRequest: _TypeAlias = RemoveFaultRequest  # noqa: Y015
+
+@_typing.final
+class RemoveFaultResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The active revision."""
+    etag: _builtins.str
+    """The etag of that revision."""
+    changed: _builtins.bool
+    """False if nothing changed, or if `validate_only` was set."""
+    workers: _builtins.int
+    """The number of workers that serve this revision."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        etag: _builtins.str = ...,
+        changed: _builtins.bool = ...,
+        workers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "etag", b"etag", "revision", b"revision", "workers", b"workers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveFaultResponse: _TypeAlias = RemoveFaultResponse  # noqa: Y015

@@ -64,6 +64,16 @@ class ListenerServiceStub(object):
                 request_serializer=answerback_dot_v1_dot_listener__service__pb2.DeleteListenerRequest.SerializeToString,
                 response_deserializer=answerback_dot_v1_dot_listener__service__pb2.DeleteListenerResponse.FromString,
                 _registered_method=True)
+        self.AddFault = channel.unary_unary(
+                '/answerback.v1.ListenerService/AddFault',
+                request_serializer=answerback_dot_v1_dot_listener__service__pb2.AddFaultRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_listener__service__pb2.AddFaultResponse.FromString,
+                _registered_method=True)
+        self.RemoveFault = channel.unary_unary(
+                '/answerback.v1.ListenerService/RemoveFault',
+                request_serializer=answerback_dot_v1_dot_listener__service__pb2.RemoveFaultRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_listener__service__pb2.RemoveFaultResponse.FromString,
+                _registered_method=True)
 
 
 class ListenerServiceServicer(object):
@@ -111,6 +121,21 @@ class ListenerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddFault(self, request, context):
+        """Adds a fault to a listener, after its other faults; with a `ttl`, the server removes it when that time has passed.
+        NOT_FOUND if the listener does not exist; ALREADY_EXISTS if it has a fault of that name, unless `replace` is set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveFault(self, request, context):
+        """Removes a fault from a listener. NOT_FOUND if the listener or the fault does not exist, unless `allow_missing` is set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ListenerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -138,6 +163,16 @@ def add_ListenerServiceServicer_to_server(servicer, server):
                     servicer.DeleteListener,
                     request_deserializer=answerback_dot_v1_dot_listener__service__pb2.DeleteListenerRequest.FromString,
                     response_serializer=answerback_dot_v1_dot_listener__service__pb2.DeleteListenerResponse.SerializeToString,
+            ),
+            'AddFault': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddFault,
+                    request_deserializer=answerback_dot_v1_dot_listener__service__pb2.AddFaultRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_listener__service__pb2.AddFaultResponse.SerializeToString,
+            ),
+            'RemoveFault': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveFault,
+                    request_deserializer=answerback_dot_v1_dot_listener__service__pb2.RemoveFaultRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_listener__service__pb2.RemoveFaultResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -280,6 +315,60 @@ class ListenerService(object):
             '/answerback.v1.ListenerService/DeleteListener',
             answerback_dot_v1_dot_listener__service__pb2.DeleteListenerRequest.SerializeToString,
             answerback_dot_v1_dot_listener__service__pb2.DeleteListenerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddFault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.ListenerService/AddFault',
+            answerback_dot_v1_dot_listener__service__pb2.AddFaultRequest.SerializeToString,
+            answerback_dot_v1_dot_listener__service__pb2.AddFaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveFault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.ListenerService/RemoveFault',
+            answerback_dot_v1_dot_listener__service__pb2.RemoveFaultRequest.SerializeToString,
+            answerback_dot_v1_dot_listener__service__pb2.RemoveFaultResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,12 @@ class ListenerServiceStub:
     """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
     not exist, unless `allow_missing` is set.
     """
+    AddFault: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.AddFaultRequest, _listener_service_pb2.AddFaultResponse]
+    """Adds a fault to a listener, after its other faults; with a `ttl`, the server removes it when that time has passed.
+    NOT_FOUND if the listener does not exist; ALREADY_EXISTS if it has a fault of that name, unless `replace` is set.
+    """
+    RemoveFault: _grpc.UnaryUnaryMultiCallable[_listener_service_pb2.RemoveFaultRequest, _listener_service_pb2.RemoveFaultResponse]
+    """Removes a fault from a listener. NOT_FOUND if the listener or the fault does not exist, unless `allow_missing` is set."""
 
 @_typing.type_check_only
 class ListenerServiceAsyncStub(ListenerServiceStub):
@@ -77,6 +83,12 @@ class ListenerServiceAsyncStub(ListenerServiceStub):
     """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
     not exist, unless `allow_missing` is set.
     """
+    AddFault: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.AddFaultRequest, _listener_service_pb2.AddFaultResponse]  # type: ignore[assignment]
+    """Adds a fault to a listener, after its other faults; with a `ttl`, the server removes it when that time has passed.
+    NOT_FOUND if the listener does not exist; ALREADY_EXISTS if it has a fault of that name, unless `replace` is set.
+    """
+    RemoveFault: _aio.UnaryUnaryMultiCallable[_listener_service_pb2.RemoveFaultRequest, _listener_service_pb2.RemoveFaultResponse]  # type: ignore[assignment]
+    """Removes a fault from a listener. NOT_FOUND if the listener or the fault does not exist, unless `allow_missing` is set."""
 
 class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads and changes single listeners of the active configuration.
@@ -129,5 +141,23 @@ class ListenerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a listener: queued connections are accepted, and each is closed after its current reply. NOT_FOUND if it does
         not exist, unless `allow_missing` is set.
         """
+
+    @_abc_1.abstractmethod
+    def AddFault(
+        self,
+        request: _listener_service_pb2.AddFaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_listener_service_pb2.AddFaultResponse, _abc.Awaitable[_listener_service_pb2.AddFaultResponse]]:
+        """Adds a fault to a listener, after its other faults; with a `ttl`, the server removes it when that time has passed.
+        NOT_FOUND if the listener does not exist; ALREADY_EXISTS if it has a fault of that name, unless `replace` is set.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveFault(
+        self,
+        request: _listener_service_pb2.RemoveFaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_listener_service_pb2.RemoveFaultResponse, _abc.Awaitable[_listener_service_pb2.RemoveFaultResponse]]:
+        """Removes a fault from a listener. NOT_FOUND if the listener or the fault does not exist, unless `allow_missing` is set."""
 
 def add_ListenerServiceServicer_to_server(servicer: ListenerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -513,10 +513,15 @@ class ConfigFile(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     WATCHED_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
+    DIFFERS_SINCE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """The path given with `--config`."""
     watched: _builtins.bool
     """Whether changes of its content are applied automatically (`--watch-config`). SIGHUP always applies it."""
+    differs_since: _builtins.int
+    """The first revision that replaced the configuration of the file, by a change through the API for example. 0 if the
+    active configuration is that of the file.
+    """
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
         """The problems of the current content; empty if it was applied."""
@@ -527,10 +532,11 @@ class ConfigFile(_message.Message):
         path: _builtins.str = ...,
         watched: _builtins.bool = ...,
         problems: _abc.Iterable[_problem_pb2.Problem] | None = ...,
+        differs_since: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "problems", b"problems", "watched", b"watched"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differs_since", b"differs_since", "path", b"path", "problems", b"problems", "watched", b"watched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,7 +553,7 @@ class LastChange(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
-    """The source: `file`, `api`, `rollback`, `built-in`."""
+    """The source: `file`, `api`, `rollback`, `expiry`, `built-in`."""
     comment: _builtins.str
     """The comment given with the change."""
     @_builtins.property

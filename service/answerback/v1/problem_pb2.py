@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61nswerback/v1/problem.proto\x12\ranswerback.v1\"(\n\x07Problem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61nswerback/v1/problem.proto\x12\ranswerback.v1\"d\n\x07Problem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\x04line\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x13\n\x06\x63olumn\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\x07\n\x05_lineB\t\n\x07_columnb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'answerback.v1.problem_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROBLEM']._serialized_start=46
-  _globals['_PROBLEM']._serialized_end=86
+  _globals['_PROBLEM']._serialized_end=146
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ WRONG = {
     "{per: 1s, drop: {}}": "[0].per: only with `times`: it is what is counted in each window",
     "{times: 1, per: 2h, drop: {}}": "[0].per: must be 0 to 1h, not 2h",
     "{times: 1, per: 0s, drop: {}}": "[0].per: must be more than 0: the window in which applications are counted",
-    "{corrupt: {bytes: 0}}": "[0].corrupt.bytes: must be at least 1",
+    "{corrupt: {bytes: 0}}": "[0].corrupt.bytes: must be at least 1, not 0",
 }
 
 

@@ -70,7 +70,7 @@ def test_range_with_min_above_max_is_rejected() -> None:
     assert problems("{size: {min: 3, max: 2}}") == ["size: never holds: min, 3, is more than max, 2"]
     assert problems("{request_number: {min: 1, max: 0}}") == [
         "request_number: never holds: min, 1, is more than max, 0",
-        "request_number.max: must be at least 1: requests are numbered from there",
+        "request_number.max: must be at least 1, not 0: requests are numbered from there",
     ]
     for right in ("{size: {max: 0}}", "{size: {min: 2, max: 2}}", "{request_number: {max: 1}}"):
         assert problems(right) == []

@@ -36,6 +36,7 @@ class FakeChanges:
     outcome: Exception | None = None
     changed: bool = True
     applied: list[ConfigSnapshot] = field(default_factory=list)
+    current: Revision = field(default_factory=lambda: Revision(1, "a-1", config(listener("one"))))
 
     async def make(self, request: ChangeRequest) -> Change:
         assert isinstance(request.source, FileContent)

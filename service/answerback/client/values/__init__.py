@@ -19,7 +19,7 @@ from answerback.client.values.journal import (
     Waited,
     Watched,
 )
-from answerback.client.values.listeners import Listener, ListenerChange
+from answerback.client.values.listeners import FaultChange, Listener, ListenerChange
 from answerback.client.values.operations import (
     ConfigFile,
     DrainProgress,
@@ -42,6 +42,7 @@ __all__ = (
     "ConnectionEnd",
     "DrainProgress",
     "Exchange",
+    "FaultChange",
     "JournalEvent",
     "LastChange",
     "Listener",

@@ -21,6 +21,7 @@ class Config:
 
 
 @plain(listener_service_pb2.DeleteListenerResponse)
+@plain(listener_service_pb2.RemoveFaultResponse)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """The result of a change."""
@@ -53,7 +54,7 @@ class Revision:
     time: datetime | None
     """When it became active."""
     origin: str
-    """`file`, `api`, `rollback` or `built-in`."""
+    """`file`, `api`, `rollback`, `expiry` or `built-in`."""
     comment: str
     config: dict[str, Any] | None
     """None in lists without configurations."""

@@ -45,9 +45,14 @@ def _field(message: Any, field: FieldDescriptor) -> Any:
     found = getattr(message, field.name)
     if field.is_repeated:
         return tuple(_single(field, item) for item in found)
-    if field.message_type is not None and not message.HasField(field.name):
+    if (field.message_type is not None or _is_optional(field)) and not message.HasField(field.name):
         return None
     return _single(field, found)
+
+
+def _is_optional(field: FieldDescriptor) -> bool:
+    """Whether a single value is declared `optional`: the schema then makes a oneof of its own around it."""
+    return field.containing_oneof is not None and field.containing_oneof.name == f"_{field.name}"
 
 
 def _single(field: FieldDescriptor, found: Any) -> Any:

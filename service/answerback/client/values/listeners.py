@@ -19,6 +19,15 @@ class Listener:
     etag: str
 
 
+@plain(listener_service_pb2.AddFaultResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultChange(Change):
+    """The result of a change of one fault, and the fault."""
+
+    fault: dict[str, Any]
+    """The fault as in YAML, with its name, and with `expire_time` if it has a time to live."""
+
+
 @plain(listener_service_pb2.CreateListenerResponse)
 @plain(listener_service_pb2.UpdateListenerResponse)
 @dataclass(frozen=True, slots=True, kw_only=True)

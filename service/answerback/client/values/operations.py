@@ -49,6 +49,8 @@ class ConfigFile:
     path: str
     watched: bool
     problems: tuple[Problem, ...]
+    differs_since: int
+    """The first revision that replaced the file's configuration; 0 if the active one is the file's."""
 
 
 @plain(operations_service_pb2.LastChange)

@@ -2,8 +2,10 @@
 
 from answerback.core import patterns
 from answerback.core.context import RequestContext
+from answerback.core.escapes import quote
 from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import REGEX_WEIGHT, Effort, with_effort
+from answerback.core.matching.pattern_progress import progress
 
 
 def regex(pattern: str) -> Matcher:
@@ -31,10 +33,15 @@ def explain_regex(pattern: str) -> Explainer:
     def explain(request: bytes, context: RequestContext) -> Mismatch | None:
         if matches(request, context):
             return None
-        return Mismatch(
-            f"nothing in it matches {pattern}"
-            + (", but for the case of its letters" if _in_any_case(pattern, request) else "")
-        )
+        why = f"nothing in it matches {pattern}"
+        if _in_any_case(pattern, request):
+            return Mismatch(f"{why}, but for the case of its letters")
+        near = progress(pattern, request)
+        if near is None:
+            return Mismatch(why)
+        follows = quote(request[near.at : near.at + 1]) if near.at < len(request) else "the end"
+        why += f": {near.matched} does up to byte {near.at}, where {near.following} should follow, not {follows}"
+        return Mismatch(why, near.at) if near.exact else Mismatch(why)
 
     return explain
 

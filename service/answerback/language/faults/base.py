@@ -1,14 +1,15 @@
 """What the kinds of fault share, and the parts of a fault that are the same for all of them."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, ClassVar, Final
 
 from answerback.core import faults
-from answerback.language import bounds, durations
+from answerback.language import bounds, durations, timestamps
 from answerback.language.context import Checking, Linting
 from answerback.language.expressions.errors import suggestion
-from answerback.language.fields import Field, Time, Where, describe
+from answerback.language.fields import Field, Moment, Time, Where, describe
 from answerback.language.payloads import says_nothing
 from answerback.language.problems import quoted, step_into
 from answerback.language.registry import Family, Kind
@@ -78,6 +79,11 @@ FIELDS = describe(
         default="`TO_PEER`",
         words="`FROM_PEER` only with `bandwidth`",
     ),
+    expire_time=Moment(
+        "faults: [{expire_time: 2099-11-29T06:00:00Z, latency: 1s}]",
+        default="never",
+        words="a time as in RFC 3339",
+    ),
 )
 
 
@@ -95,6 +101,8 @@ def check_fault(given: v1.Fault, path: str, checking: Checking, *, rules: Collec
         FIELDS.fields["per"].check(given.per, f"{path}.per", checking)
         if not given.times:
             checking.add(f"{path}.per", "only with `times`: it is what is counted in each window")
+    if given.HasField("expire_time"):
+        FIELDS.fields["expire_time"].check(given.expire_time, f"{path}.expire_time", checking)
     for index, rule in enumerate(given.rules):
         if rule not in rules:
             hint = suggestion(rule, rules) if len(rules) <= MAX_COMPARED else ""
@@ -165,6 +173,8 @@ def lint_faults(listener: v1.Listener, linting: Linting) -> None:
 def _never_applies(fault: v1.Fault, kind: FaultKind) -> str | None:
     if fault.HasField("probability") and not fault.probability:
         return "its probability is 0"
+    if fault.HasField("expire_time") and timestamps.nanoseconds(fault.expire_time) <= time.time_ns():
+        return f"its expire_time {timestamps.written(fault.expire_time)} has passed"
     return kind.never_applies(fault)
 
 

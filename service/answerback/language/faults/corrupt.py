@@ -34,7 +34,7 @@ class CorruptKind(FaultKind):
     def check(self, given: v1.Fault.Corrupt, path: str, checking: Checking) -> None:
         """At least one byte."""
         if given.HasField("bytes") and not given.bytes:
-            checking.add(f"{path}.bytes", "must be at least 1")
+            checking.add(f"{path}.bytes", "must be at least 1, not 0")
 
     @override
     def compile(self, given: v1.Fault.Corrupt) -> faults.Effect:

@@ -18,7 +18,7 @@ class RequestNumberKind(MatchKind):
         """A range with something in it; requests are numbered from 1."""
         check_range(given, path, checking)
         if given.HasField("max") and not given.max:
-            checking.add(f"{path}.max", "must be at least 1: requests are numbered from there")
+            checking.add(f"{path}.max", "must be at least 1, not 0: requests are numbered from there")
 
     @override
     def compile(self, given: v1.Match.Range, compiling: Compiling) -> matching.Matcher:

@@ -19,6 +19,7 @@ from answerback.v1 import config_pb2 as v1
 FILE: Final = "file"
 API: Final = "api"
 ROLLBACK: Final = "rollback"
+EXPIRY: Final = "expiry"
 BUILT_IN: Final = "built-in"
 
 KEPT: Final = 1000  # default number of revisions to keep
@@ -39,7 +40,7 @@ class Revision:
     """The contents of its `file` fields, when the revision was made."""
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     origin: str = BUILT_IN
-    """One of `file`, `api`, `rollback`, `built-in`."""
+    """One of `file`, `api`, `rollback`, `expiry`, `built-in`."""
     comment: str = ""
     identity: str = ""
     """The authenticated name of the caller, from a certificate or a token."""

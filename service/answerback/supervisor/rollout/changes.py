@@ -1,8 +1,12 @@
 """Changes of the active configuration, one at a time: requested, checked, applied on all workers, counted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from answerback.concurrency.notifier import Notifier
 from answerback.concurrency.serial import SerialRunner
+from answerback.language.fault_editing import expired_faults
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.metrics.series import Series
 from answerback.supervisor.errors import EtagMismatch
@@ -13,11 +17,13 @@ from answerback.supervisor.rollout.change_stats import ChangeStats
 from answerback.supervisor.rollout.config_file import ConfigSnapshot
 from answerback.supervisor.rollout.initial import cannot_restore, choose
 from answerback.supervisor.rollout.rollout import Rollout
-from answerback.supervisor.rollout.sources import ConfigSource
+from answerback.supervisor.rollout.sources import ConfigSource, WithoutExpired
 from answerback.supervisor.rollout.two_phase import names_of
 from answerback.supervisor.workers.pool import WorkerPool
 
 # Rule: nothing of a rejected configuration takes effect, anywhere.
+
+MAX_NAMED: Final = 3  # expired faults that a comment names
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,13 @@ class ChangeRequest:
     validate_only: bool = False
 
 
+def comment_of(expired: Sequence[tuple[str, str]]) -> str:
+    """Return the comment of a revision without these faults, each given as its listener and name."""
+    shown = ", ".join(f"{fault} of {listener}" for listener, fault in expired[:MAX_NAMED])
+    more = f" and {len(expired) - MAX_NAMED} more" if len(expired) > MAX_NAMED else ""
+    return f"expired: {shown}{more}"
+
+
 class Changes:
     """Applies requested changes."""
 
@@ -57,6 +70,8 @@ class Changes:
         series: Series,
     ) -> None:
         self.stats = ChangeStats()
+        self.activated = Notifier()
+        """Notified when a revision has become active."""
         self._loader = loader
         self._rollout = rollout
         self._pool = pool
@@ -77,8 +92,12 @@ class Changes:
         Raises InvalidConfig, StartError, ChangeFailed, WorkerDied, OSError.
         """
         candidate, stored = await choose(self._loader, self._store, file)
+        comment, now = "", self._rollout.clock.now_ns()
+        if stored is not None and (expired := expired_faults(stored.config, now)):
+            candidate = await WithoutExpired(now).load(self._loader, stored)
+            comment, stored = comment_of(expired), None
         try:
-            await self._activate(candidate, "", stored=stored)
+            await self._activate(candidate, comment, stored=stored)
         except InvalidConfig as error:
             if stored is None:
                 raise
@@ -91,6 +110,10 @@ class Changes:
         """
         return await self._serial.run(self._make(request))
 
+    async def remove_expired(self) -> None:
+        """Remove the faults whose time has passed, if there are any. Raises what `make` raises."""
+        await self._serial.run(self._remove_expired(self._rollout.clock.now_ns()))
+
     async def validate(self, source: ConfigSource) -> list[Problem]:
         """Return all problems of a configuration that can be found without applying it."""
         try:
@@ -98,6 +121,10 @@ class Changes:
         except InvalidConfig as error:
             return list(error.problems)
         return []
+
+    async def _remove_expired(self, now: int) -> None:
+        if expired := expired_faults(self.current.config, now):
+            await self._make(ChangeRequest(source=WithoutExpired(now), comment=comment_of(expired)))
 
     async def _make(self, request: ChangeRequest) -> Change:
         if request.validate_only:
@@ -111,7 +138,8 @@ class Changes:
         return await request.source.load(self._loader, self.current)
 
     def _preview(self, candidate: Candidate) -> Change:
-        """Return the result that `_apply` would give, as far as it is known before."""
+        """Return the result that `_apply` would give, as far as it is known before. Raises InvalidConfig."""
+        self._rollout.try_binding(candidate)
         current = self.current
         revision = Revision(current.number, current.etag, candidate.config, candidate.files, origin=candidate.origin)
         return Change(revision, changed=False, workers=self._serving)
@@ -129,6 +157,7 @@ class Changes:
     async def _activate(self, candidate: Candidate, comment: str, *, stored: Revision | None = None) -> int:
         count = await self._rollout.apply(candidate, comment, stored=stored)
         self.stats.applied_revision(self.current, count)
+        self.activated.notify()
         self._series.configured(names_of(self.current.config))
         self._pool.refresh_adopters()
         self._readiness.report_listeners(self._rollout.names, self._rollout.drained)

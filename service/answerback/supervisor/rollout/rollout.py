@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from answerback.concurrency.serial import SerialRunner
 from answerback.internal.v1.link_pb2 import ListenerLayout
+from answerback.language.addresses import socket_key
 from answerback.language.enums import accept_of
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.supervisor import audit
@@ -42,6 +43,10 @@ class Clock:
         """Return the time."""
         return datetime.now(UTC)
 
+    def now_ns(self) -> int:
+        """Return the time in nanoseconds since 1970."""
+        return int(self.now().timestamp() * 10**6) * 10**3
+
 
 class Rollout:
     """Activates revisions on the workers of a pool; `current` is the active one."""
@@ -66,7 +71,7 @@ class Rollout:
         self._sockets = sockets
         self._store = store
         self._serial = serial
-        self._clock = clock
+        self.clock = clock
 
     @property
     def names(self) -> list[str]:
@@ -104,6 +109,12 @@ class Rollout:
         await self.closer.begin()
         self.drained.keep(listener.name for listener in candidate.config.listeners)
         return count
+
+    def try_binding(self, candidate: Candidate) -> None:
+        """Bind the new addresses of a configuration, and close them. Raises InvalidConfig."""
+        keys = [socket_key(listener) for listener in candidate.config.listeners]
+        with blaming_listeners(candidate, keys), self._sockets.binding(keys):
+            pass
 
     async def boot(self, process: WorkerProcess) -> None:
         """Let a new worker serve the active revision. Raises WorkerDied."""
@@ -162,7 +173,7 @@ class Rollout:
         caller = audit.CALLER.get()
         identity = caller.identity if caller is not None else ""
         config, files, origin = candidate.config, candidate.files, candidate.origin
-        return Revision(number, etag, config, files, self._clock.now(), origin, comment, identity)
+        return Revision(number, etag, config, files, self.clock.now(), origin, comment, identity)
 
     async def _decide(
         self, revision: Revision, bound: Mapping[str, Bound], states: Mapping[str, ListenState], *, record: bool

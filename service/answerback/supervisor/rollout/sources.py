@@ -1,10 +1,11 @@
 """Where the configuration of a change comes from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from answerback.language.fault_editing import without_expired
 from answerback.supervisor.revisions.history import History
-from answerback.supervisor.revisions.store import API, FILE, ROLLBACK, Revision
+from answerback.supervisor.revisions.store import API, EXPIRY, FILE, ROLLBACK, Revision
 from answerback.supervisor.rollout.candidate import Candidate, CandidateLoader
 from answerback.supervisor.rollout.config_file import ConfigSnapshot
 from answerback.v1 import config_pb2 as v1
@@ -52,6 +53,20 @@ class EditedConfig:
     async def load(self, loader: CandidateLoader, active: Revision) -> Candidate:
         """Edit and check it. Raises InvalidConfig, and what the edit raises."""
         return await loader.from_api(self.edit.apply(active.config), active, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutExpired:
+    """The active configuration without the faults that have expired, with the same contents of its files."""
+
+    now: int
+    """In nanoseconds since 1970."""
+    origin: str = EXPIRY
+
+    async def load(self, loader: CandidateLoader, active: Revision) -> Candidate:
+        """Remove them. Raises InvalidConfig."""
+        left = replace(active, config=without_expired(active.config, self.now))
+        return await loader.from_revision(left, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
