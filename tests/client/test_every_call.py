@@ -1,5 +1,6 @@
 """Every call once against a running server, by both clients: a call that is not here makes the test fail."""
 
+import inspect
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -19,7 +20,7 @@ LISTENER: Final = {
     "framing": "line",
     "rules": [{"name": "ping", "when": "PING", "times": 100, "do": [{"send": "+PONG\r\n"}]}],
 }
-ALL: Final = {name for name, found in vars(Calls).items() if isinstance(found, call | stream)}
+ALL: Final = {name for name, found in inspect.getmembers_static(Calls) if isinstance(found, call | stream)}
 
 
 class Served:
