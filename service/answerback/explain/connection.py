@@ -1,4 +1,4 @@
-"""A simulated connection: drives one session, and is its peer, who sends what it is told to."""
+"""A simulated connection: drives one session, and is its peer, which sends given data."""
 
 from math import inf
 
