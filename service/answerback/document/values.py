@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from answerback.document import decode
+from answerback.document import decode, schema
 from answerback.document.yaml_tree import MAX_DEPTH, Binary, Fields, Items, Node, Scalar
 from answerback.language import durations, timestamps
 from answerback.language.problems import Enough, Problem, Problems
@@ -47,7 +47,7 @@ def value_of(message: Message) -> dict[str, Any]:
 
 def word(field: FieldDescriptor, number: int) -> str:
     """Return the value of an enum as a configuration says it; its number if only a newer version knows it."""
-    words = {number: word for word, number in decode.short_words(field.enum_type).items()}
+    words = {number: word for word, number in schema.short_words(field.enum_type).items()}
     return words.get(number, str(number))
 
 
