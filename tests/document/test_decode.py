@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from answerback.document import decode as reading
+from answerback.document import schema
 from answerback.document.document import load
 from answerback.document.yaml_tree import compose
 from answerback.language.problems import Problems
@@ -64,15 +65,15 @@ def test_word_alone_selects_a_member_without_content() -> None:
 
 
 def test_words_of_a_oneof_are_its_members_that_may_be_empty() -> None:
-    assert reading.words(v1.Step.DESCRIPTOR)[:3] == ["echo", "discard", "close"]  # not `send`, which needs bytes
-    assert reading.words(v1.Framing.DESCRIPTOR)[:3] == ["read", "line", "until_eof"]
-    assert reading.words(v1.Match.DESCRIPTOR) == []
+    assert schema.words(v1.Step.DESCRIPTOR)[:3] == ["echo", "discard", "close"]  # not `send`, which needs bytes
+    assert schema.words(v1.Framing.DESCRIPTOR)[:3] == ["read", "line", "until_eof"]
+    assert schema.words(v1.Match.DESCRIPTOR) == []
 
 
 NOT_WORDS = {
     "lines": "framing: no such word: 'lines'; did you mean line?",
     "Line": "framing: no such word: 'Line'; did you mean line?",
-    "zebra": f"framing: no such word: 'zebra'; known: {', '.join(reading.words(v1.Framing.DESCRIPTOR))}",
+    "zebra": f"framing: no such word: 'zebra'; known: {', '.join(schema.words(v1.Framing.DESCRIPTOR))}",
     "pattern": "framing: pattern needs a value: write {pattern: …}",
     "fixed": "framing: fixed needs a value: write {fixed: …}",
     "": "framing: no value",

@@ -8,6 +8,7 @@ from answerback.core.session.reader import READ_AHEAD
 from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain import events as e
+from answerback.explain.transcript import ERRORS, MOST_EVENTS, Transcript
 from answerback.explain.world import READ_BYTES
 from tests.explain.explaining import BEGUN, asked, misses, only, sent, told
 
@@ -331,13 +332,13 @@ def test_many_rules_select_the_same_as_one_by_one() -> None:
 def test_transcript_is_cut_at_the_maximum_of_events() -> None:
     transcript = told("rules: [{do: [dribble: {payload: {template: '${random(60000)}'}, size: 1, gap: 1ms}]}]", b"x")
     assert transcript.cut_short
-    assert len(transcript.events) == e.MOST_EVENTS
+    assert len(transcript.events) == MOST_EVENTS
 
 
-@pytest.mark.parametrize("reason", e.ERRORS)
+@pytest.mark.parametrize("reason", ERRORS)
 def test_explained_close_by_an_error_is_no_answer(reason: CloseReason) -> None:
-    assert not e.Transcript("it", [e.Closed(0, False, reason.label)]).answered
-    assert e.Transcript("it", [e.Closed(0, False, CloseReason.SERVER_CLOSE.label)]).answered
+    assert not Transcript("it", [e.Closed(0, False, reason.label)]).answered
+    assert Transcript("it", [e.Closed(0, False, CloseReason.SERVER_CLOSE.label)]).answered
 
 
 def test_applied_faults_are_listed() -> None:

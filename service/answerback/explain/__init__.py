@@ -7,12 +7,14 @@ connection         one connection: drives a session, and is its peer
 fake_connection    the simulated connection and listener
 plans              a listener's plan, compiled as in a worker
 observer           what the session reports: which rule matches, why none before it, which steps are taken
-events             the transcript
+events             what a transcript consists of
+transcript         the events in order, up to a maximum
 """
 
 # Rule: what is explained is what is served: nothing here makes decisions; it observes `answerback.core`.
 
-from answerback.explain.events import Event, Transcript
+from answerback.explain.events import Event
 from answerback.explain.simulate import Moment, explain, explain_requests, explain_talk
+from answerback.explain.transcript import Transcript
 
 __all__ = ["Event", "Moment", "Transcript", "explain", "explain_requests", "explain_talk"]

@@ -1,27 +1,12 @@
 """The events of a transcript."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from answerback.core.actions import CloseReason
 from answerback.core.matching import Mismatch
 
 # Rule: an event is frozen data; `at` is in seconds from the beginning of the connection.
-
-MOST_EVENTS: Final = 10_000  # max. events: a longer transcript would not be read
-
-# A conversation that ends for these reasons counts as failed.
-ERRORS: Final = frozenset(
-    {
-        CloseReason.REQUEST_TIMEOUT,
-        CloseReason.REQUEST_TOO_LARGE,
-        CloseReason.REPLY_TOO_LARGE,
-        CloseReason.REPLY_FAILED,
-        CloseReason.MALFORMED_REQUEST,
-        CloseReason.UNEXPECTED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,45 +264,6 @@ Event = (
     | Closed
     | Open
 )
-
-
-class Enough(Exception):
-    """The transcript has reached its maximum length."""
-
-
-@dataclass
-class Transcript:
-    """The events of the connections, in order."""
-
-    listener: str
-    events: list[Event] = field(default_factory=list)
-    cut_short: bool = False
-    """Whether there were more than MOST_EVENTS."""
-
-    def add(self, event: Event) -> None:
-        """Append an event. Consecutive bytes sent at the same time become one event. Raises Enough."""
-        last = self.events[-1] if self.events else None
-        if isinstance(event, Sent) and isinstance(last, Sent) and last.at == event.at:
-            self.events[-1] = replace(last, data=last.data + event.data)
-            return
-        if len(self.events) == MOST_EVENTS:
-            self.cut_short = True
-            raise Enough
-        self.events.append(event)
-
-    @property
-    def answered(self) -> bool:
-        """Whether a rule matched each request, nothing was left over, and the conversation did not end in an error."""
-        return not any(map(_wrong, self.events))
-
-
-def _wrong(event: Event) -> bool:
-    match event:
-        case Evaluated(event="REQUEST", rule=None) | Incomplete() | Discarded():
-            return True
-        case Closed(reason=reason):
-            return reason in {error.label for error in ERRORS}
-    return False
 
 
 def mark_nearest(passed_over: Sequence[PassedOver]) -> tuple[PassedOver, ...]:

@@ -14,7 +14,8 @@ from answerback.core.session import Observer, Session
 from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import Hang, Receive, SetFraming, StepResult
 from answerback.explain import events
-from answerback.explain.events import FaultName, PassedOver, RuleName, Transcript, mark_nearest
+from answerback.explain.events import FaultName, PassedOver, RuleName, mark_nearest
+from answerback.explain.transcript import Transcript
 from answerback.language.framing import describe, objection, waits_for
 
 # Rule: nothing here makes decisions, or repeats one of the session's.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from answerback.explain.events import Enough, Transcript
 from answerback.explain.network import SimulatedNetwork
+from answerback.explain.transcript import Enough, Transcript
 from answerback.explain.world import World
 from answerback.language.contents import Files
 from answerback.talk.player import Player, TalkFailed

@@ -9,9 +9,9 @@ from answerback.core.framing import Read
 from answerback.core.plan import Accept, ActivePlan
 from answerback.explain import events, plans
 from answerback.explain.connection import SimulatedConnection
-from answerback.explain.events import Transcript
 from answerback.explain.fake_connection import fake_connection, next_connection
 from answerback.explain.observer import Recorder
+from answerback.explain.transcript import Transcript
 from answerback.language.contents import Files
 from answerback.v1 import config_pb2 as v1
 
