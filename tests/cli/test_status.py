@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
+from answerback.control.authorisation import PermissionDenied
 from answerback.v1.config_pb2 import ACCEPT_STALL, ENGINE_CALLBACK
+from answerback.v1.journal_service_pb2 import (
+    Body,
+    Exchange,
+    ExchangeFilter,
+    ListExchangesRequest,
+    ListExchangesResponse,
+)
 from answerback.v1.operations_service_pb2 import DRAIN_STATE_DRAINED, STATE_NOT_SERVING, GetStatusResponse
 
 
@@ -80,3 +88,64 @@ def test_status_without_changes_prints_no_last_change(api: Any, cli: Any) -> Non
     result = cli("status")
     assert result.exit_code == 0
     assert "last" not in result.stdout
+
+
+def test_rejection_of_a_file_has_its_line_and_column(api: Any, cli: Any, status: GetStatusResponse) -> None:
+    status.last_rejected.problems.add(path="listeners[1]", message="has no address", line=12, column=5)
+    status.last_rejected.problems.add(message="not UTF-8", line=3, column=1)
+    status.config_file.problems.add(path="listeners[1]", message="has no address", line=12, column=5)
+    api.answers["GetStatus"] = status
+    lines = cli("status").stdout.splitlines()
+    assert lines[-4:] == [
+        "  listeners[0].name: is missing",
+        "  12:5: listeners[1]: has no address",
+        "  3:1: not UTF-8",
+        "config file   answerback.yaml (watched): rejected",
+    ]
+    data = json.loads(cli("status", "-o", "json").stdout)
+    assert "line" not in data["last_rejected"]["problems"][0]
+    assert data["config_file"]["problems"] == [
+        {"path": "listeners[1]", "message": "has no address", "line": 12, "column": 5}
+    ]
+
+
+def test_configuration_that_replaced_the_file_is_named(api: Any, cli: Any, status: GetStatusResponse) -> None:
+    status.config_file.differs_since = 2
+    api.answers["GetStatus"] = status
+    assert cli("status").stdout.splitlines()[-1] == (
+        "config file   answerback.yaml (watched): applied; the active configuration differs since revision 2"
+    )
+
+
+@pytest.mark.parametrize(
+    "mismatch, why",
+    [('rules[0]: is not "PING": byte 1 is "O"', 'rules[0]: is not "PING": byte 1 is "O"'), ("", "no rule matches")],
+)
+def test_last_unmatched_request_is_shown_with_the_nearest_rule(
+    api: Any, cli: Any, status: GetStatusResponse, mismatch: str, why: str
+) -> None:
+    exchange = Exchange(listener="hello", mismatch=mismatch, request=Body(data=b"PONG\r", size=5))
+    exchange.time.FromJsonString("2026-01-02T03:08:00Z")
+    api.answers["GetStatus"] = status
+    api.answers["ListExchanges"] = ListExchangesResponse(exchanges=[exchange])
+    assert cli("status").stdout.splitlines()[-1] == f'last unmatched  2026-01-02T03:08:00Z  hello  "PONG\\r": {why}'
+    assert api.asked[-1] == ListExchangesRequest(filter=ExchangeFilter(unmatched=True), page_size=1, newest=True)
+    assert json.loads(cli("status", "-o", "json").stdout)["last_unmatched"]["request"] == {"text": "PONG\r"}
+
+
+@pytest.mark.parametrize("answer", [ListExchangesResponse(), PermissionDenied("/answerback.v1.JournalService/List")])
+def test_status_without_an_unmatched_request_in_the_journal_says_nothing_of_it(
+    api: Any, cli: Any, status: GetStatusResponse, answer: Any
+) -> None:
+    api.answers["GetStatus"] = status
+    api.answers["ListExchanges"] = answer
+    result = cli("status")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1].startswith("config file")
+
+
+def test_journal_is_not_asked_if_all_requests_matched(api: Any, cli: Any, status: GetStatusResponse) -> None:
+    status.listeners[0].requests_unmatched = 0
+    api.answers["GetStatus"] = status
+    assert cli("status").exit_code == 0
+    assert len(api.asked) == 1

@@ -120,7 +120,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     explained = _explained(ctx, file, exchange, server, timeout)
     with in_full() if full else nullcontext():
         found, failed = _simulated(explained, explained.listener_of(listener), instructions, moments, peer)
-    _write(explained, found, failed, talk, form)
+        _write(explained, found, failed, talk, form)
     if failed or not found.answered:
         raise click.exceptions.Exit(1)
 
