@@ -65,17 +65,22 @@ def test_redis_cli_pings_sets_and_gets(examples: Examples) -> None:
     assert redis_cli(port, "ping") == "PONG\n"
     assert redis_cli(port, "echo", "hello\nworld") == "hello\nworld\n"
     assert redis_cli(port, say="GET a\nSET a 'b c'\nGET a\n").split("\n")[:3] == ["", "OK", "b c"]
+    assert redis_cli(port, "-3", "get", "a") == redis_cli(port, "get", "a") == "b c\n"
+    assert redis_cli(port, "-n", "1", "get", "a") == "\n"
     assert redis_cli(port, "flushall") == "ERR unknown command\n\n"
 
 
 def test_redis_benchmark_accepts_every_reply_of_the_redis_example(examples: Examples) -> None:
     port = str(examples.ports["redis"])
-    load = ["-t", "ping_inline,ping_mbulk,set,get", "-c", "20", "-n", "2000", "-P", "4", "--csv"]
+    load = ["-t", "ping_inline,ping_mbulk,set,get,incr", "-c", "20", "-n", "2000", "-P", "4", "--csv"]
     said = output("redis-benchmark", "-h", HOST, "-p", port, *load)
-    done = [line.split(",")[0] for line in said.splitlines()[-4:]]
-    assert done == ['"PING_INLINE"', '"PING_MBULK"', '"SET"', '"GET"']
+    done = [line.split(",")[0] for line in said.splitlines()[-5:]]
+    assert done == ['"PING_INLINE"', '"PING_MBULK"', '"SET"', '"GET"', '"INCR"']
     assert examples.matches("redis", "ping") >= 4000
     assert examples.matches("redis", "set") >= 2000
+    assert int(redis_cli(examples.ports["redis"], "get", "counter:__rand_int__")) == examples.matches(
+        "redis", "increment"
+    )
 
 
 def test_redis_benchmark_pings_inline_where_requests_are_lines(examples: Examples) -> None:
