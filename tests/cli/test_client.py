@@ -69,3 +69,25 @@ def test_admin_command_with_unknown_option_exits_with_2(cli: Any, command: str) 
     result = cli(command, "--no-such-option")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "No such option" in result.stderr
+
+
+def test_call_to_an_http_port_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            while True:
+                peer, _ = server.accept()
+                with peer:
+                    if peer.recv(4096) == b"end":
+                        return
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = server.getsockname()
+        result = CliRunner().invoke(main, ["status", "--server", f"127.0.0.1:{address[1]}"])
+        with socket.create_connection(address) as last:
+            last.sendall(b"end")
+        thread.join()
+    assert result.exit_code == 1
+    assert "This port speaks HTTP, as the metrics port does: set --server" in result.stderr

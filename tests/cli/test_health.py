@@ -123,6 +123,15 @@ def test_health_pointed_at_a_grpc_port_names_the_right_option() -> None:
     assert "this port speaks gRPC, as the admin API does; health needs the metrics address" in result.stderr
 
 
+def test_health_pointed_at_another_http_server_names_the_right_option(probe: type[Probe]) -> None:
+    probe.statuses = iter((404,))
+    result = ask(probe.server_port)  # type: ignore[attr-defined]
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith(
+        "/readyz: this HTTP server has no /readyz; health needs the metrics address (--metrics)\n"
+    )
+
+
 def test_health_with_wait_exits_once_the_server_is_ready(probe: type[Probe]) -> None:
     probe.statuses = iter((503, 503, 200))
     result = ask(probe.server_port, "--wait", "1h")  # type: ignore[attr-defined]

@@ -144,6 +144,28 @@ def test_status_without_an_unmatched_request_in_the_journal_says_nothing_of_it(
     assert result.stdout.splitlines()[-1].startswith("config file")
 
 
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+def test_watched_status_is_printed_again_until_interrupted(
+    api: Any, cli: Any, status: GetStatusResponse, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        status.revision += 1
+        if len(paused) == 3:
+            raise KeyboardInterrupt
+
+    api.answers["GetStatus"] = lambda _: status
+    monkeypatch.setattr("answerback.cli.status.PAUSE.wait", pause)
+    result = cli("status", "--watch", "-o", form)
+    assert (result.exit_code, result.stderr, paused) == (130, "", [1.0] * 3)
+    revision = {"table": "revision {} (etag", "json": '"revision": {}, "etag"', "yaml": "\nrevision: {}\n"}[form]
+    assert [result.stdout.count(revision.format(number)) for number in (2, 3, 4, 5)] == [1, 1, 1, 0]
+    if form == "json":
+        assert [json.loads(line)["revision"] for line in result.stdout.splitlines()] == [2, 3, 4]
+
+
 def test_journal_is_not_asked_if_all_requests_matched(api: Any, cli: Any, status: GetStatusResponse) -> None:
     status.listeners[0].requests_unmatched = 0
     api.answers["GetStatus"] = status

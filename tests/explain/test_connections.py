@@ -178,3 +178,10 @@ def test_talk_of_each_example_is_explained_as_it_is_played(talk: Path) -> None:
     config = load(talk.with_suffix(".yaml").read_text()).config
     _, failed = explain_talk(config.listeners[0], {}, parse(talk.read_text()), peer="127.0.0.1", begun=BEGUN)
     assert failed is None, str(failed)
+
+
+def test_mismatch_of_a_pattern_says_how_far_it_got() -> None:
+    transcript = told("framing: line, rules: [{when: {regex: '^GET [0-9]x$'}, do: [echo]}]", b"GET 1y\n")
+    assert [each.miss.why for each in only(transcript, Evaluated)[0].passed_over] == [
+        'nothing in it matches ^GET [0-9]x$: ^GET [0-9] does up to byte 5, where x should follow, not "y"'
+    ]

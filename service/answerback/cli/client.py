@@ -270,6 +270,9 @@ class Client:
         """What to look at when a connection has failed, by gRPC's words for it."""
         if "CERTIFICATE_VERIFY_FAILED" in details or "verification check failed" in details:
             return "The server's certificate is not signed by a CA in --ca, is expired, or is for another name."
+        if "http1" in details:
+            port = "This port speaks HTTP, as the metrics port does"
+            return f"{port}: set --server or ANSWERBACK_SERVER to the address of the admin API."
         if "handshake" in details.lower() or "Socket closed" in details:
             if self._tls:
                 return "The server may not use TLS, or may require another client certificate (--cert, --key)."

@@ -12,6 +12,8 @@ from answerback.cli import options, output
 from answerback.core.wildcards import destination
 
 READY: Final = 200
+UNKNOWN_PATH: Final = 404
+ADDRESS: Final = "health needs the metrics address (--metrics)"
 PAUSE_SECONDS: Final = 0.05  # between two requests of --wait
 SETTINGS: Final = "\x04\0\0\0\0\0"  # type, flags and stream of the frame that begins HTTP/2 (RFC 9113, section 3.4)
 
@@ -89,6 +91,8 @@ def _asked(metrics: str, timeout: float) -> tuple[bool, str]:
         return False, f"http://{metrics}/readyz: {getattr(error, 'strerror', None) or error}"
     finally:
         connection.close()
+    if answer.status == UNKNOWN_PATH:
+        return False, f"http://{metrics}/readyz: this HTTP server has no /readyz; {ADDRESS}"
     if answer.status != READY:
         return False, f"not ready: {text or answer.reason}"
     return True, text or "ready"
@@ -97,8 +101,8 @@ def _asked(metrics: str, timeout: float) -> tuple[bool, str]:
 def _no_http(line: str) -> str:
     """What answered instead of an HTTP server."""
     if line[3:9] == SETTINGS:
-        return "this port speaks gRPC, as the admin API does; health needs the metrics address (--metrics)"
-    return "the reply is not HTTP; health needs the metrics address (--metrics)"
+        return f"this port speaks gRPC, as the admin API does; {ADDRESS}"
+    return f"the reply is not HTTP; {ADDRESS}"
 
 
 def _reachable(address: str) -> tuple[str, int]:

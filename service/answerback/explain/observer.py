@@ -8,7 +8,7 @@ from answerback.compat import override
 from answerback.core.actions import CloseReason
 from answerback.core.context import RequestContext
 from answerback.core.framing import Framing, Idle, UntilEof
-from answerback.core.matching import Explainer, Mismatch
+from answerback.core.matching import Explainer, Mismatch, pattern_progress
 from answerback.core.plan import Event, ListenerPlan, Rule
 from answerback.core.session import Observer, Session
 from answerback.core.session_metrics import SessionMetrics
@@ -89,7 +89,8 @@ class Recorder(Observer, SessionMetrics):
             states = " or ".join(f'"{state}"' for state in rule.in_states)
             return Mismatch(f'is for the state {states}; the connection is in "{context.state}"')
         explain = self.explainers.get(rule.cell)
-        mismatch = None if explain is None else explain(request, context)
+        with pattern_progress.shown():
+            mismatch = None if explain is None else explain(request, context)
         if mismatch is not None:
             return mismatch
         where = "on this connection" if rule.per_connection else "before"

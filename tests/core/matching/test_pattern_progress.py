@@ -1,12 +1,13 @@
 """How far a pattern got in a request that it does not match."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.matching.pattern_progress import MAX_PATTERN, MAX_REQUEST, Progress, progress
+from answerback.core.matching.pattern_progress import MAX_PATTERN, MAX_REQUEST, Progress, progress, shown
 from answerback.core.matching.regexes import explain_regex
 from tests.core.matching.test_mismatch import why
 
@@ -44,6 +45,13 @@ def test_nothing_is_said_where_nothing_is_known(pattern: str, request_: bytes) -
     assert progress(pattern, request_) is None
 
 
+@pytest.fixture
+def _shown() -> Iterator[None]:
+    with shown():
+        yield
+
+
+@pytest.mark.usefixtures("_shown")
 def test_explanation_says_where_the_next_part_should_follow() -> None:
     assert (
         why(explain_regex("^GET [0-9]{2}x"), b"GET 12y")
@@ -54,7 +62,12 @@ def test_explanation_says_where_the_next_part_should_follow() -> None:
     )
 
 
+def test_worker_does_not_search_for_parts() -> None:
+    assert why(explain_regex("^GET x"), b"GET ") == "nothing in it matches ^GET x"
+
+
 @pytest.mark.parametrize("pattern, at", [("^GET [0-9]{2}x", 6), ("^GET .*x", None), ("^POST", None)])
+@pytest.mark.usefixtures("_shown")
 def test_only_a_part_of_one_length_counts_for_the_nearest_rule(pattern: str, at: int | None) -> None:
     mismatch = explain_regex(pattern)(b"GET 12y", None)  # type: ignore[arg-type]
     assert mismatch is not None

@@ -1,5 +1,8 @@
 """How far a pattern gets in a request that it does not match: the longest part from its beginning that matches."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -7,6 +10,7 @@ from typing import Final
 from answerback.core import patterns
 from answerback.core.pattern_syntax import TOKEN, repetitions, widest
 
+# Rule: a worker does not ask for it: it takes some 20 us for each search, because each part is compiled.
 # Rule: for any pattern and request, a bounded number of searches: parts are halved, not tried one after the other.
 
 MAX_PATTERN: Final = 512  # characters; nothing is said of a longer pattern
@@ -25,6 +29,24 @@ class Progress:
     """Where it should begin, from 0."""
     exact: bool
     """Whether what matched can be only so long: otherwise it may have taken more than it should."""
+
+
+_shown: ContextVar[bool] = ContextVar("progress_of_patterns_is_shown", default=False)
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Within the block, explanations of patterns say how far they get."""
+    token = _shown.set(True)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+def is_shown() -> bool:
+    """Whether explanations say how far a pattern gets."""
+    return _shown.get()
 
 
 def progress(pattern: str, request: bytes) -> Progress | None:

@@ -3,9 +3,9 @@
 from answerback.core import patterns
 from answerback.core.context import RequestContext
 from answerback.core.escapes import quote
+from answerback.core.matching import pattern_progress
 from answerback.core.matching.base import Explainer, Matcher, Mismatch
 from answerback.core.matching.effort import REGEX_WEIGHT, Effort, with_effort
-from answerback.core.matching.pattern_progress import progress
 
 
 def regex(pattern: str) -> Matcher:
@@ -36,7 +36,7 @@ def explain_regex(pattern: str) -> Explainer:
         why = f"nothing in it matches {pattern}"
         if _in_any_case(pattern, request):
             return Mismatch(f"{why}, but for the case of its letters")
-        near = progress(pattern, request)
+        near = pattern_progress.progress(pattern, request) if pattern_progress.is_shown() else None
         if near is None:
             return Mismatch(why)
         follows = quote(request[near.at : near.at + 1]) if near.at < len(request) else "the end"
