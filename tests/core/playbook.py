@@ -126,9 +126,9 @@ class Playbook:
     def __init__(self, plan: ListenerPlan, room: int | None = None, connection: Somewhere | None = None) -> None:
         self.now = 1000.0
         self.account = Account()
-        self.in_force = ActivePlan(plan)
-        session = Session(self.in_force, self.account, self.now, connection or Somewhere())
-        self.session = SlowReader(session, self.in_force) if plan.faults_from_peer else session
+        self.active = ActivePlan(plan)
+        session = Session(self.active, self.account, self.now, connection or Somewhere())
+        self.session = SlowReader(session, self.active) if plan.faults_from_peer else session
         self.room = room
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []
@@ -186,7 +186,7 @@ class Playbook:
             self.now = max(self.now, self.session.deadline)
             before = self.session.deadline
             self._perform(self.session.handle_timer(self.now))
-            script = self.session._script
+            script = self.session.conversation.script
             waits_no_time = (
                 script is not None and script.resume_at <= self.now
             )  # so the script goes on, and it has an end

@@ -30,7 +30,7 @@ def test_state_selects_its_rules() -> None:
 def test_state_is_kept_under_a_new_plan() -> None:
     before = plan(rule(say(b"in\n"), steps.state("in"), when=b"login"), rule(say(b"out\n")))
     book = Playbook(before) >> b"login\n" << Send(b"in\n")
-    book.in_force.plan = plan(rule(say(b"yes\n"), in_states=("in",)), rule(say(b"no\n")))
+    book.active.plan = plan(rule(say(b"yes\n"), in_states=("in",)), rule(say(b"no\n")))
     book >> b"ask\n" << Send(b"yes\n")
 
 
@@ -294,7 +294,7 @@ def test_connect_rule_with_a_count_greets_once() -> None:
 
 def test_closed_session_releases_its_surroundings() -> None:
     book = Playbook(plan(rule(steps.echo()))) >> eof << Close(CloseReason.PEER_EOF)
-    assert book.session._connection is None
+    assert book.session.connection is None
 
 
 def test_eof_without_a_matching_rule_closes() -> None:
@@ -312,4 +312,4 @@ def test_replies_are_produced_only_while_the_kernel_accepts_them(text: bytes | T
 def test_closing_session_discards_its_buffer() -> None:
     book = Playbook(plan(rule(say(b"bye\n"), steps.close()))) >> b"quit\n" + b"more" * 1000
     book << Send(b"bye\n") << HalfClose()
-    assert not book.session.buffer
+    assert not book.session.conversation.buffer

@@ -72,4 +72,4 @@ def test_session_buffer_is_bounded_by_a_request_and_read_ahead(
             break
         book >> piece
         book.unheard()
-        assert len(book.session.buffer) <= 50_000 + READ_AHEAD + size
+        assert len(book.session.conversation.buffer) <= 50_000 + READ_AHEAD + size

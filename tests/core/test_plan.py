@@ -206,9 +206,9 @@ def test_constant_reply_is_precomputed(taken: tuple[Step, ...], reply: Send | No
 
 def test_active_plan_change_is_seen_by_all_holders() -> None:
     first, second = ListenerPlan("a", ""), ListenerPlan("a", "")
-    in_force = ActivePlan(first)
-    seen = in_force
-    in_force.plan = second
+    active = ActivePlan(first)
+    seen = active
+    active.plan = second
     assert seen.plan is second
 
 

@@ -24,7 +24,7 @@ from tests.core.playbook import Playbook, after
 
 def remembered(book: Playbook, data: bytes) -> bool:
     """Whether the reply to these bytes is remembered by the selector in use."""
-    return book.session._selector.reply_cache.entries.get(data) is not None
+    return book.session.conversation.selector.reply_cache.entries.get(data) is not None
 
 
 def heard_twice(book: Playbook, data: bytes, reply: bytes) -> Playbook:
@@ -37,17 +37,17 @@ def heard_twice(book: Playbook, data: bytes, reply: bytes) -> Playbook:
 
 def test_new_plan_replaces_cached_replies() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")))), b"a\n", b"old")
-    old = book.session._selector
-    book.in_force.plan = plan(rule(say(b"new"), place=1))
+    old = book.session.conversation.selector
+    book.active.plan = plan(rule(say(b"new"), place=1))
     book >> b"a\n" << Send(b"new")
     assert book.account.rules == [0, 0, 1]
-    assert book.session._selector is not old
+    assert book.session.conversation.selector is not old
     heard_twice(book, b"a\n", b"new")
 
 
 def test_new_plan_without_rules_does_not_use_cached_replies() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")))), b"a\n", b"old")
-    book.in_force.plan = plan()
+    book.active.plan = plan()
     book >> b"a\n"
     assert book.silent().account.unmatched_requests == 1
 
@@ -281,9 +281,9 @@ def test_reply_cache_is_limited_in_bytes() -> None:
 
 def test_connection_adopts_a_new_plan_only_with_an_equal_framing() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")), framing=Delimiter(b";"))), b"a;", b"old")
-    book.in_force.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
+    book.active.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
     book >> b"a;" << Send(b"new")
-    book.in_force.plan = plan(rule(say(b"newest")), framing=Delimiter(b","))
+    book.active.plan = plan(rule(say(b"newest")), framing=Delimiter(b","))
     for _ in range(3):
         book >> b"a;" << Send(b"new")
 
@@ -295,9 +295,9 @@ def test_new_plan_applies_with_the_current_state() -> None:
 
     book = Playbook(served(b"old")) >> b"a\n" << Send(b"outside old")
     book >> b"enter\n" >> b"a\n" << Send(b"inside old")
-    book.in_force.plan = served(b"new")
+    book.active.plan = served(b"new")
     book >> b"a\n" << Send(b"inside new")
-    book.in_force.plan = served(b"newest")
+    book.active.plan = served(b"newest")
     book >> b"a\na\n" << Send(b"inside newestinside newest")
 
 
@@ -308,7 +308,7 @@ def test_new_plan_applies_with_the_current_variables_and_counts() -> None:
         return plan(setting, own, rule(say(template(f"{answer} ${{vars.x}} ${{request_number}}"))))
 
     book = Playbook(served("old")) >> b"set\n" >> b"count\n" << Send(b"once")
-    book.in_force.plan = served("new")
+    book.active.plan = served("new")
     book >> b"count\n" << Send(b"new set 3")
 
 
@@ -333,5 +333,5 @@ def test_reply_is_cached_under_a_framing_that_keeps_state(framing: Framing, data
 
 def test_reply_is_cached_again_under_a_new_plan_with_an_equal_framing() -> None:
     book = heard_twice(Playbook(plan(rule(say(b"old")), framing=Delimiter(b";"))), b"a;", b"old")
-    book.in_force.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
+    book.active.plan = plan(rule(say(b"new")), framing=Delimiter(b";"))
     heard_twice(book, b"a;", b"new")

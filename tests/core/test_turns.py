@@ -363,7 +363,7 @@ def test_session_with_blocked_kernel_takes_its_turn_after_the_flush() -> None:
 def test_new_plan_while_waiting_for_a_turn_answers_the_rest() -> None:
     watch = Stopwatch()
     session = waiting(echoing(watch), watch)
-    session._active.plan = plan(rule(say(b"new")))
+    session.active.plan = plan(rule(say(b"new")))
     assert rest(session, watch) == [Send(b"new"), Send(b"new")]
 
 

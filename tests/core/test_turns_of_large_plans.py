@@ -4,7 +4,9 @@ An expression or a template may read and write 4 MiB, which takes up to 20 ms; a
 """
 
 from dataclasses import replace
+from functools import partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +14,14 @@ from answerback.core.actions import Action, HalfClose, Send
 from answerback.core.expressions.errors import MAX_WORK, SEARCH_WORK, search_budget
 from answerback.core.plan import ListenerPlan
 from answerback.core.selection import Rules
+from answerback.core.session.events import idle
 from answerback.document.document import load
 from tests.core.driving import CONDITIONS, FLOOD, SHORTEST, WAIT, Driver
 from tests.core.playbook import Playbook, drain
 from tests.language.compiling import only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EACH = 300  # rules of each kind
 DIFFERENT = 5
@@ -104,7 +110,11 @@ def test_conditions_that_read_large_values_take_no_long_turn(condition: str, cou
 def test_conditions_on_an_event_that_read_large_values_take_no_long_turn(event: str) -> None:
     flooded = driver(hard(HARD["md5"], event=event))
     session = flooded.session
-    happened = {"DRAIN": session.drain, "EOF": session.receive_eof, "IDLE": session._idle}
+    happened: dict[str, Callable[[float], object]] = {
+        "DRAIN": session.drain,
+        "EOF": session.receive_eof,
+        "IDLE": partial(idle, session),
+    }
     before = flooded.turns
     flooded.turn(happened[event])
     while session.wants_turn and flooded.turns < before + 20:

@@ -211,7 +211,7 @@ def blocked(serving: Serving, **limits: float) -> Client:
     plan = answering(steps.send(BIG), limits=Limits(**limits))  # type: ignore[arg-type]
     serving.commit(plan)
     client = serving.connect(receive_buffer=4096).say(b"a\n")
-    eventually(lambda: connection_of(serving).session._blocked_since < float("inf"))
+    eventually(lambda: connection_of(serving).session.blocked_since < float("inf"))
     return client
 
 
@@ -240,11 +240,11 @@ def test_write_timeout_is_not_restarted_by_received_bytes(serving: Serving) -> N
     """Each byte heard has the COROUTINE engine look again whether there is room: that is no new beginning."""
     client = blocked(serving)
     connection = connection_of(serving)
-    since = connection.session._blocked_since
+    since = connection.session.blocked_since
     for number in range(1, 4):
         client.say(b"x")
         eventually(lambda number=number: serving.count(listener_counters.RECEIVED_BYTES) == 2 + number)  # type: ignore[misc]
-        assert serving.call(lambda: connection.session._blocked_since) == since
+        assert serving.call(lambda: connection.session.blocked_since) == since
 
 
 # ── Addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────

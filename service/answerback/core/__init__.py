@@ -5,7 +5,7 @@ A request's path through this package:
     session.Session.receive_data    receives bytes, with the time
     framing                         splits them into requests
     plan, selection, matching       find the first rule that matches, in the connection's state
-    session, steps                  take the rule's steps, one after another, and suspend at a wait
+    session.playing, steps          take the rule's steps, one after another, and suspend at a wait
     expressions                     values of the request and its connection, for matches and steps
     session.closing                 closes in order, or resets
     actions                         the result, for a driver (`answerback.net`) to perform

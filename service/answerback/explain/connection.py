@@ -55,7 +55,7 @@ class SimulatedConnection:
     @property
     def receiving(self) -> bool:
         """Whether a script waits for a frame."""
-        return self._session.receiving
+        return self._session.conversation.receiving
 
     @property
     def deadline(self) -> float:
@@ -107,7 +107,7 @@ class SimulatedConnection:
         """Nothing is in progress any more: report what is left."""
         if self._accept is Accept.NORMAL and not self._session.over and not self.left:
             self._recorder.input_left()
-            self._recorder.add(events.Open(self._clock.now, self._session.state))
+            self._recorder.add(events.Open(self._clock.now, self._session.conversation.state))
 
     def _read(self) -> None:
         """Pass on input, as a driver does, while the session reads."""
@@ -146,7 +146,7 @@ class SimulatedConnection:
                 session.writing_resumed(self._clock.now)
             elif session.wants_turn:
                 session.take_turn(self._clock.now)
-            elif session.closing:
+            elif session.awaits_fin:
                 session.receive_eof(self._clock.now)
             else:
                 return

@@ -138,7 +138,8 @@ class Recorder(Observer, SessionMetrics):
 
     @override
     def closing(self, reason: CloseReason, buffer: bytes) -> None:
-        rest, framing, framer = self._behind_requests(buffer), self.session.framing, self.session.framer
+        conversation = self.session.conversation
+        rest, framing, framer = self._behind_requests(buffer), conversation.framing, conversation.framer
         if not rest or framing is None or framer is None:
             return
         if reason == CloseReason.MALFORMED_REQUEST:
@@ -169,8 +170,9 @@ class Recorder(Observer, SessionMetrics):
 
     def input_left(self) -> None:
         """All input was processed: report what is no request yet."""
-        framing, framer, buffer = self.session.framing, self.session.framer, self.session.buffer
-        if framing is not None and framer is not None and (buffer or self.session.receiving):
+        conversation = self.session.conversation
+        framing, framer, buffer = conversation.framing, conversation.framer, conversation.buffer
+        if framing is not None and framer is not None and (buffer or conversation.receiving):
             self._left(buffer, framing, waits_for(framing, framer, buffer))
 
     def _left(self, data: bytes, framing: Framing, why: str) -> None:
@@ -204,7 +206,8 @@ class Recorder(Observer, SessionMetrics):
 
     @override
     def truncated(self) -> None:
-        framing, framer = self.session.framing, self.session.framer
+        conversation = self.session.conversation
+        framing, framer = conversation.framing, conversation.framer
         if framing is not None and framer is not None:
-            buffer = self.session.buffer
+            buffer = conversation.buffer
             self._left(buffer, framing, f"the peer closed its half; {waits_for(framing, framer, buffer)}")

@@ -56,7 +56,7 @@ def _described(connection: Connection) -> pb.Connection:
         received_bytes=connection.received_bytes,
         sent_bytes=connection.sent_bytes,
         requests=session.number,
-        phase="HALF_CLOSED" if session.half_closed else "CLOSING" if session.closing or session.over else "OPEN",
+        phase="HALF_CLOSED" if session.half_closed else "CLOSING" if session.awaits_fin or session.over else "OPEN",
         waits_for=connection.waits_for,
-        rule_state=session.state,
+        rule_state=session.conversation.state,
     )

@@ -98,7 +98,7 @@ def test_steps_after_a_delayed_send_run_after_it() -> None:
         steps.set_variable("a", b"2"),
         steps.send(template("${vars.a}")),
     )
-    book.in_force.plan = replace(plan(Slice(1, 0, 1), Latency(Fixed(1))), on_request=Rules([rule(*script)]))
+    book.active.plan = replace(plan(Slice(1, 0, 1), Latency(Fixed(1))), on_request=Rules([rule(*script)]))
     book >> b"x\n" >> after(1) << Send(b"1") >> after(1) << Send(b"2")
     assert seen == [1]
 
@@ -133,17 +133,17 @@ def test_plan_without_faults_draws_and_counts_nothing() -> None:
 
 def test_changed_faults_apply_from_the_next_request() -> None:
     book = conversation(Latency(Fixed(2))) >> b"abc\nabc\n" >> after(1)
-    book.in_force.plan = plan(Drop())
+    book.active.plan = plan(Drop())
     book >> after(1) << Send(b"a") >> after(2) << Send(b"bc") >> after(10)
     book.silent()
-    book.in_force.plan = without_faults(book.in_force.plan)
+    book.active.plan = without_faults(book.active.plan)
     book >> b"hello\n" << Send(b"hello, world\n")
 
 
 def test_changed_fault_per_connection_draws_again() -> None:
     never = fault(Drop(), per_connection=True, probability=1e-9)
     book = conversation(never) >> b"x\n" << Send(b"x")
-    book.in_force.plan = plan(replace(never, probability=1.0))
+    book.active.plan = plan(replace(never, probability=1.0))
     (book >> b"x\n").silent()
 
 

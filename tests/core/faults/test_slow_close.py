@@ -57,7 +57,7 @@ def test_slow_close_does_not_delay_a_reset() -> None:
 def test_slow_close_with_times_counts_closes() -> None:
     once = plan(fault(SLOW, times=1))
     book = Playbook(once)
-    connection = book.session._connection
+    connection = book.session.connection
     book >> b"hello\n" << Send(b"hello, world\n") >> eof >> after(1) << Close(CloseReason.PEER_EOF)
     assert connection is not None
     assert connection.next_number(101, 1) is None

@@ -130,7 +130,7 @@ def test_state_and_variable_are_reported_only_when_they_change() -> None:
     ]
     watched.receives(b"y\n")
     assert watched.told("variable")[-1] == ("variable", "b", b"y")
-    assert watched.session.state == "in"
+    assert watched.session.conversation.state == "in"
 
 
 def test_framings_and_received_frames_are_reported() -> None:

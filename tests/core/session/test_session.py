@@ -101,7 +101,7 @@ def test_session_is_half_closed_between_its_fin_and_the_end() -> None:
     book = Playbook(plan(rule(steps.half_close())))
     book >> b"half\n" << HalfClose()
     assert book.session.half_closed
-    assert not book.session.closing
+    assert not book.session.awaits_fin
     book >> eof << Close(CloseReason.PEER_EOF)
     assert not book.session.half_closed
 
@@ -252,15 +252,15 @@ def test_session_reads_again_once_read_ahead_is_answered() -> None:
 
 def test_session_adopts_a_new_plan_at_the_next_request() -> None:
     book = Playbook(SERVICES) >> b"slow\nx\n"
-    book.in_force.plan = plan(PONG)
+    book.active.plan = plan(PONG)
     book >> after(0.25) << Send(b"slow\n") << Send(b"+PONG\r\n")
 
 
 def test_session_does_not_adopt_a_plan_with_another_framing() -> None:
     book = Playbook(SERVICES) >> b"a\n" << Send(b"a\n")
-    book.in_force.plan = plan(PONG, framing=Read(10))
+    book.active.plan = plan(PONG, framing=Read(10))
     book >> b"a\n" << Send(b"a\n")
-    book.in_force.plan = plan(PONG)
+    book.active.plan = plan(PONG)
     book >> b"a\n" << Send(b"a\n")
 
 
@@ -380,5 +380,5 @@ def test_session_answers_alike_with_and_without_remembered_replies(chunks: list[
 
 def test_new_plan_does_not_use_remembered_replies_of_the_old_one() -> None:
     book = Playbook(plan(PONG)) >> b"PING\n" << Send(b"+PONG\r\n")
-    book.in_force.plan = plan(rule(steps.send(b"-ERR\r\n")))
+    book.active.plan = plan(rule(steps.send(b"-ERR\r\n")))
     book >> b"PING\n" << Send(b"-ERR\r\n")

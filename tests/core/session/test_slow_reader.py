@@ -41,7 +41,7 @@ def test_slow_reader_reads_no_more_until_it_has_passed_everything_on() -> None:
     assert not book.session.wants_read
     book >> after(2 * TICK)
     assert [book.session.wants_read, book.session.in_progress] == [True, False]
-    assert book.session.buffer == b"abc"
+    assert book.session.conversation.buffer == b"abc"
 
 
 def test_slow_line_that_was_unused_has_not_saved_anything() -> None:
@@ -130,17 +130,17 @@ def test_counts_of_a_fault_from_peer_are_of_connections() -> None:
 
 def test_removed_fault_lets_everything_through() -> None:
     book = Playbook(read_slowly(slow(10))) >> b"1\n" + b"x" * 1000 + b"\n" >> after(0.2) << Send(b"1")
-    book.in_force.plan = replace(book.in_force.plan, faults_from_peer=())
+    book.active.plan = replace(book.active.plan, faults_from_peer=())
     book >> after(0.1) << Send(b"x" * 1000)
     book >> b"2\n" << Send(b"2")
 
 
 def test_changed_fault_is_decided_again_and_an_unchanged_one_is_not() -> None:
     book = Playbook(read_slowly(slow(10))) >> b"1\n" >> after(0.2) << Send(b"1")
-    book.in_force.plan = replace(book.in_force.plan, rule_names=("another",))
+    book.active.plan = replace(book.active.plan, rule_names=("another",))
     book >> b"2\n" >> after(0.2) << Send(b"2")
     assert book.account.strikes == [7]
-    book.in_force.plan = replace(book.in_force.plan, faults_from_peer=(slow(100),))
+    book.active.plan = replace(book.active.plan, faults_from_peer=(slow(100),))
     book >> b"3\n" >> after(0.02) << Send(b"3")
     assert book.account.strikes == [7, 7]
 
@@ -152,7 +152,7 @@ def test_conversation_with_a_slow_reader_is_the_same_but_later(pieces: list[byte
     def heard(target: ListenerPlan) -> tuple[bytes, list[object]]:
         book = Playbook(target)
         for piece in pieces:
-            if not book.session.closing:
+            if not book.session.awaits_fin:
                 book >> piece
                 book.unheard() >> after(30)
             book.unheard()

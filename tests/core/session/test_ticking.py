@@ -33,6 +33,20 @@ def test_tick_comes_on_its_grid_whatever_the_peer_sends() -> None:
     assert len(book.account.events) == 3
 
 
+@pytest.mark.parametrize(
+    "event, idle_timeout", [("event: TICK, interval: 250ms", "60s"), ("event: IDLE", "250ms")], ids=["TICK", "IDLE"]
+)
+def test_framing_that_an_event_sets_applies_to_bytes_that_wait(event: str, idle_timeout: str) -> None:
+    rules = f"[{{{event}, do: [framing: line]}}, {{do: [echo]}}]"
+    limits = f"{{idle_timeout: {idle_timeout}}}"
+    (
+        Playbook(only(listener(framing='{delimiter: ";"}', limits=limits, rules=rules)))
+        >> b"a\n"
+        >> after(0.25)
+        << Send(b"a")
+    )
+
+
 def test_ticks_due_during_a_reply_are_one_behind_it_and_before_the_next_request() -> None:
     book = Playbook(compiled(BEATS)) >> after(0.125) >> b"slow\nnext\n" >> after(0.5)
     book >> after(0.125) << Send(b"slow\n") << BEAT << Send(b"ok\n")
@@ -94,20 +108,20 @@ def test_tick_waits_until_the_kernel_has_taken_the_reply() -> None:
 
 def test_tick_follows_a_changed_plan() -> None:
     book = Playbook(compiled(BEATS)) >> after(0.25) << BEAT
-    book.in_force.plan = compiled('  - {event: TICK, interval: 375ms, do: [send: "new"]}\n')
+    book.active.plan = compiled('  - {event: TICK, interval: 375ms, do: [send: "new"]}\n')
     book >> after(0.25) >> after(0.25) << Send(b"new") >> after(0.375) << Send(b"new")
-    book.in_force.plan = compiled("  - {do: [send: none]}\n")
+    book.active.plan = compiled("  - {do: [send: none]}\n")
     book >> after(1)
 
 
 def test_connection_without_tick_rules_gets_them_from_its_next_request_on() -> None:
     book = Playbook(compiled("  - {do: [send: none]}\n")) >> after(0.375)
-    book.in_force.plan = compiled(BEATS)
+    book.active.plan = compiled(BEATS)
     book >> b"a\n" << Send(b"ok\n") >> after(0.125) << BEAT
 
 
 def test_connection_without_tick_rules_has_no_clock() -> None:
-    assert Playbook(compiled("  - {do: [echo]}\n")).session._ticking is None
+    assert Playbook(compiled("  - {do: [echo]}\n")).session.ticking is None
 
 
 @pytest.mark.parametrize("began", [0.0, 0.1, 1e6 + 0.3, 123456.789])

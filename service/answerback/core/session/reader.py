@@ -60,6 +60,7 @@ class RequestReader:
         self.before = (self.framing, self.framer) if once else None
         self.framing = framing
         self.framer = None if framing is None else framing.new_framer()
+        self.searched = 0  # bytes that wait, if it was not a request that changed the framing, were searched by another
 
     def empty_request(self) -> tuple[Sequence[bytes], int]:
         """Return what `Framing.split` would under a framing of no bytes."""

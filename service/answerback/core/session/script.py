@@ -27,6 +27,7 @@ OUTPUT_AHEAD: Final = 64 << 10
 TURN_SECONDS: Final = 0.001
 FREE_STEPS: Final = 3  # steps taken before the clock is read: most scripts have no more
 STEPS_AT_ONCE: Final = 8  # steps that a fault may swallow before the clock is read
+SEARCHING: Final = Rule("", -1, (lambda _context: None,))  # stands for a rule whose search is still in progress
 END_OF_HANG: Final = EndSession(by_reset=False, reason=CloseReason.MAX_LIFETIME)
 
 

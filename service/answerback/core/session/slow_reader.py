@@ -66,7 +66,7 @@ class SlowReader:
     def _holds(self) -> bool:
         """Whether something is held that the session still has to get."""
         session = self._session
-        return self._fin or (self._held != b"" and not session.over and not session.closing)
+        return self._fin or (self._held != b"" and not session.over and not session.awaits_fin)
 
     @property
     def _passes_on(self) -> bool:
@@ -77,7 +77,7 @@ class SlowReader:
         """The peer sent these bytes; the session gets them later if it reads slowly."""
         self._decide(now)
         if not self._held:
-            if self._rate == inf or self._session.closing:
+            if self._rate == inf or self._session.awaits_fin:
                 return self._session.receive_data(data, now)
             if now > self._due:
                 self._began, self._passed = now, 0
@@ -89,7 +89,7 @@ class SlowReader:
 
     def receive_eof(self, now: float) -> Sequence[Action]:
         """The peer has closed its half; the session gets to know behind the bytes that are held."""
-        if not self._held or self._session.closing:
+        if not self._held or self._session.awaits_fin:
             return self._session.receive_eof(now)
         self._fin = True
         return self._session.note_fin(now)
@@ -99,7 +99,7 @@ class SlowReader:
         if not self._passes_on or now < self._due:
             return self._session.handle_timer(now)
         self._decide(now)
-        if self._held and not self._session.closing:
+        if self._held and not self._session.awaits_fin:
             size = len(self._held) if self._rate == inf else self._piece
             piece, self._held = self._held[:size], self._held[size:]
             self._passed += len(piece)
@@ -121,7 +121,7 @@ class SlowReader:
         """Decide which faults apply: at the first bytes, and again when they have changed."""
         plan = self._active.plan
         before = self._decided_by
-        if before is plan or self._session.closing:
+        if before is plan or self._session.awaits_fin:
             return
         self._decided_by = plan
         if before is not None and before.faults_from_peer == plan.faults_from_peer:

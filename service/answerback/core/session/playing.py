@@ -1,0 +1,223 @@
+"""The steps of a rule are taken, and the session does what results.
+
+A script that cannot go on at once is left in `Conversation.script`, until `resume`.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import inf
+from types import GeneratorType
+from typing import TYPE_CHECKING
+
+from answerback.core.actions import Action, CloseReason, HalfClose, Send
+from answerback.core.context import RequestContext
+from answerback.core.expectation import Unexpected
+from answerback.core.expressions import EvaluationError
+from answerback.core.faults import apply_all
+from answerback.core.plan import Rule
+from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
+from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, Interrupted, ScriptRun, resolve
+from answerback.core.steps import (
+    AddShared,
+    DeleteShared,
+    DeleteVariable,
+    EndSession,
+    EnterState,
+    Hang,
+    PutShared,
+    Receive,
+    SetFraming,
+    SetVariable,
+    Step,
+    StepResult,
+    Wait,
+    failed,
+)
+
+if TYPE_CHECKING:
+    from answerback.core.session.session import Session
+
+# Rule: this is the only place where steps are taken: a fault, a search or a frame in between yields steps too.
+
+
+def script_of(session: "Session", rule: Rule, context: RequestContext) -> Iterator[Step]:
+    """Return the steps of a rule that has matched."""
+    script = context.chosen_steps if rule.counted else rule.steps
+    faults = session.plan.faults
+    if faults:
+        return apply_all(faults, resolve(script, context, session.observer), context, rule.name)
+    return iter(script) if session.observer is None else resolve(script, context, session.observer)
+
+
+def play(session: "Session", context: RequestContext, script: Iterator[Step], actions: list[Action], now: float) -> int:
+    """See `_take_steps`. What the script sends is recorded."""
+    recorder = session.recorder
+    if recorder is None:
+        return _take_steps(session, context, script, actions, now)
+    first = len(actions)
+    size = _take_steps(session, context, script, actions, now)
+    if context.applied_faults:
+        recorder.applied(context.applied_faults)
+        context.applied_faults = ()
+    recorder.sending(actions, first)
+    if session.conversation.script is None:
+        recorder.played()
+    else:
+        recorder.suspended()
+    return size
+
+
+def _take_steps(
+    session: "Session", context: RequestContext, script: Iterator[Step], actions: list[Action], now: float
+) -> int:
+    """Take steps until one waits, the conversation ends, or the turn is over; return the number of bytes sent.
+
+    `Conversation.script` is the rest then.
+    """
+    size, free = 0, FREE_STEPS
+    for step in script:
+        try:
+            result = step(context) if callable(step) else step
+        except EvaluationError as problem:
+            result = failed(problem)
+        if type(result) is Send:
+            if session.closing is None or session.closing.phase == OPEN:
+                actions.append(result)
+                size += len(result.data)
+                if session.observer is not None:
+                    session.observer.sent(result.data)
+        elif isinstance(result, GeneratorType):
+            return size + _take_steps(session, context, chain(result, resolve(script, context, None)), actions, now)
+        elif result is not None and not _carry_out(session, context, result, script, actions, now):
+            break
+        free -= 1
+        if free < 0 and (size >= OUTPUT_AHEAD or session.out_of_time()):
+            session.suspend(ScriptRun(script, inf))
+            session.give_way()
+            break
+    return size
+
+
+def _carry_out(
+    session: "Session",
+    context: RequestContext,
+    result: StepResult,
+    script: Iterator[Step],
+    actions: list[Action],
+    now: float,
+) -> bool:
+    """Carry out a step result that is not a plain send; return whether the next step follows at once."""
+    match result:
+        case Wait(seconds):
+            context.shared_view = None
+            session.metrics.delayed(seconds)
+            if session.recorder is not None:
+                session.recorder.delayed(seconds)
+            session.suspend(ScriptRun(script, now + seconds))
+            return False
+        case Hang():
+            actions += _hang(session, result, now)
+            return False
+        case Receive():
+            context.shared_view = None
+            session.suspend(ScriptRun(script, inf, result))
+            return False
+        case EndSession() | Unexpected():
+            actions += _end(session, context, result)
+            return False
+        case SetFraming(framing, once):
+            session.conversation.reader.set_framing(framing, once=once)
+        case EnterState(state):
+            session.conversation.enter_state(session, state)
+        case SetVariable() | DeleteVariable() | PutShared() | DeleteShared() | AddShared():
+            return _write(session, context, result, actions)
+        case HalfClose():
+            actions += session.own_closing().half_close(session)
+    return True
+
+
+def _end(session: "Session", context: RequestContext, end: EndSession | Unexpected) -> Sequence[Action]:
+    """End the conversation, as a step says, or because a frame is not what the script expects."""
+    if isinstance(end, EndSession):
+        return session.own_closing().reset(session) if end.by_reset else session.close(end.reason)
+    expectation, frame = end.expectation, end.frame
+    if session.observer is not None:
+        session.observer.unexpected(frame, expectation.mismatch(frame, context))
+    if session.connection is not None:
+        session.connection.unexpected(expectation.rule, lambda: expectation.mismatch(frame, context))
+    return session.close(CloseReason.UNEXPECTED)
+
+
+def _write(
+    session: "Session",
+    context: RequestContext,
+    write: SetVariable | DeleteVariable | PutShared | DeleteShared | AddShared,
+    actions: list[Action],
+) -> bool:
+    """Change a variable; the connection is closed if a shared one cannot be changed."""
+    try:
+        match write:
+            case SetVariable(name, value):
+                set_variable(session, context, name, value)
+            case DeleteVariable(name):
+                context.variables.pop(name, None)
+            case PutShared(key, value):
+                context.shared.put(key, value)
+            case DeleteShared(key):
+                context.shared.delete(key)
+            case AddShared(key, by, into):
+                total = context.shared.add(key, by)
+                if into:
+                    set_variable(session, context, into, total)
+    except EvaluationError as problem:
+        actions += session.close(failed(problem).reason)
+        return False
+    return True
+
+
+def set_variable(session: "Session", context: RequestContext, name: str, value: bytes) -> None:
+    """Store bytes in a variable of the connection."""
+    variables = context.variables
+    if session.observer is not None and variables.get(name) != value:
+        session.observer.variable_set(name, value)
+    variables[name] = value
+
+
+def _hang(session: "Session", hang: Hang, now: float) -> Sequence[Action]:
+    """Send nothing more, unless the peer has left already, or a drain has begun."""
+    if session.closing is not None and session.closing.draining:
+        return session.close(CloseReason.DRAIN)
+    if session.fin_noted and not hang.ignore_fin:
+        return session.close(CloseReason.PEER_GAVE_UP)
+    session.suspend(ScriptRun.hanging(hang, now, session.plan.limits.lifetime))
+    return NOTHING
+
+
+def resume(session: "Session", now: float) -> Sequence[Action]:
+    """Continue the script in progress."""
+    actions: list[Action] = []
+    before = session.conversation.take_script()
+    play(session, session.context, before.steps, actions, now)
+    script = session.conversation.script
+    if script is None:
+        session.conversation.answered += before.answers_request
+        if before.interrupted is not None and session.phase <= HALF_CLOSED:
+            return_to(session, before.interrupted)
+    else:
+        script.answers_request = before.answers_request
+        script.is_tick = before.is_tick
+        script.interrupted = before.interrupted
+    if script is None or script.receive is not None:
+        if not before.is_tick:
+            session.active_at = now
+        session.awaits_flush = True  # the rest is processed, and timed, from there
+    return actions
+
+
+def return_to(session: "Session", interrupted: Interrupted) -> None:
+    """The script that came in between is over: the one before waits on."""
+    context = session.context
+    session.conversation.script, context.request, context.captures = interrupted
+    session.awaits_flush = True
+    if session.recorder is not None:
+        session.recorder.continued()
