@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def in_force(api: Any) -> None:
+def active(api: Any) -> None:
     api.answers["GetConfig"] = pb.GetConfigResponse(config=load(TEXT).config, revision=3, etag="abc-3")
     api.answers["ValidateConfig"] = pb.ValidateConfigResponse()
 

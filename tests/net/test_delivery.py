@@ -14,9 +14,10 @@ from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
-from answerback.net import connection, delivery
-from answerback.net.connection import Connection, reason_of
-from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER, taken
+from answerback.net import delivery, departure
+from answerback.net.connection import Connection
+from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER, first_check, taken
+from answerback.net.resets import reason_of
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
@@ -174,18 +175,18 @@ def test_write_timeout_restarts_only_when_the_peer_reads(serving: Serving) -> No
     serving.commit(plan(steps.send(LARGER), write_timeout=30.0))
     client = asked(serving)
     (waiting,) = connections(serving)
-    eventually(lambda: waiting._goal is not None)
-    begun = waiting._look_at
+    eventually(lambda: waiting.has_goal)
+    begun = waiting.check_at
     client.say(b"b\n")
     eventually(
         lambda: (
             serving.count(listener_counters.REQUESTS) == 2 and serving.count(listener_counters.SENT_BYTES) > len(LARGER)
         )
     )
-    assert waiting._look_at == begun
+    assert waiting.check_at == begun
     client.hear(2 * len(LARGER))
     client.say(b"c\n")
-    eventually(lambda: waiting._look_at > begun, what="the time that begins again")
+    eventually(lambda: waiting.check_at > begun, what="the time that begins again")
 
 
 # ── A peer that reads slowly ──────────────────────────────────────────────────────────────────────────────────────
@@ -225,9 +226,9 @@ def test_reader_that_catches_up_in_time_is_kept(serving: Serving) -> None:
     client = asked(serving)
     assert client.hear(len(LARGER)) == LARGER
     (at_first,) = connections(serving)
-    looked_at = at_first._look_at
-    eventually(lambda: at_first._look_at > looked_at + SHORT, what="two looks")
-    assert at_first._goal is None
+    looked_at = at_first.check_at
+    eventually(lambda: at_first.check_at > looked_at + SHORT, what="two looks")
+    assert not at_first.has_goal
     assert serving.count(listener_counters.OPEN) == 1
     client.say(b"b\n")
     assert client.hear(len(LARGER)) == LARGER
@@ -291,8 +292,8 @@ def noted_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         looks.append(sock.fileno())
         return 0
 
-    for name in ("unread", "acknowledged"):
-        monkeypatch.setattr(connection, name, look)
+    for module, name in ((delivery, "unread"), (delivery, "acknowledged"), (departure, "unread")):
+        monkeypatch.setattr(module, name, look)
     return looks
 
 
@@ -367,3 +368,18 @@ def test_unix_peer_reads_the_whole_reply_after_the_close(unix_serving: Serving) 
     client = asked(unix_serving).finish()
     assert ended(unix_serving) == {CloseReason.SERVER_CLOSE: 1}
     assert client.hear_all() == LARGER
+
+
+# ── The first check ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("time", [0.0, 0.01, 1.0, 1.06, 1.0625, 123456.7])
+def test_first_check_is_at_the_next_sixteenth_of_a_second(time: float) -> None:
+    check = first_check(time)
+    assert time < check <= time + 1 / 16
+    assert (check * 16).is_integer()
+    assert first_check(check - 1 / 1024) is check, "connections of one moment share the number"
+
+
+def test_without_a_limit_there_is_no_first_check() -> None:
+    assert first_check(float("inf")) == float("inf")

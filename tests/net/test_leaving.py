@@ -202,7 +202,7 @@ def test_client_gone_before_accept_is_counted_and_the_next_accepted(
     serving: Serving, accepting: Callable[..., tuple[Acceptor, list[str]]]
 ) -> None:
     acceptor, told = accepting(errno.ECONNABORTED, 0, errno.EPERM, 0)
-    assert serving.call(acceptor._take, 10) is False
+    assert serving.call(acceptor._accept_queued, 10) is False
     assert told == ["ECONNABORTED", "accepted", "EPERM", "accepted"]
 
 
@@ -215,15 +215,15 @@ def test_accept_without_resources_backs_off(
 ) -> None:
     monkeypatch.setattr(acceptors, "BACK_OFF_SECONDS", 3600.0)
     acceptor, told = accepting(number, 0)
-    assert serving.call(acceptor._take, 10) is False
+    assert serving.call(acceptor._accept_queued, 10) is False
     assert told == [errno.errorcode[number]]
-    assert acceptor._rest_over is not None
+    assert acceptor._backing_off is not None
     acceptor.sock.ours.send(b"readable")  # type: ignore[attr-defined]
     for _ in range(3):
         serving.call(lambda: None)
     assert told == [errno.errorcode[number]], "the loop does not look at it"
     serving.call(acceptor.pause)
-    assert acceptor._rest_over is None, "a pause is for longer"
+    assert acceptor._backing_off is None, "a pause is for longer"
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF])
@@ -231,7 +231,7 @@ def test_acceptor_of_socket_no_longer_listening_stops(
     serving: Serving, accepting: Callable[..., tuple[Acceptor, list[str]]], number: int
 ) -> None:
     acceptor, told = accepting(number, 0)
-    assert serving.call(acceptor._take, 10) is False
+    assert serving.call(acceptor._accept_queued, 10) is False
     assert not acceptor.accepting
     serving.call(acceptor.accept_backlog)
     assert told == [], "that is no failure to accept"

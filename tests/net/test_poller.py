@@ -18,7 +18,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.heavy: set[object] = set()
-        self.over = False
+        self.exhausted = False
         self.stops = 0
         self.charged: list[tuple[object, float]] = []
 
@@ -121,14 +121,14 @@ def test_forgotten_handler_gets_nothing_and_is_not_kept(poller: Poller, clock: C
     assert gone() is None
 
 
-@pytest.mark.parametrize("why", ["over", "heavy"])
+@pytest.mark.parametrize("why", ["exhausted", "heavy"])
 def test_handler_is_enqueued_when_its_turn_has_to_wait(
     poller: Poller, queue: Queue, clock: Clock, pair: Pair, why: str
 ) -> None:
     handler = Handler(clock)
     poller.watch(pair[0].fileno(), handler, WRITABLE, 0)
-    if why == "over":
-        queue.over = True
+    if why == "exhausted":
+        queue.exhausted = True
     else:
         queue.heavy.add(handler)
     poller._dispatch()

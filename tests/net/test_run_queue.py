@@ -139,12 +139,12 @@ def test_closed_connection_is_removed_from_the_run_queue(worker: Worker) -> None
 
 def test_iteration_beyond_its_share_queues_further_events(worker: Worker) -> None:
     it = Connection(worker, "it")
-    over = []
+    exhausted = []
     for _ in range(2):
         worker.queue.charge(it, SHARE_SECONDS * 0.6, worker.now)
-        over.append(worker.queue.over)
+        exhausted.append(worker.queue.exhausted)
     worker.loop.iterate()
-    assert [*over, worker.queue.over] == [False, True, False]
+    assert [*exhausted, worker.queue.exhausted] == [False, True, False]
 
 
 def test_work_spread_over_time_does_not_exceed_the_share(worker: Worker) -> None:
@@ -152,7 +152,7 @@ def test_work_spread_over_time_does_not_exceed_the_share(worker: Worker) -> None
     for _ in range(100):
         worker.now += 3 * SHARE_SECONDS
         worker.queue.charge(it, SHARE_SECONDS * 0.6, worker.now)
-    assert not worker.queue.over
+    assert not worker.queue.exhausted
 
 
 def test_progress_counter_advances_with_each_turn_and_charge(worker: Worker) -> None:
@@ -311,7 +311,7 @@ def test_changed_plan_answers_the_rest_of_queued_requests(serving: Serving) -> N
 
 
 def have_had_their_share(serving: Serving) -> None:
-    serving.listeners.run_queue.over = True
+    serving.listeners.run_queue.exhausted = True
 
 
 def was_long(serving: Serving) -> None:
@@ -346,7 +346,7 @@ def test_request_after_a_long_turn_is_answered_in_its_turn(
         serving.call(happens, serving)
         data = b"last %d\n" % number
         assert client.say(data).hear(7) == data
-        eventually(lambda: not serving.listeners.run_queue.heavy and not serving.listeners.run_queue.over)
+        eventually(lambda: not serving.listeners.run_queue.heavy and not serving.listeners.run_queue.exhausted)
         assert turns == number
     begin_to_wait_again(serving)
     serving.call(happens, serving)
@@ -382,7 +382,7 @@ def test_deadline_during_a_full_iteration_is_kept(serving: Serving) -> None:
 
 
 def test_draining_many_connections_does_not_delay_others(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stagger, "TURN_SECONDS", 0.0)  # one of them, and then the others' events
+    monkeypatch.setattr(stagger, "BATCH_SECONDS", 0.0)  # one of them, and then the others' events
     serving.commit(plan())
     clients = [serving.connect() for _ in range(20)]
     eventually(lambda: serving.count(listener_counters.OPEN) == 20)
@@ -399,7 +399,7 @@ def test_accepting_many_connections_does_not_delay_others(serving: Serving, monk
     serving.commit(plan())
     taken: list[int] = []
     (made,) = serving.listeners._acceptors.values()
-    take = made._take
+    take = made._accept_queued
 
     def counting(*arguments: Any) -> bool:
         before = serving.count(listener_counters.ACCEPTED)
@@ -407,7 +407,7 @@ def test_accepting_many_connections_does_not_delay_others(serving: Serving, monk
         taken.append(serving.count(listener_counters.ACCEPTED) - before)
         return more
 
-    monkeypatch.setattr(made, "_take", counting)
+    monkeypatch.setattr(made, "_accept_queued", counting)
     for _ in range(10):
         assert serving.connect().say(b"ping\n").hear(5) == b"pong\n"
     assert max(taken) == 1

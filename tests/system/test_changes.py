@@ -73,24 +73,24 @@ class Load:
     """Clients that send requests without pause, and check that no reply is older than the revision active then."""
 
     def __init__(self) -> None:
-        self.in_force = 0
+        self.active_number = 0
         self.over = False
         self.replies = 0
 
     async def connect_and_ask(self, address: tuple[str, int]) -> None:
         """A connection for each request."""
         while not self.over:
-            in_force = self.in_force
-            assert number_in(await one_shot(address)) >= in_force
+            active_number = self.active_number
+            assert number_in(await one_shot(address)) >= active_number
             self.replies += 1
 
     async def ask_on(self, address: tuple[str, int]) -> None:
         """One connection for all requests."""
         reader, writer = await asyncio.open_connection(*address)
         while not self.over:
-            in_force = self.in_force
+            active_number = self.active_number
             writer.write(b"hi\n")
-            assert number_in(await reader.readline()) >= in_force
+            assert number_in(await reader.readline()) >= active_number
             self.replies += 1
         writer.close()
         await writer.wait_closed()
@@ -108,7 +108,7 @@ async def test_hundred_changes_under_load_lose_no_connection(start_server: Start
         for number in range(1, CHANGES + 1):
             answer = await stub.UpdateConfig(pb.UpdateConfigRequest(config=numbered(config, number)))
             assert (answer.revision, answer.changed, answer.workers) == (number + 1, True, 2)
-            load.in_force = number
+            load.active_number = number
             assert number_in(await one_shot(running.where("once"))) == number
         load.over = True
     assert load.replies > CHANGES

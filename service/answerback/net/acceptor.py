@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from answerback.net.delivery import bound_send_buffer, bound_send_time
-from answerback.net.syn_filter import end_inherited, is_silent
+from answerback.net.syn_filter import drops_syns, remove_inherited
 
 # Rule: a queued connection is accepted, or counted as not accepted, before anything is built for it.
 
@@ -48,10 +48,10 @@ class Acceptor:
         self._write_timeout = inf  # the kernel's limit, which is none
         self._queues = True  # whether connections may be queued
         self._fillers: Collection[tuple[str, int]] = NO_PEERS
-        self.silent = is_silent(sock)
+        self.filtered = drops_syns(sock)
         """Whether the socket has a SYN filter, or may get one at any moment: see `syn_filter`."""
-        self._may_inherit = self.silent
-        self._rest_over: asyncio.TimerHandle | None = None
+        self._may_inherit = self.filtered
+        self._backing_off: asyncio.TimerHandle | None = None
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             # Accepted sockets inherit these.
@@ -63,13 +63,13 @@ class Acceptor:
         """Close queued connections from these addresses: they are fillers, not clients."""
         self._fillers = fillers
 
-    def expect_silence(self) -> None:
-        """The socket may stop answering new clients from now on."""
-        self.silent = self._may_inherit = True
+    def expect_filter(self) -> None:
+        """The socket may get a SYN filter from now on."""
+        self.filtered = self._may_inherit = True
 
-    def silence_over(self) -> None:
-        """The socket answers again. Connections still queued may have inherited the SYN filter."""
-        self.silent = False
+    def filter_removed(self) -> None:
+        """The socket has no SYN filter any more. Connections still queued may have inherited it."""
+        self.filtered = False
 
     def bound(self, write_timeout: float) -> None:
         """Let the kernel end connections accepted from now on whose peers read nothing for `write_timeout`."""
@@ -82,18 +82,18 @@ class Acceptor:
         if not self._queues:
             return
         for _ in range(BACKLOG // BATCH + 1):
-            if not self._take(BATCH):
+            if not self._accept_queued(BATCH):
                 return
 
     def stop(self) -> None:
         """Stop accepting; the socket need not listen any more."""
         self.accepting = self._queues = False
-        self._rest()
+        self._unwatch()
 
     def pause(self) -> None:
         """Stop accepting for now; new connections wait in the queue."""
         self.accepting, self._queues = False, True
-        self._rest()
+        self._unwatch()
 
     def resume(self) -> None:
         """Accept again after `stop` or `pause`."""
@@ -102,9 +102,9 @@ class Acceptor:
             self._watch()
 
     def _ready(self) -> None:
-        self._take(BATCH, monotonic() + BATCH_SECONDS)
+        self._accept_queued(BATCH, monotonic() + BATCH_SECONDS)
 
-    def _take(self, most: int, until: float = inf) -> bool:
+    def _accept_queued(self, most: int, until: float = inf) -> bool:
         """Accept at most `most` queued connections, until `until`; return whether there may be more."""
         # The public accept() determines family and type for each connection, in 3 µs.
         accept, accepted = self.sock._accept, self.accepted  # type: ignore[attr-defined]  # noqa: SLF001
@@ -115,7 +115,7 @@ class Acceptor:
                 descriptor, peer = accept()
             except BlockingIOError:
                 self._fillers = NO_PEERS  # they were queued before these were named
-                self._may_inherit = self.silent
+                self._may_inherit = self.filtered
                 return False
             except OSError as error:
                 if error.errno in CLOSED:
@@ -139,22 +139,22 @@ class Acceptor:
             os.close(descriptor)
             return False
         if self._may_inherit:
-            end_inherited(descriptor, self._family)
+            remove_inherited(descriptor, self._family)
         return True
 
     def _back_off(self) -> None:
         """Pause for a while: the event loop would report the socket as ready again at once."""
         if not self.accepting:
             return
-        self._rest()
-        self._rest_over = self._loop.call_later(BACK_OFF_SECONDS, self._watch)
+        self._unwatch()
+        self._backing_off = self._loop.call_later(BACK_OFF_SECONDS, self._watch)
 
     def _watch(self) -> None:
-        self._rest_over = None
+        self._backing_off = None
         self._loop.add_reader(self.sock.fileno(), self._ready)
 
-    def _rest(self) -> None:
-        if self._rest_over is not None:
-            self._rest_over.cancel()
-            self._rest_over = None
+    def _unwatch(self) -> None:
+        if self._backing_off is not None:
+            self._backing_off.cancel()
+            self._backing_off = None
         self._loop.remove_reader(self.sock.fileno())

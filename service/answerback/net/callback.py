@@ -11,10 +11,11 @@ from time import monotonic
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.net.connection import READ_BYTES, Connection, reason_of, reset_on_close
+from answerback.net.connection import READ_BYTES, Connection
 from answerback.net.delivery import LARGE
 from answerback.net.host import Host
 from answerback.net.poller import ERRORS, FIN, GONE, READABLE, WRITABLE
+from answerback.net.resets import reason_of, reset_on_close
 
 # Rule: nothing here blocks. Nothing is registered that a one-shot conversation would not need.
 # Rule: every read and write says MSG_DONTWAIT; that saves the call that would make the socket non-blocking.
@@ -40,7 +41,7 @@ class CallbackConnection(Connection):
         try:
             if session.has_connect_rules:
                 self._perform(session.connection_made(monotonic()))
-            if session.wants_read and not self.host.run_queue.over:
+            if session.wants_read and not self.host.run_queue.exhausted:
                 self._read()
             else:
                 self._watch()
@@ -85,7 +86,7 @@ class CallbackConnection(Connection):
             if self._unsent is not None:
                 self._write()
             now = monotonic()
-            if self._fd >= 0 and (min(self.session.deadline, self._look_at) <= now or self.departing):
+            if self._fd >= 0 and (min(self.session.deadline, self.check_at) <= now or self.departing):
                 self.keep_time()
             if self._fd >= 0 and self.session.wants_turn:
                 self._perform(self.session.take_turn(now))

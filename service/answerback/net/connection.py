@@ -1,16 +1,12 @@
 """The common part of the two drivers: one connection of a listener, from accept to close."""
 
-import errno
 import logging
 import os
 import socket
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from math import inf
 from random import Random
 from time import monotonic
@@ -20,7 +16,8 @@ from answerback.core.matching import Mismatch
 from answerback.core.recorder import Recorder
 from answerback.core.session import Session, SlowReader
 from answerback.core.shared_view import SharedView
-from answerback.net.delivery import PROGRESS, acknowledged, unread
+from answerback.net.delivery import Delivery, first_check
+from answerback.net.departure import Departure
 from answerback.net.host import Host
 from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJournal
 
@@ -28,41 +25,21 @@ from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJourn
 
 READ_BYTES = 64 << 10
 SEVERAL = 2  # max. requests: their replies together may be large
-DEPART_SECONDS = 0.25  # seconds between two checks of what a peer has read, while nothing else is awaited
-LINGER_ZERO = struct.pack("ii", 1, 0)  # close(2) sends RST (socket(7), SO_LINGER)
 PROBE_REASONS = (CloseReason.PEER_EOF, CloseReason.PEER_RESET)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """The conversation is over, and the socket stays open until the peer has taken everything."""
-
-    reason: CloseReason
-
-
-def first_look(time: float) -> float:
-    """When to look first whether a peer takes what it is sent: up to 1/16 s later, at a time that many share."""
-    return _sixteenths(int(time * 16)) if time < inf else inf
-
-
-@lru_cache(4)
-def _sixteenths(number: int) -> float:
-    """One object for all connections of that moment: a number of its own would be 24 bytes for each that is idle."""
-    return (number + 1) / 16
 
 
 class Connection(ABC):
     """A connection and its session. A subclass (driver) implements input and output."""
 
     __slots__ = (
-        "_delivery",
         "_drawn",
         "_ending",
         "_number",
         "counted_peer",
         "counters",
+        "delivery",
         "host",
         "received_any",
         "received_bytes",
@@ -79,13 +56,11 @@ class Connection(ABC):
         self.sock = sock
         self.counted_peer = peer
         self.counters = host.counters
-        session = Session(host.in_force, host.counters, monotonic(), self)
+        session = Session(host.active, host.counters, monotonic(), self)
         session.recorder = host.journal
-        slow = host.in_force.plan.faults_from_peer
-        self.session: Session | SlowReader = SlowReader(session, host.in_force) if slow else session
-        # When to check whether the peer takes the output, and what it must have acknowledged by then, if known; None
-        # before the first check.
-        self._delivery: tuple[float, int | None] | None = None
+        slow = host.active.plan.faults_from_peer
+        self.session: Session | SlowReader = SlowReader(session, host.active) if slow else session
+        self.delivery: Delivery | None = None  # None before the first check of what the peer takes
         self._number = 0  # drawn when it is first used
         self._drawn = 0  # the same: among the listener's connections
         self.received_bytes = 0
@@ -114,14 +89,14 @@ class Connection(ABC):
     def listener_number(self) -> int:
         """See `context.ConnectionInfo`. It is counted where the listener's block begins in the shared region."""
         if not self._drawn:
-            number = self.host.sequences.next_number(self.host.in_force.plan.block, 0)
+            number = self.host.sequences.next_number(self.host.active.plan.block, 0)
             assert number is not None, "there is no maximum"
             self._drawn = number + 1
         return self._drawn
 
     def draw_number(self) -> None:
         """Draw `listener_number` now, in the order of accept, if the listener's rules use it."""
-        if self.host.in_force.plan.numbers_connections:
+        if self.host.active.plan.numbers_connections:
             self.listener_number  # noqa: B018 - it is drawn when it is read
 
     @property
@@ -163,7 +138,7 @@ class Connection(ABC):
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
-        deadline = min(self.session.deadline, self._look_at)
+        deadline = min(self.session.deadline, self.check_at)
         if deadline < self.timer_at:
             self.host.deadlines.set(self, deadline)
 
@@ -203,89 +178,72 @@ class Connection(ABC):
         """Return the bytes that the kernel has not taken."""
 
     @property
-    def departing(self) -> bool:
-        """Whether the conversation is over and only the socket is open: see `depart`."""
-        return type(self._ending) is Departure
+    def write_timeout(self) -> float:
+        """Within which the peer has to take a part of the output."""
+        return self.host.active.plan.limits.write_timeout
 
     @property
-    def _look_at(self) -> float:
-        if self._delivery is None:
-            return first_look(self.session.born + self.host.in_force.plan.limits.write_timeout)
-        return self._delivery[0]
+    def check_at(self) -> float:
+        """When to check next whether the peer takes the output."""
+        delivery = self.delivery
+        return first_check(self.session.born + self.write_timeout) if delivery is None else delivery.check_at
 
     @property
-    def _goal(self) -> int | None:
-        return None if self._delivery is None else self._delivery[1]
+    def has_goal(self) -> bool:
+        """Whether the peer has to take something until the next check."""
+        return self.delivery is not None and self.delivery.goal is not None
 
     def sent_much(self, now: float) -> None:
         """Start timing how the peer reads a large output, unless it is being timed already."""
-        if self._goal is None or self._acknowledged() >= self._goal:
-            self._look_on(now)
+        if self.delivery is None or self.delivery.reached(self):
+            self.expect_delivery(now)
             self.keep_deadline()
 
     def on_time(self, now: float) -> bool:
         """Whether the peer reads in time; if not, the connection has been reset."""
-        if now < self._look_at:
+        if now < self.check_at:
             return True
-        if self._goal is None or self._acknowledged() >= self._goal or self._is_unix_and_talks():
-            self._look_on(now)
+        delivery = self.delivery
+        if delivery is None or delivery.reached(self) or delivery.excused(self):
+            self.expect_delivery(now)
             return True
         self.abort(CloseReason.WRITE_TIMEOUT)
         return False
 
-    def _is_unix_and_talks(self) -> bool:
-        """Whether the unread bytes may belong to a later reply: Unix sockets have no acknowledged count."""
-        if self.sock.family != socket.AF_UNIX or self.unsent:
-            return False
-        return self.session.active_at > self._look_at - self.host.in_force.plan.limits.write_timeout
+    def expect_delivery(self, now: float) -> None:
+        """The peer is on time: set what it has to take next."""
+        if self.delivery is None:
+            self.delivery = Delivery()
+        self.delivery.proceed(self, now)
 
-    def _look_on(self, now: float) -> None:
-        """The peer is on time: set what it has to read next."""
-        left = self._left()
-        goal = self._acknowledged() + min(left, PROGRESS) if left else None
-        self._delivery = now + self.host.in_force.plan.limits.write_timeout, goal
-        self.session.writing_progressed(now)
-
-    def _left(self) -> int:
-        return unread(self.sock) + self.unsent
-
-    def _acknowledged(self) -> int:
-        """Bytes that the peer has read; on a Unix socket, which has no such count, the unread bytes, negated."""
-        return -self._left() if self.sock.family == socket.AF_UNIX else acknowledged(self.sock)
+    @property
+    def departing(self) -> bool:
+        """Whether the conversation is over and only the socket is open: see `departure`."""
+        return type(self._ending) is Departure
 
     def depart(self, ending: Close) -> bool:
         """Keep the socket open until the peer has taken everything; False if it can be closed at once.
 
         A peer that got one small reply is not checked: the kernel takes care of that by `TCP_USER_TIMEOUT`.
         """
-        if (self._goal is None and self.session.number < SEVERAL) or not self._owes():
+        departure = Departure(ending.reason)
+        if (not self.has_goal and self.session.number < SEVERAL) or not departure.is_awaited(self):
             return False
         self._send_fin()
-        self._ending = Departure(ending.reason)
-        self.host.deadlines.set(self, monotonic() + DEPART_SECONDS)
-        if self._goal is None:
-            self._look_on(monotonic())
+        self._ending = departure
+        departure.begin(self)
         return True
+
+    def departs(self) -> CloseReason | None:
+        """The close reason of a departing connection that can be closed now; None if it still waits or was reset."""
+        departure = self._ending
+        assert type(departure) is Departure
+        return departure.check(self)
 
     def _send_fin(self) -> None:
         """Close our half, unless that has been requested already."""
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
-
-    def _owes(self) -> bool:
-        """Whether a TCP peer has not acknowledged everything sent, except our FIN."""
-        return self.sock.family != socket.AF_UNIX and self.error() is None and unread(self.sock) > 1
-
-    def departs(self) -> CloseReason | None:
-        """The close reason of a departing connection that can be closed now; None if it still waits or was reset."""
-        ending = self._ending
-        assert type(ending) is Departure
-        if not self._owes():
-            return ending.reason
-        now = monotonic()
-        if self.on_time(now):
-            self.host.deadlines.set(self, min(now + DEPART_SECONDS, self._look_at))
-        return None
 
     def error(self) -> OSError | None:
         """Return the socket's pending error, the peer's RST for example."""
@@ -322,7 +280,7 @@ class Connection(ABC):
     def wake(self) -> None:
         """The session's deadline has come, or is near: handle it, or queue for a turn."""
         run_queue = self.host.run_queue
-        if run_queue.over:
+        if run_queue.exhausted:
             run_queue.add(self)
             return
         began = monotonic()
@@ -363,17 +321,3 @@ class Connection(ABC):
 def utc_now() -> datetime:
     """Return the current time, UTC."""
     return datetime.now(UTC)
-
-
-def reset_on_close(sock: socket.SocketType) -> None:
-    """Make close(2) reset the connection."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-
-
-def reason_of(error: OSError) -> CloseReason:
-    """Return the close reason for a failed system call."""
-    if error.errno in (errno.ECONNRESET, errno.EPIPE):
-        return CloseReason.PEER_RESET
-    if error.errno == errno.ETIMEDOUT:  # TCP_USER_TIMEOUT
-        return CloseReason.WRITE_TIMEOUT
-    return CloseReason.PEER_LOST

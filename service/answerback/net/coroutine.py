@@ -14,10 +14,10 @@ from typing import cast
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, Send
-from answerback.net.connection import reset_on_close
 from answerback.net.delivery import taken
 from answerback.net.host import Host
 from answerback.net.poller import FIN
+from answerback.net.resets import reset_on_close
 from answerback.net.run_queue import NOTABLE_SECONDS
 from answerback.net.transport import TransportConnection
 
@@ -103,7 +103,7 @@ class CoroutineConnection(TransportConnection):
     @override
     def data_received(self, data: bytes) -> None:
         run_queue = self.host.run_queue
-        if run_queue.over or self._inbox or self in run_queue.heavy:
+        if run_queue.exhausted or self._inbox or self in run_queue.heavy:
             self._enqueue_input(data)
             return
         began = monotonic()
@@ -117,7 +117,7 @@ class CoroutineConnection(TransportConnection):
         if self._gone:
             return
         session = self.session
-        if min(session.deadline, self._look_at) <= monotonic() or self.departing:
+        if min(session.deadline, self.check_at) <= monotonic() or self.departing:
             self.keep_time()
         if session.wants_turn:
             self._resume(session.take_turn)

@@ -12,8 +12,12 @@ import fcntl
 import socket
 import struct
 import termios
+from functools import lru_cache
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from answerback.net.connection import Connection
 
 PROGRESS: Final = 64 << 10  # bytes that a peer has to take within `write_timeout`, unless less is left
 LARGE: Final = 16 << 10  # bytes sent at once, from which on a check costs little beside copying them
@@ -53,3 +57,55 @@ def bound_send_time(sock: socket.socket, write_timeout: float) -> None:
         0 if write_timeout == inf else min(round((write_timeout + BACKSTOP_SECONDS) * 1000), MOST_MILLISECONDS)
     )
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+def first_check(time: float) -> float:
+    """When to check first whether a peer takes what it is sent: up to 1/16 s later, at a time that many share."""
+    return _sixteenths(int(time * 16)) if time < inf else inf
+
+
+@lru_cache(4)
+def _sixteenths(number: int) -> float:
+    """One object for all connections of that moment: a number of its own would be 24 bytes for each that is idle."""
+    return (number + 1) / 16
+
+
+class Delivery:
+    """What the peer of one connection takes. A connection makes it at the first check."""
+
+    __slots__ = ("check_at", "goal")
+
+    check_at: float
+    """When to check next."""
+    goal: int | None
+    """What the peer must have acknowledged by then; None if nothing was left."""
+
+    def __init__(self) -> None:
+        self.check_at = inf
+        self.goal = None
+
+    def reached(self, connection: "Connection") -> bool:
+        """Whether the peer has taken what it had to take."""
+        return self.goal is None or self._acknowledged(connection) >= self.goal
+
+    def proceed(self, connection: "Connection", now: float) -> None:
+        """The peer is on time: set what it has to take next."""
+        left = _left(connection)
+        self.goal = self._acknowledged(connection) + min(left, PROGRESS) if left else None
+        self.check_at = now + connection.write_timeout
+        connection.session.writing_progressed(now)
+
+    def excused(self, connection: "Connection") -> bool:
+        """Whether the unread bytes may belong to a later reply: Unix sockets have no acknowledged count."""
+        if connection.sock.family != socket.AF_UNIX or connection.unsent:
+            return False
+        return connection.session.active_at > self.check_at - connection.write_timeout
+
+    def _acknowledged(self, connection: "Connection") -> int:
+        """Bytes that the peer has read; on a Unix socket, which has no such count, the unread bytes, negated."""
+        sock = connection.sock
+        return -_left(connection) if sock.family == socket.AF_UNIX else acknowledged(sock)
+
+
+def _left(connection: "Connection") -> int:
+    return unread(connection.sock) + connection.unsent

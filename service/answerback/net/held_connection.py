@@ -13,26 +13,27 @@ from time import monotonic
 from answerback.compat import override
 from answerback.core.actions import CloseReason
 from answerback.core.session.script import HANG_SECONDS
-from answerback.net.connection import Connection, reset_on_close
+from answerback.net.connection import Connection
 from answerback.net.host import Host
 from answerback.net.poller import FIN
+from answerback.net.resets import reset_on_close
 
 # Rule: nothing is read here, so that the connection that takes over gets all data.
 
-TakeUp = Callable[["HeldConnection", CloseReason | None], None]
+StartEngine = Callable[["HeldConnection", CloseReason | None], None]
 
 
 class HeldConnection(Connection):
     """Holds a connection until an engine takes over."""
 
-    __slots__ = ("_take_up", "_until")
+    __slots__ = ("_start_engine", "_until")
 
-    def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None, take_up: TakeUp) -> None:
-        """`take_up` takes over `sock`; if a reason is given, to close it in order."""
+    def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None, start_engine: StartEngine) -> None:
+        """`start_engine` makes an engine's connection over `sock`; if a reason is given, to close it in order."""
         super().__init__(host, socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer)
         self.received_any = True  # unknown, as nothing is read; so it does not count as a connection without data
-        self._take_up = take_up
-        lifetime = host.in_force.plan.limits.lifetime
+        self._start_engine = start_engine
+        lifetime = host.active.plan.limits.lifetime
         self._until = monotonic() + (HANG_SECONDS if lifetime == inf else lifetime)
 
     def begin(self) -> None:
@@ -93,7 +94,7 @@ class HeldConnection(Connection):
     def _hand_over(self, end: CloseReason | None) -> None:
         self.host.poller.watch(self.sock.fileno(), self, 0, FIN)
         self.host.deadlines.clear(self)
-        self._take_up(self, end)
+        self._start_engine(self, end)
 
     def _close(self, reason: CloseReason) -> None:
         self.host.poller.forget(self.sock.fileno())

@@ -24,7 +24,7 @@ class Host(Protocol):
 
     name: str
     loop: asyncio.AbstractEventLoop
-    in_force: ActivePlan
+    active: ActivePlan
     counters: ListenerCounters
     deadlines: Deadlines
     poller: Poller

@@ -87,7 +87,7 @@ class Listener:
         self.deadlines = worker.deadlines
         self.poller = worker.poller
         self.run_queue = worker.run_queue
-        self.in_force = ActivePlan(plan)
+        self.active = ActivePlan(plan)
         self._driver = DRIVERS[plan.engine]
         self.counters = ListenerCounters(worker.region, plan.block)
         self.connections: set[Connection] = set()
@@ -114,7 +114,7 @@ class Listener:
 
         The random generator stays unless the seed differs, and NORMAL releases held connections.
         """
-        former, self.in_force.plan = self.in_force.plan, plan
+        former, self.active.plan = self.active.plan, plan
         self._driver = DRIVERS[plan.engine]
         if plan.journal != former.journal:
             self._journal_settings(plan)
@@ -141,7 +141,7 @@ class Listener:
 
     def _unmatched(self, request: bytes, session: Recorded) -> bytes:
         """Return why no rule matched a request, and log it; empty if that took much time in this second already."""
-        explained = self.in_force.plan.nearest
+        explained = self.active.plan.nearest
         if explained is None:
             return b""
         near = self._explained(lambda: explained.of(request, session.context))
@@ -182,7 +182,7 @@ class Listener:
 
         `former`: the earlier value of `accept`, at an address that the plan has left or closed since.
         """
-        plan = self.in_force.plan
+        plan = self.active.plan
         accept = plan.accept if former is None else former
         limits = plan.limits
         peer = None
@@ -215,21 +215,21 @@ class Listener:
             return
         if self._turning_away is None:
             self._turning_away = TurningAway(self, self._cells, plan.block, plan.on_limit)
-        self._turning_away.in_force.plan = plan.on_limit
+        self._turning_away.active.plan = plan.on_limit
         self._turning_away.accept(self._driver, descriptor, family)
 
     def connection_closed(self, connection: Connection, peer: bytes | None) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
         if peer is not None:
-            self._admission.left(self.in_force.plan, peer)
+            self._admission.left(self.active.plan, peer)
         if not self.connections:
             self._left()
 
     def _misbehave(self, accept: Accept, descriptor: int, family: int, peer: bytes | None) -> None:
         """Treat an accepted connection as `accept` says."""
         if accept is Accept.HOLD:
-            held = HeldConnection(self, descriptor, family, peer, self._follow)
+            held = HeldConnection(self, descriptor, family, peer, self._start_engine)
             self.connections.add(held)
             held.begin()
             return
@@ -240,7 +240,7 @@ class Listener:
         else:
             connection.dismiss(CloseReason.SERVER_CLOSE)
 
-    def _follow(self, held: HeldConnection, end: CloseReason | None) -> None:
+    def _start_engine(self, held: HeldConnection, end: CloseReason | None) -> None:
         """Start the conversation on a held connection; or, given a reason, close it in order."""
         self.connections.discard(held)
         sock = held.sock
@@ -253,10 +253,10 @@ class Listener:
         else:
             connection.dismiss(end)
 
-    def drain(self, over: float = 0.0) -> None:
-        """Let all connections finish their requests, then close in order: the oldest first, over `over` seconds."""
+    def drain(self, spread_seconds: float = 0.0) -> None:
+        """Let all connections finish their requests, then close in order: the oldest first, within `spread_seconds`."""
         self._drain_schedule.cancel()
-        self._drain_schedule = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, over)
+        self._drain_schedule = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, spread_seconds)
 
     def abort(self) -> None:
         """Reset every connection."""

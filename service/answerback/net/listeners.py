@@ -17,7 +17,7 @@ from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
 from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
-from answerback.net.syn_filter import end_silence, silence
+from answerback.net.syn_filter import accept_syns, drop_syns
 from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.region import JournalRegion
 from answerback.shared.sequences import SharedSequences
@@ -94,7 +94,7 @@ class Listeners:
         self._skip_peers(fillers)
         self._empty_where_accept_changes(plan)
         former, served = self._listeners, self._by_socket
-        accepts = {key: listener.in_force.plan.accept for key, listener in served.items()}
+        accepts = {key: listener.active.plan.accept for key, listener in served.items()}
         self._listeners = {}
         for name, listener_plan in plan.listeners.items():
             listener = former.pop(name, None)
@@ -102,19 +102,19 @@ class Listeners:
                 listener = Listener(self, listener_plan)
             listener.activate(listener_plan)
             self._listeners[name] = listener
-        self._by_socket = {listener.in_force.plan.socket: listener for listener in self._listeners.values()}
+        self._by_socket = {listener.active.plan.socket: listener for listener in self._listeners.values()}
         for key, acceptor in list(self._acceptors.items()):
             target = self._by_socket.get(key[0])
-            accept = target.in_force.plan.accept if target is not None else Accept.REFUSE
-            if acceptor.silent and accept is Accept.REFUSE:
+            accept = target.active.plan.accept if target is not None else Accept.REFUSE
+            if acceptor.filtered and accept is Accept.REFUSE:
                 if key[0] in served and accepts[key[0]] is not Accept.REFUSE:
                     self._accept_late(acceptor, served[key[0]], accepts[key[0]])
             elif target is None:
                 self._retire(key)
             else:
-                acceptor.silence_over()
+                acceptor.filter_removed()
                 acceptor.accepted, acceptor.failed = target.accepted, target.counters.accept_failed
-                acceptor.bound(target.in_force.plan.limits.write_timeout)
+                acceptor.bound(target.active.plan.limits.write_timeout)
                 self._attend(acceptor, accept)
         for name, sock in sockets.items():
             self._accept_on(name, self.slot, sock, fillers)
@@ -147,19 +147,19 @@ class Listeners:
         self._skip_peers(fillers)
         for (key, _), acceptor in self._acceptors.items():
             if key in announced:
-                acceptor.silence_over()
-            if key in paused and acceptor.silent:
+                acceptor.filter_removed()
+            if key in paused and acceptor.filtered:
                 acceptor.resume()
             elif key in paused:
-                self._attend(acceptor, self._by_socket[key].in_force.plan.accept)
+                self._attend(acceptor, self._by_socket[key].active.plan.accept)
 
     def expect_silence(self, keys: Collection[str]) -> None:
         """SYN filters are about to be set at these addresses."""
-        new = {key for (key, _), acceptor in self._acceptors.items() if key in keys and not acceptor.silent}
+        new = {key for (key, _), acceptor in self._acceptors.items() if key in keys and not acceptor.filtered}
         self._announced |= new
         for (key, _), acceptor in self._acceptors.items():
             if key in new:
-                acceptor.expect_silence()
+                acceptor.expect_filter()
 
     def stop_accepting(self, keys: Collection[str]) -> None:
         """Accept what is queued at these addresses, then stop; close sockets that no listener uses."""
@@ -180,10 +180,10 @@ class Listeners:
         """Stop accepting for another slot; its own worker accepts what is queued."""
         self._hand_over([key for key in self._acceptors if key[1] == slot != self.slot])
 
-    def drain(self, over: float = 0.0, *, succeeded: bool = False) -> None:
+    def drain(self, spread_seconds: float = 0.0, *, succeeded: bool = False) -> None:
         """Accept what is queued and stop listening; finish requests in progress, and close everything in order.
 
-        `over`: the seconds over which to close. `succeeded`: a successor accepts what is queued.
+        `spread_seconds`: the time over which to close. `succeeded`: a successor accepts what is queued.
         """
         self._draining = True
         if succeeded:
@@ -192,7 +192,7 @@ class Listeners:
             for key in list(self._acceptors):
                 self._retire(key)
         for listener in chain(tuple(self._listeners.values()), tuple(self._leaving)):
-            listener.drain(over)
+            listener.drain(spread_seconds)
 
     def abort(self) -> None:
         """Reset every connection, and stop accepting."""
@@ -222,13 +222,13 @@ class Listeners:
             sock.close()
             return
         acceptor = Acceptor(self.loop, sock, listener.accepted, listener.counters.accept_failed)
-        acceptor.bound(listener.in_force.plan.limits.write_timeout)
+        acceptor.bound(listener.active.plan.limits.write_timeout)
         self._acceptors[name, slot] = acceptor
         acceptor.skip_peers(fillers.get(name, NO_PEERS))
-        accept = listener.in_force.plan.accept
+        accept = listener.active.plan.accept
         if accept is Accept.REFUSE and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             acceptor.accept_backlog()  # left over from a predecessor
-        if accept is Accept.REFUSE and acceptor.silent:
+        if accept is Accept.REFUSE and acceptor.filtered:
             self._accept_late(acceptor, listener, Accept.NORMAL)
         elif name in self._paused:
             acceptor.pause()
@@ -237,7 +237,7 @@ class Listeners:
 
     def _accept_late(self, acceptor: Acceptor, listener: Listener, accept: Accept) -> None:
         """Keep accepting as before on a filtered socket, for a listener that has left or closed the address."""
-        if accept is Accept.HOLD and listener.in_force.plan.accept is Accept.NORMAL:
+        if accept is Accept.HOLD and listener.active.plan.accept is Accept.NORMAL:
             accept = Accept.NORMAL  # it has released its held connections
         acceptor.accepted = partial(self._accepted_late, listener, accept)
         acceptor.resume()
@@ -269,7 +269,7 @@ class Listeners:
             accept = accepts.get(name)
             if accept is Accept.STALL or name not in self._by_socket:
                 continue  # it was emptied and is full now; or was not accepted on before
-            if accept is not self._by_socket[name].in_force.plan.accept:
+            if accept is not self._by_socket[name].active.plan.accept:
                 acceptor.accept_backlog()
 
     def _hand_over(self, keys: Iterable[tuple[str, int]]) -> None:
@@ -283,15 +283,15 @@ class Listeners:
         """Accept what is queued on a socket, then stop listening (for every process that shares it), and close it."""
         acceptor = self._acceptors.pop(key)
         sock = acceptor.sock
-        acceptor.expect_silence()
-        silence(sock)  # otherwise a client that connects between the next steps is reset
+        acceptor.expect_filter()
+        drop_syns(sock)  # otherwise a client that connects between the next steps is reset
         if sock.family == socket.AF_UNIX:  # connections queued here survive the shutdown, and none are added
             _shut_down(sock)
         acceptor.accept_backlog()
         acceptor.stop()
         if sock.family != socket.AF_UNIX:
             _shut_down(sock)
-        end_silence(sock)  # other processes may share it and listen again
+        accept_syns(sock)  # other processes may share it and listen again
         sock.close()
 
 

@@ -73,7 +73,7 @@ class Poller:
             who = of(descriptor)
             if who is None:  # another event of this iteration has closed it
                 continue
-            if events & (READABLE | WRITABLE) and (run_queue.over or who in heavy):
+            if events & (READABLE | WRITABLE) and (run_queue.exhausted or who in heavy):
                 who.enqueue()
                 continue
             who.ready(events)

@@ -51,11 +51,11 @@ class RunQueue:
         "_queued",
         "_scheduled",
         "_spent",
+        "exhausted",
         "heavy",
-        "over",
     )
 
-    over: bool
+    exhausted: bool
     """Whether this iteration has used up its time: connections with events are queued then."""
     heavy: set[Runnable]
     """Connections whose last turn was long."""
@@ -68,7 +68,7 @@ class RunQueue:
         self._heavy_line: deque[Runnable] = deque()
         self._queued: set[Runnable] = set()
         self.heavy = set()
-        self.over = False
+        self.exhausted = False
         self._spent = 0.0  # seconds of events charged since `_began`
         self._began = 0.0
         self._scheduled = False
@@ -106,7 +106,7 @@ class RunQueue:
 
     def stop(self) -> None:
         """This iteration has used up its time."""
-        self.over = True
+        self.exhausted = True
         self._schedule()
 
     def _schedule(self) -> None:
@@ -116,7 +116,7 @@ class RunQueue:
 
     def _run(self) -> None:
         now = monotonic()
-        self._scheduled = self.over = False
+        self._scheduled = self.exhausted = False
         self._began, self._spent = now, 0.0
         until = now + RUN_SECONDS
         for _ in range(len(self._line)):

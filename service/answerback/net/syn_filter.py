@@ -18,55 +18,55 @@ from typing import Final
 
 IP_MINTTL: Final = 21  # linux/in.h; the socket module does not name them
 IPV6_MINHOPCOUNT: Final = 73  # linux/in6.h
-MOST: Final = 255  # packets usually leave with 64 or 128; a peer whose packets arrive with 255 is not filtered
+MAX_TTL: Final = 255  # packets usually leave with 64 or 128; a peer whose packets arrive with 255 is not filtered
 
 # An IPv6 socket may take IPv4 clients too; each family has its own check.
 V4: Final = ((socket.IPPROTO_IP, IP_MINTTL),)
 OPTIONS: Final = {socket.AF_INET: V4, socket.AF_INET6: (*V4, (socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT))}
 
 
-def silence(sock: socket.SocketType) -> bool:
-    """Answer no new client from now on; False if that is not possible."""
-    return _set(sock, MOST)
+def drop_syns(sock: socket.SocketType) -> bool:
+    """Set the filter: no new client gets an answer. False if that is not possible."""
+    return _set(sock, MAX_TTL)
 
 
-def end_silence(sock: socket.SocketType) -> None:
-    """Answer again; also removes an inherited filter from a connection."""
+def accept_syns(sock: socket.SocketType) -> None:
+    """Remove the filter, also from a connection that has inherited it."""
     _set(sock, 0)
 
 
-def is_silent(sock: socket.SocketType) -> bool:
+def drops_syns(sock: socket.SocketType) -> bool:
     """Whether a listening socket has the filter."""
     options = OPTIONS.get(socket.AddressFamily(sock.family), ())
     try:
-        return bool(options) and all(sock.getsockopt(*option) == MOST for option in options)
+        return bool(options) and all(sock.getsockopt(*option) == MAX_TTL for option in options)
     except OSError:
         return False
 
 
-def end_inherited(descriptor: int, family: int) -> None:
-    """Like `end_silence`, for a connection that was just accepted."""
+def remove_inherited(descriptor: int, family: int) -> None:
+    """Like `accept_syns`, for a connection that was just accepted."""
     sock = socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor)
     try:
-        end_silence(sock)
+        accept_syns(sock)
     finally:
         sock.detach()
 
 
-def reach_silent(sock: socket.SocketType) -> None:
-    """Let a connection of our own reach a filtered socket on this machine."""
+def pass_filter(sock: socket.SocketType) -> None:
+    """Let a connection of our own pass the filter of a socket on this machine."""
     with suppress(OSError):
         if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, MOST)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, MAX_TTL)
         else:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, MOST)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, MAX_TTL)
 
 
-def _set(sock: socket.SocketType, least: int) -> bool:
+def _set(sock: socket.SocketType, min_ttl: int) -> bool:
     options = OPTIONS.get(socket.AddressFamily(sock.family), ())
     try:
         for option in options:
-            sock.setsockopt(*option, least)
+            sock.setsockopt(*option, min_ttl)
     except OSError:
         return False
     return bool(options)

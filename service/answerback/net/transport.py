@@ -12,10 +12,11 @@ import uvloop
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset
-from answerback.net.connection import SEVERAL, Connection, reason_of, reset_on_close
+from answerback.net.connection import SEVERAL, Connection
 from answerback.net.delivery import LARGE, taken
 from answerback.net.host import Host
 from answerback.net.poller import ERRORS, FIN
+from answerback.net.resets import reason_of, reset_on_close
 
 # Rule: a paused transport reports neither FIN nor RST; our own epoll does meanwhile.
 
@@ -123,7 +124,7 @@ class TransportConnection(Connection, asyncio.Protocol):
             reset_on_close(self.sock)
             self._leave(ending.reason)
         elif type(ending) is Close:
-            if (self._delivery is not None or self.session.number >= SEVERAL) and self.depart(ending):
+            if (self.delivery is not None or self.session.number >= SEVERAL) and self.depart(ending):
                 if self._reads:
                     self._reads = False
                     self._transport.pause_reading()

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from answerback.core.actions import CloseReason
 from answerback.core.plan import ActivePlan, ListenerPlan
-from answerback.net.connection import Connection, reset_on_close
+from answerback.net.connection import Connection
 from answerback.net.host import Host
+from answerback.net.resets import reset_on_close
 from answerback.shared.listener_counters import Cells, ListenerCounters
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class TurningAway:
         self._listener = listener
         self.name = listener.name
         self.loop = listener.loop
-        self.in_force = ActivePlan(plan)
+        self.active = ActivePlan(plan)
         self.counters: ListenerCounters = RejectedCounters(region, block)
         self.deadlines = listener.deadlines
         self.poller = listener.poller

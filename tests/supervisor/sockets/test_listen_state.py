@@ -36,7 +36,7 @@ def filters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Whether the kernel lets a socket fall silent; nothing but what is in between two doors may depend on it."""
     if request.param == "permitted":
         with socket.socket() as probe:
-            return syn_filter.silence(probe)
+            return syn_filter.drop_syns(probe)
     monkeypatch.setattr(syn_filter, "OPTIONS", {})
     return False
 

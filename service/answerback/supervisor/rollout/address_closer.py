@@ -19,7 +19,7 @@ from typing import Final
 from answerback.concurrency.serial import SerialRunner
 from answerback.concurrency.tasks import Tasks
 from answerback.internal.v1.link_pb2 import Command, ExpectSilence, StopAccepting
-from answerback.net.syn_filter import is_silent
+from answerback.net.syn_filter import drops_syns
 from answerback.supervisor.sockets.handshakes import in_progress
 from answerback.supervisor.sockets.table import Sockets
 from answerback.supervisor.workers.pool import WorkerPool
@@ -116,7 +116,7 @@ class AddressCloser:
         """Return the keys of addresses that may be finished now."""
         ready = await self._without_handshakes(list(self._since))
         closing = self._sockets.closing
-        if any(is_silent(sock) for key in ready for sock in closing.get(key, ())):
+        if any(drops_syns(sock) for key in ready for sock in closing.get(key, ())):
             await asyncio.sleep(SYN_SECONDS)
             ready = await self._without_handshakes(ready)
         return ready
@@ -129,7 +129,7 @@ class AddressCloser:
         sockets, since = self._sockets.closing.get(key), self._since.get(key)
         if sockets is None or since is None:  # finished, or used again, since the caller has looked
             return False
-        silent = [sock for sock in sockets if is_silent(sock)]
+        silent = [sock for sock in sockets if drops_syns(sock)]
         if not silent:  # Unix sockets have no handshake; on others new ones begin all the time: waiting is useless
             return True
         waited = monotonic() - since

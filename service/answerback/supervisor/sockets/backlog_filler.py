@@ -17,7 +17,7 @@ from typing import Final
 
 from answerback.core.wildcards import destination
 from answerback.internal.v1.link_pb2 import Filler
-from answerback.net.syn_filter import reach_silent
+from answerback.net.syn_filter import pass_filter
 
 # The kernel chooses a socket for a connection by a hash of its address. Of n sockets, one is still empty after 32 n
 # connections in one of 10^13 cases.
@@ -92,7 +92,7 @@ async def _connected(family: int, where: Address) -> socket.socket | None:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        reach_silent(sock)  # a socket that did not listen before has a SYN filter until the decision
+        pass_filter(sock)  # a socket that did not listen before has a SYN filter until the decision
         async with asyncio.timeout(CONNECT_SECONDS):
             await asyncio.get_running_loop().sock_connect(sock, where)
     except TimeoutError:

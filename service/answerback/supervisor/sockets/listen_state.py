@@ -19,7 +19,7 @@ from typing import Final
 
 from answerback.core.plan import Accept
 from answerback.net.acceptor import BACKLOG
-from answerback.net.syn_filter import end_silence, silence
+from answerback.net.syn_filter import accept_syns, drop_syns
 from answerback.supervisor.sockets import unix
 
 # Rule: a Unix socket is silenced by renaming its file, so that no client finds it.
@@ -72,7 +72,7 @@ def filter_new(sock: socket.socket) -> None:
         with suppress(OSError):  # it is removed or hidden already
             unix.hide(sock.getsockname())
     elif listens(sock):
-        silence(sock)
+        drop_syns(sock)
 
 
 def drop_new(sock: socket.socket) -> None:
@@ -80,7 +80,7 @@ def drop_new(sock: socket.socket) -> None:
     if sock.family == socket.AF_UNIX:
         unix.hide(sock.getsockname())
     else:
-        silence(sock)
+        drop_syns(sock)
     if not listens(sock):
         listen(sock)
 
@@ -91,7 +91,7 @@ def open_queue(sock: socket.socket) -> None:
         unix.show(sock.getsockname())
         return
     sock.listen(BACKLOG)  # after a stall
-    end_silence(sock)
+    accept_syns(sock)
 
 
 def no_change(_: socket.socket) -> None:
@@ -105,7 +105,7 @@ def refuse(sock: socket.socket) -> None:
         return
     if listens(sock):
         sock.shutdown(socket.SHUT_RDWR)  # at once for every copy, where close() waits for the last one
-    end_silence(sock)
+    accept_syns(sock)
     # With it set, any process that sets it too could listen here.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
@@ -127,14 +127,14 @@ PREPARE: Final[Mapping[ListenState, Step]] = {
 """The step towards another state, before the decision."""
 UNDO: Final[Mapping[ListenState, Step]] = {
     ListenState.OPEN: open_queue,
-    ListenState.STALLED: end_silence,
+    ListenState.STALLED: accept_syns,
     ListenState.REFUSED: drop_new,
     ListenState.CLOSING: drop_new,
 }
 """Undoes that step, for a socket that listened, by its earlier state."""
 COMMIT: Final[Mapping[ListenState, Step]] = {
     ListenState.OPEN: open_queue,
-    ListenState.STALLED: end_silence,
+    ListenState.STALLED: accept_syns,
     ListenState.REFUSED: filter_new,
     ListenState.CLOSING: filter_new,
 }
