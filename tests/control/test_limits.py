@@ -66,6 +66,19 @@ def test_finished_call_reserves_no_bytes() -> None:
     other.reserve(100)
 
 
+def test_response_as_large_as_the_last_one_of_its_method_must_have_room() -> None:
+    limits = Limits(call_bytes=100)
+    limits.enter(Kind.READ).reserve(60)
+    limits.note_answer("/large", 41)
+    limits.note_answer("/small", 40)
+    with pytest.raises(TooManyBytes):
+        limits.expect_answer(Kind.READ, "/large")
+    for kind, method in ((Kind.READ, "/small"), (Kind.READ, "/unknown"), (Kind.PROBE, "/large")):
+        limits.expect_answer(kind, method)
+    limits.note_answer("/large", 40)
+    limits.expect_answer(Kind.READ, "/large")
+
+
 async def test_watch_waits_until_bytes_are_free() -> None:
     limits = Limits(call_bytes=100)
     first, second = limits.enter(Kind.WATCH), limits.enter(Kind.WATCH)

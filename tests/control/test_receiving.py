@@ -293,6 +293,27 @@ async def test_unread_answer_holds_its_place_until_read_or_cancelled() -> None:
         assert limits._bytes[Kind.READ] == 0
 
 
+async def test_response_for_which_there_is_no_room_is_not_computed() -> None:
+    computed = []
+
+    async def validate(*_: Any) -> bytes:
+        computed.append(1)
+        return bytes(1 << 20)
+
+    limits = Limits(MOST, call_bytes=3 << 20)
+    async with serving(validate, limits) as channel:
+        assert await ask(channel, b"")
+        await until(lambda: not limits._now[Kind.READ])
+        with flooding.connect(_address(channel)) as peer:
+            calls = [flooding.call(flooding.VALIDATE_CONFIG, number, flooding.message()) for number in range(20)]
+            peer.sendall(flooding.BEGIN + b"".join(calls))
+            await until(lambda: limits._bytes[Kind.READ] == 3 << 20)
+            assert await reason(ask(channel, b"")) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_BYTES")
+            assert len(computed) == 1 + 3
+        await until(lambda: not limits._now[Kind.READ])
+        assert await ask(channel, b"")
+
+
 async def test_request_beyond_the_maximum_of_bytes_is_rejected() -> None:
     go = asyncio.Event()
 

@@ -4,6 +4,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -203,6 +204,31 @@ def test_gradual_drain_closes_all_connections_unless_stopped(serving: Serving) -
     assert serving.call(drain_and_stop) == 4
     assert listener._drain_schedule._timer is None
     assert [client.say(b"b\n").hear(2) for client in others] == [b"b\n"] * 4
+
+
+def test_client_that_a_stopped_drain_waited_for_stays_connected(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was given a moment to send its first request."""
+    monkeypatch.setattr("answerback.net.listener.FIRST_REQUEST_SECONDS", 0.2)
+    serving.commit(ECHO)
+    client = serving.connect()
+    listener, passed = listener_of(serving), Event()
+
+    def come_and_drain() -> None:
+        for acceptor in serving.listeners._acceptors.values():
+            acceptor.accept_backlog()
+        assert len(listener.connections) == 1
+        listener.drain()
+
+    def resume() -> None:
+        listener.drain_no_more()
+        serving.loop.call_later(0.3, passed.set)
+
+    serving.call(come_and_drain)
+    serving.call(resume)
+    assert passed.wait(30)
+    assert client.say(b"a\n").hear(2) == b"a\n"
 
 
 # ── What is counted while the kernel takes no more ──────────────────────────────────────────────────────────────────

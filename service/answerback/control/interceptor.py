@@ -122,9 +122,11 @@ class _Guarded:
             answer: bytes = self.inner.response_serializer(await function(await self._request(data, context), context))
             return answer
 
+        self.limits.expect_answer(self.kind, self.method)
         # Large requests of a kind are handled one at a time: parsed, they are ten times as large.
         answer = await (self.serial.run(work()) if len(data) >= LARGE else work())
         answer = self.limits.shared(answer)
+        self.limits.note_answer(self.method, len(answer))
         share.release()
         share.reserve(len(answer))  # until the call is done: only then the client has read it
         await context.write(answer)

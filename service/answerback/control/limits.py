@@ -35,7 +35,7 @@ MOST: Final[Mapping[Kind, int]] = {
     Kind.HEALTH_WATCH: 100,
     Kind.REFLECTION: 20,
 }
-STREAMS: Final = 200  # calls per connection; HTTP/2 queues further ones; each costs 16 KiB of metadata
+STREAMS: Final = 104  # calls per connection; HTTP/2 queues further ones; each costs 8 KiB of metadata
 CALL_BYTES: Final = 12 << 20  # bytes that calls of one kind hold; each costs three: ours, gRPC's, and the message
 WAIT_METHOD: Final = "/answerback.v1.JournalService/WaitForExchanges"
 ROOM_SECONDS: Final = 30.0  # seconds that a watch waits for other clients to read
@@ -107,6 +107,7 @@ class Limits:
         self._bytes: Counter[Kind] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._answer = b""
+        self._sizes: dict[str, int] = {}
 
     def enter(self, kind: Kind) -> CallShare:
         """Count a call. Raises TooManyCalls."""
@@ -122,6 +123,18 @@ class Limits:
     def has_room(self, kind: Kind, size: int) -> bool:
         """Whether a call may hold `size` more bytes now; always, if no other call holds any."""
         return not self._bytes[kind] or self._bytes[kind] + size <= self.call_bytes
+
+    def expect_answer(self, kind: Kind, method: str) -> None:
+        """Check that there is room for a response as large as the method's last one. Raises TooManyBytes.
+
+        So a flood of large responses that are not read costs no work.
+        """
+        if not self.has_room(kind, self._sizes.get(method, 0)):
+            raise TooManyBytes(kind, self.call_bytes)
+
+    def note_answer(self, method: str, size: int) -> None:
+        """Remember the size of a method's last response."""
+        self._sizes[method] = size
 
     def shared(self, answer: bytes) -> bytes:
         """Return the same bytes, deduplicated with the previous response: watches send equal ones."""

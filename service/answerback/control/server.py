@@ -34,12 +34,14 @@ CONNECTIONS: Final = 128  # each costs some 20 KiB when it is idle, and some MiB
 HANDSHAKE_MS: Final = 5_000
 IDLE_MS: Final = 300_000  # seconds without a call
 IDENTITY_ALONE: Final = 1 << 0  # a bit for each of grpc_compression_algorithm
-METADATA_BYTES: Final = 16 << 10  # bytes of a call's metadata, names and 32 bytes for each included: tokens are shorter
+METADATA_BYTES: Final = 8 << 10  # bytes of a call's metadata, names and 32 bytes for each included: tokens are shorter
 OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.so_reuseport", 0),  # on by default: a second server would share the port silently
     ("grpc.max_receive_message_length", MAX_CONFIG_BYTES + (64 << 10)),  # plus a comment and an etag
     ("grpc.max_concurrent_streams", STREAMS),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),  # seconds for TLS and the first frames
+    # Until a client has acknowledged our limits, gRPC applies its own: 16 MiB of metadata.
+    ("grpc.http2.settings_timeout", HANDSHAKE_MS),
     ("grpc.max_connection_idle_ms", IDLE_MS),  # clients reconnect by themselves
     # 0: PINGs are answered, however many come. Past a number of them gRPC queues a GOAWAY for each, of 4 KiB.
     ("grpc.http2.max_ping_strikes", 0),
@@ -50,6 +52,7 @@ OPTIONS: Final[list[tuple[str, Any]]] = [
     # The read-ahead stays at 64 KiB per connection, and read buffers do not grow under a flood.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.tcp_receive_buffer_size", 16 << 10),
+    ("grpc.experimental.tcp_max_read_buffer_size", 64 << 10),  # gRPC 1.84 and later
     ("grpc.keepalive_time_ms", 60_000),  # detects watchers whose machine is gone
     ("grpc.keepalive_timeout_ms", 20_000),
     # Connections by a certificate that is no longer valid are closed; calls in progress continue.

@@ -47,6 +47,14 @@ def test_idle_timeout_restarts_when_a_slow_reader_has_read_its_reply() -> None:
     ends_at(book, 10, CloseReason.IDLE_TIMEOUT)
 
 
+def test_idle_timeout_after_a_slow_read_is_not_shortened_by_an_earlier_deadline() -> None:
+    book = Playbook(limited(rule(say(b"12345678")), idle_timeout=10, write_timeout=26), room=4)
+    book >> b"a\n" << Send(b"12345678")
+    book >> after(25)
+    book.silent().read()  # a second before the write timeout
+    ends_at(book, 10, CloseReason.IDLE_TIMEOUT)
+
+
 def test_idle_timeout_restarts_with_a_delayed_reply() -> None:
     book = Playbook(limited(rule(steps.delay_fixed(25), say(b"late")), idle_timeout=10)) >> b"a\n" >> after(25)
     book << Send(b"late")
