@@ -14,7 +14,7 @@ from time import monotonic
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.matching import Mismatch
 from answerback.core.recorder import Recorder
-from answerback.core.session import Session, SlowReader
+from answerback.core.session import Session, SlowReader, waits_for
 from answerback.core.shared_view import SharedView
 from answerback.net.delivery import Delivery, first_check
 from answerback.net.departure import Departure
@@ -170,7 +170,7 @@ class Connection(ABC):
     @property
     def waits_for(self) -> str:
         """What has to happen next, as `ConnectionService` names it."""
-        return "fin" if self.departing else self.session.waits_for
+        return "fin" if self.departing else waits_for(self.session)
 
     @property
     @abstractmethod

@@ -34,6 +34,7 @@ ticking       the clocks of rules on TICK
 leaving       the peer's FIN, and drains
 closing       FIN, lingering, reset
 timers        what is due when
+status        what operators see of a conversation
 slow_reader   passes input on at the rate of a slow line
 observer      what another part of the program may be told of a conversation
 """
@@ -41,5 +42,6 @@ observer      what another part of the program may be told of a conversation
 from answerback.core.session.observer import Observer
 from answerback.core.session.session import Session
 from answerback.core.session.slow_reader import SlowReader
+from answerback.core.session.status import waits_for
 
-__all__ = ["Observer", "Session", "SlowReader"]
+__all__ = ["Observer", "Session", "SlowReader", "waits_for"]

@@ -122,7 +122,13 @@ class Closing:
         return (Abort(reason),)
 
     def lost(self, session: "Session", reason: CloseReason) -> CloseReason:
-        """The connection is gone. Returns the reason to count: an earlier one if only the peer's FIN was awaited."""
+        """The connection is gone. Returns the reason to count: an earlier one if only the peer's FIN was awaited.
+
+        A peer that resets the connection while it has to wait counts as having given up.
+        """
+        script = session.conversation.script
+        if reason == CloseReason.PEER_RESET and script is not None and script.hang is not None:
+            reason = CloseReason.PEER_GAVE_UP
         self._end(session, reason)
         if self.phase == LINGERING:
             reason = self.reason

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from answerback.core.context import RequestContext
 from answerback.core.framing import Framing
-from answerback.core.plan import ListenerPlan
+from answerback.core.plan import ActivePlan, ListenerPlan
 from answerback.core.selection import Selector
 from answerback.core.session.reader import RequestReader
 from answerback.core.session.script import ScriptRun
+from answerback.core.session.ticking import set_clocks
 
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
@@ -116,11 +117,20 @@ class Conversation:
         context.state = state
         self.selector = session.plan.on_request.selector_for(state)
 
-    def use_plan(self, old: ListenerPlan, new: ListenerPlan) -> None:
-        """Use the rules of a new plan, whose framing is equal to that of the old one."""
+    def use_active_plan(self, session: "Session", now: float) -> None:
+        """Switch to the active plan, unless its framing differs: then the connection keeps its plan to the end."""
+        old, new = session.plan, session.active.plan
+        if new is old:
+            return
+        if new.framing != old.framing:
+            session.active = ActivePlan(old)
+            return
+        session.plan = new
         self.selector = new.on_request.selector_for(self.state)
         if self.reader.framing is old.framing:
             self.reader.framing = new.framing
+        if new.ticks or old.ticks:
+            set_clocks(session, now)
 
     def release(self) -> None:
         """Drop the script, the input and the context, which refers to the connection."""

@@ -8,7 +8,7 @@ from answerback.core.actions import Action, CloseReason
 from answerback.core.expressions import SearchTooLong
 from answerback.core.framing import MAX_BATCH, Malformed
 from answerback.core.plan import Event, Rule
-from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
+from answerback.core.session.closing import CLOSING, HALF_CLOSED, NOTHING, OPEN, Closing
 from answerback.core.session.conversation import Conversation
 from answerback.core.session.frames import receive
 from answerback.core.session.incomplete import await_rest
@@ -16,6 +16,7 @@ from answerback.core.session.leaving import leave
 from answerback.core.session.observer import Observer
 from answerback.core.session.playing import play, script_of
 from answerback.core.session.script import OUTPUT_AHEAD, SEARCHING, TURN_SECONDS, search
+from answerback.core.session.ticking import tick, tick_comes_next
 from answerback.core.steps import Step
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def converse(session: "Session", now: float, *, ended: bool = False) -> Sequence[Action]:
     """Answer the requests in the buffer. `ended`: the rest of the buffer is a complete request."""
     if session.active.plan is not session.plan:
-        session.use_active_plan(now)
+        session.conversation.use_active_plan(session, now)
     conversation, closing = session.conversation, session.closing
     if closing is not None and closing.phase != OPEN:
         return _not_answered(session, conversation, now)
@@ -240,6 +241,22 @@ def _cache_reply(session: "Session", conversation: Conversation, matched: Sequen
         return
     if type(reader.buffer) is bytes and session.observer is None:
         conversation.selector.reply_cache.store(reader.buffer, len(matched), rule)
+
+
+def flushed_while_closing(session: "Session", closing: Closing, now: float) -> Sequence[Action]:
+    """The kernel has taken everything, and the end of the conversation has begun."""
+    if closing.phase == CLOSING:
+        closing.linger(now)
+        session.deadline = min(session.deadline, closing.deadline)
+    elif closing.phase <= HALF_CLOSED:
+        if tick_comes_next(session, now):
+            return tick(session, now)
+        conversation = session.conversation
+        reader = conversation.reader
+        leaves = closing.eof or closing.draining
+        if leaves or reader.buffer or reader.framer is None or conversation.script is not None:
+            return go_on(session, now)
+    return NOTHING
 
 
 def go_on(session: "Session", now: float) -> Sequence[Action]:

@@ -15,7 +15,7 @@ from answerback.core.session.leaving import drain, end_hang, receive_eof
 from answerback.core.session.observer import Observer
 from answerback.core.session.playing import resume
 from answerback.core.session.reader import READ_AHEAD
-from answerback.core.session.requests import converse, go_on
+from answerback.core.session.requests import converse, flushed_while_closing, go_on
 from answerback.core.session.script import TURN_SECONDS, ScriptRun
 from answerback.core.session.ticking import Ticking, set_clocks, tick, tick_comes_next, ticks
 from answerback.core.session.timers import run_timers
@@ -140,20 +140,6 @@ class Session:
         return self.turn_began is None
 
     @property
-    def waits_for(self) -> str:
-        """What has to happen next, as `ConnectionService` names it."""
-        script = self.conversation.script
-        if self.blocked_since != inf:
-            return "client_reads"
-        if self.wants_turn:
-            return "turn"
-        if self.awaits_fin:
-            return "fin"
-        if script is None:
-            return "request"
-        return "hang" if script.hang is not None else "timer" if script.receive is None else "frame"
-
-    @property
     def has_connect_rules(self) -> bool:
         """Whether `connection_made` has anything to do."""
         return bool(self.plan.on_connect.in_order)
@@ -252,13 +238,7 @@ class Session:
         return end_hang(self)
 
     def connection_lost(self, reason: CloseReason) -> CloseReason:
-        """The connection is gone. Returns the reason to count: an earlier one if only the peer's FIN was awaited.
-
-        A peer that resets the connection while it has to wait counts as having given up.
-        """
-        script = self.conversation.script
-        if reason == CloseReason.PEER_RESET and script is not None and script.hang is not None:
-            reason = CloseReason.PEER_GAVE_UP
+        """The connection is gone. Returns the reason to count: see `Closing.lost`."""
         return self.own_closing().lost(self, reason)
 
     def writing_paused(self, now: float) -> None:
@@ -300,7 +280,7 @@ class Session:
                 hopeless = reader.why_hopeless(framer, self.plan.limits.max_request_bytes)
                 return send_interim(self, framer) if hopeless is None else self.close(hopeless)
             return NOTHING
-        return self._flushed_while_closing(self.closing, now)
+        return flushed_while_closing(self, self.closing, now)
 
     def take_turn(self, now: float) -> Sequence[Action]:
         """Continue the work that was left when the last turn was used up."""
@@ -322,21 +302,6 @@ class Session:
             self.turn_began = now
         return run_timers(self, now)
 
-    def _flushed_while_closing(self, closing: Closing, now: float) -> Sequence[Action]:
-        """The kernel has taken everything, and the end of the conversation has begun."""
-        if closing.phase == CLOSING:
-            closing.linger(now)
-            self.deadline = min(self.deadline, closing.deadline)
-        elif closing.phase <= HALF_CLOSED:
-            if tick_comes_next(self, now):
-                return tick(self, now)
-            conversation = self.conversation
-            reader = conversation.reader
-            leaves = closing.eof or closing.draining
-            if leaves or reader.buffer or reader.framer is None or conversation.script is not None:
-                return go_on(self, now)
-        return NOTHING
-
     # ── Turns, plans and scripts, for the parts ───────────────────────────────────────────────────────────────────
 
     def out_of_time(self) -> bool:
@@ -348,19 +313,6 @@ class Session:
         """Schedule the rest of the work for the next turn."""
         self.turn_began = None
         self.wants_read = False
-
-    def use_active_plan(self, now: float) -> None:
-        """Switch to the active plan, unless its framing differs: then this connection keeps its plan to the end."""
-        old, new = self.plan, self.active.plan
-        if new is old:
-            return
-        if new.framing != old.framing:
-            self.active = ActivePlan(old)
-            return
-        self.plan = new
-        self.conversation.use_plan(old, new)
-        if new.ticks or old.ticks:
-            set_clocks(self, now)
 
     def suspend(self, script: ScriptRun) -> None:
         """Keep what is left of a script until it can go on."""

@@ -78,7 +78,7 @@ def tick_comes_next(session: "Session", now: float) -> bool:
 def tick(session: "Session", now: float) -> Sequence[Action]:
     """Play the scripts of the rules on TICK that are due, until one waits."""
     actions: list[Action] = []
-    session.use_active_plan(now)
+    session.conversation.use_active_plan(session, now)
     while ticks(session, now):
         assert session.ticking is not None
         begin(session, Event.TICK, session.ticking.take(now).rules, actions, now)
