@@ -1,5 +1,6 @@
 """The gRPC server of the admin API."""
 
+import asyncio
 import logging
 import os
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 import grpc
 from grpc import aio
 
-from answerback.control import schema
+from answerback.control import heap, schema
 from answerback.control.address import Address
 from answerback.control.bind_check import obstacle
 from answerback.control.config_service import ConfigService
@@ -77,6 +78,7 @@ class AdminServer:
     ) -> None:
         credentials = load(protection or Protection(), address)
         _without_hang_ups()
+        self._trimming: asyncio.Task[None] | None = None
         self._server = aio.server(interceptors=[Guard(credentials.tokens, Limits())], options=_options())
         add_ConfigServiceServicer_to_server(ConfigService(supervisor), self._server)
         add_JournalServiceServicer_to_server(JournalService(supervisor), self._server)
@@ -93,9 +95,12 @@ class AdminServer:
     async def start(self) -> None:
         """Start to answer calls."""
         await self._server.start()
+        self._trimming = asyncio.create_task(heap.keep_trimmed())
 
     async def stop(self, grace: float = 0.0) -> None:
         """Stop taking calls; those in progress are cancelled after `grace` seconds."""
+        if self._trimming is not None:
+            self._trimming.cancel()
         await self._server.stop(grace)
 
 
