@@ -34,7 +34,7 @@ for block in blocks:
 print(resident() - before)
 """
 
-# Blocks without mappings of their own, and `keep_trimmed`, which looks at the memory so often.
+# Blocks without mappings of their own, and `keep_trimmed`, with the seconds between two looks at the memory.
 TRIMMING = """
 import asyncio, ctypes, sys
 from answerback.control import heap

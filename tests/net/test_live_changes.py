@@ -253,6 +253,16 @@ def test_bytes_received_while_the_kernel_is_blocked_are_counted(serving: Serving
     assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.TRUNCATED) == 1
 
 
+def test_connection_knows_the_bytes_of_all_its_reads_and_replies(serving: Serving) -> None:
+    serving.commit(ECHO)
+    client = serving.connect()
+    for count in (1, 2, 3):
+        client.say(b"ab\n")
+        assert client.hear(3) == b"ab\n"
+        connection = connection_of(serving)
+        assert (connection.received_bytes, connection.sent_bytes) == (3 * count, 3 * count)
+
+
 def test_bytes_are_counted_as_sent_when_the_kernel_accepts_them(serving: Serving) -> None:
     client = blocked(serving)
     taken = serving.count(listener_counters.SENT_BYTES)
