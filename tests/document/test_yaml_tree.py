@@ -69,7 +69,16 @@ def test_second_yaml_document_is_rejected() -> None:
 
 NOT_YAML = {
     "a: [1": "2:1: not YAML: did not find expected ',' or ']', while parsing a flow sequence",
-    "a: b: c": "1:5: not YAML: mapping values are not allowed in this context",
+    "a: b: c": (
+        "1:5: not YAML: mapping values are not allowed in this context: "
+        "write a: [b: c] for a list, or a: {b: c} for fields"
+    ),
+    "rules:\n- when: x\n  do: send: hi \n": (
+        "3:11: not YAML: mapping values are not allowed in this context: "
+        "write do: [send: hi] for a list, or do: {send: hi} for fields"
+    ),
+    "a: b: c: d": "1:5: not YAML: mapping values are not allowed in this context",
+    "a: 'b': c": "1:7: not YAML: mapping values are not allowed in this context",
     "\tx": "1:1: not YAML: found character that cannot start any token, while scanning for the next token",
     "é: 'x\x07'": "1:6: not YAML: control characters are not allowed (U+0007); in double quotes, write an escape",
     "a: *b": "1:4: the anchor 'b' is not defined above",

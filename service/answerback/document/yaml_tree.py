@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
 # some characters as they are.
 _PAIR = r"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)"
 _RAW = "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
+_TWO_FIELDS = re.compile(r"[ -]*(\w{1,40}): +(\w{1,40}: +(?:(?!: ).){1,60}?)[ \r]*")
 _JSON_ONLY = re.compile(f"{_PAIR}|{_RAW}")
 _ESCAPE_OR_JSON_ONLY = re.compile(rf"{_PAIR}|\\.|{_RAW}", re.DOTALL)
 
@@ -118,7 +119,18 @@ def _unreadable(problem: yaml.YAMLError, text: str) -> Unreadable:
     context = getattr(problem, "context", None)
     said = getattr(problem, "problem", None) or "it cannot be parsed"
     message = f"not YAML: {said}, {context}" if context else f"not YAML: {said}"
-    return Unreadable(message, mark.line + 1, mark.column + 1) if mark else Unreadable(message)
+    if mark is None:
+        return Unreadable(message)
+    return Unreadable(message + _brackets(text.split("\n")[mark.line : mark.line + 1]), mark.line + 1, mark.column + 1)
+
+
+def _brackets(lines: Sequence[str]) -> str:
+    """What to write for `do: send: hi`: two fields in a line need brackets around the second."""
+    found = _TWO_FIELDS.fullmatch(lines[0]) if lines else None
+    if found is None:
+        return ""
+    outer, inner = found.groups()
+    return f": write {outer}: [{inner}] for a list, or {outer}: {{{inner}}} for fields"
 
 
 def _yaml_of_json(text: str) -> str:
