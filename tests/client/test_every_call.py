@@ -1,6 +1,7 @@
 """Every call once against a running server, by both clients: a call that is not here makes the test fail."""
 
 import inspect
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 import answerback
+from answerback import client as clients
 from answerback.client.calls import Calls
 from answerback.client.faces import call, stream
 from tests.client.conftest import EMPTY, Face
@@ -310,3 +312,20 @@ def peer_of(sock: socket.socket) -> str:
     """The address of a client as the server shows it."""
     host, port = sock.getsockname()
     return f"{host}:{port}"
+
+
+def test_rejected_file_has_line_and_column_and_a_rejected_call_has_none(served: Served, running: RunningServer) -> None:
+    with pytest.raises(clients.ConfigRejected):
+        served.do("update_config", {"listeners": [{**LISTENER, "address": "nowhere"}]})
+    (problem,) = served.do("get_status").last_rejected.problems
+    assert (problem.line, problem.column) == (None, None)
+    before = running.config.read_text()
+    try:
+        running.config.write_text("listeners: nonsense\n")
+        running.process.send_signal(signal.SIGHUP)
+        (problem,) = eventually(lambda: served.do("get_status").config_file.problems)
+        assert (problem.line, problem.column) == (1, 12)
+    finally:
+        running.config.write_text(before)
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: not served.do("get_status").config_file.problems)

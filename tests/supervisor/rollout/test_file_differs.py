@@ -66,3 +66,12 @@ async def test_restarted_server_with_the_configuration_of_the_file_does_not_diff
     await first.stop(abort=True)
     second = await supervise(listener("one"), store=store)
     assert (second.current.number, since(second)) == (1, 0)
+
+
+async def test_file_that_was_changed_to_the_active_configuration_does_not_differ(supervise: Supervise) -> None:
+    supervisor = await supervise(listener("one"))
+    await supervisor.update(config(listener("two")))
+    assert since(supervisor) == 2
+    supervisor.path.write_text(text(listener("two")))
+    await supervisor.reload()
+    assert (supervisor.current.number, since(supervisor)) == (2, 0)
