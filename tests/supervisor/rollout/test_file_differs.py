@@ -1,5 +1,7 @@
 """Since which revision the active configuration differs from the file's."""
 
+from pathlib import Path
+
 from answerback.supervisor.revisions.store import RevisionsInMemory
 from tests.supervisor.conftest import Supervise
 from tests.supervisor.supervising import Supervised, config, listener, text
@@ -9,6 +11,14 @@ def since(supervisor: Supervised) -> int:
     file = supervisor.status().file
     assert file is not None
     return file.differs_since
+
+
+async def test_server_that_has_not_started_has_a_status(tmp_path: Path) -> None:
+    path = tmp_path / "answerback.yaml"
+    path.write_text(text(listener("one")))
+    supervisor = Supervised(path)
+    assert since(supervisor) == 0
+    await supervisor.stop(abort=True)
 
 
 async def test_change_through_the_api_replaces_the_file_until_it_is_applied_again(supervise: Supervise) -> None:

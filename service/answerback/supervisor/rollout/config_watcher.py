@@ -43,8 +43,8 @@ class ConfigWatcher:
         self._problems: tuple[Problem, ...] = ()
         self._applied = b""
         """The fingerprint of the content that was applied last."""
-        self._applied_in = 0
-        """The revision that was active with it."""
+        self._applied_in = -1
+        """The revision that was active with it; -1 before the server has started."""
         self._compared = 0
         """The revision that `_differs` is about."""
         self._differs = False
@@ -77,6 +77,8 @@ class ConfigWatcher:
             self._applied_in = await _last_from_file(history)
 
     def _differs_since(self) -> int:
+        if self._applied_in < 0:
+            return 0
         current = self._changes.current
         if current.number != self._compared:
             content = fingerprint(current.config, current.files)
