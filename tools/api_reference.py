@@ -47,6 +47,7 @@ A status has a code, a message, and in its details a `google.rpc.ErrorInfo` of t
 | `NO_SUCH_LISTENER` | NOT_FOUND | The active configuration has no listener with that name. |
 | `NO_SUCH_FAULT` | NOT_FOUND | The listener has no fault with that name. |
 | `NO_SUCH_COUNTER` | NOT_FOUND | The listener has no rule or fault with that name. |
+| `NO_SUCH_SIGNAL` | NOT_FOUND | No step of the active configuration waits for or gives that signal. |
 | `REVISION_NOT_KEPT` | NOT_FOUND | The revision is not in the history, or no longer. |
 | `LISTENER_EXISTS` | ALREADY_EXISTS | A listener with that name already exists. |
 | `FAULT_EXISTS` | ALREADY_EXISTS | The listener already has a fault with that name. |

@@ -246,6 +246,18 @@ def test_counters_are_reset_all_of_a_listener_or_one(client: Face) -> None:
         client.do(lambda api: api.reset_counters("echo", rule="nonsense"))
 
 
+def test_signal_is_kept_and_shown_in_the_status(client: Face) -> None:
+    client.do(lambda api: api.create_listener({**ECHO, "rules": [{"do": [{"wait": "go"}, "echo"]}]}))
+    client.do(lambda api: api.reset_counters())
+    signalled = client.do(lambda api: api.signal("go", 2))
+    assert (signalled.woken, signalled.kept) == (0, 2)
+    assert [(each.name, each.waiting, each.kept) for each in client.do(lambda api: api.get_status()).signals] == [
+        ("go", 0, 2)
+    ]
+    with pytest.raises(clients.NotFound):
+        client.do(lambda api: api.signal("nonsense"))
+
+
 def test_health_of_the_server_and_of_a_listener(client: Face) -> None:
     client.do(lambda api: api.create_listener(ECHO))
     for service in ("", "readiness", "liveness", "listener/echo"):

@@ -1,15 +1,16 @@
 """Every call once against a running server, by both clients: a call that is not here makes the test fail."""
 
 import inspect
-import signal
 import socket
 from collections.abc import Callable, Iterator
+from signal import SIGHUP
 from typing import Any, Final
 
 import pytest
 
 import answerback
 from answerback import client as clients
+from answerback.client import NotFound
 from answerback.client.calls import Calls
 from answerback.client.faces import call, stream
 from tests.client.conftest import EMPTY, Face
@@ -195,6 +196,12 @@ def reset_counters(served: Served) -> None:
 
 
 @exercise
+def signal(served: Served) -> None:
+    with pytest.raises(NotFound):
+        served.do("signal", "a name that no step has")
+
+
+@exercise
 def list_exchanges(served: Served) -> None:
     with served.connect() as peer:
         served.ask(peer)
@@ -322,10 +329,10 @@ def test_rejected_file_has_line_and_column_and_a_rejected_call_has_none(served: 
     before = running.config.read_text()
     try:
         running.config.write_text("listeners: nonsense\n")
-        running.process.send_signal(signal.SIGHUP)
+        running.process.send_signal(SIGHUP)
         (problem,) = eventually(lambda: served.do("get_status").config_file.problems)
         assert (problem.line, problem.column) == (1, 12)
     finally:
         running.config.write_text(before)
-        running.process.send_signal(signal.SIGHUP)
+        running.process.send_signal(SIGHUP)
         eventually(lambda: not served.do("get_status").config_file.problems)

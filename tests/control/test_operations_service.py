@@ -24,6 +24,7 @@ from answerback.supervisor import (
     FileStatus,
     LastChange,
     ListenerStatus,
+    NoSuchSignal,
     Restarted,
     RestartStep,
     State,
@@ -132,6 +133,12 @@ class Operations:
         self.asked.append(asked)
         return 3
 
+    def signal(self, *asked: Any) -> tuple[int, int]:
+        self.asked.append(asked)
+        if self.fault:
+            raise self.fault
+        return 1, 2
+
 
 @pytest.fixture
 def operations(supervisor: Any) -> Operations:
@@ -203,6 +210,19 @@ async def test_reset_counters_call_returns_their_number(stub: Any, operations: O
     with pytest.raises(aio.AioRpcError) as caught:
         await stub.ResetCounters(pb.ResetCountersRequest(rule="b"))
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_signal_call_gives_the_signal_once_or_count_times(stub: Any, operations: Operations) -> None:
+    assert await stub.Signal(pb.SignalRequest(name="go")) == pb.SignalResponse(woken=1, kept=2)
+    await stub.Signal(pb.SignalRequest(name="go", count=10_000))
+    assert operations.asked == [("go", 1), ("go", 10_000)]
+    with pytest.raises(aio.AioRpcError) as caught:
+        await stub.Signal(pb.SignalRequest(name="go", count=10_001))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    operations.fault = NoSuchSignal("go")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await stub.Signal(pb.SignalRequest(name="go"))
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
 
 async def test_operations_service_hides_unexpected_errors(

@@ -91,6 +91,8 @@ class Somewhere:
     listener_number: int = 1
     variables: LocalVariables = field(default_factory=LocalVariables)
     counters: BoundedCounters[int] = field(init=False)
+    signals: list[str] = field(default_factory=list)
+    """What scripts did with signals, in order: `give NAME`, `await NAME`, `forgo`."""
 
     def __post_init__(self) -> None:
         self.counters = BoundedCounters(lambda: self.clock())  # noqa: PLW0108 - tests assign another clock
@@ -104,6 +106,15 @@ class Somewhere:
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         self.unexpected_frames.append((rule, explain().why))
+
+    def give_signal(self, name: str, /) -> None:
+        self.signals.append(f"give {name}")
+
+    def await_signal(self, name: str, /) -> None:
+        self.signals.append(f"await {name}")
+
+    def forgo_signal(self) -> None:
+        self.signals.append("forgo")
 
     def shared_view(self) -> LocalVariables:
         return self.variables

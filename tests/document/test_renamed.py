@@ -47,7 +47,7 @@ def test_former_names_that_are_valid_elsewhere_are_accepted_there() -> None:
 
 ELSEWHERE = {
     "rules: [{do: [sleep: 5s]}]": "4:19: listeners[0].rules[0].do[0].sleep: `sleep` is called `delay` here",
-    "rules: [{do: [wait: 500ms]}]": "4:19: listeners[0].rules[0].do[0].wait: `wait` is called `delay` here",
+    "rules: [{do: [pause: 500ms]}]": "4:19: listeners[0].rules[0].do[0].pause: `pause` is called `delay` here",
     "rules: [{do: [recv]}]": "4:19: listeners[0].rules[0].do[0]: `recv` is called `receive` here",
     "rules: [{do: [sendhex: 00]}]": "4:19: listeners[0].rules[0].do[0].sendhex: `sendhex` is called `send` here",
     "rules: [{when: {starts_with: A}}]": (

@@ -23,7 +23,7 @@ GROUPS: Final = {
     "Configuration": ("check", "explain", "examples", "show", "diff", "apply"),
     "History": ("history", "rollback", "watch"),
     "Requests": ("requests", "tail", "verify", "connections", "close"),
-    "Operations": ("status", "listeners", "fault", "drain", "resume", "restart", "reset-counters", "health"),
+    "Operations": ("status", "listeners", "fault", "drain", "resume", "restart", "reset-counters", "signal", "health"),
     "Talks": ("play",),
     "Other": ("version", "completion"),
 }

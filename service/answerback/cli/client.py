@@ -146,6 +146,11 @@ class Client:
         answer: operations_service_pb2.ResetCountersResponse = self._call(request)
         return answer
 
+    def signal(self, request: operations_service_pb2.SignalRequest) -> operations_service_pb2.SignalResponse:
+        """Give a signal."""
+        answer: operations_service_pb2.SignalResponse = self._call(request)
+        return answer
+
     def create_mark(self) -> str:
         """Get a mark of this moment."""
         return str(self._call(journal_service_pb2.CreateMarkRequest()).mark)

@@ -82,6 +82,9 @@ def _tables(status: dict[str, Any], last_unmatched: Any) -> None:
         ),
     )
     output.line()
+    if status["signals"]:
+        table(("SIGNAL", "WAITING", "KEPT"), ((one["name"], one["waiting"], one["kept"]) for one in status["signals"]))
+        output.line()
     _change("applied", status.get("last_applied"))
     _change("rejected", status.get("last_rejected"))
     _file(status.get("config_file"))

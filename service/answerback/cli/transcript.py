@@ -63,6 +63,10 @@ def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an
         case events.Takes(_, framing, variable):
             into = f" into vars.{variable}" if variable else ""
             yield f"{_MARGIN}receives one more frame ({framing}){into}"
+        case events.WaitsForSignal(_, signal, timeout):
+            yield f"{_MARGIN}waits for the signal {signal}, for at most {timeout:g} s"
+        case events.GivesSignal(_, signal):
+            yield f"{_MARGIN}gives the signal {signal}"
         case events.NotExpected(_, data, miss):
             yield f"{_MARGIN}received {quote(data)}, which is not expected: it {miss.why}"
         case events.HalfCloses():

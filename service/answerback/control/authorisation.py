@@ -45,7 +45,7 @@ CHANGES: Final[Mapping[str, Sequence[str]]] = {
         "AddFault",
         "RemoveFault",
     ),
-    "answerback.v1.OperationsService": ("Drain", "Resume", "RestartWorkers", "ResetCounters"),
+    "answerback.v1.OperationsService": ("Drain", "Resume", "RestartWorkers", "ResetCounters", "Signal"),
 }
 JOURNAL: Final[Mapping[str, Sequence[str]]] = {
     "answerback.v1.JournalService": (

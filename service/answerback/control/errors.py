@@ -30,6 +30,7 @@ from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,
     NoSuchCounter,
+    NoSuchSignal,
     NotKept,
     NotOfThisHistory,
     NotRecorded,
@@ -107,6 +108,10 @@ def _no_such_fault(error: NoSuchFault) -> Answer:
 
 def _fault_exists(error: FaultExists) -> Answer:
     return Answer(StatusCode.ALREADY_EXISTS, "FAULT_EXISTS", str(error), {"fault": shortened(error.name, 64)})
+
+
+def _no_such_signal(error: NoSuchSignal) -> Answer:
+    return Answer(StatusCode.NOT_FOUND, "NO_SUCH_SIGNAL", str(error), {"signal": shortened(error.name, 64)})
 
 
 def _no_such_counter(error: NoSuchCounter) -> Answer:
@@ -199,6 +204,7 @@ TABLE: Final[dict[type[Exception], Callable[[Any], Answer]]] = {
     NoSuchFault: _no_such_fault,
     FaultExists: _fault_exists,
     NoSuchCounter: _no_such_counter,
+    NoSuchSignal: _no_such_signal,
     RestartInProgress: _restart_in_progress,
     EtagMismatch: _etag_mismatch,
     ChangeFailed: _change_failed,

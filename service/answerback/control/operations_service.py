@@ -12,6 +12,7 @@ from answerback.control.times import timestamp
 from answerback.language.enums import ACCEPT_VALUES, ENGINE_VALUES
 from answerback.language.problems import Problem
 from answerback.supervisor import (
+    MAX_KEPT,
     DrainState,
     FileStatus,
     LastChange,
@@ -66,6 +67,7 @@ class OperationsService(OperationsServiceServicer):
             last_applied=_change(status.last_applied),
             last_rejected=_change(status.last_rejected),
             config_file=_file(status.file),
+            signals=(pb.SignalStatus(name=each.name, waiting=each.waiting, kept=each.kept) for each in status.signals),
         )
 
     async def Drain(self, request: pb.DrainRequest, context: Context) -> AsyncIterator[pb.DrainResponse]:
@@ -100,6 +102,13 @@ class OperationsService(OperationsServiceServicer):
             raise BadArgument("listener", "missing: rules and faults belong to a listener")
         counters = await self._supervisor.operations.reset_counters(request.listener, request.rule, request.fault)
         return pb.ResetCountersResponse(counters=counters)
+
+    async def Signal(self, request: pb.SignalRequest, context: Context) -> pb.SignalResponse:
+        """Return how many waits it ended, and how many signals are kept."""
+        if request.count > MAX_KEPT:
+            raise BadArgument("count", f"must be 1 to {MAX_KEPT}, not {request.count}")
+        woken, kept = self._supervisor.operations.signal(request.name, request.count or 1)
+        return pb.SignalResponse(woken=woken, kept=kept)
 
 
 def _listener(status: ListenerStatus) -> pb.ListenerStatus:

@@ -80,6 +80,15 @@ class SessionConnection(ConnectionInfo, Protocol):
     def unexpected(self, rule: str, explain: "Callable[[], Mismatch]", /) -> None:
         """A frame is not what a rule's script expects; `explain`, which is slow, says why."""
 
+    def give_signal(self, name: str, /) -> None:
+        """A script gives a signal."""
+
+    def await_signal(self, name: str, /) -> None:
+        """A script waits for a signal: call `Session.signal_granted` once it is given."""
+
+    def forgo_signal(self) -> None:
+        """The script waits no longer."""
+
 
 class RareState:
     """State that few connections need, created on first use."""

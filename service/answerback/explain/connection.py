@@ -36,6 +36,7 @@ class SimulatedConnection:
         session = Session(active, recorder, clock.now, info, recorder)
         self._session = SlowReader(session, active) if active.plan.faults_from_peer else session
         recorder.session = session
+        info.granted = session.signal_granted
 
     @property
     def received(self) -> bytearray:

@@ -195,6 +195,26 @@ class Takes:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitsForSignal:
+    """The script waits for a signal."""
+
+    type: ClassVar[str] = "waits_for_signal"
+    at: float
+    signal: str
+    timeout: float
+    """In seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivesSignal:
+    """The script gives a signal."""
+
+    type: ClassVar[str] = "gives_signal"
+    at: float
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotExpected:
     """The frame is not what the script expects: the connection is closed."""
 
@@ -258,6 +278,8 @@ Event = (
     | VariableSet
     | FramingChanged
     | Takes
+    | WaitsForSignal
+    | GivesSignal
     | NotExpected
     | HalfCloses
     | Incomplete

@@ -1,6 +1,7 @@
 """A simulated connection's peer, random generator, clock and counters."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,6 +40,34 @@ class LocalVariables:
         return total
 
 
+class LocalSignals:
+    """The signals of a simulation, without bounds."""
+
+    def __init__(self) -> None:
+        self._kept: Counter[str] = Counter()
+        self._waiting: list[tuple[str, FakeConnection]] = []
+
+    def give(self, name: str) -> None:
+        """End the longest wait for it, or keep it."""
+        for place in list(self._waiting):
+            if place[0] == name:
+                self._waiting.remove(place)
+                if place[1].granted():
+                    return
+        self._kept[name] += 1
+
+    def wait(self, name: str, connection: "FakeConnection") -> None:
+        """Take a kept signal, or wait."""
+        if self._kept[name] and connection.granted():
+            self._kept[name] -= 1
+        else:
+            self._waiting.append((name, connection))
+
+    def forgo(self, connection: "FakeConnection") -> None:
+        """Wait no longer."""
+        self._waiting = [place for place in self._waiting if place[1] is not connection]
+
+
 @dataclass
 class FakeConnection:
     """The connection and listener of a simulation. See `core.context.ConnectionInfo`."""
@@ -53,6 +82,9 @@ class FakeConnection:
     listener_number: int = 1
     variables: LocalVariables = field(default_factory=LocalVariables)
     counters: BoundedCounters[int] = field(init=False)
+    signals: LocalSignals = field(default_factory=LocalSignals)
+    granted: Callable[[], bool] = lambda: False
+    """Called once the signal that the script waits for is given; False if it waits no longer."""
 
     def __post_init__(self) -> None:
         """Count by the virtual clock."""
@@ -64,6 +96,18 @@ class FakeConnection:
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         """Nothing: the observer has been told."""
+
+    def give_signal(self, name: str, /) -> None:
+        """Wake the connection that waits longest."""
+        self.signals.give(name)
+
+    def await_signal(self, name: str, /) -> None:
+        """Wait, unless a signal is kept."""
+        self.signals.wait(name, self)
+
+    def forgo_signal(self) -> None:
+        """Wait no longer."""
+        self.signals.forgo(self)
 
     def shared_view(self) -> LocalVariables:
         """Return the variables, which nothing else changes meanwhile."""

@@ -12,7 +12,7 @@ from answerback.core.matching import Explainer, Mismatch, pattern_progress
 from answerback.core.plan import Event, ListenerPlan, Rule
 from answerback.core.session import Observer, Session
 from answerback.core.session_metrics import SessionMetrics
-from answerback.core.steps import Hang, Receive, SetFraming, StepResult
+from answerback.core.steps import AwaitSignal, GiveSignal, Hang, Receive, SetFraming, StepResult
 from answerback.explain import events
 from answerback.explain.events import FaultName, PassedOver, RuleName, mark_nearest
 from answerback.explain.transcript import Transcript
@@ -113,6 +113,10 @@ class Recorder(Observer, SessionMetrics):
                 self.add(events.FramingChanged(self.now, describe(framing), once))
             case Receive(framing, variable, _):
                 self.add(events.Takes(self.now, describe(framing), variable))
+            case AwaitSignal(signal, timeout):
+                self.add(events.WaitsForSignal(self.now, signal, timeout))
+            case GiveSignal(signal):
+                self.add(events.GivesSignal(self.now, signal))
 
     @override
     def state_entered(self, state: str) -> None:

@@ -37,6 +37,7 @@ class Connection(ABC):
         "_drawn",
         "_ending",
         "_number",
+        "_wait",
         "counted_peer",
         "counters",
         "delivery",
@@ -61,6 +62,7 @@ class Connection(ABC):
         slow = host.active.plan.faults_from_peer
         self.session: Session | SlowReader = SlowReader(session, host.active) if slow else session
         self.delivery: Delivery | None = None  # None before the first check of what the peer takes
+        self._wait = 0  # the number of the wait for a signal; 0 if there is none
         self._number = 0  # drawn when it is first used
         self._drawn = 0  # the same: among the listener's connections
         self.received_bytes = 0
@@ -132,6 +134,20 @@ class Connection(ABC):
         """Log that a frame is not what the rule's script expects."""
         self.host.unexpected(rule, explain)
 
+    def give_signal(self, name: str, /) -> None:
+        """Give a signal."""
+        self.host.signals.give(name)
+
+    def await_signal(self, name: str, /) -> None:
+        """Wait for a signal."""
+        self._wait = self.host.signals.wait(name, self)
+
+    def forgo_signal(self) -> None:
+        """End the wait for a signal, if there is one."""
+        if self._wait:
+            self.host.signals.give_up(self._wait)
+            self._wait = 0
+
     def shared_view(self) -> SharedView:
         """Return a view of the shared variables, for one event."""
         return self.host.shared_view()
@@ -149,6 +165,7 @@ class Connection(ABC):
             self._record_end(recorder, reason)
         if self.timer_key is not None:
             self.host.deadlines.clear(self)
+        self.forgo_signal()
         self.host.run_queue.forget(self)
         self.counters.closed(reason, not self.received_any and reason in PROBE_REASONS)
         self.host.connection_closed(self, self.counted_peer)

@@ -11,6 +11,7 @@ from answerback.core.shared_view import SharedView
 from answerback.net.deadlines import Deadlines
 from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
+from answerback.net.signals import Signals
 from answerback.shared.journal.recorder import ListenerJournal
 from answerback.shared.listener_counters import ListenerCounters
 from answerback.shared.sequences import SharedSequences
@@ -33,6 +34,7 @@ class Host(Protocol):
     sequences: SharedSequences
     shared_view: Callable[[], SharedView]
 
+    signals: Signals
     journal: ListenerJournal | None
     process: int
 

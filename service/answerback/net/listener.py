@@ -22,6 +22,7 @@ from answerback.net.deadlines import Deadlines
 from answerback.net.held_connection import HeldConnection
 from answerback.net.poller import Poller
 from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
+from answerback.net.signals import Signals
 from answerback.net.stagger import Staggered
 from answerback.net.turning_away import TurningAway
 from answerback.shared.journal.recorder import ListenerJournal
@@ -62,6 +63,7 @@ class Worker(Protocol):
     deadlines: Deadlines
     poller: Poller
     run_queue: RunQueue
+    signals: Signals
     shared_view: Callable[[], SharedView]
 
     process: int
@@ -87,6 +89,7 @@ class Listener:
         self.deadlines = worker.deadlines
         self.poller = worker.poller
         self.run_queue = worker.run_queue
+        self.signals = worker.signals
         self.active = ActivePlan(plan)
         self._driver = DRIVERS[plan.engine]
         self.counters = ListenerCounters(worker.region, plan.block)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, count
 
@@ -17,6 +17,7 @@ from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
 from answerback.net.poller import Poller
 from answerback.net.run_queue import RunQueue
+from answerback.net.signals import Act, Signals, tell_nobody
 from answerback.net.syn_filter import accept_syns, drop_syns
 from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.region import JournalRegion
@@ -50,7 +51,9 @@ class Listeners:
         slot: int,
         region: int,
         shared_view: Callable[[], SharedView] = no_shared_variables,
+        tell: Callable[[Sequence[Act]], None] = tell_nobody,
     ) -> None:
+        """`tell` sends the supervisor what scripts do with signals."""
         self.loop = loop
         self.region = memory.region(region)
         self.journal = JournalRegion(memory.journal, region, self.region)
@@ -59,6 +62,7 @@ class Listeners:
         self.sequences = SharedSequences(memory)
         self.deadlines = Deadlines(loop)
         self.run_queue = RunQueue(loop, self.region)
+        self.signals = Signals(loop, tell)
         self.poller = Poller(loop, self.run_queue)
         self.shared_view = shared_view
         self.slot = slot

@@ -54,6 +54,7 @@ class TurningAway:
         self.deadlines = listener.deadlines
         self.poller = listener.poller
         self.run_queue = listener.run_queue
+        self.signals = listener.signals
         self.chance = listener.chance
         self.sequences = listener.sequences
         self.shared_view = listener.shared_view

@@ -16,6 +16,7 @@ from answerback.supervisor.errors import (
     Conflict,
     EtagMismatch,
     NoSuchCounter,
+    NoSuchSignal,
     NotRecorded,
     RestartInProgress,
     StartError,
@@ -26,6 +27,7 @@ from answerback.supervisor.errors import (
 )
 from answerback.supervisor.health import Health
 from answerback.supervisor.operations.rolling_restart import Restarted, RestartStep
+from answerback.supervisor.operations.signals import MAX_KEPT
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.revisions.history import History, NotKept, NotOfThisHistory, Page, Seen
 from answerback.supervisor.revisions.store import Entry, Retention, Revision, RevisionStore
@@ -45,6 +47,7 @@ from answerback.supervisor.status import (
 from answerback.supervisor.supervisor import Supervisor
 
 __all__ = [
+    "MAX_KEPT",
     "Change",
     "ChangeFailed",
     "Clock",
@@ -60,6 +63,7 @@ __all__ = [
     "LastChange",
     "ListenerStatus",
     "NoSuchCounter",
+    "NoSuchSignal",
     "NotKept",
     "NotOfThisHistory",
     "NotRecorded",

@@ -55,6 +55,14 @@ class NoSuchCounter(Exception):
         super().__init__(f"listener {quoted(listener)} has no {kind} {quoted(name)}")
 
 
+class NoSuchSignal(Exception):
+    """No step of the active configuration waits for or gives this signal."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no step `wait` or `signal` of the active configuration names {quoted(name)}")
+        self.name = name
+
+
 class RestartInProgress(Exception):
     """A restart of the workers is in progress already."""
 

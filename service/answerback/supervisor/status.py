@@ -113,6 +113,15 @@ class FileStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalStatus:
+    """A signal that is waited for or kept."""
+
+    name: str
+    waiting: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The complete status."""
 
@@ -131,3 +140,5 @@ class Status:
     """How many configurations were rejected since the start."""
     file: FileStatus | None = None
     """The file's status; None without a file."""
+    signals: Sequence[SignalStatus] = ()
+    """The signals that are waited for or kept."""

@@ -212,6 +212,7 @@ class Supervisor:
             applied=stats.applied,
             rejected=stats.rejected,
             file=self._watcher.status if self._watcher else None,
+            signals=self.operations.signals.status(),
         )
 
     def _listener_status(self, listener: v1.Listener) -> ListenerStatus:

@@ -11,7 +11,7 @@ from answerback.testing.conversation import conversation, shown
 from answerback.testing.server import Server
 
 if TYPE_CHECKING:
-    from answerback.client import Client, Exchange, ListenerStatus
+    from answerback.client import Client, Exchange, ListenerStatus, Signalled
     from answerback.client.calls.filters import Filter
 
 P = ParamSpec("P")
@@ -191,6 +191,10 @@ class Answerback:
             bound = next(each.address for each in self.client.get_status().listeners if each.name == name)
         return Listener(self.client, name, bound)
 
+    def signal(self, name: str, count: int = 1) -> "Signalled":
+        """Give a signal that steps `wait` of its listeners wait for; see `Client.signal`."""
+        return self.client.signal(name, count)
+
     def conversation(self) -> str:
         """Return the last requests to its listeners with their replies, as text. Empty if there were none."""
         return conversation(self.client, self._seen)
@@ -271,6 +275,7 @@ class AsyncAnswerback:
         """Listen on a free port, as `Answerback.listen` does, with its arguments."""
         return AsyncListener(await _listen(self, **fields))
 
+    signal = _awaitable(Answerback.signal)
     close = _awaitable(Answerback.close)
 
 

@@ -1462,6 +1462,35 @@ class Step(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class Wait(_message.Message):
+        """Wait until a signal is given: by the step `signal` of another connection, by `answerback signal`, or over the API. Each
+        signal ends one wait, the longest; one that nothing waits for is kept for the next wait. A drain ends the wait, and closes
+        the connection in order.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SIGNAL_FIELD_NUMBER: _builtins.int
+        TIMEOUT_FIELD_NUMBER: _builtins.int
+        signal: _builtins.str
+        """The name of the signal."""
+        @_builtins.property
+        def timeout(self) -> _duration_pb2.Duration:
+            """The longest wait; then the script continues as if the signal had been given."""
+
+        def __init__(
+            self,
+            *,
+            signal: _builtins.str = ...,
+            timeout: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["signal", b"signal", "timeout", b"timeout"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class Respond(_message.Message):
         """Send an HTTP response. Content-Length is added, unless it or Transfer-Encoding is given, or the status or the method allows no
         body; the body is not sent in reply to HEAD. `Connection: close` is added if the client asks for it, and then the connection
@@ -1540,8 +1569,14 @@ class Step(_message.Message):
     RESPOND_FIELD_NUMBER: _builtins.int
     UNSET_FIELD_NUMBER: _builtins.int
     ADD_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """Enter this state: `in_states` of a rule refers to it."""
+    signal: _builtins.str
+    """Give a signal: it ends the longest `wait` for it, on any connection of any listener, or is kept for the next one. At most
+    10,000 signals of a name are kept.
+    """
     @_builtins.property
     def send(self) -> Global___Payload: ...
     @_builtins.property
@@ -1574,6 +1609,8 @@ class Step(_message.Message):
     def unset(self) -> Global___Step.Unset: ...
     @_builtins.property
     def add(self) -> Global___Step.Add: ...
+    @_builtins.property
+    def wait(self) -> Global___Step.Wait: ...
     def __init__(
         self,
         *,
@@ -1593,12 +1630,14 @@ class Step(_message.Message):
         respond: Global___Step.Respond | None = ...,
         unset: Global___Step.Unset | None = ...,
         add: Global___Step.Add | None = ...,
+        wait: Global___Step.Wait | None = ...,
+        signal: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state", "unset", b"unset"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "signal", b"signal", "state", b"state", "unset", b"unset", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "state", b"state", "unset", b"unset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "signal", b"signal", "state", b"state", "unset", b"unset", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond", "unset", "add"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond", "unset", "add", "wait", "signal"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

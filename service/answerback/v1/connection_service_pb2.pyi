@@ -135,7 +135,7 @@ class Connection(_message.Message):
     state: Global___ConnectionState.ValueType
     """How far its end has come."""
     waits_for: _builtins.str
-    """What has to happen next: `request` (the client sends one), `frame` (a step `receive` waits), `timer` (a delay), `hang`,
+    """What has to happen next: `request` (the client sends one), `frame` (a step `receive` waits), `signal` (a step `wait`), `timer` (a delay), `hang`,
     `client_reads` (the kernel takes no more output), `turn` (other connections are served), `fin` (the client closes), or
     `release` (`accept: HOLD`).
     """

@@ -28,47 +28,53 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&answerback/v1/operations_service.proto\x12\ranswerback.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xae\x03\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12#\n\x05state\x18\x06 \x01(\x0e\x32\x14.answerback.v1.State\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x30\n\tlisteners\x18\x08 \x03(\x0b\x32\x1d.answerback.v1.ListenerStatus\x12,\n\x07workers\x18\t \x03(\x0b\x32\x1b.answerback.v1.WorkerStatus\x12/\n\x0clast_applied\x18\n \x01(\x0b\x32\x19.answerback.v1.LastChange\x12\x30\n\rlast_rejected\x18\x0b \x01(\x0b\x32\x19.answerback.v1.LastChange\x12.\n\x0b\x63onfig_file\x18\x0c \x01(\x0b\x32\x19.answerback.v1.ConfigFile\"s\n\x0c\x44rainRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\'\n\x04over\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x8a\x01\n\rDrainResponse\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.answerback.v1.DrainState\x12\x18\n\x10\x63onnections_open\x18\x02 \x01(\x04\x12\x1a\n\x12\x63onnections_closed\x18\x03 \x01(\x04\x12\x19\n\x11\x63onnections_reset\x18\x04 \x01(\x04\"!\n\rResumeRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"#\n\x0eResumeResponse\x12\x11\n\tlisteners\x18\x01 \x03(\t\"j\n\x15RestartWorkersRequest\x12\'\n\x04over\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"t\n\x16RestartWorkersResponse\x12\x0e\n\x06worker\x18\x01 \x01(\r\x12(\n\x04step\x18\x02 \x01(\x0e\x32\x1a.answerback.v1.RestartStep\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x13\n\x0b\x63onnections\x18\x04 \x01(\x04\"E\n\x14ResetCountersRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05\x66\x61ult\x18\x03 \x01(\t\")\n\x15ResetCountersResponse\x12\x10\n\x08\x63ounters\x18\x01 \x01(\r\"\x8d\x02\n\x0eListenerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12%\n\x06\x65ngine\x18\x03 \x01(\x0e\x32\x15.answerback.v1.Engine\x12\x1c\n\x14\x63onnections_accepted\x18\x04 \x01(\x04\x12\x18\n\x10\x63onnections_open\x18\x05 \x01(\x04\x12\x10\n\x08requests\x18\x06 \x01(\x04\x12\x1a\n\x12requests_unmatched\x18\t \x01(\x04\x12%\n\x06\x61\x63\x63\x65pt\x18\x07 \x01(\x0e\x32\x15.answerback.v1.Accept\x12(\n\x05\x64rain\x18\x08 \x01(\x0e\x32\x19.answerback.v1.DrainState\"\x98\x01\n\x0cWorkerStatus\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0b\n\x03pid\x18\x02 \x01(\x05\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x10\n\x08restarts\x18\x04 \x01(\r\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10planned_restarts\x18\x06 \x01(\r\"l\n\nConfigFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07watched\x18\x02 \x01(\x08\x12(\n\x08problems\x18\x03 \x03(\x0b\x32\x16.answerback.v1.Problem\x12\x15\n\rdiffers_since\x18\x04 \x01(\x04\"\x81\x01\n\nLastChange\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12(\n\x08problems\x18\x04 \x03(\x0b\x32\x16.answerback.v1.Problem*u\n\nDrainState\x12\x1b\n\x17\x44RAIN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44RAIN_STATE_DRAINING\x10\x01\x12\x17\n\x13\x44RAIN_STATE_DRAINED\x10\x02\x12\x17\n\x13\x44RAIN_STATE_RESUMED\x10\x03*b\n\x0bRestartStep\x12\x1c\n\x18RESTART_STEP_UNSPECIFIED\x10\x00\x12\x19\n\x15RESTART_STEP_REPLACED\x10\x01\x12\x1a\n\x16RESTART_STEP_RESTARTED\x10\x02*p\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x11\n\rSTATE_SERVING\x10\x02\x12\x15\n\x11STATE_NOT_SERVING\x10\x03\x12\x12\n\x0eSTATE_DRAINING\x10\x04\x32\xad\x03\n\x11OperationsService\x12N\n\tGetStatus\x12\x1f.answerback.v1.GetStatusRequest\x1a .answerback.v1.GetStatusResponse\x12\x44\n\x05\x44rain\x12\x1b.answerback.v1.DrainRequest\x1a\x1c.answerback.v1.DrainResponse0\x01\x12\x45\n\x06Resume\x12\x1c.answerback.v1.ResumeRequest\x1a\x1d.answerback.v1.ResumeResponse\x12_\n\x0eRestartWorkers\x12$.answerback.v1.RestartWorkersRequest\x1a%.answerback.v1.RestartWorkersResponse0\x01\x12Z\n\rResetCounters\x12#.answerback.v1.ResetCountersRequest\x1a$.answerback.v1.ResetCountersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&answerback/v1/operations_service.proto\x12\ranswerback.v1\x1a\x1a\x61nswerback/v1/config.proto\x1a\x1b\x61nswerback/v1/problem.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xdc\x03\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12#\n\x05state\x18\x06 \x01(\x0e\x32\x14.answerback.v1.State\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x30\n\tlisteners\x18\x08 \x03(\x0b\x32\x1d.answerback.v1.ListenerStatus\x12,\n\x07workers\x18\t \x03(\x0b\x32\x1b.answerback.v1.WorkerStatus\x12/\n\x0clast_applied\x18\n \x01(\x0b\x32\x19.answerback.v1.LastChange\x12\x30\n\rlast_rejected\x18\x0b \x01(\x0b\x32\x19.answerback.v1.LastChange\x12.\n\x0b\x63onfig_file\x18\x0c \x01(\x0b\x32\x19.answerback.v1.ConfigFile\x12,\n\x07signals\x18\r \x03(\x0b\x32\x1b.answerback.v1.SignalStatus\";\n\x0cSignalStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x04\x12\x0c\n\x04kept\x18\x03 \x01(\x04\"s\n\x0c\x44rainRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\'\n\x04over\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x8a\x01\n\rDrainResponse\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.answerback.v1.DrainState\x12\x18\n\x10\x63onnections_open\x18\x02 \x01(\x04\x12\x1a\n\x12\x63onnections_closed\x18\x03 \x01(\x04\x12\x19\n\x11\x63onnections_reset\x18\x04 \x01(\x04\"!\n\rResumeRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"#\n\x0eResumeResponse\x12\x11\n\tlisteners\x18\x01 \x03(\t\"j\n\x15RestartWorkersRequest\x12\'\n\x04over\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"t\n\x16RestartWorkersResponse\x12\x0e\n\x06worker\x18\x01 \x01(\r\x12(\n\x04step\x18\x02 \x01(\x0e\x32\x1a.answerback.v1.RestartStep\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x13\n\x0b\x63onnections\x18\x04 \x01(\x04\"E\n\x14ResetCountersRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05\x66\x61ult\x18\x03 \x01(\t\")\n\x15ResetCountersResponse\x12\x10\n\x08\x63ounters\x18\x01 \x01(\r\"\x8d\x02\n\x0eListenerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12%\n\x06\x65ngine\x18\x03 \x01(\x0e\x32\x15.answerback.v1.Engine\x12\x1c\n\x14\x63onnections_accepted\x18\x04 \x01(\x04\x12\x18\n\x10\x63onnections_open\x18\x05 \x01(\x04\x12\x10\n\x08requests\x18\x06 \x01(\x04\x12\x1a\n\x12requests_unmatched\x18\t \x01(\x04\x12%\n\x06\x61\x63\x63\x65pt\x18\x07 \x01(\x0e\x32\x15.answerback.v1.Accept\x12(\n\x05\x64rain\x18\x08 \x01(\x0e\x32\x19.answerback.v1.DrainState\"\x98\x01\n\x0cWorkerStatus\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0b\n\x03pid\x18\x02 \x01(\x05\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x10\n\x08restarts\x18\x04 \x01(\r\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10planned_restarts\x18\x06 \x01(\r\"l\n\nConfigFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07watched\x18\x02 \x01(\x08\x12(\n\x08problems\x18\x03 \x03(\x0b\x32\x16.answerback.v1.Problem\x12\x15\n\rdiffers_since\x18\x04 \x01(\x04\"\x81\x01\n\nLastChange\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12(\n\x08problems\x18\x04 \x03(\x0b\x32\x16.answerback.v1.Problem\",\n\rSignalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"-\n\x0eSignalResponse\x12\r\n\x05woken\x18\x01 \x01(\x04\x12\x0c\n\x04kept\x18\x02 \x01(\x04*u\n\nDrainState\x12\x1b\n\x17\x44RAIN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44RAIN_STATE_DRAINING\x10\x01\x12\x17\n\x13\x44RAIN_STATE_DRAINED\x10\x02\x12\x17\n\x13\x44RAIN_STATE_RESUMED\x10\x03*b\n\x0bRestartStep\x12\x1c\n\x18RESTART_STEP_UNSPECIFIED\x10\x00\x12\x19\n\x15RESTART_STEP_REPLACED\x10\x01\x12\x1a\n\x16RESTART_STEP_RESTARTED\x10\x02*p\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x11\n\rSTATE_SERVING\x10\x02\x12\x15\n\x11STATE_NOT_SERVING\x10\x03\x12\x12\n\x0eSTATE_DRAINING\x10\x04\x32\xf4\x03\n\x11OperationsService\x12N\n\tGetStatus\x12\x1f.answerback.v1.GetStatusRequest\x1a .answerback.v1.GetStatusResponse\x12\x44\n\x05\x44rain\x12\x1b.answerback.v1.DrainRequest\x1a\x1c.answerback.v1.DrainResponse0\x01\x12\x45\n\x06Resume\x12\x1c.answerback.v1.ResumeRequest\x1a\x1d.answerback.v1.ResumeResponse\x12_\n\x0eRestartWorkers\x12$.answerback.v1.RestartWorkersRequest\x1a%.answerback.v1.RestartWorkersResponse0\x01\x12Z\n\rResetCounters\x12#.answerback.v1.ResetCountersRequest\x1a$.answerback.v1.ResetCountersResponse\x12\x45\n\x06Signal\x12\x1c.answerback.v1.SignalRequest\x1a\x1d.answerback.v1.SignalResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'answerback.v1.operations_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DRAINSTATE']._serialized_start=1971
-  _globals['_DRAINSTATE']._serialized_end=2088
-  _globals['_RESTARTSTEP']._serialized_start=2090
-  _globals['_RESTARTSTEP']._serialized_end=2188
-  _globals['_STATE']._serialized_start=2190
-  _globals['_STATE']._serialized_end=2302
+  _globals['_DRAINSTATE']._serialized_start=2171
+  _globals['_DRAINSTATE']._serialized_end=2288
+  _globals['_RESTARTSTEP']._serialized_start=2290
+  _globals['_RESTARTSTEP']._serialized_end=2388
+  _globals['_STATE']._serialized_start=2390
+  _globals['_STATE']._serialized_end=2502
   _globals['_GETSTATUSREQUEST']._serialized_start=179
   _globals['_GETSTATUSREQUEST']._serialized_end=197
   _globals['_GETSTATUSRESPONSE']._serialized_start=200
-  _globals['_GETSTATUSRESPONSE']._serialized_end=630
-  _globals['_DRAINREQUEST']._serialized_start=632
-  _globals['_DRAINREQUEST']._serialized_end=747
-  _globals['_DRAINRESPONSE']._serialized_start=750
-  _globals['_DRAINRESPONSE']._serialized_end=888
-  _globals['_RESUMEREQUEST']._serialized_start=890
-  _globals['_RESUMEREQUEST']._serialized_end=923
-  _globals['_RESUMERESPONSE']._serialized_start=925
-  _globals['_RESUMERESPONSE']._serialized_end=960
-  _globals['_RESTARTWORKERSREQUEST']._serialized_start=962
-  _globals['_RESTARTWORKERSREQUEST']._serialized_end=1068
-  _globals['_RESTARTWORKERSRESPONSE']._serialized_start=1070
-  _globals['_RESTARTWORKERSRESPONSE']._serialized_end=1186
-  _globals['_RESETCOUNTERSREQUEST']._serialized_start=1188
-  _globals['_RESETCOUNTERSREQUEST']._serialized_end=1257
-  _globals['_RESETCOUNTERSRESPONSE']._serialized_start=1259
-  _globals['_RESETCOUNTERSRESPONSE']._serialized_end=1300
-  _globals['_LISTENERSTATUS']._serialized_start=1303
-  _globals['_LISTENERSTATUS']._serialized_end=1572
-  _globals['_WORKERSTATUS']._serialized_start=1575
-  _globals['_WORKERSTATUS']._serialized_end=1727
-  _globals['_CONFIGFILE']._serialized_start=1729
-  _globals['_CONFIGFILE']._serialized_end=1837
-  _globals['_LASTCHANGE']._serialized_start=1840
-  _globals['_LASTCHANGE']._serialized_end=1969
-  _globals['_OPERATIONSSERVICE']._serialized_start=2305
-  _globals['_OPERATIONSSERVICE']._serialized_end=2734
+  _globals['_GETSTATUSRESPONSE']._serialized_end=676
+  _globals['_SIGNALSTATUS']._serialized_start=678
+  _globals['_SIGNALSTATUS']._serialized_end=737
+  _globals['_DRAINREQUEST']._serialized_start=739
+  _globals['_DRAINREQUEST']._serialized_end=854
+  _globals['_DRAINRESPONSE']._serialized_start=857
+  _globals['_DRAINRESPONSE']._serialized_end=995
+  _globals['_RESUMEREQUEST']._serialized_start=997
+  _globals['_RESUMEREQUEST']._serialized_end=1030
+  _globals['_RESUMERESPONSE']._serialized_start=1032
+  _globals['_RESUMERESPONSE']._serialized_end=1067
+  _globals['_RESTARTWORKERSREQUEST']._serialized_start=1069
+  _globals['_RESTARTWORKERSREQUEST']._serialized_end=1175
+  _globals['_RESTARTWORKERSRESPONSE']._serialized_start=1177
+  _globals['_RESTARTWORKERSRESPONSE']._serialized_end=1293
+  _globals['_RESETCOUNTERSREQUEST']._serialized_start=1295
+  _globals['_RESETCOUNTERSREQUEST']._serialized_end=1364
+  _globals['_RESETCOUNTERSRESPONSE']._serialized_start=1366
+  _globals['_RESETCOUNTERSRESPONSE']._serialized_end=1407
+  _globals['_LISTENERSTATUS']._serialized_start=1410
+  _globals['_LISTENERSTATUS']._serialized_end=1679
+  _globals['_WORKERSTATUS']._serialized_start=1682
+  _globals['_WORKERSTATUS']._serialized_end=1834
+  _globals['_CONFIGFILE']._serialized_start=1836
+  _globals['_CONFIGFILE']._serialized_end=1944
+  _globals['_LASTCHANGE']._serialized_start=1947
+  _globals['_LASTCHANGE']._serialized_end=2076
+  _globals['_SIGNALREQUEST']._serialized_start=2078
+  _globals['_SIGNALREQUEST']._serialized_end=2122
+  _globals['_SIGNALRESPONSE']._serialized_start=2124
+  _globals['_SIGNALRESPONSE']._serialized_end=2169
+  _globals['_OPERATIONSSERVICE']._serialized_start=2505
+  _globals['_OPERATIONSSERVICE']._serialized_end=3005
 # @@protoc_insertion_point(module_scope)

@@ -131,6 +131,7 @@ class GetStatusResponse(_message.Message):
     LAST_APPLIED_FIELD_NUMBER: _builtins.int
     LAST_REJECTED_FIELD_NUMBER: _builtins.int
     CONFIG_FILE_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version of the server, as in `answerback version`."""
     instance: _builtins.str
@@ -165,6 +166,10 @@ class GetStatusResponse(_message.Message):
     def config_file(self) -> Global___ConfigFile:
         """Unset without `serve --config`."""
 
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalStatus]:
+        """The signals that are waited for or kept, by name."""
+
     def __init__(
         self,
         *,
@@ -180,14 +185,43 @@ class GetStatusResponse(_message.Message):
         last_applied: Global___LastChange | None = ...,
         last_rejected: Global___LastChange | None = ...,
         config_file: Global___ConfigFile | None = ...,
+        signals: _abc.Iterable[Global___SignalStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "last_applied", b"last_applied", "last_rejected", b"last_rejected", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "etag", b"etag", "instance", b"instance", "last_applied", b"last_applied", "last_rejected", b"last_rejected", "listeners", b"listeners", "reason", b"reason", "revision", b"revision", "start_time", b"start_time", "state", b"state", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_file", b"config_file", "etag", b"etag", "instance", b"instance", "last_applied", b"last_applied", "last_rejected", b"last_rejected", "listeners", b"listeners", "reason", b"reason", "revision", b"revision", "signals", b"signals", "start_time", b"start_time", "state", b"state", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class SignalStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name of the signal."""
+    waiting: _builtins.int
+    """How many connections wait for it."""
+    kept: _builtins.int
+    """How many are kept for the next waits."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+        kept: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "name", b"name", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalStatus: _TypeAlias = SignalStatus  # noqa: Y015
 
 @_typing.final
 class DrainRequest(_message.Message):
@@ -579,3 +613,51 @@ class LastChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LastChange: _TypeAlias = LastChange  # noqa: Y015
+
+@_typing.final
+class SignalRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name of the signal."""
+    count: _builtins.int
+    """How often to give it, from 1 to 10,000; default 1."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalRequest: _TypeAlias = SignalRequest  # noqa: Y015
+
+@_typing.final
+class SignalResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WOKEN_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    woken: _builtins.int
+    """How many waits it ended."""
+    kept: _builtins.int
+    """How many are kept for the next waits."""
+    def __init__(
+        self,
+        *,
+        woken: _builtins.int = ...,
+        kept: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "woken", b"woken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalResponse: _TypeAlias = SignalResponse  # noqa: Y015

@@ -60,6 +60,11 @@ class OperationsServiceStub(object):
                 request_serializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersRequest.SerializeToString,
                 response_deserializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersResponse.FromString,
                 _registered_method=True)
+        self.Signal = channel.unary_unary(
+                '/answerback.v1.OperationsService/Signal',
+                request_serializer=answerback_dot_v1_dot_operations__service__pb2.SignalRequest.SerializeToString,
+                response_deserializer=answerback_dot_v1_dot_operations__service__pb2.SignalResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer(object):
@@ -112,9 +117,20 @@ class OperationsServiceServicer(object):
     def ResetCounters(self, request, context):
         """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
         the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
-        `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
+        `connection.number` starts again from 1, too; without `listener`, shared variables and kept signals are removed. Counters with
+        `scope: CONNECTION` and the metrics are not reset.
 
         NOT_FOUND if there is no such listener, rule or fault.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Signal(self, request, context):
+        """Gives a signal, as the step `signal` does: it ends the longest `wait` for it, or is kept for the next one. At most 10,000
+        signals of a name are kept. Kept signals survive changes of the configuration, and end with ResetCounters of all listeners.
+
+        NOT_FOUND if no step of the active configuration waits for or gives a signal of this name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +163,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.ResetCounters,
                     request_deserializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersRequest.FromString,
                     response_serializer=answerback_dot_v1_dot_operations__service__pb2.ResetCountersResponse.SerializeToString,
+            ),
+            'Signal': grpc.unary_unary_rpc_method_handler(
+                    servicer.Signal,
+                    request_deserializer=answerback_dot_v1_dot_operations__service__pb2.SignalRequest.FromString,
+                    response_serializer=answerback_dot_v1_dot_operations__service__pb2.SignalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -285,6 +306,33 @@ class OperationsService(object):
             '/answerback.v1.OperationsService/ResetCounters',
             answerback_dot_v1_dot_operations__service__pb2.ResetCountersRequest.SerializeToString,
             answerback_dot_v1_dot_operations__service__pb2.ResetCountersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Signal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/answerback.v1.OperationsService/Signal',
+            answerback_dot_v1_dot_operations__service__pb2.SignalRequest.SerializeToString,
+            answerback_dot_v1_dot_operations__service__pb2.SignalResponse.FromString,
             options,
             channel_credentials,
             insecure,

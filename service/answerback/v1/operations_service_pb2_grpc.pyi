@@ -62,9 +62,16 @@ class OperationsServiceStub:
     ResetCounters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResetCountersRequest, _operations_service_pb2.ResetCountersResponse]
     """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
     the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
-    `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
+    `connection.number` starts again from 1, too; without `listener`, shared variables and kept signals are removed. Counters with
+    `scope: CONNECTION` and the metrics are not reset.
 
     NOT_FOUND if there is no such listener, rule or fault.
+    """
+    Signal: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.SignalRequest, _operations_service_pb2.SignalResponse]
+    """Gives a signal, as the step `signal` does: it ends the longest `wait` for it, or is kept for the next one. At most 10,000
+    signals of a name are kept. Kept signals survive changes of the configuration, and end with ResetCounters of all listeners.
+
+    NOT_FOUND if no step of the active configuration waits for or gives a signal of this name.
     """
 
 @_typing.type_check_only
@@ -101,9 +108,16 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ResetCounters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResetCountersRequest, _operations_service_pb2.ResetCountersResponse]  # type: ignore[assignment]
     """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
     the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
-    `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
+    `connection.number` starts again from 1, too; without `listener`, shared variables and kept signals are removed. Counters with
+    `scope: CONNECTION` and the metrics are not reset.
 
     NOT_FOUND if there is no such listener, rule or fault.
+    """
+    Signal: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.SignalRequest, _operations_service_pb2.SignalResponse]  # type: ignore[assignment]
+    """Gives a signal, as the step `signal` does: it ends the longest `wait` for it, or is kept for the next one. At most 10,000
+    signals of a name are kept. Kept signals survive changes of the configuration, and end with ResetCounters of all listeners.
+
+    NOT_FOUND if no step of the active configuration waits for or gives a signal of this name.
     """
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -167,9 +181,22 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operations_service_pb2.ResetCountersResponse, _abc.Awaitable[_operations_service_pb2.ResetCountersResponse]]:
         """Resets the counters of rules and faults, all at the same moment: `times` counts from 0 again, `replies` start with
         the first, and so do a fault's `skip`, `times` and `every`. A window (`per`) ends. Without `rule` and `fault`,
-        `connection.number` starts again from 1, too. Counters with `scope: CONNECTION` and the metrics are not reset.
+        `connection.number` starts again from 1, too; without `listener`, shared variables and kept signals are removed. Counters with
+        `scope: CONNECTION` and the metrics are not reset.
 
         NOT_FOUND if there is no such listener, rule or fault.
+        """
+
+    @_abc_1.abstractmethod
+    def Signal(
+        self,
+        request: _operations_service_pb2.SignalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.SignalResponse, _abc.Awaitable[_operations_service_pb2.SignalResponse]]:
+        """Gives a signal, as the step `signal` does: it ends the longest `wait` for it, or is kept for the next one. At most 10,000
+        signals of a name are kept. Kept signals survive changes of the configuration, and end with ResetCounters of all listeners.
+
+        NOT_FOUND if no step of the active configuration waits for or gives a signal of this name.
         """
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -35,11 +35,13 @@ from answerback.language.problems import InvalidConfig, Problem
 from answerback.link import Link, Received, close_all
 from answerback.net import fd_reserve
 from answerback.net.listeners import Fillers, Listeners
+from answerback.net.signals import Act
 from answerback.shared.counters import SharedCounters
 from answerback.v1 import problem_pb2
 from answerback.worker import connections
 from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_command
+from answerback.worker.signals import news
 from answerback.worker.variables import LazyVariables
 
 # Rule: a prepared revision is kept beside the active one, and does not affect it until it is committed.
@@ -77,7 +79,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._slot = slot
         self._variables = LazyVariables(self._loop, variables_folder)
-        self._listeners = Listeners(self._loop, counters, slot, region, self._variables.view)
+        self._listeners = Listeners(self._loop, counters, slot, region, self._variables.view, self._tell_signals)
         self._active = Compiled()
         self._pattern_memory = PatternMemory()
         self._prepared: PreparedRevision | None = None
@@ -102,6 +104,7 @@ class Worker:
             "clear_journal": self._clear_journal,
             "list_connections": self._list_connections,
             "close_chosen": self._close_chosen,
+            "grant_signals": lambda received: self._listeners.signals.granted(received.message.grant_signals.waits),
         }
         self._due = monotonic()
         self._loop.call_soon(self._heartbeat)
@@ -233,6 +236,9 @@ class Worker:
     def _close_chosen(self, received: Received[Command]) -> None:
         closed = connections.close(self._listeners, received.message.close_chosen)
         self._link.send(Event(chosen_closed=ChosenClosed(connections=closed)))
+
+    def _tell_signals(self, acts: Sequence[Act]) -> None:
+        self._link.send(news(acts))
 
     def _reset_counters(self, received: Received[Command]) -> None:
         self._listeners.sequences.reset(received.message.reset_counters.cells)

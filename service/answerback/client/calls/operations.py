@@ -52,3 +52,12 @@ class OperationsCalls(Caller):
         """
         request = operations_service_pb2.ResetCountersRequest(listener=listener, rule=rule, fault=fault)
         return int((await self._call(request)).counters)
+
+    @call
+    async def signal(self, name: str, count: int = 1) -> values.Signalled:
+        """Give a signal `count` times: each ends the longest `wait` for it, or is kept for the next one.
+
+        Raises NotFound if no step of the active configuration names it.
+        """
+        request = operations_service_pb2.SignalRequest(name=name, count=count)
+        return await self._value(values.Signalled, request)

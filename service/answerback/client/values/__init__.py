@@ -26,6 +26,8 @@ from answerback.client.values.operations import (
     LastChange,
     ListenerStatus,
     RestartProgress,
+    Signalled,
+    SignalStatus,
     Status,
     WorkerStatus,
 )
@@ -54,6 +56,8 @@ __all__ = (
     "RestartProgress",
     "Revision",
     "RevisionEvent",
+    "SignalStatus",
+    "Signalled",
     "Status",
     "Verification",
     "Waited",

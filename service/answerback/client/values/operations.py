@@ -65,6 +65,16 @@ class LastChange:
     """Why it was rejected; empty if it was applied."""
 
 
+@plain(operations_service_pb2.SignalStatus)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalStatus:
+    """A signal that is waited for or kept."""
+
+    name: str
+    waiting: int
+    kept: int
+
+
 @plain(operations_service_pb2.GetStatusResponse)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
@@ -84,6 +94,19 @@ class Status:
     last_applied: LastChange | None
     last_rejected: LastChange | None
     config_file: ConfigFile | None
+    signals: tuple[SignalStatus, ...] = ()
+    """The signals that are waited for or kept, by name."""
+
+
+@plain(operations_service_pb2.SignalResponse)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signalled:
+    """What a signal did."""
+
+    woken: int
+    """How many waits it ended."""
+    kept: int
+    """How many signals of the name are kept for the next waits."""
 
 
 @plain(operations_service_pb2.DrainResponse)

@@ -38,7 +38,7 @@ def drain(session: "Session", now: float) -> Sequence[Action]:
     """Finish the request in progress, an incomplete one too, then close in order."""
     closing, script = session.own_closing(), session.conversation.script
     closing.draining = True
-    if script is not None and script.hang is not None:
+    if script is not None and (script.hang is not None or script.signal):
         return session.close(CloseReason.DRAIN)
     if closing.phase > HALF_CLOSED or session.busy:
         return NOTHING

@@ -19,10 +19,12 @@ from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
 from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, Interrupted, ScriptRun, resolve
 from answerback.core.steps import (
     AddShared,
+    AwaitSignal,
     DeleteShared,
     DeleteVariable,
     EndSession,
     EnterState,
+    GiveSignal,
     Hang,
     PutShared,
     Receive,
@@ -108,20 +110,12 @@ def _carry_out(
 ) -> bool:
     """Carry out a step result that is not a plain send; return whether the next step follows at once."""
     match result:
-        case Wait(seconds):
-            context.shared_view = None
-            session.metrics.delayed(seconds)
-            if session.recorder is not None:
-                session.recorder.delayed(seconds)
-            session.suspend(ScriptRun(script, now + seconds))
+        case Wait() | AwaitSignal() | Receive() | Hang():
+            actions += _suspend(session, context, result, script, now)
             return False
-        case Hang():
-            actions += _hang(session, result, now)
-            return False
-        case Receive():
-            context.shared_view = None
-            session.suspend(ScriptRun(script, inf, result))
-            return False
+        case GiveSignal(signal):
+            if session.connection is not None:
+                session.connection.give_signal(signal)
         case EndSession() | Unexpected():
             actions += _end(session, context, result)
             return False
@@ -134,6 +128,40 @@ def _carry_out(
         case HalfClose():
             actions += session.own_closing().half_close(session)
     return True
+
+
+def _suspend(
+    session: "Session",
+    context: RequestContext,
+    wait: Wait | AwaitSignal | Receive | Hang,
+    script: Iterator[Step],
+    now: float,
+) -> Sequence[Action]:
+    """Leave the rest of the script until what it waits for has come."""
+    context.shared_view = None
+    match wait:
+        case Wait(seconds):
+            session.metrics.delayed(seconds)
+            if session.recorder is not None:
+                session.recorder.delayed(seconds)
+            session.suspend(ScriptRun(script, now + seconds))
+        case Receive():
+            session.suspend(ScriptRun(script, inf, wait))
+        case AwaitSignal(signal, timeout):
+            return _await_signal(session, signal, ScriptRun(script, now + timeout, signal=signal))
+        case Hang():
+            return _hang(session, wait, now)
+    return NOTHING
+
+
+def _await_signal(session: "Session", signal: str, script: ScriptRun) -> Sequence[Action]:
+    """Wait for a signal, unless a drain has begun: it would not wait for that."""
+    if session.closing is not None and session.closing.draining:
+        return session.close(CloseReason.DRAIN)
+    session.suspend(script)
+    if session.connection is not None:
+        session.connection.await_signal(signal)
+    return NOTHING
 
 
 def _end(session: "Session", context: RequestContext, end: EndSession | Unexpected) -> Sequence[Action]:
@@ -197,6 +225,8 @@ def resume(session: "Session", now: float) -> Sequence[Action]:
     """Continue the script in progress."""
     actions: list[Action] = []
     before = session.conversation.take_script()
+    if before.signal and session.connection is not None:  # it was not given in time
+        session.connection.forgo_signal()
     play(session, session.context, before.steps, actions, now)
     script = session.conversation.script
     if script is None:

@@ -42,7 +42,17 @@ class Interrupted(NamedTuple):
 class ScriptRun:
     """A script that waits: for a time, for a frame, for its connection's turn, or for the peer to give up."""
 
-    __slots__ = ("answers_request", "framer", "hang", "interrupted", "is_tick", "receive", "resume_at", "steps")
+    __slots__ = (
+        "answers_request",
+        "framer",
+        "hang",
+        "interrupted",
+        "is_tick",
+        "receive",
+        "resume_at",
+        "signal",
+        "steps",
+    )
 
     answers_request: bool
     """Whether it answers a request, and not another event."""
@@ -52,18 +62,23 @@ class ScriptRun:
     """The frame that it waits for; `framer` is that of its framing."""
     hang: Hang | None
     """Set if it hangs: the only step left is the end of the connection."""
+    signal: str
+    """The signal that it waits for; empty if it waits for none."""
     is_tick: bool
     """Whether it is that of a rule on TICK: it does not restart the idle timeout."""
     interrupted: "Interrupted | None"
     """The script that waits for a frame meanwhile."""
 
-    def __init__(self, steps: Iterator[Step], resume_at: float, receive: Receive | None = None) -> None:
+    def __init__(
+        self, steps: Iterator[Step], resume_at: float, receive: Receive | None = None, signal: str = ""
+    ) -> None:
         self.steps = steps
         self.resume_at = resume_at
         self.answers_request = False
         self.receive = receive
         self.framer: Framing | None = None if receive is None else receive.framing.new_framer()
         self.hang = None
+        self.signal = signal
         self.is_tick = False
         self.interrupted = None
 

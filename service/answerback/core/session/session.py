@@ -296,6 +296,15 @@ class Session:
         """Finish the request in progress, an incomplete one too, then close in order."""
         return drain(self, now)
 
+    def signal_granted(self) -> bool:
+        """The signal that the script waits for was given: the deadline is now. False if it waits for none."""
+        script = self.conversation.script
+        if script is None or not script.signal:
+            return False
+        script.signal = ""
+        script.resume_at = self.deadline = -inf
+        return True
+
     def handle_timer(self, now: float) -> Sequence[Action]:
         """The deadline has passed."""
         if self.turn_began is not None:

@@ -94,6 +94,10 @@ class SlowReader:
         self._fin = True
         return self._session.note_fin(now)
 
+    def signal_granted(self) -> bool:
+        """See `Session.signal_granted`."""
+        return self._session.signal_granted()
+
     def handle_timer(self, now: float) -> Sequence[Action]:
         """The deadline has passed: the next piece has arrived, or something is due in the session."""
         if not self._passes_on or now < self._due:

@@ -19,4 +19,6 @@ def waits_for(session: "Session | SlowReader") -> str:
         return "fin"
     if script is None:
         return "request"
+    if script.signal:
+        return "signal"
     return "hang" if script.hang is not None else "timer" if script.receive is None else "frame"

@@ -13,11 +13,13 @@ from answerback.core.steps.base import (
     END_BY_RESET,
     END_IN_ORDER,
     AddShared,
+    AwaitSignal,
     Chunks,
     DeleteShared,
     DeleteVariable,
     EndSession,
     EnterState,
+    GiveSignal,
     Hang,
     Key,
     PutShared,
@@ -43,8 +45,10 @@ from answerback.core.steps.reset import reset
 from answerback.core.steps.respond import Response, respond
 from answerback.core.steps.send import send
 from answerback.core.steps.set import put_shared, set_variable
+from answerback.core.steps.signal import signal
 from answerback.core.steps.state import state
 from answerback.core.steps.unset import delete_shared, unset_variable
+from answerback.core.steps.wait import wait
 
 # Rule: one step, one file, one test. A new step need not be named here.
 
@@ -56,11 +60,13 @@ __all__ = [
     "END_BY_RESET",
     "END_IN_ORDER",
     "AddShared",
+    "AwaitSignal",
     "Chunks",
     "DeleteShared",
     "DeleteVariable",
     "EndSession",
     "EnterState",
+    "GiveSignal",
     "Hang",
     "Key",
     "PutShared",
@@ -92,6 +98,8 @@ __all__ = [
     "set_framing",
     "set_framing_of_size",
     "set_variable",
+    "signal",
     "state",
     "unset_variable",
+    "wait",
 ]

@@ -24,6 +24,21 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitSignal:
+    """Take the next step once a signal of this name is given, or `timeout` seconds later."""
+
+    signal: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveSignal:
+    """Give a signal of this name."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndSession:
     """End the conversation for this reason, by an orderly close or by reset. Later steps are not taken."""
 
@@ -120,6 +135,8 @@ StepResult = (
     Send
     | HalfClose
     | Wait
+    | AwaitSignal
+    | GiveSignal
     | EndSession
     | Hang
     | EnterState

@@ -44,6 +44,7 @@ class Command(_message.Message):
     CLEAR_JOURNAL_FIELD_NUMBER: _builtins.int
     LIST_CONNECTIONS_FIELD_NUMBER: _builtins.int
     CLOSE_CHOSEN_FIELD_NUMBER: _builtins.int
+    GRANT_SIGNALS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -76,6 +77,8 @@ class Command(_message.Message):
     def list_connections(self) -> Global___ListConnections: ...
     @_builtins.property
     def close_chosen(self) -> Global___CloseChosen: ...
+    @_builtins.property
+    def grant_signals(self) -> Global___GrantSignals: ...
     def __init__(
         self,
         *,
@@ -95,12 +98,13 @@ class Command(_message.Message):
         clear_journal: Global___ClearJournal | None = ...,
         list_connections: Global___ListConnections | None = ...,
         close_chosen: Global___CloseChosen | None = ...,
+        grant_signals: Global___GrantSignals | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "grant_signals", b"grant_signals", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "grant_signals", b"grant_signals", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "expect_silence", "stop_accepting", "clear_journal", "list_connections", "close_chosen"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "expect_silence", "stop_accepting", "clear_journal", "list_connections", "close_chosen", "grant_signals"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -579,6 +583,28 @@ class CloseChosen(_message.Message):
 Global___CloseChosen: _TypeAlias = CloseChosen  # noqa: Y015
 
 @_typing.final
+class GrantSignals(_message.Message):
+    """Signals were given to these waits. Each is answered in SignalNews: taken or returned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def waits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        waits: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantSignals: _TypeAlias = GrantSignals  # noqa: Y015
+
+@_typing.final
 class Stop(_message.Message):
     """Abort what is open and exit 0."""
 
@@ -719,6 +745,7 @@ class Event(_message.Message):
     JOURNAL_CLEARED_FIELD_NUMBER: _builtins.int
     CONNECTION_LIST_FIELD_NUMBER: _builtins.int
     CHOSEN_CLOSED_FIELD_NUMBER: _builtins.int
+    SIGNAL_NEWS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
     @_builtins.property
@@ -743,6 +770,8 @@ class Event(_message.Message):
     def connection_list(self) -> Global___ConnectionList: ...
     @_builtins.property
     def chosen_closed(self) -> Global___ChosenClosed: ...
+    @_builtins.property
+    def signal_news(self) -> Global___SignalNews: ...
     def __init__(
         self,
         *,
@@ -758,12 +787,13 @@ class Event(_message.Message):
         journal_cleared: Global___JournalCleared | None = ...,
         connection_list: Global___ConnectionList | None = ...,
         chosen_closed: Global___ChosenClosed | None = ...,
+        signal_news: Global___SignalNews | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "signal_news", b"signal_news", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "signal_news", b"signal_news", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting", "journal_cleared", "connection_list", "chosen_closed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting", "journal_cleared", "connection_list", "chosen_closed", "signal_news"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -900,6 +930,115 @@ class ChosenClosed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChosenClosed: _TypeAlias = ChosenClosed  # noqa: Y015
+
+@_typing.final
+class SignalNews(_message.Message):
+    """What scripts do with signals, in their order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def acts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalAct]: ...
+    def __init__(
+        self,
+        *,
+        acts: _abc.Iterable[Global___SignalAct] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acts", b"acts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalNews: _TypeAlias = SignalNews  # noqa: Y015
+
+@_typing.final
+class SignalAct(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAIT_FIELD_NUMBER: _builtins.int
+    GAVE_UP_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    GIFT_FIELD_NUMBER: _builtins.int
+    gave_up: _builtins.int
+    """This wait ended without a signal."""
+    taken: _builtins.int
+    """This wait ended by the signal that it was granted."""
+    returned: _builtins.int
+    """The signal granted to this wait was not needed: it is for another."""
+    @_builtins.property
+    def wait(self) -> Global___SignalWait: ...
+    @_builtins.property
+    def gift(self) -> Global___SignalGift: ...
+    def __init__(
+        self,
+        *,
+        wait: Global___SignalWait | None = ...,
+        gave_up: _builtins.int = ...,
+        taken: _builtins.int = ...,
+        returned: _builtins.int = ...,
+        gift: Global___SignalGift | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gave_up", b"gave_up", "gift", b"gift", "kind", b"kind", "returned", b"returned", "taken", b"taken", "wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gave_up", b"gave_up", "gift", b"gift", "kind", b"kind", "returned", b"returned", "taken", b"taken", "wait", b"wait"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["wait", "gave_up", "taken", "returned", "gift"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___SignalAct: _TypeAlias = SignalAct  # noqa: Y015
+
+@_typing.final
+class SignalWait(_message.Message):
+    """A script waits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAIT_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    wait: _builtins.int
+    """A number that this worker uses once."""
+    signal: _builtins.str
+    def __init__(
+        self,
+        *,
+        wait: _builtins.int = ...,
+        signal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal", b"signal", "wait", b"wait"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalWait: _TypeAlias = SignalWait  # noqa: Y015
+
+@_typing.final
+class SignalGift(_message.Message):
+    """Scripts gave a signal this often."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "signal", b"signal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalGift: _TypeAlias = SignalGift  # noqa: Y015
 
 @_typing.final
 class Prepared(_message.Message):

@@ -14,6 +14,7 @@ from answerback.supervisor import audit
 from answerback.supervisor.errors import ChangeFailed, NoSuchCounter
 from answerback.supervisor.operations.draining import DrainController
 from answerback.supervisor.operations.rolling_restart import Restarted, RollingRestart
+from answerback.supervisor.operations.signals import Signals
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.rollout.rollout import Rollout
 from answerback.supervisor.status import DrainProgress
@@ -42,6 +43,7 @@ class Operations:
         self._restart = restart
         self._drains = drains
         self._serial = serial
+        self.signals = Signals(pool, self._config)
 
     def drain(
         self, listener: str = "", spread_seconds: float = 0.0, grace_seconds: float | None = None
@@ -63,7 +65,7 @@ class Operations:
         """Reset the sequences of rules and faults: all, a listener's, or named ones; return how many were reset.
 
         All or a listener's: `connection.number` starts again, too.
-        All of them: the shared variables are removed too.
+        All of them: the shared variables and the signals that are kept are removed too.
 
         Raises NoSuchListener, NoSuchCounter, Stopping, ChangeFailed.
         """
@@ -77,10 +79,21 @@ class Operations:
         if sequences or connections:
             reset = ResetCounters(cells=chain(connections, *sequences))
             await self._ask_any(Command(reset_counters=reset), "counters_reset")
+        if not listener:
+            self.signals.clear()
         if not listener and self._options.variables is not None:
             await asyncio.to_thread(variables.clear, self._options.variables)
         audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(sequences))
         return len(sequences)
+
+    def signal(self, name: str, count: int) -> tuple[int, int]:
+        """Give a signal; return how many waits that ended, and how many are kept. Raises NoSuchSignal."""
+        woken, kept = self.signals.give(name, count)
+        audit.note("signal given", signal=name, count=count, woken=woken)
+        return woken, kept
+
+    def _config(self) -> v1.Config:
+        return self._rollout.current.config if self._rollout.current is not None else v1.Config()
 
     def _grace(self, seconds: float | None) -> float:
         return self._options.grace_seconds if seconds is None else seconds

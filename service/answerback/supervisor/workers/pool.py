@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
 from answerback.concurrency.tasks import Tasks
-from answerback.internal.v1.link_pb2 import Adopt, Command, Release, SocketName
+from answerback.internal.v1.link_pb2 import Adopt, Command, Release, SignalNews, SocketName
 from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor.options import Options, Timeouts
 from answerback.supervisor.readiness import Readiness
@@ -67,6 +67,8 @@ class WorkerPool:
         self._counters = counters
         self._sockets = sockets
         self._readiness = readiness
+        self.on_signal_news: Callable[[WorkerProcess, SignalNews], None] | None = None
+        """Called with what the scripts of a worker do with signals."""
         self._boot: Boot | None = None
         """Set while dead workers are replaced."""
         self._tasks = Tasks()
@@ -218,7 +220,9 @@ class WorkerPool:
         return close_crashed(self._counters, self.layout, self._spare)
 
     def _exec(self, slot: Slot, region: int) -> WorkerProcess:
-        return WorkerProcess(slot.index, region, self._options, self._counters)
+        process = WorkerProcess(slot.index, region, self._options, self._counters)
+        process.on_signal_news = self.on_signal_news
+        return process
 
     def _monitor(self, slot: Slot) -> None:
         self._monitors[slot.index] = self._tasks.start(self._keep_alive(slot), failure="stopped supervising a slot")

@@ -7,14 +7,14 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from answerback.internal.v1.link_pb2 import Command, Event
+from answerback.internal.v1.link_pb2 import Command, Event, SignalNews
 from answerback.link import Link, Received
 from answerback.net import fd_reserve
 from answerback.shared.counters import PROGRESS, SharedCounters
@@ -65,6 +65,8 @@ class WorkerProcess:
             0.0  # when the last heartbeat came, and the processor times then
         )
         self._answers: dict[str, asyncio.Future[Event]] = {}
+        self.on_signal_news: Callable[[WorkerProcess, SignalNews], None] | None = None
+        """Called with what its scripts do with signals."""
         with fd_reserve.reserve_released():
             ours, theirs = socket.socketpair()
             self._execed = self.last_event_time = monotonic()
@@ -193,6 +195,9 @@ class WorkerProcess:
             if not self.started.done():
                 self.start_seconds = self.last_event_time - self._execed
                 self.started.set_result(None)
+        elif kind == "signal_news":
+            if self.on_signal_news is not None:
+                self.on_signal_news(self, event.signal_news)
         elif kind is not None and (answer := self._answers.get(kind)) is not None and not answer.done():
             answer.set_result(event)  # an unexpected event is ignored
 

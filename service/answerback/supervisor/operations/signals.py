@@ -1,0 +1,150 @@
+"""The signals between scripts: who waits longest for each, in all workers, and how many are kept."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+from answerback.internal.v1.link_pb2 import Command, GrantSignals, SignalNews
+from answerback.language.rules import scripts
+from answerback.supervisor.errors import NoSuchSignal
+from answerback.supervisor.status import SignalStatus
+from answerback.supervisor.workers.pool import WorkerPool
+from answerback.supervisor.workers.process import WorkerProcess
+from answerback.v1 import config_pb2 as v1
+
+# Rule: a signal that was granted counts as given to that wait only when its worker says so; if the worker dies before,
+#       or the connection has ended, it is given again.
+# Rule: memory is bounded by the waits of open connections, by MAX_NAMES, and by the names in the active configuration.
+
+MAX_KEPT: Final = 10_000  # signals of one name
+MAX_NAMES: Final = 1000  # names kept before those are dropped that the configuration does not contain
+
+Place = tuple[WorkerProcess, int]
+"""A wait: the worker, and the number that it gave the wait."""
+
+
+class Signals:
+    """Brings signals and waits together."""
+
+    def __init__(self, pool: WorkerPool, config: Callable[[], v1.Config]) -> None:
+        """`config`: the active configuration."""
+        self._config = config
+        self._named: tuple[v1.Config | None, frozenset[str]] = None, frozenset()  # of the last configuration looked at
+        self._waiting: dict[str, dict[Place, None]] = {}  # the longest wait first
+        self._names: dict[Place, str] = {}
+        self._granted: dict[Place, str] = {}
+        self._kept: Counter[str] = Counter()
+        self._known: set[WorkerProcess] = set()
+        pool.on_signal_news = self._news
+
+    def give(self, name: str, count: int = 1) -> tuple[int, int]:
+        """Give a signal `count` times; return how many waits that ended, and how many signals of the name are kept.
+
+        Raises NoSuchSignal if the active configuration does not contain it.
+        """
+        if name not in self._names_in_config():
+            raise NoSuchSignal(name)
+        return self._give(name, count), self._kept[name]
+
+    def clear(self) -> None:
+        """Forget the signals that are kept."""
+        self._kept.clear()
+
+    def status(self) -> list[SignalStatus]:
+        """Return the signals that are waited for or kept, by name."""
+        names = sorted({*self._waiting, *(name for name, kept in self._kept.items() if kept)})
+        return [SignalStatus(name, len(self._waiting.get(name, ())), self._kept[name]) for name in names]
+
+    def _give(self, name: str, count: int) -> int:
+        """Give a signal to those that wait longest; keep what is left."""
+        woken: dict[WorkerProcess, list[int]] = {}
+        waiting = self._waiting.get(name, {})
+        ended = 0
+        while ended < count and waiting:
+            place = next(iter(waiting))
+            self._remove(place)
+            self._granted[place] = name
+            woken.setdefault(place[0], []).append(place[1])
+            ended += 1
+        if ended < count:
+            self._keep(name, count - ended)
+        for process, waits in woken.items():
+            _grant(process, waits)
+        return ended
+
+    def _keep(self, name: str, count: int) -> None:
+        if len(self._kept) >= MAX_NAMES and name not in self._kept:
+            known = self._names_in_config()
+            self._kept = Counter({each: kept for each, kept in self._kept.items() if kept and each in known})
+        self._kept[name] = min(self._kept[name] + count, MAX_KEPT)
+
+    def _names_in_config(self) -> frozenset[str]:
+        config = self._config()
+        if self._named[0] is not config:
+            self._named = config, frozenset(_names(config))
+        return self._named[1]
+
+    def _news(self, process: WorkerProcess, news: SignalNews) -> None:
+        if process not in self._known:
+            self._known.add(process)
+            process.exited.add_done_callback(lambda _: self._forget(process))
+        granted = []
+        for act in news.acts:
+            match act.WhichOneof("kind"):
+                case "wait":
+                    place = process, act.wait.wait
+                    if self._kept[act.wait.signal]:
+                        self._kept[act.wait.signal] -= 1
+                        self._granted[place] = act.wait.signal
+                        granted.append(act.wait.wait)
+                    else:
+                        self._waiting.setdefault(act.wait.signal, {})[place] = None
+                        self._names[place] = act.wait.signal
+                case "gave_up":
+                    self._remove((process, act.gave_up))
+                case "taken":
+                    self._granted.pop((process, act.taken), None)
+                case "returned":
+                    self._give_again((process, act.returned))
+                case "gift":
+                    self._give(act.gift.signal, act.gift.count)
+        if granted:
+            _grant(process, granted)
+
+    def _remove(self, place: Place) -> None:
+        name = self._names.pop(place, None)
+        if name is not None:
+            del self._waiting[name][place]
+            if not self._waiting[name]:
+                del self._waiting[name]
+
+    def _give_again(self, place: Place) -> None:
+        name = self._granted.pop(place, None)
+        if name is not None:
+            self._give(name, 1)
+
+    def _forget(self, process: WorkerProcess) -> None:
+        """A worker has exited: its waits are over, and signals granted to them are for others."""
+        self._known.discard(process)
+        for place in [place for place in self._names if place[0] is process]:
+            self._remove(place)
+        for place in [place for place in self._granted if place[0] is process]:
+            self._give_again(place)
+
+
+def _grant(process: WorkerProcess, waits: Iterable[int]) -> None:
+    """Tell a worker; one that is exiting gives its signals back when it has."""
+    if not process.exited.done():
+        process.tell(Command(grant_signals=GrantSignals(waits=waits)))
+
+
+def _names(config: v1.Config) -> Iterator[str]:
+    """Yield the names of the signals in a configuration."""
+    for listener in config.listeners:
+        for rule in listener.rules:
+            for step in chain.from_iterable(script for _, script in scripts(rule, "")):
+                if step.HasField("wait"):
+                    yield step.wait.signal
+                elif step.HasField("signal"):
+                    yield step.signal
