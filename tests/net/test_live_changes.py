@@ -1,5 +1,6 @@
 """Changes while clients are connected or queued: engine, queue, order of a drain, and counters."""
 
+import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.listener import Listener, packed
 from answerback.net.listeners import Listeners
+from answerback.net.run_queue import RunQueue
 from answerback.shared import listener_counters
-from tests.net.conftest import Client, Serving
+from tests.net.conftest import KINDS, Client, Serving
 from tests.waiting import eventually
 
 BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
@@ -107,6 +109,35 @@ def test_client_queued_at_a_removed_listener_is_served(serving: Serving, count: 
         client.close()
     serving.settle()
     assert serving.count(listener_counters.ACCEPTED) == serving.closed(CloseReason.DRAIN) == count
+
+
+@pytest.mark.parametrize("serving", [kind for kind in KINDS if kind.startswith("coroutine")], indirect=True)
+def test_input_that_waits_for_its_turn_is_answered_before_a_drain_closes(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Input and drain come before the coroutine begins, and many others have their turns first."""
+    made, run, before = CoroutineConnection.connection_made, RunQueue._run, iter(range(10))
+
+    def input_and_drain(connection: CoroutineConnection, transport: asyncio.BaseTransport) -> None:
+        made(connection, transport)
+        connection.host.run_queue.stop()
+        connection.data_received(b"hi\n")
+        connection.drain()
+
+    def run_late(run_queue: RunQueue) -> None:
+        if next(before, None) is None:
+            run(run_queue)
+        else:
+            serving.loop.call_soon(run_late, run_queue)
+
+    monkeypatch.setattr(CoroutineConnection, "connection_made", input_and_drain)
+    monkeypatch.setattr(RunQueue, "_run", run_late)
+    serving.commit(ECHO)
+    client = serving.connect()
+    assert client.hear_all() == b"hi\n"
+    client.close()
+    serving.settle()
+    assert serving.closed(CloseReason.DRAIN) == 1
 
 
 def test_client_queued_at_a_drain_is_served(serving: Serving) -> None:

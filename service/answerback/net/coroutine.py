@@ -193,7 +193,7 @@ class CoroutineConnection(TransportConnection):
             await self.host.loop.connect_accepted_socket(self._itself, cast(socket.socket, self.sock))
             if self._coroutine is None:
                 self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
-            if self._drained and not self._input_waits():
+            if self._drained and not self._inbox and not self._input_waits():
                 self._drained = False
                 self._resume(self.session.drain)
         except OSError as error:
