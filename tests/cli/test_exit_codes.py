@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "rollback": ["1"],
     "close": ["1-1"],
     "play": ["TALK", "127.0.0.1:1"],
+    "signal": ["go"],
     "listeners get": ["a"],
     "listeners create": ["FILE"],
     "listeners update": ["FILE"],

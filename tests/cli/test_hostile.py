@@ -62,6 +62,7 @@ INVOCATIONS: dict[str, tuple[str, ...]] = {
     "resume": ("resume",),
     "restart": ("restart",),
     "reset-counters": ("reset-counters",),
+    "signal": ("signal", "go"),
     "requests": ("requests", "--events", "--limit", "3"),
     "tail": ("tail", "--events"),
     "verify": ("verify",),

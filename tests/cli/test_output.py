@@ -49,6 +49,7 @@ def test_message_is_converted_to_plain_data(status: GetStatusResponse) -> None:
             }
         ],
         "workers": [],
+        "signals": [],
     }
 
 

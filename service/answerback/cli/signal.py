@@ -15,7 +15,9 @@ Examples:
   answerback status -o json | jq .signals                    # who waits for what""",
 )
 @click.argument("name")
-@click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many times.")
+@click.option(
+    "--count", metavar="NUMBER", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many times."
+)
 @options.output("table", "json", "yaml")
 @options.server
 def command(name: str, count: int, form: str, server: str, timeout: float) -> None:
