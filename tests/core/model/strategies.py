@@ -275,13 +275,15 @@ PARTS = [
     b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nexpect:100-Continue\r\n\r\n1\r\n",
     b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
 ]
-streams = st.lists(st.sampled_from(PARTS) | st.binary(min_size=1, max_size=3), max_size=8).map(b"".join)
+any_streams = st.lists(st.sampled_from(PARTS) | st.binary(min_size=1, max_size=3), max_size=8).map(b"".join)
+# Whether a client that expects `100 Continue` gets it depends on what arrives together with its head.
+streams = any_streams.filter(lambda stream: b"100-continue" not in stream.lower())
 
 
 @st.composite
 def talks(draw: st.DrawFn) -> list[Happening]:
     """A stream in pieces at odd times, then mostly its end; and sometimes a drain in between."""
-    stream = draw(streams)
+    stream = draw(any_streams)
     pieces: list[bytes | str] = [*in_pieces(stream, draw(CUTS))]
     if draw(st.integers(0, 5)) == 0:
         pieces.insert(draw(st.integers(0, len(pieces))), "drain")
