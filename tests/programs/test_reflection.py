@@ -23,7 +23,7 @@ CONFIG = """
 listeners:
   - name: hello
     address: 127.0.0.1:PORT
-    rules: [{name: greet, times: 3, do: [{send: hi}, close]}]
+    rules: [{name: greet, times: 3, do: [{send: hi}, close]}, {when: go, do: [{signal: go}]}]
 """
 
 
@@ -92,6 +92,7 @@ CALLS = (
     Call(f"{CONNECTIONS}/CloseConnections", {"listener": "hello"}),
     Call(f"{OPERATIONS}/GetStatus", says={"state": "STATE_SERVING", "revision": 9}),
     Call(f"{OPERATIONS}/ResetCounters", {"listener": "hello", "rule": "greet"}, {"counters": 1}),
+    Call(f"{OPERATIONS}/Signal", {"name": "go", "count": 2}, {"kept": 2}),
     Call(f"{OPERATIONS}/RestartWorkers", {"over": NOW}, {"worker": 1, "step": "RESTART_STEP_RESTARTED"}),
     Call(f"{OPERATIONS}/Drain", {"over": NOW}, {"state": "DRAIN_STATE_DRAINED"}),
     Call(f"{HEALTH}/Check", says={"status": "NOT_SERVING"}),
