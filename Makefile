@@ -84,7 +84,7 @@ ci: ## everything that has to be green before a change lands
 	bash .ci/run
 
 clean: ## remove what was made here, the virtual environment too
-	rm -rf $(VENV) .venv-3.* tests/programs/node/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* tests/programs/*/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find service tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ── The virtual environment. Its stamps are ordered: .base < .run < .dev < .ci ──────────────────────────────────────

@@ -18,12 +18,27 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from bench import fairness, fixture, journal, kill, load, memory, report, rules, startup
+from bench import (
+    fairness,
+    fixture,
+    journal,
+    kill,
+    load,
+    memory,
+    readers,
+    relay,
+    report,
+    rules,
+    startup,
+    ticks,
+    tls,
+    toxics,
+)
 from bench.books import read_books
-from bench.cpu import Cores, pinned, usable_cores
+from bench.cpu import Cores, ProcessesChanged, pinned, usable_cores
 from bench.figures import judge
 from bench.results import Missing, Results
-from bench.roster import KILLED, PAIRINGS, ROSTER, Contender, started
+from bench.roster import CONTENDERS, KILLED, PAIRINGS, Contender, started
 from bench.run import Comparing, LoadBench
 from bench.server import CouldNotRun, Server
 
@@ -31,8 +46,21 @@ PAIRS = 11  # at least 7; odd, so that the median is one of them
 MODES = {mode.name: mode for mode in load.MODES}
 BUSY = 0.25  # of the cores: more work than that by others shows in the figures
 INTERRUPTED = 130  # as shells say it of SIGINT
-PARTS = (*MODES, "rules", "journal", "memory", "start", "fixture", "fairness", "kill")
-CONTENDERS = {contender.key: contender for contender in ROSTER}
+PARTS = (
+    *MODES,
+    "rules",
+    "journal",
+    "readers",
+    "memory",
+    "start",
+    "fixture",
+    "fairness",
+    "ticks",
+    "tls",
+    "relay",
+    "toxics",
+    "kill",
+)
 CLIENT = "redis-benchmark"
 JSON = Path("bench/results/latest.json")
 
@@ -149,10 +177,15 @@ class Bench:
             runs: dict[str, Callable[[], None]] = {
                 "rules": partial(self.run_rules, build),
                 "journal": partial(self.run_journal, build),
+                "readers": partial(self.run_readers, build),
                 "memory": partial(self.run_memory, build),
                 "start": partial(self.run_start, build),
                 "fixture": self.run_fixture,
                 "fairness": partial(self.run_fairness, build),
+                "ticks": partial(self.run_ticks, build),
+                "tls": partial(self.run_tls, build),
+                "relay": partial(self.run_relay, build),
+                "toxics": partial(self.run_toxics, build),
                 "kill": partial(self.run_kills, build),
             }
             for part, run in runs.items():
@@ -211,6 +244,15 @@ class Bench:
             self.could_not("callback", "journal", problem)
         self.results.merged = journal.measure_merge()
 
+    def run_readers(self, build: Path) -> None:
+        """Read the journal, or do not, beside clients."""
+        pairs, smoke = self.options.pairs, self.options.smoke
+        self.tell(f"readers: {pairs} pairs, merging and a watcher that never reads")
+        try:
+            self.results.readers = readers.measure_readers(build, self.cores, pairs, smoke=smoke)
+        except (CouldNotRun, load.LoadFailed, OSError) as problem:
+            self.could_not("callback", "readers", problem)
+
     def comparing(self, cls: type[C], part: str) -> C | None:
         """A bench that compares servers of its own; None, with a note in the results, without the client."""
         client = shutil.which(CLIENT)
@@ -262,6 +304,50 @@ class Bench:
                 )
             except (CouldNotRun, load.LoadFailed, OSError) as problem:
                 self.could_not(engine, "fairness", problem)
+
+    def run_ticks(self, build: Path) -> None:
+        """Measure the clocks of each engine of Answerback that was asked for."""
+        connections = memory.connections_possible(self.options.connections)
+        seconds = 2.0 if self.options.smoke else ticks.SECONDS
+        cores = self.cores.server, self.cores.client
+        for engine in (key for key in ticks.ENGINES if key in self.options.contenders):
+            self.tell(f"ticks: {engine}, {connections} connections")
+            try:
+                self.results.ticks.append(ticks.measure_ticks(engine, build, cores, connections, seconds))
+            except (CouldNotRun, load.LoadFailed, OSError) as problem:
+                self.could_not(engine, "ticks", problem)
+
+    def run_tls(self, build: Path) -> None:
+        """Compare the handshakes of each engine of Answerback that was asked for with nginx."""
+        cores = self.cores.server, self.cores.client
+        pairs, smoke = self.options.pairs, self.options.smoke
+        for engine in (key for key in tls.ENGINES if key in self.options.contenders):
+            try:
+                self.results.tls.append(tls.measure_tls(engine, build, cores, pairs, self.tell, smoke=smoke))
+            except (CouldNotRun, load.LoadFailed, ProcessesChanged, OSError) as problem:
+                self.could_not(engine, "tls", problem)
+
+    def run_relay(self, build: Path) -> None:
+        """Compare the relays of each engine of Answerback that was asked for with others."""
+        options = self.options
+        keys = [key for key in relay.ENGINES if key in options.contenders]
+        measured = relay.RelayBench(
+            build, self.cores, options.pairs, options.connections, options.smoke, self.could_not, self.tell
+        )
+        try:
+            self.results.relays += measured.measure((*keys, *relay.BASELINES))
+        except (CouldNotRun, load.LoadFailed, OSError) as problem:
+            self.could_not("relay", "relay", problem)
+
+    def run_toxics(self, build: Path) -> None:
+        """Time calls of Toxiproxy's API on each engine of Answerback that was asked for."""
+        for engine in (key for key in toxics.ENGINES if key in self.options.contenders):
+            try:
+                self.results.toxics.append(
+                    toxics.measure_toxics(engine, build, self.cores, self.tell, smoke=self.options.smoke)
+                )
+            except (CouldNotRun, load.LoadFailed, OSError) as problem:
+                self.could_not(engine, "toxics", problem)
 
     def run_kills(self, build: Path) -> None:
         """Kill workers of Answerback under load."""

@@ -90,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=positive, default=PAIRS, help=f"of each load (default {PAIRS})")
     parser.add_argument("--works", type=partial(choices, list(WORKS)), default=list(WORKS), help=",".join(WORKS))
     parser.add_argument("--connections", type=positive, default=memory.CONNECTIONS, help="idle ones to weigh (10000)")
+    parser.add_argument(
+        "--no-journal", action="store_true", help="keep none in this tree: for a REF from before there was one"
+    )
     parser.add_argument("--smoke", action="store_true", help="tiny counts, nothing judged: does it work")
     options = parser.parse_args(arguments)
     if options.smoke:
@@ -132,6 +135,11 @@ def contender(key: str, tree: Path, work: str, config: str, engine: str) -> Cont
     return Contender(key, key, serve_by(program, name, config, engine))
 
 
+def configured(config: str, key: str, options: argparse.Namespace) -> str:
+    """What a tree is given."""
+    return f"journal: {{enabled: false}}\n{config}" if options.no_journal and key == AFTER else config
+
+
 def compared(options: argparse.Namespace, trees: dict[str, Path], cores: Cores) -> list[Found]:
     """Every figure that was asked for. Raises CouldNotRun."""
     client = shutil.which(CLIENT)
@@ -156,7 +164,10 @@ def loaded(
     """Server CPU per request. Raises CouldNotRun if a server failed."""
     results = Results("", {}, {})
     with ExitStack() as stack:
-        contenders = [contender(key, tree, work.name, work.config, work.engine) for key, tree in trees.items()]
+        contenders = [
+            contender(key, tree, work.name, configured(work.config, key, options), work.engine)
+            for key, tree in trees.items()
+        ]
         servers = {each.key: stack.enter_context(started(each, build, cores.server)) for each in contenders}
         bench = LoadBench(servers, client, cores.client, options.pairs, options.smoke, results, tell)
         bench.run_mode(work.mode, [Pairing(each, BEFORE, (work.mode.name,)) for each in (AFTER, AGAIN)])
@@ -174,7 +185,8 @@ def weighed(
     weights: dict[str, list[float]] = {key: [] for key in trees}
     for _ in range(1 if options.smoke else WEIGHINGS):
         for key, tree in trees.items():
-            with started(contender(key, tree, name, PLAIN, engine), build, cores.server) as server:
+            config = configured(PLAIN, key, options)
+            with started(contender(key, tree, name, config, engine), build, cores.server) as server:
                 weights[key].append(memory.measure_memory(key, server, connections).greater_bytes)
             tell(f"{name}: {key} {weights[key][-1]:.0f} bytes")
     before = median(weights[BEFORE])

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from operator import attrgetter
 
-from bench.results import Fixture, Kills, Results, Ruled, Verdict
+from bench.results import Fixture, Kills, Readers, Relayed, Results, Ruled, Verdict
+from bench.stats import Spread, ratio_of_rounds
 
 KIB = 1024
 
@@ -87,6 +88,15 @@ def journaled(mode: str, limit: float) -> Figure:
     return Figure(f"journal on, beyond off, {mode}", limit, "µs", ("journal",), ("callback",), found)
 
 
+def read(title: str, limit: float, unit: str, measure: Callable[[Readers], Spread]) -> Figure:
+    """At most ``limit`` of what a reader of the journal costs."""
+
+    def found(results: Results) -> float | None:
+        return None if results.readers is None else measure(results.readers).median
+
+    return Figure(title, limit, unit, ("readers",), ("callback",), found)
+
+
 def fair(engine: str, attackers: int, limit_ms: float) -> Figure:
     """The maximum wait of 99 of 100 requests of well-behaved clients beside a number of attackers."""
 
@@ -96,6 +106,51 @@ def fair(engine: str, attackers: int, limit_ms: float) -> Figure:
 
     title = f"{engine.upper()}, p99 of others beside {attackers} attacker{'s' * (attackers > 1)}"
     return Figure(title, limit_ms, "ms", ("fairness",), (engine,), found)
+
+
+def ticking(engine: str, limit: float) -> Figure:
+    """At most this part of a core, in percent, for a tick a second on each of many connections."""
+
+    def found(results: Results) -> float | None:
+        return next((each.cores * 100 for each in results.ticks if each.engine == engine), None)
+
+    title = f"{engine.upper()}, a tick a second on 10,000 connections"
+    return Figure(title, limit, "% of a core", ("ticks",), (engine,), found)
+
+
+def relay_cost(engine: str, baseline: str, work: str, cost: Callable[[Relayed], Spread], limit: float) -> Figure:
+    """At most ``limit`` times the CPU of another relay, the median of the rounds."""
+
+    def found(results: Results) -> float | None:
+        relays = {each.relay: cost(each) for each in results.relays}
+        if not {engine, baseline} <= set(relays):
+            return None
+        return ratio_of_rounds(relays[engine], relays[baseline]).median
+
+    return Figure(f"{engine.upper()} / {baseline}, {work}", limit, "×", ("relay",), (engine,), found)
+
+
+def relay_figure(
+    engine: str, title: str, limit: float, unit: str, measure: Callable[[Relayed], float | None]
+) -> Figure:
+    """At most ``limit`` of what a relay of an engine takes."""
+
+    def found(results: Results) -> float | None:
+        return next((measure(each) for each in results.relays if each.relay == engine), None)
+
+    return Figure(f"{engine.upper()}, {title}", limit, unit, ("relay",), (engine,), found)
+
+
+def relay_figures(engine: str) -> tuple[Figure, ...]:
+    """What is wanted of the relay of an engine."""
+    return (
+        relay_cost(engine, "uvloop", "round trip relayed", lambda each: each.round_trip, 1.3),
+        relay_cost(engine, "uvloop", "MiB relayed", lambda each: each.mib, 1.3),
+        relay_cost(engine, "haproxy", "round trip relayed", lambda each: each.round_trip, 2.5),
+        relay_cost(engine, "haproxy", "MiB relayed", lambda each: each.mib, 2.5),
+        relay_figure(engine, "latency added by a relay", 150.0, "µs", lambda each: each.added.median),
+        relay_figure(engine, "idle connection relayed", 4.0, "KiB", lambda each: each.idle_kib),
+    )
 
 
 FIGURES = (
@@ -117,6 +172,9 @@ FIGURES = (
     ruled("expr of a slice / prefix", 1.03, "×", "expr of a slice", lambda each: each.ratio.median),
     Figure("expr of a slice / prefix, by itself", 1.3, "×", ("rules",), ("callback",), attrgetter("expr_alone")),
     ruled("five values / a constant, beyond", 12.0, "µs", "template of five values", lambda each: each.more.median),
+    ruled("one shared variable / a constant, beyond", 5.0, "µs", "one shared variable", lambda each: each.more.median),
+    ruled("add / a constant, beyond", 15.0, "µs", "add", lambda each: each.more.median),
+    ruled("times for each peer / for all, beyond", 4.0, "µs", "times for each peer", lambda each: each.more.median),
     journaled("persistent", 1.0),
     journaled("one-shot", 2.0),
     journaled("pipelined", 1.0),
@@ -128,10 +186,17 @@ FIGURES = (
         ("callback",),
         lambda results: None if results.merged is None else results.merged.seconds.median * 1000,
     ),
+    read("p99 of clients while 10,000 exchanges are merged / alone", 1.1, "×", lambda each: each.merging),
+    read("p99 of clients beside a watcher that never reads / alone", 1.1, "×", lambda each: each.deaf),
+    read("memory of the supervisor for a watcher that never reads", 1024.0, "KiB", lambda each: each.deaf_kib),
     fair("callback", 1, 20.0),
     fair("callback", 60, 100.0),
     fair("coroutine", 1, 20.0),
     fair("coroutine", 60, 100.0),
+    ticking("callback", 25.0),
+    ticking("coroutine", 25.0),
+    *relay_figures("callback"),
+    *relay_figures("coroutine"),
     killed(
         "workers killed: µs from connection to connection", 500.0, lambda each: 1e6 / each.connections_per_second, "µs"
     ),

@@ -8,10 +8,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from answerback.concurrency.turns import Turns
 from answerback.core.plan import JournalBounds
 from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.layout import CONNECTION, Kind, State
 from answerback.shared.journal.region import JournalRegion
+from answerback.shared.journal.ring import NOTHING_MORE
 from answerback.supervisor.journal.reading import MergedRings
 from bench.load import MODES, Mode, run_load
 from bench.results import Journaled, Merged, Results
@@ -60,7 +62,7 @@ def measure_merge() -> Merged:
     """Read 10,000 exchanges of four workers, merged by time; the CPU time of that."""
     counters = SharedCounters.create(WORKERS + 1)
     payload = b"PING" * 8 + b"+PONG\r\n" * 4
-    rest = (32, 32, 32, 28, 28, 0, 0, 0, 0, 0, 0, 0)
+    rest = (32, 32, 32, 28, 28, *NOTHING_MORE[5:])
     for region in range(WORKERS):
         journal = JournalRegion(counters.journal, region, counters.region(region))
         journal.configure(JournalBounds().share(WORKERS))
@@ -80,7 +82,7 @@ def measure_merge() -> Merged:
             )
 
     async def read() -> tuple[int, bool]:
-        times = [record.time async for record in MergedRings(counters).records()]
+        times = [record.time async for record in MergedRings(counters, Turns()).records()]
         return len(times), times == sorted(times)
 
     seconds: list[float] = []

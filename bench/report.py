@@ -3,6 +3,7 @@
 # Rule: data on standard output; colours only on a terminal (rich sees to it, and obeys NO_COLOR).
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figures import KIB
-from bench.results import Comparison, Cost, Fairness, Fixture, Kills, Results, Ruled
+from bench.proxies import PROXIES
+from bench.relay import ENGINES
+from bench.results import Comparison, Cost, Fairness, Fixture, Kills, Readers, Relayed, Results, Ruled
 from bench.roster import ALL_MODES, ROSTER
+from bench.stats import Spread, percentile, ratio_of_rounds
 
 WIDTH = 118  # where there is no terminal to ask
 TITLES = {contender.key: contender.title for contender in ROSTER}
@@ -44,8 +48,13 @@ def print_report(results: Results, console: Console) -> None:
     for ruled in results.rules:
         print_rules(ruled, console)
     print_journal(results, console)
+    print_readers(results.readers, console)
     for fairness in results.fairness:
         print_fairness(fairness, console)
+    print_ticks(results, console)
+    print_tls(results, console)
+    print_relays(results, console)
+    print_toxics(results, console)
     if results.kills:
         print_kills(results.kills, console)
     if results.verdicts:
@@ -137,6 +146,21 @@ def print_fixture(fixture: Fixture, console: Console) -> None:
         console.print(f"{what}: median of {len(spread.samples)}: {median:.1f} ms ({least:.1f}–{greatest:.1f})")
 
 
+def print_readers(readers: Readers | None, console: Console) -> None:
+    """What readers of the journal cost, in a line each."""
+    if readers is None:
+        return
+    merging, deaf, grown = readers.merging, readers.deaf, readers.deaf_kib
+    console.print(
+        f"journal, p99 of clients while it is merged without a pause ({readers.merges} times), over that alone: "
+        f"{merging.median:.2f} × ({merging.least:.2f}–{merging.greatest:.2f})"
+    )
+    console.print(
+        f"journal, p99 of clients beside a watcher that never reads: {deaf.median:.2f} × "
+        f"({deaf.least:.2f}–{deaf.greatest:.2f}), {grown.median:.0f} KiB more"
+    )
+
+
 def print_rules(ruled: Ruled, console: Console) -> None:
     """What rules cost compared with others, in a line."""
     one, many, ratio = ruled.one.median, ruled.all.median, ruled.ratio
@@ -165,6 +189,86 @@ def print_fairness(fairness: Fairness, console: Console) -> None:
         f"{fairness.engine}, {fairness.attackers} attackers: p99 of other clients {fairness.p99_ms:.1f} ms, "
         f"alone {fairness.calm_p99_ms:.1f} ms; the longest wait {fairness.worst_ms:.1f} ms of {fairness.requests:,}"
     )
+
+
+def print_ticks(results: Results, console: Console) -> None:
+    """What a clock on each connection costs, in a line for each engine."""
+    for each in results.ticks:
+        console.print(
+            f"{each.engine}, {each.connections:,} connections with a tick a second: {each.cores:.1%} of a core, "
+            f"without ticks {each.idle_cores:.1%}; {each.beats:,} lines arrived in {each.seconds:.0f} s"
+        )
+
+
+def print_tls(results: Results, console: Console) -> None:
+    """What TLS costs, in a line for each engine."""
+    for each in results.tls:
+        for kind, found, to_nginx, to_floor in (
+            ("full", each.full, each.full_ratio, each.full_floor),
+            ("resumed", each.resumed, each.resumed_ratio, each.resumed_floor),
+        ):
+            console.print(
+                f"{each.engine}, TLS 1.3, a {kind} handshake: {found.median:.0f} µs, {to_nginx.median:.2f} × nginx, "
+                f"{to_floor.median:.2f} × bare ssl"
+            )
+        console.print(
+            f"{each.engine}, TLS 1.3, a request: {each.kept.median:.1f} µs, "
+            f"{each.kept_ratio.median:.2f} × nginx as a relay; relayed, {each.relayed_ratio.median:.2f} ×"
+        )
+        console.print(
+            f"{each.engine}, an idle connection of TLS: {each.idle_kib:.1f} KiB, "
+            f"without TLS {each.idle_plain_kib:.1f} KiB, of bare ssl {each.idle_floor_kib:.1f} KiB"
+        )
+
+
+def print_relays(results: Results, console: Console) -> None:
+    """What relays cost, and how many times as much that of each engine costs."""
+    if not results.relays:
+        return
+    table = Table(
+        title="Relays: CPU, added latency (p50 at 1,000 round trips/s) and user memory of an idle connection",
+        caption="ours: how many times that CALLBACK and COROUTINE take, median of the rounds",
+    )
+    table.add_column("relay", no_wrap=True)
+    for heading in ("µs/round trip", "ours, ×", "µs/MiB", "ours, ×", "added, µs", "idle, KiB"):
+        table.add_column(heading, justify="right")
+    titles = {proxy.key: proxy.title for proxy in PROXIES}
+    for each in results.relays:
+        idle = "–" if each.idle_kib is None else f"{each.idle_kib:.2f}"
+        table.add_row(
+            titles[each.relay],
+            spread_cell(each.round_trip, 2),
+            relay_ratios(results, each, lambda relayed: relayed.round_trip),
+            spread_cell(each.mib, 0),
+            relay_ratios(results, each, lambda relayed: relayed.mib),
+            spread_cell(each.added, 0),
+            idle,
+        )
+    console.print(table)
+
+
+def spread_cell(spread: Spread, digits: int) -> str:
+    """A median with its least and its greatest."""
+    return f"{spread.median:.{digits}f} ({spread.least:.{digits}f}–{spread.greatest:.{digits}f})"
+
+
+def relay_ratios(results: Results, baseline: Relayed, cost: Callable[[Relayed], Spread]) -> str:
+    """How many times as much the relay of each engine takes."""
+    ours = (each for each in results.relays if each.relay in ENGINES)
+    return ", ".join(f"{ratio_of_rounds(cost(each), cost(baseline)).median:.2f}" for each in ours)
+
+
+def print_toxics(results: Results, console: Console) -> None:
+    """How long calls of Toxiproxy's API take, in a line for each engine."""
+    for each in results.toxics:
+        added, removed = (
+            f"{1000 * spread.median:.1f} ms (p99 {1000 * percentile(spread.samples, 0.99):.1f})"
+            for spread in (each.added, each.removed)
+        )
+        console.print(
+            f"{each.engine}, Toxiproxy's API with {each.workers} workers: a toxic is added in {added} and removed in "
+            f"{removed}; p99 of live round trips {each.p99_ms:.2f} ms, without changes {each.calm_p99_ms:.2f} ms"
+        )
 
 
 def print_kills(kills: Kills, console: Console) -> None:

@@ -111,6 +111,18 @@ class Journaled:
 
 
 @dataclass(frozen=True, slots=True)
+class Readers:
+    """What readers of the journal cost the clients of the listeners: their p99 beside a reader, over that without."""
+
+    merges: int
+    merging: Spread
+    deaf: Spread
+    """A watcher that never reads."""
+    deaf_kib: Spread
+    """What the supervisor's memory grows by during a measurement with that watcher."""
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
     """How long it takes to read the exchanges of some workers, merged by time: seconds of CPU."""
 
@@ -129,6 +141,70 @@ class Fairness:
     calm_p99_ms: float
     p99_ms: float
     worst_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Cores that an engine uses while its connections are silent: without ticks, and with one a second on each."""
+
+    engine: str
+    connections: int
+    beats: int  # that arrived
+    seconds: float
+    idle_cores: float
+    cores: float
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """What TLS costs an engine: µs of server CPU, how many times that of others that is, and memory."""
+
+    engine: str
+    full: Spread
+    full_ratio: Spread
+    """To nginx."""
+    full_floor: Spread
+    """To Python's `ssl` on uvloop without a server around it."""
+    resumed: Spread
+    resumed_ratio: Spread
+    resumed_floor: Spread
+    kept: Spread
+    """Per request on a kept connection."""
+    kept_ratio: Spread
+    """To nginx, which passes requests on."""
+    relayed_ratio: Spread
+    """The same, of a relay of the engine."""
+    idle_kib: float
+    """Of an idle connection, without the kernel's memory."""
+    idle_plain_kib: float
+    """The same without TLS."""
+    idle_floor_kib: float
+    """The same of the floor, which is OpenSSL's for the most part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What a relay costs, with a sample of each round: µs of its CPU, and µs of latency."""
+
+    relay: str
+    round_trip: Spread
+    mib: Spread
+    added: Spread
+    """The median of round trips through it, less that without a relay."""
+    idle_kib: float | None
+    """Of an idle connection, without the kernel's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toxics:
+    """How long calls of Toxiproxy's API take, in seconds, and the p99 of live round trips without and beside them."""
+
+    engine: str
+    workers: int
+    added: Spread
+    removed: Spread
+    calm_p99_ms: float
+    p99_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +249,12 @@ class Results:
     expr_alone: float | None = None  # CPU of the match by an expression over that by `prefix`, without a server
     journal: list[Journaled] = field(default_factory=list)
     merged: Merged | None = None
+    readers: Readers | None = None
     fairness: list[Fairness] = field(default_factory=list)
+    ticks: list[Ticked] = field(default_factory=list)
+    tls: list[Secured] = field(default_factory=list)
+    relays: list[Relayed] = field(default_factory=list)
+    toxics: list[Toxics] = field(default_factory=list)
     books_astray: float | None = None  # connections accepted that are neither closed nor open, after the load
     missing: list[Missing] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

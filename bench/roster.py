@@ -124,6 +124,8 @@ ROSTER = (
     Contender("coroutine-once", "COROUTINE as the original", answerback("coroutine", ONCE), closes=True),
 )
 
+CONTENDERS = {contender.key: contender for contender in ROSTER}
+
 KILLED = Contender(
     "callback", "CALLBACK, its workers killed", answerback("callback", "answerback-kill.yaml", workers=2)
 )

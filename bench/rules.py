@@ -1,9 +1,9 @@
-"""The cost of many rules compared with one, and of expressions: server CPU per request, in alternating pairs.
+"""The cost of many rules beside one, of expressions and of counts: server CPU per request, in alternating pairs.
 
 No request is like the one before it, so that the rules are gone through and no answer is remembered for long.
 """
 
-# Rule: both servers get the same requests and send the same answers; only the number of rules differs.
+# Rule: both servers get the same requests and send the same answers; only the rules differ.
 
 import time
 from collections.abc import Callable
@@ -43,12 +43,16 @@ class Kind:
     rule: Callable[[int], str]
     mode: Mode
     other: tuple[str, str] = ("", "one")
+    workers: int = 1
+    more: str = ""
+    """A rule for both sides, on another event."""
 
     @property
     def configurations(self) -> tuple[str, str]:
         """What is compared with, and what is measured."""
         one = self.other[0] or self.rule(0)
-        return configuration(one), configuration(*map(self.rule, range(self.many)))
+        more = (self.more,) * bool(self.more)
+        return configuration(one, *more), configuration(*map(self.rule, range(self.many)), *more)
 
 
 def exact(number: int) -> str:
@@ -77,7 +81,28 @@ def template(_number: int) -> str:
     return f"""{{{GET}, do: [send: {{template: "+{values}\\r\\n"}}]}}"""
 
 
+def shared(_number: int) -> str:
+    """Every GET: a reply with a shared variable."""
+    return f"""{{{GET}, do: [send: {{template: "+${{shared['greeting']}}\\r\\n"}}]}}"""
+
+
+SET = """{event: CONNECT, do: [set: {shared: "'greeting'", value: "1234 40 123456789012 12345678 "}]}"""
+
+
+def adding(_number: int) -> str:
+    """Every GET: one more in a shared variable."""
+    return f"""{{{GET}, do: [add: {{shared: "'gets'"}}, send: "+1234 40 123456789012 12345678 \\r\\n"]}}"""
+
+
 CONSTANT = f'{{{GET}, do: [send: "+1234 40 123456789012 12345678 \\r\\n"]}}'
+
+
+NEVER_REACHED = 10**15
+
+
+def counted(scope: str) -> str:
+    """Every GET, counted."""
+    return f"{{{GET}, times: {NEVER_REACHED}, scope: {scope}, {_PONG}}}"
 
 
 def asking(name: str, keys: int) -> Mode:
@@ -91,6 +116,10 @@ KINDS = (
     Kind("regex", PATTERNS, pattern, asking("regex rules", 10**9)),
     Kind("expr of a slice", 1, expression, asking("expr", 10**9), (PREFIX, "prefix")),
     Kind("template of five values", 1, template, asking("template", 10**9), (CONSTANT, "a constant")),
+    Kind("one shared variable", 1, shared, asking("shared", 10**9), (CONSTANT, "a constant"), workers=2, more=SET),
+    Kind("add", 1, adding, asking("add", 10**9), (CONSTANT, "a constant"), workers=2),
+    Kind("a constant", 1, lambda _number: CONSTANT, asking("constant", 10**9), (CONSTANT, "itself"), workers=2),
+    Kind("times for each peer", 1, lambda _: counted("PEER"), asking("times", 10**9), (counted("LISTENER"), "for all")),
 )
 
 
@@ -130,7 +159,7 @@ class RulesBench(Comparing):
         with ExitStack() as stack:
             servers = {}
             for key, text in zip((ONE, MANY), kind.configurations, strict=True):
-                launch = serve(f"{kind.name}-{key}.yaml", text, "callback")
+                launch = serve(f"{kind.name}-{key}.yaml", text, "callback", kind.workers)
                 contender = Contender(key, f"{key} of {kind.name}", launch)
                 servers[key] = stack.enter_context(started(contender, build, self.server_core))
             bench = self.load(servers, scratch)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,14 +48,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | os.PathLike[str]], core: int, ports: tuple[int, int] | None) -> Iterator[Server]:
-    """Run a server on one core until the block ends.
+def running(
+    command: Sequence[str | os.PathLike[str]], core: int | None, ports: tuple[int, int] | None
+) -> Iterator[Server]:
+    """Run a server on one core, or on all if that is None, until the block ends.
 
     ``ports`` are its port and its metrics port; if None, the server says ``READY <port>`` on its standard output.
     Raises CouldNotRun with the end of what it wrote to standard error if it does not come up.
     """
     with tempfile.TemporaryFile() as errors:
-        with pinned(core):
+        with nullcontext() if core is None else pinned(core):
             try:
                 said = errors if ports else subprocess.PIPE
                 process = subprocess.Popen(

@@ -47,6 +47,11 @@ def percentile(samples: Sequence[float], part: float) -> float:
     return sorted(samples)[max(0, ceil(part * len(samples)) - 1)]
 
 
+def ratio_of_rounds(subject: Spread, baseline: Spread) -> Spread:
+    """Summarise the ratios of two sides that were measured in the same rounds; raises ValueError otherwise."""
+    return ratio([Pair(*pair) for pair in zip(subject.samples, baseline.samples, strict=True)])
+
+
 def ratio(pairs: Sequence[Pair]) -> Spread:
     """Summarise the ratios of the pairs; raises ValueError for none."""
     return spread([pair.ratio for pair in pairs])

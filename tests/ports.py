@@ -1,8 +1,10 @@
-"""Ports for tests that must know a port before anything listens on it."""
+"""Ports for tests that must know a port before anything listens on it; and whether there is IPv6."""
 
 import itertools
 import os
 import socket
+
+import pytest
 
 # Below what the kernel gives out by itself (32768 and up): no other process is given one of these meanwhile, neither a
 # connection of another test nor a listener on port 0. Each process walks its own way through them.
@@ -21,3 +23,15 @@ def free_port(host: str = "127.0.0.1") -> int:
                 continue
         return port
     raise AssertionError("no end to counting")
+
+
+def has_ipv6() -> bool:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
+
+
+IPV6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")

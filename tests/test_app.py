@@ -13,7 +13,7 @@ from answerback.core.plan import Accept, Engine
 from answerback.language.builtin import BUILT_IN
 from answerback.metrics.snapshot import Counts
 from answerback.supervisor import ListenerStatus, StartError, State, Status, Supervisor, WorkerStatus
-from answerback.v1.config_pb2 import Config, Framing, Listener
+from answerback.v1.config_pb2 import Config, Framing, Listener, Tls
 
 
 def status(*addresses: str, workers: int = 1) -> Status:
@@ -49,6 +49,12 @@ def test_banner_shows_addresses_and_a_first_command() -> None:
 def test_banner_command_suits_the_first_listener(address: str, framing: Framing, command: str) -> None:
     config = Config(listeners=[Listener(address=address, framing=framing)])
     assert first_command(status(address), config) == command
+
+
+def test_banner_command_speaks_tls_with_a_listener_that_does() -> None:
+    secured = Listener(address="127.0.0.1:7000", tls=Tls(cert="a", key="b"))
+    command = "openssl s_client -quiet -connect 127.0.0.1:7000"
+    assert first_command(status("127.0.0.1:7000"), Config(listeners=[secured])) == command
 
 
 def test_banner_without_listeners_suggests_apply() -> None:

@@ -1,193 +1,21 @@
 """Write the dashboard deploy/grafana/answerback.json: `python -m tools.dashboard`."""
 
-# Rule: every metric family stands on a panel: what is not worth a look is not worth a metric.
 # Rule: nothing but what differs between panels is said here; Grafana's defaults say the rest.
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from tools.dashboard_queries import WHERE, WIDTH, Panel, Query
+from tools.dashboard_rows import ROWS
 from tools.proto import ROOT
 
 DASHBOARD: Final = ROOT / "deploy" / "grafana" / "answerback.json"
 SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
-WHERE: Final = 'job=~"$job",instance=~"$instance"'
-LISTENER: Final = f'{WHERE},listener=~"$listener"'
-WIDTH: Final = 24  # of Grafana's grid
 STAT_HEIGHT: Final = 4
 HEIGHT: Final = 8
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """An expression, and how its series are called."""
-
-    expr: str
-    legend: str = ""
-    heat: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A picture. `unit` is Grafana's name of it."""
-
-    title: str
-    queries: Sequence[Query]
-    unit: str = "short"
-    kind: str = "timeseries"
-    width: int = 8
-    note: str = ""
-    stacked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Panels under a heading."""
-
-    title: str
-    panels: Sequence[Panel]
-
-
-def legend(by: Sequence[str], what: str) -> str:
-    """The labels by which a query tells its series apart, and what it is if there are several queries."""
-    return " ".join([*(f"{{{{{label}}}}}" for label in by), *([what] if what else [])])
-
-
-def rate(metric: str, *by: str, what: str = "") -> Query:
-    """How fast a counter of listeners grows, a second."""
-    return Query(
-        f"sum by ({', '.join(by)}) (rate(answerback_{metric}{{{LISTENER}}}[$__rate_interval]))", legend(by, what)
-    )
-
-
-def growth(metric: str, *by: str, what: str = "") -> Query:
-    """By how much a counter of instances has grown."""
-    expr = f"sum by ({', '.join(by)}) (increase(answerback_{metric}{{{WHERE}}}[$__rate_interval]))"
-    return Query(expr, legend(by, what))
-
-
-def gauge(metric: str, *by: str, what: str = "", where: str = WHERE, over: str = "max") -> Query:
-    """A gauge, the greatest value (or otherwise) by these labels."""
-    return Query(f"{over} by ({', '.join(by)}) (answerback_{metric}{{{where}}})", legend(by, what))
-
-
-def quantile(share: float) -> Query:
-    """Within what time this share of the requests was answered."""
-    return Query(f"histogram_quantile({share}, {rate(DURATIONS, 'le').expr})", f"p{100 * share:g}")
-
-
-def stat(title: str, query: Query, unit: str = "none", note: str = "") -> Panel:
-    """One number."""
-    return Panel(title, [query], unit, "stat", WIDTH // 6, note)
-
-
-DURATIONS: Final = "request_duration_seconds_bucket"
-NOW: Final = Row(
-    "Now",
-    (
-        stat("Ready", gauge("ready", "instance", over="min"), "bool_yes_no"),
-        stat("Revision", gauge("config_revision", "instance")),
-        stat("Workers", gauge("workers", "instance")),
-        stat("Open connections", gauge("connections_open", where=LISTENER, over="sum")),
-        stat("Requests a second", rate("requests_total"), "reqps"),
-        stat("Version", gauge("build_info", "version", over="count"), note="How many instances run it."),
-    ),
-)
-TRAFFIC: Final = Row(
-    "Traffic",
-    (
-        Panel("Connections accepted", [rate("connections_accepted_total", "listener")], "cps"),
-        Panel("Connections open", [gauge("connections_open", "listener", where=LISTENER, over="sum")]),
-        Panel("Closes by reason", [rate("connections_closed_total", "reason")], "cps", stacked=True),
-        Panel("Requests", [rate("requests_total", "listener")], "reqps"),
-        Panel("Replies by rule", [rate("rule_matches_total", "listener", "rule")], "reqps", stacked=True),
-        Panel(
-            "Bytes",
-            [
-                rate("received_bytes_total", "listener", what="received"),
-                rate("sent_bytes_total", "listener", what="sent"),
-            ],
-            "Bps",
-        ),
-    ),
-)
-LATENCY: Final = Row(
-    "Latency: from receipt to the last byte in the kernel",
-    (
-        Panel("Heat map", [replace(rate(DURATIONS, "le"), heat=True)], "s", "heatmap", 16),
-        Panel("Quantiles", [quantile(0.5), quantile(0.9), quantile(0.99)], "s"),
-    ),
-)
-PURPOSE: Final = Row(
-    "On purpose, and not answered",
-    (
-        Panel("Faults applied", [rate("faults_applied_total", "listener", "fault")], "ops"),
-        Panel("Injected delay", [rate("injected_delay_seconds_total", "listener")], "s", note="Asked for, a second."),
-        Panel(
-            "Not answered",
-            [
-                rate("requests_unmatched_total", "listener", what="unmatched"),
-                rate("requests_truncated_total", "listener", what="truncated"),
-                rate("connections_without_data_total", "listener", what="said nothing"),
-            ],
-            "reqps",
-        ),
-    ),
-)
-JOURNAL: Final = Row(
-    "The journal",
-    (
-        Panel("Requests in the journal", [gauge("journal_entries", "listener", where=LISTENER, over="sum")], width=12),
-        Panel(
-            "Requests that left it, or were not recorded",
-            [rate("journal_dropped_total", "listener", "reason")],
-            "reqps",
-            width=12,
-            stacked=True,
-        ),
-    ),
-)
-TROUBLE: Final = Row(
-    "Trouble",
-    (
-        Panel("Accept errors", [rate("accept_errors_total", "listener", "errno")], "ops"),
-        Panel("Turned away for a limit", [rate("connections_rejected_total", "listener", "reason")], "cps"),
-        Panel("Exceptions in sessions", [rate("session_errors_total", "listener")], "ops"),
-    ),
-)
-WORKERS: Final = Row(
-    "Workers and configuration",
-    (
-        Panel("Event loop lag", [gauge("worker_event_loop_lag_seconds", "instance", "worker")], "s"),
-        Panel(
-            "Restarts",
-            [
-                growth("worker_restarts_total", "instance", "worker"),
-                growth("worker_planned_restarts_total", "instance", "worker"),
-            ],
-        ),
-        Panel("Start, exec to first beat", [gauge("worker_startup_duration_seconds", "instance", "worker")], "s"),
-        Panel(
-            "Active revision, and revision of each worker",
-            [gauge("config_revision", "instance"), gauge("worker_config_revision", "instance", "worker")],
-            "none",
-        ),
-        Panel(
-            "Configurations applied and refused",
-            [
-                growth("config_applied_total", "instance", what="applied"),
-                growth("config_rejected_total", "instance", what="refused"),
-                gauge("config_file_rejected", "instance", what="file is refused"),
-            ],
-        ),
-    ),
-)
-ROWS: Final = (NOW, TRAFFIC, LATENCY, PURPOSE, JOURNAL, TROUBLE, WORKERS)
-
 ANNOTATIONS: Final = (
     ("Applied", "green", "answerback_config_last_applied_timestamp_seconds"),
     ("Refused", "red", "answerback_config_last_rejected_timestamp_seconds"),

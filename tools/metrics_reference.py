@@ -8,20 +8,21 @@ from typing import Final
 from answerback.core.actions import CloseReason
 from answerback.metrics.families import PREFIX, SECTIONS
 from answerback.metrics.samples import Family
-from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS
+from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, UPSTREAM_ERRORS
 from tools import proto
 
 PAGE: Final = proto.ROOT / "docs" / "reference" / "metrics.md"
 HEAD: Final = """# Metrics
 
-<!-- Written by `make proto` from metrics/families.py and tools/metrics_reference.py: change those. -->
+<!-- Written by `make proto` from metrics/*_families.py and tools/metrics_reference.py: change those. -->
 
 Answerback serves its metrics at `/metrics` of the `--metrics` address (default `127.0.0.1:9464`), in the Prometheus
 text format, or as OpenMetrics 1.0 if the scraper asks for it.
 
 The counters cover the whole server, whichever worker served a connection, and survive a worker: if a worker is
 killed, its counts are kept, and its open connections are closed with the reason `worker_crashed`. Counters begin at 0
-when `answerback serve` starts. Every series is exposed from the start, with 0. No label contains data that a peer
+when `answerback serve` starts. Every series is exposed from the start, with 0; those of
+upstreams only for listeners that have or had one. No label contains data that a peer
 sent.
 
 When a change removes a listener, a rule or a fault, its series are exposed for 10 more minutes, so that every scraper
@@ -41,8 +42,14 @@ answerback_connections_accepted_total
   == sum without (reason) (answerback_connections_closed_total) + answerback_connections_open
 ```
 
-The three are counted independently of each other, so a difference deserves an alert. Under load, the two sides of one
+The three are counted independently of each other, so a difference deserves an alert. On a listener with
+`proxy_protocol`, open connections whose header has not arrived (`answerback_connections_awaiting_header`) are to be
+added to the accepted ones. Under load, the two sides of one
 scrape may differ by the connections that opened or closed while it was read.
+
+For a listener with an upstream, `answerback_upstream_connect_errors_total` over all errnos is the number of connections
+closed as `upstream_down`. Bytes pass unchanged: the difference between the bytes read from one side and those sent to
+the other side was held when a connection was reset.
 """
 PROCESS: Final = """In addition, `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds` and
 the other process metrics of the Prometheus client library are exposed. They describe the supervisor, not its workers.
@@ -73,6 +80,9 @@ def values() -> Iterator[str]:
     yield from explained("Why a connection was closed", "reason", "connections_closed_total", reasons)
     yield from explained("Why a connection was rejected", "reason", "connections_rejected_total", REJECTIONS)
     yield from explained("Why accepting failed", "errno", "accept_errors_total", ACCEPT_ERRORS)
+    yield from explained(
+        "Why an upstream could not be reached", "errno", "upstream_connect_errors_total", UPSTREAM_ERRORS
+    )
 
 
 def explained(title: str, label: str, family: str, meanings: dict[str, str]) -> Iterator[str]:
@@ -86,7 +96,7 @@ def histogram() -> str:
     bounds = ", ".join(f"{bound:g}" if bound >= 0.0001 else f"{bound:.5f}" for bound in DURATION_BOUNDS)
     return f"""## The histogram
 
-The upper bounds of `{PREFIX}request_duration_seconds`, in seconds:
+The upper bounds of `{PREFIX}request_duration_seconds` and `{PREFIX}upstream_connect_duration_seconds`, in seconds:
 {bounds}.
 
 A duration includes the delays added by rules and faults, which are also counted separately in

@@ -24,6 +24,7 @@ HEAD: Final = """# The configuration
 The fields of a configuration, in a file and as `answerback.v1.Config` in the API: both are the same message. A file is
 YAML 1.2; a duration is written `500ms`, `8s`, `5m` or `1h`, and an enum by its short name. Where a *shorthand* is
 listed, a file may use it in place of the whole message; the API and `answerback show` use the whole message.
+[The guide](../guide.md) explains how the fields act together, and how a file is written.
 """
 CONFIGURATION: Final = "answerback.v1.Config"
 SPOKEN: Final = {(each.message, each.field): each for each in entries()}
@@ -141,7 +142,10 @@ def _section(one: Described, everything: dict[str, Described]) -> str:
     if isinstance(one.kind, pb.EnumDescriptorProto):
         prefix = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one.kind.name).upper() + "_"
         words = [(value.name.removeprefix(prefix), one.comment(VALUE, at)) for at, value in enumerate(one.kind.value)]
-        return "\n".join([*lines, "", *(f"- `{word}`: {said}" for word, said in words if said)]) + "\n"
+        listed = [
+            f"- `{word}`: {said}" if said else f"- `{word}`" for word, said in words if said or word != "UNSPECIFIED"
+        ]
+        return "\n".join([*lines, "", *listed]) + "\n"
     if short := one.kind.options.Extensions[options_pb2.shorthand]:
         lines.append(f"Shorthand: a bare value or list stands for `{short}`.")
     if one.kind.options.Extensions[options_pb2.word]:

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -34,6 +34,9 @@ from answerback.supervisor import Options, Retention, StartError, Status, Superv
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import KEPT
 from answerback.v1.config_pb2 import Config
+
+if TYPE_CHECKING:
+    from answerback.toxiproxy.server import Server
 
 # Seconds for the last responses over HTTP; the supervisor reserves them in the grace period.
 CLOSING_SECONDS: Final = 0.25
@@ -56,6 +59,7 @@ class ServeOptions(Protection):
     workers: int = 1
     admin: str = "127.0.0.1:50051"
     metrics: str = "127.0.0.1:9464"
+    toxiproxy_api: str = OFF
     port_file: Path | None = None
     engine: str = "callback"
     drain_delay: float = 0.0
@@ -98,6 +102,7 @@ async def serve(options: ServeOptions) -> int:
         admin = AdminServer(supervisor, parse(options.admin), options, reflection=options.admin_reflection)
         stack.push_async_callback(admin.stop)
         metrics = await _serve_metrics(supervisor, options.metrics, stack)
+        proxies = _toxiproxy_api(supervisor, options.toxiproxy_api, stack)
         signals = Signals(supervisor, reloads=options.config is not None and options.config_text is None)
         starting = asyncio.create_task(supervisor.start())
         if not await _done_before(starting, signals.end):
@@ -106,10 +111,13 @@ async def serve(options: ServeOptions) -> int:
             return 0
         await starting  # raises what it raised
         await admin.start()
+        if proxies is not None:
+            proxies.begin()
+        ours = (admin.address, metrics, proxies.address if proxies is not None else "")
         if options.port_file is not None:
             listeners = {one.name: one.address for one in supervisor.status().listeners}
-            stack.enter_context(port_file.written(options.port_file, listeners, admin.address, metrics))
-        announce(options, supervisor, admin.address, metrics)
+            stack.enter_context(port_file.written(options.port_file, listeners, *ours))
+        announce(options, supervisor, *ours)
         return await _until_signalled(supervisor, signals)
 
 
@@ -122,6 +130,17 @@ async def _serve_metrics(supervisor: Supervisor, address: str, stack: AsyncExitS
     http = await site.serve(supervisor, address)
     stack.push_async_callback(_close_soon, http.close)
     return http.address
+
+
+def _toxiproxy_api(supervisor: Supervisor, address: str, stack: AsyncExitStack) -> "Server | None":
+    """Listen for Toxiproxy's API until the stack is closed; return its server, or None if it is off."""
+    if address == OFF:
+        return None
+    from answerback.toxiproxy.server import Server  # noqa: PLC0415 - as above
+
+    server = Server(supervisor, address)
+    stack.push_async_callback(_close_soon, server.close)
+    return server
 
 
 async def _close_soon(close: Callable[[], Awaitable[None]]) -> None:
@@ -150,7 +169,7 @@ def _supervisor_options(options: ServeOptions, variables: Path | None) -> Option
         retention=Retention(count=options.keep_revisions, age=timedelta(seconds=min(options.keep_age, LONGEST_AGE))),
         drain_delay_seconds=options.drain_delay,
         grace_seconds=options.grace,
-        reserved=reserved(options.admin, options.metrics),
+        reserved=reserved(options.admin, options.metrics, options.toxiproxy_api),
         variables=variables,
         log_format=options.log_format,
         log_level=options.log_level,
@@ -205,28 +224,30 @@ async def _done_before(task: "asyncio.Task[None]", event: asyncio.Event) -> bool
     return task.done()
 
 
-def announce(options: ServeOptions, supervisor: Supervisor, admin: str, metrics: str) -> None:
+def announce(options: ServeOptions, supervisor: Supervisor, admin: str, metrics: str, toxiproxy: str = "") -> None:
     """Log what listens where, and print a banner with a first command for people."""
     status = supervisor.status()
     if options.log_format == "json":
         for one in status.listeners:
             log.info("listening", extra={"kind": "listener", "listener": one.name, "address": one.address})
-        for kind, address in (("admin", admin), ("metrics", metrics)):
+        for kind, address in (("admin", admin), ("metrics", metrics), ("toxiproxy", toxiproxy)):
             if address:
                 log.info("listening", extra={"kind": kind, "address": address})
         log.info("serving", extra={"version": __version__, "revision": status.revision, "workers": options.workers})
     elif options.log_level in BANNER_LEVELS:
         logs.flush()  # so that it is printed after what was logged before
-        sys.stderr.write(banner(status, supervisor.current.config, admin, metrics))
+        sys.stderr.write(banner(status, supervisor.current.config, admin, metrics, toxiproxy))
         sys.stderr.flush()
 
 
-def banner(status: Status, config: Config, admin: str, metrics: str) -> str:
+def banner(status: Status, config: Config, admin: str, metrics: str, toxiproxy: str = "") -> str:
     """Return the text for a person who has started the server."""
     rows = [(one.name, one.address, f"{one.engine.value} engine") for one in status.listeners]
     rows.append(("admin", admin, "gRPC: answerback status, answerback apply FILE"))
     if metrics:
         rows.append(("metrics", metrics, f"http://{reachable(metrics)}/metrics, and a page at /"))
+    if toxiproxy:
+        rows.append(("toxiproxy", toxiproxy, f"Toxiproxy's API: http://{reachable(toxiproxy)}/proxies"))
     names, addresses = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"  {name:{names}}  {address:{addresses}}  {what}" for name, address, what in rows]
     workers = f"{len(status.workers)} worker{'s' * (len(status.workers) != 1)}"
@@ -244,6 +265,8 @@ def first_command(status: Status, config: Config) -> str:
     if is_unix(config.listeners[0]):
         return f"printf {payload} | nc -U {address.partition(':')[2]}"
     host, _, port = reachable(address).rpartition(":")
+    if config.listeners[0].HasField("tls"):
+        return f"openssl s_client -quiet -connect {reachable(address)}"
     return f"printf {payload} | nc {host.strip('[]')} {port}"
 
 

@@ -12,14 +12,14 @@ from answerback.supervisor import StartError
 
 
 @contextmanager
-def written(path: Path, listeners: Mapping[str, str], admin: str, metrics: str) -> Iterator[None]:
+def written(path: Path, listeners: Mapping[str, str], admin: str, metrics: str, toxiproxy: str = "") -> Iterator[None]:
     """Write the addresses as a JSON object, and remove the file at the end. Raises StartError.
 
-    Keys: `listeners` (an object: name to address), `admin`, `metrics` (addresses; null if they are off) and `pid`.
+    Keys: `listeners` (an object: name to address), `admin`, `metrics` (addresses; null if they are off),
+    `toxiproxy_api` (if it is served) and `pid`.
     """
-    text = json.dumps(
-        {"listeners": dict(listeners), "admin": admin, "metrics": metrics or None, "pid": os.getpid()}, indent=2
-    )
+    ours = {"admin": admin, "metrics": metrics or None} | ({"toxiproxy_api": toxiproxy} if toxiproxy else {})
+    text = json.dumps({"listeners": dict(listeners), **ours, "pid": os.getpid()}, indent=2)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_text(f"{text}\n")

@@ -1,12 +1,14 @@
 """python -m bench.against: when a figure is worse, and a comparison of this tree with its own commit."""
 
 import shutil
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
+from answerback.document import document
 from bench import against, memory
 from bench.against import Found
 from bench.results import Memory
@@ -36,6 +38,15 @@ def test_comparison_with_invalid_options_exits_with_2(arguments: list[str]) -> N
     with pytest.raises(SystemExit) as left:
         against.main(arguments)
     assert left.value.code == 2
+
+
+@pytest.mark.parametrize("no_journal", [True, False])
+def test_this_tree_alone_is_without_a_journal_if_asked(no_journal: bool) -> None:
+    for key in (against.AFTER, against.BEFORE, against.AGAIN):
+        loaded = document.load(against.configured(against.PLAIN, key, Namespace(no_journal=no_journal)))
+        assert not loaded.problems
+        off = loaded.config.journal.HasField("enabled") and not loaded.config.journal.enabled
+        assert off is (no_journal and key == against.AFTER)
 
 
 def test_comparison_with_unknown_commit_exits_with_2() -> None:

@@ -17,10 +17,15 @@ def test_benchmark_defaults_run_all_parts() -> None:
         "pipelined",
         "rules",
         "journal",
+        "readers",
         "memory",
         "start",
         "fixture",
         "fairness",
+        "ticks",
+        "tls",
+        "relay",
+        "toxics",
         "kill",
     ]
     assert options.pairs >= 7

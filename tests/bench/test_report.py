@@ -19,16 +19,43 @@ from bench.results import (
     Memory,
     Merged,
     Missing,
+    Readers,
+    Relayed,
     Results,
     Ruled,
+    Secured,
     Start,
+    Ticked,
+    Toxics,
     Verdict,
 )
 from bench.roster import ALL_MODES, PAIRINGS, ROSTER
 from bench.stats import spread
 
-RULED = ("exact", "regex", "expr of a slice", "template of five values")
-ALL_PARTS = (*ALL_MODES, "rules", "journal", "memory", "start", "fixture", "fairness", "kill")
+RULED = (
+    "exact",
+    "regex",
+    "expr of a slice",
+    "template of five values",
+    "one shared variable",
+    "add",
+    "times for each peer",
+)
+ALL_PARTS = (
+    *ALL_MODES,
+    "rules",
+    "journal",
+    "readers",
+    "memory",
+    "start",
+    "fixture",
+    "fairness",
+    "ticks",
+    "tls",
+    "relay",
+    "toxics",
+    "kill",
+)
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
 
@@ -48,6 +75,35 @@ def results() -> Results:
     found.expr_alone = 0.9
     found.journal += [Journaled(mode, one, one, spread([0.9])) for mode in ALL_MODES]
     found.merged = Merged(10_000, 4, spread([0.05]))
+    found.readers = Readers(80, spread([1.2]), spread([1.0]), spread([4.0]))
+    found.ticks += [
+        Ticked("callback", 10_000, 200_000, 20.0, 0.001, 0.125),
+        Ticked("coroutine", 10_000, 200_000, 20.0, 0.001, 0.255),
+    ]
+    found.tls.append(
+        Secured(
+            "callback",
+            full=spread([500.0]),
+            full_ratio=spread([1.5]),
+            full_floor=spread([1.75]),
+            resumed=spread([300.0]),
+            resumed_ratio=spread([1.4]),
+            resumed_floor=spread([1.6]),
+            kept=spread([20.25]),
+            kept_ratio=spread([0.75]),
+            relayed_ratio=spread([1.25]),
+            idle_kib=38.25,
+            idle_plain_kib=2.0,
+            idle_floor_kib=33.0,
+        )
+    )
+    found.relays += [
+        Relayed("callback", spread([18.0, 36.0]), spread([270.0]), spread([150.0]), 4.1),
+        Relayed("coroutine", spread([18.0, 36.0]), spread([270.0]), spread([151.0]), None),
+        Relayed("uvloop", spread([20.0, 40.0]), spread([300.0]), spread([80.0]), 3.0),
+        Relayed("haproxy", spread([20.0, 40.0]), spread([300.0]), spread([80.0]), 3.0),
+    ]
+    found.toxics.append(Toxics("callback", 2, spread([0.004, 0.006]), spread([0.003]), 0.25, 0.75))
     found.fairness += [
         Fairness(engine, attackers, 2000, 0.5, p99, 30.0)
         for engine in ("callback", "coroutine")
@@ -67,8 +123,14 @@ def test_each_figure_has_a_verdict(results: Results) -> None:
         **{figure.title: (0.9, True) for figure in FIGURES if figure.unit == "×"},
         "50 regex rules, beyond one": (12.0, False),
         "five values / a constant, beyond": (12.0, True),
+        "one shared variable / a constant, beyond": (12.0, False),
+        "add / a constant, beyond": (12.0, True),
+        "times for each peer / for all, beyond": (12.0, False),
         **{f"journal on, beyond off, {mode}": (0.9, True) for mode in ALL_MODES},
         "journal, merging 10,000 exchanges": (50.0, True),
+        "p99 of clients while 10,000 exchanges are merged / alone": (1.2, False),
+        "p99 of clients beside a watcher that never reads / alone": (1.0, True),
+        "memory of the supervisor for a watcher that never reads": (4.0, True),
         "CALLBACK, idle connection": (2.0, True),
         "COROUTINE, idle connection": (6200 / 1024, False),
         "worker, exec to first beat": (300.0, True),
@@ -80,6 +142,12 @@ def test_each_figure_has_a_verdict(results: Results) -> None:
         "CALLBACK, p99 of others beside 60 attackers": (101.0, False),
         "COROUTINE, p99 of others beside 1 attacker": (20.0, True),
         "COROUTINE, p99 of others beside 60 attackers": (101.0, False),
+        "CALLBACK, a tick a second on 10,000 connections": (12.5, True),
+        "COROUTINE, a tick a second on 10,000 connections": (25.5, False),
+        "CALLBACK, latency added by a relay": (150.0, True),
+        "COROUTINE, latency added by a relay": (151.0, False),
+        "CALLBACK, idle connection relayed": (4.1, False),
+        "COROUTINE, idle connection relayed": (None, False),
         "workers killed: µs from connection to connection": (1e6 / 2400, True),
         "workers killed: failures beyond crashed + 1 a kill": (0, True),
         "workers killed: kills that crashed nothing": (0, True),
@@ -123,6 +191,31 @@ def test_report_without_colour_has_every_table(results: Results) -> None:
     for words in ("Answerback CALLBACK", "12.50 (12.00–13.00)", "50,000/s", "0.90 (0.90–0.90)", "2.00", "missed"):
         assert words in text
     assert "worker, exec to first beat: median of 3: 300 ms (200–900)" in text
+    ticks = (
+        "10,000 connections with a tick a second: 12.5% of a core, without ticks 0.1%; 200,000 lines arrived in 20 s"
+    )
+    assert f"callback, {ticks}" in text
+    for line in (
+        "a full handshake: 500 µs, 1.50 × nginx, 1.75 × bare ssl",
+        "a resumed handshake: 300 µs, 1.40 × nginx, 1.60 × bare ssl",
+        "a request: 20.2 µs, 0.75 × nginx as a relay; relayed, 1.25 ×",
+    ):
+        assert f"callback, TLS 1.3, {line}\n" in text
+    idle = "callback, an idle connection of TLS: 38.2 KiB, without TLS 2.0 KiB, of bare ssl 33.0 KiB\n"
+    assert idle in text
+    rows = [line for line in text.splitlines() if "HAProxy, mode tcp" in line]
+    assert [cell.strip() for cell in rows[0].split("│")[2:-1]] == [
+        "30.00 (20.00–40.00)",
+        "0.90, 0.90",
+        "300 (300–300)",
+        "0.90, 0.90",
+        "80 (80–80)",
+        "3.00",
+    ]
+    assert (
+        "callback, Toxiproxy's API with 2 workers: a toxic is added in 5.0 ms (p99 6.0) "
+        "and removed in 3.0 ms (p99 3.0); p99 of live round trips 0.75 ms, without changes 0.25 ms"
+    ) in text.replace("\n", " ")
     assert "fixture: a further listener (p95 5.0 ms): median of 3: 4.0 ms (3.0–5.0)" in text
     assert "4 workers killed at 2,400 connections/s: 9,000 answered, 7 failed, 29 crashed in the metrics" in text
 

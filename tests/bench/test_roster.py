@@ -9,11 +9,10 @@ import pytest
 
 from bench import load, roster
 from bench.cpu import usable_cores
-from bench.roster import CONFIG_ADDRESS, HERE, ONCE, PAIRINGS, ROSTER, Contender, Launch, started
+from bench.roster import CONFIG_ADDRESS, CONTENDERS, HERE, ONCE, PAIRINGS, Contender, Launch, started
 from bench.server import CouldNotRun, running
 
 CORE = usable_cores().server
-CONTENDERS = {contender.key: contender for contender in ROSTER}
 
 
 @pytest.mark.parametrize("key", ["floor", "uvloop", "streams", "select-original", "streams-original"])

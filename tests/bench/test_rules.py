@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerback.core.actions import Send
+from answerback.core.steps import AddShared
 from answerback.document.document import load
 from answerback.language.check import check
 from bench import __main__ as bench
@@ -48,8 +49,25 @@ def test_both_sides_of_an_expression_answer_every_request(kind: Kind) -> None:
         rule = selected(document.config, context)
         assert rule is not None
         assert rule.name == "rules[0]"
-        results = [step(context) if callable(step) else step for step in rule.steps]
-        assert all(isinstance(result, Send) and bytes(result.data).startswith(b"+") for result in results)
+        *before, last = [step(context) if callable(step) else step for step in rule.steps]
+        assert isinstance(last, Send)
+        assert bytes(last.data).startswith(b"+")
+        assert all(isinstance(result, AddShared) for result in before)
+
+
+def test_both_sides_of_shared_variables_have_two_workers_and_the_same_size_of_reply() -> None:
+    assert {kind.name: kind.workers for kind in KINDS[4:7]} == {"one shared variable": 2, "add": 2, "a constant": 2}
+    expected = b"+1234 40 123456789012 12345678 \r\n"
+    one, many = KINDS[4].configurations
+    context = RequestContext(asked(1))
+    context.shared.put(b"greeting", expected[1:-2])
+    for text in (one, many):
+        rule = selected(load(text).config, context)
+        assert rule is not None
+        (step,) = rule.steps
+        result = step(context) if callable(step) else step
+        assert isinstance(result, Send)
+        assert result.data == expected
 
 
 def test_expression_by_itself_is_compared_with_prefix() -> None:
@@ -76,6 +94,9 @@ def test_many_rules_are_judged_by_ratio_and_added_time() -> None:
         (1.2, False),
         (1.3, True),
         (10.5, True),
+        (10.5, False),
+        (10.5, True),
+        (10.5, False),
     ]
 
 
@@ -90,6 +111,10 @@ def test_rules_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.Capture
         ("regex", 50),
         ("expr of a slice", 1),
         ("template of five values", 1),
+        ("one shared variable", 1),
+        ("add", 1),
+        ("a constant", 1),
+        ("times for each peer", 1),
     ]
     assert found["expr_alone"] > 0
     assert all(each["one"]["median"] > 0 for each in found["rules"])

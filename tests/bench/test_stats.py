@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.stats import Pair, percentile, ratio, spread
+from bench.stats import Pair, percentile, ratio, ratio_of_rounds, spread
 
 
 def test_spread_has_the_median_and_the_extremes() -> None:
@@ -23,6 +23,12 @@ def test_ratio_is_unaffected_by_drift_of_both_sides() -> None:
     pairs = [Pair(subject=slowness * 3, baseline=slowness * 2) for slowness in (1.0, 1.5, 9.0)]
     found = ratio(pairs)
     assert found.least == found.median == found.greatest == 1.5
+
+
+def test_ratio_of_rounds_compares_what_was_measured_in_the_same_round() -> None:
+    assert ratio_of_rounds(spread([3.0, 8.0]), spread([2.0, 16.0])).samples == (1.5, 0.5)
+    with pytest.raises(ValueError, match="shorter"):
+        ratio_of_rounds(spread([3.0, 8.0]), spread([2.0]))
 
 
 def test_percentile_is_one_of_the_samples() -> None:

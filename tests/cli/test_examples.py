@@ -55,7 +55,7 @@ def test_examples_with_unknown_name_exits_with_2(name: str) -> None:
     assert f"no example {name!r}; run `answerback examples` for the list" in result.stderr
 
 
-@pytest.mark.parametrize("name, similar", [("echo.yaml", "echo"), ("redis-pin", "redis-ping or redis")])
+@pytest.mark.parametrize("name, similar", [("echo.yaml", "echo"), ("redis-pin", "redis-ping or redis or redis-front")])
 def test_examples_with_similar_name_suggests_the_right_one(name: str, similar: str) -> None:
     result = examples(name)
     assert (result.exit_code, result.stdout) == (2, "")

@@ -11,7 +11,15 @@ from answerback.cli import main
 from tests.cli.test_reference import PAGE, PATHS, command_of
 from tests.ports import free_port
 
-ANSWERS = ("check", "explain", "diff", "play", "verify")  # they exit with 1 for the answer no
+ANSWERS = (
+    "check",
+    "explain",
+    "diff",
+    "play",
+    "verify",
+    "import mountebank",
+    "import toxiproxy",
+)  # they exit with 1 for the answer no
 CONFIG = "listeners: [{name: a, address: '127.0.0.1:7000', framing: line, rules: [{when: PING, do: [echo]}]}]\n"
 INVALID = "listeners: [{name: a, address: nowhere}]\n"
 
@@ -25,6 +33,8 @@ ARGUMENTS: dict[str, list[str]] = {
     "close": ["1-1"],
     "play": ["TALK", "127.0.0.1:1"],
     "signal": ["go"],
+    "import mountebank": ["FILE"],
+    "import toxiproxy": ["FILE"],
     "listeners get": ["a"],
     "listeners create": ["FILE"],
     "listeners update": ["FILE"],
@@ -98,7 +108,9 @@ def test_file_that_cannot_be_read_exits_with_1_or_is_no_answer(path: str, files:
     assert "No such file or directory" in result.stderr
 
 
-@pytest.mark.parametrize("path", [path for path in TAKES_FILE if path not in {"check", "play"}])
+@pytest.mark.parametrize(
+    "path", [path for path in TAKES_FILE if path not in {"check", "play", "import mountebank", "import toxiproxy"}]
+)
 def test_invalid_file_exits_with_1_or_is_no_answer(api: Any, path: str, files: dict[str, str]) -> None:
     Path(files["INVALID"]).write_text("listeners: [{nonsense: a}]\n")
     result = run(path, *given(path, files, "INVALID"))

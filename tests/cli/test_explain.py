@@ -209,3 +209,54 @@ listeners:
         "            hangs: sends nothing more and does not close",
         "   60.000 s < closes (FIN): max_lifetime",
     ]
+
+
+def test_explain_of_a_listener_that_relays_says_so() -> None:
+    config = "listeners: [{name: redis, address: '127.0.0.1:7000', upstream: 'redis.example:6379'}]"
+    result = explain("--say", "PING", stdin=config)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == (
+        "Error: <stdin>: the listener redis relays to redis.example:6379: bytes, FIN and RST pass unchanged in both "
+        "directions, so there is no reply to explain\n"
+    )
+
+
+FRAMED = """listeners:
+  - name: redis
+    address: 127.0.0.1:7000
+    framing: line
+    upstream: {address: "redis.example:6379", framing: line}
+    rules:
+      - {when: PING, do: [send: "+PONG\\r\\n"]}
+      - {name: other, event: REPLY, when: bad, do: [send: {template: "${reply} to ${request}\\n"}]}
+"""
+
+
+def test_explain_shows_what_rules_do_with_replies() -> None:
+    result = explain("--say", r"GET a\nPING\nGET b\n", "--at", "1", "--reply", r"bad\n", stdin=FRAMED)
+    assert result.stdout.splitlines() == [
+        r'    0.000 s > "GET a\nPING\nGET b\n"',
+        '            request 1: "GET a" (line)',
+        '              not rules[0]: is not "PING": byte 0 is "G", not "P"',
+        "              no rule matches",
+        r'    0.000 s   forwarded to the upstream: "GET a\n"',
+        '            request 2: "PING" (line)',
+        "              rules[0] matches",
+        r'    1.000 s   the upstream sends: "bad\n"',
+        '            reply: "bad"',
+        "              rules[1] other matches",
+        r'    1.000 s < "bad to GET a\n+PONG\r\n"',
+        '            request 3: "GET b" (line)',
+        '              not rules[0]: is not "PING": byte 0 is "G", not "P"',
+        "              no rule matches",
+        r'    1.000 s   forwarded to the upstream: "GET b\n"',
+        "    1.000 s   the upstream owes 1 reply",
+        "    1.000 s   stays open",
+    ]
+
+
+def test_explain_with_a_reply_needs_an_upstream_whose_replies_are_framed() -> None:
+    result = explain("--say", "PING", "--reply", "x", stdin="listeners: [{name: it, address: '127.0.0.1:7000'}]")
+    assert result.exit_code == 2
+    assert "--reply: the listener has no upstream.framing" in result.stderr

@@ -65,8 +65,37 @@ def test_next_connection_begins_where_it_is_written() -> None:
     assert sum('"\\x1b[31mhi\\n"' in line for line in lines) == 2
     events = json.loads(explain("--connect", "-o", "json").stdout)["events"]
     assert [event for event in events if event["type"] == "connected"] == [
-        {"type": "connected", "at": 0.0, "number": 2}
+        {"type": "connected", "at": 0.0, "number": 2, "peer": ""}
     ]
+
+
+FOR_PEERS = r"""listeners:
+- name: it
+  address: 127.0.0.1:0
+  framing: line
+  rules:
+  - {name: once, times: 1, scope: PEER, do: [send: "hello ${peer.host}"]}
+  - {do: [send: again]}
+""".replace('send: "hello ${peer.host}"', 'send: {template: "hello ${peer.host}"}')
+
+
+def test_counts_for_each_peer_are_explained_with_several_addresses() -> None:
+    said = ("--peer", "::1", "--say", r"a\n")
+    more = ("--connect", "--say", r"a\n", "--connect", "--peer", "192.0.2.7", "--say", r"a\n")
+    again = ("--connect", "--peer", "0::1", "--say", r"a\n", "--connect", "--say", r"a\n")
+    result = explain(*said, *more, *again, stdin=FOR_PEERS)
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert [line.partition("< ")[2] for line in lines if "< " in line] == [
+        '"hello ::1"', '"again"', '"hello 192.0.2.7"', '"again"', '"again"'
+    ]  # fmt: skip
+    assert [line for line in lines if "begins" in line] == [
+        "0.000 s   connection 2 begins",
+        "0.000 s   connection 3 begins, from 192.0.2.7",
+        "0.000 s   connection 4 begins, from ::1",
+        "0.000 s   connection 5 begins",
+    ]
+    assert lines.count("not rules[0] once: has matched 1 time for this peer, and does not match again") == 3
 
 
 def test_bytes_are_said_in_hex_and_from_a_file_in_the_order_written(tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ def test_requests_shows_what_was_unmatched_faulted_cut_and_delayed(api: Any, cli
     ]
 
 
+def test_requests_shows_what_was_forwarded_and_the_time_of_the_upstream(api: Any, cli: Any) -> None:
+    unmatched, by_rule = exchange(forwarded=True), exchange(forwarded=True)
+    unmatched.rule = ""
+    unmatched.upstream_time.FromMicroseconds(12_300)
+    api.answers["ListExchanges"] = pb.ListExchangesResponse(exchanges=[unmatched, by_rule])
+    lines = [line.split("  ", 4)[4] for line in cli("requests").stdout.splitlines()]
+    assert lines == [
+        '"PING"  ->  forwarded  "+PONG\\r\\n"  2.0 ms + 12.3 ms upstream',
+        '"PING"  ->  ping (forwarded)  "+PONG\\r\\n"  2.0 ms',
+    ]
+
+
 def test_requests_with_json_output_prints_an_object_per_line(api: Any, cli: Any) -> None:
     api.answers["ListExchanges"] = pb.ListExchangesResponse(exchanges=[exchange(b"\xff\x00"), exchange()])
     first, second = map(json.loads, cli("requests", "-o", "json").stdout.splitlines())

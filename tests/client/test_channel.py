@@ -156,7 +156,10 @@ def test_certificate_options_missing_or_invalid_are_usage_problems(
         (("--key", key), together),
         (("--cert", bad, "--key", key), f"--cert {bad}: contains no PEM certificate"),
         (("--cert", cert, "--key", bad), f"--cert {bad}: contains no PEM private key without a passphrase"),
-        (("--cert", cert, "--key", other.key), f"--cert {other.key}: does not belong to {cert}"),
+        (
+            ("--cert", cert, "--key", other.key),
+            f"--cert {other.key}: does not belong to the first certificate in {cert}",
+        ),
     ):
         assert problem(show("127.0.0.1:1", *args)) == said
 

@@ -15,7 +15,8 @@ from cryptography.x509.oid import NameOID
 from grpc import aio
 
 from answerback.control.certificates import TAKEN, CertificateFiles, Certificates, load
-from answerback.control.private_files import BadFile
+from answerback.tls.pairs import ENCRYPTED
+from answerback.tls.private_files import BadFile
 from tests.certifying import FAR_OFF, LONG_AGO, Authority, Issued, become
 from tests.descriptors import descriptors
 
@@ -59,7 +60,8 @@ def test_certificate_outside_its_validity_is_rejected(authority: Authority, give
 def test_certificate_with_the_key_of_another_is_rejected(authority: Authority, issued: Issued) -> None:
     other = authority.issue("other")
     assert (
-        why(CertificateFiles(issued.certificate, other.key)) == f"{other.key}: does not belong to {issued.certificate}"
+        why(CertificateFiles(issued.certificate, other.key))
+        == f"{other.key}: does not belong to the first certificate in {issued.certificate}"
     )
 
 
@@ -73,7 +75,7 @@ def test_key_with_passphrase_is_rejected_without_a_prompt(issued: Issued) -> Non
     key: Any = serialization.load_pem_private_key(issued.key.read_bytes(), None)
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     issued.key.write_bytes(key.private_bytes(pem, form, serialization.BestAvailableEncryption(b"secret")))
-    assert why(files(issued)) == f"{issued.key}: contains no PEM private key without a passphrase"
+    assert why(files(issued)) == f"{issued.key}: {ENCRYPTED}"
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
@@ -174,9 +176,8 @@ def test_certificate_without_its_new_key_is_not_used_until_the_key_follows(
     following = authority.issue("next")
     issued.certificate.write_bytes(following.certificate.read_bytes())
     assert [fetch(certificates) for _ in range(3)] == [None] * 3
-    assert [record.message for record in caplog.records] == [
-        f"the certificate before is still used: {issued.key}: does not belong to {issued.certificate}"
-    ]
+    why = f"{issued.key}: does not belong to the first certificate in {issued.certificate}"
+    assert [record.message for record in caplog.records] == [f"the certificate before is still used: {why}"]
     issued.key.write_bytes(following.key.read_bytes())
     assert fetch(certificates) is not None
 

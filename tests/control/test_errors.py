@@ -16,7 +16,7 @@ from answerback.language.editing import BadMask, ListenerExists, NoSuchListener
 from answerback.language.fault_editing import FaultExists, NoSuchFault
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
-from answerback.shared.journal.records import Moving
+from answerback.shared.journal.ring_reader import Moving
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,

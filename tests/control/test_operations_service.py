@@ -133,7 +133,7 @@ class Operations:
         self.asked.append(asked)
         return 3
 
-    def signal(self, *asked: Any) -> tuple[int, int]:
+    async def signal(self, *asked: Any) -> tuple[int, int]:
         self.asked.append(asked)
         if self.fault:
             raise self.fault

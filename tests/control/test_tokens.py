@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from answerback.control import tokens
-from answerback.control.private_files import BadFile
 from answerback.control.tokens import HOW, LONGEST, TokenFile, read
+from answerback.tls.private_files import BadFile
 
 FIRST, SECOND = "0123456789abcdef" * 2, "Zz_-+/=~" * 8
 

@@ -1,5 +1,6 @@
 """Drives a session with floods, and measures its turns by processor time."""
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -97,11 +98,13 @@ class Driver:
 
     def turn(self, happened: Callable[[float], object]) -> None:
         """Until the session has nothing more to do, or lets others have their turn; or has taken too long already."""
+        gc.freeze()  # as workers do: otherwise a collection of all that tests have made is a part of the turn
         began = time.thread_time()
         happened(began)
         while self.session.awaits_flush and time.thread_time() - began < WAIT:
             self.session.writing_resumed(time.thread_time())
         self.longest = max(self.longest, time.thread_time() - began)
+        gc.unfreeze()
         self.turns += 1
 
     def flood(self, data: bytes) -> None:

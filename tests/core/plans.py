@@ -1,6 +1,7 @@
 """Plans and rules for sessions without a network."""
 
 from answerback.core import matching, steps
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.expressions import Template
 from answerback.core.framing import Framing, Line
 from answerback.core.plan import Limits, ListenerPlan, Replies, Rule
@@ -17,7 +18,7 @@ def rule(
     times: int = 0,
     per: float = 0.0,
     replies: Replies | None = None,
-    per_connection: bool = False,
+    scope: CountedFor = CountedFor.LISTENER,
     name: str = "rule",
     place: int = 0,
 ) -> Rule:
@@ -31,7 +32,7 @@ def rule(
         in_states=in_states,
         times=times,
         window_seconds=per,
-        per_connection=per_connection,
+        scope=scope,
         replies=replies,
         sequence_cell=place,
     )

@@ -17,9 +17,11 @@ from answerback.core.actions import Abort, Action, Send
 from answerback.core.bounded_counter import BoundedCounters
 from answerback.core.matching import Mismatch
 from answerback.core.plan import ActivePlan, ListenerPlan
-from answerback.core.session import Session, SlowReader
+from answerback.core.session import Session
 from answerback.core.session_metrics import SessionMetrics
+from answerback.core.tls import Handshakes, TlsNames
 from answerback.explain.fake_connection import LocalVariables
+from answerback.net.layers import inner_layers
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,11 @@ class Account(SessionMetrics):
     unmatched_requests: int = 0
     events: list[int] = field(default_factory=list)
     strikes: list[int] = field(default_factory=list)
+    unexpected: list[int] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     truncations: int = 0
+    handshakes: list[Handshakes] = field(default_factory=list)
 
     def requested(self, rule: int, requests: int) -> None:
         self.rules += [rule] * requests
@@ -67,6 +71,9 @@ class Account(SessionMetrics):
     def fault_applied(self, fault: int) -> None:
         self.strikes.append(fault)
 
+    def unexpected_frame(self, cell: int) -> None:
+        self.unexpected.append(cell)
+
     def answered(self, seconds: float, requests: int) -> None:
         self.durations += [seconds] * requests
 
@@ -75,6 +82,9 @@ class Account(SessionMetrics):
 
     def truncated(self) -> None:
         self.truncations += 1
+
+    def handshake(self, outcome: Handshakes) -> None:
+        self.handshakes.append(outcome)
 
 
 @dataclass
@@ -89,13 +99,17 @@ class Somewhere:
     unexpected_frames: list[tuple[str, str]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0  # no time passes while a session works
     listener_number: int = 1
+    proxy_host: str = ""
+    tls: TlsNames | None = None
     variables: LocalVariables = field(default_factory=LocalVariables)
     counters: BoundedCounters[int] = field(init=False)
+    peer_counters: BoundedCounters[tuple[int, str]] = field(init=False)
     signals: list[str] = field(default_factory=list)
     """What scripts did with signals, in order: `give NAME`, `await NAME`, `forgo`."""
 
     def __post_init__(self) -> None:
         self.counters = BoundedCounters(lambda: self.clock())  # noqa: PLW0108 - tests assign another clock
+        self.peer_counters = BoundedCounters(lambda: self.clock())  # noqa: PLW0108 - the same
 
     @property
     def wall_clock(self) -> Callable[[], datetime]:
@@ -103,6 +117,12 @@ class Somewhere:
 
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         return self.counters.next_number(cell, max_numbers, window_seconds)
+
+    def connection_key(self) -> tuple[int, str, int]:
+        return self.connection_number, *self.peer
+
+    def next_number_of_peer(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
+        return self.peer_counters.next_number((cell, self.peer[0]), max_numbers, window_seconds)
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         self.unexpected_frames.append((rule, explain().why))
@@ -139,7 +159,7 @@ class Playbook:
         self.account = Account()
         self.active = ActivePlan(plan)
         session = Session(self.active, self.account, self.now, connection or Somewhere())
-        self.session = SlowReader(session, self.active) if plan.faults_from_peer else session
+        self.session = inner_layers(session, self.active)
         self.room = room
         self.heard: list[Action] = []
         self.transcript: list[tuple[float, Action]] = []
@@ -192,7 +212,7 @@ class Playbook:
         return self
 
     def _pass(self, seconds: float) -> None:
-        end = self.now + seconds
+        end, back = self.now + seconds, False
         while self.session.deadline <= end:
             self.now = max(self.now, self.session.deadline)
             before = self.session.deadline
@@ -201,10 +221,12 @@ class Playbook:
             waits_no_time = (
                 script is not None and script.resume_at <= self.now
             )  # so the script goes on, and it has an end
-            # A slow reader may have two things due at one time: a piece, and a timer of the session.
-            passed_on = isinstance(self.session, SlowReader)
+            # A layer may have two things due at one time: its own, and a timer of the session.
+            passed_on = not isinstance(self.session, Session)
+            # A tick may set a framing by which the request was complete before: due at once, but once only.
+            was_back, back = back, self.session.deadline < before
             moved_on = self.session.deadline > before or self.session.over or waits_no_time or passed_on
-            assert moved_on, "woken for nothing, and not moved on"
+            assert moved_on or (back and not was_back), "woken for nothing, and not moved on"
         self.now = end
 
     def _perform(self, actions: Sequence[Action]) -> None:

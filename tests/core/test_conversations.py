@@ -4,6 +4,7 @@ import pytest
 
 from answerback.core import steps
 from answerback.core.actions import Close, CloseReason, HalfClose, Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.context import RequestContext
 from answerback.core.expressions import Template, TooLongError
 from answerback.core.framing import UntilEof
@@ -66,15 +67,32 @@ def test_rule_with_times_matches_that_many_times() -> None:
 
 def test_rule_counted_per_connection_starts_again_on_each_connection() -> None:
     connection = Somewhere()
-    target = plan(rule(say(b"yes\n"), times=1, per_connection=True), rule(say(b"no\n")))
+    target = plan(rule(say(b"yes\n"), times=1, scope=CountedFor.CONNECTION), rule(say(b"no\n")))
     for _ in range(2):
         Playbook(target, connection=connection) >> b"a\na\n" << Send(b"yes\nno\n")
 
 
-@pytest.mark.parametrize("per_connection", [False, True])
-def test_rule_with_a_window_matches_again_after_its_end(per_connection: bool) -> None:
+def test_rule_counted_per_peer_starts_again_for_each_address() -> None:
     connection = Somewhere()
-    target = plan(rule(say(b"yes\n"), times=2, per=10.0, per_connection=per_connection), rule(say(b"no\n")))
+    replies = Replies(((say(b"1"),), (say(b"2"),)), WhenExhausted.NEXT_RULE)
+    target = plan(
+        rule(say(b"yes"), when=b"a", times=2, scope=CountedFor.PEER, place=1),
+        rule(when=b"b", replies=replies, scope=CountedFor.PEER, place=2),
+        rule(say(b"-")),
+    )
+    for peer, said, heard in (
+        (("192.0.2.1", 1), b"a\nb\n", b"yes1"),
+        (("192.0.2.2", 1), b"a\na\na\nb\nb\nb\n", b"yesyes-12-"),
+        (("192.0.2.1", 2), b"a\na\nb\nb\n", b"yes-2-"),
+    ):
+        connection.peer = peer
+        Playbook(target, connection=connection) >> said << Send(heard)
+
+
+@pytest.mark.parametrize("scope", CountedFor)
+def test_rule_with_a_window_matches_again_after_its_end(scope: CountedFor) -> None:
+    connection = Somewhere()
+    target = plan(rule(say(b"yes\n"), times=2, per=10.0, scope=scope), rule(say(b"no\n")))
     book = Playbook(target, connection=connection)
     connection.clock = lambda: book.now
     book >> after(3) >> b"a\na\na\n" << Send(b"yes\nyes\nno\n")

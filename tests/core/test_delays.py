@@ -93,3 +93,11 @@ def test_delay_distributions_are_cut_at_their_bounds() -> None:
 @pytest.mark.parametrize("delay", [Uniform(0, 0), Normal(0, 0), Lognormal(1e-9, 1e-9, 0), Exponential(1e-9, 0)])
 def test_smallest_delay_is_0(delay: Delay) -> None:
     assert set(drawn(delay, draws=100)) == {0}
+
+
+def test_uniform_with_a_negative_bound_is_0_in_place_of_less() -> None:
+    chance = Random(1)
+    drawn = [Uniform(-1.0, 3.0).draw(chance) for _ in range(10_000)]
+    assert min(drawn) == 0.0
+    assert drawn.count(0.0) / len(drawn) == pytest.approx(0.25, abs=0.02)
+    assert max(drawn) == pytest.approx(3.0, abs=0.01)

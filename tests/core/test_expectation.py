@@ -41,7 +41,7 @@ def test_unexpected_frame_ends_the_script_in_order(said: bytes) -> None:
     book >> b"ada\r\n" << Send(b"password: ") >> said << HalfClose() >> b"more\n" >> eof << Close(UNEXPECTED)
     assert book.account.unmatched_requests == len(book.account.rules) == 0
     ((rule, why),) = where.unexpected_frames
-    assert rule == "login"
+    assert (rule, book.account.unexpected) == ("login", [900])
     assert 'is not "secret"' in why
 
 

@@ -26,8 +26,10 @@ def test_session_agrees_with_plain_model_of_the_language(data: st.DataObject, ki
     config = strategies.read(data.draw(strategies.listeners(FRAMINGS[kind])))
     plan, (listener,) = only(config), config.listeners
     shared, connection = Counts(), Somewhere()
-    for talk in data.draw(st.lists(strategies.talks(), min_size=1, max_size=2)):  # one connection after another
-        assert played(plan, talk, connection) == Model(listener, talk, UNTIL, shared).run()
+    talks = st.tuples(strategies.talks(), st.sampled_from(["192.0.2.1", "192.0.2.2"]))
+    for talk, peer in data.draw(st.lists(talks, min_size=1, max_size=3)):  # one connection after another
+        connection.peer = (peer, 40000)
+        assert played(plan, talk, connection) == Model(listener, talk, UNTIL, shared, peer).run()
 
 
 @given(strategies.listeners(strategies.whole_framings), strategies.streams, CUTS, st.sampled_from([1, 51, 3001]))

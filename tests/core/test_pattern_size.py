@@ -46,6 +46,8 @@ def program_size(pattern: str) -> int | None:
 @example(pattern=r"(?:(?:\W)+)*?")
 @example(pattern="a(?i){7}")
 @example(pattern=r"a\Q\E{7}")
+@example(pattern=r"(\C+|\C+|\C+)")
+@example(pattern=r"((?s:.)+|(?s:.)*|(?s:.)+)")
 def test_counted_instructions_are_never_fewer_than_those_of_re2(pattern: str) -> None:
     counted = instructions(pattern)
     assume(counted <= 20_000)

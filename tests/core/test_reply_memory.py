@@ -4,6 +4,7 @@ import pytest
 
 from answerback.core import matching, steps
 from answerback.core.actions import Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.context import RequestContext
 from answerback.core.framing import Delimiter, Framing, Http, Line, Pattern, Read, Resp
 from answerback.core.matching.effort import Effort, with_effort
@@ -304,7 +305,7 @@ def test_new_plan_applies_with_the_current_state() -> None:
 def test_new_plan_applies_with_the_current_variables_and_counts() -> None:
     def served(answer: str) -> ListenerPlan:
         setting = rule(steps.set_variable("x", template("${request}")), when=b"set")
-        own = rule(say(b"once"), when=b"count", times=1, per_connection=True)
+        own = rule(say(b"once"), when=b"count", times=1, scope=CountedFor.CONNECTION)
         return plan(setting, own, rule(say(template(f"{answer} ${{vars.x}} ${{request_number}}"))))
 
     book = Playbook(served("old")) >> b"set\n" >> b"count\n" << Send(b"once")

@@ -19,7 +19,7 @@ from answerback.core.matching import Matcher
 from answerback.core.plan import ActivePlan, Limits, ListenerPlan, Rule
 from answerback.core.selection import WEIGHT_AT_ONCE, Rules
 from answerback.core.session import Session
-from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, TURN_SECONDS
+from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, STEPS_AT_ONCE, TURN_SECONDS
 from answerback.v1 import config_pb2 as v1
 from tests.core.driving import (
     CONDITIONS,
@@ -264,7 +264,7 @@ def test_script_with_dropped_output_yields_between_its_steps() -> None:
     rules = Rules([Rule("", 1, (work,) * 200, has_faults=True)])
     target = ListenerPlan("it", "", framing=Line(), on_request=rules, faults=(Fault("", 0, Drop()),))
     book = watch.playbook(target) >> b"a\n"
-    assert book.silent().turns >= 200 // (8 * (FREE_STEPS + 2))
+    assert book.silent().turns >= 200 // (STEPS_AT_ONCE * (FREE_STEPS + 2))
 
 
 def test_thousands_of_empty_dribbles_do_not_recurse() -> None:

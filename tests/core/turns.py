@@ -26,6 +26,15 @@ class Groups:
         return self.found[group]
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a client said in its handshake."""
+
+    sni: bytes = b"db.example.com"
+    alpn: bytes = b"h2"
+    client_name: bytes = b"billing"
+
+
 class MadeUp(RequestContext):
     """A turn of which everything can be said."""
 
@@ -40,10 +49,14 @@ class MadeUp(RequestContext):
         connection_id: str = "5f2c-1",
         peer: tuple[str, int] = ("192.0.2.7", 40123),
         local_port: int = 7001,
+        proxy_host: str = "198.51.100.1",
         seed: int = 7,
         moment: datetime = MOMENT,
     ) -> None:
-        connection = FakeConnection(peer, local_port, random.Random(seed), lambda: moment, lambda: 0.0, connection_id)
+        connection = FakeConnection(
+            peer, local_port, random.Random(seed), lambda: moment, lambda: 0.0, proxy_host, connection_id
+        )
+        connection.tls = Said()
         super().__init__(listener, connection, Account())
         self.seed = seed
         self.request = request
@@ -51,6 +64,7 @@ class MadeUp(RequestContext):
         self.state = state
         self.number = number
         self.variables.update(variables or {})
+        self.upstream_error = "ECONNREFUSED"
 
 
 def matched(pattern: str, request: bytes, **rest: str | int | dict[str, bytes]) -> MadeUp:

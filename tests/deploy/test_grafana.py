@@ -8,6 +8,7 @@ from typing import Any
 from answerback.metrics.families import FAMILIES
 from tests.deploy.series import SERIES
 from tools import dashboard
+from tools.dashboard_queries import WIDTH
 
 FOUND: dict[str, Any] = json.loads(dashboard.DASHBOARD.read_text())
 PANELS = [panel for panel in FOUND["panels"] if panel["type"] != "row"]
@@ -36,6 +37,6 @@ def test_dashboard_shows_each_metric_family() -> None:
 def test_dashboard_panels_have_unique_ids_and_do_not_overlap() -> None:
     assert len({panel["id"] for panel in FOUND["panels"]}) == len(FOUND["panels"])
     places = [panel["gridPos"] for panel in FOUND["panels"]]
-    assert all(place["x"] + place["w"] <= dashboard.WIDTH for place in places)
+    assert all(place["x"] + place["w"] <= WIDTH for place in places)
     for one, other in pairwise(places):
         assert other["y"] >= one["y"] + one["h"] or other["x"] >= one["x"] + one["w"]

@@ -15,7 +15,7 @@ ROOMS = ("deploy", "docs", "service")
 PAGES = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
 INLINE = re.compile(r"`(answerback\s[^`]+)`")
 # Each would go on serving, or ask for what the prose does not say.
-ONLY_OPTIONS = ("serve", "explain")
+ONLY_OPTIONS = ("serve", "explain", "record", "proxy")
 USAGE = 2
 
 

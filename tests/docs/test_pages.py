@@ -18,7 +18,13 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 DRILL = ROOT / "docs" / "how-to" / "fault-drill.md"
 JOURNAL = ROOT / "docs" / "how-to" / "journal.md"
+IMPORT = ROOT / "docs" / "how-to" / "import.md"
+RECORD = ROOT / "docs" / "how-to" / "record.md"
+TLS = ROOT / "docs" / "how-to" / "tls.md"
 HAPROXY = ROOT / "docs" / "how-to" / "haproxy.md"
+RELAY = ROOT / "docs" / "how-to" / "relay.md"
+TOXIPROXY = ROOT / "docs" / "how-to" / "toxiproxy.md"
+PROXY_PROTOCOL = ROOT / "docs" / "how-to" / "proxy-protocol.md"
 REFERENCE = ROOT / "docs" / "reference" / "cli.md"
 
 # The two commands that the README begins with; the second is what runs this test.
@@ -58,9 +64,39 @@ def test_journal_page_commands_print_what_the_page_shows(reader: Reader) -> None
     reader.read(page(JOURNAL))
 
 
+def test_import_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(IMPORT))
+
+
+def test_recording_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(RECORD))
+
+
+def test_relay_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(RELAY))
+
+
+def test_toxiproxy_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(TOXIPROXY))
+
+
 @pytest.mark.programs
 def test_haproxy_page_commands_print_what_the_page_shows(reader: Reader) -> None:
     reader.read(page(HAPROXY), "programs")
+
+
+def test_proxy_protocol_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(PROXY_PROTOCOL))
+
+
+@pytest.mark.programs
+def test_proxy_protocol_page_commands_with_haproxy_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(PROXY_PROTOCOL), "programs")
+
+
+@pytest.mark.programs
+def test_tls_page_commands_print_what_the_page_shows(reader: Reader) -> None:
+    reader.read(page(TLS), "programs")
 
 
 def test_command_reference_examples_print_what_the_page_shows(reader: Reader) -> None:

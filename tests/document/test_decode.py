@@ -10,6 +10,7 @@ from answerback.document import decode as reading
 from answerback.document import schema
 from answerback.document.document import load
 from answerback.document.yaml_tree import compose
+from answerback.language.parts import TOO_MANY
 from answerback.language.problems import Problems
 from answerback.v1 import config_pb2 as v1
 from tests.language.configurations import listener, rule
@@ -32,6 +33,14 @@ def problems(**fields: str) -> list[str]:
     lines = "".join(f"\n  {name}: {value}" for name, value in fields.items())
     found = load(f"listeners:\n- name: it{lines}").problems
     return [f"{each.path.removeprefix('listeners[0].')}: {each.message}" for each in found]
+
+
+def test_document_with_too_many_parts_is_rejected_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "listeners:\n- {name: a, address: '127.0.0.1:0'}\n- {name: b, address: '127.0.0.1:0'}\n"
+    monkeypatch.setattr(reading, "MAX_PARTS", 6)  # two listeners with two fields each
+    assert load(text).problems == ()
+    monkeypatch.setattr(reading, "MAX_PARTS", 4)
+    assert [(each.path, each.message) for each in load(text).problems] == [("listeners[1].name", TOO_MANY)]
 
 
 # ── Shorthand ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,10 +110,13 @@ def test_enum_is_accepted_by_short_or_full_name_in_any_case(word: str) -> None:
     assert rule(f"event: {word}").listeners[0].rules[0].event == v1.EVENT_CONNECT
 
 
+EVENTS = ("REQUEST", "CONNECT", "IDLE", "EOF", "DRAIN", "TICK", "LIMIT", "UPSTREAM_DOWN", "REPLY")
+
+
 @pytest.mark.parametrize("word", ["EVENT_UNSPECIFIED", "UNSPECIFIED", "2", "on"])
 def test_enum_value_unspecified_or_number_is_rejected(word: str) -> None:
     assert problems(rules=f"[event: {word}]") == [
-        f"rules[0].event: no such word: {word!r}; known: REQUEST, CONNECT, IDLE, EOF, DRAIN, TICK, LIMIT",
+        f"rules[0].event: no such word: {word!r}; known: {', '.join(EVENTS)}",
     ]
 
 
@@ -215,10 +227,7 @@ def test_unknown_field_is_rejected_with_a_suggestion() -> None:
         f"framing.zebra: no such field; known: {', '.join(v1.Framing.DESCRIPTOR.fields_by_name)}",
         "listeners[0]: no such field: '<<'; YAML 1.2 has no merge keys",
         "listeners[0]: a field's name is expected, not a list",
-        (
-            "listeners[0]: no such field: 'a b'; "
-            "known: name, address, engine, framing, rules, faults, limits, accept, random_seed, journal"
-        ),
+        f"listeners[0]: no such field: 'a b'; known: {', '.join(v1.Listener.DESCRIPTOR.fields_by_name)}",
     ]
 
 

@@ -29,7 +29,7 @@ RENAMED = {
     "faults: [cut]": "4:14: listeners[0].faults[0]: `cut` is called `truncate`",
     "faults: [{first: 1, drop: {}}]": "4:15: listeners[0].faults[0].first: `first` is called `times`",
     "faults: [{after: 1, drop: {}}]": "4:15: listeners[0].faults[0].after: `after` is called `skip`",
-    "faults: [{scope: CONNECTION, drop: {}}]": "4:15: listeners[0].faults[0].scope: `scope` is called `target`",
+    "faults: [{scope: REQUEST, drop: {}}]": "4:22: listeners[0].faults[0].scope: `REQUEST` is called `LISTENER`",
     "faults: [{target: REQUEST, drop: {}}]": "4:23: listeners[0].faults[0].target: `REQUEST` is called `REPLY`",
 }
 

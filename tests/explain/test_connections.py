@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from answerback.document.document import load
-from answerback.explain import Moment, Transcript, explain_requests, explain_talk
+from answerback.explain import Moment, Transcript, explain, explain_requests, explain_talk
 from answerback.explain.events import Connected, Evaluated, Received, Sent, TurnedTo
+from answerback.language.check import check
 from answerback.talk.script import parse
 from answerback.v1 import config_pb2 as v1
 from tests.explain.explaining import BEGUN, asked, only, sent, told
@@ -168,10 +169,10 @@ def test_request_waits_for_the_reply_before_it() -> None:
     assert sent(transcript) == [(1, b"a"), (2, b"b")]
 
 
-# Those that the clock of the day has a part in.
+# The clock of the day has a part in the first two, and an upstream, which explain does not simulate, in the last.
 @pytest.mark.parametrize(
     "talk",
-    [each for each in sorted(EXAMPLES.glob("*.talk")) if each.stem not in {"daytime", "qotd"}],
+    [each for each in sorted(EXAMPLES.glob("*.talk")) if each.stem not in {"daytime", "qotd", "redis-front"}],
     ids=lambda path: str(path.stem),
 )
 def test_talk_of_each_example_is_explained_as_it_is_played(talk: Path) -> None:
@@ -185,3 +186,15 @@ def test_mismatch_of_a_pattern_says_how_far_it_got() -> None:
     assert [each.miss.why for each in only(transcript, Evaluated)[0].passed_over] == [
         'nothing in it matches ^GET [0-9]x$: ^GET [0-9] does up to byte 5, where x should follow, not "y"'
     ]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "unix:/tmp/it.sock"])
+def test_what_is_said_to_a_proxied_listener_comes_behind_the_header_of_the_peer(address: str) -> None:
+    document = load(
+        f"listeners: [{{name: it, address: '{address}', proxy_protocol: REQUIRED, framing: line, rules: ["
+        "{when: {peer: 192.0.2.0/24}, do: [send: {template: '${peer.host} ${peer.port} ${proxy.host}'}]}]}]"
+    )
+    assert (document.problems, check(document.config, {})) == ((), [])
+    transcript = explain(document.config.listeners[0], {}, [Moment(0, b"hi\n")], peer="192.0.2.7", begun=BEGUN)
+    proxy = b"" if address.startswith("unix:") else b"127.0.0.1"
+    assert sent(transcript) == [(0, b"192.0.2.7 50000 " + proxy)]

@@ -196,6 +196,7 @@ def test_request_ended_by_eof_is_answered_before_the_eof_rule() -> None:
     [
         ("framing: http, rules: []", b"GET / HTTP/1.1\nContent-Length: x\n\n", "malformed_request", "is not a number"),
         ("framing: {length_prefix: {width: 1, adjust: -1}}", b"\0", "malformed_request", "shorter than its prefix"),
+        ("framing: websocket, rules: []", b"\x83", "malformed_request", "the opcode 3 is reserved"),
         (
             "framing: line, limits: {max_request_bytes: 4}, rules: [{do: [echo]}]",
             b"1\n12345\n",
@@ -384,3 +385,62 @@ def test_explained_fault_of_a_rule_strikes_its_replies_alone() -> None:
     rules = "rules: [{name: a, when: a, do: [send: '1']}, {do: [send: '2']}]"
     transcript = told(f"framing: line, {rules}, faults: [{{rules: [a], latency: 3s}}]", b"b\na\n")
     assert sent(transcript) == [(0, b"2"), (3, b"1")]
+
+
+def test_start_tls_is_an_event_and_what_follows_is_what_is_inside() -> None:
+    tls = "tls: {cert: a.crt, key: a.key, start: ON_STEP}, framing: line, "
+    rules = "rules: [{when: STARTTLS, do: [send: go, start_tls, send: in]}, {do: [echo]}]"
+    transcript = told(tls + rules, b"STARTTLS\nx\n")
+    assert only(transcript, e.BeginsTls, e.Sent) == [
+        e.Sent(0, b"go"),
+        e.BeginsTls(0),
+        e.Sent(0, b"in"),
+        e.Sent(0, b"x"),
+    ]
+
+
+BESIDE = """upstream: 'redis.example:6379', framing: line,
+  rules: [{when: PING, do: [send: "+PONG\\r\\n"]}, {when: late, do: [delay: 1s, forward]}]"""
+
+
+def test_request_for_the_upstream_is_shown_as_it_is_forwarded() -> None:
+    transcript = told(BESIDE, b"GET a\r\nPING\r\nlate\r\n")
+    assert only(transcript, e.Forwarded) == [e.Forwarded(0, b"GET a\r\n"), e.Forwarded(1, b"late\r\n")]
+    assert sent(transcript) == [(0, b"+PONG\r\n")]
+    assert transcript.answered
+
+
+FRAMED = """upstream: {address: 'redis.example:6379', framing: line}, framing: line,
+  rules: [{when: PING, do: [send: "+PONG\\r\\n"]}, {event: REPLY, when: bad, do: [delay: 1s, send: "other\\n"]}]"""
+
+
+def test_answers_wait_for_replies_that_are_given() -> None:
+    moments = [
+        Moment(0, b"GET a\r\nPING\r\nGET b\r\n"),
+        Moment(2, reply=b"ba"),
+        Moment(3, reply=b"d\r\nok\r\nmore\r\n"),
+    ]
+    transcript = told(FRAMED, *moments)
+    assert only(transcript, e.Forwarded) == [e.Forwarded(0, b"GET a\r\n"), e.Forwarded(4, b"GET b\r\n")]
+    assert sent(transcript) == [(4, b"other\n+PONG\r\n"), (4, b"ok\r\n"), (4, b"more\r\n")]
+    replies = [event for event in only(transcript, e.Evaluated) if event.event == "REPLY"]
+    assert [event.request for event in replies] == [b"bad", b"ok", b"more"]
+    assert transcript.answered
+
+
+def test_replies_that_do_not_come_are_owed_at_the_end() -> None:
+    moments = [Moment(0, b"GET a\r\nGET b\r\nPING\r\n"), Moment(1, reply=b"ok\r\n")]
+    transcript = told(FRAMED, *moments)
+    assert sent(transcript) == [(1, b"ok\r\n")]
+    assert transcript.events[-2:] == [e.Owes(1, 1), e.Open(1, "")]
+
+
+def test_without_given_replies_nothing_waits_for_them() -> None:
+    assert sent(told(FRAMED, b"GET a\r\nPING\r\n")) == [(0, b"+PONG\r\n")]
+
+
+def test_silence_ends_a_given_reply() -> None:
+    idle = FRAMED.replace("framing: line}", "framing: {idle: {gap: 500ms}}}")
+    moments = [Moment(0, b"GET a\r\n"), Moment(1, reply=b"o"), Moment(1.25, reply=b"k"), Moment(3)]
+    transcript = told(idle, *moments)
+    assert sent(transcript) == [(1.75, b"ok")]

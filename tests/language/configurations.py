@@ -26,6 +26,18 @@ listeners:
     framing: {line: {keep_ending: true}}
     accept: NORMAL
     random_seed: 0
+    proxy_protocol: {mode: REQUIRED, from: [10.0.0.0/8], timeout: 1s}
+    tls:
+      cert: server.crt
+      key: server.key
+      client_ca: ca.crt
+      client_certificate: OPTIONAL
+      min_version: TLS_1_3
+      ciphers: ECDHE+AESGCM
+      alpn: [h2, http/1.1]
+      handshake_timeout: 3s
+      start: ON_STEP
+      sni: [{name: "*.b.test", cert: b.crt, key: b.key}]
     rules:
       - name: greeting
         event: CONNECT
@@ -38,6 +50,7 @@ listeners:
       - when: {any: [{regex: "^[0-9]+$"}, {equals: {text: quit, ignore_case: true}}]}
         do: [close]
       - {when: {size: {min: 1, max: 2}}, do: [half_close]}
+      - {when: STARTTLS, do: [start_tls]}
       - {when: {prefix: {file: end.bin}}}
       - {when: {bytes: {offset: 2, equals: {text: "a"}, mask: {base64: Dw==}}}, do: [hang]}
       - {when: {request_number: {max: 3}}, do: [dribble: {payload: abc, chunks: 2, gap: 10ms}]}
@@ -63,7 +76,7 @@ listeners:
           - delay: {lognormal: {median: 10ms, sigma: 0.5, max: 1s}}
           - delay: {exponential: {mean: 10ms, max: 1s}}
     faults:
-      - {name: late, probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3, latency: 10ms}
+      - {name: late, probability: 0.5, target: CONNECTION, scope: PEER, skip: 1, times: 2, every: 3, latency: 10ms}
       - {name: temporary, expire_time: 2099-11-29T06:00:00.5Z, drop: {}}
       - {target: REPLY, bandwidth: {bytes_per_second: 1000}}
       - slice: {size: 10, variation: 5, gap: 1ms}
@@ -107,6 +120,31 @@ listeners:
           - framing: {dot_stuffed: {keep: true}}
           - framing: websocket
           - respond: {status: 200, headers: [{name: X-Y, value: {template: "${request_number}"}}], body: ok}
+  - name: third
+    address: 127.0.0.1:7003
+    framing: resp
+    upstream:
+      framing: resp
+      max_reply_bytes: 100000
+      address: redis.example:6379
+      connect_timeout: 300ms
+      connect: ON_FORWARD
+      proxy_protocol: V2
+      tls: {ca: ca.crt, server_name: a.test, verify: CA, cert: c.crt, key: c.key, min_version: TLS_1_3, alpn: [h2]}
+    rules:
+      - {when: KEYS, do: [forward]}
+      - {event: UPSTREAM_DOWN, do: [send: {template: "${upstream.error}"}]}
+      - {event: REPLY, when: {prefix: ">"}, extra: true, do: [forward]}
+      - {event: REPLY, when: {expr: "request == 'x'"}, do: [send: {template: "${reply}"}]}
+  - name: fourth
+    address: 127.0.0.1:7004
+    tls:
+      cert_pem: "-----BEGIN"
+      key_pem: |
+        -----BEGIN
+      client_ca_pem: "a\\n"
+      sni: [{name: c.test, cert_pem: c, key_pem: k}]
+    upstream: {address: "redis.example:6380", tls: {ca_pem: a, cert_pem: c, key_pem: k}}
 """
 
 
@@ -153,6 +191,7 @@ def places(config: v1.Config) -> dict[str, link_pb2.ListenerLayout]:
             rules=[1000 * index + 500 + number for number, rule in enumerate(each.rules) if rule_key(rule, number)],
             socket=f"socket {index}",
             counters=[1000 * index + 800 + number for number in range(len(each.rules))],
+            unexpected=[1000 * index + 900 + number for number in range(len(each.rules))],
             faults=[1000 * index + 600 + number for number in range(len(each.faults))],
             fault_counters=[1000 * index + 700 + 2 * number for number in range(len(each.faults))],
         )

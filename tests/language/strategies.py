@@ -197,9 +197,12 @@ def replies(draw: st.DrawFn) -> v1.Replies:
     return v1.Replies(of=of, then=v1.Replies.THEN_RANDOM, weights=weights)
 
 
+OF_UPSTREAM = (v1.EVENT_UPSTREAM_DOWN, v1.EVENT_REPLY)
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> v1.Rule:
-    event = draw(st.sampled_from(v1.Event.values()))
+    event = draw(st.sampled_from([event for event in v1.Event.values() if event not in OF_UPSTREAM]))
     rule = v1.Rule(
         event=event,
         when=draw((matches if event in {0, v1.EVENT_REQUEST} else peer_matches) | st.none()),
@@ -239,10 +242,11 @@ effects = st.one_of(
     ),
     st.builds(v1.Fault.Truncate, bytes=whole, reset=booleans).map(lambda truncate: {"truncate": truncate}),
     st.builds(v1.Fault.Hang, after=times | st.none(), ignore_fin=booleans).map(lambda hang: {"hang": hang}),
-    st.builds(v1.Fault.Reset, after=times | st.none()).map(lambda reset: {"reset": reset}),
+    st.builds(v1.Fault.Reset, after=times | st.none(), discard=booleans).map(lambda reset: {"reset": reset}),
     delays.map(lambda delay: {"slow_close": v1.Fault.SlowClose(delay=delay)}),
     st.builds(v1.Fault.Corrupt, bytes=st.integers(1, (1 << 32) - 1) | st.none()).map(lambda wrong: {"corrupt": wrong}),
     st.just({"drop": v1.Fault.Drop()}),
+    st.builds(v1.Fault.Blackhole, close_after=times | st.none()).map(lambda blackhole: {"blackhole": blackhole}),
 )
 
 
@@ -251,6 +255,7 @@ def faults(draw: st.DrawFn) -> v1.Fault:
     fault = v1.Fault(
         probability=draw(st.floats(0, 1) | st.none()),
         target=draw(st.sampled_from(v1.Fault.Target.values())),
+        scope=draw(st.sampled_from(v1.Scope.values())),
         skip=draw(whole),
         times=draw(whole),
         every=draw(whole),
@@ -277,10 +282,53 @@ limits = st.builds(
 )
 
 
+_paths = st.sampled_from(["a.pem", "/etc/tls/b.pem", "dir/c.pem"])
+_pems = st.sampled_from(["-----BEGIN X-----\nAA==\n-----END X-----\n", "x", "redacted:0"])
+
+
+def _in_the_configuration(tls: v1.Tls, pem: str) -> v1.Tls:
+    """The same with the content of its files."""
+    holders: list[v1.Tls | v1.Tls.Sni] = [tls, *tls.sni]
+    for given in holders:
+        given.cert_pem, given.key_pem = pem, pem
+        given.ClearField("cert")
+        given.ClearField("key")
+    tls.client_ca_pem = pem
+    tls.ClearField("client_ca")
+    return tls
+
+
+_tls_of_files = st.builds(
+    v1.Tls,
+    cert=_paths,
+    key=_paths,
+    client_ca=_paths,
+    client_certificate=st.sampled_from(v1.Tls.ClientCertificate.values()),
+    min_version=st.sampled_from(v1.Tls.Version.values()),
+    start=st.sampled_from(v1.Tls.Start.values()),
+    ciphers=st.sampled_from(["", "ECDHE+AESGCM", "DEFAULT@SECLEVEL=0"]),
+    alpn=st.lists(st.sampled_from(["h2", "http/1.1"]), max_size=2),
+    handshake_timeout=st.builds(Duration, seconds=st.integers(1, 3600)) | st.none(),
+    sni=st.lists(
+        st.builds(v1.Tls.Sni, name=st.sampled_from(["a.test", "*.b.test", "localhost"]), cert=_paths, key=_paths),
+        max_size=2,
+        unique_by=lambda each: each.name,
+    ),
+)
+tls = _tls_of_files | st.builds(_in_the_configuration, _tls_of_files, _pems)
+tls_faults = st.builds(
+    v1.Fault,
+    times=whole,
+    tls=st.builds(v1.Fault.Tls, after=st.sampled_from(v1.Fault.Tls.Point.values()), stall=st.builds(v1.Fault.Tls.Stall))
+    | st.builds(v1.Fault.Tls, alert=st.sampled_from(v1.Fault.Tls.Alert.values()[1:])),
+)
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> v1.Config:
     """Configurations that nothing is wrong with."""
     chosen = draw(st.lists(names, max_size=3, unique=True))
+    secured = [draw(tls | st.none()) for _ in chosen]
     return v1.Config(
         listeners=[
             v1.Listener(
@@ -289,9 +337,10 @@ def configs(draw: st.DrawFn) -> v1.Config:
                 engine=draw(st.sampled_from([v1.ENGINE_UNSPECIFIED, v1.ENGINE_CALLBACK, v1.ENGINE_COROUTINE])),
                 framing=draw(framings | st.none()),
                 rules=draw(st.lists(rules(), max_size=4)),
-                faults=draw(st.lists(faults(), max_size=3)),
+                faults=draw(st.lists(faults() if secured[index] is None else faults() | tls_faults, max_size=3)),
                 limits=draw(limits | st.none()),
                 random_seed=draw(st.integers(0, (1 << 64) - 1) | st.none()),
+                tls=secured[index],
             )
             for index, name in enumerate(chosen)
         ]

@@ -53,13 +53,13 @@ def test_unknown_enum_numbers_are_rejected() -> None:
     config = listener("rules: [{}]")
     config.listeners[0].engine = 7  # type: ignore[assignment]
     config.listeners[0].rules[0].event = -1  # type: ignore[assignment]
-    config.listeners[0].rules[0].scope = 3  # type: ignore[assignment]
+    config.listeners[0].rules[0].scope = 4  # type: ignore[assignment]
     config.listeners[0].rules[0].replies.of.add()
     config.listeners[0].rules[0].replies.then = 5  # type: ignore[assignment]
     assert problems(config) == [
         "engine: there is no value 7; known: ENGINE_CALLBACK, ENGINE_COROUTINE",
         f"rules[0].event: there is no value -1; known: {', '.join(v1.Event.keys()[1:])}",
-        "rules[0].scope: there is no value 3; known: SCOPE_LISTENER, SCOPE_CONNECTION",
+        "rules[0].scope: there is no value 4; known: SCOPE_LISTENER, SCOPE_CONNECTION, SCOPE_PEER",
         "rules[0].replies.then: there is no value 5; known: THEN_REPEAT_LAST, THEN_CYCLE, THEN_NEXT_RULE, THEN_RANDOM",
     ]
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from answerback.core.actions import Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.framing import Read
 from answerback.core.plan import Engine, Limits
 from answerback.core.steps import END_IN_ORDER, Wait
@@ -63,10 +64,37 @@ def test_rule_without_an_event_is_for_requests() -> None:
 def test_rule_compiles_with_its_states_and_counts() -> None:
     chosen = selected(listener("rules: [{in_states: [''], times: 3, scope: CONNECTION}, {}]"), RequestContext())
     assert chosen is not None
-    assert (chosen.in_states, chosen.times, chosen.per_connection) == (("",), 3, True)
+    assert (chosen.in_states, chosen.times, chosen.scope) == (("",), 3, CountedFor.CONNECTION)
     chosen = selected(listener("rules: [{in_states: [a]}, {times: 1, scope: LISTENER}]"), RequestContext())
     assert chosen is not None
-    assert (chosen.name, chosen.times, chosen.per_connection) == ("rules[1]", 1, False)
+    assert (chosen.name, chosen.times, chosen.scope) == ("rules[1]", 1, CountedFor.LISTENER)
+
+
+@pytest.mark.parametrize(
+    "text, counts",
+    {
+        "rules: [{times: 1, scope: PEER}]": True,
+        "rules: [{replies: {of: [[], []]}, scope: PEER}]": True,
+        "rules: [{event: TICK, interval: 1s, times: 1, scope: PEER}]": True,
+        "rules: [{scope: PEER}]": False,
+        "rules: [{times: 1, scope: CONNECTION}, {times: 1}]": False,
+        "faults: [{skip: 1, scope: PEER, drop: {}}]": True,
+        "faults: [{every: 2, scope: PEER, drop: {}}]": True,
+        "faults: [{times: 2, scope: PEER, direction: FROM_PEER, bandwidth: {bytes_per_second: 1}}]": True,
+        "faults: [{scope: PEER, drop: {}}]": False,
+        "faults: [{skip: 1, drop: {}}]": False,
+    }.items(),
+)
+def test_listener_notes_its_peers_only_if_something_counts_for_each(text: str, counts: bool) -> None:
+    assert only(listener(text)).counts_peers is counts
+
+
+def test_rule_on_limit_notes_the_peers_that_it_counts_for() -> None:
+    limits = "limits: {max_connections: 1}\nrules: [{event: LIMIT, times: 1, scope: PEER}]"
+    for text, counts in {limits: True, limits.replace("PEER", "LISTENER"): False}.items():
+        plan = only(listener(text)).on_limit
+        assert plan is not None
+        assert plan.counts_peers is counts
 
 
 def test_rule_and_fault_compile_with_their_windows() -> None:
@@ -95,7 +123,7 @@ def test_listener_compiles_with_its_random_seed(seed: str) -> None:
 
 def test_rule_cells_and_names_follow_the_order_written() -> None:
     plan = compiled(load(WHOLE).config, WHOLE_FILES)
-    first, second = plan.listeners.values()
+    first, second, *_ = plan.listeners.values()
     assert first.rule_names[:4] == ("greeting", "rules[1]", "rules[2]", "rules[3]")
     assert (first.block, second.block) == (0, 1000)
     ping = first.on_request.selector_for("").search(b"PING", RequestContext())
@@ -109,7 +137,8 @@ def test_rule_cells_and_names_follow_the_order_written() -> None:
 
 def test_listener_engine_defaults_to_the_option() -> None:
     plan = compiled(load(WHOLE).config, WHOLE_FILES, Engine.CALLBACK)
-    assert [each.engine for each in plan.listeners.values()] == [Engine.CALLBACK, Engine.COROUTINE]
+    given = [Engine.CALLBACK, Engine.COROUTINE, Engine.CALLBACK, Engine.CALLBACK]
+    assert [each.engine for each in plan.listeners.values()] == given
     for engine in Engine:
         assert compiled(BUILT_IN, engine=engine).listeners["hello"].engine is engine
 

@@ -79,3 +79,23 @@ def test_lint_on_unix_socket_warns_of_peer_match_and_reset() -> None:
         "faults[0].reset: a Unix socket has no RST: the peer reads EOF, as after a close",
     ]
     assert advice(text) == []
+
+
+def test_lint_on_unix_socket_warns_of_counts_for_each_peer() -> None:
+    text = (
+        "rules: [{times: 1, scope: PEER}, {times: 1, scope: LISTENER}, {}]\nfaults: [{times: 1, scope: PEER, drop: {}}]"
+    )
+    assert advice(text, address="unix:/run/a.sock") == [
+        "rules[0].scope: PEER counts as LISTENER does: all peers of a Unix socket are one",
+        "faults[0].scope: PEER counts as LISTENER does: all peers of a Unix socket are one",
+    ]
+    assert advice(text) == []
+
+
+def test_tls_that_no_step_begins_is_warned_of() -> None:
+    on_step = "tls: {cert: a.crt, key: a.key, start: ON_STEP}\n"
+    why = "TLS never begins: no rule has the step start_tls; without ON_STEP it begins with the connection"
+    assert advice(on_step) == [f"tls.start: {why}"]
+    assert advice(on_step + "rules: [{do: [send: x]}]") == [f"tls.start: {why}"]
+    assert advice(on_step + "rules: [{do: [start_tls]}]") == []
+    assert advice("tls: {cert: a.crt, key: a.key}") == []

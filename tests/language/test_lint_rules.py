@@ -165,6 +165,10 @@ def test_lint_warns_of_scope_without_count() -> None:
     assert advice("rules: [{scope: CONNECTION, times: 1}]") == []
 
 
+def test_lint_does_not_call_rules_behind_one_limited_for_each_peer_unreachable() -> None:
+    assert advice("rules: [{times: 1, scope: PEER}, {}]") == []
+
+
 def test_times_beyond_the_last_reply_is_warned_of() -> None:
     assert advice("rules: [{times: 3, replies: {of: [[], []], then: NEXT_RULE}}]") == [
         "rules[0].times: never reached: the rule does not match after 2 replies",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
-from textwrap import dedent, indent
+from textwrap import indent
 
 import pytest
 from google.protobuf.descriptor import Descriptor
@@ -21,12 +21,9 @@ from answerback.language.reference import Entry, entries
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 from tests.language.compiling import compiled
-from tests.language.configurations import problems_of
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-PAGE = (REFERENCE / "language.md").read_text()
 GENERATED = (REFERENCE / "configuration.md").read_text()
-FENCE = re.compile(r"^```([a-z ]+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILES = {"request.bin": b"", "reply.bin": b"", "end.bin": b"\0"}
 ENTRIES = list(entries())
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[f"{each.message}.{each.field}" for each in ENTRIES])
@@ -57,6 +54,16 @@ def whole(where: Where, example: str) -> str:
     given = {line.split(":")[0] for line in rule.splitlines()}
     needed = [line for line in ("name: it", "address: 127.0.0.1:0") if line.split(":")[0] not in given]
     needed += ["rules: [{name: login}]"] * ("[login]" in example)
+    needed += ["framing: http"] * ("respond:" in example)
+    needed += ["tls: {cert: a.crt, key: a.key, start: ON_STEP}"] * ("start_tls" in example)
+    needed += ["tls: {cert: a.crt, key: a.key}"] * bool(re.search(r"faults: .*\btls: ", example))
+    needed += ["rules: [{do: [start_tls]}]"] * ("start: ON_STEP" in example)
+    needed += ["framing: line", "rules: [{when: PING}]"] * bool(re.search("upstream: .*framing: ", example))
+    if "event: REPLY" in example:
+        needed += ["framing: line", "upstream: {address: 'a:1', framing: line}"]
+    elif "forward" in example:
+        needed.append("upstream: 'a:1'")
+    needed += ["rules: [{do: [forward]}]"] * ("ON_FORWARD" in example)
     return "listeners:\n  -\n" + indent("\n".join([*needed, rule]), "    ")
 
 
@@ -126,28 +133,3 @@ def test_documented_defaults_of_limits_are_those_in_use() -> None:
 def test_documented_default_of_read_is_the_one_in_use() -> None:
     entry = next(each for each in ENTRIES if each.field == "max_bytes")
     assert int(entry.default.split("`")[1]) == DEFAULT_READ_BYTES
-
-
-def test_shorthand_in_configuration_reference_equals_its_full_form() -> None:
-    table = PAGE.split("\n## Shorthand\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| [^|]+ \| `([^|]+)` \| `([^|]+)` \|$", table, re.MULTILINE)
-    assert len(rows) == 8
-
-    def meant(text: str) -> v1.Config:
-        document = load(whole(Where.RULE, f"do: [{text}]" if text.startswith("send") else text))
-        assert document.problems == ()
-        return document.config
-
-    for short, full in rows:
-        assert meant(short) == meant(full)
-
-
-def test_complete_examples_of_the_reference_are_valid() -> None:
-    for example in [text for kind, text in FENCE.findall(PAGE) if kind == "yaml"]:
-        assert problems_of(example) == []
-        assert warnings(load(example).config) == []
-
-
-def test_rejection_in_configuration_reference_is_the_actual_message() -> None:
-    blocks = dict(FENCE.findall(PAGE))
-    assert problems_of(blocks["yaml refused"]) == dedent(blocks["text"]).splitlines()

@@ -5,7 +5,7 @@ from answerback.metrics.exposition import Exposition
 from answerback.metrics.snapshot import Runtime, read_counts, read_open
 from answerback.shared import listener_counters
 from answerback.shared.counters import CounterLayout, SharedCounters
-from answerback.shared.listener_counters import ACCEPT_ERRORS, BLOCK, REJECTIONS, ListenerCounters
+from answerback.shared.listener_counters import ACCEPT_ERRORS, BLOCK, REJECTIONS, UPSTREAM_ERRORS, ListenerCounters
 from tests.metrics.conftest import FakeWorker
 from tests.metrics.test_exposition import values
 
@@ -14,10 +14,12 @@ ROWS = {
     "connections_closed_total": (listener_counters.CLOSED, "reason", [reason.label for reason in CloseReason]),
     "connections_rejected_total": (listener_counters.REJECTED, "reason", REJECTIONS),
     "accept_errors_total": (listener_counters.ACCEPT_FAILED, "errno", ACCEPT_ERRORS),
+    "upstream_connect_errors_total": (listener_counters.UPSTREAM_FAILED, "errno", UPSTREAM_ERRORS),
 }
 CELLS = {
     "connections_accepted_total": listener_counters.ACCEPTED,
     "connections_open": listener_counters.OPEN,
+    "connections_awaiting_header": listener_counters.AWAITING_HEADER,
     "received_bytes_total": listener_counters.RECEIVED_BYTES,
     "sent_bytes_total": listener_counters.SENT_BYTES,
     "requests_total": listener_counters.REQUESTS,
@@ -25,6 +27,10 @@ CELLS = {
     "requests_truncated_total": listener_counters.TRUNCATED,
     "connections_without_data_total": listener_counters.PROBES,
     "session_errors_total": listener_counters.SESSION_ERRORS,
+    "peer_counts_evicted_total": listener_counters.PEERS_EVICTED,
+    "upstream_connections_total": listener_counters.UPSTREAM_CONNECTED,
+    "upstream_received_bytes_total": listener_counters.UPSTREAM_RECEIVED_BYTES,
+    "upstream_sent_bytes_total": listener_counters.UPSTREAM_SENT_BYTES,
 }
 RUNTIME = Runtime(
     version="1.2.3",
@@ -83,8 +89,23 @@ def test_listener_family_is_read_from_its_cell(memory: SharedCounters, places: C
             assert one(name, **{label: each}) == 3 * (1000 + offset), each
     assert one("injected_delay_seconds_total") == 3 * (1000 + listener_counters.DELAY_NANOSECONDS) / 1e9
     assert one("request_duration_seconds_sum") == 3 * (1000 + listener_counters.DURATION_NANOSECONDS) / 1e9
-    buckets = range(listener_counters.DURATION, listener_counters.DURATION + len(listener_counters.DURATION_BOUNDS) + 1)
-    assert one("request_duration_seconds_count") == sum(3 * (1000 + offset) for offset in buckets)
+    nanoseconds = 3 * (1000 + listener_counters.UPSTREAM_NANOSECONDS)
+    assert one("upstream_connect_duration_seconds_sum") == nanoseconds / 1e9
+    for histogram, first in (
+        ("request_duration_seconds", listener_counters.DURATION),
+        ("upstream_connect_duration_seconds", listener_counters.UPSTREAM_DURATION),
+    ):
+        buckets = range(first, first + len(listener_counters.DURATION_BOUNDS) + 1)
+        assert one(f"{histogram}_count") == sum(3 * (1000 + offset) for offset in buckets)
+
+
+def test_listener_without_an_upstream_has_no_series_of_upstreams(memory: SharedCounters, places: CounterLayout) -> None:
+    def series() -> set[str]:
+        return {name for name, _ in values(Exposition(memory, lambda: places, lambda: RUNTIME)) if "_upstream_" in name}
+
+    assert series() == set()
+    ListenerCounters(memory.region(1), places.listeners["hello"]).relays()
+    assert len(series()) == 2 + 2 + 3  # counters of connections, errors and bytes; and the parts of the histogram
 
 
 def test_process_fact_is_in_its_family(memory: SharedCounters, places: CounterLayout) -> None:
@@ -129,8 +150,23 @@ def test_counter_update_changes_its_own_cell_only(memory: SharedCounters) -> Non
         (lambda: counts.requested(rule, 4), {listener_counters.REQUESTS: 4, rule - 200: 4}),
         (lambda: counts.matched(rule), {rule - 200: 1}),
         (lambda: counts.fault_applied(fault), {fault - 200: 1}),
+        (lambda: counts.unexpected_frame(rule), {rule - 200: 1}),
         (counts.truncated, {listener_counters.TRUNCATED: 1}),
         (counts.failed, {listener_counters.SESSION_ERRORS: 1}),
+        (counts.peer_evicted, {listener_counters.PEERS_EVICTED: 1}),
+        (counts.relays, {listener_counters.RELAYS: 1}),
+        (lambda: counts.upstream_received(5), {listener_counters.UPSTREAM_RECEIVED_BYTES: 5}),
+        (lambda: counts.upstream_sent(6), {listener_counters.UPSTREAM_SENT_BYTES: 6}),
+        (lambda: counts.upstream_failed("timeout"), {listener_counters.UPSTREAM_FAILED + 1: 1}),
+        (lambda: counts.upstream_failed("EXDEV"), {listener_counters.UPSTREAM_FAILED + len(UPSTREAM_ERRORS) - 1: 1}),
+        (
+            lambda: counts.upstream_connected(0.0001),
+            {
+                listener_counters.UPSTREAM_CONNECTED: 1,
+                listener_counters.UPSTREAM_DURATION + 1: 1,
+                listener_counters.UPSTREAM_NANOSECONDS: 100_000,
+            },
+        ),
         (lambda: counts.delayed(1.5), {listener_counters.DELAY_NANOSECONDS: 1_500_000_000}),
     ]
     for move, expected in moves:

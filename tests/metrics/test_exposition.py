@@ -3,15 +3,16 @@
 import shutil
 import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from answerback.core.actions import CloseReason
+from answerback.core.tls import Handshakes
 from answerback.metrics.exposition import Abandoned, Exposition
-from answerback.metrics.families import FAMILIES, PREFIX
+from answerback.metrics.families import FAMILIES, PREFIX, SECTIONS
 from answerback.metrics.samples import Kind
 from answerback.metrics.snapshot import Counts, Runtime, read_counts
 from answerback.shared.counters import CounterLayout, SharedCounters
@@ -43,6 +44,15 @@ def value(exposition: Exposition, name: str, **labels: str) -> float:
     return values(exposition)[PREFIX + name, frozenset(labels.items())]
 
 
+def test_nothing_is_read_before_the_first_scrape(memory: SharedCounters) -> None:
+    def read() -> NoReturn:
+        raise AssertionError("it was read")
+
+    exposition = Exposition(memory, read, read)
+    with pytest.raises(AssertionError, match="it was read"):
+        exposition.render()
+
+
 def test_known_series_are_exposed_from_0(exposition: Exposition) -> None:
     found = {key: value for key, value in values(exposition).items() if key[0].startswith(PREFIX)}
     by_label = {
@@ -50,11 +60,13 @@ def test_known_series_are_exposed_from_0(exposition: Exposition) -> None:
         "connections_rejected_total": ("reason", REJECTIONS),
         "accept_errors_total": ("errno", ACCEPT_ERRORS),
         "rule_matches_total": ("rule", ["greet", "rules[1]"]),
+        "rule_unexpected_frames_total": ("rule", ["greet"]),
         "faults_applied_total": ("fault", ["lossy"]),
         "journal_dropped_total": ("reason", [reason.label for reason in Dropped]),
+        "tls_handshakes_total": ("outcome", [outcome.label for outcome in Handshakes]),
     }
     for family in FAMILIES:
-        if family.labels[:1] != ("listener",) or family.kind is Kind.HISTOGRAM:
+        if family.labels[:1] != ("listener",) or family.kind is Kind.HISTOGRAM or family in SECTIONS["Upstreams"]:
             continue
         label, series = by_label.get(family.name, ("", [""]))
         for one in series:
@@ -89,6 +101,15 @@ def test_faults_have_their_own_series(
     for books in slots:
         books.fault_applied(places.faults["hello", "lossy"])
     assert value(exposition, "faults_applied_total", listener="hello", fault="lossy") == 2
+
+
+def test_unexpected_frames_are_counted_by_rule(
+    exposition: Exposition, slots: list[ListenerCounters], places: CounterLayout
+) -> None:
+    for books in slots:
+        books.unexpected_frame(places.unexpected_frames["hello", "greet"])
+    assert value(exposition, "rule_unexpected_frames_total", listener="hello", rule="greet") == 2
+    assert value(exposition, "rule_matches_total", listener="hello", rule="greet") == 0
 
 
 def test_rules_have_their_own_series(

@@ -7,7 +7,7 @@ import pytest
 from answerback.core.actions import CloseReason
 from answerback.metrics.families import FAMILIES, LABELS, PREFIX, SECTIONS
 from answerback.metrics.samples import Family, Kind
-from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS
+from answerback.shared.listener_counters import ACCEPT_ERRORS, DURATION_BOUNDS, REJECTIONS, UPSTREAM_ERRORS
 from tools.metrics_reference import page
 
 ROW = re.compile(r"\| `(?P<name>\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]+) \| (?P<help>[^|]+) \|")
@@ -54,7 +54,8 @@ def test_metrics_reference_lists_each_family_once_with_type_labels_and_help() ->
 
 def test_metrics_reference_explains_every_value_of_its_labels() -> None:
     explained = dict(VALUE.findall(page()))
-    assert explained == {reason.label: reason.explanation for reason in CloseReason} | REJECTIONS | ACCEPT_ERRORS
+    reasons = {reason.label: reason.explanation for reason in CloseReason}
+    assert explained == reasons | REJECTIONS | ACCEPT_ERRORS | UPSTREAM_ERRORS  # EMFILE and others are in two tables
     assert all(re.fullmatch(r"[A-Z][^|]+\.", meaning) for meaning in explained.values())
 
 

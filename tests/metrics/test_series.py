@@ -1,6 +1,7 @@
 """Series of removed listeners, rules and faults expire; those of configured ones do not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -8,8 +9,9 @@ from answerback.metrics.exposition import Exposition
 from answerback.metrics.series import REMOVED_SECONDS, Names, Series
 from answerback.metrics.snapshot import Runtime, read_open
 from answerback.shared.counters import CounterLayout, SharedCounters
+from answerback.shared.listener_counters import BLOCK
 
-NONE = Names(frozenset(), frozenset(), frozenset())
+NONE = Names(frozenset(), frozenset(), frozenset(), frozenset())
 
 
 class Clock:
@@ -31,7 +33,12 @@ def series(places: CounterLayout, memory: SharedCounters, clock: Clock) -> Serie
 
 
 def everything(places: CounterLayout) -> Names:
-    return Names(frozenset(places.listeners), frozenset(places.rules), frozenset(places.faults))
+    return Names(
+        frozenset(places.listeners),
+        frozenset(places.rules),
+        frozenset(places.unexpected_frames),
+        frozenset(places.faults),
+    )
 
 
 def test_series_of_configured_listener_never_expire(series: Series, places: CounterLayout, clock: Clock) -> None:
@@ -41,6 +48,7 @@ def test_series_of_configured_listener_never_expire(series: Series, places: Coun
     assert shown.listeners == places.listeners
     assert list(shown.rules) == [("hello", "greet"), ("hello", "rules[1]")]
     assert shown.faults == places.faults
+    assert shown.unexpected_frames == places.unexpected_frames == {("hello", "greet"): BLOCK + 3}
 
 
 def test_series_of_configuration_never_active_are_not_shown(series: Series) -> None:
@@ -54,10 +62,12 @@ def test_series_of_removed_listener_expire_after_a_while(series: Series, places:
     assert series.shown().listeners == places.listeners
     assert series.shown().rules == places.rules
     assert series.shown().faults == places.faults
+    assert series.shown().unexpected_frames == places.unexpected_frames
     clock.now += 1
     shown = series.shown()
     assert not shown.listeners
     assert not shown.rules
+    assert not shown.unexpected_frames
     assert not shown.faults
 
 
@@ -65,7 +75,7 @@ def test_series_of_a_removed_rule_and_fault_expire_without_their_listener(
     series: Series, places: CounterLayout, clock: Clock
 ) -> None:
     series.configured(everything(places))
-    series.configured(Names(frozenset({"hello"}), frozenset({("hello", "greet")}), frozenset()))
+    series.configured(Names(frozenset({"hello"}), frozenset({("hello", "greet")}), frozenset(), frozenset()))
     clock.now += REMOVED_SECONDS
     shown = series.shown()
     assert list(shown.listeners) == ["hello"]
@@ -124,7 +134,7 @@ def test_scrapes_shrink_after_many_rules_are_removed(
         places.rule("hello", f"more{index}")
     series.configured(everything(places))
     assert exposition.render()[0].count(b"\n") == small.count(b"\n") + 10_000
-    few = Names(frozenset({"hello"}), frozenset({("hello", "greet"), ("hello", "rules[1]")}), frozenset(places.faults))
+    few = replace(everything(places), rules=frozenset({("hello", "greet"), ("hello", "rules[1]")}))
     series.configured(few)
     assert exposition.render()[0].count(b"\n") == small.count(b"\n") + 10_000
     clock.now += REMOVED_SECONDS

@@ -35,8 +35,10 @@ Address = tuple[str, int] | str
 class Client:
     """A blunt client of a TCP address or a Unix socket's path."""
 
-    def __init__(self, address: Address, **options: int) -> None:
+    def __init__(self, address: Address, source: str = "", **options: int) -> None:
         self.sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        if source:
+            self.sock.bind((source, 0))
         if "receive_buffer" in options:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options["receive_buffer"])
         self.sock.settimeout(10)
@@ -118,8 +120,8 @@ class Serving:
     def placed(self, plan: ListenerPlan, key: str) -> ListenerPlan:
         return replace(plan, engine=self.engine, socket=key, block=self.places.listener(plan.name))
 
-    def connect(self, key: str = "it", **options: int) -> Client:
-        client = Client(self.addresses[key], **options)
+    def connect(self, key: str = "it", source: str = "", **options: int) -> Client:
+        client = Client(self.addresses[key], source, **options)
         self.clients.append(client)
         return client
 
@@ -129,14 +131,24 @@ class Serving:
     def closed(self, reason: CloseReason, name: str = "it") -> int:
         return self.count(listener_counters.CLOSED + reason, name)
 
+    def ended(self) -> dict[CloseReason, int]:
+        """The close reasons of all connections, once none is open."""
+        self.settle()
+        return {reason: self.closed(reason) for reason in CloseReason if self.closed(reason)}
+
     def settle(self) -> None:
         """Wait until no connection is open."""
         asyncio.run_coroutine_threadsafe(self.listeners.closed(), self.loop).result(10)
 
     def check_balance(self, name: str = "it") -> None:
-        """Accepted = closed + open."""
-        closed = sum(self.closed(reason, name) for reason in CloseReason)
-        assert self.count(listener_counters.ACCEPTED, name) == closed + self.count(listener_counters.OPEN, name)
+        """Accepted = closed + open, at one moment: a client of another test may have found the port."""
+
+        def counted() -> tuple[int, int]:
+            closed = sum(self.closed(reason, name) for reason in CloseReason)
+            return self.count(listener_counters.ACCEPTED, name), closed + self.count(listener_counters.OPEN, name)
+
+        accepted, accounted_for = self.call(counted)
+        assert accepted == accounted_for
 
     def stop(self) -> None:
         for client in self.clients:
@@ -161,6 +173,15 @@ class Serving:
 
 KINDS = [f"{engine.value}-{loop}" for engine in Engine for loop in LOOPS]
 UNIX_KINDS = [f"{engine.value}-uvloop-unix" for engine in Engine]
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is marked is deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have what runs again on asyncio's own loop, by which no worker serves, belong to the long tests."""
+    for item in items:
+        given = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+        if any(isinstance(value, str) and value in KINDS and value.endswith("-asyncio") for value in given):
+            item.add_marker(pytest.mark.long)
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from answerback.core.actions import CloseReason
 from answerback.core.plan import Limits, ListenerPlan
 from answerback.net import admission
-from answerback.net.admission import BUCKET, HEADER, Admission, close_crashed, entries, row
+from answerback.net.admission import HEADER, Admission, close_crashed, entries, row
 from answerback.shared.counters import SHARED_CELLS, SharedCounters
+from answerback.shared.key_table import BUCKET, KeyTable
 from answerback.shared.listener_counters import ListenerCounters
 
 ALICE, BOB = ip_address("192.0.2.1").packed, ip_address("2001:db8::1").packed
@@ -131,7 +132,7 @@ def test_close_crashed_frees_admission_places_without_madv_remove(
 def test_admission_place_of_a_peer_that_left_is_reused(
     doors: list[ListenState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Admission, "_bucket", lambda _self, _key: 0)
+    monkeypatch.setattr(KeyTable, "bucket", lambda _self, _key: 0)
     plan = limited(per_peer=1)
     for number in range(3 * BUCKET):
         peer = number.to_bytes(4, "big")
@@ -142,7 +143,7 @@ def test_admission_place_of_a_peer_that_left_is_reused(
 def test_full_bucket_rejects_new_peers_until_a_peer_leaves_it(
     doors: list[ListenState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Admission, "_bucket", lambda _self, _key: BUCKET)
+    monkeypatch.setattr(KeyTable, "bucket", lambda _self, _key: BUCKET)
     plan = limited(per_peer=2)
     names = [number.to_bytes(4, "big") for number in range(BUCKET)]
     for number, peer in enumerate(names):

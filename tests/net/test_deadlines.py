@@ -35,7 +35,7 @@ class Loop:
 
     def __init__(self, now: float = 1000.25) -> None:
         self.now = now
-        self.turns = 0  # of the loop, in which sockets are looked at
+        self.iterations = 0  # of the loop, in which sockets are polled
         self._timers: list[tuple[float, int, Handle]] = []
         self._number = count()
         self.made = 0  # timers, ever
@@ -67,7 +67,7 @@ class Loop:
 
     def run(self, handle: Handle) -> None:
         if handle.call is not None:
-            self.turns += 1
+            self.iterations += 1
             handle.call()
 
     @property
@@ -253,21 +253,21 @@ def test_deadline_callback_that_raises_does_not_stop_the_others(loop: Loop, dead
 
 @pytest.mark.parametrize("wait", [0.5, 10.0])
 def test_ten_thousand_due_deadlines_are_fired_in_slices(wait: float) -> None:
-    """Each wake takes 20 us of the clock; no turn of the loop takes much more than a slice."""
+    """Each wake takes 20 us of the clock; no iteration of the loop takes much more than a slice."""
     loop = Loop()
     deadlines = deadlines_on(loop)
-    turns: dict[int, float] = {}
+    iterations: dict[int, float] = {}
 
     class Busy(Sleeper):
         def wake(self) -> None:
             self.woken += 1
             loop.now += 20e-6
-            turns[loop.turns] = turns.get(loop.turns, 0.0) + 20e-6
+            iterations[loop.iterations] = iterations.get(loop.iterations, 0.0) + 20e-6
 
     busy = [Busy(loop, deadlines).set_in(wait) for _ in range(10_000)]
     loop.go_on(loop.now + wait + 1)
     assert all(each.woken == 1 for each in busy)
-    assert max(turns.values()) <= SLICE_SECONDS + 2 * 20e-6
+    assert max(iterations.values()) <= SLICE_SECONDS + 2 * 20e-6
     assert is_empty(deadlines)
 
 

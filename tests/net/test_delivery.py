@@ -44,13 +44,8 @@ def asked(serving: Serving, receive_buffer: int = 4096) -> Client:
     return client
 
 
-def ended(serving: Serving) -> dict[CloseReason, int]:
-    serving.settle()
-    return {reason: serving.closed(reason) for reason in CloseReason if serving.closed(reason)}
-
-
 def connections(serving: Serving) -> tuple[Connection, ...]:
-    return tuple(serving.listeners._listeners["it"].connections)
+    return tuple(each for each in serving.listeners._listeners["it"].connections if isinstance(each, Connection))
 
 
 @pytest.fixture(params=KINDS)
@@ -128,7 +123,7 @@ def test_unread_reply_is_reset_at_write_timeout(serving: Serving, reply: bytes) 
     serving.commit(plan(steps.send(reply)))
     began = monotonic()
     client = asked(serving)
-    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert serving.ended() == {CloseReason.WRITE_TIMEOUT: 1}
     assert monotonic() - began >= SHORT
     with pytest.raises(ConnectionResetError):
         client.hear_all()
@@ -139,7 +134,7 @@ def test_unread_small_reply_after_read_ones_is_reset_at_write_timeout(serving: S
     client = asked(serving)
     assert client.hear(len(SMALL)) == SMALL
     client.say(b"b\n")
-    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert serving.ended() == {CloseReason.WRITE_TIMEOUT: 1}
 
 
 @pytest.mark.parametrize("half_closed", [False, True])
@@ -151,7 +146,7 @@ def test_unread_reply_before_a_close_is_reset_at_write_timeout(
     client = asked(serving)
     if half_closed:
         client.finish()
-    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert serving.ended() == {CloseReason.WRITE_TIMEOUT: 1}
     with pytest.raises(ConnectionResetError):
         client.hear_all()
 
@@ -162,7 +157,7 @@ def test_unread_small_replies_before_a_close_are_reset_at_write_timeout(serving:
     client.say(b"b\n")
     eventually(lambda: serving.count(listener_counters.REQUESTS) == 2)
     client.finish()
-    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert serving.ended() == {CloseReason.WRITE_TIMEOUT: 1}
 
 
 def test_reply_without_write_timeout_waits_for_a_slow_reader(serving: Serving) -> None:
@@ -207,7 +202,7 @@ def test_reader_below_the_minimum_rate_is_reset(serving: Serving, taken: tuple[s
     client = asked(serving)
     with pytest.raises(ConnectionResetError):
         sip(client, 256, 0.02)
-    assert ended(serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert serving.ended() == {CloseReason.WRITE_TIMEOUT: 1}
 
 
 def test_slow_reader_above_the_minimum_rate_receives_everything(serving: Serving) -> None:
@@ -218,7 +213,7 @@ def test_slow_reader_above_the_minimum_rate_receives_everything(serving: Serving
     assert sip(client, PROGRESS, 0.1) == reply
     assert monotonic() - began > 1.2  # longer than the timeout, and each second more than is asked for
     client.close()
-    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+    assert serving.ended() == {CloseReason.SERVER_CLOSE: 1}
 
 
 def test_reader_that_catches_up_in_time_is_kept(serving: Serving) -> None:
@@ -258,7 +253,7 @@ def test_closing_connection_is_open_until_the_peer_has_read_everything(serving: 
     eventually(lambda: departing(serving))
     assert serving.count(listener_counters.OPEN) == 1
     assert client.hear_all() == LARGER
-    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+    assert serving.ended() == {CloseReason.SERVER_CLOSE: 1}
 
 
 def test_unread_reply_is_waited_for_by_a_drain_and_reset_by_an_abort(serving: Serving) -> None:
@@ -268,7 +263,7 @@ def test_unread_reply_is_waited_for_by_a_drain_and_reset_by_an_abort(serving: Se
     serving.call(serving.listeners.drain)
     assert serving.count(listener_counters.OPEN) == 1
     serving.call(serving.listeners.abort)
-    assert ended(serving) == {CloseReason.ABORTED: 1}
+    assert serving.ended() == {CloseReason.ABORTED: 1}
     with pytest.raises(ConnectionResetError):
         client.hear_all()
 
@@ -278,7 +273,7 @@ def test_reset_by_the_peer_of_a_closing_connection_keeps_the_close_reason(servin
     client = asked(serving).finish()
     eventually(lambda: departing(serving))
     client.reset()
-    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+    assert serving.ended() == {CloseReason.SERVER_CLOSE: 1}
 
 
 # ── What it costs ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -304,7 +299,7 @@ def test_small_reply_costs_no_look_at_the_kernel_queue(serving: Serving, monkeyp
         client = serving.connect().say(b"a\n")
         assert client.hear_all() == SMALL
         client.close()
-    assert ended(serving) == {CloseReason.SERVER_CLOSE: 5}
+    assert serving.ended() == {CloseReason.SERVER_CLOSE: 5}
     assert looks == []
 
 
@@ -352,7 +347,7 @@ def test_kernel_timeout_is_counted_as_write_timeout() -> None:
 def test_unix_peer_that_does_not_read_is_closed_at_write_timeout(unix_serving: Serving, reply: bytes) -> None:
     unix_serving.commit(plan(steps.send(reply)))
     asked(unix_serving)
-    assert ended(unix_serving) == {CloseReason.WRITE_TIMEOUT: 1}
+    assert unix_serving.ended() == {CloseReason.WRITE_TIMEOUT: 1}
 
 
 def test_unix_peer_that_reads_slowly_receives_everything(unix_serving: Serving) -> None:
@@ -366,7 +361,7 @@ def test_unix_peer_reads_the_whole_reply_after_the_close(unix_serving: Serving) 
     """The peer holds it, in its own receive queue: there is nothing to wait for."""
     unix_serving.commit(plan(steps.send(LARGER), steps.close(), write_timeout=30.0))
     client = asked(unix_serving).finish()
-    assert ended(unix_serving) == {CloseReason.SERVER_CLOSE: 1}
+    assert unix_serving.ended() == {CloseReason.SERVER_CLOSE: 1}
     assert client.hear_all() == LARGER
 
 

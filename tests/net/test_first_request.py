@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from answerback.core.actions import CloseReason
-from answerback.net import listener
+from answerback.net import drain
 from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
 from tests.net.test_held_connection import ECHO
@@ -34,7 +34,7 @@ def test_drained_client_that_has_had_a_reply_is_closed_at_once(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving.commit(ECHO)
-    monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 600.0)
+    monkeypatch.setattr(drain, "FIRST_REQUEST_SECONDS", 600.0)
     silent, idle = connected(serving), connected(serving)
     assert idle.say(b"hi").hear(2) == b"hi"
     serving.call(serving.listeners.drain)
@@ -44,7 +44,7 @@ def test_drained_client_that_has_had_a_reply_is_closed_at_once(
 
 def test_drained_client_connected_long_ago_is_closed_at_once(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     serving.commit(ECHO)
-    monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(drain, "FIRST_REQUEST_SECONDS", 0.0)
     client = connected(serving)
     serving.call(serving.listeners.drain)
     assert client.hear_all() == b""
@@ -54,7 +54,7 @@ def test_drained_client_without_a_request_is_closed_after_its_time(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving.commit(ECHO)
-    monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(drain, "FIRST_REQUEST_SECONDS", 0.1)
     client = connected(serving)
     serving.commit()
     assert client.hear_all() == b""
@@ -63,7 +63,7 @@ def test_drained_client_without_a_request_is_closed_after_its_time(
 
 def test_drain_taken_back_leaves_new_connections_open(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     serving.commit(ECHO)
-    monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(drain, "FIRST_REQUEST_SECONDS", 0.2)
     client = connected(serving)
     (it,) = serving.listeners.named(["it"])
     serving.call(it.drain)

@@ -87,12 +87,19 @@ def test_driven_connection_answers_as_the_session_alone(
 ) -> None:
     config = strategies.read(listener)
     plan, rules = planned(config), len(config.listeners[0].rules)
-    serving.memory.sequences[FIRST_PLACE : FIRST_PLACE + rules] = memoryview(bytes(8 * rules)).cast("Q")
+    for_peers = [index for index, rule in enumerate(config.listeners[0].rules) if rule.scope == v1.SCOPE_PEER]
+    cells = {FIRST_PLACE + index for index in range(rules)} - {FIRST_PLACE + index for index in for_peers}
+    serving.listeners.sequences.reset(cells, [FIRST_PLACE + index for index in for_peers])
     said = [Happening(1, piece) for piece in in_pieces(stream, [])]
     expected = played(plan, [*said, Happening(1, "eof")], Somewhere(peer=("127.0.0.1", 1)))
     serving.commit(plan)
     before = counts(serving, rules)
-    client, heard = serving.connect(), b""
+    try:
+        client, heard = serving.connect(), b""
+    except ConnectionResetError:  # by a rule on CONNECT, before it has returned: nothing can be read any more
+        serving.settle()
+        assert counts(serving, rules) - before == counted(expected)
+        return
     with suppress(ConnectionError):  # where it is reset, and still speaks
         for piece in in_pieces(stream, cuts):
             client.say(piece)

@@ -13,6 +13,7 @@ from answerback.core.framing import Line
 from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.core.session.reader import READ_AHEAD
+from answerback.net.connection import Connection
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
 from tests.waiting import eventually
@@ -53,11 +54,6 @@ def asked(serving: Serving, behind: bytes = b"") -> Client:
     return client.say(behind)
 
 
-def ended(serving: Serving) -> dict[CloseReason, int]:
-    serving.settle()
-    return {reason: serving.closed(reason) for reason in CloseReason if serving.closed(reason)}
-
-
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 @pytest.mark.parametrize(
     "hung", [plan(steps.hang()), plan(steps.echo(), faults=(Fault("hung", 5001, Hang(0)),))], ids=["step", "fault"]
@@ -66,7 +62,7 @@ def test_fin_ends_a_hang(serving: Serving, hung: ListenerPlan, unread: bytes) ->
     serving.commit(hung)
     client = asked(serving, unread).finish()
     assert client.hear_all() == b""
-    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+    assert serving.ended() == {CloseReason.PEER_GAVE_UP: 1}
 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
@@ -74,14 +70,14 @@ def test_fin_ends_a_hang(serving: Serving, hung: ListenerPlan, unread: bytes) ->
 def test_reset_ends_a_hang(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(steps.hang()))
     asked(serving, unread).reset()
-    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+    assert serving.ended() == {CloseReason.PEER_GAVE_UP: 1}
 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
 def test_hang_that_ignores_a_fin_ends_at_its_lifetime(serving: Serving, unread: bytes) -> None:
     serving.commit(plan(steps.hang(ignore_fin=True), lifetime=0.5))
     asked(serving, unread).finish()
-    assert ended(serving) == {CloseReason.MAX_LIFETIME: 1}
+    assert serving.ended() == {CloseReason.MAX_LIFETIME: 1}
 
 
 @pytest.mark.parametrize("unread", [b"", UNREAD], ids=["read", "unread"])
@@ -91,11 +87,12 @@ def test_reset_after_an_ignored_fin_ends_the_hang(serving: Serving, unread: byte
     client = asked(serving, unread).finish()
     eventually(lambda: fin_noted(serving))
     client.reset()
-    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+    assert serving.ended() == {CloseReason.PEER_GAVE_UP: 1}
 
 
 def fin_noted(serving: Serving) -> bool:
     (connection,) = serving.listeners._listeners["it"].connections
+    assert isinstance(connection, Connection)
     return connection.session.fin_noted
 
 
@@ -111,7 +108,7 @@ def test_fin_during_a_wait_is_answered_with_the_rest_of_the_reply(
     serving.commit(plan(wait(), steps.send(b"owed"), steps.close()))
     client = asked(serving, unread).finish()
     assert client.hear_all() in (b"owed", b"abcowed")
-    assert ended(serving) == {CloseReason.SERVER_CLOSE: 1}
+    assert serving.ended() == {CloseReason.SERVER_CLOSE: 1}
 
 
 @pytest.mark.parametrize("fin", [False, True], ids=["open", "half-closed"])
@@ -124,13 +121,13 @@ def test_reset_during_a_delay_ends_the_connection(serving: Serving, fin: bool, u
         client.finish()
         eventually(lambda: fin_noted(serving))
     client.reset()
-    assert ended(serving) == {CloseReason.PEER_RESET: 1}
+    assert serving.ended() == {CloseReason.PEER_RESET: 1}
 
 
 def test_fin_during_a_delay_ends_the_hang_after_it(serving: Serving) -> None:
     serving.commit(plan(steps.delay_fixed(0.3), steps.send(b"owed"), steps.hang()))
     assert asked(serving, UNREAD).finish().hear_all() == b"owed"
-    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 1}
+    assert serving.ended() == {CloseReason.PEER_GAVE_UP: 1}
 
 
 @pytest.mark.parametrize("ignore_fin", [False, True])
@@ -141,7 +138,7 @@ def test_drain_closes_a_hanging_connection_in_order(serving: Serving, ignore_fin
     serving.call(serving.listeners.drain)
     assert client.hear_all() == b""
     client.close()
-    assert ended(serving) == {CloseReason.DRAIN: 1}
+    assert serving.ended() == {CloseReason.DRAIN: 1}
 
 
 @with_rst
@@ -160,6 +157,7 @@ def test_half_closed_connection_causes_no_repeated_epoll_events(serving: Serving
     serving.commit(plan(steps.half_close(), steps.delay_fixed(0.4)))
     client = asked(serving)
     (connection,) = serving.listeners._listeners["it"].connections
+    assert isinstance(connection, Connection)
     dispatch = serving.listeners.poller._by_descriptor
     client.finish()
     eventually(lambda: fin_noted(serving))
@@ -172,7 +170,7 @@ def test_half_closed_connection_causes_no_repeated_epoll_events(serving: Serving
 
     dispatch[fd] = cast("Any", Counting())
     assert client.hear_all() == b""
-    assert ended(serving) == {CloseReason.PEER_EOF: 1}
+    assert serving.ended() == {CloseReason.PEER_EOF: 1}
     assert told <= 3
 
 
@@ -187,4 +185,4 @@ def test_hung_connections_ended_in_any_way_are_counted_as_given_up(serving: Serv
             client.sock.shutdown(socket.SHUT_RDWR)
         else:
             client.close()
-    assert ended(serving) == {CloseReason.PEER_GAVE_UP: 30}
+    assert serving.ended() == {CloseReason.PEER_GAVE_UP: 30}

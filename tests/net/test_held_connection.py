@@ -210,7 +210,7 @@ def test_connection_queued_at_a_former_address_is_accepted_as_before(serving: Se
 
 def test_replaced_worker_accepts_at_a_silent_address_until_it_stops(serving: Serving) -> None:
     serving.commit(ECHO)
-    serving.call(serving.listeners.expect_silence, ["it"])
+    serving.call(serving.listeners.expect_syn_filters, ["it"])
     serving.commit()
     serving.call(lambda: serving.listeners.drain(succeeded=True))
     ended = asyncio.run_coroutine_threadsafe(serving.listeners.closed(), serving.loop)
@@ -228,7 +228,7 @@ def test_replaced_worker_accepts_at_a_silent_address_until_it_stops(serving: Ser
 
 def test_aborted_change_cancels_the_expected_silence(serving: Serving) -> None:
     serving.commit(ECHO)
-    serving.call(serving.listeners.expect_silence, ["it"])
+    serving.call(serving.listeners.expect_syn_filters, ["it"])
     serving.call(serving.listeners.resume, {})
     serving.commit()
     with pytest.raises(ConnectionRefusedError):

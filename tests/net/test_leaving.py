@@ -92,7 +92,7 @@ def test_drain_includes_connections_of_a_removed_listener(
 ) -> None:
     (removed,) = serving.listeners._leaving
     told: list[object] = []
-    monkeypatch.setattr(removed, "_drain_one", told.append)
+    monkeypatch.setattr(removed._drain, "_drain_one", told.append)
     serving.call(serving.listeners.drain)
     assert len(told) == 1
 

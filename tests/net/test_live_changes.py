@@ -12,17 +12,18 @@ import pytest
 from answerback.core import steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
-from answerback.core.plan import Accept, Engine, Limits, ListenerPlan, Plan, Rule
+from answerback.core.plan import Accept, Engine, JournalSettings, Limits, ListenerPlan, Plan, Rule
 from answerback.core.selection import Rules
 from answerback.language.expressions import Scope, compile_template
 from answerback.net.callback import CallbackConnection
 from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
-from answerback.net.listener import Listener, packed
+from answerback.net.listener import Listener
 from answerback.net.listeners import Listeners
 from answerback.net.run_queue import RunQueue
 from answerback.shared import listener_counters
 from tests.net.conftest import KINDS, Client, Serving
+from tests.ports import IPV6
 from tests.waiting import eventually
 
 BIG = b"0123456789abcdef" * (256 << 10)  # 4 MiB: more than the kernel takes
@@ -45,6 +46,7 @@ def listener_of(serving: Serving, name: str = "it") -> Listener:
 
 def connection_of(serving: Serving) -> Connection:
     (connection,) = serving.call(lambda: tuple(listener_of(serving).connections))
+    assert isinstance(connection, Connection)
     return connection
 
 
@@ -208,7 +210,7 @@ def test_drain_closes_the_oldest_connections_first(serving: Serving, monkeypatch
         assert serving.connect().say(b"%x\n" % number).hear(2) == b"%x\n" % number
     listener = listener_of(serving)
     told: list[Connection] = []
-    monkeypatch.setattr(listener, "_drain_one", told.append)
+    monkeypatch.setattr(listener._drain, "_drain_one", told.append)
     serving.call(listener.drain)
     assert [connection.peer for connection in told] == [client.sock.getsockname() for client in serving.clients]
 
@@ -228,12 +230,12 @@ def test_gradual_drain_closes_all_connections_unless_stopped(serving: Serving) -
 
     def drain_and_stop() -> int:
         listener.drain(3600.0)
-        waiting = len(listener._drain_schedule._waiting)
+        waiting = len(listener._drain._schedule._waiting)
         listener.drain_no_more()
-        return waiting - len(listener._drain_schedule._waiting)
+        return waiting - len(listener._drain._schedule._waiting)
 
     assert serving.call(drain_and_stop) == 4
-    assert listener._drain_schedule._timer is None
+    assert listener._drain._schedule._timer is None
     assert [client.say(b"b\n").hear(2) for client in others] == [b"b\n"] * 4
 
 
@@ -241,7 +243,7 @@ def test_client_that_a_stopped_drain_waited_for_stays_connected(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was given a moment to send its first request."""
-    monkeypatch.setattr("answerback.net.listener.FIRST_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("answerback.net.drain.FIRST_REQUEST_SECONDS", 0.2)
     serving.commit(ECHO)
     client = serving.connect()
     listener, passed = listener_of(serving), Event()
@@ -315,16 +317,6 @@ def test_write_timeout_is_not_restarted_by_received_bytes(serving: Serving) -> N
 
 
 # ── Addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def has_ipv6() -> bool:
-    with socket.socket(socket.AF_INET6) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            return False
-    return True
-
-
-IPV6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 FAMILIES = [("127.0.0.1", socket.AF_INET), pytest.param("::1", socket.AF_INET6, marks=IPV6)]
 
 
@@ -345,21 +337,6 @@ def test_nagle_is_disabled_on_accepted_connections(serving: Serving, host: str, 
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert connection_of(serving).peer == client.getsockname()[:2]
         assert connection_of(serving).local_port == where[1]
-
-
-@pytest.mark.parametrize(
-    "family, address, expected",
-    [
-        (socket.AF_INET, ("192.0.2.1", 4000), bytes([192, 0, 2, 1])),
-        (socket.AF_INET6, ("::1", 4000, 0, 0), bytes(15) + b"\1"),
-        (socket.AF_INET6, ("fe80::1%eth0", 4000, 0, 2), b"\xfe\x80" + bytes(13) + b"\1"),
-        (socket.AF_INET6, ("::ffff:192.0.2.1", 4000, 0, 0), bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 1])),
-        (socket.AF_UNIX, "", b""),
-        (socket.AF_UNIX, b"", b""),
-    ],
-)
-def test_peer_key_is_the_address_without_port_and_zone(family: int, address: object, expected: bytes) -> None:
-    assert packed(family, address) == expected
 
 
 @IPV6
@@ -424,3 +401,17 @@ def test_connections_draw_no_number_before_a_rule_uses_it(serving: Serving) -> N
     eventually(lambda: serving.count(listener_counters.OPEN) == 3)
     assert third.say(b"x\n").hear(1) == b"1"
     assert second.say(b"x\n").hear(1) == b"2", "drawn when it is first used"
+
+
+# ── The journal ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_listener_records_only_while_its_journal_is_enabled(serving: Serving) -> None:
+    serving.commit(replace(ECHO, journal=JournalSettings(enabled=False)))
+    client = serving.connect().say(b"a\n")
+    assert client.hear(2) == b"a\n"
+    assert connection_of(serving).session.recorder is None
+    serving.commit(ECHO)
+    client.say(b"b\n")
+    assert client.hear(2) == b"b\n"
+    assert connection_of(serving).session.recorder is not None
+    serving.commit(replace(ECHO, journal=JournalSettings(enabled=False)))
+    assert connection_of(serving).session.recorder is None

@@ -57,6 +57,15 @@ async def test_acts_of_a_moment_are_one_message_in_their_order(signals: Signals,
     assert (await all_told(told, 2))[1] == [Given("go", 1)]
 
 
+async def test_flush_reports_acts_at_once_and_only_once(signals: Signals, told: list[Sequence[Act]]) -> None:
+    signals.give("go")
+    signals.flush()
+    signals.flush()
+    assert told == [[Given("go", 1)]]
+    signals.give("other")
+    assert await all_told(told, 2) == [[Given("go", 1)], [Given("other", 1)]]
+
+
 async def test_granted_signal_wakes_its_connection_once(signals: Signals, told: list[Sequence[Act]]) -> None:
     one, first = waiting(signals)
     other, second = waiting(signals)

@@ -84,4 +84,4 @@ def test_closed_connections_leave_no_deadline_behind(serving: Serving) -> None:
     serving.settle()
     assert len(deadlines) == 0
     assert not deadlines._far
-    eventually(lambda: deadlines._turning is None, what="the last turn")
+    eventually(lambda: deadlines._refill_handle is None, what="the last refill")

@@ -105,6 +105,30 @@ def test_limit_rule_with_other_steps_is_rejected() -> None:
     assert found == ["listeners[0].rules[0].do[1]: a rule on LIMIT may only send, close and reset"]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    ['do: [send: {template: "${connection.number}"}]', 'when: {expr: "connection.number > 3"}, do: [send: a]'],
+)
+def test_limit_rule_that_uses_the_number_of_a_connection_is_rejected(rule: str) -> None:
+    (problem,) = said(check(listener(f"limits: {{max_connections: 1}}\nrules: [{{event: LIMIT, {rule}}}]"), {}))
+    assert ": a connection over a limit has no connection.number" in problem
+    assert said(check(listener(f"rules: [{{event: CONNECT, {rule}}}]"), {})) == []
+
+
+def test_connection_over_the_limit_takes_no_number_and_goes_through_no_fault(serving: Serving) -> None:
+    counting = '{event: CONNECT, do: [send: {template: "${connection.number}"}]}'
+    serving.commit(
+        compiled(f"{counting}, {{{FULL}}}", "{max_connections: 1}\nfaults: [{rules: ['rules[1]'], drop: {}}]")
+    )
+    first = serving.connect()
+    assert first.hear(1) == b"1"
+    assert [serving.connect().hear_all() for _ in range(3)] == [b"-ERR full\r\n"] * 3
+    first.finish().hear_all()
+    first.close()
+    serving.settle()
+    assert serving.connect().hear(1) == b"2"
+
+
 def test_limit_rule_without_a_limit_gets_a_warning() -> None:
     rules = "rules: [{event: LIMIT, do: [send: a]}]"
     (warning,) = said(warnings(listener(rules)))

@@ -17,4 +17,5 @@ def places() -> CounterLayout:
     places.rule("hello", "greet")
     places.rule("hello", "rules[1]")
     places.fault("hello", "lossy")
+    places.unexpected("hello", "greet")
     return places

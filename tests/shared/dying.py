@@ -19,6 +19,7 @@ from answerback.core.plan import Limits, ListenerPlan
 from answerback.net.admission import Admission
 from answerback.shared.counters import SharedCounters
 from answerback.shared.listener_counters import BLOCK, Cells, ListenerCounters
+from answerback.shared.uncounted import AwaitingCounters
 
 RULE = BLOCK  # the first cell behind the only listener's block
 PEER = b"\x7f\0\0\1"
@@ -26,9 +27,19 @@ PLAN = ListenerPlan(name="hello", address="127.0.0.1:0")
 LIMITED = replace(PLAN, limits=Limits(max_connections=3, max_connections_per_peer=3))
 
 
+def moved(cells: Cells) -> dict[int, int]:
+    """The cells that are not 0."""
+    return {place: count for place, count in enumerate(cells[: BLOCK + 1].tolist()) if count}
+
+
 def leave(books: ListenerCounters, admission: Admission) -> None:
     books.closed(CloseReason.SERVER_CLOSE, probe=False)
     admission.left(LIMITED, PEER)
+
+
+def awaiting(books: ListenerCounters) -> AwaitingCounters:
+    """The counters of connections whose PROXY header is awaited, in the same cells."""
+    return AwaitingCounters(books._cells, books._block)
 
 
 # Every transition that is counted, as a driver or a session makes it.
@@ -49,6 +60,10 @@ MOVES: dict[str, Callable[[ListenerCounters, Admission], object]] = {
     "accept_failed": lambda books, _: books.accept_failed("EMFILE"),
     "admitted": lambda books, admission: admission.admit(LIMITED, PEER, books.accepted),
     "left": leave,
+    "awaited": lambda books, _: awaiting(books).accepted(),
+    "announced": lambda books, _: awaiting(books).header_arrived(),
+    "forgotten": lambda books, _: awaiting(books).forgotten(),
+    "late": lambda books, _: awaiting(books).closed(CloseReason.PROXY_HEADER, probe=False),
 }
 
 

@@ -3,8 +3,9 @@
 from answerback.core.plan import JournalBounds
 from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.layout import CONNECTION, Kind, State
-from answerback.shared.journal.records import Record, RingReader
+from answerback.shared.journal.records import Record
 from answerback.shared.journal.region import JournalRegion, run_payload
+from answerback.shared.journal.ring_reader import RingReader
 from answerback.shared.listener_counters import JOURNAL_DROPPED, Dropped, ListenerCounters
 
 BLOCK = 0  # the listener's
@@ -25,11 +26,11 @@ class Writing:
 
     def exchange(self, request: bytes, reply: bytes = b"", *, listener: int = BLOCK, time: float = 1.0) -> int:
         ring = self.region.exchanges
-        payload = ring.store(request, reply)
+        payload = ring.store(request + reply)
         ListenerCounters(self.cells, listener).unmatched(1)
         self.recorded += 1
         at = payload + len(request)
-        rest = (len(request), len(request), at, len(reply), len(reply), 0, 0, 0, 0, 0, 0, 0)
+        rest = (len(request), len(request), at, len(reply), len(reply), 0, 0, 0, 0, 0, 0, 0, 0)
         key = CONNECTION.pack(7, listener, 1, 4000, 0, b"192.0.2.1")
         return ring.append(
             key, time, state=State.IN_PROGRESS, kind=Kind.EXCHANGE, number=self.recorded, payload=payload, rest=rest
@@ -39,7 +40,7 @@ class Writing:
         """Record a read of `count` requests that was answered from the cache; return the payload's position."""
         ring = self.region.exchanges
         if payload < ring.fresh:
-            payload = ring.store(*run_payload([(b"PING", 4)] * count, 5, b"+PONG", 5, b""))
+            payload = ring.store(run_payload([(b"PING", 4)] * count, 5, b"+PONG", 5, b""))
         ListenerCounters(self.cells, BLOCK).unmatched(count)
         key = CONNECTION.pack(7, BLOCK, 1, 4000, 0, b"192.0.2.1")
         ring.append(key, 1.0, state=State.DONE, kind=Kind.RUN, number=1, payload=payload, count=count)

@@ -6,15 +6,17 @@ from typing import cast
 
 import pytest
 
-from answerback.core.actions import Send
+from answerback.core.actions import Action, CloseReason, HalfClose, Send
 from answerback.core.plan import Event, JournalBounds, Rule
 from answerback.core.recorder import Recorded
-from answerback.shared.journal import records
+from answerback.core.session.forwarding import Forwarding
+from answerback.shared.journal import ring_shape
 from answerback.shared.journal.counts import count_unrecorded, entries
 from answerback.shared.journal.layout import GENERATION, HEADER_BYTES, Kind, State
-from answerback.shared.journal.recorder import ListenerJournal
-from answerback.shared.journal.records import EVENTS, Moving, Record, RingReader
+from answerback.shared.journal.listener_journal import MAX_CLIENTS, ListenerJournal
+from answerback.shared.journal.records import ConnectionKey, Record
 from answerback.shared.journal.region import JournalRegion
+from answerback.shared.journal.ring_reader import EVENTS, Moving, RingReader
 from answerback.shared.listener_counters import (
     JOURNAL_DROPPED_AT,
     REQUESTS,
@@ -132,16 +134,16 @@ def test_reader_that_is_overtaken_gets_no_torn_record(writing: Writing) -> None:
 def test_record_that_is_dropped_while_it_is_read_is_left_out(writing: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(40):
         writing.exchange(b"%d" % number)
-    read = records._Shape.records
+    read = ring_shape.RingShape.records
 
-    def interrupted(shape: records._Shape, sequence: int, runs: dict[int, records._Run]) -> list[Record]:
+    def interrupted(shape: ring_shape.RingShape, sequence: int, runs: dict[int, ring_shape._Run]) -> list[Record]:
         found = list(read(shape, sequence, runs))
         if sequence == 1:
             for number in range(40, 50):
                 writing.exchange(b"%d" % number)
         return found
 
-    monkeypatch.setattr(records._Shape, "records", interrupted)
+    monkeypatch.setattr(ring_shape.RingShape, "records", interrupted)
     assert writing.requests() == [b"%d" % number for number in range(10, 40)]
 
 
@@ -179,6 +181,33 @@ def test_record_in_progress_is_completed_after_the_bounds_have_changed(writing: 
     writing.region.configure(JournalBounds(entries=77, bytes=1 << 20))
     writing.region.exchanges.complete(sequence, 2.0, State.DONE)
     assert [record.state for record in writing.kept()] == [State.DONE]
+
+
+@pytest.mark.parametrize("entries", [40, 77])
+@pytest.mark.parametrize("first, last", [(OTHER, OTHER), (OTHER, BLOCK), (BLOCK, OTHER)])
+def test_cleared_records_leave_no_gap_after_the_bounds_have_changed(
+    writing: Writing, entries: int, first: int, last: int
+) -> None:
+    for listener in (first, BLOCK, OTHER, BLOCK, last):
+        writing.exchange(b"%d" % listener, listener=listener)
+    writing.region.clear(OTHER, 2.0)
+    writing.region.configure(JournalBounds(entries=entries, bytes=2 << 20))
+    assert {record.listener for record in writing.kept()} == {BLOCK}
+    assert writing.exchange(b"new") == writing.reader.newest() == 6
+    assert [record.request for record in writing.kept(5)] == [b"new"]
+    assert writing.kept()[-1].request == b"new"
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 39, 40, 41, 100])
+def test_newest_record_is_found_from_any_place(writing: Writing, written: int) -> None:
+    for _ in range(written):
+        writing.exchange(b"")
+    assert writing.reader.newest() == written
+    oldest = max(1, written - 39)
+    for after in range(written + 3):
+        found = [record.sequence for record in writing.kept(after)]
+        assert found == list(range(found[0] if found else after + 1, written + 1))
+        assert after >= written or found[0] >= max(after + 1, oldest)
 
 
 def test_reading_during_a_change_of_the_bounds_raises_moving(writing: Writing) -> None:
@@ -250,19 +279,55 @@ def test_events_have_a_ring_of_their_own(writing: Writing) -> None:
     assert writing.dropped() == 0
 
 
+@pytest.mark.parametrize("entries", [40, 77])
+def test_end_of_a_connection_is_read_as_it_was_recorded_also_after_the_bounds_have_changed(
+    writing: Writing, entries: int
+) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 3).recorder(2, "fe80::1%eth0", 4000)
+    for _ in range(41):  # so that slots are used again
+        writing.region.events.append(b"", 1.0, state=State.DONE, kind=Kind.EVENT, number=1, payload=0, rest=(9,) * 13)
+    recorder.ended(CloseReason.PEER_RESET, 5.0, 2.5, 6, 1 << 40, 1 << 41)
+    writing.region.configure(JournalBounds(entries=entries, bytes=2 << 20))
+    (end,) = [each for chunk in RingReader(writing.region.buffer, 0, EVENTS).read(41) for each in chunk]
+    assert (end.kind, end.state, end.rule) == (Kind.END, State.DONE, CloseReason.PEER_RESET)
+    assert (end.time, end.delayed, end.number) == (5.0, 2.5, 6)
+    assert (end.request_size, end.reply_size) == (1 << 40, 1 << 41)
+    assert (end.request, end.reply, end.note, end.faults) == (b"", b"", b"", ())
+    assert end.key == ConnectionKey(7, BLOCK, 2, 4000, 3, "fe80::1")
+
+
+def test_connections_of_more_clients_than_are_remembered_have_their_addresses(writing: Writing) -> None:
+    journal = ListenerJournal(writing.region, BLOCK, None, 7, 0)
+    for number in (*range(3 * MAX_CLIENTS), 0):
+        host = f"10.0.{number // 256}.{number % 256}"
+        journal.recorder(number, host, 5000 + number).ended(CloseReason.PEER_EOF, 1.0, 0.0, 0, 0, 0)
+        *_, (*_, end) = RingReader(writing.region.buffer, 0, EVENTS).read()
+        assert (end.key.host, end.key.port, end.key.number) == (host, 5000 + number, number)
+        assert len(journal.clients) <= MAX_CLIENTS
+
+
+def test_entries_of_several_listeners_are_dropped_and_counted_by_listener(writing: Writing) -> None:
+    for number in range(40):
+        writing.exchange(b"", listener=OTHER if number % 3 else BLOCK, time=float(number))
+    writing.region.clear(OTHER, 99.0)
+    for _ in range(40):
+        writing.exchange(b"")
+    assert writing.dropped() == 14
+    assert (writing.dropped(listener=OTHER), writing.dropped(Dropped.CLEARED, OTHER)) == (0, 26)
+
+
 def test_script_that_another_one_interrupts_keeps_its_own_record(writing: Writing) -> None:
     journal = ListenerJournal(writing.region, BLOCK, None, 7, 0)
-    recorder = journal.connection_of(1, "192.0.2.1", 4000)
+    recorder = journal.recorder(1, "192.0.2.1", 4000)
     rule = Rule("waits", 500, (lambda _context: None,))
     session = cast(Recorded, None)
     recorder.matched(b"go", rule, 1, 1.0, session)
-    recorder.suspended()
+    recorder.suspended([], 0)
     recorder.interrupted()
     recorder.event(Event.IDLE, rule, 2.0, session)
-    recorder.sending([Send(b"still there?")], 0)
+    recorder.played([Send(b"still there?")], 0)
     recorder.continued()
-    recorder.sending([Send(b"done")], 0)
-    recorder.played()
+    recorder.played([Send(b"done")], 0)
     recorder.flushed(3.0)
     (exchange,) = writing.kept()
     assert (exchange.request, exchange.reply, exchange.state) == (b"go", b"done", State.DONE)
@@ -271,9 +336,39 @@ def test_script_that_another_one_interrupts_keeps_its_own_record(writing: Writin
     assert (event.reply, event.state) == (b"still there?", State.DONE)
 
 
+RULE = Rule("replies", 500, (lambda _context: None,))
+NO_SESSION = cast(Recorded, None)
+
+
+def test_script_that_ends_at_once_is_one_record_with_what_it_sent(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, 10, 7, 0).recorder(1, "192.0.2.1", 4000)
+    sent: list[Action] = [Send(b"of the request before"), Send(b"Hello, "), HalfClose(), Send(memoryview(b"World!"))]
+    recorder.matched(b"go", RULE, 1, 1.0, NO_SESSION)
+    assert writing.kept() == [], "until the script is over or waits"
+    recorder.applied((600, 601))
+    recorder.played(sent, 1)
+    recorder.matched(b"quiet", RULE, 2, 2.0, NO_SESSION)
+    recorder.played([], 0)
+    recorder.flushed(3.0)
+    replied, quiet = writing.kept()
+    assert (replied.request, replied.reply, replied.reply_size) == (b"go", b"Hello, Wor", 13)
+    assert (replied.number, replied.rule, replied.time, replied.finished) == (1, 500, 1.0, 3.0)
+    assert replied.faults == (600, 601)
+    assert (quiet.request, quiet.reply, quiet.reply_size, quiet.faults) == (b"quiet", b"", 0, ())
+    assert (quiet.number, quiet.rule, quiet.time, quiet.state) == (2, 500, 2.0, State.DONE)
+
+
+def test_script_that_fails_before_it_is_recorded_is_abandoned(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
+    recorder.matched(b"go", RULE, 1, 1.0, NO_SESSION)
+    recorder.ended(CloseReason.INTERNAL_ERROR, 2.0, 0.5, 1, 3, 0)
+    (exchange,) = writing.kept()
+    assert (exchange.request, exchange.reply, exchange.state) == (b"go", b"", State.ABANDONED)
+
+
 def test_end_of_a_connection_abandons_the_interrupted_script_too(writing: Writing) -> None:
     journal = ListenerJournal(writing.region, BLOCK, None, 7, 0)
-    recorder = journal.connection_of(1, "192.0.2.1", 4000)
+    recorder = journal.recorder(1, "192.0.2.1", 4000)
     rule = Rule("waits", 500, (lambda _context: None,))
     session = cast(Recorded, None)
     recorder.matched(b"go", rule, 1, 1.0, session)
@@ -282,3 +377,90 @@ def test_end_of_a_connection_abandons_the_interrupted_script_too(writing: Writin
     recorder.over(3.0)
     (exchange,) = writing.kept()
     assert (exchange.state, exchange.finished) == (State.ABANDONED, 3.0)
+
+
+class Forwards:
+    """A session that forwards, as its recorder sees it."""
+
+    forwarding = cast(Forwarding, object())
+    owes = False
+
+
+FORWARDS = cast(Recorded, Forwards())
+
+
+def test_forwarded_request_is_in_progress_until_its_reply_is_sent(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
+    recorder.matched(b"GET a", None, 1, 1.0, FORWARDS)
+    first = recorder.forwarded(owed=True)
+    recorder.played([], 0)
+    recorder.matched(b"GET b", RULE, 2, 1.0, FORWARDS)
+    second = recorder.forwarded(owed=True)
+    recorder.played([], 0)
+    recorder.flushed(1.5)
+    assert [(each.state, each.upstream) for each in writing.kept()] == [(State.IN_PROGRESS, -1.0)] * 2
+    recorder.replied(first, 0.25)
+    recorder.delayed(0.5)
+    recorder.played([Send(b"one")], 0)
+    assert writing.kept()[0].state == State.IN_PROGRESS
+    recorder.flushed(2.0)
+    recorder.replied(second, 0.75)
+    recorder.played([Send(b"two")], 0)
+    recorder.flushed(2.5)
+    one, two = writing.kept()
+    assert (one.request, one.rule, one.reply, one.state) == (b"GET a", -1, b"one", State.DONE)
+    assert (one.finished, one.delayed, one.upstream) == (2.0, 0.5, 0.25)
+    assert (two.rule, two.reply, two.upstream) == (500, b"two", 0.75)
+
+
+def test_request_whose_reply_is_not_framed_is_done_when_it_was_passed_on(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
+    recorder.matched(b"GET a", None, 1, 1.0, FORWARDS)
+    assert recorder.forwarded(owed=False) is None
+    recorder.played([], 0)
+    recorder.flushed(1.5)
+    (exchange,) = writing.kept()
+    assert (exchange.state, exchange.upstream, exchange.finished) == (State.DONE, -1.0, 1.5)
+
+
+def test_script_around_a_reply_is_one_exchange(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
+    recorder.matched(b"both", RULE, 1, 1.0, FORWARDS)
+    request = recorder.forwarded(owed=True)
+    recorder.suspended([Send(b"<")], 0)
+    recorder.interrupted()
+    recorder.replied(request, 0.25)
+    recorder.played([Send(b"ok")], 0)
+    recorder.continued()
+    recorder.flushed(1.5)
+    assert writing.kept()[0].state == State.IN_PROGRESS
+    recorder.played([Send(b">")], 0)
+    recorder.flushed(2.0)
+    (exchange,) = writing.kept()
+    assert (exchange.reply, exchange.state, exchange.upstream) == (b"<ok>", State.DONE, 0.25)
+
+
+def test_requests_that_an_upstream_does_not_answer_are_abandoned(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
+    request = None
+    for number in (1, 2):
+        recorder.matched(b"GET", None, number, 1.0, FORWARDS)
+        request = recorder.forwarded(owed=True)
+        recorder.played([], 0)
+        if number == 1:
+            recorder.unanswered(2.0)
+    recorder.ended(CloseReason.UPSTREAM_RESET, 3.0, 0.5, 2, 6, 0)
+    assert [(each.state, each.finished) for each in writing.kept()] == [(State.ABANDONED, 2.0), (State.ABANDONED, 3.0)]
+    recorder.replied(request, 1.0)
+    assert recorder.open is None, "it is not known any more"
+
+
+def test_upstreams_time_survives_other_bounds_of_the_journal(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
+    recorder.matched(b"GET", None, 1, 1.0, FORWARDS)
+    recorder.replied(recorder.forwarded(owed=True), 0.25)
+    recorder.played([Send(b"ok")], 0)
+    recorder.flushed(2.0)
+    writing.region.configure(JournalBounds(20, SMALL.bytes, SMALL.body_bytes))
+    (exchange,) = writing.kept()
+    assert (exchange.reply, exchange.upstream) == (b"ok", 0.25)

@@ -17,6 +17,7 @@ from answerback.shared.listener_counters import (
     ACCEPT_ERRORS,
     ACCEPT_FAILED,
     ACCEPTED,
+    AWAITING_HEADER,
     BLOCK,
     CLOSED,
     DELAY_NANOSECONDS,
@@ -36,7 +37,7 @@ from answerback.shared.listener_counters import (
     Cells,
     ListenerCounters,
 )
-from tests.shared.dying import LIMITED, MOVES, PEER, RULE, Fuse, keep_books
+from tests.shared.dying import LIMITED, MOVES, PEER, RULE, Fuse, keep_books, moved
 
 ROOT = Path(__file__).resolve().parents[2]
 CRASHED = CLOSED + CloseReason.WORKER_CRASHED
@@ -52,13 +53,8 @@ def books(cells: Cells) -> ListenerCounters:
     return ListenerCounters(cells, 0)
 
 
-def moved(cells: Cells) -> dict[int, int]:
-    """The cells that are not 0."""
-    return {place: count for place, count in enumerate(cells[: BLOCK + 1].tolist()) if count}
-
-
 def balance(cells: Cells) -> tuple[int, int]:
-    return cells[ACCEPTED], sum(cells[CLOSED : CLOSED + len(CloseReason)]) + cells[OPEN]
+    return cells[ACCEPTED] + cells[AWAITING_HEADER], sum(cells[CLOSED : CLOSED + len(CloseReason)]) + cells[OPEN]
 
 
 # ── Each transition moves its own cells ──
@@ -186,7 +182,7 @@ def run_until_killed(memory: SharedCounters, writes: int, *moves: str) -> int:
     return subprocess.run(command, cwd=ROOT, pass_fds=(memory.fd,), check=False, stdout=subprocess.DEVNULL).returncode
 
 
-BEFORE = ("admitted", "received", "requested", "sent", "answered", "accepted")
+BEFORE = ("admitted", "received", "requested", "sent", "answered", "awaited")
 
 
 def every_write() -> list[tuple[str, int, int]]:
@@ -216,7 +212,7 @@ def test_listener_counters_balance_after_a_kill_at_any_write(move: str, writes: 
     close_crashed(memory, 0)
     accepted, accounted = balance(cells)
     assert accepted == accounted
-    assert cells[OPEN] == 0
+    assert cells[OPEN] == cells[AWAITING_HEADER] == 0
     successor = Admission(memory, 1)
     fresh = ListenerCounters(memory.region(1), 0)
     answers = [successor.admit(LIMITED, PEER, fresh.accepted) for _ in range(4)]
@@ -226,7 +222,7 @@ def test_listener_counters_balance_after_a_kill_at_any_write(move: str, writes: 
 def test_listener_counters_of_a_worker_not_killed_are_unchanged_by_the_fuse() -> None:
     """The fuse itself changes nothing."""
     whole, memory = SharedCounters.create(2), SharedCounters.create(2)
-    moves = ("accepted", "accepted", *MOVES)
+    moves = ("accepted", "accepted", "awaited", "awaited", *MOVES)
     keep_books(whole, 0, moves, Fuse(0, lambda: None))
     assert run_until_killed(memory, 0, *moves) == 0
     assert moved(memory.region(0)) == moved(whole.region(0))
@@ -272,16 +268,20 @@ def test_listener_counters_balance_over_any_lives_and_deaths(lives: list[tuple[i
 
 def possible(wanted: list[str]) -> list[str]:
     """The moves, without closing what is not open."""
-    open_, counted, moves = 0, 0, []
+    open_, counted, awaited, moves = 0, 0, 0, []
     for move in wanted:
-        if move in {"closed", "probe"} and open_ == counted:
+        if move in {"closed", "probe"} and open_ == counted + awaited:
+            continue
+        if move in {"announced", "forgotten", "late"} and not awaited:
             continue
         if move == "left" and not counted:
             continue
         if move == "admitted" and open_ < 3:
             open_, counted = open_ + 1, counted + 1
-        open_ += move == "accepted"
-        open_ -= move in {"closed", "probe", "left"}
+        open_ += move in {"accepted", "awaited"}
+        open_ -= move in {"closed", "probe", "left", "forgotten", "late"}
+        awaited += move == "awaited"
+        awaited -= move in {"announced", "forgotten", "late"}
         counted -= move == "left"
         moves.append(move)
     return moves

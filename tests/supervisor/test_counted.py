@@ -45,16 +45,16 @@ def test_shared_counter_places_are_exactly_those_of_the_named_rules() -> None:
     counters.commit(counters.plan(config))
     (rule,) = counters.cells("it", [(v1.Rule, "rules[0]")])
     (fault,) = counters.cells("it", [(v1.Fault, "faults[0]")])
-    assert (len(rule), len(fault)) == (1, 3)
-    assert not {*rule} & {*fault}
+    assert (len(rule.cells), len(fault.cells)) == (1, 3)
+    assert not {*rule.cells} & {*fault.cells}
     assert counters.cells("it", [(v1.Fault, "rules[0]")]) == []
-    assert sorted(cell for part in counters.cells() for cell in part) == sorted([*rule, *fault])
+    assert sorted(cell for each in counters.cells() for cell in each.cells) == sorted([*rule.cells, *fault.cells])
 
 
 def test_proposed_counters_not_decided_are_not_kept() -> None:
     counters = RuleCounters(CounterLayout())
     config = v1.Config(listeners=[v1.Listener(name="it", rules=[RULES["times"]])])
-    ((_, first),) = counters.plan(config).values()
-    ((_, second),) = counters.plan(config).values()
-    assert first != second
+    (first,) = counters.plan(config).values()
+    (second,) = counters.plan(config).values()
+    assert first.cells != second.cells
     assert counters.cells() == []

@@ -22,7 +22,7 @@ RULES: Final = """
       - {name: quit, when: QUIT, do: [send: "bye\\n", close]}
       - {name: drop, when: DROP, do: [reset]}
       - {name: slow, when: SLOW, do: [delay: 20ms, send: "late\\n"]}
-      - {name: stall, when: STALL, do: [delay: 60s, send: "never\\n"]}
+      - {name: stall, when: STALL, do: [send: "wait\\n", delay: 60s, send: "never\\n"]}
       - {name: mute, when: MUTE, do: [discard]}
       - {name: echo, when: {prefix: E}, do: [echo]}
 """
@@ -152,12 +152,12 @@ async def the_client_resets(address: Address, account: Account) -> None:
 
 async def the_client_resets_during_a_delay(address: Address, account: Account) -> None:
     async with Talk(address, account) as talk:
-        await talk.say(b"PING\nSTALL\n")  # in one segment: who has answered the first has read both
+        await talk.say(b"PING\nSTALL\n")
         account.asked("ping")
         account.asked("stall")
         account.unfinished += 1
         account.delay += STALL_SECONDS
-        await talk.hear(b"+PONG\r\n")
+        await talk.hear(b"+PONG\r\nwait\n")
         talk.reset()
         account.ended("peer_reset")
 

@@ -10,6 +10,7 @@ from typing import Self
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from tests.system.conftest import RunningServer, await_listening, end, launch
+from tests.waiting import eventually
 
 PREFIX = "answerback_"
 
@@ -49,6 +50,18 @@ class Metrics:
             for name, labels, value in expected
             if abs((found := self.value(name, **labels)) - value) > 1e-6
         ]
+
+
+def settled(address: str, listener: str, *, open_: int = 0, accepted: int = 0) -> Metrics:
+    """The metrics once `open_` connections are open, and at least `accepted` were accepted."""
+
+    def as_expected() -> bool:
+        metrics = Metrics.scrape(address)
+        came = metrics.value("connections_accepted_total", listener=listener)
+        return came >= accepted and metrics.value("connections_open", listener=listener) == open_
+
+    eventually(as_expected, what=f"{listener}: {open_} connections open, at least {accepted} accepted")
+    return Metrics.scrape(address)  # again: that scrape may have read other counts just before the last transition
 
 
 def worker_pids(running: RunningServer) -> list[int]:

@@ -20,6 +20,7 @@ from answerback.cli.client import connected
 from answerback.language.problems import InvalidConfig
 from answerback.v1.config_pb2 import Accept, Config
 from answerback.v1.config_service_pb2 import UpdateConfigRequest
+from tests.ports import IPV6
 from tests.system.conftest import CALL_SECONDS, RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
@@ -42,17 +43,7 @@ listeners:
 QUIET = ("REFUSE", "STALL")  # no client is accepted
 
 
-def has_ipv6() -> bool:
-    with socket.socket(socket.AF_INET6) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            return False
-    return True
-
-
 every_engine = pytest.mark.parametrize("engine", ["callback", "coroutine"])
-IPV6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 OTHERS = [
     pytest.param(("127.0.0.1:0", 1, "NORMAL"), id="v4-1"),
     pytest.param(("[::1]:0", 1, "NORMAL"), id="v6-1", marks=IPV6),

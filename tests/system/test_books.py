@@ -11,9 +11,8 @@ import pytest
 
 from tests.system.behaviours import BEHAVIOURS, RULES, Address, Behaviour
 from tests.system.conftest import RunningServer
-from tests.system.scraping import Metrics, serving, worker_pids
+from tests.system.scraping import Metrics, serving, settled, worker_pids
 from tests.system.talking import Account, Talk
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
 
@@ -68,19 +67,6 @@ async def play(address: Address, account: Account, behaviours: Iterable[Behaviou
             clients.create_task(client(behaviour))
 
 
-def at_rest(running: RunningServer, listener: str, connections: int) -> Metrics:
-    """The metrics, once this number of connections were accepted and none is open."""
-
-    def scrape() -> Metrics | None:
-        metrics = Metrics.scrape(running.metrics)
-        came = metrics.value("connections_accepted_total", listener=listener)
-        return metrics if came >= connections and not metrics.value("connections_open", listener=listener) else None
-
-    metrics = eventually(scrape, what=f"{connections} connections accepted and none open")
-    assert metrics is not None
-    return metrics
-
-
 async def greeted(address: Address, account: Account) -> None:
     async with Talk(address, account) as talk:
         await talk.say(b"hi")
@@ -95,7 +81,7 @@ async def test_clients_own_counts_equal_the_metrics_exactly_at_rest(running: Run
     behaviours = list(BEHAVIOURS.values()) * ROUNDS
     random.shuffle(behaviours)
     await play(running.where(engine), account, behaviours)
-    metrics = await asyncio.to_thread(at_rest, running, engine, account.connections)
+    metrics = await asyncio.to_thread(settled, running.metrics, engine, accepted=account.connections)
     assert account.connections == len(behaviours)
     assert metrics.differences(account.samples(engine)) == []
     assert metrics.balanced(engine)
@@ -126,7 +112,7 @@ async def test_counters_equal_client_totals_for_random_conversations(running: Ru
     listener, account = f"{engine}-any", Account()
     seed = random.getrandbits(32)  # from that which pytest-randomly prints
     await play(running.where(listener), account, [partial(anything, random.Random(seed))] * 200)
-    metrics = await asyncio.to_thread(at_rest, running, listener, 200)
+    metrics = await asyncio.to_thread(settled, running.metrics, listener, accepted=200)
     assert metrics.value("received_bytes_total", listener=listener) == account.sent
     assert metrics.value("sent_bytes_total", listener=listener) == account.received
     requests = metrics.value("requests_total", listener=listener)
@@ -144,7 +130,7 @@ async def test_counters_equal_client_totals_for_random_conversations(running: Ru
 async def test_counters_equal_client_totals_for_one_shot_conversations(running: RunningServer, engine: str) -> None:
     listener, account = f"{engine}-hello", Account()
     await play(running.where(listener), account, [greeted] * 500)
-    metrics = await asyncio.to_thread(at_rest, running, listener, account.connections)
+    metrics = await asyncio.to_thread(settled, running.metrics, listener, accepted=account.connections)
     assert metrics.differences(account.samples(listener)) == []
     assert metrics.value("request_duration_seconds_count", listener=listener) == 500
     assert metrics.value("request_duration_seconds_bucket", listener=listener, le="+Inf") == 500
@@ -167,7 +153,7 @@ async def test_counters_balance_with_connections_open_in_two_workers(running: Ru
         metrics = Metrics.scrape(running.metrics)
         assert metrics.value("connections_open", listener=listener) == 100
         assert metrics.balanced(listener)
-    metrics = await asyncio.to_thread(at_rest, running, listener, 100)
+    metrics = await asyncio.to_thread(settled, running.metrics, listener, accepted=100)
     assert metrics.value("connections_closed_total", listener=listener, reason="peer_eof") == 100
 
 

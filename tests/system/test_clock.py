@@ -76,8 +76,8 @@ def test_template_time_follows_a_clock_step(running: RunningServer, clock: Clock
 def test_timers_are_unaffected_by_a_clock_step(running: RunningServer, clock: Clock) -> None:
     """A delay and an idle time in progress are as long as they should be: no shorter, nor an hour longer."""
     for hours in (1, -1):
+        began = time.monotonic()
         with running.connect() as idle, running.connect() as slow:
-            began = time.monotonic()
             slow.sendall(b"slow\n")
             clock.put(hours)
             assert slow.recv(100) == b"REVISION\n"

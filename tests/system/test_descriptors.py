@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import RunningServer, Start
-from tests.system.scraping import Metrics, worker_pids
+from tests.system.scraping import Metrics, settled, worker_pids
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
@@ -99,12 +99,7 @@ def test_thousand_clients_of_a_server_with_256_descriptors_are_answered(start_se
     finally:
         waiting.close()
 
-    def rest() -> Metrics | None:
-        metrics = Metrics.scrape(running.metrics)
-        return None if metrics.value("connections_open", listener="line") else metrics
-
-    metrics = eventually(rest, what="rest")
-    assert metrics is not None
+    metrics = settled(running.metrics, "line")
     assert metrics.value("connections_accepted_total", listener="line") == CLIENTS
     assert metrics.balanced("line")
     assert metrics.total("worker_restarts_total") == 0

@@ -10,11 +10,14 @@ from answerback.document.encode import dump
 from answerback.language.check import check
 from answerback.language.files import FilesBeneath, read_files
 from answerback.language.lint import warnings
-from answerback.talk.network import SocketNetwork
+from answerback.talk.network import Network, SocketNetwork
 from answerback.talk.player import Player
 from answerback.talk.script import parse
+from answerback.talk.tls import StartTlsNetwork, TlsNetwork
 from answerback.v1 import config_pb2 as v1
+from tests.ports import free_port
 from tests.system.conftest import Start
+from tests.system.tls_examples import careless_client, make_certificates, place_certificates
 
 PATIENCE_SECONDS = 10.0
 TOLERANCE_SECONDS = 10.0  # a busy machine is late; the earliest moment is kept to exactly
@@ -77,25 +80,54 @@ def test_first_configuration_of_the_readme_resets_two_replies_and_then_answers(s
     assert replies == [b"reset"] * 2 + [b"+PONG\r\n"] * 3
 
 
-def all_of_them() -> tuple[v1.Config, dict[str, str]]:
-    """The listeners of all that is played, on ports that are free, and the name of the first one of each file."""
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that examples with TLS need, in the folder `tls`."""
+    folder = tmp_path_factory.mktemp("certificates")
+    make_certificates(folder)
+    return folder
+
+
+def all_of_them(certificates: Path) -> tuple[v1.Config, dict[str, v1.Listener]]:
+    """The listeners of all that is played, on ports that are free, and the first one of each file.
+
+    `certificates`: the folder that has the folder `tls`, as the examples with TLS have it beside them.
+    """
     together, first = v1.Config(), {}
     for talk in PLAYED:
         document = load(talk.with_suffix(".yaml").read_text())
         assert not document.problems
+        upstreams = {listener.upstream.address for listener in document.config.listeners} - {""}
+        known = {address: f"127.0.0.1:{free_port()}" for address in upstreams}
         for listener in document.config.listeners:
             listener.name = f"{talk.parent.name}.{talk.stem}.{listener.name}"  # files may share a name
-            listener.address = re.sub(r":\d+$", ":0", listener.address)
-        first[str(talk)] = document.config.listeners[0].name
+            listener.address = known.get(listener.address) or re.sub(r":\d+$", ":0", listener.address)
+            if listener.HasField("upstream"):
+                listener.upstream.address = known[listener.upstream.address]
+            if listener.HasField("tls"):
+                place_certificates(listener.tls, certificates)
+        first[str(talk)] = document.config.listeners[0]
         together.MergeFrom(document.config)
     return together, first
 
 
+def network_for(listener: v1.Listener, where: tuple[str, int]) -> Network:
+    """A client's way to a listener: in the clear, over TLS, or in the clear until the talk begins TLS."""
+    if not listener.HasField("tls"):
+        return SocketNetwork(where)
+    later = listener.tls.start == v1.Tls.START_ON_STEP
+    return (StartTlsNetwork if later else TlsNetwork)(where, careless_client())
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("engine", ["callback", "coroutine"])
-def test_example_conversations_go_as_written(start_server: Start, engine: str, workers: str) -> None:
-    config, first = all_of_them()
+def test_example_conversations_go_as_written(
+    start_server: Start, engine: str, workers: str, certificates: Path
+) -> None:
+    config, first = all_of_them(certificates)
     running = start_server(dump(config), "--engine", engine, "--workers", workers)
     for talk in PLAYED:
-        with Player(SocketNetwork(running.where(first[str(talk)])), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
+        listener = first[str(talk)]
+        where = running.where(listener.name)
+        with Player(network_for(listener, where), PATIENCE_SECONDS, TOLERANCE_SECONDS) as player:
             player.play(parse(talk.read_text()))

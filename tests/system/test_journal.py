@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -247,6 +248,17 @@ def test_connection_ends_and_answers_to_events_are_listed_and_are_no_exchanges(s
     assert len(served.find(listener, since=mark)) == 1
 
 
+@ENGINES
+def test_connection_that_is_reset_at_once_is_recorded_with_its_client(served: Watched, listener: str) -> None:
+    mark = served.mark()
+    with served.connect(listener) as sock:
+        client = "{}:{}".format(*sock.getsockname())
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request = pb.ListEventsRequest(listener=listener, since=mark)
+    (event,) = eventually(lambda: served.stub.ListEvents(request, timeout=20).events, what="the end")
+    assert (event.peer, event.closed.requests, event.closed.received_bytes) == (client, 0, 0)
+
+
 # ── Waiting and verifying ───────────────────────────────────────────────────────────────────────────────────────────
 def test_wait_that_is_fulfilled_already_returns_at_once(served: Watched) -> None:
     mark = served.mark()
@@ -342,13 +354,22 @@ def test_verification_is_unknown_where_the_journal_is_off(served: Watched) -> No
         (chosen("callback", state=99), grpc.StatusCode.INVALID_ARGUMENT, "filter.state"),
         (chosen("callback", match=v1.Match(regex="(")), grpc.StatusCode.INVALID_ARGUMENT, "filter.match.regex"),
         (chosen("callback", match=v1.Match()), grpc.StatusCode.INVALID_ARGUMENT, "filter.match"),
+        (chosen("callback", match=v1.Match(expr="request[")), grpc.StatusCode.INVALID_ARGUMENT, "filter.match.expr"),
+        (chosen("callback", match=v1.Match(expr="size + 1")), grpc.StatusCode.INVALID_ARGUMENT, "filter.match.expr"),
     ],
 )
+@pytest.mark.parametrize("method", ["ListExchanges", "WatchExchanges", "WaitForExchanges", "VerifyExchanges"])
 def test_filter_that_makes_no_sense_is_rejected(
-    served: Watched, given: pb.ExchangeFilter, code: grpc.StatusCode, text: str
+    served: Watched, method: str, given: pb.ExchangeFilter, code: grpc.StatusCode, text: str
 ) -> None:
+    request = getattr(pb, f"{method}Request")(filter=given)
+
+    def call() -> object:
+        answer = getattr(served.stub, method)(request, timeout=20)
+        return next(answer) if method == "WatchExchanges" else answer
+
     with pytest.raises(grpc.RpcError) as caught:
-        served.stub.ListExchanges(pb.ListExchangesRequest(filter=given), timeout=20)
+        call()
     assert caught.value.code() is code
     assert text in (caught.value.details() or "")
 
@@ -396,6 +417,16 @@ def test_watch_sends_a_request_in_progress_and_again_when_it_is_complete(served:
     watch.cancel()
 
 
+def test_watch_that_nothing_fulfils_receives_nothing_and_works_on(served: Watched) -> None:
+    wanted = chosen("callback", match=equals("E some"))
+    watch = served.stub.WatchExchanges(pb.WatchExchangesRequest(filter=wanted), timeout=30)
+    assert next(watch).started
+    for data, reply in ((b"PING\n", b"+PONG\r\n"), (b"E one\n", b"E one\n"), (b"E some\n", b"E some\n")):
+        served.ask("callback", data, reply).close()
+    assert next(watch).exchange.request.data == b"E some", "the first that matches is the first received"
+    watch.cancel()
+
+
 # ── The law ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def law(running: RunningServer, listener: str) -> tuple[float, float]:
     """Entries + dropped, and requests."""
@@ -425,7 +456,10 @@ listeners:
 """
 
 
-def test_counts_hold_under_load_with_a_worker_killed_and_a_watcher_that_never_reads(start_server: Start) -> None:
+@pytest.mark.parametrize("kill", [False, True])
+def test_counts_hold_under_load_with_a_worker_killed_and_a_watcher_that_never_reads(
+    start_server: Start, *, kill: bool
+) -> None:
     running = start_server(LOAD, "--workers", "2")
     stop = threading.Event()
     answered = [0, 0, 0]
@@ -449,16 +483,13 @@ def test_counts_hold_under_load_with_a_worker_killed_and_a_watcher_that_never_re
         for thread in threads:
             thread.start()
         try:
-            killed = False
             for number in range(12):
                 recorded, requests = law(running, "load")
                 assert recorded <= requests
                 kept = stub.ListExchanges(pb.ListExchangesRequest(page_size=1000), timeout=20).exchanges
                 assert len(kept) <= 450  # 150 of each worker, and of the spare region
-                if number == 5:
+                if number == 5 and kill:
                     os.kill(worker_pids(running)[0], signal.SIGKILL)
-                    killed = True
-            assert killed
         finally:
             stop.set()
             for thread in threads:
@@ -466,6 +497,7 @@ def test_counts_hold_under_load_with_a_worker_killed_and_a_watcher_that_never_re
         eventually(lambda: all(worker_pids(running)), what="both workers")
         recorded, requests = law(running, "load")
         assert recorded == requests >= sum(answered) > 0
+        assert kill or requests == sum(answered), "clients of a worker that is killed do not get all replies"
         assert Metrics.scrape(running.metrics).total("journal_dropped_total", listener="load") > 0
         deaf.cancel()
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.system.conftest import RunningServer, Start
-from tests.system.scraping import Metrics, serving, worker_pids
+from tests.system.scraping import Metrics, serving, settled, worker_pids
 from tests.system.talking import Account, Talk
 from tests.waiting import eventually
 
@@ -73,14 +73,7 @@ class Crowd:
 
     async def known(self) -> Metrics:
         """The metrics, once they show as open who is inside."""
-
-        def shown() -> Metrics | None:
-            metrics = Metrics.scrape(self.running.metrics)
-            return metrics if metrics.value("connections_open", listener=self.listener) == len(self.inside) else None
-
-        metrics = await asyncio.to_thread(eventually, shown, 30.0, f"{len(self.inside)} connections open")
-        assert metrics is not None
-        return metrics
+        return await asyncio.to_thread(settled, self.running.metrics, self.listener, open_=len(self.inside))
 
     async def _try(self, source: str) -> None:
         try:

@@ -84,16 +84,29 @@ def fate(host: str, port: int) -> str:
         return "answered" if answer == b"ok\n" else f"answered {answer!r}"
 
 
-@pytest.fixture(params=["callback", "coroutine"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+ENGINES = pytest.mark.parametrize("engine", ["callback", "coroutine"])
+# Each engine, privilege and number of workers meets each of the others once.
+KINDS = pytest.mark.parametrize(
+    "engine, under, workers",
+    [
+        ("callback", "as it is", 1),
+        ("coroutine", "unprivileged", 1),
+        ("coroutine", "as it is", 2),
+        ("callback", "unprivileged", 2),
+        ("callback", "as it is", 4),
+        ("coroutine", "unprivileged", 4),
+    ],
+    indirect=["under"],
+)
 
 
-@pytest.fixture(params=[pytest.param((), id="as it is"), pytest.param(UNDER, id="unprivileged")])
+@pytest.fixture
 def under(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    if request.param and os.geteuid():
+    if request.param == "as it is":
+        return ()
+    if os.geteuid():
         pytest.skip("this user has no privilege anyway")
-    return tuple(request.param)
+    return UNDER
 
 
 @pytest.fixture
@@ -120,7 +133,7 @@ def configured(port: int, engine: str, accept: str = "NORMAL", host: str = "127.
     return LISTENER.format(host=host, port=port, engine=engine, accept=accept)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@KINDS
 def test_listener_moved_under_load_answers_every_connected_client(
     start_server: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
 ) -> None:
@@ -136,6 +149,7 @@ def test_listener_moved_under_load_answers_every_connected_client(
     assert running.stop() == 0
 
 
+@ENGINES
 def test_ipv6_listener_moved_under_load_answers_every_connected_client(
     start_server: Start, loads: list[Load], engine: str
 ) -> None:
@@ -150,7 +164,7 @@ def test_ipv6_listener_moved_under_load_answers_every_connected_client(
     assert outcomes(seen, ports[0]) | outcomes(seen, ports[1]) <= GOOD, seen
 
 
-@pytest.mark.parametrize("accept", ["RESET", "CLOSE"])
+@pytest.mark.parametrize("engine, accept", [("callback", "RESET"), ("coroutine", "CLOSE")])
 def test_listener_moved_with_another_accept_mode_uses_it_at_the_new_port_only(
     start_server: Start, loads: list[Load], engine: str, accept: str
 ) -> None:
@@ -166,7 +180,7 @@ def test_listener_moved_with_another_accept_mode_uses_it_at_the_new_port_only(
     assert outcomes(load_.stop(), here) <= GOOD, load_.seen
 
 
-@pytest.mark.parametrize("away", ["removed", "REFUSE"])
+@pytest.mark.parametrize("engine, away", [("callback", "removed"), ("coroutine", "REFUSE")])
 def test_listener_removed_and_added_under_load_answers_every_connected_client(
     start_server: Start, loads: list[Load], engine: str, away: str
 ) -> None:
@@ -181,7 +195,7 @@ def test_listener_removed_and_added_under_load_answers_every_connected_client(
     assert outcomes(load_.stop(), port) <= GOOD, load_.seen
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@KINDS
 def test_stop_under_load_answers_every_connected_client(
     start_server: Start, loads: list[Load], engine: str, under: tuple[str, ...], workers: int
 ) -> None:

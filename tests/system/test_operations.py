@@ -18,7 +18,7 @@ from grpc import aio
 from answerback.v1 import listener_service_pb2 as pb
 from answerback.v1.listener_service_pb2_grpc import ListenerServiceStub
 from tests.system.conftest import ANSWERBACK, RunningServer, Start
-from tests.system.scraping import Metrics, worker_pids
+from tests.system.scraping import Metrics, settled, worker_pids
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
@@ -158,8 +158,7 @@ def test_restart_under_a_connect_loop_loses_no_client(start_server: Start, engin
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 4), done.stderr
     assert not set(before) & set(worker_pids(running))
     assert asking.lost == []
-    eventually(lambda: Metrics.scrape(running.metrics).value("connections_open", listener="once") == 0)
-    metrics = Metrics.scrape(running.metrics)
+    metrics = settled(running.metrics, "once")
     assert metrics.value("connections_accepted_total", listener="once") == asking.answers
     assert metrics.value("requests_total", listener="once") == asking.answers
     assert metrics.balanced("once")

@@ -95,9 +95,8 @@ def test_serve_reads_its_configuration_from_standard_input(tmp_path: Path) -> No
 
 
 def test_invalid_configuration_on_standard_input_is_reported_with_its_place() -> None:
-    result = subprocess.run(
-        [*ANSWERBACK, "serve", "--config", "-"], input="listeners: 1", capture_output=True, text=True, check=False
-    )
+    command = [*ANSWERBACK, "serve", "--config", "-", "--admin", "127.0.0.1:0", "--metrics", "off"]
+    result = subprocess.run(command, input="listeners: 1", capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("<stdin>:1:12: listeners: ")
 

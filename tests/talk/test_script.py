@@ -65,7 +65,7 @@ def test_line_is_read_as_its_action(line: str, action: Action) -> None:
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("send hi", "no such instruction: 'send'; there are connect, as, >, <, within, wait, refused"),
+        ("send hi", "no such instruction: 'send'; there are connect, as, >, <, within, wait, refused, starttls"),
         (">", f" {NO_BYTES}"),
         ("> hi", f"hi {NO_BYTES}"),
         ("> 12", f"12 {NO_BYTES}"),
@@ -111,4 +111,4 @@ def test_reference_describes_each_instruction_and_its_talk_can_be_read() -> None
     forms = [form for row in re.findall(r"^\| (`.+?) \| ", page, re.MULTILINE) for form in re.findall("`(.+?)`", row)]
     forms = [form.replace("NAME", "name").replace("hex …", "hex 00").replace("# …", "# comment") for form in forms]
     verbs = {form.split()[0] for form in forms if parse(form)}
-    assert verbs == {"connect", "as", ">", "<", "within", "wait", "refused"}
+    assert verbs == {"connect", "as", ">", "<", "within", "wait", "refused", "starttls"}

@@ -95,6 +95,60 @@ def test_talks(answerback):
     listener.verify("bye")
 """
 
+LEAVING = """
+import asyncio, socket
+
+import pytest
+
+GIVEN = [{"signal": "go"}, {"signal": "kept"}, {"wait": "go"}]
+RULES = [
+    {"when": "wait", "do": [{"send": "waiting\\n"}, {"wait": {"signal": "go", "timeout": "60s"}}, {"send": "gone\\n"}]},
+    {"when": "set", "do": [{"set": {"shared": "'key'", "value": "left"}}, *GIVEN]},
+    {"when": "get", "do": [{"send": {"template": "<${shared['key']}>\\n"}}]},
+    {"when": "once", "times": 1, "do": [{"send": "once\\n"}]},
+]
+LISTENERS = dict(framing="line", rules=RULES)
+OPEN = []
+
+def check_all_is_gone(answerback):
+    client = answerback.server.client
+    assert client.get_status().signals == ()
+    assert client.list_exchanges() == []
+    assert client.list_connections() == []
+
+@pytest.mark.parametrize("number", range(5))
+def test_blocking(answerback, number):
+    check_all_is_gone(answerback)
+    listener = answerback.listen(name="it", **LISTENERS)
+    OPEN.append(socket.create_connection(listener.address, 10))
+    OPEN[-1].sendall(b"get\\nonce\\nwait\\n")
+    with OPEN[-1].makefile() as heard:
+        assert [heard.readline() for _ in range(3)] == ["<>\\n", "once\\n", "waiting\\n"]
+    assert answerback.signal("kept").kept == 1
+    OPEN.append(socket.create_connection(listener.address, 10))
+    OPEN[-1].sendall(b"set\\nset\\nset\\nset\\n")  # it gives signals while the test ends
+
+@pytest.mark.parametrize("number", range(5))
+async def test_asyncio(answerback_async, number):
+    check_all_is_gone(answerback_async)
+    listener = await answerback_async.listen(name="it", **LISTENERS)
+    reader, writer = await asyncio.open_connection(*listener.address)
+    writer.write(b"get\\nset\\n")
+    assert await reader.readline() == b"<>\\n"
+    await listener.wait_for("set")
+    OPEN.append(writer)
+
+def test_report_is_taken_before(answerback):
+    listener = answerback.listen(name="it", **LISTENERS)
+    with socket.create_connection(listener.address, 10) as peer:
+        peer.sendall(b"set\\nget\\n")
+        peer.recv(9)
+        assert False
+
+def test_last(answerback):
+    check_all_is_gone(answerback)
+"""
+
 UNUSED = """
 import sys
 
@@ -180,6 +234,14 @@ def test_report_of_a_failed_test_shows_what_the_server_logged_during_it(tmp_path
     assert re.sub(r"test-\d+", "test-N", said[1]) == "test-N connection C request 1"
     assert said[2:4] == [r"  > 'hi\xff'", "  < 'world'  (rule hello)"]
     assert "3 failed" in found.stdout
+
+
+def test_nothing_that_a_test_leaves_is_seen_by_the_next(tmp_path: Path) -> None:
+    found = run(
+        tmp_path, LEAVING, "-W", "ignore::ResourceWarning", "-W", "ignore::pytest.PytestUnraisableExceptionWarning"
+    )
+    assert "1 failed, 11 passed" in found.stdout, found.stdout
+    assert "  < '<left>" in found.stdout.partition("Answerback conversation")[2]
 
 
 def test_plugin_loads_nothing_until_a_fixture_is_used(tmp_path: Path) -> None:

@@ -159,11 +159,27 @@ def test_each_module_has_tests_and_named_tests_exist() -> None:
         path for table in (mapping.MORE, mapping.LONG, mapping.ROOMS) for paths in table.values() for path in paths
     }
     assert [path for path in paths if not (ROOT / path).exists()] == []
-    modules = {mutant.file for mutant in all_mutations(ROOT)}
+    modules = choosing.modules(ROOT)
     for table in (mapping.MORE, mapping.LONG):
         assert [pattern for pattern in table if not any(Path(module).match(pattern) for module in modules)] == []
     first = mapping.phases("core/framing/line.py", ROOT)[0]
     assert first.paths == ("tests/core/framing/test_line.py",)
+
+
+@pytest.mark.parametrize("room", choosing.ROOMS)
+def test_each_room_has_mutants_and_the_tests_of_its_own_run_last(room: str) -> None:
+    module = next(module for module in choosing.modules(ROOT, [room]) if mutations(module, source_of(module)))
+    last = next(phase for phase in reversed(mapping.phases(module, ROOT)) if phase.marks == mapping.QUICK)
+    assert last.paths == mapping.ROOMS[room]
+
+
+def test_rooms_are_packages_and_each_has_its_tests() -> None:
+    assert set(mapping.ROOMS) == set(choosing.ROOMS)
+    assert [room for room in choosing.ROOMS if not (ROOT / choosing.PACKAGE / room).is_dir()] == []
+
+
+def source_of(module: str) -> str:
+    return (ROOT / choosing.PACKAGE / module).read_text()
 
 
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,7 +197,7 @@ def spin(number):
         number += 1
 
 def unused():
-    return 5
+    return 8
 """
 TESTS = """
 from answerback.net import a
@@ -251,10 +267,10 @@ def rows(text: str) -> list[list[str]]:
 def test_mutant_noticed_by_a_test_is_killed_also_in_subprocesses(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    found = fates(project, tmp_path_factory.mktemp("copies"), "+ -> -", "5 -> 6")
+    found = fates(project, tmp_path_factory.mktemp("copies"), "+ -> -", "8 -> 9")
     assert found["grown + -> -"] == "killed tests/net/test_a.py::test_grown"
     assert found[" + -> -"] == "killed tests/net/test_a.py::test_a_process_sees_the_mutant_too"
-    assert found["unused 5 -> 6"] == "survived "
+    assert found["unused 8 -> 9"] == "survived "
 
 
 def test_mutant_that_never_ends_is_reported_as_hung(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -285,6 +301,6 @@ def test_flaky():
         assert len(runs.read()) > 2
 """
     (project / "tests" / "net" / "test_a.py").write_text(TESTS + flaky)
-    found = fates(project, tmp_path_factory.mktemp("copies"), "5 -> 6")
-    assert found["unused 5 -> 6"] == "killed tests/net/test_a.py::test_flaky"
+    found = fates(project, tmp_path_factory.mktemp("copies"), "8 -> 9")
+    assert found["unused 8 -> 9"] == "killed tests/net/test_a.py::test_flaky"
     assert runs.read_text() == "...", "with the mutant, without it, and once more"

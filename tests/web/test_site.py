@@ -39,7 +39,7 @@ class FakeSupervisor:
     @property
     def series(self) -> Series:
         series = Series(self.places, lambda _: 0)
-        series.configured(Names(frozenset(self.places.listeners), frozenset(), frozenset()))
+        series.configured(Names(frozenset(self.places.listeners), frozenset(), frozenset(), frozenset()))
         return series
 
 

@@ -83,12 +83,20 @@ async def test_drain_passes_on_its_duration_and_whether_it_is_replaced(
 
 async def test_reset_counters_order_resets_named_counters_before_it_reports(worker: Any) -> None:
     made, _, reports = worker
-    counters = made._listeners.sequences._cells
+    sequences = made._listeners.sequences
+    counters = sequences._cells
     counters[7], counters[8] = 3, 4
-    made._received(received(Command(reset_counters=ResetCounters(cells=[7]))))
+
+    def of_peer(cell: int) -> int | None:
+        given: int | None = sequences.next_number_of_peer(cell, b"peer", 0, 0.0, lambda: None)
+        return given
+
+    assert [of_peer(9), of_peer(10)] == [0, 0]
+    made._received(received(Command(reset_counters=ResetCounters(cells=[7], peer_cells=[9]))))
     while not (await asyncio.wait_for(reports.get(), 20)).HasField("counters_reset"):
         pass
     assert (counters[7], counters[8]) == (0, 4)
+    assert [of_peer(9), of_peer(10)] == [0, 1]
 
 
 def received(order: Command) -> Received[Command]:

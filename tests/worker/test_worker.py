@@ -13,10 +13,10 @@ import pytest
 from answerback.internal.v1.link_pb2 import (
     Abort,
     Adopt,
+    AnnounceSynFilters,
     Command,
     Commit,
     Drain,
-    ExpectSilence,
     File,
     Filler,
     Pause,
@@ -193,8 +193,8 @@ async def test_clients_queued_at_a_removed_listener_are_all_answered(worker: Rea
     await worker.serve(1)
     assert (await worker.prepare(2)).HasField("prepared")
     (key,) = worker.sockets
-    worker.link.send(Command(expect_silence=ExpectSilence(sockets=[key])))
-    assert (await worker.answer()).HasField("silence_expected")
+    worker.link.send(Command(announce_syn_filters=AnnounceSynFilters(sockets=[key])))
+    assert (await worker.answer()).HasField("syn_filters_announced")
     worker.link.send(Command(commit=Commit(revision=2)))
     assert (await worker.answer()).HasField("committed")
     worker.process.send_signal(signal.SIGSTOP)  # so that more clients wait than it accepts while it reads the command

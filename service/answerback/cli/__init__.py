@@ -19,13 +19,13 @@ from answerback import __version__
 from answerback.cli.output import printable
 
 GROUPS: Final = {
-    "Run": ("serve", "run"),
-    "Configuration": ("check", "explain", "examples", "show", "diff", "apply"),
+    "Run": ("serve", "run", "proxy"),
+    "Configuration": ("check", "explain", "examples", "import", "show", "diff", "apply"),
     "History": ("history", "rollback", "watch"),
     "Requests": ("requests", "tail", "verify", "connections", "close"),
     "Operations": ("status", "listeners", "fault", "drain", "resume", "restart", "reset-counters", "signal", "health"),
-    "Talks": ("play",),
-    "Other": ("version", "completion"),
+    "Talks": ("play", "record"),
+    "Other": ("certificates", "version", "completion"),
 }
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 

@@ -14,10 +14,11 @@ COLOURS: Final = {"-": "red", "+": "green", "@": "cyan"}
 
 
 def lines(before: "Config", after: "Config", names: tuple[str, str]) -> list[str]:
-    """The difference of their canonical forms; none if they say the same."""
+    """The difference of their canonical forms, without private keys; none if they say the same."""
     from answerback.document.encode import dump
+    from answerback.language.redaction import redacted
 
-    old, new = (dump(one).splitlines() for one in (before, after))
+    old, new = (dump(redacted(one)).splitlines() for one in (before, after))
     return list(difflib.unified_diff(old, new, *names, lineterm=""))
 
 

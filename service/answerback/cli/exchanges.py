@@ -81,7 +81,7 @@ def as_line(exchange: Any) -> str:
         exchange.peer or "-",
         _quoted(exchange.request),
         "->",
-        exchange.rule or (f"no rule ({exchange.mismatch})" if exchange.mismatch else "no rule"),
+        _answered_by(exchange, exchange.mismatch),
         _quoted(exchange.reply),
     ]
     if exchange.faults:
@@ -89,6 +89,13 @@ def as_line(exchange: Any) -> str:
     state = _state(exchange.state)
     parts.append(_times(exchange) if state == "done" else state)
     return "  ".join(parts)
+
+
+def _answered_by(exchange: Any, mismatch: str = "") -> str:
+    """Return who has answered: a rule, the upstream, or the upstream by way of a rule."""
+    if exchange.forwarded:
+        return f"{exchange.rule} (forwarded)" if exchange.rule else "forwarded"
+    return exchange.rule or (f"no rule ({mismatch})" if mismatch else "no rule")
 
 
 def event_line(event: Any) -> str:
@@ -107,7 +114,7 @@ def event_line(event: Any) -> str:
 
 def dump(exchange: Any) -> Iterator[tuple[str, str | None]]:
     """Yield an exchange as lines with their colours: a head, then both bodies as text with hex beside it."""
-    rule = exchange.rule or "no rule"
+    rule = _answered_by(exchange)
     number = f"{exchange.connection}#{exchange.number}"
     yield f"{_moment(exchange.time)}  {exchange.listener}  {number}  {exchange.peer or '-'}  {rule}", "cyan"
     if exchange.mismatch:
@@ -171,7 +178,8 @@ def _state(number: int) -> str:
 def _times(exchange: Any) -> str:
     injected = exchange.injected_delay.ToNanoseconds()
     delay = f" + {injected / 1e6:.0f} ms injected" if injected else ""
-    return f"{_milliseconds(exchange.own_time)}{delay}"
+    upstream = f" + {_milliseconds(exchange.upstream_time)} upstream" if exchange.HasField("upstream_time") else ""
+    return f"{_milliseconds(exchange.own_time)}{upstream}{delay}"
 
 
 def _milliseconds(duration: Any) -> str:

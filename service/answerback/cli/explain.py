@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -44,6 +45,8 @@ Examples:
   answerback explain my.yaml --listener smtp --say 'EHLO me\\r\\n' --at 1.5 --say 'QUIT\\r\\n' --eof
   answerback explain my.yaml --at 6m                       # what happens if the client stays silent
   answerback explain my.yaml --say 'PING\\r\\n' --connect --say 'PING\\r\\n'     # on two connections
+  answerback explain my.yaml --say 'PING\\r\\n' --connect --peer 192.0.2.9 --say 'PING\\r\\n'  # from two addresses
+  answerback explain my.yaml --say 'GET a\\r\\n' --reply '+OK\\r\\n'     # what rules on REPLY do
   answerback explain my.yaml --talk my.talk                # a whole conversation, compared with what is written
   answerback explain --server 127.0.0.1:50051 --say-hex '00 01 ff'
   answerback explain --exchange 4711-3#2                   # why was this request answered so?
@@ -60,18 +63,32 @@ Examples:
 @click.option("--say-hex", multiple=True, metavar="HEX", help="Bytes that the client sends, in hex. Repeatable.")
 @click.option("--say-file", multiple=True, metavar="FILE", help="File with bytes that the client sends. Repeatable.")
 @click.option(
+    "--reply",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that the upstream sends, for a listener with upstream.framing; escapes as for --say. Repeatable.",
+)
+@click.option(
     "--at",
     type=options.Duration(),
     multiple=True,
     metavar="TIME",
-    help="Time of the next --say or --connect, since the first connection began. At the end: how long to continue.",
+    help="Time of the next --say, --reply or --connect, since the first connection began. "
+    "At the end: how long to continue.",
 )
 @click.option("--connect", count=True, help="The client opens another connection, for what follows. Repeatable.")
 @click.option("--eof", is_flag=True, help="The client closes its half (FIN) at the end.")
 @click.option("--talk", metavar="FILE", help="Play this talk instead: see `answerback play`.")
 @click.option("--exchange", metavar="ID", help="Explain this request of a server's journal, after those before it.")
 @click.option("--listener", metavar="NAME", show_default="the first", help="Listener to simulate.")
-@click.option("--peer", metavar="HOST", default="127.0.0.1", show_default=True, help="Address of the client.")
+@click.option(
+    "--peer",
+    multiple=True,
+    metavar="HOST",
+    show_default="127.0.0.1",
+    help="Address of the client, the one that a PROXY header names too. Behind --connect: of that connection and those "
+    "after it. Repeatable.",
+)
 @click.option("--full", is_flag=True, help="Shorten no bytes in messages.")
 @options.output("table", "json", "yaml")
 @options.server
@@ -82,13 +99,14 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     say: tuple[str, ...],
     say_hex: tuple[str, ...],
     say_file: tuple[str, ...],
+    reply: tuple[str, ...],
     at: tuple[float, ...],
     connect: int,
     eof: bool,
     talk: str | None,
     exchange: str | None,
     listener: str | None,
-    peer: str,
+    peer: tuple[str, ...],
     full: bool,
     form: str,
     server: str,
@@ -107,19 +125,29 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     """
     from answerback.core.escapes import in_full
 
-    try:
-        ip_address(peer)
-    except ValueError as problem:
-        raise click.UsageError(f"--peer: {problem}") from None
-    said = bool(say or say_hex or say_file or at or connect or eof)
+    said = bool(say or say_hex or say_file or reply or at or connect or eof)
     _one_input(
-        {"--say, --at, --connect and --eof": said, "--talk": talk is not None, "--exchange": exchange is not None}
+        {
+            "--say, --reply, --at, --connect and --eof": said,
+            "--talk": talk is not None,
+            "--exchange": exchange is not None,
+        }
     )
-    moments = _moments(ctx.meta[ORDER], {"say": say, "say_hex": say_hex, "say_file": say_file, "at": at}, eof=eof)
+    given = {
+        "reply": reply,
+        "say": say,
+        "say_hex": say_hex,
+        "say_file": say_file,
+        "at": at,
+        "peer": [*map(_address, peer)],
+    }
+    first, moments = _moments(ctx.meta[ORDER], given, eof=eof)
     instructions = instructions_of(talk) if talk is not None else None
     explained = _explained(ctx, file, exchange, server, timeout)
+    if reply and not explained.listener_of(listener).upstream.HasField("framing"):
+        raise click.UsageError("--reply: the listener has no upstream.framing, so its rules see no replies")
     with in_full() if full else nullcontext():
-        found, failed = _simulated(explained, explained.listener_of(listener), instructions, moments, peer)
+        found, failed = _simulated(explained, explained.listener_of(listener), instructions, moments, first)
         _write(explained, found, failed, talk, form)
     if failed or not found.answered:
         raise click.exceptions.Exit(1)
@@ -183,10 +211,14 @@ def _write(explained: Explained, found: "Transcript", failed: "TalkFailed | None
     output.write(data, form)
 
 
-def _moments(order: Sequence[str], given: dict[str, Sequence[Any]], *, eof: bool) -> list["Moment"]:
-    """What the peer does, in the order written: each at the time before it, or else when the last one was."""
+def _moments(order: Sequence[str], given: dict[str, Sequence[Any]], *, eof: bool) -> tuple[str, list["Moment"]]:
+    """The address of the first connection, and what the peer does, in the order written.
+
+    Each is done at the time before it, or else when the last one was.
+    """
     from answerback.explain import Moment
 
+    peers = ["127.0.0.1"]  # of each connection
     moments: list[Moment] = []
     now, timed = 0.0, False
     values = {name: iter(each) for name, each in given.items()}
@@ -199,22 +231,36 @@ def _moments(order: Sequence[str], given: dict[str, Sequence[Any]], *, eof: bool
             now, timed = time, True
         elif name == "connect":
             moments.append(Moment(now, connect=True))
+            peers.append(peers[-1])
+            timed = False
+        elif name == "peer":
+            peers[-1] = next(values["peer"])
+        elif name == "reply":
+            moments.append(Moment(now, reply=_text(next(values[name]), "--reply")))
             timed = False
         elif name in _SAID:
             moments.append(Moment(now, _SAID[name](next(values[name]))))
             timed = False
     if eof or timed:
         moments.append(Moment(now, eof=eof))
-    return moments
+    later = iter(peers[1:])
+    return peers[0], [replace(each, peer=next(later)) if each.connect else each for each in moments]
 
 
-def _text(text: str) -> bytes:
+def _address(host: str) -> str:
+    try:
+        return str(ip_address(host))
+    except ValueError as problem:
+        raise click.UsageError(f"--peer: {problem}") from None
+
+
+def _text(text: str, option: str = "--say") -> bytes:
     from answerback.core.escapes import unescape
 
     try:
         return unescape(text)
     except ValueError as problem:
-        raise click.UsageError(f"--say: {problem}") from None
+        raise click.UsageError(f"{option}: {problem}") from None
 
 
 def _hex(text: str) -> bytes:

@@ -34,13 +34,24 @@ class Explained:
     """The exchange as data for JSON."""
 
     def listener_of(self, name: str | None) -> "v1.Listener":
-        """The listener of the exchange, or the one of this name; the first without a name. Raises UsageError."""
+        """The listener of the exchange, or the one of this name; the first without a name.
+
+        Raises UsageError, and NoAnswer for one that relays.
+        """
+        from answerback.language.upstreams import is_stream
+
         names = [listener.name for listener in self.config.listeners]
         wanted = self.listener if self.listener is not None else name
         if wanted is not None and wanted not in names:
             what = "--listener" if self.listener is None else "--exchange"
             raise click.UsageError(f"{what}: no listener {wanted!r}; known: {', '.join(names)}")
-        return self.config.listeners[0 if wanted is None else names.index(wanted)]
+        listener = self.config.listeners[0 if wanted is None else names.index(wanted)]
+        if listener.HasField("upstream") and is_stream(listener):
+            raise source.NoAnswer(
+                f"{self.name}: the listener {listener.name} relays to {listener.upstream.address}: bytes, FIN and RST "
+                "pass unchanged in both directions, so there is no reply to explain"
+            )
+        return listener
 
 
 def from_file(file: str) -> Explained:

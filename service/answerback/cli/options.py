@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from answerback.cli import credentials
+from answerback.cli import cpus, credentials
+from answerback.core import wildcards
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,6 +63,18 @@ class Address(click.ParamType[str]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
+
+
+def destination(text: str, what: str = "") -> "tuple[str, int] | str":
+    """Where to connect: host and port, or the path of a Unix socket. Raises UsageError; `what` is the option."""
+    kind, separator, path = text.partition(":")
+    if kind == "unix" and separator and path:
+        return path
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        name = f"{what}: " if what else ""
+        raise click.UsageError(f"{name}{text!r} is not an address to connect to: write HOST:PORT or unix:PATH")
+    return wildcards.destination(host.strip("[]")), int(port)
 
 
 def output(*formats: str) -> Callable[[F], F]:
@@ -146,6 +159,21 @@ def admin(function: F) -> F:
         metavar="ADDR",
         help="Address of the gRPC admin API: HOST:PORT (port 0: any free port), or unix:PATH.",
     )(function)
+
+
+def serving(function: F) -> F:
+    """`--workers`, `--admin` and `--metrics` of commands that run a server."""
+    http = metrics("HTTP address of /metrics, /healthz, /readyz and a status page at /; `off`: none of them.")
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        envvar="ANSWERBACK_WORKERS",
+        show_envvar=True,
+        default=cpus.default_workers,
+        show_default="number of usable CPUs, at most 4",
+        metavar="N",
+        help="Number of worker processes.",
+    )(admin(http(function)))
 
 
 def metrics(help_text: str, *, may_be_off: bool = True) -> Callable[[F], F]:

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from answerback.cli import options, output, source
-from answerback.core.wildcards import destination
 
 if TYPE_CHECKING:
-    from answerback.talk.network import Address
+    from answerback.talk.network import Address, Network
     from answerback.talk.script import Instruction
+
+PEM: Final = click.Path(readable=False, path_type=Path)
 
 
 @click.command(
@@ -22,6 +23,7 @@ Examples:
   answerback examples smtp --talk > smtp.talk
   answerback play smtp.talk 127.0.0.1:2525
   answerback play smtp.talk mail.example.com:25 --patience 10s
+  answerback play http.talk localhost:8443 --ca ca.crt   # over TLS
   answerback play smtp.talk                        # the address of the first listener of smtp.yaml""",
 )
 @click.argument("talk", type=click.Path(readable=False, allow_dash=True))
@@ -42,20 +44,32 @@ Examples:
     metavar="TIME",
     help="By how much a reply may be later than `within` allows, on a busy machine.",
 )
+@click.option("--ca", type=PEM, metavar="FILE", help="Use TLS, and trust these CA certificates (PEM) alone.")
+@click.option("--cert", type=PEM, metavar="FILE", help="Client certificate (PEM), with --ca.")
+@click.option("--key", type=PEM, metavar="FILE", help="Private key of --cert (PEM, no passphrase).")
 @options.output("table", "json", "yaml")
-def command(talk: str, address: str | None, patience: float, tolerance: float, form: str) -> None:
+def command(
+    talk: str,
+    address: str | None,
+    patience: float,
+    tolerance: float,
+    form: str,
+    **files: Path | None,
+) -> None:
     """Play TALK, a file that says what a client sends and must receive: exit 0 if all goes as written, 1 if not.
 
-    The server can be any TCP server. Without an address, it is that of the first listener of the configuration beside
-    TALK, which has the same name and ends in .yaml. `-` reads standard input.
+    The server can be any TCP server. With --ca, the talk says what is inside TLS, which may begin later (starttls).
+    Without an address, it is that of the first listener of the configuration beside TALK, which has the same name and
+    ends in .yaml. `-` reads standard input.
     """
-    from answerback.talk.network import SocketNetwork
     from answerback.talk.player import Player, TalkFailed
+    from answerback.talk.script import StartTls
 
     instructions = instructions_of(talk)
-    where = _address(address) if address is not None else _beside(talk)
+    where = options.destination(address) if address is not None else _beside(talk)
     failure = None
-    with Player(SocketNetwork(where), patience, tolerance) as player:
+    later = any(isinstance(each.action, StartTls) for each in instructions)
+    with Player(_network(where, later=later, **files), patience, tolerance) as player:
         try:
             player.play(instructions)
         except TalkFailed as failed:
@@ -87,6 +101,29 @@ def instructions_of(talk: str) -> "Sequence[Instruction]":
         raise click.exceptions.Exit(2) from None
 
 
+def _network(address: "Address", *, later: bool, ca: Path | None, cert: Path | None, key: Path | None) -> "Network":
+    """The network of the talk. Raises UsageError, and NoAnswer for a file that cannot be used.
+
+    `later`: whether the talk itself begins TLS.
+    """
+    if bool(cert) != bool(key) or (cert and not ca):
+        raise click.UsageError("a client certificate needs --ca, --cert and --key")
+    if ca is None and later:
+        raise click.UsageError("the talk begins TLS: give --ca, the authorities to trust")
+    if ca is None:
+        from answerback.talk.network import SocketNetwork
+
+        return SocketNetwork(address)
+    from answerback.talk.tls import StartTlsNetwork, TlsNetwork, client_context
+
+    try:
+        context = client_context(ca, cert, key)
+    except OSError as error:
+        names = ", ".join(str(each) for each in (ca, cert, key) if each)
+        raise source.NoAnswer(f"cannot use {names}: {getattr(error, 'reason', None) or error.strerror}") from None
+    return (StartTlsNetwork if later else TlsNetwork)(address, context)
+
+
 def _beside(talk: str) -> "Address":
     from answerback.document.document import load
 
@@ -99,14 +136,4 @@ def _beside(talk: str) -> "Address":
         raise source.NoAnswer(unreadable.message) from None
     if not listeners:
         raise click.UsageError(f"{config} has no listener: give the address of the server")
-    return _address(listeners[0].address)
-
-
-def _address(text: str) -> "Address":
-    kind, separator, path = text.partition(":")
-    if kind == "unix" and separator:
-        return path
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise click.UsageError(f"{text!r} is not an address to connect to: write HOST:PORT or unix:PATH")
-    return destination(host.strip("[]")), int(port)
+    return options.destination(listeners[0].address)

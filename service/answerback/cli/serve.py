@@ -3,12 +3,12 @@
 import logging
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from answerback import logs
-from answerback.cli import cpus, credentials, options, source
+from answerback.cli import credentials, options, source
 
 if TYPE_CHECKING:
     from answerback.app import ServeOptions
@@ -51,18 +51,17 @@ Signals:
     show_envvar=True,
     help="Apply the --config file whenever it, or a file it names, changes.",
 )
+@options.serving
 @click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    envvar="ANSWERBACK_WORKERS",
+    "--toxiproxy-api",
+    type=options.Address(may_be_off=True),
+    envvar="ANSWERBACK_TOXIPROXY_API",
     show_envvar=True,
-    default=cpus.default_workers,
-    show_default="number of usable CPUs, at most 4",
-    metavar="N",
-    help="Number of worker processes.",
+    default="off",
+    show_default=True,
+    metavar="ADDR",
+    help="HTTP address of Toxiproxy's API, for its clients; 127.0.0.1:8474 is where they look.",
 )
-@options.admin
-@options.metrics("HTTP address of /metrics, /healthz, /readyz and a status page at /; `off`: none of them.")
 @click.option(
     "--port-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -218,8 +217,6 @@ Signals:
 def command(**given: Any) -> None:
     """Run the server in the foreground until it receives a signal."""
     from answerback import app
-    from answerback.language.problems import InvalidConfig
-    from answerback.supervisor import StartError
 
     if given["watch_config"] and given["config"] is None:
         raise click.UsageError("--watch-config requires --config FILE")
@@ -227,7 +224,15 @@ def command(**given: Any) -> None:
         if given["watch_config"]:
             raise click.UsageError("--watch-config needs a file: standard input is read once")
         given |= {"config": Path(source.name(source.STDIN)), "config_text": source.read(source.STDIN)}
-    told = app.ServeOptions(**given)
+    run(app.ServeOptions(**given))
+
+
+def run(told: "ServeOptions") -> NoReturn:
+    """Serve until a signal ends it. Raises Exit with the exit code, and ClickException if it cannot start."""
+    from answerback import app
+    from answerback.language.problems import InvalidConfig
+    from answerback.supervisor import StartError
+
     try:
         code = app.run(told)
     except StartError as error:

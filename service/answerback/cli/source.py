@@ -44,14 +44,17 @@ def examine(path: str, reserved: Sequence[tuple[str, str]] = ()) -> Examined:
     from answerback.language.check import check
     from answerback.language.files import FilesBeside, read_files
     from answerback.language.lint import warnings
+    from answerback.language.tls_files import read_materials, rejected_by_clients, with_absolute_paths
 
     document = load(read(path))
     beside = Path.cwd() / "stdin" if path == STDIN else Path(path)
     files, unread = read_files(document.config, FilesBeside(beside))
+    config = with_absolute_paths(document.config, beside.parent)
+    materials, untrusted = read_materials(config, {})
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     wrong = check(document.config, files, reserved=reserved, descriptor_limit=limit)
-    problems = [*document.problems, *document.located([*unread, *wrong])]
-    unmeant = document.located(warnings(document.config, problems))
+    problems = [*document.problems, *document.located([*unread, *untrusted, *wrong])]
+    unmeant = document.located([*warnings(document.config, problems), *rejected_by_clients(config, materials)])
     return Examined(document.config, files, _in_order(problems), _in_order(unmeant))
 
 

@@ -25,64 +25,103 @@ def lines(transcript: "Transcript") -> Iterator[str]:
         yield f"{_MARGIN}… output stops after {len(transcript.events)} events"
 
 
-def _told(event: "Event") -> Iterator[str]:  # noqa: C901, PLR0912 - one case an event
+def _told(event: "Event") -> Iterator[str]:
+    """An event in one line, or in several if it was given to the rules."""
+    from answerback.explain import events
+
+    if isinstance(event, events.Evaluated):
+        yield from _asked(event)
+    elif line := _at_the_client(event) or _at_the_upstream(event):
+        yield f"{event.at:9.3f} s {line}"
+    else:
+        yield f"{_MARGIN}{_in_the_server(event)}"
+
+
+def _at_the_client(event: "Event") -> str:  # noqa: C901, PLR0911 - one case an event
+    """What a client sends or notices, which is shown with its time. Empty for other events."""
     from answerback.core.escapes import escape, quote
     from answerback.explain import events
 
-    time = f"{event.at:9.3f} s"
     match event:
         case events.Received(_, data):
-            yield f'{time} > "{escape(data)}"'
-        case events.Connected(_, number):
-            yield f"{time}   connection {number} begins"
-        case events.TurnedTo(_, number):
-            yield f"{time}   connection {number} goes on"
+            return f'> "{escape(data)}"'
         case events.ReceivedEof():
-            yield f"{time} > closes its half (FIN)"
-        case events.AcceptMode(_, accept):
-            yield f"{time}   {_MEETS[accept]}: accept is {accept}"
+            return "> closes its half (FIN)"
         case events.Discarded(_, data):
-            yield f"{time} > {quote(data)}: discarded, the connection is closed"
-        case events.Evaluated():
-            yield from _asked(event)
+            return f"> {quote(data)}: discarded, the connection is closed"
+        case events.Connected(_, number, peer):
+            return f"  connection {number} begins{f', from {peer}' if peer else ''}"
+        case events.TurnedTo(_, number):
+            return f"  connection {number} goes on"
+        case events.AcceptMode(_, accept):
+            return f"  {_MEETS[accept]}: accept is {accept}"
         case events.Sent(_, data):
-            yield f'{time} < "{escape(data)}"'
+            return f'< "{escape(data)}"'
+        case events.HalfCloses():
+            return "< closes its half (FIN), still reads"
+        case events.Closed(_, reset, reason):
+            return f"< {'resets (RST)' if reset else 'closes (FIN)'}: {reason}"
+        case events.Open(_, state):
+            return "  stays open" + (f', in state "{state}"' if state else "")
+    return ""
+
+
+def _at_the_upstream(event: "Event") -> str:
+    """What the upstream gets and sends. Empty for other events."""
+    from answerback.core.escapes import escape
+    from answerback.explain import events
+
+    match event:
+        case events.Forwarded(_, data):
+            return f'  forwarded to the upstream: "{escape(data)}"'
+        case events.Replied(_, data):
+            return f'  the upstream sends: "{escape(data)}"'
+        case events.Owes(_, replies):
+            return f"  the upstream owes {replies} repl{'y' if replies == 1 else 'ies'}"
+    return ""
+
+
+def _in_the_server(event: "Event") -> str:  # noqa: C901, PLR0911 - one case an event
+    """What a script or a fault does before a client notices it."""
+    from answerback.core.escapes import quote
+    from answerback.explain import events
+
+    match event:
         case events.Waits(_, seconds):
-            yield f"{_MARGIN}waits {seconds:g} s"
+            return f"waits {seconds:g} s"
         case events.Strikes(_, fault):
-            yield f"{_MARGIN}{fault} applies: {fault.kind}"
+            return f"{fault} applies: {fault.kind}"
         case events.Holds(_, ignore_fin):
             until = " even when the client closes its half (FIN)" if ignore_fin else ""
-            yield f"{_MARGIN}hangs: sends nothing more and does not close{until}"
+            return f"hangs: sends nothing more and does not close{until}"
         case events.Enters(_, state):
-            yield f'{_MARGIN}enters state "{state}"'
+            return f'enters state "{state}"'
         case events.VariableSet(_, name, value):
-            yield f"{_MARGIN}sets vars.{name} to {quote(value)}"
+            return f"sets vars.{name} to {quote(value)}"
         case events.FramingChanged(_, framing, once):
-            yield f"{_MARGIN}reads {'the next request' if once else 'following requests'} with framing {framing}"
+            return f"reads {'the next request' if once else 'following requests'} with framing {framing}"
         case events.Takes(_, framing, variable):
             into = f" into vars.{variable}" if variable else ""
-            yield f"{_MARGIN}receives one more frame ({framing}){into}"
+            return f"receives one more frame ({framing}){into}"
         case events.WaitsForSignal(_, signal, timeout):
-            yield f"{_MARGIN}waits for the signal {signal}, for at most {timeout:g} s"
+            return f"waits for the signal {signal}, for at most {timeout:g} s"
         case events.GivesSignal(_, signal):
-            yield f"{_MARGIN}gives the signal {signal}"
+            return f"gives the signal {signal}"
+        case events.BeginsTls():
+            return "begins TLS: what follows is inside"
         case events.NotExpected(_, data, miss):
-            yield f"{_MARGIN}received {quote(data)}, which is not expected: it {miss.why}"
-        case events.HalfCloses():
-            yield f"{time} < closes its half (FIN), still reads"
+            return f"received {quote(data)}, which is not expected: it {miss.why}"
         case events.Incomplete(_, data, framing, why):
-            yield f"{_MARGIN}incomplete request: {quote(data)} ({framing}): {why}"
-        case events.Closed(_, reset, reason):
-            yield f"{time} < {'resets (RST)' if reset else 'closes (FIN)'}: {reason}"
-        case events.Open(_, state):
-            yield f"{time}   stays open" + (f', in state "{state}"' if state else "")
+            return f"incomplete request: {quote(data)} ({framing}): {why}"
+    raise AssertionError(f"no words for {event}")
 
 
 def _asked(asked: Any) -> Iterator[str]:
     from answerback.core.escapes import quote
 
     what = f"request {asked.number}: {quote(asked.request)} ({asked.framing})" if asked.number else asked.event
+    if asked.event == "REPLY":
+        what = f"reply: {quote(asked.request)}"
     yield f"{_MARGIN}{what}" + (f', in state "{asked.state}"' if asked.state else "")
     for each in asked.passed_over:
         yield f"{_MARGIN}  not {each.rule}: {each.miss.why}{' ← nearest' if each.nearest else ''}"

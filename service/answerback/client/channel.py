@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import grpc
 
 from answerback.control import address, certificates, tokens
-from answerback.control.private_files import BadFile
+from answerback.tls.private_files import BadFile
 
 File = str | os.PathLike[str]
 F = TypeVar("F")

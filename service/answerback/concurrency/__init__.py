@@ -1,1 +1,1 @@
-"""Tools for asyncio: a broadcast, operations one at a time, and tasks that outlive their callers."""
+"""Tools for asyncio: a broadcast, operations one at a time, turns of tasks, and tasks that outlive their callers."""

@@ -58,11 +58,11 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def reserved(admin: str, metrics: str) -> tuple[tuple[str, str], ...]:
+def reserved(admin: str, metrics: str, toxiproxy_api: str = OFF) -> tuple[tuple[str, str], ...]:
     """Return the names and addresses of our own ports, so that a configuration that overlaps them is rejected.
 
-    Port 0 clashes with nothing, and neither do metrics that are off.
+    Port 0 clashes with nothing, and neither does what is off.
     """
-    given = (("the admin API", admin), ("the metrics", metrics))
+    given = (("the admin API", admin), ("the metrics", metrics), ("Toxiproxy's API", toxiproxy_api))
     ours = [(what, parse(text)) for what, text in given if text != OFF]
     return tuple((what, address.bound(address.port)) for what, address in ours if address.port or address.path)

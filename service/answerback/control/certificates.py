@@ -7,26 +7,21 @@ has been replaced, the previous ones stay active.
 # Rule: keys are never logged, shown, or part of an error message.
 
 import logging
-import os
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import grpc
 
-from answerback.control import private_files
-from answerback.control.private_files import BadFile, PrivateFile, Trouble
+from answerback.tls import private_files
+from answerback.tls.pairs import Unfit, load_pair, trust, try_out
+from answerback.tls.private_files import BadFile, PrivateFile, Trouble
 
 log = logging.getLogger(__name__)
 
-_STEPS: Final = 8  # max. rounds of a handshake in memory; TLS 1.3 takes three
-
 TAKEN: Final = "use RSA with 2048 bits or more, or ECDSA with P-256 or P-384"
-_WEAK: Final = {"EE_KEY_TOO_SMALL": "key", "CA_MD_TOO_WEAK": "signature"}
 # Keys that clients of gRPC's core (ours; C++, Ruby, …) reject, seen as a closed socket; tested with grpcio 1.80.
 # Identified by the start of subjectPublicKeyInfo in DER (RFC 8410, RFC 5480), including the bit string's length.
 _UNTAKEN: Final = {
@@ -67,14 +62,14 @@ class Pair:
 def read_own(files: CertificateFiles) -> tuple[bytes, bytes]:
     """Read a client's certificate and its key. Raises BadFile."""
     certificate, key = private_files.read(files.certificate), private_files.read(files.key)
-    _take(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key)
+    load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key, TAKEN)
     return certificate.content, key.content
 
 
 def read_authority(path: Path) -> bytes:
     """Read the certificates of trusted authorities. Raises BadFile."""
     file = private_files.read(path)
-    _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), file)
+    trust(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), file)
     return file.content
 
 
@@ -83,7 +78,7 @@ def load(files: CertificateFiles) -> Pair:
     certificate, key = private_files.read(files.certificate), private_files.read(files.key)
     client_ca = private_files.read(files.client_ca) if files.client_ca else None
     if client_ca is not None:
-        _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), client_ca)
+        trust(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), client_ca)
     return Pair(certificate, key, client_ca, _tried(certificate, key))
 
 
@@ -131,74 +126,16 @@ class Certificates:
         log.info("the admin API has a certificate", extra={"path": str(pair.certificate.path), "until": pair.until})
 
 
-def _believe(context: ssl.SSLContext, file: PrivateFile) -> None:
-    try:
-        context.load_verify_locations(cadata=file.content.decode("ascii"))
-    except (ssl.SSLError, ValueError):
-        raise BadFile(file.path, "contains no PEM certificate") from None
-
-
-def _take(context: ssl.SSLContext, certificate: PrivateFile, key: PrivateFile) -> None:
-    _believe(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)  # the problem is not in the key
-    with ExitStack() as stack:
-        chain, own = (stack.enter_context(_path_of(file.content)) for file in (certificate, key))
-        try:
-            context.load_cert_chain(chain, own, password=_no_passphrase)
-        except ssl.SSLError as error:
-            if error.reason == "KEY_VALUES_MISMATCH":
-                raise BadFile(key.path, f"does not belong to {certificate.path}") from None
-            if error.reason in _WEAK:
-                raise BadFile(certificate.path, f"its {_WEAK[error.reason]} is too weak; {TAKEN}") from None
-            raise BadFile(key.path, "contains no PEM private key without a passphrase") from None
-
-
 def _tried(certificate: PrivateFile, key: PrivateFile) -> str:
-    """Test the pair by a handshake in memory; return its expiry time. Raises BadFile.
-
-    The standard library shows a certificate only after verification; so the test client trusts this very certificate
-    (X509_V_FLAG_PARTIAL_CHAIN), which leaves its time and purpose to be verified.
-    """
+    """Test the pair by a handshake in memory; return its expiry time. Raises BadFile."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    _take(server, certificate, key)
-    _believe(client, certificate)
+    load_pair(server, certificate, key, TAKEN)
     try:
-        seen = _handshake(server, client)
-    except ssl.SSLCertVerificationError as error:
-        raise BadFile(certificate.path, error.verify_message) from None
-    except ssl.SSLError as error:
-        raise BadFile(certificate.path, f"TLS handshakes fail with it: {error.reason}") from None
+        seen = try_out(server, certificate)
+    except Unfit as error:
+        raise BadFile(certificate.path, str(error)) from None
     found = seen.getpeercert(binary_form=True) or b""
     for beginning, kind in _UNTAKEN.items():
         if beginning in found:
             raise BadFile(certificate.path, f"many gRPC clients, including ours, do not support {kind} keys; {TAKEN}")
     return str((seen.getpeercert() or {}).get("notAfter", ""))
-
-
-def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
-    """Return the client's side of a completed handshake. Raises SSLError."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    asked = client.wrap_bio(to_client, to_server)
-    ends = [asked, server.wrap_bio(to_server, to_client, server_side=True)]
-    for step in range(_STEPS):
-        with suppress(ssl.SSLWantReadError):
-            ends[step % 2].do_handshake()
-    return asked
-
-
-def _no_passphrase() -> str:
-    """Prevents OpenSSL from asking on the terminal."""
-    return ""
-
-
-@contextmanager
-def _path_of(content: bytes) -> Iterator[str]:
-    """Yield a path with exactly these bytes, whatever happens to the original file."""
-    descriptor = os.memfd_create("answerback-certificate")
-    try:
-        os.write(descriptor, content)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,7 @@ from answerback.control.errors import BadArgument
 from answerback.control.requests import check_comment, page_size
 from answerback.control.times import timestamp
 from answerback.language.problems import InvalidConfig, Problem
+from answerback.language.redaction import redacted
 from answerback.supervisor import Change, Entry, NotOfThisHistory, Revision, Supervisor
 from answerback.v1 import config_service_pb2 as pb
 from answerback.v1 import problem_pb2
@@ -27,9 +28,9 @@ class ConfigService(ConfigServiceServicer):
         self._supervisor = supervisor
 
     async def GetConfig(self, request: pb.GetConfigRequest, context: Context) -> pb.GetConfigResponse:
-        """Return the active configuration, as it was given."""
+        """Return the active configuration, as it was given, but for private keys."""
         current = self._supervisor.current
-        return pb.GetConfigResponse(config=current.config, revision=current.number, etag=current.etag)
+        return pb.GetConfigResponse(config=redacted(current.config), revision=current.number, etag=current.etag)
 
     async def UpdateConfig(self, request: pb.UpdateConfigRequest, context: Context) -> pb.UpdateConfigResponse:
         """Apply a configuration; a change that has begun is finished even if the client disconnects."""
@@ -81,7 +82,7 @@ def _change(change: Change) -> dict[str, Any]:
     """Return the response fields of a change."""
     revision = change.revision
     return {
-        "config": revision.config,
+        "config": redacted(revision.config),
         "revision": revision.number,
         "etag": revision.etag,
         "changed": change.changed,
@@ -97,5 +98,5 @@ def _revision(revision: Revision | Entry) -> pb.Revision:
         origin=revision.origin,
         comment=revision.comment,
         identity=revision.identity,
-        config=revision.config if isinstance(revision, Revision) else None,
+        config=redacted(revision.config) if isinstance(revision, Revision) else None,
     )

@@ -14,9 +14,9 @@ from answerback.control import tokens
 from answerback.control.address import Address
 from answerback.control.authorisation import Tokens
 from answerback.control.certificates import CertificateFiles, Certificates
-from answerback.control.private_files import BadFile
 from answerback.control.tokens import TokenFile
 from answerback.supervisor import StartError
+from answerback.tls.private_files import BadFile
 
 F = TypeVar("F")
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from answerback.language.fault_editing import FaultExists, NoSuchFault
 from answerback.language.parts import MAX_PARTS
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.shared.counters import CountersExhausted
-from answerback.shared.journal.records import Moving
+from answerback.shared.journal.ring_reader import Moving
 from answerback.supervisor import (
     ChangeFailed,
     EtagMismatch,

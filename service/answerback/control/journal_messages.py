@@ -7,9 +7,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from answerback.control.times import timestamp
 from answerback.shared.journal.layout import State
+from answerback.supervisor.journal.answers import Nearest
 from answerback.supervisor.journal.evidence import Missing
 from answerback.supervisor.journal.exchanges import Event, Exchange
-from answerback.supervisor.journal.journal import Nearest
 from answerback.supervisor.journal.marks import JournalClock
 from answerback.v1 import journal_service_pb2 as pb
 
@@ -42,9 +42,14 @@ def exchange(found: Exchange, clock: JournalClock) -> pb.Exchange:
         faults=found.faults,
         injected_delay=_duration(record.delayed),
         state=STATES[found.state],
+        forwarded=record.upstream != 0,
     )
+    waited = max(0.0, record.upstream)
+    if waited:
+        message.upstream_time.CopyFrom(_duration(waited))
     if record.finished:
-        message.own_time.CopyFrom(_duration(max(0.0, record.finished - record.time - record.delayed)))
+        own = record.finished - record.time - record.delayed - waited
+        message.own_time.CopyFrom(_duration(max(0.0, own)))
     return message
 
 

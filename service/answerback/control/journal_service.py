@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
@@ -49,9 +49,9 @@ class JournalService(JournalServiceServicer):
         if request.newest:
             if request.page_token:
                 raise BadArgument("page_token", "the newest exchanges are one page: leave it empty")
-            return pb.ListExchangesResponse(exchanges=map(self._exchange, await self._journal.newest(wanted, size)))
+            return pb.ListExchangesResponse(exchanges=await self._exchanges(await self._journal.newest(wanted, size)))
         found, cursors = await self._journal.page(wanted, size, _cursors(request.page_token))
-        return pb.ListExchangesResponse(exchanges=map(self._exchange, found), next_page_token=_token(cursors))
+        return pb.ListExchangesResponse(exchanges=await self._exchanges(found), next_page_token=_token(cursors))
 
     async def WatchExchanges(
         self, request: pb.WatchExchangesRequest, context: Context
@@ -79,7 +79,7 @@ class JournalService(JournalServiceServicer):
         return pb.WaitForExchangesResponse(
             fulfilled=waited.fulfilled,
             found=waited.found,
-            exchanges=map(self._exchange, waited.exchanges),
+            exchanges=await self._exchanges(waited.exchanges),
             nearest=(journal_messages.nearest(each, self._journal.clock) for each in waited.nearest),
         )
 
@@ -100,7 +100,7 @@ class JournalService(JournalServiceServicer):
             outcome=OUTCOMES[verified.outcome],
             text=verified.text,
             found=verified.found,
-            exchanges=map(self._exchange, verified.exchanges),
+            exchanges=await self._exchanges(verified.exchanges),
             nearest=(journal_messages.nearest(each, self._journal.clock) for each in verified.nearest),
             missing=(journal_messages.missing(each, self._journal.clock) for each in verified.missing),
             unused_rules=verified.unused,
@@ -112,7 +112,9 @@ class JournalService(JournalServiceServicer):
             pb.ExchangeFilter(listener=request.listener, connection=request.connection, since=request.since), "since"
         )
         events = await self._journal.events(wanted, page_size(request.page_size))
-        return pb.ListEventsResponse(events=(journal_messages.event(each, self._journal.clock) for each in events))
+        clock = self._journal.clock
+        messages = [journal_messages.event(each, clock) async for each in self._journal.turns.each(events)]
+        return pb.ListEventsResponse(events=messages)
 
     async def CreateMark(self, request: pb.CreateMarkRequest, context: Context) -> pb.CreateMarkResponse:
         """Return a mark of this moment."""
@@ -125,6 +127,9 @@ class JournalService(JournalServiceServicer):
         if request.listener and block is None:
             raise NoSuchListener(request.listener)
         return pb.ClearExchangesResponse(exchanges=await self._connections.clear_journal(block))
+
+    async def _exchanges(self, found: Sequence[Exchange]) -> list[pb.Exchange]:
+        return [self._exchange(each) async for each in self._journal.turns.each(found)]
 
     def _exchange(self, found: Exchange) -> pb.Exchange:
         return exchange(found, self._journal.clock)

@@ -14,6 +14,7 @@ from answerback.language import bounds, durations
 from answerback.language.editing import NoSuchListener, created, deleted, index_of, updated
 from answerback.language.fault_editing import fault_added, fault_removed
 from answerback.language.problems import InvalidConfig, Problem, Problems
+from answerback.language.redaction import redacted_listener
 from answerback.supervisor import Change, Edit, Supervisor
 from answerback.v1 import config_pb2 as v1
 from answerback.v1 import listener_service_pb2 as pb
@@ -142,11 +143,14 @@ class ListenerService(ListenerServiceServicer):
             current.config.listeners, lambda each: each.name, request.page_size, request.page_token
         )
         return pb.ListListenersResponse(
-            listeners=listeners, next_page_token=following, revision=current.number, etag=current.etag
+            listeners=map(redacted_listener, listeners),
+            next_page_token=following,
+            revision=current.number,
+            etag=current.etag,
         )
 
     async def GetListener(self, request: pb.GetListenerRequest, context: Context) -> pb.GetListenerResponse:
-        """Return one listener, as it was given."""
+        """Return one listener, as it was given, but for private keys."""
         current = self._supervisor.current
         listener = _found(current.config, request.name)
         return pb.GetListenerResponse(listener=listener, revision=current.number, etag=current.etag)
@@ -229,10 +233,11 @@ def _check(request: pb.CreateListenerRequest | pb.UpdateListenerRequest) -> None
 
 
 def _found(config: v1.Config, name: str) -> v1.Listener:
+    """Return a listener as it is shown. Raises NoSuchListener."""
     index = index_of(config, name)
     if index is None:
         raise NoSuchListener(name)
-    return config.listeners[index]
+    return redacted_listener(config.listeners[index])
 
 
 def _made(change: Change) -> Made:

@@ -107,7 +107,7 @@ class OperationsService(OperationsServiceServicer):
         """Return how many waits it ended, and how many signals are kept."""
         if request.count > MAX_KEPT:
             raise BadArgument("count", f"must be 1 to {MAX_KEPT}, not {request.count}")
-        woken, kept = self._supervisor.operations.signal(request.name, request.count or 1)
+        woken, kept = await self._supervisor.operations.signal(request.name, request.count or 1)
         return pb.SignalResponse(woken=woken, kept=kept)
 
 

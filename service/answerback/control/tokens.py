@@ -14,8 +14,8 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Final
 
-from answerback.control import private_files
-from answerback.control.private_files import BadFile, Trouble
+from answerback.tls import private_files
+from answerback.tls.private_files import BadFile, Trouble
 
 SHORTEST: Final = 32  # min. bytes: as from `openssl rand -hex 16`, which cannot be guessed
 LONGEST: Final = 4096  # max. bytes of the file: gRPC rejects headers of more than 8 KiB in all

@@ -21,8 +21,11 @@ class CloseReason(IntEnum):
         member.explanation = explanation
         return member
 
-    PEER_EOF = 0, "The peer closed its half, and all replies were sent."
-    SERVER_CLOSE = 1, "A rule ran the step `close`, or the fault `truncate` ended the reply."
+    PEER_EOF = 0, "The peer closed its half, and all replies were sent; at an upstream, all bytes were passed on."
+    SERVER_CLOSE = (
+        1,
+        "A rule ran the step `close`, the fault `truncate` ended the reply, or the fault `tls` ended the handshake.",
+    )
     PEER_RESET = 2, "The peer reset the connection, or closed it while a reply was being sent."
     SERVER_RESET = 3, "A rule ran the step `reset`, or a fault reset the connection."
     IDLE_TIMEOUT = 4, "Nothing was received for `idle_timeout`."
@@ -54,7 +57,10 @@ class CloseReason(IntEnum):
     REPLY_TOO_LARGE = 15, "A template, or a value in it, would have more than 1 MiB."
     PEER_GAVE_UP = (
         16,
-        "The peer closed or reset the connection while the step or fault `hang`, or `accept: HOLD`, kept it open.",
+        (
+            "The peer closed or reset the connection while the step or fault `hang`, the fault `tls: stall`, or "
+            "`accept: HOLD`, kept it open."
+        ),
     )
     REPLY_FAILED = (
         17,
@@ -65,6 +71,48 @@ class CloseReason(IntEnum):
         19,
         "A step could not change a shared variable: a bound was reached, or the machine has no memory left.",
     )
+    UPSTREAM_DOWN = (
+        20,
+        (
+            "No connection to the upstream could be made within `connect_timeout`; the client was reset, or got the "
+            "reply of a rule on `UPSTREAM_DOWN`."
+        ),
+    )
+    UPSTREAM_EOF = 21, "The upstream closed its half first, then the client; all bytes were passed on."
+    UPSTREAM_RESET = 22, "The upstream reset the connection; the client was reset."
+    UPSTREAM_LOST = 23, "The upstream could not be reached any more; the client was reset."
+    UPSTREAM_WRITE_TIMEOUT = (
+        24,
+        "The upstream did not receive 64 KiB, or the rest, within `write_timeout`; both connections were reset.",
+    )
+    PROXY_HEADER = (
+        25,
+        (
+            "A header of the PROXY protocol was malformed, not complete within `timeout`, missing although it is "
+            "required, or sent by a peer that is not in `from`; the connection was reset."
+        ),
+    )
+    TLS_HANDSHAKE = (
+        26,
+        (
+            "A TLS handshake failed, or was not complete within `handshake_timeout`; a log line has OpenSSL's reason, "
+            "unless the fault `tls` stalled it."
+        ),
+    )
+    NOT_TLS = 27, "The first bytes on a listener with TLS were no TLS handshake."
+    TLS_ERROR = (
+        28,
+        "A TLS record of the peer, or of the upstream, was not valid, or was a fatal alert after the handshake.",
+    )
+    TLS_CUT = (
+        29,
+        "The peer, or the upstream, closed its half without TLS's close_notify, and everything was sent.",
+    )
+    UPSTREAM_MALFORMED = (
+        30,
+        "A reply of the upstream was malformed, or the upstream closed its half in the middle of one.",
+    )
+    UPSTREAM_TOO_LARGE = 31, "A reply of the upstream was longer than `max_reply_bytes`."
 
     @property
     def label(self) -> str:
@@ -105,4 +153,16 @@ class Abort:
     reason: CloseReason
 
 
-Action = Send | HalfClose | Close | Reset | Abort
+@dataclass(frozen=True, slots=True)
+class BeginTls:
+    """Begin TLS behind what was sent before. The layer of TLS takes it; no driver gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Pass these bytes of the peer on to the upstream. Only a session with `forwarding` asks for it."""
+
+    data: bytes
+
+
+Action = Send | HalfClose | Close | Reset | Abort | BeginTls | Forward

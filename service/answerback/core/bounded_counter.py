@@ -1,9 +1,18 @@
 """Counters with a maximum: each gives out consecutive numbers, and stops after the last."""
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 K = TypeVar("K")
+
+
+class CountedFor(Enum):
+    """What a counter counts for: the scope of a rule or fault."""
+
+    LISTENER = "all connections of the listener"
+    CONNECTION = "each connection"
+    PEER = "each peer, with all its connections"
 
 
 class NextNumber(Protocol):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from answerback.core.bounded_counter import BoundedCounters
+from answerback.core.tls import TlsNames
 
 if TYPE_CHECKING:
     from answerback.core.faults import ConnectionFaultState, Fault
@@ -53,8 +54,16 @@ class ConnectionInfo(Protocol):
         """The client's address and port; ("", 0) on a Unix socket."""
 
     @property
+    def proxy_host(self) -> str:
+        """The address of the proxy that has named the client; empty if none has, or by a Unix socket."""
+
+    @property
     def local_port(self) -> int:
         """The local port; 0 on a Unix socket."""
+
+    @property
+    def tls(self) -> TlsNames | None:
+        """What the client said in its TLS handshake; None without TLS."""
 
     @property
     def chance(self) -> random.Random:
@@ -70,12 +79,18 @@ class ConnectionInfo(Protocol):
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
 
+    def next_number_of_peer(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
+        """Count for all connections of this peer. See `bounded_counter.NextNumber`."""
+
     def shared_view(self) -> "SharedView":
         """A view of the shared variables, for one event."""
 
 
 class SessionConnection(ConnectionInfo, Protocol):
     """A connection as its session knows it, with what the session reports to it."""
+
+    def connection_key(self) -> tuple[int, str, int]:
+        """Return the connection's number in this process, and the client's address and port, for the journal."""
 
     def unexpected(self, rule: str, explain: "Callable[[], Mismatch]", /) -> None:
         """A frame is not what a rule's script expects; `explain`, which is slow, says why."""
@@ -93,12 +108,14 @@ class SessionConnection(ConnectionInfo, Protocol):
 class RareState:
     """State that few connections need, created on first use."""
 
-    __slots__ = ("fault_states", "rule_counters", "variables")
+    __slots__ = ("answered", "fault_states", "received_reply", "rule_counters", "upstream_error", "variables")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.variables: dict[str, bytes] = {}
         self.rule_counters: BoundedCounters[str] = BoundedCounters(clock)
         self.fault_states: dict[Fault, ConnectionFaultState] = {}
+        self.upstream_error = ""
+        self.answered = self.received_reply = b""
 
 
 class RequestContext:
@@ -162,8 +179,34 @@ class RequestContext:
 
     @property
     def fault_states(self) -> "dict[Fault, ConnectionFaultState]":
-        """The state of the faults that are decided once for each connection."""
+        """The state of the faults that are decided or counted for each connection."""
         return self._own.fault_states
+
+    @property
+    def upstream_error(self) -> str:
+        """Why the last connection to the upstream could not be made; empty if none has failed."""
+        return "" if self._rare is None else self._rare.upstream_error
+
+    @upstream_error.setter
+    def upstream_error(self, error: str) -> None:
+        self._own.upstream_error = error
+
+    @property
+    def answered(self) -> bytes:
+        """The request that the upstream's reply answers; empty if none was owed one. The reply is in `request`."""
+        return self._own.answered
+
+    @property
+    def received_reply(self) -> bytes:
+        """The upstream's reply, as it was received."""
+        return self._own.received_reply
+
+    def set_reply(self, reply: bytes, received: bytes, answered: bytes, number: int) -> None:
+        """A reply of the upstream is the content that rules see: `request` is the reply."""
+        own = self._own
+        own.answered, own.received_reply = answered, received
+        self.request, self.number = reply, number
+        self.captures = self.shared_view = None
 
     @property
     def _own(self) -> "RareState":
@@ -189,6 +232,10 @@ class RequestContext:
         """Count for all connections of the listener. See `bounded_counter.NextNumber`."""
         return self._here.next_number(cell, max_numbers, window_seconds)
 
+    def next_number_of_peer(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
+        """Count for all connections of this peer. See `bounded_counter.NextNumber`."""
+        return self._here.next_number_of_peer(cell, max_numbers, window_seconds)
+
     @property
     def connection_id(self) -> str:
         """The connection's id. This and what follows is described in `ConnectionInfo`."""
@@ -205,9 +252,19 @@ class RequestContext:
         return self._here.peer
 
     @property
+    def proxy_host(self) -> str:
+        """The address of the proxy that has named the client."""
+        return self._here.proxy_host
+
+    @property
     def local_port(self) -> int:
         """The local port."""
         return self._here.local_port
+
+    @property
+    def tls(self) -> TlsNames | None:
+        """What the client said in its TLS handshake."""
+        return self._here.tls
 
     @property
     def chance(self) -> random.Random:

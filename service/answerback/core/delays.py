@@ -38,14 +38,14 @@ class Fixed(Delay):
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Delay):
-    """Any delay between two bounds, with equal probability."""
+    """Any delay between two bounds, with equal probability; 0 where that is less than 0."""
 
     least: float
     most: float
 
     @override
     def draw(self, chance: Random) -> float:
-        return chance.uniform(self.least, self.most)
+        return max(0.0, chance.uniform(self.least, self.most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ class Expectation:
     """The condition that a frame must meet, and the rule whose script says so."""
 
     rule: str
+    cell: int
+    """The cell that counts the frames that the rule did not expect."""
     matches: Matcher
     explainer: Callable[[], Explainer]
     """Makes what explains a mismatch. It is called for the first one."""

@@ -8,12 +8,16 @@ from random import Random
 from typing import Protocol
 
 from answerback.core.actions import Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.context import RequestContext
 from answerback.core.faults import Fault
 from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher, Mismatch
+from answerback.core.proxy_header import ProxyProtocol
 from answerback.core.selection import Rules
-from answerback.core.steps import Step
+from answerback.core.steps import ForwardRequest, Step
+from answerback.core.tls import ListenerTls
+from answerback.core.upstream import Upstream
 
 
 class Engine(Enum):
@@ -56,6 +60,8 @@ class Event(Enum):
     EOF = "eof"
     DRAIN = "drain"
     TICK = "tick"
+    UPSTREAM_DOWN = "upstream_down"
+    REPLY = "reply"
 
 
 class WhenExhausted(Enum):
@@ -103,19 +109,23 @@ class Rule:
     """How often it matches; 0 for unlimited."""
     window_seconds: float = 0.0
     """The time for which `times` and `replies` count; 0 for unlimited."""
-    per_connection: bool = False
-    """Whether `times` and `replies` count per connection."""
+    scope: CountedFor = CountedFor.LISTENER
+    """What `times` and `replies` count for."""
     replies: Replies | None = None
     sequence_cell: int = 0
     """The cell of the shared sequence of `times` and `replies`; the start of its window is in the next one."""
     has_faults: bool = False
     """Whether the listener has faults that concern its replies."""
+    extra: bool = False
+    """On REPLY: whether what the upstream sent settles no owed reply."""
     reply: Send | None = field(init=False)
     """The constant reply, if the rule only sends the same bytes for every request."""
     counted: bool = field(init=False)
     """Whether its behaviour depends on how often it has matched."""
     max_matches: int = field(init=False)
     """How often the rule can match; 0 for unlimited."""
+    only_forwards: bool = field(init=False)
+    """Whether it does nothing but pass the request on to the upstream."""
 
     def __post_init__(self) -> None:
         """Precompute what does not depend on the request."""
@@ -129,6 +139,10 @@ class Rule:
         object.__setattr__(self, "counted", counted)  # the dataclass is frozen
         object.__setattr__(self, "reply", Send(b"".join(small)) if fixed else None)
         object.__setattr__(self, "max_matches", min(bounds, default=0))
+        forwards = (
+            self.replies is None and bool(self.steps) and all(isinstance(step, ForwardRequest) for step in self.steps)
+        )
+        object.__setattr__(self, "only_forwards", forwards)
 
     def accepts(self, request: bytes, context: RequestContext) -> bool:
         """Match a request, and count it if this rule counts."""
@@ -139,10 +153,13 @@ class Rule:
 
     def count_match(self, context: RequestContext) -> bool:
         """Count a match of a rule that counts, and choose its steps; False if it may not match any more."""
-        if self.per_connection:
+        scope = self.scope
+        if scope is CountedFor.LISTENER:
+            number = context.next_number(self.sequence_cell, self.max_matches, self.window_seconds)
+        elif scope is CountedFor.CONNECTION:
             number = context.rule_counters.next_number(self.name, self.max_matches, self.window_seconds)
         else:
-            number = context.next_number(self.sequence_cell, self.max_matches, self.window_seconds)
+            number = context.next_number_of_peer(self.sequence_cell, self.max_matches, self.window_seconds)
         if number is None:
             context.captures = None  # those of a pattern of this rule
             return False
@@ -219,12 +236,18 @@ class ListenerPlan:
     """What is done with connections over a limit, from their start; None to close them at once."""
     on_eof: Rules = field(default_factory=Rules)
     on_drain: Rules = field(default_factory=Rules)
+    on_upstream_down: Rules = field(default_factory=Rules)
+    on_reply: Rules = field(default_factory=Rules)
+    """Those on what the upstream sends, if it is framed."""
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     """The faults that replies pass through, in order; the rules that they concern are marked as `has_faults`."""
     faults_from_peer: tuple[Fault, ...] = ()
     """The faults of what is read, which have a `read_rate`."""
+    handshake_faults: tuple[Fault, ...] = ()
+    """The faults of TLS, each with its `handshake`."""
     accept: Accept = Accept.NORMAL
+    tls: ListenerTls | None = None
     rule_names: tuple[str, ...] = ()
     """The names of all rules, in the order written; for metrics."""
     journal: JournalSettings = JournalSettings()
@@ -232,8 +255,18 @@ class ListenerPlan:
     """Explains why no rule matched a request."""
     random_seed: int | None = None
     """The seed of the listener's random generator; None for an unpredictable one."""
+    upstream: Upstream | None = None
+    """Where connections are relayed to, or their requests forwarded to; None if the rules answer all."""
+    streams: bool = True
+    """With an upstream: whether all bytes are passed on without rules. Those on UPSTREAM_DOWN have their say before."""
+    relay_faults: tuple[tuple[Fault, ...], tuple[Fault, ...]] = ((), ())
+    """The faults of what is read from the client, and of what is read from the upstream."""
     numbers_connections: bool = False
     """Whether connections draw their `listener_number` when they are accepted."""
+    counts_peers: bool = False
+    """Whether a rule or fault counts for each peer."""
+    proxy_protocol: ProxyProtocol | None = None
+    """Which connections begin with a header; None for no header."""
     block: int = 0
     """Where the listener's counters begin in a slot's region."""
     socket: str = ""

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from answerback.core.tls import Handshakes
+
 
 class SessionMetrics(Protocol):
     """The counters of one listener that sessions update, kept by `shared.listener_counters.ListenerCounters`."""
@@ -18,6 +20,9 @@ class SessionMetrics(Protocol):
     def fault_applied(self, fault: int) -> None:
         """The fault with this cell applies to a reply."""
 
+    def unexpected_frame(self, cell: int) -> None:
+        """A received frame is not what a script expects; the cell is that of its rule for such frames."""
+
     def answered(self, seconds: float, requests: int) -> None:
         """`requests` requests were finished `seconds` after receipt: their replies are in the kernel."""
 
@@ -26,3 +31,6 @@ class SessionMetrics(Protocol):
 
     def truncated(self) -> None:
         """The peer's stream ended in the middle of a request."""
+
+    def handshake(self, outcome: Handshakes) -> None:
+        """A TLS handshake has ended."""

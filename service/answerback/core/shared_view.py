@@ -10,6 +10,7 @@ from answerback.core.expressions.values import LARGEST, SMALLEST
 
 
 _NUMBER: Final = re.compile(rb"-?[0-9]{1,20}")
+_FEW_DIGITS: Final = 18  # of most counters: to look for digits alone takes a tenth of the time
 
 
 class SharedWriteFailed(EvaluationError):
@@ -40,7 +41,8 @@ def total_of(former: bytes | None, by: int) -> int:
 
     Raises EvaluationError if it is not a number or the sum is out of range.
     """
-    if former is not None and not _NUMBER.fullmatch(former):
+    few = former is not None and len(former) <= _FEW_DIGITS and former.isdigit()
+    if former is not None and not few and not _NUMBER.fullmatch(former):
         raise EvaluationError("the value of the shared variable is not a number")
     total = by if former is None else int(former) + by
     if not SMALLEST <= total <= LARGEST:

@@ -4,6 +4,8 @@ from math import inf
 
 from answerback.core.plan import Accept, ActivePlan
 from answerback.core.session import Session, SlowReader
+from answerback.core.session.forwarding import Forwarding
+from answerback.core.session.replies import has_work, receive_reply, take_replies
 from answerback.explain import events
 from answerback.explain.fake_connection import FakeConnection
 from answerback.explain.observer import Clock, Recorder
@@ -22,8 +24,9 @@ class SimulatedConnection:
         info: FakeConnection,
         recorder: Recorder,
         read_bytes: int,
+        forwarding: Forwarding | None = None,
     ) -> None:
-        """`number`: from 1. `read_bytes`: how many bytes a driver would read at once."""
+        """`number`: from 1. `read_bytes`: how many bytes a driver would read at once. `forwarding`: if it forwards."""
         self.number = number
         self.left = False
         """Whether the peer has left: nothing happens any more."""
@@ -34,6 +37,8 @@ class SimulatedConnection:
         self._fin = False  # whether the peer's FIN follows it
         self._recorder = recorder
         session = Session(active, recorder, clock.now, info, recorder)
+        session.forwarding = forwarding
+        self._replies = None if forwarding is None else forwarding.replies
         self._session = SlowReader(session, active) if active.plan.faults_from_peer else session
         recorder.session = session
         info.granted = session.signal_granted
@@ -61,7 +66,9 @@ class SimulatedConnection:
     @property
     def deadline(self) -> float:
         """When something is due; infinite if nothing is."""
-        return inf if self._session.over or self.left or self._accept is not Accept.NORMAL else self._session.deadline
+        if self._session.over or self.left or self._accept is not Accept.NORMAL:
+            return inf
+        return self._session.deadline if self._replies is None else min(self._session.deadline, self._replies.quiet_at)
 
     @property
     def in_progress(self) -> bool:
@@ -85,6 +92,14 @@ class SimulatedConnection:
         self._unread += data
         self._read()
 
+    def reply(self, data: bytes) -> None:
+        """The upstream sends bytes."""
+        if self._replies is not None and not self._session.over:
+            self._recorder.add(events.Replied(self._clock.now, data))
+            receive_reply(self._recorder.session, self._replies, data, self._clock.now)
+            self._settle()
+            self._read()
+
     def send_fin(self) -> None:
         """The peer closes its half."""
         if self._accept is Accept.NORMAL and not self._session.over:
@@ -100,7 +115,12 @@ class SimulatedConnection:
 
     def handle_timer(self) -> None:
         """The deadline has passed."""
-        self._session.handle_timer(self._clock.now)
+        now = self._clock.now
+        if self._replies is not None and now >= self._replies.quiet_at:
+            self._replies.began = now
+            take_replies(self._recorder.session, self._replies, now)
+        else:
+            self._session.handle_timer(now)
         self._settle()
         self._read()
 
@@ -108,6 +128,8 @@ class SimulatedConnection:
         """Nothing is in progress any more: report what is left."""
         if self._accept is Accept.NORMAL and not self._session.over and not self.left:
             self._recorder.input_left()
+            if self._replies is not None and self._replies.owed:
+                self._recorder.add(events.Owes(self._clock.now, len(self._replies.owed)))
             self._recorder.add(events.Open(self._clock.now, self._session.conversation.state))
 
     def _read(self) -> None:
@@ -149,5 +171,8 @@ class SimulatedConnection:
                 session.take_turn(self._clock.now)
             elif session.awaits_fin:
                 session.receive_eof(self._clock.now)
+            elif self._replies is not None and has_work(self._recorder.session, self._replies, self._clock.now):
+                self._replies.gave_way, self._replies.began = False, self._clock.now
+                take_replies(self._recorder.session, self._replies, self._clock.now)
             else:
                 return

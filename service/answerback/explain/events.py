@@ -63,6 +63,8 @@ class Connected:
     at: float
     number: int
     """Of the connection, from 1; the first one has no such event."""
+    peer: str = ""
+    """The client's address, if it is another one than that of the connection before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,33 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A request is passed on to the upstream, as it was received. What the upstream replies is unknown."""
+
+    type: ClassVar[str] = "forwarded"
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The upstream sends bytes."""
+
+    type: ClassVar[str] = "replied"
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Owes:
+    """The upstream has not replied to this number of forwarded requests."""
+
+    type: ClassVar[str] = "owed"
+    at: float
+    replies: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluated:
     """A request was framed, or another event occurred, and rules were evaluated."""
 
@@ -110,6 +139,7 @@ class Evaluated:
     number: int
     """The request's number; 0 for other events."""
     request: bytes
+    """On REPLY the reply."""
     framing: str
     state: str
     rule: RuleName | None
@@ -215,6 +245,14 @@ class GivesSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginsTls:
+    """TLS begins: what follows is what is inside."""
+
+    type: ClassVar[str] = "tls_begun"
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class NotExpected:
     """The frame is not what the script expects: the connection is closed."""
 
@@ -271,6 +309,9 @@ Event = (
     | Discarded
     | Evaluated
     | Sent
+    | Forwarded
+    | Replied
+    | Owes
     | Waits
     | Strikes
     | Holds
@@ -280,6 +321,7 @@ Event = (
     | Takes
     | WaitsForSignal
     | GivesSignal
+    | BeginsTls
     | NotExpected
     | HalfCloses
     | Incomplete

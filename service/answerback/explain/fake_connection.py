@@ -10,10 +10,13 @@ from typing import Final
 from answerback.core.bounded_counter import BoundedCounters
 from answerback.core.matching import Mismatch
 from answerback.core.shared_view import total_of
+from answerback.core.tls import TlsNames
 from answerback.language.addresses import is_unix
+from answerback.language.proxy_protocol import without_peers
 from answerback.v1 import config_pb2 as v1
 
 PEER_PORT: Final = 50_000
+PROXY_HOST: Final = "127.0.0.1"
 
 
 class LocalVariables:
@@ -77,11 +80,15 @@ class FakeConnection:
     chance: random.Random
     wall_clock: Callable[[], datetime]
     clock: Callable[[], float]
+    proxy_host: str = ""
     connection_id: str = "1"
     connection_number: int = 1
     listener_number: int = 1
+    tls: TlsNames | None = None
+    """None: it plays what is inside TLS, where nothing is known of a handshake."""
     variables: LocalVariables = field(default_factory=LocalVariables)
     counters: BoundedCounters[int] = field(init=False)
+    peer_counters: BoundedCounters[tuple[int, str]] = field(init=False)
     signals: LocalSignals = field(default_factory=LocalSignals)
     granted: Callable[[], bool] = lambda: False
     """Called once the signal that the script waits for is given; False if it waits no longer."""
@@ -89,10 +96,19 @@ class FakeConnection:
     def __post_init__(self) -> None:
         """Count by the virtual clock."""
         self.counters = BoundedCounters(self.clock)
+        self.peer_counters = BoundedCounters(self.clock)
 
     def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
         """Count for all connections of the listener."""
         return self.counters.next_number(cell, max_numbers, window_seconds)
+
+    def connection_key(self) -> tuple[int, str, int]:
+        """See `context.SessionConnection`."""
+        return self.connection_number, *self.peer
+
+    def next_number_of_peer(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
+        """Count for all connections of this peer."""
+        return self.peer_counters.next_number((cell, self.peer[0]), max_numbers, window_seconds)
 
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         """Nothing: the observer has been told."""
@@ -121,10 +137,14 @@ def fake_connection(
     wall_clock: Callable[[], datetime],
     clock: Callable[[], float],
 ) -> FakeConnection:
-    """Return a listener's first connection, from the address `peer`; a Unix socket has no peer address."""
-    unix = is_unix(listener)
+    """Return a listener's first connection, from the address `peer`; a Unix socket has no peer address.
+
+    With `proxy_protocol`, a proxy on this machine has named the peer in a header.
+    """
+    unix, proxied = is_unix(listener), listener.HasField("proxy_protocol")
     return FakeConnection(
-        peer=("", 0) if unix else (peer, PEER_PORT),
+        peer=("", 0) if without_peers(listener) else (peer, PEER_PORT),
+        proxy_host=PROXY_HOST if proxied and not unix else "",
         local_port=0 if unix else int(listener.address.rpartition(":")[2]),
         chance=random.Random(random_seed or 0),  # noqa: S311 - not for secrets
         wall_clock=wall_clock,
@@ -132,10 +152,15 @@ def fake_connection(
     )
 
 
-def next_connection(first: FakeConnection, number: int) -> FakeConnection:
-    """Return another connection of the same peer and listener, which shares counters, variables and random numbers."""
-    host, port = first.peer
-    peer = (host, port + number - 1) if host else first.peer
-    following = replace(first, peer=peer, connection_id=str(number), connection_number=number, listener_number=number)
-    following.counters = first.counters
+def next_connection(before: FakeConnection, number: int, peer: str) -> FakeConnection:
+    """Return another connection to the same listener, which shares counters, variables and random numbers."""
+    host, port = before.peer
+    following = replace(
+        before,
+        peer=(peer, port + 1) if host else before.peer,
+        connection_id=str(number),
+        connection_number=number,
+        listener_number=number,
+    )
+    following.counters, following.peer_counters = before.counters, before.peer_counters
     return following

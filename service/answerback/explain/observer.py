@@ -2,23 +2,31 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from answerback.compat import override
 from answerback.core.actions import CloseReason
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.context import RequestContext
 from answerback.core.framing import Framing, Idle, UntilEof
 from answerback.core.matching import Explainer, Mismatch, pattern_progress
 from answerback.core.plan import Event, ListenerPlan, Rule
 from answerback.core.session import Observer, Session
 from answerback.core.session_metrics import SessionMetrics
-from answerback.core.steps import AwaitSignal, GiveSignal, Hang, Receive, SetFraming, StepResult
+from answerback.core.steps import AwaitSignal, GiveSignal, Hang, Receive, SetFraming, StartTls, StepResult
+from answerback.core.tls import Handshakes
 from answerback.explain import events
 from answerback.explain.events import FaultName, PassedOver, RuleName, mark_nearest
 from answerback.explain.transcript import Transcript
 from answerback.language.framing import describe, objection, waits_for
 
 # Rule: nothing here makes decisions, or repeats one of the session's.
+
+WHERE: Final[Mapping[CountedFor, str]] = {
+    CountedFor.LISTENER: "before",
+    CountedFor.CONNECTION: "on this connection",
+    CountedFor.PEER: "for this peer",
+}
 
 
 class Clock(Protocol):
@@ -93,7 +101,7 @@ class Recorder(Observer, SessionMetrics):
             mismatch = None if explain is None else explain(request, context)
         if mismatch is not None:
             return mismatch
-        where = "on this connection" if rule.per_connection else "before"
+        where = WHERE[rule.scope]
         times = f"{rule.max_matches} time{'s' * (rule.max_matches > 1)}"
         if rule.window_seconds:
             within = f"within {rule.window_seconds:g} s"
@@ -117,6 +125,8 @@ class Recorder(Observer, SessionMetrics):
                 self.add(events.WaitsForSignal(self.now, signal, timeout))
             case GiveSignal(signal):
                 self.add(events.GivesSignal(self.now, signal))
+            case StartTls():
+                self.add(events.BeginsTls(self.now))
 
     @override
     def state_entered(self, state: str) -> None:
@@ -135,6 +145,10 @@ class Recorder(Observer, SessionMetrics):
         if data:
             self.output += data
             self.add(events.Sent(self.now, bytes(data)))
+
+    @override
+    def forwarded(self, data: bytes) -> None:
+        self.add(events.Forwarded(self.now, data))
 
     @override
     def input_consumed(self) -> None:
@@ -201,12 +215,20 @@ class Recorder(Observer, SessionMetrics):
         self.add(events.Strikes(self.now, self.faults[fault]))
 
     @override
+    def unexpected_frame(self, cell: int) -> None:
+        """Nothing: `unexpected` reports it."""
+
+    @override
     def answered(self, seconds: float, requests: int) -> None:
         """Nothing: the times of events show it."""
 
     @override
     def delayed(self, seconds: float) -> None:
         self.add(events.Waits(self.now, seconds))
+
+    @override
+    def handshake(self, outcome: Handshakes) -> None:
+        """Nothing: it plays what is inside TLS."""
 
     @override
     def truncated(self) -> None:

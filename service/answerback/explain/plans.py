@@ -8,11 +8,10 @@ from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Files
 from answerback.language.context import Compiling
-from answerback.language.expressions import Scope
 from answerback.language.faults import fault_key
 from answerback.language.matching import explain_match
-from answerback.language.requests import fields_of
-from answerback.language.rules import event_without_request, rule_key
+from answerback.language.requests import scope_of
+from answerback.language.rules import rule_key, scope_of_rule
 from answerback.v1 import config_pb2 as v1
 
 
@@ -23,6 +22,7 @@ def compiled(listener: v1.Listener, files: Files) -> ListenerPlan:
         listener=listener.name,
         rules=rules,
         counters=rules,
+        unexpected=rules,
         faults=faults,
         fault_counters=[len(rules) + COUNTERS * index for index in faults],
     )
@@ -46,11 +46,11 @@ def fault_names(listener: v1.Listener) -> list[FaultName]:
 
 def explainers(listener: v1.Listener, files: Files) -> dict[int, Explainer]:
     """Return the explanation of each rule's match, by the rule's index."""
-    fields = fields_of(listener)
+    shared = scope_of(listener)
     return {
         index: explain_match(
             rule.when,
-            Compiling(files, Scope(event=event_without_request(rule), fields=fields, rule=rule_key(rule, index))),
+            Compiling(files, scope_of_rule(rule, rule_key(rule, index), shared)),
         )
         for index, rule in enumerate(listener.rules)
         if rule.HasField("when")

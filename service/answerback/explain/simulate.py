@@ -22,32 +22,39 @@ PATIENCE_SECONDS: Final = 60.0  # simulated seconds that a talk waits for the ne
 class Moment:
     """An action of the peer, at a time in seconds from the beginning.
 
-    It opens another connection, sends bytes, closes its half, or waits; in this order, if it does several.
+    It opens another connection, sends bytes, closes its half, or waits; in this order, if it does several. `peer` is
+    the address of the new connection; None for that of the connection before. `reply`: instead, the upstream sends it.
     """
 
     at: float
     data: bytes = b""
     eof: bool = False
     connect: bool = False
+    peer: str | None = None
+    reply: bytes = b""
 
 
 def explain(
     listener: v1.Listener, files: Files, moments: Sequence[Moment], *, peer: str, begun: datetime
 ) -> Transcript:
-    """Simulate a listener's first connections, from `peer`, and record what happens and why.
+    """Simulate a listener's first connections, the first from `peer`, and record what happens and why.
 
     The configuration is one that `check` found nothing wrong with; `files` has what its `file` fields name. `moments`
     are in order; the first connection begins at 0, which is `begun`. Raises InvalidConfig if it cannot be compiled.
+
+    Without a reply among them, the upstream is not simulated, and nothing waits for its replies.
     """
-    world = World(listener, files, peer, begun)
+    world = World(listener, files, peer, begun, has_replies=any(moment.reply for moment in moments))
     try:
         connection = world.connect()
         for moment in moments:
             world.run_until(moment.at)
             if moment.connect:
-                connection = world.connect()
+                connection = world.connect(moment.peer)
             if moment.data:
                 connection.send(moment.data)
+            if moment.reply:
+                connection.reply(moment.reply)
             if moment.eof:
                 connection.send_fin()
         world.finish()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from answerback.core.actions import CloseReason
-from answerback.explain.events import Closed, Discarded, Evaluated, Event, Incomplete, Sent
+from answerback.explain.events import Closed, Discarded, Evaluated, Event, Forwarded, Incomplete, Sent
 
 MOST_EVENTS: Final = 10_000  # max. events: a longer transcript would not be read
 
@@ -47,13 +47,15 @@ class Transcript:
 
     @property
     def answered(self) -> bool:
-        """Whether a rule matched each request, nothing was left over, and the conversation did not end in an error."""
-        return not any(map(_wrong, self.events))
+        """Whether each request was answered or forwarded, nothing was left over, and there was no error at the end."""
+        return not any(map(_wrong, self.events, [*self.events[1:], None]))
 
 
-def _wrong(event: Event) -> bool:
+def _wrong(event: Event, following: Event | None) -> bool:
     match event:
-        case Evaluated(event="REQUEST", rule=None) | Incomplete() | Discarded():
+        case Evaluated(event="REQUEST", rule=None):
+            return not isinstance(following, Forwarded)
+        case Incomplete() | Discarded():
             return True
         case Closed(reason=reason):
             return reason in {error.label for error in ERRORS}

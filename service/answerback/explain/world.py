@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from answerback.core.framing import Read
-from answerback.core.plan import Accept, ActivePlan
+from answerback.core.plan import Accept, ActivePlan, ListenerPlan
+from answerback.core.session.forwarding import Forwarding
+from answerback.core.session.owed import OwedReplies
 from answerback.explain import events, plans
 from answerback.explain.connection import SimulatedConnection
 from answerback.explain.fake_connection import fake_connection, next_connection
@@ -24,6 +26,7 @@ class World:
     """A listener, its clock, and its connections.
 
     `whole_requests`: what a peer sends at once is a request as rules see it, whatever the framing of the listener.
+    `has_replies`: what the upstream sends is given, so that answers wait for it.
     """
 
     listener: v1.Listener
@@ -31,6 +34,7 @@ class World:
     peer: str
     begun: datetime
     whole_requests: bool = False
+    has_replies: bool = False
     now: float = 0.0
     connections: list[SimulatedConnection] = field(default_factory=list)
     transcript: Transcript = field(init=False)
@@ -42,7 +46,7 @@ class World:
         self._plan = replace(compiled, framing=WHOLE) if self.whole_requests else compiled
         self._faults = plans.fault_names(self.listener)
         self._explainers = plans.explainers(self.listener, self.files)
-        self._first = fake_connection(
+        self._last = fake_connection(
             self.listener, self.peer, self._plan.random_seed, self._wall_clock, lambda: self.now
         )
         self.transcript = Transcript(self._plan.name)
@@ -53,12 +57,15 @@ class World:
         """How the listener treats new connections."""
         return self._plan.accept
 
-    def connect(self) -> SimulatedConnection:
-        """Open a connection. Raises Enough."""
+    def connect(self, peer: str | None = None) -> SimulatedConnection:
+        """Open a connection from an address, by default that of the connection before. Raises Enough."""
         number = len(self.connections) + 1
         if number > 1:
-            self.transcript.add(events.Connected(self.now, number))
-        info = self._first if number == 1 else next_connection(self._first, number)
+            former = self._last.peer[0]
+            self._last = next_connection(self._last, number, peer or former)
+            host = self._last.peer[0]
+            self.transcript.add(events.Connected(self.now, number, "" if host == former else host))
+        info = self._last
         recorder = Recorder(
             self._plan,
             self._faults,
@@ -68,7 +75,8 @@ class World:
             replaced_framing=self._framing if self.whole_requests else None,
         )
         read_bytes = WHOLE.max_bytes if self.whole_requests else READ_BYTES
-        connection = SimulatedConnection(number, self, ActivePlan(self._plan), info, recorder, read_bytes)
+        forwarding = _forwarding(self._plan, has_replies=self.has_replies)
+        connection = SimulatedConnection(number, self, ActivePlan(self._plan), info, recorder, read_bytes, forwarding)
         recorder.about_to_add = lambda: self._turn_to(connection)
         self.connections.append(connection)
         self._shown = connection
@@ -102,3 +110,11 @@ class World:
 
     def _wall_clock(self) -> datetime:
         return self.begun + timedelta(seconds=self.now)
+
+
+def _forwarding(plan: ListenerPlan, *, has_replies: bool) -> Forwarding | None:
+    """Return what a session needs that forwards requests; None without an upstream."""
+    if plan.upstream is None:
+        return None
+    framing = plan.upstream.framing
+    return Forwarding(OwedReplies(framing) if framing is not None and has_replies else None)

@@ -22,13 +22,13 @@ def enum(kind: EnumDescriptor, given: int, path: str, problems: Problems) -> Non
         problems.add(path, f"there is no value {given}; known: {', '.join(value.name for value in kind.values[1:])}")
 
 
-def duration(given: Duration, most: int, path: str, problems: Problems) -> None:
-    """A duration, 0 to `most` seconds."""
+def duration(given: Duration, most: int, path: str, problems: Problems, *, negative: bool = False) -> None:
+    """A duration, 0 to `most` seconds, or as far below 0."""
     if abs(given.nanos) >= _NANOS or (given.seconds > 0 > given.nanos) or (given.seconds < 0 < given.nanos):
         problems.add(path, "no duration: nanos are less than a second, and have the sign of seconds")
-    elif not 0 <= durations.nanoseconds(given) <= most * _NANOS:
+    elif not (-most * _NANOS if negative else 0) <= durations.nanoseconds(given) <= most * _NANOS:
         limit = durations.written(Duration(seconds=most))
-        problems.add(path, f"must be 0 to {limit}, not {durations.written(given)}")
+        problems.add(path, f"must be {f'-{limit}' if negative else 0} to {limit}, not {durations.written(given)}")
 
 
 def between(given: int, least: int, most: int, path: str, problems: Problems) -> None:

@@ -12,15 +12,19 @@ from answerback.core import patterns
 from answerback.language import addresses, bounds
 from answerback.language.contents import Files
 from answerback.language.context import Checking
-from answerback.language.expressions import Scope
 from answerback.language.faults import check_fault, fault_key
+from answerback.language.forwarding import check_forwarding
 from answerback.language.framing import check_framing
 from answerback.language.journal import check_journal, check_listener_journal
 from answerback.language.limits import check_limits
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
-from answerback.language.requests import fields_of, longest_request
-from answerback.language.rules import check_rule, rule_key
+from answerback.language.proxy_protocol import check_proxy_protocol, without_peers
+from answerback.language.requests import longest_reply, longest_request, scope_of
+from answerback.language.rules import check_rule, rule_key, scope_of_rule
+from answerback.language.tls import check_steps, check_tls
+from answerback.language.toxiproxy import check_notes
 from answerback.language.traverse import messages
+from answerback.language.upstreams import check_loops, check_upstream
 from answerback.v1 import config_pb2 as v1
 from answerback.v1 import options_pb2
 
@@ -74,6 +78,8 @@ def _check(
     check_journal(config.journal, Checking(problems, files))
     _names(listeners, problems)
     _addresses(listeners, reserved, problems)
+    check_loops(listeners, problems)
+    check_notes(listeners, problems)
     left = MAX_RULES
     for index, listener in enumerate(listeners):
         _Listener(listener, f"listeners[{index}]", problems).check(files, descriptor_limit, left)
@@ -147,20 +153,28 @@ class _Listener:
             check_framing(self._listener.framing, self._at("framing"), Checking(self._problems, files))
         check_limits(self._listener.limits, self._at("limits"), Checking(self._problems, files), descriptor_limit)
         check_listener_journal(self._listener.journal, self._at("journal"), Checking(self._problems, files))
+        if self._listener.HasField("upstream"):
+            check_upstream(self._listener, self._path, Checking(self._problems, files))
+        if self._listener.HasField("tls"):
+            check_tls(self._listener.tls, self._at("tls"), Checking(self._problems, files))
+        check_steps(self._listener, self._path, Checking(self._problems, files))
+        check_forwarding(self._listener, self._path, Checking(self._problems, files))
         if addresses.is_unix(self._listener) and self._listener.accept in _FOR_TCP:
             why = "a Unix socket can neither refuse nor stall: use CLOSE, RESET or HOLD"
             self._problems.add(self._at("accept"), why)
-        if addresses.is_unix(self._listener) and self._listener.limits.max_connections_per_peer:
+        check_proxy_protocol(self._listener, self._path, Checking(self._problems, files))
+        if without_peers(self._listener) and self._listener.limits.max_connections_per_peer:
             why = "clients of a Unix socket have no address: set max_connections instead"
             self._problems.add(self._at("limits.max_connections_per_peer"), why)
         rules = self._listener.rules[:most_rules]
-        request_bytes = longest_request(self._listener)
-        fields = fields_of(self._listener)
+        of_request, of_reply = longest_request(self._listener), longest_reply(self._listener)
+        shared = scope_of(self._listener)
         self._keys("rules", [rule_key(rule, index) for index, rule in enumerate(rules)])
         for index, rule in enumerate(rules):
-            scope = Scope(fields=fields, rule=rule_key(rule, index))
+            scope = scope_of_rule(rule, rule_key(rule, index), shared)
             here = f"{self._path}.rules[{index}]"
-            check_rule(rule, here, files, self._problems, request_bytes=request_bytes, scope=scope)
+            longest = of_reply if rule.event == v1.EVENT_REPLY else of_request
+            check_rule(rule, here, files, self._problems, longest=longest, scope=scope)
         self._faults(Checking(self._problems, files))
         states = {state for rule in rules for state in rule.in_states}
         if len(states) > MAX_STATES:
@@ -179,7 +193,14 @@ class _Listener:
             self._problems.add(self._at("faults"), f"{len(self._listener.faults)} faults; the maximum is {MAX_FAULTS}")
         self._keys("faults", [fault_key(fault, index) for index, fault in enumerate(faults)])
         for index, fault in enumerate(faults):
-            check_fault(fault, f"{self._path}.faults[{index}]", checking, rules=names)
+            check_fault(
+                fault,
+                f"{self._path}.faults[{index}]",
+                checking,
+                rules=names,
+                relays=self._listener.HasField("upstream"),
+                tls=self._listener.HasField("tls"),
+            )
 
     def _keys(self, of: str, keys: Sequence[str]) -> None:
         """The names under which rules or faults are counted."""

@@ -1,14 +1,15 @@
 """A checked configuration to a core plan. Workers import this: neither yaml nor anything heavy comes with it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from answerback.core import patterns
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.faults import Fault
 from answerback.core.plan import Engine, Limits, ListenerPlan, Plan, Rule, Tick
 from answerback.core.selection import Rules
 from answerback.core.session.closing import LINGER_SECONDS
-from answerback.core.steps import END_IN_ORDER
+from answerback.core.steps import END_AS_UPSTREAM_DOWN, END_IN_ORDER, Step
 from answerback.internal.v1 import link_pb2
 from answerback.language import durations
 from answerback.language.contents import Files
@@ -16,13 +17,16 @@ from answerback.language.context import Compiling
 from answerback.language.enums import accept_of, engine_of
 from answerback.language.expressions import Scope
 from answerback.language.faults import compile_fault, fault_key
+from answerback.language.forwarding import on_replies
 from answerback.language.framing import compile_framing
 from answerback.language.journal import compile_bounds, compile_settings
 from answerback.language.limits import compile_limits
 from answerback.language.nearest import NearestMismatch
 from answerback.language.problems import InvalidConfig, Problem
-from answerback.language.requests import fields_of, longest_request
-from answerback.language.rules import compile_rule, rule_key, stands_alone
+from answerback.language.proxy_protocol import compile_proxy_protocol
+from answerback.language.requests import longest_reply, longest_request, scope_of
+from answerback.language.rules import RuleCells, compile_rule, rule_key, stands_alone
+from answerback.language.upstreams import compile_upstream, is_stream
 from answerback.v1 import config_pb2 as v1
 
 
@@ -45,7 +49,8 @@ def compile_plan(
     problems: list[Problem] = []
     compiled: dict[str, ListenerPlan] = {}
     for index, listener in enumerate(config.listeners):
-        compiler = patterns.Compiler(pattern_memory, longest_request(listener), pause)
+        longest = max(longest_request(listener), longest_reply(listener) if on_replies(listener) else 0)
+        compiler = patterns.Compiler(pattern_memory, longest, pause)
         try:
             with patterns.compiling(compiler):
                 compiled[listener.name] = _listener(
@@ -65,10 +70,12 @@ def _listener(
     layout: link_pb2.ListenerLayout,
     default_engine: Engine,
 ) -> ListenerPlan:
-    faults = _faults(listener, layout)
-    in_replies = tuple(fault for fault in faults if not fault.read_rate)
+    relays = listener.HasField("upstream")
+    of_relay = _relay_faults(listener, layout) if relays else ((), ())
+    faults = () if relays else tuple(fault for _, fault in _faults(listener, layout))
+    in_replies = tuple(fault for fault in faults if not fault.read_rate and fault.handshake is None)
     uses: list[bool] = []  # of `connection.number`
-    scope = Scope(fields=fields_of(listener), uses_connection_number=lambda: uses.append(True))
+    scope = replace(scope_of(listener), uses_connection_number=lambda: uses.append(True))
     compiled = _rules(listener, layout, files, in_replies, scope)
 
     def on(event: int) -> Rules:
@@ -86,15 +93,23 @@ def _listener(
         ticks=tuple(_ticks(listener, compiled)),
         on_eof=on(v1.EVENT_EOF),
         on_drain=on(v1.EVENT_DRAIN),
+        on_reply=on(v1.EVENT_REPLY),
+        on_upstream_down=Rules(_on_upstream_down(listener, compiled)),
         limits=compile_limits(listener.limits),
         faults=in_replies,
         faults_from_peer=tuple(fault for fault in faults if fault.read_rate),
+        handshake_faults=tuple(fault for fault in faults if fault.handshake is not None),
         accept=accept_of(listener),
         rule_names=tuple(rule.name for _, rule in compiled),
         journal=compile_settings(listener.journal, journal),
-        nearest=NearestMismatch(listener, files),
+        nearest=None if relays else NearestMismatch(listener, files),
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
+        upstream=compile_upstream(listener.upstream, Compiling(files)) if relays else None,
+        streams=is_stream(listener),
+        relay_faults=of_relay,
         numbers_connections=bool(uses),
+        counts_peers=counts_peers([rule for _, rule in compiled], faults),
+        proxy_protocol=compile_proxy_protocol(listener),
         block=layout.block,
         socket=layout.socket,
     )
@@ -102,34 +117,46 @@ def _listener(
     return replace(plan, on_limit=_on_limit(plan, turning_away)) if turning_away else plan
 
 
+def counts_peers(rules: Iterable[Rule], faults: Iterable[Fault]) -> bool:
+    """Whether one of them counts for each peer."""
+    return any(rule.counted and rule.scope is CountedFor.PEER for rule in rules) or any(
+        fault.counted and fault.scope is CountedFor.PEER for fault in faults
+    )
+
+
 def _rules(
     listener: v1.Listener, layout: link_pb2.ListenerLayout, files: Files, faults: Sequence[Fault], scope: Scope
 ) -> list[tuple[int, Rule]]:
     """Each rule with its event, in the order written."""
     names = [rule_key(rule, index) for index, rule in enumerate(listener.rules)]
-    counters = layout.counters or [0] * len(names)  # none where no rule needs one
+    none = [0] * len(names)
+    cells = map(RuleCells, layout.rules, layout.counters or none, layout.unexpected or none)
     return [
         (
             rule.event or v1.EVENT_REQUEST,
-            compile_rule(
-                rule, name, at, counter, files, faulted=any(fault.concerns(name) for fault in faults), scope=scope
-            ),
+            compile_rule(rule, name, at, files, faulted=any(fault.concerns(name) for fault in faults), scope=scope),
         )
-        for rule, name, at, counter in zip(listener.rules, names, layout.rules, counters, strict=True)
+        for rule, name, at in zip(listener.rules, names, cells, strict=True)
     ]
+
+
+def ending_with(rule: Rule, step: Step) -> Rule:
+    """The rule with one more step at the end of each script."""
+    replies = rule.replies
+    if replies is not None:
+        replies = replace(replies, replies=tuple((*steps, step) for steps in replies.replies))
+    return replace(rule, steps=(*rule.steps, step), replies=replies)
+
+
+def _on_upstream_down(listener: v1.Listener, compiled: Sequence[tuple[int, Rule]]) -> list[Rule]:
+    """The rules on that event. Where no others are, nothing can follow them but the end."""
+    rules = [rule for when, rule in compiled if when == v1.EVENT_UPSTREAM_DOWN]
+    return [ending_with(rule, END_AS_UPSTREAM_DOWN) for rule in rules] if is_stream(listener) else rules
 
 
 def _on_limit(plan: ListenerPlan, rules: Sequence[Rule]) -> ListenerPlan:
     """The plan of connections over a limit: one of these rules acts at once, and then they are closed."""
-    closing = [
-        replace(
-            rule,
-            steps=(*rule.steps, END_IN_ORDER),
-            replies=rule.replies
-            and replace(rule.replies, replies=tuple((*steps, END_IN_ORDER) for steps in rule.replies.replies)),
-        )
-        for rule in rules
-    ]
+    closing = [ending_with(rule, END_IN_ORDER) for rule in rules]
     return ListenerPlan(
         plan.name,
         plan.address,
@@ -143,6 +170,7 @@ def _on_limit(plan: ListenerPlan, rules: Sequence[Rule]) -> ListenerPlan:
             lifetime=LINGER_SECONDS,
         ),
         block=plan.block,
+        counts_peers=counts_peers(closing, ()),
     )
 
 
@@ -160,9 +188,24 @@ def _ticks(listener: v1.Listener, compiled: Sequence[tuple[int, Rule]]) -> Itera
             yield Tick(durations.nanoseconds(given.interval) / 1e9, Rules([rule]))
 
 
-def _faults(listener: v1.Listener, layout: link_pb2.ListenerLayout) -> tuple[Fault, ...]:
+def _relay_faults(
+    listener: v1.Listener, layout: link_pb2.ListenerLayout
+) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
+    """The faults of what the client sends, and of what the upstream sends."""
+    compiled = _faults(listener, layout, relays=True)
+    from_peer = tuple(fault for given, fault in compiled if given.direction == v1.Fault.DIRECTION_FROM_PEER)
+    to_peer = tuple(fault for given, fault in compiled if given.direction != v1.Fault.DIRECTION_FROM_PEER)
+    return from_peer, to_peer
+
+
+def _faults(
+    listener: v1.Listener, layout: link_pb2.ListenerLayout, *, relays: bool = False
+) -> list[tuple[v1.Fault, Fault]]:
+    """Each fault that is not switched off, as given and compiled, in the order written."""
     names = [fault_key(fault, index) for index, fault in enumerate(listener.faults)]
     counters = layout.fault_counters or [0] * len(names)
     numbered = zip(listener.faults, names, layout.faults, counters, strict=True)
-    compiled = [compile_fault(fault, name, at, counter) for fault, name, at, counter in numbered]
-    return tuple(fault for fault in compiled if fault is not None)
+    compiled = [
+        (fault, compile_fault(fault, name, at, counter, relays=relays)) for fault, name, at, counter in numbered
+    ]
+    return [(given, fault) for given, fault in compiled if fault is not None]

@@ -65,9 +65,9 @@ class Checking:
         """A number within its range."""
         bounds.between(given, least, most, path, self.problems)
 
-    def duration(self, given: Duration, path: str, most: int = bounds.MAX_DELAY) -> None:
-        """A duration, 0 to `most` seconds."""
-        bounds.duration(given, most, path, self.problems)
+    def duration(self, given: Duration, path: str, most: int = bounds.MAX_DELAY, *, negative: bool = False) -> None:
+        """A duration, 0 to `most` seconds, or as far below 0."""
+        bounds.duration(given, most, path, self.problems, negative=negative)
 
     def pattern(self, text: str, path: str) -> bool:
         """Whether a pattern is small enough, and RE2 takes it; if not, the problem is reported. Raises Enough."""
@@ -151,6 +151,10 @@ class Compiling:
     """The names that the expressions of the rule may use."""
     closes: bool = False
     """Whether a later step of the script closes the connection."""
+    is_last: bool = False
+    """Whether it is the last step of the script."""
+    unexpected_cell: int = 0
+    """The cell that counts the frames that the rule's scripts did not expect; 0 if they expect none."""
 
     def knowing(self, captures: Captures) -> "Compiling":
         """The context where patterns have these captures."""

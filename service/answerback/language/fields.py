@@ -73,16 +73,19 @@ class Time(Field):
     """In seconds."""
     zero: str = ""
     """Why it cannot be 0; empty if it can."""
+    negative: bool = False
+    """Whether it may be as far below 0 as above."""
 
     @property
     def bounds(self) -> str:
         """Its range, and what else there is to say."""
-        least = "more than 0, to" if self.zero else "0 to"
-        return "; ".join(filter(None, (f"{least} {durations.written(Duration(seconds=self.most))}", self.words)))
+        most = durations.written(Duration(seconds=self.most))
+        least = "more than 0," if self.zero else f"-{most}" if self.negative else "0"
+        return "; ".join(filter(None, (f"{least} to {most}", self.words)))
 
     def check(self, given: Duration, path: str, checking: Checking) -> None:
         """Report a duration out of its range."""
-        checking.duration(given, path, self.most)
+        checking.duration(given, path, self.most, negative=self.negative)
         if self.zero and not durations.nanoseconds(given):
             checking.add(path, self.zero)
 

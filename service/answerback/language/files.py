@@ -23,6 +23,9 @@ MAX_BYTES_IN_ALL = 64 << 20  # kept in memory as long as a configuration names t
 
 _LONGEST_NAME = 4096  # PATH_MAX; resolving longer ones is quadratic
 
+NO_FOLDER = "files cannot be read through the API without `serve --files DIR`"
+OUTSIDE = "it is outside the directory of `serve --files`"
+
 Read = Callable[[str], Content]
 
 
@@ -92,11 +95,11 @@ class FilesBeneath:
     def __call__(self, name: str) -> Content:
         """The content. Raises OSError."""
         if self._folder is None:
-            raise Refusal(errno.EACCES, "files cannot be read through the API without `serve --files DIR`")
+            raise Refusal(errno.EACCES, NO_FOLDER)
         top = Path(os.path.realpath(self._folder))
         real = Path(os.path.realpath(top / name))  # Path.resolve raises RuntimeError for a link to itself
         if not real.is_relative_to(top):
-            raise Refusal(errno.EACCES, "it is outside the directory of `serve --files`")
+            raise Refusal(errno.EACCES, OUTSIDE)
         return _content(_open_beneath(top, real.relative_to(top)), self._contents)
 
 

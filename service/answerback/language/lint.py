@@ -8,16 +8,18 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from answerback.language.addresses import is_unix
 from answerback.language.context import Linting
 from answerback.language.faults import FAULTS, lint_faults
+from answerback.language.forwarding import lint_forwarding
 from answerback.language.framing import FRAMINGS, lint_framing
 from answerback.language.limits import compile_limits, lint_limits
 from answerback.language.lint_rules import lint_rules
 from answerback.language.matching import MATCHES
 from answerback.language.problems import Enough, Problem, Problems, quoted, step_into
+from answerback.language.proxy_protocol import without_peers
 from answerback.language.registry import Family, Text
 from answerback.language.steps import STEPS
+from answerback.language.tls import lint_tls
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
 
@@ -56,7 +58,9 @@ def _all(config: v1.Config) -> list[Problem]:
 def _listener(listener: v1.Listener, linting: Linting) -> None:
     lint_rules(listener, linting)
     lint_faults(listener, linting)
+    lint_forwarding(listener, linting)
     lint_limits(listener.limits, linting)
+    lint_tls(listener, linting)
     if not listener.HasField("framing"):
         lint_framing(listener.framing, step_into(linting.path, "framing"), linting)
     for path, message in messages(listener, linting.path):
@@ -69,17 +73,19 @@ def _listener(listener: v1.Listener, linting: Linting) -> None:
             if rule.event == v1.EVENT_LIMIT:
                 why = "never reached: neither max_connections nor max_connections_per_peer is set"
                 linting.add(f"{linting.path}.rules[{index}]", why)
-    if is_unix(listener):
-        _unix(listener, linting)
+    if without_peers(listener):
+        _without_peers(listener, linting)
 
 
-def _unix(listener: v1.Listener, linting: Linting) -> None:
-    """Report what a Unix socket does not have."""
+def _without_peers(listener: v1.Listener, linting: Linting) -> None:
+    """Report what has no meaning on a Unix socket whose peers have no address."""
     for path, message in messages(listener, linting.path):
         family = _family_of(message)
         kind = family.of(message) if family else None
         if kind is not None and kind.on_unix:
             linting.add(step_into(path, kind.name), kind.on_unix)
+        if isinstance(message, v1.Rule | v1.Fault) and message.scope == v1.SCOPE_PEER:
+            linting.add(f"{path}.scope", "PEER counts as LISTENER does: all peers of a Unix socket are one")
 
 
 def _family_of(message: Message) -> Family[Any] | None:

@@ -23,7 +23,8 @@ LISTENER = describe(
     ),
     address=Field(
         'address: "[::1]:2525"',
-        words="not the address of another listener, nor a port of the server itself",
+        words="not the address of another listener, nor a port of the server itself; "
+        "how [Unix sockets](../guide.md#unix-sockets) differ from TCP",
     ),
     engine=Field("engine: COROUTINE", default="that of `serve --engine`"),
     framing=Field("framing: line", default="`read`"),
@@ -32,6 +33,14 @@ LISTENER = describe(
     limits=Field("limits: {lifetime: 1h}", default="see [Limits](#limits)"),
     accept=Field("accept: STALL", default="`NORMAL`"),
     journal=Field("journal: {enabled: false}", default="the configuration's `journal`"),
+    upstream=Field("upstream: redis.example:6379", default="none"),
+    proxy_protocol=Field("proxy_protocol: REQUIRED", default="no header"),
+    toxiproxy=Field(
+        """toxiproxy: '{"name": "redis"}'""",
+        default="none",
+        words="a JSON object with a `name`, unique, at most 64 KiB; see [Toxiproxy's clients](../how-to/toxiproxy.md)",
+    ),
+    tls=Field("tls: {cert: server.crt, key: server.key}", default="plain text"),
     random_seed=Field(
         "random_seed: 42",
         default="random",

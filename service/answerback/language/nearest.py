@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from answerback.core import patterns
@@ -12,6 +12,7 @@ from answerback.core.matching.combinations import nearest
 from answerback.language.contents import Files
 from answerback.language.context import Compiling
 from answerback.language.matching import explain_match
+from answerback.language.requests import scope_of
 from answerback.language.rules import rule_key
 from answerback.v1 import config_pb2 as v1
 
@@ -43,6 +44,7 @@ class NearestMismatch:
             if rule.event in (v1.EVENT_UNSPECIFIED, v1.EVENT_REQUEST)
         ][:MAX_RULES]
         self._files = files
+        self._listener = listener
         self._reasons: Sequence[tuple[str, v1.Rule, Explainer | None]] | None = None
 
     def of(self, request: bytes, context: RequestContext) -> NearestRule | None:
@@ -67,12 +69,12 @@ class NearestMismatch:
     def _all(self) -> Sequence[tuple[str, v1.Rule, Explainer | None]]:
         if self._reasons is None:
             with patterns.compiling(patterns.Compiler(patterns.LEAST_MEMORY)):
-                self._reasons = [(name, rule, self._reason(rule)) for name, rule in self._rules]
+                self._reasons = [(name, rule, self._reason(name, rule)) for name, rule in self._rules]
         return self._reasons
 
-    def _reason(self, rule: v1.Rule) -> Explainer | None:
+    def _reason(self, name: str, rule: v1.Rule) -> Explainer | None:
         if not rule.HasField("when"):
             return None
         with suppress(ValueError):
-            return explain_match(rule.when, Compiling(self._files))
+            return explain_match(rule.when, Compiling(self._files, replace(scope_of(self._listener), rule=name)))
         return None

@@ -1,15 +1,18 @@
 """The requests of a listener: their length, what their framings know of them, and how long a search may take."""
 
 from math import ceil
+from typing import Final
 
 from answerback.core import patterns
-from answerback.language.expressions import FramingField
-from answerback.language.framing import provided_by
+from answerback.language.expressions import FramingField, Scope
+from answerback.language.framing import provided_by, provided_in_replies
 from answerback.language.framing.read import DEFAULT_READ_BYTES
 from answerback.language.limits import compile_limits
 from answerback.language.problems import Problems, step_into
 from answerback.language.traverse import messages
 from answerback.v1 import config_pb2 as v1
+
+MAX_REPLY_BYTES: Final = 1 << 20
 
 
 def longest_request(listener: v1.Listener) -> int:
@@ -25,6 +28,16 @@ def longest_request(listener: v1.Listener) -> int:
     return max(1, most)
 
 
+def longest_reply(listener: v1.Listener) -> int:
+    """The bytes of the longest reply that rules on REPLY may see."""
+    return compile_max_reply_bytes(listener.upstream)
+
+
+def compile_max_reply_bytes(given: v1.Upstream) -> int:
+    """The longest reply, its default filled in."""
+    return given.max_reply_bytes if given.HasField("max_reply_bytes") else MAX_REPLY_BYTES
+
+
 def _reads_otherwise(step: v1.Step) -> bool:
     """Whether conditions see what a framing other than the listener's has split."""
     return step.WhichOneof("kind") == "framing" or step.receive.HasField("expect")
@@ -35,6 +48,13 @@ def fields_of(listener: v1.Listener) -> dict[str, FramingField]:
     steps = (message for _, message in messages(listener) if isinstance(message, v1.Step))
     later = [step.framing for step in steps if step.WhichOneof("kind") == "framing"]
     return {field.name: field for framing in (listener.framing, *later) for field in provided_by(framing)}
+
+
+def scope_of(listener: v1.Listener) -> Scope:
+    """The names that the expressions of all rules of a listener share."""
+    given = frozenset(field.name for field, _ in listener.ListFields())
+    replies = {field.name: field for field in provided_in_replies(listener.upstream.framing)}
+    return Scope(fields=fields_of(listener), reply_fields=replies, listener_fields=given)
 
 
 def check_searches(rule: v1.Rule, path: str, request_bytes: int, problems: Problems) -> None:

@@ -1,7 +1,7 @@
 """Rules: what may be wrong with them, and how they are compiled."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Final
 
@@ -9,6 +9,7 @@ from answerback.core.plan import Replies, Rule, WhenExhausted
 from answerback.language import bounds, durations
 from answerback.language.contents import Files
 from answerback.language.context import Checking, Compiling
+from answerback.language.enums import counted_for
 from answerback.language.expressions import Scope
 from answerback.language.fields import Field, Time, Where, describe
 from answerback.language.matching import MATCHES, captures_of, check_match, compile_match
@@ -55,7 +56,11 @@ RULE: Final = describe(
         words="at least 10ms; only with `TICK`, and required there",
         zero="at least 10ms",
     ),
-    scope=Field("{scope: CONNECTION, times: 1}", default="`LISTENER`"),
+    scope=Field("{scope: PEER, times: 1}", default="`LISTENER`"),
+    extra=Field(
+        "{event: REPLY, when: {prefix: '>'}, extra: true, do: [forward]}",
+        words="only with `REPLY`",
+    ),
     do=Field(r'do: [send: "+PONG\r\n", close]', default="no step"),
     replies=Field(r'replies: {of: [[send: "busy\n"], [send: "ok\n"]]}', default="none", words="in place of `do`"),
 )
@@ -73,16 +78,34 @@ REPLIES: Final = describe(
 SCRIPT: Final = describe(v1.Script, Where.RULE, do=Field("replies: {of: [{do: [echo, close]}]}", default="no step"))
 
 
+@dataclass(frozen=True, slots=True)
+class RuleCells:
+    """Where a rule is counted."""
+
+    matches: int
+    sequence: int = 0
+    """Of `times` and `replies`; 0 for a rule without."""
+    unexpected: int = 0
+    """Of received frames that it did not expect; 0 for a rule that expects none."""
+
+
 def rule_key(rule: v1.Rule, index: int) -> str:
     """The name under which a rule is counted: its own, or its place among the listener's rules."""
     return rule.name or f"rules[{index}]"
 
 
 def event_without_request(rule: v1.Rule) -> str | None:
-    """The word of an event that brings no request; None for REQUEST, and for what is no event."""
-    if rule.event in {v1.EVENT_UNSPECIFIED, v1.EVENT_REQUEST} or rule.event not in v1.Event.values():
+    """The word of an event that brings no request; None for REQUEST and REPLY, and for what is no event."""
+    if rule.event in {v1.EVENT_UNSPECIFIED, v1.EVENT_REQUEST, v1.EVENT_REPLY} or rule.event not in v1.Event.values():
         return None
     return v1.Event.Name(rule.event).removeprefix("EVENT_")
+
+
+def scope_of_rule(rule: v1.Rule, name: str, shared: Scope) -> Scope:
+    """The names that one rule can use; `shared`: those of all rules of its listener."""
+    if rule.event == v1.EVENT_REPLY:
+        return replace(shared, rule=name, of_reply=True, fields=shared.reply_fields)
+    return replace(shared, rule=name, event=event_without_request(rule))
 
 
 def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]:
@@ -90,6 +113,12 @@ def scripts(rule: v1.Rule, path: str) -> Iterator[tuple[str, Sequence[v1.Step]]]
     yield f"{path}.do", rule.do
     for index, script in enumerate(rule.replies.of):
         yield f"{path}.replies.of[{index}].do", script.do
+
+
+def expects(rule: v1.Rule) -> bool:
+    """Whether its scripts compare a received frame with what they expect."""
+    chosen = (STEPS.chosen(step) for _, script in scripts(rule, "") for step in script if STEPS.of(step))
+    return any(kind.expects(given) for kind, given in chosen)
 
 
 def stands_alone(rule: v1.Rule) -> bool:
@@ -103,14 +132,14 @@ def other_steps(script: Sequence[v1.Step]) -> list[int]:
     return [index for index, kind in enumerate(kinds) if kind is not None and not kind.stands_alone]
 
 
-def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, request_bytes: int, scope: Scope) -> None:
+def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, longest: int, scope: Scope) -> None:
     """Report everything that is wrong with a rule, but for its name.
 
-    `request_bytes`: the longest request that its listener may have. `scope`: the names that all its rules share.
+    `longest`: the bytes of the longest request or reply that it may see. `scope`: the names that it can use.
     """
     bounds.enum(v1.Event.DESCRIPTOR, rule.event, f"{path}.event", problems)
     bounds.enum(v1.Scope.DESCRIPTOR, rule.scope, f"{path}.scope", problems)
-    asking = Checking(problems, files, replace(scope, event=event_without_request(rule)))
+    asking = Checking(problems, files, scope)
     checking = asking.knowing(captures_of(rule.when))
     for index, state in enumerate(rule.in_states):
         check_state_name(state, f"{path}.in_states[{index}]", checking)
@@ -121,6 +150,8 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
         if not rule.times and not rule.HasField("replies"):
             problems.add(f"{path}.per", "only with `times` or `replies`: they are what is counted in each window")
     _check_interval(rule, path, checking)
+    if rule.extra and rule.event != v1.EVENT_REPLY:
+        problems.add(f"{path}.extra", "only rules on REPLY have it: write event: REPLY")
     if rule.do and rule.HasField("replies"):
         problems.add(f"{path}.replies", "only one of do and replies can be given")
     for here, script in scripts(rule, path):
@@ -128,7 +159,7 @@ def check_rule(rule: v1.Rule, path: str, files: Files, problems: Problems, *, re
         if rule.event == v1.EVENT_LIMIT:
             for index in other_steps(script):
                 checking.add(f"{here}[{index}]", "a rule on LIMIT may only send, close and reset")
-    check_searches(rule, path, request_bytes, problems)
+    check_searches(rule, path, longest, problems)
     _check_then(rule.replies, f"{path}.replies", problems)
 
 
@@ -161,19 +192,17 @@ def _check_then(replies: v1.Replies, path: str, problems: Problems) -> None:
         problems.add(at, "at least one is more than 0, and their sum is a number")
 
 
-def compile_rule(
-    rule: v1.Rule, name: str, place: int, counter: int, files: Files, *, faulted: bool, scope: Scope
-) -> Rule:
-    """A rule whose matches are counted under this name, at this place, its turns at `counter`. Raises ValueError.
+def compile_rule(rule: v1.Rule, name: str, cells: RuleCells, files: Files, *, faulted: bool, scope: Scope) -> Rule:
+    """A rule that is counted under this name, in these cells. Raises ValueError.
 
-    `faulted`: whether the listener has faults.
+    `faulted`: whether the listener has faults for it.
     """
-    asking = Compiling(files, replace(scope, event=event_without_request(rule), rule=name))
+    asking = Compiling(files, scope_of_rule(rule, name, scope), unexpected_cell=cells.unexpected)
     compiling = asking.knowing(captures_of(rule.when))
     kind, given = MATCHES.chosen(rule.when) if rule.HasField("when") else (None, None)
     return Rule(
         name=name,
-        cell=place,
+        cell=cells.matches,
         steps=compile_script(rule.do, compiling),
         matches=None if kind is None else compile_match(rule.when, asking),
         equals=None if kind is None else kind.exact(given, asking),
@@ -181,9 +210,10 @@ def compile_rule(
         in_states=tuple(rule.in_states),
         times=rule.times,
         window_seconds=durations.seconds(rule.per),
-        sequence_cell=counter,
+        sequence_cell=cells.sequence,
         has_faults=faulted,
-        per_connection=rule.scope == v1.SCOPE_CONNECTION,
+        extra=rule.extra,
+        scope=counted_for(rule.scope),
         replies=_compile_replies(rule.replies, compiling) if rule.HasField("replies") else None,
     )
 

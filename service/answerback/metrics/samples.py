@@ -1,7 +1,7 @@
 """The types of metric families and samples, and functions that read samples."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from answerback.metrics.snapshot import Runtime, Snapshot, WorkerRuntime
@@ -72,16 +72,38 @@ def per_listener_and(first: int, names: Sequence[str]) -> Callable[[Snapshot], I
 
 def durations(snapshot: Snapshot) -> Iterator[Distribution]:
     """Read the histogram in every listener's block."""
+    return _histogram(snapshot, listener_counters.DURATION, listener_counters.DURATION_NANOSECONDS)
+
+
+def connect_durations(snapshot: Snapshot) -> Iterator[Distribution]:
+    """Read the histogram of connecting, of listeners that have or had an upstream."""
+    return _histogram(_relaying(snapshot), listener_counters.UPSTREAM_DURATION, listener_counters.UPSTREAM_NANOSECONDS)
+
+
+def _histogram(snapshot: Snapshot, first: int, nanoseconds: int) -> Iterator[Distribution]:
     for name, block in snapshot.listeners.items():
-        counts = block[
-            listener_counters.DURATION : listener_counters.DURATION + len(listener_counters.DURATION_BOUNDS) + 1
-        ]
-        yield Distribution((name,), tuple(counts), block[listener_counters.DURATION_NANOSECONDS] / 1e9)
+        counts = block[first : first + len(listener_counters.DURATION_BOUNDS) + 1]
+        yield Distribution((name,), tuple(counts), block[nanoseconds] / 1e9)
+
+
+def of_relays(read: Callable[[Snapshot], Iterator[Sample]]) -> Callable[[Snapshot], Iterator[Sample]]:
+    """Read this of listeners that have or had an upstream alone: the others have no such series."""
+    return lambda snapshot: read(_relaying(snapshot))
+
+
+def _relaying(snapshot: Snapshot) -> Snapshot:
+    relays = {name: block for name, block in snapshot.listeners.items() if block[listener_counters.RELAYS]}
+    return replace(snapshot, listeners=relays)
 
 
 def matches(snapshot: Snapshot) -> Iterator[Sample]:
     """Read the cells of rules."""
     return (Sample(key, count) for key, count in snapshot.rules.items())
+
+
+def unexpected_frames(snapshot: Snapshot) -> Iterator[Sample]:
+    """Read the cells of frames that rules did not expect."""
+    return (Sample(key, count) for key, count in snapshot.unexpected_frames.items())
 
 
 def entries(snapshot: Snapshot) -> Iterator[Sample]:

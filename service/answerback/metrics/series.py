@@ -26,6 +26,7 @@ class Shown:
 
     listeners: Mapping[str, int]
     rules: Mapping[tuple[str, str], int]
+    unexpected_frames: Mapping[tuple[str, str], int]
     faults: Mapping[tuple[str, str], int]
 
 
@@ -36,6 +37,8 @@ class Names:
     listeners: frozenset[str]
     rules: frozenset[tuple[str, str]]
     """Pairs of listener and rule."""
+    expecting: frozenset[tuple[str, str]]
+    """Those of rules that compare a received frame with what they expect."""
     faults: frozenset[tuple[str, str]]
     """Pairs of listener and fault."""
 
@@ -66,7 +69,8 @@ class _Kind(Generic[N]):
 
     def placed(self, places: Mapping[N, int]) -> dict[N, int]:
         """Return the cells of the shown names, in the order of assignment: the same at each scrape."""
-        return {name: place for name, place in places.items() if name in self.configured or name in self.removed}
+        shown = (name for name in self.configured | self.removed.keys() if name in places)
+        return dict(sorted(((name, places[name]) for name in shown), key=itemgetter(1)))
 
 
 class Series:
@@ -88,6 +92,7 @@ class Series:
         self._lock = threading.Lock()
         self._listeners: _Kind[str] = _Kind(str)
         self._rules: _Kind[tuple[str, str]] = _Kind(itemgetter(0))
+        self._expecting: _Kind[tuple[str, str]] = _Kind(itemgetter(0))
         self._faults: _Kind[tuple[str, str]] = _Kind(itemgetter(0))
 
     def configured(self, names: Names) -> None:
@@ -96,6 +101,7 @@ class Series:
         with self._lock:
             self._listeners.configure(names.listeners, now)
             self._rules.configure(names.rules, now)
+            self._expecting.configure(names.expecting, now)
             self._faults.configure(names.faults, now)
 
     def shown(self) -> Shown:
@@ -105,9 +111,11 @@ class Series:
             busy = {name for name in self._listeners.removed if self._open_at(listeners[name])}
             self._listeners.expire(busy, now, self._seconds)
             self._rules.expire(busy, now, self._seconds)
+            self._expecting.expire(busy, now, self._seconds)
             self._faults.expire(busy, now, self._seconds)
             return Shown(
                 self._listeners.placed(listeners),
                 self._rules.placed(self._places.rules),
+                self._expecting.placed(self._places.unexpected_frames),
                 self._faults.placed(self._places.faults),
             )

@@ -76,6 +76,10 @@ class Runtime:
     """Whether the current content of the configuration file was rejected."""
     ready: bool = False
     """Whether the server is ready."""
+    certificates_loaded: int = 0
+    """How often changed certificates of listeners were loaded since the start."""
+    certificates_rejected: int = 0
+    """How often changed files of certificates could not be used since the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class Snapshot:
     """Each listener's block of cells."""
     rules: Mapping[tuple[str, str], int]
     """Matches by listener and rule."""
+    unexpected_frames: Mapping[tuple[str, str], int]
+    """Received frames that a rule did not expect, by listener and rule."""
     faults: Mapping[tuple[str, str], int]
     """How often each fault applied, by listener and fault."""
     runtime: Runtime
@@ -120,6 +126,10 @@ class Placed(Protocol):
         """The cell of each rule's matches."""
 
     @property
+    def unexpected_frames(self) -> Mapping[tuple[str, str], int]:
+        """The cell of the frames that each rule did not expect."""
+
+    @property
     def faults(self) -> Mapping[tuple[str, str], int]:
         """The cell that counts how often each fault applied."""
 
@@ -127,9 +137,9 @@ class Placed(Protocol):
 def read(memory: SharedCounters, places: Placed, runtime: Runtime) -> Snapshot:
     """Read all values, summed over all slots."""
     regions = [memory.region(slot) for slot in range(memory.slots)]
-    rules, faults = (
+    rules, unexpected, faults = (
         {key: sum([cells[place] for cells in regions]) for key, place in named.items()}
-        for named in (places.rules, places.faults)
+        for named in (places.rules, places.unexpected_frames, places.faults)
     )
     ends = {name: _later_cells(memory, place) for name, place in places.listeners.items()}
     kept = [entries(memory, slot) for slot in range(memory.slots)]
@@ -145,7 +155,7 @@ def read(memory: SharedCounters, places: Placed, runtime: Runtime) -> Snapshot:
             for slot in range(memory.slots)
             if memory.region(slot)[place + JOURNAL_OFF]
         )
-    return Snapshot(listeners, rules, faults, runtime, journal, disabled)
+    return Snapshot(listeners, rules, unexpected, faults, runtime, journal, disabled)
 
 
 def read_block(memory: SharedCounters, place: int) -> Sequence[int]:

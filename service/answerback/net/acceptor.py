@@ -22,7 +22,7 @@ BATCH_SECONDS = 0.005  # or more, if it sends much at once
 # Of every listening socket; how many connections may wait there bounds `empty`. A backlog of 100 left 1,654 of 2,000
 # clients unserved after a stall of 200 ms. The kernel takes the lesser of it and net.core.somaxconn, which is 4096 too.
 BACKLOG = 4096
-BACK_OFF_SECONDS = 0.05
+BACK_OFF_SECONDS = 0.05  # without free descriptors the socket stays readable: the loop would spin
 SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 NO_PEERS: Final[frozenset[tuple[str, int]]] = frozenset()
 CLOSED = frozenset((errno.EINVAL, errno.EBADF))  # the socket no longer listens

@@ -4,18 +4,17 @@ The peers' table is in the shared region of the shared counters:
 
     header | keys | slot 0's counts | slot 1's counts | …
 
-An entry is one key and, at the same index of each following row, one count per slot. A key is a keyed hash of
-listener and address, and determines the bucket in which its entry is looked for.
+An entry is one key and, at the same index of each following row, one count per slot. The key of a listener and an
+address determines the bucket in which its entry is looked for.
 """
 
 import mmap
-import os
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Final
 
 from answerback.core.plan import ListenerPlan
 from answerback.shared.counters import SHARED_CELLS, SharedCounters
+from answerback.shared.key_table import BUCKET, KeyTable
 from answerback.shared.listener_counters import OPEN, REJECTIONS
 
 # Rule: workers use the table under the lock, which is released when its holder dies; after any partial write it
@@ -27,8 +26,7 @@ from answerback.shared.listener_counters import OPEN, REJECTIONS
 TOO_MANY, TOO_MANY_OF_PEER = REJECTIONS
 
 ALIGNMENT: Final = 8192  # cells: rows are page-aligned (also for 64 KiB pages), so that one call can clear a row
-HEADER: Final = ALIGNMENT  # cells; the first two are the secret of the hash
-BUCKET: Final = 64  # entries; at 131,072 peers at once, half of all places, one bucket in 10 million is full
+HEADER: Final = ALIGNMENT  # cells; the first two are the secret of `KeyTable`
 MOST_ENTRIES: Final = 1 << 18  # 2 MiB a row: many distinct peers touch every page of it sooner or later
 
 
@@ -38,24 +36,24 @@ class Admission:
     Not needed for a listener without `max_connections` and `max_connections_per_peer`.
     """
 
-    __slots__ = ("_buckets", "_memory", "_own", "_regions", "_rows", "_secret", "_shared")
+    __slots__ = ("_memory", "_own", "_regions", "_rows", "_shared", "_table")
 
     def __init__(self, memory: SharedCounters, slot: int) -> None:
         size = entries(memory.slots)
         self._memory = memory
         self._regions = [memory.region(index) for index in range(memory.slots)]
         self._shared = memory.shared
-        self._buckets = size // BUCKET
+        self._table = KeyTable(memory, self._shared, HEADER, size)
         self._rows = [row(size, index) for index in range(memory.slots)]
         self._own = self._rows[slot]
-        self._secret = self._shared_secret()
 
-    def admit(self, plan: ListenerPlan, peer: bytes, accept: Callable[[], None]) -> str | None:
+    def admit(self, plan: ListenerPlan, peer: bytes | None, accept: Callable[[], None]) -> str | None:
         """Count the connection in, or return which of `REJECTIONS` it is rejected for.
 
-        `peer` is the packed address; `accept` is the counters' `accepted`, called under the lock if there is room. If
-        `max_connections_per_peer` is set, call `left` when the connection is closed. If a bucket is full, new peers
-        are rejected: a limit that cannot be checked counts as reached.
+        `peer` is the packed address; None if it is not known yet, and `admit_peer` follows. `accept` is the counters'
+        `accepted`, called under the lock if there is room. If `max_connections_per_peer` is set, call `left` when the
+        connection is closed. If a bucket is full, new peers are rejected: a limit that cannot be checked counts as
+        reached.
         """
         limits = plan.limits
         with self._memory.locked():
@@ -63,16 +61,29 @@ class Admission:
                 place = plan.block + OPEN
                 if sum([cells[place] for cells in self._regions]) >= limits.max_connections:
                     return TOO_MANY
-            if limits.max_connections_per_peer:
-                key = self._key(plan.block, peer)
-                entry = self._find(key)
-                if entry is None:
-                    entry = self._claim(key)
-                if entry is None or sum(self._counts(entry)) >= limits.max_connections_per_peer:
-                    return TOO_MANY_OF_PEER
-                self._shared[self._own + entry] += 1
+            if limits.max_connections_per_peer and peer is not None and not self._enter(plan, peer):
+                return TOO_MANY_OF_PEER
             accept()
         return None
+
+    def admit_peer(self, plan: ListenerPlan, peer: bytes, accept: Callable[[], None]) -> str | None:
+        """Count the peer of a connection that was admitted without it. See `admit`."""
+        with self._memory.locked():
+            if not self._enter(plan, peer):
+                return TOO_MANY_OF_PEER
+            accept()
+        return None
+
+    def _enter(self, plan: ListenerPlan, peer: bytes) -> bool:
+        """Count a connection of a peer; False if it has as many as it may."""
+        key = self._key(plan.block, peer)
+        entry = self._find(key)
+        if entry is None:
+            entry = self._claim(key)
+        if entry is None or sum(self._counts(entry)) >= plan.limits.max_connections_per_peer:
+            return False
+        self._shared[self._own + entry] += 1
+        return True
 
     def left(self, plan: ListenerPlan, peer: bytes) -> None:
         """A connection that `admit` counted for its peer is closed. Do not call it for other connections."""
@@ -88,14 +99,11 @@ class Admission:
                 self._shared[HEADER + entry] = 0
 
     def _find(self, key: int) -> int | None:
-        try:
-            return self._bucket(key) + self._keys_beside(key).index(key)
-        except ValueError:
-            return None
+        return self._table.find(self._table.bucket(key), key)
 
     def _claim(self, key: int) -> int | None:
-        keys = self._keys_beside(key)
-        first = self._bucket(key)
+        first = self._table.bucket(key)
+        keys = self._table.keys(first)
         if 0 in keys:
             entry = first + keys.index(0)
         else:  # the key remains when counts were cleared
@@ -106,30 +114,12 @@ class Admission:
         self._shared[HEADER + entry] = key
         return entry
 
-    def _bucket(self, key: int) -> int:
-        return key % self._buckets * BUCKET
-
-    def _keys_beside(self, key: int) -> list[int]:
-        first = HEADER + self._bucket(key)
-        keys: list[int] = self._shared[first : first + BUCKET].tolist()
-        return keys
-
     def _counts(self, entry: int) -> list[int]:
         shared = self._shared
         return [shared[first + entry] for first in self._rows]
 
     def _key(self, block: int, peer: bytes) -> int:
-        digest = blake2b(peer + block.to_bytes(8, "little"), digest_size=8, key=self._secret).digest()
-        return int.from_bytes(digest, "little") or 1
-
-    def _shared_secret(self) -> bytes:
-        """The secret that prevents peers from choosing their bucket; created by the first worker that needs it."""
-        secret = self._shared[:2]
-        with self._memory.locked():
-            if not secret[1]:  # written last
-                for index in range(2):
-                    secret[index] = int.from_bytes(os.urandom(8), "little") | 1
-        return secret.tobytes()
+        return self._table.hash(block.to_bytes(8, "little") + peer)
 
 
 def close_crashed(memory: SharedCounters, slot: int) -> None:

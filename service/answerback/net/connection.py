@@ -1,25 +1,25 @@
 """The common part of the two drivers: one connection of a listener, from accept to close."""
 
 import logging
-import os
 import socket
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from math import inf
-from random import Random
 from time import monotonic
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
-from answerback.core.matching import Mismatch
-from answerback.core.recorder import Recorder
-from answerback.core.session import Session, SlowReader, waits_for
-from answerback.core.shared_view import SharedView
+from answerback.core.proxy_header import ProxyHeader
+from answerback.core.session import HeaderReader, waits_for
+from answerback.core.tls import TlsNames
+from answerback.net.connection_base import ConnectionBase
 from answerback.net.delivery import Delivery, first_check
 from answerback.net.departure import Departure
 from answerback.net.host import Host
-from answerback.shared.journal.recorder import ConnectionRecorder, ListenerJournal
+from answerback.net.layers import Layer, layers_of
+from answerback.net.resets import pending_error
+from answerback.shared.journal.listener_journal import ListenerJournal
+from answerback.shared.journal.recorder import ConnectionRecorder
 
 # Rule: `closed` is called exactly once for each connection, whatever ends it.
 
@@ -30,18 +30,15 @@ PROBE_REASONS = (CloseReason.PEER_EOF, CloseReason.PEER_RESET)
 log = logging.getLogger(__name__)
 
 
-class Connection(ABC):
+class Connection(ConnectionBase):
     """A connection and its session. A subclass (driver) implements input and output."""
 
     __slots__ = (
         "_drawn",
         "_ending",
-        "_number",
         "_wait",
         "counted_peer",
-        "counters",
         "delivery",
-        "host",
         "received_any",
         "received_bytes",
         "sent_bytes",
@@ -51,20 +48,22 @@ class Connection(ABC):
         "timer_key",
     )
 
+    sock: socket.SocketType
+
     def __init__(self, host: Host, sock: socket.SocketType, peer: bytes | None) -> None:
         """`sock` was just accepted; `peer` is its packed address if it counts towards a limit."""
         self.host = host
         self.sock = sock
+        self.address = None
         self.counted_peer = peer
         self.counters = host.counters
-        session = Session(host.active, host.counters, monotonic(), self)
-        session.recorder = host.journal
-        slow = host.active.plan.faults_from_peer
-        self.session: Session | SlowReader = SlowReader(session, host.active) if slow else session
+        self.announcement = None
+        self.session: Layer = layers_of(self)
         self.delivery: Delivery | None = None  # None before the first check of what the peer takes
         self._wait = 0  # the number of the wait for a signal; 0 if there is none
-        self._number = 0  # drawn when it is first used
-        self._drawn = 0  # the same: among the listener's connections
+        self._number = 0
+        self._drawn: int | None = None  # the same: among the listener's connections
+        self._packed_peer = None
         self.received_bytes = 0
         self.sent_bytes = 0
         self._ending: Action | Departure | None = None  # how to end once the kernel has taken everything
@@ -72,25 +71,10 @@ class Connection(ABC):
         self.timer_at = inf
         self.received_any = False  # whether the peer ever sent a byte
 
-    clock = staticmethod(monotonic)
-    """The clock of deadlines."""
-
-    @property
-    def connection_id(self) -> str:
-        """See `context.ConnectionInfo`."""
-        return f"{self.host.process}-{self.connection_number}"
-
-    @property
-    def connection_number(self) -> int:
-        """See `context.ConnectionInfo`."""
-        if not self._number:
-            self._number = self.host.next_connection_number()
-        return self._number
-
     @property
     def listener_number(self) -> int:
         """See `context.ConnectionInfo`. It is counted where the listener's block begins in the shared region."""
-        if not self._drawn:
+        if self._drawn is None:
             number = self.host.sequences.next_number(self.host.active.plan.block, 0)
             assert number is not None, "there is no maximum"
             self._drawn = number + 1
@@ -101,42 +85,32 @@ class Connection(ABC):
         if self.host.active.plan.numbers_connections:
             self.listener_number  # noqa: B018 - it is drawn when it is read
 
-    @property
-    def peer(self) -> tuple[str, int]:
-        """The address and port of the client; empty and 0 on a Unix socket, or if it has disconnected."""
-        try:
-            address = self.sock.getpeername()
-        except OSError:  # the peer has disconnected
-            return "", 0
-        return (address[0], address[1]) if isinstance(address, tuple) else ("", 0)
+    def forgo_number(self) -> None:
+        """Take none of the listener's numbers: `listener_number` is 0."""
+        self._drawn = 0
+
+    def serve_uncounted(self, host: Host) -> None:
+        """Count nothing, and record nothing: the peer is no client."""
+        if self.counters is not self.host.counters:
+            self.counters = host.counters
+        self.host = host
+        self.forgo_number()
+        self.session.uncount(host.counters)
+
+    def connection_key(self) -> tuple[int, str, int]:
+        """See `context.SessionConnection`."""
+        address, self.address = self.address, None  # a connection that is idle takes less memory
+        number = self._number
+        if not number:  # as in `connection_number`, without another call
+            number = self._number = self.host.next_connection_number()
+        if type(address) is tuple:
+            return number, address[0], address[1]
+        return number, *self.peer
 
     @property
-    def local_port(self) -> int:
-        """The port that the client connected to; 0 on a Unix socket."""
-        address = self.sock.getsockname()
-        return int(address[1]) if isinstance(address, tuple) else 0
-
-    @property
-    def chance(self) -> Random:
-        """The listener's random generator."""
-        return self.host.chance
-
-    @property
-    def wall_clock(self) -> Callable[[], datetime]:
-        """A function that returns the current time."""
-        return utc_now
-
-    def next_number(self, cell: int, max_numbers: int, window_seconds: float = 0.0, /) -> int | None:
-        """Return the next number of a sequence that all workers share; None after `max_numbers`."""
-        return self.host.sequences.next_number(cell, max_numbers, window_seconds)
-
-    def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
-        """Log that a frame is not what the rule's script expects."""
-        self.host.unexpected(rule, explain)
-
-    def give_signal(self, name: str, /) -> None:
-        """Give a signal."""
-        self.host.signals.give(name)
+    def tls(self) -> TlsNames | None:
+        """See `context.ConnectionInfo`."""
+        return self.session.tls
 
     def await_signal(self, name: str, /) -> None:
         """Wait for a signal."""
@@ -148,9 +122,19 @@ class Connection(ABC):
             self.host.signals.give_up(self._wait)
             self._wait = 0
 
-    def shared_view(self) -> SharedView:
-        """Return a view of the shared variables, for one event."""
-        return self.host.shared_view()
+    def step_to(self, layer: Layer) -> None:
+        """See `AwaitedConnection`."""
+        self.session = layer
+
+    def announced(self, header: ProxyHeader | None, rest: bytes, now: float, *, fin: bool) -> Sequence[Action]:
+        """See `AwaitedConnection`."""
+        announcing = self.host.announcing
+        assert announcing is not None, "its listener has `proxy_protocol`"
+        return announcing.announced(self, header, rest, now, fin=fin)
+
+    def drain_soon(self) -> None:
+        """See `AwaitedConnection`."""
+        self.host.loop.call_soon(self.drain)
 
     def keep_deadline(self) -> None:
         """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
@@ -160,9 +144,15 @@ class Connection(ABC):
 
     def closed(self, reason: CloseReason) -> None:
         """The socket is closed, or will be before anything else happens: update the counters."""
-        recorder = self.session.recorder
+        session = self.session
+        recorder = session.recorder
         if recorder is not None:
-            self._record_end(recorder, reason)
+            if type(recorder) is ListenerJournal:  # it has sent no request
+                recorder = recorder.recorder(*self.connection_key())
+            assert type(recorder) is ConnectionRecorder
+            recorder.ended(
+                reason, monotonic(), session.born, session.conversation.number, self.received_bytes, self.sent_bytes
+            )
         if self.timer_key is not None:
             self.host.deadlines.clear(self)
         self.forgo_signal()
@@ -170,23 +160,42 @@ class Connection(ABC):
         self.counters.closed(reason, not self.received_any and reason in PROBE_REASONS)
         self.host.connection_closed(self, self.counted_peer)
 
-    def _record_end(self, recorder: Recorder, reason: CloseReason) -> None:
-        """Record that the connection ends."""
-        now = monotonic()
-        recorder.over(now)
-        if isinstance(recorder, ListenerJournal):  # it has sent no request
-            recorder = recorder.connection_of(self.connection_number, *self.peer)
-        assert isinstance(recorder, ConnectionRecorder)
+    # ── What a listener needs of it: see `served` ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def born(self) -> float:
+        """When it was accepted."""
+        return self.session.born
+
+    @property
+    def requests(self) -> int:
+        """The number of its requests."""
+        return self.session.number
+
+    @property
+    def state(self) -> str:
+        """How far its end has come, as `ConnectionService` names it."""
         session = self.session
-        recorder.ended(
-            reason, now, now - session.born, session.number, received=self.received_bytes, sent=self.sent_bytes
-        )
+        return "HALF_CLOSED" if session.half_closed else "CLOSING" if session.awaits_fin or session.over else "OPEN"
+
+    @property
+    def rule_state(self) -> str:
+        """The state that rules have set."""
+        return self.session.conversation.state
+
+    def record(self, journal: ListenerJournal | None, now: float) -> None:
+        """Record in this journal from now on, or not at all."""
+        if self.session.recorder is not None:
+            self.session.recorder.over(now)
+        self.session.recorder = journal
 
     # ── What the peer has taken ───────────────────────────────────────────────────────────────────────────────────
 
     @property
     def waits_for(self) -> str:
         """What has to happen next, as `ConnectionService` names it."""
+        if isinstance(self.session, HeaderReader):
+            return "proxy_header"
         return "fin" if self.departing else waits_for(self.session)
 
     @property
@@ -215,6 +224,15 @@ class Connection(ABC):
         if self.delivery is None or self.delivery.reached(self):
             self.expect_delivery(now)
             self.keep_deadline()
+
+    @property
+    def active_at(self) -> float:
+        """When bytes last came from the peer, or a reply ended."""
+        return self.session.active_at
+
+    def writing_progressed(self, now: float) -> None:
+        """The peer has taken enough output for its timeout to start again."""
+        self.session.writing_progressed(now)
 
     def on_time(self, now: float) -> bool:
         """Whether the peer reads in time; if not, the connection has been reset."""
@@ -264,8 +282,7 @@ class Connection(ABC):
 
     def error(self) -> OSError | None:
         """Return the socket's pending error, the peer's RST for example."""
-        number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        return OSError(number, os.strerror(number)) if number else None
+        return pending_error(self.sock)
 
     def failed(self) -> None:
         """Handle an exception from the session: log it, and end this connection alone."""
@@ -330,11 +347,10 @@ class Connection(ABC):
     def drain(self) -> None:
         """Finish the request in progress, then close in order."""
 
+    def close_in_order(self) -> None:
+        """Close in order, when the request in progress is finished."""
+        self.drain()
+
     @abstractmethod
     def abort(self, reason: CloseReason) -> None:
         """Reset the connection now."""
-
-
-def utc_now() -> datetime:
-    """Return the current time, UTC."""
-    return datetime.now(UTC)

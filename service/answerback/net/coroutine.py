@@ -233,9 +233,9 @@ class CoroutineConnection(TransportConnection):
             self.failed()
 
     async def _converse(self) -> None:
-        session, counters = self.session, self.counters
         actions = self._greeting()
         while True:
+            session = self.session  # a layer may have stepped aside
             if actions or session.awaits_flush:
                 while not self._perform(actions):
                     actions = await self._wait_for_room()
@@ -253,7 +253,7 @@ class CoroutineConnection(TransportConnection):
             elif event:
                 self.received_any = True
                 self.received_bytes += len(event)
-                counters.received(len(event))
+                self.counters.received(len(event))
                 actions = session.receive_data(event, monotonic())
             else:
                 actions = session.receive_eof(monotonic())

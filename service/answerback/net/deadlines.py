@@ -19,8 +19,8 @@ from typing import Final, Protocol
 # Rule: work that grows with the number of connections is done in slices, so that other work can run.
 
 TICKS: Final = 1024  # near buckets per second; a power of two, so that products with it are exact
-NEAR_SECONDS: Final = 3  # between 2 and 3 s ahead, so that a turn of the far buckets may be late by one second
-TURN_SECONDS: Final = 1.0
+NEAR_SECONDS: Final = 3  # between 2 and 3 s ahead, so that a refill may be late by one second
+REFILL_SECONDS: Final = 1.0  # between two moves of far deadlines to the near buckets
 SLICE_SECONDS: Final = 0.004  # max. seconds of firing or moving before the loop polls sockets again
 MILLISECOND: Final = 0.001  # the resolution of libuv's timers: they may fire that much early
 COARSE: Final = 8  # far deadlines are rounded up to this many ticks: fewer wake-ups for idle timeouts
@@ -60,7 +60,7 @@ class Bucket(set[Timed]):
 class Deadlines:
     """The deadlines of all connections of a worker, on the clock of `time.monotonic`."""
 
-    __slots__ = ("_armed", "_clock", "_far", "_loop", "_near", "_near_until", "_ticks", "_timer", "_turning")
+    __slots__ = ("_armed", "_clock", "_far", "_loop", "_near", "_near_until", "_refill_handle", "_ticks", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = monotonic) -> None:
         self._loop = loop
@@ -69,7 +69,7 @@ class Deadlines:
         self._near: dict[int, Bucket] = {}  # by tick
         self._ticks: list[int] = []  # the ticks of the near buckets
         self._near_until = 0  # the first second that has not been moved to the near buckets
-        self._turning: asyncio.Handle | None = None  # moves the next second
+        self._refill_handle: asyncio.Handle | None = None  # the next refill
         self._timer: asyncio.Handle | None = None  # fires the first tick
         self._armed = NEVER  # the tick for which that is
 
@@ -83,9 +83,9 @@ class Deadlines:
             self.clear(timed)
         if deadline == inf:
             return
-        if self._turning is None:
+        if self._refill_handle is None:
             self._near_until = int(self._clock()) + NEAR_SECONDS
-            self._turning = self._loop.call_later(TURN_SECONDS, self._turn)
+            self._refill_handle = self._loop.call_later(REFILL_SECONDS, self._refill)
         timed.timer_at = deadline
         if deadline < self._near_until:
             self._set_near(timed, int(deadline * TICKS) + 1)
@@ -164,7 +164,7 @@ class Deadlines:
         finally:
             self._arm()
 
-    def _turn(self) -> None:
+    def _refill(self) -> None:
         """Move deadlines that have become near to the near buckets, within one time slice."""
         now = self._clock()
         near_until = int(now) + NEAR_SECONDS
@@ -174,11 +174,11 @@ class Deadlines:
             bucket = far.get(-self._near_until)
             while bucket:
                 if self._clock() >= until:
-                    self._turning = self._loop.call_soon(self._turn)
+                    self._refill_handle = self._loop.call_soon(self._refill)
                     return
                 timed = bucket.pop()
                 self._set_near(timed, (int(timed.timer_at * (TICKS // COARSE)) + 1) * COARSE)
             far.pop(-self._near_until, None)
             self._near_until += 1
         more = far or self._near
-        self._turning = self._loop.call_later(TURN_SECONDS, self._turn) if more else None
+        self._refill_handle = self._loop.call_later(REFILL_SECONDS, self._refill) if more else None

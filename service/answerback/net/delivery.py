@@ -12,13 +12,12 @@ import fcntl
 import socket
 import struct
 import termios
+from contextlib import suppress
 from functools import lru_cache
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-if TYPE_CHECKING:
-    from answerback.net.connection import Connection
-
+SO_BUF_LOCK: Final = 72  # asm-generic/socket.h: whether SO_SNDBUF and SO_RCVBUF end the kernel's own tuning
 PROGRESS: Final = 64 << 10  # bytes that a peer has to take within `write_timeout`, unless less is left
 LARGE: Final = 16 << 10  # bytes sent at once, from which on a check costs little beside copying them
 # Of a socket, which the kernel doubles: 297 kB wait there for a peer that does not read, instead of 4.2 MB; 64 MiB over
@@ -28,6 +27,29 @@ BACKSTOP_SECONDS: Final = 1.0  # after `write_timeout`: the kernel ends the conn
 MOST_MILLISECONDS: Final = (1 << 31) - 1  # of TCP_USER_TIMEOUT
 
 BYTES_ACKED: Final = 120  # where tcpi_bytes_acked stands in struct tcp_info (linux/tcp.h)
+
+
+class Receiver(Protocol):
+    """A peer to which bytes are sent."""
+
+    @property
+    def sock(self) -> socket.SocketType:
+        """Its socket."""
+
+    @property
+    def unsent(self) -> int:
+        """The bytes that the kernel has not taken."""
+
+    @property
+    def write_timeout(self) -> float:
+        """Seconds within which it has to take a part of the output."""
+
+    @property
+    def active_at(self) -> float:
+        """When bytes last came from it, or a reply ended."""
+
+    def writing_progressed(self, now: float) -> None:
+        """It has taken enough output for its timeout to start again."""
 
 
 def unread(sock: socket.SocketType) -> int:
@@ -49,6 +71,12 @@ def taken(sock: socket.SocketType) -> int:
 def bound_send_buffer(sock: socket.socket) -> None:
     """Limit the send buffers of the connections that this listening socket accepts."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+def free_send_buffer(sock: socket.socket | socket.SocketType) -> None:
+    """Let the kernel tune the send buffer again, up to its `tcp_wmem` (tcp(7)): for a relay, which passes on much."""
+    with suppress(OSError):  # before Linux 5.14 it stays bounded
+        sock.setsockopt(socket.SOL_SOCKET, SO_BUF_LOCK, 0)
 
 
 def bound_send_time(sock: socket.socket, write_timeout: float) -> None:
@@ -84,28 +112,28 @@ class Delivery:
         self.check_at = inf
         self.goal = None
 
-    def reached(self, connection: "Connection") -> bool:
+    def reached(self, receiver: Receiver) -> bool:
         """Whether the peer has taken what it had to take."""
-        return self.goal is None or self._acknowledged(connection) >= self.goal
+        return self.goal is None or self._acknowledged(receiver) >= self.goal
 
-    def proceed(self, connection: "Connection", now: float) -> None:
+    def proceed(self, receiver: Receiver, now: float) -> None:
         """The peer is on time: set what it has to take next."""
-        left = _left(connection)
-        self.goal = self._acknowledged(connection) + min(left, PROGRESS) if left else None
-        self.check_at = now + connection.write_timeout
-        connection.session.writing_progressed(now)
+        left = _left(receiver)
+        self.goal = self._acknowledged(receiver) + min(left, PROGRESS) if left else None
+        self.check_at = now + receiver.write_timeout
+        receiver.writing_progressed(now)
 
-    def excused(self, connection: "Connection") -> bool:
+    def excused(self, receiver: Receiver) -> bool:
         """Whether the unread bytes may belong to a later reply: Unix sockets have no acknowledged count."""
-        if connection.sock.family != socket.AF_UNIX or connection.unsent:
+        if receiver.sock.family != socket.AF_UNIX or receiver.unsent:
             return False
-        return connection.session.active_at > self.check_at - connection.write_timeout
+        return receiver.active_at > self.check_at - receiver.write_timeout
 
-    def _acknowledged(self, connection: "Connection") -> int:
+    def _acknowledged(self, receiver: Receiver) -> int:
         """Bytes that the peer has read; on a Unix socket, which has no such count, the unread bytes, negated."""
-        sock = connection.sock
-        return -_left(connection) if sock.family == socket.AF_UNIX else acknowledged(sock)
+        sock = receiver.sock
+        return -_left(receiver) if sock.family == socket.AF_UNIX else acknowledged(sock)
 
 
-def _left(connection: "Connection") -> int:
-    return unread(connection.sock) + connection.unsent
+def _left(receiver: Receiver) -> int:
+    return unread(receiver.sock) + receiver.unsent

@@ -1,46 +1,39 @@
 """One listener of one worker: its plan, its counters and its connections."""
 
 import asyncio
-import logging
 import os
-import socket
 from collections.abc import Callable, Mapping
 from random import Random
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from answerback.core.actions import CloseReason
-from answerback.core.matching import Mismatch
 from answerback.core.plan import Accept, ActivePlan, Engine, ListenerPlan
-from answerback.core.recorder import Recorded
 from answerback.core.shared_view import SharedView
+from answerback.core.upstream import Upstream
 from answerback.net.admission import Admission
+from answerback.net.announcing import Announcing
 from answerback.net.callback import CallbackConnection
-from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.deadlines import Deadlines
+from answerback.net.drain import Drain
 from answerback.net.held_connection import HeldConnection
+from answerback.net.mismatch_log import MismatchLog
+from answerback.net.peers import packed
 from answerback.net.poller import Poller
+from answerback.net.relay.connection import RelayedConnection
+from answerback.net.relay.relaying import Relaying
+from answerback.net.relay.ruled import RuledConnection
 from answerback.net.run_queue import NOTABLE_SECONDS, RunQueue
+from answerback.net.served import Served
 from answerback.net.signals import Signals
-from answerback.net.stagger import Staggered
 from answerback.net.turning_away import TurningAway
-from answerback.shared.journal.recorder import ListenerJournal
+from answerback.shared.journal.listener_journal import ListenerJournal
 from answerback.shared.journal.region import JournalRegion
 from answerback.shared.listener_counters import Cells, ListenerCounters
 from answerback.shared.sequences import SharedSequences
 
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
-
-# A client that has just connected may be about to send: its request is on its way, or is retransmitted because the SYN
-# filter dropped it (after at least 0.2 s, RFC 6298 as Linux implements it).
-FIRST_REQUEST_SECONDS = 1.0
-
-EXPLAINED_SECONDS = 0.01  # of each second, to explain why no rule matched a request, or a frame was unexpected
-
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
     Engine.CALLBACK: CallbackConnection,
@@ -63,6 +56,7 @@ class Worker(Protocol):
     deadlines: Deadlines
     poller: Poller
     run_queue: RunQueue
+    relaying: Relaying
     signals: Signals
     shared_view: Callable[[], SharedView]
 
@@ -93,7 +87,7 @@ class Listener:
         self.active = ActivePlan(plan)
         self._driver = DRIVERS[plan.engine]
         self.counters = ListenerCounters(worker.region, plan.block)
-        self.connections: set[Connection] = set()
+        self.connections: set[Served] = set()
         self.chance = chance_of(plan)
         self.shared_view = worker.shared_view
         self.sequences = worker.sequences
@@ -102,15 +96,19 @@ class Listener:
         self.journal: ListenerJournal | None = None
         self._region = worker.journal
         self._slot = worker.slot
-        self._explained_since = 0.0
-        self._explained_for = 0.0  # seconds that it took since then to explain why no rule matched
+        self._mismatches = MismatchLog(plan.name, self.active)
+        self.unexpected = self._mismatches.unexpected
         self._journal_settings(plan)
-        self._drain_schedule = Staggered(self.loop, (), self._drain_one, 0.0)
-        self._drains = 0  # how many held connections have been released
+        if plan.upstream is not None:
+            self.counters.relays()
+        self._drain = Drain(self.loop, self.connections)
         self._admission = worker.admission
         self._cells = worker.region
         self._turning_away: TurningAway | None = None  # made when it is first needed
+        self.announcing: Announcing | None = None  # the same
+        self._learn_clients(plan)
         self._left = worker.connection_left
+        self._relaying = worker.relaying
 
     def activate(self, plan: ListenerPlan) -> None:
         """Switch to another plan.
@@ -119,14 +117,26 @@ class Listener:
         """
         former, self.active.plan = self.active.plan, plan
         self._driver = DRIVERS[plan.engine]
+        if plan.upstream is not None:
+            self.counters.relays()
+        if plan.relay_faults != former.relay_faults:
+            for connection in tuple(self.connections):
+                if isinstance(connection, RelayedConnection):
+                    connection.plan_changed()
         if plan.journal != former.journal:
             self._journal_settings(plan)
         if plan.random_seed != former.random_seed:
             self.chance = chance_of(plan)
+        self._learn_clients(plan)
         if plan.accept is Accept.NORMAL and former.accept is not Accept.NORMAL:
             for connection in tuple(self.connections):
                 if isinstance(connection, HeldConnection):
                     connection.release()
+
+    def _learn_clients(self, plan: ListenerPlan) -> None:
+        """Prepare for connections that begin with a PROXY header, if the plan has them."""
+        if plan.proxy_protocol is not None and self.announcing is None:
+            self.announcing = Announcing(self, self._admission, self._cells, plan.block)
 
     def _journal_settings(self, plan: ListenerPlan) -> None:
         """Begin or stop to record, on all connections, whichever plan they follow."""
@@ -135,50 +145,11 @@ class Listener:
         self.journal = None
         if settings.enabled:
             self.journal = ListenerJournal(
-                self._region, plan.block, settings.body_bytes, self.process, self._slot, self._unmatched
+                self._region, plan.block, settings.body_bytes, self.process, self._slot, self._mismatches.unmatched
             )
         for connection in self.connections:
-            if connection.session.recorder is not None:
-                connection.session.recorder.over(now)
-            connection.session.recorder = self.journal
-
-    def _unmatched(self, request: bytes, session: Recorded) -> bytes:
-        """Return why no rule matched a request, and log it; empty if that took much time in this second already."""
-        explained = self.active.plan.nearest
-        if explained is None:
-            return b""
-        near = self._explained(lambda: explained.of(request, session.context))
-        if near is None:
-            return b""
-        # Without the reason, which quotes the request.
-        log.warning(
-            "a request matched no rule",
-            extra={"listener": self.name, "nearest_rule": near.rule, "differs_at_byte": near.mismatch.at},
-        )
-        return str(near).encode()
-
-    def unexpected(self, rule: str, explain: Callable[[], Mismatch]) -> None:
-        """See `connection.Host`."""
-        mismatch = self._explained(explain)
-        log.warning(
-            "a received frame is not what the rule expects, connection closed",
-            extra={
-                "listener": self.name,
-                "rule": rule,
-                "differs_at_byte": None if mismatch is None else mismatch.at,
-            },
-        )
-
-    def _explained(self, explain: Callable[[], T]) -> T | None:
-        """Return an explanation; None if explanations took much time in this second already."""
-        now = monotonic()
-        if now - self._explained_since > 1.0:
-            self._explained_since, self._explained_for = now, 0.0
-        if self._explained_for > EXPLAINED_SECONDS:
-            return None
-        explanation = explain()
-        self._explained_for += monotonic() - now
-        return explanation
+            if connection.host is self:
+                connection.record(self.journal, now)
 
     def accepted(self, descriptor: int, family: int, address: object, former: Accept | None = None) -> None:
         """A connection was accepted: reject it, or start the conversation.
@@ -188,55 +159,110 @@ class Listener:
         plan = self.active.plan
         accept = plan.accept if former is None else former
         limits = plan.limits
+        announcing = None if plan.proxy_protocol is None else self.announcing
+        counters = self.counters if announcing is None else announcing.counters
         peer = None
         if limits.max_connections or limits.max_connections_per_peer:
-            if limits.max_connections_per_peer:
+            if limits.max_connections_per_peer and announcing is None:
                 peer = packed(family, address)
-            rejection = self._admission.admit(plan, peer or b"", self.counters.accepted)
+            rejection = self._admission.admit(plan, peer, counters.accepted)
             if rejection is not None:
                 self.counters.rejected(rejection)
-                self._turn_away(plan, descriptor, family)
+                self._turn_away(plan, descriptor, family, address)
                 return
         else:
-            self.counters.accepted()
+            counters.accepted()
         if accept is not Accept.NORMAL and accept in MISBEHAVING:  # hashing an enum is slow
-            self._misbehave(accept, descriptor, family, peer)
+            self._misbehave(accept, descriptor, family, peer, address, counters)
+            return
+        if plan.upstream is not None:
+            self._relay(plan.upstream, descriptor, family, peer, address, counters).begin()
             return
         connection = self._driver(self, descriptor, family, peer)
+        if self.journal is not None:
+            connection.address = address
         self.connections.add(connection)
-        if plan.numbers_connections:
+        if announcing is not None:
+            connection.counters = announcing.counters
+        elif plan.numbers_connections:
             connection.draw_number()
+        if plan.counts_peers:
+            connection.packed_peer = packed(family, address)
+        self._begin(connection)
+
+    def _begin(self, connection: CallbackConnection | CoroutineConnection) -> None:
+        """Start the conversation, and account for the time that this takes."""
         connection.begin()
         now = monotonic()
         if now - connection.session.born > NOTABLE_SECONDS:
             self.run_queue.charge(connection, now - connection.session.born, now)
 
-    def _turn_away(self, plan: ListenerPlan, descriptor: int, family: int) -> None:
-        """A connection is over a limit: close it, or do what the rules on LIMIT say."""
+    def _relay(
+        self,
+        upstream: Upstream,
+        descriptor: int,
+        family: int,
+        peer: bytes | None,
+        address: object,
+        counters: ListenerCounters,
+    ) -> RelayedConnection:
+        """Return a connection that is relayed once it begins."""
+        plan = self.active.plan
+        kind = RelayedConnection if plan.streams and not plan.on_upstream_down else RuledConnection
+        connection = kind(self, upstream, self._relaying, descriptor, family, peer)
+        if self.journal is not None:
+            connection.address = address
+        connection.counters = counters
+        if plan.counts_peers:
+            connection.packed_peer = packed(family, address)
+        self.connections.add(connection)
+        return connection
+
+    def turning_away(self, plan: ListenerPlan) -> TurningAway | None:
+        """The connections over a limit; None if no rule says what to do with them."""
         if plan.on_limit is None:
-            os.close(descriptor)
-            return
+            return None
         if self._turning_away is None:
             self._turning_away = TurningAway(self, self._cells, plan.block, plan.on_limit)
         self._turning_away.active.plan = plan.on_limit
-        self._turning_away.accept(self._driver, descriptor, family)
+        return self._turning_away
 
-    def connection_closed(self, connection: Connection, peer: bytes | None) -> None:
+    def _turn_away(self, plan: ListenerPlan, descriptor: int, family: int, address: object) -> None:
+        """A connection is over a limit: close it, or do what the rules on LIMIT say."""
+        turning_away = self.turning_away(plan)
+        if turning_away is None:
+            os.close(descriptor)
+        else:
+            turning_away.accept(self._driver, descriptor, family, address)
+
+    def connection_closed(self, connection: Served, peer: bytes | None) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
+        if self.announcing is not None:
+            self.announcing.closed(connection)
         if peer is not None:
             self._admission.left(self.active.plan, peer)
         if not self.connections:
             self._left()
 
-    def _misbehave(self, accept: Accept, descriptor: int, family: int, peer: bytes | None) -> None:
+    def _misbehave(
+        self,
+        accept: Accept,
+        descriptor: int,
+        family: int,
+        peer: bytes | None,
+        address: object,
+        counters: ListenerCounters,
+    ) -> None:
         """Treat an accepted connection as `accept` says."""
         if accept is Accept.HOLD:
             held = HeldConnection(self, descriptor, family, peer, self._start_engine)
+            held.address, held.counters = address, counters
             self.connections.add(held)
             held.begin()
             return
         connection = self._driver(self, descriptor, family, peer)
+        connection.address, connection.counters = address, counters
         self.connections.add(connection)
         if accept is Accept.RESET:
             connection.abort(CloseReason.SERVER_RESET)
@@ -246,24 +272,32 @@ class Listener:
     def _start_engine(self, held: HeldConnection, end: CloseReason | None) -> None:
         """Start the conversation on a held connection; or, given a reason, close it in order."""
         self.connections.discard(held)
-        sock = held.sock
+        sock, upstream = held.sock, self.active.plan.upstream
         family = sock.family
+        if end is None and upstream is not None:
+            relayed = self._relay(upstream, sock.detach(), family, held.counted_peer, held.address, held.counters)
+            if self.announcing is None or self.announcing.released(relayed):
+                relayed.begin()
+            return
         connection = self._driver(self, sock.detach(), family, held.counted_peer)
+        connection.address = held.address
         self.connections.add(connection)
+        connection.counters = held.counters
         if end is None:
-            connection.draw_number()
-            connection.begin()
+            if self.announcing is None:
+                connection.draw_number()
+            if self.announcing is None or self.announcing.released(connection):
+                connection.begin()
         else:
             connection.dismiss(end)
 
     def drain(self, spread_seconds: float = 0.0) -> None:
         """Let all connections finish their requests, then close in order: the oldest first, within `spread_seconds`."""
-        self._drain_schedule.cancel()
-        self._drain_schedule = Staggered(self.loop, sorted(self.connections, key=age), self._drain_one, spread_seconds)
+        self._drain.begin(spread_seconds)
 
     def abort(self) -> None:
         """Reset every connection."""
-        self._drain_schedule.cancel()
+        self._drain.stop()
         for connection in tuple(self.connections):
             connection.abort(CloseReason.ABORTED)
         if self._turning_away is not None:
@@ -271,32 +305,4 @@ class Listener:
 
     def drain_no_more(self) -> None:
         """Cancel the drain for connections that have not been told to finish yet."""
-        self._drains += 1
-        self._drain_schedule.cancel()
-
-    def _drain_one(self, connection: Connection) -> None:
-        left = connection.session.born + FIRST_REQUEST_SECONDS - monotonic()
-        if left > 0 and not connection.received_any:
-            self.loop.call_later(left, self._drain_late, connection, self._drains)
-        else:
-            self._drain_now(connection)
-
-    def _drain_late(self, connection: Connection, drains: int) -> None:
-        if drains == self._drains:
-            self._drain_now(connection)
-
-    def _drain_now(self, connection: Connection) -> None:
-        if connection in self.connections:
-            connection.drain()
-
-
-def age(connection: Connection) -> float:
-    """Sort key of connections: the oldest first."""
-    return connection.session.born
-
-
-def packed(family: int, address: object) -> bytes:
-    """Return the peer's address in network order; empty on a Unix socket."""
-    if not isinstance(address, tuple):
-        return b""
-    return socket.inet_pton(family, str(address[0]).partition("%")[0])  # without the IPv6 zone
+        self._drain.cancel()

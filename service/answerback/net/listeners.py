@@ -12,11 +12,12 @@ from answerback.core.plan import Accept, Plan
 from answerback.core.shared_view import SharedView, SharedWriteFailed
 from answerback.net.acceptor import NO_PEERS, Acceptor
 from answerback.net.admission import Admission
-from answerback.net.connection import Connection
 from answerback.net.deadlines import Deadlines
 from answerback.net.listener import Listener
 from answerback.net.poller import Poller
+from answerback.net.relay.relaying import Relaying
 from answerback.net.run_queue import RunQueue
+from answerback.net.served import Served
 from answerback.net.signals import Act, Signals, tell_nobody
 from answerback.net.syn_filter import accept_syns, drop_syns
 from answerback.shared.counters import SharedCounters
@@ -64,10 +65,12 @@ class Listeners:
         self.run_queue = RunQueue(loop, self.region)
         self.signals = Signals(loop, tell)
         self.poller = Poller(loop, self.run_queue)
+        self.relaying = Relaying()
         self.shared_view = shared_view
         self.slot = slot
         self.process = os.getpid()  # part of the ids of connections: the next worker in the slot starts at 1 again
-        self._numbers = count(1)
+        self.next_connection_number = count(1).__next__
+        """See `connection.Host.next_connection_number`."""
         self._listeners: dict[str, Listener] = {}
         self._leaving: set[Listener] = set()  # removed listeners with open connections
         self._by_socket: dict[str, Listener] = {}
@@ -76,10 +79,6 @@ class Listeners:
         self._announced: frozenset[str] = frozenset()
         self._draining = False
         self._waiting: list[asyncio.Future[None]] = []
-
-    def next_connection_number(self) -> int:
-        """See `connection.Host.next_connection_number`."""
-        return next(self._numbers)
 
     @property
     def open_connections(self) -> int:
@@ -127,7 +126,7 @@ class Listeners:
             listener.drain()
         self.connection_left()
 
-    def connections(self) -> Iterator[Connection]:
+    def connections(self) -> Iterator[Served]:
         """Yield every open connection, also those of removed listeners."""
         for listener in chain(self._listeners.values(), self._leaving):
             yield from listener.connections
@@ -157,7 +156,7 @@ class Listeners:
             elif key in paused:
                 self._attend(acceptor, self._by_socket[key].active.plan.accept)
 
-    def expect_silence(self, keys: Collection[str]) -> None:
+    def expect_syn_filters(self, keys: Collection[str]) -> None:
         """SYN filters are about to be set at these addresses."""
         new = {key for (key, _), acceptor in self._acceptors.items() if key in keys and not acceptor.filtered}
         self._announced |= new

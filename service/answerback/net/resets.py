@@ -1,6 +1,7 @@
 """RST, and other ends of a connection that a system call reports."""
 
 import errno
+import os
 import socket
 import struct
 from typing import Final
@@ -22,3 +23,9 @@ def reason_of(error: OSError) -> CloseReason:
     if error.errno == errno.ETIMEDOUT:  # TCP_USER_TIMEOUT
         return CloseReason.WRITE_TIMEOUT
     return CloseReason.PEER_LOST
+
+
+def pending_error(sock: socket.SocketType) -> OSError | None:
+    """Return the socket's pending error, the peer's RST for example."""
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return OSError(number, os.strerror(number)) if number else None

@@ -77,27 +77,27 @@ class RunQueue:
         """Return how many connections are queued."""
         return len(self._queued)
 
-    def add(self, who: Runnable) -> None:
+    def add(self, connection: Runnable) -> None:
         """Queue a connection, unless it is queued already."""
-        if who not in self._queued:
-            self._queued.add(who)
-            (self._heavy_line if who in self.heavy else self._line).append(who)
+        if connection not in self._queued:
+            self._queued.add(connection)
+            (self._heavy_line if connection in self.heavy else self._line).append(connection)
             self._schedule()
 
-    def add_heavy(self, who: Runnable) -> None:
+    def add_heavy(self, connection: Runnable) -> None:
         """Queue a connection that used up its turn, behind those with short turns."""
-        self.heavy.add(who)
-        self.add(who)
+        self.heavy.add(connection)
+        self.add(connection)
 
-    def forget(self, who: Runnable) -> None:
+    def forget(self, connection: Runnable) -> None:
         """The connection is closed. If it is queued, its turn will be short."""
-        self.heavy.discard(who)
+        self.heavy.discard(connection)
 
-    def charge(self, who: Runnable, seconds: float, now: float) -> None:
+    def charge(self, connection: Runnable, seconds: float, now: float) -> None:
         """Account for an event of this connection that took `seconds`."""
         self._cells[PROGRESS] += 1
-        if seconds >= TURN_SECONDS and not who.finished:
-            self.heavy.add(who)
+        if seconds >= TURN_SECONDS and not connection.finished:
+            self.heavy.add(connection)
         if now - self._began > 2 * SHARE_SECONDS:
             self._began, self._spent = now - seconds, 0.0
         self._spent += seconds
@@ -130,13 +130,13 @@ class RunQueue:
         if self._queued:
             self._schedule()
 
-    def _turn(self, who: Runnable, began: float) -> float:
+    def _turn(self, connection: Runnable, began: float) -> float:
         """Give it a turn; return when the turn ended."""
         self._cells[PROGRESS] += 1
-        self._queued.discard(who)
-        self.heavy.discard(who)
-        who.run_turn()
+        self._queued.discard(connection)
+        self.heavy.discard(connection)
+        connection.run_turn()
         now = monotonic()
-        if now - began >= TURN_SECONDS and not who.finished:
-            self.heavy.add(who)
+        if now - began >= TURN_SECONDS and not connection.finished:
+            self.heavy.add(connection)
         return now

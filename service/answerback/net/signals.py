@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from answerback.net.connection import Connection
+    from answerback.core.session import HeaderReader, Session, SlowReader, TlsLayer
 
 # Rule: what happens within BATCH_SECONDS is one message: a client that gives signals without end costs the supervisor
 #       no more than a thousand small messages a second.
@@ -59,6 +59,17 @@ def tell_nobody(_acts: Sequence[Act]) -> None:
     """Drop what happens: there is no supervisor."""
 
 
+class Waiting(Protocol):
+    """A connection whose script waits."""
+
+    @property
+    def session(self) -> "Session | SlowReader | TlsLayer | HeaderReader | None":
+        """Its conversation."""
+
+    def wake(self) -> None:
+        """The script may go on."""
+
+
 class Signals:
     """The waits of one worker. `tell` sends the supervisor what scripts did."""
 
@@ -66,7 +77,7 @@ class Signals:
         self._loop = loop
         self._tell = tell
         self._numbers = count(1)
-        self._waiting: dict[int, Connection] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._acts: list[Act] = []
 
     def give(self, signal: str) -> None:
@@ -77,7 +88,7 @@ class Signals:
         else:
             self._note(Given(signal))
 
-    def wait(self, signal: str, connection: "Connection") -> int:
+    def wait(self, signal: str, connection: Waiting) -> int:
         """Wait for a signal; return the number of the wait."""
         number = next(self._numbers)
         self._waiting[number] = connection
@@ -93,17 +104,20 @@ class Signals:
         """The supervisor has a signal for each of these waits."""
         for number in numbers:
             connection = self._waiting.pop(number, None)
-            if connection is not None and connection.session.signal_granted():
+            session = None if connection is None else connection.session
+            if connection is not None and session is not None and session.signal_granted():
                 self._note(Taken(number))
                 connection.wake()
             else:
                 self._note(Returned(number))
 
+    def flush(self) -> None:
+        """Tell the supervisor now what has happened."""
+        acts, self._acts = self._acts, []
+        if acts:
+            self._tell(acts)
+
     def _note(self, act: Act) -> None:
         if not self._acts:
-            self._loop.call_later(BATCH_SECONDS, self._send)
+            self._loop.call_later(BATCH_SECONDS, self.flush)
         self._acts.append(act)
-
-    def _send(self) -> None:
-        acts, self._acts = self._acts, []
-        self._tell(acts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Final
 
-from answerback.net.connection import Connection
+from answerback.net.served import Served
 
 ROUNDING: Final = 1e-6  # rounding tolerance of divisions, in connections
 BATCH_GAP_SECONDS: Final = 0.01  # at least, between two batches
@@ -22,8 +22,8 @@ class Staggered:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        connections: Iterable[Connection],
-        act: Callable[[Connection], None],
+        connections: Iterable[Served],
+        act: Callable[[Served], None],
         spread_seconds: float,
     ) -> None:
         self._loop = loop

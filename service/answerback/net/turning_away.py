@@ -3,17 +3,22 @@
 import socket
 from typing import TYPE_CHECKING, Final
 
+from answerback.compat import override
 from answerback.core.actions import CloseReason
 from answerback.core.plan import ActivePlan, ListenerPlan
-from answerback.net.connection import Connection
-from answerback.net.host import Host
+from answerback.core.session import Session
+from answerback.net.host import Host, HostBeside
+from answerback.net.layers import inner_layers
+from answerback.net.peers import packed
 from answerback.net.resets import reset_on_close
-from answerback.shared.listener_counters import Cells, ListenerCounters
+from answerback.net.served import Served
+from answerback.shared.listener_counters import Cells
+from answerback.shared.uncounted import RejectedCounters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from answerback.shared.journal.recorder import ListenerJournal
+    from answerback.net.connection import Connection
 
     Driver = Callable[[Host, int, int, bytes | None], Connection]
 
@@ -22,49 +27,14 @@ if TYPE_CHECKING:
 MAX_LINGERING: Final = 64  # connections at once, of a listener in a worker; the next is reset
 
 
-class RejectedCounters(ListenerCounters):
-    """Counts nothing but the matches of rules."""
-
-    __slots__ = ()
-
-    def closed(self, reason: CloseReason, probe: bool) -> None:
-        """Not counted: it was rejected."""
-
-    def received(self, size: int) -> None:
-        """Not counted."""
-
-    def sent(self, size: int) -> None:
-        """Not counted."""
-
-    def matched(self, rule: int) -> None:
-        """A rule on LIMIT matched; without one, the connection is closed at once."""
-        if rule >= 0:
-            super().matched(rule)
-
-
-class TurningAway:
+class TurningAway(HostBeside):
     """The connections of one listener that are over a limit. They know it as `host.Host`."""
 
     def __init__(self, listener: Host, region: Cells, block: int, plan: ListenerPlan) -> None:
-        self._listener = listener
-        self.name = listener.name
-        self.loop = listener.loop
-        self.active = ActivePlan(plan)
-        self.counters: ListenerCounters = RejectedCounters(region, block)
-        self.deadlines = listener.deadlines
-        self.poller = listener.poller
-        self.run_queue = listener.run_queue
-        self.signals = listener.signals
-        self.chance = listener.chance
-        self.sequences = listener.sequences
-        self.shared_view = listener.shared_view
-        self.journal: ListenerJournal | None = None
-        self.process = listener.process
-        self.next_connection_number = listener.next_connection_number
-        self.unexpected = listener.unexpected
-        self.connections: set[Connection] = set()
+        super().__init__(listener, ActivePlan(plan), RejectedCounters(region, block))
+        self.connections: set[Served] = set()
 
-    def accept(self, driver: "Driver", descriptor: int, family: int) -> None:
+    def accept(self, driver: "Driver", descriptor: int, family: int, address: object) -> None:
         """Turn this connection away, in words if not too many linger."""
         if len(self.connections) >= MAX_LINGERING:
             sock = socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor)
@@ -73,12 +43,24 @@ class TurningAway:
             return
         connection = driver(self, descriptor, family, None)
         self.connections.add(connection)
+        if self.active.plan.counts_peers:
+            connection.packed_peer = packed(family, address)
         connection.begin()
 
-    def connection_closed(self, connection: Connection, peer: bytes | None) -> None:  # noqa: ARG002 - none was counted
+    def take(self, connection: "Connection", now: float) -> bool:
+        """Turn a connection away whose client has become known; False if too many linger: reset it."""
+        if len(self.connections) >= MAX_LINGERING:
+            return False
+        self.connections.add(connection)
+        connection.host, connection.counters = self, self.counters
+        connection.session = inner_layers(Session(self.active, self.counters, now, connection), self.active)
+        return True
+
+    @override
+    def connection_closed(self, connection: Served, peer: bytes | None) -> None:
         """See `host.Host`."""
         self.connections.discard(connection)
-        self._listener.connection_closed(connection, None)
+        super().connection_closed(connection, peer)
 
     def abort(self) -> None:
         """Reset all of them."""

@@ -22,7 +22,8 @@ REGION_CELLS = 1 << 21  # 16 MiB of address space a slot; memory is taken as cel
 # The last cell of a region counts the worker's progress during long work. It is not a metric: the supervisor checks
 # whether it changes.
 PROGRESS = REGION_CELLS - 1
-SHARED_CELLS = 1 << 23  # 64 MiB: the peers' table, one row of counts per slot
+SHARED_CELLS = 1 << 23  # 64 MiB: the table of the peers' open connections, one row of counts per slot
+PEER_CELLS = (1 << 20) + (1 << 13)  # 8 MiB: the table of what is counted for each peer, behind a header; whole pages
 LOCK_OFFSET = 0  # any byte would do: record locks are about offsets, not content
 
 
@@ -60,9 +61,15 @@ class SharedCounters:
         return self.region(self.slots)
 
     @property
+    def peers(self) -> Cells:
+        """The cells, written by all slots under `locked`, of the sequences that count for each peer."""
+        first = (self.slots + 1) * REGION_CELLS
+        return self._cells[first : first + PEER_CELLS]
+
+    @property
     def shared(self) -> Cells:
-        """The cells that all slots write under `locked`."""
-        return self._cells[(self.slots + 1) * REGION_CELLS :]
+        """The cells, written by all slots under `locked`, of the peers' open connections."""
+        return self._cells[(self.slots + 1) * REGION_CELLS + PEER_CELLS :]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -76,7 +83,7 @@ class SharedCounters:
 
 def counter_bytes(slots: int) -> int:
     """Return the size in bytes of the counters alone."""
-    return (REGION_CELLS * (slots + 1) + SHARED_CELLS) * 8
+    return (REGION_CELLS * (slots + 1) + PEER_CELLS + SHARED_CELLS) * 8
 
 
 class CountersExhausted(Exception):
@@ -90,6 +97,7 @@ class CounterLayout:
         self._next = 0
         self._listeners: dict[str, int] = {}
         self._rules: dict[tuple[str, str], int] = {}
+        self._unexpected: dict[tuple[str, str], int] = {}
         self._faults: dict[tuple[str, str], int] = {}
 
     def listener(self, name: str) -> int:
@@ -99,6 +107,10 @@ class CounterLayout:
     def rule(self, listener: str, rule: str) -> int:
         """Return the cell of a rule's matches. Raises CountersExhausted."""
         return self._place(self._rules, (listener, rule), 1)
+
+    def unexpected(self, listener: str, rule: str) -> int:
+        """Return the cell that counts the frames that a rule did not expect. Raises CountersExhausted."""
+        return self._place(self._unexpected, (listener, rule), 1)
 
     def fault(self, listener: str, fault: str) -> int:
         """Return the cell that counts how often a fault applied. Raises CountersExhausted."""
@@ -118,6 +130,11 @@ class CounterLayout:
     def rules(self) -> dict[tuple[str, str], int]:
         """The cell of every rule (listener, rule) that ever had one."""
         return dict(self._rules)
+
+    @property
+    def unexpected_frames(self) -> dict[tuple[str, str], int]:
+        """The cell of every rule (listener, rule) that ever expected a frame."""
+        return dict(self._unexpected)
 
     @property
     def faults(self) -> dict[tuple[str, str], int]:

@@ -1,6 +1,7 @@
 """The counters of one listener in one slot: each is updated by one method.
 
-At rest, accepted = closed (by reason) + open, over all slots; the three are counted independently.
+At rest, accepted = closed (by reason) + open, over all slots; the three are counted independently. Where connections
+begin with a PROXY header, accepted + awaiting a header = closed + open.
 """
 
 from bisect import bisect_left
@@ -8,6 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from answerback.core.actions import CloseReason
+from answerback.core.tls import Handshakes
 
 # Rule: each count is updated by one method, here; drivers and sessions call it at the transition itself.
 # Rule: the layout of a block is fixed while the shared memory lives, which outlives workers.
@@ -36,7 +38,24 @@ REJECTIONS: Final = {
     "max_connections": "The listener had `max_connections` open connections.",
     "max_connections_per_peer": "The peer had `max_connections_per_peer` open connections to the listener.",
 }
+# Why a client's connection to the upstream could not be made; any other errno counts as the last.
+UPSTREAM_ERRORS: Final = {
+    "ECONNREFUSED": "Nothing listens at the upstream's address.",
+    "timeout": "The time `connect_timeout` passed.",
+    "name": "The upstream's name has no address, or no name server answers.",
+    "EHOSTUNREACH": "The upstream's machine does not answer.",
+    "ENETUNREACH": "There is no route to the upstream.",
+    "ETIMEDOUT": "The kernel gave up before `connect_timeout`.",
+    "ECONNRESET": "The upstream reset the connection while it was made.",
+    "ENOENT": "The Unix socket does not exist.",
+    "EACCES": "The server may not connect to the Unix socket, or a firewall forbids it.",
+    "EADDRNOTAVAIL": "This machine has no port left for connections to the upstream.",
+    "EMFILE": "The worker has no free descriptor.",
+    "tls": "The TLS handshake with the upstream failed, because of its certificate for example; a log line says why.",
+    "other": "Any other errno.",
+}
 ACCEPT_ERROR_NAMES: Final = tuple(ACCEPT_ERRORS)
+UPSTREAM_ERROR_NAMES: Final = tuple(UPSTREAM_ERRORS)
 REJECTION_NAMES: Final = tuple(REJECTIONS)
 
 # A listener's block, in cells from its first.
@@ -51,6 +70,8 @@ PROBES: Final = 7
 DELAY_NANOSECONDS: Final = 8
 DURATION_NANOSECONDS: Final = 9
 SESSION_ERRORS: Final = 10
+PEERS_EVICTED: Final = 11
+AWAITING_HEADER: Final = 12
 CLOSED: Final = 16  # one per CloseReason
 DURATION: Final = 48  # one per bound, and one above them
 REJECTED: Final = 80
@@ -58,7 +79,15 @@ ACCEPT_FAILED: Final = 88
 JOURNAL_DROPPED: Final = 104  # one per Dropped
 JOURNAL_DROPPED_AT: Final = 108  # one per Dropped: the newest time of such an entry, in monotonic nanoseconds
 JOURNAL_OFF: Final = 112  # 1 while the listener's requests are not journalled
-BLOCK: Final = 120
+RELAYS: Final = 113  # 1 from when the listener first had an upstream: what follows has series from then on
+UPSTREAM_CONNECTED: Final = 114
+UPSTREAM_RECEIVED_BYTES: Final = 115
+UPSTREAM_SENT_BYTES: Final = 116
+UPSTREAM_NANOSECONDS: Final = 117
+UPSTREAM_FAILED: Final = 120
+UPSTREAM_DURATION: Final = 136  # one per bound, and one above them
+HANDSHAKES: Final = 155  # one per Handshakes
+BLOCK: Final = 160
 
 
 class Dropped(IntEnum):
@@ -152,6 +181,10 @@ class ListenerCounters:
         """A fault applies to a reply."""
         self._cells[fault] += 1
 
+    def unexpected_frame(self, cell: int) -> None:
+        """A received frame is not what a rule's script expects."""
+        self._cells[cell] += 1
+
     def answered(self, seconds: float, requests: int) -> None:
         """Requests were finished `seconds` after their receipt."""
         cells = self._cells
@@ -166,9 +199,17 @@ class ListenerCounters:
         """The peer's stream ended in the middle of a request."""
         self._cells[self._block + TRUNCATED] += 1
 
+    def handshake(self, outcome: Handshakes) -> None:
+        """A TLS handshake has ended."""
+        self._cells[self._block + HANDSHAKES + outcome] += 1
+
     def failed(self) -> None:
         """A session raised an exception; its connection is closed with reason `error`."""
         self._cells[self._block + SESSION_ERRORS] += 1
+
+    def peer_evicted(self) -> None:
+        """A count for another peer was forgotten, to make room for one of this listener."""
+        self._cells[self._block + PEERS_EVICTED] += 1
 
     def rejected(self, limit: str) -> None:
         """A connection was rejected; `limit` is one of REJECTIONS."""
@@ -178,6 +219,42 @@ class ListenerCounters:
         """accept(2) failed with this errno (`EMFILE`)."""
         known = errno_name if errno_name in ACCEPT_ERRORS else "other"
         self._cells[self._block + ACCEPT_FAILED + ACCEPT_ERROR_NAMES.index(known)] += 1
+
+    def relays(self) -> None:
+        """The listener has an upstream."""
+        self._cells[self._block + RELAYS] = 1
+
+    def upstream_connected(self, seconds: float) -> None:
+        """A connection to the upstream was made, within `seconds`."""
+        cells, block = self._cells, self._block
+        cells[block + UPSTREAM_CONNECTED] += 1
+        cells[block + UPSTREAM_DURATION + bisect_left(DURATION_BOUNDS, seconds)] += 1
+        cells[block + UPSTREAM_NANOSECONDS] += int(seconds * 1e9)
+
+    def upstream_failed(self, error: str) -> None:
+        """No connection to the upstream could be made: the name of an errno, or another one of UPSTREAM_ERRORS."""
+        known = error if error in UPSTREAM_ERRORS else "other"
+        self._cells[self._block + UPSTREAM_FAILED + UPSTREAM_ERROR_NAMES.index(known)] += 1
+
+    def upstream_received(self, size: int) -> None:
+        """`size` bytes were read from the upstream."""
+        self._cells[self._block + UPSTREAM_RECEIVED_BYTES] += size
+
+    def upstream_sent(self, size: int) -> None:
+        """The kernel took `size` bytes for the upstream."""
+        self._cells[self._block + UPSTREAM_SENT_BYTES] += size
+
+    def header_arrived(self) -> None:
+        """An open connection turned out to be a client's."""
+        cells = self._cells
+        cells[self._block + AWAITING_HEADER] -= 1
+        cells[self._block] += 1
+
+    def forgotten(self) -> None:
+        """An open connection turned out not to be counted: it is its proxy's own, or over a limit of its client."""
+        cells = self._cells
+        cells[self._block + AWAITING_HEADER] -= 1
+        cells[self._open] -= 1
 
     def open(self) -> int:
         """The number of open connections."""
@@ -190,6 +267,9 @@ class ListenerCounters:
         """
         cells = self._cells
         first = self._closed
+        awaiting = self._block + AWAITING_HEADER
+        cells[self._block] += cells[awaiting]  # accepted: whether their peer was a client will not be known
+        cells[awaiting] = 0
         orphans = int(cells[self._block]) - sum(cells[first : first + len(CloseReason)])
         cells[first + CloseReason.WORKER_CRASHED] += orphans
         cells[self._open] = 0

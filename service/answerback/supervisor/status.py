@@ -142,3 +142,7 @@ class Status:
     """The file's status; None without a file."""
     signals: Sequence[SignalStatus] = ()
     """The signals that are waited for or kept."""
+    certificates_loaded: int = 0
+    """How often changed certificates of listeners were loaded since the start."""
+    certificates_rejected: int = 0
+    """How often changed files of certificates could not be used since the start."""

@@ -21,6 +21,7 @@ from answerback.shared.counters import CounterLayout, SharedCounters
 from answerback.supervisor.errors import ChangeFailed, NotRecorded, StartError, Stopping, StoreFailed
 from answerback.supervisor.health import Health
 from answerback.supervisor.journal.journal import Journal
+from answerback.supervisor.operations.certificate_watcher import CertificateWatcher
 from answerback.supervisor.operations.connections import Connections
 from answerback.supervisor.operations.draining import DrainController
 from answerback.supervisor.operations.operations import Operations
@@ -80,11 +81,12 @@ class Supervisor:
         self._sockets = Sockets(options.workers)
         self._pool = WorkerPool(options, timeouts, self.counters, self.layout, self._sockets, self._readiness)
         self._rollout = Rollout(options, timeouts, self._pool, self._sockets, self._store, self._serial, clock)
-        loader = CandidateLoader(options, contents)
+        loader = CandidateLoader(options, contents, lambda: self._rollout.materials)
         self._changes = Changes(
             loader, self._rollout, self._pool, self._store, self._serial, self._readiness, self.series
         )
         self._expiry = FaultExpiry(self._changes, self._rollout.clock)
+        self._certificates = CertificateWatcher(self._rollout, self._serial)
         self._watcher = self._new_watcher(contents)
         self._drains = DrainController(
             self._pool, self._rollout, self.counters, self._serial, self._readiness, options.drain_delay_seconds
@@ -128,6 +130,7 @@ class Supervisor:
             raise explained from None
         self._pool.monitor(self._rollout)
         self._expiry.begin()
+        self._certificates.begin()
         if self._watcher:
             await self._watcher.note_start(self.history)
         if self._watcher and self.options.watch_config:
@@ -148,12 +151,14 @@ class Supervisor:
             ChangeRequest(source=source, etag=etag, comment=comment, validate_only=validate_only)
         )
 
-    async def edit(self, edit: Edit, *, etag: str = "", comment: str = "", validate_only: bool = False) -> Change:
+    async def edit(
+        self, edit: Edit, *, etag: str = "", comment: str = "", origin: str = API, validate_only: bool = False
+    ) -> Change:
         """Apply an edit to the configuration that is active when the change begins.
 
         Raises what `Changes.make` and the edit raise.
         """
-        source = EditedConfig(edit)
+        source = EditedConfig(edit, origin)
         return await self._changes.make(
             ChangeRequest(source=source, etag=etag, comment=comment, validate_only=validate_only)
         )
@@ -191,10 +196,15 @@ class Supervisor:
             self._stopping = self._tasks.start(work)
             self._serial.close(Stopping)
             self._expiry.stop()
+            self._certificates.stop()
             if self._watcher:
                 self._watcher.stop()
             self._readiness.report_stop()
         await asyncio.shield(self._stopping)
+
+    def address(self, listener: v1.Listener) -> str:
+        """Return where a listener listens, HOST:PORT; empty if it does not."""
+        return self._sockets.address(socket_key(listener))
 
     def status(self, *, listeners: bool = True) -> Status:
         """Return the status. Without the listeners its cost does not depend on their number."""
@@ -213,12 +223,14 @@ class Supervisor:
             rejected=stats.rejected,
             file=self._watcher.status if self._watcher else None,
             signals=self.operations.signals.status(),
+            certificates_loaded=self._certificates.loaded,
+            certificates_rejected=self._certificates.rejected,
         )
 
     def _listener_status(self, listener: v1.Listener) -> ListenerStatus:
         return ListenerStatus(
             name=listener.name,
-            address=self._sockets.address(socket_key(listener)),
+            address=self.address(listener),
             engine=engine_of(listener, self.options.default_engine),
             accept=accept_of(listener),
             counts=read_counts(self.counters, self.layout, listener.name),

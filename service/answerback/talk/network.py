@@ -19,6 +19,9 @@ class Endpoint(Protocol):
     def send_eof(self) -> None:
         """Close the sending half. Raises OSError."""
 
+    def start_tls(self, timeout: float) -> "Endpoint":
+        """Shake hands, and return the end of the connection inside. Raises OSError."""
+
     def read(self, timeout: float) -> bytes:
         """Read once: bytes, or none at the end. Raises TimeoutError, ConnectionResetError, OSError."""
 
@@ -54,6 +57,10 @@ class SocketEndpoint:
         """See Endpoint."""
         self._sock.shutdown(socket.SHUT_WR)
 
+    def start_tls(self, timeout: float) -> Endpoint:  # noqa: ARG002 - it fails at once
+        """See Endpoint: this one knows no authorities to trust."""
+        raise OSError("TLS cannot begin: the client has no authorities to trust")
+
     def read(self, timeout: float) -> bytes:
         """See Endpoint."""
         self._sock.settimeout(timeout)
@@ -78,15 +85,20 @@ class SocketNetwork:
         """See Network."""
         time.sleep(seconds)  # noqa: TID251 - the talk says so
 
-    def connect(self, timeout: float) -> SocketEndpoint:
+    def connect(self, timeout: float) -> Endpoint:
         """See Network."""
-        if not isinstance(self._address, str):
-            return SocketEndpoint(socket.create_connection(self._address, timeout))
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(timeout)
-        try:
-            sock.connect(self._address)
-        except OSError:
-            sock.close()
-            raise
-        return SocketEndpoint(sock)
+        return SocketEndpoint(connected(self._address, timeout))
+
+
+def connected(address: Address, timeout: float) -> socket.socket:
+    """Return a socket that is connected to the address. Raises OSError."""
+    if not isinstance(address, str):
+        return socket.create_connection(address, timeout)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(timeout)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock

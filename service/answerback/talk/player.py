@@ -21,6 +21,7 @@ from answerback.talk.script import (
     Instruction,
     Send,
     SendEof,
+    StartTls,
     SwitchTo,
     Wait,
     Within,
@@ -124,6 +125,12 @@ class Player:
     def _(self, _action: SendEof) -> None:
         current, self._since = self._current(), self._network.now()
         current.endpoint.send_eof()
+
+    @_follow.register
+    def _(self, _action: StartTls) -> None:
+        self._no_more_bytes("TLS handshake")
+        current, self._since = self._current(), self._network.now()
+        current.endpoint = current.endpoint.start_tls(self._patience)
 
     @_follow.register
     def _(self, action: Expect) -> None:

@@ -44,6 +44,11 @@ class SendEof:
 
 
 @dataclass(frozen=True, slots=True)
+class StartTls:
+    """Begin TLS: shake hands, and go on inside."""
+
+
+@dataclass(frozen=True, slots=True)
 class Expect:
     """Expect exactly these bytes next, however they are segmented."""
 
@@ -95,6 +100,7 @@ Action = (
     | SwitchTo
     | Send
     | SendEof
+    | StartTls
     | Expect
     | ExpectLine
     | ExpectEof
@@ -176,6 +182,11 @@ def _refused(rest: str) -> Action:
     return ConnectFails()
 
 
+def _start_tls(rest: str) -> Action:
+    _alone("starttls", rest)
+    return StartTls()
+
+
 def _send(rest: str) -> Action:
     return SendEof() if rest == "eof" else Send(payload(rest))
 
@@ -232,4 +243,5 @@ _VERBS: Final[dict[str, Callable[[str], Action]]] = {
     "within": _within,
     "wait": lambda rest: Wait(_seconds(rest)),
     "refused": _refused,
+    "starttls": _start_tls,
 }

@@ -200,10 +200,12 @@ class Answerback:
         return conversation(self.client, self._seen)
 
     def close(self) -> None:
-        """Remove its listeners. A server that has ended has none."""
+        """Remove its listeners, and reset the connections that are still open. A server that has ended has none."""
         with self._server.alive():
             while self._names and self._server.running:
-                self.client.delete_listener(self._names.pop(), allow_missing=True)
+                name = self._names.pop()
+                self.client.delete_listener(name, allow_missing=True)
+                self.client.close_connections(listener=name, reset=True)
 
 
 def _awaitable(

@@ -45,12 +45,16 @@ def _answerback_servers() -> Iterator[_Servers]:
 
 @pytest.fixture
 def answerback(request: pytest.FixtureRequest, _answerback_servers: _Servers) -> Iterator[Answerback]:
-    """Servers that answer as the test tells them: `answerback.listen(rules=[…])`. They end with the test."""
+    """Servers that answer as the test tells them: `answerback.listen(rules=[…])`. They end with the test.
+
+    So do shared variables, signals that are kept, and the journal, behind the report of a test that fails.
+    """
     used = Answerback(_answerback_servers.get())
     request.node.stash[USED] = used
     request.node.stash[LOG_BEFORE] = len(used.server.log)
     yield used
     used.close()
+    used.server.clear()
 
 
 @pytest.fixture

@@ -107,6 +107,13 @@ class Server:
             self.check(END_SECONDS)  # its connections end a moment before the process does
             raise
 
+    def clear(self) -> None:
+        """Empty its journal, remove its shared variables and kept signals, and have rules and faults count from 0."""
+        with self.alive():
+            if self.running:
+                self.client.reset_counters()
+                self.client.clear_exchanges()
+
     def stop(self) -> None:
         """End it, and wait until it has ended."""
         if self._client is not None:

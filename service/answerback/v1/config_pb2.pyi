@@ -51,19 +51,28 @@ class _AcceptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accept.ValueTy
     DESCRIPTOR: _descriptor.EnumDescriptor
     ACCEPT_UNSPECIFIED: _Accept.ValueType  # 0
     ACCEPT_NORMAL: _Accept.ValueType  # 1
-    """The listener's rules are applied."""
+    """The conversation goes by the listener's rules. The connection counts as accepted, and as closed for the reason of
+    its end.
+    """
     ACCEPT_REFUSE: _Accept.ValueType  # 2
-    """Connecting fails with RST, and the server keeps the address bound. Not for Unix sockets."""
+    """Connecting fails at once with RST (ECONNREFUSED), and the server keeps the address bound. Nothing is counted. Not
+    for Unix sockets.
+    """
     ACCEPT_STALL: _Accept.ValueType  # 3
-    """Connecting times out: the server answers no packet, not even with RST. Not for Unix sockets."""
+    """Connecting times out: the server answers no packet, not even with RST. Nothing is counted. Not for Unix sockets."""
     ACCEPT_CLOSE: _Accept.ValueType  # 4
-    """The connection is accepted and closed in order at once."""
+    """The connection is accepted and closed in order at once: FIN, and bytes are discarded until the client's FIN (for at
+    most 2 s and 1 MiB). It counts as accepted, and as closed by `server_close`.
+    """
     ACCEPT_RESET: _Accept.ValueType  # 5
-    """The connection is accepted and reset at once."""
+    """The connection is accepted and reset at once; `connect` itself may report it. It counts as accepted, and as closed by
+    `server_reset`.
+    """
     ACCEPT_HOLD: _Accept.ValueType  # 6
     """The connection is accepted, but nothing is read or sent until the listener is NORMAL again: then the conversation
-    begins. The connection ends at `lifetime` (1 h if it is not set), with a drain, or when the peer closes or resets
-    it.
+    begins. The client can send until the buffers are full. The connection ends at `lifetime` (1 h if it is not set),
+    with a drain, or when the client closes or resets it. It counts as accepted and open, and if the client ends it, as
+    closed by `peer_gave_up`.
     """
 
 class Accept(_Accept, metaclass=_AcceptEnumTypeWrapper):
@@ -71,19 +80,28 @@ class Accept(_Accept, metaclass=_AcceptEnumTypeWrapper):
 
 ACCEPT_UNSPECIFIED: Accept.ValueType  # 0
 ACCEPT_NORMAL: Accept.ValueType  # 1
-"""The listener's rules are applied."""
+"""The conversation goes by the listener's rules. The connection counts as accepted, and as closed for the reason of
+its end.
+"""
 ACCEPT_REFUSE: Accept.ValueType  # 2
-"""Connecting fails with RST, and the server keeps the address bound. Not for Unix sockets."""
+"""Connecting fails at once with RST (ECONNREFUSED), and the server keeps the address bound. Nothing is counted. Not
+for Unix sockets.
+"""
 ACCEPT_STALL: Accept.ValueType  # 3
-"""Connecting times out: the server answers no packet, not even with RST. Not for Unix sockets."""
+"""Connecting times out: the server answers no packet, not even with RST. Nothing is counted. Not for Unix sockets."""
 ACCEPT_CLOSE: Accept.ValueType  # 4
-"""The connection is accepted and closed in order at once."""
+"""The connection is accepted and closed in order at once: FIN, and bytes are discarded until the client's FIN (for at
+most 2 s and 1 MiB). It counts as accepted, and as closed by `server_close`.
+"""
 ACCEPT_RESET: Accept.ValueType  # 5
-"""The connection is accepted and reset at once."""
+"""The connection is accepted and reset at once; `connect` itself may report it. It counts as accepted, and as closed by
+`server_reset`.
+"""
 ACCEPT_HOLD: Accept.ValueType  # 6
 """The connection is accepted, but nothing is read or sent until the listener is NORMAL again: then the conversation
-begins. The connection ends at `lifetime` (1 h if it is not set), with a drain, or when the peer closes or resets
-it.
+begins. The client can send until the buffers are full. The connection ends at `lifetime` (1 h if it is not set),
+with a drain, or when the client closes or resets it. It counts as accepted and open, and if the client ends it, as
+closed by `peer_gave_up`.
 """
 Global___Accept: _TypeAlias = Accept  # noqa: Y015
 
@@ -97,13 +115,14 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     EVENT_REQUEST: _Event.ValueType  # 1
     """A complete request has arrived."""
     EVENT_CONNECT: _Event.ValueType  # 2
-    """The connection has been accepted. There is no request yet, so `when` can test only the peer. This also holds for
-    the events below.
+    """The connection has been accepted; this event comes first. There is no request yet, so expressions cannot use
+    `request` and captures, and `when` can only be `expr` or test the `peer`. This also holds for the events below.
     """
     EVENT_IDLE: _Event.ValueType  # 3
     """The peer has sent nothing for `idle_timeout`. The rule acts in place of the close; if it does not close the
     connection, the clock starts again. While a script waits in `receive`, only rules act whose scripts hold nothing but
-    `send`, `close` and `reset`.
+    `send`, `close` and `reset`, and the script waits on if they do not close the connection; `request_timeout` still
+    ends it.
     """
     EVENT_EOF: _Event.ValueType  # 4
     """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
@@ -111,11 +130,24 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """The server drains, and no request is in progress on the connection. The connection closes when the rule has acted."""
     EVENT_TICK: _Event.ValueType  # 6
     """The rule's `interval` has passed, whatever the peer sends or does not send. Each such rule has a clock of its own.
-    While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script.
+    While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script and before
+    the next request. A tick does not restart the clock of IDLE.
     """
     EVENT_LIMIT: _Event.ValueType  # 7
     """The connection is over `max_connections` or `max_connections_per_peer`. The script holds only `send`, `close` and
-    `reset`; without a close, the connection is closed in order behind it. It counts as rejected, and as nothing else.
+    `reset`; without a close, the connection is closed in order behind it. It counts as rejected, and as nothing else,
+    and lingers for 2 s at most; while 64 linger in a worker, the next is reset.
+    """
+    EVENT_UPSTREAM_DOWN: _Event.ValueType  # 8
+    """No connection to the upstream could be made; `upstream.error` says why. The script that forwards the request is not
+    continued. If the rule does not close the connection, it goes on, and the next request that is forwarded tries again; on
+    a listener without other rules it is closed in order behind the script. Without such a rule the client is reset.
+    """
+    EVENT_REPLY: _Event.ValueType  # 9
+    """The upstream has sent a complete reply, as `upstream.framing` says. `when` tests the reply; in expressions `reply` is the
+    reply, and `request` the forwarded request that it answers. The script acts in the reply's place: `forward` passes the
+    reply on to the client as it was received, and a script without `send` and `forward` drops it. A reply that no rule
+    matches is passed on. Requests that follow wait while a script is in progress.
     """
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper): ...
@@ -124,13 +156,14 @@ EVENT_UNSPECIFIED: Event.ValueType  # 0
 EVENT_REQUEST: Event.ValueType  # 1
 """A complete request has arrived."""
 EVENT_CONNECT: Event.ValueType  # 2
-"""The connection has been accepted. There is no request yet, so `when` can test only the peer. This also holds for
-the events below.
+"""The connection has been accepted; this event comes first. There is no request yet, so expressions cannot use
+`request` and captures, and `when` can only be `expr` or test the `peer`. This also holds for the events below.
 """
 EVENT_IDLE: Event.ValueType  # 3
 """The peer has sent nothing for `idle_timeout`. The rule acts in place of the close; if it does not close the
 connection, the clock starts again. While a script waits in `receive`, only rules act whose scripts hold nothing but
-`send`, `close` and `reset`.
+`send`, `close` and `reset`, and the script waits on if they do not close the connection; `request_timeout` still
+ends it.
 """
 EVENT_EOF: Event.ValueType  # 4
 """The peer has closed its half, and all replies are sent. The connection closes when the rule has acted."""
@@ -138,11 +171,24 @@ EVENT_DRAIN: Event.ValueType  # 5
 """The server drains, and no request is in progress on the connection. The connection closes when the rule has acted."""
 EVENT_TICK: Event.ValueType  # 6
 """The rule's `interval` has passed, whatever the peer sends or does not send. Each such rule has a clock of its own.
-While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script.
+While a script is in progress it waits; ticks that come due meanwhile are one, right behind the script and before
+the next request. A tick does not restart the clock of IDLE.
 """
 EVENT_LIMIT: Event.ValueType  # 7
 """The connection is over `max_connections` or `max_connections_per_peer`. The script holds only `send`, `close` and
-`reset`; without a close, the connection is closed in order behind it. It counts as rejected, and as nothing else.
+`reset`; without a close, the connection is closed in order behind it. It counts as rejected, and as nothing else,
+and lingers for 2 s at most; while 64 linger in a worker, the next is reset.
+"""
+EVENT_UPSTREAM_DOWN: Event.ValueType  # 8
+"""No connection to the upstream could be made; `upstream.error` says why. The script that forwards the request is not
+continued. If the rule does not close the connection, it goes on, and the next request that is forwarded tries again; on
+a listener without other rules it is closed in order behind the script. Without such a rule the client is reset.
+"""
+EVENT_REPLY: Event.ValueType  # 9
+"""The upstream has sent a complete reply, as `upstream.framing` says. `when` tests the reply; in expressions `reply` is the
+reply, and `request` the forwarded request that it answers. The script acts in the reply's place: `forward` passes the
+reply on to the client as it was received, and a script without `send` and `forward` drops it. A reply that no rule
+matches is passed on. Requests that follow wait while a script is in progress.
 """
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
@@ -157,6 +203,10 @@ class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType
     """All connections of the listener together, over all workers."""
     SCOPE_CONNECTION: _Scope.ValueType  # 2
     """Each connection separately."""
+    SCOPE_PEER: _Scope.ValueType  # 3
+    """Each peer separately, over all its connections and all workers. A peer is an address, whatever its port; all peers of a
+    Unix socket are one.
+    """
 
 class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
     """What a counter counts for."""
@@ -166,6 +216,10 @@ SCOPE_LISTENER: Scope.ValueType  # 1
 """All connections of the listener together, over all workers."""
 SCOPE_CONNECTION: Scope.ValueType  # 2
 """Each connection separately."""
+SCOPE_PEER: Scope.ValueType  # 3
+"""Each peer separately, over all its connections and all workers. A peer is an address, whatever its port; all peers of a
+Unix socket are one.
+"""
 Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 @_typing.final
@@ -300,12 +354,15 @@ class Listener(_message.Message):
     ACCEPT_FIELD_NUMBER: _builtins.int
     RANDOM_SEED_FIELD_NUMBER: _builtins.int
     JOURNAL_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    UPSTREAM_FIELD_NUMBER: _builtins.int
+    PROXY_PROTOCOL_FIELD_NUMBER: _builtins.int
+    TOXIPROXY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the listener in metrics, health and logs."""
     address: _builtins.str
     """HOST:PORT, where HOST is an IPv4 address, or an IPv6 address in brackets; `[::]` listens on IPv6 only, and with
-    port 0 the kernel chooses a free port. Or `unix:/PATH`, a Unix socket with an absolute path of at most 107 bytes;
-    docs/reference/language.md lists how it differs from TCP.
+    port 0 the kernel chooses a free port. Or `unix:/PATH`, a Unix socket with an absolute path of at most 107 bytes.
     """
     engine: Global___Engine.ValueType
     """The engine that serves the listener's connections."""
@@ -314,6 +371,10 @@ class Listener(_message.Message):
     random_seed: _builtins.int
     """Seed of random choices in each worker: RANDOM replies, faults, delays, and `random`, `randint` and `uuid` in
     expressions.
+    """
+    toxiproxy: _builtins.str
+    """What Toxiproxy's API (`--toxiproxy-api`) was told of this listener, as JSON. That API writes it when it makes the listener, shows
+    it, and changes only listeners that have it. A reload of the configuration file keeps these listeners.
     """
     @_builtins.property
     def framing(self) -> Global___Framing:
@@ -333,6 +394,25 @@ class Listener(_message.Message):
     def journal(self) -> Global___ListenerJournal:
         """What the journal keeps of its requests."""
 
+    @_builtins.property
+    def tls(self) -> Global___Tls:
+        """Connections are encrypted: rules, faults, limits and the journal see what is inside, and byte counters what is on the
+        wire.
+        """
+
+    @_builtins.property
+    def upstream(self) -> Global___Upstream:
+        """The server that connections are relayed to. Without rules, bytes pass in both directions as they arrive, and so do FIN and
+        RST. With rules, a rule that matches answers in the server's place, and all other requests are forwarded. `tls` and
+        `proxy_protocol` end here. Its faults act on what is read, by `direction`.
+        """
+
+    @_builtins.property
+    def proxy_protocol(self) -> Global___ProxyProtocol:
+        """Connections begin with a header of the PROXY protocol, which names the client. It is the peer for rules, limits, the
+        journal and the list of connections.
+        """
+
     def __init__(
         self,
         *,
@@ -346,16 +426,444 @@ class Listener(_message.Message):
         accept: Global___Accept.ValueType = ...,
         random_seed: _builtins.int | None = ...,
         journal: Global___ListenerJournal | None = ...,
+        tls: Global___Tls | None = ...,
+        upstream: Global___Upstream | None = ...,
+        proxy_protocol: Global___ProxyProtocol | None = ...,
+        toxiproxy: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "journal", b"journal", "limits", b"limits", "random_seed", b"random_seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "framing", b"framing", "journal", b"journal", "limits", b"limits", "proxy_protocol", b"proxy_protocol", "random_seed", b"random_seed", "tls", b"tls", "upstream", b"upstream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "accept", b"accept", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "journal", b"journal", "limits", b"limits", "name", b"name", "random_seed", b"random_seed", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed", "accept", b"accept", "address", b"address", "engine", b"engine", "faults", b"faults", "framing", b"framing", "journal", b"journal", "limits", b"limits", "name", b"name", "proxy_protocol", b"proxy_protocol", "random_seed", b"random_seed", "rules", b"rules", "tls", b"tls", "toxiproxy", b"toxiproxy", "upstream", b"upstream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__random_seed: _TypeAlias = _typing.Literal["random_seed"]  # noqa: Y015
     _WhichOneofArgType__random_seed: _TypeAlias = _typing.Literal["_random_seed", b"_random_seed"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__random_seed) -> _WhichOneofReturnType__random_seed | None: ...
 
 Global___Listener: _TypeAlias = Listener  # noqa: Y015
+
+@_typing.final
+class Tls(_message.Message):
+    """TLS 1.2 (RFC 5246) and 1.3 (RFC 8446). Files are PEM, and their paths are relative to the configuration file. Their content
+    is no part of the configuration: it is read again every second, and new handshakes use what has changed. A certificate and a
+    key that are given in the configuration itself (`cert_pem`, `key_pem`) stay as they are.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _ClientCertificate:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ClientCertificateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Tls._ClientCertificate.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CLIENT_CERTIFICATE_UNSPECIFIED: Tls._ClientCertificate.ValueType  # 0
+        CLIENT_CERTIFICATE_REQUIRED: Tls._ClientCertificate.ValueType  # 1
+        """A handshake without a certificate of `client_ca` fails."""
+        CLIENT_CERTIFICATE_OPTIONAL: Tls._ClientCertificate.ValueType  # 2
+        """A client may have none; if it sends one, it must be of `client_ca`."""
+
+    class ClientCertificate(_ClientCertificate, metaclass=_ClientCertificateEnumTypeWrapper):
+        """Whether clients need a certificate."""
+
+    CLIENT_CERTIFICATE_UNSPECIFIED: Tls.ClientCertificate.ValueType  # 0
+    CLIENT_CERTIFICATE_REQUIRED: Tls.ClientCertificate.ValueType  # 1
+    """A handshake without a certificate of `client_ca` fails."""
+    CLIENT_CERTIFICATE_OPTIONAL: Tls.ClientCertificate.ValueType  # 2
+    """A client may have none; if it sends one, it must be of `client_ca`."""
+
+    class _Start:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Tls._Start.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        START_UNSPECIFIED: Tls._Start.ValueType  # 0
+        START_AT_ONCE: Tls._Start.ValueType  # 1
+        """With the connection."""
+        START_ON_STEP: Tls._Start.ValueType  # 2
+        """At the step `start_tls`; the connection is not encrypted before."""
+
+    class Start(_Start, metaclass=_StartEnumTypeWrapper):
+        """When TLS begins."""
+
+    START_UNSPECIFIED: Tls.Start.ValueType  # 0
+    START_AT_ONCE: Tls.Start.ValueType  # 1
+    """With the connection."""
+    START_ON_STEP: Tls.Start.ValueType  # 2
+    """At the step `start_tls`; the connection is not encrypted before."""
+
+    class _Version:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _VersionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Tls._Version.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        VERSION_UNSPECIFIED: Tls._Version.ValueType  # 0
+        VERSION_TLS_1_2: Tls._Version.ValueType  # 1
+        VERSION_TLS_1_3: Tls._Version.ValueType  # 2
+
+    class Version(_Version, metaclass=_VersionEnumTypeWrapper):
+        """Versions of the protocol."""
+
+    VERSION_UNSPECIFIED: Tls.Version.ValueType  # 0
+    VERSION_TLS_1_2: Tls.Version.ValueType  # 1
+    VERSION_TLS_1_3: Tls.Version.ValueType  # 2
+
+    @_typing.final
+    class Sni(_message.Message):
+        """A certificate for some names of the server."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        CERT_FIELD_NUMBER: _builtins.int
+        KEY_FIELD_NUMBER: _builtins.int
+        CERT_PEM_FIELD_NUMBER: _builtins.int
+        KEY_PEM_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """The name that clients ask for, `*.example.com` for all names with one more label."""
+        cert: _builtins.str
+        """The file of the certificate, followed by the intermediate ones."""
+        key: _builtins.str
+        """The file of its private key, without a passphrase."""
+        cert_pem: _builtins.str
+        """The certificate itself, followed by the intermediate ones, instead of `cert`."""
+        key_pem: _builtins.str
+        """The private key itself, instead of `key`. It is redacted as that of `tls`."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            cert: _builtins.str = ...,
+            key: _builtins.str = ...,
+            cert_pem: _builtins.str = ...,
+            key_pem: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cert", b"cert", "cert_pem", b"cert_pem", "key", b"key", "key_pem", b"key_pem", "name", b"name"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CERT_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    CLIENT_CA_FIELD_NUMBER: _builtins.int
+    CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    MIN_VERSION_FIELD_NUMBER: _builtins.int
+    CIPHERS_FIELD_NUMBER: _builtins.int
+    ALPN_FIELD_NUMBER: _builtins.int
+    HANDSHAKE_TIMEOUT_FIELD_NUMBER: _builtins.int
+    SNI_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    CERT_PEM_FIELD_NUMBER: _builtins.int
+    KEY_PEM_FIELD_NUMBER: _builtins.int
+    CLIENT_CA_PEM_FIELD_NUMBER: _builtins.int
+    cert: _builtins.str
+    """The file of the certificate, followed by the intermediate ones."""
+    key: _builtins.str
+    """The file of its private key, without a passphrase."""
+    client_ca: _builtins.str
+    """The file of the authorities of client certificates."""
+    client_certificate: Global___Tls.ClientCertificate.ValueType
+    """Whether clients need a certificate. It needs `client_ca` or `client_ca_pem`."""
+    min_version: Global___Tls.Version.ValueType
+    """Clients that know only older versions are rejected."""
+    ciphers: _builtins.str
+    """The ciphers of TLS 1.2, as OpenSSL lists them; those of TLS 1.3 are fixed."""
+    start: Global___Tls.Start.ValueType
+    """When TLS begins."""
+    cert_pem: _builtins.str
+    """The certificate itself, followed by the intermediate ones, instead of `cert`."""
+    key_pem: _builtins.str
+    """The private key itself, instead of `key`. Everything that shows a configuration has `redacted:` and a part of the key's
+    SHA-256 here; a change may give that back, for the key of the active configuration.
+    """
+    client_ca_pem: _builtins.str
+    """The authorities of client certificates, instead of `client_ca`."""
+    @_builtins.property
+    def alpn(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The protocols that the server speaks, the preferred one first (RFC 7301). A client that offers none of them is served
+        without.
+        """
+
+    @_builtins.property
+    def handshake_timeout(self) -> _duration_pb2.Duration:
+        """The time for the handshake, from accept or from `start_tls`. Then the connection is closed."""
+
+    @_builtins.property
+    def sni(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tls.Sni]:
+        """The certificates of further names. Clients that ask for another name get `cert`."""
+
+    def __init__(
+        self,
+        *,
+        cert: _builtins.str = ...,
+        key: _builtins.str = ...,
+        client_ca: _builtins.str = ...,
+        client_certificate: Global___Tls.ClientCertificate.ValueType = ...,
+        min_version: Global___Tls.Version.ValueType = ...,
+        ciphers: _builtins.str = ...,
+        alpn: _abc.Iterable[_builtins.str] | None = ...,
+        handshake_timeout: _duration_pb2.Duration | None = ...,
+        sni: _abc.Iterable[Global___Tls.Sni] | None = ...,
+        start: Global___Tls.Start.ValueType = ...,
+        cert_pem: _builtins.str = ...,
+        key_pem: _builtins.str = ...,
+        client_ca_pem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["handshake_timeout", b"handshake_timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alpn", b"alpn", "cert", b"cert", "cert_pem", b"cert_pem", "ciphers", b"ciphers", "client_ca", b"client_ca", "client_ca_pem", b"client_ca_pem", "client_certificate", b"client_certificate", "handshake_timeout", b"handshake_timeout", "key", b"key", "key_pem", b"key_pem", "min_version", b"min_version", "sni", b"sni", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tls: _TypeAlias = Tls  # noqa: Y015
+
+@_typing.final
+class UpstreamTls(_message.Message):
+    """TLS with an upstream: the server is a client there. The upstream's certificate is verified unless `verify` says otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Verify:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _VerifyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UpstreamTls._Verify.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        VERIFY_UNSPECIFIED: UpstreamTls._Verify.ValueType  # 0
+        VERIFY_FULL: UpstreamTls._Verify.ValueType  # 1
+        """That an authority of `ca` has issued it, that it is valid now, and that it is for `server_name`."""
+        VERIFY_CA: UpstreamTls._Verify.ValueType  # 2
+        """The same, except for the name."""
+        VERIFY_NONE: UpstreamTls._Verify.ValueType  # 3
+        """Nothing: any server that answers at the address is the upstream."""
+
+    class Verify(_Verify, metaclass=_VerifyEnumTypeWrapper):
+        """What is verified of the upstream's certificate."""
+
+    VERIFY_UNSPECIFIED: UpstreamTls.Verify.ValueType  # 0
+    VERIFY_FULL: UpstreamTls.Verify.ValueType  # 1
+    """That an authority of `ca` has issued it, that it is valid now, and that it is for `server_name`."""
+    VERIFY_CA: UpstreamTls.Verify.ValueType  # 2
+    """The same, except for the name."""
+    VERIFY_NONE: UpstreamTls.Verify.ValueType  # 3
+    """Nothing: any server that answers at the address is the upstream."""
+
+    CA_FIELD_NUMBER: _builtins.int
+    SERVER_NAME_FIELD_NUMBER: _builtins.int
+    VERIFY_FIELD_NUMBER: _builtins.int
+    CERT_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    MIN_VERSION_FIELD_NUMBER: _builtins.int
+    ALPN_FIELD_NUMBER: _builtins.int
+    CA_PEM_FIELD_NUMBER: _builtins.int
+    CERT_PEM_FIELD_NUMBER: _builtins.int
+    KEY_PEM_FIELD_NUMBER: _builtins.int
+    ca: _builtins.str
+    """The file of the authorities that are trusted."""
+    server_name: _builtins.str
+    """The name that is asked for (SNI), and that the certificate has to have: a host name or an IP address."""
+    verify: Global___UpstreamTls.Verify.ValueType
+    """What is verified of the certificate."""
+    cert: _builtins.str
+    """The file of a certificate, followed by the intermediate ones, for an upstream that asks for one. It needs its key."""
+    key: _builtins.str
+    """The file of its private key, without a passphrase."""
+    min_version: Global___Tls.Version.ValueType
+    """An upstream that knows only older versions counts as one that cannot be reached."""
+    ca_pem: _builtins.str
+    """The authorities themselves, instead of `ca`."""
+    cert_pem: _builtins.str
+    """The certificate itself, instead of `cert`."""
+    key_pem: _builtins.str
+    """The private key itself, instead of `key`. It is redacted as that of a listener's `tls`."""
+    @_builtins.property
+    def alpn(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The protocols that are offered, the preferred one first (RFC 7301)."""
+
+    def __init__(
+        self,
+        *,
+        ca: _builtins.str = ...,
+        server_name: _builtins.str = ...,
+        verify: Global___UpstreamTls.Verify.ValueType = ...,
+        cert: _builtins.str = ...,
+        key: _builtins.str = ...,
+        min_version: Global___Tls.Version.ValueType = ...,
+        alpn: _abc.Iterable[_builtins.str] | None = ...,
+        ca_pem: _builtins.str = ...,
+        cert_pem: _builtins.str = ...,
+        key_pem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alpn", b"alpn", "ca", b"ca", "ca_pem", b"ca_pem", "cert", b"cert", "cert_pem", b"cert_pem", "key", b"key", "key_pem", b"key_pem", "min_version", b"min_version", "server_name", b"server_name", "verify", b"verify"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpstreamTls: _TypeAlias = UpstreamTls  # noqa: Y015
+
+@_typing.final
+class Upstream(_message.Message):
+    """A server behind a listener. Each connection of a client has its own connection to it, made when the client is accepted; behind
+    its PROXY header and its TLS handshake, if the listener has those.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Connect:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ConnectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Upstream._Connect.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CONNECT_UNSPECIFIED: Upstream._Connect.ValueType  # 0
+        CONNECT_AT_ACCEPT: Upstream._Connect.ValueType  # 1
+        """When the client has connected. Nothing is read from the client before."""
+        CONNECT_ON_FORWARD: Upstream._Connect.ValueType  # 2
+        """When the first request is forwarded. Until then rules answer, whether the upstream can be reached or not."""
+
+    class Connect(_Connect, metaclass=_ConnectEnumTypeWrapper): ...
+    CONNECT_UNSPECIFIED: Upstream.Connect.ValueType  # 0
+    CONNECT_AT_ACCEPT: Upstream.Connect.ValueType  # 1
+    """When the client has connected. Nothing is read from the client before."""
+    CONNECT_ON_FORWARD: Upstream.Connect.ValueType  # 2
+    """When the first request is forwarded. Until then rules answer, whether the upstream can be reached or not."""
+
+    class _HeaderVersion:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _HeaderVersionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Upstream._HeaderVersion.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        HEADER_VERSION_UNSPECIFIED: Upstream._HeaderVersion.ValueType  # 0
+        HEADER_VERSION_V1: Upstream._HeaderVersion.ValueType  # 1
+        """A line of text: the addresses and ports of the client, and of what it has connected to."""
+        HEADER_VERSION_V2: Upstream._HeaderVersion.ValueType  # 2
+        """Binary: the same, and what a client that speaks TLS with the listener said in its handshake: the server name, the protocol
+        (ALPN), the version, the cipher and the name in its certificate.
+        """
+
+    class HeaderVersion(_HeaderVersion, metaclass=_HeaderVersionEnumTypeWrapper):
+        """Versions of the header of the PROXY protocol."""
+
+    HEADER_VERSION_UNSPECIFIED: Upstream.HeaderVersion.ValueType  # 0
+    HEADER_VERSION_V1: Upstream.HeaderVersion.ValueType  # 1
+    """A line of text: the addresses and ports of the client, and of what it has connected to."""
+    HEADER_VERSION_V2: Upstream.HeaderVersion.ValueType  # 2
+    """Binary: the same, and what a client that speaks TLS with the listener said in its handshake: the server name, the protocol
+    (ALPN), the version, the cipher and the name in its certificate.
+    """
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    CONNECT_TIMEOUT_FIELD_NUMBER: _builtins.int
+    CONNECT_FIELD_NUMBER: _builtins.int
+    PROXY_PROTOCOL_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
+    MAX_REPLY_BYTES_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """HOST:PORT, where HOST is a name, an IPv4 address, or an IPv6 address in brackets. A name is resolved for each connection,
+    and its addresses are tried as in RFC 8305. Or `unix:/PATH`, the absolute path of a Unix socket.
+    """
+    connect: Global___Upstream.Connect.ValueType
+    """When to connect."""
+    proxy_protocol: Global___Upstream.HeaderVersion.ValueType
+    """Begin each connection with a header of the PROXY protocol that names the client. It comes before TLS."""
+    max_reply_bytes: _builtins.int
+    """The maximum length of a reply. A longer reply closes the connection in order."""
+    @_builtins.property
+    def connect_timeout(self) -> _duration_pb2.Duration:
+        """The time for the name, the connection and its TLS handshake together. A client whose upstream cannot be reached is reset,
+        unless a rule on `UPSTREAM_DOWN` acts.
+        """
+
+    @_builtins.property
+    def tls(self) -> Global___UpstreamTls:
+        """Speak TLS with the upstream."""
+
+    @_builtins.property
+    def framing(self) -> Global___Framing:
+        """How the upstream's bytes become replies. With it, rules on `REPLY` see each reply before the client does, and answers keep
+        the order of their requests: a local answer waits for the replies that the upstream owes, one for each forwarded request. A
+        reply is passed on when it is complete.
+        """
+
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        connect_timeout: _duration_pb2.Duration | None = ...,
+        connect: Global___Upstream.Connect.ValueType = ...,
+        proxy_protocol: Global___Upstream.HeaderVersion.ValueType = ...,
+        tls: Global___UpstreamTls | None = ...,
+        framing: Global___Framing | None = ...,
+        max_reply_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_reply_bytes", b"_max_reply_bytes", "connect_timeout", b"connect_timeout", "framing", b"framing", "max_reply_bytes", b"max_reply_bytes", "tls", b"tls"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_reply_bytes", b"_max_reply_bytes", "address", b"address", "connect", b"connect", "connect_timeout", b"connect_timeout", "framing", b"framing", "max_reply_bytes", b"max_reply_bytes", "proxy_protocol", b"proxy_protocol", "tls", b"tls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_reply_bytes: _TypeAlias = _typing.Literal["max_reply_bytes"]  # noqa: Y015
+    _WhichOneofArgType__max_reply_bytes: _TypeAlias = _typing.Literal["_max_reply_bytes", b"_max_reply_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_reply_bytes) -> _WhichOneofReturnType__max_reply_bytes | None: ...
+
+Global___Upstream: _TypeAlias = Upstream  # noqa: Y015
+
+@_typing.final
+class ProxyProtocol(_message.Message):
+    """The PROXY protocol, version 1 and 2: a proxy or load balancer sends a header before the client's first byte. A connection
+    with a header that is malformed, late or not allowed is reset.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ProxyProtocol._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: ProxyProtocol._Mode.ValueType  # 0
+        MODE_REQUIRED: ProxyProtocol._Mode.ValueType  # 1
+        """A connection without a header is reset."""
+        MODE_OPTIONAL: ProxyProtocol._Mode.ValueType  # 2
+        """A connection without a header is served with its own address. The server waits for the beginning of a header for at
+        most `timeout`, so rules on CONNECT are rejected.
+        """
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper): ...
+    MODE_UNSPECIFIED: ProxyProtocol.Mode.ValueType  # 0
+    MODE_REQUIRED: ProxyProtocol.Mode.ValueType  # 1
+    """A connection without a header is reset."""
+    MODE_OPTIONAL: ProxyProtocol.Mode.ValueType  # 2
+    """A connection without a header is served with its own address. The server waits for the beginning of a header for at
+    most `timeout`, so rules on CONNECT are rejected.
+    """
+
+    MODE_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    mode: Global___ProxyProtocol.Mode.ValueType
+    """Whether a connection needs a header."""
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """The time within which the header must arrive."""
+
+    def __init__(
+        self,
+        *,
+        mode: Global___ProxyProtocol.Mode.ValueType = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "mode", b"mode", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProxyProtocol: _TypeAlias = ProxyProtocol  # noqa: Y015
 
 @_typing.final
 class Framing(_message.Message):
@@ -666,8 +1174,9 @@ class Framing(_message.Message):
 
     @_typing.final
     class WebSocket(_message.Message):
-        """The payload of a WebSocket frame (RFC 6455), unmasked; control frames and parts of a message are requests, too. A frame that
-        is not masked is malformed.
+        """The payload of a WebSocket frame (RFC 6455), unmasked; control frames and parts of a message are requests, too. Malformed are a
+        frame without a mask, with reserved bits or a reserved opcode, a control frame of more than 125 bytes or in parts, a close frame
+        of one byte, and a length that is not in its shortest form. The order of frames is not checked.
         """
 
         DESCRIPTOR: _descriptor.Descriptor
@@ -759,21 +1268,30 @@ class Rule(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     DO_FIELD_NUMBER: _builtins.int
     REPLIES_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the rule in metrics. N counts from 0."""
     event: Global___Event.ValueType
     """The event that the rule is for."""
     times: _builtins.int
-    """The maximum number of matches, exact over all workers."""
+    """The maximum number of matches, exact over all workers. The count belongs to the listener and the rule's name: it
+    survives a change of configuration that leaves the rule as it is. `answerback reset-counters` starts it again.
+    """
     scope: Global___Scope.ValueType
     """What `times` and `replies` count for."""
+    extra: _builtins.bool
+    """For the event `REPLY`: what the upstream sends here answers no request, such as a push, or an interim reply (1xx). It
+    settles no owed reply.
+    """
     @_builtins.property
     def when(self) -> Global___Match:
         """The condition that the request must meet."""
 
     @_builtins.property
     def in_states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The states of the connection in which the rule applies. A connection starts in the state ""."""
+        """The states of the connection in which the rule applies. A connection starts in the state "", and the step `state`
+        changes it.
+        """
 
     @_builtins.property
     def per(self) -> _duration_pb2.Duration:
@@ -806,10 +1324,11 @@ class Rule(_message.Message):
         scope: Global___Scope.ValueType = ...,
         do: _abc.Iterable[Global___Step] | None = ...,
         replies: Global___Replies | None = ...,
+        extra: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval", "per", b"per", "replies", b"replies", "when", b"when"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "in_states", b"in_states", "interval", b"interval", "name", b"name", "per", b"per", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["do", b"do", "event", b"event", "extra", b"extra", "in_states", b"in_states", "interval", b"interval", "name", b"name", "per", b"per", "replies", b"replies", "scope", b"scope", "times", b"times", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1091,7 +1610,7 @@ class Bytes(_message.Message):
     base64: _builtins.str
     """Base64 with the standard alphabet and padding (RFC 4648, section 4)."""
     file: _builtins.str
-    """The content of a file, read once by the server."""
+    """The content of a file, read once by the server when the configuration is applied."""
     def __init__(
         self,
         *,
@@ -1128,7 +1647,7 @@ class Literal(_message.Message):
     base64: _builtins.str
     """Base64 with the standard alphabet and padding (RFC 4648, section 4)."""
     file: _builtins.str
-    """The content of a file, read once by the server."""
+    """The content of a file, read once by the server when the configuration is applied."""
     ignore_case: _builtins.bool
     """Ignore the case of ASCII letters."""
     def __init__(
@@ -1168,8 +1687,9 @@ class Payload(_message.Message):
     base64: _builtins.str
     """Base64 with the standard alphabet and padding (RFC 4648, section 4)."""
     file: _builtins.str
-    """The content of a file, read once by the server and kept with the revision. Relative to the configuration file,
-    or, through the API, to the directory that `serve --files` names.
+    """The content of a file, read once by the server when the configuration is applied, and kept with the revision. The path
+    is absolute or relative to the configuration file; through the API, only files in the directory that `serve --files`
+    names can be used.
     """
     template: _builtins.str
     """Text in which `${…}` is replaced by the value of an expression; `$$` is a dollar. The result has at most 1 MiB."""
@@ -1348,7 +1868,8 @@ class Step(_message.Message):
         """The name of a variable of this connection: `vars.NAME` in an expression."""
         shared: _builtins.str
         """The key of a variable that all connections share: an expression that makes bytes, such as `'user:' + vars.name`. It is
-        `shared[KEY]` in an expression.
+        `shared[KEY]` in an expression. All shared variables may have 100,000 keys and take 64 MiB; a write past that, or one
+        for which the machine has no memory, closes the connection (`shared_write_failed`).
         """
         @_builtins.property
         def value(self) -> Global___Payload:
@@ -1476,7 +1997,7 @@ class Step(_message.Message):
         """The name of the signal."""
         @_builtins.property
         def timeout(self) -> _duration_pb2.Duration:
-            """The longest wait; then the script continues as if the signal had been given."""
+            """The longest wait; after it the script continues as if the signal had been given."""
 
         def __init__(
             self,
@@ -1487,6 +2008,42 @@ class Step(_message.Message):
         _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
         _ClearFieldArgType: _TypeAlias = _typing.Literal["signal", b"signal", "timeout", b"timeout"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class StartTls(_message.Message):
+        """Begin TLS, on a listener with `tls: {start: ON_STEP}`: what was sent before goes out in the clear, and bytes that have
+        already arrived belong to the handshake. The script continues once the handshake is complete. A second one closes the
+        connection, as `reply_failed`.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Forward(_message.Message):
+        """Pass the request on to the upstream, as it was received: with the ending or the prefix that the framing removes. A request
+        that no rule matches is passed on too. What the upstream sends is passed to the client as it comes; with
+        `upstream.framing`, steps that follow wait for the reply. In a rule on `REPLY`: pass the reply on to the client.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1571,6 +2128,8 @@ class Step(_message.Message):
     ADD_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
+    START_TLS_FIELD_NUMBER: _builtins.int
+    FORWARD_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """Enter this state: `in_states` of a rule refers to it."""
     signal: _builtins.str
@@ -1611,6 +2170,10 @@ class Step(_message.Message):
     def add(self) -> Global___Step.Add: ...
     @_builtins.property
     def wait(self) -> Global___Step.Wait: ...
+    @_builtins.property
+    def start_tls(self) -> Global___Step.StartTls: ...
+    @_builtins.property
+    def forward(self) -> Global___Step.Forward: ...
     def __init__(
         self,
         *,
@@ -1632,12 +2195,14 @@ class Step(_message.Message):
         add: Global___Step.Add | None = ...,
         wait: Global___Step.Wait | None = ...,
         signal: _builtins.str = ...,
+        start_tls: Global___Step.StartTls | None = ...,
+        forward: Global___Step.Forward | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "signal", b"signal", "state", b"state", "unset", b"unset", "wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "forward", b"forward", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "signal", b"signal", "start_tls", b"start_tls", "state", b"state", "unset", b"unset", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "signal", b"signal", "state", b"state", "unset", b"unset", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "close", b"close", "delay", b"delay", "discard", b"discard", "dribble", b"dribble", "echo", b"echo", "forward", b"forward", "framing", b"framing", "half_close", b"half_close", "hang", b"hang", "kind", b"kind", "receive", b"receive", "reset", b"reset", "respond", b"respond", "send", b"send", "set", b"set", "signal", b"signal", "start_tls", b"start_tls", "state", b"state", "unset", b"unset", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond", "unset", "add", "wait", "signal"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["send", "echo", "discard", "delay", "dribble", "close", "half_close", "reset", "hang", "state", "set", "framing", "receive", "respond", "unset", "add", "wait", "signal", "start_tls", "forward"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1651,7 +2216,7 @@ class Delay(_message.Message):
 
     @_typing.final
     class Uniform(_message.Message):
-        """The uniform distribution: every time from `min` to `max` is equally likely."""
+        """The uniform distribution: every time from `min` to `max` is equally likely. A result below 0 becomes 0."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1659,7 +2224,7 @@ class Delay(_message.Message):
         MAX_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def min(self) -> _duration_pb2.Duration:
-            """The shortest time."""
+            """The shortest time. It may be negative: then a part of the results is 0."""
 
         @_builtins.property
         def max(self) -> _duration_pb2.Duration:
@@ -1807,8 +2372,9 @@ Global___Delay: _TypeAlias = Delay  # noqa: Y015
 
 @_typing.final
 class Fault(_message.Message):
-    """A fault in replies; the actions of a rule on any event are a reply. At the first action that the fault can affect,
-    the server decides whether to apply it.
+    """A fault in replies; the actions of a rule on any event but LIMIT are a reply. At the first action that the fault can affect, the
+    server decides whether to apply it: at the beginning of the reply for `hang` and `reset`, where the connection is closed
+    for `slow_close`, and where there are bytes for the others. The fault `tls` is not in replies, but in handshakes.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1821,18 +2387,18 @@ class Fault(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         TARGET_UNSPECIFIED: Fault._Target.ValueType  # 0
         TARGET_REPLY: Fault._Target.ValueType  # 1
-        """Decide for each reply; the replies of all connections are counted together, over all workers."""
+        """Decide for each reply."""
         TARGET_CONNECTION: Fault._Target.ValueType  # 2
-        """Decide once per connection, at the first reply that the fault can affect; its replies are counted separately."""
+        """Decide once per connection, at the first reply that the fault can affect."""
 
     class Target(_Target, metaclass=_TargetEnumTypeWrapper):
         """The unit that a fault is decided for."""
 
     TARGET_UNSPECIFIED: Fault.Target.ValueType  # 0
     TARGET_REPLY: Fault.Target.ValueType  # 1
-    """Decide for each reply; the replies of all connections are counted together, over all workers."""
+    """Decide for each reply."""
     TARGET_CONNECTION: Fault.Target.ValueType  # 2
-    """Decide once per connection, at the first reply that the fault can affect; its replies are counted separately."""
+    """Decide once per connection, at the first reply that the fault can affect."""
 
     class _Direction:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1845,7 +2411,8 @@ class Fault(_message.Message):
         """Replies."""
         DIRECTION_FROM_PEER: Fault._Direction.ValueType  # 2
         """The bytes that the peer sends, before they are split into requests: only `bandwidth`, which makes a slow reader. The server
-        decides once per connection, when its first bytes arrive, and `skip`, `times` and `every` count connections.
+        decides once per connection, when its first bytes arrive, and `skip`, `times` and `every` count connections, over all
+        workers. A change of the fault applies to open connections too.
         """
 
     class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
@@ -1856,12 +2423,15 @@ class Fault(_message.Message):
     """Replies."""
     DIRECTION_FROM_PEER: Fault.Direction.ValueType  # 2
     """The bytes that the peer sends, before they are split into requests: only `bandwidth`, which makes a slow reader. The server
-    decides once per connection, when its first bytes arrive, and `skip`, `times` and `every` count connections.
+    decides once per connection, when its first bytes arrive, and `skip`, `times` and `every` count connections, over all
+    workers. A change of the fault applies to open connections too.
     """
 
     @_typing.final
     class Bandwidth(_message.Message):
-        """Limit the rate of replies, or the rate at which the server reads."""
+        """Limit the rate of replies, or the rate at which the server reads: each byte comes no earlier than a line of that rate would
+        carry it. Bytes are sent every 100 ms, or one by one at low rates.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1915,7 +2485,7 @@ class Fault(_message.Message):
 
     @_typing.final
     class Truncate(_message.Message):
-        """End the connection before the end of the reply."""
+        """Send only the first bytes of the reply, and then end the connection."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1965,29 +2535,37 @@ class Fault(_message.Message):
 
     @_typing.final
     class Reset(_message.Message):
-        """Reset the connection (RST)."""
+        """Reset the connection (RST), after the bytes sent until then have been handed to the kernel."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         AFTER_FIELD_NUMBER: _builtins.int
+        DISCARD_FIELD_NUMBER: _builtins.int
+        discard: _builtins.bool
+        """Discard the bytes that would be sent until the reset."""
         @_builtins.property
         def after(self) -> _duration_pb2.Duration:
-            """The time from the beginning of the reply to the reset, without the time for which `receive` waits for the peer."""
+            """The time from the beginning of the reply to the reset, without the time for which `receive` waits for the peer. With an
+            upstream, the time from the first bytes, or from FIN.
+            """
 
         def __init__(
             self,
             *,
             after: _duration_pb2.Duration | None = ...,
+            discard: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "discard", b"discard"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
     class SlowClose(_message.Message):
-        """Delay a close: by a rule, or after the peer's FIN, `idle_timeout` or a drain. The fault counts closes."""
+        """Delay a close: by a rule, or after the peer's FIN, `idle_timeout` or a drain. The fault counts closes. With an upstream, delay
+        the FIN that is passed on.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -2044,9 +2622,234 @@ class Fault(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Blackhole(_message.Message):
+        """Discard the bytes of a reply, and close the connection later. With an upstream, discard the bytes that pass. There, open
+        connections that have lost bytes are closed in order when the fault is removed.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        CLOSE_AFTER_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def close_after(self) -> _duration_pb2.Duration:
+            """The time after the last discarded bytes at which the connection is closed in order. With an upstream and the target
+            `CONNECTION` it also counts from the beginning of the connection, or of the fault. 0: the connection stays open.
+            """
+
+        def __init__(
+            self,
+            *,
+            close_after: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["close_after", b"close_after"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["close_after", b"close_after"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Tls(_message.Message):
+        """Break the handshake of TLS off, on a listener with `tls`. The fault counts handshakes that have come to `after`."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _Point:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _PointEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Fault.Tls._Point.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            POINT_UNSPECIFIED: Fault.Tls._Point.ValueType  # 0
+            POINT_CLIENT_HELLO: Fault.Tls._Point.ValueType  # 1
+            """The client's hello was read, and nothing was sent."""
+            POINT_SERVER_HELLO: Fault.Tls._Point.ValueType  # 2
+            """The server's hello was sent, and nothing behind it."""
+            POINT_FINISHED: Fault.Tls._Point.ValueType  # 3
+            """The handshake is complete, and its last message was sent."""
+
+        class Point(_Point, metaclass=_PointEnumTypeWrapper):
+            """How far the handshake comes."""
+
+        POINT_UNSPECIFIED: Fault.Tls.Point.ValueType  # 0
+        POINT_CLIENT_HELLO: Fault.Tls.Point.ValueType  # 1
+        """The client's hello was read, and nothing was sent."""
+        POINT_SERVER_HELLO: Fault.Tls.Point.ValueType  # 2
+        """The server's hello was sent, and nothing behind it."""
+        POINT_FINISHED: Fault.Tls.Point.ValueType  # 3
+        """The handshake is complete, and its last message was sent."""
+
+        class _Alert:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _AlertEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Fault.Tls._Alert.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            ALERT_UNSPECIFIED: Fault.Tls._Alert.ValueType  # 0
+            ALERT_UNEXPECTED_MESSAGE: Fault.Tls._Alert.ValueType  # 10
+            ALERT_BAD_RECORD_MAC: Fault.Tls._Alert.ValueType  # 20
+            ALERT_RECORD_OVERFLOW: Fault.Tls._Alert.ValueType  # 22
+            ALERT_HANDSHAKE_FAILURE: Fault.Tls._Alert.ValueType  # 40
+            ALERT_BAD_CERTIFICATE: Fault.Tls._Alert.ValueType  # 42
+            ALERT_UNSUPPORTED_CERTIFICATE: Fault.Tls._Alert.ValueType  # 43
+            ALERT_CERTIFICATE_REVOKED: Fault.Tls._Alert.ValueType  # 44
+            ALERT_CERTIFICATE_EXPIRED: Fault.Tls._Alert.ValueType  # 45
+            ALERT_CERTIFICATE_UNKNOWN: Fault.Tls._Alert.ValueType  # 46
+            ALERT_ILLEGAL_PARAMETER: Fault.Tls._Alert.ValueType  # 47
+            ALERT_UNKNOWN_CA: Fault.Tls._Alert.ValueType  # 48
+            ALERT_ACCESS_DENIED: Fault.Tls._Alert.ValueType  # 49
+            ALERT_DECODE_ERROR: Fault.Tls._Alert.ValueType  # 50
+            ALERT_DECRYPT_ERROR: Fault.Tls._Alert.ValueType  # 51
+            ALERT_PROTOCOL_VERSION: Fault.Tls._Alert.ValueType  # 70
+            ALERT_INSUFFICIENT_SECURITY: Fault.Tls._Alert.ValueType  # 71
+            ALERT_INTERNAL_ERROR: Fault.Tls._Alert.ValueType  # 80
+            ALERT_INAPPROPRIATE_FALLBACK: Fault.Tls._Alert.ValueType  # 86
+            ALERT_MISSING_EXTENSION: Fault.Tls._Alert.ValueType  # 109
+            ALERT_UNSUPPORTED_EXTENSION: Fault.Tls._Alert.ValueType  # 110
+            ALERT_UNRECOGNIZED_NAME: Fault.Tls._Alert.ValueType  # 112
+            ALERT_BAD_CERTIFICATE_STATUS_RESPONSE: Fault.Tls._Alert.ValueType  # 113
+            ALERT_UNKNOWN_PSK_IDENTITY: Fault.Tls._Alert.ValueType  # 115
+            ALERT_CERTIFICATE_REQUIRED: Fault.Tls._Alert.ValueType  # 116
+            ALERT_NO_APPLICATION_PROTOCOL: Fault.Tls._Alert.ValueType  # 120
+
+        class Alert(_Alert, metaclass=_AlertEnumTypeWrapper):
+            """Alerts (RFC 8446, 6.2), by their numbers there."""
+
+        ALERT_UNSPECIFIED: Fault.Tls.Alert.ValueType  # 0
+        ALERT_UNEXPECTED_MESSAGE: Fault.Tls.Alert.ValueType  # 10
+        ALERT_BAD_RECORD_MAC: Fault.Tls.Alert.ValueType  # 20
+        ALERT_RECORD_OVERFLOW: Fault.Tls.Alert.ValueType  # 22
+        ALERT_HANDSHAKE_FAILURE: Fault.Tls.Alert.ValueType  # 40
+        ALERT_BAD_CERTIFICATE: Fault.Tls.Alert.ValueType  # 42
+        ALERT_UNSUPPORTED_CERTIFICATE: Fault.Tls.Alert.ValueType  # 43
+        ALERT_CERTIFICATE_REVOKED: Fault.Tls.Alert.ValueType  # 44
+        ALERT_CERTIFICATE_EXPIRED: Fault.Tls.Alert.ValueType  # 45
+        ALERT_CERTIFICATE_UNKNOWN: Fault.Tls.Alert.ValueType  # 46
+        ALERT_ILLEGAL_PARAMETER: Fault.Tls.Alert.ValueType  # 47
+        ALERT_UNKNOWN_CA: Fault.Tls.Alert.ValueType  # 48
+        ALERT_ACCESS_DENIED: Fault.Tls.Alert.ValueType  # 49
+        ALERT_DECODE_ERROR: Fault.Tls.Alert.ValueType  # 50
+        ALERT_DECRYPT_ERROR: Fault.Tls.Alert.ValueType  # 51
+        ALERT_PROTOCOL_VERSION: Fault.Tls.Alert.ValueType  # 70
+        ALERT_INSUFFICIENT_SECURITY: Fault.Tls.Alert.ValueType  # 71
+        ALERT_INTERNAL_ERROR: Fault.Tls.Alert.ValueType  # 80
+        ALERT_INAPPROPRIATE_FALLBACK: Fault.Tls.Alert.ValueType  # 86
+        ALERT_MISSING_EXTENSION: Fault.Tls.Alert.ValueType  # 109
+        ALERT_UNSUPPORTED_EXTENSION: Fault.Tls.Alert.ValueType  # 110
+        ALERT_UNRECOGNIZED_NAME: Fault.Tls.Alert.ValueType  # 112
+        ALERT_BAD_CERTIFICATE_STATUS_RESPONSE: Fault.Tls.Alert.ValueType  # 113
+        ALERT_UNKNOWN_PSK_IDENTITY: Fault.Tls.Alert.ValueType  # 115
+        ALERT_CERTIFICATE_REQUIRED: Fault.Tls.Alert.ValueType  # 116
+        ALERT_NO_APPLICATION_PROTOCOL: Fault.Tls.Alert.ValueType  # 120
+
+        @_typing.final
+        class Stall(_message.Message):
+            """Send and read nothing more."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            def __init__(
+                self,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        @_typing.final
+        class Reset(_message.Message):
+            """Reset the connection (RST)."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            def __init__(
+                self,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        @_typing.final
+        class Truncate(_message.Message):
+            """Close the connection in order (FIN), without an alert and without close_notify."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            def __init__(
+                self,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        @_typing.final
+        class PlainText(_message.Message):
+            """Send the head of an HTTP response in the clear, and close the connection in order."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            def __init__(
+                self,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        AFTER_FIELD_NUMBER: _builtins.int
+        STALL_FIELD_NUMBER: _builtins.int
+        RESET_FIELD_NUMBER: _builtins.int
+        TRUNCATE_FIELD_NUMBER: _builtins.int
+        ALERT_FIELD_NUMBER: _builtins.int
+        PLAIN_TEXT_FIELD_NUMBER: _builtins.int
+        after: Global___Fault.Tls.Point.ValueType
+        """How far the handshake comes."""
+        alert: Global___Fault.Tls.Alert.ValueType
+        """Send this fatal alert, and close the connection in order."""
+        @_builtins.property
+        def stall(self) -> Global___Fault.Tls.Stall:
+            """Send and read nothing more. The connection is closed when the client closes its half, or at the `handshake_timeout`."""
+
+        @_builtins.property
+        def reset(self) -> Global___Fault.Tls.Reset:
+            """Reset the connection (RST)."""
+
+        @_builtins.property
+        def truncate(self) -> Global___Fault.Tls.Truncate:
+            """Close the connection in order (FIN), without an alert and without close_notify."""
+
+        @_builtins.property
+        def plain_text(self) -> Global___Fault.Tls.PlainText:
+            """Send the head of an HTTP response in the clear, and close the connection in order."""
+
+        def __init__(
+            self,
+            *,
+            after: Global___Fault.Tls.Point.ValueType = ...,
+            stall: Global___Fault.Tls.Stall | None = ...,
+            reset: Global___Fault.Tls.Reset | None = ...,
+            truncate: Global___Fault.Tls.Truncate | None = ...,
+            alert: Global___Fault.Tls.Alert.ValueType = ...,
+            plain_text: Global___Fault.Tls.PlainText | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "kind", b"kind", "plain_text", b"plain_text", "reset", b"reset", "stall", b"stall", "truncate", b"truncate"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "alert", b"alert", "kind", b"kind", "plain_text", b"plain_text", "reset", b"reset", "stall", b"stall", "truncate", b"truncate"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["stall", "reset", "truncate", "alert", "plain_text"]  # noqa: Y015
+        _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
     PER_FIELD_NUMBER: _builtins.int
@@ -2063,12 +2866,18 @@ class Fault(_message.Message):
     SLOW_CLOSE_FIELD_NUMBER: _builtins.int
     CORRUPT_FIELD_NUMBER: _builtins.int
     DROP_FIELD_NUMBER: _builtins.int
+    BLACKHOLE_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the fault in metrics. N counts from 0."""
     probability: _builtins.float
     """The probability that the fault applies."""
     target: Global___Fault.Target.ValueType
-    """What `probability` and the counts refer to."""
+    """What the fault is decided for, with its `probability`."""
+    scope: Global___Scope.ValueType
+    """What `skip`, `times` and `every` count for. They count replies; with the target `CONNECTION` and the scope `LISTENER` or
+    `PEER`, they count connections. The numbers start again when the fault is changed.
+    """
     skip: _builtins.int
     """The number of replies to leave unchanged first."""
     times: _builtins.int
@@ -2085,7 +2894,7 @@ class Fault(_message.Message):
 
     @_builtins.property
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The names of the rules to whose replies the fault applies. A rule without a name is `rules[N]`."""
+        """The names of the rules to whose replies the fault applies; it counts only these. A rule without a name is `rules[N]`."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
@@ -2095,7 +2904,7 @@ class Fault(_message.Message):
 
     @_builtins.property
     def latency(self) -> Global___Delay:
-        """Delay the first thing that the peer can notice: bytes, FIN or RST."""
+        """Delay the first thing that the peer can notice: bytes, or FIN or RST if the reply has no bytes."""
 
     @_builtins.property
     def bandwidth(self) -> Global___Fault.Bandwidth: ...
@@ -2113,12 +2922,17 @@ class Fault(_message.Message):
     def corrupt(self) -> Global___Fault.Corrupt: ...
     @_builtins.property
     def drop(self) -> Global___Fault.Drop: ...
+    @_builtins.property
+    def blackhole(self) -> Global___Fault.Blackhole: ...
+    @_builtins.property
+    def tls(self) -> Global___Fault.Tls: ...
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         probability: _builtins.float | None = ...,
         target: Global___Fault.Target.ValueType = ...,
+        scope: Global___Scope.ValueType = ...,
         skip: _builtins.int = ...,
         times: _builtins.int = ...,
         per: _duration_pb2.Duration | None = ...,
@@ -2135,14 +2949,16 @@ class Fault(_message.Message):
         slow_close: Global___Fault.SlowClose | None = ...,
         corrupt: Global___Fault.Corrupt | None = ...,
         drop: Global___Fault.Drop | None = ...,
+        blackhole: Global___Fault.Blackhole | None = ...,
+        tls: Global___Fault.Tls | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "drop", b"drop", "expire_time", b"expire_time", "hang", b"hang", "kind", b"kind", "latency", b"latency", "per", b"per", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "truncate", b"truncate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "blackhole", b"blackhole", "corrupt", b"corrupt", "drop", b"drop", "expire_time", b"expire_time", "hang", b"hang", "kind", b"kind", "latency", b"latency", "per", b"per", "probability", b"probability", "reset", b"reset", "slice", b"slice", "slow_close", b"slow_close", "tls", b"tls", "truncate", b"truncate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "corrupt", b"corrupt", "direction", b"direction", "drop", b"drop", "every", b"every", "expire_time", b"expire_time", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "rules", b"rules", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "truncate", b"truncate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probability", b"_probability", "bandwidth", b"bandwidth", "blackhole", b"blackhole", "corrupt", b"corrupt", "direction", b"direction", "drop", b"drop", "every", b"every", "expire_time", b"expire_time", "hang", b"hang", "kind", b"kind", "latency", b"latency", "name", b"name", "per", b"per", "probability", b"probability", "reset", b"reset", "rules", b"rules", "scope", b"scope", "skip", b"skip", "slice", b"slice", "slow_close", b"slow_close", "target", b"target", "times", b"times", "tls", b"tls", "truncate", b"truncate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probability: _TypeAlias = _typing.Literal["probability"]  # noqa: Y015
     _WhichOneofArgType__probability: _TypeAlias = _typing.Literal["_probability", b"_probability"]  # noqa: Y015
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["latency", "bandwidth", "slice", "truncate", "hang", "reset", "slow_close", "corrupt", "drop"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["latency", "bandwidth", "slice", "truncate", "hang", "reset", "slow_close", "corrupt", "drop", "blackhole", "tls"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__probability) -> _WhichOneofReturnType__probability | None: ...

@@ -190,7 +190,7 @@ class Revision(_message.Message):
     etag: _builtins.str
     """Identifies this revision among all histories."""
     origin: _builtins.str
-    """The source: `file`, `api`, `rollback`, `expiry`, `built-in`."""
+    """The source: `file`, `api`, `rollback`, `expiry`, `toxiproxy-api`, `built-in`."""
     comment: _builtins.str
     """The comment given with the change."""
     identity: _builtins.str

@@ -125,7 +125,7 @@ class Connection(_message.Message):
     worker: _builtins.int
     """The index of the worker."""
     peer: _builtins.str
-    """The address and port of the client; empty on a Unix socket."""
+    """The address and port of the client, as its PROXY header names it where there is one; empty on a Unix socket."""
     received_bytes: _builtins.int
     """Bytes read from it."""
     sent_bytes: _builtins.int
@@ -135,9 +135,10 @@ class Connection(_message.Message):
     state: Global___ConnectionState.ValueType
     """How far its end has come."""
     waits_for: _builtins.str
-    """What has to happen next: `request` (the client sends one), `frame` (a step `receive` waits), `signal` (a step `wait`), `timer` (a delay), `hang`,
-    `client_reads` (the kernel takes no more output), `turn` (other connections are served), `fin` (the client closes), or
-    `release` (`accept: HOLD`).
+    """What has to happen next: `proxy_header` (it has not arrived), `request` (the client sends one), `frame` (a step `receive` waits), `signal` (a step `wait`), `timer` (a delay), `hang`,
+    `handshake` (of TLS), `client_reads` (the kernel takes no more output), `turn` (other connections are served), `fin` (the client closes),
+    `release` (`accept: HOLD`); at a listener with an upstream `upstream` (it is being connected to), `data` (from either side),
+    `client_reads`, `upstream_reads`, `reply` (the upstream owes one) or `fin`.
     """
     rule_state: _builtins.str
     """The state that rules have set (`in_states`); empty at first."""

@@ -179,6 +179,8 @@ class Exchange(_message.Message):
     INJECTED_DELAY_FIELD_NUMBER: _builtins.int
     OWN_TIME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    FORWARDED_FIELD_NUMBER: _builtins.int
+    UPSTREAM_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identifies it in this run of the server."""
     listener: _builtins.str
@@ -199,6 +201,10 @@ class Exchange(_message.Message):
     """
     state: Global___ExchangeState.ValueType
     """How far the reply has come."""
+    forwarded: _builtins.bool
+    """Whether the request was passed on to the upstream. With `upstream.framing` the reply is what the client got for it, and the
+    exchange is in progress until then; without, replies are not known, and it is done when the request was passed on.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When the request was complete."""
@@ -221,7 +227,13 @@ class Exchange(_message.Message):
 
     @_builtins.property
     def own_time(self) -> _duration_pb2.Duration:
-        """The time until the reply was handed to the kernel, without the injected delay; unset while it is in progress."""
+        """The time until the reply was handed to the kernel, without the injected delay and the upstream's time; unset while it is
+        in progress.
+        """
+
+    @_builtins.property
+    def upstream_time(self) -> _duration_pb2.Duration:
+        """The time from then until the upstream had sent its reply; unset before, and without `upstream.framing`."""
 
     def __init__(
         self,
@@ -241,10 +253,12 @@ class Exchange(_message.Message):
         injected_delay: _duration_pb2.Duration | None = ...,
         own_time: _duration_pb2.Duration | None = ...,
         state: Global___ExchangeState.ValueType = ...,
+        forwarded: _builtins.bool = ...,
+        upstream_time: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["injected_delay", b"injected_delay", "own_time", b"own_time", "reply", b"reply", "request", b"request", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["injected_delay", b"injected_delay", "own_time", b"own_time", "reply", b"reply", "request", b"request", "time", b"time", "upstream_time", b"upstream_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "faults", b"faults", "id", b"id", "injected_delay", b"injected_delay", "listener", b"listener", "mismatch", b"mismatch", "number", b"number", "own_time", b"own_time", "peer", b"peer", "reply", b"reply", "request", b"request", "rule", b"rule", "state", b"state", "time", b"time", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "faults", b"faults", "forwarded", b"forwarded", "id", b"id", "injected_delay", b"injected_delay", "listener", b"listener", "mismatch", b"mismatch", "number", b"number", "own_time", b"own_time", "peer", b"peer", "reply", b"reply", "request", b"request", "rule", b"rule", "state", b"state", "time", b"time", "upstream_time", b"upstream_time", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -700,7 +714,7 @@ class ConnectionEnd(_message.Message):
     reason: _builtins.str
     """Why, as in the label `reason` of `answerback_connections_closed_total`."""
     by: _builtins.str
-    """Who closed it first: `client`, `server`, or `none` if it broke."""
+    """Who closed it first: `client`, `server`, `upstream`, or `none` if it broke."""
     reset: _builtins.bool
     """Whether it was reset (RST) instead of closed in order (FIN)."""
     received_bytes: _builtins.int

@@ -587,7 +587,7 @@ class LastChange(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
-    """The source: `file`, `api`, `rollback`, `expiry`, `built-in`."""
+    """The source: `file`, `api`, `rollback`, `expiry`, `toxiproxy-api`, `built-in`."""
     comment: _builtins.str
     """The comment given with the change."""
     @_builtins.property
@@ -645,7 +645,9 @@ class SignalResponse(_message.Message):
     WOKEN_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
     woken: _builtins.int
-    """How many waits it ended."""
+    """How many waits it ended. A wait that ends by itself at the same moment does not count: its signal is given to the next
+    wait, or kept.
+    """
     kept: _builtins.int
     """How many are kept for the next waits."""
     def __init__(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61nswerback/v1/options.proto\x12\ranswerback.v1\x1a google/protobuf/descriptor.proto:4\n\tshorthand\x12\x1f.google.protobuf.MessageOptions\x18\xd1\x86\x03 \x01(\t:/\n\x04word\x12\x1f.google.protobuf.MessageOptions\x18\xd2\x86\x03 \x01(\x08:1\n\x06\x62inary\x12\x1f.google.protobuf.MessageOptions\x18\xd6\x86\x03 \x01(\t:1\n\x08required\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\x08:1\n\x08\x66ormerly\x12\x1d.google.protobuf.FieldOptions\x18\xd4\x86\x03 \x01(\t:2\n\telsewhere\x12\x1d.google.protobuf.FieldOptions\x18\xd7\x86\x03 \x03(\t:;\n\x0e\x66ormerly_value\x12!.google.protobuf.EnumValueOptions\x18\xd5\x86\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61nswerback/v1/options.proto\x12\ranswerback.v1\x1a google/protobuf/descriptor.proto:4\n\tshorthand\x12\x1f.google.protobuf.MessageOptions\x18\xd1\x86\x03 \x01(\t:/\n\x04word\x12\x1f.google.protobuf.MessageOptions\x18\xd2\x86\x03 \x01(\x08:1\n\x06\x62inary\x12\x1f.google.protobuf.MessageOptions\x18\xd6\x86\x03 \x01(\t:1\n\x08required\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\x08:1\n\x08\x66ormerly\x12\x1d.google.protobuf.FieldOptions\x18\xd4\x86\x03 \x01(\t:2\n\telsewhere\x12\x1d.google.protobuf.FieldOptions\x18\xd7\x86\x03 \x03(\t:/\n\x06secret\x12\x1d.google.protobuf.FieldOptions\x18\xd8\x86\x03 \x01(\x08:;\n\x0e\x66ormerly_value\x12!.google.protobuf.EnumValueOptions\x18\xd5\x86\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

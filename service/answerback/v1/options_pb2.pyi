@@ -17,6 +17,7 @@ BINARY_FIELD_NUMBER: _builtins.int
 REQUIRED_FIELD_NUMBER: _builtins.int
 FORMERLY_FIELD_NUMBER: _builtins.int
 ELSEWHERE_FIELD_NUMBER: _builtins.int
+SECRET_FIELD_NUMBER: _builtins.int
 FORMERLY_VALUE_FIELD_NUMBER: _builtins.int
 shorthand: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.str]
 """The field that a bare scalar or list fills: `when: PING` is `when: {equals: {text: PING}}`."""
@@ -30,5 +31,7 @@ formerly: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions
 """The former name of the field. A file with that name is rejected with the new name."""
 elsewhere: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
 """Names that other tools have for the field, or for what it does. A file with such a name is rejected with ours."""
+secret: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""What the field holds is a secret: no output shows it. (`debug_redact` says the same, to newer compilers only.)"""
 formerly_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
 """The former name of the value, without its prefix."""

@@ -5,13 +5,10 @@ and it closes connections silently when descriptors run out.
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
-from typing import Final
 
-BACK_OFF_SECONDS: Final = 0.05  # without free descriptors the socket stays readable: the loop would spin
-SHORTAGES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+from answerback.net.acceptor import BACK_OFF_SECONDS, SHORTAGES
 
 
 class Accepting:

@@ -19,6 +19,7 @@ from answerback.web.handler import Handler, dressed, make_request
 # Rule: metrics and the page are rendered in a thread, one at a time, and at most one rendering of each kind waits: each
 #       listener costs 2 ms.
 
+OPTION: Final = "--metrics"
 METHODS: Final = ("GET", "HEAD")
 BACKLOG: Final = 128
 CLOSE_SECONDS: Final = 1.0  # for responses in progress
@@ -58,10 +59,10 @@ async def start(address: str, *, health: Health, note: Note, render: Render, bou
     """
     pages = _Pages(health, note, render)
     places = bound or Bound()
-    sock = _listen(address)
+    sock = listen(address, OPTION)
     http = web.Server(pages.answer, request_factory=make_request, handler_cancellation=True)
     accepting = Accepting(sock, lambda: BoundedProtocol(places, lambda asked: Handler(http, asked)))
-    return Server(_text(sock), http, accepting, pages)
+    return Server(address_of(sock), http, accepting, pages)
 
 
 class _Pages:
@@ -106,20 +107,22 @@ class _Pages:
         return web.Response(status=200 if wrong is None else 503, text=said)
 
 
-def _listen(address: str) -> socket.socket:
+def listen(address: str, option: str) -> socket.socket:
+    """Listen at the address of an option, HOST:PORT. Raises StartError."""
     host, colon, port = address.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
     if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-        raise StartError(f"--metrics {address}: is not HOST:PORT")
+        raise StartError(f"{option} {address}: is not HOST:PORT")
     try:
         family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
         return socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
     except ValueError as error:
-        raise StartError(f"--metrics {address}: {error}") from None
+        raise StartError(f"{option} {address}: {error}") from None
     except OSError as error:
-        raise StartError(f"--metrics {address}: {os.strerror(error.errno or 0)}") from None
+        raise StartError(f"{option} {address}: {os.strerror(error.errno or 0)}") from None
 
 
-def _text(sock: socket.socket) -> str:
+def address_of(sock: socket.socket) -> str:
+    """Return where a socket listens, HOST:PORT."""
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"

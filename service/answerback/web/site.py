@@ -49,6 +49,8 @@ def runtime(status: Status) -> Runtime:
         rejected=status.rejected,
         file_rejected=bool(status.file and status.file.problems),
         ready=status.state is State.SERVING,
+        certificates_loaded=status.certificates_loaded,
+        certificates_rejected=status.certificates_rejected,
     )
 
 

@@ -6,8 +6,8 @@ from time import monotonic
 
 from answerback.core.actions import CloseReason
 from answerback.internal.v1 import link_pb2 as pb
-from answerback.net.connection import Connection
 from answerback.net.listeners import Listeners
+from answerback.net.served import Served
 
 
 def described(listeners: Listeners, command: pb.ListConnections) -> pb.ConnectionList:
@@ -23,12 +23,14 @@ def close(listeners: Listeners, command: pb.CloseChosen) -> int:
     for connection in chosen:
         if command.reset:
             connection.abort(CloseReason.ABORTED)
+        elif command.at_once:
+            connection.close_in_order()
         else:
             connection.drain()
     return len(chosen)
 
 
-def _chosen(listeners: Listeners, chosen: pb.Chosen) -> list[Connection]:
+def _chosen(listeners: Listeners, chosen: pb.Chosen) -> list[Served]:
     numbers = frozenset(chosen.numbers)
     return [
         each
@@ -44,19 +46,18 @@ def _is_peer(peer: tuple[str, int], chosen: pb.Chosen) -> bool:
     return host.partition("%")[0] == chosen.host and chosen.port in (0, port)
 
 
-def _described(connection: Connection) -> pb.Connection:
-    session = connection.session
+def _described(connection: Served) -> pb.Connection:
     host, port = connection.peer
     return pb.Connection(
         number=connection.connection_number,
         listener=connection.host.name,
         host=host.partition("%")[0],
         port=port,
-        age_seconds=monotonic() - session.born,
+        age_seconds=monotonic() - connection.born,
         received_bytes=connection.received_bytes,
         sent_bytes=connection.sent_bytes,
-        requests=session.number,
-        phase="HALF_CLOSED" if session.half_closed else "CLOSING" if session.awaits_fin or session.over else "OPEN",
+        requests=connection.requests,
+        phase=connection.state,
         waits_for=connection.waits_for,
-        rule_state=session.conversation.state,
+        rule_state=connection.rule_state,
     )

@@ -15,7 +15,10 @@ from answerback.language.journal import compile_bounds
 from answerback.language.pacing import Pacer
 from answerback.language.problems import InvalidConfig, Problem
 from answerback.language.traverse import messages
+from answerback.tls.client import ClientTls
+from answerback.tls.contexts import ServerTls
 from answerback.v1 import config_pb2 as v1
+from answerback.worker import certificates
 from answerback.worker.pattern_memory import PatternMemory
 
 # Rule: nothing here uses the event loop: it runs in a thread.
@@ -64,11 +67,21 @@ def compile_command(
     }
     layouts = {each.listener: each for each in command.layouts}
     sources = _sources(command, layouts, large)
-    changed = {name for name, source in sources.items() if former.sources.get(name) != source}
+    tls = certificates.of_listeners(command, former.plan)
+    upstream_tls = certificates.of_upstreams(command, former.plan)
+    changed = {
+        name
+        for name, source in sources.items()
+        if former.sources.get(name) != source
+        or tls.get(name) is not former.plan.listeners[name].tls
+        or upstream_tls.get(name) is not certificates.upstream_tls(former.plan, name)
+    }
     compiler = _Compiler(
         [listener for listener in command.config.listeners if listener.name in changed],
         command.config.journal,
         memory or PatternMemory(),
+        tls,
+        upstream_tls,
     )
     plans: dict[str, ListenerPlan] = {}
     problems: list[Problem] = []
@@ -104,8 +117,17 @@ def _sources(
 class _Compiler:
     """Compiles listeners, whose patterns share the memory budget evenly."""
 
-    def __init__(self, listeners: Sequence[v1.Listener], journal: v1.Journal, memory: PatternMemory) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[v1.Listener],
+        journal: v1.Journal,
+        memory: PatternMemory,
+        tls: Mapping[str, ServerTls],
+        upstream_tls: Mapping[str, ClientTls],
+    ) -> None:
         self._journal = journal
+        self._tls = tls
+        self._upstream_tls = upstream_tls
         self._memory = memory
         self._patterns = {listener.name: _count_patterns(listener) for listener in listeners}
         count = max(1, sum(self._patterns.values()))
@@ -123,6 +145,10 @@ class _Compiler:
             pattern_memory=self._share,
             pause=self._pause,
         ).listeners[listener.name]
+        if listener.name in self._tls:
+            plan = certificates.secured(plan, self._tls[listener.name])
+        if listener.name in self._upstream_tls:
+            plan = certificates.to_secure_upstream(plan, self._upstream_tls[listener.name])
         self._memory.reserve(plan, self._share * self._patterns[listener.name])
         return plan
 

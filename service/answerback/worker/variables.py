@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from answerback.core.shared_view import SharedView, SharedWriteFailed
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from answerback.shared.variables import SharedVariables
 
 # Rule: the file is opened when a configuration first uses it: most do not, and LMDB takes time to load.
+
+RELEASE_SECONDS: Final = 0.01
+"""How long a view may keep pages from being used again after its event: to end each at once costs a microsecond."""
 
 
 class LazyVariables:
@@ -37,6 +40,6 @@ class LazyVariables:
             raise SharedWriteFailed(str(error)) from None
 
     def _release_soon(self) -> None:
-        """Release the view once the connection's turn is over."""
+        """Release whatever view reads in a moment: by then many events may have had theirs."""
         assert self._opened is not None
-        self._loop.call_soon(self._opened.release)
+        self._loop.call_later(RELEASE_SECONDS, self._opened.release)

@@ -26,9 +26,9 @@ from answerback.internal.v1.link_pb2 import (
     Prepare,
     Prepared,
     Rejected,
-    SilenceExpected,
     SocketName,
     StoppedAccepting,
+    SynFiltersAnnounced,
 )
 from answerback.language.contents import Large, Mapped
 from answerback.language.problems import InvalidConfig, Problem
@@ -38,7 +38,7 @@ from answerback.net.listeners import Fillers, Listeners
 from answerback.net.signals import Act
 from answerback.shared.counters import SharedCounters
 from answerback.v1 import problem_pb2
-from answerback.worker import connections
+from answerback.worker import certificates, connections
 from answerback.worker.pattern_memory import PatternMemory
 from answerback.worker.plans import Compiled, compile_command
 from answerback.worker.signals import news
@@ -91,7 +91,7 @@ class Worker:
             "prepare": self._prepare,
             "commit": self._commit,
             "pause": self._pause,
-            "expect_silence": self._expect_silence,
+            "announce_syn_filters": self._announce_syn_filters,
             "stop_accepting": self._stop_accepting,
             "abort": self._abort,
             "adopt": self._adopt,
@@ -104,6 +104,7 @@ class Worker:
             "clear_journal": self._clear_journal,
             "list_connections": self._list_connections,
             "close_chosen": self._close_chosen,
+            "load_certificates": self._load_certificates,
             "grant_signals": lambda received: self._listeners.signals.granted(received.message.grant_signals.waits),
         }
         self._due = monotonic()
@@ -182,9 +183,9 @@ class Worker:
         self._listeners.pause(received.message.pause.sockets)
         self._link.send(Event(paused=Paused()))
 
-    def _expect_silence(self, received: Received[Command]) -> None:
-        self._listeners.expect_silence(received.message.expect_silence.sockets)
-        self._link.send(Event(silence_expected=SilenceExpected()))
+    def _announce_syn_filters(self, received: Received[Command]) -> None:
+        self._listeners.expect_syn_filters(received.message.announce_syn_filters.sockets)
+        self._link.send(Event(syn_filters_announced=SynFiltersAnnounced()))
 
     def _stop_accepting(self, received: Received[Command]) -> None:
         self._listeners.stop_accepting(received.message.stop_accepting.sockets)
@@ -235,13 +236,18 @@ class Worker:
 
     def _close_chosen(self, received: Received[Command]) -> None:
         closed = connections.close(self._listeners, received.message.close_chosen)
+        self._listeners.signals.flush()  # a caller who resets the signals next resets those of these connections too
         self._link.send(Event(chosen_closed=ChosenClosed(connections=closed)))
+
+    def _load_certificates(self, received: Received[Command]) -> None:
+        certificates.load(received.message.load_certificates.certificates, self._active.plan)
 
     def _tell_signals(self, acts: Sequence[Act]) -> None:
         self._link.send(news(acts))
 
     def _reset_counters(self, received: Received[Command]) -> None:
-        self._listeners.sequences.reset(received.message.reset_counters.cells)
+        reset = received.message.reset_counters
+        self._listeners.sequences.reset(reset.cells, reset.peer_cells)
         self._link.send(Event(counters_reset=CountersReset()))
 
     async def _stop(self) -> None:

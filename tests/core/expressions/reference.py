@@ -114,6 +114,7 @@ class Names(dict[str, Any]):
             listener=turn.listener.encode(),
             rule=b"",
             peer=SimpleNamespace(host=turn.peer[0].encode(), port=turn.peer[1]),
+            proxy=SimpleNamespace(host=turn.proxy_host.encode()),
             local=SimpleNamespace(port=turn.local_port),
             connection=SimpleNamespace(id=turn.connection_id.encode(), number=turn.listener_number),
             vars=Variables(turn),
@@ -183,7 +184,7 @@ def pad(value: int, width: int) -> bytes:
 def repeat(data: bytes, times: int) -> bytes:
     if times < 0:
         raise Failed
-    return data * times
+    return data * times if data else b""
 
 
 def crc(data: bytes, polynomial: int, *, reflected: bool) -> int:

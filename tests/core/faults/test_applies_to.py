@@ -4,7 +4,18 @@ import pytest
 
 from answerback.core.actions import HalfClose, Send
 from answerback.core.delays import Fixed
-from answerback.core.faults import Bandwidth, Corrupt, Drop, Effect, Hang, Latency, Reset, SlowClose, Truncate
+from answerback.core.faults import (
+    Bandwidth,
+    Blackhole,
+    Corrupt,
+    Drop,
+    Effect,
+    Hang,
+    Latency,
+    Reset,
+    SlowClose,
+    Truncate,
+)
 from answerback.core.faults import Slice as Sliced
 from answerback.core.steps import END_BY_RESET, END_IN_ORDER, StepResult, Wait
 
@@ -23,6 +34,7 @@ TOUCHES: list[tuple[Effect, set[str]]] = [
     (Corrupt(1), BYTES),
     (Truncate(3, by_reset=False), BYTES),
     (Drop(), BYTES),
+    (Blackhole(1.0), BYTES),
     (Sliced(3, 0, 0.5), BYTES),
     (Latency(Fixed(1.0)), {"bytes", "half close", "close", "reset"}),
     (SlowClose(Fixed(1.0)), {"close"}),

@@ -1,7 +1,7 @@
 """When faults apply, and how several faults combine."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from random import Random
 from typing import Any
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from answerback.core import steps
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.context import RequestContext
 from answerback.core.delays import Exponential, Fixed, Uniform
 from answerback.core.expressions import TooLongError
@@ -53,7 +54,55 @@ def test_fault_conditions_select_the_struck_replies(when: dict[str, Any], patter
 
 
 def test_fault_per_connection_counts_connections() -> None:
-    assert struck(fault(Drop(), per_connection=True, skip=1, times=1), 8, 2) == "--XX----"
+    assert struck(fault(Drop(), per_connection=True, scope=CountedFor.CONNECTION, skip=1, times=1), 8, 2) == "--XX----"
+
+
+@pytest.mark.parametrize(
+    "per_connection, scope, when, pattern",
+    [
+        # Four connections take turns: two of one peer, two of another.
+        (False, CountedFor.CONNECTION, {"skip": 1, "times": 1}, "----XXXX----"),
+        (False, CountedFor.CONNECTION, {"every": 2}, "----XXXX----"),
+        (False, CountedFor.PEER, {"skip": 1, "times": 2}, "--XXXX------"),
+        (False, CountedFor.PEER, {"every": 2}, "--XX--XX--XX"),
+        (True, CountedFor.LISTENER, {"skip": 1, "times": 2}, "-XX--XX--XX-"),
+        (True, CountedFor.LISTENER, {"every": 2}, "-X-X-X-X-X-X"),
+        (True, CountedFor.PEER, {"times": 1}, "XX--XX--XX--"),
+        (True, CountedFor.PEER, {"every": 2}, "--XX--XX--XX"),
+    ],
+)
+def test_fault_counts_for_its_scope_what_its_target_is(
+    per_connection: bool, scope: CountedFor, when: dict[str, Any], pattern: str
+) -> None:
+    target = plan(fault(Drop(), per_connection=per_connection, scope=scope, **when))
+    connection = Somewhere()
+    peers = ["192.0.2.1", "192.0.2.2"] * 2
+    books = [Playbook(target, connection=replace_peer(connection, peer)) for peer in peers]
+    found = ""
+    for book in books * 3:
+        book >> b"x\n"
+        found += "-" if book.heard else "X"
+        book.unheard()
+    assert found == pattern
+
+
+def replace_peer(connection: Somewhere, peer: str) -> Somewhere:
+    """A connection from another address, which counts with the first one."""
+    other = Somewhere(peer=(peer, 40000))
+    other.counters, other.peer_counters = connection.counters, connection.peer_counters
+    return other
+
+
+def test_fault_per_connection_counted_for_the_listener_draws_once_and_keeps_what_it_has_sent() -> None:
+    target = fault(Truncate(3, by_reset=False), per_connection=True, scope=CountedFor.LISTENER, times=1)
+    connection = Somewhere()
+    struck_one, spared = (Playbook(plan(target), connection=connection) for _ in range(2))
+    struck_one >> b"x\n" << Send(b"x")
+    spared >> b"hello\n" << Send(b"hello, world\n")
+    struck_one >> b"hello\n" << Send(b"he") << HalfClose()
+    found = struck(fault(Drop(), probability=0.5, per_connection=True, times=4), 60, 20)
+    assert found == found[:20] * 3
+    assert found[:20].count("X") == 4
 
 
 def test_fault_with_probability_strikes_at_its_rate_and_by_seed() -> None:
@@ -68,7 +117,7 @@ def test_fault_with_probability_and_times_strikes_that_many_times() -> None:
 
 
 def test_fault_per_connection_draws_once_for_each_connection() -> None:
-    found = struck(fault(Drop(), probability=0.5, per_connection=True), 60, 20)
+    found = struck(fault(Drop(), probability=0.5, per_connection=True, scope=CountedFor.CONNECTION), 60, 20)
     assert found == found[:20] * 3
     assert 0 < found[:20].count("X") < 20
 
@@ -141,7 +190,7 @@ def test_changed_faults_apply_from_the_next_request() -> None:
 
 
 def test_changed_fault_per_connection_draws_again() -> None:
-    never = fault(Drop(), per_connection=True, probability=1e-9)
+    never = fault(Drop(), per_connection=True, scope=CountedFor.CONNECTION, probability=1e-9)
     book = conversation(never) >> b"x\n" << Send(b"x")
     book.active.plan = plan(replace(never, probability=1.0))
     (book >> b"x\n").silent()
@@ -157,8 +206,15 @@ ALL = (
     fault(Bandwidth(500), "b", every=2, counter=102),
     fault(Slice(3, 2, 0.05), "s", skip=1, counter=104),
     fault(Corrupt(2), "c", probability=0.5, counter=106),
-    fault(Drop(), "d", probability=0.1, per_connection=True, counter=108),
-    fault(Truncate(60, by_reset=False), "k", per_connection=True, probability=0.5, counter=110),
+    fault(Drop(), "d", probability=0.1, per_connection=True, scope=CountedFor.CONNECTION, counter=108),
+    fault(
+        Truncate(60, by_reset=False),
+        "k",
+        per_connection=True,
+        scope=CountedFor.CONNECTION,
+        probability=0.5,
+        counter=110,
+    ),
     fault(Hang(1), "h", probability=0.05, counter=112),
     fault(Resetting(0.5), "r", probability=0.05, counter=114),
     fault(SlowClose(Uniform(0.1, 2)), "f", counter=116),
@@ -206,10 +262,10 @@ def test_same_seed_and_conversation_give_the_same_faults() -> None:
     assert any(one != found[0] for one in found)
 
 
-@pytest.mark.parametrize("per_connection", [False, True])
-def test_fault_with_a_window_applies_again_after_its_end(per_connection: bool) -> None:
+@pytest.mark.parametrize("per_connection, scope", [*product([False], CountedFor), (True, CountedFor.CONNECTION)])
+def test_fault_with_a_window_applies_again_after_its_end(per_connection: bool, scope: CountedFor) -> None:
     connection = Somewhere()
-    timed = fault(Drop(), times=1, window_seconds=10.0, skip=1, per_connection=per_connection)
+    timed = fault(Drop(), times=1, window_seconds=10.0, skip=1, per_connection=per_connection, scope=scope)
     book = Playbook(plan(timed), connection=connection)
     connection.clock = lambda: book.now
 

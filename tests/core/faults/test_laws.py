@@ -52,7 +52,12 @@ def test_faults_on_any_listener_strike_alike_however_the_stream_is_cut(
     def heard(pieces: list[bytes]) -> object:
         talk = [*(Happening(1, piece) for piece in pieces), Happening(left, "eof")]
         connection = Somewhere(chance=Random(3))
-        return played(plan, talk, connection), connection.counters.counts, connection.chance.getstate()
+        return (
+            played(plan, talk, connection),
+            connection.counters.counts,
+            connection.peer_counters.counts,
+            connection.chance.getstate(),
+        )
 
     whole = heard(in_pieces(stream, []))
     assert heard(in_pieces(stream, cuts)) == whole

@@ -3,7 +3,8 @@ import pytest
 from answerback.core.actions import CloseReason, HalfClose, Reset, Send
 from answerback.core.faults import Hang
 from answerback.core.faults import Reset as Resetting
-from tests.core.faults.faulty import conversation
+from answerback.core.steps import END_BY_RESET, Wait
+from tests.core.faults.faulty import comes_of, conversation
 from tests.core.playbook import after
 
 RESET = Reset(CloseReason.SERVER_RESET)
@@ -36,3 +37,8 @@ def test_reset_fault_after_the_close_does_not_apply() -> None:
 def test_reset_fault_delay_does_not_include_waiting_in_receive() -> None:
     book = conversation(Resetting(1)) >> b"take\n" >> after(10)
     book.silent() >> b"this\n" << Send(b"this") >> after(1) << RESET
+
+
+def test_reset_that_discards_sends_nothing_before_it() -> None:
+    reply = (Send(b"a"), Wait(1), Send(b"b"), Wait(5), Send(b"c"))
+    assert comes_of(Resetting(2.0, discard=True), *reply) == [Wait(1), Wait(1), END_BY_RESET]

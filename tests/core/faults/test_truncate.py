@@ -1,8 +1,10 @@
 import pytest
 
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.faults import Truncate
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, Wait
+from answerback.core.faults.truncate import CUT
+from answerback.core.steps import END_BY_RESET, Wait
 from tests.core.faults.faulty import comes_of, conversation, fault
 from tests.core.playbook import eof
 
@@ -26,11 +28,11 @@ def test_truncate_keeps_a_shorter_reply_whole() -> None:
 
 
 def test_truncate_fault_per_connection_counts_all_replies() -> None:
-    cut = fault(Truncate(20, by_reset=False), per_connection=True)
+    cut = fault(Truncate(20, by_reset=False), per_connection=True, scope=CountedFor.CONNECTION)
     conversation(cut) >> b"hello\n" << Send(b"hello, world\n") >> b"hello\n" << Send(b"hello, ") << HalfClose()
 
 
 def test_truncate_passes_waits_and_sends_nothing_after_the_end() -> None:
     reply = (Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), Wait(1), Send(b"e"))
-    assert comes_of(Truncate(3, by_reset=False), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bc"), END_IN_ORDER]
+    assert comes_of(Truncate(3, by_reset=False), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bc"), CUT]
     assert comes_of(Truncate(4, by_reset=True), *reply) == [Send(b"a"), Wait(1), Send(b""), Send(b"bcd"), END_BY_RESET]

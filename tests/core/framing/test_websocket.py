@@ -45,8 +45,10 @@ CASES = [
     (frame(b"abcde")[:-1], [], frame(b"abcde")[:-1]),
     (frame(bytes(125)), [bytes(125)], b""),
     (frame(bytes(126)), [bytes(126)], b""),
-    (b"\x82\xfe\x00\x03" + b"abcd" + b"abc" + b"\x81", [bytes(3)], b"\x81"),
-    (b"\x82\xff" + bytes(7) + b"\x03" + b"abcd" + b"abc", [bytes(3)], b""),
+    (frame(bytes(126)) + b"\x81\xfe\x00", [bytes(126)], b"\x81\xfe\x00"),
+    (frame(bytes(65535)) + frame(bytes(65536)), [bytes(65535), bytes(65536)], b""),
+    (frame(bytes(125), PING) + frame(b"", CLOSE) + frame(bytes(2), CLOSE), [bytes(125), b"", bytes(2)], b""),
+    (b"\x82\xff" + bytes(5), [], b"\x82\xff" + bytes(5)),
     (b"\x82\xff\x7f" + bytes(11), [], b"\x82\xff\x7f" + bytes(11)),
 ]  # fmt: skip
 
@@ -67,12 +69,21 @@ def test_payload_of_any_size_is_unmasked(size: int) -> None:
     assert cut(WEBSOCKET, [stream]) == Outcome([payload], b"")
 
 
+RESERVED = [opcode | fin for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15) for fin in (0, 128)]
 MALFORMED = [
     (b"\x81\x05", "a frame of a client is not masked"),
     (b"\x81\x7e", "a frame of a client is not masked"),
     (b"\xc1", "a frame has reserved bits set, but no extension was negotiated"),
     (b"\x91", "a frame has reserved bits set, but no extension was negotiated"),
     (b"\x81\xff\x80", "the length of a frame is 2^63 or more"),
+    *[(bytes([first]), f"the opcode {first & 15} is reserved") for first in RESERVED],
+    *[(bytes([op]), f"a control frame (opcode {op}) is not the last frame of its message") for op in (8, 9, 10)],
+    *[(bytes([128 | op, 0xFE]), f"a control frame (opcode {op}) has more than 125 bytes") for op in (8, 9, 10)],
+    (b"\x89\xff", "a control frame (opcode 9) has more than 125 bytes"),
+    (b"\x88\x81", "a close frame has one byte, but a status has two"),
+    (b"\x81\xfe\x00\x00", "the length of a frame has 2 bytes, but fits in fewer"),
+    (b"\x81\xfe\x00\x7d", "the length of a frame has 2 bytes, but fits in fewer"),
+    (b"\x81\xff" + bytes(6), "the length of a frame has 8 bytes, but fits in fewer"),
 ]
 
 
@@ -89,10 +100,12 @@ def first(stream: bytes) -> WebSocketFrame:
     return requests[0]
 
 
-@pytest.mark.parametrize("opcode", range(16))
-@pytest.mark.parametrize("fin", [False, True])
+@pytest.mark.parametrize(
+    "opcode, fin",
+    [(0, False), (0, True), (1, False), (1, True), (2, False), (2, True), (8, True), (9, True), (10, True)],
+)
 def test_request_knows_opcode_and_fin_of_its_frame(opcode: int, fin: bool) -> None:
-    request = first(frame(b"x", opcode, fin=fin) + frame(b"y", opcode ^ 1, fin=not fin))
+    request = first(frame(b"xy", opcode, fin=fin) + frame(b"y", (opcode + 1) % 3, fin=not fin))
     assert (request.opcode, request.fin) == (opcode, fin)
 
 
@@ -102,7 +115,19 @@ def test_request_of_a_frame_equals_its_payload() -> None:
     assert {b"Hello": 1}[request] == 1
 
 
-PARTS = [b"\x81", b"\x80", b"\x01", b"\x00", b"\xfe", b"\xff", b"\x85abcd", b"\x7f", frame(b"ab"), frame(b"", CLOSE)]
+PARTS = [
+    b"\x81",
+    b"\x80",
+    b"\x01",
+    b"\x00",
+    b"\xfe",
+    b"\xff",
+    b"\x85abcd",
+    b"\x7f",
+    frame(b"ab"),
+    frame(b"", CLOSE),
+    b"\x89",
+]
 STREAMS = streams(*PARTS)
 
 
@@ -111,9 +136,10 @@ def test_websocket_framing_cut_anywhere_finds_same_requests(stream: bytes, where
     check_cutting_never_matters(WEBSOCKET, stream, where, kind)
 
 
-FRAMES = st.lists(
-    st.tuples(st.binary(max_size=300), st.integers(0, 15), st.binary(min_size=4, max_size=4), st.booleans()), max_size=5
-)
+MASKS = st.binary(min_size=4, max_size=4)
+DATA_FRAMES = st.tuples(st.binary(max_size=300), st.integers(0, 2), MASKS, st.booleans())
+CONTROL_FRAMES = st.tuples(st.binary(min_size=2, max_size=125), st.integers(8, 10), MASKS, st.just(True))
+FRAMES = st.lists(DATA_FRAMES | CONTROL_FRAMES, max_size=5)
 
 
 @given(frames=FRAMES, where=CUTS)
@@ -140,6 +166,7 @@ LEAST = [
     (b"\x81\x80", 0, 6),
     (b"\x81\x85ab", 5, 11),
     (b"\x81\xfe", 0, 8),
+    (b"\x81\xfe\x00", 0, 8),
     (b"\x81\xfe\x01", 0, 8),
     (b"\x81\xfe\x01\x00", 256, 264),
     (b"\x81\xff\x00\x00\x00\x00\x00\x01\x00", 0, 14),

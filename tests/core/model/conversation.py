@@ -47,16 +47,23 @@ MOST = (1 << 32) - 1  # what the schema's field holds
 
 
 class Model:
-    """One connection to a listener; `shared` are the counts of all connections to it."""
+    """One connection to a listener; `shared` are the counts of all connections to it, and of each peer."""
 
     connection_id = "7-1"
     listener_number = 1
-    peer = ("192.0.2.1", 40000)
     local_port = 8000
+    proxy_host = ""
+    tls = None
 
     def __init__(
-        self, listener: v1.Listener, happenings: Sequence[Happening], until: int, shared: matching.Counts
+        self,
+        listener: v1.Listener,
+        happenings: Sequence[Happening],
+        until: int,
+        shared: matching.Counts,
+        peer: str = "192.0.2.1",
     ) -> None:
+        self.peer = (peer, 40000)
         self.heard = Heard()
         self._given = listener
         self._coming = list(happenings)

@@ -113,7 +113,14 @@ def _unstuffed(keep: bool, lines: list[bytes]) -> bytes:
 
 def _websocket_head(frame: bytes) -> tuple[int, int] | None:
     """The sizes of the head, mask included, and of the payload; None while they are not known."""
-    if frame[0] & 0b01110000 or (len(frame) > 1 and frame[1] < 128) or (frame[1:2] == b"\xff" and frame[2:3] > b"\x7f"):
+    final, opcode = divmod(frame[0], 128)
+    if opcode not in {0, 1, 2, 8, 9, 10} or (opcode > 7 and not final) or (len(frame) > 1 and frame[1] < 128):
+        raise Malformed
+    if opcode > 7 and (frame[1:2] >= b"\xfe" or (opcode == 8 and frame[1:2] == b"\x81")):
+        raise Malformed
+    if (frame[1:2] == b"\xfe" and b"\0\0" <= frame[2:4] < b"\0\x7e") or (
+        frame[1:2] == b"\xff" and (frame[2:8] == bytes(6) or frame[2:3] > b"\x7f")
+    ):
         raise Malformed
     size = {254: 4, 255: 10}.get(frame[1], 2) if len(frame) > 1 else 2
     if len(frame) < size:

@@ -121,19 +121,19 @@ def _lower(data: bytes) -> bytes:
 
 
 class Counts:
-    """How often each rule of a listener has matched."""
+    """How often each rule of a listener has matched, for whom."""
 
     def __init__(self) -> None:
-        self._of: dict[int, int] = {}
+        self._of: dict[tuple[int, str], int] = {}
 
-    def next(self, index: int, rule: v1.Rule) -> list[v1.Step] | None:
+    def next(self, index: int, rule: v1.Rule, whom: str = "") -> list[v1.Step] | None:
         """What the rule does this time; None if it matches no more."""
-        number = self._of.get(index, 0)
+        number = self._of.get((index, whom), 0)
         replies = rule.replies
         used_up = rule.HasField("replies") and replies.then == v1.Replies.THEN_NEXT_RULE and number >= len(replies.of)
         if (rule.times and number >= rule.times) or used_up:
             return None
-        self._of[index] = number + 1
+        self._of[index, whom] = number + 1
         if not rule.HasField("replies"):
             return list(rule.do)
         if replies.then == v1.Replies.THEN_RANDOM:  # the model takes no chances: one of them alone has a weight
@@ -172,7 +172,8 @@ def choose(
         asked.captures = []
         if rule.HasField("when") and not holds(rule.when, asked):
             continue
-        script = (own if rule.scope == v1.SCOPE_CONNECTION else shared).next(index, rule)
+        whom = asked.peer if rule.scope == v1.SCOPE_PEER else ""
+        script = (own if rule.scope == v1.SCOPE_CONNECTION else shared).next(index, rule, whom)
         if script is not None:
             return Chosen(index, script, Together(asked.captures) if asked.captures else None)
     return None

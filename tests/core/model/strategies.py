@@ -205,7 +205,7 @@ def rules(draw: st.DrawFn, framings: st.SearchStrategy[Language]) -> Language:
         some(
             in_states=st.lists(st.sampled_from(STATES), max_size=2, unique=True),
             times=st.integers(0, 2),
-            scope=st.sampled_from(["LISTENER", "CONNECTION"]),
+            scope=st.sampled_from(["LISTENER", "CONNECTION", "PEER"]),
         )
     )
     rule |= {"interval": draw(st.sampled_from(["94ms", "1234ms"]))} if event == "TICK" else {}

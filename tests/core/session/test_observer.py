@@ -57,6 +57,9 @@ class Recorded(Observer):
     def input_consumed(self) -> None:
         self.reports.append(("consumed",))
 
+    def forwarded(self, data: bytes) -> None:
+        self.reports.append(("forwarded", data))
+
     def closing(self, reason: CloseReason, buffer: bytes) -> None:
         self.reports.append(("closing", reason, buffer))
 

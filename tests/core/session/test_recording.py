@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from answerback.core import steps
+from answerback.core import matching, steps
 from answerback.core.actions import Action, HalfClose, Send
 from answerback.core.faults import Drop, Fault
+from answerback.core.matching.effort import Effort, with_effort
 from answerback.core.plan import Event, Rule
 from answerback.core.recorder import Recorded, Recorder
 from answerback.core.reply_cache import CachedReply
-from answerback.core.selection import Rules
+from answerback.core.selection import WEIGHT_AT_ONCE, Rules
 from tests.core.plans import plan, rule
 from tests.core.playbook import Playbook, after, connected
 
@@ -38,8 +39,16 @@ class Notes(Recorder):
         assert session.recorder is self
         self.all.append(("event", event, rule.name, now))
 
-    def sending(self, actions: Sequence[Action], first: int) -> None:
-        self.all.append(("sending", *actions[first:]))
+    def forwarded(self, *, owed: bool) -> object:
+        self.all.append(("forwarded", owed))
+        return len(self.all)
+
+    def replied(self, request: object, seconds: float) -> None:
+        assert request
+        self.all.append(("replied", seconds))
+
+    def unanswered(self, now: float) -> None:
+        self.all.append(("unanswered", now))
 
     def delayed(self, seconds: float) -> None:
         self.all.append(("delayed", seconds))
@@ -47,8 +56,8 @@ class Notes(Recorder):
     def applied(self, faults: tuple[int, ...]) -> None:
         self.all.append(("applied", *faults))
 
-    def suspended(self) -> None:
-        self.all.append(("suspended",))
+    def suspended(self, actions: Sequence[Action], first: int) -> None:
+        self.all.append(("suspended", *actions[first:]))
 
     def interrupted(self) -> None:
         self.all.append(("interrupted",))
@@ -56,8 +65,8 @@ class Notes(Recorder):
     def continued(self) -> None:
         self.all.append(("continued",))
 
-    def played(self) -> None:
-        self.all.append(("played",))
+    def played(self, actions: Sequence[Action], first: int) -> None:
+        self.all.append(("played", *actions[first:]))
 
     def flushed(self, now: float) -> None:
         self.all.append(("flushed", now))
@@ -83,18 +92,15 @@ def test_each_request_and_the_steps_of_its_reply_are_reported() -> None:
         ("matched", b"ping", "ping", 3, 1000.0),
         ("matched", b"slow", "slow", 4, 1000.0),
         ("delayed", 0.5),
-        ("sending", Send(b"slow")),
-        ("suspended",),
+        ("suspended", Send(b"slow")),
         ("flushed", 1000.0),
     ]
     book >> after(0.5) << Send(b"!bye\n") << HalfClose()
     assert notes.take() == [
-        ("sending", Send(b"!")),
-        ("played",),
+        ("played", Send(b"!")),
         ("flushed", 1000.5),
         ("matched", b"quit", "quit", 5, 1000.5),
-        ("sending", Send(b"bye\n"), HalfClose()),
-        ("played",),
+        ("played", Send(b"bye\n"), HalfClose()),
         ("flushed", 1000.5),
     ]
 
@@ -116,7 +122,7 @@ def test_reply_to_an_event_is_reported() -> None:
     book = Playbook(plan(on_connect=Rules((rule(steps.send(b"220\n"), name="banner"),))))
     book.session.recorder = notes = Notes()
     book >> connected << Send(b"220\n")
-    assert notes.take()[:3] == [("event", Event.CONNECT, "banner", 1000.0), ("sending", Send(b"220\n")), ("played",)]
+    assert notes.take()[:2] == [("event", Event.CONNECT, "banner", 1000.0), ("played", Send(b"220\n"))]
 
 
 def test_applied_faults_are_reported_once() -> None:
@@ -126,6 +132,22 @@ def test_applied_faults_are_reported_once() -> None:
     book = Playbook(faulty)
     book.session.recorder = notes = Notes()
     book >> b"a\n"
-    assert notes.take()[:4] == [("matched", b"a", "rule", 1, 1000.0), ("applied", 9), ("sending",), ("played",)]
+    assert notes.take()[:3] == [
+        ("matched", b"a", "rule", 1, 1000.0),
+        ("applied", 9),
+        ("played",),
+    ]
     book >> b"b\n" << Send(b"pong\n")
-    assert notes.take()[:3] == [("matched", b"b", "rule", 2, 1000.0), ("sending", Send(b"pong\n")), ("played",)]
+    assert notes.take()[:2] == [("matched", b"b", "rule", 2, 1000.0), ("played", Send(b"pong\n"))]
+
+
+def test_request_whose_rule_is_searched_for_in_parts_is_reported_once() -> None:
+    dear = with_effort(matching.contains(b"ping"), Effort(weight=WEIGHT_AT_ONCE))
+    known = plan(replace(rule(steps.send(b"pong\n"), name="ping"), matches=dear))
+    book = Playbook(known)
+    book.session.recorder = notes = Notes()
+    long = b"x" * 1000
+    book >> long + b"ping\n" << Send(b"pong\n")
+    assert notes.take()[:2] == [("matched", long + b"ping", "ping", 1, 1000.0), ("played", Send(b"pong\n"))]
+    book >> long + b"\n"
+    assert [note for note in notes.take() if note[0] == "matched"] == [("matched", long, None, 2, 1000.0)]

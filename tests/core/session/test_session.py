@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core import matching, steps
-from answerback.core.actions import Abort, Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.actions import Abort, BeginTls, Close, CloseReason, Forward, HalfClose, Reset, Send
 from answerback.core.context import RequestContext
 from answerback.core.framing import Fixed, Framing, Line, Read
 from answerback.core.plan import Limits, ListenerPlan, Rule
@@ -287,7 +287,7 @@ def test_exception_in_a_step_is_raised() -> None:
 
 def heard(
     target: ListenerPlan, pieces: list[bytes]
-) -> tuple[bytes, list[tuple[float, HalfClose | Close | Reset | Abort]], int, int]:
+) -> tuple[bytes, list[tuple[float, HalfClose | Close | Reset | Abort | BeginTls | Forward]], int, int]:
     book = Playbook(target)
     for piece in pieces:
         book >> piece

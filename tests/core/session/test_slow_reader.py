@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from answerback.core import steps
 from answerback.core.actions import Close, CloseReason, HalfClose, Reset, Send
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.faults import Bandwidth, Fault
 from answerback.core.plan import Limits, ListenerPlan, Rule
 from tests.core.plans import plan, rule, say
@@ -31,6 +32,24 @@ def test_request_is_answered_when_a_line_of_the_rate_has_carried_it() -> None:
     book >> after(1 - TICK)
     book.silent() >> after(TICK) << Send(b"123456789")
     assert book.account.strikes == [7]
+
+
+@pytest.mark.parametrize(
+    "scope, slow_ones", [(CountedFor.LISTENER, "S---"), (CountedFor.PEER, "SS--")], ids=["listener", "peer"]
+)
+def test_slow_reader_is_decided_once_per_connection_and_counts_for_its_scope(scope: CountedFor, slow_ones: str) -> None:
+    first = Somewhere()
+    found = ""
+    for peer in ("192.0.2.1", "192.0.2.2") * 2:
+        connection = Somewhere(peer=(peer, 1))
+        connection.counters, connection.peer_counters = first.counters, first.peer_counters
+        book = Playbook(read_slowly(slow(10, times=1, scope=scope)), connection=connection) >> b"a\n"
+        found += "-" if book.heard else "S"
+        book.unheard() >> after(0.2)
+        book.unheard() >> b"b\n"
+        assert bool(book.heard) is (found[-1] == "-"), "the second request is read as the first one"
+        book.unheard()
+    assert found == slow_ones
 
 
 def test_slow_reader_reads_no_more_until_it_has_passed_everything_on() -> None:

@@ -47,6 +47,12 @@ def test_framing_that_an_event_sets_applies_to_bytes_that_wait(event: str, idle_
     )
 
 
+def test_gap_of_a_framing_that_a_tick_sets_counts_from_the_last_byte() -> None:
+    rules = "[{event: TICK, interval: 250ms, do: [framing: {idle: {gap: 20ms}}]}, {do: [echo]}]"
+    book = Playbook(only(listener(framing="line", rules=rules))) >> b"a"
+    book >> after(0.25) << Send(b"a")  # 230 ms after the gap
+
+
 def test_ticks_due_during_a_reply_are_one_behind_it_and_before_the_next_request() -> None:
     book = Playbook(compiled(BEATS)) >> after(0.125) >> b"slow\nnext\n" >> after(0.5)
     book >> after(0.125) << Send(b"slow\n") << BEAT << Send(b"ok\n")

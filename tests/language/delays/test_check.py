@@ -15,6 +15,7 @@ def problems(delay: str) -> list[str]:
     [
         "{uniform: {max: 0}}",
         "{uniform: {min: 1h, max: 1h}}",
+        "{uniform: {min: -1h, max: 1h}}",
         "{normal: {mean: 0, deviation: 0}}",
         "{normal: {mean: 1h, deviation: 1h}}",
         "{lognormal: {median: 1ns, sigma: 10, max: 0}}",
@@ -28,8 +29,8 @@ def test_delay_at_its_bounds_is_valid(delay: str) -> None:
 WRONG = {
     "{uniform: {}}": ["uniform.max: missing: it has no default"],
     "{uniform: {min: 2s, max: 1s}}": ["uniform: min, 2s, is more than max, 1s"],
-    "{uniform: {min: -1s, max: 2h}}": [
-        "uniform.min: must be 0 to 1h, not -1s",
+    "{uniform: {min: -2h, max: 2h}}": [
+        "uniform.min: must be -1h to 1h, not -2h",
         "uniform.max: must be 0 to 1h, not 2h",
     ],
     "{normal: {mean: 61m, deviation: -1s}}": [

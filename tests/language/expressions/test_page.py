@@ -1,6 +1,7 @@
 """docs/reference/expressions.md: it is what the descriptions say, and every example makes what it says."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from answerback.language.captures import Captures
 from answerback.language.expressions import ExpressionError, Scope, compile_template
 from answerback.language.expressions.functions import FUNCTIONS
 from answerback.language.expressions.functions.time import WORDS
-from answerback.language.expressions.names import NAMES, OTHER_NAMES
+from answerback.language.expressions.names import NAMES, OTHER_NAMES, REPLY
 from answerback.language.expressions.operators import ARITHMETIC, ORDER, OTHERS, UNARY
 from tests.core.turns import MadeUp, matched
 from tools import expressions
@@ -23,7 +24,8 @@ ROWS = [(each.example, each.makes) for each in (*NAMES.values(), *OTHER_NAMES)]
 ROWS += [(each.example, each.makes) for each in OPERATORS]
 ROWS += [(each.example, each.makes) for each in FUNCTIONS.values()]
 ROWS += [(f"now('%{name}')", makes) for name, (_, makes) in WORDS.items()]
-SCOPE = Scope(captures=Captures(frozenset({"verb", "key", "size"}), 3), rule=RULE)
+GIVEN_FIELDS = {"proxy_protocol", "tls", "upstream"}
+SCOPE = Scope(captures=Captures(frozenset({"verb", "key", "size"}), 3), rule=RULE, listener_fields=GIVEN_FIELDS)
 
 
 def turn() -> MadeUp:
@@ -31,6 +33,10 @@ def turn() -> MadeUp:
 
 
 def rendered(example: str) -> bytes:
+    if example == NAMES[REPLY].example:
+        context = turn()
+        context.set_reply(b"+OK", b"+OK\r\n", REQUEST.encode(), 3)
+        return compile_template("${" + example + "}", replace(SCOPE, of_reply=True)).render(context)
     return compile_template("${" + example + "}", SCOPE).render(turn())
 
 

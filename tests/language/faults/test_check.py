@@ -116,10 +116,13 @@ def test_fault_from_peer_of_a_kind_that_changes_replies_is_rejected(kind: str) -
 
 def test_fault_from_peer_of_rules_or_replies_is_rejected() -> None:
     slow = "direction: FROM_PEER, bandwidth: {bytes_per_second: 1}"
-    config = listener(NAMED + f"faults: [{{rules: [login], target: REPLY, {slow}}}, {{target: CONNECTION, {slow}}}]")
+    wrong = f"{{rules: [login], target: REPLY, scope: CONNECTION, {slow}}}"
+    right = f"{{target: CONNECTION, {slow}}}, {{scope: PEER, times: 1, {slow}}}"
+    config = listener(NAMED + f"faults: [{wrong}, {right}]")
     assert said(check(config, {})) == [
         "listeners[0].faults[0].rules: not with FROM_PEER: bytes are read before a rule matches them",
         "listeners[0].faults[0].target: not REPLY with FROM_PEER, which is decided once per connection",
+        "listeners[0].faults[0].scope: not CONNECTION with FROM_PEER, which is decided once per connection",
     ]
 
 
@@ -129,3 +132,45 @@ def test_unknown_direction_is_rejected() -> None:
     assert said(check(config, {})) == [
         "listeners[0].faults[0].direction: there is no value 9; known: DIRECTION_TO_PEER, DIRECTION_FROM_PEER",
     ]
+
+
+TLS = "tls: {cert: a.crt, key: a.key}\n"
+
+
+@pytest.mark.parametrize(
+    "fault, wrong",
+    {
+        "{tls: {}}": ".tls: empty: set one of stall, reset, truncate, alert, plain_text",
+        "{tls: {after: FINISHED}}": ".tls: empty: set one of stall, reset, truncate, alert, plain_text",
+        "{tls: {alert: HANDSHAKE_FAILURE, after: SERVER_HELLO}}": ".tls.after: only CLIENT_HELLO with alert: "
+        "what comes later is encrypted; use reset or truncate there",
+        "{tls: {plain_text: {}, after: FINISHED}}": ".tls.after: only CLIENT_HELLO with plain_text: "
+        "what comes later is encrypted; use reset or truncate there",
+        "{rules: [login], tls: reset}": ".rules: not with tls: a handshake is no reply of a rule",
+        "{target: REPLY, tls: reset}": ".target: not REPLY with tls, which is decided once for each handshake",
+        "{scope: CONNECTION, times: 1, tls: reset}": ".scope: not CONNECTION with tls: a connection has one handshake",
+        "{direction: FROM_PEER, tls: reset}": ".direction: not FROM_PEER with tls, which changes what the server sends",
+    }.items(),
+)
+def test_fault_of_tls_is_rejected_where_it_cannot_apply(fault: str, wrong: str) -> None:
+    config = listener(f"{TLS}{NAMED}faults: [{fault}]")
+    assert said(check(config, {})) == [f"listeners[0].faults[0]{wrong}"]
+
+
+def test_fault_of_tls_is_rejected_on_a_listener_without_tls() -> None:
+    why = "the listener has no handshakes: it needs `tls: {cert: FILE, key: FILE}`"
+    assert problems("{tls: reset}") == [f"[0].tls: {why}"]
+    assert said(check(listener(TLS + "faults: [{direction: TO_PEER, target: CONNECTION, tls: reset}]"), {})) == []
+
+
+def test_fault_of_tls_with_values_that_only_the_api_can_give_is_rejected() -> None:
+    config = listener(TLS)
+    config.listeners[0].faults.add(tls=v1.Fault.Tls(alert=0, after=9))  # type: ignore[arg-type]
+    config.listeners[0].faults.add(tls=v1.Fault.Tls(alert=90))  # type: ignore[arg-type]
+    found = said(check(config, {}))
+    assert found[0] == (
+        "listeners[0].faults[0].tls.after: there is no value 9; "
+        "known: POINT_CLIENT_HELLO, POINT_SERVER_HELLO, POINT_FINISHED"
+    )
+    assert "listeners[0].faults[0].tls.alert: no alert: write its name, HANDSHAKE_FAILURE for example" in found
+    assert any(line.startswith("listeners[0].faults[1].tls.alert: there is no value 90; known: ") for line in found)

@@ -1,20 +1,26 @@
 import pytest
 
+from answerback.core.bounded_counter import CountedFor
 from answerback.core.delays import Exponential, Fixed
 from answerback.core.faults import (
     Bandwidth,
     Corrupt,
     Drop,
     Effect,
+    Ending,
     Fault,
     Hang,
     Latency,
+    Point,
     Reset,
     Slice,
     SlowClose,
+    Tls,
     Truncate,
+    alert,
 )
 from answerback.language.faults import compile_fault
+from answerback.language.faults.tls import PLAIN_TEXT
 from answerback.v1 import config_pb2 as v1
 from tests.language.compiling import only
 from tests.language.configurations import listener
@@ -51,8 +57,33 @@ def test_fault_compiles_to_its_effect(text: str, effect: Effect) -> None:
 def test_fault_compiles_with_its_conditions() -> None:
     when = "probability: 0.5, target: CONNECTION, skip: 1, times: 2, every: 3"
     assert compiled(f"drop, {{name: it, {when}, drop: {{}}}}")[1] == Fault(
-        "it", 601, Drop(), probability=0.5, per_connection=True, skip=1, times=2, every=3, sequence_cell=702
+        "it",
+        601,
+        Drop(),
+        probability=0.5,
+        per_connection=True,
+        scope=CountedFor.CONNECTION,
+        skip=1,
+        times=2,
+        every=3,
+        sequence_cell=702,
     )
+
+
+@pytest.mark.parametrize(
+    "text, scope",
+    {
+        "target: REPLY": CountedFor.LISTENER,
+        "target: CONNECTION": CountedFor.CONNECTION,
+        "scope: CONNECTION": CountedFor.CONNECTION,
+        "target: CONNECTION, scope: LISTENER": CountedFor.LISTENER,
+        "target: CONNECTION, scope: PEER": CountedFor.PEER,
+    }.items(),
+)
+def test_fault_that_does_not_say_is_counted_for_its_target(text: str, scope: CountedFor) -> None:
+    (found,) = compiled(f"{{{text}, times: 1, drop: {{}}}}")
+    assert found.scope is scope
+    assert found.per_connection is ("target: CONNECTION" in text)
 
 
 def test_fault_with_probability_0_is_not_compiled() -> None:
@@ -87,6 +118,7 @@ def test_fault_from_peer_compiles_to_a_rate_of_reading() -> None:
     assert [each.name for each in plan.faults] == ["faults[1]"]
     (slow,) = plan.faults_from_peer
     assert (slow.read_rate, slow.times, slow.per_connection, slow.sequence_cell) == (9, 2, False, 700)
+    assert slow.scope is CountedFor.LISTENER
 
 
 def test_only_the_rules_that_faults_concern_are_marked() -> None:
@@ -99,3 +131,28 @@ def test_only_the_rules_that_faults_concern_are_marked() -> None:
     assert [each.has_faults for each in plan.on_request.in_order] == [True, False]
     assert [each.reply is None for each in plan.on_request.in_order] == [True, False]
     assert plan.faults[0].rules == {"a"}
+
+
+HANDSHAKES = {
+    "tls: stall": Tls(Point.CLIENT_HELLO, Ending.STALL),
+    "tls: {reset: {}, after: SERVER_HELLO}": Tls(Point.SERVER_HELLO, Ending.RESET),
+    "tls: {truncate: {}, after: FINISHED}": Tls(Point.FINISHED, Ending.CLOSE),
+    "tls: {alert: UNKNOWN_CA, after: CLIENT_HELLO}": Tls(Point.CLIENT_HELLO, Ending.CLOSE, alert(48)),
+    "tls: plain_text": Tls(Point.CLIENT_HELLO, Ending.CLOSE, PLAIN_TEXT),
+}
+
+
+@pytest.mark.parametrize("text, end", HANDSHAKES.items())
+def test_fault_of_tls_compiles_to_the_end_of_a_handshake(text: str, end: Tls) -> None:
+    peers = ("target: CONNECTION, times: 2, scope: PEER, ", 2, CountedFor.PEER)
+    for conditions, times, scope in (("", 0, CountedFor.LISTENER), peers):
+        plan = only(listener(f"tls: {{cert: a.crt, key: a.key}}\nfaults: [drop, {{{conditions}{text}}}]"))
+        expected = Fault("faults[1]", 601, end, sequence_cell=702, handshake=end, times=times, scope=scope)
+        assert plan.handshake_faults == (expected,)
+        assert [fault.name for fault in plan.faults] == ["faults[0]"]
+        assert plan.counts_peers is bool(conditions)
+
+
+def test_fault_of_tls_that_says_nothing_cannot_be_compiled() -> None:
+    with pytest.raises(ValueError, match="a fault of TLS says nothing"):
+        compile_fault(v1.Fault(tls=v1.Fault.Tls()), "it", 1, 1)

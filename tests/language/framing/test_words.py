@@ -30,6 +30,8 @@ WORDS: list[tuple[Framing, str, bytes, str]] = [
     (core.DotStuffed(), "dot_stuffed", b"a\n.", 'the line "." has not arrived'),
     (core.WebSocket(), "websocket", b"\x81\x85", "at least 9 more bytes"),
     (core.Resp(), "resp", b"*1\r\n$4\r\nPI", "at least 4 more bytes"),
+    (core.HttpReplies(), "http", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", "at least 1 more byte"),
+    (core.RespReplies(), "resp", b"*1\r\n$4\r\nPO", "at least 4 more bytes"),
 ]
 
 

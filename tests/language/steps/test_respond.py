@@ -4,7 +4,7 @@ from answerback.core.actions import Close, CloseReason, HalfClose, Send
 from answerback.language.check import check
 from tests.core.playbook import Playbook, eof
 from tests.language.compiling import only
-from tests.language.configurations import listener, problems_of, rule, said
+from tests.language.configurations import listener, problems_of, said
 
 GET, CLOSE = b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -87,7 +87,7 @@ PROBLEMS = {
 
 @pytest.mark.parametrize("given, problem", PROBLEMS.items())
 def test_invalid_response_is_rejected(given: str, problem: str) -> None:
-    found = said(check(rule(f"do: [respond: {given}]"), {}))
+    found = said(check(listener(framing="http", rules=f"[{{do: [respond: {given}]}}]"), {}))
     assert found == [f"listeners[0].rules[0].do[0].respond{problem}"]
 
 
@@ -101,7 +101,32 @@ def test_invalid_response_is_rejected(given: str, problem: str) -> None:
     ],
 )
 def test_valid_response_is_accepted(given: str) -> None:
-    assert check(rule(f"do: [respond: {given}]"), {}) == []
+    assert check(listener(framing="http", rules=f"[{{do: [respond: {given}]}}]"), {}) == []
+
+
+NOT_HTTP = (
+    "answers an HTTP request, but neither the listener's framing nor a `framing` step of its rules is http: write "
+    "framing: http at the listener, or use send"
+)
+
+
+@pytest.mark.parametrize("event", ["REQUEST", "CONNECT", "EOF"])
+@pytest.mark.parametrize("framing", ["read", "line", "resp"])
+def test_response_without_an_http_framing_is_rejected(framing: str, event: str) -> None:
+    found = said(check(listener(framing=framing, rules=f"[{{event: {event}, do: [echo, respond: 404]}}]"), {}))
+    assert found == [f"listeners[0].rules[0].do[1].respond: {NOT_HTTP}"]
+
+
+def test_framing_of_a_received_frame_does_not_make_the_request_an_http_one() -> None:
+    steps = "receive: {framing: http, expect: {expr: \"http.path == '/'\"}}, respond: 404"
+    found = said(check(listener(framing="line", rules=f"[{{do: [{steps}]}}]"), {}))
+    assert found == [f"listeners[0].rules[0].do[1].respond: {NOT_HTTP}"]
+
+
+def test_response_is_accepted_where_a_step_of_another_rule_changes_the_framing_to_http() -> None:
+    rules = "[{in_states: [http], do: [respond: 404]}, {replies: {of: [[framing: {http: {}}, state: http]]}}]"
+    assert check(listener(framing="line", rules=rules), {}) == []
+    assert said(check(listener(framing="line", rules=rules.replace("http: {}", "resp: {}")), {})) != []
 
 
 def test_word_alone_is_no_response() -> None:

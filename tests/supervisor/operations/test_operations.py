@@ -64,6 +64,36 @@ async def test_reset_of_one_fault_counter_leaves_the_others(supervise: Supervise
     assert await five(supervisor) == [b"", *AFRESH[1:]]
 
 
+FOR_PEERS = """
+- name: hello
+  address: 127.0.0.1:0
+  rules:
+  - {{name: twice, times: 2, scope: PEER, do: [{{send: no}}, close]}}
+  - {{name: once, times: 1, do: [{{send: a}}, close]}}
+  - {{do: [{{send: yes}}, close]}}
+"""
+
+
+async def test_reset_of_counters_restarts_those_for_each_peer(supervise: Supervise) -> None:
+    supervisor = await supervise(FOR_PEERS.format(), workers=2)
+    assert await five(supervisor) == [b"no", b"no", b"a", b"yes", b"yes"]
+    assert await supervisor.operations.reset_counters("hello", "once") == 1
+    assert await five(supervisor) == [b"a", *[b"yes"] * 4]
+    assert await supervisor.operations.reset_counters("hello", "twice") == 1
+    assert await five(supervisor) == [b"no", b"no", *[b"yes"] * 3]
+    assert await supervisor.operations.reset_counters() == 2
+    assert await five(supervisor) == [b"no", b"no", b"a", b"yes", b"yes"]
+
+
+async def test_changed_rule_for_each_peer_counts_from_0_and_an_unchanged_one_goes_on(supervise: Supervise) -> None:
+    supervisor = await supervise(FOR_PEERS.format())
+    assert await five(supervisor) == [b"no", b"no", b"a", b"yes", b"yes"]
+    await supervisor.update(config(FOR_PEERS.format().replace("send: yes", "send: still")))
+    assert await five(supervisor) == [b"still"] * 5
+    await supervisor.update(config(FOR_PEERS.format().replace("send: no", "send: not")))
+    assert await five(supervisor) == [b"not", b"not", *[b"yes"] * 3]
+
+
 async def test_reset_of_unknown_counter_fails(supervise: Supervise) -> None:
     supervisor = await supervise(HELLO)
     with pytest.raises(NoSuchListener):

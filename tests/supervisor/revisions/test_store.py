@@ -13,7 +13,9 @@ from answerback.language.contents import Content, Contents, Large
 from answerback.supervisor.errors import Conflict
 from answerback.supervisor.revisions.sqlite_store import SqliteStore
 from answerback.supervisor.revisions.store import (
+    API,
     FILE,
+    TOXIPROXY,
     Retention,
     Revision,
     RevisionsInMemory,
@@ -214,6 +216,23 @@ def fitting(revisions: list[Revision], limit: int) -> list[int]:
             break
         kept.append(each.number)
     return kept
+
+
+async def test_of_the_revisions_of_toxiproxys_api_the_last_100_are_kept(open_store: Open) -> None:
+    store = await open_store(Retention())
+    for number in range(1, 110):
+        origin = API if number in {1, 50} else TOXIPROXY
+        await store.append(revision(number, store=store, origin=origin), after=number - 1)
+    assert sorted(await numbers(store)) == [1, *range(9, 110)]
+    await store.append(revision(110, store=store, origin=API), after=109)
+    assert len(await numbers(store)) == 103
+
+
+def test_fingerprint_is_that_of_a_file_without_the_listeners_of_toxiproxys_api() -> None:
+    changed = config("a")
+    changed.listeners.add(name="proxy", address="127.0.0.1:0", toxiproxy='{"name": "proxy"}')
+    assert fingerprint(changed, {}) == fingerprint(config("a"), {})
+    assert len(changed.listeners) == 2
 
 
 def test_fingerprint_covers_configuration_and_files() -> None:

@@ -24,25 +24,36 @@ def test_rule_or_fault_that_counts_nothing_has_no_shared_counter(counters: RuleC
 
 def test_unchanged_rule_or_fault_keeps_its_shared_counter(counters: RuleCounters) -> None:
     first = counters.plan(config(v1.Rule(times=1), v1.Fault(times=1)))
-    places = [first[RULE][1], first[FAULT][1]]
+    places = [first[RULE].cells, first[FAULT].cells]
     assert places == [range(1), range(1, 4)]
     counters.commit(first)
     again = counters.plan(config(v1.Rule(times=1), v1.Fault(times=1)))
-    assert [again[RULE][1], again[FAULT][1]] == places
+    assert [again[RULE].cells, again[FAULT].cells] == places
 
 
 def test_changed_rule_or_fault_gets_a_new_shared_counter(counters: RuleCounters) -> None:
     counters.commit(counters.plan(config(v1.Rule(times=1), v1.Fault(times=1))))
     changed = counters.plan(config(v1.Rule(times=2), v1.Fault(times=1, every=2)))
-    assert (changed[RULE][1], changed[FAULT][1]) == (range(4, 5), range(5, 8))  # behind the fault's three
+    assert (changed[RULE].cells, changed[FAULT].cells) == (range(4, 5), range(5, 8))  # behind the fault's three
 
 
 def test_rule_with_a_window_has_a_cell_for_its_start(counters: RuleCounters) -> None:
     timed = v1.Rule(times=1)
     timed.per.seconds = 10
-    assert len(counters.plan(config(timed, v1.Fault()))[RULE][1]) == 2
+    assert len(counters.plan(config(timed, v1.Fault()))[RULE].cells) == 2
+
+
+def test_counters_for_each_peer_are_those_with_this_scope(counters: RuleCounters) -> None:
+    scopes = dict.fromkeys((v1.SCOPE_UNSPECIFIED, v1.SCOPE_LISTENER, v1.SCOPE_CONNECTION), False) | {
+        v1.SCOPE_PEER: True
+    }
+    for scope, for_peers in scopes.items():
+        found = counters.plan(config(v1.Rule(times=1, scope=scope), v1.Fault(skip=1, scope=scope)))
+        assert (found[RULE].for_peers, found[FAULT].for_peers) == (for_peers, for_peers)
+        counters.commit(found)
+        assert [each.for_peers for each in counters.cells()] == [for_peers, for_peers]
 
 
 def test_rule_and_fault_of_the_same_name_have_their_own_counters(counters: RuleCounters) -> None:
     found = counters.plan(config(v1.Rule(name="a", times=1), v1.Fault(name="a", skip=1)))
-    assert len({place for _, place in found.values()}) == 2
+    assert len({each.cells for each in found.values()}) == 2

@@ -126,3 +126,13 @@ async def test_backlog_filler_forgets_only_connections_closed_by_the_listener(
     fillers.forget_ended([KEY])
     assert not fillers.names()
     assert not fillers.keys
+
+
+async def test_own_connection_that_is_refused_leaves_no_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[socket.socket] = []
+    monkeypatch.setattr(backlog_filler, "pass_filter", made.append)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # nothing listens there, and nothing else can
+        with pytest.raises(ConnectionRefusedError):
+            await backlog_filler._connected(socket.AF_INET, bound.getsockname())
+    assert [sock.fileno() for sock in made] == [-1]

@@ -23,10 +23,11 @@ DISCONNECT = {"when": b"\xe0\x00", "do": ["close"]}
 def client() -> Iterator[Any]:
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "test", reconnect_on_failure=False)
     client.seen = []
-    client.on_connect = lambda _c, _u, _f, code, _p: client.seen.append(f"connect {code}")
-    client.on_subscribe = lambda _c, _u, number, codes, _p: client.seen.append(f"subscribe {number} {codes[0]}")
-    client.on_publish = lambda _c, _u, number, _r, _p: client.seen.append(f"publish {number}")
-    client.on_message = lambda _c, _u, message: client.seen.append(f"{message.topic}: {message.payload.decode()}")
+    # None refers to the client but by its argument: in a cycle, its sockets would be collected before it closes them.
+    client.on_connect = lambda client, _u, _f, code, _p: client.seen.append(f"connect {code}")
+    client.on_subscribe = lambda client, _u, number, codes, _p: client.seen.append(f"subscribe {number} {codes[0]}")
+    client.on_publish = lambda client, _u, number, _r, _p: client.seen.append(f"publish {number}")
+    client.on_message = lambda client, _u, message: client.seen.append(f"{message.topic}: {message.payload.decode()}")
     yield client
     client.disconnect()
     client.loop_stop()

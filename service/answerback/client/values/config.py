@@ -54,7 +54,7 @@ class Revision:
     time: datetime | None
     """When it became active."""
     origin: str
-    """`file`, `api`, `rollback`, `expiry` or `built-in`."""
+    """`file`, `api`, `rollback`, `expiry`, `toxiproxy-api` or `built-in`."""
     comment: str
     config: dict[str, Any] | None
     """None in lists without configurations."""

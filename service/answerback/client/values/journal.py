@@ -44,9 +44,13 @@ class Exchange:
     injected_delay: timedelta | None
     """How long steps and faults waited."""
     own_time: timedelta | None
-    """The time until the reply was sent, without the injected delay; None while it is in progress."""
+    """The time until the reply was sent, without the injected delay and the upstream's time; None while in progress."""
     state: str
     """`IN_PROGRESS`, `DONE` or `ABANDONED`."""
+    forwarded: bool
+    """Whether the request was passed on to the upstream."""
+    upstream_time: timedelta | None
+    """How long the upstream took to reply; None before that, and if its replies are not framed."""
 
 
 @plain(journal_service_pb2.Nearest)

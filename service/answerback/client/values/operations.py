@@ -104,7 +104,7 @@ class Signalled:
     """What a signal did."""
 
     woken: int
-    """How many waits it ended."""
+    """How many waits it ended, as their workers have confirmed."""
     kept: int
     """How many signals of the name are kept for the next waits."""
 

@@ -9,14 +9,21 @@ from answerback.core.expressions.values import Evaluate, Reads, Type, Value
 # Rule: a missing value is empty; nothing here raises.
 
 request: Final[Evaluate] = attrgetter("request")
+answered: Final[Evaluate] = attrgetter("answered")
 state: Final[Evaluate] = lambda context: context.state.encode()  # noqa: E731
 peer_host: Final[Evaluate] = lambda context: context.peer[0].encode()  # noqa: E731
 peer_port: Final[Evaluate] = lambda context: context.peer[1]  # noqa: E731
+proxy_host: Final[Evaluate] = lambda context: context.proxy_host.encode()  # noqa: E731
 local_port: Final[Evaluate] = attrgetter("local_port")
 listener: Final[Evaluate] = lambda context: context.listener.encode()  # noqa: E731
 connection_id: Final[Evaluate] = lambda context: context.connection_id.encode()  # noqa: E731
 connection_number: Final[Evaluate] = attrgetter("listener_number")
 request_number: Final[Evaluate] = attrgetter("number")
+tls_sni: Final[Evaluate] = lambda context: context.tls.sni if context.tls else b""  # noqa: E731
+tls_alpn: Final[Evaluate] = lambda context: context.tls.alpn if context.tls else b""  # noqa: E731
+tls_client_name: Final[Evaluate] = lambda context: context.tls.client_name if context.tls else b""  # noqa: E731
+
+upstream_error: Final[Evaluate] = lambda context: context.upstream_error.encode()  # noqa: E731
 
 
 def variable(name: str) -> Value:

@@ -6,6 +6,7 @@ stream. So faults compose in the order written, never reorder replies, and work 
 
 from answerback.core.faults.bandwidth import Bandwidth
 from answerback.core.faults.base import Effect, FaultState, Reply
+from answerback.core.faults.blackhole import Blackhole
 from answerback.core.faults.corrupt import Corrupt
 from answerback.core.faults.drop import Drop
 from answerback.core.faults.fault import COUNTERS, ConnectionFaultState, Fault, apply_all, apply_to_close
@@ -14,6 +15,7 @@ from answerback.core.faults.latency import Latency
 from answerback.core.faults.reset import Reset
 from answerback.core.faults.slice import Slice
 from answerback.core.faults.slow_close import SlowClose
+from answerback.core.faults.tls import Ending, Point, Tls, alert
 from answerback.core.faults.truncate import Truncate
 
 # Rule: an effect is shared by all connections and stateless; per-reply state is in the FaultState.
@@ -23,19 +25,24 @@ from answerback.core.faults.truncate import Truncate
 __all__ = [
     "COUNTERS",
     "Bandwidth",
+    "Blackhole",
     "ConnectionFaultState",
     "Corrupt",
     "Drop",
     "Effect",
+    "Ending",
     "Fault",
     "FaultState",
     "Hang",
     "Latency",
+    "Point",
     "Reply",
     "Reset",
     "Slice",
     "SlowClose",
+    "Tls",
     "Truncate",
+    "alert",
     "apply_all",
     "apply_to_close",
 ]

@@ -12,7 +12,7 @@ Reply = Iterator[StepResult]
 
 
 class FaultState:
-    """The state of a fault that applies: for one reply, or for the connection if its scope is CONNECTION."""
+    """The state of a fault that applies: for one reply, or for the connection if it is decided once for that."""
 
     __slots__ = ("chance", "sent")
 

@@ -7,10 +7,11 @@ from random import Random
 from typing import Final
 
 from answerback.core.actions import CloseReason
-from answerback.core.bounded_counter import BoundedCounters, NextNumber
+from answerback.core.bounded_counter import BoundedCounters, CountedFor, NextNumber
 from answerback.core.context import RequestContext
 from answerback.core.faults.base import Effect, FaultState, Reply
 from answerback.core.faults.slow_close import SlowClose
+from answerback.core.faults.tls import Tls
 from answerback.core.steps import EndSession, StepResult
 
 # Cells of each fault that all connections share: replies considered, times applied, and the start of their window.
@@ -18,12 +19,12 @@ COUNTERS: Final = 3
 
 
 class ConnectionFaultState:
-    """A connection's own state of a fault with scope CONNECTION."""
+    """A connection's own state of a fault that is decided, or counted, for each connection."""
 
-    __slots__ = ("counters", "sampled", "state")
+    __slots__ = ("chosen", "counters", "state")
 
-    def __init__(self, context: RequestContext, *, sampled: bool) -> None:
-        self.sampled = sampled  # the result of `probability`
+    def __init__(self, context: RequestContext) -> None:
+        self.chosen: bool | None = None  # whether the connection is one that the fault applies to; None: undecided
         self.counters: BoundedCounters[int] = BoundedCounters(context.clock)
         self.state = FaultState(context.chance)
 
@@ -38,7 +39,9 @@ class Fault:
     probability: float = 1.0
     """Greater than 0: a fault that never applies is in no plan."""
     per_connection: bool = False
-    """Whether the scope is CONNECTION: one random decision, and counting, per connection."""
+    """Whether it is decided once per connection, not for each reply."""
+    scope: CountedFor = CountedFor.LISTENER
+    """What `skip`, `times` and `every` count for; decided per connection, they count replies only for CONNECTION."""
     skip: int = 0
     """The number of first replies to which it does not apply."""
     times: int = 0
@@ -53,6 +56,13 @@ class Fault:
     """The names of the rules to whose replies it applies; all replies, and other closes, if empty."""
     read_rate: int = 0
     """The bytes per second that are read from the peer; 0 for a fault in replies."""
+    handshake: Tls | None = None
+    """How it ends a handshake of TLS; None for a fault in replies."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether it depends on how many replies, or connections, came before."""
+        return bool(self.skip or self.times) or self.every > 1
 
     def concerns(self, rule: str) -> bool:
         """Whether it may apply to the replies of the rule with this name."""
@@ -69,23 +79,44 @@ class Fault:
             yield result
 
     def decide(self, context: RequestContext) -> FaultState | None:
-        """Decide whether the fault applies to this reply, or to what is read; its state if so."""
+        """Decide whether the fault applies to this reply, to what is read, or to this handshake; its state if so."""
+        scope, chance = self.scope, context.chance
         if self.per_connection:
-            own = context.fault_states.get(self)
-            if own is None:
-                sampled = self._sample(context.chance)
-                own = context.fault_states[self] = ConnectionFaultState(context, sampled=sampled)
-            count = own.counters.next_number
-            applies = own.sampled and self._due(count) and self._may_apply_again(count)
+            own = self._own_state(context)
+            if scope is CountedFor.CONNECTION:
+                count = own.counters.next_number
+                if own.chosen is None:
+                    own.chosen = self._sample(chance)
+                applies = own.chosen and self._due(count) and self._may_apply_again(count)
+            else:
+                if own.chosen is None:
+                    own.chosen = self._applies(self._count(context), chance)
+                applies = own.chosen
             state = own.state
         else:
-            count = context.next_number
-            applies = self._due(count) and self._sample(context.chance) and self._may_apply_again(count)
-            state = FaultState(context.chance)
+            applies = self._applies(self._count(context), chance)
+            state = FaultState(chance)
         if not applies:
             return None
         context.fault_applied(self.cell)
         return state
+
+    def _own_state(self, context: RequestContext) -> ConnectionFaultState:
+        own = context.fault_states.get(self)
+        if own is None:
+            own = context.fault_states[self] = ConnectionFaultState(context)
+        return own
+
+    def _count(self, context: RequestContext) -> NextNumber:
+        """Return what counts for the scope."""
+        if self.scope is CountedFor.LISTENER:
+            return context.next_number
+        if self.scope is CountedFor.PEER:
+            return context.next_number_of_peer
+        return self._own_state(context).counters.next_number
+
+    def _applies(self, count: NextNumber, chance: Random) -> bool:
+        return self._due(count) and self._sample(chance) and self._may_apply_again(count)
 
     def _sample(self, chance: Random) -> bool:
         return self.probability >= 1 or chance.random() < self.probability

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from answerback.core.actions import Send
 from answerback.core.faults.base import FaultState, Reply, sends
-from answerback.core.steps import END_BY_RESET, END_IN_ORDER, StepResult
+from answerback.core.steps import END_BY_RESET, EndSession, StepResult
+
+CUT = EndSession(by_reset=False, cut=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +32,5 @@ class Truncate:
             if through:
                 yield Send(through)
             if state.sent >= self.size:
-                yield END_BY_RESET if self.by_reset else END_IN_ORDER
+                yield END_BY_RESET if self.by_reset else CUT
                 return

@@ -6,6 +6,7 @@ from answerback.core.framing.delimiter import Delimiter
 from answerback.core.framing.dot_stuffed import DotStuffed
 from answerback.core.framing.fixed import Fixed
 from answerback.core.framing.http import Http
+from answerback.core.framing.http_replies import HttpReplies
 from answerback.core.framing.idle import Idle
 from answerback.core.framing.length_prefix import LengthPrefix
 from answerback.core.framing.lengths import Encoding
@@ -13,6 +14,7 @@ from answerback.core.framing.line import Line
 from answerback.core.framing.pattern import Pattern, check_pattern
 from answerback.core.framing.read import Read
 from answerback.core.framing.resp import Resp
+from answerback.core.framing.resp_replies import RespReplies
 from answerback.core.framing.until_eof import UntilEof
 from answerback.core.framing.websocket import WebSocket
 
@@ -30,6 +32,7 @@ __all__ = [
     "Fixed",
     "Framing",
     "Http",
+    "HttpReplies",
     "Idle",
     "LengthPrefix",
     "Line",
@@ -37,6 +40,7 @@ __all__ = [
     "Pattern",
     "Read",
     "Resp",
+    "RespReplies",
     "UntilEof",
     "WebSocket",
     "check_pattern",

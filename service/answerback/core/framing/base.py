@@ -43,6 +43,13 @@ class Framing(Protocol):
     def interim_sent(self) -> None:
         """The interim reply was sent: it is not due again for this request."""
 
+    @property
+    def is_extra(self) -> bool:
+        """Whether the last of the replies that `split` found answers no request: an interim one."""
+
+    def answers(self, request: bytes) -> None:
+        """Of replies: the next one that `split` finds answers this request; empty if that is unknown."""
+
     def new_framer(self) -> "Framing":
         """Return a framing for one connection; it may keep state of an incomplete request."""
 
@@ -74,9 +81,13 @@ class Stateless:
     unfinished: bool = False
     has_history: ClassVar[bool] = False
     interim: bytes = b""
+    is_extra: ClassVar[bool] = False
 
     def interim_sent(self) -> None:
         """Do nothing: there is none."""
+
+    def answers(self, request: bytes) -> None:
+        """Do nothing: replies do not depend on it."""
 
     def new_framer(self) -> Self:
         """Return itself: there is no state."""

@@ -46,9 +46,13 @@ class IncrementalFraming:
     unfinished: ClassVar[bool] = False
     has_history: ClassVar[bool] = False
     interim: ClassVar[bytes] = b""
+    is_extra: ClassVar[bool] = False
 
     def interim_sent(self) -> None:
         """See `Framing.interim_sent`: there is none."""
+
+    def answers(self, request: bytes) -> None:
+        """See `Framing.answers`: replies do not depend on it."""
 
     @abstractmethod
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:

@@ -10,10 +10,19 @@ from answerback.core.framing.base import MAX_BATCH, Buffer, Malformed, Stateless
 
 FIN, RESERVED, OPCODE = 0x80, 0x70, 0x0F
 MASKED, LENGTH = 0x80, 0x7F
+DATA: Final = frozenset({0, 1, 2})
+CLOSE: Final = 8
+CONTROL: Final = frozenset({CLOSE, 9, 10})
+FIRST_BYTES: Final = DATA | {FIN | opcode for opcode in DATA | CONTROL}
+"""The first bytes that a frame can have: a control frame is never a part of a message."""
+MAX_CONTROL: Final = 125  # bytes of a control frame's payload
 MASK_BYTES: Final = 4
 SHORT: Final = 4096  # bytes of a payload up to which one large integer is the fastest
 EXTENDED: Final = {126: 2, 127: 8}
 """The number of bytes of the length that follows the second byte, by the value in that byte."""
+SHORTEST: Final = {2: 126, 8: 1 << 16}
+"""The least length that needs this number of bytes."""
+MAX_LENGTH: Final = 1 << 63
 
 
 class WebSocketFrame(bytes):
@@ -27,7 +36,9 @@ class WebSocketFrame(bytes):
 class WebSocket(Stateless):
     """Each request is the payload of one frame, a control frame too, without its mask.
 
-    Malformed are: a frame without a mask, reserved bits (no extension is known), and a length of 2^63 and more.
+    Malformed are: a frame without a mask, reserved bits (no extension is known), a reserved opcode, a control frame
+    that is a part of a message or has more than 125 bytes, a close frame of one byte (5.5.1), a length of 2^63 and
+    more, and a length that has a shorter form (5.2). The order of frames is not checked, and no text for UTF-8.
     """
 
     @override
@@ -69,22 +80,47 @@ class WebSocket(Stateless):
 def _frame(buffer: Buffer, at: int) -> tuple[int, int]:
     """Return where the payload of a frame begins and ends. Both are lower bounds while its head is incomplete."""
     size = len(buffer) - at
-    if size and buffer[at] & RESERVED:
-        raise Malformed("a frame has reserved bits set, but no extension was negotiated")
+    if size and buffer[at] not in FIRST_BYTES:
+        raise Malformed(_first_fault(buffer[at]))
     if size < 2:
         return at + 2 + MASK_BYTES, at + 2 + MASK_BYTES
     if buffer[at + 1] < MASKED:
         raise Malformed("a frame of a client is not masked")
     length = buffer[at + 1] & LENGTH
+    if buffer[at] & OPCODE in CONTROL:
+        _check_control(buffer[at] & OPCODE, length)
     payload = at + 2 + MASK_BYTES
     if length in EXTENDED:
         payload += EXTENDED[length]
-        if size > 2 and length == 127 and buffer[at + 2] & 0x80:
-            raise Malformed("the length of a frame is 2^63 or more")
-        length = (
-            int.from_bytes(buffer[at + 2 : payload - MASK_BYTES], "big") if size >= payload - MASK_BYTES - at else 0
-        )
+        length = _extended_length(bytes(buffer[at + 2 : payload - MASK_BYTES]), EXTENDED[length])
     return payload, payload + length
+
+
+def _first_fault(first: int) -> str:
+    """Return why no frame has this first byte."""
+    opcode = first & OPCODE
+    if first & RESERVED:
+        return "a frame has reserved bits set, but no extension was negotiated"
+    if opcode in CONTROL:
+        return f"a control frame (opcode {opcode}) is not the last frame of its message"
+    return f"the opcode {opcode} is reserved"
+
+
+def _check_control(opcode: int, length: int) -> None:
+    """Raise Malformed for a length that a control frame cannot have."""
+    if length > MAX_CONTROL:
+        raise Malformed(f"a control frame (opcode {opcode}) has more than {MAX_CONTROL} bytes")
+    if opcode == CLOSE and length == 1:
+        raise Malformed("a close frame has one byte, but a status has two")
+
+
+def _extended_length(arrived: bytes, width: int) -> int:
+    """Return the length in a field of 2 or 8 bytes, of which these have arrived; 0 while it is incomplete."""
+    if int.from_bytes(arrived.ljust(width, b"\0"), "big") >= MAX_LENGTH:
+        raise Malformed("the length of a frame is 2^63 or more")
+    if int.from_bytes(arrived.ljust(width, b"\xff"), "big") < SHORTEST[width]:
+        raise Malformed(f"the length of a frame has {width} bytes, but fits in fewer")
+    return int.from_bytes(arrived, "big") if len(arrived) == width else 0
 
 
 def _unmasked(payload: Buffer, mask: bytes) -> bytes:

@@ -29,19 +29,28 @@ incomplete    what is done with the beginning of a request
 playing       takes the steps of a rule
 script        what is left of them while they wait
 frames        reads the frames that scripts wait for
+forwarding    passes requests on to an upstream
+owed          the replies that it owes
+replies       frames its replies, and answers for each by its rule
 events        rules on events that are no requests
 ticking       the clocks of rules on TICK
 leaving       the peer's FIN, and drains
 closing       FIN, lingering, reset
 timers        what is due when
 status        what operators see of a conversation
+layer         what each layer before a session answers in its place
 slow_reader   passes input on at the rate of a slow line
+tls_layer     decrypts input, and encrypts output
+tls_output    the output that is not encrypted yet
+header_reader finds out who the client is, before anything else
 observer      what another part of the program may be told of a conversation
 """
 
+from answerback.core.session.header_reader import HeaderReader
 from answerback.core.session.observer import Observer
 from answerback.core.session.session import Session
 from answerback.core.session.slow_reader import SlowReader
 from answerback.core.session.status import waits_for
+from answerback.core.session.tls_layer import TlsLayer
 
-__all__ = ["Observer", "Session", "SlowReader", "waits_for"]
+__all__ = ["HeaderReader", "Observer", "Session", "SlowReader", "TlsLayer", "waits_for"]

@@ -35,8 +35,10 @@ class Closing:
     So while the phase is OPEN, the peer has sent FIN, or a drain has begun.
     """
 
-    __slots__ = ("_bytes_left", "deadline", "draining", "eof", "phase", "reason", "rules_applied")
+    __slots__ = ("_bytes_left", "cut", "deadline", "draining", "eof", "phase", "reason", "rules_applied")
 
+    cut: bool
+    """Whether a fault has cut a reply short: TLS does not say then that the stream has ended."""
     deadline: float
     """When to stop waiting for the peer's FIN."""
     draining: bool
@@ -51,7 +53,7 @@ class Closing:
     def __init__(self) -> None:
         self.phase = OPEN
         self.reason = CloseReason.SERVER_CLOSE
-        self.eof = self.draining = self.rules_applied = False
+        self.cut = self.eof = self.draining = self.rules_applied = False
         self.deadline = inf
         self._bytes_left = LINGER_BYTES
 

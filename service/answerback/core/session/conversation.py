@@ -83,7 +83,7 @@ class Conversation:
         """Whether something will happen without further input, other than a timeout."""
         framer = self.reader.framer
         silence = framer is not None and framer.idle_gap != inf and self.reader.buffer
-        return bool(silence) or self.script_waits
+        return bool(silence) or (self.script_waits and (self.script is None or self.script.awaits is None))
 
     def take_script(self) -> ScriptRun:
         """Return the script that waits, and clear it."""
@@ -122,7 +122,7 @@ class Conversation:
         old, new = session.plan, session.active.plan
         if new is old:
             return
-        if new.framing != old.framing:
+        if new.framing != old.framing or not _frames_alike(new, old):
             session.active = ActivePlan(old)
             return
         session.plan = new
@@ -137,3 +137,10 @@ class Conversation:
         self.script = self.context = None
         self.reader.buffer = b""
         self.partial_since = inf
+
+
+def _frames_alike(new: ListenerPlan, old: ListenerPlan) -> bool:
+    """Whether both have an upstream whose replies are framed alike, or none."""
+    if new.upstream is None or old.upstream is None:
+        return new.upstream is old.upstream
+    return new.upstream.framing == old.upstream.framing

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from answerback.core.actions import Action, CloseReason
-from answerback.core.expressions import SearchTooLong
 from answerback.core.faults import apply_to_close
 from answerback.core.plan import Event, Rule
 from answerback.core.selection import Rules, Selector
-from answerback.core.session.closing import HALF_CLOSED
-from answerback.core.session.playing import play, return_to, script_of
-from answerback.core.session.script import SEARCHING, Interrupted
+from answerback.core.session.playing import interrupt, play, return_to, script_of
+from answerback.core.session.script import SEARCHING, find
 from answerback.core.steps import Step
 
 if TYPE_CHECKING:
@@ -39,10 +37,7 @@ def begin(
     context.request, context.captures, context.shared_view = b"", None, None
     context.number = session.conversation.number
     selector = rules.selector_for(context.state)
-    try:
-        rule = SEARCHING if selector.max_search_bytes < 0 else selector.search(b"", context)
-    except SearchTooLong:
-        rule = SEARCHING
+    rule = find(selector, b"", context)
     if rule is SEARCHING:
         script = _search_in_parts(session, event, rules, selector, otherwise, now)
     else:
@@ -78,13 +73,30 @@ def _found(session: "Session", event: Event, rules: Rules, rule: Rule | None, no
         session.observer.rule_selected(event, rules.in_order, b"", rule, session.context)
 
 
+def upstream_down(session: "Session", error: str, now: float) -> Sequence[Action] | None:
+    """No connection to the upstream could be made: drop the script that needs it, and apply the event's rules.
+
+    Returns None if no rule acts.
+    """
+    actions: list[Action] = []
+    script = session.conversation.script
+    session.context.upstream_error = error
+    rules, otherwise = session.plan.on_upstream_down, CloseReason.UPSTREAM_DOWN
+    if script is not None and script.awaits is not None and not script.awaits.own:  # it has forwarded nothing
+        return actions if _between(session, Event.UPSTREAM_DOWN, rules, actions, now, otherwise) else None
+    session.conversation.script = None
+    if script is not None and script.signal and session.connection is not None:
+        session.connection.forgo_signal()
+    return actions if begin(session, Event.UPSTREAM_DOWN, rules, actions, now, otherwise) else None
+
+
 def idle(session: "Session", now: float) -> Sequence[Action]:
     """The idle timeout has passed: apply the rules on IDLE, or close."""
     actions: list[Action] = []
     session.active_at = now
     reason = CloseReason.IDLE_TIMEOUT
-    if session.conversation.receiving:
-        acts = _interrupt(session, actions, now)
+    if session.conversation.script is not None:
+        acts = _between(session, Event.IDLE, session.plan.on_idle_in_script, actions, now, reason)
     else:
         acts = begin(session, Event.IDLE, session.plan.on_idle, actions, now, reason)
     if not acts:
@@ -92,19 +104,13 @@ def idle(session: "Session", now: float) -> Sequence[Action]:
     return actions
 
 
-def _interrupt(session: "Session", actions: list[Action], now: float) -> bool:
-    """Play the script of a rule on IDLE while another script waits for a frame; False if no rule acts."""
-    context = session.context
-    interrupted = Interrupted(session.conversation.take_script(), context.request, context.captures)
-    if session.recorder is not None:
-        session.recorder.interrupted()
-    rules = session.plan.on_idle_in_script
-    acts = begin(session, Event.IDLE, rules, actions, now, CloseReason.IDLE_TIMEOUT)
-    script = session.conversation.script
-    if script is not None:
-        script.interrupted = interrupted
-    elif session.phase <= HALF_CLOSED:
-        return_to(session, interrupted)
+def _between(
+    session: "Session", event: Event, rules: Rules, actions: list[Action], now: float, otherwise: CloseReason
+) -> bool:
+    """Play the script of a rule on an event while another script waits for the peer; False if no rule acts."""
+    interrupted = interrupt(session)
+    acts = begin(session, event, rules, actions, now, otherwise)
+    return_to(session, interrupted)
     return acts
 
 

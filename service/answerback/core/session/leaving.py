@@ -1,7 +1,7 @@
 """The peer leaves, or a drain begins: what is in progress is finished first, then rules on EOF or DRAIN apply."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from answerback.core.actions import Action, CloseReason
 from answerback.core.plan import Event
@@ -10,6 +10,10 @@ from answerback.core.session.events import begin, close_after_faults
 
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
+
+# A drain waits so long, from accept, for the first request: it is on its way, or is retransmitted because the SYN
+# filter dropped it (after at least 0.2 s, RFC 6298 as Linux implements it).
+FIRST_REQUEST_SECONDS: Final = 1.0
 
 
 def receive_eof(session: "Session", now: float) -> Sequence[Action]:
@@ -51,6 +55,9 @@ def leave(session: "Session", now: float) -> Sequence[Action]:
     actions: list[Action] = []
     closing, plan = session.closing, session.plan
     assert closing is not None
+    if session.forwarding is not None and session.forwarding.owes:
+        session.forwarding.await_owed(session)
+        return NOTHING
     session.conversation.script = None  # input that the script waited for will not come
     if closing.eof:
         reason, event, rules = CloseReason.PEER_EOF, Event.EOF, plan.on_eof

@@ -40,6 +40,9 @@ class Observer(Protocol):
     def sent(self, data: bytes | memoryview) -> None:
         """These bytes are sent."""
 
+    def forwarded(self, data: bytes) -> None:
+        """These bytes are passed on to the upstream."""
+
     def input_consumed(self) -> None:
         """The requests found so far were removed from the buffer."""
 

@@ -7,29 +7,34 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import inf
 from types import GeneratorType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast, get_args
 
-from answerback.core.actions import Action, CloseReason, HalfClose, Send
+from answerback.core.actions import Action, BeginTls, CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
 from answerback.core.expectation import Unexpected
 from answerback.core.expressions import EvaluationError
 from answerback.core.faults import apply_all
 from answerback.core.plan import Rule
 from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
+from answerback.core.session.forwarding import forward
 from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, Interrupted, ScriptRun, resolve
 from answerback.core.steps import (
+    AWAIT_OWN_REPLY,
     AddShared,
+    AwaitReplies,
     AwaitSignal,
     DeleteShared,
     DeleteVariable,
     EndSession,
     EnterState,
+    ForwardRequest,
     GiveSignal,
     Hang,
     PutShared,
     Receive,
     SetFraming,
     SetVariable,
+    StartTls,
     Step,
     StepResult,
     Wait,
@@ -38,6 +43,9 @@ from answerback.core.steps import (
 
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
+
+Write = SetVariable | DeleteVariable | PutShared | DeleteShared | AddShared
+WRITES: Final = frozenset(get_args(Write))
 
 # Rule: this is the only place where steps are taken: a fault, a search or a frame in between yields steps too.
 
@@ -61,11 +69,10 @@ def play(session: "Session", context: RequestContext, script: Iterator[Step], ac
     if context.applied_faults:
         recorder.applied(context.applied_faults)
         context.applied_faults = ()
-    recorder.sending(actions, first)
     if session.conversation.script is None:
-        recorder.played()
+        recorder.played(actions, first)
     else:
-        recorder.suspended()
+        recorder.suspended(actions, first)
     return size
 
 
@@ -109,13 +116,18 @@ def _carry_out(
     now: float,
 ) -> bool:
     """Carry out a step result that is not a plain send; return whether the next step follows at once."""
+    if type(result) in WRITES:  # the commonest
+        return _write(session, context, cast(Write, result), actions)
     match result:
+        case ForwardRequest() | AwaitReplies():
+            return _await_replies(session, context, result, script, actions, now)
         case Wait() | AwaitSignal() | Receive() | Hang():
             actions += _suspend(session, context, result, script, now)
             return False
-        case GiveSignal(signal):
-            if session.connection is not None:
-                session.connection.give_signal(signal)
+        case StartTls():
+            return _start_tls(session, script, actions)
+        case GiveSignal(signal) if session.connection is not None:
+            session.connection.give_signal(signal)
         case EndSession() | Unexpected():
             actions += _end(session, context, result)
             return False
@@ -123,17 +135,37 @@ def _carry_out(
             session.conversation.reader.set_framing(framing, once=once)
         case EnterState(state):
             session.conversation.enter_state(session, state)
-        case SetVariable() | DeleteVariable() | PutShared() | DeleteShared() | AddShared():
-            return _write(session, context, result, actions)
         case HalfClose():
             actions += session.own_closing().half_close(session)
     return True
 
 
+def _await_replies(
+    session: "Session",
+    context: RequestContext,
+    result: ForwardRequest | AwaitReplies,
+    script: Iterator[Step],
+    actions: list[Action],
+    now: float,
+) -> bool:
+    """Forward the request, or only wait for replies of the upstream; return whether none has to be waited for."""
+    forwarding = session.forwarding
+    assert forwarding is not None, "the listener has an upstream"
+    if isinstance(result, ForwardRequest):
+        forward(session, forwarding, context.request, actions, now)
+        if not result.waits:
+            return True
+        result = AWAIT_OWN_REPLY
+    if forwarding.replies is None or forwarding.replies.end(result):
+        return True
+    actions += _suspend(session, context, result, script, now)
+    return False
+
+
 def _suspend(
     session: "Session",
     context: RequestContext,
-    wait: Wait | AwaitSignal | Receive | Hang,
+    wait: Wait | AwaitSignal | AwaitReplies | Receive | Hang,
     script: Iterator[Step],
     now: float,
 ) -> Sequence[Action]:
@@ -147,6 +179,8 @@ def _suspend(
             session.suspend(ScriptRun(script, now + seconds))
         case Receive():
             session.suspend(ScriptRun(script, inf, wait))
+        case AwaitReplies():
+            session.suspend(ScriptRun(script, inf, awaits=wait))
         case AwaitSignal(signal, timeout):
             return _await_signal(session, signal, ScriptRun(script, now + timeout, signal=signal))
         case Hang():
@@ -164,11 +198,25 @@ def _await_signal(session: "Session", signal: str, script: ScriptRun) -> Sequenc
     return NOTHING
 
 
+def _start_tls(session: "Session", script: Iterator[Step], actions: list[Action]) -> bool:
+    """Begin TLS, unless the connection is older than the listener's `tls`; return whether to go on at once."""
+    if session.observer is not None:  # `explain` plays what is inside
+        return True
+    if session.connection is None or session.connection.tls is None:
+        actions += session.close(CloseReason.REPLY_FAILED)
+        return False
+    session.suspend(ScriptRun(script, inf))
+    actions.append(BeginTls())
+    return False
+
+
 def _end(session: "Session", context: RequestContext, end: EndSession | Unexpected) -> Sequence[Action]:
     """End the conversation, as a step says, or because a frame is not what the script expects."""
     if isinstance(end, EndSession):
-        return session.own_closing().reset(session) if end.by_reset else session.close(end.reason)
+        session.own_closing().cut = end.cut
+        return session.reset() if end.by_reset else session.close(end.reason)
     expectation, frame = end.expectation, end.frame
+    session.metrics.unexpected_frame(expectation.cell)
     if session.observer is not None:
         session.observer.unexpected(frame, expectation.mismatch(frame, context))
     if session.connection is not None:
@@ -179,7 +227,7 @@ def _end(session: "Session", context: RequestContext, end: EndSession | Unexpect
 def _write(
     session: "Session",
     context: RequestContext,
-    write: SetVariable | DeleteVariable | PutShared | DeleteShared | AddShared,
+    write: Write,
     actions: list[Action],
 ) -> bool:
     """Change a variable; the connection is closed if a shared one cannot be changed."""
@@ -228,10 +276,13 @@ def resume(session: "Session", now: float) -> Sequence[Action]:
     if before.signal and session.connection is not None:  # it was not given in time
         session.connection.forgo_signal()
     play(session, session.context, before.steps, actions, now)
+    forwarding = session.forwarding
+    if forwarding is not None and forwarding.replies is not None:
+        forwarding.replies.sent = True  # the script may be a reply's
     script = session.conversation.script
     if script is None:
         session.conversation.answered += before.answers_request
-        if before.interrupted is not None and session.phase <= HALF_CLOSED:
+        if before.interrupted is not None:
             return_to(session, before.interrupted)
     else:
         script.answers_request = before.answers_request
@@ -244,10 +295,25 @@ def resume(session: "Session", now: float) -> Sequence[Action]:
     return actions
 
 
-def return_to(session: "Session", interrupted: Interrupted) -> None:
-    """The script that came in between is over: the one before waits on."""
+def interrupt(session: "Session") -> Interrupted:
+    """Let the script that waits for the peer, or the upstream, wait on while another one is played."""
     context = session.context
-    session.conversation.script, context.request, context.captures = interrupted
+    interrupted = Interrupted(session.conversation.take_script(), context.request, context.captures, context.number)
+    if session.recorder is not None:
+        session.recorder.interrupted()
+    return interrupted
+
+
+def return_to(session: "Session", interrupted: Interrupted) -> None:
+    """The script before waits on, as soon as the one that came in between is over."""
+    script = session.conversation.script
+    if script is not None:
+        script.interrupted = interrupted
+        return
+    if session.phase > HALF_CLOSED:
+        return
+    context = session.context
+    session.conversation.script, context.request, context.captures, context.number = interrupted
     session.awaits_flush = True
     if session.recorder is not None:
         session.recorder.continued()

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
-from answerback.core.actions import Action, CloseReason
+from answerback.core.actions import Action, CloseReason, Send
 from answerback.core.expressions import SearchTooLong
 from answerback.core.framing import MAX_BATCH, Malformed
 from answerback.core.plan import Event, Rule
 from answerback.core.session.closing import CLOSING, HALF_CLOSED, NOTHING, OPEN, Closing
 from answerback.core.session.conversation import Conversation
+from answerback.core.session.forwarding import UNMATCHED, Forwarding, forward
 from answerback.core.session.frames import receive
 from answerback.core.session.incomplete import await_rest
 from answerback.core.session.leaving import leave
@@ -17,7 +18,7 @@ from answerback.core.session.observer import Observer
 from answerback.core.session.playing import play, script_of
 from answerback.core.session.script import OUTPUT_AHEAD, SEARCHING, TURN_SECONDS, search
 from answerback.core.session.ticking import tick, tick_comes_next
-from answerback.core.steps import Step
+from answerback.core.steps import FORWARD, Step
 
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
@@ -76,7 +77,10 @@ def _answer(session: "Session", conversation: Conversation, now: float, ended: b
     buffer, framer = reader.buffer, reader.framer
     actions: list[Action] = []
     matched: list[Rule | None] = []
-    more = _answer_each(session, conversation, requests, end, matched, actions, now)
+    if session.forwarding is None:
+        more = _answer_each(session, conversation, requests, end, matched, actions, now)
+    else:
+        more = _answer_or_forward(session, session.forwarding, requests, end, matched, actions, now)
     answered = len(matched)
     rest = end < len(buffer)
     if answered:
@@ -108,6 +112,7 @@ def _answer_each(
 ) -> bool:
     """Answer requests, of which `matched` gets the rules; return whether one of them, or the turn, ends the work."""
     framer, limit = conversation.reader.framer, session.plan.limits.max_request_bytes
+    owed = session.forwarding is not None and session.forwarding.owes  # replies of the upstream come first
     size = 0
     # Up to `MAX_BATCH` look-ups take less than 0.1 ms; the clock is read after anything slower.
     timed = len(requests) > 1 and conversation.selector.look_up is None
@@ -118,7 +123,7 @@ def _answer_each(
         rule = _rule_on(session, conversation, request, now)
         matched.append(rule)
         if rule is not None:
-            if rule.reply is not None:
+            if rule.reply is not None and not owed:
                 actions.append(rule.reply)
                 size += len(rule.reply.data)
             else:
@@ -137,6 +142,43 @@ def _answer_each(
     return False
 
 
+def _answer_or_forward(
+    session: "Session",
+    forwarding: Forwarding,
+    requests: Sequence[bytes],
+    end: int,
+    matched: list[Rule | None],
+    actions: list[Action],
+    now: float,
+) -> bool:
+    """Answer requests as `_answer_each` does, and forward those that no rule matches."""
+    conversation = session.conversation
+    framer = conversation.reader.framer
+    for index in range(len(requests)):
+        forwarding.next(framer, len(requests), index, end)
+        alone = requests[index : index + 1]
+        if _answer_each(session, conversation, alone, end, matched, actions, now):
+            if conversation.script is not None:
+                forwarding.received(session)  # it will not be in the buffer any more
+            return True
+        if len(matched) == index:  # it is too large
+            return False
+        if matched[index] is None and not forwarding.full:
+            forward(session, forwarding, requests[index], actions, now)
+            if session.recorder is not None:
+                session.recorder.played(actions, len(actions))
+        elif matched[index] is None:
+            _reply(session, conversation, UNMATCHED, requests[index], actions, now)
+            forwarding.received(session)
+            return True
+        if sum(len(action.data) for action in actions if type(action) is Send) >= OUTPUT_AHEAD:
+            return True
+        if index + 1 < len(requests) and session.out_of_time():
+            session.give_way()
+            return True
+    return False
+
+
 def _reply(
     session: "Session", conversation: Conversation, rule: Rule, request: bytes, actions: list[Action], now: float
 ) -> int:
@@ -149,6 +191,8 @@ def _reply(
         script = _search_in_parts(session, conversation, request, now)
     else:
         script = script_of(session, rule, context)
+    if session.forwarding is not None:
+        script = session.forwarding.in_turn(rule, script)
     size = play(session, context, script, actions, now)
     if conversation.script is not None:
         conversation.script.answers_request = True
@@ -212,7 +256,7 @@ def _observe_rule(session: "Session", observer: Observer, request: bytes, rule: 
     context = session.context
     context.number = session.conversation.number
     observer.rule_selected(Event.REQUEST, session.plan.on_request.in_order, request, rule, context)
-    if rule is not None and rule.reply is not None:
+    if rule is not None and rule.reply is not None and not session.owes:
         observer.sent(rule.reply.data)
 
 
@@ -230,6 +274,8 @@ def _search_in_parts(session: "Session", conversation: Conversation, request: by
         session.recorder.matched(request, rule, conversation.number, now, session)
     if rule is not None:
         yield from script_of(session, rule, session.context)
+    elif session.forwarding is not None:
+        yield FORWARD
 
 
 def _cache_reply(session: "Session", conversation: Conversation, matched: Sequence[Rule | None]) -> None:
@@ -238,6 +284,8 @@ def _cache_reply(session: "Session", conversation: Conversation, matched: Sequen
     if matched.count(rule) < len(matched) or reader.framing is not session.plan.framing:
         return
     if reader.framer is None or reader.framer.has_history:
+        return
+    if session.forwarding is not None and (rule is None or session.forwarding.replies is not None):
         return
     if type(reader.buffer) is bytes and session.observer is None:
         conversation.selector.reply_cache.store(reader.buffer, len(matched), rule)

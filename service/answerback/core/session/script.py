@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from answerback.core.actions import CloseReason
 from answerback.core.context import Captures, RequestContext
-from answerback.core.expressions import EvaluationError
+from answerback.core.expressions import EvaluationError, SearchTooLong
 from answerback.core.faults import Reply
 from answerback.core.plan import Rule
 from answerback.core.selection import Selector
 from answerback.core.session.observer import Observer
-from answerback.core.steps import EndSession, Hang, Receive, Step, failed
+from answerback.core.steps import AwaitReplies, EndSession, Hang, Receive, Step, failed
 
 if TYPE_CHECKING:
     from answerback.core.framing import Framing
@@ -25,25 +25,27 @@ OUTPUT_AHEAD: Final = 64 << 10
 # CPU time that a connection may use before other connections run. 60 connections that each use it up in one iteration
 # of the event loop take 60 ms. Stopping and resuming costs some 10 us, 1 % of it.
 TURN_SECONDS: Final = 0.001
-FREE_STEPS: Final = 3  # steps taken before the clock is read: most scripts have no more
-STEPS_AT_ONCE: Final = 8  # steps that a fault may swallow before the clock is read
+FREE_STEPS: Final = 1  # taken before the clock is read: a step, or a condition in a search, may take 20 ms
+STEPS_AT_ONCE: Final = 2  # steps that a fault may swallow before the clock is read
 SEARCHING: Final = Rule("", -1, (lambda _context: None,))  # stands for a rule whose search is still in progress
 END_OF_HANG: Final = EndSession(by_reset=False, reason=CloseReason.MAX_LIFETIME)
 
 
 class Interrupted(NamedTuple):
-    """A script that waits for a frame while a rule on IDLE acts, and what its steps see."""
+    """A script that waits for a frame, or for replies, while another rule acts, and what its steps see."""
 
     script: "ScriptRun"
     request: bytes
     captures: Captures | None
+    number: int
 
 
 class ScriptRun:
-    """A script that waits: for a time, for a frame, for its connection's turn, or for the peer to give up."""
+    """A script that waits: for a time, a frame, replies of the upstream, its connection's turn, or the peer's end."""
 
     __slots__ = (
         "answers_request",
+        "awaits",
         "framer",
         "hang",
         "interrupted",
@@ -60,6 +62,8 @@ class ScriptRun:
     """When the next step is taken; `inf` if that does not depend on the time."""
     receive: Receive | None
     """The frame that it waits for; `framer` is that of its framing."""
+    awaits: AwaitReplies | None
+    """Which replies of the upstream it waits for."""
     hang: Hang | None
     """Set if it hangs: the only step left is the end of the connection."""
     signal: str
@@ -70,13 +74,19 @@ class ScriptRun:
     """The script that waits for a frame meanwhile."""
 
     def __init__(
-        self, steps: Iterator[Step], resume_at: float, receive: Receive | None = None, signal: str = ""
+        self,
+        steps: Iterator[Step],
+        resume_at: float,
+        receive: Receive | None = None,
+        signal: str = "",
+        awaits: AwaitReplies | None = None,
     ) -> None:
         self.steps = steps
         self.resume_at = resume_at
         self.answers_request = False
         self.receive = receive
         self.framer: Framing | None = None if receive is None else receive.framing.new_framer()
+        self.awaits = awaits
         self.hang = None
         self.signal = signal
         self.is_tick = False
@@ -87,6 +97,13 @@ class ScriptRun:
         """Return one that ends the connection after an hour, unless its lifetime does."""
         run = cls(iter((END_OF_HANG,)), now + (HANG_SECONDS if lifetime == inf else inf))
         run.hang = hang
+        return run
+
+    @classmethod
+    def hanging_until(cls, until: float, end: EndSession) -> "ScriptRun":
+        """Return one that ends the connection so, unless the peer gives up before."""
+        run = cls(iter((end,)), until)
+        run.hang = Hang()
         return run
 
 
@@ -105,6 +122,22 @@ def resolve(script: Iterable[Step], context: RequestContext, observer: Observer 
             yield result
         if not number % STEPS_AT_ONCE:
             yield None  # lets the turn end even if a fault drops everything
+
+
+def find(selector: Selector, content: bytes, context: RequestContext) -> Rule | None:
+    """Return the rule on an event or a reply; SEARCHING if it has to be searched for in parts."""
+    if len(content) > selector.max_search_bytes:
+        return SEARCHING
+    cache = selector.rule_cache
+    if cache is not None and content in cache:
+        return cache[content]
+    try:
+        rule = selector.search(content, context)
+    except SearchTooLong:
+        return SEARCHING
+    if cache is not None:
+        cache.store(content, rule)
+    return rule
 
 
 def search(selector: Selector, request: bytes, context: RequestContext) -> Generator[None, None, Rule | None]:

@@ -9,7 +9,8 @@ from answerback.core.plan import ActivePlan, Event, ListenerPlan
 from answerback.core.recorder import Recorder
 from answerback.core.session.closing import CLOSING, HALF_CLOSED, LINGERING, NOTHING, OPEN, OVER, Closing
 from answerback.core.session.conversation import Conversation
-from answerback.core.session.events import begin
+from answerback.core.session.events import begin, upstream_down
+from answerback.core.session.forwarding import Forwarding
 from answerback.core.session.incomplete import send_interim
 from answerback.core.session.leaving import drain, end_hang, receive_eof
 from answerback.core.session.observer import Observer
@@ -20,6 +21,7 @@ from answerback.core.session.script import TURN_SECONDS, ScriptRun
 from answerback.core.session.ticking import Ticking, set_clocks, tick, tick_comes_next, ticks
 from answerback.core.session.timers import run_timers
 from answerback.core.session_metrics import SessionMetrics
+from answerback.core.tls import TlsNames
 
 # Rule: nothing here knows the time; callers pass it.
 # Rule: the path of a cached reply is inline here; everything else belongs to a part.
@@ -44,6 +46,7 @@ class Session:
         "conversation",
         "deadline",
         "fin_noted",
+        "forwarding",
         "metrics",
         "observer",
         "plan",
@@ -65,6 +68,8 @@ class Session:
     """When to call `handle_timer`."""
     fin_noted: bool
     """Whether the peer has sent FIN; bytes before it may still be unread."""
+    forwarding: Forwarding | None
+    """What requests need that an upstream answers; None if the rules answer all."""
     recorder: Recorder | None
     """Records requests and replies; None while the journal is off."""
     ticking: Ticking | None
@@ -93,6 +98,7 @@ class Session:
         self.fin_noted = False
         self.blocked_since = inf
         self.recorder = None
+        self.forwarding = None
         self.wants_read = True
         self.awaits_flush = False
         self.born = now
@@ -145,9 +151,24 @@ class Session:
         return bool(self.plan.on_connect.in_order)
 
     @property
+    def tls(self) -> TlsNames | None:
+        """What the client said in a TLS handshake, which a layer before this one knows."""
+        return None
+
+    @property
+    def handshaking(self) -> bool:
+        """Whether a handshake is not complete, which a layer before this one makes."""
+        return False
+
+    @property
     def in_progress(self) -> bool:
         """Whether something will happen without further input, other than a timeout."""
         return self.conversation.in_progress
+
+    @property
+    def owes(self) -> bool:
+        """Whether the upstream owes a reply."""
+        return self.forwarding is not None and self.forwarding.owes
 
     @property
     def busy(self) -> bool:
@@ -169,12 +190,20 @@ class Session:
         """Return the requests in a read whose reply is cached."""
         return self.plan.framing.split(data, 0)[0]
 
-    def connection_key(self) -> tuple[int, str, int]:
-        """Return the connection's number in this process, and the peer's address and port."""
-        assert self.connection is not None, "the connection is gone"
-        return self.connection.connection_number, *self.connection.peer
-
     # ── What a driver calls ───────────────────────────────────────────────────────────────────────────────────────
+
+    def begin_now(self, now: float) -> None:
+        """The peer is known only now: instead of at accept, the clocks of silence and of rules on TICK start here."""
+        limits = self.plan.limits
+        self.active_at = now
+        self.deadline = min(now + limits.idle_timeout, self.born + limits.lifetime)
+        if self.plan.ticks:
+            set_clocks(self, now)
+
+    def uncount(self, metrics: SessionMetrics) -> None:
+        """Record nothing, and count only in `metrics`: the peer is no client."""
+        self.metrics = metrics
+        self.recorder = None
 
     def connection_made(self, now: float) -> Sequence[Action]:
         """The connection has been accepted."""
@@ -227,6 +256,10 @@ class Session:
             return NOTHING
         self.turn_began = now
         return converse(self, now)
+
+    def note_activity(self, now: float) -> None:
+        """The peer did something, although no data has come: `idle_timeout` starts again."""
+        self.active_at = now
 
     def receive_eof(self, now: float) -> Sequence[Action]:
         """The peer has closed its half."""
@@ -305,6 +338,26 @@ class Session:
         script.resume_at = self.deadline = -inf
         return True
 
+    def upstream_down(self, error: str, now: float) -> Sequence[Action] | None:
+        """No connection to the upstream could be made. Returns None if no rule acts on that."""
+        return upstream_down(self, error, now)
+
+    def take_input(self) -> bytes:
+        """Return what was received and not processed, because it is for the layer or the server that follows."""
+        reader = self.conversation.reader
+        data, reader.buffer, reader.searched = bytes(reader.buffer), b"", 0
+        self.conversation.partial_since = inf
+        self.wants_read = True
+        return data
+
+    def tls_begun(self, now: float) -> Sequence[Action]:
+        """The handshake that a step has begun is complete: take the next step."""
+        script = self.conversation.script
+        if script is None:
+            return NOTHING
+        script.resume_at = -inf
+        return self.handle_timer(now)
+
     def handle_timer(self, now: float) -> Sequence[Action]:
         """The deadline has passed."""
         if self.turn_began is not None:
@@ -343,6 +396,10 @@ class Session:
     def close(self, reason: CloseReason) -> Sequence[Action]:
         """Send FIN, then read and discard until the peer's."""
         return self.own_closing().close(self, reason)
+
+    def reset(self) -> Sequence[Action]:
+        """Reset the connection once everything sent before is in the kernel."""
+        return self.own_closing().reset(self)
 
     def release(self) -> None:
         """Drop the script, the input and the references to the connection, which refers to this object."""

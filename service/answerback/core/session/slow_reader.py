@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from answerback.core.actions import Action
 from answerback.core.plan import ActivePlan, ListenerPlan
-from answerback.core.recorder import Recorder
 from answerback.core.session.closing import NOTHING
+from answerback.core.session.layer import Layer
 from answerback.core.session.session import Session
 
 # Rule: it keeps at most what a driver reads at once, and reads no more until the session has got all of it: the rest
@@ -16,10 +16,12 @@ from answerback.core.session.session import Session
 PIECE_SECONDS: Final = 0.1  # bytes due within this time are passed on together
 
 
-class SlowReader:
+class SlowReader(Layer):
     """Stands between a driver and a session. A driver calls it as it would call the session."""
 
-    __slots__ = ("_active", "_began", "_decided_by", "_due", "_fin", "_held", "_passed", "_rate", "_session")
+    __slots__ = ("_active", "_began", "_decided_by", "_due", "_fin", "_held", "_passed", "_rate")
+
+    _session: Session
 
     def __init__(self, session: Session, active: ActivePlan) -> None:
         self._session = session
@@ -33,19 +35,6 @@ class SlowReader:
         self._passed = 0  # bytes that it has carried since
         self._due = 0.0  # when it has carried the next piece
         self._fin = False  # whether the peer's FIN is held, behind the bytes
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what is the session's: everything but input and its time."""
-        return getattr(self._session, name)
-
-    @property
-    def recorder(self) -> Recorder | None:
-        """See `Session.recorder`."""
-        return self._session.recorder
-
-    @recorder.setter
-    def recorder(self, recorder: Recorder | None) -> None:
-        self._session.recorder = recorder
 
     @property
     def wants_read(self) -> bool:
@@ -87,12 +76,25 @@ class SlowReader:
             self._held += data
         return NOTHING
 
+    def take_input(self) -> bytes:
+        """See `Session.take_input`: what is held was sent in the clear too."""
+        held, self._held = self._held, b""
+        return self._session.take_input() + held
+
     def receive_eof(self, now: float) -> Sequence[Action]:
         """The peer has closed its half; the session gets to know behind the bytes that are held."""
         if not self._held or self._session.awaits_fin:
             return self._session.receive_eof(now)
         self._fin = True
         return self._session.note_fin(now)
+
+    def hold(self, data: bytes, now: float, *, fin: bool) -> None:
+        """The session gets these bytes from now on, and then the FIN if there is one: it could not read them before."""
+        self._decide(now)
+        self._held, self._fin = data, fin
+        self._began, self._passed, self._due = now, 0, now
+        if data:
+            self._expect_next()
 
     def signal_granted(self) -> bool:
         """See `Session.signal_granted`."""

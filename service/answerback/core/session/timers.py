@@ -39,6 +39,8 @@ def _timers(session: "Session", now: float) -> Iterator[tuple[float, Callable[[]
         yield script.resume_at, partial(resume, session, now)
     if session.turn_began is None:  # the peer's silence is timed from the end of this work
         yield now + limits.idle_timeout, lambda: NOTHING
+    if script is not None and script.awaits is not None:
+        yield session.active_at + limits.idle_timeout, partial(idle, session, now)
     if session.busy:
         return
     if session.ticking is not None and ticks(session, inf) and not session.awaits_flush:

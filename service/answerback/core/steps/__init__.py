@@ -6,19 +6,26 @@ step is its own result, made when it was compiled. Steps change nothing themselv
 
 from answerback.core.steps.add import add_shared
 from answerback.core.steps.base import (
+    AWAIT_OWN_REPLY,
+    AWAIT_REPLIES,
+    AWAIT_ROOM,
     END_AS_FAILED,
     END_AS_MALFORMED,
     END_AS_NOT_SHARED,
     END_AS_TOO_LARGE,
+    END_AS_UPSTREAM_DOWN,
     END_BY_RESET,
     END_IN_ORDER,
+    FORWARD,
     AddShared,
+    AwaitReplies,
     AwaitSignal,
     Chunks,
     DeleteShared,
     DeleteVariable,
     EndSession,
     EnterState,
+    ForwardRequest,
     GiveSignal,
     Hang,
     Key,
@@ -27,6 +34,7 @@ from answerback.core.steps.base import (
     SetFraming,
     SetVariable,
     Size,
+    StartTls,
     Step,
     StepResult,
     Wait,
@@ -37,6 +45,7 @@ from answerback.core.steps.delay import delay_drawn, delay_fixed
 from answerback.core.steps.discard import discard
 from answerback.core.steps.dribble import dribble
 from answerback.core.steps.echo import echo
+from answerback.core.steps.forward import forward, pass_reply
 from answerback.core.steps.framing import set_framing, set_framing_of_size
 from answerback.core.steps.half_close import half_close
 from answerback.core.steps.hang import hang
@@ -46,6 +55,7 @@ from answerback.core.steps.respond import Response, respond
 from answerback.core.steps.send import send
 from answerback.core.steps.set import put_shared, set_variable
 from answerback.core.steps.signal import signal
+from answerback.core.steps.start_tls import start_tls
 from answerback.core.steps.state import state
 from answerback.core.steps.unset import delete_shared, unset_variable
 from answerback.core.steps.wait import wait
@@ -53,19 +63,26 @@ from answerback.core.steps.wait import wait
 # Rule: one step, one file, one test. A new step need not be named here.
 
 __all__ = [
+    "AWAIT_OWN_REPLY",
+    "AWAIT_REPLIES",
+    "AWAIT_ROOM",
     "END_AS_FAILED",
     "END_AS_MALFORMED",
     "END_AS_NOT_SHARED",
     "END_AS_TOO_LARGE",
+    "END_AS_UPSTREAM_DOWN",
     "END_BY_RESET",
     "END_IN_ORDER",
+    "FORWARD",
     "AddShared",
+    "AwaitReplies",
     "AwaitSignal",
     "Chunks",
     "DeleteShared",
     "DeleteVariable",
     "EndSession",
     "EnterState",
+    "ForwardRequest",
     "GiveSignal",
     "Hang",
     "Key",
@@ -75,6 +92,7 @@ __all__ = [
     "SetFraming",
     "SetVariable",
     "Size",
+    "StartTls",
     "Step",
     "StepResult",
     "Wait",
@@ -87,8 +105,10 @@ __all__ = [
     "dribble",
     "echo",
     "failed",
+    "forward",
     "half_close",
     "hang",
+    "pass_reply",
     "put_shared",
     "receive",
     "receive_of_size",
@@ -99,6 +119,7 @@ __all__ = [
     "set_framing_of_size",
     "set_variable",
     "signal",
+    "start_tls",
     "state",
     "unset_variable",
     "wait",

@@ -44,6 +44,30 @@ class EndSession:
 
     by_reset: bool
     reason: CloseReason = CloseReason.SERVER_CLOSE
+    cut: bool = False
+    """Whether the reply is cut short: TLS does not say then that the stream has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Begin TLS, and take the next step once the handshake is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRequest:
+    """Pass the request on to the upstream, as it was received."""
+
+    waits: bool = False
+    """Whether steps follow: they wait for its reply, if replies are framed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReplies:
+    """Take the next step once the upstream owes no reply, or, with `room`, fewer than it may."""
+
+    room: bool = False
+    own: bool = False
+    """Whether the request of this script is among those that were forwarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +145,13 @@ class Receive:
     """What it must be; None if it may be anything."""
 
 
+FORWARD: Final = ForwardRequest()
+FORWARD_AND_WAIT: Final = ForwardRequest(waits=True)
+AWAIT_REPLIES: Final = AwaitReplies()
+AWAIT_ROOM: Final = AwaitReplies(room=True)
+AWAIT_OWN_REPLY: Final = AwaitReplies(own=True)
 END_IN_ORDER: Final = EndSession(by_reset=False)
+END_AS_UPSTREAM_DOWN: Final = EndSession(by_reset=False, reason=CloseReason.UPSTREAM_DOWN)
 END_BY_RESET: Final = EndSession(by_reset=True)
 END_AS_MALFORMED: Final = EndSession(by_reset=False, reason=CloseReason.MALFORMED_REQUEST)
 END_AS_TOO_LARGE: Final = EndSession(by_reset=False, reason=CloseReason.REPLY_TOO_LARGE)
@@ -139,6 +169,9 @@ StepResult = (
     | GiveSignal
     | EndSession
     | Hang
+    | StartTls
+    | ForwardRequest
+    | AwaitReplies
     | EnterState
     | SetVariable
     | DeleteVariable

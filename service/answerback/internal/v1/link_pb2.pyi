@@ -39,12 +39,13 @@ class Command(_message.Message):
     CLOSE_CONNECTIONS_FIELD_NUMBER: _builtins.int
     KEEP_CONNECTIONS_FIELD_NUMBER: _builtins.int
     PAUSE_FIELD_NUMBER: _builtins.int
-    EXPECT_SILENCE_FIELD_NUMBER: _builtins.int
+    ANNOUNCE_SYN_FILTERS_FIELD_NUMBER: _builtins.int
     STOP_ACCEPTING_FIELD_NUMBER: _builtins.int
     CLEAR_JOURNAL_FIELD_NUMBER: _builtins.int
     LIST_CONNECTIONS_FIELD_NUMBER: _builtins.int
     CLOSE_CHOSEN_FIELD_NUMBER: _builtins.int
     GRANT_SIGNALS_FIELD_NUMBER: _builtins.int
+    LOAD_CERTIFICATES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___Prepare: ...
     @_builtins.property
@@ -68,7 +69,7 @@ class Command(_message.Message):
     @_builtins.property
     def pause(self) -> Global___Pause: ...
     @_builtins.property
-    def expect_silence(self) -> Global___ExpectSilence: ...
+    def announce_syn_filters(self) -> Global___AnnounceSynFilters: ...
     @_builtins.property
     def stop_accepting(self) -> Global___StopAccepting: ...
     @_builtins.property
@@ -79,6 +80,8 @@ class Command(_message.Message):
     def close_chosen(self) -> Global___CloseChosen: ...
     @_builtins.property
     def grant_signals(self) -> Global___GrantSignals: ...
+    @_builtins.property
+    def load_certificates(self) -> Global___LoadCertificates: ...
     def __init__(
         self,
         *,
@@ -93,18 +96,19 @@ class Command(_message.Message):
         close_connections: Global___CloseConnections | None = ...,
         keep_connections: Global___KeepConnections | None = ...,
         pause: Global___Pause | None = ...,
-        expect_silence: Global___ExpectSilence | None = ...,
+        announce_syn_filters: Global___AnnounceSynFilters | None = ...,
         stop_accepting: Global___StopAccepting | None = ...,
         clear_journal: Global___ClearJournal | None = ...,
         list_connections: Global___ListConnections | None = ...,
         close_chosen: Global___CloseChosen | None = ...,
         grant_signals: Global___GrantSignals | None = ...,
+        load_certificates: Global___LoadCertificates | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "grant_signals", b"grant_signals", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "announce_syn_filters", b"announce_syn_filters", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "grant_signals", b"grant_signals", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "load_certificates", b"load_certificates", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "expect_silence", b"expect_silence", "grant_signals", b"grant_signals", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "adopt", b"adopt", "announce_syn_filters", b"announce_syn_filters", "clear_journal", b"clear_journal", "close_chosen", b"close_chosen", "close_connections", b"close_connections", "commit", b"commit", "drain", b"drain", "grant_signals", b"grant_signals", "keep_connections", b"keep_connections", "kind", b"kind", "list_connections", b"list_connections", "load_certificates", b"load_certificates", "pause", b"pause", "prepare", b"prepare", "release", b"release", "reset_counters", b"reset_counters", "stop", b"stop", "stop_accepting", b"stop_accepting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "expect_silence", "stop_accepting", "clear_journal", "list_connections", "close_chosen", "grant_signals"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["prepare", "commit", "abort", "adopt", "release", "drain", "stop", "reset_counters", "close_connections", "keep_connections", "pause", "announce_syn_filters", "stop_accepting", "clear_journal", "list_connections", "close_chosen", "grant_signals", "load_certificates"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -122,6 +126,7 @@ class Prepare(_message.Message):
     LAYOUTS_FIELD_NUMBER: _builtins.int
     SOCKETS_FIELD_NUMBER: _builtins.int
     DEFAULT_ENGINE_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     default_engine: _config_pb2.Engine.ValueType
     @_builtins.property
@@ -136,6 +141,10 @@ class Prepare(_message.Message):
     def sockets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SocketName]:
         """The sockets of listeners whose address is new to this worker."""
 
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Certificates]:
+        """Of listeners with TLS."""
+
     def __init__(
         self,
         *,
@@ -145,14 +154,95 @@ class Prepare(_message.Message):
         layouts: _abc.Iterable[Global___ListenerLayout] | None = ...,
         sockets: _abc.Iterable[Global___SocketName] | None = ...,
         default_engine: _config_pb2.Engine.ValueType = ...,
+        certificates: _abc.Iterable[Global___Certificates] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "default_engine", b"default_engine", "files", b"files", "layouts", b"layouts", "revision", b"revision", "sockets", b"sockets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificates", b"certificates", "config", b"config", "default_engine", b"default_engine", "files", b"files", "layouts", b"layouts", "revision", b"revision", "sockets", b"sockets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Prepare: _TypeAlias = Prepare  # noqa: Y015
+
+@_typing.final
+class Certificates(_message.Message):
+    """What the files hold that the `tls` of a listener names. Never logged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Pair(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        CERT_FIELD_NUMBER: _builtins.int
+        KEY_FIELD_NUMBER: _builtins.int
+        cert: _builtins.bytes
+        key: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            cert: _builtins.bytes = ...,
+            key: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cert", b"cert", "key", b"key"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    MAIN_FIELD_NUMBER: _builtins.int
+    CLIENT_CA_FIELD_NUMBER: _builtins.int
+    SNI_FIELD_NUMBER: _builtins.int
+    OF_UPSTREAM_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    client_ca: _builtins.bytes
+    of_upstream: _builtins.bool
+    """Whether the `tls` of the listener's upstream names them. Then `main` is not always there, and `client_ca` is its `ca`."""
+    @_builtins.property
+    def main(self) -> Global___Certificates.Pair: ...
+    @_builtins.property
+    def sni(self) -> _containers.RepeatedCompositeFieldContainer[Global___Certificates.Pair]:
+        """In the order of `sni`."""
+
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        main: Global___Certificates.Pair | None = ...,
+        client_ca: _builtins.bytes = ...,
+        sni: _abc.Iterable[Global___Certificates.Pair] | None = ...,
+        of_upstream: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["main", b"main"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_ca", b"client_ca", "listener", b"listener", "main", b"main", "of_upstream", b"of_upstream", "sni", b"sni"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Certificates: _TypeAlias = Certificates  # noqa: Y015
+
+@_typing.final
+class LoadCertificates(_message.Message):
+    """Use these in new handshakes of the active configuration. Not answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Certificates]: ...
+    def __init__(
+        self,
+        *,
+        certificates: _abc.Iterable[Global___Certificates] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificates", b"certificates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadCertificates: _TypeAlias = LoadCertificates  # noqa: Y015
 
 @_typing.final
 class File(_message.Message):
@@ -271,10 +361,10 @@ class Pause(_message.Message):
 Global___Pause: _TypeAlias = Pause  # noqa: Y015
 
 @_typing.final
-class ExpectSilence(_message.Message):
+class AnnounceSynFilters(_message.Message):
     """These listening sockets are about to answer no new client. A connection accepted on one of them from now on may have
     inherited that, and has to be freed of it. Workers accept there until StopAccepting, although the next Commit removes
-    the address or refuses clients; an Abort takes it back. Answered by SilenceExpected.
+    the address or refuses clients; an Abort takes it back. Answered by SynFiltersAnnounced.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -295,7 +385,7 @@ class ExpectSilence(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExpectSilence: _TypeAlias = ExpectSilence  # noqa: Y015
+Global___AnnounceSynFilters: _TypeAlias = AnnounceSynFilters  # noqa: Y015
 
 @_typing.final
 class StopAccepting(_message.Message):
@@ -451,21 +541,27 @@ Global___KeepConnections: _TypeAlias = KeepConnections  # noqa: Y015
 
 @_typing.final
 class ResetCounters(_message.Message):
-    """Set these cells of the shared sequences to 0, all at one moment. Answered by CountersReset."""
+    """Restart the sequences of these cells at 0, all at one moment. Answered by CountersReset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CELLS_FIELD_NUMBER: _builtins.int
+    PEER_CELLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def peer_cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The cells of counters that count for each peer."""
+
     def __init__(
         self,
         *,
         cells: _abc.Iterable[_builtins.int] | None = ...,
+        peer_cells: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "peer_cells", b"peer_cells"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,7 +661,10 @@ class CloseChosen(_message.Message):
 
     CHOSEN_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
+    AT_ONCE_FIELD_NUMBER: _builtins.int
     reset: _builtins.bool
+    at_once: _builtins.bool
+    """A relay, which cannot see what is in progress, closes in order without waiting for a pause."""
     @_builtins.property
     def chosen(self) -> Global___Chosen: ...
     def __init__(
@@ -573,10 +672,11 @@ class CloseChosen(_message.Message):
         *,
         chosen: Global___Chosen | None = ...,
         reset: _builtins.bool = ...,
+        at_once: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "reset", b"reset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_once", b"at_once", "chosen", b"chosen", "reset", b"reset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -690,6 +790,7 @@ class ListenerLayout(_message.Message):
     COUNTERS_FIELD_NUMBER: _builtins.int
     FAULTS_FIELD_NUMBER: _builtins.int
     FAULT_COUNTERS_FIELD_NUMBER: _builtins.int
+    UNEXPECTED_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
     block: _builtins.int
     socket: _builtins.str
@@ -708,6 +809,10 @@ class ListenerLayout(_message.Message):
     def fault_counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The cells of the faults' sequences that all workers share (replies, and in the next cell applications), in order."""
 
+    @_builtins.property
+    def unexpected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The cells that count the received frames that a rule did not expect, by the rules' order; 0 for rules that expect none."""
+
     def __init__(
         self,
         *,
@@ -718,10 +823,11 @@ class ListenerLayout(_message.Message):
         counters: _abc.Iterable[_builtins.int] | None = ...,
         faults: _abc.Iterable[_builtins.int] | None = ...,
         fault_counters: _abc.Iterable[_builtins.int] | None = ...,
+        unexpected: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "counters", b"counters", "fault_counters", b"fault_counters", "faults", b"faults", "listener", b"listener", "rules", b"rules", "socket", b"socket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "counters", b"counters", "fault_counters", b"fault_counters", "faults", b"faults", "listener", b"listener", "rules", b"rules", "socket", b"socket", "unexpected", b"unexpected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -740,7 +846,7 @@ class Event(_message.Message):
     DRAINED_FIELD_NUMBER: _builtins.int
     COUNTERS_RESET_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
-    SILENCE_EXPECTED_FIELD_NUMBER: _builtins.int
+    SYN_FILTERS_ANNOUNCED_FIELD_NUMBER: _builtins.int
     STOPPED_ACCEPTING_FIELD_NUMBER: _builtins.int
     JOURNAL_CLEARED_FIELD_NUMBER: _builtins.int
     CONNECTION_LIST_FIELD_NUMBER: _builtins.int
@@ -761,7 +867,7 @@ class Event(_message.Message):
     @_builtins.property
     def paused(self) -> Global___Paused: ...
     @_builtins.property
-    def silence_expected(self) -> Global___SilenceExpected: ...
+    def syn_filters_announced(self) -> Global___SynFiltersAnnounced: ...
     @_builtins.property
     def stopped_accepting(self) -> Global___StoppedAccepting: ...
     @_builtins.property
@@ -782,18 +888,18 @@ class Event(_message.Message):
         drained: Global___Drained | None = ...,
         counters_reset: Global___CountersReset | None = ...,
         paused: Global___Paused | None = ...,
-        silence_expected: Global___SilenceExpected | None = ...,
+        syn_filters_announced: Global___SynFiltersAnnounced | None = ...,
         stopped_accepting: Global___StoppedAccepting | None = ...,
         journal_cleared: Global___JournalCleared | None = ...,
         connection_list: Global___ConnectionList | None = ...,
         chosen_closed: Global___ChosenClosed | None = ...,
         signal_news: Global___SignalNews | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "signal_news", b"signal_news", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "signal_news", b"signal_news", "stopped_accepting", b"stopped_accepting", "syn_filters_announced", b"syn_filters_announced"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "signal_news", b"signal_news", "silence_expected", b"silence_expected", "stopped_accepting", b"stopped_accepting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen_closed", b"chosen_closed", "committed", b"committed", "connection_list", b"connection_list", "counters_reset", b"counters_reset", "drained", b"drained", "heartbeat", b"heartbeat", "journal_cleared", b"journal_cleared", "kind", b"kind", "paused", b"paused", "prepared", b"prepared", "rejected", b"rejected", "signal_news", b"signal_news", "stopped_accepting", b"stopped_accepting", "syn_filters_announced", b"syn_filters_announced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "silence_expected", "stopped_accepting", "journal_cleared", "connection_list", "chosen_closed", "signal_news"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["heartbeat", "prepared", "rejected", "committed", "drained", "counters_reset", "paused", "syn_filters_announced", "stopped_accepting", "journal_cleared", "connection_list", "chosen_closed", "signal_news"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1147,7 +1253,7 @@ class Paused(_message.Message):
 Global___Paused: _TypeAlias = Paused  # noqa: Y015
 
 @_typing.final
-class SilenceExpected(_message.Message):
+class SynFiltersAnnounced(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -1159,7 +1265,7 @@ class SilenceExpected(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SilenceExpected: _TypeAlias = SilenceExpected  # noqa: Y015
+Global___SynFiltersAnnounced: _TypeAlias = SynFiltersAnnounced  # noqa: Y015
 
 @_typing.final
 class StoppedAccepting(_message.Message):

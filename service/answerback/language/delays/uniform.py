@@ -11,7 +11,7 @@ from answerback.v1 import config_pb2 as v1
 FIELDS = describe(
     v1.Delay.Uniform,
     Where.RULE,
-    min=Time("do: [delay: {uniform: {min: 1s, max: 2s}}]", default="`0`", words="at most `max`"),
+    min=Time("do: [delay: {uniform: {min: 1s, max: 2s}}]", default="`0`", words="at most `max`", negative=True),
     max=Time("do: [delay: {uniform: {max: 200ms}}]"),
 )
 

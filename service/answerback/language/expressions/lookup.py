@@ -4,14 +4,27 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from answerback.core.expressions import Type, Value, names
+from answerback.core.expressions import Reads, Type, Value, names
 from answerback.core.expressions.values import constant
 from answerback.language.expressions.errors import quoted, suggestion
 from answerback.language.expressions.functions import FUNCTIONS
-from answerback.language.expressions.names import CAPTURES, CONNECTION_NUMBER, NAMES, ROOTS, RULE, SHARED, VARIABLES
+from answerback.language.expressions.names import (
+    CAPTURES,
+    CONNECTION_NUMBER,
+    NAMES,
+    REPLY,
+    ROOTS,
+    RULE,
+    SHARED,
+    VARIABLES,
+)
 from answerback.language.expressions.scope import Scope
 
 # Rule: a ValueError says what is wrong, and what to write.
+
+REQUEST: Final = "request"
+ANSWERED: Final = Value(Type.BYTES, names.answered, Reads.CONNECTION)
+"""`request` in rules on REPLY, where the content that rules see is the reply."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -30,8 +43,11 @@ def name(dotted: str, scope: Scope) -> Value:
     """The value of a name. Raises ValueError."""
     found = NAMES.get(dotted)
     if found is not None:
-        if dotted == CONNECTION_NUMBER:
-            scope.uses_connection_number()
+        if found.needs and found.needs not in scope.listener_fields:
+            raise ValueError(f"{dotted} is only known on a listener with `{found.needs}`")
+        if dotted == REQUEST and scope.of_reply:
+            return ANSWERED
+        _check_event(dotted, scope)
         return found.value
     if dotted == RULE:
         return constant(Type.BYTES, scope.rule.encode())
@@ -44,6 +60,16 @@ def name(dotted: str, scope: Scope) -> Value:
     if dotted in scope.captures.names:
         return names.capture(dotted)
     raise ValueError(_unknown(dotted, scope))
+
+
+def _check_event(dotted: str, scope: Scope) -> None:
+    """Note what is used. Raises ValueError for a name that is not known on the event of the rule."""
+    if dotted == REPLY and not scope.of_reply:
+        raise ValueError("reply is only known in rules on REPLY")
+    if dotted == CONNECTION_NUMBER:
+        if scope.event == "LIMIT":
+            raise ValueError(f"a connection over a limit has no {CONNECTION_NUMBER}")
+        scope.uses_connection_number()
 
 
 def _variable(given: Any) -> Value:
@@ -107,7 +133,8 @@ def _unknown(dotted: str, scope: Scope) -> str:
         return f"write {dotted}['NAME']"
     if dotted == "request.number":
         return "it is called request_number"
-    known = [*NAMES, RULE, "vars.NAME", *scope.fields, *scope.captures.names]
+    names_here = [each.name for each in NAMES.values() if not each.needs or each.needs in scope.listener_fields]
+    known = [*names_here, RULE, "vars.NAME", *scope.fields, *scope.captures.names]
     return f"unknown name {quoted(dotted)}{suggestion(dotted, known) or _listed(scope)}"
 
 

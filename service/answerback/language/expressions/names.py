@@ -22,6 +22,8 @@ class Name:
     example: str
     makes: str
     """The result of the example for the request on the reference page; escaped."""
+    needs: str = ""
+    """The field of the listener that provides it; empty if every listener does."""
 
     @property
     def value(self) -> Value:
@@ -58,6 +60,9 @@ class FramingField:
 CONNECTION_NUMBER: Final = "connection.number"
 """Drawn at accept where an expression of the listener uses it."""
 
+REPLY: Final = "reply"
+"""What the upstream has sent; known in rules on REPLY alone."""
+
 NAMES: Final[dict[str, Name]] = {
     each.name: each
     for each in (
@@ -69,6 +74,17 @@ NAMES: Final[dict[str, Name]] = {
             "the request as rules see it; not on events that are no request",
             "request",
             "SET key 42",
+        ),
+        Name(
+            REPLY,
+            Type.BYTES,
+            names.request,
+            Reads.REQUEST,
+            "in rules on REPLY: the upstream's reply as rules see it; `request` is the request that it answers, empty "
+            "if none was owed a reply",
+            "reply + ' to ' + request",
+            "+OK to SET key 42",
+            "upstream",
         ),
         Name(
             "request_number",
@@ -107,6 +123,17 @@ NAMES: Final[dict[str, Name]] = {
             "40123",
         ),
         Name(
+            "proxy.host",
+            Type.BYTES,
+            names.proxy_host,
+            Reads.CONNECTION,
+            "the address of the proxy that sent a PROXY header; empty without one, and on a Unix socket. Rejected on a "
+            "listener without `proxy_protocol`",
+            "proxy.host",
+            "198.51.100.1",
+            needs="proxy_protocol",
+        ),
+        Name(
             "local.port",
             Type.INT,
             names.local_port,
@@ -129,9 +156,50 @@ NAMES: Final[dict[str, Name]] = {
             Type.INT,
             names.connection_number,
             Reads.CONNECTION,
-            "the number of the connection among those of its listener, from 1, over all workers",
+            "the number of the connection among those of its listener, from 1, over all workers; not on LIMIT",
             "connection.number",
             "1",
+        ),
+        Name(
+            "tls.sni",
+            Type.BYTES,
+            names.tls_sni,
+            Reads.CONNECTION,
+            "the server name that the client asked for; empty without one",
+            "tls.sni",
+            "db.example.com",
+            "tls",
+        ),
+        Name(
+            "tls.alpn",
+            Type.BYTES,
+            names.tls_alpn,
+            Reads.CONNECTION,
+            "the protocol of `alpn` that was agreed on; empty without one",
+            "tls.alpn",
+            "h2",
+            "tls",
+        ),
+        Name(
+            "tls.client_name",
+            Type.BYTES,
+            names.tls_client_name,
+            Reads.CONNECTION,
+            "the common name of the client's certificate, or else its first alternative name; empty without one",
+            "tls.client_name",
+            "billing",
+            "tls",
+        ),
+        Name(
+            "upstream.error",
+            Type.BYTES,
+            names.upstream_error,
+            Reads.CONNECTION,
+            "why no connection to the upstream could be made the last time: the name of an errno, `timeout` or `name`; "
+            "empty before that",
+            "upstream.error",
+            "ECONNREFUSED",
+            "upstream",
         ),
         Name("listener", Type.BYTES, names.listener, Reads.NOTHING, "the listener's name", "listener", "it"),
     )

@@ -1,6 +1,6 @@
 """The names that the expressions of a rule can use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from answerback.core.expressions import Reads
@@ -27,8 +27,14 @@ class Scope:
     """Whether some of them are of received frames, so that they exist on every event."""
     event: str | None = None
     """The word of an event that brings no request; None for a request."""
+    of_reply: bool = False
+    """Whether it is a rule on REPLY: it sees the upstream's reply, and the request that it answers."""
     fields: Mapping[str, FramingField] = field(default_factory=dict)
     """The names that the framings of the listener provide."""
+    reply_fields: Mapping[str, FramingField] = field(default_factory=dict)
+    """The names that the framing of the upstream provides, for rules on REPLY."""
+    listener_fields: Container[str] = ()
+    """The fields that the listener has: some provide names."""
     rule: str = ""
     """The name under which the rule is counted."""
     accept_pattern: Callable[[str], None] = _accept

@@ -21,6 +21,7 @@ class BandwidthKind(FaultKind):
 
     fields = FIELDS
     example = "faults: [{bandwidth: {bytes_per_second: 2400}}]"
+    on_relays = True
     needs_bytes = True
     from_peer = True
 

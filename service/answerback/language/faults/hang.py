@@ -3,6 +3,7 @@
 from answerback.compat import override
 from answerback.core import faults
 from answerback.language import durations
+from answerback.language.context import Checking
 from answerback.language.faults.base import FAULTS, FaultKind
 from answerback.language.fields import Field, Time, Where, describe
 from answerback.v1 import config_pb2 as v1
@@ -21,6 +22,12 @@ class HangKind(FaultKind):
 
     fields = FIELDS
     example = "faults: [hang]"
+    on_relays = True
+
+    @override
+    def check_on_relay(self, given: v1.Fault.Hang, path: str, checking: Checking) -> None:
+        if given.ignore_fin:
+            checking.add(f"{path}.ignore_fin", "not with an upstream, where FIN waits with everything else")
 
     @override
     def compile(self, given: v1.Fault.Hang) -> faults.Effect:

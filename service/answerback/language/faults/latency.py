@@ -13,6 +13,7 @@ class LatencyKind(FaultKind):
     """Each reply is late."""
 
     example = "faults: [{latency: {lognormal: {median: 20ms, sigma: 0.5}}}]"
+    on_relays = True
 
     @override
     def check(self, given: v1.Delay, path: str, checking: Checking) -> None:

@@ -27,6 +27,7 @@ class SliceKind(FaultKind):
 
     fields = FIELDS
     example = "faults: [{slice: {size: 1}}]"
+    on_relays = True
     needs_bytes = True
 
     def check(self, given: v1.Fault.Slice, path: str, checking: Checking) -> None:

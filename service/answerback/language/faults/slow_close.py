@@ -2,9 +2,10 @@
 
 from answerback.compat import override
 from answerback.core import faults
+from answerback.core.bounded_counter import CountedFor
 from answerback.language.context import Checking
 from answerback.language.delays import check_delay, compile_delay
-from answerback.language.faults.base import FAULTS, FaultKind
+from answerback.language.faults.base import FAULTS, FaultKind, scope_of
 from answerback.language.fields import Field, Where, describe
 from answerback.v1 import config_pb2 as v1
 
@@ -21,6 +22,7 @@ class SlowCloseKind(FaultKind):
 
     fields = FIELDS
     example = "faults: [{slow_close: {delay: 1s}}]"
+    on_relays = True
 
     @override
     def check(self, given: v1.Fault.SlowClose, path: str, checking: Checking) -> None:
@@ -33,6 +35,6 @@ class SlowCloseKind(FaultKind):
 
     def never_applies(self, fault: v1.Fault) -> str | None:
         """A connection closes once, so nothing is left to skip."""
-        if fault.target == v1.Fault.TARGET_CONNECTION and (fault.skip or fault.every > 1):
+        if scope_of(fault) is CountedFor.CONNECTION and (fault.skip or fault.every > 1):
             return "a connection is closed once"
         return None

@@ -24,6 +24,8 @@ class TruncateKind(FaultKind):
 
     fields = FIELDS
     example = "faults: [truncate]"
+    on_relays = True
+    per_connection_on_relays = True
     needs_bytes = True
 
     @override

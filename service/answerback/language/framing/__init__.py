@@ -4,11 +4,14 @@ from answerback.language.framing.base import (
     FRAMINGS,
     FramingKind,
     check_framing,
+    check_reply_framing,
     compile_framing,
+    compile_reply_framing,
     describe,
     lint_framing,
     objection,
     provided_by,
+    provided_in_replies,
     waits_for,
 )
 
@@ -16,11 +19,14 @@ __all__ = [
     "FRAMINGS",
     "FramingKind",
     "check_framing",
+    "check_reply_framing",
     "compile_framing",
+    "compile_reply_framing",
     "describe",
     "lint_framing",
     "objection",
     "provided_by",
+    "provided_in_replies",
     "waits_for",
 ]
 

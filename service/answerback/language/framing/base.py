@@ -27,9 +27,20 @@ class FramingKind(Kind):
     """The bytes of a client, for the examples of the names that it provides."""
     """The names that expressions may use for requests under it."""
 
+    replies_runtime: ClassVar[type[Any] | None] = None
+    """Its class in `core.framing` for replies, if these have a form of their own. Its names are for requests then."""
+
     @abstractmethod
     def compile(self, given: Any, compiling: Compiling) -> Framing:
         """Make the framing of a checked value. Raises ValueError."""
+
+    def not_for_replies(self, given: Any) -> str:  # noqa: ARG002 - most can
+        """Why it cannot frame the replies of an upstream; empty if it can."""
+        return ""
+
+    def compile_for_replies(self, given: Any, compiling: Compiling) -> Framing:
+        """Make the framing of an upstream's replies. Raises ValueError."""
+        return self.compile(given, compiling)
 
     def describe(self, framing: Any) -> str:  # noqa: ARG002 - most have nothing more to say
         """The framing in the words of a configuration."""
@@ -55,10 +66,31 @@ def check_framing(given: v1.Framing, path: str, checking: Checking) -> None:
         kind.check(getattr(given, kind.name), step_into(path, kind.name), checking)
 
 
+def check_reply_framing(given: v1.Framing, path: str, checking: Checking) -> None:
+    """Report what is wrong with the framing of an upstream's replies."""
+    check_framing(given, path, checking)
+    kind = FRAMINGS.of(given)
+    why = "" if kind is None else kind.not_for_replies(getattr(given, kind.name))
+    if kind is not None and why:
+        checking.add(step_into(path, kind.name), f"not for the replies of an upstream: {why}")
+
+
 def compile_framing(given: v1.Framing, compiling: Compiling) -> Framing:
     """Make a core framing; by default `read`. Raises ValueError for what `check_framing` would have reported."""
     kind = FRAMINGS.of(given) or FRAMINGS[DEFAULT]
     return kind.compile(getattr(given, kind.name), compiling)
+
+
+def compile_reply_framing(given: v1.Framing, compiling: Compiling) -> Framing:
+    """Make the framing of an upstream's replies. Raises ValueError."""
+    kind, chosen = FRAMINGS.chosen(given)
+    return kind.compile_for_replies(chosen, compiling)
+
+
+def provided_in_replies(given: v1.Framing) -> tuple[FramingField, ...]:
+    """The names that a framing provides for the replies of an upstream."""
+    kind = FRAMINGS.of(given)
+    return () if kind is None or kind.replies_runtime is not None else kind.provides
 
 
 def provided_by(given: v1.Framing) -> tuple[FramingField, ...]:
@@ -97,5 +129,6 @@ def objection(framer: Framing, buffer: Buffer) -> str:
 
 
 def _kind_of(framing: Framing) -> FramingKind:
-    by_runtime = cast(Mapping[type[Any], FramingKind], {kind.runtime: kind for kind in FRAMINGS})
+    runtimes = ((runtime, kind) for kind in FRAMINGS for runtime in (kind.runtime, kind.replies_runtime))
+    by_runtime = cast(Mapping[type[Any], FramingKind], dict(runtimes))
     return by_runtime[type(framing)]

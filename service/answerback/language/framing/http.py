@@ -4,7 +4,7 @@ from typing import Final
 
 from answerback.compat import override
 from answerback.core.expressions import Type
-from answerback.core.framing import Buffer, Framing, Http, fields
+from answerback.core.framing import Buffer, Framing, Http, HttpReplies, fields
 from answerback.language.context import Compiling
 from answerback.language.expressions import FramingField
 from answerback.language.fields import Field, Where, describe
@@ -58,6 +58,7 @@ class HttpKind(FramingKind):
     fields = FIELDS
     example = "framing: http"
     provides = PROVIDES
+    replies_runtime = HttpReplies
     sample = (
         b"POST /a/b?x=1 HTTP/1.1\r\nHost: it\r\nX-Tag: a\r\nx-tag: b\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"5\r\nhello\r\n0\r\n\r\n"
@@ -67,9 +68,17 @@ class HttpKind(FramingKind):
     def compile(self, given: v1.Framing.Http, compiling: Compiling) -> Framing:
         return Http(given.head_first)
 
-    def describe(self, framing: Http) -> str:
+    @override
+    def not_for_replies(self, given: v1.Framing.Http) -> str:
+        return "a response is one reply; remove head_first" if given.head_first else ""
+
+    @override
+    def compile_for_replies(self, given: v1.Framing.Http, compiling: Compiling) -> Framing:
+        return HttpReplies()
+
+    def describe(self, framing: Http | HttpReplies) -> str:
         """Say whether heads and bodies are requests of their own."""
-        return f"{self.name}, head first" if framing.head_first else self.name
+        return f"{self.name}, head first" if isinstance(framing, Http) and framing.head_first else self.name
 
     def waits_for(self, framing: Http, buffer: Buffer, missing: int) -> str | None:  # noqa: ARG002 - as it is
         """The end of the head, where the body's size is not known yet."""

@@ -2,7 +2,7 @@
 
 from answerback.compat import override
 from answerback.core.expressions import Type
-from answerback.core.framing import Framing, Resp, fields
+from answerback.core.framing import Framing, Resp, RespReplies, fields
 from answerback.language.context import Compiling
 from answerback.language.expressions import FramingField
 from answerback.language.framing.base import FRAMINGS, FramingKind
@@ -29,6 +29,12 @@ class RespKind(FramingKind):
     )
     sample = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
 
+    replies_runtime = RespReplies
+
     @override
     def compile(self, given: v1.Framing.Resp, compiling: Compiling) -> Framing:
         return Resp()
+
+    @override
+    def compile_for_replies(self, given: v1.Framing.Resp, compiling: Compiling) -> Framing:
+        return RespReplies()

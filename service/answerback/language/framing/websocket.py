@@ -41,6 +41,10 @@ class WebSocketKind(FramingKind):
     def compile(self, given: v1.Framing.WebSocket, compiling: Compiling) -> Framing:
         return WebSocket()
 
+    @override
+    def not_for_replies(self, given: v1.Framing.WebSocket) -> str:
+        return "a server's frames are not masked, and begin behind its HTTP response"
+
     def waits_for(self, framing: WebSocket, buffer: Buffer, missing: int) -> str:
         """Count the bytes of the frame's head, too."""
         missing = framing.min_frame_length(buffer) - len(buffer)

@@ -33,8 +33,12 @@ class StepKind(Kind):
     """Why no step behind it is taken; empty if they are."""
     stands_alone: ClassVar[bool] = False
     """Whether it can be taken while another script waits, or where there is no conversation."""
+    forwards: ClassVar[bool] = False
+    """Whether it needs an upstream."""
     needs_request: ClassVar[bool] = False
     """Whether it does nothing where there is no request."""
+    not_for_replies: ClassVar[str] = ""
+    """Why it cannot be taken in a rule on REPLY; empty if it can."""
 
     @abstractmethod
     def compile(self, given: Any, compiling: Compiling) -> steps.Step:
@@ -51,6 +55,10 @@ class StepKind(Kind):
     def enters(self, given: Any) -> str | None:  # noqa: ARG002 - most enter none
         """The state that it enters, if it enters one."""
         return None
+
+    def expects(self, given: Any) -> bool:  # noqa: ARG002 - most expect nothing
+        """Whether it closes the connection as `unexpected` if a frame is not what it expects."""
+        return False
 
     def behind_fin(self, given: Any) -> str:  # noqa: ARG002 - most do what they always do
         """The difference if the peer has already closed its half, for a warning; empty if there is none."""
@@ -71,6 +79,8 @@ def check_script(script: Iterable[v1.Step], path: str, checking: Checking) -> No
         else:
             given = getattr(step, kind.name)
             kind.check(given, step_into(here, kind.name), within)
+            if checking.scope.of_reply and kind.not_for_replies:
+                checking.add(step_into(here, kind.name), f"not in a rule on REPLY: {kind.not_for_replies}")
             within = replace(within, scope=within.scope.behind_frame(kind.captures(given)))
 
 
@@ -80,7 +90,8 @@ def compile_script(script: Iterable[v1.Step], compiling: Compiling) -> tuple[ste
     closing = max((index for index, (kind, _) in enumerate(chosen) if kind.closes), default=-1)
     compiled = []
     for index, (kind, given) in enumerate(chosen):
-        compiled.append(kind.compile(given, replace(compiling, closes=index < closing)))
+        place = replace(compiling, closes=index < closing, is_last=index == len(chosen) - 1)
+        compiled.append(kind.compile(given, place))
         compiling = replace(compiling, scope=compiling.scope.behind_frame(kind.captures(given)))
     epilogues = dict.fromkeys(step for kind, given in chosen if (step := kind.epilogue(given)) is not None)
     return (*compiled, *epilogues)

@@ -13,6 +13,7 @@ from answerback.v1 import config_pb2 as v1
 class FramingStepKind(StepKind):
     """Cut what follows this request under another framing."""
 
+    not_for_replies = "it would be that of the client's requests, which may have come already"
     example = r'do: [framing: {delimiter: "\r\n.\r\n"}]'
 
     @override

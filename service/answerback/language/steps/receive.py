@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from answerback.compat import override
 from answerback.core import patterns, steps
 from answerback.core.expectation import Expectation
 from answerback.core.matching import Explainer
@@ -35,6 +36,7 @@ class ReceiveKind(StepKind):
     fields = FIELDS
     example = "do: [receive: {framing: line, into: rest}]"
     reads = True
+    not_for_replies = "the client's next frame may be a request; use it in the rule that forwards"
 
     def check(self, given: v1.Step.Receive, path: str, checking: Checking) -> None:
         """Check the framing and the name."""
@@ -62,7 +64,11 @@ class ReceiveKind(StepKind):
             with patterns.compiling(patterns.Compiler(patterns.LEAST_MEMORY)):
                 return explain_match(match, compiling)
 
-        return Expectation(compiling.scope.rule, compile_match(match, compiling), explainer)
+        return Expectation(compiling.scope.rule, compiling.unexpected_cell, compile_match(match, compiling), explainer)
+
+    @override
+    def expects(self, given: v1.Step.Receive) -> bool:
+        return given.HasField("expect")
 
     def captures(self, given: v1.Step.Receive) -> Captures:
         """The captures of the condition."""

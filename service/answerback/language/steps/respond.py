@@ -9,12 +9,17 @@ from answerback.core.escapes import quote
 from answerback.core.steps.respond import FINAL, Response, close_if_asked, has_body, respond
 from answerback.language.context import Checking, Compiling
 from answerback.language.fields import Field, Number, Where, describe
+from answerback.language.framing.http import PROVIDES
 from answerback.language.problems import quoted
 from answerback.language.steps.base import STEPS, StepKind
 from answerback.v1 import config_pb2 as v1
 
 MAX_HEADERS: Final = 100
 NOT_IN_A_VALUE: Final = re.compile(rb"[\r\n\0]")
+NOT_HTTP: Final = (
+    "answers an HTTP request, but neither the listener's framing nor a `framing` step of its rules is http: write "
+    "framing: http at the listener, or use send"
+)
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110, 5.6.2
 
 FIELDS = describe(
@@ -51,11 +56,15 @@ class RespondKind(StepKind):
     """Send an HTTP response."""
 
     fields = FIELDS
+    words = "only with the framing `http`, of the listener or by a step `framing`"
     example = "do: [respond: {status: 200, headers: [{name: Content-Type, value: text/plain}], body: hello}]"
     sends = True
+    not_for_replies = "it answers a request; use send"
 
     def check(self, given: v1.Step.Respond, path: str, checking: Checking) -> None:
-        """Check the status, the headers, and that the status allows the body."""
+        """Check the framings, the status, the headers, and that the status allows the body."""
+        if PROVIDES[0].name not in checking.scope.fields and not checking.scope.of_reply:
+            checking.add(path, NOT_HTTP)
         FIELDS.check(given, path, checking)
         if len(given.headers) > MAX_HEADERS:
             checking.add(f"{path}.headers", f"{len(given.headers)} headers; at most {MAX_HEADERS} are possible")

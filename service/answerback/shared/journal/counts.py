@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from answerback.shared.counters import SharedCounters
-from answerback.shared.journal.records import EXCHANGES, Moving, RingReader
+from answerback.shared.journal.ring_reader import EXCHANGES, Moving, RingReader
 from answerback.shared.listener_counters import JOURNAL_OFF, Dropped, count_dropped, unrecorded
 
 # Rule: a request is counted before it is recorded, and removed before it is counted as dropped. So a reader that reads

@@ -26,31 +26,47 @@ GENERATION: Final = 2 * RING_CELLS  # odd while the rings are being moved within
 # The connection of a record: process id, listener's block, number of the connection in that process, peer's port,
 # worker's slot, peer's host.
 CONNECTION: Final = Struct("<IIQHB45s")
+# The same in three parts: the same for all connections of a listener, different for each, and the same for each client.
+CONNECTION_LISTENER: Final = Struct("<II")
+CONNECTION_NUMBER: Final = Struct("<QH")
+CONNECTION_CLIENT: Final = Struct("<B45s")
 # The fixed part of a record: connection, time, injected delay and time of completion (all in seconds), state, kind,
 # number of the (first) request, position of the payload, number of requests, rule's cell, sequence number.
 FIXED: Final = Struct("<64sdddIIQQIiQ")
+# The same of a record that has just begun: connection, time, state and kind, number of the first request, position of
+# the payload, number of requests, rule's cell, sequence number. Fewer values are packed faster.
+FIXED_OPEN: Final = Struct("<64sd16xQQQIiQ")
+# Of a connection's end: connection, time, its duration, state and kind, number of requests, position of the payload,
+# 1, the reason, sequence number.
+FIXED_END: Final = Struct("<64sdd8xQQQIiQ")
 # The rest of it: bytes kept of the request and its size; position, size and kept bytes of the reply; number of faults
-# and the cells of the first ones; position and size of a note. Of a connection's end, the third and fourth are the
-# bytes received and sent.
-REST: Final = Struct("<IIQQII4IQI4x")
+# and the cells of the first ones; position and size of a note; the upstream's seconds, see UNKNOWN_SECONDS.
+REST: Final = Struct("<IIQQII4IQIf")
+# The same of an exchange without faults, that is not forwarded.
+REST_EXCHANGE: Final = Struct("<IIQQI20xQI4x")
+# Of a connection's end: bytes received and sent. The bytes behind them are of an earlier record.
+REST_END: Final = Struct("<QQ")
 SLOT_BYTES: Final = FIXED.size + REST.size
 SLOT_CELLS: Final = SLOT_BYTES // 8
 REST_AT: Final = FIXED.size
+UPSTREAM_AT: Final = REST_AT + 60
 DELAYED_AT: Final = 72
 FINISHED_AT: Final = 80
 STATE_AT: Final = 88
 KIND_AT: Final = 92
 RULE_AT: Final = 116
 SEQUENCE_CELL: Final = 15
+UNKNOWN_SECONDS: Final = -1.0  # of a forwarded request whose reply has not come, or cannot be known; 0: not forwarded
 MAX_FAULTS: Final = 4  # faults that a record names; more are only counted
 
 # What is read to drop a record: listener, time, state, payload's position, number of requests.
-DROP: Final = Struct("<4xI56xd16xI12xQI")
+DROP: Final = Struct(f"<4xI56xd16xI12xQI{SLOT_BYTES - 116}x")
 # What is read to count live entries: listener, state, number of requests, sequence number.
 COUNT: Final = Struct(f"<4xI80xI20xI4xQ{SLOT_BYTES - 128}x")
 # Completion: when, and the state.
 FINISH: Final = Struct("<dI")
 DOUBLE: Final = Struct("<d")
+FLOAT: Final = Struct("<f")
 
 # The payload of a record of kind RUN: number of requests, rule's cell, kept bytes and size of each reply, size of the
 # note; then for each request its kept bytes and its size; then the requests, the reply and the note.
@@ -83,6 +99,9 @@ class State(IntEnum):
     """The connection ended before."""
     CLEARED = 3
     """Removed on request; it does not exist for readers."""
+
+
+IN_PROGRESS: Final = int(State.IN_PROGRESS)  # numbers of an enum are slow to compare and to pack
 
 
 class JournalMemory:

@@ -1,197 +1,109 @@
-"""What sessions report to the journal: one recorder for each connection that has sent a request."""
+"""What the sessions of a worker report to the journal: one recorder for each connection that has sent a request."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from answerback.core.actions import Action, CloseReason, Send
+from answerback.core.actions import Action, CloseReason
 from answerback.core.plan import Event, Rule
 from answerback.core.recorder import Recorded
 from answerback.core.reply_cache import CachedReply
 from answerback.shared.journal.layout import (
-    CONNECTION,
-    DELAYED_AT,
-    DOUBLE,
     FINISH,
     FINISHED_AT,
-    FIXED,
-    MAX_FAULTS,
+    FIXED_END,
+    FIXED_OPEN,
+    IN_PROGRESS,
     NO_RULE,
-    REST,
     REST_AT,
+    REST_END,
+    REST_EXCHANGE,
     SLOT_BYTES,
     STATE_AT,
     Kind,
     State,
 )
-from answerback.shared.journal.region import JournalRegion, run_payload
+from answerback.shared.journal.open_record import OpenRecord, sent_by
+from answerback.shared.journal.region import run_payload
 from answerback.shared.journal.ring import Ring
 
-# Rule: `repeated` runs for every request of the fast path. What it does is inline, and measured (bench part `journal`).
+if TYPE_CHECKING:
+    from answerback.shared.journal.listener_journal import ListenerJournal
 
-IN_PROGRESS: Final = int(State.IN_PROGRESS)  # numbers of an enum are slow to pack
+# Rule: `repeated`, `flushed`, `ended` and `_exchange` run for every request or conversation. What they do is inline,
+#       and measured (bench parts `journal` and `rules`).
+
 DONE: Final = int(State.DONE)
-RUN: Final = int(Kind.RUN)
-END: Final = int(Kind.END)
-EXCHANGE: Final = int(Kind.EXCHANGE)
+# State and kind are packed as one number.
+RUN_IN_PROGRESS: Final = State.IN_PROGRESS | Kind.RUN << 32
+EXCHANGE_IN_PROGRESS: Final = State.IN_PROGRESS | Kind.EXCHANGE << 32
+END_DONE: Final = State.DONE | Kind.END << 32
 
 # What events are called, by the number in their records. Appended to only: records outlive workers.
-EVENT_NAMES: Final = ("CONNECT", "IDLE", "EOF", "DRAIN", "TICK", "LIMIT")
-
-
-class ListenerJournal:
-    """The journal of one listener in one worker. It stands in for a connection's recorder until its first request."""
-
-    __slots__ = ("_body_bytes", "_note", "_process", "_slot", "block", "region")
-
-    def __init__(
-        self,
-        region: JournalRegion,
-        block: int,
-        body_bytes: int | None,
-        process: int,
-        slot: int,
-        note: Callable[[bytes, Recorded], bytes] = lambda _request, _session: b"",
-    ) -> None:
-        """`block`: where the listener is counted. `body_bytes`: kept of each body; None as for all listeners.
-
-        `note`: what is noted of a request that no rule matched.
-        """
-        self.region = region
-        self.block = block
-        self._body_bytes = body_bytes
-        self._process = process
-        self._slot = slot
-        self._note = note
-
-    @property
-    def body_bytes(self) -> int:
-        """The bytes kept of each body."""
-        kept = self.region.body_bytes if self._body_bytes is None else self._body_bytes
-        return min(kept, self.region.exchanges.longest * 3 // 8)
-
-    def note(self, request: bytes, number: int, session: Recorded) -> bytes:
-        """Return why no rule matched this request."""
-        context = session.context
-        context.request, context.number = request, number
-        return self._note(request, session)[: self.region.exchanges.longest // 8]
-
-    def connection_of(self, number: int, host: str, port: int) -> "ConnectionRecorder":
-        """Return a recorder for the connection with this number and peer."""
-        key = CONNECTION.pack(
-            self._process, self.block, number, port, self._slot, host.partition("%")[0].encode("ascii", "replace")
-        )
-        return ConnectionRecorder(self, key)
-
-    def connection(self, session: Recorded) -> "ConnectionRecorder":
-        """Begin to record a connection."""
-        session.recorder = recorder = self.connection_of(*session.connection_key())
-        return recorder
-
-    def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
-        """See `Recorder`."""
-        self.connection(session).repeated(cached, data, number, now, session)
-
-    def matched(self, request: bytes, rule: Rule | None, number: int, now: float, session: Recorded) -> None:
-        """See `Recorder`."""
-        self.connection(session).matched(request, rule, number, now, session)
-
-    def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:
-        """See `Recorder`."""
-        self.connection(session).event(event, rule, now, session)
-
-    def sending(self, actions: Sequence[Action], first: int) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def interrupted(self) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def continued(self) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def delayed(self, seconds: float) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def applied(self, faults: tuple[int, ...]) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def suspended(self) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def played(self) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def flushed(self, now: float) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def over(self, now: float) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-
-class _Open:
-    """An exchange or event whose script is in progress."""
-
-    __slots__ = ("body", "delayed", "faults", "many", "ring", "sequence", "size", "stored")
-
-    def __init__(self, ring: Ring, sequence: int) -> None:
-        self.ring = ring
-        self.sequence = sequence
-        self.body = bytearray()  # of the reply, as much as is kept
-        self.size = 0
-        self.stored = 0  # bytes of the body that are in the journal already
-        self.delayed = 0.0
-        self.faults: tuple[int, ...] = ()
-        self.many = 0  # faults, those that are not named too
+EVENT_NAMES: Final = ("CONNECT", "IDLE", "EOF", "DRAIN", "TICK", "LIMIT", "UPSTREAM_DOWN", "REPLY")
 
 
 class ConnectionRecorder:
     """The journal of one connection. See `core.recorder.Recorder`."""
 
-    __slots__ = ("_first", "_journal", "_key", "_last", "_open", "_outer", "_ring")
+    __slots__ = ("begun", "first", "journal", "key", "last", "open", "outer", "owed", "ring")
 
-    def __init__(self, journal: ListenerJournal, key: bytes) -> None:
-        self._journal = journal
-        self._ring = journal.region.exchanges
-        self._key = key
-        self._first = 1  # the records whose replies are not known to be in the kernel yet
-        self._last = 0
-        self._open: _Open | None = None
-        self._outer: _Open | None = None  # the script that waits while another one is played
+    # Set by `ListenerJournal.recorder`: a call of `__init__` takes a tenth of all that is recorded of one request.
+    journal: "ListenerJournal"
+    ring: Ring
+    key: bytes
+    """What its records say of the connection."""
+    first: int
+    """The first and the last of the records whose replies are not known to be in the kernel yet."""
+    last: int
+    begun: tuple[bytes, int, int, float] | None
+    """A request whose script is played, not recorded yet: its bytes, its rule's cell, its number and the time."""
+    open: OpenRecord | None
+    outer: OpenRecord | None
+    """The script that waits while another one is played."""
+    owed: dict[OpenRecord, None] | None
+    """The requests to which the upstream owes replies, in order; None if none was forwarded yet."""
 
     def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
         """See `Recorder`."""
-        ring = self._ring
+        ring = self.ring
         count = cached.requests
         if (cached.position < ring.fresh or ring.room < count) and not self._prepare(cached, data, number, session):
+            reply = cached.each()
             for request in session.split_again(data):
-                self._append(request, cached.cell, cached.each(), number, now, session)
+                note = b"" if cached.cell >= 0 else self.journal.note(request, number, session)
+                self._await_flush(self._exchange(request, cached.cell, reply, len(reply), number, now, note))
                 number += 1
             return
         sequence = ring.next
-        FIXED.pack_into(
-            ring.buffer,
-            ring.slots_at + sequence % ring.slots * SLOT_BYTES,
-            *(self._key, now, 0.0, 0.0, IN_PROGRESS, RUN, number, cached.position, count, NO_RULE, sequence),
+        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
+        position = cached.position
+        FIXED_OPEN.pack_into(
+            ring.buffer, at, self.key, now, RUN_IN_PROGRESS, number, position, count, NO_RULE, sequence
         )
         ring.next = sequence + 1
         ring.room -= count
-        self._first = self._last = sequence
+        self.first = self.last = sequence
 
     def matched(self, request: bytes, rule: Rule | None, number: int, now: float, session: Recorded) -> None:
         """See `Recorder`."""
-        if rule is None:
-            self._append(request, NO_RULE, b"", number, now, session)
-        elif rule.reply is not None:
-            self._append(request, rule.cell, rule.reply.data, number, now, session)
-        else:
-            self.played()
-            self._open = _Open(self._ring, self._add(request, rule.cell, b"", number, now, b""))
+        if rule is None and session.forwarding is None:
+            note = self.journal.note(request, number, session)
+            self._await_flush(self._exchange(request, NO_RULE, b"", 0, number, now, note))
+            return
+        reply = None if rule is None else rule.reply
+        if rule is not None and reply is not None and (session.forwarding is None or not session.owes):
+            self._await_flush(self._exchange(request, rule.cell, reply.data, len(reply.data), number, now))
+            return
+        if self.begun is not None or self.open is not None:
+            self._close()
+        self.begun = request, NO_RULE if rule is None else rule.cell, number, now
 
     def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:  # noqa: ARG002 - see ListenerJournal
         """See `Recorder`."""
-        ring = self._journal.region.events
-        self.played()
+        ring = self.journal.region.events
+        self._close()
         sequence = ring.append(
-            self._key,
+            self.key,
             now,
             state=State.IN_PROGRESS,
             kind=Kind.EVENT,
@@ -199,169 +111,188 @@ class ConnectionRecorder:
             payload=ring.head,
             rule=rule.cell,
         )
-        self._open = _Open(ring, sequence)
+        self.open = OpenRecord(ring, sequence)
 
-    def sending(self, actions: Sequence[Action], first: int) -> None:
+    def forwarded(self, *, owed: bool) -> OpenRecord | None:
         """See `Recorder`."""
-        current = self._open
+        current = self._opened()
         if current is None:
-            return
-        most = self._journal.body_bytes
-        for action in actions[first:] if first else actions:
-            if type(action) is Send:
-                current.size += len(action.data)
-                if len(current.body) < most:
-                    current.body += action.data[: most - len(current.body)]
+            return None
+        current.forward()
+        if not owed:
+            return None
+        if self.owed is None:
+            self.owed = {}
+        self.owed[current] = None
+        return current
+
+    def replied(self, request: object, seconds: float) -> None:
+        """See `Recorder`."""
+        if self.owed is not None and request in self.owed:
+            assert isinstance(request, OpenRecord)
+            del self.owed[request]
+            request.upstream = seconds
+            self.open = request
+
+    def unanswered(self, now: float) -> None:
+        """See `Recorder`."""
+        owed, self.owed = self.owed, None
+        for request in owed or ():
+            request.ring.complete(request.sequence, now, State.ABANDONED)
 
     def delayed(self, seconds: float) -> None:
         """See `Recorder`."""
-        if self._open is not None:
-            self._open.delayed += seconds
+        current = self._opened()
+        if current is not None:
+            current.delayed += seconds
 
     def applied(self, faults: tuple[int, ...]) -> None:
         """See `Recorder`."""
-        current = self._open
+        current = self._opened()
         if current is not None:
-            current.many += len(faults)
-            current.faults = (*current.faults, *faults)[:MAX_FAULTS]
+            current.applied(faults)
 
-    def suspended(self) -> None:
+    def suspended(self, actions: Sequence[Action], first: int) -> None:
         """See `Recorder`."""
-        if self._open is not None:
-            self._store(self._open)
+        current = self._opened()
+        if current is not None:
+            current.sending(actions, first, self.journal.body_bytes)
+            current.store()
 
-    def played(self) -> None:
+    def played(self, actions: Sequence[Action], first: int) -> None:
         """See `Recorder`."""
-        current, self._open = self._open, None
-        if current is None:
-            return
-        self._store(current, whole=True)
-        if current.ring is not self._ring:
-            current.ring.complete(current.sequence, 0.0, State.DONE)
-        else:
-            self._await_flush(current.sequence)
+        begun = self.begun
+        if begun is not None:
+            self.begun = None
+            request, rule, number, now = begun
+            reply, size = sent_by(actions, first, self.journal.body_bytes)
+            self._await_flush(self._exchange(request, rule, reply, size, number, now))
+        elif self.open is not None:
+            self.open.sending(actions, first, self.journal.body_bytes)
+            self._close()
 
     def flushed(self, now: float) -> None:
         """See `Recorder`."""
-        ring, last = self._ring, self._last
-        if self._first == last >= ring.tail:
+        ring, last = self.ring, self.last
+        if self.first == last >= ring.tail:
             at = ring.slots_at + last % ring.slots * SLOT_BYTES
             if ring.buffer[at + STATE_AT] == IN_PROGRESS:
                 FINISH.pack_into(ring.buffer, at + FINISHED_AT, now, DONE)
         else:
-            for sequence in range(self._first, last + 1):
+            for sequence in range(self.first, last + 1):
                 ring.complete(sequence, now, State.DONE)
-        self._first = last + 1
+        self.first = last + 1
 
     def over(self, now: float) -> None:
         """See `Recorder`."""
-        if self._first <= self._last:
-            for sequence in range(self._first, self._last + 1):
-                self._ring.complete(sequence, now, State.ABANDONED)
-            self._first = self._last + 1
-        scripts = self._open, self._outer
-        self._open = self._outer = None
+        if self.first <= self.last:
+            for sequence in range(self.first, self.last + 1):
+                self.ring.complete(sequence, now, State.ABANDONED)
+            self.first = self.last + 1
+        scripts = self._opened(), self.outer, *(self.owed or ())
+        self.open = self.outer = self.owed = None
         for current in scripts:
             if current is not None:
-                self._store(current, whole=True)
+                current.store(whole=True)
                 current.ring.complete(current.sequence, now, State.ABANDONED)
 
     def interrupted(self) -> None:
         """See `Recorder`."""
-        self._outer, self._open = self._open, None
+        self.outer, self.open = self._opened(), None
 
     def continued(self) -> None:
         """See `Recorder`."""
-        self.played()
-        self._open, self._outer = self._outer, None
+        self._close()
+        self.open, self.outer = self.outer, None
 
-    def ended(
-        self, reason: CloseReason, now: float, seconds: float, requests: int, *, received: int, sent: int
-    ) -> None:
-        """The connection was closed after `seconds`."""
-        ring = self._journal.region.events
+    def ended(self, reason: CloseReason, now: float, born: float, requests: int, received: int, sent: int) -> None:
+        """The connection, which began at the time `born`, was closed; it received and sent this many bytes."""
+        if self.first <= self.last or self.begun or self.open is not None or self.outer is not None or self.owed:
+            self.over(now)
+        ring = self.journal.region.events
         if ring.room < 1:
             ring.make_entries(1)
-        sequence = ring.next
+        buffer, sequence = ring.buffer, ring.next
         at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
-        REST.pack_into(ring.buffer, at + REST_AT, 0, 0, received, sent, 0, 0, 0, 0, 0, 0, 0, 0)
-        FIXED.pack_into(
-            ring.buffer, at, self._key, now, seconds, now, DONE, END, requests, ring.head, 1, reason, sequence
-        )
+        REST_END.pack_into(buffer, at + REST_AT, received, sent)
+        FIXED_END.pack_into(buffer, at, self.key, now, now - born, END_DONE, requests, ring.head, 1, reason, sequence)
         ring.next = sequence + 1
         ring.room -= 1
 
     def _prepare(self, cached: CachedReply, data: bytes, number: int, session: Recorded) -> bool:
         """Make room for a cached reply, and store it if it is not recent; False if it cannot be a RUN."""
-        ring, count = self._ring, cached.requests
+        ring, count = self.ring, cached.requests
         if count > ring.batch and count * 8 > ring.bound:
             return False  # dropping this many at once would leave the ring nearly empty
         if cached.position < ring.fresh:
-            most = min(self._journal.body_bytes, ring.longest // 8)
+            most = min(self.journal.body_bytes, ring.longest // 8)
             requests = [(request[:most], len(request)) for request in session.split_again(data)]
             reply = cached.each()
-            note = b"" if cached.cell >= 0 else self._journal.note(requests[0][0], number, session)
-            parts = run_payload(requests, cached.cell, reply[:most], len(reply), note)
-            if sum(map(len, parts)) > ring.longest:
+            note = b"" if cached.cell >= 0 else self.journal.note(requests[0][0], number, session)
+            payload = run_payload(requests, cached.cell, reply[:most], len(reply), note)
+            if len(payload) > ring.longest:
                 return False
-            cached.position = ring.store(*parts)
+            cached.position = ring.store(payload)
         if ring.room < count:
             ring.make_entries(count)
         return True
 
-    def _append(
-        self, request: bytes, rule: int, reply: bytes | memoryview, number: int, now: float, session: Recorded
-    ) -> None:
-        """Record a request with its whole reply."""
-        note = b"" if rule >= 0 else self._journal.note(request, number, session)
-        self._await_flush(self._add(request, rule, reply, number, now, note))
+    def _opened(self) -> OpenRecord | None:
+        """Return the record of the script that is played; one that is not recorded yet is now."""
+        if self.begun is not None:
+            (request, rule, number, now), self.begun = self.begun, None
+            self.open = OpenRecord(self.ring, self._exchange(request, rule, b"", 0, number, now))
+        return self.open
 
-    def _add(self, request: bytes, rule: int, reply: bytes | memoryview, number: int, now: float, note: bytes) -> int:
-        ring, most = self._ring, self._journal.body_bytes
+    def _close(self) -> None:
+        """Complete the record of the script that is played, if there is one."""
+        current, self.open = self._opened(), None
+        if current is None:
+            return
+        more = current is self.outer or (self.owed is not None and current in self.owed)
+        if not more or not current.is_empty:
+            current.store(whole=True)
+        if more:
+            return
+        if current.ring is not self.ring:
+            current.ring.complete(current.sequence, 0.0, State.DONE)
+        else:
+            self._await_flush(current.sequence)
+
+    def _exchange(
+        self,
+        request: bytes,
+        rule: int,
+        reply: bytes | memoryview,
+        size: int,
+        number: int,
+        now: float,
+        note: bytes = b"",
+    ) -> int:
+        """Record a request and its reply of `size` bytes, of which these, or more, are kept."""
+        ring, most = self.ring, self.journal.body_bytes
+        requested = len(request)
         kept, sent = request[:most], reply[:most]
-        payload = ring.store(kept, sent, note)
-        reply_at = payload + len(kept)
-        return ring.append(
-            self._key,
-            now,
-            state=State.IN_PROGRESS,
-            kind=Kind.EXCHANGE,
-            number=number,
-            payload=payload,
-            rule=rule,
-            rest=(
-                *(len(kept), len(request), reply_at, len(reply), len(sent), 0, 0, 0, 0, 0),
-                *(reply_at + len(sent), len(note)),
-            ),
+        payload = ring.store(b"".join((kept, sent, note)))
+        if ring.room < 1:
+            ring.make_entries(1)
+        buffer, sequence, reply_at = ring.buffer, ring.next, payload + len(kept)
+        note_at = reply_at + len(sent)
+        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
+        REST_EXCHANGE.pack_into(
+            buffer, at + REST_AT, len(kept), requested, reply_at, size, len(sent), note_at, len(note)
         )
+        FIXED_OPEN.pack_into(buffer, at, self.key, now, EXCHANGE_IN_PROGRESS, number, payload, 1, rule, sequence)
+        ring.next = sequence + 1
+        ring.room -= 1
+        return sequence
 
     def _await_flush(self, sequence: int) -> None:
         """The record is complete as soon as everything sent is in the kernel."""
-        if self._first > self._last:
-            self._first = sequence
-        elif sequence != self._last + 1:  # records of other connections stand between: these need not wait
-            for earlier in range(self._first, self._last + 1):
-                self._ring.complete(earlier, 0.0, State.DONE)
-            self._first = sequence
-        self._last = sequence
-
-    def _store(self, current: _Open, *, whole: bool = False) -> None:
-        """Write what is known of a reply in progress, if it has grown much, or is `whole`."""
-        ring, sequence = current.ring, current.sequence
-        if sequence < ring.tail:
-            return  # it was dropped
-        body, reply_at = current.body, 0
-        grown = len(body) > current.stored if whole else len(body) > 2 * current.stored
-        if grown:
-            reply_at = ring.store(body)
-            current.stored = len(body)
-            if sequence < ring.tail:
-                return  # to make room for its reply
-        at = ring.at(sequence)
-        rest = list(REST.unpack_from(ring.buffer, at + REST_AT))
-        if grown:
-            rest[2], rest[4] = reply_at, len(body)
-        rest[3] = current.size
-        rest[5:10] = current.many, *(*current.faults, 0, 0, 0, 0)[:MAX_FAULTS]
-        REST.pack_into(ring.buffer, at + REST_AT, *rest)
-        DOUBLE.pack_into(ring.buffer, at + DELAYED_AT, current.delayed)
+        if self.first > self.last:
+            self.first = sequence
+        elif sequence != self.last + 1:  # records of other connections stand between: these need not wait
+            for earlier in range(self.first, self.last + 1):
+                self.ring.complete(earlier, 0.0, State.DONE)
+            self.first = sequence
+        self.last = sequence

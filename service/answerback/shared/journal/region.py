@@ -21,8 +21,9 @@ from answerback.shared.journal.layout import (
     State,
     region_bytes,
 )
-from answerback.shared.journal.records import EVENTS, EXCHANGES, Record, RingReader
-from answerback.shared.journal.ring import Ring
+from answerback.shared.journal.records import Record
+from answerback.shared.journal.ring import NOTHING_MORE, Ring
+from answerback.shared.journal.ring_reader import EVENTS, EXCHANGES, RingReader
 from answerback.shared.listener_counters import JOURNAL_OFF, Cells, Dropped, count_dropped, unrecorded
 
 # Rule: bounds change rarely: then the records are read and written again, within one turn of the event loop.
@@ -53,7 +54,7 @@ class JournalRegion:
         self.buffer = memory.region(number)
         self._cells = self.buffer[:HEADER_BYTES].cast("Q")
         self.exchanges = Ring(self.buffer, EXCHANGES, count)
-        self.events = Ring(self.buffer, EVENTS, lambda *_: None)
+        self.events = Ring(self.buffer, EVENTS, None)
         self.body_bytes = 0
         if self._cells[GENERATION] % 2:  # the former writer died while it moved the rings
             self._move(*(_of(ring) for ring in (self.exchanges, self.events)), keep=False)
@@ -122,37 +123,42 @@ def _of(ring: Ring) -> _Place:
 
 def run_payload(
     requests: Sequence[tuple[bytes, int]], rule: int, reply: bytes | memoryview, reply_size: int, note: bytes
-) -> list[bytes | memoryview]:
-    """Return the parts of the payload of a RUN: kept bytes and size of each request, and of the reply to each."""
+) -> bytes:
+    """Return the payload of a RUN: kept bytes and size of each request, and of the reply to each."""
     head = RUN_HEAD.pack(len(requests), rule, len(reply), reply_size, len(note))
     sizes = b"".join(RUN_REQUEST.pack(len(kept), size) for kept, size in requests)
-    return [head + sizes, *(kept for kept, _ in requests), reply, note]
+    return b"".join((head, sizes, *(kept for kept, _ in requests), reply, note))
 
 
 def _put_back(ring: Ring, records: list[Record]) -> None:
     """Append records again, with their sequence numbers."""
     if not records:
         return
+    end = ring.next
     ring.restart_at(records[0].sequence)
     former, position = None, -1
-    for _, group in groupby(records, attrgetter("sequence")):
+    for sequence, group in groupby(records, attrgetter("sequence")):
         same = list(group)
         record = same[0]
+        _fill_to(ring, sequence)
         if record.kind == Kind.RUN:
             content = [(each.request, each.request_size) for each in same], record.rule, record.reply
             if content != former or position < ring.fresh:
-                former, position = content, ring.store(*run_payload(*content, record.reply_size, record.note))
-            rest: tuple[int, ...] = (0,) * 12
+                former, position = content, ring.store(run_payload(*content, record.reply_size, record.note))
+            rest: tuple[float, ...] = NOTHING_MORE
+        elif record.kind == Kind.END:
+            position, rest = ring.head, (record.request_size, record.reply_size)
         else:
             body = ring.longest // 2 - ring.longest // 8
             request, reply = record.request[:body], record.reply[:body]
             note = record.note[: ring.longest // 8]
-            payload = position = ring.store(request, reply, note)
+            payload = position = ring.store(b"".join((request, reply, note)))
             former = None
             faults = (*record.faults, 0, 0, 0, 0)[:MAX_FAULTS]
             rest = (
                 len(request), record.request_size, payload + len(request), record.reply_size, len(reply),
                 len(record.faults), *faults, payload + len(request) + len(reply), len(note),
+                record.upstream,
             )  # fmt: skip
         ring.append(
             record.connection,
@@ -168,3 +174,10 @@ def _put_back(ring: Ring, records: list[Record]) -> None:
             rest=rest,
             sequence=record.sequence,
         )
+    _fill_to(ring, end)
+
+
+def _fill_to(ring: Ring, sequence: int) -> None:
+    """Append cleared records up to this number, for those that were cleared: live sequence numbers have no gaps."""
+    while ring.next < sequence:
+        ring.append(b"", 0.0, state=State.CLEARED, kind=Kind.EXCHANGE, number=0, payload=ring.head)

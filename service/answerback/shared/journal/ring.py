@@ -6,6 +6,7 @@ newest payload and the oldest record's, and no live record loses a payload that 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from answerback.shared.journal.layout import (
@@ -22,6 +23,7 @@ from answerback.shared.journal.layout import (
     PAYLOAD_HEAD,
     REST,
     REST_AT,
+    REST_END,
     RING_CELLS,
     SEQUENCE_CELL,
     SLOT_BYTES,
@@ -38,6 +40,9 @@ from answerback.shared.listener_counters import Cells, Dropped
 # Rule: one writer per region: the worker that counts there, or the supervisor when there is none.
 # Rule: a record is removed first, then counted as dropped: readers never see it as both.
 
+CLEARED: Final = int(State.CLEARED)  # numbers of an enum are slow to compare
+NO_LISTENER: Final = -1
+NOTHING_MORE: Final = (0,) * 13  # the rest of a record without bodies
 DROPPED_AT_ONCE: Final = 64  # a ring drops a 64th of its entries at a time
 
 Drop = Callable[[int, Dropped, int, float], None]
@@ -68,8 +73,11 @@ class Ring:
         "tail",
     )
 
-    def __init__(self, region: memoryview, first: int, count: Drop) -> None:
-        """Continue the ring that is in the region; it has no slots before `place`."""
+    def __init__(self, region: memoryview, first: int, count: Drop | None) -> None:
+        """Continue the ring that is in the region; it has no slots before `place`.
+
+        `count`: None if nothing is counted, and each record is one entry.
+        """
         self.buffer = region
         self.cells: Cells = region[:HEADER_BYTES].cast("Q")
         self._first = first
@@ -119,10 +127,9 @@ class Ring:
         """Return where the record stands in the region."""
         return self.slots_at + sequence % self.slots * SLOT_BYTES
 
-    def store(self, *parts: bytes | bytearray | memoryview) -> int:
-        """Write these bytes one behind the other; return their position. At most `longest` bytes."""
-        head = self.head
-        size = sum(map(len, parts))
+    def store(self, payload: bytes | bytearray | memoryview) -> int:
+        """Write these bytes; return their position. At most `longest` bytes."""
+        head, size = self.head, len(payload)
         within = head % self.capacity
         if within + size > self.capacity:
             head += self.capacity - within
@@ -132,11 +139,10 @@ class Ring:
             self._make_room(end)
         self.head = end
         self.cells[self._first + PAYLOAD_HEAD] = end  # before a byte is overwritten: a successor must not reuse them
-        self.fresh = max(0, end - self._eighth)
+        fresh = end - self._eighth
+        self.fresh = max(0, fresh)
         at = self.payload_at + within
-        for part in parts:
-            self.buffer[at : at + len(part)] = part
-            at += len(part)
+        self.buffer[at : at + size] = payload
         return head
 
     def append(  # noqa: PLR0913 - the fields of a record
@@ -152,7 +158,7 @@ class Ring:
         rule: int = NO_RULE,
         delayed: float = 0.0,
         finished: float = 0.0,
-        rest: tuple[int, ...] = (0,) * 12,
+        rest: tuple[float, ...] = NOTHING_MORE,
         sequence: int = 0,
     ) -> int:
         """Append a record whose payload is stored; return its sequence number, which is `sequence` if given."""
@@ -160,7 +166,10 @@ class Ring:
             self.make_entries(count)
         sequence = sequence or self.next
         at = self.at(sequence)
-        REST.pack_into(self.buffer, at + REST_AT, *rest)
+        if kind == Kind.END:
+            REST_END.pack_into(self.buffer, at + REST_AT, *rest[:2])
+        else:
+            REST.pack_into(self.buffer, at + REST_AT, *rest)
         FIXED.pack_into(
             self.buffer, at, connection, time, delayed, finished, state, kind, number, payload, count, rule, sequence
         )
@@ -201,8 +210,9 @@ class Ring:
                 if block == listener and state != State.CLEARED:
                     self.buffer[at + STATE_AT] = State.CLEARED
                     counts[block] = counts.get(block, 0) + number
-        for block, number in counts.items():
-            self._count(block, Dropped.CLEARED, number, now)
+        if self._count is not None:
+            for block, number in counts.items():
+                self._count(block, Dropped.CLEARED, number, now)
         return sum(counts.values())
 
     def _sequences(self) -> Sequence[int]:
@@ -221,28 +231,50 @@ class Ring:
 
     def make_entries(self, count: int) -> None:
         """Drop records until there is room for this many entries; one record may always be appended."""
-        self._drop(max(count, self.batch), 0)
+        room = max(count, self.batch)
+        if self._count is None:
+            dropped = min(room - self.room, self.next - self.tail)
+            self._drop_before(self.tail + dropped)
+            self.room += dropped
+        else:
+            self._drop(room, 0)
 
     def _payload(self, sequence: int) -> int:
         return int(DROP.unpack_from(self.buffer, self.at(sequence))[3])
 
     def _drop(self, room: int, oldest_payload: int) -> None:
         """Drop the oldest records until there is this much room, and no record's payload is older than this."""
-        counts: dict[int, tuple[int, float]] = {}
-        buffer, slots_at, slots = self.buffer, self.slots_at, self.slots
-        sequence, end, left = self.tail, self.next, self.room
-        while sequence < end:
-            listener, time, state, payload, number = DROP.unpack_from(buffer, slots_at + sequence % slots * SLOT_BYTES)
+        counts: dict[int, tuple[int, float]] = {}  # of each listener: its entries, and the time of the newest
+        left, number, newest = self.room, 0, 0.0
+        sequence, former = self.tail, NO_LISTENER
+        for listener, time, state, payload, entries in self._oldest():
             if left >= room and payload >= oldest_payload:
                 break
-            left += number
-            if number and state != State.CLEARED:
-                counts[listener] = counts[listener][0] + number if listener in counts else number, time
+            left += entries
             sequence += 1
+            if state == CLEARED:
+                continue
+            if listener != former:  # rarely: what is inline here runs for each record that drops another
+                counts[former] = counts.get(former, (0, 0.0))[0] + number, newest
+                former, number = listener, 0
+            number += entries
+            newest = time
+        counts[former] = counts.get(former, (0, 0.0))[0] + number, newest
         self._drop_before(sequence)
         self.room = left
-        for listener, (number, time) in counts.items():
-            self._count(listener, Dropped.EVICTED, number, time)
+        for listener, (number, newest) in counts.items():
+            if number and self._count is not None:
+                self._count(listener, Dropped.EVICTED, number, newest)
+
+    def _oldest(self) -> Iterator[tuple[int, float, int, int, int]]:
+        """Return what is read to drop a record, of all records, the oldest first."""
+        begin, number = self.tail % self.slots, self.next - self.tail
+        at_end = min(number, self.slots - begin)
+        parts = ((begin, at_end), (0, number - at_end))
+        return chain.from_iterable(
+            DROP.iter_unpack(self.buffer[self.slots_at + first * SLOT_BYTES :][: length * SLOT_BYTES])
+            for first, length in parts
+        )
 
     def _drop_before(self, sequence: int) -> None:
         self.tail = sequence

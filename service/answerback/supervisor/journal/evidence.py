@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from answerback.shared.counters import SharedCounters
-from answerback.shared.journal.records import Moving, RingReader
+from answerback.shared.journal.ring_reader import Moving, RingReader
 from answerback.shared.listener_counters import JOURNAL_DROPPED, JOURNAL_DROPPED_AT, JOURNAL_OFF, Dropped, unrecorded
 
 
@@ -32,6 +32,7 @@ def missing(
     """Yield what was dropped of these listeners with a time at or after `since`."""
     for region, reader in enumerate(readers):
         cells = counters.region(region)
+        kept: Mapping[int, int] | None = None
         for listener, block in blocks.items():
             for reason in Dropped:
                 number = int(cells[block + JOURNAL_DROPPED + reason])
@@ -39,16 +40,17 @@ def missing(
                 if number and newest >= since:
                     yield Missing(region, listener, reason, number, newest)
             if cells[block + JOURNAL_OFF]:
-                number = unrecorded(cells, block, _entries(reader, block))
+                kept = _entries(reader) if kept is None else kept  # once for all listeners
+                number = unrecorded(cells, block, kept.get(block, 0))
                 if number > 0:
                     yield Missing(region, listener, Dropped.DISABLED, number, 0.0)
 
 
-def _entries(reader: RingReader, block: int) -> int:
+def _entries(reader: RingReader) -> Mapping[int, int]:
     try:
-        return reader.counts().get(block, 0)
+        return reader.counts()
     except Moving:
-        return 0
+        return {}
 
 
 class Outcome(Enum):

@@ -18,9 +18,14 @@ RESET_REASONS = frozenset(
         CloseReason.WRITE_TIMEOUT,
         CloseReason.ABORTED,
         CloseReason.INTERNAL_ERROR,
+        CloseReason.UPSTREAM_DOWN,
+        CloseReason.UPSTREAM_RESET,
+        CloseReason.UPSTREAM_LOST,
+        CloseReason.UPSTREAM_WRITE_TIMEOUT,
     )
 )
-BROKEN_REASONS = frozenset((CloseReason.PEER_LOST, CloseReason.WORKER_CRASHED))
+UPSTREAM_REASONS = frozenset((CloseReason.UPSTREAM_EOF, CloseReason.UPSTREAM_RESET))
+BROKEN_REASONS = frozenset((CloseReason.PEER_LOST, CloseReason.UPSTREAM_LOST, CloseReason.WORKER_CRASHED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,11 @@ class Event:
 
     @property
     def by(self) -> str:
-        """Return who closed the connection: `client`, `server`, or `none` if it broke."""
+        """Return who closed the connection: `client`, `server`, `upstream`, or `none` if it broke."""
         if self.reason in BROKEN_REASONS:
             return "none"
+        if self.reason in UPSTREAM_REASONS:
+            return "upstream"
         return "client" if self.reason in PEER_REASONS else "server"
 
     @property

@@ -58,8 +58,11 @@ class RecordedConnection:
     """The connection of a recorded request, as conditions see it. See `ConnectionInfo`."""
 
     key: ConnectionKey
+    proxy_host: str = ""
+    """Not recorded: a filter has no listener with `proxy_protocol`, and so cannot ask for it."""
     chance: Random = field(default_factory=Random)
     local_port: int = 0
+    tls: None = None
 
     @property
     def peer(self) -> tuple[str, int]:
@@ -91,6 +94,10 @@ class RecordedConnection:
         return monotonic()
 
     def next_number(self, _cell: int, _max_numbers: int, _window_seconds: float = 0.0, /) -> int | None:
+        """Conditions count nothing."""
+        return None
+
+    def next_number_of_peer(self, _cell: int, _max_numbers: int, _window_seconds: float = 0.0, /) -> int | None:
         """Conditions count nothing."""
         return None
 
@@ -148,14 +155,21 @@ class Filter:
         """Whether a record fulfils everything but the condition on the request."""
         query = self.query
         return (
+            self.may_fit(record)
+            and not (query.faulted and not record.faults)
+            and (query.state is None or query.state == self._state(record))
+        )
+
+    def may_fit(self, record: Record) -> bool:
+        """Whether a record fulfils everything that does not change until it is complete, but the condition."""
+        query = self.query
+        return (
             record.time >= query.since
             and (self.block is None or record.listener == self.block)
             and (self._rule is None or record.rule == self._rule)
             and not (query.unmatched and record.rule != NO_RULE)
-            and not (query.faulted and not record.faults)
             and (not query.id or query.id == f"{record.region}.{record.sequence}.{record.index}")
             and (not (query.connection or query.peer) or self._fits_connection(record.key))
-            and (query.state is None or query.state == self._state(record))
         )
 
     def _fits_connection(self, key: ConnectionKey) -> bool:

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
-from time import thread_time
 from typing import Final
 
+from answerback.concurrency.turns import LOOK_EVERY, Turns
 from answerback.shared.counters import SharedCounters
-from answerback.shared.journal.records import EXCHANGES, Moving, Record, RingReader
+from answerback.shared.journal.records import Record
+from answerback.shared.journal.ring_reader import EXCHANGES, Moving, RingReader
 
-SLICE_SECONDS: Final = 0.002  # CPU time after which other calls of this process have their turn
-LOOK_EVERY: Final = 32  # records between two looks at the clock
 MOVING_SECONDS: Final = 0.005  # seconds to wait while a worker moves its rings
 MOVING_TRIES: Final = 200
 
@@ -23,30 +22,26 @@ Cursors = Mapping[int, tuple[int, int]]
 class MergedRings:
     """Reads one kind of ring in every region."""
 
-    def __init__(self, counters: SharedCounters, first: int = EXCHANGES) -> None:
+    def __init__(self, counters: SharedCounters, turns: Turns, first: int = EXCHANGES) -> None:
+        self._turns = turns
         self.readers: Sequence[RingReader] = [
             RingReader(counters.journal.region(region), region, first) for region in range(counters.slots)
         ]
 
-    def end(self) -> dict[int, tuple[int, int]]:
-        """Return cursors behind everything that there is. Raises Moving."""
-        return {region: (reader.newest(), LAST) for region, reader in enumerate(self.readers)}
-
     async def records(self, cursors: Cursors | None = None) -> AsyncIterator[Record]:
-        """Yield the records behind the cursors; other tasks run in between.
+        """Yield the records behind the cursors. The caller works in the turn of this, and must not wait in between.
 
         If a worker is moving its rings, this waits. Raises Moving if that takes a second.
         """
         done = dict(cursors or {})
         for attempt in range(MOVING_TRIES):
             try:
-                began = thread_time()
+                await self._turns.next()
                 for count, record in enumerate(self._merged(done), 1):
                     yield record
                     done[record.region] = record.sequence, record.index
-                    if not count % LOOK_EVERY and thread_time() - began > SLICE_SECONDS:
-                        await asyncio.sleep(0)
-                        began = thread_time()
+                    if not count % LOOK_EVERY and self._turns.over:
+                        await self._turns.next()
             except Moving:
                 if attempt == MOVING_TRIES - 1:
                     raise

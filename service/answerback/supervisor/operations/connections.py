@@ -74,14 +74,14 @@ class Connections:
                     ]
         return found
 
-    async def close(self, query: ConnectionQuery, *, reset: bool) -> int:
-        """Close connections; return how many."""
+    async def close(self, query: ConnectionQuery, *, reset: bool, at_once: bool = False) -> int:
+        """Close connections; return how many. `at_once`: relays do not wait for a pause."""
         closed = 0
         async with self._turn:
             for process in self._pool.processes:
                 chosen = query.of(process)
                 if chosen is not None:
-                    command = CloseChosen(chosen=chosen, reset=reset)
+                    command = CloseChosen(chosen=chosen, reset=reset, at_once=at_once)
                     event = await self._ask(process, Command(close_chosen=command), "chosen_closed")
                     closed += event.chosen_closed.connections if event is not None else 0
         audit.note("connections closed", listener=query.listener, peer=query.host, reset=reset, connections=closed)

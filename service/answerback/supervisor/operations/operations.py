@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from itertools import chain, count
 
 from answerback.concurrency.serial import SerialRunner
+from answerback.concurrency.tasks import Tasks
 from answerback.internal.v1.link_pb2 import Command, ResetCounters
 from answerback.language.editing import NoSuchListener, index_of
 from answerback.language.faults import fault_key
@@ -43,6 +44,7 @@ class Operations:
         self._restart = restart
         self._drains = drains
         self._serial = serial
+        self._tasks = Tasks()
         self.signals = Signals(pool, self._config)
 
     def drain(
@@ -77,7 +79,10 @@ class Operations:
         sequences = self._rollout.counters.cells(listener, names)
         connections = [] if names else self._rollout.connection_cells(listener)
         if sequences or connections:
-            reset = ResetCounters(cells=chain(connections, *sequences))
+            reset = ResetCounters(
+                cells=chain(connections, *(each.cells for each in sequences if not each.for_peers)),
+                peer_cells=chain.from_iterable(each.cells for each in sequences if each.for_peers),
+            )
             await self._ask_any(Command(reset_counters=reset), "counters_reset")
         if not listener:
             self.signals.clear()
@@ -86,9 +91,12 @@ class Operations:
         audit.note("counters reset", listener=listener, rule=rule, fault=fault, counters=len(sequences))
         return len(sequences)
 
-    def signal(self, name: str, count: int) -> tuple[int, int]:
+    async def signal(self, name: str, count: int) -> tuple[int, int]:
         """Give a signal; return how many waits that ended, and how many are kept. Raises NoSuchSignal."""
-        woken, kept = self.signals.give(name, count)
+        return await self._tasks.finish(self._signal(name, count))
+
+    async def _signal(self, name: str, count: int) -> tuple[int, int]:
+        woken, kept = await self.signals.give(name, count)
         audit.note("signal given", signal=name, count=count, woken=woken)
         return woken, kept
 

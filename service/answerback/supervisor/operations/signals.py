@@ -1,7 +1,9 @@
 """The signals between scripts: who waits longest for each, in all workers, and how many are kept."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
@@ -24,6 +26,41 @@ Place = tuple[WorkerProcess, int]
 """A wait: the worker, and the number that it gave the wait."""
 
 
+@dataclass(slots=True)
+class _Gift:
+    """Signals that were given at once, until it is known whether each has ended a wait or is kept."""
+
+    woken: int = 0
+    in_flight: int = 0
+    """How many were granted to waits, and are neither taken nor returned."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def granted(self) -> None:
+        """One was granted to a wait."""
+        self.in_flight += 1
+
+    def landed(self, *, taken: bool) -> None:
+        """One was taken, or returned; what was returned may have been granted again before."""
+        self.woken += taken
+        self.in_flight -= 1
+        self.settle()
+
+    def settle(self) -> None:
+        """Note whether all is known."""
+        if not self.in_flight:
+            self.settled.set()
+
+
+@dataclass(slots=True)
+class _Grant:
+    """A signal on its way to a wait."""
+
+    signal: str
+    gift: _Gift | None = None
+    cleared: bool = False
+    """Whether it is dropped if it is returned."""
+
+
 class Signals:
     """Brings signals and waits together."""
 
@@ -33,30 +70,37 @@ class Signals:
         self._named: tuple[v1.Config | None, frozenset[str]] = None, frozenset()  # of the last configuration looked at
         self._waiting: dict[str, dict[Place, None]] = {}  # the longest wait first
         self._names: dict[Place, str] = {}
-        self._granted: dict[Place, str] = {}
+        self._granted: dict[Place, _Grant] = {}
         self._kept: Counter[str] = Counter()
         self._known: set[WorkerProcess] = set()
         pool.on_signal_news = self._news
 
-    def give(self, name: str, count: int = 1) -> tuple[int, int]:
+    async def give(self, name: str, count: int = 1) -> tuple[int, int]:
         """Give a signal `count` times; return how many waits that ended, and how many signals of the name are kept.
 
-        Raises NoSuchSignal if the active configuration does not contain it.
+        A signal that reaches a wait too late is given to the next one, or kept: the result is known when each signal
+        has ended a wait, or is kept. Raises NoSuchSignal if the active configuration does not contain it.
         """
         if name not in self._names_in_config():
             raise NoSuchSignal(name)
-        return self._give(name, count), self._kept[name]
+        gift = _Gift()
+        self._give(name, count, gift)
+        gift.settle()
+        await gift.settled.wait()
+        return gift.woken, self._kept[name]
 
     def clear(self) -> None:
-        """Forget the signals that are kept."""
+        """Forget the signals that are kept, and those that come back from waits that had ended."""
         self._kept.clear()
+        for grant in self._granted.values():
+            grant.cleared = True
 
     def status(self) -> list[SignalStatus]:
         """Return the signals that are waited for or kept, by name."""
         names = sorted({*self._waiting, *(name for name, kept in self._kept.items() if kept)})
         return [SignalStatus(name, len(self._waiting.get(name, ())), self._kept[name]) for name in names]
 
-    def _give(self, name: str, count: int) -> int:
+    def _give(self, name: str, count: int, gift: _Gift | None = None) -> None:
         """Give a signal to those that wait longest; keep what is left."""
         woken: dict[WorkerProcess, list[int]] = {}
         waiting = self._waiting.get(name, {})
@@ -64,14 +108,18 @@ class Signals:
         while ended < count and waiting:
             place = next(iter(waiting))
             self._remove(place)
-            self._granted[place] = name
+            self._grant(place, name, gift)
             woken.setdefault(place[0], []).append(place[1])
             ended += 1
         if ended < count:
             self._keep(name, count - ended)
         for process, waits in woken.items():
-            _grant(process, waits)
-        return ended
+            _tell(process, waits)
+
+    def _grant(self, place: Place, name: str, gift: _Gift | None = None) -> None:
+        self._granted[place] = _Grant(name, gift)
+        if gift is not None:
+            gift.granted()
 
     def _keep(self, name: str, count: int) -> None:
         if len(self._kept) >= MAX_NAMES and name not in self._kept:
@@ -96,7 +144,7 @@ class Signals:
                     place = process, act.wait.wait
                     if self._kept[act.wait.signal]:
                         self._kept[act.wait.signal] -= 1
-                        self._granted[place] = act.wait.signal
+                        self._grant(place, act.wait.signal)
                         granted.append(act.wait.wait)
                     else:
                         self._waiting.setdefault(act.wait.signal, {})[place] = None
@@ -104,13 +152,13 @@ class Signals:
                 case "gave_up":
                     self._remove((process, act.gave_up))
                 case "taken":
-                    self._granted.pop((process, act.taken), None)
+                    self._landed((process, act.taken), taken=True)
                 case "returned":
-                    self._give_again((process, act.returned))
+                    self._landed((process, act.returned), taken=False)
                 case "gift":
                     self._give(act.gift.signal, act.gift.count)
         if granted:
-            _grant(process, granted)
+            _tell(process, granted)
 
     def _remove(self, place: Place) -> None:
         name = self._names.pop(place, None)
@@ -119,10 +167,15 @@ class Signals:
             if not self._waiting[name]:
                 del self._waiting[name]
 
-    def _give_again(self, place: Place) -> None:
-        name = self._granted.pop(place, None)
-        if name is not None:
-            self._give(name, 1)
+    def _landed(self, place: Place, *, taken: bool) -> None:
+        """A wait has taken the signal that it was granted, or returned it: then it is for the next one."""
+        grant = self._granted.pop(place, None)
+        if grant is None:
+            return
+        if not taken and not grant.cleared:
+            self._give(grant.signal, 1, grant.gift)
+        if grant.gift is not None:
+            grant.gift.landed(taken=taken)
 
     def _forget(self, process: WorkerProcess) -> None:
         """A worker has exited: its waits are over, and signals granted to them are for others."""
@@ -130,10 +183,10 @@ class Signals:
         for place in [place for place in self._names if place[0] is process]:
             self._remove(place)
         for place in [place for place in self._granted if place[0] is process]:
-            self._give_again(place)
+            self._landed(place, taken=False)
 
 
-def _grant(process: WorkerProcess, waits: Iterable[int]) -> None:
+def _tell(process: WorkerProcess, waits: Iterable[int]) -> None:
     """Tell a worker; one that is exiting gives its signals back when it has."""
     if not process.exited.done():
         process.tell(Command(grant_signals=GrantSignals(waits=waits)))

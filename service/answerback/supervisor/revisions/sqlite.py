@@ -24,7 +24,15 @@ from google.protobuf.message import DecodeError
 
 from answerback.language.contents import Content, Contents, digest_of, view_of
 from answerback.supervisor.errors import Conflict, StoreCorrupt
-from answerback.supervisor.revisions.store import FILE, Entry, Retention, Revision, fingerprint
+from answerback.supervisor.revisions.store import (
+    FILE,
+    TOXIPROXY,
+    TOXIPROXY_KEPT,
+    Entry,
+    Retention,
+    Revision,
+    fingerprint,
+)
 from answerback.v1 import config_pb2 as v1
 
 NAME: Final = "revisions.sqlite3"
@@ -46,6 +54,11 @@ CREATE TABLE revisions (
 CREATE TABLE files (number INTEGER, name TEXT, digest BLOB NOT NULL, PRIMARY KEY (number, name)) WITHOUT ROWID;
 """
 _ENTRY: Final = "SELECT number, time, origin, comment, identity FROM revisions"
+# The revisions of an origin but the last ones.
+_OLDER: Final = """
+DELETE FROM revisions WHERE origin = ? AND number NOT IN
+(SELECT number FROM revisions WHERE origin = ? ORDER BY number DESC LIMIT ?)
+"""
 _UNUSED: Final = """
 DELETE FROM contents WHERE digest NOT IN (SELECT config FROM revisions UNION SELECT digest FROM files)
 """
@@ -235,8 +248,11 @@ class Database:
         since = self._retention.since(newest).isoformat(timespec="microseconds")
         in_time = self._one("SELECT min(number) FROM revisions WHERE time >= ?", since)
         first = self._retention.first(newest, newest.number if in_time is None else in_time)
-        if self._connection.execute("DELETE FROM revisions WHERE number < ?", (first,)).rowcount:
-            self._connection.execute("DELETE FROM files WHERE number < ?", (first,))
+        removed = self._connection.execute("DELETE FROM revisions WHERE number < ?", (first,)).rowcount
+        if newest.origin == TOXIPROXY:
+            removed += self._connection.execute(_OLDER, (TOXIPROXY, TOXIPROXY, TOXIPROXY_KEPT - 1)).rowcount
+        if removed:
+            self._connection.execute("DELETE FROM files WHERE number NOT IN (SELECT number FROM revisions)")
             self._connection.execute(_UNUSED)
 
     def _file(self, digest: bytes) -> Content:

@@ -10,19 +10,22 @@ from typing import Final, Protocol
 from answerback.compat import override
 from answerback.concurrency.notifier import Notifier
 from answerback.language.contents import Files, Large, digest_of
+from answerback.language.toxiproxy import without_proxies
 from answerback.supervisor.errors import Conflict
 from answerback.v1 import config_pb2 as v1
 
 # Rule: a revision is never changed; `config` is the store's own copy and is only read.
-# Rule: revisions are ordered by number, without gaps; the clock may step.
+# Rule: revisions are ordered by number; the clock may step. Of those of Toxiproxy's API only the last are kept.
 
 FILE: Final = "file"
 API: Final = "api"
 ROLLBACK: Final = "rollback"
 EXPIRY: Final = "expiry"
+TOXIPROXY: Final = "toxiproxy-api"
 BUILT_IN: Final = "built-in"
 
 KEPT: Final = 1000  # default number of revisions to keep
+TOXIPROXY_KEPT: Final = 100  # of those of Toxiproxy's API: a test suite makes several for each test
 MEMORY_BYTES: Final = 64 << 20  # bytes of history, if it is only kept in memory
 
 
@@ -40,7 +43,7 @@ class Revision:
     """The contents of its `file` fields, when the revision was made."""
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     origin: str = BUILT_IN
-    """One of `file`, `api`, `rollback`, `expiry`, `built-in`."""
+    """One of `file`, `api`, `rollback`, `expiry`, `toxiproxy-api`, `built-in`."""
     comment: str = ""
     identity: str = ""
     """The authenticated name of the caller, from a certificate or a token."""
@@ -116,8 +119,8 @@ class RevisionStore(Protocol):
 
 
 def fingerprint(config: v1.Config, files: Files) -> bytes:
-    """Return a digest that is equal exactly for equal content."""
-    whole = hashlib.sha256(config.SerializeToString(deterministic=True))
+    """Return a digest that is equal exactly for equal content, without the listeners that Toxiproxy's API made."""
+    whole = hashlib.sha256(without_proxies(config).SerializeToString(deterministic=True))
     for name in sorted(files):
         whole.update(hashlib.sha256(name.encode()).digest())
         whole.update(digest_of(files[name]))
@@ -226,3 +229,7 @@ class RevisionsInMemory(RevisionStore):
         first = self._retention.first(newest, in_time)
         while (oldest := next(iter(self._kept))) < first or (self._size.total > self._limit and oldest < newest.number):
             self._size.remove(self._kept.pop(oldest))
+        if newest.origin == TOXIPROXY:
+            made = [number for number, kept in self._kept.items() if kept.origin == TOXIPROXY]
+            for number in made[:-TOXIPROXY_KEPT]:
+                self._size.remove(self._kept.pop(number))

@@ -18,7 +18,7 @@ from typing import Final
 
 from answerback.concurrency.serial import SerialRunner
 from answerback.concurrency.tasks import Tasks
-from answerback.internal.v1.link_pb2 import Command, ExpectSilence, StopAccepting
+from answerback.internal.v1.link_pb2 import AnnounceSynFilters, Command, StopAccepting
 from answerback.net.syn_filter import drops_syns
 from answerback.supervisor.sockets.handshakes import in_progress
 from answerback.supervisor.sockets.table import Sockets
@@ -51,10 +51,10 @@ class AddressCloser:
         self._tasks = Tasks()
         self._finishing: asyncio.Task[None] | None = None
 
-    async def expect_silence(self, workers: Sequence[WorkerProcess], keys: Collection[str]) -> list[str]:
+    async def announce_syn_filters(self, workers: Sequence[WorkerProcess], keys: Collection[str]) -> list[str]:
         """Announce SYN filters at these addresses; return the errors."""
-        command = Command(expect_silence=ExpectSilence(sockets=keys))
-        return await self._pool.ask_all(workers, command, "silence_expected") if keys else []
+        command = Command(announce_syn_filters=AnnounceSynFilters(sockets=keys))
+        return await self._pool.ask_all(workers, command, "syn_filters_announced") if keys else []
 
     async def begin(self) -> None:
         """A change is committed: finish addresses without handshakes now, and the others later.
@@ -82,7 +82,7 @@ class AddressCloser:
             self._finishing.cancel()
 
     async def _silence_all(self) -> None:
-        await self.expect_silence(self._pool.change_targets, self._sockets.keys)
+        await self.announce_syn_filters(self._pool.change_targets, self._sockets.keys)
         self._sockets.silence_all()
         self._since = dict.fromkeys(self._sockets.closing, monotonic())
         while len(await self._ready()) < len(self._since):  # noqa: ASYNC110 - there is no event to wait for

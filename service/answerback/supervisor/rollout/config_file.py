@@ -5,13 +5,14 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from answerback.document.document import Document, load
 from answerback.language.contents import Contents, Files, digest_of
 from answerback.language.files import FilesBeside, read_files
 from answerback.language.problems import Problem
+from answerback.language.tls_files import with_absolute_paths
 from answerback.v1 import config_pb2 as v1
 
 
@@ -47,6 +48,8 @@ class ConfigFile:
         former, document = self._parsed
         if text != former:
             document = load(text)
+            absolute = with_absolute_paths(document.config, self.path.parent)
+            document = replace(document, config=absolute)
             self._parsed = text, document
         files, problems = read_files(document.config, FilesBeside(self.path, self._contents))
         parts = [text, *(part for name, data in files.items() for part in (name.encode(), digest_of(data)))]

@@ -18,7 +18,7 @@ async def choose(
     `file`: the content of the file, if there is one. Raises InvalidConfig, StartError and StoreFailed.
     """
     stored = await store.newest()
-    candidate = await loader.from_file(file) if file is not None else None
+    candidate = await loader.from_file(file, stored) if file is not None else None
     if candidate is not None:
         content = fingerprint(candidate.config, candidate.files)
         if stored is None or content not in (await store.applied_file(), fingerprint(stored.config, stored.files)):

@@ -14,10 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from answerback.concurrency.serial import SerialRunner
-from answerback.internal.v1.link_pb2 import ListenerLayout
+from answerback.internal.v1.link_pb2 import Command, ListenerLayout, LoadCertificates
 from answerback.language.addresses import socket_key
 from answerback.language.enums import accept_of
 from answerback.language.problems import InvalidConfig, Problem
+from answerback.language.tls_files import Materials
 from answerback.supervisor import audit
 from answerback.supervisor.errors import ChangeFailed, Conflict, NotRecorded, StoreFailed
 from answerback.supervisor.options import Options, Timeouts
@@ -26,7 +27,7 @@ from answerback.supervisor.rollout.address_closer import AddressCloser
 from answerback.supervisor.rollout.candidate import Candidate
 from answerback.supervisor.rollout.drained import DrainedListeners
 from answerback.supervisor.rollout.rule_counters import RuleCounters
-from answerback.supervisor.rollout.two_phase import SocketsBySlot, TwoPhaseChange, layouts_of
+from answerback.supervisor.rollout.two_phase import SocketsBySlot, TwoPhaseChange, certificates_of, layouts_of
 from answerback.supervisor.sockets.listen_state import ListenState, listen_state_of
 from answerback.supervisor.sockets.table import Bound, CannotListen, Sockets
 from answerback.supervisor.workers.pool import WorkerPool
@@ -62,6 +63,8 @@ class Rollout:
         clock: Clock,
     ) -> None:
         self.current: Revision | None = None
+        self.materials: Materials = {}
+        """What the files hold that `tls` of the active revision names: as they were read last, if that was valid."""
         self.counters = RuleCounters(pool.layout)
         self.drained = DrainedListeners()
         self.closer = AddressCloser(sockets, pool, serial)
@@ -94,7 +97,7 @@ class Rollout:
         keys = [layout.socket for layout in layouts]
         with blaming_listeners(candidate, keys), self._sockets.binding(keys) as bound:
             workers = self._pool.change_targets if self.current else await self._pool.start()
-            change = self._two_phases(revision, layouts)
+            change = self._two_phases(revision, layouts, candidate.materials)
             await change.prepare(workers, by_slot(bound, {worker.slot for worker in workers}))
             try:
                 self._serial.check_open()
@@ -102,6 +105,7 @@ class Rollout:
                 await self._announce(change, workers, states)
                 await self._decide(revision, bound, states, record=stored is None)
                 self.counters.commit(sequences)
+                self.materials = candidate.materials
             except BaseException:
                 change.abort(workers)
                 raise
@@ -163,7 +167,7 @@ class Rollout:
     ) -> None:
         """Tell workers where to stop accepting, and where SYN filters will be set. Raises ChangeFailed."""
         await change.pause(workers, self._sockets.to_be_stalled(states))
-        if errors := await self.closer.expect_silence(workers, self._sockets.to_be_silent(states)):
+        if errors := await self.closer.announce_syn_filters(workers, self._sockets.to_be_silent(states)):
             raise ChangeFailed("; ".join(errors))
 
     async def _next(self, candidate: Candidate, comment: str) -> Revision:
@@ -203,12 +207,25 @@ class Rollout:
     def _repeated(self) -> TwoPhaseChange:
         """Return a change to the active revision itself, as the drains are now."""
         assert self.current is not None
-        return self._two_phases(self.current, self._layouts(self.current.config))
+        return self._two_phases(self.current, self._layouts(self.current.config), self.materials)
 
-    def _two_phases(self, revision: Revision, layouts: Sequence[ListenerLayout]) -> TwoPhaseChange:
+    def load_certificates(self, renewed: Materials) -> list[str]:
+        """Let workers use these in new handshakes; return the listeners, as far as they are active.
+
+        Call it in an operation of `serial`: a change that is being prepared has the former ones.
+        """
+        assert self.current is not None
+        found = certificates_of(self.current.config, renewed)
+        self.materials = {key: renewed.get(key, material) for key, material in self.materials.items()}
+        self._pool.tell_all(Command(load_certificates=LoadCertificates(certificates=found)))
+        return [each.listener for each in found]
+
+    def _two_phases(
+        self, revision: Revision, layouts: Sequence[ListenerLayout], materials: Materials
+    ) -> TwoPhaseChange:
         revision = replace(revision, config=self.drained.applied(revision.config))
         engine = self._options.default_engine
-        return TwoPhaseChange(revision, layouts, engine, self._pool, self._sockets, self._timeouts)
+        return TwoPhaseChange(revision, layouts, materials, engine, self._pool, self._sockets, self._timeouts)
 
 
 def by_slot(bound: Mapping[str, Bound], slots: Collection[int]) -> SocketsBySlot:

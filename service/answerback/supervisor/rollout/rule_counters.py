@@ -1,6 +1,7 @@
 """The shared sequences of rules and faults, for `times`, `skip`, `every` and the order of `replies`."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from answerback.core import faults
 from answerback.language.faults import fault_key
@@ -14,8 +15,19 @@ from answerback.v1 import config_pb2 as v1
 
 Key = tuple[str, type[v1.Rule | v1.Fault], str]
 """The listener, the kind (rule or fault), and the name in the counters."""
-Sequences = Mapping[Key, tuple[bytes, range]]
-"""The content, and the cells of its sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The cells of the sequences of a rule or fault with this content."""
+
+    content: bytes
+    cells: range
+    for_peers: bool
+    """Whether they count for each peer."""
+
+
+Sequences = Mapping[Key, Counted]
 
 
 class RuleCounters:
@@ -27,15 +39,15 @@ class RuleCounters:
 
     def plan(self, config: v1.Config) -> Sequences:
         """Return the sequences of a planned configuration. Raises CountersExhausted."""
-        planned: dict[Key, tuple[bytes, range]] = {}
+        planned: dict[Key, Counted] = {}
 
         def assign(key: Key, counted: v1.Rule | v1.Fault, size: int) -> None:
             content = counted.SerializeToString(deterministic=True)
-            former, cells = self._active.get(key, (b"", range(0)))
-            if former != content:
+            former = self._active.get(key)
+            if former is None or former.content != content:
                 first = self._layout.counter(size)
-                cells = range(first, first + size)
-            planned[key] = content, cells
+                former = Counted(content, range(first, first + size), counted.scope == v1.SCOPE_PEER)
+            planned[key] = former
 
         for listener in config.listeners:
             for index, rule in enumerate(listener.rules):
@@ -46,11 +58,11 @@ class RuleCounters:
                     assign((listener.name, v1.Fault, fault_key(fault, index)), fault, faults.COUNTERS)
         return planned
 
-    def cells(self, listener: str = "", names: Collection[tuple[type[v1.Rule | v1.Fault], str]] = ()) -> list[range]:
-        """Return the cells of active sequences: all, those of a listener, or those of named rules and faults."""
+    def cells(self, listener: str = "", names: Collection[tuple[type[v1.Rule | v1.Fault], str]] = ()) -> list[Counted]:
+        """Return the active sequences: all, those of a listener, or those of named rules and faults."""
         return [
-            cells
-            for (of, kind, name), (_, cells) in self._active.items()
+            counted
+            for (of, kind, name), counted in self._active.items()
             if listener in ("", of) and (not names or (kind, name) in names)
         ]
 

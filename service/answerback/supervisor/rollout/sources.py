@@ -89,6 +89,6 @@ class FileContent:
     snapshot: ConfigSnapshot
     origin: str = FILE
 
-    async def load(self, loader: CandidateLoader, active: Revision) -> Candidate:  # noqa: ARG002 - a ConfigSource
+    async def load(self, loader: CandidateLoader, active: Revision) -> Candidate:
         """Check it. Raises InvalidConfig, with lines and columns."""
-        return await loader.from_file(self.snapshot)
+        return await loader.from_file(self.snapshot, active)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from answerback.core.plan import Engine
 from answerback.internal.v1.link_pb2 import (
     Abort,
+    Certificates,
     Command,
     Commit,
     File,
@@ -21,7 +22,9 @@ from answerback.language.contents import Files, Large, Sealed
 from answerback.language.enums import ENGINE_VALUES
 from answerback.language.faults import fault_key
 from answerback.language.problems import InvalidConfig, Problem
-from answerback.language.rules import rule_key
+from answerback.language.redaction import redacted
+from answerback.language.rules import expects, rule_key
+from answerback.language.tls_files import Materials, key_of, tls_of
 from answerback.link import MessageTooLarge
 from answerback.metrics.series import Names
 from answerback.shared.counters import CounterLayout
@@ -52,7 +55,7 @@ def layouts_of(config: v1.Config, layout: CounterLayout, sequences: Sequences) -
     found = []
 
     def counter(*key: *Key) -> int:
-        return sequences[key][1].start if key in sequences else 0
+        return sequences[key].cells.start if key in sequences else 0
 
     for listener in config.listeners:
         rules = [rule_key(rule, index) for index, rule in enumerate(listener.rules)]
@@ -66,6 +69,10 @@ def layouts_of(config: v1.Config, layout: CounterLayout, sequences: Sequences) -
                 counters=[counter(listener.name, v1.Rule, key) for key in rules],
                 faults=[layout.fault(listener.name, key) for key in faults],
                 fault_counters=[counter(listener.name, v1.Fault, key) for key in faults],
+                unexpected=[
+                    layout.unexpected(listener.name, key) if expects(rule) else 0
+                    for rule, key in zip(listener.rules, rules, strict=True)
+                ],
             )
         )
     return found
@@ -77,6 +84,9 @@ def names_of(config: v1.Config) -> Names:
     return Names(
         frozenset(each.name for each in listeners),
         frozenset((each.name, rule_key(rule, at)) for each in listeners for at, rule in enumerate(each.rules)),
+        frozenset(
+            (each.name, rule_key(rule, at)) for each in listeners for at, rule in enumerate(each.rules) if expects(rule)
+        ),
         frozenset((each.name, fault_key(fault, at)) for each in listeners for at, fault in enumerate(each.faults)),
     )
 
@@ -100,6 +110,26 @@ def files_of(files: Files, had: Collection[bytes]) -> tuple[list[File], list[int
     return named, list(passed.values())
 
 
+def certificates_of(config: v1.Config, materials: Materials) -> list[Certificates]:
+    """Return the certificates of the listeners, and of their upstreams, that have some of these."""
+    found = []
+    for listener in config.listeners:
+        for _, tls in tls_of(listener):
+            material = materials.get(key_of(tls))
+            if material is not None:
+                pairs = [Certificates.Pair(cert=cert.content, key=key.content) for cert, key in material.pairs]
+                found.append(
+                    Certificates(
+                        listener=listener.name,
+                        main=pairs[0] if pairs else None,
+                        client_ca=material.ca.content if material.ca else b"",
+                        sni=pairs[1:],
+                        of_upstream=isinstance(tls, v1.UpstreamTls),
+                    )
+                )
+    return found
+
+
 class TwoPhaseChange:
     """One revision on its way to the workers."""
 
@@ -107,6 +137,7 @@ class TwoPhaseChange:
         self,
         revision: Revision,
         layouts: Sequence[ListenerLayout],
+        materials: Materials,
         engine: Engine,
         pool: WorkerPool,
         sockets: Sockets,
@@ -120,9 +151,10 @@ class TwoPhaseChange:
         self._command = Command(
             prepare=Prepare(
                 revision=revision.number,
-                config=revision.config,
+                config=redacted(revision.config),
                 layouts=layouts,
                 default_engine=ENGINE_VALUES[engine],
+                certificates=certificates_of(revision.config, materials),
             )
         )
         self._answer_seconds = timeouts.answer_seconds

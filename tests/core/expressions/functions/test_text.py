@@ -37,3 +37,8 @@ def test_replace_makes_no_more_than_the_bound() -> None:
     with pytest.raises(TooLongError):
         text.replace(b"a" * most + b"-", b"a", b"bb")
     assert text.replace(b"-" * MAX_OUTPUT + b"aa", b"a", b"") == b"-" * MAX_OUTPUT
+
+
+@pytest.mark.parametrize("times", [0, 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_nothing_is_repeated_any_number_of_times(times: int) -> None:
+    assert text.repeat(b"", times) == b""

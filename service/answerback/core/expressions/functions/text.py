@@ -61,7 +61,7 @@ def repeat(data: bytes, times: int) -> bytes:
     if times < 0:
         raise EvaluationError(f"repeat: {times} times is negative")
     bounded(len(data) * times)
-    return data * times
+    return data * times if data else b""  # Python fails for 2^63 times and more
 
 
 def dot_stuff(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.control.private_files import BadFile, Trouble, read
+from answerback.tls.private_files import BadFile, Trouble, read
 from tests.descriptors import descriptors
 
 

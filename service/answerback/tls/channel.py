@@ -1,0 +1,175 @@
+"""The TLS of one connection, by OpenSSL over memory. See `core.tls.Channel`."""
+
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from answerback.core.tls import Handshakes, TlsError
+
+RECORD_BYTES: Final = 16 << 10  # the most in one record (RFC 8446, 5.1)
+OUTCOMES: Final = {
+    ("TLSv1.2", False): Handshakes.TLS_1_2,
+    ("TLSv1.2", True): Handshakes.TLS_1_2_RESUMED,
+    ("TLSv1.3", False): Handshakes.TLS_1_3,
+    ("TLSv1.3", True): Handshakes.TLS_1_3_RESUMED,
+}
+
+
+class NamedObject(ssl.SSLObject):
+    """The state of a connection in OpenSSL, with the name that the client asked for."""
+
+    sni = ""
+
+
+class SslChannel:
+    """See `core.tls.Channel`."""
+
+    __slots__ = ("_ahead", "_incoming", "_keep", "_object", "_outgoing", "peer_closed")
+
+    peer_closed: bool
+    """Whether the peer's close_notify was read."""
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server: bool = True,
+        server_name: str | None = None,
+        session: ssl.SSLSession | None = None,
+        keep: Callable[[ssl.SSLSession], None] | None = None,
+    ) -> None:
+        """`server`: which end this is. Of a client: `server_name`: what it asks for; `session`: what it resumes.
+
+        `keep` is called with the session that can be resumed later.
+        """
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server, server_hostname=server_name, session=session
+        )
+        self._keep = keep
+        self._ahead = b""  # plain text that was read before it was asked for
+        self.peer_closed = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether records are left that were not read."""
+        return self._incoming.pending > 0 or self._ahead != b""
+
+    def feed(self, data: bytes | memoryview, /) -> None:
+        """These bytes came from the peer."""
+        self._incoming.write(data)
+
+    def handshake(self) -> Handshakes | None:
+        """Go on with the handshake."""
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return None
+        except (ssl.SSLError, OSError) as error:
+            raise TlsError(reason_of(error)) from None
+        if self._keep is not None:
+            self._offer_session(self._keep)
+        return OUTCOMES[self._object.version() or "", bool(self._object.session_reused)]
+
+    def read(self) -> bytes:
+        """All plain text of the complete records that were fed."""
+        incoming, read = self._incoming, self._object.read
+        if self.peer_closed:
+            incoming.read()
+        pieces = [self._ahead] if self._ahead else []
+        self._ahead = b""
+        try:
+            while incoming.pending and not self.peer_closed:
+                if piece := read(RECORD_BYTES):
+                    pieces.append(piece)
+                else:
+                    self._closed_by_peer()
+        except ssl.SSLWantReadError:  # the rest of a record has not arrived
+            pass
+        except ssl.SSLZeroReturnError:
+            self._closed_by_peer()
+        except (ssl.SSLError, OSError) as error:  # OpenSSL writes no more either: nothing before it can be answered
+            raise TlsError(reason_of(error)) from None
+        plain = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self._keep is not None:
+            self._offer_session(self._keep)
+            if plain:  # a server sends its tickets before anything else
+                self._keep = None
+        return plain
+
+    def _offer_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:
+        """Let a session that can be resumed be kept. With TLS 1.3 it comes behind the handshake."""
+        session = self._object.session
+        if session is not None and (session.has_ticket or (session.id and self._object.version() == "TLSv1.2")):
+            self._keep = None
+            keep(session)
+
+    def _closed_by_peer(self) -> None:
+        self.peer_closed = True
+        self._incoming.read()
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Encrypt."""
+        written, write = 0, self._object.write
+        try:
+            while written < len(data):  # OpenSSL writes a record at a time
+                written += write(memoryview(data)[written:] if written else data)
+        except (ssl.SSLError, OSError) as error:
+            raise TlsError(reason_of(error)) from None
+
+    def close(self) -> None:
+        """Write close_notify."""
+        with suppress(TlsError):
+            self._ahead = self.read()  # otherwise OpenSSL takes it for data after the end, and reads no more
+        with suppress(ssl.SSLError, OSError):  # the peer's is awaited elsewhere
+            self._object.unwrap()
+
+    def pull(self) -> bytes:
+        """The records that are to be sent."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    @property
+    def sni(self) -> bytes:
+        """The server name that the client asked for."""
+        name: str = getattr(self._object, "sni", "")
+        return name.encode("ascii", "replace")
+
+    @property
+    def alpn(self) -> bytes:
+        """The protocol that was agreed on."""
+        return (self._object.selected_alpn_protocol() or "").encode()
+
+    @property
+    def version(self) -> bytes:
+        """The version that was agreed on."""
+        return (self._object.version() or "").encode()
+
+    @property
+    def cipher(self) -> bytes:
+        """The cipher that was agreed on."""
+        agreed = self._object.cipher()
+        return agreed[0].encode() if agreed else b""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake has resumed a session."""
+        return bool(self._object.session_reused)
+
+    @property
+    def client_name(self) -> bytes:
+        """The common name of the client's certificate, or else its first alternative name."""
+        try:
+            certificate: dict[str, Any] = self._object.getpeercert() or {}
+        except ValueError:  # the handshake is not complete
+            return b""
+        subject = {key: value for part in certificate.get("subject", ()) for key, value in part}
+        alternatives = [value for _, value in certificate.get("subjectAltName", ())]
+        return str(subject.get("commonName") or next(iter(alternatives), "")).encode()
+
+
+def reason_of(error: OSError) -> str:
+    """OpenSSL's name for an error; never anything that the peer has sent."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the peer's certificate is not valid: {error.verify_message}"
+    return str(getattr(error, "reason", None) or error.strerror or type(error).__name__)

@@ -1,0 +1,125 @@
+"""The TLS of a listener: its settings, and a context of OpenSSL for each certificate."""
+
+import ssl
+from dataclasses import dataclass, field
+from typing import Final
+
+from answerback.tls.channel import NamedObject, SslChannel
+from answerback.tls.failure_log import FailureLog
+from answerback.tls.material import Material
+from answerback.tls.pairs import load_pair, trust
+
+# Rule: contexts do not change once they serve: other certificates are other contexts, for new handshakes.
+
+WEAK_INSTEAD: Final = "use RSA with 2048 bits or more, or ECDSA, or serve it anyway by `ciphers: DEFAULT@SECLEVEL=0`"
+UNKNOWN_CIPHERS: Final = "OpenSSL knows no such ciphers of TLS 1.2: see `openssl ciphers -s -tls1_2 'LIST'`"
+TICKETS: Final = 1  # of TLS 1.3 behind a full handshake: each takes some 5 to 10 % of its CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a listener's `tls` says beside its files."""
+
+    min_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    ciphers: str = ""
+    """Those of TLS 1.2; empty: OpenSSL's own choice."""
+    alpn: tuple[str, ...] = ()
+    client_certificate: ssl.VerifyMode = ssl.CERT_NONE
+    names: tuple[str, ...] = ()
+    """The names of the further certificates, in order."""
+    handshake_timeout: float = 10.0
+    at_once: bool = True
+    """Whether the handshake comes first, and not at a step."""
+
+
+class Contexts:
+    """One context for each certificate; a client gets the one for the name that it asks for."""
+
+    def __init__(self, settings: Settings, material: Material) -> None:
+        """Raises BadFile."""
+        self._by_name = {
+            name.lower(): _context(settings, material, index) for index, name in enumerate(settings.names, start=1)
+        }
+        self.first: Final = _context(settings, material, 0)
+        """That of clients that ask for another name, or for none."""
+        self.first.sni_callback = self._choose
+        self.first.sslobject_class = NamedObject
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        """A client asks for a name, or for none."""
+        assert isinstance(connection, NamedObject)
+        connection.sni = name or ""
+        if self._by_name and (chosen := self.named(connection.sni)) is not self.first:
+            connection.context = chosen
+
+    def named(self, name: str) -> ssl.SSLContext:
+        """Return the context for a server name: by the whole name, or for all names with the same end."""
+        lower = name.lower().rstrip(".")
+        _, _, parent = lower.partition(".")
+        return self._by_name.get(lower) or self._by_name.get(f"*.{parent}") or self.first
+
+
+def _context(settings: Settings, material: Material, index: int) -> ssl.SSLContext:
+    """Make the context of one certificate: 0 for the first, N for the Nth of `sni`. Raises BadFile."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = settings.min_version
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = TICKETS
+    if settings.ciphers:
+        context.set_ciphers(settings.ciphers)
+    if settings.alpn:
+        context.set_alpn_protocols(settings.alpn)
+    if material.ca is not None:
+        trust(context, material.ca)
+        context.verify_mode = settings.client_certificate
+    certificate, key = material.pairs[index]
+    load_pair(context, certificate, key, WEAK_INSTEAD)
+    return context
+
+
+@dataclass(slots=True)
+class ServerTls:
+    """The TLS of a listener. See `core.tls.ListenerTls`."""
+
+    name: str
+    """The listener's."""
+    settings: Settings
+    material: Material
+    _contexts: Contexts = field(init=False, repr=False)
+    _failures: FailureLog = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the contexts. Raises BadFile."""
+        self._contexts = Contexts(self.settings, self.material)
+        self._failures = FailureLog("a TLS handshake failed", self.name)
+
+    @property
+    def handshake_timeout(self) -> float:
+        """Seconds."""
+        return self.settings.handshake_timeout
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the handshake comes first."""
+        return self.settings.at_once
+
+    def load(self, material: Material) -> None:
+        """Use other certificates in new handshakes. Raises BadFile; then the former ones stay."""
+        self._contexts, self.material = Contexts(self.settings, material), material
+
+    def channel(self) -> SslChannel:
+        """The TLS of a new connection."""
+        return SslChannel(self._contexts.first)
+
+    def failed(self, reason: str, /) -> None:
+        """Log that a handshake failed, at most once in a second."""
+        self._failures.add(reason)
+
+
+def check_ciphers(text: str) -> str:
+    """What is wrong with a list of ciphers; empty if OpenSSL takes it."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(text)
+    except (ssl.SSLError, ValueError):  # ValueError: a NUL, or what is not UTF-8
+        return UNKNOWN_CIPHERS
+    return ""

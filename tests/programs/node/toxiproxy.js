@@ -1,0 +1,68 @@
+// Drives Toxiproxy's API as the README of toxiproxy-node-client does: arguments are the API's URL and the upstream.
+"use strict";
+const net = require("node:net");
+const assert = require("node:assert");
+const { Toxiproxy } = require("toxiproxy-node-client");
+
+const [url, upstream] = process.argv.slice(2);
+
+// A PING of Redis to a proxy: how long it took, and what came back; an empty reply is the end of the connection.
+function ping(listen) {
+  return new Promise((resolve) => {
+    const began = Date.now();
+    let reply = "";
+    const end = () => resolve({ reply, took: Date.now() - began });
+    const socket = net.connect(Number(listen.split(":").pop()), "127.0.0.1", () => socket.write("PING\r\n"));
+    socket.on("data", (data) => {
+      reply += data;
+      if (reply.endsWith("\r\n")) socket.end();
+    });
+    socket.on("error", () => {});
+    socket.on("close", end);
+  });
+}
+
+async function main() {
+  const toxiproxy = new Toxiproxy(url);
+  assert.match(await toxiproxy.getVersion(), /"version": "2\./);
+  const proxy = await toxiproxy.createProxy({ listen: "localhost:0", name: "redis", upstream });
+  assert.equal(proxy.enabled, true);
+  assert.equal((await ping(proxy.listen)).reply, "+PONG\r\n");
+
+  const latency = await proxy.addToxic({ attributes: { latency: 400, jitter: 0 }, type: "latency" });
+  assert.equal(latency.name, "latency_downstream");
+  assert.ok((await ping(proxy.listen)).took >= 400);
+  const changed = await latency.update({ ...latency.toJson(), attributes: { latency: 900, jitter: 0 } });
+  assert.equal(changed.attributes.latency, 900);
+  assert.ok((await ping(proxy.listen)).took >= 900);
+  assert.equal((await proxy.getToxic("latency_downstream")).attributes.latency, 900);
+  await latency.remove();
+  await assert.rejects(proxy.getToxic("latency_downstream"), /404/);
+
+  await proxy.addToxic({ attributes: { bytes: 3 }, type: "limit_data", name: "limit", stream: "downstream", toxicity: 1 });
+  assert.equal((await ping(proxy.listen)).reply, "+PO");
+  await toxiproxy.reset();
+  await proxy.addToxic({ attributes: { timeout: 0 }, type: "reset_peer", stream: "upstream" });
+  assert.equal((await ping(proxy.listen)).reply, "");
+  await toxiproxy.reset();
+
+  const disabled = await proxy.update({ ...proxy.toJson(), enabled: false });
+  assert.equal(disabled.enabled, false);
+  assert.equal((await ping(proxy.listen)).reply, "");
+  const enabled = await proxy.update({ ...proxy.toJson(), enabled: true });
+  assert.equal((await ping(enabled.listen)).reply, "+PONG\r\n");
+
+  const populated = await toxiproxy.populate([{ name: "second", listen: "localhost:0", upstream }]);
+  assert.equal((await ping(populated.second.listen)).reply, "+PONG\r\n");
+  assert.deepEqual(Object.keys(await toxiproxy.getAll()).sort(), ["redis", "second"]);
+  assert.equal((await toxiproxy.get("second")).upstream, upstream);
+  await assert.rejects(toxiproxy.createProxy({ listen: "localhost:0", name: "second", upstream }), /409/);
+  for (const each of Object.values(await toxiproxy.getAll())) await each.remove();
+  assert.deepEqual(await toxiproxy.getAll(), {});
+  console.log("done");
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
