@@ -372,7 +372,7 @@ class Model:
 
     def _frame(self, given: v1.Framing) -> None:
         if given.fixed.WhichOneof("bytes") == "size_from":
-            self._after = self._framing, self._head
+            self._after = self._after or (self._framing, self._head)
             size = min(self._number(given.fixed.size_from), MOST)  # more than any stream has, and than any limit
             self._framing = v1.Framing(fixed=v1.Framing.Fixed(size=size))
         else:

@@ -47,6 +47,35 @@ def test_framing_that_an_event_sets_applies_to_bytes_that_wait(event: str, idle_
     )
 
 
+@pytest.mark.parametrize("size, answers", [(0, [b"<>", b"<ab>"]), (1, [b"<a>", b"<b>"])])
+def test_framing_for_one_request_that_is_set_twice_is_for_one(size: int, answers: list[bytes]) -> None:
+    step = f"framing: {{fixed: {{size_from: '{size}'}}}}"
+    rules = f"[{{event: TICK, interval: 250ms, do: [{step}, {step}]}}, {{do: [send: {{template: '<${{request}}>'}}]}}]"
+    book = Playbook(only(listener(framing="line", rules=rules))) >> b"ab" >> after(0.25)
+    book << Send(answers[0]) >> b"\n" << Send(answers[1])
+
+
+@pytest.mark.parametrize(
+    "event, idle_timeout", [("event: TICK, interval: 250ms", "60s"), ("event: IDLE", "250ms")], ids=["TICK", "IDLE"]
+)
+def test_frame_that_an_event_waits_for_may_be_in_bytes_that_wait(event: str, idle_timeout: str) -> None:
+    rules = f"[{{{event}, do: [receive: {{framing: line, into: x}}, send: {{template: '${{vars.x}}'}}]}}]"
+    limits = f"{{idle_timeout: {idle_timeout}}}"
+    (
+        Playbook(only(listener(framing='{delimiter: ";"}', limits=limits, rules=rules)))
+        >> b"a\n"
+        >> after(0.25)
+        << Send(b"a")
+    )
+
+
+def test_time_for_a_frame_that_a_tick_waits_for_begins_with_the_wait() -> None:
+    rules = "[{event: TICK, interval: 250ms, do: [receive: {framing: line}]}]"
+    limits = "{request_timeout: 375ms}"
+    book = Playbook(only(listener(framing='{delimiter: ";"}', limits=limits, rules=rules))) >> b"a" >> after(0.25)
+    book >> after(0.25) >> after(0.125) << HalfClose() >> eof << Close(CloseReason.REQUEST_TIMEOUT)
+
+
 def test_gap_of_a_framing_that_a_tick_sets_counts_from_the_last_byte() -> None:
     rules = "[{event: TICK, interval: 250ms, do: [framing: {idle: {gap: 20ms}}]}, {do: [echo]}]"
     book = Playbook(only(listener(framing="line", rules=rules))) >> b"a"

@@ -103,6 +103,10 @@ class Conversation:
             if requests or not framer.unfinished:
                 return requests, end
 
+    def frame_anew(self) -> None:
+        """Another framing reads what is in the buffer: it has searched nothing, and its time begins now."""
+        self.reader.searched, self.partial_since = 0, inf
+
     def consume(self, session: "Session", size: int) -> None:
         """Remove what was processed from the buffer."""
         self.reader.consume(size)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from math import inf
 from typing import TYPE_CHECKING
 
 from answerback.core.actions import Action, CloseReason
@@ -30,7 +29,7 @@ def receive(
     if len(frame) > session.plan.limits.max_request_bytes:
         return session.close(CloseReason.REQUEST_TOO_LARGE)
     conversation.consume(session, end if len(frames) == 1 else framer.consumed(reader.buffer, 1))
-    reader.searched, conversation.partial_since = 0, inf
+    conversation.frame_anew()
     if wanted.variable:
         set_variable(session, session.context, wanted.variable, frame)
     script.receive = None

@@ -178,6 +178,7 @@ def _suspend(
                 session.recorder.delayed(seconds)
             session.suspend(ScriptRun(script, now + seconds))
         case Receive():
+            session.conversation.frame_anew()
             session.suspend(ScriptRun(script, inf, wait))
         case AwaitReplies():
             session.suspend(ScriptRun(script, inf, awaits=wait))

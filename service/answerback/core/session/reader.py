@@ -56,8 +56,11 @@ class RequestReader:
             self.buffer = bytes(buffer[size:])
 
     def set_framing(self, framing: Framing | None, *, once: bool) -> None:
-        """Use another framing: permanently, or for one request."""
-        self.before = (self.framing, self.framer) if once else None
+        """Use another framing: permanently, or for one request. If another was for one, this takes its place."""
+        if not once:
+            self.before = None
+        elif self.before is None:
+            self.before = (self.framing, self.framer)
         self.framing = framing
         self.framer = None if framing is None else framing.new_framer()
         self.searched = 0  # bytes that wait, if it was not a request that changed the framing, were searched by another
