@@ -15,15 +15,23 @@ import zlib
 from collections.abc import Callable
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from answerback.core.context import RequestContext
 
+MOST = 1 << 20  # bytes of a result
 WIDTHS = {"u8": 1, "u16": 2, "u24": 3, "u32": 4, "u64": 8}
+
+
+Value = TypeVar("Value")
 
 
 class Failed(Exception):
     """There is no value."""
+
+
+class TooLong(Failed):
+    """It would have too many bytes."""
 
 
 def render(text: str, turn: RequestContext) -> bytes:
@@ -38,7 +46,7 @@ def render(text: str, turn: RequestContext) -> bytes:
             made += value if isinstance(value, bytes) else str(value).encode()
         else:
             made, text = made + text[0].encode(), text[1:]
-    return made
+    return checked(made)
 
 
 def evaluate(text: str, turn: RequestContext) -> Any:
@@ -46,12 +54,14 @@ def evaluate(text: str, turn: RequestContext) -> Any:
     tree = ast.fix_missing_locations(Checked().visit(ast.parse(text.strip(), mode="eval")))
     try:
         return eval(compile(tree, "<expression>", "eval"), {"__builtins__": {}}, Names(turn))
+    except TooLong:
+        raise
     except (ArithmeticError, LookupError, ValueError, Failed) as problem:
         raise Failed from problem
 
 
 class Checked(ast.NodeTransformer):
-    """Literals are bytes, and every operation on ints has 64 bits."""
+    """Literals are bytes, every operation on ints has 64 bits, and bytes that are made are not too long."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return ast.Constant(node.value.encode()) if isinstance(node.value, str) else node
@@ -60,6 +70,10 @@ class Checked(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.op, ast.LShift | ast.RShift):
             node.right = called("_shift", node.right)
+        return called("_checked", node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
         return called("_checked", node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -71,9 +85,11 @@ def called(name: str, argument: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(name, ast.Load()), [argument], [])
 
 
-def checked(value: Any) -> Any:
+def checked(value: Value) -> Value:
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise Failed
+    if isinstance(value, bytes) and len(value) > MOST:
+        raise TooLong
     return value
 
 

@@ -415,6 +415,8 @@ class Model:
         if given.WhichOneof("bytes") == "template":
             try:
                 return reference.render(given.template, self._context())
+            except reference.TooLong:
+                raise Over("reply_too_large") from None
             except reference.Failed:
                 raise Over("reply_failed") from None
         return framing.bytes_of(given)
