@@ -3,24 +3,12 @@
 A program of its own: the client is from 2019, and warns.
 """
 
-import socket
 import sys
-from time import monotonic
 
 from toxiproxy import Toxiproxy
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
-
-def ping(listen: str) -> tuple[bytes, float]:
-    """The reply to a PING, empty at the end of the connection, and the seconds that it took."""
-    host, _, port = listen.rpartition(":")
-    began = monotonic()
-    try:
-        with socket.create_connection((host, int(port)), 20) as client:
-            client.sendall(b"PING\r\n")
-            return client.recv(100), monotonic() - began
-    except ConnectionError:
-        return b"", monotonic() - began
+from tests.programs.pinging import Pinger, ping
 
 
 def raises(kind: type[Exception], *call: object) -> bool:
@@ -45,9 +33,11 @@ def main(api: str, upstream: str) -> None:
     assert raises(ProxyExists, server.create, upstream, "redis")
     assert server.get_proxy("redis").upstream == upstream
 
-    proxy.add_toxic(type="latency", attributes={"latency": 400, "jitter": 10})
-    assert proxy.get_toxic("latency_downstream").attributes == {"latency": 400, "jitter": 10}
-    assert ping(proxy.listen)[1] >= 0.39
+    with Pinger(proxy.listen) as client:
+        assert client.ping()[0] == b"+PONG\r\n"
+        proxy.add_toxic(type="latency", attributes={"latency": 400, "jitter": 10})
+        assert proxy.get_toxic("latency_downstream").attributes == {"latency": 400, "jitter": 10}
+        assert client.ping()[1] >= 0.39
     assert raises(ProxyExists, lambda: proxy.add_toxic(type="latency"))
     assert proxy.destroy_toxic("latency_downstream")
     assert proxy.toxics() == {}
@@ -60,8 +50,11 @@ def main(api: str, upstream: str) -> None:
     assert server.reset()
     assert proxy.toxics() == {}
 
-    with proxy.down():
-        assert ping(proxy.listen)[0] == b""
+    with Pinger(proxy.listen) as client:
+        assert client.ping()[0] == b"+PONG\r\n"
+        with proxy.down():
+            assert client.hears_end()
+            assert ping(proxy.listen)[0] == b""
     assert ping(proxy.listen)[0] == b"+PONG\r\n"
     (second,) = server.populate([{"name": "second", "listen": "127.0.0.1:0", "upstream": upstream}])
     assert ping(second.listen)[0] == b"+PONG\r\n"

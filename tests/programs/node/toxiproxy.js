@@ -1,44 +1,30 @@
 // Drives Toxiproxy's API as the README of toxiproxy-node-client does: arguments are the API's URL and the upstream.
 "use strict";
-const net = require("node:net");
 const assert = require("node:assert");
 const { Toxiproxy } = require("toxiproxy-node-client");
+const { Client, ping, run } = require("./redis.js");
 
-const [url, upstream] = process.argv.slice(2);
-
-// A PING of Redis to a proxy: how long it took, and what came back; an empty reply is the end of the connection.
-function ping(listen) {
-  return new Promise((resolve) => {
-    const began = Date.now();
-    let reply = "";
-    const end = () => resolve({ reply, took: Date.now() - began });
-    const socket = net.connect(Number(listen.split(":").pop()), "127.0.0.1", () => socket.write("PING\r\n"));
-    socket.on("data", (data) => {
-      reply += data;
-      if (reply.endsWith("\r\n")) socket.end();
-    });
-    socket.on("error", () => {});
-    socket.on("close", end);
-  });
-}
-
-async function main() {
+run(async (url, upstream) => {
   const toxiproxy = new Toxiproxy(url);
   assert.match(await toxiproxy.getVersion(), /"version": "2\./);
   const proxy = await toxiproxy.createProxy({ listen: "localhost:0", name: "redis", upstream });
   assert.equal(proxy.enabled, true);
-  assert.equal((await ping(proxy.listen)).reply, "+PONG\r\n");
+  const client = new Client(proxy.listen);
+  assert.equal((await client.ping()).reply, "+PONG\r\n");
 
   const latency = await proxy.addToxic({ attributes: { latency: 400, jitter: 0 }, type: "latency" });
   assert.equal(latency.name, "latency_downstream");
-  assert.ok((await ping(proxy.listen)).took >= 400);
+  assert.ok((await client.ping()).took >= 400);
   const changed = await latency.update({ ...latency.toJson(), attributes: { latency: 900, jitter: 0 } });
   assert.equal(changed.attributes.latency, 900);
-  assert.ok((await ping(proxy.listen)).took >= 900);
+  assert.ok((await client.ping()).took >= 900);
   assert.equal((await proxy.getToxic("latency_downstream")).attributes.latency, 900);
   await latency.remove();
   await assert.rejects(proxy.getToxic("latency_downstream"), /404/);
 
+  await proxy.addToxic({ attributes: { rate: 1000 }, type: "bandwidth" });
+  assert.equal((await client.ping()).reply, "+PONG\r\n");
+  await toxiproxy.reset();
   await proxy.addToxic({ attributes: { bytes: 3 }, type: "limit_data", name: "limit", stream: "downstream", toxicity: 1 });
   assert.equal((await ping(proxy.listen)).reply, "+PO");
   await toxiproxy.reset();
@@ -46,8 +32,11 @@ async function main() {
   assert.equal((await ping(proxy.listen)).reply, "");
   await toxiproxy.reset();
 
+  const another = new Client(proxy.listen);
+  assert.equal((await another.ping()).reply, "+PONG\r\n");
   const disabled = await proxy.update({ ...proxy.toJson(), enabled: false });
   assert.equal(disabled.enabled, false);
+  await another.ended;
   assert.equal((await ping(proxy.listen)).reply, "");
   const enabled = await proxy.update({ ...proxy.toJson(), enabled: true });
   assert.equal((await ping(enabled.listen)).reply, "+PONG\r\n");
@@ -59,10 +48,4 @@ async function main() {
   await assert.rejects(toxiproxy.createProxy({ listen: "localhost:0", name: "second", upstream }), /409/);
   for (const each of Object.values(await toxiproxy.getAll())) await each.remove();
   assert.deepEqual(await toxiproxy.getAll(), {});
-  console.log("done");
-}
-
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
 });
