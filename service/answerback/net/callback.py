@@ -41,11 +41,12 @@ class CallbackConnection(Connection):
         try:
             if session.has_connect_rules:
                 self._perform(session.connection_made(monotonic()))
-            if session.wants_read and not self.host.run_queue.exhausted:
+            # A client of TLS computes a key before it sends anything.
+            if self.host.active.plan.tls is None and session.wants_read and not self.host.run_queue.exhausted:
                 self._read()
             else:
                 self._watch()
-            if self._fd >= 0:
+            if self._fd >= 0 and self.timer_key is None:  # the session has no deadline, but its peer may have
                 self.keep_deadline()
         except Exception:
             self.failed()
@@ -200,10 +201,11 @@ class CallbackConnection(Connection):
                     return
             if self._unsent is not None or self._fd < 0:
                 return
-            actions = session.writing_resumed(monotonic()) if session.awaits_flush else ()
+            flushed = session.awaits_flush
+            actions = session.writing_resumed(monotonic()) if flushed else ()
             if self._ending is not None:
                 self._end()
-            if not actions and not session.awaits_flush:
+            if not actions and not (flushed and session.awaits_flush):
                 return
 
     def _send_apart(self, chunks: Sequence[bytes | memoryview]) -> bool:

@@ -261,8 +261,10 @@ class Connection(ConnectionBase):
 
         A peer that got one small reply is not checked: the kernel takes care of that by `TCP_USER_TIMEOUT`.
         """
+        if not self.has_goal and self.session.conversation.number < SEVERAL:
+            return False
         departure = Departure(ending.reason)
-        if (not self.has_goal and self.session.number < SEVERAL) or not departure.is_awaited(self):
+        if not departure.is_awaited(self):
             return False
         self._send_fin()
         self._ending = departure

@@ -212,7 +212,10 @@ class Listeners:
 
     def connection_left(self) -> None:
         """A listener has no connection left: drop it if it was removed, and notify waiters."""
-        self._leaving = {listener for listener in self._leaving if listener.connections}
+        if self._leaving:
+            self._leaving = {listener for listener in self._leaving if listener.connections}
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from answerback.core.tls import Handshakes, TlsError
 
+# Rule: `ssl.SSLObject` would be one more object of each connection, and one more call for each call: this replaces it.
+
 RECORD_BYTES: Final = 16 << 10  # the most in one record (RFC 8446, 5.1)
 OUTCOMES: Final = {
     ("TLSv1.2", False): Handshakes.TLS_1_2,
@@ -16,16 +18,10 @@ OUTCOMES: Final = {
 }
 
 
-class NamedObject(ssl.SSLObject):
-    """The state of a connection in OpenSSL, with the name that the client asked for."""
-
-    sni = ""
-
-
 class SslChannel:
     """See `core.tls.Channel`."""
 
-    __slots__ = ("_ahead", "_incoming", "_keep", "_object", "_outgoing", "peer_closed")
+    __slots__ = ("__weakref__", "_ahead", "_incoming", "_keep", "_openssl", "_outgoing", "_sni", "peer_closed")
 
     peer_closed: bool
     """Whether the peer's close_notify was read."""
@@ -44,10 +40,15 @@ class SslChannel:
         `keep` is called with the session that can be resumed later.
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server, server_hostname=server_name, session=session
-        )
+        self._openssl: Any
+        if server:
+            wrap = context._wrap_bio  # type: ignore[attr-defined]  # noqa: SLF001
+            self._openssl = wrap(self._incoming, self._outgoing, True, owner=self)
+        else:
+            wrapped = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name, session=session)
+            self._openssl = wrapped._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
         self._keep = keep
+        self._sni = ""
         self._ahead = b""  # plain text that was read before it was asked for
         self.peer_closed = False
 
@@ -63,18 +64,18 @@ class SslChannel:
     def handshake(self) -> Handshakes | None:
         """Go on with the handshake."""
         try:
-            self._object.do_handshake()
+            self._openssl.do_handshake()
         except ssl.SSLWantReadError:
             return None
         except (ssl.SSLError, OSError) as error:
             raise TlsError(reason_of(error)) from None
         if self._keep is not None:
             self._offer_session(self._keep)
-        return OUTCOMES[self._object.version() or "", bool(self._object.session_reused)]
+        return OUTCOMES[self._openssl.version(), self._openssl.session_reused]
 
     def read(self) -> bytes:
         """All plain text of the complete records that were fed."""
-        incoming, read = self._incoming, self._object.read
+        incoming, read = self._incoming, self._openssl.read
         if self.peer_closed:
             incoming.read()
         pieces = [self._ahead] if self._ahead else []
@@ -100,8 +101,8 @@ class SslChannel:
 
     def _offer_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:
         """Let a session that can be resumed be kept. With TLS 1.3 it comes behind the handshake."""
-        session = self._object.session
-        if session is not None and (session.has_ticket or (session.id and self._object.version() == "TLSv1.2")):
+        session = self._openssl.session
+        if session is not None and (session.has_ticket or (session.id and self._openssl.version() == "TLSv1.2")):
             self._keep = None
             keep(session)
 
@@ -111,19 +112,24 @@ class SslChannel:
 
     def write(self, data: bytes | memoryview, /) -> None:
         """Encrypt."""
-        written, write = 0, self._object.write
+        if not data:
+            return
         try:
+            written = self._openssl.write(data)
             while written < len(data):  # OpenSSL writes a record at a time
-                written += write(memoryview(data)[written:] if written else data)
+                written += self._openssl.write(memoryview(data)[written:])
         except (ssl.SSLError, OSError) as error:
             raise TlsError(reason_of(error)) from None
 
     def close(self) -> None:
         """Write close_notify."""
-        with suppress(TlsError):
-            self._ahead = self.read()  # otherwise OpenSSL takes it for data after the end, and reads no more
-        with suppress(ssl.SSLError, OSError):  # the peer's is awaited elsewhere
-            self._object.unwrap()
+        if self.pending:  # otherwise OpenSSL takes it for data after the end, and reads no more
+            with suppress(TlsError):
+                self._ahead = self.read()
+        try:
+            self._openssl.shutdown()
+        except OSError:  # as nearly always: the peer's is awaited elsewhere
+            return
 
     def pull(self) -> bytes:
         """The records that are to be sent."""
@@ -132,35 +138,40 @@ class SslChannel:
     @property
     def sni(self) -> bytes:
         """The server name that the client asked for."""
-        name: str = getattr(self._object, "sni", "")
-        return name.encode("ascii", "replace")
+        return self._sni.encode("ascii", "replace")
+
+    def ask_for(self, name: str, context: ssl.SSLContext | None) -> None:
+        """The client asks for this name; it gets another context if there is one for that."""
+        self._sni = name
+        if context is not None:
+            self._openssl.context = context
 
     @property
     def alpn(self) -> bytes:
         """The protocol that was agreed on."""
-        return (self._object.selected_alpn_protocol() or "").encode()
+        return (self._openssl.selected_alpn_protocol() or "").encode()
 
     @property
     def version(self) -> bytes:
         """The version that was agreed on."""
-        return (self._object.version() or "").encode()
+        return (self._openssl.version() or "").encode()
 
     @property
     def cipher(self) -> bytes:
         """The cipher that was agreed on."""
-        agreed = self._object.cipher()
+        agreed = self._openssl.cipher()
         return agreed[0].encode() if agreed else b""
 
     @property
     def resumed(self) -> bool:
         """Whether the handshake has resumed a session."""
-        return bool(self._object.session_reused)
+        return bool(self._openssl.session_reused)
 
     @property
     def client_name(self) -> bytes:
         """The common name of the client's certificate, or else its first alternative name."""
         try:
-            certificate: dict[str, Any] = self._object.getpeercert() or {}
+            certificate: dict[str, Any] = self._openssl.getpeercert() or {}
         except ValueError:  # the handshake is not complete
             return b""
         subject = {key: value for part in certificate.get("subject", ()) for key, value in part}

@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Final
 
-from answerback.tls.channel import NamedObject, SslChannel
+from answerback.tls.channel import SslChannel
 from answerback.tls.failure_log import FailureLog
 from answerback.tls.material import Material
 from answerback.tls.pairs import load_pair, trust
@@ -42,15 +42,13 @@ class Contexts:
         }
         self.first: Final = _context(settings, material, 0)
         """That of clients that ask for another name, or for none."""
-        self.first.sni_callback = self._choose
-        self.first.sslobject_class = NamedObject
+        self.first.sni_callback = self._choose  # type: ignore[assignment]  # the channel is the connection's owner
 
-    def _choose(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+    def _choose(self, connection: SslChannel, name: str | None, _context: ssl.SSLContext) -> None:
         """A client asks for a name, or for none."""
-        assert isinstance(connection, NamedObject)
-        connection.sni = name or ""
-        if self._by_name and (chosen := self.named(connection.sni)) is not self.first:
-            connection.context = chosen
+        if name:
+            chosen = self.named(name) if self._by_name else self.first
+            connection.ask_for(name, None if chosen is self.first else chosen)
 
     def named(self, name: str) -> ssl.SSLContext:
         """Return the context for a server name: by the whole name, or for all names with the same end."""
@@ -85,23 +83,18 @@ class ServerTls:
     """The listener's."""
     settings: Settings
     material: Material
+    handshake_timeout: float = field(init=False, repr=False, compare=False)
+    """Seconds."""
+    at_once: bool = field(init=False, repr=False, compare=False)
+    """Whether the handshake comes first."""
     _contexts: Contexts = field(init=False, repr=False)
     _failures: FailureLog = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the contexts. Raises BadFile."""
+        self.handshake_timeout, self.at_once = self.settings.handshake_timeout, self.settings.at_once
         self._contexts = Contexts(self.settings, self.material)
         self._failures = FailureLog("a TLS handshake failed", self.name)
-
-    @property
-    def handshake_timeout(self) -> float:
-        """Seconds."""
-        return self.settings.handshake_timeout
-
-    @property
-    def at_once(self) -> bool:
-        """Whether the handshake comes first."""
-        return self.settings.at_once
 
     def load(self, material: Material) -> None:
         """Use other certificates in new handshakes. Raises BadFile; then the former ones stay."""

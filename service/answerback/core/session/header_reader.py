@@ -14,7 +14,7 @@ from answerback.core.proxy_header import (
     read_header,
 )
 from answerback.core.session.closing import NOTHING
-from answerback.core.session.layer import Layer
+from answerback.core.session.layer import LayerBase
 from answerback.core.session.session import Session
 from answerback.core.session.slow_reader import SlowReader
 from answerback.core.session.tls_layer import TlsLayer
@@ -41,7 +41,7 @@ class AwaitedConnection(Protocol):
         """Drain as soon as the actions that are returned now have been performed."""
 
 
-class HeaderReader(Layer):
+class HeaderReader(LayerBase):
     """Stands between a driver and the next layer until the client is known. A driver calls it as it would a session."""
 
     __slots__ = ("_buffer", "_connection", "_draining", "_next", "_settings", "_trusted", "deadline")
@@ -66,6 +66,7 @@ class HeaderReader(Layer):
     ) -> None:
         """`next_layer` is what is above `session`, or that itself. `trusted`: whether the peer may send a header."""
         self._session = session
+        self.born, self.conversation = session.born, session.conversation
         self._next = next_layer
         self._settings = settings
         self._trusted = trusted

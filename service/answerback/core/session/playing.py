@@ -119,6 +119,9 @@ def _carry_out(
     if type(result) in WRITES:  # the commonest
         return _write(session, context, cast(Write, result), actions)
     match result:
+        case EndSession() | Unexpected():  # the end of every connection of one reply
+            actions += _end(session, context, result)
+            return False
         case ForwardRequest() | AwaitReplies():
             return _await_replies(session, context, result, script, actions, now)
         case Wait() | AwaitSignal() | Receive() | Hang():
@@ -128,9 +131,6 @@ def _carry_out(
             return _start_tls(session, script, actions)
         case GiveSignal(signal) if session.connection is not None:
             session.connection.give_signal(signal)
-        case EndSession() | Unexpected():
-            actions += _end(session, context, result)
-            return False
         case SetFraming(framing, once):
             session.conversation.reader.set_framing(framing, once=once)
         case EnterState(state):

@@ -123,17 +123,17 @@ class Session:
     @property
     def over(self) -> bool:
         """Whether the last action has been given, or the connection lost."""
-        return self.phase == OVER
+        return self.closing is not None and self.closing.phase == OVER
 
     @property
     def half_closed(self) -> bool:
         """Whether our FIN was sent, and the peer may go on."""
-        return self.phase == HALF_CLOSED
+        return self.closing is not None and self.closing.phase == HALF_CLOSED
 
     @property
     def awaits_fin(self) -> bool:
         """Whether only the peer's FIN is awaited."""
-        return self.phase in {CLOSING, LINGERING}
+        return self.closing is not None and CLOSING <= self.closing.phase <= LINGERING
 
     @property
     def eof(self) -> bool:

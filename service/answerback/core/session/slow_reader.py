@@ -25,6 +25,7 @@ class SlowReader(Layer):
 
     def __init__(self, session: Session, active: ActivePlan) -> None:
         self._session = session
+        self.born, self.conversation = session.born, session.conversation
         self._active = active
         self._decided_by: ListenerPlan | None = (
             None  # the plan whose faults decided `_rate`; None before the first bytes

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Send
+from answerback.core.session.closing import FIN
 from answerback.core.session.session import Session
 from answerback.core.session.slow_reader import SlowReader
 from answerback.core.tls import Channel
 
 # Rule: it is made when it is first needed. A reply that is encrypted and sent at once needs none.
+# Rule: what a connection of one reply needs is inline: it comes right after OpenSSL's work, when each call is slow.
 
 AHEAD: Final = 64 << 10  # bytes that are encrypted before the kernel has taken those before
 
@@ -26,53 +28,53 @@ NOTIFY: Final = CloseNotify()
 class TlsOutput:
     """The actions of a session that wait until the kernel has taken those before, in order."""
 
-    __slots__ = ("_fin_sent", "_notified", "queue")
+    __slots__ = ("_notified", "ended", "queue")
 
+    ended: bool
+    """Whether our FIN is among the actions: nothing is encrypted behind it."""
     queue: deque[Action | CloseNotify] | None
     """None if nothing waits."""
 
     def __init__(self) -> None:
         self.queue = None
-        self._notified = self._fin_sent = False  # whether our close_notify and FIN are among the actions
+        self._notified = self.ended = False  # whether our close_notify and FIN are among the actions
 
     def take(self, actions: Sequence[Action], session: Session | SlowReader, *, cut: bool) -> Abort | None:
         """Queue actions of the session, as TLS does them; an Abort is returned, and nothing else counts any more.
 
         `cut`: the peer has sent FIN without close_notify.
         """
+        queue = self.queue
+        if queue is None:
+            queue = self.queue = deque()
         for action in actions:
-            if type(action) is Abort:
+            kind = type(action)
+            if kind is Send:
+                queue.append(action)
+            elif kind is HalfClose:
+                if session.half_closed:  # otherwise the FIN that follows
+                    self._notify(queue, session)
+            elif type(action) is Close:
+                self._notify(queue, session)
+                without_notice = cut and action.reason is CloseReason.PEER_EOF
+                queue.append(Close(CloseReason.TLS_CUT) if without_notice else action)
+            elif type(action) is Abort:
                 self.queue = None
                 return action
-            self._append(action, session, cut=cut)
-        if session.awaits_fin and not self._fin_sent:
-            self._fin_sent = True
-            self._notify(session)
-            self._append_as_is(HalfClose())
+            else:
+                queue.append(action)
+        if not self.ended and session.awaits_fin:
+            self.ended = True
+            self._notify(queue, session)
+            queue.extend(FIN)
         return None
 
-    def _append(self, action: Action, session: Session | SlowReader, *, cut: bool) -> None:
-        if type(action) is HalfClose:
-            if session.half_closed:  # otherwise the FIN that follows
-                self._notify(session)
-        elif type(action) is Close:
-            self._notify(session)
-            without_notice = cut and action.reason is CloseReason.PEER_EOF
-            self._append_as_is(Close(CloseReason.TLS_CUT) if without_notice else action)
-        else:
-            self._append_as_is(action)
-
-    def _append_as_is(self, action: Action | CloseNotify) -> None:
-        if self.queue is None:
-            self.queue = deque()
-        self.queue.append(action)
-
-    def _notify(self, session: Session | SlowReader) -> None:
+    def _notify(self, queue: deque[Action | CloseNotify], session: Session | SlowReader) -> None:
         """Queue close_notify, unless it was, or the reply was cut short."""
         closing = session.closing
         if not self._notified and not (closing is not None and closing.cut):
             self._notified = True
-            self._append_as_is(NOTIFY)
+            queue.append(NOTIFY)
 
     def encrypt(self, channel: Channel) -> Sequence[Action]:
         """Encrypt the next part of the queue; what a driver has to do is one piece of output, then how it ends."""
@@ -88,13 +90,14 @@ class TlsOutput:
                     data = memoryview(data)[:room]
                 room -= len(data)
                 pieces.append(data)
-                continue
-            if type(action) is CloseNotify:
-                _write(channel, pieces)
+            elif action is NOTIFY:
+                if pieces:
+                    _write(channel, pieces)
                 channel.close()
             else:
-                ends.append(action)  # type: ignore[arg-type]  # mypy does not narrow by type(...) is
-        _write(channel, pieces)
+                ends.append(action)  # type: ignore[arg-type]  # NOTIFY is the only CloseNotify
+        if pieces:
+            _write(channel, pieces)
         out = channel.pull()
         if not queue:
             self.queue = None
@@ -103,6 +106,5 @@ class TlsOutput:
 
 def _write(channel: Channel, pieces: list[bytes | memoryview]) -> None:
     """Encrypt these together, and forget them."""
-    if pieces:
-        channel.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        pieces.clear()
+    channel.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+    pieces.clear()

@@ -37,6 +37,7 @@ DONE: Final = int(State.DONE)
 RUN_IN_PROGRESS: Final = State.IN_PROGRESS | Kind.RUN << 32
 EXCHANGE_IN_PROGRESS: Final = State.IN_PROGRESS | Kind.EXCHANGE << 32
 END_DONE: Final = State.DONE | Kind.END << 32
+EVENT_DONE: Final = State.DONE | Kind.EVENT << 32
 
 # What events are called, by the number in their records. Appended to only: records outlive workers.
 EVENT_NAMES: Final = ("CONNECT", "IDLE", "EOF", "DRAIN", "TICK", "LIMIT", "UPSTREAM_DOWN", "REPLY")
@@ -55,8 +56,9 @@ class ConnectionRecorder:
     first: int
     """The first and the last of the records whose replies are not known to be in the kernel yet."""
     last: int
-    begun: tuple[bytes, int, int, float] | None
-    """A request whose script is played, not recorded yet: its bytes, its rule's cell, its number and the time."""
+    begun: tuple[bytes | None, int, int, float] | None
+    """What a script is played for, not recorded yet: its rule's cell and the time, and the bytes of a request and its
+    number; or None and the number of another event."""
     open: OpenRecord | None
     outer: OpenRecord | None
     """The script that waits while another one is played."""
@@ -100,18 +102,9 @@ class ConnectionRecorder:
 
     def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:  # noqa: ARG002 - see ListenerJournal
         """See `Recorder`."""
-        ring = self.journal.region.events
-        self._close()
-        sequence = ring.append(
-            self.key,
-            now,
-            state=State.IN_PROGRESS,
-            kind=Kind.EVENT,
-            number=EVENT_NAMES.index(event.name),
-            payload=ring.head,
-            rule=rule.cell,
-        )
-        self.open = OpenRecord(ring, sequence)
+        if self.begun is not None or self.open is not None:
+            self._close()
+        self.begun = None, rule.cell, EVENT_NAMES.index(event._name_), now  # `name` is two calls of Python's
 
     def forwarded(self, *, owed: bool) -> OpenRecord | None:
         """See `Recorder`."""
@@ -166,7 +159,10 @@ class ConnectionRecorder:
             self.begun = None
             request, rule, number, now = begun
             reply, size = sent_by(actions, first, self.journal.body_bytes)
-            self._await_flush(self._exchange(request, rule, reply, size, number, now))
+            if request is None:
+                self._event(rule, reply, size, number, now)
+            else:
+                self._await_flush(self._exchange(request, rule, reply, size, number, now))
         elif self.open is not None:
             self.open.sending(actions, first, self.journal.body_bytes)
             self._close()
@@ -241,8 +237,30 @@ class ConnectionRecorder:
         """Return the record of the script that is played; one that is not recorded yet is now."""
         if self.begun is not None:
             (request, rule, number, now), self.begun = self.begun, None
-            self.open = OpenRecord(self.ring, self._exchange(request, rule, b"", 0, number, now))
+            if request is None:
+                self.open = self._open_event(rule, number, now)
+            else:
+                self.open = OpenRecord(self.ring, self._exchange(request, rule, b"", 0, number, now))
         return self.open
+
+    def _open_event(self, rule: int, number: int, now: float) -> OpenRecord:
+        """Record an event whose script goes on."""
+        ring, kind = self.journal.region.events, Kind.EVENT
+        at = ring.append(self.key, now, state=State.IN_PROGRESS, kind=kind, number=number, payload=ring.head, rule=rule)
+        return OpenRecord(ring, at)
+
+    def _event(self, rule: int, reply: bytes | memoryview, size: int, number: int, now: float) -> None:
+        """Record an event whose script has ended, with its reply of `size` bytes, of which these are kept."""
+        ring = self.journal.region.events
+        payload = ring.store(reply)
+        if ring.room < 1:
+            ring.make_entries(1)
+        buffer, sequence = ring.buffer, ring.next
+        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
+        REST_EXCHANGE.pack_into(buffer, at + REST_AT, 0, 0, payload, size, len(reply), 0, 0)
+        FIXED_OPEN.pack_into(buffer, at, self.key, now, EVENT_DONE, number, payload, 1, rule, sequence)
+        ring.next = sequence + 1
+        ring.room -= 1
 
     def _close(self) -> None:
         """Complete the record of the script that is played, if there is one."""

@@ -1,0 +1,60 @@
+"""The handshake that stands before a conversation with TLS: its time, its first bytes, and the faults that end it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from answerback.core.context import RequestContext
+from answerback.core.faults import Fault, Tls
+from answerback.core.session.handshake_faults import HandshakeFaults
+from answerback.core.tls import Channel, Handshakes
+
+# Rule: a connection has it only while the handshake is not complete: one that is idle keeps nothing of it.
+
+FIRST_BYTES: Final = b"\x16\x03"  # of a handshake record: its type, and the major version (RFC 8446, 5.1)
+
+
+class NotTls(Exception):
+    """The first bytes are no TLS."""
+
+
+class Handshake:
+    """What is known of a handshake until it is complete."""
+
+    __slots__ = ("_faults", "_first", "began", "by_step", "until")
+
+    began: float
+    """From when on its time counts."""
+    by_step: bool
+    """Whether a step has begun it, and not the connection."""
+    until: float
+    """When it has to be complete."""
+
+    def __init__(self, began: float, until: float, *, by_step: bool) -> None:
+        self.began = began
+        self.until = until
+        self.by_step = by_step
+        self._first = 0  # how many of the first bytes were right
+        self._faults: HandshakeFaults | None = None  # None before the first that may end it
+
+    @property
+    def heard(self) -> bool:
+        """Whether the peer has sent anything."""
+        return self._first > 0
+
+    def receive(self, data: bytes, channel: Channel) -> Handshakes | None:
+        """Go on with these bytes of the peer; None if that is not all. Raises NotTls or TlsError."""
+        if self._first < len(FIRST_BYTES):
+            expected = FIRST_BYTES[self._first : self._first + len(data)]
+            if not data.startswith(expected):
+                raise NotTls("the client does not speak TLS")
+            self._first += len(expected)
+        channel.feed(data)
+        return channel.handshake()
+
+    def broken(
+        self, faults: Sequence[Fault], out: bytes, context: RequestContext, *, complete: bool
+    ) -> tuple[bytes, Tls] | None:
+        """Return the part of this output to send and the end that follows; None if no fault ends the handshake."""
+        if self._faults is None:
+            self._faults = HandshakeFaults(faults)
+        return self._faults.decide(out, context, complete=complete)
