@@ -143,14 +143,18 @@ class CallbackConnection(Connection):
         session = self.session
         if data:
             self.received_any = True
-            self.received_bytes += len(data)
-            self.counters.received(len(data))
+            size = len(data)
+            self.received_bytes += size
+            self.counters.received(size)
             actions = session.receive_data(data, monotonic())
         else:
             actions = session.receive_eof(monotonic())
         if actions or session.awaits_flush:
             self._perform(actions)
-        self._watch()
+        session = self.session  # a layer may have stepped aside
+        as_before = self._watched == READABLE and session.wants_read and self._unsent is None
+        if not as_before or session.deadline < self.timer_at:
+            self._watch()
 
     def _watch(self) -> None:
         """Register for the next event, and for the deadline."""
@@ -190,15 +194,11 @@ class CallbackConnection(Connection):
         session = self.session
         while True:
             only = actions[0] if len(actions) == 1 else None
-            data = only.data if type(only) is Send else self._gather(actions)
-            if isinstance(data, list):
-                if not self._send_apart(data):
+            if type(only) is Send and self._unsent is None:  # the commonest
+                if only.data and not self._send(only.data):
                     return
-            elif data:
-                if self._unsent is not None:
-                    self._unsent.append(memoryview(data))
-                elif not self._send(data):
-                    return
+            elif actions and not self._send_all(actions):
+                return
             if self._unsent is not None or self._fd < 0:
                 return
             flushed = session.awaits_flush
@@ -208,9 +208,12 @@ class CallbackConnection(Connection):
             if not actions and not (flushed and session.awaits_flush):
                 return
 
-    def _send_apart(self, chunks: Sequence[bytes | memoryview]) -> bool:
-        """Send these one after another, without joining them. False if the connection is lost."""
-        for chunk in chunks:
+    def _send_all(self, actions: Sequence[Action]) -> bool:
+        """Send the output of these actions, large parts by themselves. False if the connection is lost."""
+        data = self._gather(actions)
+        for chunk in data if isinstance(data, list) else (data,):
+            if not chunk:
+                continue
             if self._unsent is not None:
                 self._unsent.append(memoryview(chunk))
             elif not self._send(chunk):

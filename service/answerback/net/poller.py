@@ -19,6 +19,7 @@ FIN = select.EPOLLRDHUP  # the peer's FIN, even behind unread bytes
 GONE = FIN | select.EPOLLERR | select.EPOLLHUP
 # Only errors, which epoll always reports (epoll_ctl(2)): each once, because EPOLLHUP persists.
 ERRORS = select.EPOLLET
+NO_ERROR = READABLE | WRITABLE
 EVENTS_A_TURN = 256
 
 
@@ -73,7 +74,7 @@ class Poller:
             who = of(descriptor)
             if who is None:  # another event of this iteration has closed it
                 continue
-            if events & (READABLE | WRITABLE) and (run_queue.exhausted or who in heavy):
+            if events & NO_ERROR and (run_queue.exhausted or (heavy and who in heavy)):
                 who.enqueue()
                 continue
             who.ready(events)

@@ -188,7 +188,8 @@ class ListenerCounters:
     def answered(self, seconds: float, requests: int) -> None:
         """Requests were finished `seconds` after their receipt."""
         cells = self._cells
-        cells[self._duration + bisect_left(DURATION_BOUNDS, seconds)] += requests
+        shortest = seconds <= DURATION_BOUNDS[0]  # as most are
+        cells[self._duration + (0 if shortest else bisect_left(DURATION_BOUNDS, seconds))] += requests
         cells[self._seconds] += int(seconds * 1e9) * requests
 
     def delayed(self, seconds: float) -> None:

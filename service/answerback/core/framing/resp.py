@@ -3,6 +3,7 @@
 https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,9 @@ ARRAY, BULK = range(2)
 
 LONGEST_NUMBER: Final = 24  # with type byte and CRLF: at most 20 digits and a sign
 SHORTEST_BULK: Final = 6  # $0 CRLF CRLF
+# One search for each number: what does not match is incomplete or malformed, and `_number_end` finds out which.
+ARRAY_LINE: Final = re.compile(rb"\*([0-9]{1,21})\r\n")
+BULK_LINE: Final = re.compile(rb"\$([0-9]{1,21})\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +28,24 @@ class Resp(IncrementalFraming):
     @override
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
         if state.stage == ARRAY:
-            if not buffer.startswith(b"*", begin):
-                return _inline(buffer, begin, state)
-            end = _number_end(buffer, begin, b"*")
-            if not end:
-                state.min_length = len(buffer) - begin
-                return 0
-            digits = buffer[begin + 1 : end - 2]
-            state.left = int(digits) if digits.isdigit() else _none(digits)
-            state.at, state.stage = end - begin, BULK
+            line = ARRAY_LINE.match(buffer, begin)
+            if line is None:
+                return _no_elements(buffer, begin, state)
+            state.left = int(line[1])
+            state.at, state.stage = line.end() - begin, BULK
         at, left, size = begin + state.at, state.left, len(buffer)
         least = 0  # of this bulk string
         while left and state.credit:
             state.credit -= 1
-            start = _number_end(buffer, at, b"$")
-            if not start:
+            line = BULK_LINE.match(buffer, at)
+            if line is None:
+                start = _number_end(buffer, at, b"$")
+                if start:
+                    digits = bytes(buffer[at + 1 : start - 2])
+                    raise Malformed(f"the length of a bulk string is not a number: {quote(digits)}")
                 least = size - at
                 break
-            digits = buffer[at + 1 : start - 2]
-            if not digits.isdigit():
-                raise Malformed(f"the length of a bulk string is not a number: {quote(bytes(digits))}")
-            end = start + int(digits) + 2
+            end = line.end() + int(line[1]) + 2
             if end > size:
                 least = end - at
                 break
@@ -57,6 +58,20 @@ class Resp(IncrementalFraming):
         state.at, state.left = at - begin, left
         state.min_length = state.at + max(least, SHORTEST_BULK) + (left - 1) * SHORTEST_BULK
         return 0
+
+
+def _no_elements(buffer: Buffer, begin: int, state: ParseState) -> int:
+    """Return the end of a line, or of an array with fewer than 0 elements; 0 if it is incomplete."""
+    if not buffer.startswith(b"*", begin):
+        return _inline(buffer, begin, state)
+    end = _number_end(buffer, begin, b"*")
+    if not end:
+        state.min_length = len(buffer) - begin
+        return 0
+    digits = bytes(buffer[begin + 1 : end - 2])
+    if not digits.startswith(b"-") or not digits[1:].isdigit():
+        raise Malformed(f"the length of an array is not a number: {quote(digits)}")
+    return end  # Redis treats it as empty
 
 
 def _inline(buffer: Buffer, begin: int, state: ParseState) -> int:
@@ -82,10 +97,3 @@ def _number_end(buffer: Buffer, at: int, mark: bytes) -> int:
     if not buffer.startswith(b"\r\n", end - 2):
         raise Malformed("a number does not end with CRLF")
     return end
-
-
-def _none(digits: Buffer) -> int:
-    """Handle an array with fewer than 0 elements: Redis treats those as empty."""
-    if not digits.startswith(b"-") or not digits[1:].isdigit():
-        raise Malformed(f"the length of an array is not a number: {quote(bytes(digits))}")
-    return 0

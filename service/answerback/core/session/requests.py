@@ -281,14 +281,17 @@ def _search_in_parts(session: "Session", conversation: Conversation, request: by
 def _cache_reply(session: "Session", conversation: Conversation, matched: Sequence[Rule | None]) -> None:
     """Cache the replies to this read, if they depend on its bytes alone."""
     rule, reader = matched[0], conversation.reader
-    if matched.count(rule) < len(matched) or reader.framing is not session.plan.framing:
-        return
-    if reader.framer is None or reader.framer.has_history:
+    data = reader.buffer
+    if reader.framing is not session.plan.framing or type(data) is not bytes:
         return
     if session.forwarding is not None and (rule is None or session.forwarding.replies is not None):
         return
-    if type(reader.buffer) is bytes and session.observer is None:
-        conversation.selector.reply_cache.store(reader.buffer, len(matched), rule)
+    cache = conversation.selector.reply_cache
+    if data in cache.entries:  # at first sight, as most reads are, they are only noted
+        framer = reader.framer
+        if framer is None or framer.has_history or session.observer is not None or matched.count(rule) < len(matched):
+            return
+    cache.store(data, len(matched), rule)
 
 
 def flushed_while_closing(session: "Session", closing: Closing, now: float) -> Sequence[Action]:
