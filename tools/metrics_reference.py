@@ -100,7 +100,12 @@ The upper bounds of `{PREFIX}request_duration_seconds` and `{PREFIX}upstream_con
 {bounds}.
 
 A duration includes the delays added by rules and faults, which are also counted separately in
-`{PREFIX}injected_delay_seconds_total`.
+`{PREFIX}injected_delay_seconds_total`. Faults of a listener with an `upstream` hold bytes before they are requests, and
+after they are replies: that time is not in it.
+
+Of a request that is forwarded, the duration includes the time of the upstream and ends with its reply if
+`upstream.framing` is set. Without it nothing is known of replies, and the duration ends when the request was handed to
+the kernel, for the upstream. A request that the upstream never answers has no duration.
 """
 
 

@@ -151,7 +151,8 @@ SECTIONS: Final[Mapping[str, tuple[Family, ...]]] = {
         Family(
             "request_duration_seconds",
             Kind.HISTOGRAM,
-            "Time from the receipt of a request until the last byte of its reply was handed to the kernel.",
+            "Time from the receipt of a request until the last byte of its reply was handed to the kernel. "
+            "For a request that is forwarded without `upstream.framing`, until it was handed on.",
             LISTENER,
             durations,
         ),

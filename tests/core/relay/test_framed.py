@@ -32,6 +32,7 @@ LATE = rule(steps.delay_fixed(1.0), steps.forward(), when=b"late")
 REPLACE = rule(Send(b"other\n"), when=b"bad", name="replace")
 DROP = rule(when=b"gone", name="drop")
 SLOW = rule(steps.delay_fixed(1.0), steps.pass_reply(), when=b"slow", name="slow")
+END = steps.EndSession(by_reset=False, reason=CloseReason.SERVER_CLOSE)
 PUSH = replace(rule(steps.pass_reply(), when=b"push", name="push"), extra=True)
 
 
@@ -518,7 +519,7 @@ def noted(*rules: Rule, **more: object) -> tuple[FramedDriver, Notes]:
 def test_reply_is_recorded_with_its_request_and_the_upstreams_time() -> None:
     it, notes = noted()
     it.client(b"GET a\n")
-    assert notes.take() == [("matched", b"GET a", None, 1, 0.0), ("forwarded", True), ("played",), ("flushed", 0.0)]
+    assert notes.take() == [("matched", b"GET a", None, 1, 0.0), ("forwarded", True), ("played",)]
     it.wait(0.25)
     it.reply(b"bad\n")
     assert notes.take() == [("replied", 0.25), ("played", Send(b"other\n")), ("flushed", 0.25)]
@@ -545,7 +546,6 @@ def test_steps_around_forward_are_recorded_around_the_reply() -> None:
         ("continued",),
         ("played", Send(b">\n")),
         ("flushed", 0.0),
-        ("flushed", 0.0),
     ]
 
 
@@ -565,7 +565,7 @@ def test_steps_around_forward_are_recorded_so_without_rules_on_replies() -> None
 def test_rule_on_what_answers_no_request_is_recorded_as_an_event() -> None:
     it, notes = noted()
     it.reply(b"push\n")
-    assert notes.take() == [("event", Event.REPLY, "push", 0.0), ("played", Send(b"push\n")), ("flushed", 0.0)]
+    assert notes.take() == [("event", Event.REPLY, "push", 0.0), ("played", Send(b"push\n"))]
 
 
 def test_what_an_upstream_owes_at_its_end_is_recorded_as_unanswered() -> None:
@@ -574,6 +574,75 @@ def test_what_an_upstream_owes_at_its_end_is_recorded_as_unanswered() -> None:
     notes.take()
     it.eof(UPSTREAM)
     assert notes.take() == [("unanswered", 0.0)]
+
+
+def test_duration_of_a_request_ends_with_the_reply_to_it() -> None:
+    it = driver().client(b"GET a\n")
+    it.wait(0.25)
+    it.client(b"GET b\nPING\n")
+    assert it.account.durations == []
+    it.wait(0.25)
+    assert it.reply(b"1\npush\n").account.durations == [0.5]
+    it.wait(0.25)
+    assert it.reply(b"2\n").account.durations == [0.5, 0.5, 0.5]
+    assert it.client(b"PING\n").account.durations == [0.5, 0.5, 0.5, 0.0]
+
+
+def test_duration_ends_once_the_client_has_the_whole_reply() -> None:
+    it, notes = noted()
+    it.client(b"GET a\nGET b\n")
+    it.slow = [True, True]
+    it.client(b"GET c\n")
+    it.reply(b"1\n").wait(1.0)
+    assert it.account.durations == []
+    notes.take()
+    it.hurry(PEER)
+    assert it.account.durations == [1.0], "the upstream still takes nothing"
+    assert notes.take() == [("flushed", 1.0)]
+    assert it.reply(b"2\n").account.durations == [1.0, 1.0]
+
+
+def test_duration_ends_with_the_last_step_of_the_request_and_of_its_reply() -> None:
+    it = driver(BOTH).client(b"both\nGET a\n").reply(b"slow\n")
+    it.wait(0.75)
+    assert (it.got(), it.account.durations) == (b"<", [])
+    it.wait(0.25)
+    assert (it.got(), it.account.durations) == (b"slow\n>\n", [1.0])
+    it.reply(b"slow\n").wait(0.5)
+    assert it.account.durations == [1.0]
+    it.wait(0.5)
+    assert (it.got(), it.account.durations) == (b"slow\n", [1.0, 1.0])
+
+
+@pytest.mark.parametrize("replies", [(), (REPLACE,)])
+def test_request_whose_script_waits_is_not_answered_by_the_reply_alone(replies: tuple[Rule, ...]) -> None:
+    then_late = rule(steps.forward(waits=True), steps.delay_fixed(1.0), Send(b">\n"), when=b"both")
+    it = driver(then_late, replies=replies).client(b"both\n").reply(b"ok\n")
+    assert (it.got(), it.account.durations) == (b"ok\n", [])
+    it.wait(1.0)
+    assert (it.got(), it.account.durations) == (b">\n", [1.0])
+
+
+def test_duration_is_without_the_time_that_faults_of_the_relay_hold_bytes() -> None:
+    late = (Fault("late", 0, Latency(Fixed(0.25))),)
+    it = driver(relay_faults=(late, late)).client(b"GET a\n")
+    it.wait(0.5)
+    it.reply(b"1\n").wait(0.5)
+    assert (it.got(), it.account.durations) == (b"1\n", [0.25])
+
+
+def test_request_that_the_upstream_leaves_unanswered_has_no_duration() -> None:
+    it = driver().client(b"GET a\n")
+    it.eof(UPSTREAM)
+    assert it.account.durations == []
+
+
+def test_request_that_closes_has_a_duration_and_is_recorded() -> None:
+    it, notes = noted(rule(Send(b"bye\n"), END, when=b"QUIT"))
+    it.client(b"GET a\nQUIT\n").wait(0.5)
+    it.reply(b"1\n")
+    assert (it.got(), it.account.durations) == (b"1\nbye\n", [0.5, 0.5])
+    assert notes.take()[-1] == ("flushed", 0.5)
 
 
 class Exchange:
@@ -656,3 +725,4 @@ def test_any_cutting_and_slowness_keeps_the_order(seed: int, on_forward: bool, l
     assert it.sent[UPSTREAM] == b"".join(line + b"\r\n" for line in exchange.lines if line != b"PING")
     assert it.sent[PEER].replace(b"push\r\n", b"") == exchange.expected
     assert it.sent[PEER].count(b"push\r\n") == exchange.pushes
+    assert len(it.account.durations) == len(exchange.lines)

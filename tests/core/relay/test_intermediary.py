@@ -267,3 +267,24 @@ def is_part(part: bytes, whole: bytes) -> bool:
     """Whether these bytes come in this order, with others between them."""
     rest = iter(whole)
     return all(byte in rest for byte in part)
+
+
+def test_request_that_closes_has_a_duration_once_the_client_has_the_reply() -> None:
+    end = steps.EndSession(by_reset=False, reason=CloseReason.SERVER_CLOSE)
+    driver = Driver(between(rule(Send(b"bye\n"), end, when=b"QUIT"))).connect()
+    driver.slow[PEER] = True
+    driver.receive(PEER, b"QUIT\n")
+    driver.wait(0.5)
+    assert driver.account.durations == []
+    driver.hurry(PEER)
+    assert (driver.sent[PEER], driver.account.durations) == (b"bye\n", [0.5])
+
+
+def test_duration_of_a_forwarded_request_ends_when_it_is_handed_on() -> None:
+    driver = Driver(between()).connect()
+    driver.slow[UPSTREAM] = True
+    driver.receive(PEER, b"GET a\n")
+    driver.wait(0.5)
+    assert driver.account.durations == []
+    driver.hurry(UPSTREAM)
+    assert driver.account.durations == [0.5]

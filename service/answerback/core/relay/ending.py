@@ -4,6 +4,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from answerback.core.actions import CloseReason
+from answerback.core.session import Session
 
 
 class Link(Enum):
@@ -27,3 +28,4 @@ class Ending(NamedTuple):
 
     how: How
     reason: CloseReason
+    session: Session

@@ -155,18 +155,21 @@ class FramedIntermediary(Intermediary):
         return acts
 
     def _note_flushed(self, now: float) -> None:
-        """Record that what was sent for replies is in the kernel."""
+        """Count the requests whose replies are in the kernel, even while the upstream takes no further ones."""
         session, replies = self.session, self.replies
-        if session is None or replies is None or not replies.sent or self._blocked[PEER]:
-            return
-        replies.sent = False
-        if session.recorder is not None:
-            session.recorder.flushed(now)
+        if session is not None and replies is not None and not self._blocked[PEER]:
+            replies.flushed(session, now)
 
     def _client_has_left(self, session: Session, replies: OwedReplies) -> bool:
         """Whether FIN is to go upstream: nothing more will be forwarded."""
         free = not self._finished[UPSTREAM] and not self._blocked[UPSTREAM] and self._link is Link.OPEN
         return free and replies.leaving and session.eof
+
+    @override
+    def _flushed(self, ended: Session, now: float) -> None:
+        if ended.forwarding is not None and ended.forwarding.replies is not None:
+            ended.forwarding.replies.flushed(ended, now)
+        super()._flushed(ended, now)
 
     @override
     def _upstream_ended(self, session: Session, now: float) -> Sequence[Act]:

@@ -303,6 +303,8 @@ class Intermediary(Relay):
         return acts
 
     def _translate(self, action: Action, acts: list[Act], now: float) -> None:
+        session = self.session
+        assert session is not None
         match action:
             case Send(data):
                 if self._flows[UPSTREAM] is None:
@@ -318,13 +320,12 @@ class Intermediary(Relay):
                 if self._link is Link.ABSENT:
                     acts.append(self._connect())
             case HalfClose():
-                assert self.session is not None
-                self._ending = Ending(How.IN_ORDER, self.session.own_closing().reason)
+                self._ending = Ending(How.IN_ORDER, session.own_closing().reason, session)
             case Close(reason):
                 orderly = reason != CloseReason.PEER_EOF or self._link is Link.ABSENT
-                self._ending = Ending(How.IN_ORDER if orderly else How.AS_STREAM, reason)
+                self._ending = Ending(How.IN_ORDER if orderly else How.AS_STREAM, reason, session)
             case Reset(reason):
-                self._ending = Ending(How.BY_RESET, reason)
+                self._ending = Ending(How.BY_RESET, reason, session)
             case Abort(reason):
                 acts += self.abort(reason)
             case _:
@@ -405,10 +406,15 @@ class Intermediary(Relay):
         self._ending = None
         if ending.how is How.BY_RESET:
             return self.abort(ending.reason)
+        self._flushed(ending.session, now)
         if ending.how is How.IN_ORDER:
             return self._begin_closing(ending.reason, now)
         self._reason = ending.reason if self._reason is None else self._reason
         return super()._go_on(now)
+
+    def _flushed(self, ended: Session, now: float) -> None:
+        """Everything that a conversation has sent before its end is in the kernel."""
+        ended.writing_resumed(now)
 
     @override
     def _begin_closing(self, reason: CloseReason, now: float) -> Sequence[Act]:

@@ -22,7 +22,7 @@ class Conversation:
     __slots__ = ("answered", "context", "number", "partial_since", "reader", "script", "selector", "started")
 
     answered: int
-    """Requests finished, their replies not yet known to be in the kernel."""
+    """Requests finished, their replies not yet known to be in the kernel; if an upstream owes replies, see `owed`."""
     context: RequestContext | None
     """See `Session.context`; None until it is needed."""
     number: int

@@ -11,6 +11,7 @@ from answerback.core.session.owed import Owed, OwedReplies
 from answerback.core.steps import AWAIT_REPLIES, AWAIT_ROOM, FORWARD, Step
 
 if TYPE_CHECKING:
+    from answerback.core.session.conversation import Conversation
     from answerback.core.session.session import Session
 
 # Rule: a session of a listener without an upstream has no `Forwarding`, and does nothing of this.
@@ -51,6 +52,12 @@ class Forwarding:
             return chain((AWAIT_REPLIES,), script)
         return chain((AWAIT_ROOM,), script) if self.full else script
 
+    def note_over(self, conversation: "Conversation", before: int) -> None:
+        """Requests behind this number are over, as `Conversation.answered` says: each may be owed a reply."""
+        if self.replies is not None:
+            self.replies.requests_over(before, conversation.answered, conversation.started)
+            conversation.answered = 0
+
     def await_owed(self, session: "Session") -> None:
         """Read nothing more of the client: only what is owed is awaited."""
         assert self.replies is not None
@@ -82,10 +89,10 @@ class Forwarding:
 
 def forward(session: "Session", forwarding: Forwarding, request: bytes, actions: list[Action], now: float) -> None:
     """Pass a request on; `request`: as rules see it."""
-    received, replies = forwarding.received(session), forwarding.replies
+    received, replies, conversation = forwarding.received(session), forwarding.replies, session.conversation
     actions.append(Forward(received))
     record = None if session.recorder is None else session.recorder.forwarded(owed=replies is not None)
     if replies is not None:
-        replies.owe(Owed(request, session.conversation.number, now, record))
+        replies.owe(Owed(request, conversation.number, conversation.started, now, record))
     if session.observer is not None:
         session.observer.forwarded(received)

@@ -2,12 +2,17 @@
 
 from collections import deque
 from math import inf
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from answerback.core.framing import Framing
 from answerback.core.session.reader import RequestReader
 from answerback.core.steps import AwaitReplies
 
+if TYPE_CHECKING:
+    from answerback.core.session.session import Session
+
+# Rule: where replies are owed, requests that are over are noted here, and not in `Conversation.answered`: each was
+#       received at its own time.
 # Rule: what is kept of requests is bounded by number and bytes: then the next one waits, and the client is not read.
 
 MAX_OWED: Final = 128  # requests that are forwarded before the first of them is answered
@@ -19,9 +24,11 @@ class Owed(NamedTuple):
 
     request: bytes
     number: int
-    since: float = 0.0
+    received: float
+    """When it was received."""
+    since: float
     """When it was forwarded."""
-    record: object | None = None
+    record: object | None
     """What its recorder knows it by."""
 
 
@@ -29,7 +36,9 @@ class OwedReplies:
     """What one connection's upstream owes, and the bytes that it has sent."""
 
     __slots__ = (
+        "_answered",
         "_bytes",
+        "_in_hand",
         "began",
         "ended",
         "gave_way",
@@ -39,7 +48,6 @@ class OwedReplies:
         "owed",
         "quiet_at",
         "reader",
-        "sent",
     )
 
     owed: deque[Owed]
@@ -50,8 +58,6 @@ class OwedReplies:
     """Whether what it has sent may begin with a reply."""
     heard_at: float
     """When the upstream last sent bytes."""
-    sent: bool
-    """Whether something was sent for a reply that may not be in the kernel yet."""
     began: float
     """When the turn began in which replies were last taken."""
     gave_way: bool
@@ -67,8 +73,9 @@ class OwedReplies:
         self.reader = RequestReader(framing)
         self.owed = deque()
         self._bytes = 0  # of these requests
+        self._in_hand: Owed | None = None  # the request that is answered by the reply whose script is in progress
+        self._answered: dict[float, int] = {}  # requests that are over, by when they were received
         self.more = self.gave_way = self.ended = self.leaving = False
-        self.sent = False
         self.began = self.heard_at = 0.0
         self.quiet_at = inf
 
@@ -91,9 +98,39 @@ class OwedReplies:
         """A reply has come: return the request that it is for; None if none was owed one."""
         if not self.owed:
             return None
-        settled = self.owed.popleft()
+        self._in_hand = settled = self.owed.popleft()
         self._bytes -= len(settled.request)
         return settled
+
+    def reply_over(self, waiting: int) -> None:
+        """What is done for the reply in hand is over; `waiting`: the number of the request whose script waits, or 0."""
+        settled, self._in_hand = self._in_hand, None
+        if settled is not None and settled.number != waiting:
+            self._note(settled.received, 1)
+
+    def requests_over(self, before: int, count: int, received: float) -> None:
+        """The scripts of `count` requests behind this number are over: so are those to which no reply is owed."""
+        last = before + count
+        for owed in reversed(self.owed):
+            if owed.number <= before:
+                break
+            count -= owed.number <= last
+        self._note(received, count)
+
+    def _note(self, received: float, count: int) -> None:
+        if count:
+            self._answered[received] = self._answered.get(received, 0) + count
+
+    def flushed(self, session: "Session", now: float) -> None:
+        """Everything that was sent is in the kernel: count the requests that it has answered."""
+        if not self._answered:
+            return
+        for received, count in self._answered.items():
+            session.metrics.answered(now - received, count)
+        self._answered.clear()
+        session.active_at = now
+        if session.recorder is not None:
+            session.recorder.flushed(now)
 
     def forget(self) -> None:
         """Nothing is owed any more: there is no upstream."""

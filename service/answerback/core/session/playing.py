@@ -14,7 +14,7 @@ from answerback.core.context import RequestContext
 from answerback.core.expectation import Unexpected
 from answerback.core.expressions import EvaluationError
 from answerback.core.faults import apply_all
-from answerback.core.plan import Rule
+from answerback.core.plan import Event, Rule
 from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
 from answerback.core.session.forwarding import forward
 from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, Interrupted, ScriptRun, resolve
@@ -277,23 +277,30 @@ def resume(session: "Session", now: float) -> Sequence[Action]:
     if before.signal and session.connection is not None:  # it was not given in time
         session.connection.forgo_signal()
     play(session, session.context, before.steps, actions, now)
-    forwarding = session.forwarding
-    if forwarding is not None and forwarding.replies is not None:
-        forwarding.replies.sent = True  # the script may be a reply's
     script = session.conversation.script
     if script is None:
-        session.conversation.answered += before.answers_request
+        _note_over(session, before)
         if before.interrupted is not None:
             return_to(session, before.interrupted)
     else:
-        script.answers_request = before.answers_request
-        script.is_tick = before.is_tick
+        script.event = before.event
         script.interrupted = before.interrupted
     if script is None or script.receive is not None:
-        if not before.is_tick:
+        if before.event is not Event.TICK:
             session.active_at = now
         session.awaits_flush = True  # the rest is processed, and timed, from there
     return actions
+
+
+def _note_over(session: "Session", script: ScriptRun) -> None:
+    """A script is over, and so is the request that it answers, unless the upstream owes a reply to that."""
+    conversation, forwarding = session.conversation, session.forwarding
+    if script.event is Event.REQUEST:
+        conversation.answered += 1
+        if forwarding is not None:
+            forwarding.note_over(conversation, conversation.number - 1)
+    elif script.event is Event.REPLY and forwarding is not None and forwarding.replies is not None:
+        forwarding.replies.reply_over(0 if script.interrupted is None else conversation.number)
 
 
 def interrupt(session: "Session") -> Interrupted:

@@ -101,6 +101,7 @@ def _take(session: "Session", replies: OwedReplies, actions: list[Action], now: 
             actions.append(Send(bytes(reader.buffer[:end])))
             for _ in found:
                 replies.settle()
+                replies.reply_over(_waiting(session))
         else:
             end = _take_each(session, replies, found, end, actions, now)
         if session.phase != OPEN:
@@ -177,7 +178,6 @@ def _take_one(
     session: "Session", replies: OwedReplies, reply: bytes, received: bytes, actions: list[Action], now: float
 ) -> int:
     """Take one reply, with what its framing removes; return the number of bytes sent."""
-    replies.sent = True
     if not session.plan.on_reply.in_order and session.observer is None:
         return _pass_on(session, replies, received, actions, now)
     context = session.context
@@ -190,6 +190,9 @@ def _take_one(
     size = play(session, context, script, actions, now)
     if session.conversation.script is None:
         session.active_at = now
+        replies.reply_over(0 if interrupted is None else session.number)
+    else:
+        session.conversation.script.event = Event.REPLY
     if interrupted is not None:
         return_to(session, interrupted)
     return size
@@ -208,7 +211,13 @@ def _pass_on(session: "Session", replies: OwedReplies, received: bytes, actions:
         recorder.played(actions, len(actions) - 1)
         if waits:
             recorder.continued()
+    replies.reply_over(_waiting(session))
     return len(received)
+
+
+def _waiting(session: "Session") -> int:
+    """The number of the request whose script waits for replies; 0 if none does."""
+    return 0 if session.conversation.script is None else session.number
 
 
 def _search_in_parts(session: "Session", replies: OwedReplies, now: float) -> Iterator[Step]:

@@ -77,10 +77,11 @@ def _answer(session: "Session", conversation: Conversation, now: float, ended: b
     buffer, framer = reader.buffer, reader.framer
     actions: list[Action] = []
     matched: list[Rule | None] = []
-    if session.forwarding is None:
+    forwarding = session.forwarding
+    if forwarding is None:
         more = _answer_each(session, conversation, requests, end, matched, actions, now)
     else:
-        more = _answer_or_forward(session, session.forwarding, requests, end, matched, actions, now)
+        more = _answer_or_forward(session, forwarding, requests, end, matched, actions, now)
     answered = len(matched)
     rest = end < len(buffer)
     if answered:
@@ -89,6 +90,8 @@ def _answer(session: "Session", conversation: Conversation, now: float, ended: b
         conversation.started = now
         session.awaits_flush = True
         conversation.answered = answered - (conversation.script is not None)
+        if forwarding is not None:
+            forwarding.note_over(conversation, conversation.number - answered)
     if answered < len(requests) and framer is not None:  # in this case it is the framer that found them
         end = framer.consumed(buffer, answered)
     elif answered and not (more or ended or rest) and conversation.selector.caches_replies:
@@ -153,6 +156,7 @@ def _answer_or_forward(
 ) -> bool:
     """Answer requests as `_answer_each` does, and forward those that no rule matches."""
     conversation = session.conversation
+    conversation.started = now
     framer = conversation.reader.framer
     for index in range(len(requests)):
         forwarding.next(framer, len(requests), index, end)
@@ -195,7 +199,7 @@ def _reply(
         script = session.forwarding.in_turn(rule, script)
     size = play(session, context, script, actions, now)
     if conversation.script is not None:
-        conversation.script.answers_request = True
+        conversation.script.event = Event.REQUEST
     return size
 
 

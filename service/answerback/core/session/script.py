@@ -9,7 +9,7 @@ from answerback.core.actions import CloseReason
 from answerback.core.context import Captures, RequestContext
 from answerback.core.expressions import EvaluationError, SearchTooLong
 from answerback.core.faults import Reply
-from answerback.core.plan import Rule
+from answerback.core.plan import Event, Rule
 from answerback.core.selection import Selector
 from answerback.core.session.observer import Observer
 from answerback.core.steps import AwaitReplies, EndSession, Hang, Receive, Step, failed
@@ -44,20 +44,19 @@ class ScriptRun:
     """A script that waits: for a time, a frame, replies of the upstream, its connection's turn, or the peer's end."""
 
     __slots__ = (
-        "answers_request",
         "awaits",
+        "event",
         "framer",
         "hang",
         "interrupted",
-        "is_tick",
         "receive",
         "resume_at",
         "signal",
         "steps",
     )
 
-    answers_request: bool
-    """Whether it answers a request, and not another event."""
+    event: Event | None
+    """REQUEST, REPLY or TICK, if it is the script of a rule on one of these."""
     resume_at: float
     """When the next step is taken; `inf` if that does not depend on the time."""
     receive: Receive | None
@@ -68,8 +67,6 @@ class ScriptRun:
     """Set if it hangs: the only step left is the end of the connection."""
     signal: str
     """The signal that it waits for; empty if it waits for none."""
-    is_tick: bool
-    """Whether it is that of a rule on TICK: it does not restart the idle timeout."""
     interrupted: "Interrupted | None"
     """The script that waits for a frame meanwhile."""
 
@@ -83,13 +80,12 @@ class ScriptRun:
     ) -> None:
         self.steps = steps
         self.resume_at = resume_at
-        self.answers_request = False
+        self.event = None
         self.receive = receive
         self.framer: Framing | None = None if receive is None else receive.framing.new_framer()
         self.awaits = awaits
         self.hang = None
         self.signal = signal
-        self.is_tick = False
         self.interrupted = None
 
     @classmethod

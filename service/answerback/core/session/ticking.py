@@ -83,7 +83,7 @@ def tick(session: "Session", now: float) -> Sequence[Action]:
         assert session.ticking is not None
         begin(session, Event.TICK, session.ticking.take(now).rules, actions, now)
         if session.conversation.script is not None:
-            session.conversation.script.is_tick = True
+            session.conversation.script.event = Event.TICK
         elif session.out_of_time():
             session.give_way()
             break
