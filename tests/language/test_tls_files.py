@@ -1,11 +1,13 @@
 """The files of `tls`: each wrong one is rejected with the field that names it, and what to do."""
 
 import json
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 
 from answerback.document.document import load
 from answerback.language.redaction import UNKNOWN, substitute
@@ -17,13 +19,14 @@ from answerback.language.tls_files import (
     rejected_by_clients,
     with_absolute_paths,
 )
-from answerback.tls.pairs import ENCRYPTED
-from answerback.tls.private_files import MOST
+from answerback.tls.pairs import ENCRYPTED, load_pair, private, try_out
+from answerback.tls.private_files import MOST, read
 from answerback.v1 import config_pb2 as v1
 from tests.certifying import FAR_OFF, LONG_AGO, Authority, Issued
 from tests.language.configurations import listener, said
 
 AT = "listeners[0].tls"
+ENCODING_DER = 2  # of `_ssl`
 
 
 @pytest.fixture
@@ -170,6 +173,46 @@ def test_certificate_that_clients_reject_is_a_warning(tmp_path: Path, times: dic
 def test_good_certificate_is_no_warning(issued: Issued) -> None:
     config = config_of(issued)
     assert [*rejected_by_clients(config, read_materials(config, {})[0])] == []
+
+
+def in_order(tmp_path: Path, *order: int) -> tuple[trustme.CA, Issued]:
+    """A certificate, that of the authority B that has signed it, and that of A, which has signed B's, in some order.
+
+    The root has signed A's.
+    """
+    root = trustme.CA()
+    leaf = root.create_child_ca().create_child_ca().issue_cert("localhost")
+    issued = Issued(tmp_path / "chain.pem", tmp_path / "chain.key")
+    issued.certificate.write_bytes(b"".join(leaf.cert_chain_pems[place].bytes() for place in order))
+    leaf.private_key_pem.write_to_path(issued.key)
+    return root, issued
+
+
+@pytest.mark.parametrize(
+    "order, said_of",
+    [
+        ((0, 2, 1), "certificate 3 in it has signed certificate 1: put it right behind that one"),
+        ((0, 1, 2), ""),
+        ((0, 1), ""),
+        ((0, 2), ""),  # one is missing: there is no order that is right
+    ],
+)
+def test_chain_out_of_order_is_a_warning(tmp_path: Path, order: tuple[int, ...], said_of: str) -> None:
+    config = config_of(in_order(tmp_path, *order)[1])
+    materials, wrong = read_materials(config, {})
+    assert wrong == []
+    expected = [f"{AT}.cert: some clients reject it: {said_of}"] if said_of else []
+    assert said([*rejected_by_clients(config, materials)]) == expected
+
+
+def test_chain_out_of_order_is_served_as_it_is(tmp_path: Path) -> None:
+    root, issued = in_order(tmp_path, 0, 2, 1)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_pair(server, read(issued.certificate), read(issued.key))
+    client = try_out(server, private(Path("root.pem"), root.cert_pem.bytes()))  # OpenSSL's finds its way to the root
+    served = client._sslobj.get_unverified_chain()  # type: ignore[attr-defined]  # public from Python 3.13 on
+    got = "".join(ssl.DER_cert_to_PEM_cert(each.public_bytes(ENCODING_DER)) for each in served)
+    assert got == issued.certificate.read_text()
 
 
 def test_paths_become_absolute_and_stay_so(tmp_path: Path) -> None:

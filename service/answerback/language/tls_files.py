@@ -14,6 +14,7 @@ from answerback.language.redaction import UNKNOWN, is_redacted
 from answerback.language.tls import MAX_PATH, compile_settings
 from answerback.language.upstream_tls import compile_client
 from answerback.tls import private_files
+from answerback.tls.chain import misplaced
 from answerback.tls.client import client_context
 from answerback.tls.contexts import Contexts
 from answerback.tls.material import Material
@@ -190,7 +191,7 @@ def _check_names(listener: v1.Listener, tls: AnyTls, path: str, refuse: Refuse) 
 
 
 def unfit(given: v1.Tls, material: Material, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the path of each certificate that clients reject although it can be served, and why."""
+    """Yield the path of each certificate that clients, or some, reject although it can be served, and why."""
     for (source, _), (certificate, key) in zip(pairs_of(given), material.pairs, strict=True):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if given.ciphers:
@@ -200,6 +201,8 @@ def unfit(given: v1.Tls, material: Material, path: str) -> Iterator[tuple[str, s
             try_out(context, certificate)
         except (Unfit, BadFile) as error:
             yield step_into(path, source.place), f"clients that verify it reject it: {error}"
+        if order := misplaced(certificate.content):
+            yield step_into(path, source.place), f"some clients reject it: {order}"
 
 
 def rejected_by_clients(config: v1.Config, materials: Materials) -> Iterator[Problem]:
