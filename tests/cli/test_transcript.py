@@ -5,6 +5,7 @@ from typing import get_args
 from answerback.cli.transcript import lines
 from answerback.core.matching import Mismatch
 from answerback.explain import events
+from answerback.explain.names import FaultName
 from answerback.explain.transcript import Transcript
 
 WORDS: tuple[tuple[events.Event, str], ...] = (
@@ -20,7 +21,7 @@ WORDS: tuple[tuple[events.Event, str], ...] = (
     (events.Owes(1.0, 2), "    1.000 s   the upstream owes 2 replies"),
     (events.Forwarded(0.5, b"hi\n"), r'    0.500 s   forwarded to the upstream: "hi\n"'),
     (events.Waits(0, 0.25), "            waits 0.25 s"),
-    (events.Strikes(0, events.FaultName("late", 1, "latency")), "            faults[1] late applies: latency"),
+    (events.Strikes(0, FaultName("late", 1, "latency")), "            faults[1] late applies: latency"),
     (events.Holds(0), "            hangs: sends nothing more and does not close"),
     (events.Enters(0, "in"), '            enters state "in"'),
     (events.VariableSet(0, "user", b"ada"), '            sets vars.user to "ada"'),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from answerback.explain import Moment, Transcript, explain
 from answerback.explain import events as e
+from answerback.explain.names import RuleName
 from answerback.v1 import config_pb2 as v1
 from tests.core.model import strategies
 from tests.core.model.heard import Happening, Heard
@@ -41,9 +42,9 @@ def in_words(transcript: Transcript) -> Heard:  # noqa: C901 - one case an event
                 heard.say(at, f"{'reset' if reset else 'close'} {reason}")
             case e.Evaluated(event="REQUEST", rule=None):
                 heard.unmatched += 1
-            case e.Evaluated(event="REQUEST", rule=e.RuleName(_, index)):
+            case e.Evaluated(event="REQUEST", rule=RuleName(_, index)):
                 heard.rules.append(index)
-            case e.Evaluated(rule=e.RuleName(_, index)):
+            case e.Evaluated(rule=RuleName(_, index)):
                 heard.events.append(index)
             case e.Incomplete(why=why) if why.startswith("the peer closed its half"):
                 heard.truncated += 1

@@ -8,6 +8,7 @@ from answerback.core.session.reader import READ_AHEAD
 from answerback.document.document import load
 from answerback.explain import Moment, explain
 from answerback.explain import events as e
+from answerback.explain.names import FaultName, PassedOver, RuleName
 from answerback.explain.transcript import ERRORS, MOST_EVENTS, Transcript
 from answerback.explain.world import READ_BYTES
 from tests.explain.explaining import BEGUN, asked, misses, only, sent, told
@@ -21,7 +22,7 @@ PING = r"""framing: line, rules: [
 def test_explained_request_is_cut_matched_and_answered() -> None:
     assert told(PING, b"PING\r\nECHO a\n").events == [
         e.Received(0, b"PING\r\nECHO a\n"),
-        e.Evaluated(0, "REQUEST", 1, b"PING", "line", "", e.RuleName("ping", 0)),
+        e.Evaluated(0, "REQUEST", 1, b"PING", "line", "", RuleName("ping", 0)),
         e.Sent(0, b"+PONG\r\n"),
         e.Evaluated(
             0,
@@ -30,8 +31,8 @@ def test_explained_request_is_cut_matched_and_answered() -> None:
             b"ECHO a",
             "line",
             "",
-            e.RuleName("rules[1]", 1),
-            (e.PassedOver(e.RuleName("ping", 0), Mismatch('is not "PING": byte 0 is "E", not "P"', 0, b"P", b"E")),),
+            RuleName("rules[1]", 1),
+            (PassedOver(RuleName("ping", 0), Mismatch('is not "PING": byte 0 is "E", not "P"', 0, b"P", b"E")),),
         ),
         e.Sent(0, b"ECHO a"),
         e.Open(0, ""),
@@ -348,7 +349,7 @@ def test_applied_faults_are_listed() -> None:
         {times: 1, truncate: {bytes: 3}}]"""
     transcript = told(f"framing: line, rules: [{{do: [send: abcdef]}}], {faults}", b"\n")
     assert transcript.events[2:] == [
-        e.Strikes(0, e.FaultName("faults[1]", 1, "truncate")),
+        e.Strikes(0, FaultName("faults[1]", 1, "truncate")),
         e.Sent(0, b"abc"),
         e.Closed(0, reset=False, reason="server_close"),
     ]
@@ -374,7 +375,7 @@ def test_explained_slow_reader_gets_requests_later() -> None:
     faults = "faults: [{name: slow, direction: FROM_PEER, bandwidth: {bytes_per_second: 10}}]"
     transcript = told(f"framing: line, rules: [{{do: [echo]}}], {faults}", b"123456789\n123")
     assert sent(transcript) == [(1, b"123456789")]
-    assert only(transcript, e.Strikes) == [e.Strikes(0, e.FaultName("slow", 0, "bandwidth"))]
+    assert only(transcript, e.Strikes) == [e.Strikes(0, FaultName("slow", 0, "bandwidth"))]
     assert transcript.events[-2:] == [
         e.Incomplete(1.3, b"123", "line", "the line has not ended with LF"),
         e.Open(1.3, ""),

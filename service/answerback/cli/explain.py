@@ -1,16 +1,13 @@
 """`answerback explain`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from answerback.cli import options, output, source, transcript
+from answerback.cli import options, output, simulated_client, source, transcript
 from answerback.cli.explain_source import Explained, from_exchange, from_file, from_server
 from answerback.cli.play import instructions_of
 
@@ -21,23 +18,9 @@ if TYPE_CHECKING:
     from answerback.v1 import config_pb2 as v1
 
 
-class InOrder(click.Command):
-    """A command that knows in which order its options were given: `ctx.meta[ORDER]`, by name."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note the order, then parse as any command does."""
-        if not ctx.resilient_parsing and not {"-h", "--help"} & set(args):
-            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-            ctx.meta[ORDER] = [parameter.name for parameter in order]
-        return super().parse_args(ctx, args)
-
-
-ORDER = "answerback.order"
-
-
 @click.command(
     "explain",
-    cls=InOrder,
+    cls=simulated_client.InOrder,
     short_help="Simulate a conversation and show why each rule matched or not.",
     epilog="""\b
 Examples:
@@ -54,30 +37,7 @@ Examples:
   answerback explain my.yaml --say 'PING\\r\\n' -o json | jq -r '.events[] | select(.type == "sent").data'""",
 )
 @click.argument("file", type=click.Path(readable=False, allow_dash=True), required=False)
-@click.option(
-    "--say",
-    multiple=True,
-    metavar="TEXT",
-    help=r"Text that the client sends, with the escapes \r \n \t \0 \\ \xNN. Repeatable.",
-)
-@click.option("--say-hex", multiple=True, metavar="HEX", help="Bytes that the client sends, in hex. Repeatable.")
-@click.option("--say-file", multiple=True, metavar="FILE", help="File with bytes that the client sends. Repeatable.")
-@click.option(
-    "--reply",
-    multiple=True,
-    metavar="TEXT",
-    help="Text that the upstream sends, for a listener with upstream.framing; escapes as for --say. Repeatable.",
-)
-@click.option(
-    "--at",
-    type=options.Duration(),
-    multiple=True,
-    metavar="TIME",
-    help="Time of the next --say, --reply or --connect, since the first connection began. "
-    "At the end: how long to continue.",
-)
-@click.option("--connect", count=True, help="The client opens another connection, for what follows. Repeatable.")
-@click.option("--eof", is_flag=True, help="The client closes its half (FIN) at the end.")
+@simulated_client.options
 @click.option("--talk", metavar="FILE", help="Play this talk instead: see `answerback play`.")
 @click.option("--exchange", metavar="ID", help="Explain this request of a server's journal, after those before it.")
 @click.option("--listener", metavar="NAME", show_default="the first", help="Listener to simulate.")
@@ -95,14 +55,8 @@ Examples:
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - an option each
     ctx: click.Context,
+    /,
     file: str | None,
-    say: tuple[str, ...],
-    say_hex: tuple[str, ...],
-    say_file: tuple[str, ...],
-    reply: tuple[str, ...],
-    at: tuple[float, ...],
-    connect: int,
-    eof: bool,
     talk: str | None,
     exchange: str | None,
     listener: str | None,
@@ -111,6 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     form: str,
     server: str,
     timeout: float,
+    **client: Any,
 ) -> None:
     """Simulate a conversation with a server that serves FILE, without a network, and explain it.
 
@@ -125,26 +80,17 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     """
     from answerback.core.escapes import in_full
 
-    said = bool(say or say_hex or say_file or reply or at or connect or eof)
     _one_input(
         {
-            "--say, --reply, --at, --connect and --eof": said,
+            "--say, --reply, --at, --connect and --eof": any(client.values()),
             "--talk": talk is not None,
             "--exchange": exchange is not None,
         }
     )
-    given = {
-        "reply": reply,
-        "say": say,
-        "say_hex": say_hex,
-        "say_file": say_file,
-        "at": at,
-        "peer": [*map(_address, peer)],
-    }
-    first, moments = _moments(ctx.meta[ORDER], given, eof=eof)
+    first, moments = simulated_client.moments(ctx, client, peer)
     instructions = instructions_of(talk) if talk is not None else None
     explained = _explained(ctx, file, exchange, server, timeout)
-    if reply and not explained.listener_of(listener).upstream.HasField("framing"):
+    if client["reply"] and not explained.listener_of(listener).upstream.HasField("framing"):
         raise click.UsageError("--reply: the listener has no upstream.framing, so its rules see no replies")
     with in_full() if full else nullcontext():
         found, failed = _simulated(explained, explained.listener_of(listener), instructions, moments, first)
@@ -209,74 +155,3 @@ def _write(explained: Explained, found: "Transcript", failed: "TalkFailed | None
     if explained.exchange is not None:
         data["exchange"] = explained.exchange
     output.write(data, form)
-
-
-def _moments(order: Sequence[str], given: dict[str, Sequence[Any]], *, eof: bool) -> tuple[str, list["Moment"]]:
-    """The address of the first connection, and what the peer does, in the order written.
-
-    Each is done at the time before it, or else when the last one was.
-    """
-    from answerback.explain import Moment
-
-    peers = ["127.0.0.1"]  # of each connection
-    moments: list[Moment] = []
-    now, timed = 0.0, False
-    values = {name: iter(each) for name, each in given.items()}
-    for name in order:
-        if name == "at":
-            time = next(values["at"])
-            if time < now or timed:
-                what = "the previous --at has no --say" if timed else f"{time:g} s is before {now:g} s"
-                raise click.UsageError(f"--at: {what}")
-            now, timed = time, True
-        elif name == "connect":
-            moments.append(Moment(now, connect=True))
-            peers.append(peers[-1])
-            timed = False
-        elif name == "peer":
-            peers[-1] = next(values["peer"])
-        elif name == "reply":
-            moments.append(Moment(now, reply=_text(next(values[name]), "--reply")))
-            timed = False
-        elif name in _SAID:
-            moments.append(Moment(now, _SAID[name](next(values[name]))))
-            timed = False
-    if eof or timed:
-        moments.append(Moment(now, eof=eof))
-    later = iter(peers[1:])
-    return peers[0], [replace(each, peer=next(later)) if each.connect else each for each in moments]
-
-
-def _address(host: str) -> str:
-    try:
-        return str(ip_address(host))
-    except ValueError as problem:
-        raise click.UsageError(f"--peer: {problem}") from None
-
-
-def _text(text: str, option: str = "--say") -> bytes:
-    from answerback.core.escapes import unescape
-
-    try:
-        return unescape(text)
-    except ValueError as problem:
-        raise click.UsageError(f"{option}: {problem}") from None
-
-
-def _hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise click.UsageError(
-            f"--say-hex: {text!r} is not hex: write two digits for each byte, such as 00 ff"
-        ) from None
-
-
-def _content(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise click.UsageError(f"--say-file: {path}: {error.strerror or error}") from None
-
-
-_SAID: dict[str, Callable[[str], bytes]] = {"say": _text, "say_hex": _hex, "say_file": _content}

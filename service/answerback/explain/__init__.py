@@ -8,6 +8,7 @@ fake_connection    the simulated connection and listener
 plans              a listener's plan, compiled as in a worker
 observer           what the session reports: which rule matches, why none before it, which steps are taken
 events             what a transcript consists of
+names              what rules and faults are called there, and why a rule did not match
 transcript         the events in order, up to a maximum
 """
 

@@ -1,49 +1,12 @@
 """The events of a transcript."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from answerback.core.matching import Mismatch
+from answerback.explain.names import FaultName, PassedOver, RuleName
 
 # Rule: an event is frozen data; `at` is in seconds from the beginning of the connection.
-
-
-@dataclass(frozen=True, slots=True)
-class RuleName:
-    """A rule's name in the counters, and its index in the listener, from 0."""
-
-    name: str
-    index: int
-
-    def __str__(self) -> str:
-        return _placed(f"rules[{self.index}]", self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class FaultName:
-    """A fault's name in the counters, its index in the listener, from 0, and its kind."""
-
-    name: str
-    index: int
-    kind: str
-
-    def __str__(self) -> str:
-        return _placed(f"faults[{self.index}]", self.name)
-
-
-def _placed(place: str, name: str) -> str:
-    return place if name == place else f"{place} {name}"
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A rule that was evaluated and did not match."""
-
-    rule: RuleName
-    miss: Mismatch
-    nearest: bool = False
-    """Whether it got furthest into the request, of all rules that did not match because of their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,11 +291,3 @@ Event = (
     | Closed
     | Open
 )
-
-
-def mark_nearest(passed_over: Sequence[PassedOver]) -> tuple[PassedOver, ...]:
-    """Mark the rule that got furthest into the request, if any did."""
-    near = max(passed_over, key=lambda each: each.miss.at or 0, default=None)
-    if near is None or not near.miss.at:
-        return tuple(passed_over)
-    return tuple(replace(each, nearest=each is near) for each in passed_over)

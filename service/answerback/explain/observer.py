@@ -16,7 +16,7 @@ from answerback.core.session_metrics import SessionMetrics
 from answerback.core.steps import AwaitSignal, GiveSignal, Hang, Receive, SetFraming, StartTls, StepResult
 from answerback.core.tls import Handshakes
 from answerback.explain import events
-from answerback.explain.events import FaultName, PassedOver, RuleName, mark_nearest
+from answerback.explain.names import FaultName, PassedOver, RuleName, mark_nearest
 from answerback.explain.transcript import Transcript
 from answerback.language.framing import describe, objection, waits_for
 

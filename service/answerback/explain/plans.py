@@ -3,7 +3,7 @@
 from answerback.core.faults import COUNTERS
 from answerback.core.matching import Explainer
 from answerback.core.plan import Engine, ListenerPlan
-from answerback.explain.events import FaultName
+from answerback.explain.names import FaultName
 from answerback.internal.v1 import link_pb2
 from answerback.language.compile import compile_plan
 from answerback.language.contents import Files

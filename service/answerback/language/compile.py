@@ -71,7 +71,6 @@ def _listener(
     default_engine: Engine,
 ) -> ListenerPlan:
     relays = listener.HasField("upstream")
-    of_relay = _relay_faults(listener, layout) if relays else ((), ())
     faults = () if relays else tuple(fault for _, fault in _faults(listener, layout))
     in_replies = tuple(fault for fault in faults if not fault.read_rate and fault.handshake is None)
     uses: list[bool] = []  # of `connection.number`
@@ -94,7 +93,6 @@ def _listener(
         on_eof=on(v1.EVENT_EOF),
         on_drain=on(v1.EVENT_DRAIN),
         on_reply=on(v1.EVENT_REPLY),
-        on_upstream_down=Rules(_on_upstream_down(listener, compiled)),
         limits=compile_limits(listener.limits),
         faults=in_replies,
         faults_from_peer=tuple(fault for fault in faults if fault.read_rate),
@@ -104,15 +102,20 @@ def _listener(
         journal=compile_settings(listener.journal, journal),
         nearest=None if relays else NearestMismatch(listener, files),
         random_seed=listener.random_seed if listener.HasField("random_seed") else None,
-        upstream=compile_upstream(listener.upstream, Compiling(files)) if relays else None,
-        streams=is_stream(listener),
-        relay_faults=of_relay,
         numbers_connections=bool(uses),
         counts_peers=counts_peers([rule for _, rule in compiled], faults),
         proxy_protocol=compile_proxy_protocol(listener),
         block=layout.block,
         socket=layout.socket,
     )
+    if relays:
+        plan = replace(
+            plan,
+            on_upstream_down=Rules(_on_upstream_down(listener, compiled)),
+            upstream=compile_upstream(listener.upstream, Compiling(files)),
+            streams=is_stream(listener),
+            relay_faults=_relay_faults(listener, layout),
+        )
     turning_away = [rule for when, rule in compiled if when == v1.EVENT_LIMIT]
     return replace(plan, on_limit=_on_limit(plan, turning_away)) if turning_away else plan
 
