@@ -118,6 +118,12 @@ UPSTREAMS: Final = Row(
         ),
         Panel("Time to connect", [quantile(0.5, CONNECTING), quantile(0.99, CONNECTING)], "s"),
         Panel(
+            "TLS handshakes with upstreams",
+            [rate("upstream_tls_handshakes_total", "listener", "outcome")],
+            "cps",
+            stacked=True,
+        ),
+        Panel(
             "Bytes of upstreams",
             [
                 rate("upstream_received_bytes_total", "listener", what="received"),

@@ -1,6 +1,7 @@
 """Each family is read from its own cell: every cell has a different value."""
 
 from answerback.core.actions import CloseReason
+from answerback.core.tls import Handshakes
 from answerback.metrics.exposition import Exposition
 from answerback.metrics.snapshot import Runtime, read_counts, read_open
 from answerback.shared import listener_counters
@@ -14,6 +15,12 @@ ROWS = {
     "connections_closed_total": (listener_counters.CLOSED, "reason", [reason.label for reason in CloseReason]),
     "connections_rejected_total": (listener_counters.REJECTED, "reason", REJECTIONS),
     "accept_errors_total": (listener_counters.ACCEPT_FAILED, "errno", ACCEPT_ERRORS),
+    "upstream_tls_handshakes_total": (
+        listener_counters.UPSTREAM_HANDSHAKES,
+        "outcome",
+        [outcome.label for outcome in Handshakes],
+    ),
+    "tls_handshakes_total": (listener_counters.HANDSHAKES, "outcome", [outcome.label for outcome in Handshakes]),
     "upstream_connect_errors_total": (listener_counters.UPSTREAM_FAILED, "errno", UPSTREAM_ERRORS),
 }
 CELLS = {
@@ -105,7 +112,7 @@ def test_listener_without_an_upstream_has_no_series_of_upstreams(memory: SharedC
 
     assert series() == set()
     ListenerCounters(memory.region(1), places.listeners["hello"]).relays()
-    assert len(series()) == 2 + 2 + 3  # counters of connections, errors and bytes; and the parts of the histogram
+    assert len(series()) == 3 + 2 + 3  # counters of connections, errors, handshakes and bytes; parts of the histogram
 
 
 def test_process_fact_is_in_its_family(memory: SharedCounters, places: CounterLayout) -> None:
@@ -156,6 +163,10 @@ def test_counter_update_changes_its_own_cell_only(memory: SharedCounters) -> Non
         (counts.peer_evicted, {listener_counters.PEERS_EVICTED: 1}),
         (counts.relays, {listener_counters.RELAYS: 1}),
         (lambda: counts.upstream_received(5), {listener_counters.UPSTREAM_RECEIVED_BYTES: 5}),
+        (
+            lambda: counts.upstream_handshake(Handshakes.TLS_1_3_RESUMED),
+            {listener_counters.UPSTREAM_HANDSHAKES + Handshakes.TLS_1_3_RESUMED: 1},
+        ),
         (lambda: counts.upstream_sent(6), {listener_counters.UPSTREAM_SENT_BYTES: 6}),
         (lambda: counts.upstream_failed("timeout"), {listener_counters.UPSTREAM_FAILED + 1: 1}),
         (lambda: counts.upstream_failed("EXDEV"), {listener_counters.UPSTREAM_FAILED + len(UPSTREAM_ERRORS) - 1: 1}),

@@ -234,6 +234,14 @@ SECTIONS: Final[Mapping[str, tuple[Family, ...]]] = {
             connect_durations,
         ),
         Family(
+            "upstream_tls_handshakes_total",
+            Kind.COUNTER,
+            "TLS handshakes with the upstream that have ended: complete, by version and whether a session was resumed, "
+            "or failed. One that takes longer than `connect_timeout` is only an error of connecting.",
+            ("listener", "outcome"),
+            of_relays(per_listener_and(listener_counters.UPSTREAM_HANDSHAKES, HANDSHAKES)),
+        ),
+        Family(
             "upstream_received_bytes_total",
             Kind.COUNTER,
             "Bytes read from the upstream.",

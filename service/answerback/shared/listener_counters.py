@@ -74,6 +74,7 @@ PEERS_EVICTED: Final = 11
 AWAITING_HEADER: Final = 12
 CLOSED: Final = 16  # one per CloseReason
 DURATION: Final = 48  # one per bound, and one above them
+UPSTREAM_HANDSHAKES: Final = 72  # one per Handshakes
 REJECTED: Final = 80
 ACCEPT_FAILED: Final = 88
 JOURNAL_DROPPED: Final = 104  # one per Dropped
@@ -236,6 +237,10 @@ class ListenerCounters:
         """No connection to the upstream could be made: the name of an errno, or another one of UPSTREAM_ERRORS."""
         known = error if error in UPSTREAM_ERRORS else "other"
         self._cells[self._block + UPSTREAM_FAILED + UPSTREAM_ERROR_NAMES.index(known)] += 1
+
+    def upstream_handshake(self, outcome: Handshakes) -> None:
+        """A TLS handshake with the upstream has ended."""
+        self._cells[self._block + UPSTREAM_HANDSHAKES + outcome] += 1
 
     def upstream_received(self, size: int) -> None:
         """`size` bytes were read from the upstream."""

@@ -72,6 +72,9 @@ class UncountedCounters(ListenerCounters):
     def upstream_failed(self, error: str) -> None:
         """Not counted."""
 
+    def upstream_handshake(self, outcome: Handshakes) -> None:
+        """Not counted."""
+
     def upstream_received(self, size: int) -> None:
         """Not counted."""
 

@@ -13,6 +13,7 @@ import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.core.plan import ListenerPlan
+from answerback.core.tls import Handshakes
 from answerback.shared import listener_counters
 from answerback.tls.client import ClientSettings, ClientTls
 from answerback.tls.material import Material
@@ -338,12 +339,23 @@ def asked(plain: Serving, server: Server, context: ssl.SSLContext) -> bool:
     return resumed
 
 
+def handshakes(plain: Serving) -> dict[Handshakes, int]:
+    """The handshakes with the upstream that were counted."""
+    counts = {outcome: plain.count(listener_counters.UPSTREAM_HANDSHAKES + outcome) for outcome in Handshakes}
+    return {outcome: count for outcome, count in counts.items() if count}
+
+
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 @pytest.mark.parametrize("clients", [False, True])
 def test_session_is_resumed(plain: Serving, server: Server, version: ssl.TLSVersion, clients: bool) -> None:
     plain.commit(secured(server, client_tls(own=True)))
     context = server_context(version=version, clients=clients)
     assert [asked(plain, server, context) for _ in range(4)] == [False, True, True, True]
+    full, resumed = {
+        TLS12: (Handshakes.TLS_1_2, Handshakes.TLS_1_2_RESUMED),
+        TLS13: (Handshakes.TLS_1_3, Handshakes.TLS_1_3_RESUMED),
+    }[version]
+    assert handshakes(plain) == {full: 1, resumed: 3}
 
 
 def test_session_is_resumed_neither_by_another_server_nor_with_other_files(plain: Serving, server: Server) -> None:
@@ -376,6 +388,7 @@ def test_failed_handshake_is_not_followed_by_another_resumption(plain: Serving, 
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         plain.connect().say(b"anybody?").sock.recv(1)
     assert [asked(plain, server, context) for _ in range(2)] == [False, True]
+    assert handshakes(plain) == {Handshakes.TLS_1_3: 2, Handshakes.TLS_1_3_RESUMED: 2, Handshakes.FAILED: 1}
 
 
 def test_server_without_tickets_is_asked_for_no_resumption(plain: Serving, server: Server) -> None:

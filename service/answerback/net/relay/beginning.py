@@ -6,13 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from answerback.core.tls import Channel, TlsError
+from answerback.core.tls import Channel, Handshakes, TlsError
 
 READ_BYTES: Final = 16 << 10
 
 
 class UpstreamCounters(Protocol):
-    """Counts bytes. See `ListenerCounters`."""
+    """Counts bytes and handshakes. See `ListenerCounters`."""
+
+    def upstream_handshake(self, outcome: Handshakes) -> None:
+        """A TLS handshake with the upstream has ended."""
 
     def upstream_received(self, size: int) -> None:
         """`size` bytes were read from the upstream."""
@@ -38,7 +41,15 @@ class Beginning:
         self.counters.upstream_sent(len(data))
 
     async def shake_hands(self, channel: Channel) -> None:
-        """Complete the handshake. Raises TlsError, OSError."""
+        """Complete the handshake, and count it. Raises TlsError, OSError."""
+        try:
+            outcome = await self._shaken(channel)
+        except (TlsError, OSError):
+            self.counters.upstream_handshake(Handshakes.FAILED)
+            raise
+        self.counters.upstream_handshake(outcome)
+
+    async def _shaken(self, channel: Channel) -> Handshakes:
         while True:
             async with self.line:
                 try:
@@ -52,7 +63,7 @@ class Beginning:
             if out:
                 await self.send(out)
             if outcome is not None:
-                return
+                return outcome
             data = await self.loop.sock_recv(self.sock, READ_BYTES)
             if not data:
                 raise TlsError("the upstream closed the connection")
