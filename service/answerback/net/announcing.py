@@ -37,6 +37,7 @@ class Announcement:
     """The client's address and port."""
     proxy_host: str
     """The address of the peer of the socket; empty on a Unix socket."""
+    header_bytes: int
     destination: Source | None = None
     """What the client has connected to; None if the header does not say."""
 
@@ -77,7 +78,6 @@ class Announcing:
         self, connection: Connection, header: ProxyHeader | None, rest: bytes, now: float, *, fin: bool
     ) -> Sequence[Action]:
         """See `AwaitedConnection.announced`."""
-        connection.received_any = rest != b""  # the header is the proxy's
         if not self.learn(connection, header):
             return self._turn_away(connection, now)
         return begun(connection, rest, now, fin=fin)
@@ -86,7 +86,7 @@ class Announcing:
         """The client is known; False if it is over its limit. Without a header it is the peer itself."""
         host, port = connection.peer
         if header is not None:
-            connection.announcement = Announcement(header.source or (host, port), host, header.destination)
+            connection.announcement = Announcement(header.source or (host, port), host, header.size, header.destination)
             if header.source is not None:
                 connection.address, connection.packed_peer = header.source, packed_host(header.source[0])
         plan = self._listener.active.plan

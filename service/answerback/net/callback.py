@@ -142,7 +142,6 @@ class CallbackConnection(Connection):
             return
         session = self.session
         if data:
-            self.received_any = True
             size = len(data)
             self.received_bytes += size
             self.counters.received(size)

@@ -34,12 +34,9 @@ class Connection(ConnectionBase):
     """A connection and its session. A subclass (driver) implements input and output."""
 
     __slots__ = (
-        "_drawn",
         "_ending",
-        "_wait",
         "counted_peer",
         "delivery",
-        "received_any",
         "received_bytes",
         "sent_bytes",
         "session",
@@ -60,34 +57,20 @@ class Connection(ConnectionBase):
         self.announcement = None
         self.session: Layer = layers_of(self)
         self.delivery: Delivery | None = None  # None before the first check of what the peer takes
-        self._wait = 0  # the number of the wait for a signal; 0 if there is none
+        self._wait = 0
         self._number = 0
-        self._drawn: int | None = None  # the same: among the listener's connections
+        self._drawn = None
         self._packed_peer = None
         self.received_bytes = 0
         self.sent_bytes = 0
         self._ending: Action | Departure | None = None  # how to end once the kernel has taken everything
         self.timer_key: int | None = None
         self.timer_at = inf
-        self.received_any = False  # whether the peer ever sent a byte
-
-    @property
-    def listener_number(self) -> int:
-        """See `context.ConnectionInfo`. It is counted where the listener's block begins in the shared region."""
-        if self._drawn is None:
-            number = self.host.sequences.next_number(self.host.active.plan.block, 0)
-            assert number is not None, "there is no maximum"
-            self._drawn = number + 1
-        return self._drawn
 
     def draw_number(self) -> None:
         """Draw `listener_number` now, in the order of accept, if the listener's rules use it."""
         if self.host.active.plan.numbers_connections:
             self.listener_number  # noqa: B018 - it is drawn when it is read
-
-    def forgo_number(self) -> None:
-        """Take none of the listener's numbers: `listener_number` is 0."""
-        self._drawn = 0
 
     def serve_uncounted(self, host: Host) -> None:
         """Count nothing, and record nothing: the peer is no client."""
@@ -115,12 +98,6 @@ class Connection(ConnectionBase):
     def await_signal(self, name: str, /) -> None:
         """Wait for a signal."""
         self._wait = self.host.signals.wait(name, self)
-
-    def forgo_signal(self) -> None:
-        """End the wait for a signal, if there is one."""
-        if self._wait:
-            self.host.signals.give_up(self._wait)
-            self._wait = 0
 
     def step_to(self, layer: Layer) -> None:
         """See `AwaitedConnection`."""

@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 class ConnectionBase(ABC):
     """What follows from the listener, the client's socket, and what a proxy has said of the client."""
 
-    __slots__ = ("_number", "_packed_peer", "address", "announcement", "counters", "host")
+    __slots__ = ("_drawn", "_number", "_packed_peer", "_wait", "address", "announcement", "counters", "host")
 
     host: Host
     counters: ListenerCounters
     announcement: "Announcement | None"
     """Who the client is, if a proxy has said so."""
+    received_bytes: int
     address: object
     """The client's address, while the journal needs it; None if the socket has to be asked."""
     _number: int
     """Drawn when it is first used; 0 before that."""
+    _drawn: int | None
+    """The same among the listener's connections; None before it is drawn."""
+    _wait: int
+    """The number of the wait for a signal; 0 if there is none."""
     _packed_peer: bytes | None
     """None before it is first used."""
 
@@ -56,6 +61,25 @@ class ConnectionBase(ABC):
         if not self._number:
             self._number = self.host.next_connection_number()
         return self._number
+
+    @property
+    def listener_number(self) -> int:
+        """See `context.ConnectionInfo`. It is counted where the listener's block begins in the shared region."""
+        if self._drawn is None:
+            number = self.host.sequences.next_number(self.host.active.plan.block, 0)
+            assert number is not None, "there is no maximum"
+            self._drawn = number + 1
+        return self._drawn
+
+    def forgo_number(self) -> None:
+        """Take none of the listener's numbers: `listener_number` is 0."""
+        self._drawn = 0
+
+    @property
+    def received_any(self) -> bool:
+        """Whether the client has sent a byte; a header is its proxy's."""
+        announcement = self.announcement
+        return self.received_bytes > (0 if announcement is None else announcement.header_bytes)
 
     @property
     def peer(self) -> tuple[str, int]:
@@ -115,6 +139,12 @@ class ConnectionBase(ABC):
     def unexpected(self, rule: str, explain: Callable[[], Mismatch], /) -> None:
         """Log that a frame is not what the rule's script expects."""
         self.host.unexpected(rule, explain)
+
+    def forgo_signal(self) -> None:
+        """End the wait for a signal, if there is one."""
+        if self._wait:
+            self.host.signals.give_up(self._wait)
+            self._wait = 0
 
     def give_signal(self, name: str, /) -> None:
         """Give a signal."""

@@ -178,7 +178,6 @@ class CoroutineConnection(TransportConnection):
         if self._inbox is None:
             self._inbox = []
         self._inbox.append(data)
-        self.received_any = self.received_any or data != b""
         if self._reads:
             self._reads = False
             cast(asyncio.Transport, self._transport).pause_reading()
@@ -207,6 +206,11 @@ class CoroutineConnection(TransportConnection):
             return
         self._coroutine = self._converse()
         self._resume(None)
+
+    @property
+    @override
+    def received_any(self) -> bool:
+        return super().received_any or any(self._inbox or ())
 
     def _input_waits(self) -> bool:
         """Whether input, or the peer's FIN, is about to be processed."""
@@ -251,9 +255,9 @@ class CoroutineConnection(TransportConnection):
             if type(event) is not bytes:
                 actions = event(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
             elif event:
-                self.received_any = True
-                self.received_bytes += len(event)
-                self.counters.received(len(event))
+                size = len(event)
+                self.received_bytes += size
+                self.counters.received(size)
                 actions = session.receive_data(event, monotonic())
             else:
                 actions = session.receive_eof(monotonic())
@@ -280,7 +284,6 @@ class CoroutineConnection(TransportConnection):
         self._count_sent(transport.get_write_buffer_size())
         if not isinstance(event, bytes):
             return event(monotonic())
-        self.received_any = self.received_any or event != b""
         self.received_bytes += len(event)
         self.counters.received(len(event))
         return session.receive_data(event, monotonic()) if event else session.receive_eof(monotonic())

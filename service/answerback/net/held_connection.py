@@ -31,7 +31,6 @@ class HeldConnection(Connection):
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None, start_engine: StartEngine) -> None:
         """`start_engine` makes an engine's connection over `sock`; if a reason is given, to close it in order."""
         super().__init__(host, socket.SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer)
-        self.received_any = True  # unknown, as nothing is read; so it does not count as a connection without data
         self._start_engine = start_engine
         lifetime = host.active.plan.limits.lifetime
         self._until = monotonic() + (HANG_SECONDS if lifetime == inf else lifetime)
@@ -54,6 +53,12 @@ class HeldConnection(Connection):
         """Its deadline has come."""
         if not self.finished:
             self.keep_time()
+
+    @property
+    @override
+    def received_any(self) -> bool:
+        """Unknown, as nothing is read; so it does not count as a connection without data."""
+        return True
 
     @property
     @override

@@ -15,9 +15,12 @@ class Served(Runnable, Protocol):
 
     host: Host
     counters: ListenerCounters
-    received_any: bool
     received_bytes: int
     sent_bytes: int
+
+    @property
+    def received_any(self) -> bool:
+        """Whether the client has sent a byte; a header is its proxy's."""
 
     @property
     def connection_number(self) -> int:

@@ -82,7 +82,6 @@ class AwaitedClient:
     def client_known(self, header: ProxyHeader | None, rest: bytes, now: float, *, fin: bool = False) -> None:
         """The header has come, or there is none. `rest`: what the client sent behind it; `fin`: and then FIN."""
         connection = self._connection
-        connection.received_any = rest != b""  # the header is the proxy's
         announcing = connection.host.announcing
         assert announcing is not None, "its listener has `proxy_protocol`"
         if not announcing.learn(connection, header):

@@ -58,7 +58,6 @@ class RelayedConnection(ConnectionBase):
         "_upstream",
         "counted_peer",
         "is_local",
-        "received_any",
         "received_bytes",
         "relay",
         "relaying",
@@ -74,8 +73,9 @@ class RelayedConnection(ConnectionBase):
         """`descriptor` was just accepted; `peer` is its packed address if it counts towards a limit."""
         self.host = host
         self.relaying = relaying
+        self._drawn = 0  # no expression can ask for it: a relay has no rules
+        self._wait = 0
         self.relay = self._make_relay()
-        self.received_any = False
         self.received_bytes = 0
         self.sent_bytes = 0
         self.timer_key: int | None = None
@@ -140,11 +140,6 @@ class RelayedConnection(ConnectionBase):
         return self.sides[PEER].sock
 
     @property
-    def listener_number(self) -> int:
-        """No expression can ask for it: a relay has no rules."""
-        return 0
-
-    @property
     def tls(self) -> TlsNames | None:
         """What the client said in its handshake; None without TLS."""
         side = self.sides[PEER]
@@ -196,6 +191,7 @@ class RelayedConnection(ConnectionBase):
         if self.counters is not self.host.counters:
             self.counters = host.counters
         self.host, self._journal, self.is_local = host, None, True
+        self.forgo_number()
 
     @property
     def _awaited(self) -> AwaitedClient | None:
@@ -259,7 +255,6 @@ class RelayedConnection(ConnectionBase):
     def count_received(self, side: int, size: int) -> None:
         """A side has sent bytes."""
         if side == PEER:
-            self.received_any = True
             self.received_bytes += size
             self.counters.received(size)
         else:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class RuledConnection(RelayedConnection):
     """One connection of a listener with an upstream and rules."""
 
-    __slots__ = ("_client", "_drawn", "_starting", "_wait", "session")
+    __slots__ = ("_client", "_starting", "session")
 
     relay: Intermediary
     session: Session | None
@@ -33,8 +33,7 @@ class RuledConnection(RelayedConnection):
     @override
     def _make_relay(self) -> Intermediary:
         self.session = None
-        self._drawn = 0  # among the listener's connections; 0 before it is drawn
-        self._wait = 0  # the number of the wait for a signal; 0 if there is none
+        self._drawn = None
         self._starting: asyncio.Task[None] | None = None
         self._client: AwaitedClient | None = None
         upstream = self.host.active.plan.upstream
@@ -100,16 +99,6 @@ class RuledConnection(RelayedConnection):
 
     # ── See `context.SessionConnection` ───────────────────────────────────────────────────────────────────────────────
 
-    @property
-    @override
-    def listener_number(self) -> int:
-        """The number among the listener's connections; 0 for a proxy's own. It is counted where its block begins."""
-        if not self._drawn and not self.is_local:
-            number = self.host.sequences.next_number(self.host.active.plan.block, 0)
-            assert number is not None, "there is no maximum"
-            self._drawn = number + 1
-        return self._drawn
-
     def connection_key(self) -> tuple[int, str, int]:
         """See `context.SessionConnection`, as for what follows."""
         return self.connection_number, *self.peer
@@ -117,12 +106,6 @@ class RuledConnection(RelayedConnection):
     def await_signal(self, name: str, /) -> None:
         """Wait for a signal."""
         self._wait = self.host.signals.wait(name, self)
-
-    def forgo_signal(self) -> None:
-        """End the wait for a signal, if there is one."""
-        if self._wait:
-            self.host.signals.give_up(self._wait)
-            self._wait = 0
 
     # ── See `served.Served` ───────────────────────────────────────────────────────────────────────────────────────
 
