@@ -63,8 +63,24 @@ def examples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         listener.address, listener.engine = f"127.0.0.1:{port}", v1.Engine.Value(f"ENGINE_{request.param}")
         place_certificates(listener.tls, folder)
         config.listeners.append(listener)
+    config.listeners.append(relay(ports, request.param))
     with serving(RunningServer(0, free_port(), free_port()), dump(config), folder):
         yield Examples(ports, folder / "tls" / "ca.crt")
+
+
+def relay(ports: dict[str, int], engine: str) -> v1.Listener:
+    """A listener before the HTTP proxy that frames its replies; its port is added to those of the examples."""
+    ports["relay"] = free_port()
+    text = f"""
+    listeners:
+      - name: relay
+        address: 127.0.0.1:{ports["relay"]}
+        engine: {engine}
+        framing: http
+        upstream: {{address: '127.0.0.1:{ports["connect-tls"]}', framing: http}}
+        rules: [{{event: REPLY, do: [forward]}}]
+    """
+    return load(text).config.listeners[0]
 
 
 # ── Mail ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,8 +192,9 @@ def test_ldap3_binds_behind_start_tls(examples: Examples) -> None:
 # ── A proxy ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_curl_gets_a_page_through_connect(examples: Examples) -> None:
-    proxy = f"http://{HOST}:{examples.ports['connect-tls']}"
+@pytest.mark.parametrize("name", ["connect-tls", "relay"])
+def test_curl_gets_a_page_through_connect(examples: Examples, name: str) -> None:
+    proxy = f"http://{HOST}:{examples.ports[name]}"
     assert output("curl", "-sS", "--cacert", str(examples.ca), "--proxy", proxy, "https://localhost/") == (
         "Hello from localhost!\n"
     )

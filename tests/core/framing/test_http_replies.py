@@ -72,6 +72,34 @@ def test_reply_that_is_interim_answers_no_request(stream: bytes, extra: bool) ->
     assert framer.is_extra is extra
 
 
+@pytest.mark.parametrize(
+    "stream, request_, switches",
+    [
+        (b"HTTP/1.1 101 Switching\r\n\r\n", b"", True),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", False),
+        (b"HTTP/1.1 204 None\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", True),
+        (b"HTTP/1.1 204 None\r\n\r\n", b"GET a HTTP/1.1\r\n\r\n", False),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", False),
+    ],
+)
+def test_what_follows_101_or_the_reply_of_a_tunnel_is_no_reply(stream: bytes, request_: bytes, switches: bool) -> None:
+    framer = HttpReplies().new_framer()
+    framer.answers(request_)
+    assert framer.split(stream + b"rest", 0) == ((stream,), len(stream))
+    assert framer.switches is switches
+    framer.split(OK, 0)
+    assert not framer.switches or request_.startswith(b"CONNECT")
+
+
+def test_only_connect_and_upgrade_may_end_http() -> None:
+    for request, may in (
+        (b"CONNECT a:1 HTTP/1.1\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\nupgrade: websocket\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nUpgrade: no", False),
+    ):
+        assert HttpReplies().may_switch(request) is may
+
+
 def test_only_a_body_without_a_length_ends_with_the_stream() -> None:
     for stream, to_the_end in ((b"HTTP/1.1 200 OK\r\n\r\nab", True), (OK[:-1], False), (b"HTTP/1.1 200 O", False)):
         framer = HttpReplies().new_framer()

@@ -391,6 +391,107 @@ def test_http_replies_depend_on_the_requests_that_they_answer() -> None:
     assert it.reply(b"k").got() == HEAD + b"okown"
 
 
+UPGRADE = b"GET /chat HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+CONNECT = b"CONNECT a:443 HTTP/1.1\r\n\r\n"
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+SWITCHES = pytest.mark.parametrize("request_, reply", [(UPGRADE, SWITCHING), (CONNECT, ESTABLISHED)])
+CLIENTS, SERVERS = b"\x81\r\nContent-Length: -\r\n\r\n", b"\x81\x05\r\n\r\n"  # malformed as HTTP
+
+
+def http(
+    *rules: Rule, replies: tuple[Rule, ...] = (), relay_faults: tuple[tuple[Fault, ...], ...] = ((), ())
+) -> FramedDriver:
+    made = framed(*rules, replies=replies, framing=HttpReplies(), relay_faults=relay_faults)
+    it = FramedDriver(replace(made, framing=Http()))
+    it.connect()
+    return it
+
+
+@SWITCHES
+@pytest.mark.parametrize("late", [False, True])
+def test_reply_that_ends_http_makes_a_stream_of_both_directions(request_: bytes, reply: bytes, late: bool) -> None:
+    faults = ((Fault("late", 0, Latency(Fixed(0.25))),),) * 2 if late else ((), ())
+    it = http(relay_faults=faults).client(b"GET / HTTP/1.1\r\n\r\n" + request_)
+    it.wait(0.25)
+    it.reply(HEAD + b"ok" + reply + SERVERS).wait(0.25)
+    assert it.got() == HEAD + b"ok" + reply + SERVERS
+    assert it.relay.waits_for == "data"
+    it.client(CLIENTS).reply(SERVERS).wait(0.25)
+    assert (it.got(), it.sent[UPSTREAM]) == (SERVERS, b"GET / HTTP/1.1\r\n\r\n" + request_ + CLIENTS)
+    it.eof(UPSTREAM)
+    it.wait(0.25)
+    assert it.acts[-1] == Finish(PEER)
+    it.client(CLIENTS).wait(0.25)
+    assert it.sent[UPSTREAM].endswith(CLIENTS * 2)
+    it.eof(PEER)
+    it.wait(0.25)
+    assert it.acts[-2:] == [Finish(UPSTREAM), Close(CloseReason.UPSTREAM_EOF)]
+
+
+@SWITCHES
+@pytest.mark.parametrize("forwards", [False, True])
+def test_bytes_behind_a_request_that_may_end_http_wait_for_its_reply(
+    request_: bytes, reply: bytes, forwards: bool
+) -> None:
+    it = http(*([rule(steps.forward())] if forwards else ())).client(request_ + CLIENTS)
+    assert it.sent[UPSTREAM] == request_
+    assert it.reply(reply).got() == reply
+    assert it.sent[UPSTREAM] == request_ + CLIENTS
+    assert it.account.durations == [0.0]
+
+
+@pytest.mark.parametrize("request_", [UPGRADE, CONNECT])
+def test_bytes_behind_a_request_that_did_not_end_http_are_requests(request_: bytes) -> None:
+    it = http(rule(Send(b"own"), when=b"GET /own HTTP/1.1\r\n\r\n")).client(request_ + b"GET /own HTTP/1.1\r\n\r\n")
+    refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    assert it.reply(refused).got() == refused + b"own"
+    assert it.client(CLIENTS).acts[-2:] == [Finish(PEER), Finish(UPSTREAM)], "it is malformed"
+
+
+@SWITCHES
+def test_stream_begins_behind_what_rules_do_for_the_reply(request_: bytes, reply: bytes) -> None:
+    drop, slow = rule(), rule(steps.delay_fixed(1.0), steps.pass_reply())
+    around = rule(steps.forward(waits=True), steps.delay_fixed(1.0))
+    for rules, replies, seconds, expected in (
+        ((), (drop,), 0.0, b""),
+        ((), (slow,), 1.0, reply),
+        ((around,), (), 1.0, reply),
+        ((around,), (slow,), 2.0, reply),
+    ):
+        it = http(*rules, replies=replies).client(request_)
+        it.client(CLIENTS).reply(reply + SERVERS).wait(seconds)
+        assert (it.got(), it.sent[UPSTREAM]) == (expected + SERVERS, request_ + CLIENTS)
+        assert it.account.durations == [seconds]
+
+
+def test_stream_begins_once_a_slow_client_has_the_reply() -> None:
+    it = http().client(UPGRADE)
+    it.slow = [True, True]
+    it.client(CLIENTS).reply(SWITCHING + SERVERS)
+    assert (it.unsent, it.relay.wants_read(UPSTREAM)) == ([SWITCHING, b""], False)
+    it.hurry(PEER)
+    assert (it.got(), it.unsent[UPSTREAM]) == (SWITCHING + SERVERS, CLIENTS)
+
+
+def test_what_is_owed_behind_a_reply_that_ends_http_is_recorded_as_unanswered() -> None:
+    it = http()
+    assert it.relay.session is not None
+    notes = it.relay.session.recorder = Notes()
+    it.client(b"GET / HTTP/1.1\r\n\r\n" * 2).reply(SWITCHING)
+    assert notes.take()[-1] == ("unanswered", 0.0)
+    assert it.client(CLIENTS).sent[UPSTREAM].endswith(CLIENTS)
+
+
+def test_client_that_has_sent_fin_gets_the_stream() -> None:
+    it = http().client(UPGRADE)
+    it.eof(PEER)
+    assert it.reply(SWITCHING + SERVERS).got() == SWITCHING + SERVERS
+    assert it.reply(SERVERS).got() == SERVERS
+    it.eof(UPSTREAM)
+    assert it.acts[-3:] == [Finish(UPSTREAM), Finish(PEER), Close(CloseReason.PEER_EOF)]
+
+
 def test_body_without_a_length_ends_with_the_upstream() -> None:
     it = driver(framing=HttpReplies()).client(b"GET a\n").reply(b"HTTP/1.0 200 OK\r\n\r\nab").reply(b"c")
     assert it.got() == b""

@@ -47,6 +47,10 @@ class Framing(Protocol):
     def is_extra(self) -> bool:
         """Whether the last of the replies that `split` found answers no request: an interim one."""
 
+    @property
+    def switches(self) -> bool:
+        """Whether what follows the last of the replies that `split` found is a stream, in both directions."""
+
     def answers(self, request: bytes) -> None:
         """Of replies: the next one that `split` finds answers this request; empty if that is unknown."""
 
@@ -82,6 +86,7 @@ class Stateless:
     has_history: ClassVar[bool] = False
     interim: bytes = b""
     is_extra: ClassVar[bool] = False
+    switches: ClassVar[bool] = False
 
     def interim_sent(self) -> None:
         """Do nothing: there is none."""

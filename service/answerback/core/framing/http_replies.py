@@ -8,14 +8,16 @@ from sys import maxsize
 from typing import ClassVar, Final, Self
 
 from answerback.core.framing.base import Buffer, Malformed
-from answerback.core.framing.http_fields import method
+from answerback.core.framing.http_fields import header, method
 from answerback.core.framing.http_parsing import BODY, HEAD, LENGTH_FIELDS, TRAILERS, find_head_end, parse
 from answerback.core.framing.incremental import PARTS_AT_ONCE, ParseState
 
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: [^\n]*)?\n|HTTP/1\.[0-9] ([1-9][0-9]{2})\r\n")
 TO_THE_END: Final = TRAILERS + 1  # a body that ends with the stream
 FINAL: Final = 200
-SWITCHING: Final = 101  # final although it is below 200: what follows is no HTTP
+SWITCHING: Final = 101  # final although it is below 200: what follows is no HTTP (RFC 9110, 15.2.2)
+REDIRECTION: Final = 300
+TUNNEL: Final = b"CONNECT"  # what follows a 2xx to it is a tunnel (RFC 9110, 9.3.6)
 WITHOUT_BODY: Final = frozenset((204, 304))
 
 
@@ -29,12 +31,18 @@ class HttpReplies:
     has_history: ClassVar[bool] = True
     interim: ClassVar[bytes] = b""
     is_extra: ClassVar[bool] = False
+    switches: ClassVar[bool] = False
 
     def interim_sent(self) -> None:
         """See `Framing.interim_sent`: there is none."""
 
     def answers(self, request: bytes) -> None:
         """See `Framing.answers`: what `new_framer` returns needs it."""
+
+    @staticmethod
+    def may_switch(request: bytes) -> bool:
+        """Whether what follows the reply to this request may be a stream."""
+        return method(request) == TUNNEL or bool(header(request, b"upgrade"))
 
     def new_framer(self) -> "HttpReplyFramer":
         """See `Framing.new_framer`."""
@@ -56,19 +64,20 @@ class HttpReplies:
 class HttpReplyFramer:
     """Parses the replies on one connection, one in each `split`: the next depends on the next request."""
 
-    __slots__ = ("_method", "_state", "eof_completes", "is_extra", "unfinished")
+    __slots__ = ("_method", "_state", "eof_completes", "is_extra", "switches", "unfinished")
 
     idle_gap: ClassVar[float] = inf
     has_history: ClassVar[bool] = True
     interim: ClassVar[bytes] = b""
     eof_completes: bool
     is_extra: bool
+    switches: bool
     unfinished: bool
 
     def __init__(self) -> None:
         self._method = b""
         self._state: ParseState | None = None  # of the reply that was incomplete at the last call
-        self.eof_completes = self.is_extra = self.unfinished = False
+        self.eof_completes = self.is_extra = self.switches = self.unfinished = False
 
     def interim_sent(self) -> None:
         """See `Framing.interim_sent`: there is none."""
@@ -115,7 +124,7 @@ class HttpReplyFramer:
     def _parse(self, buffer: Buffer, state: ParseState) -> int:
         """Return the end of the reply at the start of the buffer; 0 if it is incomplete."""
         if state.stage == HEAD:
-            self.eof_completes = self.is_extra = False
+            self.eof_completes = self.is_extra = self.switches = False
             if not find_head_end(buffer, 0, state):
                 state.seen = len(buffer)
                 state.min_length = state.seen - state.start
@@ -134,7 +143,8 @@ class HttpReplyFramer:
             raise Malformed("the status line is missing")
         status = int(line[1] or line[2])
         self.is_extra = status < FINAL and status != SWITCHING
-        tunnel = self._method == b"CONNECT" and status < 300
+        tunnel = self._method == TUNNEL and FINAL <= status < REDIRECTION
+        self.switches = tunnel or status == SWITCHING
         if status < FINAL or status in WITHOUT_BODY or self._method == b"HEAD" or tunnel:
             state.stage, state.at = BODY, state.left
         elif LENGTH_FIELDS.search(head) is None:

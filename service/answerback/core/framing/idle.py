@@ -18,6 +18,7 @@ class Idle:
     has_history: ClassVar[bool] = False
     interim: ClassVar[bytes] = b""
     is_extra: ClassVar[bool] = False
+    switches: ClassVar[bool] = False
 
     def interim_sent(self) -> None:
         """See `Framing.interim_sent`: there is none."""

@@ -47,6 +47,7 @@ class IncrementalFraming:
     has_history: ClassVar[bool] = False
     interim: ClassVar[bytes] = b""
     is_extra: ClassVar[bool] = False
+    switches: ClassVar[bool] = False
 
     def interim_sent(self) -> None:
         """See `Framing.interim_sent`: there is none."""

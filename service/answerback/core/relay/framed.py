@@ -5,7 +5,8 @@ replies that are owed:
 
     conversation ── the client's FIN ──> FIN goes upstream ── nothing is owed ──> rules on EOF, then a stream
          ├─ a drain ── nothing is owed ──> rules on DRAIN, then CLOSING
-         └─ the upstream's FIN, and its replies are taken ──> a stream: FIN goes to the client
+         ├─ the upstream's FIN, and its replies are taken ──> a stream: FIN goes to the client
+         └─ a reply that ends the framing, as 101 of HTTP ──> a stream in both directions
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, Send
 from answerback.core.relay.ending import Link
 from answerback.core.relay.intermediary import Intermediary
-from answerback.core.relay.relay import NOTHING, PEER, RELAYING, UPSTREAM, Act, Finish, marked
+from answerback.core.relay.relay import NOTHING, PEER, RELAYING, UPSTREAM, Act, Finish, Pass, marked
 from answerback.core.session import Session
 from answerback.core.session.owed import OwedReplies
 from answerback.core.session.replies import has_work, receive_reply, take_replies, takes_replies
@@ -49,12 +50,25 @@ class FramedIntermediary(Intermediary):
         replies = self.replies
         return super().wants_turn or (replies is not None and replies.gave_way and self._takes)
 
+    @property
+    def _switching(self) -> bool:
+        """Whether the last reply has ended the framing, and everything that was to be done for it is done."""
+        session, replies = self.session, self.replies
+        if session is None or replies is None or replies.stream is None:
+            return False
+        return session.conversation.script is None
+
+    @property
+    @override
+    def _stalled(self) -> bool:
+        return super()._stalled or self._switching  # what the client sends is no request any more
+
     @override
     def wants_read(self, side: int) -> bool:
         replies = self.replies
-        if side == UPSTREAM and replies is not None and (replies.more or not self._takes):
-            return False
-        return super().wants_read(side)
+        if side == PEER or replies is None:
+            return super().wants_read(side)
+        return not replies.more and replies.stream is None and self._takes and super().wants_read(side)
 
     # ── What happens ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -128,7 +142,7 @@ class FramedIntermediary(Intermediary):
     def _translate(self, action: Action, acts: list[Act], now: float) -> None:
         replies = self.replies
         if type(action) is Close and action.reason is CloseReason.PEER_EOF and replies is not None:
-            rest = bytes(replies.reader.buffer)
+            rest = replies.stream or bytes(replies.reader.buffer)
             if rest:  # what follows is a stream
                 super()._translate(Send(rest), acts, now)
         super()._translate(action, acts, now)
@@ -143,16 +157,38 @@ class FramedIntermediary(Intermediary):
     def _go_on(self, now: float) -> Sequence[Act]:
         session = self.session
         self._note_flushed(now)
-        acts = super()._go_on(now)
         replies = self.replies
-        if acts or session is None or self.session is not session or replies is None or self.phase != RELAYING:
+        if session is None or replies is None:
+            return super()._go_on(now)
+        if self._switching and not super()._stalled:
+            return self._switch(session, replies, now)
+        acts = super()._go_on(now)
+        if acts or self.session is not session or self.phase != RELAYING:
             return acts
         if self._takes and not replies.gave_way and has_work(session, replies, now):
             acts = self._settle(take_replies(session, replies, now), now)
+        if not acts:
+            self._note_flushed(now)  # a request may be over without a byte
+        if not acts and self._switching and not super()._stalled:
+            return self._switch(session, replies, now)
         if not acts and self.session is session and self._client_has_left(session, replies):
             self._finished = marked(self._finished, UPSTREAM)
             return (Finish(UPSTREAM, self._cut[PEER]),)
         return acts
+
+    def _switch(self, session: Session, replies: OwedReplies, now: float) -> Sequence[Act]:
+        """What follows is a stream in both directions, as behind an upgrade to WebSocket."""
+        self._forget(session, replies, now)
+        sent, received = replies.stream, session.take_input()
+        session.release()
+        self.session = None
+        acts: list[Act] = [Pass(UPSTREAM, received)] if received else []
+        if sent:
+            acts += self.receive_data(UPSTREAM, sent, now)
+        flow = self._flows[UPSTREAM]
+        if self._eof[UPSTREAM] and flow is not None:
+            flow.feed_eof(now)
+        return acts or self.next_acts(now)
 
     def _note_flushed(self, now: float) -> None:
         """Count the requests whose replies are in the kernel, even while the upstream takes no further ones."""

@@ -44,6 +44,10 @@ class Forwarding:
         """Whether the upstream owes as much as it may."""
         return self.replies is not None and self.replies.full
 
+    def must_wait_for(self, request: bytes) -> bool:
+        """Whether the reply to a request has to be known before the client's next bytes are taken."""
+        return self.replies is not None and self.replies.must_wait_for(request)
+
     def in_turn(self, rule: Rule, script: Iterator[Step]) -> Iterator[Step]:
         """Return the script of a rule; what it does waits for the replies that are owed to requests before."""
         if not self.owes:

@@ -4,7 +4,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from answerback.core.framing import Framing
+from answerback.core.framing import Framing, HttpReplies
 from answerback.core.session.reader import RequestReader
 from answerback.core.steps import AwaitReplies
 
@@ -48,6 +48,7 @@ class OwedReplies:
         "owed",
         "quiet_at",
         "reader",
+        "stream",
     )
 
     owed: deque[Owed]
@@ -69,6 +70,9 @@ class OwedReplies:
     leaving: bool
     """Whether the client, or a drain, waits for nothing but what is owed."""
 
+    stream: bytes | None
+    """What the upstream has sent behind a reply after which nothing is framed any more; None before one."""
+
     def __init__(self, framing: Framing) -> None:
         self.reader = RequestReader(framing)
         self.owed = deque()
@@ -76,6 +80,7 @@ class OwedReplies:
         self._in_hand: Owed | None = None  # the request that is answered by the reply whose script is in progress
         self._answered: dict[float, int] = {}  # requests that are over, by when they were received
         self.more = self.gave_way = self.ended = self.leaving = False
+        self.stream = None
         self.began = self.heard_at = 0.0
         self.quiet_at = inf
 
@@ -83,6 +88,15 @@ class OwedReplies:
     def is_extra(self) -> bool:
         """Whether the framing knows that the reply in hand answers no request."""
         return self.reader.framer is not None and self.reader.framer.is_extra
+
+    def must_wait_for(self, request: bytes) -> bool:
+        """Whether nothing may follow this request until the reply to it is known: it may end the framing."""
+        framing = self.reader.framing
+        return type(framing) is HttpReplies and framing.may_switch(request)
+
+    def switch(self) -> None:
+        """What follows the last reply is a stream."""
+        self.stream, self.reader.buffer, self.reader.searched = bytes(self.reader.buffer), b"", 0
 
     @property
     def full(self) -> bool:

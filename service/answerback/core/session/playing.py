@@ -153,7 +153,7 @@ def _await_replies(
     assert forwarding is not None, "the listener has an upstream"
     if isinstance(result, ForwardRequest):
         forward(session, forwarding, context.request, actions, now)
-        if not result.waits:
+        if not (result.waits or forwarding.must_wait_for(context.request)):
             return True
         result = AWAIT_OWN_REPLY
     if forwarding.replies is None or forwarding.replies.end(result):

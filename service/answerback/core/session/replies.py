@@ -49,6 +49,9 @@ def has_work(session: "Session", replies: OwedReplies, now: float) -> bool:
 
 def receive_reply(session: "Session", replies: OwedReplies, data: bytes, now: float) -> Sequence[Action]:
     """The upstream has sent these bytes."""
+    if replies.stream is not None:
+        replies.stream += data
+        return NOTHING
     replies.reader.append(data)
     replies.more = True
     gap = replies.reader.framing.idle_gap if replies.reader.framing is not None else inf
@@ -108,6 +111,8 @@ def _take(session: "Session", replies: OwedReplies, actions: list[Action], now: 
             return
         reader.consume(end)
         reader.searched = 0
+        if framer.switches:
+            replies.switch()
         replies.more = bool(reader.buffer)
         size = sum(len(action.data) for action in actions[first:] if type(action) is Send)
         if size >= OUTPUT_AHEAD or _pauses(session, replies) or _turn_is_over(session, replies):

@@ -167,7 +167,7 @@ def _answer_or_forward(
             return True
         if len(matched) == index:  # it is too large
             return False
-        if matched[index] is None and not forwarding.full:
+        if matched[index] is None and not (forwarding.full or forwarding.must_wait_for(requests[index])):
             forward(session, forwarding, requests[index], actions, now)
             if session.recorder is not None:
                 session.recorder.played(actions, len(actions))
