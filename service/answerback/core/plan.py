@@ -1,6 +1,6 @@
 """What a worker runs: a compiled configuration, immutable, swapped by reference."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -15,7 +15,7 @@ from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher, Mismatch
 from answerback.core.proxy_header import ProxyProtocol
 from answerback.core.selection import Rules
-from answerback.core.steps import ForwardRequest, Step
+from answerback.core.steps import ForwardRequest, Step, StepResult
 from answerback.core.tls import ListenerTls
 from answerback.core.upstream import Upstream
 
@@ -120,6 +120,8 @@ class Rule:
     """On REPLY: whether what the upstream sent settles no owed reply."""
     reply: Send | None = field(init=False)
     """The constant reply, if the rule only sends the same bytes for every request."""
+    only_step: Callable[[RequestContext], StepResult] | None = field(init=False)
+    """The step, if that is all that the rule does each time, and the result depends on the request."""
     counted: bool = field(init=False)
     """Whether its behaviour depends on how often it has matched."""
     max_matches: int = field(init=False)
@@ -138,6 +140,8 @@ class Rule:
             bounds.append(len(self.replies.replies))
         object.__setattr__(self, "counted", counted)  # the dataclass is frozen
         object.__setattr__(self, "reply", Send(b"".join(small)) if fixed else None)
+        alone = len(self.steps) == 1 and not counted and not self.has_faults
+        object.__setattr__(self, "only_step", self.steps[0] if alone and callable(self.steps[0]) else None)
         object.__setattr__(self, "max_matches", min(bounds, default=0))
         forwards = (
             self.replies is None and bool(self.steps) and all(isinstance(step, ForwardRequest) for step in self.steps)

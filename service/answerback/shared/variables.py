@@ -59,7 +59,10 @@ class SharedVariables:
 
     def view(self) -> "Snapshot":
         """Return what an event sees. Its moment is that of its first look."""
-        return Snapshot(self)
+        view = object.__new__(Snapshot)
+        view.variables = self
+        view.own = None
+        return view
 
     def release(self) -> None:
         """End the view that reads: pages that were freed since can be used again."""
@@ -67,20 +70,17 @@ class SharedVariables:
             self._reading.abort()
             self._reading = self._reader = None
 
-    def read(self, reader: "Snapshot", key: bytes) -> bytes | None:
-        """Read a value as this view sees it; another view that was reading sees a new moment from then on."""
-        if self._reading is None or self._reader is not reader:
-            if self._reading is not None:
-                self._reading.abort()
+    def reading(self, reader: "Snapshot") -> lmdb.Transaction:
+        """Return what this view reads in; another view that was reading sees a new moment from then on."""
+        reading = self._reading
+        if reading is None or self._reader is not reader:
+            if reading is not None:
+                reading.abort()
             elif self._on_read is not None:
                 self._on_read()
-            self._reading, self._reader = self._env.begin(db=self._values), reader
-        return self._get(self._reading, key)
-
-    def _get(self, transaction: lmdb.Transaction, key: bytes) -> bytes | None:
-        if not 0 < len(key) <= MAX_KEY_BYTES:
-            return None
-        return cast("bytes | None", transaction.get(key, db=self._values))  # views are for `buffers=True`
+            self._reading = reading = self._env.begin(db=self._values)
+            self._reader = reader
+        return reading
 
     def clear(self) -> None:
         """Remove all variables, at once."""
@@ -96,14 +96,14 @@ class SharedVariables:
     def put(self, key: bytes, value: bytes) -> None:
         """Store a value. Raises SharedWriteFailed."""
         with self._writing() as transaction:
-            self._store(transaction, key, value, self._get(transaction, key))
+            self._store(transaction, key, value, _get(transaction, key))
 
     def delete(self, key: bytes) -> None:
         """Remove a variable; one that is absent stays so."""
         if not 0 < len(key) <= MAX_KEY_BYTES:
             return
         with self._writing() as transaction:
-            former = transaction.pop(key, db=self._values)
+            former = transaction.pop(key)
             if former is not None:
                 used = self._used(transaction) - len(key) - len(former)
                 transaction.put(_USAGE, b"%d" % used, db=self._meta)
@@ -114,14 +114,14 @@ class SharedVariables:
         Raises EvaluationError, or SharedWriteFailed.
         """
         with self._writing() as transaction:
-            former = self._get(transaction, key)
+            former = _get(transaction, key)
             digits = b"%d" % total_of(former, by)
             self._store(transaction, key, digits, former)
             return digits
 
     def _store(self, transaction: lmdb.Transaction, key: bytes, value: bytes, former: bytes | None) -> None:
         if former is not None and len(former) == len(value):
-            transaction.put(key, value, db=self._values)  # a sum of as many digits: the count of bytes stays right
+            transaction.put(key, value)  # a sum of as many digits: the count of bytes stays right
             return
         used = self._used(transaction) + len(value) - len(former or b"")
         if former is None:
@@ -130,7 +130,7 @@ class SharedVariables:
                 raise SharedWriteFailed(f"there are {MAX_KEYS} variables")
         if used > MAX_BYTES:
             raise SharedWriteFailed(f"the variables would take more than {MAX_BYTES >> 20} MiB")
-        transaction.put(key, value, db=self._values)
+        transaction.put(key, value)
         transaction.put(_USAGE, b"%d" % used, db=self._meta)
 
     def _used(self, transaction: lmdb.Transaction) -> int:
@@ -138,7 +138,7 @@ class SharedVariables:
 
     def _writing(self) -> "_Writing":
         """One change, which is made whole or not at all."""
-        return _Writing(self._env)
+        return _Writing(self._env, self._values)
 
 
 class _Writing:
@@ -147,14 +147,15 @@ class _Writing:
     `contextlib.contextmanager` would cost a microsecond more, of the six that a change takes.
     """
 
-    __slots__ = ("_env", "_transaction")
+    __slots__ = ("_env", "_transaction", "_values")
 
-    def __init__(self, env: lmdb.Environment) -> None:
+    def __init__(self, env: lmdb.Environment, values: "lmdb._Database") -> None:
         self._env = env
+        self._values = values
 
     def __enter__(self) -> lmdb.Transaction:
         try:
-            self._transaction = self._env.begin(write=True)
+            self._transaction = self._env.begin(self._values, write=True)
         except lmdb.Error as error:
             raise SharedWriteFailed(str(error)) from None
         return self._transaction
@@ -176,32 +177,47 @@ class _Writing:
 class Snapshot:
     """What one event sees. See `core.shared_view.SharedView`."""
 
-    __slots__ = ("_own", "_variables")
+    __slots__ = ("own", "variables")
 
-    def __init__(self, variables: SharedVariables) -> None:
-        self._variables = variables
-        self._own: dict[bytes, bytes | None] = {}
+    # Set by `SharedVariables.view`: most events read one variable, and a call of `__init__` takes a tenth of that.
+    variables: SharedVariables
+    own: dict[bytes, bytes | None] | None
+    """What the event has written; None if that is nothing."""
 
     def get(self, key: bytes, /) -> bytes | None:
         """Read a variable."""
-        if key in self._own:
-            return self._own[key]
-        return self._variables.read(self, key)
+        own = self.own
+        if own is not None and key in own:
+            return own[key]
+        return _get(self.variables.reading(self), key)
 
     def put(self, key: bytes, value: bytes, /) -> None:
         """Store a value."""
-        self._variables.put(key, value)
-        self._own[key] = value
+        self.variables.put(key, value)
+        self._note(key, value)
 
     def delete(self, key: bytes, /) -> None:
         """Remove a variable."""
-        self._variables.delete(key)
-        self._own[key] = None
+        self.variables.delete(key)
+        self._note(key, None)
 
     def add(self, key: bytes, by: int, /) -> bytes:
         """Add to a number."""
-        digits = self._own[key] = self._variables.add(key, by)
+        digits = self.variables.add(key, by)
+        self._note(key, digits)
         return digits
+
+    def _note(self, key: bytes, value: bytes | None) -> None:
+        if self.own is None:
+            self.own = {key: value}
+        else:
+            self.own[key] = value
+
+
+def _get(transaction: lmdb.Transaction, key: bytes) -> bytes | None:
+    if not 0 < len(key) <= MAX_KEY_BYTES:
+        return None
+    return cast("bytes | None", transaction.get(key))  # views are for `buffers=True`
 
 
 def clear(folder: Path) -> None:

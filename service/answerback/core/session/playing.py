@@ -3,11 +3,11 @@
 A script that cannot go on at once is left in `Conversation.script`, until `resume`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import inf
 from types import GeneratorType
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from answerback.core.actions import Action, BeginTls, CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
@@ -44,8 +44,7 @@ from answerback.core.steps import (
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
 
-Write = SetVariable | DeleteVariable | PutShared | DeleteShared | AddShared
-WRITES: Final = frozenset(get_args(Write))
+Write = Callable[["Session", RequestContext, Any], None]
 
 # Rule: this is the only place where steps are taken: a fault, a search or a frame in between yields steps too.
 
@@ -116,8 +115,9 @@ def _carry_out(
     now: float,
 ) -> bool:
     """Carry out a step result that is not a plain send; return whether the next step follows at once."""
-    if type(result) in WRITES:  # the commonest
-        return _write(session, context, cast(Write, result), actions)
+    write = _WRITES.get(type(result))
+    if write is not None:  # the commonest
+        return _write(session, context, write, result, actions)
     match result:
         case EndSession() | Unexpected():  # the end of every connection of one reply
             actions += _end(session, context, result)
@@ -226,30 +226,46 @@ def _end(session: "Session", context: RequestContext, end: EndSession | Unexpect
 
 
 def _write(
-    session: "Session",
-    context: RequestContext,
-    write: Write,
-    actions: list[Action],
+    session: "Session", context: RequestContext, write: Write, result: StepResult, actions: list[Action]
 ) -> bool:
     """Change a variable; the connection is closed if a shared one cannot be changed."""
     try:
-        match write:
-            case SetVariable(name, value):
-                set_variable(session, context, name, value)
-            case DeleteVariable(name):
-                context.variables.pop(name, None)
-            case PutShared(key, value):
-                context.shared.put(key, value)
-            case DeleteShared(key):
-                context.shared.delete(key)
-            case AddShared(key, by, into):
-                total = context.shared.add(key, by)
-                if into:
-                    set_variable(session, context, into, total)
+        write(session, context, result)
     except EvaluationError as problem:
         actions += session.close(failed(problem).reason)
         return False
     return True
+
+
+def _set(session: "Session", context: RequestContext, write: SetVariable) -> None:
+    set_variable(session, context, write.name, write.value)
+
+
+def _unset(_session: "Session", context: RequestContext, write: DeleteVariable) -> None:
+    context.variables.pop(write.name, None)
+
+
+def _put(_session: "Session", context: RequestContext, write: PutShared) -> None:
+    context.shared.put(write.key, write.value)
+
+
+def _delete(_session: "Session", context: RequestContext, write: DeleteShared) -> None:
+    context.shared.delete(write.key)
+
+
+def _add(session: "Session", context: RequestContext, write: AddShared) -> None:
+    total = context.shared.add(write.key, write.by)
+    if write.variable:
+        set_variable(session, context, write.variable, total)
+
+
+_WRITES: Final[Mapping[type, Write]] = {
+    SetVariable: _set,
+    DeleteVariable: _unset,
+    PutShared: _put,
+    DeleteShared: _delete,
+    AddShared: _add,
+}
 
 
 def set_variable(session: "Session", context: RequestContext, name: str, value: bytes) -> None:

@@ -16,7 +16,7 @@ from answerback.core.session.incomplete import await_rest
 from answerback.core.session.leaving import leave
 from answerback.core.session.observer import Observer
 from answerback.core.session.playing import play, script_of
-from answerback.core.session.script import OUTPUT_AHEAD, SEARCHING, TURN_SECONDS, search
+from answerback.core.session.script import OUTPUT_AHEAD, SEARCHING, TURN_SECONDS, search, taken
 from answerback.core.session.ticking import tick, tick_comes_next
 from answerback.core.steps import FORWARD, Step
 
@@ -193,6 +193,14 @@ def _reply(
         context.shared_view = None
     if rule is SEARCHING:
         script = _search_in_parts(session, conversation, request, now)
+    elif rule.only_step is not None and session.observer is None and session.forwarding is None:
+        result = taken(rule.only_step, context)
+        if type(result) is Send:
+            actions.append(result)
+            if session.recorder is not None:
+                session.recorder.played(actions, len(actions) - 1)
+            return len(result.data)
+        script = iter((result,))
     else:
         script = script_of(session, rule, context)
     if session.forwarding is not None:

@@ -12,7 +12,7 @@ from answerback.core.faults import Reply
 from answerback.core.plan import Event, Rule
 from answerback.core.selection import Selector
 from answerback.core.session.observer import Observer
-from answerback.core.steps import AwaitReplies, EndSession, Hang, Receive, Step, failed
+from answerback.core.steps import AwaitReplies, EndSession, Hang, Receive, Step, StepResult, failed
 
 if TYPE_CHECKING:
     from answerback.core.framing import Framing
@@ -101,6 +101,14 @@ class ScriptRun:
         run = cls(iter((end,)), until)
         run.hang = Hang()
         return run
+
+
+def taken(step: Step, context: RequestContext) -> StepResult:
+    """Take a step: a function of the context, or what it always results in."""
+    try:
+        return step(context) if callable(step) else step
+    except EvaluationError as problem:
+        return failed(problem)
 
 
 def resolve(script: Iterable[Step], context: RequestContext, observer: Observer | None) -> Reply:
