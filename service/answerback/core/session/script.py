@@ -114,10 +114,7 @@ def taken(step: Step, context: RequestContext) -> StepResult:
 def resolve(script: Iterable[Step], context: RequestContext, observer: Observer | None) -> Reply:
     """Yield the results of a script's steps, each step taken on demand."""
     for number, step in enumerate(script, 1):
-        try:
-            result = step(context) if callable(step) else step
-        except EvaluationError as problem:
-            result = failed(problem)
+        result = taken(step, context)
         if observer is not None:
             observer.step_taken(result)
         if isinstance(result, GeneratorType):
