@@ -8,6 +8,7 @@ from contextlib import suppress
 from math import inf
 from time import monotonic
 
+from answerback.compat import override
 from answerback.core.actions import Abort, Action, Close, CloseReason, Send
 from answerback.core.proxy_header import ProxyHeader
 from answerback.core.session import HeaderReader, waits_for
@@ -72,12 +73,9 @@ class Connection(ConnectionBase):
         if self.host.active.plan.numbers_connections:
             self.listener_number  # noqa: B018 - it is drawn when it is read
 
+    @override
     def serve_uncounted(self, host: Host) -> None:
-        """Count nothing, and record nothing: the peer is no client."""
-        if self.counters is not self.host.counters:
-            self.counters = host.counters
-        self.host = host
-        self.forgo_number()
+        super().serve_uncounted(host)
         self.session.uncount(host.counters)
 
     def connection_key(self) -> tuple[int, str, int]:

@@ -71,8 +71,11 @@ class ConnectionBase(ABC):
             self._drawn = number + 1
         return self._drawn
 
-    def forgo_number(self) -> None:
-        """Take none of the listener's numbers: `listener_number` is 0."""
+    def serve_uncounted(self, host: Host) -> None:
+        """Count nothing, and record nothing: the peer is no client. It takes none of the listener's numbers."""
+        if self.counters is not self.host.counters:
+            self.counters = host.counters
+        self.host = host
         self._drawn = 0
 
     @property

@@ -186,12 +186,10 @@ class RelayedConnection(ConnectionBase):
     def draw_number(self) -> None:
         """No expression can ask for it: a relay has no rules."""
 
+    @override
     def serve_uncounted(self, host: Host) -> None:
-        """Count nothing, and record nothing: the peer is no client."""
-        if self.counters is not self.host.counters:
-            self.counters = host.counters
-        self.host, self._journal, self.is_local = host, None, True
-        self.forgo_number()
+        super().serve_uncounted(host)
+        self._journal, self.is_local = None, True
 
     @property
     def _awaited(self) -> AwaitedClient | None:
