@@ -11,6 +11,7 @@ from answerback.core.actions import CloseReason
 from answerback.supervisor import Restarted, RestartInProgress, RestartStep, State, Stopping
 from answerback.supervisor.operations.rolling_restart import RollingRestart
 from tests.supervisor.conftest import Supervise
+from tests.supervisor.skipping import SkippingLoop
 from tests.supervisor.supervising import Supervised, alive, config, until
 from tests.supervisor.talking import Client, ends, lines, talking
 
@@ -102,21 +103,6 @@ async def test_counters_continue_after_a_restart(supervise: Supervise) -> None:
 
 
 # ── Exactly how long: on a clock of the test's own ──────────────────────────────────────────────────────────────────
-class SkippingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._skipped = 0.0
-
-    def time(self) -> float:
-        return super().time() + self._skipped
-
-    def _run_once(self) -> None:
-        timers, ready = vars(self)["_scheduled"], vars(self)["_ready"]
-        if timers and not ready:
-            self._skipped += max(0.0, timers[0].when() - self.time())
-        super()._run_once()  # type: ignore[misc]
 
 
 class Leaver:
@@ -165,13 +151,13 @@ def left_after(over: float, grace: float, drained_after: float | None = None) ->
 @pytest.mark.parametrize("over, grace", [(0.0, 8.0), (600.0, 8.0), (8.0, 600.0), (30.0, 0.0), (0.25, 0.5)])
 def test_old_worker_is_stopped_after_duration_and_grace(over: float, grace: float) -> None:
     waited, drain = left_after(over, grace)
-    assert waited == pytest.approx(over + grace, abs=0.2)
+    assert waited == pytest.approx(over + grace, abs=0.001)
     assert (drain.handed_over, drain.over_milliseconds) == (True, over * 1000)
 
 
 def test_old_worker_without_connections_is_stopped_at_once() -> None:
     waited, _ = left_after(600.0, 600.0, drained_after=7.0)
-    assert waited == pytest.approx(7.0, abs=0.2)
+    assert waited == pytest.approx(7.0, abs=0.001)
 
 
 @pytest.mark.parametrize("error", [Stopping, RestartInProgress])

@@ -3,12 +3,17 @@
 import asyncio
 import signal
 from time import monotonic
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
 from answerback.core.actions import CloseReason
 from answerback.supervisor import State
+from answerback.supervisor.operations import shutdown
+from answerback.supervisor.options import Options
 from tests.supervisor.conftest import Supervise
+from tests.supervisor.skipping import SkippingLoop
 from tests.supervisor.supervising import Supervised, alive, refused, until
 from tests.supervisor.talking import SECONDS, Client, ends, lines, talking
 
@@ -99,3 +104,42 @@ async def test_worker_that_dies_during_shutdown_is_not_replaced(supervise: Super
     await stopping
     assert [worker.restarts for worker in supervisor.status().workers] == [0, 0]
     await client.close()
+
+
+# ── Exactly how long: on a clock of the test's own ──────────────────────────────────────────────────────────────────
+
+
+class Closer:
+    """Notes when no address accepts any more, and how long handshakes have."""
+
+    def __init__(self) -> None:
+        self.silenced: list[tuple[float, float]] = []
+
+    async def silence_all(self, within_seconds: float) -> None:
+        self.silenced.append((asyncio.get_running_loop().time(), within_seconds))
+
+
+def accepts_for(delay: float, grace: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, float]:
+    """How long a server without workers accepts on when it stops, and what is left for handshakes then."""
+    closer = Closer()
+
+    async def stop() -> None:
+        monkeypatch.setattr(shutdown, "monotonic", asyncio.get_running_loop().time)
+        pool = cast(Any, Mock(change_targets=(), processes=()))
+        options = Options(drain_delay_seconds=delay, grace_seconds=grace)
+        await shutdown.shut_down(pool, Mock(), cast(Any, closer), options, asyncio.Event())
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.run(stop())
+    (silenced,) = closer.silenced
+    return silenced
+
+
+@pytest.mark.parametrize(
+    "delay, grace, accepts, left",
+    [(60.0, 1.0, 0.75, 0.0), (60.0, 20.0, 19.0, 0.0), (60.0, 100.0, 60.0, 39.0), (0.0, 8.0, 0.0, 7.0)],
+)
+def test_drain_delay_is_limited_by_the_grace_period(
+    delay: float, grace: float, accepts: float, left: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert accepts_for(delay, grace, monkeypatch) == pytest.approx((accepts, left), abs=0.001)
