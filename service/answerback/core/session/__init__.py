@@ -22,6 +22,7 @@ earlier: then `handle_timer` only moves it). A session that has used up its time
 keeps the rest of its work; the driver lets other connections have their turns, then calls `take_turn`.
 
 session       Session: what a driver calls, and the path of a cached reply
+state         its fields, which the parts below share, and what follows from them
 conversation  what is under way: the input, the request that is being answered, the script that waits
 reader        the received bytes, and the framing that splits them into requests
 requests      frames requests, and answers each by its rule

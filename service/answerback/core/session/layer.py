@@ -46,6 +46,6 @@ class Layer(LayerBase):
             """Return what is the session's."""
 
 
-for _name in vars(Session):
+for _name in dir(Session):
     if not _name.startswith("_") and not hasattr(Layer, _name):
         setattr(Layer, _name, property(attrgetter(f"_session.{_name}")))

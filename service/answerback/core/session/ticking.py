@@ -11,6 +11,7 @@ from answerback.core.session.events import begin
 
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
+    from answerback.core.session.state import SessionState
 
 # Rule: each rule has a grid of its own, from the start of the connection. Points that were missed are one tick.
 
@@ -46,7 +47,7 @@ class Ticking:
         return point if point > now else self._began + (number + 1) * interval
 
 
-def set_clocks(session: "Session", now: float) -> None:
+def set_clocks(session: "SessionState", now: float) -> None:
     """Set the clocks of the plan's rules on TICK."""
     plan = session.plan
     session.ticking = Ticking(plan.ticks, session.born, now) if plan.ticks else None
