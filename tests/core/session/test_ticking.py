@@ -13,6 +13,9 @@ from tests.language.compiling import only
 from tests.language.configurations import listener, said
 
 BEAT = Send(b"beat\n")
+AFTER_250_MS = pytest.mark.parametrize(
+    "event, idle_timeout", [("event: TICK, interval: 250ms", "60s"), ("event: IDLE", "250ms")], ids=["TICK", "IDLE"]
+)
 
 
 def compiled(rules: str, more: str = "") -> ListenerPlan:
@@ -33,9 +36,7 @@ def test_tick_comes_on_its_grid_whatever_the_peer_sends() -> None:
     assert len(book.account.events) == 3
 
 
-@pytest.mark.parametrize(
-    "event, idle_timeout", [("event: TICK, interval: 250ms", "60s"), ("event: IDLE", "250ms")], ids=["TICK", "IDLE"]
-)
+@AFTER_250_MS
 def test_framing_that_an_event_sets_applies_to_bytes_that_wait(event: str, idle_timeout: str) -> None:
     rules = f"[{{{event}, do: [framing: line]}}, {{do: [echo]}}]"
     limits = f"{{idle_timeout: {idle_timeout}}}"
@@ -55,9 +56,7 @@ def test_framing_for_one_request_that_is_set_twice_is_for_one(size: int, answers
     book << Send(answers[0]) >> b"\n" << Send(answers[1])
 
 
-@pytest.mark.parametrize(
-    "event, idle_timeout", [("event: TICK, interval: 250ms", "60s"), ("event: IDLE", "250ms")], ids=["TICK", "IDLE"]
-)
+@AFTER_250_MS
 def test_frame_that_an_event_waits_for_may_be_in_bytes_that_wait(event: str, idle_timeout: str) -> None:
     rules = f"[{{{event}, do: [receive: {{framing: line, into: x}}, send: {{template: '${{vars.x}}'}}]}}]"
     limits = f"{{idle_timeout: {idle_timeout}}}"
