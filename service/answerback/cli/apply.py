@@ -22,7 +22,7 @@ Examples:
   answerback apply --etag 5f0c2a9be1d4-3 new.yaml       # only if revision 3 is still active
   generate-config | answerback apply -""",
 )
-@click.argument("file", type=click.Path(readable=False, allow_dash=True))
+@source.FILE
 @options.change
 @click.option(
     "--yes", "-y", is_flag=True, help="Do not ask for confirmation. Without a terminal there is no confirmation."

@@ -20,7 +20,7 @@ Examples:
   answerback check -o json answerback.yaml | jq .problems[].path
   git show HEAD:answerback.yaml | answerback check -""",
 )
-@click.argument("file", type=click.Path(readable=False, allow_dash=True))
+@source.FILE
 @options.output("table", "json", "yaml")
 @options.admin
 @options.metrics("Address that `serve` would use for metrics and probes; listeners must not overlap it.")

@@ -22,7 +22,7 @@ Exit codes:
   1  FILE differs from the active configuration
   2  error: FILE is invalid, wrong usage, or the server cannot be reached""",
 )
-@click.argument("file", type=click.Path(readable=False, allow_dash=True))
+@source.FILE
 @options.server
 def command(file: str, server: str, timeout: float) -> None:
     """Show the difference between the active configuration and FILE, both in canonical form.

@@ -37,7 +37,7 @@ Examples:
   answerback explain my.yaml --say 'PING\\r\\n' -o json | jq -r '.events[] | select(.type == "sent").data'""",
 )
 @click.argument("file", type=click.Path(readable=False, allow_dash=True), required=False)
-@simulated_client.options
+@simulated_client.OPTIONS
 @click.option("--talk", metavar="FILE", help="Play this talk instead: see `answerback play`.")
 @click.option("--exchange", metavar="ID", help="Explain this request of a server's journal, after those before it.")
 @click.option("--listener", metavar="NAME", show_default="the first", help="Listener to simulate.")

@@ -49,7 +49,7 @@ Examples:
   answerback import mountebank imposters.json -o answerback.yaml
   curl -s 'http://localhost:2525/imposters?replayable=true' | answerback import mountebank -""",
 )
-@click.argument("file", type=click.Path(readable=False, allow_dash=True))
+@source.FILE
 @_to
 def mountebank(file: str, to: str | None) -> None:
     """Import the imposters of TCP and HTTP in FILE, a `--configfile` of mountebank or what its API answers.
@@ -69,7 +69,7 @@ Examples:
   answerback import toxiproxy toxiproxy.json -o answerback.yaml
   curl -s http://localhost:8474/proxies | answerback import toxiproxy -""",
 )
-@click.argument("file", type=click.Path(readable=False, allow_dash=True))
+@source.FILE
 @_to
 def toxiproxy(file: str, to: str | None) -> None:
     """Import the proxies in FILE, a `-config` file of Toxiproxy or what its API takes and answers.

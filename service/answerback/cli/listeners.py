@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from answerback.document.document import Document
 
 NAME = click.option("--name", default="", metavar="NAME", help="Listener of FILE to use; needed if FILE has several.")
-FILE = click.argument("file", type=click.Path(readable=False, allow_dash=True))
 MISSING = click.option("--allow-missing", is_flag=True, help="Succeed if the listener does not exist.")
 
 
@@ -117,7 +116,7 @@ Examples:
   answerback listeners create smtp.yaml
   answerback listeners create services.yaml --name smtp --comment "for the mail tests" """,
 )
-@FILE
+@source.FILE
 @NAME
 @options.change
 @options.output("table", "json", "yaml")
@@ -140,7 +139,7 @@ Examples:
   answerback listeners update smtp.yaml --field rules --field limits.idle_timeout
   answerback listeners update smtp.yaml --allow-missing       # or create it""",
 )
-@FILE
+@source.FILE
 @NAME
 @click.option("--field", "fields", multiple=True, metavar="PATH", help="Update only this field. Repeatable.")
 @click.option("--allow-missing", is_flag=True, help="Create the listener if it does not exist.")

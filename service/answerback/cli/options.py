@@ -77,6 +77,17 @@ def destination(text: str, what: str = "") -> "tuple[str, int] | str":
     return wildcards.destination(host.strip("[]")), int(port)
 
 
+def together(*added: Callable[[F], F]) -> Callable[[F], F]:
+    """These options, in their order in `--help`."""
+
+    def add(function: F) -> F:
+        for option in reversed(added):
+            function = option(function)
+        return function
+
+    return add
+
+
 def output(*formats: str) -> Callable[[F], F]:
     """`-o`: how the data is written; the first format is the default."""
     return click.option(
@@ -90,17 +101,14 @@ def output(*formats: str) -> Callable[[F], F]:
     )
 
 
-def change(function: F) -> F:
-    """`--comment`, `--etag` and `--dry-run` of commands that change the configuration."""
-    for option in (
-        click.option("--dry-run", is_flag=True, help="Validate only; change nothing."),
-        click.option(
-            "--etag", default="", metavar="ETAG", help="Apply only if the active revision has this etag (see `show`)."
-        ),
-        click.option("--comment", default="", metavar="TEXT", help="Reason for the change, stored in the history."),
-    ):
-        function = option(function)
-    return function
+change: Final = together(
+    click.option("--comment", default="", metavar="TEXT", help="Reason for the change, stored in the history."),
+    click.option(
+        "--etag", default="", metavar="ETAG", help="Apply only if the active revision has this etag (see `show`)."
+    ),
+    click.option("--dry-run", is_flag=True, help="Validate only; change nothing."),
+)
+"""`--comment`, `--etag` and `--dry-run` of commands that change the configuration."""
 
 
 def grace(function: F) -> F:

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from answerback.cli import options, output, source
+from answerback.cli.credentials import FILE
 
 if TYPE_CHECKING:
     from answerback.talk.network import Address, Network
     from answerback.talk.script import Instruction
-
-PEM: Final = click.Path(readable=False, path_type=Path)
 
 
 @click.command(
@@ -44,9 +43,9 @@ Examples:
     metavar="TIME",
     help="By how much a reply may be later than `within` allows, on a busy machine.",
 )
-@click.option("--ca", type=PEM, metavar="FILE", help="Use TLS, and trust these CA certificates (PEM) alone.")
-@click.option("--cert", type=PEM, metavar="FILE", help="Client certificate (PEM), with --ca.")
-@click.option("--key", type=PEM, metavar="FILE", help="Private key of --cert (PEM, no passphrase).")
+@click.option("--ca", type=FILE, metavar="FILE", help="Use TLS, and trust these CA certificates (PEM) alone.")
+@click.option("--cert", type=FILE, metavar="FILE", help="Client certificate (PEM), with --ca.")
+@click.option("--key", type=FILE, metavar="FILE", help="Private key of --cert (PEM, no passphrase).")
 @options.output("table", "json", "yaml")
 def command(
     talk: str,

@@ -74,7 +74,7 @@ Meanwhile, in another terminal:
     metavar="TIME",
     help="Time to connect to UPSTREAM. A client whose upstream cannot be reached is reset.",
 )
-@proxy_tls.options
+@proxy_tls.OPTIONS
 @options.serving
 def command(listen: str, upstream: str, workers: int, admin: str, metrics: str, **given: Any) -> None:
     """Relay connections from LISTEN to UPSTREAM until a signal ends it.

@@ -1,12 +1,12 @@
 """The options of `answerback proxy` for TLS, on either side."""
 
 import os
-from collections.abc import Callable
 from typing import Any, Final
 
 import click
 
 from answerback.cli.credentials import FILE
+from answerback.cli.options import together
 
 # Rule: what is in the files, and what belongs together, is checked as in a configuration file.
 
@@ -14,36 +14,31 @@ CLIENTS: Final = {"tls_cert": "cert", "tls_key": "key"}
 UPSTREAM: Final = {"upstream_ca": "ca", "upstream_cert": "cert", "upstream_key": "key"}
 
 
-def options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command."""
-    for option in reversed(
-        (
-            click.option(
-                "--tls-cert",
-                type=FILE,
-                metavar="FILE",
-                help="Speak TLS with clients: the certificate (PEM, with its chain). Reloaded when it changes.",
-            ),
-            click.option("--tls-key", type=FILE, metavar="FILE", help="Private key of --tls-cert (PEM, unencrypted)."),
-            click.option("--upstream-tls", is_flag=True, help="Speak TLS with UPSTREAM, and verify its certificate."),
-            click.option(
-                "--upstream-ca",
-                type=FILE,
-                metavar="FILE",
-                help="CA certificates (PEM) to verify UPSTREAM with, instead of those of this machine.",
-            ),
-            click.option(
-                "--upstream-name", metavar="NAME", help="Name to ask UPSTREAM for and to verify, instead of its host."
-            ),
-            click.option("--upstream-cert", type=FILE, metavar="FILE", help="Client certificate (PEM) for UPSTREAM."),
-            click.option(
-                "--upstream-key", type=FILE, metavar="FILE", help="Private key of --upstream-cert (PEM, unencrypted)."
-            ),
-            click.option("--upstream-insecure", is_flag=True, help="Verify nothing of UPSTREAM's certificate."),
-        )
-    ):
-        command = option(command)
-    return command
+OPTIONS: Final = together(
+    click.option(
+        "--tls-cert",
+        type=FILE,
+        metavar="FILE",
+        help="Speak TLS with clients: the certificate (PEM, with its chain). Reloaded when it changes.",
+    ),
+    click.option("--tls-key", type=FILE, metavar="FILE", help="Private key of --tls-cert (PEM, unencrypted)."),
+    click.option("--upstream-tls", is_flag=True, help="Speak TLS with UPSTREAM, and verify its certificate."),
+    click.option(
+        "--upstream-ca",
+        type=FILE,
+        metavar="FILE",
+        help="CA certificates (PEM) to verify UPSTREAM with, instead of those of this machine.",
+    ),
+    click.option(
+        "--upstream-name", metavar="NAME", help="Name to ask UPSTREAM for and to verify, instead of its host."
+    ),
+    click.option("--upstream-cert", type=FILE, metavar="FILE", help="Client certificate (PEM) for UPSTREAM."),
+    click.option(
+        "--upstream-key", type=FILE, metavar="FILE", help="Private key of --upstream-cert (PEM, unencrypted)."
+    ),
+    click.option("--upstream-insecure", is_flag=True, help="Verify nothing of UPSTREAM's certificate."),
+)
+"""The options of the command."""
 
 
 def of_clients(given: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from answerback.cli.options import Duration
+from answerback.cli.options import Duration, together
 
 if TYPE_CHECKING:
     from answerback.explain import Moment
@@ -27,7 +27,7 @@ class InOrder(click.Command):
         return super().parse_args(ctx, args)
 
 
-OPTIONS: Final = (
+OPTIONS: Final = together(
     click.option(
         "--say",
         multiple=True,
@@ -55,19 +55,13 @@ OPTIONS: Final = (
     click.option("--connect", count=True, help="The client opens another connection, for what follows. Repeatable."),
     click.option("--eof", is_flag=True, help="The client closes its half (FIN) at the end."),
 )
-
-
-def options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command of class `InOrder`."""
-    for option in reversed(OPTIONS):
-        function = option(function)
-    return function
+"""The options of a command of class `InOrder`."""
 
 
 def moments(ctx: click.Context, client: Mapping[str, Any], peers: Sequence[str]) -> tuple[str, list["Moment"]]:
     """The address of the first connection, and what the client does, in the order written.
 
-    `client` are the values of `options`, and `peers` those of --peer. Each is done at the time before it, or else when
+    `client` are the values of `OPTIONS`, and `peers` those of --peer. Each is done at the time before it, or else when
     the last one was.
     """
     from answerback.explain import Moment

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from answerback.v1 import config_pb2 as v1
 
 STDIN = "-"
+FILE: Final = click.argument("file", type=click.Path(readable=False, allow_dash=True))
+"""The argument of a command that reads one, as `read` does."""
 
 
 class NoAnswer(click.ClickException):
