@@ -20,6 +20,7 @@ from answerback.core.selection import Rules
 from answerback.core.session import Session
 from answerback.core.session.forwarding import Forwarding
 from answerback.core.session.owed import MAX_OWED, MAX_OWED_BYTES, OwedReplies
+from answerback.core.session.script import OUTPUT_AHEAD
 from answerback.core.upstream import Upstream
 from tests.core.plans import LINE, plan, rule
 from tests.core.relay.test_intermediary import DOWN, Driver
@@ -278,6 +279,51 @@ def test_replies_have_turns() -> None:
     assert turns > 25
 
 
+@pytest.mark.parametrize("replies", [(), (REPLACE,)])
+def test_turn_of_replies_begins_when_they_come(replies: tuple[Rule, ...]) -> None:
+    it = driver(replies=replies)
+    it.wait(10.0)
+    it.somewhere.clock = lambda: it.now + 0.0005
+    assert passed(it.relay.receive_data(UPSTREAM, b"1\n2\n3\n", it.now)) == b"1\n2\n3\n"
+    assert not it.relay.wants_turn
+
+
+def test_replies_that_come_while_a_turn_is_due_wait_for_it() -> None:
+    it = driver()
+    it.somewhere.clock = lambda: it.now + 0.001
+    assert passed(it.relay.receive_data(UPSTREAM, b"1\n", it.now)) == b"1\n"
+    it.somewhere.clock = lambda: it.now
+    assert it.relay.wants_turn
+    assert it.relay.wants_read(UPSTREAM), "nothing waits"
+    assert not it.relay.receive_data(UPSTREAM, b"2\n", it.now)
+    assert not it.relay.next_acts(it.now)
+    assert not it.relay.wants_read(UPSTREAM)
+    assert passed(it.relay.take_turn(it.now)) == b"2\n"
+    assert not it.relay.wants_turn
+
+
+def test_replies_beyond_what_the_kernel_is_given_at_once_wait_for_a_turn_if_that_took_long() -> None:
+    data = b"x" * (OUTPUT_AHEAD // 2 - 1) + b"\n"
+    for late, goes_on in ((0.0009, True), (0.001, False)):
+        it = driver(replies=(), max_reply_bytes=len(data))
+        assert passed(it.relay.receive_data(UPSTREAM, data * 3, 0.0)) == data * 2
+        assert passed(it.relay.next_acts(late)) == data * goes_on
+        assert it.relay.wants_turn is not goes_on
+        assert passed(it.relay.take_turn(late)) == data * (not goes_on)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_reply_that_is_parsed_in_parts_takes_turns(late: bool) -> None:
+    it = http().client(b"GET / HTTP/1.1\r\n\r\n")
+    it.somewhere.clock = lambda: it.now + 0.001 * late
+    reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 600 + b"0\r\n\r\n"
+    acts, turns = it.relay.receive_data(UPSTREAM, reply, it.now), 0
+    while it.relay.wants_turn:
+        turns += 1
+        acts = [*acts, *it.relay.take_turn(it.now)]
+    assert (passed(acts), turns > 1) == (reply, late)
+
+
 def test_fin_of_the_client_goes_upstream_and_its_rule_acts_behind_what_is_owed() -> None:
     it = driver(on_eof=Rules([rule(Send(b"bye\n"), when=None)]))
     it.client(b"GET a\nGET b\n").acts.clear()
@@ -402,7 +448,7 @@ CLIENTS, SERVERS = b"\x81\r\nContent-Length: -\r\n\r\n", b"\x81\x05\r\n\r\n"  # 
 def http(
     *rules: Rule, replies: tuple[Rule, ...] = (), relay_faults: tuple[tuple[Fault, ...], ...] = ((), ())
 ) -> FramedDriver:
-    made = framed(*rules, replies=replies, framing=HttpReplies(), relay_faults=relay_faults)
+    made = framed(*rules, replies=replies, framing=HttpReplies(), relay_faults=relay_faults, max_reply_bytes=8 << 20)
     it = FramedDriver(replace(made, framing=Http()))
     it.connect()
     return it
@@ -470,8 +516,9 @@ def test_stream_begins_once_a_slow_client_has_the_reply() -> None:
     it.slow = [True, True]
     it.client(CLIENTS).reply(SWITCHING + SERVERS)
     assert (it.unsent, it.relay.wants_read(UPSTREAM)) == ([SWITCHING, b""], False)
+    assert not it.relay.receive_data(UPSTREAM, SERVERS, it.now), "a read that was on its way"
     it.hurry(PEER)
-    assert (it.got(), it.unsent[UPSTREAM]) == (SWITCHING + SERVERS, CLIENTS)
+    assert (it.got(), it.unsent[UPSTREAM]) == (SWITCHING + SERVERS * 2, CLIENTS)
 
 
 def test_what_is_owed_behind_a_reply_that_ends_http_is_recorded_as_unanswered() -> None:
@@ -483,8 +530,49 @@ def test_what_is_owed_behind_a_reply_that_ends_http_is_recorded_as_unanswered() 
     assert it.client(CLIENTS).sent[UPSTREAM].endswith(CLIENTS)
 
 
-def test_client_that_has_sent_fin_gets_the_stream() -> None:
-    it = http().client(UPGRADE)
+def test_fin_of_the_upstream_is_passed_on_behind_a_stream_that_faults_hold() -> None:
+    it = http(relay_faults=((), (Fault("late", 0, Latency(Fixed(0.25))),))).client(b"GET / HTTP/1.1\r\n\r\n")
+    long = SWITCHING[:-2] + b"X: " + b"x" * (5 << 20) + b"\r\n\r\n"  # more than a fault holds at once
+    it.acts.clear()
+    it.reply(long + SERVERS).eof(UPSTREAM)
+    it.wait(1.0)
+    assert it.got() == long + SERVERS
+    assert it.acts == [Finish(PEER)]
+
+
+def test_fault_delays_the_fin_behind_a_stream() -> None:
+    it = http(relay_faults=((), (Fault("slow", 0, SlowClose(Fixed(1.0))),))).client(b"GET / HTTP/1.1\r\n\r\n")
+    it.slow[PEER] = True
+    it.reply(SWITCHING).acts.clear()
+    it.eof(UPSTREAM)
+    it.hurry(PEER)
+    assert (it.got(), it.acts) == (SWITCHING, [])
+    it.wait(1.0)
+    assert it.acts == [Finish(PEER)]
+
+
+def test_stream_begins_although_the_upstream_takes_nothing() -> None:
+    it = http()
+    it.slow[UPSTREAM] = True
+    it.client(b"GET / HTTP/1.1\r\n\r\n").reply(SWITCHING + SERVERS)
+    assert it.got() == SWITCHING + SERVERS
+    assert it.reply(SERVERS).got() == SERVERS
+
+
+def test_no_turn_is_wanted_while_the_client_takes_nothing() -> None:
+    it = driver()
+    it.somewhere.clock = lambda: it.now + 0.001
+    assert passed(it.relay.receive_data(UPSTREAM, b"1\n2\n", it.now)) == b"1\n"
+    it.relay.peer_paused(it.now)
+    it.relay.writing_paused(PEER)
+    assert not it.relay.wants_turn
+    it.perform(it.relay.writing_resumed(PEER, it.now))
+    assert it.got() == b"2\n"
+
+
+@pytest.mark.parametrize("request_", [UPGRADE, b"GET / HTTP/1.1\r\n\r\n"])
+def test_client_that_has_sent_fin_gets_the_stream(request_: bytes) -> None:
+    it = http().client(request_)
     it.eof(PEER)
     assert it.reply(SWITCHING + SERVERS).got() == SWITCHING + SERVERS
     assert it.reply(SERVERS).got() == SERVERS

@@ -59,6 +59,11 @@ class FramedIntermediary(Intermediary):
         return session.conversation.script is None
 
     @property
+    def _can_switch(self) -> bool:
+        """Whether what follows can be a stream now: the client has everything, be the upstream as slow as it may."""
+        return self._switching and not self._blocked[PEER] and not self._full
+
+    @property
     @override
     def _stalled(self) -> bool:
         return super()._stalled or self._switching  # what the client sends is no request any more
@@ -68,7 +73,7 @@ class FramedIntermediary(Intermediary):
         replies = self.replies
         if side == PEER or replies is None:
             return super().wants_read(side)
-        return not replies.more and replies.stream is None and self._takes and super().wants_read(side)
+        return not replies.more and self._takes and super().wants_read(side)
 
     # ── What happens ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,9 +123,9 @@ class FramedIntermediary(Intermediary):
         return super().take_turn(now)
 
     def _begin_turn(self, now: float) -> None:
-        """Something has happened: replies have the time of a turn, unless they wait for the next one."""
+        """Something has happened: replies have the time of a turn."""
         replies = self.replies
-        if replies is not None and not replies.gave_way:
+        if replies is not None:
             replies.began = now
 
     @property
@@ -160,8 +165,6 @@ class FramedIntermediary(Intermediary):
         replies = self.replies
         if session is None or replies is None:
             return super()._go_on(now)
-        if self._switching and not super()._stalled:
-            return self._switch(session, replies, now)
         acts = super()._go_on(now)
         if acts or self.session is not session or self.phase != RELAYING:
             return acts
@@ -169,7 +172,7 @@ class FramedIntermediary(Intermediary):
             acts = self._settle(take_replies(session, replies, now), now)
         if not acts:
             self._note_flushed(now)  # a request may be over without a byte
-        if not acts and self._switching and not super()._stalled:
+        if not acts and self._can_switch:
             return self._switch(session, replies, now)
         if not acts and self.session is session and self._client_has_left(session, replies):
             self._finished = marked(self._finished, UPSTREAM)

@@ -172,9 +172,7 @@ def _take_each(
         behind = end if number == len(found) else framer.consumed(buffer, number)
         size += _take_one(session, replies, reply, bytes(buffer[begin:behind]), actions, now)
         begin = behind
-        if size >= OUTPUT_AHEAD or _pauses(session, replies):
-            break
-        if number < len(found) and _turn_is_over(session, replies):
+        if size >= OUTPUT_AHEAD or _pauses(session, replies) or _turn_is_over(session, replies):
             break
     return begin
 
