@@ -219,6 +219,10 @@ def print_tls(results: Results, console: Console) -> None:
             f"{each.engine}, an idle connection of TLS: {each.idle_kib:.1f} KiB, "
             f"without TLS {each.idle_plain_kib:.1f} KiB, of bare ssl {each.idle_floor_kib:.1f} KiB"
         )
+        console.print(
+            f"{each.engine}, {each.renewed.handshakes:,} handshakes at {each.renewed.per_second:.0f} per second while "
+            f"{each.renewed.certificates} certificates followed each other: {each.renewed.lost} lost"
+        )
 
 
 def print_relays(results: Results, console: Console) -> None:

@@ -156,6 +156,17 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """Handshakes made while certificates were renewed."""
+
+    handshakes: int
+    per_second: float
+    lost: int
+    certificates: int
+    """How many different ones clients got."""
+
+
+@dataclass(frozen=True, slots=True)
 class Secured:
     """What TLS costs an engine: µs of server CPU, how many times that of others that is, and memory."""
 
@@ -180,6 +191,7 @@ class Secured:
     """The same without TLS."""
     idle_floor_kib: float
     """The same of the floor, which is OpenSSL's for the most part."""
+    renewed: Renewed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bench.cpu import pinned, read_cpu
 from bench.load import REPLY, REQUEST, LoadFailed
 from bench.memory import pss, steady_pss, workers
 from bench.proxies import filled, nginx_with
+from bench.renewal import BETWEEN, renewed
 from bench.results import Secured
 from bench.roster import CONFIG_ADDRESS, CONTENDERS, Contender, script, serve, started
 from bench.server import CouldNotRun, Server, free_port
@@ -154,6 +156,22 @@ def shake(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) ->
         return client.session
 
 
+def any_certificate() -> ssl.SSLContext:
+    """A client that takes every certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def certificate_shown(port: int, context: ssl.SSLContext) -> bytes:
+    """Make one connection to its end; return the server's certificate. Raises LoadFailed, OSError."""
+    raw = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    with raw, context.wrap_socket(raw) as client:
+        if (got := b"".join(iter(lambda: client.recv(4096), b""))) != REPLY:
+            raise LoadFailed(f"tls: received {got!r}")
+        return client.getpeercert(binary_form=True) or b""
+
+
 def cost(running: Running, context: ssl.SSLContext, kind: str, handshakes: int) -> float:
     """Return the µs of server CPU per handshake. Raises LoadFailed, OSError, ProcessesChanged."""
     session = shake(running.port, context, None)
@@ -265,4 +283,7 @@ def measure_tls(
         full, resumed = (measured.handshakes(kind) for kind in KINDS)
         tell(f"tls: {engine}, requests on a kept connection beside nginx, {rounds} rounds")
         kept = measured.requests()
-    return Secured(engine, *full, *resumed, *kept, idle, plain, bare)
+        tell(f"tls: {engine}, certificates that are renewed under handshakes")
+        shown = partial(certificate_shown, subject.port, any_certificate())
+        rotation = renewed(shown, partial(make_certificate, build), between=20 if smoke else BETWEEN)
+    return Secured(engine, *full, *resumed, *kept, idle, plain, bare, rotation)

@@ -21,6 +21,7 @@ from bench.results import (
     Missing,
     Readers,
     Relayed,
+    Renewed,
     Results,
     Ruled,
     Secured,
@@ -95,6 +96,7 @@ def results() -> Results:
             idle_kib=38.25,
             idle_plain_kib=2.0,
             idle_floor_kib=33.0,
+            renewed=Renewed(4000, 499.8, 0, 4),
         )
     )
     found.relays += [
@@ -201,8 +203,9 @@ def test_report_without_colour_has_every_table(results: Results) -> None:
         "a request: 20.2 µs, 0.75 × nginx as a relay; relayed, 1.25 ×",
     ):
         assert f"callback, TLS 1.3, {line}\n" in text
+    rotation = "callback, 4,000 handshakes at 500 per second while 4 certificates followed each other: 0 lost\n"
     idle = "callback, an idle connection of TLS: 38.2 KiB, without TLS 2.0 KiB, of bare ssl 33.0 KiB\n"
-    assert idle in text
+    assert idle + rotation in text
     rows = [line for line in text.splitlines() if "HAProxy, mode tcp" in line]
     assert [cell.strip() for cell in rows[0].split("│")[2:-1]] == [
         "30.00 (20.00–40.00)",

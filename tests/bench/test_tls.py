@@ -39,4 +39,5 @@ def test_tls_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.CaptureFi
     assert [each["engine"] for each in found["tls"]] == ["callback", "coroutine"]
     measured = ("full", "full_floor", "resumed", "resumed_floor", "kept", "kept_ratio", "relayed_ratio")
     assert all(each[name]["median"] > 0 for each in found["tls"] for name in measured)
+    assert all(each["renewed"]["lost"] == 0 for each in found["tls"])
     assert "callback, TLS 1.3, a full handshake: " in capsys.readouterr().out
