@@ -146,7 +146,10 @@ class TlsLayer(TlsRecords):
         """The kernel has taken all that was encrypted: encrypt on, or tell the session."""
         output = self._output
         if output is None or not output.queue:
-            return self._go_on(self._session.writing_resumed(now), now)
+            actions = self._session.writing_resumed(now)
+            if output is not None and output.ended and not self._ended and not self._channel.pending:
+                return actions  # the common case: all is said, and nothing is unread
+            return self._go_on(actions, now)
         self._session.writing_progressed(now)
         if not self._turn_began:
             self._turn_began = now

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Send
 from answerback.core.session.closing import FIN
@@ -14,6 +14,7 @@ from answerback.core.tls import Channel
 # Rule: it is made when it is first needed. A reply that is encrypted and sent at once needs none.
 # Rule: what a connection of one reply needs is inline: it comes right after OpenSSL's work, when each call is slow.
 
+REPLY_AND_FIN: Final = (Send, HalfClose)  # as a session ends
 AHEAD: Final = 64 << 10  # bytes that are encrypted before the kernel has taken those before
 
 
@@ -38,6 +39,20 @@ class TlsOutput:
     def __init__(self) -> None:
         self.queue = None
         self._notified = self.ended = False  # whether our close_notify and FIN are among the actions
+
+    def last_reply(
+        self, actions: Sequence[Action], session: Session | SlowReader, channel: Channel
+    ) -> Sequence[Action] | None:
+        """Encrypt one reply and the end behind it, the commonest output that ends; None if it is another one."""
+        if len(actions) != len(REPLY_AND_FIN) or tuple(map(type, actions)) != REPLY_AND_FIN or not session.awaits_fin:
+            return None
+        reply, closing = cast(Send, actions[0]), session.closing
+        if len(reply.data) > AHEAD or closing is None or closing.cut:
+            return None
+        channel.write(reply.data)
+        channel.close()
+        self._notified = self.ended = True
+        return (Send(channel.pull()), *FIN)
 
     def take(self, actions: Sequence[Action], session: Session | SlowReader, *, cut: bool) -> Abort | None:
         """Queue actions of the session, as TLS does them; an Abort is returned, and nothing else counts any more.

@@ -92,9 +92,10 @@ class TlsRecords(Layer, ABC):
         waits = output is not None and bool(output.queue)
         if self._phase == SECURE and not waits and len(actions) < SEVERAL:  # the common cases
             only = actions[0] if actions else None
-            if output is not None and output.ended and (only is None or type(only) is Close):
-                return actions
-            if not session.awaits_fin and (only is None or (type(only) is Send and len(only.data) <= AHEAD)):
+            if output is not None and output.ended:
+                if only is None or type(only) is Close:
+                    return actions
+            elif not session.awaits_fin and (only is None or (type(only) is Send and len(only.data) <= AHEAD)):
                 if type(only) is Send:
                     self._channel.write(only.data)
                 return self._pull()
@@ -105,7 +106,14 @@ class TlsRecords(Layer, ABC):
             return (Send(out), *actions) if out else actions
         if output is None:
             output = self._output = TlsOutput()
-        abort = output.take(actions, session, cut=self._cut)
+            if (said := output.last_reply(actions, session, self._channel)) is not None:
+                return said
+        return self._queue(actions, output, now)
+
+    def _queue(self, actions: Sequence[Action], output: TlsOutput, now: float) -> Sequence[Action]:
+        """Queue the session's output, and encrypt it unless other output waits."""
+        waits = bool(output.queue)
+        abort = output.take(actions, self._session, cut=self._cut)
         if abort is not None:
             return (abort,)
         return NOTHING if waits else self._encrypt(output, now)
