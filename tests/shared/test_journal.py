@@ -358,6 +358,23 @@ def test_script_that_ends_at_once_is_one_record_with_what_it_sent(writing: Writi
     assert (quiet.number, quiet.rule, quiet.time, quiet.state) == (2, 500, 2.0, State.DONE)
 
 
+def test_event_whose_script_ends_at_once_is_one_record_with_what_it_sent(writing: Writing) -> None:
+    recorder = ListenerJournal(writing.region, BLOCK, 10, 7, 0).recorder(1, "192.0.2.1", 4000)
+    reader = RingReader(writing.region.buffer, 0, EVENTS)
+    sent: list[Action] = [Send(b"of the event before"), Send(b"Hello, "), HalfClose(), Send(memoryview(b"World!"))]
+    recorder.event(Event.CONNECT, RULE, 1.0, NO_SESSION)
+    assert list(reader.read()) == [], "until the script is over or waits"
+    recorder.played(sent, 1)
+    recorder.event(Event.IDLE, RULE, 2.0, NO_SESSION)
+    recorder.applied((600,))
+    recorder.played([], 0)
+    ((greeted, *others),) = reader.read()
+    assert (greeted.kind, greeted.state, greeted.number) == (Kind.EVENT, State.DONE, 0)
+    assert (greeted.reply, greeted.reply_size, greeted.request, greeted.faults) == (b"Hello, Wor", 13, b"", ())
+    assert (greeted.rule, greeted.time, greeted.key.peer) == (500, 1.0, "192.0.2.1:4000")
+    assert [(each.number, each.reply, each.faults, each.state) for each in others] == [(1, b"", (600,), State.DONE)]
+
+
 def test_script_that_fails_before_it_is_recorded_is_abandoned(writing: Writing) -> None:
     recorder = ListenerJournal(writing.region, BLOCK, None, 7, 0).recorder(1, "192.0.2.1", 4000)
     recorder.matched(b"go", RULE, 1, 1.0, NO_SESSION)
