@@ -1,4 +1,4 @@
-"""The open descriptors of this process, for tests that check that none is left open."""
+"""The open descriptors of this process, and of others, for tests that check that none is left open."""
 
 import gc
 from contextlib import suppress
@@ -21,3 +21,8 @@ def descriptors(*kinds: str) -> Descriptors:
             if not kinds or any(kind in target for kind in kinds):
                 found.add((int(entry.name), target))
     return frozenset(found)
+
+
+def open_descriptors(pid: int) -> int:
+    """How many another process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))

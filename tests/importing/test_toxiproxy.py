@@ -11,6 +11,7 @@ from answerback.importing.source import Unreadable
 from answerback.importing.toxiproxy import import_toxiproxy
 from answerback.language.check import check
 from answerback.v1 import config_pb2 as v1
+from tests.importing.mountebank.importing import notes
 
 REDIS = {"name": "redis", "listen": "127.0.0.1:16379", "upstream": "redis.example:6379", "enabled": True}
 MYSQL = {"name": "mysql", "listen": "[::]:13306", "upstream": "127.0.0.1:3306"}
@@ -23,10 +24,6 @@ def imported(proxies: Any) -> Outcome:
     assert (document.problems, document.config) == ((), outcome.config)
     assert check(outcome.config, {}) == []
     return outcome
-
-
-def notes(outcome: Outcome) -> list[str]:
-    return [f"{note.path}: {note.message}" for note in outcome.notes]
 
 
 def only(proxy: dict[str, Any]) -> v1.Listener:

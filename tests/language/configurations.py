@@ -197,3 +197,8 @@ def places(config: v1.Config) -> dict[str, link_pb2.ListenerLayout]:
         )
         for index, each in enumerate(config.listeners)
     }
+
+
+def wrong_in(text: str) -> list[str]:
+    """What is wrong with a rule; the path is that within the rule."""
+    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), {}))]

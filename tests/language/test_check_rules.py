@@ -1,23 +1,18 @@
 import pytest
 
 from answerback.language.check import check
-from tests.language.configurations import rule, said
-
-
-def problems(text: str) -> list[str]:
-    """What is wrong with a rule; the path is that within the rule."""
-    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), {}))]
+from tests.language.configurations import rule, said, wrong_in
 
 
 def test_rule_with_do_and_replies_is_rejected() -> None:
-    assert problems("do: [echo], replies: {of: [[send: {hex: a}]]}") == [
+    assert wrong_in("do: [echo], replies: {of: [[send: {hex: a}]]}") == [
         "replies: only one of do and replies can be given",
         "replies.of[0].do[0].send.hex: odd number of digits",
     ]
 
 
 def test_state_name_longer_than_128_characters_is_rejected() -> None:
-    assert problems(f"in_states: ['', {'s' * 129}]") == [f"in_states[1]: at most 128 characters, not '{'s' * 59}…'"]
+    assert wrong_in(f"in_states: ['', {'s' * 129}]") == [f"in_states[1]: at most 128 characters, not '{'s' * 59}…'"]
 
 
 WEIGHTS = {
@@ -41,7 +36,7 @@ WEIGHTS = {
 
 @pytest.mark.parametrize("replies, found", WEIGHTS.items())
 def test_reply_weights_that_do_not_fit_are_rejected(replies: str, found: list[str]) -> None:
-    assert problems(f"replies: {replies}") == found
+    assert wrong_in(f"replies: {replies}") == found
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf")])
@@ -54,14 +49,14 @@ def test_reply_weight_nan_or_infinite_is_rejected(weight: float) -> None:
 
 
 def test_condition_on_connect_other_than_peer_is_rejected() -> None:
-    assert problems("event: CONNECT, when: PING") == [
+    assert wrong_in("event: CONNECT, when: PING") == [
         "when.equals: CONNECT has no request; only peer and expr can be matched",
     ]
 
 
 @pytest.mark.parametrize("event", ["CONNECT", "IDLE", "EOF", "DRAIN"])
 def test_states_and_counts_are_accepted_for_each_event(event: str) -> None:
-    assert problems(f"event: {event}, in_states: [''], times: 2, scope: CONNECTION, do: [echo]") == []
+    assert wrong_in(f"event: {event}, in_states: [''], times: 2, scope: CONNECTION, do: [echo]") == []
 
 
 @pytest.mark.parametrize(
@@ -73,9 +68,9 @@ def test_states_and_counts_are_accepted_for_each_event(event: str) -> None:
     }.items(),
 )
 def test_window_that_is_invalid_or_counts_nothing_is_rejected(given: str, wrong: str) -> None:
-    assert problems(given) == [wrong]
+    assert wrong_in(given) == [wrong]
 
 
 def test_window_of_times_or_replies_is_accepted() -> None:
-    assert problems("times: 2, per: 1h") == []
-    assert problems("replies: {of: [[], []]}, per: 1ns") == []
+    assert wrong_in("times: 2, per: 1h") == []
+    assert wrong_in("replies: {of: [[], []]}, per: 1ns") == []

@@ -5,7 +5,7 @@ import socket
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -194,8 +194,15 @@ def serving_as(kind: str) -> Iterator[Serving]:
         it.stop()
 
 
-@pytest.fixture(params=KINDS)
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines on both loops."""
-    with serving_as(request.param) as it:
-        yield it
+def each_of(kinds: Sequence[str]) -> Callable[[pytest.FixtureRequest], Iterator[Serving]]:
+    """A fixture: listeners of each of these kinds in turn."""
+
+    @pytest.fixture(params=kinds)
+    def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
+        with serving_as(request.param) as it:
+            yield it
+
+    return serving
+
+
+serving = each_of(KINDS)

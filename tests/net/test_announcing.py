@@ -1,7 +1,6 @@
 """Connections that begin with a PROXY header, over real sockets: who is served, limited, counted and recorded."""
 
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from answerback.net.connection import Connection
 from answerback.shared import listener_counters
 from tests.language.compiling import only
 from tests.language.configurations import listener
-from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
+from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, each_of
 from tests.ports import IPV6
 from tests.proxying import SIGNATURE, local, v1, v2, v2_unix
 from tests.waiting import eventually
@@ -22,16 +21,10 @@ CLIENT, OTHER = "192.0.2.7", "2001:db8::9"
 ACCEPTED, OPEN, AWAITING = listener_counters.ACCEPTED, listener_counters.OPEN, listener_counters.AWAITING_HEADER
 
 
-@pytest.fixture(params=[*KINDS, *UNIX_KINDS])
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
+serving = each_of([*KINDS, *UNIX_KINDS])
 
 
-@pytest.fixture(params=KINDS)
-def tcp(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
+tcp = each_of(KINDS)
 
 
 WHO = 'do: [send: {template: "${peer.host} ${peer.port} ${proxy.host} ${request}\\n"}]'

@@ -3,7 +3,6 @@
 import asyncio
 import resource
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,7 +17,7 @@ from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.shared import listener_counters
 from answerback.shared.counters import REGION_CELLS
-from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
+from tests.net.conftest import KINDS, UNIX_KINDS, Serving, each_of
 from tests.waiting import eventually
 
 WITH_RST = pytest.mark.parametrize("serving", KINDS, indirect=True)  # a Unix socket has none: see test_unix.py
@@ -26,11 +25,7 @@ LINE = Line(keep_ending=False)
 SPARE = 5000  # a cell that no listener's block reaches, for matches of rules
 
 
-@pytest.fixture(params=[*KINDS, *UNIX_KINDS])
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines on both loops, and on Unix sockets."""
-    with serving_as(request.param) as it:
-        yield it
+serving = each_of([*KINDS, *UNIX_KINDS])
 
 
 def rule(*taken: steps.Step, when: bytes | None = None) -> Rule:

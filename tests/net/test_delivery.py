@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
@@ -19,7 +19,7 @@ from answerback.net.connection import Connection
 from answerback.net.delivery import LARGE, PROGRESS, SEND_BUFFER, first_check, taken
 from answerback.net.resets import reason_of
 from answerback.shared import listener_counters
-from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
+from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, each_of, serving_as
 from tests.waiting import eventually
 
 SO_MEMINFO = 55  # linux/sock_diag.h: nine numbers of 32 bits
@@ -48,16 +48,7 @@ def connections(serving: Serving) -> tuple[Connection, ...]:
     return tuple(each for each in serving.listeners._listeners["it"].connections if isinstance(each, Connection))
 
 
-@pytest.fixture(params=KINDS)
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
-
-
-@pytest.fixture(params=UNIX_KINDS)
-def unix_serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
+unix_serving = each_of(UNIX_KINDS)
 
 
 # ── What is counted ───────────────────────────────────────────────────────────────────────────────────────────────

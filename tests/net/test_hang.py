@@ -1,7 +1,7 @@
 """A peer that leaves while a script hangs or waits: both engines, both loops, and Unix sockets."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -15,17 +15,14 @@ from answerback.core.selection import Rules
 from answerback.core.session.reader import READ_AHEAD
 from answerback.net.connection import Connection
 from answerback.shared import listener_counters
-from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
+from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, each_of
 from tests.waiting import eventually
 
 LONG = 60.0  # no test waits so long
 UNREAD = b"y" * (8 << 10)  # behind all that a session reads ahead; it fits into the kernel's receive buffer
 
 
-@pytest.fixture(params=[*KINDS, *UNIX_KINDS])
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
+serving = each_of([*KINDS, *UNIX_KINDS])
 
 
 with_rst = pytest.mark.parametrize("serving", KINDS, indirect=True)  # a Unix socket has none

@@ -19,7 +19,7 @@ from answerback.core.selection import Rules
 from answerback.net import acceptor as acceptors
 from answerback.net.acceptor import BATCH, SHORTAGES, Acceptor
 from answerback.shared import listener_counters
-from tests.net.conftest import KINDS, Client, Serving, serving_as
+from tests.net.conftest import KINDS, Client, Serving, each_of
 from tests.waiting import eventually
 
 SPARE = 5000
@@ -38,11 +38,7 @@ def plan(name: str = "it") -> ListenerPlan:
     return ListenerPlan(name, "", framing=Line(keep_ending=False), on_request=Rules(rules))
 
 
-@pytest.fixture(params=[kind for kind in KINDS if kind.endswith("uvloop")])
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines on the loop that serves."""
-    with serving_as(request.param) as it:
-        yield it
+serving = each_of([kind for kind in KINDS if kind.endswith("uvloop")])
 
 
 def stuck(serving: Serving, key: str = "it") -> Client:

@@ -2,7 +2,6 @@
 
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ from answerback.shared.key_table import BUCKET
 from answerback.shared.peer_table import PeerTable
 from tests.language.compiling import only
 from tests.language.configurations import listener
-from tests.net.conftest import KINDS, UNIX_KINDS, Client, Serving, serving_as
+from tests.net.conftest import UNIX_KINDS, Client, Serving, serving_as
 
 LINK_LOCAL = b"\xfe\x80" + bytes(13) + b"\1"
 
@@ -85,12 +84,6 @@ def test_peer_that_has_left_before_the_socket_is_asked_is_one_with_all_such() ->
 
 ALICE, BOB = "127.0.0.2", "127.0.0.3"
 TWICE = 'framing: line\nrules: [{times: 2, scope: PEER, do: [send: "+"]}, {do: [send: "-"]}]'
-
-
-@pytest.fixture(params=KINDS)
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
 
 
 def compiled(text: str) -> ListenerPlan:

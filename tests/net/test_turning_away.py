@@ -1,6 +1,5 @@
 """Connections over a limit, and rules on LIMIT."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,14 +12,10 @@ from answerback.net.turning_away import MAX_LINGERING
 from answerback.shared import listener_counters
 from tests.language.compiling import only
 from tests.language.configurations import listener, said
-from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
+from tests.net.conftest import KINDS, UNIX_KINDS, Serving, each_of
 from tests.waiting import eventually
 
-
-@pytest.fixture(params=[*KINDS, *UNIX_KINDS])
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving_as(request.param) as it:
-        yield it
+serving = each_of([*KINDS, *UNIX_KINDS])
 
 
 def compiled(rules: str, limits: str = "{max_connections: 1}") -> ListenerPlan:

@@ -1,24 +1,16 @@
 """How a Unix socket differs: it has no RST, and peers have no address."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from answerback.core import matching, steps
 from answerback.core.actions import CloseReason
 from answerback.core.framing import Line
 from answerback.core.plan import ListenerPlan, Rule
 from answerback.core.selection import Rules
-from tests.net.conftest import UNIX_KINDS, Serving, serving_as
+from tests.net.conftest import UNIX_KINDS, Serving, each_of
 
 SPARE = 5000  # a cell that no listener's block reaches, for matches of rules
 
 
-@pytest.fixture(params=UNIX_KINDS)
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines."""
-    with serving_as(request.param) as it:
-        yield it
+serving = each_of(UNIX_KINDS)
 
 
 def plan(*rules: Rule) -> ListenerPlan:

@@ -14,6 +14,7 @@ import pytest
 from answerback.importing.mountebank import import_mountebank
 from tests.ports import free_port
 from tests.programs.conftest import RunningServer, running, serving
+from tests.programs.real_servers import listening
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.programs
@@ -146,13 +147,8 @@ def mountebank(tmp_path: Path) -> Iterator[list[dict[str, Any]]]:
     command = [node, str(MB), "--port", str(api), "--host", "127.0.0.1", "--configfile", str(file), "--nologfile"]
     command += ["--pidfile", str(tmp_path / "mb.pid"), "--loglevel", "error"]
     with running(command, tmp_path / "mountebank.log"):
-        eventually(lambda: all(listens(each["port"]) for each in found), what="mountebank serves its imposters")
+        eventually(lambda: all(listening(each["port"]) for each in found), what="mountebank serves its imposters")
         yield found
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def replies(port: int) -> list[bytes]:

@@ -5,10 +5,10 @@ import random
 from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 
 import pytest
 
+from tests.descriptors import open_descriptors
 from tests.system.behaviours import BEHAVIOURS, RULES, Address, Behaviour
 from tests.system.conftest import RunningServer
 from tests.system.scraping import Metrics, serving, settled, worker_pids
@@ -140,14 +140,14 @@ async def test_counters_equal_client_totals_for_one_shot_conversations(running: 
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_counters_balance_with_connections_open_in_two_workers(running: RunningServer, engine: str) -> None:
     listener = f"{engine}-shared"
-    before = {pid: descriptors(pid) for pid in worker_pids(running)}
+    before = {pid: open_descriptors(pid) for pid in worker_pids(running)}
     account = Account()
     async with AsyncExitStack() as stack:
         for _ in range(100):
             talk = await stack.enter_async_context(Talk(running.where(listener), account))
             await talk.say(b"PING\n")
             await talk.hear(b"+PONG\r\n")
-        shares = [descriptors(pid) - former for pid, former in before.items()]
+        shares = [open_descriptors(pid) - former for pid, former in before.items()]
         assert len(shares) == 2
         assert min(shares) > 0
         metrics = Metrics.scrape(running.metrics)
@@ -155,7 +155,3 @@ async def test_counters_balance_with_connections_open_in_two_workers(running: Ru
         assert metrics.balanced(listener)
     metrics = await asyncio.to_thread(settled, running.metrics, listener, accepted=100)
     assert metrics.value("connections_closed_total", listener=listener, reason="peer_eof") == 100
-
-
-def descriptors(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))

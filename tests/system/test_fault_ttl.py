@@ -6,7 +6,7 @@ import pytest
 
 import answerback
 from answerback.client import Client
-from tests.system.conftest import RunningServer, Start
+from tests.system.conftest import Start, end
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
@@ -18,12 +18,6 @@ def origins(client: Client) -> list[str]:
     return [each.origin for each in client.list_revisions()]
 
 
-def kill(running: RunningServer) -> None:
-    """End the server without a farewell; its workers end with it."""
-    running.process.kill()
-    running.process.wait()
-
-
 def test_fault_goes_after_its_time_on_all_workers_although_the_server_was_killed(
     start_server: Start, tmp_path: Path
 ) -> None:
@@ -33,7 +27,7 @@ def test_fault_goes_after_its_time_on_all_workers_although_the_server_was_killed
         client.add_fault("a", {"name": "long", "drop": {}}, ttl=3600)
         short = client.add_fault("a", {"name": "short", "latency": "1ms"}, ttl=0.3).fault["expire_time"]
         assert {running.ask(b"x") for _ in range(10)} == {b""}
-        kill(running)
+        end(running)
 
     running = start_server(CONFIG, *state)
     with answerback.Client(running.admin) as client:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from answerback.net import fd_reserve
+from tests.descriptors import open_descriptors
 from tests.system.conftest import RunningServer, Start
 from tests.system.scraping import Metrics, worker_pids
 from tests.waiting import eventually
@@ -42,10 +43,6 @@ def fill(address: str, strangers: ExitStack, said: bytes) -> None:
         with suppress(OSError):  # the queue may be full
             client.connect((host, int(port)))
             client.sendall(said)
-
-
-def open_descriptors(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def soft_limit(pid: int) -> int:

@@ -16,21 +16,17 @@ from answerback.v1 import config_pb2 as v1
 from tests.core.expressions import reference
 from tests.core.turns import MadeUp
 from tests.language.compiling import RequestContext, only, selected
-from tests.language.configurations import listener, rule, said
+from tests.language.configurations import listener, rule, said, wrong_in
 
 if TYPE_CHECKING:
     from answerback.core.plan import ListenerPlan
 
 
-def problems(text: str) -> list[str]:
-    return [line.removeprefix("listeners[0].rules[0].") for line in said(check(rule(text), {}))]
-
-
 def test_condition_of_another_type_is_rejected() -> None:
-    assert problems("when: {expr: 'len(request)'}") == [
+    assert wrong_in("when: {expr: 'len(request)'}") == [
         "when.expr: a bool is expected, and this is an int: write x != 0 (at character 1)"
     ]
-    assert problems("when: {all: [{expr: 'True'}, {not: {expr: 'a = 1'}}]}") == [
+    assert wrong_in("when: {all: [{expr: 'True'}, {not: {expr: 'a = 1'}}]}") == [
         "when.all.of[1].not.expr: to compare, write ==; arguments have no names (at character 3)"
     ]
 
@@ -107,7 +103,7 @@ def test_comparison_with_a_literal_holds_where_the_expression_does(
 def test_captures_of_an_earlier_condition_are_names() -> None:
     when = r"{all: [{regex: '^(?P<verb>\w+) (?P<size>\d+)'}, {expr: 'int(size) > 10'}, {regex: '(?P<rest>x*)$'}]}"
     text = f"when: {when}, do: [send: {{template: '${{verb}}-${{size}}-${{rest}}'}}]"
-    assert problems(text) == []
+    assert wrong_in(text) == []
     turn = RequestContext(b"GET 11 xx")
     chosen = selected(rule(text), turn)
     assert chosen is not None
@@ -127,13 +123,13 @@ def test_captures_of_an_earlier_condition_are_names() -> None:
     ],
 )
 def test_captures_of_other_conditions_are_not_names(when: str) -> None:
-    (problem,) = problems(f"when: {when}")
+    (problem,) = wrong_in(f"when: {when}")
     assert "expr: unknown name 'a' (at character 1)" in problem
 
 
 def test_nested_conditions_know_the_captures_before_them() -> None:
     inner = "{any: [{expr: \"a == 'x'\"}, {all: [{regex: '(?P<b>y)'}, {expr: 'a == b'}]}]}"
-    assert problems(f"when: {{all: [{{regex: '(?P<a>.)'}}, {inner}, {{not: {{expr: \"a == 'z'\"}}}}]}}") == []
+    assert wrong_in(f"when: {{all: [{{regex: '(?P<a>.)'}}, {inner}, {{not: {{expr: \"a == 'z'\"}}}}]}}") == []
 
 
 @pytest.mark.parametrize(
@@ -148,16 +144,16 @@ def test_nested_conditions_know_the_captures_before_them() -> None:
     ],
 )
 def test_name_twice_in_one_all_is_rejected(conditions: str, place: str) -> None:
-    found = problems(f"when: {{all: [{conditions}]}}")
+    found = wrong_in(f"when: {{all: [{conditions}]}}")
     assert f"when.all.{place}: a group is named 'a' in a condition before it; give it another name" in found
 
 
 def test_condition_on_an_event_asks_what_exists_then() -> None:
-    assert problems("event: CONNECT, when: {expr: \"peer.port > 9 and vars.a == ''\"}") == []
-    assert problems("event: EOF, when: {all: [{peer: 10.0.0.1}, {expr: \"request == ''\"}]}") == [
+    assert wrong_in("event: CONNECT, when: {expr: \"peer.port > 9 and vars.a == ''\"}") == []
+    assert wrong_in("event: EOF, when: {all: [{peer: 10.0.0.1}, {expr: \"request == ''\"}]}") == [
         "when.all.of[1].expr: EOF has no request (at character 1)"
     ]
-    assert problems("event: IDLE, do: [send: {template: 'a${request}'}]") == [
+    assert wrong_in("event: IDLE, do: [send: {template: 'a${request}'}]") == [
         "do[0].send.template: IDLE has no request (at character 4)"
     ]
 
@@ -199,4 +195,4 @@ def test_patterns_of_expressions_count_in_the_budget_of_all_patterns() -> None:
     assert found
     assert "all patterns of a configuration have 250000 at most" in found[-1]
     assert found[-1].startswith("listeners[0].rules[")
-    assert problems(f"when: {{expr: \"matches(request, '{costly}{costly}')\"}}")[0].startswith("when.expr: ")
+    assert wrong_in(f"when: {{expr: \"matches(request, '{costly}{costly}')\"}}")[0].startswith("when.expr: ")

@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.conftest import KINDS, UNIX_KINDS, Serving, serving_as
+from tests.net.conftest import UNIX_KINDS, each_of
 from tests.net.relay.upstreams import Server
-
-
-@pytest.fixture(params=KINDS)
-def serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines on both loops."""
-    with serving_as(request.param) as it:
-        yield it
 
 
 @pytest.fixture
@@ -25,11 +18,7 @@ def server() -> Iterator[Server]:
     it.close()
 
 
-@pytest.fixture(params=UNIX_KINDS)
-def unix_serving(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    """Both engines, listening on Unix sockets."""
-    with serving_as(request.param) as it:
-        yield it
+unix_serving = each_of(UNIX_KINDS)
 
 
 @pytest.fixture

@@ -11,13 +11,6 @@ from answerback.supervisor.rollout.config_file import ConfigFile
 from tests.supervisor.supervising import config, listener, text
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "answerback.yaml"
-    path.write_text(text(listener("one")))
-    return path
-
-
 def test_configuration_file_snapshot_has_document_and_payload_files(path: Path) -> None:
     path.write_text(text(listener("{file: page}")))
     (path.parent / "page").write_bytes(b"content")

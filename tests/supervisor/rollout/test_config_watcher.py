@@ -18,13 +18,6 @@ from answerback.supervisor.rollout.sources import FileContent
 from tests.supervisor.supervising import config, listener, text, until
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "answerback.yaml"
-    path.write_text(text(listener("one")))
-    return path
-
-
 def write(path: Path, content: str) -> None:
     path.write_text(content)
 

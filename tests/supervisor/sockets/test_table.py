@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,13 +25,6 @@ from tests.ports import free_port
 HERE = Path(__file__).parents[1]
 ANY = "127.0.0.1:0#hello"
 PATIENCE = 0.3  # the kernel repeats a SYN after a second: a later connection found no listener
-
-
-@pytest.fixture
-def sockets() -> Iterator[Sockets]:
-    made = Sockets(2)
-    yield made
-    made.close_all()
 
 
 async def listen(sockets: Sockets, *keys: str) -> dict[str, Bound]:

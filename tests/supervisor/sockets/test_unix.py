@@ -4,7 +4,6 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from answerback.supervisor.sockets.table import CannotListen, Sockets
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "it.sock")
-
-
-@pytest.fixture
-def sockets() -> Iterator[Sockets]:
-    made = Sockets(2)
-    yield made
-    made.close_all()
 
 
 def there(path: str) -> bool:
