@@ -33,7 +33,7 @@ def plan(*taken: steps.Step, faults: tuple[Fault, ...] = (), **limits: float) ->
         "it",
         "",
         framing=Line(keep_ending=False),
-        on_request=Rules([Rule("rule", 5000, taken)]),
+        on_request=Rules([Rule("rule", 5000, taken, has_faults=bool(faults))]),
         limits=Limits(**limits),  # type: ignore[arg-type]
         faults=faults,
     )
