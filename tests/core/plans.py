@@ -2,7 +2,7 @@
 
 from answerback.core import matching, steps
 from answerback.core.bounded_counter import CountedFor
-from answerback.core.expressions import Template
+from answerback.core.expressions import Template, Value
 from answerback.core.framing import Framing, Line
 from answerback.core.plan import Limits, ListenerPlan, Replies, Rule
 from answerback.core.selection import Rules
@@ -64,8 +64,12 @@ def say(text: bytes | Template) -> steps.Step:
     return steps.send(text)
 
 
+def expression(text: str, kind: Type = Type.BYTES) -> Value:
+    return compile_expression(text, kind, Scope())
+
+
 def size(text: str) -> steps.Size:
-    return compile_expression(text, Type.INT, Scope()).of
+    return expression(text, Type.INT).of
 
 
 def template(text: str) -> Template:

@@ -120,7 +120,7 @@ class CloseReason(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take twice the time to make one, and many are made for one request each
 class Send:
     """Hand these bytes to the kernel. A memoryview is a large payload that all connections share without copying it."""
 

@@ -84,9 +84,12 @@ class SharedVariables:
 
     def clear(self) -> None:
         """Remove all variables, at once."""
-        with self._writing() as transaction:
-            transaction.drop(self._values, delete=False)
-            transaction.put(_USAGE, b"0", db=self._meta)
+        try:
+            with self._env.begin(self._values, write=True) as transaction:
+                transaction.drop(self._values, delete=False)
+                transaction.put(_USAGE, b"0", db=self._meta)
+        except lmdb.Error as error:
+            raise _failed(error) from None
 
     def usage(self) -> tuple[int, int]:
         """Return the number of variables, and the bytes of their keys and values."""
@@ -95,29 +98,38 @@ class SharedVariables:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store a value. Raises SharedWriteFailed."""
-        with self._writing() as transaction:
-            self._store(transaction, key, value, _get(transaction, key))
+        try:
+            with self._env.begin(self._values, write=True) as transaction:
+                self._store(transaction, key, value, transaction.get(key))
+        except lmdb.Error as error:
+            raise _failed(error) from None
 
     def delete(self, key: bytes) -> None:
         """Remove a variable; one that is absent stays so."""
         if not 0 < len(key) <= MAX_KEY_BYTES:
             return
-        with self._writing() as transaction:
-            former = transaction.pop(key)
-            if former is not None:
-                used = self._used(transaction) - len(key) - len(former)
-                transaction.put(_USAGE, b"%d" % used, db=self._meta)
+        try:
+            with self._env.begin(self._values, write=True) as transaction:
+                former = transaction.pop(key)
+                if former is not None:
+                    used = self._used(transaction) - len(key) - len(former)
+                    transaction.put(_USAGE, b"%d" % used, db=self._meta)
+        except lmdb.Error as error:
+            raise _failed(error) from None
 
     def add(self, key: bytes, by: int) -> bytes:
         """Add to the number in a variable, of which an absent one is 0; return the digits of the sum.
 
         Raises EvaluationError, or SharedWriteFailed.
         """
-        with self._writing() as transaction:
-            former = _get(transaction, key)
-            digits = b"%d" % total_of(former, by)
-            self._store(transaction, key, digits, former)
-            return digits
+        try:
+            with self._env.begin(self._values, write=True) as transaction:
+                former = transaction.get(key)
+                digits = b"%d" % total_of(former, by)
+                self._store(transaction, key, digits, former)
+        except lmdb.Error as error:
+            raise _failed(error) from None
+        return digits
 
     def _store(self, transaction: lmdb.Transaction, key: bytes, value: bytes, former: bytes | None) -> None:
         if former is not None and len(former) == len(value):
@@ -136,43 +148,6 @@ class SharedVariables:
     def _used(self, transaction: lmdb.Transaction) -> int:
         return int(transaction.get(_USAGE, b"0", db=self._meta))
 
-    def _writing(self) -> "_Writing":
-        """One change, which is made whole or not at all."""
-        return _Writing(self._env, self._values)
-
-
-class _Writing:
-    """The block of one change. It raises SharedWriteFailed for errors of LMDB.
-
-    `contextlib.contextmanager` would cost a microsecond more, of the six that a change takes.
-    """
-
-    __slots__ = ("_env", "_transaction", "_values")
-
-    def __init__(self, env: lmdb.Environment, values: "lmdb._Database") -> None:
-        self._env = env
-        self._values = values
-
-    def __enter__(self) -> lmdb.Transaction:
-        try:
-            self._transaction = self._env.begin(self._values, write=True)
-        except lmdb.Error as error:
-            raise SharedWriteFailed(str(error)) from None
-        return self._transaction
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
-        if kind is None:
-            try:
-                self._transaction.commit()
-            except lmdb.Error as failure:
-                raise SharedWriteFailed(str(failure)) from None
-            return
-        self._transaction.abort()
-        if issubclass(kind, lmdb.BadValsizeError):
-            raise SharedWriteFailed(f"a key has 1 to {MAX_KEY_BYTES} bytes") from None
-        if issubclass(kind, lmdb.Error):
-            raise SharedWriteFailed(str(error)) from None
-
 
 class Snapshot:
     """What one event sees. See `core.shared_view.SharedView`."""
@@ -189,7 +164,9 @@ class Snapshot:
         own = self.own
         if own is not None and key in own:
             return own[key]
-        return _get(self.variables.reading(self), key)
+        if not 0 < len(key) <= MAX_KEY_BYTES:
+            return None
+        return cast("bytes | None", self.variables.reading(self).get(key))
 
     def put(self, key: bytes, value: bytes, /) -> None:
         """Store a value."""
@@ -214,10 +191,11 @@ class Snapshot:
             self.own[key] = value
 
 
-def _get(transaction: lmdb.Transaction, key: bytes) -> bytes | None:
-    if not 0 < len(key) <= MAX_KEY_BYTES:
-        return None
-    return cast("bytes | None", transaction.get(key))  # views are for `buffers=True`
+def _failed(error: lmdb.Error) -> SharedWriteFailed:
+    """Say why a change was not made; LMDB has undone what there was of it."""
+    if isinstance(error, lmdb.BadValsizeError):
+        return SharedWriteFailed(f"a key has 1 to {MAX_KEY_BYTES} bytes")
+    return SharedWriteFailed(str(error))
 
 
 def clear(folder: Path) -> None:

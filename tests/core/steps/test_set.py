@@ -1,6 +1,6 @@
 from answerback.core import steps
 from answerback.core.steps import PutShared, SetVariable
-from tests.core.plans import template
+from tests.core.plans import expression, template
 from tests.core.steps.taking import taken
 
 
@@ -10,5 +10,9 @@ def test_set_step_sets_a_variable() -> None:
 
 
 def test_set_step_stores_a_constant_or_template_in_a_shared_variable() -> None:
-    assert taken(steps.put_shared(lambda context: context.request, b"1")) == PutShared(b"said", b"1")
-    assert taken(steps.put_shared(lambda _context: b"k", template("${request}!"))) == PutShared(b"k", b"said!")
+    assert taken(steps.put_shared(expression("request"), b"1")) == PutShared(b"said", b"1")
+    assert taken(steps.put_shared(expression("'k'"), template("${request}!"))) == PutShared(b"k", b"said!")
+
+
+def test_set_step_of_constants_has_its_result_when_it_is_compiled() -> None:
+    assert steps.put_shared(expression("'k'"), b"1") == PutShared(b"k", b"1")

@@ -82,9 +82,8 @@ def apply_in_context(
     function: Callable[..., Any], arguments: Sequence[Value], result: Type, reads: Reads, weight: int = 1
 ) -> Value:
     """Apply a function whose first argument is the context, of which it reads this."""
-    found = [argument.of for argument in arguments]
-    of: Evaluate = lambda context: function(context, *[each(context) for each in found])  # noqa: E731
-    return Value(result, of if found else function, reads | reads_of(arguments), None, weight + weight_of(arguments))
+    of = _called_in_context(function, arguments)
+    return Value(result, of, reads | reads_of(arguments), None, weight + weight_of(arguments))
 
 
 def reads_of(values: Sequence[Value]) -> Reads:
@@ -98,6 +97,19 @@ def reads_of(values: Sequence[Value]) -> Reads:
 def weight_of(values: Sequence[Value]) -> int:
     """The cost of evaluating all of the values."""
     return sum(value.weight for value in values)
+
+
+def _called_in_context(function: Callable[..., Any], arguments: Sequence[Value]) -> Evaluate:
+    """Call a function with the context and the arguments' values; the usual cases without a loop."""
+    if not arguments:
+        return function
+    found = [argument.of for argument in arguments]
+    if len(arguments) > 1:
+        return lambda context: function(context, *[each(context) for each in found])
+    first, constant = found[0], arguments[0].constant
+    if constant is not None:
+        return lambda context: function(context, constant)
+    return lambda context: function(context, first(context))
 
 
 def _called(function: Callable[..., Any], arguments: Sequence[Value]) -> Evaluate:

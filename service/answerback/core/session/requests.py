@@ -188,9 +188,8 @@ def _reply(
 ) -> int:
     """Play the script of the rule on a request; return the number of bytes sent."""
     context = conversation.context or session.context
-    context.request, context.number = request, conversation.number
-    if conversation.selector.look_up is not None:  # otherwise the search may have looked at the shared variables
-        context.shared_view = None
+    if conversation.selector.look_up is not None:  # otherwise the search has set them, and its view may be in use
+        context.request, context.number, context.shared_view = request, conversation.number, None
     if rule is SEARCHING:
         script = _search_in_parts(session, conversation, request, now)
     elif rule.only_step is not None and session.observer is None and session.forwarding is None:

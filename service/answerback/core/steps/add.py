@@ -1,11 +1,12 @@
 """The step `add`."""
 
-from collections.abc import Callable
-
-from answerback.core.context import RequestContext
-from answerback.core.steps.base import AddShared, Key, Step
+from answerback.core.expressions import Value
+from answerback.core.steps.base import AddShared, Step
 
 
-def add_shared(key: Key, by: Callable[[RequestContext], int], variable: str) -> Step:
+def add_shared(key: Value, by: Value, variable: str) -> Step:
     """Add to a number that all connections share; its sum is stored in `variable`, unless that is empty."""
-    return lambda context: AddShared(key(context), by(context), variable)
+    if isinstance(key.constant, bytes) and isinstance(by.constant, int):
+        return AddShared(key.constant, by.constant, variable)
+    key_of, by_of = key.of, by.of
+    return lambda context: AddShared(key_of(context), by_of(context), variable)

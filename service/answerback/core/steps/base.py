@@ -188,9 +188,6 @@ Step = StepResult | Callable[[RequestContext], StepResult]
 Size = Callable[[RequestContext], int]
 """A number of bytes. Raises EvaluationError."""
 
-Key = Callable[[RequestContext], bytes]
-"""The name of a shared variable. Raises EvaluationError."""
-
 
 def failed(problem: EvaluationError) -> EndSession:
     """End a script whose step has no value: nothing of that step is sent."""

@@ -1,7 +1,7 @@
 """The step `set`."""
 
-from answerback.core.expressions import Template
-from answerback.core.steps.base import Key, PutShared, SetVariable, Step
+from answerback.core.expressions import Template, Value
+from answerback.core.steps.base import PutShared, SetVariable, Step
 
 
 def set_variable(name: str, value: bytes | Template) -> Step:
@@ -12,9 +12,12 @@ def set_variable(name: str, value: bytes | Template) -> Step:
     return lambda context: SetVariable(name, render(context))
 
 
-def put_shared(key: Key, value: bytes | Template) -> Step:
+def put_shared(key: Value, value: bytes | Template) -> Step:
     """Store bytes in a variable that all connections share."""
-    if isinstance(value, bytes):
-        return lambda context: PutShared(key(context), value)
-    render = value.render
-    return lambda context: PutShared(key(context), render(context))
+    key_of = key.of
+    if isinstance(value, Template):
+        render = value.render
+        return lambda context: PutShared(key_of(context), render(context))
+    if isinstance(key.constant, bytes):
+        return PutShared(key.constant, value)
+    return lambda context: PutShared(key_of(context), value)

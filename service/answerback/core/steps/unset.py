@@ -1,6 +1,7 @@
 """The step `unset`."""
 
-from answerback.core.steps.base import DeleteShared, DeleteVariable, Key, Step
+from answerback.core.expressions import Value
+from answerback.core.steps.base import DeleteShared, DeleteVariable, Step
 
 
 def unset_variable(name: str) -> Step:
@@ -8,6 +9,9 @@ def unset_variable(name: str) -> Step:
     return DeleteVariable(name)
 
 
-def delete_shared(key: Key) -> Step:
+def delete_shared(key: Value) -> Step:
     """Remove a variable that all connections share, if it is there."""
-    return lambda context: DeleteShared(key(context))
+    if isinstance(key.constant, bytes):
+        return DeleteShared(key.constant)
+    key_of = key.of
+    return lambda context: DeleteShared(key_of(context))

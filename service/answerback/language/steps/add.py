@@ -40,4 +40,4 @@ class AddKind(StepKind):
     def compile(self, given: v1.Step.Add, compiling: Compiling) -> steps.Step:
         """Make the step."""
         by = compiling.expression(given.by or ONE, Type.INT)
-        return steps.add_shared(shared_key(given.shared, compiling), by.of, given.into)
+        return steps.add_shared(shared_key(given.shared, compiling), by, given.into)

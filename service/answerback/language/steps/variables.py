@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from answerback.core.expressions import Type
-from answerback.core.steps import Key
+from answerback.core.expressions import Type, Value
 from answerback.language.context import Checking, Compiling
 from answerback.language.payloads import says_nothing
 from answerback.language.steps.base import check_variable_name
@@ -30,6 +29,6 @@ def check_key(text: str, path: str, checking: Checking) -> None:
     checking.expression(text, Type.BYTES, path)
 
 
-def shared_key(text: str, compiling: Compiling) -> Key:
-    """Make the function of a key."""
-    return compiling.expression(text, Type.BYTES).of
+def shared_key(text: str, compiling: Compiling) -> Value:
+    """Compile the expression of a key."""
+    return compiling.expression(text, Type.BYTES)
