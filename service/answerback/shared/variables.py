@@ -78,7 +78,7 @@ class SharedVariables:
                 reading.abort()
             elif self._on_read is not None:
                 self._on_read()
-            self._reading = reading = self._env.begin(db=self._values)
+            self._reading = reading = self._env.begin(self._values)
             self._reader = reader
         return reading
 

@@ -45,8 +45,8 @@ class ListenerJournal:
     @property
     def body_bytes(self) -> int:
         """The bytes kept of each body."""
-        kept = self.region.body_bytes if self._body_bytes is None else self._body_bytes
-        return min(kept, self.region.exchanges.longest * 3 // 8)
+        own = self._body_bytes
+        return self.region.body_bytes if own is None else min(own, self.region.longest_body)
 
     def note(self, request: bytes, number: int, session: Recorded) -> bytes:
         """Return why no rule matched this request."""

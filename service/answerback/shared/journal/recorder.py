@@ -70,10 +70,10 @@ class ConnectionRecorder:
         ring = self.ring
         count = cached.requests
         if (cached.position < ring.fresh or ring.room < count) and not self._prepare(cached, data, number, session):
-            reply = cached.each()
+            reply, most = cached.each(), self.journal.body_bytes
             for request in session.split_again(data):
                 note = b"" if cached.cell >= 0 else self.journal.note(request, number, session)
-                self._await_flush(self._exchange(request, cached.cell, reply, len(reply), number, now, note))
+                self._await_flush(self._exchange(request, cached.cell, reply, len(reply), number, now, most, note))
                 number += 1
             return
         sequence = ring.next
@@ -90,11 +90,12 @@ class ConnectionRecorder:
         """See `Recorder`."""
         if rule is None and session.forwarding is None:
             note = self.journal.note(request, number, session)
-            self._await_flush(self._exchange(request, NO_RULE, b"", 0, number, now, note))
+            self._await_flush(self._exchange(request, NO_RULE, b"", 0, number, now, self.journal.body_bytes, note))
             return
         reply = None if rule is None else rule.reply
         if rule is not None and reply is not None and (session.forwarding is None or not session.owes):
-            self._await_flush(self._exchange(request, rule.cell, reply.data, len(reply.data), number, now))
+            data, most = reply.data, self.journal.body_bytes
+            self._await_flush(self._exchange(request, rule.cell, data, len(data), number, now, most))
             return
         if self.begun is not None or self.open is not None:
             self._close()
@@ -158,11 +159,12 @@ class ConnectionRecorder:
         if begun is not None:
             self.begun = None
             request, rule, number, now = begun
-            reply, size = sent_by(actions, first, self.journal.body_bytes)
+            most = self.journal.body_bytes
+            reply, size = sent_by(actions, first, most)
             if request is None:
                 self._event(rule, reply, size, number, now)
             else:
-                self._await_flush(self._exchange(request, rule, reply, size, number, now))
+                self._await_flush(self._exchange(request, rule, reply, size, number, now, most))
         elif self.open is not None:
             self.open.sending(actions, first, self.journal.body_bytes)
             self._close()
@@ -240,7 +242,8 @@ class ConnectionRecorder:
             if request is None:
                 self.open = self._open_event(rule, number, now)
             else:
-                self.open = OpenRecord(self.ring, self._exchange(request, rule, b"", 0, number, now))
+                most = self.journal.body_bytes
+                self.open = OpenRecord(self.ring, self._exchange(request, rule, b"", 0, number, now, most))
         return self.open
 
     def _open_event(self, rule: int, number: int, now: float) -> OpenRecord:
@@ -277,7 +280,7 @@ class ConnectionRecorder:
         else:
             self._await_flush(current.sequence)
 
-    def _exchange(
+    def _exchange(  # noqa: PLR0913, PLR0917 - what is recorded of one; an object for it would cost as much again
         self,
         request: bytes,
         rule: int,
@@ -285,11 +288,11 @@ class ConnectionRecorder:
         size: int,
         number: int,
         now: float,
+        most: int,
         note: bytes = b"",
     ) -> int:
-        """Record a request and its reply of `size` bytes, of which these, or more, are kept."""
-        ring, most = self.ring, self.journal.body_bytes
-        requested = len(request)
+        """Record a request and its reply of `size` bytes; `most` bytes of each body are kept."""
+        ring, requested = self.ring, len(request)
         kept, sent = request[:most], reply[:most]
         payload = ring.store(b"".join((kept, sent, note)))
         if ring.room < 1:

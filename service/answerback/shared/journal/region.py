@@ -55,13 +55,12 @@ class JournalRegion:
         self._cells = self.buffer[:HEADER_BYTES].cast("Q")
         self.exchanges = Ring(self.buffer, EXCHANGES, count)
         self.events = Ring(self.buffer, EVENTS, None)
-        self.body_bytes = 0
+        self.body_bytes = self.longest_body = 0  # kept of each body, and at most
         if self._cells[GENERATION] % 2:  # the former writer died while it moved the rings
             self._move(*(_of(ring) for ring in (self.exchanges, self.events)), keep=False)
 
     def configure(self, share: JournalBounds) -> None:
         """Keep at most this much; the oldest records beyond it are dropped."""
-        self.body_bytes = share.body_bytes
         most = region_bytes(self._memory.regions)
         total = min(max(share.bytes, LEAST_BYTES), most) - HEADER_BYTES
         events = total // EVENTS_SHARE // 8 * 8
@@ -71,6 +70,8 @@ class JournalRegion:
         )
         if places != (_of(self.exchanges), _of(self.events)):
             self._move(*places, keep=True)
+        self.longest_body = self.exchanges.longest * 3 // 8
+        self.body_bytes = min(share.body_bytes, self.longest_body)
 
     def switch(self, listener: int, now: float, *, on: bool) -> None:
         """Begin or stop to record the requests of the listener with this block."""
