@@ -159,6 +159,15 @@ def test_rule_on_upstream_down_drops_the_script_and_the_request() -> None:
     assert driver.sent[UPSTREAM] == b"GET b\n"
 
 
+def test_faults_of_a_listener_without_rules_hold_what_is_relayed() -> None:
+    late = (Fault("late", 0, Latency(Fixed(0.25))),)
+    driver = Driver(replace(between(relay_faults=(late, late)), streams=True)).connect()
+    driver.receive(UPSTREAM, b"a")
+    assert (driver.sent[PEER], driver.relay.deadline) == (b"", 0.25)
+    driver.perform(driver.relay.handle_timer(0.25))
+    assert driver.sent[PEER] == b"a"
+
+
 def test_without_a_rule_on_upstream_down_the_client_is_reset() -> None:
     driver = Driver(between())
     driver.perform(driver.relay.not_connected("ECONNREFUSED", 1.0))

@@ -159,6 +159,11 @@ def test_connect_rule_replies_before_the_first_request() -> None:
     assert (book.account.events, len(book.account.durations)) == ([7], 1)
 
 
+def test_session_says_whether_there_are_rules_on_connect() -> None:
+    assert Playbook(plan(connect=rule(steps.send(b"up\n")))).session.has_connect_rules
+    assert not Playbook(plan(PONG)).session.has_connect_rules
+
+
 def test_agent_check_closes_without_a_request() -> None:
     book = Playbook(plan(connect=rule(steps.send(b"up\n"), steps.close()))) >> connected << Send(b"up\n") << HalfClose()
     book >> b"still here" >> eof << Close(CloseReason.SERVER_CLOSE)

@@ -133,6 +133,12 @@ def test_slow_reader_that_makes_progress_gets_everything(serving: Serving, serve
     speaker.join()
 
 
+def test_connection_of_a_relay_has_no_requests(serving: Serving, server: Server) -> None:
+    greeted(serving, server)
+    (connection,) = next(iter(serving.listeners.named(["it"]))).connections
+    assert connection.requests == 0
+
+
 def test_drain_closes_a_quiet_connection_in_order(serving: Serving, server: Server) -> None:
     ends = greeted(serving, server)
     listener = next(iter(serving.listeners.named(["it"])))
