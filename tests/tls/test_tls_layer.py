@@ -13,7 +13,7 @@ from answerback.core.faults import Bandwidth, Fault, Truncate
 from answerback.core.framing import UntilEof
 from answerback.core.plan import Limits
 from answerback.core.selection import Rules
-from answerback.core.session import Session
+from answerback.core.session import Session, tls_layer
 from answerback.core.session.tls_output import AHEAD
 from answerback.core.tls import Handshakes
 from answerback.language.expressions import Scope, compile_template
@@ -328,6 +328,13 @@ def test_peer_that_does_not_read_holds_at_most_one_piece() -> None:
     assert client.ends == []
     client.wait(1)
     assert client.reason is CloseReason.WRITE_TIMEOUT
+
+
+def test_large_reply_goes_on_in_the_next_turn_once_its_turn_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls_layer, "TURN_SECONDS", 0.0)
+    client = Client(plan(rule(steps.send(BIG)))).shake().say(b"a\n")
+    assert client.hear() == BIG
+    assert client.book.turns > 1
 
 
 def test_requests_during_a_large_reply_are_answered_behind_it() -> None:

@@ -36,7 +36,7 @@ MORE: Final = {
         "tests/core/test_conversations.py",
         "tests/core/test_model.py",
     ),
-    "core/session/tls_*.py": ("tests/tls/test_tls_layer.py", "tests/net/test_tls.py"),
+    "core/session/tls_*.py": ("tests/tls/test_tls_layer.py",),
     "core/selection.py": ("tests/core/test_plan.py", "tests/core/test_reply_memory.py"),
     "core/plan.py": ("tests/core/session/test_session.py",),
     "core/expressions/*.py": (
