@@ -11,6 +11,7 @@ from answerback.explain import events as e
 from answerback.explain.names import RuleName
 from answerback.v1 import config_pb2 as v1
 from tests.core.model import strategies
+from tests.core.model.conversation import LINGER
 from tests.core.model.heard import Happening, Heard
 from tests.core.model.playing import UNTIL, played
 from tests.core.playbook import Somewhere
@@ -64,7 +65,13 @@ def test_explained_session_answers_as_an_unobserved_one(data: st.DataObject) -> 
     served, told = played(plan, talk, connection), in_words(explained(listener, talk))
     # The one who listens to an explanation answers FIN with FIN at once, and the other never.
     closed = [what for _, what in served.transcript if isinstance(what, str) and what.startswith(("close", "reset"))]
-    assert [what for _, what in told.transcript if isinstance(what, str) and what != "fin"] == closed
+    ends = [(at, what) for at, what in told.transcript if isinstance(what, str) and what != "fin"]
+    if ends and not closed:  # near the end of the test, it lingers still
+        at, _ = ends[0]
+        assert at > UNTIL - LINGER
+        assert (at, "fin") in served.transcript
+    else:
+        assert [what for _, what in ends] == closed
     assert sent(told) == sent(served)
     assert (told.rules, told.events, told.unmatched, told.delays, told.truncated) == (
         served.rules,
