@@ -97,7 +97,7 @@ def test_only_connect_and_upgrade_may_end_http() -> None:
         (b"GET / HTTP/1.1\r\nupgrade: websocket\r\n\r\n", True),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nUpgrade: no", False),
     ):
-        assert HttpReplies().may_switch(request) is may
+        assert HttpReplies().may_switch(request) is HttpReplies().new_framer().may_switch(request) is may
 
 
 def test_only_a_body_without_a_length_ends_with_the_stream() -> None:

@@ -487,6 +487,23 @@ def test_bytes_behind_a_request_that_may_end_http_wait_for_its_reply(
     assert it.account.durations == [0.0]
 
 
+class Tunnelled(Line):
+    """A reply to `tunnel` may end the framing."""
+
+    __slots__ = ()
+
+    def may_switch(self, request: bytes) -> bool:
+        return request == b"tunnel"
+
+
+def test_any_framing_may_let_a_request_wait_for_what_its_reply_makes_of_the_rest() -> None:
+    it = driver(framing=Tunnelled()).client(b"GET a\ntunnel\nGET b\n")
+    assert it.sent[UPSTREAM] == b"GET a\ntunnel\n"
+    for framing in (LINE, Idle(1.0), RespReplies()):
+        it = driver(framing=framing).client(CONNECT + UPGRADE)
+        assert it.sent[UPSTREAM] == CONNECT + UPGRADE
+
+
 @pytest.mark.parametrize("request_", [UPGRADE, CONNECT])
 def test_bytes_behind_a_request_that_did_not_end_http_are_requests(request_: bytes) -> None:
     it = http(rule(Send(b"own"), when=b"GET /own HTTP/1.1\r\n\r\n")).client(request_ + b"GET /own HTTP/1.1\r\n\r\n")

@@ -54,6 +54,9 @@ class Framing(Protocol):
     def answers(self, request: bytes) -> None:
         """Of replies: the next one that `split` finds answers this request; empty if that is unknown."""
 
+    def may_switch(self, request: bytes) -> bool:
+        """Of replies: whether `switches` may hold behind the reply to this request."""
+
     def new_framer(self) -> "Framing":
         """Return a framing for one connection; it may keep state of an incomplete request."""
 
@@ -93,6 +96,10 @@ class Stateless:
 
     def answers(self, request: bytes) -> None:
         """Do nothing: replies do not depend on it."""
+
+    def may_switch(self, request: bytes) -> bool:  # noqa: ARG002 - none may
+        """Return False: what follows a reply is the next one."""
+        return False
 
     def new_framer(self) -> Self:
         """Return itself: there is no state."""

@@ -39,10 +39,9 @@ class HttpReplies:
     def answers(self, request: bytes) -> None:
         """See `Framing.answers`: what `new_framer` returns needs it."""
 
-    @staticmethod
-    def may_switch(request: bytes) -> bool:
-        """Whether what follows the reply to this request may be a stream."""
-        return method(request) == TUNNEL or bool(header(request, b"upgrade"))
+    def may_switch(self, request: bytes) -> bool:
+        """See `Framing.may_switch`."""
+        return HttpReplyFramer().may_switch(request)
 
     def new_framer(self) -> "HttpReplyFramer":
         """See `Framing.new_framer`."""
@@ -85,6 +84,10 @@ class HttpReplyFramer:
     def answers(self, request: bytes) -> None:
         """See `Framing.answers`."""
         self._method = method(request) if request else b""
+
+    def may_switch(self, request: bytes) -> bool:
+        """See `Framing.may_switch`."""
+        return method(request) == TUNNEL or bool(header(request, b"upgrade"))
 
     def new_framer(self) -> Self:
         """See `Framing.new_framer`."""

@@ -26,6 +26,10 @@ class Idle:
     def answers(self, request: bytes) -> None:
         """See `Framing.answers`: replies do not depend on it."""
 
+    def may_switch(self, request: bytes) -> bool:  # noqa: ARG002 - none may
+        """See `Framing.may_switch`: what follows a reply is the next one."""
+        return False
+
     def new_framer(self) -> Self:
         """See `Framing.new_framer`."""
         return self

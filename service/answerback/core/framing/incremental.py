@@ -55,6 +55,10 @@ class IncrementalFraming:
     def answers(self, request: bytes) -> None:
         """See `Framing.answers`: replies do not depend on it."""
 
+    def may_switch(self, request: bytes) -> bool:  # noqa: ARG002 - none may
+        """See `Framing.may_switch`: what follows a reply is the next one."""
+        return False
+
     @abstractmethod
     def parse(self, buffer: Buffer, begin: int, state: ParseState) -> int:
         """Parse one request. See `Parse`. Raises Malformed."""

@@ -4,7 +4,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from answerback.core.framing import Framing, HttpReplies
+from answerback.core.framing import Framing
 from answerback.core.session.reader import RequestReader
 from answerback.core.steps import AwaitReplies
 
@@ -91,8 +91,7 @@ class OwedReplies:
 
     def must_wait_for(self, request: bytes) -> bool:
         """Whether nothing may follow this request until the reply to it is known: it may end the framing."""
-        framing = self.reader.framing
-        return type(framing) is HttpReplies and framing.may_switch(request)
+        return self.reader.framer is not None and self.reader.framer.may_switch(request)
 
     def switch(self) -> None:
         """What follows the last reply is a stream."""
