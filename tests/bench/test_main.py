@@ -11,23 +11,7 @@ from bench import memory
 
 def test_benchmark_defaults_run_all_parts() -> None:
     options = bench.parse([])
-    assert options.parts == [
-        "persistent",
-        "one-shot",
-        "pipelined",
-        "rules",
-        "journal",
-        "readers",
-        "memory",
-        "start",
-        "fixture",
-        "fairness",
-        "ticks",
-        "tls",
-        "relay",
-        "toxics",
-        "kill",
-    ]
+    assert options.parts == list(bench.PARTS)
     assert options.pairs >= 7
     assert options.connections == memory.CONNECTIONS == 10_000
     assert options.json is None

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench import figures, report
+from bench.__main__ import PARTS
 from bench.figures import FIGURES, judge
 from bench.results import (
     Comparison,
@@ -41,21 +42,6 @@ RULED = (
     "one shared variable",
     "add",
     "times for each peer",
-)
-ALL_PARTS = (
-    *ALL_MODES,
-    "rules",
-    "journal",
-    "readers",
-    "memory",
-    "start",
-    "fixture",
-    "fairness",
-    "ticks",
-    "tls",
-    "relay",
-    "toxics",
-    "kill",
 )
 ALL_CONTENDERS = [contender.key for contender in ROSTER]
 
@@ -120,7 +106,7 @@ def measured(verdicts: list[Verdict]) -> dict[str, tuple[float | None, bool]]:
 
 
 def test_each_figure_has_a_verdict(results: Results) -> None:
-    verdicts = measured(judge(results, ALL_PARTS, ALL_CONTENDERS))
+    verdicts = measured(judge(results, PARTS, ALL_CONTENDERS))
     assert verdicts == {
         **{figure.title: (0.9, True) for figure in FIGURES if figure.unit == "×"},
         "50 regex rules, beyond one": (12.0, False),
@@ -160,14 +146,14 @@ def test_each_figure_has_a_verdict(results: Results) -> None:
 
 
 def test_figure_not_measured_is_not_met() -> None:
-    verdicts = judge(Results("now", {}, {}), ALL_PARTS, ALL_CONTENDERS)
+    verdicts = judge(Results("now", {}, {}), PARTS, ALL_CONTENDERS)
     assert len(verdicts) == len(FIGURES)
     assert not any(verdict.met for verdict in verdicts)
 
 
 def test_figures_of_parts_not_requested_are_not_judged(results: Results) -> None:
     assert [each.figure for each in judge(results, ["start"], ALL_CONTENDERS)] == ["worker, exec to first beat"]
-    assert judge(results, ALL_PARTS, ["floor", "uvloop"]) == []
+    assert judge(results, PARTS, ["floor", "uvloop"]) == []
 
 
 def test_each_judged_ratio_has_a_pairing() -> None:
@@ -183,7 +169,7 @@ def test_figure_equal_to_its_limit_is_met() -> None:
 
 
 def test_report_without_colour_has_every_table(results: Results) -> None:
-    results.verdicts = judge(results, ALL_PARTS, ALL_CONTENDERS)
+    results.verdicts = judge(results, PARTS, ALL_CONTENDERS)
     results.missing.append(Missing("redis", "all load", "redis-server is not [installed]"))
     page = io.StringIO()
     report.print_report(results, Console(file=page, width=report.WIDTH))
@@ -224,7 +210,7 @@ def test_report_without_colour_has_every_table(results: Results) -> None:
 
 
 def test_json_report_has_the_samples_and_the_verdicts(results: Results, tmp_path: Path) -> None:
-    results.verdicts = judge(results, ALL_PARTS, ALL_CONTENDERS)
+    results.verdicts = judge(results, PARTS, ALL_CONTENDERS)
     path = tmp_path / "new" / "latest.json"
     report.write_json(results, path)
     content = json.loads(path.read_text())

@@ -1,6 +1,6 @@
 """TLS in both directions at once, by one thread: two threads must not use one TLS connection (CPython before 3.13)."""
 
-import select
+import selectors
 import ssl
 
 AT_ONCE = 16384
@@ -28,7 +28,8 @@ def talk_both_ways(sock: ssl.SSLSocket, data: bytes, size: int) -> bytes:
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 pass
         if not moved:
-            ready = select.select([sock], [sock] if left else [], [], SECONDS)
-            assert any(ready), "nothing moves"
+            with selectors.DefaultSelector() as selector:  # select.select takes no descriptor past 1,023
+                selector.register(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0))
+                assert selector.select(SECONDS), "nothing moves"
     sock.settimeout(10)
     return bytes(heard)
