@@ -1,6 +1,7 @@
 """Faults on what a relay passes on, as both ends see them."""
 
 import random
+import socket
 import threading
 from dataclasses import replace
 from time import monotonic
@@ -14,6 +15,7 @@ from answerback.core.plan import ListenerPlan
 from answerback.shared import listener_counters
 from tests.net.conftest import Serving
 from tests.net.relay.test_relaying import exchange, speak
+from tests.net.relay.test_ruled_bounds import connection_of
 from tests.net.relay.upstreams import Server, connected, relaying
 from tests.waiting import eventually
 
@@ -61,6 +63,19 @@ def test_large_random_data_passes_through_faults_both_ways(serving: Serving, ser
     client, upstream = connected(serving, server)
     exchange(client, upstream, 3 << 20, 9)
     serving.settle()
+
+
+def test_what_is_due_after_a_slow_client_has_taken_everything_comes_in_time(serving: Serving, server: Server) -> None:
+    """No time is set for it while the client takes nothing: it would wait for the check of what the client takes."""
+    serving.commit(faulty(server, Fault("slices", CELL, Slice(1 << 15, 0, 1.0)), write_timeout=60))
+    client = serving.connect(receive_buffer=4096)
+    upstream = server.accept()
+    connection = connection_of(serving)
+    serving.call(lambda: connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096))
+    data = random.Random(5).randbytes(1 << 16)  # one read, and two slices
+    upstream.say(data)
+    eventually(lambda: serving.call(lambda: connection.waits_for) == "client_reads")
+    assert client.hear(len(data)) == data
 
 
 def test_bandwidth_limits_the_rate(serving: Serving, server: Server) -> None:

@@ -48,8 +48,7 @@ class AwaitedClient:
         """Return when the client is known, and its connection encrypted if it has to be. Raises OSError."""
         await self._connection.sides[PEER].open()
         self._opened = True
-        self._connection.attend()  # the header is awaited
-        self._connection.keep_deadline()
+        self._connection.follow()  # the header is awaited
         await self._known.wait()
 
     @property
@@ -98,7 +97,7 @@ class AwaitedClient:
             side.take_records(rest, now)
         if fin and not connection.finished:
             side.received_eof(PEER, now)
-        connection.keep_deadline()
+        connection.follow()
 
     def _complete(self) -> None:
         """The client is known, and its connection is encrypted if it has to be."""

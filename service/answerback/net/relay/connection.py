@@ -107,7 +107,7 @@ class RelayedConnection(ConnectionBase):
 
     def begin(self) -> None:
         """Connect to the upstream, once the client is known."""
-        self.host.deadlines.set(self, self.relay.deadline)
+        self._keep_deadline()
         self._opening = Opening(self, self._upstream, AwaitedClient.of(self))
 
     async def open_sides(self) -> None:
@@ -123,14 +123,11 @@ class RelayedConnection(ConnectionBase):
             self._perform(self.relay.connected(monotonic()))
             if opening is not None and opening.client is not None:
                 opening.client.deliver(monotonic())
-            self.attend()
-            self.keep_deadline()
+            self.follow()
 
     def not_connected(self, error: str) -> None:
         """The upstream cannot be reached, for this reason."""
-        self._perform(self.relay.not_connected(error, monotonic()))
-        self.attend()
-        self.keep_deadline()
+        self.follow(self.relay.not_connected(error, monotonic()))
 
     # ── See `served.Served` ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,17 +197,12 @@ class RelayedConnection(ConnectionBase):
         """Close in order as soon as nothing is on its way."""
         if self._awaited is not None:
             self._awaited.drain()
-        self._follow(self.relay.drain(monotonic()))
+        self.follow(self.relay.drain(monotonic()))
 
     def close_in_order(self) -> None:
         """Close in order now, with what is held."""
         if self._awaited is None or not self._awaited.close_in_order():
-            self._follow(self.relay.close_in_order(monotonic()))
-
-    def _follow(self, acts: Sequence[Act]) -> None:
-        self._perform(acts)
-        self.attend()
-        self.keep_deadline()
+            self.follow(self.relay.close_in_order(monotonic()))
 
     def abort(self, reason: CloseReason) -> None:
         """Reset both sides now."""
@@ -218,7 +210,7 @@ class RelayedConnection(ConnectionBase):
 
     def plan_changed(self) -> None:
         """Another plan is active, with other faults."""
-        self._follow(self.relay.plan_changed(monotonic()))
+        self.follow(self.relay.plan_changed(monotonic()))
 
     def _make_context(self) -> RequestContext:
         return RequestContext(self.host.name, self, self.counters)
@@ -233,11 +225,9 @@ class RelayedConnection(ConnectionBase):
                     self._perform(self.relay.lost(timeout if side.side == PEER else LOST[timeout]))
             if self._awaited is not None:
                 self._awaited.handle_timer(now)
-            self._perform(self.relay.handle_timer(now))
-            self.attend()
+            self.follow(self.relay.handle_timer(now))
         except Exception:
             self.failed()
-        self.keep_deadline()
 
     # ── What the sides report ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,10 +250,11 @@ class RelayedConnection(ConnectionBase):
 
     def take_data(self, side: int, data: bytes | memoryview, now: float) -> None:
         """Bytes of a side are to be passed on. They are counted already."""
-        self._perform(self.relay.receive_data(side, data, now))
+        acts = self.relay.receive_data(side, data, now)
         if self.relay.flowing:
-            self.attend()
-            self.keep_deadline()
+            self.follow(acts)
+        else:
+            self._perform(acts)
 
     def received_eof(self, side: int, now: float) -> None:
         """A side has sent FIN."""
@@ -271,9 +262,7 @@ class RelayedConnection(ConnectionBase):
 
     def take_eof(self, side: int, now: float, *, cut: bool = False) -> None:
         """A side has ended its stream; `cut`: without the end that TLS has."""
-        self._perform(self.relay.receive_eof(side, now, cut=cut))
-        self.attend()
-        self.keep_deadline()
+        self.follow(self.relay.receive_eof(side, now, cut=cut))
 
     def sent(self, side: int, size: int) -> None:
         """The kernel has taken bytes for a side."""
@@ -287,15 +276,12 @@ class RelayedConnection(ConnectionBase):
         """The kernel has not taken everything for a side."""
         self.relay.writing_paused(side.side)
         side.expect_delivery(monotonic())
-        self.attend()
-        self.keep_deadline()
+        self.follow()
 
     def writing_resumed(self, side: Side) -> None:
         """The kernel has taken everything for a side."""
         side.delivery = None
-        self._perform(self.relay.writing_resumed(side.side, monotonic()))
-        self.attend()
-        self.keep_deadline()
+        self.follow(self.relay.writing_resumed(side.side, monotonic()))
 
     def lost(self, side: int, error: OSError) -> None:
         """A side was reset, or cannot be reached any more."""
@@ -316,9 +302,7 @@ class RelayedConnection(ConnectionBase):
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        self._perform(self.relay.close_peer(reason, monotonic(), eof=eof))
-        self.attend()
-        self.keep_deadline()
+        self.follow(self.relay.close_peer(reason, monotonic(), eof=eof))
 
     def failed(self) -> None:
         """Handle an exception: log it, and end this connection alone."""
@@ -329,6 +313,12 @@ class RelayedConnection(ConnectionBase):
         self.abort(CloseReason.INTERNAL_ERROR)
 
     # ── What the relay decides ────────────────────────────────────────────────────────────────────────────────────
+
+    def follow(self, acts: Sequence[Act] = ()) -> None:
+        """Do what the relay has decided; then read, and be woken, as it wishes from now on."""
+        self._perform(acts)
+        self.attend()
+        self._keep_deadline()
 
     def _perform(self, acts: Sequence[Act]) -> None:
         while acts:
@@ -349,7 +339,7 @@ class RelayedConnection(ConnectionBase):
         for side in self.sides:
             side.attend()
 
-    def keep_deadline(self) -> None:
+    def _keep_deadline(self) -> None:
         """Schedule a wake-up for the next deadline, if it comes before the one that is scheduled."""
         if self.relay.over:
             return

@@ -58,7 +58,7 @@ class RuledConnection(RelayedConnection):
 
     @override
     def begin(self) -> None:
-        self.host.deadlines.set(self, self.relay.deadline)
+        self._keep_deadline()
         self._client = AwaitedClient.of(self)
         self._starting = self.host.loop.create_task(self._start(self._client))
 
@@ -82,9 +82,7 @@ class RuledConnection(RelayedConnection):
 
     def _guarded_start(self) -> None:
         try:
-            self._perform(self.relay.start(monotonic()))
-            self.attend()
-            self.keep_deadline()
+            self.follow(self.relay.start(monotonic()))
         except Exception:
             self.failed()
 
@@ -131,9 +129,7 @@ class RuledConnection(RelayedConnection):
     @override
     def run_turn(self) -> None:
         try:
-            self._perform(self.relay.take_turn(monotonic()))
-            self.attend()
-            self.keep_deadline()
+            self.follow(self.relay.take_turn(monotonic()))
         except Exception:
             self.failed()
 
