@@ -36,14 +36,14 @@ class Writing:
             key, time, state=State.IN_PROGRESS, kind=Kind.EXCHANGE, number=self.recorded, payload=payload, rest=rest
         )
 
-    def run(self, count: int, payload: int = -1) -> int:
+    def run(self, count: int, payload: int = -1, *, time: float = 1.0) -> int:
         """Record a read of `count` requests that was answered from the cache; return the payload's position."""
         ring = self.region.exchanges
         if payload < ring.fresh:
             payload = ring.store(run_payload([(b"PING", 4)] * count, 5, b"+PONG", 5, b""))
         ListenerCounters(self.cells, BLOCK).unmatched(count)
         key = CONNECTION.pack(7, BLOCK, 1, 4000, 0, b"192.0.2.1")
-        ring.append(key, 1.0, state=State.DONE, kind=Kind.RUN, number=1, payload=payload, count=count)
+        ring.append(key, time, state=State.DONE, kind=Kind.RUN, number=1, payload=payload, count=count)
         self.recorded += count
         return payload
 

@@ -12,7 +12,7 @@ from answerback.core.recorder import Recorded
 from answerback.core.session.forwarding import Forwarding
 from answerback.shared.journal import ring_shape
 from answerback.shared.journal.counts import count_unrecorded, entries
-from answerback.shared.journal.layout import GENERATION, HEADER_BYTES, Kind, State
+from answerback.shared.journal.layout import DROP, GENERATION, HEADER_BYTES, Kind, State
 from answerback.shared.journal.listener_journal import MAX_CLIENTS, ListenerJournal
 from answerback.shared.journal.records import ConnectionKey, Record
 from answerback.shared.journal.region import JournalRegion
@@ -314,6 +314,56 @@ def test_entries_of_several_listeners_are_dropped_and_counted_by_listener(writin
         writing.exchange(b"")
     assert writing.dropped() == 14
     assert (writing.dropped(listener=OTHER), writing.dropped(Dropped.CLEARED, OTHER)) == (0, 26)
+
+
+def test_dropped_batches_are_counted_and_dated_whatever_they_contain() -> None:
+    writing, chance, now = Writing(JournalBounds(entries=640, bytes=1 << 20)), random.Random(2), 0.0
+    live = list[tuple[int, float]]()  # listener and time of each entry
+    evicted, newest = {BLOCK: 0, OTHER: 0}, {BLOCK: 0.0, OTHER: 0.0}
+    for turn in range(400):
+        listener, size = chance.choice((BLOCK, OTHER)), chance.choice((1, 1, 3))
+        for _ in range(chance.choice((1, 5, 40))):
+            now += 1.0
+            if size > 1:
+                listener, number = BLOCK, chance.choice((3, 3, 3, 2))
+                writing.run(number, time=now)
+            else:
+                number = 1
+                writing.exchange(b"", listener=listener, time=now)
+            live += [(listener, now)] * number
+        kept = [(record.listener, record.time) for record in writing.kept()]
+        dropped = live[: len(live) - len(kept)]
+        for of, time in dropped:
+            evicted[of] += 1
+            newest[of] = time
+        live = live[len(dropped) :]
+        assert kept == live
+        assert evicted == {of: writing.dropped(listener=of) for of in evicted}
+        assert {of: writing.cells[of + JOURNAL_DROPPED_AT] / 1e9 for of in newest} == newest
+        if not turn % 100:
+            writing.region.clear(OTHER, now)
+            live = [each for each in live if each[0] != OTHER]
+    assert min(evicted.values()) > 200
+
+
+def test_batch_that_begins_at_the_end_of_the_slots_is_counted_by_what_the_slots_say() -> None:
+    writing = Writing(JournalBounds(entries=640, bytes=1 << 20))
+    looks_like_a_record = DROP.pack(BLOCK, 0.0, State.DONE, 0, 1)
+    writing.exchange(looks_like_a_record * 20)  # right behind the slots
+    for number in range(2, 700):
+        writing.exchange(b"", listener=OTHER if number == 640 else BLOCK)  # which is in the first slot
+    while writing.dropped(listener=OTHER) == 0:
+        assert writing.dropped() < 640
+        writing.exchange(b"")
+
+
+def test_run_longer_than_the_changed_bounds_keeps_its_place(writing: Writing) -> None:
+    writing.run(30)
+    writing.region.configure(JournalBounds(entries=4, bytes=1 << 20))
+    for number in range(5):
+        writing.exchange(b"%d" % number)
+    assert writing.requests() == [b"1", b"2", b"3", b"4"]
+    assert writing.dropped() == 31
 
 
 def test_script_that_another_one_interrupts_keeps_its_own_record(writing: Writing) -> None:

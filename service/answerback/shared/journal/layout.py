@@ -5,7 +5,9 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final
 
-# Rule: the sequence number is the last field of a record's fixed part: a record without it was not completely written.
+# Rule: the sequence number is the last field of a record: one without it was not completely written.
+# Rule: the fixed part stands behind the rest, and where a record is means where its fixed part is. So both parts can be
+#       packed in one go, and a record without a rest touches no more memory than its fixed part has.
 # Rule: a record leaves the range of live ones (TAIL) before its slot or its payload is overwritten.
 
 MAX_BYTES: Final = 1 << 30  # of all workers together; memory is taken as it is first written
@@ -26,9 +28,9 @@ GENERATION: Final = 2 * RING_CELLS  # odd while the rings are being moved within
 # The connection of a record: process id, listener's block, number of the connection in that process, peer's port,
 # worker's slot, peer's host.
 CONNECTION: Final = Struct("<IIQHB45s")
-# The same in three parts: the same for all connections of a listener, different for each, and the same for each client.
+# The same of parts: the first is that of all connections of a listener, and the last that of each client.
+CONNECTION_OF: Final = Struct("<8sQH46s")
 CONNECTION_LISTENER: Final = Struct("<II")
-CONNECTION_NUMBER: Final = Struct("<QH")
 CONNECTION_CLIENT: Final = Struct("<B45s")
 # The fixed part of a record: connection, time, injected delay and time of completion (all in seconds), state, kind,
 # number of the (first) request, position of the payload, number of requests, rule's cell, sequence number.
@@ -36,33 +38,42 @@ FIXED: Final = Struct("<64sdddIIQQIiQ")
 # The same of a record that has just begun: connection, time, state and kind, number of the first request, position of
 # the payload, number of requests, rule's cell, sequence number. Fewer values are packed faster.
 FIXED_OPEN: Final = Struct("<64sd16xQQQIiQ")
-# Of a connection's end: connection, time, its duration, state and kind, number of requests, position of the payload,
-# 1, the reason, sequence number.
-FIXED_END: Final = Struct("<64sdd8xQQQIiQ")
-# The rest of it: bytes kept of the request and its size; position, size and kept bytes of the reply; number of faults
-# and the cells of the first ones; position and size of a note; the upstream's seconds, see UNKNOWN_SECONDS.
+# The rest, before it: bytes kept of the request and its size; position, size and kept bytes of the reply; number of
+# faults and the cells of the first ones; position and size of a note; the upstream's seconds, see UNKNOWN_SECONDS.
 REST: Final = Struct("<IIQQII4IQIf")
-# The same of an exchange without faults, that is not forwarded.
-REST_EXCHANGE: Final = Struct("<IIQQI20xQI4x")
-# Of a connection's end: bytes received and sent. The bytes behind them are of an earlier record.
+# The whole of an exchange that has just begun, without faults, and not forwarded: its rest, then as in FIXED_OPEN.
+EXCHANGE_OPEN: Final = Struct("<IIQQI20xQI4x64sd16xQQQIiQ")
+# What a connection's end has of the rest, right before the fixed part: bytes received and sent. The bytes before them
+# are of an earlier record.
 REST_END: Final = Struct("<QQ")
+# The whole of it: bytes received and sent, connection, time, its duration, state and kind, number of requests, position
+# of the payload, 1, the reason, sequence number.
+END: Final = Struct("<QQ64sdd8xQQQIiQ")
 SLOT_BYTES: Final = FIXED.size + REST.size
 SLOT_CELLS: Final = SLOT_BYTES // 8
-REST_AT: Final = FIXED.size
+FIXED_AT: Final = REST.size  # in a slot
+# Places from the fixed part on.
+REST_AT: Final = -REST.size
+END_AT: Final = -REST_END.size
 UPSTREAM_AT: Final = REST_AT + 60
 DELAYED_AT: Final = 72
 FINISHED_AT: Final = 80
 STATE_AT: Final = 88
-KIND_AT: Final = 92
-RULE_AT: Final = 116
-SEQUENCE_CELL: Final = 15
+SEQUENCE_AT: Final = 120
+SEQUENCE_CELL: Final = (FIXED_AT + SEQUENCE_AT) // 8  # in a slot
 UNKNOWN_SECONDS: Final = -1.0  # of a forwarded request whose reply has not come, or cannot be known; 0: not forwarded
 MAX_FAULTS: Final = 4  # faults that a record names; more are only counted
 
 # What is read to drop a record: listener, time, state, payload's position, number of requests.
-DROP: Final = Struct(f"<4xI56xd16xI12xQI{SLOT_BYTES - 116}x")
+DROP: Final = Struct(f"<{FIXED_AT}x4xI56xd16xI12xQI12x")
+# The same fields of many records at once, in words from the beginning of a slot.
+WORD: Final = 4
+SLOT_WORDS: Final = SLOT_BYTES // WORD
+LISTENER_WORD: Final = (FIXED_AT + 4) // WORD
+STATE_WORD: Final = (FIXED_AT + STATE_AT) // WORD
+ENTRIES_WORD: Final = (FIXED_AT + 112) // WORD
 # What is read to count live entries: listener, state, number of requests, sequence number.
-COUNT: Final = Struct(f"<4xI80xI20xI4xQ{SLOT_BYTES - 128}x")
+COUNT: Final = Struct(f"<{FIXED_AT}x4xI80xI20xI4xQ")
 # Completion: when, and the state.
 FINISH: Final = Struct("<dI")
 DOUBLE: Final = Struct("<d")

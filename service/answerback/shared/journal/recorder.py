@@ -8,15 +8,15 @@ from answerback.core.plan import Event, Rule
 from answerback.core.recorder import Recorded
 from answerback.core.reply_cache import CachedReply
 from answerback.shared.journal.layout import (
+    END,
+    END_AT,
+    EXCHANGE_OPEN,
     FINISH,
     FINISHED_AT,
-    FIXED_END,
     FIXED_OPEN,
     IN_PROGRESS,
     NO_RULE,
     REST_AT,
-    REST_END,
-    REST_EXCHANGE,
     SLOT_BYTES,
     STATE_AT,
     Kind,
@@ -77,7 +77,7 @@ class ConnectionRecorder:
                 number += 1
             return
         sequence = ring.next
-        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
+        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
         position = cached.position
         FIXED_OPEN.pack_into(
             ring.buffer, at, self.key, now, RUN_IN_PROGRESS, number, position, count, NO_RULE, sequence
@@ -173,7 +173,7 @@ class ConnectionRecorder:
         """See `Recorder`."""
         ring, last = self.ring, self.last
         if self.first == last >= ring.tail:
-            at = ring.slots_at + last % ring.slots * SLOT_BYTES
+            at = ring.records_at + last % ring.slots * SLOT_BYTES
             if ring.buffer[at + STATE_AT] == IN_PROGRESS:
                 FINISH.pack_into(ring.buffer, at + FINISHED_AT, now, DONE)
         else:
@@ -211,9 +211,11 @@ class ConnectionRecorder:
         if ring.room < 1:
             ring.make_entries(1)
         buffer, sequence = ring.buffer, ring.next
-        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
-        REST_END.pack_into(buffer, at + REST_AT, received, sent)
-        FIXED_END.pack_into(buffer, at, self.key, now, now - born, END_DONE, requests, ring.head, 1, reason, sequence)
+        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
+        END.pack_into(
+            buffer, at + END_AT,
+            received, sent, self.key, now, now - born, END_DONE, requests, ring.head, 1, reason, sequence,
+        )  # fmt: skip
         ring.next = sequence + 1
         ring.room -= 1
 
@@ -259,9 +261,11 @@ class ConnectionRecorder:
         if ring.room < 1:
             ring.make_entries(1)
         buffer, sequence = ring.buffer, ring.next
-        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
-        REST_EXCHANGE.pack_into(buffer, at + REST_AT, 0, 0, payload, size, len(reply), 0, 0)
-        FIXED_OPEN.pack_into(buffer, at, self.key, now, EVENT_DONE, number, payload, 1, rule, sequence)
+        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
+        EXCHANGE_OPEN.pack_into(
+            buffer, at + REST_AT,
+            0, 0, payload, size, len(reply), 0, 0, self.key, now, EVENT_DONE, number, payload, 1, rule, sequence,
+        )  # fmt: skip
         ring.next = sequence + 1
         ring.room -= 1
 
@@ -299,11 +303,12 @@ class ConnectionRecorder:
             ring.make_entries(1)
         buffer, sequence, reply_at = ring.buffer, ring.next, payload + len(kept)
         note_at = reply_at + len(sent)
-        at = ring.slots_at + sequence % ring.slots * SLOT_BYTES
-        REST_EXCHANGE.pack_into(
-            buffer, at + REST_AT, len(kept), requested, reply_at, size, len(sent), note_at, len(note)
-        )
-        FIXED_OPEN.pack_into(buffer, at, self.key, now, EXCHANGE_IN_PROGRESS, number, payload, 1, rule, sequence)
+        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
+        EXCHANGE_OPEN.pack_into(
+            buffer, at + REST_AT,
+            len(kept), requested, reply_at, size, len(sent), note_at, len(note),
+            self.key, now, EXCHANGE_IN_PROGRESS, number, payload, 1, rule, sequence,
+        )  # fmt: skip
         ring.next = sequence + 1
         ring.room -= 1
         return sequence

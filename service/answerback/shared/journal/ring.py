@@ -7,6 +7,7 @@ newest payload and the oldest record's, and no live record loses a payload that 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from struct import Struct
 from typing import Final
 
 from answerback.shared.journal.layout import (
@@ -14,10 +15,14 @@ from answerback.shared.journal.layout import (
     CAPACITY,
     COUNT,
     DROP,
+    END_AT,
+    ENTRIES_WORD,
     FINISH,
     FINISHED_AT,
     FIXED,
+    FIXED_AT,
     HEADER_BYTES,
+    LISTENER_WORD,
     NO_RULE,
     PAYLOAD_AT,
     PAYLOAD_HEAD,
@@ -28,10 +33,13 @@ from answerback.shared.journal.layout import (
     SEQUENCE_CELL,
     SLOT_BYTES,
     SLOT_CELLS,
+    SLOT_WORDS,
     SLOTS,
     SLOTS_AT,
     STATE_AT,
+    STATE_WORD,
     TAIL,
+    WORD,
     Kind,
     State,
 )
@@ -41,6 +49,8 @@ from answerback.shared.listener_counters import Cells, Dropped
 # Rule: a record is removed first, then counted as dropped: readers never see it as both.
 
 CLEARED: Final = int(State.CLEARED)  # numbers of an enum are slow to compare
+WORD_OF: Final = Struct("=I").pack
+CLEARED_WORD: Final = WORD_OF(CLEARED)  # stands in the states of records only where a state begins: each is below 256
 NO_LISTENER: Final = -1
 NOTHING_MORE: Final = (0,) * 13  # the rest of a record without bodies
 DROPPED_AT_ONCE: Final = 64  # a ring drops a 64th of its entries at a time
@@ -56,6 +66,7 @@ class Ring:
         "_count",
         "_eighth",
         "_first",
+        "_words",
         "batch",
         "bound",
         "buffer",
@@ -67,6 +78,7 @@ class Ring:
         "longest",
         "next",
         "payload_at",
+        "records_at",
         "room",
         "slots",
         "slots_at",
@@ -80,6 +92,7 @@ class Ring:
         """
         self.buffer = region
         self.cells: Cells = region[:HEADER_BYTES].cast("Q")
+        self._words = region.cast("I")
         self._first = first
         self._count = count
         header = self.cells[first : first + RING_CELLS].tolist()
@@ -92,6 +105,7 @@ class Ring:
 
     def _shape(self, slots_at: int, slots: int, payload_at: int, capacity: int, bound: int) -> None:
         self.slots_at, self.slots = slots_at, slots
+        self.records_at = slots_at + FIXED_AT  # the fixed part of the first slot
         self.payload_at, self.capacity = payload_at, capacity
         self.bound = bound
         self.batch = max(1, bound // DROPPED_AT_ONCE)
@@ -125,7 +139,7 @@ class Ring:
 
     def at(self, sequence: int) -> int:
         """Return where the record stands in the region."""
-        return self.slots_at + sequence % self.slots * SLOT_BYTES
+        return self.records_at + sequence % self.slots * SLOT_BYTES
 
     def store(self, payload: bytes | bytearray | memoryview) -> int:
         """Write these bytes; return their position. At most `longest` bytes."""
@@ -167,7 +181,7 @@ class Ring:
         sequence = sequence or self.next
         at = self.at(sequence)
         if kind == Kind.END:
-            REST_END.pack_into(self.buffer, at + REST_AT, *rest[:2])
+            REST_END.pack_into(self.buffer, at + END_AT, *rest[:2])
         else:
             REST.pack_into(self.buffer, at + REST_AT, *rest)
         FIXED.pack_into(
@@ -206,7 +220,7 @@ class Ring:
         else:
             for sequence in range(self.tail, self.next):
                 at = self.at(sequence)
-                block, _, state, _, number = DROP.unpack_from(self.buffer, at)
+                block, _, state, _, number = DROP.unpack_from(self.buffer, at - FIXED_AT)
                 if block == listener and state != State.CLEARED:
                     self.buffer[at + STATE_AT] = State.CLEARED
                     counts[block] = counts.get(block, 0) + number
@@ -218,9 +232,6 @@ class Ring:
     def _sequences(self) -> Sequence[int]:
         cells = self.buffer[self.slots_at : self.slots_at + self.slots * SLOT_BYTES].cast("Q")
         return cells[SEQUENCE_CELL::SLOT_CELLS].tolist()
-
-    def _sequence(self, at: int) -> int:
-        return int.from_bytes(self.buffer[at + 8 * SEQUENCE_CELL : at + 8 * SEQUENCE_CELL + 8], "little")
 
     def _make_room(self, end: int) -> None:
         """Drop records until payloads up to `end` overwrite none of the others."""
@@ -236,11 +247,36 @@ class Ring:
             dropped = min(room - self.room, self.next - self.tail)
             self._drop_before(self.tail + dropped)
             self.room += dropped
-        else:
+        elif not self._drop_alike(room):
             self._drop(room, 0)
 
     def _payload(self, sequence: int) -> int:
-        return int(DROP.unpack_from(self.buffer, self.at(sequence))[3])
+        return int(DROP.unpack_from(self.buffer, self.at(sequence) - FIXED_AT)[3])
+
+    def _drop_alike(self, room: int) -> bool:
+        """Drop the oldest records until there is this much room, if they are of one listener and of as many entries.
+
+        Most are: to compare their fields all at once takes less than half the time of reading each.
+        """
+        tail = self.tail
+        if tail == self.next or self._count is None:
+            return False
+        listener, _, _, _, entries = DROP.unpack_from(self.buffer, self.at(tail) - FIXED_AT)
+        number = -((self.room - room) // entries)
+        begin = tail % self.slots
+        if number > min(self.next - tail, self.slots - begin):
+            return False
+        words = self._words[(self.slots_at + begin * SLOT_BYTES) // WORD :][: number * SLOT_WORDS]
+        for word, value in ((LISTENER_WORD, listener), (ENTRIES_WORD, entries)):
+            if words[word::SLOT_WORDS].tobytes() != WORD_OF(value) * number:
+                return False
+        if CLEARED_WORD in words[STATE_WORD::SLOT_WORDS].tobytes():
+            return False
+        _, newest, *_ = DROP.unpack_from(self.buffer, self.at(tail + number - 1) - FIXED_AT)
+        self._drop_before(tail + number)
+        self.room += number * entries
+        self._count(listener, Dropped.EVICTED, number * entries, newest)
+        return True
 
     def _drop(self, room: int, oldest_payload: int) -> None:
         """Drop the oldest records until there is this much room, and no record's payload is older than this."""

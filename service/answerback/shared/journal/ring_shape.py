@@ -6,9 +6,10 @@ from typing import Final
 
 from answerback.shared.journal.layout import (
     COUNT,
+    END_AT,
     FIXED,
+    FIXED_AT,
     REST,
-    REST_AT,
     REST_END,
     RUN_HEAD,
     RUN_REQUEST,
@@ -65,7 +66,7 @@ class RingShape:
 
     def states(self) -> memoryview:
         """Return the states in all slots."""
-        return self.index()[STATE_AT::SLOT_BYTES]
+        return self.index()[FIXED_AT + STATE_AT :: SLOT_BYTES]
 
     def entries(self, sequence: int) -> int:
         """Return how many entries the slot of this record has."""
@@ -110,7 +111,9 @@ class RingShape:
             return
         at = self.slots_at + sequence % self.slots * SLOT_BYTES
         slot = bytes(self.region[at : at + SLOT_BYTES])
-        connection, time, delayed, finished, state, kind, number, payload, count, rule, found = FIXED.unpack_from(slot)
+        connection, time, delayed, finished, state, kind, number, payload, count, rule, found = FIXED.unpack_from(
+            slot, FIXED_AT
+        )
         if found != sequence or state == State.CLEARED:
             return
         if kind == Kind.RUN:
@@ -125,12 +128,12 @@ class RingShape:
                 )  # fmt: skip
             return
         if kind == Kind.END:
-            received, sent = REST_END.unpack_from(slot, REST_AT)
+            received, sent = REST_END.unpack_from(slot, FIXED_AT + END_AT)
             yield Record(
                 self.number, sequence, 0, kind, connection, time, state, number, rule, b"", received, b"", sent, delayed
             )  # fmt: skip
             return
-        kept, size, reply_at, reply_size, reply_kept, many, *more = REST.unpack_from(slot, REST_AT)
+        kept, size, reply_at, reply_size, reply_kept, many, *more = REST.unpack_from(slot)
         *cells, note_at, note_size, upstream = more
         yield Record(
             self.number, sequence, 0, kind, connection, time, state, number, rule, self._bytes(payload, kept), size,
