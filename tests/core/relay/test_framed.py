@@ -487,6 +487,28 @@ def test_bytes_behind_a_request_that_may_end_http_wait_for_its_reply(
     assert it.account.durations == [0.0]
 
 
+PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize("replies", [(), (rule(steps.pass_reply()),)])
+@pytest.mark.parametrize("requests", [PLAIN, PLAIN + UPGRADE, b""])
+def test_101_that_no_request_has_asked_for_is_malformed(requests: bytes, replies: tuple[Rule, ...]) -> None:
+    """What is pipelined behind such a request is in the upstream's hands already, as HTTP."""
+    it = http(replies=replies)
+    if requests:
+        it.client(requests)
+    assert it.reply(SWITCHING + SERVERS).got() == b""
+    it.eof(PEER)
+    it.eof(UPSTREAM)
+    assert it.acts[-1] == Close(CloseReason.UPSTREAM_MALFORMED)
+
+
+def test_replies_before_a_101_that_no_request_has_asked_for_are_passed_on() -> None:
+    it = http().client(PLAIN * 2).reply(HEAD + b"ok" + SWITCHING + SERVERS)
+    assert it.got() == HEAD + b"ok"
+    assert it.acts == [Finish(PEER), Finish(UPSTREAM)]
+
+
 class Tunnelled(Line):
     """A reply to `tunnel` may end the framing."""
 
@@ -538,17 +560,8 @@ def test_stream_begins_once_a_slow_client_has_the_reply() -> None:
     assert (it.got(), it.unsent[UPSTREAM]) == (SWITCHING + SERVERS * 2, CLIENTS)
 
 
-def test_what_is_owed_behind_a_reply_that_ends_http_is_recorded_as_unanswered() -> None:
-    it = http()
-    assert it.relay.session is not None
-    notes = it.relay.session.recorder = Notes()
-    it.client(b"GET / HTTP/1.1\r\n\r\n" * 2).reply(SWITCHING)
-    assert notes.take()[-1] == ("unanswered", 0.0)
-    assert it.client(CLIENTS).sent[UPSTREAM].endswith(CLIENTS)
-
-
 def test_fin_of_the_upstream_is_passed_on_behind_a_stream_that_faults_hold() -> None:
-    it = http(relay_faults=((), (Fault("late", 0, Latency(Fixed(0.25))),))).client(b"GET / HTTP/1.1\r\n\r\n")
+    it = http(relay_faults=((), (Fault("late", 0, Latency(Fixed(0.25))),))).client(UPGRADE)
     long = SWITCHING[:-2] + b"X: " + b"x" * (5 << 20) + b"\r\n\r\n"  # more than a fault holds at once
     it.acts.clear()
     it.reply(long + SERVERS).eof(UPSTREAM)
@@ -558,7 +571,7 @@ def test_fin_of_the_upstream_is_passed_on_behind_a_stream_that_faults_hold() -> 
 
 
 def test_fault_delays_the_fin_behind_a_stream() -> None:
-    it = http(relay_faults=((), (Fault("slow", 0, SlowClose(Fixed(1.0))),))).client(b"GET / HTTP/1.1\r\n\r\n")
+    it = http(relay_faults=((), (Fault("slow", 0, SlowClose(Fixed(1.0))),))).client(UPGRADE)
     it.slow[PEER] = True
     it.reply(SWITCHING).acts.clear()
     it.eof(UPSTREAM)
@@ -571,7 +584,7 @@ def test_fault_delays_the_fin_behind_a_stream() -> None:
 def test_stream_begins_although_the_upstream_takes_nothing() -> None:
     it = http()
     it.slow[UPSTREAM] = True
-    it.client(b"GET / HTTP/1.1\r\n\r\n").reply(SWITCHING + SERVERS)
+    it.client(UPGRADE).reply(SWITCHING + SERVERS)
     assert it.got() == SWITCHING + SERVERS
     assert it.reply(SERVERS).got() == SERVERS
 
@@ -587,9 +600,8 @@ def test_no_turn_is_wanted_while_the_client_takes_nothing() -> None:
     assert it.got() == b"2\n"
 
 
-@pytest.mark.parametrize("request_", [UPGRADE, b"GET / HTTP/1.1\r\n\r\n"])
-def test_client_that_has_sent_fin_gets_the_stream(request_: bytes) -> None:
-    it = http().client(request_)
+def test_client_that_has_sent_fin_gets_the_stream() -> None:
+    it = http().client(UPGRADE)
     it.eof(PEER)
     assert it.reply(SWITCHING + SERVERS).got() == SWITCHING + SERVERS
     assert it.reply(SERVERS).got() == SERVERS

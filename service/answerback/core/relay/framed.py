@@ -180,8 +180,7 @@ class FramedIntermediary(Intermediary):
         return acts
 
     def _switch(self, session: Session, replies: OwedReplies, now: float) -> Sequence[Act]:
-        """What follows is a stream in both directions, as behind an upgrade to WebSocket."""
-        self._forget(session, replies, now)
+        """What follows is a stream in both directions, as behind an upgrade to WebSocket. Nothing is owed."""
         sent, received = replies.stream, session.take_input()
         session.release()
         self.session = None

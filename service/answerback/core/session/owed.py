@@ -93,6 +93,11 @@ class OwedReplies:
         """Whether nothing may follow this request until the reply to it is known: it may end the framing."""
         return self.reader.framer is not None and self.reader.framer.may_switch(request)
 
+    @property
+    def may_switch(self) -> bool:
+        """Whether what follows the next reply may be a stream: its request asks for that, and waits for it."""
+        return bool(self.owed) and self.must_wait_for(self.owed[0].request)
+
     def switch(self) -> None:
         """What follows the last reply is a stream."""
         self.stream, self.reader.buffer, self.reader.searched = bytes(self.reader.buffer), b"", 0

@@ -100,6 +100,8 @@ def _take(session: "Session", replies: OwedReplies, actions: list[Action], now: 
             if replies.more and _turn_is_over(session, replies):
                 return
             continue
+        if framer.switches and not replies.may_switch:
+            raise Malformed("what follows would be a stream, for which no request has asked")
         if _passes_all(session, replies, found, limit):
             actions.append(Send(bytes(reader.buffer[:end])))
             for _ in found:
