@@ -16,8 +16,10 @@ class Listening(socket.socket):
     """A listening socket whose accept() fails with these errors first."""
 
     errors: list[int]
+    calls = 0
 
     def _accept(self) -> tuple[int, object]:
+        self.calls += 1
         if self.errors:
             raise OSError(self.errors.pop(0), "as the test wants")
         return super()._accept()  # type: ignore[misc,no-any-return]
@@ -95,6 +97,18 @@ async def test_full_queue_is_accepted_at_once(monkeypatch: pytest.MonkeyPatch) -
     accepting.acceptor.accept_backlog()
     assert len(accepting.accepted) == 5
     accepting.close()
+
+
+async def test_accept_is_not_called_to_learn_that_nothing_is_queued(accepting: Accepting) -> None:
+    for _ in range(3):
+        await accepting.connect()
+    assert len(accepting.accepted) == accepting.sock.calls == 3
+    accepting.acceptor.pause()
+    for _ in range(2):
+        await accepting.connect()
+    accepting.acceptor.resume()
+    await passes()
+    assert len(accepting.accepted) == accepting.sock.calls == 5, "they were queued together"
 
 
 async def test_acceptor_of_a_socket_that_does_not_listen_any_more_stops(accepting: Accepting) -> None:

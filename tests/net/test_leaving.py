@@ -167,6 +167,9 @@ class Queue:
             return os.open(os.devnull, os.O_RDONLY), ""
         raise OSError(number, os.strerror(number))
 
+    def poll(self, _timeout: int) -> bool:
+        return bool(self.said)
+
     def close(self) -> None:
         self.ours.close()
         self.theirs.close()
@@ -185,6 +188,7 @@ def accepting(serving: Serving) -> Iterator[Callable[..., tuple[Acceptor, list[s
             told.append("accepted")
 
         acceptor: Acceptor = serving.call(lambda: Acceptor(serving.loop, queue, accepted, told.append))  # type: ignore[arg-type]
+        acceptor._queue = queue  # type: ignore[assignment]
         made.append((acceptor, queue))
         return acceptor, told
 

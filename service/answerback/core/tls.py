@@ -67,8 +67,8 @@ class Channel(TlsNames, Protocol):
     def feed(self, data: bytes | memoryview, /) -> None:
         """These bytes came from the peer."""
 
-    def handshake(self) -> Handshakes | None:
-        """Go on with the handshake; None if it waits for the peer. Raises TlsError."""
+    def handshake(self, data: bytes | memoryview = b"", /) -> Handshakes | None:
+        """Go on with the handshake, with these bytes of the peer; None if it waits for more. Raises TlsError."""
 
     def read(self) -> bytes:
         """All plain text of the complete records that were fed. Raises TlsError if one is not valid."""
@@ -81,6 +81,9 @@ class Channel(TlsNames, Protocol):
 
     def pull(self) -> bytes:
         """The records that are to be sent, each once."""
+
+    def last(self, data: bytes | memoryview, /) -> bytes:
+        """Encrypt, write close_notify, and return the records that are to be sent. Raises TlsError."""
 
 
 class Unstarted:

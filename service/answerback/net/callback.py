@@ -20,6 +20,7 @@ from answerback.net.resets import reason_of, reset_on_close
 # Rule: nothing here blocks. Nothing is registered that a one-shot conversation would not need.
 # Rule: every read and write says MSG_DONTWAIT; that saves the call that would make the socket non-blocking.
 
+REPLY_AND_END = 2  # actions
 DONT_WAIT = socket.MSG_DONTWAIT
 
 
@@ -66,11 +67,13 @@ class CallbackConnection(Connection):
             if events == READABLE:
                 self._read()
                 return
-            if events & GONE and not self.session.wants_read:
+            wants_read = self.session.wants_read
+            if events & GONE and not wants_read:
                 self._gone(events)
             if self._unsent is not None:
                 self._write()
-            if events & ~WRITABLE and self.session.wants_read:
+                wants_read = self.session.wants_read
+            if wants_read and events & ~WRITABLE:
                 self._read()
         except Exception:
             self.failed()
@@ -150,10 +153,13 @@ class CallbackConnection(Connection):
             actions = session.receive_eof(monotonic())
         if actions or session.awaits_flush:
             self._perform(actions)
+        if self._fd < 0:
+            return
         session = self.session  # a layer may have stepped aside
-        as_before = self._watched == READABLE and session.wants_read and self._unsent is None
-        if not as_before or session.deadline < self.timer_at:
+        if self._watched != READABLE or not session.wants_read or self._unsent is not None:
             self._watch()
+        elif (deadline := session.deadline) < self.timer_at:
+            self.keep_deadline(deadline)
 
     def _watch(self) -> None:
         """Register for the next event, and for the deadline."""
@@ -166,8 +172,8 @@ class CallbackConnection(Connection):
         if events != self._watched:
             self.host.poller.watch(self._fd, self, events, self._watched)
             self._watched = events
-        if session.deadline < self.timer_at:
-            self.keep_deadline()
+        if (deadline := session.deadline) < self.timer_at:
+            self.keep_deadline(deadline)
 
     def _while_not_reading(self) -> int:
         """The events to register for while not reading: the peer's FIN once, and then its RST."""
@@ -196,6 +202,8 @@ class CallbackConnection(Connection):
             if type(only) is Send and self._unsent is None:  # the commonest
                 if only.data and not self._send(only.data):
                     return
+            elif type(only) is Close:
+                self._ending = only
             elif actions and not self._send_all(actions):
                 return
             if self._unsent is not None or self._fd < 0:
@@ -209,14 +217,18 @@ class CallbackConnection(Connection):
 
     def _send_all(self, actions: Sequence[Action]) -> bool:
         """Send the output of these actions, large parts by themselves. False if the connection is lost."""
+        if len(actions) == REPLY_AND_END and type(actions[0]) is Send and type(actions[1]) is HalfClose:
+            self._ending = actions[1]  # the commonest end
+            return self._output(actions[0].data)
         data = self._gather(actions)
-        for chunk in data if isinstance(data, list) else (data,):
-            if not chunk:
-                continue
-            if self._unsent is not None:
-                self._unsent.append(memoryview(chunk))
-            elif not self._send(chunk):
-                return False
+        return all(map(self._output, data if isinstance(data, list) else (data,)))
+
+    def _output(self, data: bytes | memoryview) -> bool:
+        """Send bytes behind those that wait. False if the connection is lost."""
+        if self._unsent is None:
+            return not data or self._send(data)
+        if data:
+            self._unsent.append(memoryview(data))
         return True
 
     def _send(self, data: bytes | memoryview) -> bool:

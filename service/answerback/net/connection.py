@@ -111,9 +111,15 @@ class Connection(ConnectionBase):
         """See `AwaitedConnection`."""
         self.host.loop.call_soon(self.drain)
 
-    def keep_deadline(self) -> None:
-        """Schedule a wake-up for the session's deadline, and to check what the peer has read."""
-        deadline = min(self.session.deadline, self.check_at)
+    def keep_deadline(self, deadline: float | None = None) -> None:
+        """Schedule a wake-up for the session's deadline, and to check what the peer has read.
+
+        `deadline`: the session's, if it was read just now.
+        """
+        if deadline is None:
+            deadline = self.session.deadline
+        if self.delivery is not None or deadline > self.session.born + self.host.active.plan.limits.write_timeout:
+            deadline = min(deadline, self.check_at)  # a first check does not come before that
         if deadline < self.timer_at:
             self.host.deadlines.set(self, deadline)
 
@@ -130,7 +136,8 @@ class Connection(ConnectionBase):
             )
         if self.timer_key is not None:
             self.host.deadlines.clear(self)
-        self.forgo_signal()
+        if self._wait:
+            self.forgo_signal()
         self.host.run_queue.forget(self)
         self.counters.closed(reason, not self.received_any and reason in PROBE_REASONS)
         self.host.connection_closed(self, self.counted_peer)

@@ -245,11 +245,12 @@ class CoroutineConnection(TransportConnection):
                     actions = await self._wait_for_room()
                 if self._gone or self._ending is not None:
                     return
-            if session.deadline < self.timer_at:
-                self.keep_deadline()
-            if session.wants_read is not self._reads or not self._reads:
+            if (deadline := session.deadline) < self.timer_at:
+                self.keep_deadline(deadline)
+            wants_read = session.wants_read
+            if wants_read is not self._reads or not self._reads:
                 self._read_or_not()
-            if not session.wants_read and session.wants_turn:
+            if not wants_read and session.wants_turn:
                 self.host.run_queue.add_heavy(self)
             event = await next_event()
             if type(event) is not bytes:
@@ -301,10 +302,11 @@ class CoroutineConnection(TransportConnection):
                 return True
             if self._unsent:
                 return False
-            actions = session.writing_resumed(monotonic()) if session.awaits_flush else ()
+            flushed = session.awaits_flush
+            actions = session.writing_resumed(monotonic()) if flushed else ()
             if self._ending is not None:
                 self._end()
-            if not actions and not session.awaits_flush:
+            if not actions and not (flushed and session.awaits_flush):
                 return True
 
     @override

@@ -27,8 +27,10 @@ def layers_of(connection: "Connection") -> Layer:
     plan = host.active.plan
     session = Session(host.active, host.counters, monotonic(), connection)
     session.recorder = host.journal
-    inner = inner_layers(session, host.active)
     settings = plan.proxy_protocol
+    if settings is None and plan.tls is not None and not plan.faults_from_peer:  # without another call
+        return TlsLayer(session, plan.tls)
+    inner = inner_layers(session, host.active)
     if settings is None:
         return inner
     return HeaderReader(session, inner, settings, connection, trusted=settings.trusts(connection.peer[0]))

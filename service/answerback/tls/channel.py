@@ -61,8 +61,10 @@ class SslChannel:
         """These bytes came from the peer."""
         self._incoming.write(data)
 
-    def handshake(self) -> Handshakes | None:
-        """Go on with the handshake."""
+    def handshake(self, data: bytes | memoryview = b"", /) -> Handshakes | None:
+        """Go on with the handshake, with these bytes of the peer."""
+        if data:
+            self._incoming.write(data)
         try:
             self._openssl.do_handshake()
         except ssl.SSLWantReadError:
@@ -133,7 +135,23 @@ class SslChannel:
 
     def pull(self) -> bytes:
         """The records that are to be sent."""
-        return self._outgoing.read() if self._outgoing.pending else b""
+        return self._outgoing.read()
+
+    def last(self, data: bytes | memoryview, /) -> bytes:
+        """Encrypt, write close_notify, and return the records that are to be sent."""
+        if not 0 < len(data) <= RECORD_BYTES or self.pending:
+            self.write(data)
+            self.close()
+        else:  # as nearly always, without further calls
+            try:
+                self._openssl.write(data)
+            except (ssl.SSLError, OSError) as error:
+                raise TlsError(reason_of(error)) from None
+            try:  # noqa: SIM105 - `suppress` is two calls
+                self._openssl.shutdown()
+            except OSError:  # see `close`
+                pass
+        return self._outgoing.read()
 
     @property
     def sni(self) -> bytes:

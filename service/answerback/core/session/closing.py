@@ -139,7 +139,8 @@ class Closing:
 
     def _end(self, session: "Session", reason: CloseReason) -> None:
         """Take no more steps and no more requests, and read nothing. `reason`: if there was none before."""
-        session.release()
+        if self.phase <= HALF_CLOSED or session.conversation.script is not None:  # otherwise `close` has done so
+            session.release()
         session.wants_read = False
         if self.phase == OPEN:
             self.reason, self.phase = reason, CLOSING

@@ -37,7 +37,7 @@ def begin(
     context.request, context.captures, context.shared_view = b"", None, None
     context.number = session.conversation.number
     selector = rules.selector_for(context.state)
-    rule = find(selector, b"", context)
+    rule = find(selector, b"", context) if selector.look_up is None else selector.look_up(b"")
     if rule is SEARCHING:
         script = _search_in_parts(session, event, rules, selector, otherwise, now)
     else:

@@ -18,7 +18,7 @@ FIRST_REQUEST_SECONDS: Final = 1.0
 
 def receive_eof(session: "Session", now: float) -> Sequence[Action]:
     """The peer has closed its half, and everything before was received."""
-    conversation, closing = session.conversation, session.own_closing()
+    conversation, closing = session.conversation, session.closing or session.own_closing()
     closing.eof = session.fin_noted = True
     session.wants_read = False
     if closing.phase > HALF_CLOSED:

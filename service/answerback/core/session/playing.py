@@ -214,8 +214,9 @@ def _start_tls(session: "Session", script: Iterator[Step], actions: list[Action]
 def _end(session: "Session", context: RequestContext, end: EndSession | Unexpected) -> Sequence[Action]:
     """End the conversation, as a step says, or because a frame is not what the script expects."""
     if isinstance(end, EndSession):
-        session.own_closing().cut = end.cut
-        return session.reset() if end.by_reset else session.close(end.reason)
+        closing = session.own_closing()
+        closing.cut = end.cut
+        return closing.reset(session) if end.by_reset else closing.close(session, end.reason)
     expectation, frame = end.expectation, end.frame
     session.metrics.unexpected_frame(expectation.cell)
     if session.observer is not None:

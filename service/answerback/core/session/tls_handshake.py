@@ -6,7 +6,6 @@ from typing import Final
 from answerback.core.context import RequestContext
 from answerback.core.faults import Fault, Tls
 from answerback.core.session.handshake_faults import HandshakeFaults
-from answerback.core.tls import Channel, Handshakes
 
 # Rule: a connection has it only while the handshake is not complete: one that is idle keeps nothing of it.
 
@@ -20,8 +19,10 @@ class NotTls(Exception):
 class Handshake:
     """What is known of a handshake until it is complete."""
 
-    __slots__ = ("_faults", "_first", "began", "by_step", "until")
+    __slots__ = ("_faults", "_first", "began", "begun", "by_step", "until")
 
+    begun: bool
+    """Whether the first bytes have come, and were right."""
     began: float
     """From when on its time counts."""
     by_step: bool
@@ -33,6 +34,7 @@ class Handshake:
         self.began = began
         self.until = until
         self.by_step = by_step
+        self.begun = False
         self._first = 0  # how many of the first bytes were right
         self._faults: HandshakeFaults | None = None  # None before the first that may end it
 
@@ -41,15 +43,13 @@ class Handshake:
         """Whether the peer has sent anything."""
         return self._first > 0
 
-    def receive(self, data: bytes, channel: Channel) -> Handshakes | None:
-        """Go on with these bytes of the peer; None if that is not all. Raises NotTls or TlsError."""
-        if self._first < len(FIRST_BYTES):
-            expected = FIRST_BYTES[self._first : self._first + len(data)]
-            if not data.startswith(expected):
-                raise NotTls("the client does not speak TLS")
-            self._first += len(expected)
-        channel.feed(data)
-        return channel.handshake()
+    def check(self, data: bytes) -> None:
+        """Check the first bytes, which may come one by one. Raises NotTls."""
+        expected = FIRST_BYTES[self._first : self._first + len(data)]
+        if not data.startswith(expected):
+            raise NotTls("the client does not speak TLS")
+        self._first += len(expected)
+        self.begun = self._first == len(FIRST_BYTES)
 
     def broken(
         self, faults: Sequence[Fault], out: bytes, context: RequestContext, *, complete: bool

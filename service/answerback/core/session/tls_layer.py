@@ -84,7 +84,7 @@ class TlsLayer(TlsRecords):
     def deadline(self) -> float:
         """See `Session.deadline`."""
         own = self._session.deadline if self._handshake is None else self._handshake.until
-        return min(self._drain_at, own)
+        return own if self._drain_at == inf else min(self._drain_at, own)
 
     # ── What a driver calls ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,7 +208,9 @@ class TlsLayer(TlsRecords):
     def _shake(self, handshake: Handshake, data: bytes, now: float) -> Sequence[Action]:
         """Go on with the handshake."""
         try:
-            outcome = handshake.receive(data, self._channel)
+            if not handshake.begun:
+                handshake.check(data)
+            outcome = self._channel.handshake(data)
         except NotTls as error:
             return self._fail(CloseReason.NOT_TLS, str(error), now)
         except TlsError as error:
@@ -243,7 +245,9 @@ class TlsLayer(TlsRecords):
         if handshake.by_step:
             self._served = True
             return self._go_on(session.tls_begun(now), now)
-        return self._go_on(session.connection_made(now) if session.has_connect_rules else NOTHING, now)
+        if session.has_connect_rules and (actions := session.connection_made(now)):
+            return self._encode(actions, now)  # as `_go_on` does: the peer cannot have ended yet
+        return self._go_on(NOTHING, now)
 
     def _fail(self, reason: CloseReason, why: str, now: float) -> Sequence[Action]:
         """The handshake has failed: send the alert, if there is one, and close in order."""

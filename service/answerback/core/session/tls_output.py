@@ -49,10 +49,8 @@ class TlsOutput:
         reply, closing = cast(Send, actions[0]), session.closing
         if len(reply.data) > AHEAD or closing is None or closing.cut:
             return None
-        channel.write(reply.data)
-        channel.close()
         self._notified = self.ended = True
-        return (Send(channel.pull()), *FIN)
+        return (Send(channel.last(reply.data)), *FIN)
 
     def take(self, actions: Sequence[Action], session: Session | SlowReader, *, cut: bool) -> Abort | None:
         """Queue actions of the session, as TLS does them; an Abort is returned, and nothing else counts any more.

@@ -116,7 +116,10 @@ class ListenerJournal:
 
     def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:
         """See `Recorder`."""
-        self.connection(session).event(event, rule, now, session)
+        connection = session.connection
+        assert connection is not None, "the connection is gone"
+        session.recorder = recorder = self.recorder(*connection.connection_key())
+        recorder.begin(event, rule, now)
 
     def forwarded(self, *, owed: bool) -> None:
         """See `Recorder`: nothing is in progress."""

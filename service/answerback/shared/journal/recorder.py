@@ -105,6 +105,10 @@ class ConnectionRecorder:
         """See `Recorder`."""
         if self.begun is not None or self.open is not None:
             self._close()
+        self.begin(event, rule, now)
+
+    def begin(self, event: Event, rule: Rule, now: float) -> None:
+        """Remember an event until its script has been played."""
         self.begun = None, rule.cell, EVENT_NAMES.index(event._name_), now  # `name` is two calls of Python's
 
     def forwarded(self, *, owed: bool) -> OpenRecord | None:
