@@ -14,9 +14,11 @@ from math import inf
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, Send
+from answerback.core.relay.acts import NOTHING, Act, Finish, Pass
 from answerback.core.relay.ending import Link
 from answerback.core.relay.intermediary import Intermediary
-from answerback.core.relay.relay import NOTHING, PEER, RELAYING, UPSTREAM, Act, Finish, Pass, marked
+from answerback.core.relay.relay import RELAYING
+from answerback.core.relay.sides import PEER, UPSTREAM, marked
 from answerback.core.session import Session
 from answerback.core.session.owed import OwedReplies
 from answerback.core.session.replies import has_work, receive_reply, take_replies, takes_replies

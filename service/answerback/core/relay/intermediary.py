@@ -16,23 +16,12 @@ from answerback.compat import override
 from answerback.core.actions import Abort, Action, Close, CloseReason, Forward, HalfClose, Reset, Send
 from answerback.core.context import RequestContext
 from answerback.core.plan import ActivePlan
+from answerback.core.relay.acts import NOTHING, Act, Connect, Pass
 from answerback.core.relay.ending import Ending, How, Link
 from answerback.core.relay.flow import CHUNK
 from answerback.core.relay.joining import joined
-from answerback.core.relay.relay import (
-    CONNECTING,
-    NOTHING,
-    OVER,
-    PEER,
-    QUIET_SECONDS,
-    RELAYING,
-    UPSTREAM,
-    Act,
-    Connect,
-    Pass,
-    Relay,
-    marked,
-)
+from answerback.core.relay.relay import CONNECTING, OVER, QUIET_SECONDS, RELAYING, Relay
+from answerback.core.relay.sides import PEER, UPSTREAM, marked
 from answerback.core.session import Session, waits_for
 
 # Rule: the session goes on only while both sides take everything: so what is held of requests that are forwarded is

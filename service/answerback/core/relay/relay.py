@@ -8,23 +8,21 @@ read and discarded until its own FIN, as a session does (see `session.closing`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Final
 
 from answerback.core.actions import Abort, Close, CloseReason
 from answerback.core.context import RequestContext
 from answerback.core.plan import ActivePlan
+from answerback.core.relay.acts import NOTHING, Act, Finish, Pass
 from answerback.core.relay.flow import Flow
+from answerback.core.relay.sides import NEITHER, PEER, UPSTREAM, marked
 from answerback.core.session.closing import LINGER_BYTES, LINGER_SECONDS
 
 # Rule: nothing here knows the time; callers pass it.
 # Rule: a side is read only while the other one takes everything: so what is held of a direction is one read, and with
 #       faults what its flow holds.
 # Rule: the close reason is set once, by the first cause, except that RST overrides a FIN.
-
-PEER: Final = 0
-UPSTREAM: Final = 1
 
 CONNECTING, RELAYING, CLOSING, OVER = range(4)
 
@@ -34,49 +32,7 @@ QUIET_SECONDS: Final = 1.0
 ENDED_BY: Final = (CloseReason.PEER_EOF, CloseReason.UPSTREAM_EOF)
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """Hand these bytes to the kernel for a side. A memoryview is valid only until the driver reads again."""
-
-    side: int
-    data: bytes | memoryview
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Send FIN to a side. Everything before it is in the kernel."""
-
-    side: int
-    cut: bool = False
-    """Whether the stream ends without having been completed: TLS sends no close_notify."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Connect to the upstream."""
-
-
-Act = Pass | Finish | Connect | Close | Abort
-"""What a driver has to do. Close and Abort end both sides."""
-
-NOTHING: Final[Sequence[Act]] = ()
 NO_FLOWS: Final[Sequence[Flow | None]] = (None, None)
-
-
-Both = tuple[bool, bool]
-"""Something of the client's side, and of the upstream's."""
-
-# One object of each for all connections, where lists would be a tenth of what an idle connection takes.
-PAIRS: Final[tuple[tuple[Both, Both], tuple[Both, Both]]] = (
-    ((False, False), (False, True)),
-    ((True, False), (True, True)),
-)
-NEITHER: Final = PAIRS[False][False]
-
-
-def marked(pair: Both, side: int, value: bool = True) -> Both:
-    """Return the pair with another value for one side."""
-    return PAIRS[value][pair[UPSTREAM]] if side == PEER else PAIRS[pair[PEER]][value]
 
 
 class Relay:

@@ -6,45 +6,29 @@ connects to the upstream.
 
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
 from time import monotonic
-from typing import Final
 
 from answerback.compat import override
 from answerback.core.actions import Abort, CloseReason
 from answerback.core.context import RequestContext
-from answerback.core.plan import Engine
 from answerback.core.relay import PEER, UPSTREAM, Act, Connect, Finish, Pass, Relay
 from answerback.core.tls import TlsNames
 from answerback.core.upstream import Upstream
 from answerback.net.connection import PROBE_REASONS
 from answerback.net.connection_base import ConnectionBase
-from answerback.net.delivery import free_send_buffer
 from answerback.net.host import Host
 from answerback.net.relay.awaited_client import AwaitedClient
 from answerback.net.relay.opening import Opening
-from answerback.net.relay.poll_side import PollSide
 from answerback.net.relay.relaying import Relaying
 from answerback.net.relay.secure_side import SecureSide
 from answerback.net.relay.side import Side
-from answerback.net.relay.stream_side import StreamSide
+from answerback.net.relay.sides import LOST, NAMES, accepted_socket, sides_of
 from answerback.net.resets import reason_of
 from answerback.shared.journal.listener_journal import ListenerJournal
 
 # Rule: the end is counted once, whatever ends the connection.
-
-SIDES: Final[Mapping[Engine, type[Side]]] = {Engine.CALLBACK: PollSide, Engine.COROUTINE: StreamSide}
-
-# What the loss of the upstream's side is called.
-LOST: Final[Mapping[CloseReason, CloseReason]] = {
-    CloseReason.PEER_RESET: CloseReason.UPSTREAM_RESET,
-    CloseReason.PEER_LOST: CloseReason.UPSTREAM_LOST,
-    CloseReason.WRITE_TIMEOUT: CloseReason.UPSTREAM_WRITE_TIMEOUT,
-}
-
-NAMES: Final = ("client", "upstream")
-"""The sides, for the log."""
 
 log = logging.getLogger(__name__)
 
@@ -90,16 +74,8 @@ class RelayedConnection(ConnectionBase):
         self.announcement = None
         self.is_local = False  # whether the client is a proxy that connects on its own behalf
         self._packed_peer = None
-        plan = host.active.plan
-        kind = SIDES[plan.engine]
-        client = kind(self, PEER) if plan.tls is None else SecureSide(self, PEER, kind, plan.tls)
-        server = kind(self, UPSTREAM) if upstream.tls is None else SecureSide(self, UPSTREAM, kind)
-        self.sides: tuple[Side, Side] = client, server
-        made = socket.SocketType if plan.engine is Engine.CALLBACK else socket.socket  # transports need the latter
-        sock = made(family, socket.SOCK_STREAM, 0, descriptor)
-        sock.setblocking(False)
-        free_send_buffer(sock)
-        self.sides[PEER].take(sock)
+        self.sides = sides_of(self, upstream)
+        self.sides[PEER].take(accepted_socket(host.active.plan.engine, family, descriptor))
 
     def _make_relay(self) -> Relay:
         """Return the state of the connection, which decides what passes."""
