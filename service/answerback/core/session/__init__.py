@@ -25,9 +25,11 @@ session       Session: what a driver calls, and the path of a cached reply
 state         its fields, which the parts below share, and what follows from them
 conversation  what is under way: the input, the request that is being answered, the script that waits
 reader        the received bytes, and the framing that splits them into requests
-requests      frames requests, and answers each by its rule
+requests      frames requests, and decides how to continue
+answering     answers each of them by its rule
 incomplete    what is done with the beginning of a request
 playing       takes the steps of a rule
+writing       those of them that change variables
 script        what is left of them while they wait
 frames        reads the frames that scripts wait for
 forwarding    passes requests on to an upstream

@@ -8,8 +8,9 @@ from answerback.core.actions import Action, CloseReason
 from answerback.core.framing import Framing
 from answerback.core.session.closing import NOTHING
 from answerback.core.session.incomplete import await_rest
-from answerback.core.session.playing import resume, set_variable
+from answerback.core.session.playing import resume
 from answerback.core.session.script import ScriptRun
+from answerback.core.session.writing import set_variable
 from answerback.core.steps import Receive
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 A script that cannot go on at once is left in `Conversation.script`, until `resume`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import inf
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from answerback.core.actions import Action, BeginTls, CloseReason, HalfClose, Send
 from answerback.core.context import RequestContext
@@ -18,22 +18,18 @@ from answerback.core.plan import Event, Rule
 from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
 from answerback.core.session.forwarding import forward
 from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, Interrupted, ScriptRun, resolve
+from answerback.core.session.writing import WRITES, carry_out
 from answerback.core.steps import (
     AWAIT_OWN_REPLY,
-    AddShared,
     AwaitReplies,
     AwaitSignal,
-    DeleteShared,
-    DeleteVariable,
     EndSession,
     EnterState,
     ForwardRequest,
     GiveSignal,
     Hang,
-    PutShared,
     Receive,
     SetFraming,
-    SetVariable,
     StartTls,
     Step,
     StepResult,
@@ -43,8 +39,6 @@ from answerback.core.steps import (
 
 if TYPE_CHECKING:
     from answerback.core.session.session import Session
-
-Write = Callable[["Session", RequestContext, Any], None]
 
 # Rule: this is the only place where steps are taken: a fault, a search or a frame in between yields steps too.
 
@@ -115,9 +109,9 @@ def _carry_out(
     now: float,
 ) -> bool:
     """Carry out a step result that is not a plain send; return whether the next step follows at once."""
-    write = _WRITES.get(type(result))
+    write = WRITES.get(type(result))
     if write is not None:  # the commonest
-        return _write(session, context, write, result, actions)
+        return carry_out(session, context, write, result, actions)
     match result:
         case EndSession() | Unexpected():  # the end of every connection of one reply
             actions += _end(session, context, result)
@@ -224,57 +218,6 @@ def _end(session: "Session", context: RequestContext, end: EndSession | Unexpect
     if session.connection is not None:
         session.connection.unexpected(expectation.rule, lambda: expectation.mismatch(frame, context))
     return session.close(CloseReason.UNEXPECTED)
-
-
-def _write(
-    session: "Session", context: RequestContext, write: Write, result: StepResult, actions: list[Action]
-) -> bool:
-    """Change a variable; the connection is closed if a shared one cannot be changed."""
-    try:
-        write(session, context, result)
-    except EvaluationError as problem:
-        actions += session.close(failed(problem).reason)
-        return False
-    return True
-
-
-def _set(session: "Session", context: RequestContext, write: SetVariable) -> None:
-    set_variable(session, context, write.name, write.value)
-
-
-def _unset(_session: "Session", context: RequestContext, write: DeleteVariable) -> None:
-    context.variables.pop(write.name, None)
-
-
-def _put(_session: "Session", context: RequestContext, write: PutShared) -> None:
-    context.shared.put(write.key, write.value)
-
-
-def _delete(_session: "Session", context: RequestContext, write: DeleteShared) -> None:
-    context.shared.delete(write.key)
-
-
-def _add(session: "Session", context: RequestContext, write: AddShared) -> None:
-    total = context.shared.add(write.key, write.by)
-    if write.variable:
-        set_variable(session, context, write.variable, total)
-
-
-_WRITES: Final[Mapping[type, Write]] = {
-    SetVariable: _set,
-    DeleteVariable: _unset,
-    PutShared: _put,
-    DeleteShared: _delete,
-    AddShared: _add,
-}
-
-
-def set_variable(session: "Session", context: RequestContext, name: str, value: bytes) -> None:
-    """Store bytes in a variable of the connection."""
-    variables = context.variables
-    if session.observer is not None and variables.get(name) != value:
-        session.observer.variable_set(name, value)
-    variables[name] = value
 
 
 def _hang(session: "Session", hang: Hang, now: float) -> Sequence[Action]:
