@@ -108,16 +108,30 @@ def _listener(
         block=layout.block,
         socket=layout.socket,
     )
-    if relays:
-        plan = replace(
-            plan,
-            on_upstream_down=Rules(_on_upstream_down(listener, compiled)),
-            upstream=compile_upstream(listener.upstream, Compiling(files)),
-            streams=is_stream(listener),
-            relay_faults=_relay_faults(listener, layout),
-        )
-    turning_away = [rule for when, rule in compiled if when == v1.EVENT_LIMIT]
-    return replace(plan, on_limit=_on_limit(plan, turning_away)) if turning_away else plan
+    return _turning_away(_relaying(plan, listener, compiled, files, layout) if relays else plan, compiled)
+
+
+def _relaying(
+    plan: ListenerPlan,
+    listener: v1.Listener,
+    compiled: Sequence[tuple[int, Rule]],
+    files: Files,
+    layout: link_pb2.ListenerLayout,
+) -> ListenerPlan:
+    """The plan with what a listener with an upstream has beside its rules."""
+    return replace(
+        plan,
+        on_upstream_down=Rules(_on_upstream_down(listener, compiled)),
+        upstream=compile_upstream(listener.upstream, Compiling(files)),
+        streams=is_stream(listener),
+        relay_faults=_relay_faults(listener, layout),
+    )
+
+
+def _turning_away(plan: ListenerPlan, compiled: Sequence[tuple[int, Rule]]) -> ListenerPlan:
+    """The plan with that of connections over a limit, if there are rules for these."""
+    rules = [rule for when, rule in compiled if when == v1.EVENT_LIMIT]
+    return replace(plan, on_limit=_on_limit(plan, rules)) if rules else plan
 
 
 def counts_peers(rules: Iterable[Rule], faults: Iterable[Fault]) -> bool:
