@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+import sys
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ from tests.waiting import eventually
 
 WITH_RST = pytest.mark.parametrize("serving", KINDS, indirect=True)  # a Unix socket has none: see test_unix.py
 LINE = Line(keep_ending=False)
+SEGMENTS_IN = 140  # where tcpi_segs_in stands in struct tcp_info (linux/tcp.h)
 SPARE = 5000  # a cell that no listener's block reaches, for matches of rules
 
 
@@ -64,6 +66,15 @@ def test_hello_plan_answers_a_client_and_counts_a_probe(serving: Serving) -> Non
     assert serving.closed(CloseReason.SERVER_CLOSE) == 1
     assert serving.closed(CloseReason.PEER_EOF) == serving.count(listener_counters.PROBES) == 1
     assert (serving.count(listener_counters.RECEIVED_BYTES), serving.count(listener_counters.SENT_BYTES)) == (13, 13)
+
+
+@WITH_RST
+def test_last_reply_and_fin_come_in_one_packet(serving: Serving) -> None:
+    serving.commit(plan(connect=rule(steps.send(b"welcome\n"), steps.close())))
+    client = serving.connect()
+    assert client.hear_all() == b"welcome\n"
+    info = client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SEGMENTS_IN + 4)
+    assert int.from_bytes(info[SEGMENTS_IN:], sys.byteorder) == 2, "it got SYN-ACK and that"
 
 
 def test_engine_answers_pipelined_lines_in_order_and_counts_them(serving: Serving) -> None:

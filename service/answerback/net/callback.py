@@ -11,7 +11,7 @@ from time import monotonic
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.net.connection import READ_BYTES, Connection
+from answerback.net.connection import LAST, READ_BYTES, REPLY_AND_END, Connection
 from answerback.net.delivery import LARGE
 from answerback.net.host import Host
 from answerback.net.poller import ERRORS, FIN, GONE, READABLE, WRITABLE
@@ -20,7 +20,6 @@ from answerback.net.resets import reason_of, reset_on_close
 # Rule: nothing here blocks. Nothing is registered that a one-shot conversation would not need.
 # Rule: every read and write says MSG_DONTWAIT; that saves the call that would make the socket non-blocking.
 
-REPLY_AND_END = 2  # actions
 DONT_WAIT = socket.MSG_DONTWAIT
 
 
@@ -219,6 +218,8 @@ class CallbackConnection(Connection):
         """Send the output of these actions, large parts by themselves. False if the connection is lost."""
         if len(actions) == REPLY_AND_END and type(actions[0]) is Send and type(actions[1]) is HalfClose:
             self._ending = actions[1]  # the commonest end
+            if self._unsent is None and actions[0].data:
+                return self._send(actions[0].data, LAST)
             return self._output(actions[0].data)
         data = self._gather(actions)
         return all(map(self._output, data if isinstance(data, list) else (data,)))
@@ -231,10 +232,10 @@ class CallbackConnection(Connection):
             self._unsent.append(memoryview(data))
         return True
 
-    def _send(self, data: bytes | memoryview) -> bool:
+    def _send(self, data: bytes | memoryview, flags: int = DONT_WAIT) -> bool:
         """Send bytes; what the kernel does not take waits until there is room. False if the connection is lost."""
         try:
-            taken = self.sock.send(data, DONT_WAIT)
+            taken = self.sock.send(data, flags)
         except BlockingIOError:
             taken = 0
         except OSError as error:

@@ -25,6 +25,9 @@ from answerback.shared.journal.recorder import ConnectionRecorder
 # Rule: `closed` is called exactly once for each connection, whatever ends it.
 
 READ_BYTES = 64 << 10
+REPLY_AND_END = 2  # actions
+# FIN follows at once and takes these bytes along (MSG_MORE, send(2)): a packet less, which takes the kernel 6 µs.
+LAST = socket.MSG_DONTWAIT | socket.MSG_MORE
 SEVERAL = 2  # max. requests: their replies together may be large
 PROBE_REASONS = (CloseReason.PEER_EOF, CloseReason.PEER_RESET)
 

@@ -11,8 +11,8 @@ from time import monotonic
 import uvloop
 
 from answerback.compat import override
-from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset
-from answerback.net.connection import SEVERAL, Connection
+from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
+from answerback.net.connection import LAST, REPLY_AND_END, SEVERAL, Connection
 from answerback.net.delivery import LARGE, taken
 from answerback.net.host import Host
 from answerback.net.poller import ERRORS, FIN
@@ -39,9 +39,12 @@ class TransportConnection(Connection, asyncio.Protocol):
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         # To make a `socket.socket`, and to convert its family and type to enums, takes uvloop 22,000 instructions: a
         # tenth of a one-shot conversation. asyncio's transports close the socket itself.
-        kind = TransportSocket if isinstance(host.loop, uvloop.Loop) else socket.socket
-        sock = kind(family, socket.SOCK_STREAM, 0, descriptor)
-        sock.setblocking(False)
+        sock: socket.SocketType
+        if isinstance(host.loop, uvloop.Loop):  # its transports make the descriptor non-blocking themselves
+            sock = TransportSocket(family, socket.SOCK_STREAM, 0, descriptor)
+        else:
+            sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
+            sock.setblocking(False)
         super().__init__(host, sock, peer)
         self._transport: asyncio.Transport | None = None
         self._gone = False
@@ -86,6 +89,10 @@ class TransportConnection(Connection, asyncio.Protocol):
 
     def _write_all(self, actions: Sequence[Action]) -> bool:
         """Write the output of several actions; False if the connection was aborted."""
+        if len(actions) == REPLY_AND_END and type(actions[0]) is Send and type(actions[1]) is HalfClose:
+            self._ending = actions[1]  # the commonest end
+            self._write_last(actions[0].data)
+            return True
         data = self._gather(actions)
         if self._gone:
             return False
@@ -94,12 +101,17 @@ class TransportConnection(Connection, asyncio.Protocol):
                 self._write(chunk)
         return True
 
-    def _write(self, data: bytes | memoryview) -> None:
-        """Give output to the transport, which passes to the kernel at once what it takes."""
+    def _check_open(self) -> asyncio.Transport:
+        """Return the transport. Raises ConnectionResetError if it has lost the connection."""
         transport = self._transport
         assert transport is not None
         if transport.is_closing():
             raise ConnectionResetError(errno.ECONNRESET, "the peer has reset the connection")
+        return transport
+
+    def _write(self, data: bytes | memoryview) -> None:
+        """Give output to the transport, which passes to the kernel at once what it takes."""
+        transport = self._check_open()
         before = self._unsent
         transport.write(data)
         self._unsent = transport.get_write_buffer_size()
@@ -107,6 +119,22 @@ class TransportConnection(Connection, asyncio.Protocol):
         self.counters.sent(before + len(data) - self._unsent)
         if len(data) >= LARGE and not self._unsent:
             self.sent_much(monotonic())
+
+    def _write_last(self, data: bytes | memoryview) -> None:
+        """Give the kernel output that FIN follows at once; the transport gets what the kernel does not take."""
+        if not self._unsent:
+            self._check_open()
+            with suppress(BlockingIOError):
+                size = self.sock.send(data, LAST)
+                self.sent_bytes += size
+                self.counters.sent(size)
+                if size == len(data):
+                    if size >= LARGE:
+                        self.sent_much(monotonic())
+                    return
+                data = memoryview(data)[size:]
+        if data:
+            self._write(data)
 
     @property
     @override
@@ -119,7 +147,8 @@ class TransportConnection(Connection, asyncio.Protocol):
         ending, self._ending = self._ending, None
         assert self._transport is not None
         if type(ending) is HalfClose:
-            self._transport.write_eof()
+            self._check_open()
+            self.sock.shutdown(socket.SHUT_WR)  # at once: the transport would do it in the next pass of the loop
         elif type(ending) is Reset:
             reset_on_close(self.sock)
             self._leave(ending.reason)
@@ -134,9 +163,9 @@ class TransportConnection(Connection, asyncio.Protocol):
 
     @override
     def _send_fin(self) -> None:
-        """By the transport, once: it would take ENOTCONN from a second shutdown(2) for the loss of the connection."""
-        assert self._transport is not None
-        self._transport.write_eof()
+        with suppress(OSError):
+            self._check_open()
+            self.sock.shutdown(socket.SHUT_WR)
 
     def _finish(self, reason: CloseReason) -> None:
         """Close the connection; everything is done."""
