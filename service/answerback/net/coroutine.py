@@ -9,8 +9,10 @@ import errno
 import socket
 import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import suppress
+from functools import partial
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, Send
@@ -36,6 +38,12 @@ def next_event() -> Generator[None, Event, Event]:
     return (yield)
 
 
+def go_on(opening: Coroutine[Any, None, None], _opened: "asyncio.Future[Any]") -> None:
+    """The transport over an accepted socket is open, or could not be opened."""
+    with suppress(StopIteration):
+        opening.send(None)
+
+
 def room_to_write(_now: float) -> Sequence[Action]:
     """An event that the session need not be told of: there is room to write again."""
     return ()
@@ -54,7 +62,10 @@ class CoroutineConnection(TransportConnection):
 
     def begin(self) -> None:
         """Start the conversation."""
-        self.host.loop.create_task(self._open())
+        # Without a task: it would take its first step in the next pass of the loop. `_open` waits once, for a future.
+        opening = self._open()
+        with suppress(StopIteration):  # it could not be opened
+            opening.send(None).add_done_callback(partial(go_on, opening))
 
     def dismiss(self, reason: CloseReason) -> None:
         """Instead of `begin`: close in order at once."""

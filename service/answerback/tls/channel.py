@@ -21,10 +21,12 @@ OUTCOMES: Final = {
 class SslChannel:
     """See `core.tls.Channel`."""
 
-    __slots__ = ("__weakref__", "_ahead", "_incoming", "_keep", "_openssl", "_outgoing", "_sni", "peer_closed")
+    __slots__ = ("__weakref__", "_ahead", "_incoming", "_keep", "_openssl", "_outgoing", "peer_closed", "server_name")
 
     peer_closed: bool
     """Whether the peer's close_notify was read."""
+    server_name: str
+    """See `sni`."""
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class SslChannel:
             wrapped = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name, session=session)
             self._openssl = wrapped._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
         self._keep = keep
-        self._sni = ""
+        self.server_name = ""
         self._ahead = b""  # plain text that was read before it was asked for
         self.peer_closed = False
 
@@ -156,11 +158,11 @@ class SslChannel:
     @property
     def sni(self) -> bytes:
         """The server name that the client asked for."""
-        return self._sni.encode("ascii", "replace")
+        return self.server_name.encode("ascii", "replace")
 
     def ask_for(self, name: str, context: ssl.SSLContext | None) -> None:
         """The client asks for this name; it gets another context if there is one for that."""
-        self._sni = name
+        self.server_name = name
         if context is not None:
             self._openssl.context = context
 

@@ -42,12 +42,13 @@ class Contexts:
         }
         self.first: Final = _context(settings, material, 0)
         """That of clients that ask for another name, or for none."""
-        self.first.sni_callback = self._choose  # type: ignore[assignment]  # the channel is the connection's owner
+        # The channel is the connection's owner.
+        self.first.sni_callback = self._choose if self._by_name else _note  # type: ignore[assignment]
 
     def _choose(self, connection: SslChannel, name: str | None, _context: ssl.SSLContext) -> None:
         """A client asks for a name, or for none."""
         if name:
-            chosen = self.named(name) if self._by_name else self.first
+            chosen = self.named(name)
             connection.ask_for(name, None if chosen is self.first else chosen)
 
     def named(self, name: str) -> ssl.SSLContext:
@@ -55,6 +56,12 @@ class Contexts:
         lower = name.lower().rstrip(".")
         _, _, parent = lower.partition(".")
         return self._by_name.get(lower) or self._by_name.get(f"*.{parent}") or self.first
+
+
+def _note(connection: SslChannel, name: str | None, _context: ssl.SSLContext) -> None:
+    """A client asks for a name, or for none, and there is one certificate."""
+    if name:
+        connection.server_name = name
 
 
 def _context(settings: Settings, material: Material, index: int) -> ssl.SSLContext:

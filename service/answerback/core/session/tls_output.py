@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 from answerback.core.actions import Abort, Action, Close, CloseReason, HalfClose, Send
-from answerback.core.session.closing import FIN
+from answerback.core.session.closing import CLOSING, FIN, LINGERING
 from answerback.core.session.session import Session
 from answerback.core.session.slow_reader import SlowReader
 from answerback.core.tls import Channel
@@ -14,7 +14,7 @@ from answerback.core.tls import Channel
 # Rule: it is made when it is first needed. A reply that is encrypted and sent at once needs none.
 # Rule: what a connection of one reply needs is inline: it comes right after OpenSSL's work, when each call is slow.
 
-REPLY_AND_FIN: Final = (Send, HalfClose)  # as a session ends
+REPLY_AND_FIN: Final = 2  # actions, as a session ends
 AHEAD: Final = 64 << 10  # bytes that are encrypted before the kernel has taken those before
 
 
@@ -44,10 +44,13 @@ class TlsOutput:
         self, actions: Sequence[Action], session: Session | SlowReader, channel: Channel
     ) -> Sequence[Action] | None:
         """Encrypt one reply and the end behind it, the commonest output that ends; None if it is another one."""
-        if len(actions) != len(REPLY_AND_FIN) or tuple(map(type, actions)) != REPLY_AND_FIN or not session.awaits_fin:
+        if len(actions) != REPLY_AND_FIN:
             return None
-        reply, closing = cast(Send, actions[0]), session.closing
-        if len(reply.data) > AHEAD or closing is None or closing.cut:
+        reply, end = actions
+        if type(reply) is not Send or type(end) is not HalfClose or len(reply.data) > AHEAD:
+            return None
+        closing = session.closing
+        if closing is None or not CLOSING <= closing.phase <= LINGERING or closing.cut:
             return None
         self._notified = self.ended = True
         return (Send(channel.last(reply.data)), *FIN)
