@@ -685,6 +685,15 @@ def test_failed_connection_settles_what_was_to_be_forwarded() -> None:
     assert it.got() == b"down\nPONG\n"
 
 
+def test_client_that_has_left_is_closed_when_its_request_cannot_be_forwarded() -> None:
+    it = FramedDriver(framed(on_forward=True, on_upstream_down=Rules([DOWN])))
+    it.receive(PEER, b"GET a\n")
+    it.eof(PEER)
+    it.perform(it.relay.not_connected("ECONNREFUSED", it.now))
+    assert it.got() == b"down\n"
+    assert it.acts[-1] == Close(CloseReason.PEER_EOF)
+
+
 def test_failed_connection_drops_the_script_that_forwards() -> None:
     it = FramedDriver(framed(on_forward=True, on_upstream_down=Rules([DOWN])))
     it.receive(PEER, b"both\nPING\n")
@@ -778,6 +787,12 @@ def test_steps_around_forward_are_recorded_so_without_rules_on_replies() -> None
         "played",
     ]
     assert it.got() == b"<ok\n>\nmore\n"
+
+
+def test_each_of_several_replies_is_recorded_without_rules_on_replies() -> None:
+    it, notes = noted(replies=())
+    it.client(b"GET a\nGET b\n").reply(b"1\n2\n")
+    assert [note for note in notes.take() if note[0] == "replied"] == [("replied", 0.0)] * 2
 
 
 def test_rule_on_what_answers_no_request_is_recorded_as_an_event() -> None:

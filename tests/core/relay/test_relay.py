@@ -42,6 +42,15 @@ def test_relay_without_an_upstream_is_reset() -> None:
     assert relay.over
 
 
+@pytest.mark.parametrize("eof", [False, True])
+def test_client_is_closed_in_order_before_there_is_an_upstream(eof: bool) -> None:
+    relay = Relay(ActivePlan(PLAN), 0.0)
+    end = Close(CloseReason.TLS_HANDSHAKE)
+    assert list(relay.close_peer(end.reason, 1.0, eof=eof)) == [Finish(PEER), *([end] if eof else [])]
+    assert relay.over or list(relay.receive_eof(PEER, 2.0)) == [end]
+    assert list(relaying().close_peer(end.reason, 2.0)) == [], "there is one"
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_bytes_are_for_the_other_side(side: int) -> None:
     assert relaying().receive_data(side, b"a", 2.0) == (Pass(1 - side, b"a"),)

@@ -10,6 +10,7 @@ from answerback.core.actions import CloseReason
 from answerback.net.delivery import SO_BUF_LOCK
 from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
+from tests.net.relay.test_ruled_bounds import connection_of
 from tests.net.relay.upstreams import Server, connected, held_for, relaying
 from tests.waiting import eventually
 
@@ -196,3 +197,15 @@ def test_slow_client_with_a_fast_upstream_holds_one_read(serving: Serving, serve
     assert serving.count(listener_counters.UPSTREAM_RECEIVED_BYTES) < 8 << 20
     assert client.hear(len(data)) == data
     speaker.join(30)
+
+
+def test_bytes_of_the_client_are_counted_for_each_connection(serving: Serving, server: Server) -> None:
+    serving.commit(relaying(server.upstream))
+    client, upstream = connected(serving, server)
+    client.say(b"question")
+    assert upstream.hear(8) == b"question"
+    upstream.say(b"no")
+    assert client.hear(2) == b"no"
+    connection = connection_of(serving)
+    assert serving.call(lambda: (connection.received_bytes, connection.sent_bytes)) == (8, 2)
+    assert not connection.finished

@@ -14,6 +14,7 @@ from answerback.core.faults import Fault, Latency, Truncate
 from answerback.core.plan import Limits, ListenerPlan
 from answerback.core.proxy_header import ProxyProtocol
 from answerback.core.tls import Handshakes
+from answerback.net.relay.connection import RelayedConnection
 from answerback.shared import listener_counters
 from tests.net.conftest import Client, Serving
 from tests.net.relay.upstreams import Accepted, Server, relaying
@@ -48,6 +49,24 @@ def half_close(client: Secured) -> None:
     with pytest.raises(ssl.SSLWantReadError):
         client.sock.unwrap()
     client.sock.settimeout(10)
+
+
+def test_exception_in_what_is_done_with_plain_text_resets_both(
+    serving: Serving, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving.commit(secured(server))
+    client, upstream = connected(serving, server)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(RelayedConnection, "take_data", broken)
+    client.sock.sendall(b"x")
+    with pytest.raises(ConnectionResetError):
+        upstream.sock.recv(1)
+    serving.settle()
+    assert serving.ended() == {CloseReason.INTERNAL_ERROR: 1}
+    assert serving.count(listener_counters.SESSION_ERRORS) == 1
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
