@@ -1,21 +1,30 @@
 """What readers of the journal cost the clients of the listeners: merging all of it, and a watcher that never reads.
 
-The same clients, in alternation: by themselves, and beside a reader, which is a process of its own.
+The same clients ask in short windows, in an order that changes: alone, alone again, while the journal is merged,
+and beside the watcher. It watches one of two servers alike, in turn: to be full its stream takes longer than a window.
 """
 
-# Rule: the server has all cores, as a server with four workers has: on one core every reader would delay every client.
+# Rule: the servers have all cores, as one with four workers has: on one core every reader would delay every client.
+# Rule: the clients ask at their own pace, below saturation: a wait is what others take from a client, no queue.
+# Rule: windows are shorter than what else the machine does, and the waits of all windows of a pair are judged together.
+#       How far the same clients differ from themselves says what of a ratio is noise.
+# Rule: each kind of window has as many at one server as at the other: two servers alike differ by a tenth.
 # Rule: the journal is full before anything is measured: each merge reads 10,000 exchanges of four workers.
-# Rule: the readers work without a pause, so the p99 of the clients is that of clients beside a reader.
+# Rule: a window beside merges ends with one, and the next merge begins at once.
 
 import re
+import select
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cpu import Cores, pinned
-from bench.fairness import waits
+from bench.fairness import CLIENTS, PAUSE_S
 from bench.load import REPLY, REQUEST, LoadFailed
 from bench.memory import connect
 from bench.results import Readers
@@ -26,8 +35,9 @@ from bench.stats import Pair, percentile, ratio, spread
 
 WORKERS, EXCHANGES = 4, 10_000
 DROPPED = 1 / 32  # of them may be missing: each worker drops a 64th of its own at a time
-WINDOW_S = 2.0  # of one measurement: some 1,400 waits
-SMOKE_WINDOW_S = 0.2
+WINDOW_S = 0.1  # or until the end of a merge
+WINDOWS = 10  # of each kind at each server in a pair: some 1,600 waits
+SMOKE_WINDOWS = 1
 FILL_CONNECTIONS, FILL_REQUESTS, FILL_TRIES = 16, 500, 100
 TIMEOUT_S = 60
 
@@ -36,7 +46,8 @@ MERGING = """
 import sys
 from answerback import Client
 with Client(sys.argv[1]) as client:
-    while True:
+    print("ready", flush=True)
+    for _ in sys.stdin:
         print(client.verify_exchanges(at_least=0).found, flush=True)
 """
 DEAF = """
@@ -63,32 +74,136 @@ def configuration() -> str:
 """
 
 
+class Reader:
+    """A process that reads the journal."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._asks, self._says = process.stdin, process.stdout
+
+    def begin(self) -> None:
+        """Let it read once."""
+        self._asks.write("\n")
+        self._asks.flush()
+
+    def has_said(self) -> bool:
+        """Whether it has written a line, or has ended."""
+        return bool(select.select([self._says], [], [], 0)[0])
+
+    def line(self) -> str:
+        """Return the next line; empty if it has ended."""
+        return self._says.readline()
+
+
+class Clients:
+    """Well-behaved clients of a server, one of which asks at a time."""
+
+    def __init__(self, server: Server, admin: str, peers: Sequence[socket.socket]) -> None:
+        self.server = server
+        self.admin = admin
+        self._peers = peers
+        self._asked = 0
+
+    def alone(self, seconds: float) -> list[float]:
+        """Ask for this time; return what each request has waited, in seconds. Raises LoadFailed."""
+        waits: list[float] = []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            waits.append(self._ask())
+        return waits
+
+    def beside(self, merger: Reader, seconds: float) -> tuple[list[float], list[int]]:
+        """Ask while the journal is merged again and again; return the waits too, and what each merge has read."""
+        waits, read = list[float](), list[int]()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            merger.begin()
+            while not merger.has_said():
+                waits.append(self._ask())
+            read.append(int(merger.line()))
+        return waits, read
+
+    def _ask(self) -> float:
+        peer = self._peers[self._asked % len(self._peers)]
+        self._asked += 1
+        began = time.monotonic()
+        peer.sendall(REQUEST)
+        if (got := peer.recv(len(REPLY), socket.MSG_WAITALL)) != REPLY:
+            raise LoadFailed(f"readers: answered {got!r}")
+        waited = time.monotonic() - began
+        time.sleep(PAUSE_S)
+        return waited
+
+
+@dataclass(slots=True)
+class Waits:
+    """What the requests of one pair have waited, of each kind of window; and what the merges have read."""
+
+    alone: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    merging: list[float] = field(default_factory=list)
+    deaf: list[float] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
+
+
 def measure_readers(build: Path, cores: Cores, pairs: int, *, smoke: bool) -> Readers:
     """Measure both readers. Raises CouldNotRun, LoadFailed, OSError."""
-    launch = serve("readers.yaml", configuration(), "callback", WORKERS)(build)
-    admin = str(launch.command[list(launch.command).index("--admin") + 1])
-    window = SMOKE_WINDOW_S if smoke else WINDOW_S
-    merging, deaf, read, grown = list[Pair](), list[Pair](), list[int](), list[float]()
-    with running(launch.command, None, launch.ports) as server, pinned(cores.client):
-        fill(server)
+    again, merging, deaf, read, grown = list[Pair](), list[Pair](), list[Pair](), list[int](), list[float]()
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(served(build, cores)) for _ in range(2))
+        stack.enter_context(pinned(cores.client))
+        mergers = {each: stack.enter_context(reading(MERGING, each.admin)) for each in (one, other)}
         for _ in range(pairs):
-            calm = p99(server, window)
-            with reading(MERGING, admin) as found:
-                merging.append(Pair(p99(server, window), calm))
-            read += found
-            calm = p99(server, window)
-            with reading(DEAF, admin):
-                before = anonymous(server.pid)
-                deaf.append(Pair(p99(server, window), calm))
-                grown.append(anonymous(server.pid) - before)
+            waits = Waits()
+            for plain, watched in ((one, other), (other, one)):
+                with reading(DEAF, watched.admin):
+                    before = anonymous(watched.server.pid)
+                    measure(plain, watched, mergers[plain], waits, SMOKE_WINDOWS if smoke else WINDOWS)
+                    grown.append(anonymous(watched.server.pid) - before)
+            alone, others = p99(waits.alone), (waits.again, waits.merging, waits.deaf)
+            for found, each in zip((again, merging, deaf), others, strict=True):
+                found.append(Pair(p99(each), alone))
+            read += waits.read
     if min(read) < EXCHANGES * (1 - DROPPED):
         raise LoadFailed(f"readers: merged {min(read)} of {EXCHANGES} exchanges")
-    return Readers(len(read), ratio(merging), ratio(deaf), spread(grown))
+    return Readers(len(read), ratio(again), ratio(merging), ratio(deaf), spread(grown))
 
 
-def p99(server: Server, seconds: float) -> float:
-    """The time within which 99 of 100 requests are answered, in seconds."""
-    return percentile(waits(server, seconds), 0.99)
+def measure(plain: Clients, watched: Clients, merger: Reader, waits: Waits, windows: int) -> None:
+    """Add the waits of this many windows of each kind, each time in another order. Raises LoadFailed."""
+
+    def merge() -> None:
+        waited, read = plain.beside(merger, WINDOW_S)
+        waits.merging += waited
+        waits.read += read
+
+    kinds: list[Callable[[], None]] = [
+        lambda: waits.alone.extend(plain.alone(WINDOW_S)),
+        merge,
+        lambda: waits.again.extend(plain.alone(WINDOW_S)),
+        lambda: waits.deaf.extend(watched.alone(WINDOW_S)),
+    ]
+    for number in range(windows):
+        turned = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]
+        for kind in turned if number % 2 else reversed(turned):
+            kind()
+
+
+def p99(waits: Sequence[float]) -> float:
+    """The time within which 99 of 100 requests were answered, in seconds."""
+    return percentile(waits, 0.99)
+
+
+@contextmanager
+def served(build: Path, cores: Cores) -> Iterator[Clients]:
+    """Run a server whose journal is full, and connect its clients. Raises CouldNotRun, LoadFailed, OSError."""
+    launch = serve("readers.yaml", configuration(), "callback", WORKERS)(build)
+    admin = str(launch.command[list(launch.command).index("--admin") + 1])
+    with running(launch.command, None, launch.ports) as server, ExitStack() as stack:
+        with pinned(cores.client):
+            fill(server)
+        yield Clients(server, admin, connect(stack, server.port, CLIENTS))
 
 
 def fill(server: Server) -> None:
@@ -109,23 +224,20 @@ def fill(server: Server) -> None:
 
 
 @contextmanager
-def reading(script: str, admin: str) -> Iterator[list[int]]:
-    """Run a reader until the block ends; return a list that then has the numbers that it printed."""
-    found: list[int] = []
+def reading(script: str, admin: str) -> Iterator[Reader]:
+    """Run a reader until the block ends; it has said that it is ready. Raises CouldNotRun."""
     command = [sys.executable, "-c", script, admin]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=as_installed()
     )
     try:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        if not first:
+        reader = Reader(process)
+        if not reader.line():
             raise CouldNotRun(f"a reader did not start: {process.communicate()[1][-500:]}")
-        yield found
+        yield reader
     finally:
         process.terminate()
-        said = process.communicate(timeout=TIMEOUT_S)[0]
-    found += map(int, (first + said).split())
+        process.communicate(timeout=TIMEOUT_S)
 
 
 def anonymous(pid: int) -> float:

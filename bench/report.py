@@ -150,7 +150,11 @@ def print_readers(readers: Readers | None, console: Console) -> None:
     """What readers of the journal cost, in a line each."""
     if readers is None:
         return
-    merging, deaf, grown = readers.merging, readers.deaf, readers.deaf_kib
+    again, merging, deaf, grown = readers.again, readers.merging, readers.deaf, readers.deaf_kib
+    console.print(
+        f"journal, p99 of clients alone, over that of the same again: {again.median:.2f} × "
+        f"({again.least:.2f}–{again.greatest:.2f})"
+    )
     console.print(
         f"journal, p99 of clients while it is merged without a pause ({readers.merges} times), over that alone: "
         f"{merging.median:.2f} × ({merging.least:.2f}–{merging.greatest:.2f})"

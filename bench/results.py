@@ -115,6 +115,8 @@ class Readers:
     """What readers of the journal cost the clients of the listeners: their p99 beside a reader, over that without."""
 
     merges: int
+    again: Spread
+    """Of the clients alone, measured twice: what of the others is noise."""
     merging: Spread
     deaf: Spread
     """A watcher that never reads."""

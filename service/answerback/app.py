@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from answerback import __version__, logs, port_file
+from answerback.concurrency import scheduling
 from answerback.concurrency.tasks import Tasks
 from answerback.control import heap
 from answerback.control.address import OFF, bracketed, parse, reserved
@@ -77,6 +78,7 @@ def run(options: ServeOptions) -> int:
     """Serve until told to stop; return the exit code. Raises StartError or InvalidConfig if it cannot start."""
     limits.check(options.workers)
     heap.bound()
+    scheduling.let_workers_first()
     try:
         return uvloop.run(serve(options))
     except (OSError, MemoryError, RuntimeError) as error:

@@ -27,7 +27,8 @@ def test_readers_configuration_is_valid() -> None:
     ],
 )
 def test_readers_are_judged_by_p99_and_memory(merging: float, deaf: float, kib: float, met: list[bool]) -> None:
-    results = Results("now", {}, {}, readers=Readers(3, spread([merging]), spread([deaf]), spread([kib])))
+    found = Readers(3, spread([1.0]), spread([merging]), spread([deaf]), spread([kib]))
+    results = Results("now", {}, {}, readers=found)
     assert [verdict.met for verdict in judge(results, ["readers"], ["callback"])] == met
     assert [verdict.met for verdict in judge(Results("now", {}, {}), ["readers"], ["callback"])] == [False] * 3
 
@@ -45,6 +46,7 @@ def test_readers_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.Captu
     assert written["missing"] == []
     found = written["readers"]
     assert found["merges"] >= 1
+    assert found["again"]["median"] > 0
     assert found["merging"]["median"] > 0
     assert found["deaf"]["median"] > 0
     assert "p99 of clients beside a watcher that never reads" in capsys.readouterr().out

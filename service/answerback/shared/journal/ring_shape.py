@@ -1,6 +1,6 @@
 """Where a ring stands in its region, and what its slots say: without asking whether they are still live."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ from answerback.shared.journal.layout import (
     FIXED,
     FIXED_AT,
     REST,
+    REST_AT,
     REST_END,
     RUN_HEAD,
     RUN_REQUEST,
@@ -23,6 +24,9 @@ from answerback.shared.journal.records import Record
 
 # Rule: reading what is new costs what is new, however many slots there are: live sequence numbers have no gaps.
 
+CLEARED: Final = int(State.CLEARED)  # numbers of an enum are slow to compare
+RUN: Final = int(Kind.RUN)
+END: Final = int(Kind.END)
 AT_ONCE: Final = 64  # records read before it is checked whether they are still live
 AT_ONCE_BYTES: Final = 256 << 10  # of bodies, the same
 AT_ONCE_SLOTS: Final = 256  # cleared ones among them
@@ -72,7 +76,7 @@ class RingShape:
         """Return how many entries the slot of this record has."""
         at = self.slots_at + sequence % self.slots * SLOT_BYTES
         _, state, number, found = COUNT.unpack_from(self.region, at)
-        return int(number) if found == sequence and state != State.CLEARED else 0
+        return int(number) if found == sequence and state != CLEARED else 0
 
     def newest(self, first: int) -> int:
         """Return the newest sequence number; that before `first`, which is that of a live one, if there is none."""
@@ -99,47 +103,54 @@ class RingShape:
         size, sequence = 0, first
         last = min(last, first + AT_ONCE_SLOTS - 1)
         while sequence <= last and len(found) < AT_ONCE and size < AT_ONCE_BYTES:
-            for record in self.records(sequence, runs):
-                found.append(record)
-                size += 0 if record.kind == Kind.RUN else len(record.request) + len(record.reply)
+            records = self.records(sequence, runs)
+            if records and records[0].kind != RUN:
+                size += len(records[0].request) + len(records[0].reply)
+            found += records
             sequence += 1
         return found, sequence
 
-    def records(self, sequence: int, runs: dict[int, _Run]) -> Iterator[Record]:
-        """Yield the record in the slot of this number, if it has that number. `runs`: payloads read before."""
+    def records(self, sequence: int, runs: dict[int, _Run]) -> Sequence[Record]:
+        """Return the record in the slot of this number, if it has that number. `runs`: payloads read before."""
         if not self.slots:
-            return
-        at = self.slots_at + sequence % self.slots * SLOT_BYTES
-        slot = bytes(self.region[at : at + SLOT_BYTES])
+            return ()
+        region, at = self.region, self.slots_at + FIXED_AT + sequence % self.slots * SLOT_BYTES
         connection, time, delayed, finished, state, kind, number, payload, count, rule, found = FIXED.unpack_from(
-            slot, FIXED_AT
+            region, at
         )
-        if found != sequence or state == State.CLEARED:
-            return
-        if kind == Kind.RUN:
+        if found != sequence or state == CLEARED:
+            return ()
+        if kind == RUN:
             run = runs.get(payload)
             if run is None:
                 run = runs[payload] = self._run(payload)
             skipped = len(run.requests) - count  # of a run that is longer than the ring
-            for index, (request, size) in enumerate(run.requests[max(0, skipped) :]):
-                yield Record(
+            return [
+                Record(
                     self.number, sequence, index, kind, connection, time, state, number + index, run.rule, request,
                     size, run.reply, run.reply_size, 0.0, finished, (), run.note,
-                )  # fmt: skip
-            return
-        if kind == Kind.END:
-            received, sent = REST_END.unpack_from(slot, FIXED_AT + END_AT)
-            yield Record(
-                self.number, sequence, 0, kind, connection, time, state, number, rule, b"", received, b"", sent, delayed
-            )  # fmt: skip
-            return
-        kept, size, reply_at, reply_size, reply_kept, many, *more = REST.unpack_from(slot)
-        *cells, note_at, note_size, upstream = more
-        yield Record(
-            self.number, sequence, 0, kind, connection, time, state, number, rule, self._bytes(payload, kept), size,
-            self._bytes(reply_at, reply_kept), reply_size, delayed, finished, tuple(cells[: min(many, len(cells))]),
-            self._bytes(note_at, note_size), upstream,
-        )  # fmt: skip
+                )
+                for index, (request, size) in enumerate(run.requests[max(0, skipped) :])
+            ]  # fmt: skip
+        if kind == END:
+            received, sent = REST_END.unpack_from(region, at + END_AT)
+            return [
+                Record(
+                    self.number, sequence, 0, kind, connection, time, state, number, rule, b"", received, b"", sent,
+                    delayed,
+                )
+            ]  # fmt: skip
+        kept, size, reply_at, reply_size, reply_kept, many, *cells, note_at, note_size, upstream = REST.unpack_from(
+            region, at + REST_AT
+        )
+        return [
+            Record(
+                self.number, sequence, 0, kind, connection, time, state, number, rule, self._bytes(payload, kept), size,
+                self._bytes(reply_at, reply_kept), reply_size, delayed, finished,
+                tuple(cells[: min(many, len(cells))]) if many else (),
+                self._bytes(note_at, note_size) if note_size else b"", upstream,
+            )
+        ]  # fmt: skip
 
     def _bytes(self, position: int, size: int) -> bytes:
         if not size:

@@ -144,6 +144,7 @@ class Filter:
                 raise InvalidConfig([Problem(f"{path}.rule", "needs `listener`: rules belong to listeners")])
             self._rule = _known("rule", query.rule, names.cell(query.listener, query.rule))
         self._peer = query.peer.rpartition(":") if query.peer.count(":") == 1 or "]:" in query.peer else None
+        self._is_empty = query == Query()
         self._condition = None if query.match is None else Condition.compile(query.match, f"{path}.match")
 
     @property
@@ -189,6 +190,8 @@ class Filter:
 
     def matches(self, record: Record) -> bool:
         """Whether a record fulfils it."""
+        if self._is_empty:  # as most are: a tenth of the time of a reading
+            return True
         if not self.fits(record):
             return False
         return self._condition is None or self._condition.matcher(record.request, self.context(record))

@@ -1,9 +1,9 @@
 """All regions merged: in order of time, then worker, then the order in which the worker matched."""
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from heapq import merge
-from itertools import chain
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
@@ -50,15 +50,53 @@ class MergedRings:
                 return
 
     def _merged(self, cursors: Cursors) -> Iterator[Record]:
-        each = (_behind(reader, cursors.get(region, (0, LAST))) for region, reader in enumerate(self.readers))
-        return merge(*each, key=attrgetter("position"))
+        rings = [_Ring(_behind(reader, cursors.get(region, (0, LAST)))) for region, reader in enumerate(self.readers)]
+        while True:
+            rings = [ring for ring in rings if ring.times or ring.read()]
+            if not rings:
+                return
+            # What has not been read yet is later than the end of what has been read of this ring, or as late.
+            first = min(range(len(rings)), key=lambda index: rings[index].times[-1])
+            until = rings[first].times[-1]
+            times, records = list[float](), list[Record]()
+            for index, ring in enumerate(rings):
+                ring.take((bisect_right if index <= first else bisect_left)(ring.times, until), times, records)
+            yield from map(records.__getitem__, sorted(range(len(times)), key=times.__getitem__))
+
+
+class _Ring:
+    """What was read from one ring, and not yielded so far."""
+
+    __slots__ = ("_chunks", "_records", "times")
+
+    def __init__(self, chunks: Iterator[list[Record]]) -> None:
+        self._chunks = chunks
+        self._records: list[Record] = []
+        self.times: list[float] = []
+        """Of these records; that of an earlier one, if that was later: records keep the order of their ring."""
+
+    def read(self) -> bool:
+        """Read more, as there is nothing left; False if there is no more."""
+        self._records = next(filter(None, self._chunks), [])
+        self.times = list(accumulate(map(attrgetter("time"), self._records), max))
+        return bool(self._records)
+
+    def take(self, number: int, times: list[float], records: list[Record]) -> None:
+        """Append the first records, and their times, to these lists."""
+        times += self.times[:number]
+        records += self._records[:number]
+        del self.times[:number], self._records[:number]
 
 
 LAST: Final = 1 << 40  # an index behind that of every record
 
 
-def _behind(reader: RingReader, cursor: tuple[int, int]) -> Iterator[Record]:
+def _behind(reader: RingReader, cursor: tuple[int, int]) -> Iterator[list[Record]]:
+    """Yield the records behind a cursor, in chunks, of which some may be empty."""
     sequence, index = cursor
     after = sequence - 1 if index != LAST else sequence  # there may be more records with this sequence number
-    records = chain.from_iterable(reader.read(max(0, after)))
-    return (each for each in records if each.sequence != sequence or each.index > index)
+    for records in reader.read(max(0, after)):
+        if records and records[0].sequence == sequence:
+            yield [each for each in records if each.sequence != sequence or each.index > index]
+        else:
+            yield records
