@@ -88,11 +88,11 @@ def journaled(mode: str, limit: float) -> Figure:
     return Figure(f"journal on, beyond off, {mode}", limit, "µs", ("journal",), ("callback",), found)
 
 
-def read(title: str, limit: float, unit: str, measure: Callable[[Readers], Spread]) -> Figure:
+def read(title: str, limit: float, unit: str, measure: Callable[[Readers], float]) -> Figure:
     """At most ``limit`` of what a reader of the journal costs."""
 
     def found(results: Results) -> float | None:
-        return None if results.readers is None else measure(results.readers).median
+        return None if results.readers is None else measure(results.readers)
 
     return Figure(title, limit, unit, ("readers",), ("callback",), found)
 
@@ -186,9 +186,9 @@ FIGURES = (
         ("callback",),
         lambda results: None if results.merged is None else results.merged.seconds.median * 1000,
     ),
-    read("p99 of clients while 10,000 exchanges are merged / alone", 1.1, "×", lambda each: each.merging),
-    read("p99 of clients beside a watcher that never reads / alone", 1.1, "×", lambda each: each.deaf),
-    read("memory of the supervisor for a watcher that never reads", 1024.0, "KiB", lambda each: each.deaf_kib),
+    read("p99 of clients while 10,000 exchanges are merged / alone", 1.1, "×", lambda each: each.merging.together),
+    read("p99 of clients beside a watcher that never reads / alone", 1.1, "×", lambda each: each.deaf.together),
+    read("memory of the supervisor for a watcher that never reads", 1024.0, "KiB", lambda each: each.deaf_kib.median),
     fair("callback", 1, 20.0),
     fair("callback", 60, 100.0),
     fair("coroutine", 1, 20.0),

@@ -6,8 +6,8 @@ and beside the watcher. It watches one of two servers alike, in turn: to be full
 
 # Rule: the servers have all cores, as one with four workers has: on one core every reader would delay every client.
 # Rule: the clients ask at their own pace, below saturation: a wait is what others take from a client, no queue.
-# Rule: windows are shorter than what else the machine does, and the waits of all windows of a pair are judged together.
-#       How far the same clients differ from themselves says what of a ratio is noise.
+# Rule: windows are shorter than what else the machine does, in random order, and the waits of all windows of a kind are
+#       judged together: a p99 of 1,600 waits is that of 16. How far the same clients differ from themselves is noise.
 # Rule: each kind of window has as many at one server as at the other: two servers alike differ by a tenth.
 # Rule: the journal is full before anything is measured: each merge reads 10,000 exchanges of four workers.
 # Rule: a window beside merges ends with one, and the next merge begins at once.
@@ -21,13 +21,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from random import Random
 
 from bench.cpu import Cores, pinned
 from bench.fairness import CLIENTS, PAUSE_S
 from bench.load import REPLY, REQUEST, LoadFailed
 from bench.memory import connect
-from bench.results import Readers
+from bench.results import Compared, Readers
 from bench.roster import CONFIG_ADDRESS, serve
 from bench.server import CouldNotRun, Server, as_installed, running
 from bench.startup import scrape
@@ -37,6 +39,7 @@ WORKERS, EXCHANGES = 4, 10_000
 DROPPED = 1 / 32  # of them may be missing: each worker drops a 64th of its own at a time
 WINDOW_S = 0.1  # or until the end of a merge
 WINDOWS = 10  # of each kind at each server in a pair: some 1,600 waits
+SEED = 1  # of the order
 SMOKE_WINDOWS = 1
 FILL_CONNECTIONS, FILL_REQUESTS, FILL_TRIES = 16, 500, 100
 TIMEOUT_S = 60
@@ -138,7 +141,7 @@ class Clients:
 
 @dataclass(slots=True)
 class Waits:
-    """What the requests of one pair have waited, of each kind of window; and what the merges have read."""
+    """What the requests have waited, of each kind of window; and what the merges have read."""
 
     alone: list[float] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
@@ -147,30 +150,42 @@ class Waits:
     read: list[int] = field(default_factory=list)
 
 
+Kind = Callable[[Waits], list[float]]
+AGAIN: Kind = attrgetter("again")
+MERGED: Kind = attrgetter("merging")
+BESIDE_DEAF: Kind = attrgetter("deaf")
+
+
 def measure_readers(build: Path, cores: Cores, pairs: int, *, smoke: bool) -> Readers:
     """Measure both readers. Raises CouldNotRun, LoadFailed, OSError."""
-    again, merging, deaf, read, grown = list[Pair](), list[Pair](), list[Pair](), list[int](), list[float]()
+    found, grown, chance = list[Waits](), list[float](), Random(SEED)
     with ExitStack() as stack:
         one, other = (stack.enter_context(served(build, cores)) for _ in range(2))
         stack.enter_context(pinned(cores.client))
         mergers = {each: stack.enter_context(reading(MERGING, each.admin)) for each in (one, other)}
         for _ in range(pairs):
-            waits = Waits()
+            found.append(Waits())
             for plain, watched in ((one, other), (other, one)):
                 with reading(DEAF, watched.admin):
                     before = anonymous(watched.server.pid)
-                    measure(plain, watched, mergers[plain], waits, SMOKE_WINDOWS if smoke else WINDOWS)
+                    measure(plain, watched, mergers[plain], found[-1], SMOKE_WINDOWS if smoke else WINDOWS, chance)
                     grown.append(anonymous(watched.server.pid) - before)
-            alone, others = p99(waits.alone), (waits.again, waits.merging, waits.deaf)
-            for found, each in zip((again, merging, deaf), others, strict=True):
-                found.append(Pair(p99(each), alone))
-            read += waits.read
+    read = [number for waits in found for number in waits.read]
     if min(read) < EXCHANGES * (1 - DROPPED):
         raise LoadFailed(f"readers: merged {min(read)} of {EXCHANGES} exchanges")
-    return Readers(len(read), ratio(again), ratio(merging), ratio(deaf), spread(grown))
+    again, merging, deaf = (compared(found, kind) for kind in (AGAIN, MERGED, BESIDE_DEAF))
+    return Readers(len(read), again, merging, deaf, spread(grown))
 
 
-def measure(plain: Clients, watched: Clients, merger: Reader, waits: Waits, windows: int) -> None:
+def compared(found: Sequence[Waits], kind: Kind) -> Compared:
+    """Compare the p99 of a kind of windows with that of clients alone: of all pairs together, and of each."""
+    together = p99([wait for waits in found for wait in kind(waits)]) / p99(
+        [wait for waits in found for wait in waits.alone]
+    )
+    return Compared(together, ratio([Pair(p99(kind(each)), p99(each.alone)) for each in found]))
+
+
+def measure(plain: Clients, watched: Clients, merger: Reader, waits: Waits, windows: int, chance: Random) -> None:
     """Add the waits of this many windows of each kind, each time in another order. Raises LoadFailed."""
 
     def merge() -> None:
@@ -184,9 +199,9 @@ def measure(plain: Clients, watched: Clients, merger: Reader, waits: Waits, wind
         lambda: waits.again.extend(plain.alone(WINDOW_S)),
         lambda: waits.deaf.extend(watched.alone(WINDOW_S)),
     ]
-    for number in range(windows):
-        turned = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]
-        for kind in turned if number % 2 else reversed(turned):
+    for _ in range(windows):
+        chance.shuffle(kinds)
+        for kind in kinds:
             kind()
 
 

@@ -150,19 +150,14 @@ def print_readers(readers: Readers | None, console: Console) -> None:
     """What readers of the journal cost, in a line each."""
     if readers is None:
         return
-    again, merging, deaf, grown = readers.again, readers.merging, readers.deaf, readers.deaf_kib
-    console.print(
-        f"journal, p99 of clients alone, over that of the same again: {again.median:.2f} × "
-        f"({again.least:.2f}–{again.greatest:.2f})"
-    )
-    console.print(
-        f"journal, p99 of clients while it is merged without a pause ({readers.merges} times), over that alone: "
-        f"{merging.median:.2f} × ({merging.least:.2f}–{merging.greatest:.2f})"
-    )
-    console.print(
-        f"journal, p99 of clients beside a watcher that never reads: {deaf.median:.2f} × "
-        f"({deaf.least:.2f}–{deaf.greatest:.2f}), {grown.median:.0f} KiB more"
-    )
+    for what, found in (
+        ("alone, over that of the same again", readers.again),
+        (f"while it is merged without a pause ({readers.merges} times), over that alone", readers.merging),
+        ("beside a watcher that never reads, over that alone", readers.deaf),
+    ):
+        least, greatest = found.pairs.least, found.pairs.greatest
+        console.print(f"journal, p99 of clients {what}: {found.together:.2f} × (of a pair {least:.2f}–{greatest:.2f})")
+    console.print(f"journal, memory for a watcher that never reads: {readers.deaf_kib.median:.0f} KiB more")
 
 
 def print_rules(ruled: Ruled, console: Console) -> None:

@@ -111,14 +111,22 @@ class Journaled:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A p99 over that of clients alone: of all pairs together, which is judged, and of each pair."""
+
+    together: float
+    pairs: Spread
+
+
+@dataclass(frozen=True, slots=True)
 class Readers:
     """What readers of the journal cost the clients of the listeners: their p99 beside a reader, over that without."""
 
     merges: int
-    again: Spread
+    again: Compared
     """Of the clients alone, measured twice: what of the others is noise."""
-    merging: Spread
-    deaf: Spread
+    merging: Compared
+    deaf: Compared
     """A watcher that never reads."""
     deaf_kib: Spread
     """What the supervisor's memory grows by during a measurement with that watcher."""

@@ -9,7 +9,7 @@ from answerback.document.document import load
 from bench import __main__ as bench
 from bench import readers
 from bench.figures import judge
-from bench.results import Readers, Results
+from bench.results import Compared, Readers, Results
 from bench.server import CouldNotRun
 from bench.stats import spread
 
@@ -27,10 +27,21 @@ def test_readers_configuration_is_valid() -> None:
     ],
 )
 def test_readers_are_judged_by_p99_and_memory(merging: float, deaf: float, kib: float, met: list[bool]) -> None:
-    found = Readers(3, spread([1.0]), spread([merging]), spread([deaf]), spread([kib]))
+    again, merged, beside = (Compared(each, spread([9.0])) for each in (1.0, merging, deaf))
+    found = Readers(3, again, merged, beside, spread([kib]))
     results = Results("now", {}, {}, readers=found)
     assert [verdict.met for verdict in judge(results, ["readers"], ["callback"])] == met
     assert [verdict.met for verdict in judge(Results("now", {}, {}), ["readers"], ["callback"])] == [False] * 3
+
+
+def test_waits_of_all_pairs_are_judged_together() -> None:
+    quick, slow = [0.001] * 200, [0.001] * 190 + [0.004] * 10
+    found = [readers.Waits(alone=quick, merging=quick)] * 4 + [readers.Waits(alone=quick, merging=slow)]
+    compared = readers.compared(found, readers.MERGED)
+    assert compared.together == 1.0  # 10 of 1,000
+    assert (compared.pairs.least, compared.pairs.median, compared.pairs.greatest) == (1.0, 1.0, 4.0)
+    found.append(readers.Waits(alone=quick, merging=slow))
+    assert readers.compared(found, readers.MERGED).together == 4.0  # 20 of 1,200
 
 
 def test_reader_that_does_not_start_is_reported() -> None:
@@ -46,7 +57,7 @@ def test_readers_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.Captu
     assert written["missing"] == []
     found = written["readers"]
     assert found["merges"] >= 1
-    assert found["again"]["median"] > 0
-    assert found["merging"]["median"] > 0
-    assert found["deaf"]["median"] > 0
+    assert found["again"]["together"] > 0
+    assert found["merging"]["together"] > 0
+    assert found["deaf"]["together"] > 0
     assert "p99 of clients beside a watcher that never reads" in capsys.readouterr().out
