@@ -118,6 +118,11 @@ def test_steps_behind_forward_wait_for_its_reply() -> None:
     assert it.reply(b"\n").got() == b"3\n"
 
 
+def test_steps_behind_a_forward_that_does_not_wait_come_at_once() -> None:
+    it = driver(rule(steps.forward(), Send(b"sent\n"), when=b"both")).client(b"both\n")
+    assert it.sent == [b"sent\n", b"both\n"]
+
+
 def test_rule_that_only_forwards_does_not_wait() -> None:
     assert driver().client(b"GET a\nplain\nGET b\n").sent[UPSTREAM] == b"GET a\nplain\nGET b\n"
 

@@ -19,6 +19,7 @@ from answerback.core.relay.relay import QUIET_SECONDS
 from answerback.core.selection import Rules
 from answerback.core.session import Session
 from answerback.core.session.forwarding import Forwarding
+from answerback.core.session.script import OUTPUT_AHEAD
 from answerback.core.upstream import Upstream
 from tests.core.plans import plan, rule
 from tests.core.playbook import Account, Somewhere
@@ -297,3 +298,28 @@ def test_duration_of_a_forwarded_request_ends_when_it_is_handed_on() -> None:
     assert driver.account.durations == []
     driver.hurry(UPSTREAM)
     assert driver.account.durations == [0.5]
+
+
+def test_replies_beyond_what_the_kernel_is_given_at_once_wait_until_it_has_taken_them() -> None:
+    driver = Driver(between(rule(Send(bytes(OUTPUT_AHEAD // 2)), when=b"half"))).connect()
+    driver.slow[PEER] = True
+    driver.receive(PEER, b"half\n" * 3)
+    assert len(driver.unsent[PEER]) == OUTPUT_AHEAD
+    driver.hurry(PEER)
+    assert len(driver.sent[PEER]) == OUTPUT_AHEAD * 3 // 2
+
+
+def test_last_request_waits_for_its_turn_too() -> None:
+    driver = Driver(between()).connect()
+    driver.somewhere.clock = lambda: 1.0  # what was received at 0.0 has used up its turn
+    acts = driver.relay.receive_data(PEER, b"GET a\nGET b\n", 0.0)
+    assert acts == [Pass(UPSTREAM, b"GET a\n")]
+    assert driver.relay.wants_turn
+
+
+def test_client_without_an_upstream_is_closed_in_order() -> None:
+    driver = Driver(between())
+    driver.perform(driver.relay.close_peer(CloseReason.DRAIN, 0.0))
+    assert driver.acts == [Connect(), Finish(PEER)], "nothing is finished at the other side"
+    driver.eof(PEER)
+    assert driver.acts[2:] == [Close(CloseReason.DRAIN)]
